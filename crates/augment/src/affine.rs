@@ -1,0 +1,109 @@
+//! Maps of the plane: where in the input an output pixel looks.
+//!
+//! Points are in pixels with pixel centres at whole numbers, as TensorFlow's
+//! `ImageProjectiveTransformV3` and Keras's layers have them: the picture's centre is at
+//! ((width - 1) / 2, (height - 1) / 2). A map takes (x, y) to
+//! (a x + b y + c, d x + e y + f).
+
+/// An affine map from output points to input points.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Affine {
+    /// The coefficients (a, b, c, d, e, f).
+    pub coefficients: [f32; 6],
+}
+
+impl Affine {
+    /// The map that leaves every point where it is.
+    pub const IDENTITY: Self = Self { coefficients: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0] };
+
+    /// Mirrors a picture of `height` by `width` pixels along the axes named.
+    pub fn flip(left_right: bool, top_bottom: bool, height: usize, width: usize) -> Self {
+        let axis = |mirrored: bool, length: usize| {
+            if mirrored { (-1.0, length as f32 - 1.0) } else { (1.0, 0.0) }
+        };
+        let ((a, c), (e, f)) = (axis(left_right, width), axis(top_bottom, height));
+        Self { coefficients: [a, 0.0, c, 0.0, e, f] }
+    }
+
+    /// Turns a picture about its centre by `turns` of a full turn, against the clock where
+    /// positive (Keras: `RandomRotation`).
+    pub fn rotation(turns: f32, height: usize, width: usize) -> Self {
+        let (sin, cos) = (std::f64::consts::TAU * f64::from(turns)).sin_cos();
+        Self::about_centre([cos, -sin, sin, cos], height, width)
+    }
+
+    /// Scales a picture about its centre so that it shows `1 + factor` of its size: positive
+    /// zooms out (Keras: `RandomZoom`).
+    pub fn zoom(factor: f32, height: usize, width: usize) -> Self {
+        let scale = 1.0 + f64::from(factor);
+        Self::about_centre([scale, 0.0, 0.0, scale], height, width)
+    }
+
+    /// The map that does `self` and then `next`.
+    #[must_use]
+    pub fn then(&self, next: &Self) -> Self {
+        let first = self.coefficients.map(f64::from);
+        let second = next.coefficients.map(f64::from);
+        let row = |x: f64, y: f64, constant: f64| {
+            [
+                x * first[0] + y * first[3],
+                x * first[1] + y * first[4],
+                x * first[2] + y * first[5] + constant,
+            ]
+        };
+        let [a, b, c] = row(second[0], second[1], second[2]);
+        let [d, e, f] = row(second[3], second[4], second[5]);
+        Self { coefficients: [a, b, c, d, e, f].map(|value| value as f32) }
+    }
+
+    /// Where the point (x, y) goes.
+    pub fn apply(&self, x: f32, y: f32) -> (f32, f32) {
+        let [a, b, c, d, e, f] = self.coefficients;
+        (a * x + b * y + c, d * x + e * y + f)
+    }
+
+    /// The linear map (row by row) that keeps the picture's centre where it is.
+    fn about_centre([a, b, d, e]: [f64; 4], height: usize, width: usize) -> Self {
+        let (x, y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+        Self {
+            coefficients: [a, b, x - a * x - b * y, d, e, y - d * x - e * y]
+                .map(|value| value as f32),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Draw;
+    use proptest::prelude::*;
+
+    fn some_map() -> impl Strategy<Value = Affine> {
+        (any::<bool>(), any::<bool>(), -1.0f32..1.0, -0.9f32..0.9).prop_map(
+            |(flip_left_right, flip_top_bottom, rotation, zoom)| {
+                let draw = Draw { flip_left_right, flip_top_bottom, rotation, zoom };
+                draw.map(180, 200)
+            },
+        )
+    }
+
+    proptest! {
+        /// Coordinates here are below 1,000, where `f32` is spaced 6e-5 apart; a composed map
+        /// rounds each coefficient once, which moves a point by a few of those spacings.
+        #[test]
+        fn a_composed_map_equals_mapping_points_one_after_the_other(
+            first in some_map(), second in some_map(), x in 0.0f32..200.0, y in 0.0f32..180.0,
+        ) {
+            let (step_x, step_y) = first.apply(x, y);
+            let (step_x, step_y) = second.apply(step_x, step_y);
+            let (once_x, once_y) = first.then(&second).apply(x, y);
+            prop_assert!((step_x - once_x).abs() < 1e-3 && (step_y - once_y).abs() < 1e-3);
+        }
+
+        #[test]
+        fn mirroring_twice_is_the_identity(left_right: bool, top_bottom: bool, height in 1usize..500, width in 1usize..500) {
+            let flip = Affine::flip(left_right, top_bottom, height, width);
+            prop_assert_eq!(flip.then(&flip), Affine::IDENTITY);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! An array and its shape: what every format here is read into and written from.
+
+use std::collections::BTreeMap;
+
+/// Arrays by name, such as `block1_conv1/kernel`.
+pub type Arrays = BTreeMap<String, Array>;
+
+/// A dense array of 32-bit floats, the last axis varying fastest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// The length of each axis.
+    pub shape: Vec<usize>,
+    /// The values, as many as the product of `shape`.
+    pub data: Vec<f32>,
+}
+
+impl Array {
+    /// An array of the given shape.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `data` does not hold as many values as `shape` says.
+    pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), data.len(), "values of a shape {shape:?}");
+        Self { shape, data }
+    }
+}

@@ -1,0 +1,63 @@
+//! What can be wrong with a file.
+
+use std::path::{Path, PathBuf};
+
+/// A file that could not be read or written, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// There is no such file.
+    #[error("no file at `{}`", .path.display())]
+    Missing {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// The system refused to read or write.
+    #[error("`{}`: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The file's first bytes are of no format known here.
+    #[error(
+        "`{}` is neither a safetensors file nor a Keras `.h5` weights file\nhint: a download that failed often leaves a web page or half a file under this name; compare its size with the original's",
+        .path.display()
+    )]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is of a known format but damaged, cut short or not laid out as expected.
+    #[error("`{}` {fault}\nhint: the file may be cut short or damaged; fetch or copy it again", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit, as the end of a sentence that begins with the file's name.
+        fault: String,
+    },
+    /// An array holds values of a type that is not read here.
+    #[error("`{}` holds `{name}` as {found}, expected 32-bit floats", .path.display())]
+    ElementType {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// The type found.
+        found: String,
+    },
+}
+
+impl FormatError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Io { path, source },
+        }
+    }
+
+    pub(crate) fn damaged(path: &Path, fault: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), fault: fault.into() }
+    }
+}

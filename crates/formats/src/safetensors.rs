@@ -1,0 +1,53 @@
+//! Safetensors: a length, a JSON header and the arrays' bytes.
+
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+
+use crate::{Array, Arrays, FormatError, write_whole};
+
+/// Whether a file that begins with `bytes` has a safetensors header: eight bytes of length, then
+/// a JSON object.
+pub(crate) fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{')
+}
+
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Arrays, FormatError> {
+    let damaged =
+        |error| FormatError::damaged(path, format!("is no whole safetensors file: {error}"));
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    file.iter()
+        .map(|(name, view)| {
+            if view.dtype() != Dtype::F32 {
+                return Err(FormatError::ElementType {
+                    path: path.to_owned(),
+                    name: name.to_owned(),
+                    found: format!("{:?}", view.dtype()),
+                });
+            }
+            let (values, _) = view.data().as_chunks::<4>();
+            let data = values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+            Ok((name.to_owned(), Array::new(view.shape().to_vec(), data)))
+        })
+        .collect()
+}
+
+/// Writes `arrays` to `path`, whole or not at all.
+///
+/// # Errors
+///
+/// The system refuses to write there.
+pub fn write_safetensors(path: &Path, arrays: &Arrays) -> Result<(), FormatError> {
+    let bytes: Vec<(&String, Vec<u8>)> = arrays
+        .iter()
+        .map(|(name, array)| {
+            (name, array.data.iter().flat_map(|value| value.to_le_bytes()).collect())
+        })
+        .collect();
+    let views = bytes.iter().map(|(name, bytes)| {
+        let view = TensorView::new(Dtype::F32, arrays[*name].shape.clone(), bytes);
+        (*name, view.expect("an array has as many values as its shape says"))
+    });
+    let file = serialize(views, None).expect("names and shapes make a valid header");
+    write_whole(path, &file)
+}

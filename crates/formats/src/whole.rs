@@ -1,0 +1,165 @@
+//! Files and folders that are there whole or not at all: each is written beside its place,
+//! flushed to the disk and renamed, so that a crash leaves the old one.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::FormatError;
+
+/// Writes `bytes` to the file at `path`, in place of what may be there.
+///
+/// # Errors
+///
+/// The folder is missing, or the system refuses to write there.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
+    let write = || {
+        let mut beside = tempfile::Builder::new();
+        beside.prefix(".permafrost-");
+        // Readable by whom the user's umask says, as any file that the user makes.
+        #[cfg(unix)]
+        beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = beside.tempfile_in(folder_of(path))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        sync_folder(folder_of(path))
+    };
+    write().map_err(|source| FormatError::io(path, source))
+}
+
+/// Puts a new folder at `path`, in place of what may be there: `fill` writes its files into a
+/// folder beside it, which then takes the name.
+///
+/// No system replaces a folder that holds files in one step. A crash between the two renames leaves
+/// the old folder, whole, as `NAME.old`; [`recover_folder`] puts it back.
+///
+/// # Errors
+///
+/// Those of `fill`, and the system's. The old folder is still there then.
+pub fn replace_folder<E: From<FormatError>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    recover_folder(path)?;
+    let io = |source| FormatError::io(path, source);
+    let (new, old) = (with_suffix(path, ".new"), with_suffix(path, ".old"));
+    remove_folder(&new).map_err(io)?;
+    fs::create_dir(&new).map_err(io)?;
+    fill(&new)?;
+    let swap = || {
+        sync_folder(&new)?;
+        if path.exists() {
+            fs::rename(path, &old)?;
+        }
+        fs::rename(&new, path)?;
+        sync_folder(folder_of(path))?;
+        remove_folder(&old)
+    };
+    Ok(swap().map_err(io)?)
+}
+
+/// Puts the old folder back at `path` where a crash interrupted [`replace_folder`], and removes
+/// what else that left. Readers of such a folder call it first.
+///
+/// # Errors
+///
+/// The system refuses to rename or remove there.
+pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
+    let old = with_suffix(path, ".old");
+    let recover = || {
+        if path.exists() {
+            remove_folder(&old)
+        } else if old.exists() {
+            fs::rename(&old, path)
+        } else {
+            Ok(())
+        }
+    };
+    recover().map_err(|source| FormatError::io(path, source))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn remove_folder(path: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes renames in a folder last through a power cut. Windows has no such call.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill_with(text: &str) -> impl FnOnce(&Path) -> Result<(), FormatError> {
+        move |folder| write_whole(&folder.join("file"), text.as_bytes())
+    }
+
+    fn names_in(folder: &Path) -> Vec<OsString> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        for text in ["first", "second"] {
+            write_whole(&path, text.as_bytes()).expect("a writable folder");
+            assert_eq!(fs::read_to_string(&path).expect("the file"), text);
+        }
+        assert_eq!(names_in(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("missing/file");
+        let message = write_whole(&path, b"text").expect_err("no folder").to_string();
+        assert!(message.contains("missing/file"), "{message}");
+    }
+
+    #[test]
+    fn a_folder_is_replaced_whole_and_kept_where_filling_fails() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("model");
+        replace_folder(&path, fill_with("first")).expect("a new folder");
+        replace_folder(&path, fill_with("second")).expect("a folder in its place");
+        let failed = replace_folder(&path, |new| {
+            write_whole(&new.join("file"), b"third")?;
+            Err(FormatError::damaged(new, "fails"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read_to_string(path.join("file")).expect("the file"), "second");
+    }
+
+    #[test]
+    fn the_old_folder_comes_back_after_a_crash_between_the_renames() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("model");
+        replace_folder(&path, fill_with("old")).expect("a new folder");
+        fs::rename(&path, with_suffix(&path, ".old")).expect("a crash after the first rename");
+        recover_folder(&path).expect("the old folder");
+        assert_eq!(fs::read_to_string(path.join("file")).expect("the file"), "old");
+        replace_folder(&path, fill_with("new")).expect("a folder in its place");
+        assert_eq!(names_in(folder.path()), ["model"]);
+    }
+}

@@ -1,0 +1,125 @@
+//! Whole files in, damaged files refused.
+
+use std::fs;
+use std::path::PathBuf;
+
+use formats::{Array, Arrays, FileFormat, FormatError, read_arrays, write_safetensors};
+use proptest::prelude::*;
+
+/// The first block of VGG16 in the layout of Keras's published weight files, written by h5py.
+fn keras_file() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5"))
+}
+
+fn some_arrays() -> Arrays {
+    Arrays::from([
+        (
+            "dense/kernel".into(),
+            Array::new(vec![2, 3], vec![1.0, -2.0, 3.5, f32::MIN, f32::MAX, 0.0]),
+        ),
+        ("dense/bias".into(), Array::new(vec![0], vec![])),
+        ("scale".into(), Array::new(vec![], vec![7.0])),
+    ])
+}
+
+#[test]
+fn safetensors_come_back_as_they_were_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("arrays.bin");
+    write_safetensors(&path, &some_arrays()).expect("a writable folder");
+    let (format, arrays) = read_arrays(&path).expect("a whole file");
+    assert_eq!(format, FileFormat::Safetensors);
+    assert_eq!(arrays, some_arrays());
+}
+
+#[test]
+fn a_keras_file_written_by_h5py_is_read_with_its_published_names() {
+    let (format, arrays) = read_arrays(&keras_file()).expect("a whole file");
+    assert_eq!(format, FileFormat::KerasH5);
+    let shapes: Vec<(&str, &[usize])> =
+        arrays.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect();
+    assert_eq!(
+        shapes,
+        [
+            ("block1_conv1/bias", &[64][..]),
+            ("block1_conv1/kernel", &[3, 3, 3, 64]),
+            ("block1_conv2/bias", &[64]),
+            ("block1_conv2/kernel", &[3, 3, 64, 64]),
+        ]
+    );
+}
+
+#[test]
+fn keras_2_names_are_read_as_the_published_ones() {
+    let mut file = hdf5_pure::FileBuilder::new();
+    let mut layer = file.create_group("dense");
+    let mut inner = layer.create_group("dense");
+    inner.create_dataset("kernel:0").with_f32_data(&[1.0, 2.0]).with_shape(&[2, 1]);
+    inner.create_dataset("bias:0").with_f32_data(&[3.0]).with_shape(&[1]);
+    layer.add_group(inner.finish());
+    file.add_group(layer.finish());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("weights.h5");
+    fs::write(&path, file.finish().expect("a valid file")).expect("a writable folder");
+    let (_, arrays) = read_arrays(&path).expect("a whole file");
+    assert_eq!(arrays["dense/kernel"], Array::new(vec![2, 1], vec![1.0, 2.0]));
+    assert_eq!(arrays["dense/bias"], Array::new(vec![1], vec![3.0]));
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("cut");
+    write_safetensors(&path, &some_arrays()).expect("a writable folder");
+    let safetensors = fs::read(&path).expect("the file");
+    let keras = fs::read(keras_file()).expect("the fixture");
+    for whole in [safetensors, keras] {
+        for tenth in 0..10 {
+            fs::write(&path, &whole[..whole.len() * tenth / 10]).expect("a writable folder");
+            let message = read_arrays(&path).expect_err("a part of a file").to_string();
+            assert!(message.contains("cut") && message.contains("\nhint: "), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_header_that_claims_more_than_the_file_holds_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("claims");
+    let header =
+        br#"{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}"#;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header);
+    fs::write(&path, file).expect("a writable folder");
+    assert!(matches!(read_arrays(&path), Err(FormatError::Damaged { .. })));
+}
+
+#[test]
+fn a_missing_file_a_folder_and_a_web_page_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let page = folder.path().join("page.h5");
+    fs::write(&page, "<html>404</html>").expect("a writable folder");
+    assert!(matches!(read_arrays(&folder.path().join("none")), Err(FormatError::Missing { .. })));
+    assert!(matches!(read_arrays(folder.path()), Err(FormatError::Damaged { .. })));
+    assert!(matches!(read_arrays(&page), Err(FormatError::Unknown { .. })));
+}
+
+proptest! {
+    /// Damage may go unnoticed in an array's values, but it is never a panic.
+    #[test]
+    fn a_damaged_byte_never_panics(at in any::<prop::sample::Index>(), value: u8, keras: bool) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("damaged");
+        let mut file = if keras {
+            fs::read(keras_file()).expect("the fixture")
+        } else {
+            write_safetensors(&path, &some_arrays()).expect("a writable folder");
+            fs::read(&path).expect("the file")
+        };
+        // Headers are short beside the arrays, and they are what this is about.
+        let headers = file.len().min(4_096);
+        file[at.index(headers)] = value;
+        fs::write(&path, file).expect("a writable folder");
+        let _ = read_arrays(&path);
+    }
+}
