@@ -4,8 +4,7 @@
 mod fixtures;
 
 use augment::{Affine, Draw, Picture, warp};
-use fixtures::{arrays, fixture};
-use formats::Array;
+use fixtures::{Fixture, arrays, fixture};
 use serde::Deserialize;
 
 /// One case: the steps done to a picture, one after the other.
@@ -34,7 +33,7 @@ fn draw(steps: &[(String, Option<f32>)]) -> Draw {
     draw
 }
 
-fn warped(image: &Array, map: impl Fn(usize, usize) -> Affine) -> Vec<f32> {
+fn warped(image: &Fixture, map: impl Fn(usize, usize) -> Affine) -> Vec<f32> {
     let &[height, width, 3] = image.shape.as_slice() else { panic!("shape {:?}", image.shape) };
     let pixels: Vec<u8> = image.data.iter().map(|&value| value as u8).collect();
     let mut output = vec![0.0; pixels.len()];

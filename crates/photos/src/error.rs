@@ -1,0 +1,121 @@
+//! What can be wrong with a folder of photographs.
+
+use std::path::{Path, PathBuf};
+
+/// A folder that can't be trained on or evaluated, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum PhotosError {
+    /// There is nothing at this path.
+    #[error("no folder at `{}`", .0.display())]
+    Missing(PathBuf),
+    /// There is a file at this path.
+    #[error("`{}` is a file, expected a folder with one folder of photographs a class", .0.display())]
+    NotAFolder(PathBuf),
+    /// The system refused to read.
+    #[error("`{}`: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The folder has no folders in it.
+    #[error(
+        "`{}` has no class folders\nhint: put the photographs of each class into a folder of its own, such as `{}` and `{}`",
+        .0.display(), .0.join("cats").display(), .0.join("dogs").display()
+    )]
+    NoClasses(PathBuf),
+    /// There is nothing to tell apart.
+    #[error(
+        "`{}` has only the class `{class}`, expected two or more\nhint: put the photographs of each class into a folder of its own",
+        .folder.display()
+    )]
+    OneClass {
+        /// The folder.
+        folder: PathBuf,
+        /// Its only class.
+        class: String,
+    },
+    /// A class folder's name is not text.
+    #[error("the class folder `{}` has a name that is not UTF-8\nhint: rename it", .0.display())]
+    ClassName(PathBuf),
+    /// A class has no files at all.
+    #[error(
+        "the class `{class}` has no photographs: `{}` is empty\nhint: put photographs there, or remove the folder",
+        .folder.display()
+    )]
+    EmptyClass {
+        /// The class.
+        class: String,
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A class has files, but none is a photograph that can be read.
+    #[error(
+        "the class `{class}` has no readable photographs: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: JPEG, PNG, GIF, BMP and WebP are read; put such photographs there, or remove the folder",
+        .folder.display(), .example.display()
+    )]
+    UnreadableClass {
+        /// The class.
+        class: String,
+        /// Its folder.
+        folder: PathBuf,
+        /// How many files it has.
+        files: usize,
+        /// One of them.
+        example: PathBuf,
+        /// Why that one can't be read.
+        reason: String,
+    },
+    /// Two folders that belong together have different classes.
+    #[error(
+        "`{}` has the classes {found}, expected {expected}\nhint: the folders' names are the classes and must be the same",
+        .folder.display()
+    )]
+    OtherClasses {
+        /// The folder.
+        folder: PathBuf,
+        /// Its classes.
+        found: String,
+        /// The classes known.
+        expected: String,
+    },
+    /// A training folder without a validation folder beside it.
+    #[error(
+        "`{}` has a `train` folder but none of `validation`, `val`, `valid` or `test` beside it\nhint: name `{}` itself to keep a part of it for validation, or add the folder",
+        .0.display(), .0.join("train").display()
+    )]
+    NoValidation(PathBuf),
+    /// A share for validation is asked for where there is a validation folder.
+    #[error(
+        "`{}` is a validation folder, so no share of the training photographs is kept for validation\nhint: leave `--val-split` out, or name the training folder itself",
+        .0.display()
+    )]
+    SplitTwice(PathBuf),
+    /// The share for validation is no share.
+    #[error(
+        "the validation split is {0}, expected a fraction between 0 and 1\nhint: 0.2 keeps a fifth of each class for validation"
+    )]
+    Split(f64),
+    /// A class is too small to be split.
+    #[error(
+        "the class `{class}` has {count} readable photograph(s), expected two or more, one of them for validation\nhint: add photographs, or remove the class"
+    )]
+    TooFewToSplit {
+        /// The class.
+        class: String,
+        /// How many it has.
+        count: usize,
+    },
+}
+
+impl PhotosError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing(path),
+            std::io::ErrorKind::NotADirectory => Self::NotAFolder(path),
+            _ => Self::Io { path, source },
+        }
+    }
+}

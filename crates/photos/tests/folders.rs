@@ -1,0 +1,152 @@
+//! Folders as people have them: what becomes a dataset, what is left out, what is an error.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn_dataset::Dataset;
+use image::{Rgb, RgbImage};
+use photos::{Folder, Layout, Photos, PhotosError};
+
+/// A folder with a picture at each of `paths`, each of another colour.
+fn pictures(paths: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (number, path) in paths.iter().enumerate() {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+        let picture = RgbImage::from_pixel(5, 4, Rgb([number as u8, 7, 7]));
+        picture.save_with_format(path, image::ImageFormat::Png).expect("a writable folder");
+    }
+    folder
+}
+
+fn write(folder: &Path, path: &str, text: &str) {
+    let path = folder.join(path);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+    fs::write(path, text).expect("a writable folder");
+}
+
+fn message(result: Result<Layout, PhotosError>) -> String {
+    result.expect_err("a fault").to_string()
+}
+
+#[test]
+fn classes_are_the_sorted_folder_names_and_files_are_found_at_any_depth() {
+    let data = pictures(&["b/2.png", "b/1.png", "a/deep/er/3.jpg", "B/x.png"]);
+    let folder = Folder::scan(data.path()).expect("classes");
+    assert_eq!(folder.classes, ["B", "a", "b"]);
+    let (photos, _) = Photos::load(&folder, [3, 2]).expect("photographs");
+    let labels: Vec<usize> = photos.items().iter().map(|photo| photo.label).collect();
+    assert_eq!(labels, [0, 1, 2, 2]);
+    let first_values: Vec<u8> = photos.items().iter().map(|photo| photo.pixels[0]).collect();
+    assert_eq!(first_values, [3, 2, 1, 0]);
+    assert!(photos.items().iter().all(|photo| photo.pixels.len() == 3 * 2 * 3));
+}
+
+#[test]
+fn hidden_files_are_passed_over_and_other_files_are_left_out_with_their_reason() {
+    let data = pictures(&["a/1.png", "b/1.png", "b/picture without a name"]);
+    for path in [".git/x", "a/.DS_Store", "a/Thumbs.db", "__MACOSX/a/1.png"] {
+        write(data.path(), path, "hidden");
+    }
+    write(data.path(), "a/bad.jpg", "no picture");
+    write(data.path(), "b/notes.txt", "some words");
+    let (photos, left_out) =
+        Photos::load(&Folder::scan(data.path()).expect("classes"), [2, 2]).expect("photographs");
+    assert_eq!(photos.classes(), ["a", "b"]);
+    assert_eq!(photos.len(), 3);
+    assert_eq!(left_out.stray, [data.path().join("b/notes.txt")]);
+    let unreadable: Vec<&Path> =
+        left_out.unreadable.iter().map(|file| file.path.as_path()).collect();
+    assert_eq!(unreadable, [data.path().join("a/bad.jpg")]);
+    assert!(!left_out.unreadable[0].reason.is_empty());
+}
+
+#[test]
+fn train_goes_with_any_of_the_names_for_validation() {
+    for name in ["validation", "val", "valid", "test"] {
+        let paths = ["train/a/1.png", "train/b/1.png"].map(String::from);
+        let more = ["a", "b"].map(|class| format!("{name}/{class}/1.png"));
+        let paths: Vec<&str> = paths.iter().chain(&more).map(String::as_str).collect();
+        let data = pictures(&paths);
+        let layout = Layout::find(data.path(), None).expect("both folders");
+        let (train, validation, _) = layout.load([2, 2], 0).expect("photographs");
+        assert_eq!((train.len(), validation.len()), (2, 2));
+        assert!(train.path(0).starts_with(data.path().join("train")));
+        assert!(validation.path(0).starts_with(data.path().join(name)));
+    }
+}
+
+#[test]
+fn a_split_is_stratified_disjoint_complete_and_depends_on_the_seed_alone() {
+    let names: Vec<String> = (0..60)
+        .map(|number| format!("{}/{number}.png", if number % 3 == 0 { "few" } else { "many" }))
+        .collect();
+    let data = pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let validation_of = |seed| {
+        let layout = Layout::find(data.path(), Some(0.25)).expect("classes");
+        let (train, validation, _) = layout.load([1, 1], seed).expect("photographs");
+        let paths = |photos: &Photos| -> BTreeSet<PathBuf> {
+            (0..photos.len()).map(|at| photos.path(at).to_owned()).collect()
+        };
+        let count = |label| validation.items().iter().filter(|photo| photo.label == label).count();
+        assert_eq!((count(0), count(1)), (5, 10));
+        assert!(paths(&train).is_disjoint(&paths(&validation)));
+        assert_eq!(paths(&train).len() + paths(&validation).len(), 60);
+        paths(&validation)
+    };
+    assert_eq!(validation_of(1), validation_of(1));
+    assert_ne!(validation_of(1), validation_of(2));
+}
+
+#[test]
+fn a_fault_of_a_folder_is_named_with_a_hint() {
+    let empty = tempfile::tempdir().expect("a temporary folder");
+    let missing = empty.path().join("nowhere");
+    assert!(message(Layout::find(&missing, None)).contains("nowhere"));
+    assert!(message(Layout::find(empty.path(), None)).contains("no class folders"));
+
+    let one = pictures(&["only/1.png"]);
+    assert!(message(Layout::find(one.path(), None)).contains("only the class `only`"));
+
+    let hollow = pictures(&["a/1.png"]);
+    fs::create_dir(hollow.path().join("b")).expect("a writable folder");
+    assert!(
+        message(Layout::find(hollow.path(), None)).contains("the class `b` has no photographs")
+    );
+
+    let alone = pictures(&["train/a/1.png", "train/b/1.png"]);
+    assert!(message(Layout::find(alone.path(), None)).contains("none of `validation`"));
+
+    let differ = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/c/1.png"]);
+    let text = message(Layout::find(differ.path(), None));
+    assert!(text.contains("has the classes `a`, `c`, expected `a`, `b`"), "{text}");
+
+    let both = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
+    assert!(message(Layout::find(both.path(), Some(0.2))).contains("--val-split"));
+    for share in [0.0, 1.0, -0.5, f64::NAN] {
+        assert!(matches!(Layout::find(both.path(), Some(share)), Err(PhotosError::Split(_))));
+    }
+}
+
+#[test]
+fn a_class_without_a_readable_photograph_is_an_error_that_shows_one_of_its_files() {
+    let data = pictures(&["a/1.png"]);
+    write(data.path(), "b/bad.jpg", "no picture");
+    let folder = Folder::scan(data.path()).expect("classes");
+    let text = Photos::load(&folder, [2, 2]).expect_err("a fault").to_string();
+    assert!(text.contains("the class `b`") && text.contains("bad.jpg"), "{text}");
+    assert!(text.contains("\nhint: "), "{text}");
+}
+
+#[test]
+fn a_folder_takes_the_labels_of_a_model_and_refuses_a_class_it_does_not_know() {
+    let data = pictures(&["c/1.png"]);
+    let folder = Folder::scan(data.path()).expect("a class");
+    let classes = ["a", "b", "c"].map(String::from);
+    let numbered = folder.clone().with_classes(&classes).expect("a known class");
+    let (photos, _) = Photos::load(&numbered, [1, 1]).expect("a photograph");
+    assert_eq!(photos.items()[0].label, 2);
+    let text = folder.with_classes(&classes[..2]).expect_err("an unknown class").to_string();
+    assert!(text.contains("`c`") && text.contains("\nhint: "), "{text}");
+}
