@@ -14,8 +14,10 @@ fn decoded(name: &str) -> image::RgbImage {
 }
 
 /// PNG is decoded without loss: 1e-3 of 255 leaves room for the rounding of a coordinate of some
-/// hundred pixels. JPEG decoders round their transforms differently, by 1 or 2 levels a pixel;
-/// interpolation averages those, and a mean of half a level shows that no pixel is misplaced.
+/// hundred pixels. JPEG decoders differ by 1 to 2 levels a pixel: TensorFlow calls libjpeg's fast
+/// integer transform, which on this picture is off by 1.15 in the mean and 7 at most from libjpeg's
+/// own accurate one, from which ours is off by 0.39 and 4. The picture's noise has a deviation of
+/// 9 levels, so that a pixel out of place would show in the mean.
 #[test]
 fn parity_of_resize() {
     let expected = arrays("resize.safetensors");
@@ -27,7 +29,7 @@ fn parity_of_resize() {
         let largest = off.iter().copied().fold(0.0, f32::max);
         let mean = off.iter().sum::<f32>() / off.len() as f32;
         if name.ends_with(".jpg") {
-            assert!(largest <= 4.0 && mean <= 0.5, "{name}: largest {largest}, mean {mean}");
+            assert!(largest <= 11.0 && mean <= 2.0, "{name}: largest {largest}, mean {mean}");
         } else {
             assert!(largest <= 1e-3 * 255.0, "{name}: largest {largest}");
         }
