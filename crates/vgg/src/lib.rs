@@ -1,1 +1,25 @@
+//! VGG16 and VGG19 (K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale
+//! Image Recognition", 2014) as Keras's `keras.applications` has them.
+//!
+//! [`VggConfig::layers`] describes the network once; the Burn module, the check of weights and the
+//! summary all follow from it. Preprocessing belongs to the weights, so that the two can't be
+//! combined wrongly. The crate never downloads.
+#![doc = include_str!("../README.md")]
 
+mod config;
+mod error;
+mod frozen;
+mod layers;
+mod module;
+mod preprocessing;
+mod summary;
+mod weights;
+
+pub use config::{Pooling, Variant, VggConfig};
+pub use error::VggError;
+pub use frozen::FrozenBase;
+pub use layers::{Layer, LayerKind};
+pub use module::Vgg;
+pub use preprocessing::Preprocessing;
+pub use summary::{Summary, SummaryRow};
+pub use weights::{Origin, Weights};

@@ -1,0 +1,80 @@
+//! Which network, for which pictures, up to which layer.
+
+use serde::{Deserialize, Serialize};
+
+/// The two networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Variant {
+    /// 13 convolutions, in blocks of 2, 2, 3, 3 and 3.
+    #[default]
+    Vgg16,
+    /// 16 convolutions, in blocks of 2, 2, 4, 4 and 4.
+    Vgg19,
+}
+
+impl Variant {
+    /// The name, such as `vgg16`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vgg16 => "vgg16",
+            Self::Vgg19 => "vgg19",
+        }
+    }
+
+    /// How many convolutions each block has.
+    pub(crate) fn convolutions(self) -> [usize; 5] {
+        match self {
+            Self::Vgg16 => [2, 2, 3, 3, 3],
+            Self::Vgg19 => [2, 2, 4, 4, 4],
+        }
+    }
+}
+
+/// What becomes of the last feature map of a base.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// It stays as it is, (height, width, channels).
+    #[default]
+    None,
+    /// Each channel's mean (Keras: `avg`).
+    Average,
+    /// Each channel's maximum (Keras: `max`).
+    Maximum,
+}
+
+/// A network, by default the base of the Keras example:
+/// `VGG16(include_top=False, input_shape=(180, 180, 3))`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VggConfig {
+    /// VGG16 or VGG19.
+    pub variant: Variant,
+    /// The pictures' (height, width), from 32 x 32 up.
+    pub size: [usize; 2],
+    /// The layer that the base ends after, such as `block3_pool` or `block5_conv2`.
+    pub until: String,
+    /// What becomes of the last feature map.
+    pub pooling: Pooling,
+    /// Whether the classifier of 1000 classes follows: two dense layers of 4096 and a softmax.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub include_top: bool,
+}
+
+impl Default for VggConfig {
+    fn default() -> Self {
+        Self {
+            variant: Variant::Vgg16,
+            size: [180, 180],
+            until: Self::LAST_LAYER.into(),
+            pooling: Pooling::None,
+            include_top: false,
+        }
+    }
+}
+
+impl VggConfig {
+    /// The last layer of the whole base.
+    pub const LAST_LAYER: &str = "block5_pool";
+}

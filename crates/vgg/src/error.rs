@@ -1,0 +1,58 @@
+//! What can be wrong with a network's description or its weights.
+
+use std::path::PathBuf;
+
+use crate::Variant;
+
+/// A network that can't be built, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum VggError {
+    /// The pictures are too small to pass five poolings.
+    #[error(
+        "the picture size is {height} x {width}, expected 32 x 32 or more\nhint: a smaller picture has nothing left after five poolings; 180 is the usual size"
+    )]
+    TooSmall {
+        /// The height asked for.
+        height: usize,
+        /// The width asked for.
+        width: usize,
+    },
+    /// The base is to end after a layer that the network has not.
+    #[error(
+        "`{}` has no layer `{layer}`\nhint: its layers are {}",
+        .variant.name(), .known.join(", ")
+    )]
+    UnknownLayer {
+        /// The network.
+        variant: Variant,
+        /// The layer asked for.
+        layer: String,
+        /// The layers that there are.
+        known: Vec<String>,
+    },
+    /// The classifier on top needs the whole base, unpooled.
+    #[error(
+        "the classifier on top needs the base up to `block5_pool`, unpooled\nhint: leave the end of the base and the pooling out"
+    )]
+    TopOnPart,
+    /// The weights file can't be read.
+    #[error(transparent)]
+    File(#[from] formats::FormatError),
+    /// The weights file holds other arrays than the network needs.
+    #[error(
+        "`{}` does not hold the weights of `{}` up to `{until}`:\n  {}\nhint: {hint}",
+        .path.display(), .variant.name(), .problems.join("\n  ")
+    )]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        variant: Variant,
+        /// The last layer needed.
+        until: String,
+        /// Every difference.
+        problems: Vec<String>,
+        /// What to do about it.
+        hint: String,
+    },
+}

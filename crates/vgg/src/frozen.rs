@@ -1,0 +1,95 @@
+//! The frozen base: pictures in, features out, and nothing learns.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::{Preprocessing, Vgg, VggConfig, VggError, Weights};
+
+/// How many pictures go through the network at once. The feature maps of one picture take tens of
+/// megabytes, and a larger batch is no faster on a CPU.
+const BATCH: usize = 8;
+
+/// A network whose weights never change, without gradients or an autodiff graph.
+#[derive(Debug)]
+pub struct FrozenBase {
+    network: Vgg,
+    config: VggConfig,
+    feature_shape: Vec<usize>,
+    preprocessing: Preprocessing,
+    digest: String,
+    device: Device,
+}
+
+impl FrozenBase {
+    /// A base with these weights on this device.
+    ///
+    /// # Errors
+    ///
+    /// `config` describes no network, or one with the classifier on top.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `weights` were made for another configuration.
+    pub fn new(config: &VggConfig, weights: Weights, device: &Device) -> Result<Self, VggError> {
+        let device = device.clone().inner();
+        let layers = config.layers()?;
+        Ok(Self {
+            network: config.init(&weights, &device)?,
+            feature_shape: layers.last().map(|layer| layer.output.clone()).unwrap_or_default(),
+            config: config.clone(),
+            preprocessing: weights.preprocessing(),
+            digest: weights.digest().to_owned(),
+            device,
+        })
+    }
+
+    /// What it was made from.
+    pub fn config(&self) -> &VggConfig {
+        &self.config
+    }
+
+    /// What must be done to a picture's values first.
+    pub fn preprocessing(&self) -> Preprocessing {
+        self.preprocessing
+    }
+
+    /// The digest of its weights, as [`Weights::digest`] has it.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The shape of one picture's features: (height, width, channels), or (channels) where the
+    /// configuration pools.
+    pub fn feature_shape(&self) -> &[usize] {
+        &self.feature_shape
+    }
+
+    /// How many values one picture's features are.
+    pub fn feature_count(&self) -> usize {
+        self.feature_shape.iter().product()
+    }
+
+    /// The features of preprocessed pictures.
+    ///
+    /// # Shapes
+    ///
+    /// - pictures: (N, height, width, 3)
+    /// - output: (N, [`Self::feature_shape`])
+    ///
+    /// # Panics
+    ///
+    /// Panics if `pictures` is not a whole number of pictures of the configuration's size.
+    pub fn features(&self, pictures: &[f32]) -> Vec<f32> {
+        let [height, width] = self.config.size;
+        let picture = height * width * 3;
+        assert_eq!(pictures.len() % picture, 0, "pictures are of {height} x {width} x 3 values");
+        let mut features = Vec::with_capacity(pictures.len() / picture * self.feature_count());
+        for batch in pictures.chunks(BATCH * picture) {
+            let count = batch.len() / picture;
+            let data = TensorData::new(batch.to_vec(), [count, height, width, 3]);
+            let input = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
+            let output = self.network.forward(input).permute([0, 2, 3, 1]).into_data();
+            features.extend_from_slice(output.as_slice::<f32>().expect("32-bit floats"));
+        }
+        features
+    }
+}

@@ -1,0 +1,142 @@
+//! The network as a row of layers, each with its name, its output's shape and its arrays.
+
+use crate::{Pooling, VggConfig, VggError};
+
+/// One layer, and the shape of what comes out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The name, as Keras has it: `block1_conv1`, `block1_pool`, `fc1`.
+    pub name: String,
+    /// What it does.
+    pub kind: LayerKind,
+    /// The shape of its output for one picture: (height, width, channels) or (units).
+    pub output: Vec<usize>,
+}
+
+/// What a layer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerKind {
+    /// A convolution with 3x3 kernels, same padding and ReLU.
+    Convolution {
+        /// Channels in.
+        inputs: usize,
+        /// Channels out.
+        outputs: usize,
+    },
+    /// The maximum of each 2x2 square; an odd last row or column is dropped.
+    MaxPooling,
+    /// Each channel's mean or maximum.
+    GlobalPooling(Pooling),
+    /// The feature map in the order (height, width, channels).
+    Flatten,
+    /// A dense layer; ReLU follows, or softmax after the last one.
+    Dense {
+        /// Values in.
+        inputs: usize,
+        /// Units out.
+        outputs: usize,
+    },
+}
+
+impl Layer {
+    /// The names and shapes of its arrays, kernel then bias; none where it learns nothing.
+    pub fn arrays(&self) -> Vec<(String, Vec<usize>)> {
+        let (kernel, outputs) = match self.kind {
+            LayerKind::Convolution { inputs, outputs } => (vec![3, 3, inputs, outputs], outputs),
+            LayerKind::Dense { inputs, outputs } => (vec![inputs, outputs], outputs),
+            _ => return vec![],
+        };
+        let name = &self.name;
+        vec![(format!("{name}/kernel"), kernel), (format!("{name}/bias"), vec![outputs])]
+    }
+
+    /// How many values its arrays hold.
+    pub fn parameters(&self) -> usize {
+        self.arrays().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    }
+}
+
+impl VggConfig {
+    /// The layers, first to last, without the input.
+    ///
+    /// # Errors
+    ///
+    /// The size is below 32 x 32, the network has no layer of the name in `until`, or the top is
+    /// asked for on a part of the base.
+    pub fn layers(&self) -> Result<Vec<Layer>, VggError> {
+        let [height, width] = self.size;
+        if height < 32 || width < 32 {
+            return Err(VggError::TooSmall { height, width });
+        }
+        if self.include_top && (self.until != Self::LAST_LAYER || self.pooling != Pooling::None) {
+            return Err(VggError::TopOnPart);
+        }
+        let mut layers = self.all_convolutions_and_pools();
+        let Some(end) = layers.iter().position(|layer| layer.name == self.until) else {
+            return Err(VggError::UnknownLayer {
+                variant: self.variant,
+                layer: self.until.clone(),
+                known: layers.into_iter().map(|layer| layer.name).collect(),
+            });
+        };
+        layers.truncate(end + 1);
+        let channels = layers[end].output[2];
+        if let Some(name) = match self.pooling {
+            Pooling::None => None,
+            Pooling::Average => Some("global_average_pooling2d"),
+            Pooling::Maximum => Some("global_max_pooling2d"),
+        } {
+            let kind = LayerKind::GlobalPooling(self.pooling);
+            layers.push(Layer { name: name.into(), kind, output: vec![channels] });
+        }
+        if self.include_top {
+            layers.extend(top(layers[end].output.iter().product()));
+        }
+        Ok(layers)
+    }
+
+    /// The arrays of all layers of the network, also of those that this configuration leaves out,
+    /// as a file of its weights may hold them.
+    pub(crate) fn known_names(&self) -> Vec<String> {
+        let layers = self.all_convolutions_and_pools().into_iter().chain(top(1));
+        layers.flat_map(|layer| layer.arrays()).map(|(name, _)| name).collect()
+    }
+
+    fn all_convolutions_and_pools(&self) -> Vec<Layer> {
+        let [mut height, mut width] = self.size;
+        let mut inputs = 3;
+        let mut layers = vec![];
+        for (block, (count, outputs)) in
+            self.variant.convolutions().into_iter().zip([64, 128, 256, 512, 512]).enumerate()
+        {
+            let block = block + 1;
+            for number in 1..=count {
+                let kind = LayerKind::Convolution { inputs, outputs };
+                let name = format!("block{block}_conv{number}");
+                layers.push(Layer { name, kind, output: vec![height, width, outputs] });
+                inputs = outputs;
+            }
+            (height, width) = (height / 2, width / 2);
+            layers.push(Layer {
+                name: format!("block{block}_pool"),
+                kind: LayerKind::MaxPooling,
+                output: vec![height, width, outputs],
+            });
+        }
+        layers
+    }
+}
+
+fn top(features: usize) -> Vec<Layer> {
+    let dense = |name: &str, inputs, outputs| Layer {
+        name: name.into(),
+        kind: LayerKind::Dense { inputs, outputs },
+        output: vec![outputs],
+    };
+    vec![
+        Layer { name: "flatten".into(), kind: LayerKind::Flatten, output: vec![features] },
+        dense("fc1", features, 4096),
+        dense("fc2", 4096, 4096),
+        dense("predictions", 4096, 1000),
+    ]
+}

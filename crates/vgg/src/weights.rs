@@ -1,0 +1,138 @@
+//! The weights of a network: where they are from, whether they fit, and what pictures they expect.
+
+use std::path::{Path, PathBuf};
+
+use formats::{Array, Arrays};
+use random::{Draws, Purpose};
+use sha2::{Digest, Sha256};
+
+use crate::{Preprocessing, VggConfig, VggError};
+
+/// Where weights are from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Drawn at random.
+    Seeded(u64),
+    /// Read from this file.
+    File(PathBuf),
+}
+
+/// The kernels (3, 3, in, out) and biases (out) of every layer of a [`VggConfig`], by the names
+/// `block1_conv1/kernel`, `block1_conv1/bias` and so on, and the preprocessing that goes with them.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    origin: Origin,
+    preprocessing: Preprocessing,
+    arrays: Arrays,
+    digest: String,
+}
+
+impl Weights {
+    /// Random weights: kernels from a normal distribution with deviation sqrt(2 / inputs), which
+    /// keeps the scale of values through ReLU (K. He et al., "Delving Deep into Rectifiers", 2015),
+    /// and zero biases. The same seed gives the same weights.
+    ///
+    /// # Errors
+    ///
+    /// `config` describes no network.
+    pub fn seeded(config: &VggConfig, seed: u64) -> Result<Self, VggError> {
+        let mut arrays = Arrays::new();
+        let learned = config.layers()?.into_iter().filter(|layer| layer.parameters() > 0);
+        for (number, layer) in learned.enumerate() {
+            for (name, shape) in layer.arrays() {
+                let count = shape.iter().product();
+                let data = if let [kernel @ .., _] = shape.as_slice()
+                    && !kernel.is_empty()
+                {
+                    let mut draws = Draws::at(seed, Purpose::BaseKernel, 0, number as u64);
+                    let deviation = (2.0 / kernel.iter().product::<usize>() as f32).sqrt();
+                    (0..count).map(|_| draws.normal() * deviation).collect()
+                } else {
+                    vec![0.0; count]
+                };
+                arrays.insert(name, Array::new(shape, data));
+            }
+        }
+        Ok(Self::new(Origin::Seeded(seed), arrays))
+    }
+
+    /// Reads the weights of `config` from a safetensors file with the names above, or from a Keras
+    /// `.h5` weights file. Layers of the network that `config` leaves out may be in the file.
+    ///
+    /// # Errors
+    ///
+    /// `config` describes no network, the file can't be read, or it lacks arrays, holds them in
+    /// another shape or holds arrays that are none of the network's: all differences at once.
+    pub fn load(path: &Path, config: &VggConfig) -> Result<Self, VggError> {
+        let layers = config.layers()?;
+        let (_, mut file) = formats::read_arrays(path)?;
+        let (mut arrays, mut problems) = (Arrays::new(), vec![]);
+        for (name, expected) in layers.iter().flat_map(crate::Layer::arrays) {
+            match file.remove(&name) {
+                None => problems.push(format!("`{name}` is missing")),
+                Some(array) if array.shape != expected => problems.push(format!(
+                    "`{name}` has the shape {:?}, expected {expected:?}",
+                    array.shape
+                )),
+                Some(array) => {
+                    if array.data.iter().any(|value| !value.is_finite()) {
+                        problems.push(format!("`{name}` holds values that are no numbers"));
+                    }
+                    arrays.insert(name, array);
+                }
+            }
+        }
+        let known = config.known_names();
+        let unknown = file.keys().filter(|name| !known.contains(name));
+        problems.extend(unknown.map(|name| format!("`{name}` is none of its arrays")));
+        if !problems.is_empty() {
+            let hint = format!(
+                "check that the file holds {}; a base that is in the file only up to some layer can be used with `--until`",
+                config.variant.name()
+            );
+            return Err(VggError::Mismatch {
+                path: path.to_owned(),
+                variant: config.variant,
+                until: config.until.clone(),
+                problems,
+                hint,
+            });
+        }
+        Ok(Self::new(Origin::File(path.to_owned()), arrays))
+    }
+
+    fn new(origin: Origin, arrays: Arrays) -> Self {
+        let mut hash = Sha256::new();
+        for (name, array) in &arrays {
+            hash.update(name);
+            array.shape.iter().for_each(|&length| hash.update((length as u64).to_le_bytes()));
+            let mut bytes = Vec::with_capacity(array.data.len() * 4);
+            array.data.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+            hash.update(bytes);
+        }
+        let digest = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        // Both formats read here are of Keras's weights, and random ones have no preferences.
+        Self { origin, preprocessing: Preprocessing::Caffe, arrays, digest }
+    }
+
+    /// Where they are from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What must be done to a picture's values.
+    pub fn preprocessing(&self) -> Preprocessing {
+        self.preprocessing
+    }
+
+    /// The SHA-256 of all names, shapes and values: the same for the same weights, whatever file
+    /// they are from.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The kernel or bias of that name.
+    pub(crate) fn array(&self, name: &str) -> &Array {
+        &self.arrays[name]
+    }
+}

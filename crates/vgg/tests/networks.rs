@@ -1,0 +1,181 @@
+//! What a network is made of, which weights it takes and which it refuses.
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use formats::{Array, Arrays, write_safetensors};
+use vgg::{FrozenBase, Pooling, Summary, Variant, VggConfig, VggError, Weights};
+
+fn config(variant: Variant, until: &str) -> VggConfig {
+    VggConfig { variant, size: [32, 40], until: until.into(), ..VggConfig::default() }
+}
+
+fn parameters(config: &VggConfig) -> usize {
+    config.layers().expect("a network").iter().map(vgg::Layer::parameters).sum()
+}
+
+/// The numbers that `keras.applications` prints.
+#[test]
+fn the_networks_have_the_published_numbers_of_parameters() {
+    let with_top = |variant| VggConfig {
+        variant,
+        size: [224, 224],
+        include_top: true,
+        ..VggConfig::default()
+    };
+    assert_eq!(parameters(&config(Variant::Vgg16, "block5_pool")), 14_714_688);
+    assert_eq!(parameters(&config(Variant::Vgg19, "block5_pool")), 20_024_384);
+    assert_eq!(parameters(&with_top(Variant::Vgg16)), 138_357_544);
+    assert_eq!(parameters(&with_top(Variant::Vgg19)), 143_667_240);
+}
+
+#[test]
+fn a_frozen_base_counts_no_trainable_parameters() {
+    let summary = Summary::of(&VggConfig::default(), "input_1", true).expect("a network");
+    assert_eq!((summary.trainable, summary.frozen), (0, 14_714_688));
+    let text = summary.to_string();
+    assert!(text.contains("\nTrainable params: 0\nNon-trainable params: 14,714,688\n"), "{text}");
+}
+
+/// As Keras 2 prints this layer, with the second column moved by one.
+#[test]
+fn a_name_wider_than_its_column_goes_on_in_the_next_line() {
+    let config = VggConfig { pooling: Pooling::Average, ..config(Variant::Vgg16, "block1_conv1") };
+    let text = Summary::of(&config, "input_1", false).expect("a network").to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines.contains(&" global_average_pooling2d (G  (None, 64)               0         "),
+        "{text}"
+    );
+    assert!(lines.iter().any(|line| line.trim_end() == " lobalAveragePooling2D)"), "{text}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
+    let config = config(Variant::Vgg16, "block2_pool");
+    let digest = |seed| Weights::seeded(&config, seed).expect("a network").digest().to_owned();
+    assert_eq!(digest(1), digest(1));
+    assert_ne!(digest(1), digest(2));
+}
+
+/// A picture's features have the same bits alone and among others: 9 is more than one inner batch.
+#[test]
+fn a_base_may_end_anywhere_and_features_do_not_depend_on_the_batch() {
+    for (variant, until, shape) in [
+        (Variant::Vgg19, "block3_conv4", vec![8, 10, 256]),
+        (Variant::Vgg16, "block2_pool", vec![8, 10, 128]),
+    ] {
+        let config = config(variant, until);
+        let weights = Weights::seeded(&config, 3).expect("a network");
+        let base = FrozenBase::new(&config, weights, &Device::flex()).expect("a network");
+        assert_eq!(base.feature_shape(), shape);
+        let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
+        let alone = base.features(&picture);
+        let among = base.features(&picture.repeat(9));
+        assert_eq!(alone.len(), base.feature_count());
+        assert!(alone.iter().any(|&value| value > 0.0));
+        for copy in among.chunks_exact(alone.len()) {
+            assert_eq!(copy, alone);
+        }
+    }
+}
+
+#[test]
+fn pooling_is_the_mean_or_maximum_of_each_channel() {
+    let plain = config(Variant::Vgg16, "block2_conv1");
+    let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
+    let features = |pooling| {
+        let config = VggConfig { pooling, ..plain.clone() };
+        let weights = Weights::seeded(&config, 3).expect("a network");
+        let base = FrozenBase::new(&config, weights, &Device::flex()).expect("a network");
+        (base.features(&picture), base.feature_shape().to_vec())
+    };
+    let (map, _) = features(Pooling::None);
+    let (mean, mean_shape) = features(Pooling::Average);
+    let (maximum, _) = features(Pooling::Maximum);
+    assert_eq!(mean_shape, [128]);
+    for channel in 0..128 {
+        let values = || map.iter().skip(channel).step_by(128).map(|&value| f64::from(value));
+        let expected = values().sum::<f64>() / values().count() as f64;
+        // 320 values are added up in 32-bit floats.
+        assert!((f64::from(mean[channel]) - expected).abs() <= 1e-5 * expected.max(1.0));
+        assert_eq!(f64::from(maximum[channel]), values().fold(f64::MIN, f64::max));
+    }
+}
+
+#[test]
+fn the_whole_network_gives_probabilities_of_1000_classes() {
+    let config = VggConfig { size: [32, 32], include_top: true, ..VggConfig::default() };
+    let weights = Weights::seeded(&config, 5).expect("a network");
+    let network = config.init(&weights, &Device::flex()).expect("a network");
+    let pictures = Tensor::<4>::ones([2, 3, 32, 32], &Device::flex());
+    let probabilities = network.classify(pictures);
+    assert_eq!(probabilities.dims(), [2, 1000]);
+    let sums = probabilities.sum_dim(1).into_data();
+    assert!(sums.as_slice::<f32>().expect("floats").iter().all(|sum| (sum - 1.0).abs() < 1e-5));
+}
+
+#[test]
+fn what_is_no_network_is_refused_with_a_hint() {
+    let refused = |config: VggConfig| {
+        let message = config.layers().expect_err("no network").to_string();
+        assert!(message.contains("\nhint: "), "{message}");
+        message
+    };
+    let unknown = refused(config(Variant::Vgg16, "block3_conv4"));
+    assert!(unknown.contains("`vgg16` has no layer `block3_conv4`"), "{unknown}");
+    assert!(unknown.contains("block3_conv3, block3_pool"), "{unknown}");
+    refused(VggConfig { size: [31, 180], ..VggConfig::default() });
+    refused(VggConfig { include_top: true, pooling: Pooling::Maximum, ..VggConfig::default() });
+}
+
+fn write(path: &Path, change: impl FnOnce(&mut Arrays)) {
+    let mut arrays: Arrays = config(Variant::Vgg16, "block1_conv2")
+        .layers()
+        .expect("a network")
+        .iter()
+        .flat_map(vgg::Layer::arrays)
+        .map(|(name, shape)| {
+            let count = shape.iter().product();
+            (name, Array::new(shape, vec![0.5; count]))
+        })
+        .collect();
+    change(&mut arrays);
+    write_safetensors(path, &arrays).expect("a writable folder");
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_with_every_difference_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("weights.safetensors");
+    write(&path, |arrays| {
+        arrays.remove("block1_conv1/bias");
+        arrays.insert("block1_conv1/kernel".into(), Array::new(vec![64, 3, 3, 3], vec![0.0; 1728]));
+        arrays.insert("block1_conv2/bias".into(), Array::new(vec![64], vec![f32::NAN; 64]));
+        arrays.insert("block3_conv4/bias".into(), Array::new(vec![256], vec![0.0; 256]));
+    });
+    let config = config(Variant::Vgg16, "block1_conv2");
+    let message = Weights::load(&path, &config).expect_err("other weights").to_string();
+    for part in [
+        "weights.safetensors",
+        "`block1_conv1/bias` is missing",
+        "`block1_conv1/kernel` has the shape [64, 3, 3, 3], expected [3, 3, 3, 64]",
+        "`block1_conv2/bias` holds values that are no numbers",
+        "`block3_conv4/bias` is none of its arrays",
+        "\nhint: ",
+    ] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+}
+
+#[test]
+fn layers_beyond_the_end_of_the_base_may_be_in_the_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("weights.safetensors");
+    write(&path, |_| {});
+    Weights::load(&path, &config(Variant::Vgg16, "block1_conv1")).expect("weights of a part");
+    fs::write(&path, "").expect("a writable folder");
+    let cut = Weights::load(&path, &config(Variant::Vgg16, "block1_conv1"));
+    assert!(matches!(cut, Err(VggError::File(_))));
+}

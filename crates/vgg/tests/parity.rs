@@ -1,0 +1,117 @@
+//! The base, its preprocessing and its summary against Keras's.
+
+#[path = "../../../tests/fixtures.rs"]
+mod fixtures;
+
+use burn::tensor::Device;
+use fixtures::{arrays, fixture};
+use formats::{Array, Arrays, write_safetensors};
+use vgg::{FrozenBase, Preprocessing, Summary, VggConfig, Weights};
+
+/// `count` numbers in [0, 1): splitmix64 of `seed` plus multiples of the golden gamma, as the script
+/// that made the fixtures has it.
+fn splitmix(seed: u64, count: usize) -> impl Iterator<Item = f32> {
+    (1..=count as u64).map(move |k| {
+        let mut z = seed.wrapping_add(k.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
+    })
+}
+
+/// The weights of the fixtures, through a file as a user's would come.
+fn formula_weights(config: &VggConfig) -> Weights {
+    let layers = config.layers().expect("a network");
+    let learned = layers.iter().filter(|layer| layer.parameters() > 0);
+    let arrays: Arrays = learned
+        .enumerate()
+        .flat_map(|(number, layer)| {
+            let number = number as u64;
+            layer.arrays().into_iter().map(move |(name, shape)| {
+                let count = shape.iter().product();
+                let (seed, scale) = match shape.as_slice() {
+                    [3, 3, inputs, _] => (1000, (6.0 / (9 * inputs) as f64).sqrt() as f32),
+                    _ => (2000, 0.05),
+                };
+                let data = splitmix(seed + number, count).map(|unit| (unit * 2.0 - 1.0) * scale);
+                (name, Array::new(shape, data.collect()))
+            })
+        })
+        .collect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("formula.safetensors");
+    write_safetensors(&path, &arrays).expect("a writable folder");
+    Weights::load(&path, config).expect("the weights of this network")
+}
+
+fn features(config: &VggConfig, weights: Weights, picture: &[f32]) -> Vec<f32> {
+    let base = FrozenBase::new(config, weights, &Device::flex()).expect("a network");
+    let (pixels, _) = picture.as_chunks::<3>();
+    let input: Vec<f32> = pixels.iter().flat_map(|&rgb| base.preprocessing().apply(rgb)).collect();
+    base.features(&input)
+}
+
+/// The largest difference, as a fraction of the largest value expected. 1e-4 is ten times what
+/// sums of up to 4,608 products in 32-bit floats differ by after 13 layers when they are added up
+/// in another order.
+fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{name}");
+    let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(largest > 0.0 && off <= 1e-4 * largest, "{name}: {off} of {largest}");
+}
+
+#[test]
+fn parity_of_features_and_inner_outputs() {
+    let fixture = arrays("vgg16_formula.safetensors");
+    let mut sizes = 0;
+    for (key, expected) in &fixture {
+        let Some((size, layer)) = key.split_once('/').filter(|(_, name)| *name != "input_picture")
+        else {
+            continue;
+        };
+        let picture = &fixture[&format!("{size}/input_picture")];
+        let until = if layer == "features" { VggConfig::LAST_LAYER } else { layer };
+        let config = VggConfig {
+            size: [picture.shape[0], picture.shape[1]],
+            until: until.into(),
+            ..VggConfig::default()
+        };
+        assert_close(
+            key,
+            &features(&config, formula_weights(&config), &picture.data),
+            &expected.data,
+        );
+        sizes += usize::from(layer == "features");
+    }
+    assert!(sizes >= 3, "{sizes} sizes compared");
+}
+
+#[test]
+fn parity_of_weights_from_a_keras_h5_file() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
+    let fixture = arrays("vgg16_formula.safetensors");
+    let config = VggConfig { size: [64, 64], until: "block1_pool".into(), ..VggConfig::default() };
+    let weights = Weights::load(path.as_ref(), &config).expect("the weights of this block");
+    assert_eq!(weights.digest(), formula_weights(&config).digest());
+    let found = features(&config, weights, &fixture["64x64/input_picture"].data);
+    assert_close("block1_pool", &found, &fixture["64x64/block1_pool"].data);
+}
+
+/// One subtraction of numbers below 256, rounded once: 1e-5 is below the spacing of floats there,
+/// so the values are the same but for the rounding of the means.
+#[test]
+fn parity_of_preprocessing() {
+    let fixture = arrays("preprocess.safetensors");
+    let (pixels, _) = fixture["input"].data.as_chunks::<3>();
+    let found = pixels.iter().flat_map(|&rgb| Preprocessing::Caffe.apply(rgb));
+    let off = found.zip(&fixture["output"].data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(off <= 1e-5, "{off}");
+}
+
+#[test]
+fn parity_of_the_summary() {
+    let expected = std::fs::read_to_string(fixture("summary_vgg16_180.txt")).expect("the fixture");
+    let summary = Summary::of(&VggConfig::default(), "input_2", false).expect("a network");
+    assert_eq!(format!("{summary}\n"), expected);
+}
