@@ -1,1 +1,30 @@
+//! The training loop, RMSprop, checkpoints and history.
+//!
+//! Read [`fit`] first: it is the whole loop. What it needs is in [`Job`], what it tells is an
+//! [`Event`], where it writes is a [`RunFolder`].
+#![doc = include_str!("../README.md")]
 
+mod checkpoint;
+mod config;
+mod error;
+mod event;
+mod fit;
+mod history;
+mod loss;
+mod metrics;
+mod optimizer;
+mod rmsprop;
+mod run_folder;
+mod source;
+mod state;
+
+pub use config::{DataConfig, RunConfig, TrainConfig, WeightsChoice};
+pub use error::TrainError;
+pub use event::{Event, Set};
+pub use fit::{Job, Outcome, evaluate, fit};
+pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};
+pub use metrics::{RunningMean, count_correct, is_accurate};
+pub use optimizer::Optimizer;
+pub use rmsprop::{RmsProp, Slot};
+pub use run_folder::RunFolder;
+pub use state::{Best, State};

@@ -92,4 +92,29 @@ impl FrozenBase {
         }
         features
     }
+
+    /// The features of pictures as they come from a file: RGB in 0..=255, preprocessed here.
+    ///
+    /// # Shapes
+    ///
+    /// - pictures: N times (height, width, 3)
+    /// - output: (N, [`Self::feature_shape`])
+    ///
+    /// # Panics
+    ///
+    /// Panics if a picture is not of the configuration's size.
+    pub fn features_of_pictures(&self, pictures: &[&[u8]]) -> Vec<f32> {
+        let mut features = Vec::with_capacity(pictures.len() * self.feature_count());
+        for batch in pictures.chunks(BATCH) {
+            let pixels = batch.iter().flat_map(|picture| {
+                let (pixels, rest) = picture.as_chunks::<3>();
+                assert!(rest.is_empty(), "pictures are (height, width, 3)");
+                pixels
+            });
+            let input: Vec<f32> =
+                pixels.flat_map(|&rgb| self.preprocessing.apply(rgb.map(f32::from))).collect();
+            features.extend(self.features(&input));
+        }
+        features
+    }
 }

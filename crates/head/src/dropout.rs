@@ -1,0 +1,51 @@
+//! Which units are dropped in a training step.
+
+use random::{Draws, Purpose};
+
+use crate::HeadConfig;
+
+/// The mask for the hidden units of step number `step` in `epoch` of a run seeded with `seed`, for
+/// a batch of `rows`: shape (rows, hidden), 0 where a unit is dropped and 1 / (1 - dropout) where
+/// it is kept, so that the expected sum is the same as without dropout (Keras: `Dropout`). The same
+/// address gives the same mask.
+pub fn dropout_mask(
+    config: &HeadConfig,
+    seed: u64,
+    epoch: u64,
+    step: u64,
+    rows: usize,
+) -> Vec<f32> {
+    let mut draws = Draws::at(seed, Purpose::Dropout, epoch, step);
+    let kept = 1.0 / (1.0 - config.dropout);
+    let unit = || if draws.unit() < config.dropout { 0.0 } else { kept };
+    std::iter::repeat_with(unit).take(rows * config.hidden).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_drops_its_fraction_and_keeps_the_expected_sum() {
+        let config = HeadConfig { hidden: 1_000, dropout: 0.3 };
+        let mask = dropout_mask(&config, 1, 2, 3, 50);
+        let dropped = mask.iter().filter(|&&value| value == 0.0).count();
+        // 15,000 of 50,000 expected, deviation 102.
+        assert!((14_490..15_510).contains(&dropped), "{dropped}");
+        assert!(mask.iter().all(|&value| value == 0.0 || value == 1.0 / 0.7));
+    }
+
+    #[test]
+    fn a_mask_depends_on_its_address_alone() {
+        let config = HeadConfig::default();
+        assert_eq!(dropout_mask(&config, 1, 2, 3, 4), dropout_mask(&config, 1, 2, 3, 4));
+        assert_ne!(dropout_mask(&config, 1, 2, 3, 4), dropout_mask(&config, 1, 2, 4, 4));
+        assert_ne!(dropout_mask(&config, 1, 2, 3, 4), dropout_mask(&config, 1, 3, 3, 4));
+    }
+
+    #[test]
+    fn without_dropout_every_unit_is_kept() {
+        let config = HeadConfig { dropout: 0.0, ..HeadConfig::default() };
+        assert!(dropout_mask(&config, 1, 0, 0, 2).iter().all(|&value| value == 1.0));
+    }
+}

@@ -1,0 +1,27 @@
+//! Keras's `Flatten` for feature maps as Burn has them.
+
+use burn::tensor::Tensor;
+
+/// Flattens feature maps in Keras's order (height, width, channels).
+///
+/// # Shapes
+///
+/// - maps: (N, channels, height, width)
+/// - output: (N, height x width x channels)
+pub fn flatten(maps: Tensor<4>) -> Tensor<2> {
+    maps.permute([0, 2, 3, 1]).flatten(1, 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+
+    #[test]
+    fn channels_vary_fastest() {
+        // (1, 2, 1, 3): the channels 0 1 2 and 10 11 12.
+        let maps = TensorData::new(vec![0.0f32, 1.0, 2.0, 10.0, 11.0, 12.0], [1, 2, 1, 3]);
+        let flat = flatten(Tensor::from_data(maps, &Device::flex())).into_data();
+        assert_eq!(flat.as_slice::<f32>().expect("floats"), [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
+    }
+}

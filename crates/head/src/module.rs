@@ -1,0 +1,144 @@
+//! The head as a Burn module.
+
+use burn::module::{Module, Param};
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::{Device, Tensor, TensorData};
+use random::{Draws, Purpose};
+
+use crate::HeadConfig;
+
+/// The names of a head's four arrays, in the order of [`Head::to_arrays`].
+pub const ARRAY_NAMES: [&str; 4] = ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"];
+
+/// Two dense layers with dropout between them. The parameters' paths in the module are
+/// `dense.weight`, `dense.bias`, `dense_1.weight` and `dense_1.bias`.
+#[derive(Module, Debug)]
+pub struct Head {
+    dense: Linear,
+    dense_1: Linear,
+}
+
+/// An array of another shape than the head needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` has the shape {found:?}, expected {expected:?}")]
+pub struct OtherShape {
+    /// The array.
+    pub name: &'static str,
+    /// The shape needed.
+    pub expected: Vec<usize>,
+    /// The shape found.
+    pub found: Vec<usize>,
+}
+
+/// The units of the last layer: one probability tells two classes apart.
+fn outputs(classes: usize) -> usize {
+    if classes == 2 { 1 } else { classes }
+}
+
+impl HeadConfig {
+    /// The shapes of the four arrays, kernels (inputs, units) and biases (units).
+    pub fn shapes(&self, inputs: usize, classes: usize) -> [Vec<usize>; 4] {
+        let outputs = outputs(classes);
+        [vec![inputs, self.hidden], vec![self.hidden], vec![self.hidden, outputs], vec![outputs]]
+    }
+
+    /// How many values the four arrays hold.
+    pub fn parameters(&self, inputs: usize, classes: usize) -> usize {
+        self.shapes(inputs, classes).iter().map(|shape| shape.iter().product::<usize>()).sum()
+    }
+
+    /// A head for `inputs` features and `classes` classes. Its kernels are evenly distributed in
+    /// +-sqrt(6 / (inputs + units)) (X. Glorot, Y. Bengio, "Understanding the difficulty of
+    /// training deep feedforward neural networks", 2010; Keras: `glorot_uniform`), its biases zero.
+    /// The same seed gives the same head.
+    pub fn init(&self, inputs: usize, classes: usize, seed: u64, device: &Device) -> Head {
+        let mut layer = 0;
+        let arrays = self.shapes(inputs, classes).map(|shape| match shape.as_slice() {
+            &[inputs, units] => {
+                let mut draws = Draws::at(seed, Purpose::HeadKernel, 0, layer);
+                layer += 1;
+                let limit = (6.0 / (inputs + units) as f32).sqrt();
+                (0..inputs * units).map(|_| draws.between(-limit, limit)).collect()
+            }
+            bias => vec![0.0; bias.iter().product()],
+        });
+        self.head(inputs, classes, arrays, device)
+    }
+
+    /// A head with the given arrays, in the order of [`ARRAY_NAMES`], each a shape and its values.
+    ///
+    /// # Errors
+    ///
+    /// The first array whose shape is not that of [`Self::shapes`].
+    pub fn init_with(
+        &self,
+        inputs: usize,
+        classes: usize,
+        arrays: [(Vec<usize>, Vec<f32>); 4],
+        device: &Device,
+    ) -> Result<Head, OtherShape> {
+        let shapes = self.shapes(inputs, classes);
+        for ((name, expected), (found, _)) in ARRAY_NAMES.into_iter().zip(shapes).zip(&arrays) {
+            if *found != expected {
+                return Err(OtherShape { name, expected, found: found.clone() });
+            }
+        }
+        Ok(self.head(inputs, classes, arrays.map(|(_, values)| values), device))
+    }
+
+    fn head(&self, inputs: usize, classes: usize, arrays: [Vec<f32>; 4], device: &Device) -> Head {
+        let [kernel, bias, kernel_1, bias_1] = arrays;
+        Head {
+            dense: dense([inputs, self.hidden], kernel, bias, device),
+            dense_1: dense([self.hidden, outputs(classes)], kernel_1, bias_1, device),
+        }
+    }
+}
+
+impl Head {
+    /// The logits of a batch of features: what becomes a probability by [`Self::probabilities`].
+    /// While learning, `mask` says which hidden units are dropped, see [`crate::dropout_mask`].
+    ///
+    /// # Shapes
+    ///
+    /// - features: (N, inputs), flattened in the order (height, width, channels)
+    /// - mask: (N, hidden)
+    /// - output: (N, 1) for two classes, else (N, classes)
+    pub fn forward(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
+        let hidden = self.dense.forward(features);
+        let hidden = match mask {
+            Some(mask) => hidden * mask,
+            None => hidden,
+        };
+        self.dense_1.forward(hidden)
+    }
+
+    /// The sigmoid of one logit, the probability of the second of two classes, or the softmax of
+    /// several.
+    ///
+    /// # Shapes
+    ///
+    /// - logits, output: (N, 1) or (N, classes)
+    pub fn probabilities(&self, logits: Tensor<2>) -> Tensor<2> {
+        if logits.dims()[1] == 1 { sigmoid(logits) } else { softmax(logits, 1) }
+    }
+
+    /// The shape and values of its arrays, in the order of [`ARRAY_NAMES`].
+    pub fn to_arrays(&self) -> [(Vec<usize>, Vec<f32>); 4] {
+        let [(kernel, bias), (kernel_1, bias_1)] = [&self.dense, &self.dense_1].map(|layer| {
+            let bias = layer.bias.as_ref().expect("dense layers here have biases");
+            (layer.weight.val().into_data(), bias.val().into_data())
+        });
+        [kernel, bias, kernel_1, bias_1].map(|data| {
+            (data.shape().to_vec(), data.as_slice::<f32>().expect("32-bit floats").to_vec())
+        })
+    }
+}
+
+fn dense(shape: [usize; 2], kernel: Vec<f32>, bias: Vec<f32>, device: &Device) -> Linear {
+    let mut dense = LinearConfig::new(shape[0], shape[1]).init(device);
+    dense.weight = Param::from_data(TensorData::new(kernel, shape), device);
+    dense.bias = Some(Param::from_data(TensorData::new(bias, [shape[1]]), device));
+    dense
+}

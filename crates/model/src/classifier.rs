@@ -1,0 +1,76 @@
+//! A classifier in memory: pictures in, probabilities out.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use head::Head;
+use vgg::FrozenBase;
+
+use crate::{ModelCard, ModelError, WeightsSearch, load_head};
+
+/// A base, a head and their card.
+#[derive(Debug)]
+pub struct Classifier {
+    card: ModelCard,
+    base: FrozenBase,
+    head: Head,
+    device: Device,
+}
+
+impl Classifier {
+    /// Reads the model in the folder at `path` and finds its base's weights.
+    ///
+    /// # Errors
+    ///
+    /// There is no model, its files are damaged or do not fit each other, or the weights are not
+    /// found.
+    pub fn load(path: &Path, search: &WeightsSearch, device: &Device) -> Result<Self, ModelError> {
+        let device = device.clone().inner();
+        let (card, head) = load_head(path, &device)?;
+        let base = FrozenBase::new(&card.base, search.find(&card)?, &device)?;
+        Ok(Self { card, base, head, device })
+    }
+
+    /// What the model is.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// How many bytes a picture is: height x width x 3.
+    pub fn picture_len(&self) -> usize {
+        self.card.base.size.iter().product::<usize>() * 3
+    }
+
+    /// The logits of pictures.
+    ///
+    /// # Shapes
+    ///
+    /// - pictures: N times (height, width, 3), RGB in 0..=255
+    /// - output: (N, 1) for two classes, else (N, classes)
+    ///
+    /// # Panics
+    ///
+    /// Panics if a picture is not of the model's size.
+    pub fn logits(&self, pictures: &[&[u8]]) -> Tensor<2> {
+        let features = self.base.features_of_pictures(pictures);
+        let data = TensorData::new(features, [pictures.len(), self.base.feature_count()]);
+        self.head.forward(Tensor::from_data(data, &self.device), None)
+    }
+
+    /// For each picture the probabilities of all classes, in the order of the card; they add up to 1.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a picture is not of the model's size.
+    pub fn predict(&self, pictures: &[&[u8]]) -> Vec<Vec<f32>> {
+        let probabilities = self.head.probabilities(self.logits(pictures));
+        let [_, outputs] = probabilities.dims();
+        let data = probabilities.into_data();
+        let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);
+        rows.map(|row| match row {
+            &[second] => vec![1.0 - second, second],
+            several => several.to_vec(),
+        })
+        .collect()
+    }
+}

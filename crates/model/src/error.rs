@@ -1,0 +1,85 @@
+//! What can be wrong with a model on disk.
+
+use std::path::PathBuf;
+
+/// A model that can't be read or written, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// There is no bundle at this path.
+    #[error(
+        "no model at `{}`: it has no `model.json`\nhint: a run keeps its models in its folders `best` and `last`",
+        .0.display()
+    )]
+    Missing(PathBuf),
+    /// A file of the bundle can't be read or written.
+    #[error(transparent)]
+    File(#[from] formats::FormatError),
+    /// The base can't be built.
+    #[error(transparent)]
+    Base(#[from] vgg::VggError),
+    /// `model.json` is no such file.
+    #[error("`{}` is no model card: {source}\nhint: the file may be damaged, or of another version", .path.display())]
+    Card {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+    /// `model.json` is of another version.
+    #[error("`{}` has format {found}, expected {expected}\nhint: it is from another version of this program", .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: u32,
+        /// The version read here.
+        expected: u32,
+    },
+    /// The arrays do not fit the card.
+    #[error("`{}` does not fit `model.json`: {fault}\nhint: the two files belong together; copy the whole folder", .path.display())]
+    Arrays {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        fault: String,
+    },
+    /// The weights named are not those that the model was trained on.
+    #[error(
+        "`{}` holds other weights than this model was trained on: digest {found}, expected {expected}\nhint: leave `--weights` out to look for them at their old place and in `data/weights`",
+        .path.display()
+    )]
+    OtherWeights {
+        /// The file.
+        path: PathBuf,
+        /// Its digest.
+        found: String,
+        /// The digest in the card.
+        expected: String,
+    },
+    /// The weights are nowhere to be found.
+    #[error(
+        "the weights of this model's base (digest {digest}) were not found\n{}hint: name the file with `--weights FILE`, or put it into `{}`",
+        .tried.iter().map(|(path, reason)| format!("  `{}`: {reason}\n", path.display())).collect::<String>(),
+        .folder.display()
+    )]
+    WeightsNotFound {
+        /// The digest in the card.
+        digest: String,
+        /// Each file that was looked at, and why it is not the one.
+        tried: Vec<(PathBuf, String)>,
+        /// The folder that was searched.
+        folder: PathBuf,
+    },
+    /// The same seed no longer gives the same weights.
+    #[error(
+        "the random weights of this model's base can't be drawn again: seed {seed} gives the digest {found}, expected {expected}\nhint: the model is from another version of this program; train it again"
+    )]
+    OtherSeeded {
+        /// The seed in the card.
+        seed: u64,
+        /// The digest that it gives.
+        found: String,
+        /// The digest in the card.
+        expected: String,
+    },
+}

@@ -1,0 +1,73 @@
+//! Finds the weights of a model's base again, by their digest.
+
+use std::path::{Path, PathBuf};
+
+use vgg::Weights;
+
+use crate::{ModelCard, ModelError};
+
+/// Where to look for the weights of a model's base.
+#[derive(Clone, Debug)]
+pub struct WeightsSearch {
+    /// The file that the user named; only this one is looked at then.
+    pub named: Option<PathBuf>,
+    /// A folder whose files are looked at after the one that the model remembers.
+    pub folder: PathBuf,
+}
+
+impl WeightsSearch {
+    /// The weights that the card tells of.
+    ///
+    /// # Errors
+    ///
+    /// The file named can't be read or holds other weights; or, where none is named, none of the
+    /// files holds the weights.
+    pub fn find(&self, card: &ModelCard) -> Result<Weights, ModelError> {
+        let expected = &card.weights.digest;
+        if let Some(path) = &self.named {
+            let weights = Weights::load(path, &card.base)?;
+            return if weights.digest() == expected {
+                Ok(weights)
+            } else {
+                Err(ModelError::OtherWeights {
+                    path: path.clone(),
+                    found: weights.digest().to_owned(),
+                    expected: expected.clone(),
+                })
+            };
+        }
+        if let Some(seed) = card.weights.seed {
+            let weights = Weights::seeded(&card.base, seed)?;
+            return if weights.digest() == expected {
+                Ok(weights)
+            } else {
+                let found = weights.digest().to_owned();
+                Err(ModelError::OtherSeeded { seed, found, expected: expected.clone() })
+            };
+        }
+        let mut tried = vec![];
+        for path in card.weights.path.iter().cloned().chain(files_in(&self.folder)) {
+            match Weights::load(&path, &card.base) {
+                Ok(weights) if weights.digest() == expected => return Ok(weights),
+                Ok(weights) => tried.push((path, format!("other weights, {}", weights.digest()))),
+                Err(error) => {
+                    let message = error.to_string();
+                    tried.push((path, message.lines().next().unwrap_or_default().to_owned()));
+                }
+            }
+        }
+        let folder = self.folder.clone();
+        Err(ModelError::WeightsNotFound { digest: expected.clone(), tried, folder })
+    }
+}
+
+/// The weight files in a folder; none where there is no folder.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| {
+        path.extension().is_some_and(|extension| extension == "h5" || extension == "safetensors")
+    });
+    files.sort();
+    files
+}

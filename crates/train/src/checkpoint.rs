@@ -1,0 +1,65 @@
+//! Writes models into a run's folder, and reads back what is needed to go on.
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use formats::{read_arrays, recover_folder, replace_folder, write_safetensors, write_whole};
+use head::Head;
+use model::{ModelCard, load_head, save_bundle};
+
+use crate::{Optimizer, RmsProp, RunFolder, State, TrainError};
+
+const STATE: &str = "state.json";
+const OPTIMIZER: &str = "optimizer.safetensors";
+
+/// What of a run changes from step to step.
+pub(crate) struct Checkpoint {
+    pub(crate) head: Head,
+    pub(crate) optimizer: Optimizer,
+    pub(crate) state: State,
+}
+
+impl Checkpoint {
+    /// Writes `last`.
+    pub(crate) fn save(&self, run: &RunFolder, card: &ModelCard) -> Result<(), TrainError> {
+        replace_folder(&run.last(), |folder| {
+            save_bundle(folder, card, &self.head)?;
+            write_safetensors(&folder.join(OPTIMIZER), &self.optimizer.to_arrays())?;
+            let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
+            Ok(write_whole(&folder.join(STATE), &state)?)
+        })
+    }
+
+    /// Reads `last`, onto a device with autodiff; `None` where the run stopped before it was first
+    /// written.
+    pub(crate) fn open(
+        run: &RunFolder,
+        rule: RmsProp,
+        device: &Device,
+    ) -> Result<Option<Self>, TrainError> {
+        let last = run.last();
+        recover_folder(&last)?;
+        if !last.exists() {
+            return Ok(None);
+        }
+        let (_, head) = load_head(&last, device)?;
+        let optimizer_path = last.join(OPTIMIZER);
+        let (_, arrays) = read_arrays(&optimizer_path)?;
+        let optimizer = Optimizer::with_arrays(rule, &head, arrays, &device.clone().inner());
+        let fault = |path: &Path, fault| TrainError::Checkpoint { path: path.to_owned(), fault };
+        let optimizer = optimizer.map_err(|reason| {
+            fault(&optimizer_path, format!("does not fit the model beside it: {reason}"))
+        })?;
+        let state_path = last.join(STATE);
+        let text = fs::read(&state_path).map_err(|error| TrainError::io(&state_path, error))?;
+        let state = serde_json::from_slice(&text)
+            .map_err(|error| fault(&state_path, format!("can't be read: {error}")))?;
+        Ok(Some(Self { head, optimizer, state }))
+    }
+}
+
+/// Writes `best`.
+pub(crate) fn save_best(run: &RunFolder, card: &ModelCard, head: &Head) -> Result<(), TrainError> {
+    replace_folder(&run.best(), |folder| Ok(save_bundle(folder, card, head)?))
+}

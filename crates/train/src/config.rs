@@ -1,0 +1,81 @@
+//! Everything that a run depends on, as `config.toml` has it.
+
+use std::path::PathBuf;
+
+use augment::AugmentConfig;
+use head::HeadConfig;
+use serde::{Deserialize, Serialize};
+use vgg::{VggConfig, VggError, Weights};
+
+/// The settings of a run, each section that of its crate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The weights of the base.
+    pub weights: WeightsChoice,
+    /// The photographs.
+    pub data: DataConfig,
+    /// What is done to training pictures.
+    pub augment: AugmentConfig,
+    /// The frozen base.
+    pub base: VggConfig,
+    /// The head.
+    pub head: HeadConfig,
+    /// The loop.
+    pub train: TrainConfig,
+}
+
+/// Which weights the base has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightsChoice {
+    /// Random ones, drawn with the run's seed.
+    None,
+    /// Those in this file.
+    File(PathBuf),
+}
+
+/// Which photographs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The folder with `train` and `validation` in it, or with the classes.
+    pub path: PathBuf,
+    /// The share of each class that is kept for validation, where it was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_split: Option<f64>,
+}
+
+/// The settings of the loop; those of the Keras example by default.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// How many times every training photograph is seen.
+    pub epochs: usize,
+    /// How many of them make a step.
+    pub batch_size: usize,
+    /// RMSprop's step size.
+    pub learning_rate: f64,
+    /// Every draw of the run follows from it.
+    pub seed: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self { epochs: 50, batch_size: 32, learning_rate: 1e-3, seed: 0 }
+    }
+}
+
+impl RunConfig {
+    /// Reads or draws the weights of the base.
+    ///
+    /// # Errors
+    ///
+    /// The base is none, or the file does not hold its weights.
+    pub fn load_weights(&self) -> Result<Weights, VggError> {
+        match &self.weights {
+            WeightsChoice::None => Weights::seeded(&self.base, self.train.seed),
+            WeightsChoice::File(path) => Weights::load(path, &self.base),
+        }
+    }
+}

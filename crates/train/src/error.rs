@@ -1,0 +1,86 @@
+//! What can stop a run.
+
+use std::path::{Path, PathBuf};
+
+use formats::FormatError;
+
+/// A run that can't start, go on or be resumed, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The folder already holds a run.
+    #[error(
+        "`{}` already holds a run\nhint: go on with it by `train --resume {}`, or name another folder with `--out`",
+        .0.display(), .0.display()
+    )]
+    RunExists(PathBuf),
+    /// The folder holds something else.
+    #[error("`{}` is not empty and holds no run\nhint: name another folder with `--out`", .0.display())]
+    NotEmpty(PathBuf),
+    /// The folder holds no run.
+    #[error("no run at `{}`: it has no `config.toml`\nhint: name a folder that `train` has made, such as `runs/train`", .0.display())]
+    NoRun(PathBuf),
+    /// The run has done all its epochs.
+    #[error("the run in `{}` is complete: all {epochs} epochs are done\nhint: its best model is in `{}`", .path.display(), .path.join("best").display())]
+    Complete {
+        /// The run's folder.
+        path: PathBuf,
+        /// How many epochs it has.
+        epochs: usize,
+    },
+    /// `config.toml` is no such file.
+    #[error("`{}` can't be read: {reason}\nhint: a run is resumed with its own settings; put the file back as it was", .path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The checkpoint does not fit the run.
+    #[error("`{}` {fault}\nhint: the run can't be resumed from there; start a new one", .path.display())]
+    Checkpoint {
+        /// The file or folder.
+        path: PathBuf,
+        /// What does not fit, as the end of a sentence that begins with its name.
+        fault: String,
+    },
+    /// The photographs are not those that the run began with.
+    #[error("the photographs in `{}` are not those that this run began with\nhint: a resumed run needs the same files; put them back, or start a new run", .0.display())]
+    OtherPhotographs(PathBuf),
+    /// The loss is no number.
+    #[error(
+        "the loss is no number after epoch {epoch}, step {step}\nhint: lower `--learning-rate`; the last good state is in `{}`",
+        .last.display()
+    )]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step, from 1.
+        step: usize,
+        /// The folder with the state before.
+        last: PathBuf,
+    },
+    /// A setting is out of its range.
+    #[error("{0}")]
+    Setting(String),
+    /// Augmentation settings are out of range.
+    #[error(transparent)]
+    Augment(#[from] augment::AugmentError),
+    /// A file of the run can't be read or written.
+    #[error(transparent)]
+    File(#[from] FormatError),
+    /// A model of the run can't be read or written.
+    #[error(transparent)]
+    Model(#[from] model::ModelError),
+    /// The base can't be built.
+    #[error(transparent)]
+    Base(#[from] vgg::VggError),
+    /// The photographs can't be used.
+    #[error(transparent)]
+    Photos(#[from] photos::PhotosError),
+}
+
+impl TrainError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        FormatError::Io { path: path.to_owned(), source }.into()
+    }
+}

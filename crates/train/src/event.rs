@@ -1,0 +1,55 @@
+//! What the loop tells while it runs.
+
+use std::path::PathBuf;
+
+use model::Metrics;
+
+/// Which photographs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// Those trained on.
+    Training,
+    /// Those validated on.
+    Validation,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The features of `done` of `total` photographs, which are kept, have been computed.
+    Features {
+        /// Which photographs.
+        set: Set,
+        /// How many are done.
+        done: usize,
+        /// How many there are.
+        total: usize,
+    },
+    /// A step was made; loss and accuracy are the epoch's so far.
+    Step {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// How many of the epoch's steps were made.
+        step: usize,
+        /// How many steps an epoch has.
+        steps: usize,
+        /// The mean loss so far.
+        loss: f64,
+        /// The accuracy so far.
+        accuracy: f64,
+    },
+    /// An epoch ended.
+    Epoch {
+        /// How it went.
+        metrics: Metrics,
+        /// How long it took, in seconds.
+        seconds: f64,
+        /// Whether its val_loss is the best so far, so that the model was kept in `best`.
+        best: bool,
+    },
+    /// A model and all that is needed to go on were written.
+    Saved {
+        /// The folder.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,281 @@
+//! The loop: features, steps, validation, checkpoints.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use head::{Head, dropout_mask};
+use model::{Metrics, ModelCard, WeightsRecord};
+use photos::{Photo, Photos};
+use random::{Draws, Purpose};
+use sha2::{Digest, Sha256};
+use vgg::FrozenBase;
+
+use crate::checkpoint::{Checkpoint, save_best};
+use crate::history::History;
+use crate::source::{Source, all_features};
+use crate::{
+    Best, Event, Optimizer, RmsProp, RunConfig, RunFolder, RunningMean, Set, State, TrainError,
+    binary_cross_entropy, categorical_cross_entropy, count_correct,
+};
+
+/// All that a run needs.
+pub struct Job<'a> {
+    /// The settings.
+    pub config: &'a RunConfig,
+    /// Where it writes; what is there already is gone on with.
+    pub run: &'a RunFolder,
+    /// The frozen base.
+    pub base: &'a FrozenBase,
+    /// Where the base's weights are from.
+    pub weights: WeightsRecord,
+    /// What is trained on.
+    pub training: &'a Photos,
+    /// What is validated on.
+    pub validation: &'a Photos,
+    /// Where the head learns.
+    pub device: &'a Device,
+    /// Once true, the run stops after the batch at hand, and can be resumed.
+    pub stop: &'a AtomicBool,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outcome {
+    /// All epochs are done; this was the best.
+    Complete(Best),
+    /// It was stopped with this many epochs complete.
+    Stopped {
+        /// The complete epochs.
+        epochs: usize,
+    },
+}
+
+/// Trains a head, from the beginning or from where the run's folder stands, and tells `listen` how
+/// it goes. The same settings, photographs and weights give the same run, stopped and resumed or
+/// not.
+///
+/// # Errors
+///
+/// The run is complete already, its folder can't be read or written, the photographs are not those
+/// it began with, or the loss is no number.
+pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, TrainError> {
+    let Job { config, run, base, training, validation, .. } = *job;
+    let train = config.train;
+    let device = job.device.clone().autodiff();
+    let rule = RmsProp { learning_rate: train.learning_rate, ..RmsProp::default() };
+
+    let photographs = digest_of(&config.data.path, [training, validation]);
+    let Checkpoint { mut head, mut optimizer, mut state } =
+        match Checkpoint::open(run, rule, &device)? {
+            Some(checkpoint) if checkpoint.state.photographs != photographs => {
+                return Err(TrainError::OtherPhotographs(config.data.path.clone()));
+            }
+            Some(checkpoint) => checkpoint,
+            None => begin(job, rule, photographs, &device)?,
+        };
+    if state.epoch >= train.epochs {
+        let path = run.path().to_owned();
+        return Err(TrainError::Complete { path, epochs: train.epochs });
+    }
+    let mut history = History::open(run, state.epoch)?;
+
+    let stopped = || job.stop.load(Ordering::Relaxed);
+    let mut keep =
+        |photos, set| all_features(base, photos, train.batch_size, set, stopped, &mut listen);
+    let Some(validation_features) = keep(validation, Set::Validation) else {
+        return Ok(Outcome::Stopped { epochs: state.epoch });
+    };
+    let source = if config.augment.is_none() {
+        let Some(features) = keep(training, Set::Training) else {
+            return Ok(Outcome::Stopped { epochs: state.epoch });
+        };
+        Source::Kept { features, width: base.feature_count() }
+    } else {
+        Source::Augmented { base, photos: training, augment: config.augment, seed: train.seed }
+    };
+
+    let steps = training.items().len().div_ceil(train.batch_size);
+    while state.epoch < train.epochs {
+        let epoch = state.epoch + 1;
+        let started = Instant::now();
+        let mut order: Vec<usize> = (0..training.items().len()).collect();
+        Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
+
+        for batch in order.chunks(train.batch_size).skip(state.step) {
+            let features = source.features(epoch, batch);
+            let features = rows(features, batch.len(), &device);
+            let mask = dropout_mask(
+                &config.head,
+                train.seed,
+                epoch as u64,
+                state.step as u64,
+                batch.len(),
+            );
+            let mask = (config.head.dropout > 0.0).then(|| rows(mask, batch.len(), &device));
+
+            let labels: Vec<usize> = batch.iter().map(|&at| training.items()[at].label).collect();
+            let logits = head.forward(features, mask);
+            let loss = loss_of(logits.clone(), &labels);
+            let mean_loss = scalar(&loss);
+            if !mean_loss.is_finite() {
+                let (step, last) = (state.step + 1, run.last());
+                return Err(TrainError::Diverged { epoch, step, last });
+            }
+            let correct = correct_of(&head, logits.inner(), &labels);
+            head = optimizer.step(head, loss.backward());
+
+            state.running.add(mean_loss, correct, batch.len());
+            state.step += 1;
+            let (loss, accuracy) = (state.running.loss(), state.running.accuracy());
+            listen(Event::Step { epoch, step: state.step, steps, loss, accuracy });
+            if stopped() && state.step < steps {
+                state.seconds += started.elapsed().as_secs_f64();
+                let epochs = state.epoch;
+                Checkpoint { head, optimizer, state }.save(run, &card(job, None))?;
+                listen(Event::Saved { path: run.last() });
+                return Ok(Outcome::Stopped { epochs });
+            }
+        }
+
+        let on_validation = evaluate(
+            &head.clone().valid(),
+            &validation_features,
+            validation.items(),
+            train.batch_size,
+            job.device,
+        );
+        let metrics = Metrics {
+            epoch,
+            loss: state.running.loss(),
+            accuracy: state.running.accuracy(),
+            val_loss: on_validation.loss(),
+            val_accuracy: on_validation.accuracy(),
+        };
+        let Metrics { val_loss, val_accuracy, .. } = metrics;
+        let card = card(job, Some(metrics));
+        let best = state.best.is_none_or(|best| val_loss < best.val_loss);
+        if best {
+            save_best(run, &card, &head)?;
+            state.best = Some(Best { epoch, val_loss, val_accuracy });
+        }
+        let seconds = state.seconds + started.elapsed().as_secs_f64();
+        history.push(run, &metrics, seconds, train.learning_rate)?;
+        state = State { epoch, step: 0, running: RunningMean::default(), seconds: 0.0, ..state };
+        let checkpoint = Checkpoint { head, optimizer, state };
+        checkpoint.save(run, &card)?;
+        Checkpoint { head, optimizer, state } = checkpoint;
+        listen(Event::Epoch { metrics, seconds, best });
+        if stopped() && state.epoch < train.epochs {
+            listen(Event::Saved { path: run.last() });
+            return Ok(Outcome::Stopped { epochs: state.epoch });
+        }
+    }
+    Ok(Outcome::Complete(
+        state.best.expect("an epoch has ended, and the first one is the best so far"),
+    ))
+}
+
+/// Loss and accuracy of `head`, without dropout, on the features of `photos`, batch by batch.
+///
+/// # Panics
+///
+/// Panics if there are no photographs, or `features` are not theirs.
+pub fn evaluate(
+    head: &Head,
+    features: &[f32],
+    photos: &[Photo],
+    batch_size: usize,
+    device: &Device,
+) -> RunningMean {
+    let width = features.len() / photos.len();
+    let mut mean = RunningMean::default();
+    for (features, photos) in features.chunks(batch_size * width).zip(photos.chunks(batch_size)) {
+        let labels: Vec<usize> = photos.iter().map(|photo| photo.label).collect();
+        let logits = head.forward(rows(features.to_vec(), photos.len(), device), None);
+        let loss = scalar(&loss_of(logits.clone(), &labels));
+        mean.add(loss, correct_of(head, logits, &labels), photos.len());
+    }
+    mean
+}
+
+/// The state before the first step. It is written at once, so that a run stopped at any time can be
+/// resumed.
+fn begin(
+    job: &Job<'_>,
+    rule: RmsProp,
+    photographs: String,
+    device: &Device,
+) -> Result<Checkpoint, TrainError> {
+    let classes = job.training.classes().len();
+    let seed = job.config.train.seed;
+    let head = job.config.head.init(job.base.feature_count(), classes, seed, device);
+    let state = State {
+        epoch: 0,
+        step: 0,
+        running: RunningMean::default(),
+        seconds: 0.0,
+        best: None,
+        photographs,
+    };
+    let checkpoint = Checkpoint { optimizer: Optimizer::new(rule, &head), head, state };
+    checkpoint.save(job.run, &card(job, None))?;
+    Ok(checkpoint)
+}
+
+fn card(job: &Job<'_>, metrics: Option<Metrics>) -> ModelCard {
+    ModelCard {
+        format: ModelCard::FORMAT,
+        base: job.config.base.clone(),
+        weights: job.weights.clone(),
+        preprocessing: job.base.preprocessing(),
+        head: job.config.head,
+        classes: job.training.classes().to_vec(),
+        threshold: 0.5,
+        metrics,
+    }
+}
+
+/// The digest of the photographs' paths below `data` and their labels.
+fn digest_of(data: &Path, sets: [&Photos; 2]) -> String {
+    let mut hash = Sha256::new();
+    for photos in sets {
+        for (at, photo) in photos.items().iter().enumerate() {
+            let path = photos.path(at);
+            let name = path.strip_prefix(data).unwrap_or(path).as_os_str().as_encoded_bytes();
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name);
+            hash.update((photo.label as u64).to_le_bytes());
+        }
+        hash.update(u64::MAX.to_le_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn rows(values: Vec<f32>, count: usize, device: &Device) -> Tensor<2> {
+    let width = values.len() / count;
+    Tensor::from_data(TensorData::new(values, [count, width]), device)
+}
+
+fn loss_of(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
+    let (count, device) = (labels.len(), logits.device());
+    if logits.dims()[1] == 1 {
+        let labels = labels.iter().map(|&label| label as f32).collect();
+        binary_cross_entropy(logits, rows(labels, count, &device))
+    } else {
+        let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
+        let labels = Tensor::from_data(TensorData::new(labels, [count]), &device);
+        categorical_cross_entropy(logits, labels)
+    }
+}
+
+fn correct_of(head: &Head, logits: Tensor<2>, labels: &[usize]) -> usize {
+    let probabilities = head.probabilities(logits).into_data();
+    count_correct(probabilities.as_slice::<f32>().expect("32-bit floats"), labels)
+}
+
+fn scalar(value: &Tensor<1>) -> f64 {
+    value.to_data().as_slice::<f32>().expect("32-bit floats")[0].into()
+}

@@ -1,0 +1,49 @@
+//! `history.csv`: a row an epoch.
+
+use std::fs;
+
+use formats::write_whole;
+use model::Metrics;
+
+use crate::{RunFolder, TrainError};
+
+const HEADER: &str = "epoch,loss,accuracy,val_loss,val_accuracy,seconds,learning_rate";
+
+/// The table of a run, in memory and on disk.
+pub(crate) struct History {
+    rows: Vec<String>,
+}
+
+impl History {
+    /// The rows of the first `epochs` epochs; what a crash left after them is dropped.
+    pub(crate) fn open(run: &RunFolder, epochs: usize) -> Result<Self, TrainError> {
+        let path = run.history();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(TrainError::io(&path, error)),
+        };
+        let rows: Vec<String> = text.lines().skip(1).take(epochs).map(String::from).collect();
+        if rows.len() < epochs {
+            let fault = format!("has {} rows, expected {epochs}", rows.len());
+            return Err(TrainError::Checkpoint { path, fault });
+        }
+        Ok(Self { rows })
+    }
+
+    /// Adds a row and writes the table.
+    pub(crate) fn push(
+        &mut self,
+        run: &RunFolder,
+        metrics: &Metrics,
+        seconds: f64,
+        learning_rate: f64,
+    ) -> Result<(), TrainError> {
+        let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
+        self.rows.push(format!(
+            "{epoch},{loss},{accuracy},{val_loss},{val_accuracy},{seconds:.3},{learning_rate}"
+        ));
+        let text = format!("{HEADER}\n{}\n", self.rows.join("\n"));
+        Ok(write_whole(&run.history(), text.as_bytes())?)
+    }
+}

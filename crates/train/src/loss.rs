@@ -1,0 +1,85 @@
+//! Cross-entropy from logits, as Keras's `fit` computes it, and on probabilities, as Keras's loss
+//! functions do.
+
+use burn::tensor::activation::{log_softmax, relu};
+use burn::tensor::{Int, Tensor};
+
+/// What keeps probabilities away from 0 and 1 in [`clipped_binary_cross_entropy`] (Keras:
+/// `keras.config.epsilon()`).
+const EPSILON: f32 = 1e-7;
+
+/// The mean of -log(p) where the label is 1 and -log(1 - p) where it is 0, with p the sigmoid of
+/// the logit: max(z, 0) - z y + log(1 + exp(-|z|)), which no logit overflows.
+///
+/// # Shapes
+///
+/// - logits, labels: (N, 1), labels 0 or 1
+/// - output: (1)
+pub fn binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<1> {
+    let rest = logits.clone().abs().neg().exp().log1p();
+    (relu(logits.clone()) - logits * labels + rest).mean()
+}
+
+/// The mean of -log(p) of each row's class, with p the softmax of its logits.
+///
+/// # Shapes
+///
+/// - logits: (N, classes)
+/// - labels: (N), places of the classes
+/// - output: (1)
+pub fn categorical_cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+    let [rows, _] = logits.dims();
+    log_softmax(logits, 1).gather(1, labels.reshape([rows, 1])).mean().neg()
+}
+
+/// The binary cross-entropy of a probability and a label of 0 or 1, with the probability clipped
+/// to 1e-7..1 - 1e-7 (Keras: `keras.losses.BinaryCrossentropy` on probabilities).
+pub fn clipped_binary_cross_entropy(probability: f32, label: f32) -> f32 {
+    let probability = probability.clamp(EPSILON, 1.0 - EPSILON);
+    -(label * probability.ln() + (1.0 - label) * (1.0 - probability).ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+    use proptest::prelude::*;
+
+    fn value(loss: Tensor<1>) -> f64 {
+        loss.into_scalar::<f32>().into()
+    }
+
+    proptest! {
+        /// Against the definition in 64-bit floats; 1e-6 of the value or of 1 is some ten roundings
+        /// of a 32-bit float.
+        #[test]
+        fn losses_from_logits_are_those_of_the_definition(
+            rows in proptest::collection::vec(([-80.0f32..80.0, -80.0f32..80.0, -80.0f32..80.0], 0usize..3), 1..9),
+        ) {
+            let device = Device::flex();
+            let count = rows.len();
+            let first: Vec<f32> = rows.iter().map(|(logits, _)| logits[0]).collect();
+            let ones: Vec<f32> = rows.iter().map(|(_, label)| (label % 2) as f32).collect();
+            let expected = rows.iter().map(|(logits, label)| {
+                let logit = f64::from(if label % 2 == 1 { -logits[0] } else { logits[0] });
+                logit.exp().ln_1p()
+            }).sum::<f64>() / count as f64;
+            let tensor = |values| Tensor::<2>::from_data(TensorData::new(values, [count, 1]), &device);
+            let found = value(binary_cross_entropy(tensor(first), tensor(ones)));
+            prop_assert!((found - expected).abs() <= 1e-6 * expected.max(1.0), "{found} {expected}");
+
+            let expected = rows.iter().map(|(logits, label)| {
+                let logits = logits.map(f64::from);
+                logits.map(f64::exp).iter().sum::<f64>().ln() - logits[*label]
+            }).sum::<f64>() / count as f64;
+            let all: Vec<f32> = rows.iter().flat_map(|(logits, _)| *logits).collect();
+            let labels: Vec<i64> = rows.iter().map(|(_, label)| *label as i64).collect();
+            let found = value(categorical_cross_entropy(
+                Tensor::from_data(TensorData::new(all, [count, 3]), &device),
+                Tensor::from_data(TensorData::new(labels, [count]), &device),
+            ));
+            // Differences of logits up to 160 are rounded to 160 x 6e-8.
+            prop_assert!((found - expected).abs() <= 2e-5 + 1e-6 * expected, "{found} {expected}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Steps a module's parameters one by one, and remembers their slots by name.
+//!
+//! Burn's own optimizers remember by a parameter's random id, and what does not match is silently
+//! dropped when a state is loaded: a resumed run would be another run.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use formats::{Array, Arrays};
+
+use crate::{RmsProp, Slot};
+
+/// RMSprop, and what it remembers of every parameter of a module.
+#[derive(Clone, Debug)]
+pub struct Optimizer {
+    rule: RmsProp,
+    slots: BTreeMap<String, Slot>,
+}
+
+impl Optimizer {
+    /// An optimizer for the parameters of `module`, before the first step.
+    pub fn new<M: Module>(rule: RmsProp, module: &M) -> Self {
+        let mut visitor = NewSlots { rule, path: vec![], slots: BTreeMap::new() };
+        module.visit(&mut visitor);
+        Self { rule, slots: visitor.slots }
+    }
+
+    /// `module` after a step against `gradients`. Parameters that require no gradient stay as they
+    /// are.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `module` is another one than the optimizer was made for, or the loss did not
+    /// depend on one of its parameters.
+    #[must_use]
+    pub fn step<M: Module>(&mut self, module: M, gradients: Gradients) -> M {
+        let Self { rule, slots } = self;
+        module.map(&mut Step { rule, slots, gradients, path: vec![] })
+    }
+
+    /// What it remembers, by names such as `dense/kernel/velocity`.
+    pub fn to_arrays(&self) -> Arrays {
+        let mut arrays = Arrays::new();
+        for (name, slot) in &self.slots {
+            for (part, tensor) in [
+                ("velocity", Some(&slot.velocity)),
+                ("momentum", slot.momentum.as_ref()),
+                ("mean", slot.mean.as_ref()),
+            ] {
+                if let Some(tensor) = tensor {
+                    let data = tensor.to_data();
+                    let values = data.as_slice::<f32>().expect("32-bit floats").to_vec();
+                    arrays.insert(format!("{name}/{part}"), Array::new(vec![values.len()], values));
+                }
+            }
+        }
+        arrays
+    }
+
+    /// The optimizer for `module` that remembers what is in `arrays`.
+    ///
+    /// # Errors
+    ///
+    /// The reason, as text: a parameter does not get its state, or there is state of none of them.
+    pub fn with_arrays<M: Module>(
+        rule: RmsProp,
+        module: &M,
+        mut arrays: Arrays,
+        device: &Device,
+    ) -> Result<Self, String> {
+        let mut optimizer = Self::new(rule, module);
+        let mut take = |name: &str, part: &str, tensor: &mut Tensor<1>| {
+            let name = format!("{name}/{part}");
+            let array = arrays.remove(&name).ok_or_else(|| format!("`{name}` is missing"))?;
+            let expected = tensor.dims().to_vec();
+            if array.shape != expected {
+                return Err(format!(
+                    "`{name}` has the shape {:?}, expected {expected:?}",
+                    array.shape
+                ));
+            }
+            *tensor = Tensor::from_data(TensorData::new(array.data, expected), device);
+            Ok(())
+        };
+        for (name, slot) in &mut optimizer.slots {
+            take(name, "velocity", &mut slot.velocity)?;
+            for (part, tensor) in [("momentum", &mut slot.momentum), ("mean", &mut slot.mean)] {
+                if let Some(tensor) = tensor {
+                    take(name, part, tensor)?;
+                }
+            }
+        }
+        match arrays.keys().next() {
+            Some(name) => Err(format!("`{name}` belongs to no parameter")),
+            None => Ok(optimizer),
+        }
+    }
+}
+
+/// The name of the parameter at a path in a module, as Keras has it: `dense.weight` is
+/// `dense/kernel`.
+fn name_at(path: &[String]) -> String {
+    let parts = path.iter().map(|part| if part == "weight" { "kernel" } else { part.as_str() });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+struct NewSlots {
+    rule: RmsProp,
+    path: Vec<String>,
+    slots: BTreeMap<String, Slot>,
+}
+
+impl ModuleVisitor for NewSlots {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        let value = parameter.val();
+        if value.is_require_grad() {
+            self.slots.insert(name_at(&self.path), self.rule.new_slot(&value.inner()));
+        }
+    }
+}
+
+struct Step<'a> {
+    rule: &'a RmsProp,
+    slots: &'a mut BTreeMap<String, Slot>,
+    gradients: Gradients,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = name_at(&self.path);
+        parameter.map(|value| {
+            if !value.is_require_grad() {
+                return value;
+            }
+            let gradient = value.grad_remove(&mut self.gradients);
+            let gradient = gradient.unwrap_or_else(|| panic!("`{name}` has no gradient"));
+            let slot = self.slots.remove(&name).unwrap_or_else(|| panic!("`{name}` has no slot"));
+            let (value, slot) = self.rule.step(value.inner(), gradient, slot);
+            self.slots.insert(name, slot);
+            value.autodiff().require_grad()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use head::HeadConfig;
+
+    fn optimizer_and_head(rule: RmsProp) -> (Optimizer, head::Head) {
+        let device = Device::flex().autodiff();
+        let head = HeadConfig { hidden: 3, dropout: 0.0 }.init(2, 2, 1, &device);
+        let mut optimizer = Optimizer::new(rule, &head);
+        let features = Tensor::from_data([[1.0, -2.0], [0.5, 3.0]], &device);
+        let loss = head.forward(features, None).sum();
+        let head = optimizer.step(head, loss.backward());
+        (optimizer, head)
+    }
+
+    #[test]
+    fn every_parameter_of_a_head_moves_and_is_remembered_by_name() {
+        let (optimizer, head) = optimizer_and_head(RmsProp::default());
+        let fresh = HeadConfig { hidden: 3, dropout: 0.0 }.init(2, 2, 1, &Device::flex());
+        for (moved, fresh) in head.to_arrays().into_iter().zip(fresh.to_arrays()) {
+            assert_eq!(moved.0, fresh.0);
+            assert!(moved.1.iter().zip(&fresh.1).all(|(after, before)| after != before));
+        }
+        let names: Vec<String> = optimizer.to_arrays().into_keys().collect();
+        assert_eq!(
+            names,
+            [
+                "dense/bias/velocity",
+                "dense/kernel/velocity",
+                "dense_1/bias/velocity",
+                "dense_1/kernel/velocity"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_remembered_comes_back_and_is_refused_where_it_does_not_fit() {
+        let rule = RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() };
+        let (optimizer, head) = optimizer_and_head(rule);
+        let arrays = optimizer.to_arrays();
+        assert_eq!(arrays.len(), 12);
+        let again = |arrays| Optimizer::with_arrays(rule, &head, arrays, &Device::flex());
+        assert_eq!(again(arrays.clone()).expect("its own state").to_arrays(), arrays);
+
+        let mut lacking = arrays.clone();
+        lacking.remove("dense_1/bias/momentum");
+        assert_eq!(again(lacking).expect_err("a part"), "`dense_1/bias/momentum` is missing");
+        let mut more = arrays.clone();
+        more.insert("other/kernel/velocity".into(), Array::new(vec![1], vec![0.0]));
+        assert_eq!(
+            again(more).expect_err("more"),
+            "`other/kernel/velocity` belongs to no parameter"
+        );
+        let mut other = arrays;
+        other.insert("dense/bias/mean".into(), Array::new(vec![2], vec![0.0; 2]));
+        assert_eq!(
+            again(other).expect_err("another shape"),
+            "`dense/bias/mean` has the shape [2], expected [3]"
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! A run's folder: where its files lie.
+//!
+//!     config.toml     every setting, written first
+//!     history.csv     a row an epoch
+//!     best/  last/    model bundles; `last` also holds `optimizer.safetensors` and `state.json`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use formats::write_whole;
+
+use crate::{RunConfig, TrainError};
+
+/// A folder that holds a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Checks that a run can be written to `path`: there is nothing, or an empty folder.
+    ///
+    /// # Errors
+    ///
+    /// It holds a run already, or something else.
+    pub fn check_free(path: &Path) -> Result<(), TrainError> {
+        if path.join(CONFIG).exists() {
+            return Err(TrainError::RunExists(path.to_owned()));
+        }
+        match fs::read_dir(path) {
+            Ok(mut entries) => match entries.next() {
+                Some(_) => Err(TrainError::NotEmpty(path.to_owned())),
+                None => Ok(()),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(TrainError::io(path, error)),
+        }
+    }
+
+    /// Makes the folder, with `config.toml` as the first thing in it.
+    ///
+    /// # Errors
+    ///
+    /// It holds a run already, or something else, or the system refuses to write there.
+    pub fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
+        Self::check_free(path)?;
+        fs::create_dir_all(path).map_err(|error| TrainError::io(path, error))?;
+        let text = toml::to_string(config).expect("settings are plain data");
+        write_whole(&path.join(CONFIG), text.as_bytes())?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Opens a folder that holds a run, and reads its settings.
+    ///
+    /// # Errors
+    ///
+    /// There is no run, or its settings can't be read.
+    pub fn open(path: &Path) -> Result<(Self, RunConfig), TrainError> {
+        let config_path = path.join(CONFIG);
+        let text = match fs::read_to_string(&config_path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(TrainError::NoRun(path.to_owned()));
+            }
+            Err(error) => return Err(TrainError::io(&config_path, error)),
+        };
+        let config = toml::from_str(&text).map_err(|error| TrainError::Config {
+            path: config_path,
+            reason: error.to_string().trim_end().to_owned(),
+        })?;
+        Ok((Self { path: path.to_owned() }, config))
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The table of epochs.
+    pub fn history(&self) -> PathBuf {
+        self.path.join("history.csv")
+    }
+
+    /// The model with the lowest val_loss.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best")
+    }
+
+    /// The last model, and all that is needed to go on.
+    pub fn last(&self) -> PathBuf {
+        self.path.join("last")
+    }
+}
+
+const CONFIG: &str = "config.toml";

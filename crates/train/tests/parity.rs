@@ -1,0 +1,147 @@
+//! RMSprop, losses and a whole training history against Keras's.
+
+#[path = "../../../tests/fixtures.rs"]
+mod fixtures;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use fixtures::{arrays, fixture};
+use head::{ARRAY_NAMES, HeadConfig};
+use photos::Photo;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use train::{
+    Optimizer, RmsProp, RunningMean, binary_cross_entropy, clipped_binary_cross_entropy,
+    count_correct, evaluate, is_accurate,
+};
+
+fn json<T: DeserializeOwned>(name: &str) -> T {
+    let text = std::fs::read_to_string(fixture(name)).expect("the fixture");
+    serde_json::from_str(&text).expect("the fixture's layout")
+}
+
+fn floats(data: &TensorData) -> &[f32] {
+    data.as_slice::<f32>().expect("32-bit floats")
+}
+
+#[derive(Deserialize)]
+struct RmsPropCase {
+    config: RmsProp,
+    start: Vec<f32>,
+    gradients: Vec<Vec<f32>>,
+    parameters_after_each_step: Vec<Vec<f32>>,
+}
+
+/// 1e-6 relative: a few roundings of a 32-bit float in each of eight steps.
+#[test]
+fn parity_of_rmsprop() {
+    let cases: Vec<RmsPropCase> = json("rmsprop.json");
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        let tensor = |values: &Vec<f32>| {
+            Tensor::<1>::from_data(TensorData::new(values.clone(), [values.len()]), &Device::flex())
+        };
+        let mut parameter = tensor(&case.start);
+        let mut slot = case.config.new_slot(&parameter);
+        for (gradient, expected) in case.gradients.iter().zip(&case.parameters_after_each_step) {
+            (parameter, slot) = case.config.step(parameter, tensor(gradient), slot);
+            let found = parameter.to_data();
+            for (found, expected) in floats(&found).iter().zip(expected) {
+                let off = (found - expected).abs() / expected.abs();
+                assert!(off <= 1e-6, "{:?}: {found}, expected {expected}", case.config);
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct LossCase {
+    label: f32,
+    probability: f32,
+    binary_crossentropy: f32,
+    accurate: f32,
+}
+
+/// 1e-5 relative, or 1e-7 next to 0, where -log(1 - 1e-7) itself is two roundings of 1.
+#[test]
+fn parity_of_the_loss_on_probabilities_and_of_accuracy() {
+    let cases: Vec<LossCase> = json("binary_crossentropy.json");
+    assert_eq!(cases.len(), 20);
+    for case in cases {
+        let found = clipped_binary_cross_entropy(case.probability, case.label);
+        let expected = case.binary_crossentropy;
+        assert!((found - expected).abs() <= 1e-5 * expected + 1e-7, "{found}, expected {expected}");
+        assert_eq!(is_accurate(case.probability, case.label as usize), case.accurate == 1.0);
+    }
+}
+
+#[derive(Deserialize)]
+struct History {
+    loss: Vec<f64>,
+    accuracy: Vec<f64>,
+    val_loss: Vec<f64>,
+    val_accuracy: Vec<f64>,
+}
+
+/// 1e-3 relative, as accumulated roundings of 12 steps, each scaled by a root; accuracies are
+/// counts and the same.
+#[test]
+fn parity_of_a_training_history() {
+    let fixture = arrays("head.safetensors");
+    let expected: History = json("head_history.json");
+    let inputs: usize = fixture["features"].shape[1..].iter().product();
+    let features = &fixture["features"].data;
+    let labels: Vec<usize> = fixture["labels"].data.iter().map(|&label| label as usize).collect();
+    let kernels = ARRAY_NAMES.map(|name| (fixture[name].shape.clone(), fixture[name].data.clone()));
+    let device = Device::flex().autodiff();
+    let config = HeadConfig::default();
+    let mut head = config.init_with(inputs, 2, kernels, &device).expect("the shapes");
+    let mut optimizer = Optimizer::new(RmsProp::default(), &head);
+    let rows = |values: &[f32], width: usize| {
+        Tensor::<2>::from_data(
+            TensorData::new(values.to_vec(), [values.len() / width, width]),
+            &device,
+        )
+    };
+    let validation: Vec<Photo> =
+        labels[64..].iter().map(|&label| Photo { pixels: [].into(), label }).collect();
+
+    for epoch in 0..expected.loss.len() {
+        let mut mean = RunningMean::default();
+        for at in [0, 32] {
+            let batch = rows(&features[at * inputs..(at + 32) * inputs], inputs);
+            let labels = &labels[at..at + 32];
+            let ones: Vec<f32> = labels.iter().map(|&label| label as f32).collect();
+            let logits = head.forward(batch, None);
+            let loss = binary_cross_entropy(logits.clone(), rows(&ones, 1));
+            let probabilities = head.probabilities(logits.inner()).into_data();
+            let value = floats(&loss.to_data())[0].into();
+            mean.add(value, count_correct(floats(&probabilities), labels), 32);
+            head = optimizer.step(head, loss.backward());
+        }
+        let on_validation = evaluate(
+            &head.clone().valid(),
+            &features[64 * inputs..],
+            &validation,
+            32,
+            &Device::flex(),
+        );
+        for (name, found, expected) in [
+            ("loss", mean.loss(), expected.loss[epoch]),
+            ("val_loss", on_validation.loss(), expected.val_loss[epoch]),
+        ] {
+            assert!(
+                (found - expected).abs() <= 1e-3 * expected,
+                "{epoch} {name}: {found}, {expected}"
+            );
+        }
+        assert_eq!(mean.accuracy(), expected.accuracy[epoch], "epoch {epoch}");
+        assert_eq!(on_validation.accuracy(), expected.val_accuracy[epoch], "epoch {epoch}");
+    }
+    for (name, (_, values)) in ARRAY_NAMES.iter().zip(head.to_arrays()) {
+        let expected = &fixture[&format!("after/{name}")].data;
+        let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let off = values.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off <= 1e-3 * largest, "{name}: {off} of {largest}");
+    }
+}

@@ -1,0 +1,19 @@
+//! Uses `augment` alone: draws for one picture, warps it, and says what was done.
+
+use augment::{AugmentConfig, Picture, warp};
+
+fn main() {
+    let (height, width) = (48, 64);
+    let pixels: Vec<u8> = (0..height * width)
+        .flat_map(|at| [(at / width) * 5, (at % width) * 3, 128].map(|value| value as u8))
+        .collect();
+    let picture = Picture::new(&pixels, height, width);
+
+    let draw = AugmentConfig::default().draw(1, 0, 0);
+    let mut warped = vec![0.0; pixels.len()];
+    warp(&picture, &draw.map(height, width), &mut warped, |rgb| rgb);
+
+    let mean = warped.iter().sum::<f32>() / warped.len() as f32;
+    println!("{draw:?} of a {height}x{width} picture: mean {mean:.1} of 255");
+    assert!(warped.iter().all(|value| (0.0..=255.0).contains(value)));
+}

@@ -1,0 +1,22 @@
+//! Uses `vgg` alone, on a backend of this package's choice: a small VGG16 base with random weights
+//! turns one picture into features.
+
+use burn::tensor::Device;
+use vgg::{FrozenBase, Summary, VggConfig, VggError, Weights};
+
+fn main() -> Result<(), VggError> {
+    let config = VggConfig { size: [32, 32], ..VggConfig::default() };
+    let summary = Summary::of(&config, "input_1", true)?;
+    println!("{}: {} parameters, all frozen", summary.name, summary.frozen);
+
+    let base = FrozenBase::new(&config, Weights::seeded(&config, 1)?, &Device::flex())?;
+    let preprocessing = base.preprocessing();
+    let picture: Vec<f32> = (0..32 * 32)
+        .flat_map(|at| preprocessing.apply([(at / 32 * 8) as f32, (at % 32 * 8) as f32, 128.0]))
+        .collect();
+    let features = base.features(&picture);
+    println!("features of one picture: {:?}", base.feature_shape());
+    assert_eq!(features.len(), base.feature_count());
+    assert!(features.iter().all(|value| value.is_finite()));
+    Ok(())
+}

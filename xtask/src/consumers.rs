@@ -1,0 +1,104 @@
+//! `cargo xtask consumers`: shows that single crates can be used from outside the workspace.
+//!
+//! Each package in `xtask/consumers/` is copied into `target/consumers/` as a workspace of its own
+//! that depends on our crates by path, then built and run. It shares the workspace's lock file,
+//! profile and target folder, so that what has the same features is not built again. Burn is: fewer
+//! packages ask for features of what it depends on, so the first run takes minutes.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use toml::{Table, Value};
+
+use crate::cargo;
+
+/// The packages, by the name of their folder.
+const CONSUMERS: [&str; 2] = ["augment", "vgg"];
+
+/// Builds and runs every consumer against the crates at `root`.
+///
+/// # Errors
+/// If one can't be made, does not compile, or fails.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    for name in CONSUMERS {
+        let source = root.join("xtask/consumers").join(name);
+        let copy = root.join("target/consumers").join(name);
+        let manifest = outside_manifest(
+            &read(&source.join("Cargo.toml.in"))?,
+            &read(&root.join("Cargo.toml"))?,
+            root,
+        )
+        .with_context(|| format!("could not make the manifest of the consumer `{name}`"))?;
+        write(&copy.join("Cargo.toml"), &manifest)?;
+        write(&copy.join("Cargo.lock"), &read(&root.join("Cargo.lock"))?)?;
+        write(&copy.join("src/main.rs"), &read(&source.join("src/main.rs"))?)?;
+
+        writeln!(stdout(), "consumer `{name}`:")?;
+        let status = cargo()
+            // Not `--locked`: the workspace's lock file holds more than this package needs, and
+            // must be allowed to shrink. Offline, it can't pick up other versions instead.
+            .args(["run", "--offline"])
+            .env("CARGO_TARGET_DIR", root.join("target"))
+            .current_dir(&copy)
+            .status()
+            .context("could not start `cargo`")?;
+        ensure!(
+            status.success(),
+            "the consumer `{name}` ended with {status}\n\
+             hint: see `{}`; if crates were missing, `cargo fetch` brings them",
+            copy.display()
+        );
+    }
+    Ok(())
+}
+
+/// The consumer's manifest as a workspace of its own: paths made absolute, the workspace's dev profile.
+fn outside_manifest(consumer: &str, workspace: &str, root: &Path) -> Result<String> {
+    let mut consumer: Table = consumer.parse()?;
+    let workspace: Table = workspace.parse()?;
+    if let Some(Value::Table(dependencies)) = consumer.get_mut("dependencies") {
+        for (_, dependency) in dependencies {
+            if let Some(Value::String(path)) = dependency.get_mut("path") {
+                *path = root.join(&path).to_str().context("expected a root in unicode")?.to_owned();
+            }
+        }
+    }
+    consumer.insert("workspace".into(), Table::new().into());
+    if let Some(profile) = workspace.get("profile") {
+        consumer.insert("profile".into(), profile.clone());
+    }
+    Ok(toml::to_string(&consumer)?)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text).with_context(|| format!("could not write `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consumer_is_its_own_workspace_with_absolute_paths_and_our_profile() {
+        let consumer =
+            "[package]\nname = \"c\"\n[dependencies]\naugment = { path = \"crates/augment\" }\n";
+        let workspace = "[workspace]\nmembers = [\"crates/*\"]\n[profile.dev]\nopt-level = 2\n";
+        let manifest: Table =
+            outside_manifest(consumer, workspace, Path::new("/root")).unwrap().parse().unwrap();
+        assert_eq!(
+            manifest["dependencies"]["augment"]["path"].as_str().map(Path::new),
+            Some(Path::new("/root/crates/augment"))
+        );
+        assert_eq!(manifest["workspace"], Value::Table(Table::new()));
+        assert_eq!(manifest["profile"]["dev"]["opt-level"], Value::Integer(2));
+    }
+}

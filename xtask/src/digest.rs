@@ -1,0 +1,160 @@
+//! A digest of a file as the manifest writes it, `md5:...` or `sha256:...`, and how it is computed.
+//!
+//! Keras publishes md5 for its weights; what has no published digest gets a sha256 of our own.
+//! Md5 guards against damage and mix-ups here, not against an attacker; HTTPS does that.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use anyhow::{Error, bail};
+use md5::digest::DynDigest;
+use serde::{Deserialize, Serialize};
+
+/// A digest and the algorithm it was made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Digest {
+    algorithm: Algorithm,
+    hex: String,
+}
+
+impl Digest {
+    /// The algorithm to compute another digest with, so that the two can be compared.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+/// How a digest is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    /// 128 bits, what Keras publishes.
+    Md5,
+    /// 256 bits, what is recorded where nothing is published.
+    Sha256,
+}
+
+impl Algorithm {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "md5",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    fn hex_digits(self) -> usize {
+        match self {
+            Self::Md5 => 32,
+            Self::Sha256 => 64,
+        }
+    }
+}
+
+/// Computes the digest of the bytes written to it.
+pub(crate) struct Hasher {
+    algorithm: Algorithm,
+    state: Box<dyn DynDigest>,
+}
+
+impl Hasher {
+    /// A hasher that has seen no byte yet.
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        let state: Box<dyn DynDigest> = match algorithm {
+            Algorithm::Md5 => Box::new(md5::Md5::default()),
+            Algorithm::Sha256 => Box::new(sha2::Sha256::default()),
+        };
+        Self { algorithm, state }
+    }
+
+    /// The digest of all bytes written.
+    pub(crate) fn finish(self) -> Digest {
+        let bytes = self.state.finalize();
+        Digest {
+            algorithm: self.algorithm,
+            hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        }
+    }
+}
+
+impl Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.state.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.algorithm.name(), self.hex)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (algorithm, hex) = match text.split_once(':') {
+            Some(("md5", hex)) => (Algorithm::Md5, hex),
+            Some(("sha256", hex)) => (Algorithm::Sha256, hex),
+            _ => bail!("expected a digest that begins with `md5:` or `sha256:`, found `{text}`"),
+        };
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if hex.len() != algorithm.hex_digits() || !hex.bytes().all(is_hex) {
+            bail!(
+                "expected {} lower-case hexadecimal digits after `{}:`, found `{hex}`",
+                algorithm.hex_digits(),
+                algorithm.name(),
+            );
+        }
+        Ok(Self { algorithm, hex: hex.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest_of_abc(algorithm: Algorithm) -> String {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.write_all(b"a").unwrap();
+        hasher.write_all(b"bc").unwrap();
+        hasher.finish().to_string()
+    }
+
+    #[test]
+    fn digests_are_those_of_the_standards_test_vectors() {
+        assert_eq!(digest_of_abc(Algorithm::Md5), "md5:900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(
+            digest_of_abc(Algorithm::Sha256),
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn a_digest_that_is_cut_short_is_refused() {
+        let error = "md5:900150983cd24fb0".parse::<Digest>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected 32 lower-case hexadecimal digits after `md5:`, found `900150983cd24fb0`"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! `cargo xtask`: the chores around Permafrost that are not part of the program itself.
+//!
+//! It depends on none of the project's crates nor on Burn, so that `cargo xtask fetch` is there in
+//! seconds on a fresh checkout; what needs those crates is started as another program.
+
+mod consumers;
+mod digest;
+mod download;
+mod fetch;
+mod manifest;
+mod parity;
+mod part;
+mod progress;
+mod record;
+mod unpack;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Chores around Permafrost: downloads, reference checks, CI.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+
+    /// Another workspace root, for tests.
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Fetch pretrained weights and the example's photographs into `data/`
+    Fetch(fetch::Arguments),
+
+    /// Compare with what Keras computes: run the `parity` tests on the whole set of fixtures
+    Parity {
+        /// The folder of fixtures [default: `../shared/parity`, seen from the workspace root]
+        dir: Option<PathBuf>,
+    },
+
+    /// Build and run two small packages outside the workspace that use single crates of it
+    Consumers,
+
+    /// Run what CI runs, `.ci/run`, and exit with its status
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = writeln!(std::io::stderr(), "{}", describe(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let root = arguments.root.as_deref().unwrap_or(workspace_root());
+    match &arguments.chore {
+        Chore::Fetch(fetch) => fetch::run(root, fetch)?,
+        Chore::Parity { dir: Some(dir) } => parity::run(root, dir)?,
+        Chore::Parity { dir: None } => parity::run(root, &root.join("../shared/parity"))?,
+        Chore::Consumers => consumers::run(root)?,
+        Chore::Ci => return ci(root),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ci(root: &Path) -> Result<ExitCode> {
+    let status = Command::new("bash").arg(".ci/run").current_dir(root).status().context(
+        "could not start `bash`\nhint: install bash, or run what `.ci/run` lists by hand",
+    )?;
+    Ok(exit_code(status))
+}
+
+/// The same status again; a program ended by a signal has none, which counts as a failure.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    ExitCode::from(code.unwrap_or(2))
+}
+
+fn workspace_root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// The same `cargo` that runs this program.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The causes on one line, then what to do about them, each hint on a line of its own.
+fn describe(error: &anyhow::Error) -> String {
+    let mut causes = Vec::new();
+    let mut hints = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let (hint_lines, lines): (Vec<_>, Vec<_>) =
+            text.lines().partition(|line| line.starts_with("hint: "));
+        causes.push(lines.join("\n"));
+        for hint in hint_lines {
+            hints += "\n";
+            hints += hint;
+        }
+    }
+    format!("error: {}{hints}", causes.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_come_after_every_cause() {
+        let error = anyhow::anyhow!("the disk is full")
+            .context("could not write `weights.h5`\nhint: make room")
+            .context("could not fetch `weights.h5`");
+        assert_eq!(
+            describe(&error),
+            "error: could not fetch `weights.h5`: could not write `weights.h5`: the disk is full\nhint: make room"
+        );
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,132 @@
+//! `xtask/manifest.toml`: every file that can be fetched, where from, and how it is checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::Deserialize;
+
+use crate::digest::Digest;
+
+/// The whole manifest.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manifest {
+    /// Pretrained weights, used as they are.
+    pub(crate) weights: Vec<Weights>,
+    /// Zip archives of photographs, unpacked.
+    pub(crate) archives: Vec<Archive>,
+}
+
+/// One file of pretrained weights.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Weights {
+    /// The network they belong to.
+    pub(crate) base: Base,
+    /// Whether the three dense layers are in it.
+    pub(crate) include_top: bool,
+    /// The file itself.
+    pub(crate) file: PublishedFile,
+}
+
+/// One zip archive of photographs in folders.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Archive {
+    /// The folder in the archive that holds `folders`.
+    pub(crate) inside: String,
+    /// How many photographs (`.jpg`) each folder holds; nothing else is unpacked.
+    pub(crate) folders: BTreeMap<String, usize>,
+    /// A bound on the bytes of all photographs together, against an archive that swells.
+    pub(crate) unpacked_at_most: u64,
+    /// The archive itself; its `path` is the folder that it becomes.
+    pub(crate) file: PublishedFile,
+}
+
+/// One file as it is published.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishedFile {
+    /// The name it is published under, which is also its name in a `--from` folder.
+    pub(crate) name: String,
+    /// Addresses, tried in turn.
+    pub(crate) urls: Vec<String>,
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    /// The digest its publisher gives, if any.
+    pub(crate) digest: Option<Digest>,
+    /// What may be done with it, and whose it is.
+    pub(crate) licence: String,
+    /// Its place below `data/`.
+    pub(crate) path: PathBuf,
+}
+
+/// A network with pretrained weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Base {
+    /// 13 convolutions.
+    Vgg16,
+    /// 16 convolutions.
+    Vgg19,
+}
+
+impl Manifest {
+    /// The manifest of this repository.
+    pub(crate) fn built_in() -> Result<Self> {
+        Self::parse(include_str!("../manifest.toml"))
+    }
+
+    /// Reads a manifest.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        toml::from_str(text).context("the manifest is not as expected")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_finds_the_fetched_weights_where_it_looks() {
+        let manifest = Manifest::built_in().unwrap();
+        for weights in &manifest.weights {
+            assert_eq!(weights.file.path, PathBuf::from("weights").join(&weights.file.name));
+        }
+        assert_eq!(
+            manifest.weights[0].file.name,
+            "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        );
+    }
+
+    #[test]
+    fn all_weights_have_a_published_digest_and_come_over_https() {
+        let manifest = Manifest::built_in().unwrap();
+        assert_eq!(manifest.weights.len(), 4);
+        for weights in &manifest.weights {
+            assert!(weights.file.digest.is_some(), "{}", weights.file.name);
+            for url in &weights.file.urls {
+                assert!(url.starts_with("https://"), "{url}");
+                assert!(url.ends_with(&weights.file.name), "{url}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_photographs_are_2000_to_train_and_1000_to_validate() {
+        let manifest = Manifest::built_in().unwrap();
+        let count = |part: &str| -> usize {
+            let folders = manifest.archives[0].folders.iter();
+            folders.filter(|(folder, _)| folder.starts_with(part)).map(|(_, count)| count).sum()
+        };
+        assert_eq!((count("train/"), count("validation/")), (2000, 1000));
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused() {
+        let text = include_str!("../manifest.toml").replacen("digest =", "digset =", 1);
+        assert!(Manifest::parse(&text).is_err());
+    }
+}

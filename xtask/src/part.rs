@@ -1,0 +1,62 @@
+//! Something under way: a file or folder `NAME.part` beside the place it is meant for.
+//!
+//! It is renamed into place once it has been checked, and removed if that never comes, so that
+//! nothing half done ever stands under its final name.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// A `NAME.part`, removed when dropped unless it has landed.
+pub(crate) struct Part {
+    path: PathBuf,
+}
+
+impl Part {
+    /// The part beside `target`, whose folder is made if need be; what an interrupted run left is removed.
+    pub(crate) fn beside(target: &Path) -> Result<Self> {
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("could not make the folder `{}`", folder.display()))?;
+        }
+        let mut path = OsString::from(target);
+        path.push(".part");
+        let path = PathBuf::from(path);
+        match remove(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error)
+                .with_context(|| format!("could not remove the left-over `{}`", path.display())),
+            _ => Ok(Self { path }),
+        }
+    }
+
+    /// Where to write.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Renames it into place.
+    pub(crate) fn land(self, target: &Path) -> Result<()> {
+        fs::rename(&self.path, target).with_context(|| {
+            format!("could not rename `{}` to `{}`", self.path.display(), target.display())
+        })
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // After landing there is nothing to remove; and a part that can't be removed now is
+        // removed by the next run.
+        let _ = remove(&self.path);
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}

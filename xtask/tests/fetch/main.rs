@@ -1,0 +1,281 @@
+//! Runs the built program's `fetch` against a tiny server on this machine and against folders.
+//!
+//! Every test has a root folder and a manifest of its own; nothing here reaches the network.
+
+mod sandbox;
+mod server;
+
+use std::fs;
+use std::path::Path;
+
+use sandbox::{Sandbox, zip_with};
+use server::{Response, serve, unreachable_address};
+use tempfile::TempDir;
+
+const WEIGHTS: &[u8] = b"pretrained weights";
+const WEIGHTS_MD5: &str = "md5:54eb51c2a8c383277c82c9f52ba57591";
+
+fn weights_from(url: &str) -> Sandbox {
+    Sandbox::with_weights(url, WEIGHTS.len(), WEIGHTS_MD5)
+}
+
+#[test]
+fn a_whole_file_lands_with_the_right_bytes() {
+    let sandbox = weights_from(&serve(Response::ok(WEIGHTS)));
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert_eq!(fs::read(sandbox.data("weights/tiny.h5")).unwrap(), WEIGHTS);
+    assert_eq!(sandbox.names_in("data/weights"), ["tiny.h5"]);
+    assert!(fetch.stdout.contains("licence: CC BY 4.0"), "{fetch:?}");
+}
+
+#[test]
+fn a_file_that_is_already_there_is_left_alone() {
+    let sandbox = weights_from(&unreachable_address());
+    sandbox.write("data/weights/tiny.h5", WEIGHTS);
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert!(fetch.stdout.contains("already there"), "{fetch:?}");
+}
+
+#[test]
+fn a_wrong_file_that_is_already_there_is_neither_used_nor_replaced() {
+    let sandbox = weights_from(&unreachable_address());
+    sandbox.write("data/weights/tiny.h5", b"postrained weights");
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(
+        fetch.stderr.contains(&format!("expected digest `{WEIGHTS_MD5}`, found `md5:")),
+        "{fetch:?}"
+    );
+    assert!(fetch.stderr.contains("\nhint: remove it or move it away"), "{fetch:?}");
+    assert_eq!(fs::read(sandbox.data("weights/tiny.h5")).unwrap(), b"postrained weights");
+}
+
+#[test]
+fn a_file_with_a_wrong_digest_does_not_land() {
+    let sandbox = weights_from(&serve(Response::ok(b"postrained weights")));
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(
+        fetch.stderr.contains(&format!("expected digest `{WEIGHTS_MD5}`, found `md5:")),
+        "{fetch:?}"
+    );
+    assert!(sandbox.names_in("data/weights").is_empty());
+}
+
+#[test]
+fn a_file_that_breaks_off_does_not_land() {
+    let response = Response::ok(&WEIGHTS[..7]).announcing(WEIGHTS.len());
+    let sandbox = weights_from(&serve(response));
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(fetch.stderr.contains("expected 18 bytes, but it broke off after 7"), "{fetch:?}");
+    assert!(sandbox.names_in("data/weights").is_empty());
+}
+
+#[test]
+fn a_file_of_another_size_is_not_even_downloaded() {
+    let sandbox = weights_from(&serve(Response::ok(b"weights")));
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(fetch.stderr.contains("expected 18 bytes, found 7"), "{fetch:?}");
+    assert!(sandbox.names_in("data/weights").is_empty());
+}
+
+#[test]
+fn a_file_of_unknown_length_is_cut_off_when_it_is_too_long() {
+    let sandbox = weights_from(&serve(Response::ok(&[b'w'; 4096]).announcing_nothing()));
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(fetch.stderr.contains("expected 18 bytes, found more"), "{fetch:?}");
+    assert!(sandbox.names_in("data/weights").is_empty());
+}
+
+#[test]
+fn a_missing_page_is_said_with_its_address() {
+    let url = serve(Response::status(404));
+    let sandbox = weights_from(&url);
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(fetch.stderr.contains("error: could not fetch `tiny.h5`"), "{fetch:?}");
+    assert!(
+        fetch.stderr.contains(&format!("`{url}/tiny.h5`: the server answered 404")),
+        "{fetch:?}"
+    );
+}
+
+#[test]
+fn the_second_address_is_tried_when_the_first_fails() {
+    let sandbox = weights_from(&unreachable_address());
+    let mirror = serve(Response::ok(WEIGHTS));
+    sandbox.add_address(&mirror);
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert_eq!(fs::read(sandbox.data("weights/tiny.h5")).unwrap(), WEIGHTS);
+}
+
+#[test]
+fn without_a_network_the_hints_say_what_to_download_and_where_to_put_it() {
+    let url = unreachable_address();
+    let sandbox = weights_from(&url);
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    let hints: Vec<_> = fetch.stderr.lines().filter(|line| line.starts_with("hint: ")).collect();
+    let place = sandbox.data("weights/tiny.h5");
+    assert_eq!(
+        hints,
+        [
+            format!("hint: download {url}/tiny.h5 by hand"),
+            format!(
+                "hint: put it at `{}`, or into any folder DIR and run `cargo xtask fetch weights --from DIR`",
+                place.display()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_folder_can_take_the_place_of_the_network() {
+    let sandbox = weights_from(&unreachable_address());
+    sandbox.write("downloads/tiny.h5", WEIGHTS);
+    let folder = sandbox.path("downloads");
+    let fetch = sandbox.run(&["fetch", "weights", "--from", folder.to_str().unwrap()]);
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert_eq!(fs::read(sandbox.data("weights/tiny.h5")).unwrap(), WEIGHTS);
+    assert_eq!(sandbox.names_in("downloads"), ["tiny.h5"]);
+}
+
+#[test]
+fn a_file_from_a_folder_is_checked_like_a_download() {
+    let sandbox = weights_from(&unreachable_address());
+    sandbox.write("downloads/tiny.h5", b"postrained weights");
+    let folder = sandbox.path("downloads");
+    let fetch = sandbox.run(&["fetch", "weights", "--from", folder.to_str().unwrap()]);
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(fetch.stderr.contains("expected digest"), "{fetch:?}");
+    assert!(sandbox.names_in("data/weights").is_empty());
+}
+
+#[test]
+fn a_mirror_can_take_the_place_of_the_publisher() {
+    let sandbox = weights_from(&unreachable_address());
+    let mirror = serve(Response::ok(WEIGHTS));
+    let fetch = sandbox.run(&["fetch", "weights", "--from", &mirror]);
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert_eq!(fs::read(sandbox.data("weights/tiny.h5")).unwrap(), WEIGHTS);
+}
+
+#[test]
+fn what_an_interrupted_fetch_left_behind_is_cleared() {
+    let sandbox = weights_from(&serve(Response::ok(WEIGHTS)));
+    sandbox.write("data/weights/tiny.h5.part", b"pretrained weights and something longer");
+    let fetch = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert_eq!(fs::read(sandbox.data("weights/tiny.h5")).unwrap(), WEIGHTS);
+    assert_eq!(sandbox.names_in("data/weights"), ["tiny.h5"]);
+}
+
+/// The photographs that the archive's manifest asks for: two of cats, one of dogs.
+const PHOTOGRAPHS: [(&str, &[u8]); 4] = [
+    ("pets/train/cats/1.jpg", b"first cat"),
+    ("pets/train/cats/2.jpg", b"second cat"),
+    ("pets/train/dogs/1.jpg", b"first dog"),
+    ("pets/vectorize.py", b"print()"),
+];
+
+fn fetch_archive(zip: &[u8]) -> (Sandbox, sandbox::Outcome) {
+    let sandbox = Sandbox::with_archive(&serve(Response::ok(zip)), zip.len());
+    let outcome = sandbox.run(&["fetch", "data"]);
+    (sandbox, outcome)
+}
+
+#[test]
+fn an_archive_becomes_a_folder_of_photographs_and_nothing_else() {
+    let (sandbox, fetch) = fetch_archive(&zip_with(&PHOTOGRAPHS));
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert_eq!(sandbox.names_in("data"), ["digests.toml", "pets"]);
+    assert_eq!(sandbox.names_in("data/pets"), ["train"]);
+    assert_eq!(sandbox.names_in("data/pets/train/cats"), ["1.jpg", "2.jpg"]);
+    assert_eq!(fs::read(sandbox.data("pets/train/dogs/1.jpg")).unwrap(), b"first dog");
+}
+
+#[test]
+fn photographs_that_are_already_there_are_left_alone() {
+    let (sandbox, _) = fetch_archive(&zip_with(&PHOTOGRAPHS));
+    let again = sandbox.run(&["fetch", "data"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.stdout.contains("already there"), "{again:?}");
+}
+
+#[test]
+fn a_folder_with_a_photograph_missing_is_not_taken_for_the_whole() {
+    let (sandbox, _) = fetch_archive(&zip_with(&PHOTOGRAPHS));
+    fs::remove_file(sandbox.data("pets/train/cats/2.jpg")).unwrap();
+    let again = sandbox.run(&["fetch", "data"]);
+    assert_eq!(again.code, 2, "{again:?}");
+    assert!(again.stderr.contains("expected 2 photographs in `train/cats`, found 1"), "{again:?}");
+    assert!(again.stderr.contains("\nhint: remove it or move it away"), "{again:?}");
+}
+
+#[test]
+fn an_archive_with_too_few_photographs_does_not_land() {
+    let (sandbox, fetch) = fetch_archive(&zip_with(&PHOTOGRAPHS[1..]));
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(fetch.stderr.contains("expected 2 photographs in `train/cats`, found 1"), "{fetch:?}");
+    assert!(sandbox.names_in("data").is_empty());
+}
+
+#[test]
+fn an_archive_that_names_places_outside_writes_nothing_there() {
+    for name in ["../outside.jpg", "pets/train/cats/../../../../outside.jpg", "..\\outside.jpg"] {
+        let mut entries = vec![(name, b"escaped".as_slice())];
+        entries.extend(PHOTOGRAPHS);
+        let (sandbox, fetch) = fetch_archive(&zip_with(&entries));
+        assert_eq!(fetch.code, 2, "{name}: {fetch:?}");
+        assert!(fetch.stderr.contains("expected names that stay inside"), "{fetch:?}");
+        assert!(sandbox.names_in("data").is_empty(), "{name}");
+        assert_eq!(sandbox.names_in("."), ["data", "manifest.toml"], "{name}");
+    }
+}
+
+#[test]
+fn an_archive_with_a_link_does_not_land() {
+    let (sandbox, fetch) = fetch_archive(&sandbox::zip_with_link("pets/train/cats/1.jpg"));
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(fetch.stderr.contains("expected no links, found `pets/train/cats/1.jpg`"), "{fetch:?}");
+    assert!(sandbox.names_in("data").is_empty());
+}
+
+#[test]
+fn an_archive_that_swells_when_unpacked_does_not_land() {
+    let swollen = vec![0; 100_000];
+    let (sandbox, fetch) = fetch_archive(&zip_with(&[("pets/train/cats/1.jpg", &swollen)]));
+    assert_eq!(fetch.code, 2, "{fetch:?}");
+    assert!(fetch.stderr.contains("expected at most 1000 bytes unpacked, found more"), "{fetch:?}");
+    assert!(sandbox.names_in("data").is_empty());
+}
+
+#[test]
+fn an_archive_without_a_published_digest_must_stay_what_it_first_was() {
+    let zip = zip_with(&PHOTOGRAPHS);
+    let (sandbox, first) = fetch_archive(&zip);
+    assert!(first.stdout.contains("its publisher gives no digest"), "{first:?}");
+    fs::remove_dir_all(sandbox.data("pets")).unwrap();
+
+    let downloads = TempDir::new().unwrap();
+    let from = downloads.path().to_str().unwrap();
+    let mut photographs = PHOTOGRAPHS;
+    photographs[0].1 = b"other cat";
+    let other = zip_with(&photographs);
+    assert_eq!(other.len(), zip.len());
+    fs::write(Path::new(from).join("pets.zip"), other).unwrap();
+    let changed = sandbox.run(&["fetch", "data", "--from", from]);
+    assert_eq!(changed.code, 2, "{changed:?}");
+    assert!(changed.stderr.contains("`pets.zip` is not what was first fetched"), "{changed:?}");
+    assert_eq!(sandbox.names_in("data"), ["digests.toml"]);
+
+    fs::write(Path::new(from).join("pets.zip"), zip).unwrap();
+    let same = sandbox.run(&["fetch", "data", "--from", from]);
+    assert_eq!(same.code, 0, "{same:?}");
+}

@@ -1,0 +1,136 @@
+//! A root folder with a manifest of its own for one test, and the built program run in it.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+/// The folder and its manifest; removed when dropped.
+pub(crate) struct Sandbox {
+    root: TempDir,
+}
+
+/// What a run of the program came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Sandbox {
+    /// The manifest has one file of VGG16 weights, `tiny.h5`.
+    pub(crate) fn with_weights(url: &str, size: usize, digest: &str) -> Self {
+        Self::with_manifest(&format!(
+            r#"
+            archives = []
+            [[weights]]
+            base = "vgg16"
+            include_top = false
+            [weights.file]
+            name = "tiny.h5"
+            urls = ["{url}/tiny.h5"]
+            size = {size}
+            digest = "{digest}"
+            licence = "CC BY 4.0"
+            path = "weights/tiny.h5"
+            "#
+        ))
+    }
+
+    /// The manifest has one archive, `pets.zip`, of two cats and one dog, without a digest.
+    pub(crate) fn with_archive(url: &str, size: usize) -> Self {
+        Self::with_manifest(&format!(
+            r#"
+            weights = []
+            [[archives]]
+            inside = "pets"
+            folders = {{ "train/cats" = 2, "train/dogs" = 1 }}
+            unpacked_at_most = 1000
+            [archives.file]
+            name = "pets.zip"
+            urls = ["{url}/pets.zip"]
+            size = {size}
+            licence = "CC BY 4.0"
+            path = "pets"
+            "#
+        ))
+    }
+
+    fn with_manifest(manifest: &str) -> Self {
+        let sandbox = Self { root: TempDir::new().unwrap() };
+        sandbox.write("manifest.toml", manifest.as_bytes());
+        sandbox
+    }
+
+    /// Adds a second address for `tiny.h5` to the manifest.
+    pub(crate) fn add_address(&self, url: &str) {
+        let manifest = fs::read_to_string(self.path("manifest.toml")).unwrap();
+        let manifest = manifest.replace("/tiny.h5\"]", &format!("/tiny.h5\", \"{url}/tiny.h5\"]"));
+        self.write("manifest.toml", manifest.as_bytes());
+    }
+
+    /// Runs `xtask` with these arguments, this root and this manifest.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(arguments).arg("--root").arg(self.root.path());
+        command.arg("--manifest").arg(self.path("manifest.toml"));
+        // A proxy set for this machine must not be asked for addresses on it.
+        for proxy in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"] {
+            command.env_remove(proxy).env_remove(proxy.to_lowercase());
+        }
+        let output = command.output().unwrap();
+        Outcome {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// A path below the root.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.path().join(relative)
+    }
+
+    /// A path below the root's `data`.
+    pub(crate) fn data(&self, relative: &str) -> PathBuf {
+        self.path("data").join(relative)
+    }
+
+    /// Writes a file, and the folders above it.
+    pub(crate) fn write(&self, relative: &str, bytes: &[u8]) {
+        let path = self.path(relative);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn names_in(&self, relative: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(relative)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A zip archive of these files.
+pub(crate) fn zip_with(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// A zip archive that holds nothing but a symbolic link.
+pub(crate) fn zip_with_link(name: &str) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.add_symlink(name, "/etc/passwd", SimpleFileOptions::default()).unwrap();
+    zip.finish().unwrap().into_inner()
+}
