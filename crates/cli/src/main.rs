@@ -1,1 +1,64 @@
-fn main() {}
+//! The program `permafrost`: trains a classifier on a folder of photographs, and uses it.
+//!
+//! Each command is a file of that name. Only this crate chooses devices and prints.
+
+mod arguments;
+mod demo;
+mod device;
+mod evaluate;
+mod predict;
+mod progress;
+mod settings;
+mod summary;
+mod train;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Train an image classifier on top of a frozen, pretrained VGG, on your own photographs.
+#[derive(Parser)]
+#[command(name = "permafrost", version, about)]
+struct Permafrost {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(train::TrainArguments),
+    Evaluate(evaluate::EvaluateArguments),
+    Predict(predict::PredictArguments),
+    Summary(summary::SummaryArguments),
+}
+
+/// The exit status of a run that was stopped by Ctrl-C, as shells have it: 128 + SIGINT.
+const STOPPED: u8 = 130;
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+
+    let done = match Permafrost::parse().command {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
+        Command::Summary(arguments) => summary::run(&arguments),
+    };
+    match done {
+        Ok(status) => status,
+        // Whoever read the output has seen enough of it, as `head` does.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is no one left to tell where this fails.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// There is no such file.
-    #[error("no file at `{}`", .path.display())]
+    #[error("no file at `{}`\nhint: check the spelling, and the folder you are in", .path.display())]
     Missing {
         /// The path asked for.
         path: PathBuf,

@@ -36,34 +36,32 @@ impl Classifier {
         &self.card
     }
 
+    /// The frozen base.
+    pub fn base(&self) -> &FrozenBase {
+        &self.base
+    }
+
+    /// The head.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
     /// How many bytes a picture is: height x width x 3.
     pub fn picture_len(&self) -> usize {
         self.card.base.size.iter().product::<usize>() * 3
     }
 
-    /// The logits of pictures.
-    ///
-    /// # Shapes
-    ///
-    /// - pictures: N times (height, width, 3), RGB in 0..=255
-    /// - output: (N, 1) for two classes, else (N, classes)
-    ///
-    /// # Panics
-    ///
-    /// Panics if a picture is not of the model's size.
-    pub fn logits(&self, pictures: &[&[u8]]) -> Tensor<2> {
-        let features = self.base.features_of_pictures(pictures);
-        let data = TensorData::new(features, [pictures.len(), self.base.feature_count()]);
-        self.head.forward(Tensor::from_data(data, &self.device), None)
-    }
-
-    /// For each picture the probabilities of all classes, in the order of the card; they add up to 1.
+    /// For each picture, RGB in 0..=255 and in the order (height, width, 3), the probabilities of
+    /// all classes, in the order of the card; they add up to 1.
     ///
     /// # Panics
     ///
     /// Panics if a picture is not of the model's size.
     pub fn predict(&self, pictures: &[&[u8]]) -> Vec<Vec<f32>> {
-        let probabilities = self.head.probabilities(self.logits(pictures));
+        let features = self.base.features_of_pictures(pictures);
+        let data = TensorData::new(features, [pictures.len(), self.base.feature_count()]);
+        let logits = self.head.forward(Tensor::from_data(data, &self.device), None);
+        let probabilities = self.head.probabilities(logits);
         let [_, outputs] = probabilities.dims();
         let data = probabilities.into_data();
         let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum PhotosError {
     /// There is nothing at this path.
-    #[error("no folder at `{}`", .0.display())]
+    #[error("no folder at `{}`\nhint: check the spelling, and the folder you are in", .0.display())]
     Missing(PathBuf),
     /// There is a file at this path.
-    #[error("`{}` is a file, expected a folder with one folder of photographs a class", .0.display())]
+    #[error("`{}` is a file, expected a folder\nhint: name a folder with one folder of photographs a class", .0.display())]
     NotAFolder(PathBuf),
     /// The system refused to read.
     #[error("`{}`: {source}", .path.display())]

@@ -7,6 +7,8 @@ use head::HeadConfig;
 use serde::{Deserialize, Serialize};
 use vgg::{VggConfig, VggError, Weights};
 
+use crate::TrainError;
+
 /// The settings of a run, each section that of its crate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +69,35 @@ impl Default for TrainConfig {
 }
 
 impl RunConfig {
+    /// Checks that every setting is in its range; whether files are there is for later.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is not.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let Self { augment, base, head, train, .. } = self;
+        base.layers()?;
+        augment.validate()?;
+        let rate = train.learning_rate;
+        for (fits, name, value, expected) in [
+            (train.epochs > 0, "epochs", train.epochs.to_string(), "1 or more"),
+            (train.batch_size > 0, "batch_size", train.batch_size.to_string(), "1 or more"),
+            (head.hidden > 0, "hidden", head.hidden.to_string(), "1 or more"),
+            (
+                (0.0..1.0).contains(&head.dropout),
+                "dropout",
+                head.dropout.to_string(),
+                "a fraction from 0 to below 1",
+            ),
+            (rate > 0.0 && rate.is_finite(), "learning_rate", rate.to_string(), "more than 0"),
+        ] {
+            if !fits {
+                return Err(TrainError::Setting { name, value, expected });
+            }
+        }
+        Ok(())
+    }
+
     /// Reads or draws the weights of the base.
     ///
     /// # Errors

@@ -60,8 +60,17 @@ pub enum TrainError {
         last: PathBuf,
     },
     /// A setting is out of its range.
-    #[error("{0}")]
-    Setting(String),
+    #[error(
+        "`{name}` is {value}, expected {expected}\nhint: leave it out to take the value of the Keras example"
+    )]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// Augmentation settings are out of range.
     #[error(transparent)]
     Augment(#[from] augment::AugmentError),

@@ -38,9 +38,11 @@ pub enum Pooling {
     /// It stays as it is, (height, width, channels).
     #[default]
     None,
-    /// Each channel's mean (Keras: `avg`).
+    /// Each channel's mean.
+    #[serde(rename = "avg")]
     Average,
-    /// Each channel's maximum (Keras: `max`).
+    /// Each channel's maximum.
+    #[serde(rename = "max")]
     Maximum,
 }
 

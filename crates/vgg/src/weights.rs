@@ -8,6 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{Preprocessing, VggConfig, VggError};
 
+/// The deviation of a preprocessed picture's values, about. Random kernels keep the scale of what
+/// comes in, so those of the first layer bring it to 1.
+const INPUT_SCALE: f32 = 64.0;
+
 /// Where weights are from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -30,7 +34,8 @@ pub struct Weights {
 impl Weights {
     /// Random weights: kernels from a normal distribution with deviation sqrt(2 / inputs), which
     /// keeps the scale of values through ReLU (K. He et al., "Delving Deep into Rectifiers", 2015),
-    /// and zero biases. The same seed gives the same weights.
+    /// and zero biases. Those of the first layer are 64 times smaller, as preprocessed pictures are
+    /// that much larger than 1. The same seed gives the same weights.
     ///
     /// # Errors
     ///
@@ -46,6 +51,7 @@ impl Weights {
                 {
                     let mut draws = Draws::at(seed, Purpose::BaseKernel, 0, number as u64);
                     let deviation = (2.0 / kernel.iter().product::<usize>() as f32).sqrt();
+                    let deviation = if number == 0 { deviation / INPUT_SCALE } else { deviation };
                     (0..count).map(|_| draws.normal() * deviation).collect()
                 } else {
                     vec![0.0; count]

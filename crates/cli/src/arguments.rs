@@ -1,0 +1,71 @@
+//! Arguments that several commands share, and how words become settings.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use model::WeightsSearch;
+use serde::de::DeserializeOwned;
+use vgg::{Pooling, Variant, VggConfig};
+
+/// The folder that `cargo xtask fetch` puts weights into.
+pub(crate) const WEIGHTS_FOLDER: &str = "data/weights";
+
+/// Takes one of `names`, the names that `T` has in files.
+pub(crate) fn one_of<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names)
+        .try_map(|name| serde_json::from_value::<T>(serde_json::Value::String(name)))
+}
+
+/// Which base.
+#[derive(Args)]
+pub(crate) struct BaseArguments {
+    /// The network [default: vgg16]
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Variant>(&["vgg16", "vgg19"]))]
+    pub(crate) base: Option<Variant>,
+    /// Height and width that pictures are resized to, from 32 up [default: 180]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) size: Option<usize>,
+    /// The layer that the base ends after, such as block3_pool [default: block5_pool]
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) until: Option<String>,
+    /// What becomes of the base's last feature map: kept, each channel's mean, or its maximum
+    /// [default: none]
+    #[arg(long, value_name = "KIND", value_parser = one_of::<Pooling>(&["none", "avg", "max"]))]
+    pub(crate) pooling: Option<Pooling>,
+}
+
+impl BaseArguments {
+    /// The base meant, with what is not named from `default`.
+    pub(crate) fn config(&self, default: VggConfig) -> VggConfig {
+        VggConfig {
+            variant: self.base.unwrap_or(default.variant),
+            size: self.size.map_or(default.size, |size| [size, size]),
+            until: self.until.clone().unwrap_or(default.until),
+            pooling: self.pooling.unwrap_or(default.pooling),
+            include_top: default.include_top,
+        }
+    }
+}
+
+/// Which model, and where its base's weights are.
+#[derive(Args)]
+pub(crate) struct ModelArguments {
+    /// The model's folder, such as runs/train/best
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The file with the weights of the model's base [default: searched for by digest, where they
+    /// were and in data/weights]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+}
+
+impl ModelArguments {
+    /// Where to look for the weights.
+    pub(crate) fn search(&self) -> WeightsSearch {
+        WeightsSearch { named: self.weights.clone(), folder: Path::new(WEIGHTS_FOLDER).to_owned() }
+    }
+}

@@ -1,0 +1,63 @@
+//! `permafrost evaluate`: how well a model does on a folder of photographs.
+
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use model::Classifier;
+use photos::{Folder, Photos};
+
+use crate::arguments::ModelArguments;
+use crate::device;
+use crate::progress::Progress;
+use crate::train::print_left_out;
+
+/// How many photographs go through the base between two moves of the bar.
+const BATCH: usize = 32;
+
+/// Print a model's loss and accuracy on a folder of photographs
+#[derive(Args)]
+pub(crate) struct EvaluateArguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// A folder with one folder of photographs a class
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+}
+
+pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
+    let device = device::cpu();
+    let folder = Folder::scan(&arguments.data)?;
+    let classifier = Classifier::load(&arguments.model.model, &arguments.model.search(), &device)?;
+    let card = classifier.card();
+    let folder = folder.with_classes(&card.classes)?;
+    let (photos, left_out) = Photos::load(&folder, card.base.size)?;
+    let total = photos.items().len();
+    let mut out = stdout();
+    writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;
+    print_left_out(&left_out)?;
+
+    let mut progress = Progress::new(0);
+    let mut features = vec![];
+    for (batch, photos) in photos.items().chunks(BATCH).enumerate() {
+        let pictures: Vec<&[u8]> = photos.iter().map(|photo| &*photo.pixels).collect();
+        features.extend(classifier.base().features_of_pictures(&pictures));
+        progress.count(batch * BATCH + photos.len(), total);
+    }
+    let mean = train::evaluate(classifier.head(), &features, photos.items(), BATCH, &device);
+    writeln!(
+        out,
+        "loss: {:.4} - accuracy: {:.4} ({} of {total} correct)",
+        mean.loss(),
+        mean.accuracy(),
+        mean.correct
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn classes_in(photos: &Photos) -> usize {
+    let labels: std::collections::BTreeSet<usize> =
+        photos.items().iter().map(|photo| photo.label).collect();
+    labels.len()
+}

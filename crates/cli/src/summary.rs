@@ -1,0 +1,47 @@
+//! `permafrost summary`: the network as a table. It needs no weights.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use clap::Args;
+use head::HeadConfig;
+use vgg::{Summary, VggConfig};
+
+use crate::arguments::BaseArguments;
+
+/// Print a network's layers, their output shapes and numbers of parameters
+#[derive(Args)]
+pub(crate) struct SummaryArguments {
+    #[command(flatten)]
+    base: BaseArguments,
+    /// Count the base as frozen
+    #[arg(long)]
+    frozen: bool,
+    /// Add the classifier of 1000 classes that the network was trained with
+    #[arg(long, conflicts_with = "whole")]
+    include_top: bool,
+    /// Print the whole model that `train` makes for two classes, and the tensors that learn
+    #[arg(long, conflicts_with = "frozen")]
+    whole: bool,
+    /// The name of the input
+    #[arg(long, value_name = "NAME", default_value = "input_1")]
+    input_name: String,
+}
+
+pub(crate) fn run(arguments: &SummaryArguments) -> anyhow::Result<ExitCode> {
+    let default = VggConfig { include_top: arguments.include_top, ..VggConfig::default() };
+    let base = arguments.base.config(default);
+    let mut out = stdout().lock();
+    if arguments.whole {
+        let head = HeadConfig::default();
+        writeln!(out, "{}", model::summary(&base, &head, 2, &arguments.input_name)?)?;
+        let weights = model::trainable_weights(&base, &head, 2)?;
+        writeln!(out, "Trainable weights: {}", weights.len())?;
+        for (name, shape) in weights {
+            writeln!(out, " {name} {shape:?}")?;
+        }
+    } else {
+        writeln!(out, "{}", Summary::of(&base, &arguments.input_name, arguments.frozen)?)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

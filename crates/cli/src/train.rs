@@ -1,0 +1,166 @@
+//! `permafrost train`: from a folder of photographs to a model.
+
+use std::io::{Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use model::WeightsRecord;
+use photos::{Layout, LeftOut, Photos};
+use train::{Job, Outcome, RunConfig, RunFolder, fit};
+use vgg::FrozenBase;
+
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::{STOPPED, demo, device};
+
+/// Train a classifier on a folder of photographs
+#[derive(Args)]
+pub(crate) struct TrainArguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// The run's folder [default: runs/train, or the first of runs/train-2, ... that is free]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the stopped run in DIR, with its own settings
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    resume: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
+    match &arguments.resume {
+        Some(path) => {
+            let (run, config) = RunFolder::open(path)?;
+            go(&config, |_| Ok(run))
+        }
+        None => {
+            let config = arguments.settings.resolve()?;
+            let path = match &arguments.out {
+                Some(path) => path.clone(),
+                None => next_free(Path::new("runs/train")),
+            };
+            RunFolder::check_free(&path)?;
+            if arguments.settings.demo {
+                demo::draw_where_missing(&config.data.path)?;
+            }
+            go(&config, |config| Ok(RunFolder::create(&path, config)?))
+        }
+    }
+}
+
+/// Checks and reads all that the run needs, opens its folder, and trains.
+fn go(
+    config: &RunConfig,
+    open: impl FnOnce(&RunConfig) -> anyhow::Result<RunFolder>,
+) -> anyhow::Result<ExitCode> {
+    let device = device::cpu();
+    config.base.layers()?;
+    let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+    let weights = config.load_weights()?;
+    let record = WeightsRecord::of(&weights);
+    let base = FrozenBase::new(&config.base, weights, &device)?;
+    let (training, validation, left_out) = layout.load(config.base.size, config.train.seed)?;
+    print_photographs(&layout, &training, &validation, &left_out)?;
+
+    let run = open(config)?;
+    let stop = stop_on_ctrl_c()?;
+    let job = Job {
+        config,
+        run: &run,
+        base: &base,
+        weights: record,
+        training: &training,
+        validation: &validation,
+        device: &device,
+        stop: &stop,
+    };
+    let mut progress = Progress::new(config.train.epochs);
+    let mut shown = Ok(());
+    let outcome = fit(&job, |event| {
+        if shown.is_ok() {
+            shown = progress.show(&event);
+        }
+    })?;
+    shown?;
+    let mut out = stdout();
+    match outcome {
+        Outcome::Complete(best) => {
+            writeln!(
+                out,
+                "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
+                best.epoch, best.val_loss, best.val_accuracy
+            )?;
+            writeln!(out, "Run: {}", run.path().display())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Outcome::Stopped { epochs } => {
+            writeln!(
+                out,
+                "Stopped after {epochs} of {} epochs. To go on: permafrost train --resume {}",
+                config.train.epochs,
+                run.path().display()
+            )?;
+            Ok(ExitCode::from(STOPPED))
+        }
+    }
+}
+
+fn print_photographs(
+    layout: &Layout,
+    training: &Photos,
+    validation: &Photos,
+    left_out: &LeftOut,
+) -> anyhow::Result<()> {
+    let mut out = stdout();
+    let classes = training.classes().len();
+    let (train, valid) = (training.items().len(), validation.items().len());
+    match layout {
+        Layout::Folders { .. } => {
+            writeln!(out, "Found {train} files belonging to {classes} classes.")?;
+            writeln!(out, "Found {valid} files belonging to {classes} classes.")?;
+        }
+        Layout::Split { .. } => {
+            writeln!(out, "Found {} files belonging to {classes} classes.", train + valid)?;
+            writeln!(out, "Using {train} files for training.")?;
+            writeln!(out, "Using {valid} files for validation.")?;
+        }
+    }
+    print_left_out(left_out)
+}
+
+/// Names what is not among the photographs.
+pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
+    let mut out = stderr();
+    for file in &left_out.unreadable {
+        writeln!(out, "skipped `{}`: {}", file.path.display(), file.reason)?;
+    }
+    if let Some(first) = left_out.stray.first() {
+        let (count, first) = (left_out.stray.len(), first.display());
+        writeln!(out, "ignored {count} file(s) that are no pictures, such as `{first}`")?;
+    }
+    Ok(())
+}
+
+/// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once, with what was last saved.
+fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = stop.clone();
+    ctrlc::set_handler(move || {
+        if raised.swap(true, Ordering::Relaxed) {
+            std::process::exit(STOPPED.into());
+        }
+        let _ = writeln!(stderr(), "\nstopping after this batch; Ctrl-C again stops at once");
+    })?;
+    Ok(stop)
+}
+
+/// `path`, or the first of `path-2`, `path-3` and so on that is not there.
+fn next_free(path: &Path) -> PathBuf {
+    let numbered = (2..).map(|number| PathBuf::from(format!("{}-{number}", path.display())));
+    std::iter::once(path.to_owned())
+        .chain(numbered)
+        .find(|path| !path.exists())
+        .expect("numbers do not end")
+}

@@ -1,0 +1,111 @@
+//! Bad input: a message that names the thing, a hint, exit status 2, and nothing written.
+
+use crate::permafrost::{Workplace, quick};
+
+/// Runs the program and expects it to refuse, naming `named`, without writing anything.
+fn refused(workplace: &Workplace, arguments: &str, named: &str) {
+    let before = workplace.names_in(".");
+    let done = workplace.run(arguments);
+    assert_eq!(done.status, Some(2), "{arguments}\n{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.lines().any(|line| line.starts_with("error: ")), "{}", done.stderr);
+    assert!(done.stderr.contains(named), "`{named}` in: {}", done.stderr);
+    assert!(done.stderr.contains("\nhint: "), "{}", done.stderr);
+    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+    assert_eq!(workplace.names_in("."), before, "{arguments} left something");
+}
+
+#[test]
+fn a_folder_that_is_missing_or_has_no_classes_is_refused() {
+    let workplace = Workplace::new();
+    std::fs::create_dir(workplace.path("empty")).expect("a writable folder");
+    refused(&workplace, "train nowhere --weights none", "`");
+    refused(&workplace, "train empty --weights none", "no class folders");
+    workplace.picture("one/only/1.png", "along", 1);
+    refused(&workplace, "train one --weights none", "`only`");
+}
+
+#[test]
+fn a_class_without_readable_pictures_is_refused() {
+    let workplace = Workplace::with_photos();
+    workplace.write("photos/train/third/bad.jpg", "no picture");
+    workplace.picture("photos/validation/third/1.png", "along", 1);
+    refused(&workplace, &quick("--out run"), "the class `third`");
+}
+
+#[test]
+fn what_the_defaults_name_is_refused_with_the_way_to_get_it() {
+    let workplace = Workplace::with_photos();
+    for (arguments, named) in [
+        ("train", "data/cats_and_dogs"),
+        ("train photos", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ("train photos --base vgg19", "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+    ] {
+        refused(&workplace, arguments, named);
+        let hint = workplace.run(arguments).stderr;
+        for way in ["cargo xtask fetch", "--demo", "--weights none"] {
+            assert!(hint.contains(way), "{hint}");
+        }
+    }
+    // A folder's fault is named before the weights that are not there.
+    refused(&workplace, "train photos/train/along --weights nowhere.h5", "no class folders");
+}
+
+#[test]
+fn weights_that_are_missing_cut_short_or_of_another_shape_are_refused() {
+    let workplace = Workplace::with_photos();
+    refused(&workplace, "train photos --weights nowhere.h5", "nowhere.h5");
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
+    let whole = std::fs::read(fixture).expect("the fixture");
+    workplace.write("cut.h5", &whole[..whole.len() / 2]);
+    refused(&workplace, "train photos --until block1_pool --weights cut.h5", "cut.h5");
+    workplace.write("block1.h5", whole);
+    refused(&workplace, "train photos --weights block1.h5", "`block2_conv1/kernel` is missing");
+    workplace.write("page.h5", "<html>");
+    refused(&workplace, "train photos --weights page.h5", "page.h5");
+}
+
+#[test]
+fn settings_out_of_their_range_are_refused() {
+    let workplace = Workplace::with_photos();
+    for (arguments, named) in [
+        ("--size 31", "31 x 31"),
+        ("--until block6_pool", "`block6_pool`"),
+        ("--epochs 0", "`epochs`"),
+        ("--batch-size 0", "`batch_size`"),
+        ("--dropout 1", "`dropout`"),
+        ("--hidden 0", "`hidden`"),
+        ("--learning-rate 0", "`learning_rate`"),
+        ("--rotation 1.5", "`rotation`"),
+        ("--zoom 1", "`zoom`"),
+        ("--val-split 0.5", "`--val-split`"),
+    ] {
+        refused(&workplace, &format!("train photos --weights none {arguments}"), named);
+    }
+    refused(&workplace, "train photos/train --weights none --val-split 2", "2");
+    refused(&workplace, "summary --until nowhere", "`nowhere`");
+}
+
+#[test]
+fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    let history = workplace.read("run/history.csv");
+    refused(&workplace, &quick("--out run"), "`run` already holds a run");
+    refused(&workplace, "train --resume run", "`run` is complete");
+    refused(&workplace, &quick("--out photos"), "`photos` is not empty");
+    refused(&workplace, "train --resume photos", "no run at `photos`");
+    assert_eq!(workplace.read("run/history.csv"), history);
+}
+
+#[test]
+fn models_and_files_that_are_missing_are_refused() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    refused(&workplace, "predict nowhere photos", "no model at `nowhere`");
+    refused(&workplace, "predict run/best nowhere.jpg", "`nowhere.jpg`");
+    refused(&workplace, "evaluate run/best photos", "the classes `train`, `validation`");
+    workplace.write("bad.png", "no picture");
+    refused(&workplace, "predict run/best bad.png", "1 of 1 file(s)");
+    workplace.write("run/best/model.json", "{");
+    refused(&workplace, "predict run/best photos", "model.json");
+}

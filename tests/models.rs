@@ -1,0 +1,95 @@
+//! `evaluate` and `predict`: what a trained model says of photographs.
+
+use crate::permafrost::Workplace;
+
+#[test]
+fn evaluate_prints_the_accuracy_of_the_best_epoch() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 3 --out run");
+    let history = workplace.history("run");
+    let number = |row: &[String], column: usize| -> f64 { row[column].parse().expect("a number") };
+    let best =
+        history[1..].iter().min_by(|a, b| number(a, 3).total_cmp(&number(b, 3))).expect("an epoch");
+    let done = workplace.run("evaluate run/best photos/validation").expect_success();
+    let expected = format!("loss: {:.4} - accuracy: {:.4} (", number(best, 3), number(best, 4));
+    let mut lines = done.stdout.lines();
+    assert_eq!(lines.next(), Some("Found 12 files belonging to 2 classes."));
+    let line = lines.next().expect("a line");
+    assert!(line.starts_with(&expected) && line.ends_with(" of 12 correct)"), "{line}");
+}
+
+#[test]
+fn predict_prints_the_same_as_a_table_as_json_and_as_csv() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 2 --out run");
+    let files = "photos/validation/across/0.png photos/validation/along";
+    let json = workplace.run(&format!("predict run/best --json {files}")).expect_success().stdout;
+    let csv = workplace.run(&format!("predict run/best --csv {files}")).expect_success().stdout;
+    let table = workplace.run(&format!("predict run/best {files}")).expect_success().stdout;
+    assert_eq!(json.lines().count(), 7);
+    let mut rows = csv.lines();
+    assert_eq!(rows.next(), Some("file,class,across,along"));
+    let mut columns = table.lines();
+    assert_eq!(columns.next(), Some("file                            probability  class"));
+    for ((json, row), column) in json.lines().zip(rows).zip(columns) {
+        let json: serde_json::Value = serde_json::from_str(json).expect("an object a line");
+        let (file, class) = (json["file"].as_str().expect("a file"), &json["class"]);
+        let class = class.as_str().expect("a class");
+        let probability = |class: &str| json["probabilities"][class].as_f64().expect("a number");
+        let (across, along) = (probability("across"), probability("along"));
+        assert!((across + along - 1.0).abs() < 1e-6);
+        assert_eq!(class, if along > 0.5 { "along" } else { "across" });
+        assert_eq!(row, format!("{file},{class},{across},{along}"));
+        assert_eq!(column.split_whitespace().next(), Some(file));
+        assert_eq!(column.split_whitespace().last(), Some(class));
+    }
+}
+
+#[test]
+fn an_unreadable_file_does_not_keep_the_others_from_being_named() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    workplace.write("photos/validation/along/00.png", "no picture");
+    let done = workplace.run("predict run/best --json photos/validation/along");
+    assert_eq!(done.status, Some(2));
+    assert_eq!(done.stdout.lines().count(), 6);
+    assert!(
+        done.stderr.starts_with("skipped `photos/validation/along/00.png`: "),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stderr.contains("error: 1 of 7 file(s) can't be read"), "{}", done.stderr);
+}
+
+/// The base is not in the bundle: a model is used on its own weights or not at all.
+#[test]
+fn weights_are_found_again_by_their_digest_and_others_are_refused() {
+    let workplace = Workplace::with_photos();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
+    let bytes = std::fs::read(fixture).expect("the fixture");
+    workplace.write("block1.h5", &bytes);
+    let train = "train photos --weights block1.h5 --until block1_pool --pooling max --size 32 --epochs 1 --no-augment --out run";
+    workplace.run(train).expect_success();
+    let predict = "predict run/best --json photos/validation/along/0.png";
+    let expected = workplace.run(predict).expect_success().stdout;
+
+    std::fs::remove_file(workplace.path("block1.h5")).expect("a file");
+    let done = workplace.run(predict);
+    assert_eq!(done.status, Some(2));
+    for part in ["block1.h5`: no file at", "hint: name the file with `--weights FILE`"] {
+        assert!(done.stderr.contains(part), "{}", done.stderr);
+    }
+    workplace.write("elsewhere.h5", &bytes);
+    let named = workplace.run(&format!("{predict} --weights elsewhere.h5")).expect_success();
+    assert_eq!(named.stdout, expected);
+    workplace.write("data/weights/anything.h5", &bytes);
+    assert_eq!(workplace.run(predict).expect_success().stdout, expected);
+
+    let mut other = bytes;
+    let last = other.len() - 2;
+    other[last] ^= 1;
+    workplace.write("other.h5", &other);
+    let done = workplace.run(&format!("{predict} --weights other.h5"));
+    assert_eq!(done.status, Some(2));
+    assert!(done.stderr.contains("`other.h5` holds other weights"), "{}", done.stderr);
+}

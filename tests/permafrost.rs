@@ -1,0 +1,130 @@
+//! Runs the program in a temporary folder, on pictures made there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use image::{Rgb, RgbImage};
+
+/// The settings of a run that takes a second: a part of the base, small pictures.
+const QUICK: &str = "--weights none --size 32 --until block1_pool --pooling max --batch-size 4";
+
+/// A folder in which the program runs.
+pub(crate) struct Workplace {
+    folder: tempfile::TempDir,
+}
+
+/// What the program did.
+pub(crate) struct Done {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Workplace {
+    /// An empty folder.
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// A folder with `photos/train` and `photos/validation`, each with two classes of six pictures:
+    /// stripes along and stripes across.
+    pub(crate) fn with_photos() -> Self {
+        let workplace = Self::new();
+        for set in ["train", "validation"] {
+            for class in ["across", "along"] {
+                for number in 0..6 {
+                    workplace.picture(&format!("photos/{set}/{class}/{number}.png"), class, number);
+                }
+            }
+        }
+        workplace
+    }
+
+    /// Writes a picture of stripes.
+    pub(crate) fn picture(&self, path: &str, class: &str, number: u32) {
+        let picture = RgbImage::from_fn(40, 36, |x, y| {
+            let at = number + if class == "along" { x } else { y };
+            Rgb([if at % 8 < 4 { 200 } else { 60 }, 100, (number * 30) as u8])
+        });
+        picture.save(self.make_room(path)).expect("a writable folder");
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.make_room(path), bytes).expect("a writable folder");
+    }
+
+    /// The text of a file.
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("`{path}`: {error}"))
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn names_in(&self, path: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(path)).expect("a folder");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The program with these arguments, split at spaces, ready to start.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_permafrost"));
+        command.args(arguments.split_whitespace()).current_dir(&self.folder);
+        command
+    }
+
+    /// Runs the program with these arguments.
+    pub(crate) fn run(&self, arguments: &str) -> Done {
+        let output = self.command(arguments).output().expect("the program starts");
+        Done {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
+    /// Trains on `photos` for a second with these arguments added, and expects success.
+    pub(crate) fn train(&self, arguments: &str) -> Done {
+        self.run(&quick(arguments)).expect_success()
+    }
+
+    /// The history of a run without its times, a row an epoch.
+    pub(crate) fn history(&self, run: &str) -> Vec<Vec<String>> {
+        let text = self.read(&format!("{run}/history.csv"));
+        text.lines()
+            .map(|line| {
+                let mut cells: Vec<String> = line.split(',').map(String::from).collect();
+                cells.remove(5);
+                cells
+            })
+            .collect()
+    }
+
+    fn make_room(&self, path: &str) -> PathBuf {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("a writable folder");
+        path
+    }
+}
+
+/// The arguments of a quick run on `photos`, with these added.
+pub(crate) fn quick(arguments: &str) -> String {
+    format!("train photos {QUICK} {arguments}")
+}
+
+impl Done {
+    /// Itself, where the program did what it was told.
+    pub(crate) fn expect_success(self) -> Self {
+        assert_eq!(self.status, Some(0), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}

@@ -1,0 +1,157 @@
+//! `train`: what a run prints and writes, and that stopping it changes nothing.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::permafrost::{Workplace, quick};
+
+#[test]
+fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
+    let workplace = Workplace::with_photos();
+    let done = workplace.train("--epochs 2 --out run");
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    assert_eq!(lines[0], "Found 12 files belonging to 2 classes.");
+    assert_eq!(lines[1], "Found 12 files belonging to 2 classes.");
+    assert!(lines[2].starts_with("Epoch 1/2 - ") && lines[2].ends_with(" - best"), "{}", lines[2]);
+    for part in [" - loss: ", " - accuracy: ", " - val_loss: ", " - val_accuracy: "] {
+        assert!(lines[3].contains(part), "{}", lines[3]);
+    }
+    assert!(lines[4].starts_with("Best epoch: "), "{}", lines[4]);
+    assert_eq!(lines[5..], ["Run: run"]);
+    assert_eq!(done.stderr, "");
+
+    assert_eq!(workplace.names_in("run"), ["best", "config.toml", "history.csv", "last"]);
+    assert_eq!(workplace.names_in("run/best"), ["model.json", "model.safetensors"]);
+    assert_eq!(
+        workplace.names_in("run/last"),
+        ["model.json", "model.safetensors", "optimizer.safetensors", "state.json"]
+    );
+    assert_eq!(workplace.history("run").len(), 3);
+}
+
+#[test]
+fn every_setting_of_the_example_is_the_default() {
+    let workplace = Workplace::with_photos();
+    // One photograph a class at the example's size takes seconds.
+    for class in ["across", "along"] {
+        for set in ["train", "validation"] {
+            workplace.picture(&format!("few/{set}/{class}/0.png"), class, 0);
+        }
+    }
+    workplace.run("train few --weights none --epochs 1 --out run").expect_success();
+    let config = workplace.read("run/config.toml");
+    let path = workplace.path("few");
+    let config = config.replace(&*path.canonicalize().expect("a folder").to_string_lossy(), "few");
+    let config = config.replace(&*path.to_string_lossy(), "few");
+    insta::assert_snapshot!(config, @r#"
+    weights = "none"
+
+    [data]
+    path = "few"
+
+    [augment]
+    flip = "horizontal"
+    rotation = 0.1
+    zoom = 0.2
+
+    [base]
+    variant = "vgg16"
+    size = [180, 180]
+    until = "block5_pool"
+    pooling = "none"
+
+    [head]
+    hidden = 256
+    dropout = 0.5
+
+    [train]
+    epochs = 1
+    batch_size = 32
+    learning_rate = 0.001
+    seed = 0
+    "#);
+}
+
+#[test]
+fn runs_without_a_name_are_numbered() {
+    let workplace = Workplace::with_photos();
+    for expected in ["Run: runs/train", "Run: runs/train-2", "Run: runs/train-3"] {
+        let done = workplace.train("--epochs 1 --no-augment");
+        assert_eq!(done.stdout.lines().last(), Some(expected));
+    }
+}
+
+#[test]
+fn one_folder_is_split_and_an_unreadable_file_is_named_and_skipped() {
+    let workplace = Workplace::with_photos();
+    workplace.write("photos/train/along/broken.jpg", "no picture");
+    workplace.write("photos/train/along/notes.txt", "words");
+    let arguments = quick("--epochs 1 --no-augment --val-split 0.5 --out run");
+    let done = workplace.run(&arguments.replace("photos", "photos/train")).expect_success();
+    let lines: Vec<&str> = done.stdout.lines().take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "Found 12 files belonging to 2 classes.",
+            "Using 6 files for training.",
+            "Using 6 files for validation."
+        ]
+    );
+    let mut lines = done.stderr.lines();
+    let skipped = lines.next().expect("a line");
+    assert!(skipped.starts_with("skipped `") && skipped.contains("broken.jpg`: "), "{skipped}");
+    let ignored = lines.next().expect("a line");
+    assert!(ignored.starts_with("ignored 1 file(s)") && ignored.contains("notes.txt"), "{ignored}");
+}
+
+#[test]
+fn the_demo_draws_its_pictures_once_and_its_flags_win() {
+    let workplace = Workplace::new();
+    let demo = "train --demo --size 32 --until block1_conv1 --epochs 1 --no-augment --hidden 8";
+    let first = workplace.run(demo).expect_success();
+    assert!(first.stdout.starts_with("Drew "), "{}", first.stdout);
+    for set in ["train", "validation"] {
+        assert_eq!(workplace.names_in(&format!("data/demo/{set}")), ["dots", "lines"]);
+    }
+    let second = workplace.run(demo).expect_success();
+    assert!(second.stdout.starts_with("Found "), "{}", second.stdout);
+    assert_eq!(workplace.history("runs/train"), workplace.history("runs/train-2"));
+    let config = workplace.read("runs/train/config.toml");
+    assert!(config.contains("size = [32, 32]") && config.contains("hidden = 8"), "{config}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_stopped_by_ctrl_c_and_resumed_is_the_same_run() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 6 --seed 4 --out whole");
+
+    let mut child = workplace
+        .command(&quick("--epochs 6 --seed 4 --out stopped"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut said = vec![];
+    for line in lines.map(|line| line.expect("text")) {
+        if line.starts_with("Epoch 2/6") {
+            let id = child.id().to_string();
+            let sent = Command::new("kill").args(["-INT", &id]).status().expect("`kill` starts");
+            assert!(sent.success());
+        }
+        said.push(line);
+    }
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{said:?}");
+    let last = said.last().expect("lines");
+    assert!(last.ends_with("permafrost train --resume stopped"), "{last}");
+    assert!(workplace.history("stopped").len() < 7);
+
+    let done = workplace.run("train --resume stopped").expect_success();
+    assert_eq!(done.stdout.lines().last(), Some("Run: stopped"));
+    assert_eq!(workplace.history("stopped"), workplace.history("whole"));
+    let bytes = |run: &str| {
+        std::fs::read(workplace.path(run).join("best/model.safetensors")).expect("a model")
+    };
+    assert!(bytes("stopped") == bytes("whole"));
+}

@@ -1,0 +1,34 @@
+//! `summary`: tables that need no weights.
+
+use crate::permafrost::Workplace;
+
+#[test]
+fn the_summary_of_vgg16_is_that_of_keras_byte_for_byte() {
+    let done = Workplace::new().run("summary --size 180 --input-name input_2").expect_success();
+    assert_eq!(done.stdout, include_str!("fixtures/summary_vgg16_180.txt"));
+}
+
+#[test]
+fn a_frozen_base_has_no_trainable_parameters() {
+    let done = Workplace::new().run("summary --frozen").expect_success();
+    for line in ["Trainable params: 0", "Non-trainable params: 14,714,688"] {
+        assert!(done.stdout.lines().any(|found| found == line), "{}", done.stdout);
+    }
+}
+
+#[test]
+fn the_whole_model_has_the_parameters_of_the_example_and_four_trainable_tensors() {
+    let done = Workplace::new().run("summary --whole").expect_success();
+    let from = done.stdout.find("Total params").expect("a total");
+    insta::assert_snapshot!(&done.stdout[from..], @r"
+    Total params: 17,992,001
+    Trainable params: 3,277,313
+    Non-trainable params: 14,714,688
+    _________________________________________________________________
+    Trainable weights: 4
+     dense/kernel [12800, 256]
+     dense/bias [256]
+     dense_1/kernel [256, 1]
+     dense_1/bias [1]
+    ");
+}
