@@ -3,6 +3,7 @@
 //! It depends on none of the project's crates nor on Burn, so that `cargo xtask fetch` is there in
 //! seconds on a fresh checkout; what needs those crates is started as another program.
 
+mod accuracy;
 mod consumers;
 mod digest;
 mod download;
@@ -44,6 +45,13 @@ enum Chore {
         dir: Option<PathBuf>,
     },
 
+    /// Train the demo and on real photographs, and fail where an accuracy falls short
+    Accuracy {
+        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
+        /// workspace root]
+        dir: Option<PathBuf>,
+    },
+
     /// Build and run two small packages outside the workspace that use single crates of it
     Consumers,
 
@@ -67,12 +75,17 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let root = arguments.root.as_deref().unwrap_or(workspace_root());
     match &arguments.chore {
         Chore::Fetch(fetch) => fetch::run(root, fetch)?,
-        Chore::Parity { dir: Some(dir) } => parity::run(root, dir)?,
-        Chore::Parity { dir: None } => parity::run(root, &root.join("../shared/parity"))?,
+        Chore::Parity { dir } => parity::run(root, &or_shared(root, dir, "../shared/parity"))?,
+        Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Consumers => consumers::run(root)?,
         Chore::Ci => return ci(root),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The folder that was named, or the one beside the workspace.
+fn or_shared(root: &Path, named: &Option<PathBuf>, beside: &str) -> PathBuf {
+    named.clone().unwrap_or_else(|| root.join(beside))
 }
 
 fn ci(root: &Path) -> Result<ExitCode> {

@@ -100,7 +100,7 @@ fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 enum Output {
     /// Columns for people: the file's name is padded to this width.
     Table(usize),
-    Csv(csv::Writer<std::io::Stdout>),
+    Csv(Box<csv::Writer<std::io::Stdout>>),
     Json,
 }
 
@@ -117,7 +117,7 @@ impl Output {
             let mut writer = csv::Writer::from_writer(stdout());
             let columns = ["file", "class"].into_iter().map(String::from);
             writer.write_record(columns.chain(card.classes.iter().cloned()))?;
-            return Ok(Self::Csv(writer));
+            return Ok(Self::Csv(Box::new(writer)));
         }
         let longest = files.iter().map(|file| file.to_string_lossy().chars().count()).max();
         let width = longest.unwrap_or(0).max("file".len());
