@@ -69,11 +69,13 @@ fn settings_out_of_their_range_are_refused() {
     let workplace = Workplace::with_photos();
     for (arguments, named) in [
         ("--size 31", "31 x 31"),
+        ("--size 1000000", "1000000 x 1000000"),
         ("--until block6_pool", "`block6_pool`"),
         ("--epochs 0", "`epochs`"),
         ("--batch-size 0", "`batch_size`"),
         ("--dropout 1", "`dropout`"),
         ("--hidden 0", "`hidden`"),
+        ("--hidden 10000000000000000000", "`hidden`"),
         ("--learning-rate 0", "`learning_rate`"),
         ("--rotation 1.5", "`rotation`"),
         ("--zoom 1", "`zoom`"),

@@ -26,7 +26,7 @@ pub(crate) struct BaseArguments {
     /// The network [default: vgg16]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Variant>(&["vgg16", "vgg19"]))]
     pub(crate) base: Option<Variant>,
-    /// Height and width that pictures are resized to, from 32 up [default: 180]
+    /// Height and width that pictures are resized to, 32 to 1024 [default: 180]
     #[arg(long, value_name = "PIXELS")]
     pub(crate) size: Option<usize>,
     /// The layer that the base ends after, such as block3_pool [default: block5_pool]

@@ -5,6 +5,7 @@
 //! instead, (seed, purpose, epoch, item), and the same address gives the same numbers on every
 //! machine, in any order. The numbers are ChaCha8's (D. J. Bernstein, "ChaCha, a variant of
 //! Salsa20", 2008) with the address as its 256-bit key, a generator that runs on a counter.
+#![doc = include_str!("../README.md")]
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
@@ -31,18 +32,6 @@ pub enum Purpose {
 }
 
 /// The numbers at one address.
-///
-/// ```
-/// use random::{Draws, Purpose};
-///
-/// let mut draws = Draws::at(42, Purpose::Shuffle, 3, 0);
-/// let mut order: Vec<usize> = (0..5).collect();
-/// draws.shuffle(&mut order);
-///
-/// let mut again: Vec<usize> = (0..5).collect();
-/// Draws::at(42, Purpose::Shuffle, 3, 0).shuffle(&mut again);
-/// assert_eq!(order, again);
-/// ```
 pub struct Draws(ChaCha8Rng);
 
 impl Draws {

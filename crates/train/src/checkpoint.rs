@@ -27,7 +27,9 @@ impl Checkpoint {
             save_bundle(folder, card, &self.head)?;
             write_safetensors(&folder.join(OPTIMIZER), &self.optimizer.to_arrays())?;
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
-            Ok(write_whole(&folder.join(STATE), &state)?)
+            write_whole(&folder.join(STATE), &state)?;
+            tracing::debug!(epoch = self.state.epoch, step = self.state.step, "checkpoint");
+            Ok(())
         })
     }
 

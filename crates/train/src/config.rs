@@ -82,7 +82,12 @@ impl RunConfig {
         for (fits, name, value, expected) in [
             (train.epochs > 0, "epochs", train.epochs.to_string(), "1 or more"),
             (train.batch_size > 0, "batch_size", train.batch_size.to_string(), "1 or more"),
-            (head.hidden > 0, "hidden", head.hidden.to_string(), "1 or more"),
+            (
+                (1..=65_536).contains(&head.hidden),
+                "hidden",
+                head.hidden.to_string(),
+                "1 to 65,536 units",
+            ),
             (
                 (0.0..1.0).contains(&head.dropout),
                 "dropout",

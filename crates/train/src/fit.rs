@@ -98,6 +98,13 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     };
 
     let steps = training.items().len().div_ceil(train.batch_size);
+    tracing::info!(
+        epoch = state.epoch,
+        step = state.step,
+        steps,
+        features = base.feature_count(),
+        "training"
+    );
     while state.epoch < train.epochs {
         let epoch = state.epoch + 1;
         let started = Instant::now();
@@ -107,14 +114,11 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
         for batch in order.chunks(train.batch_size).skip(state.step) {
             let features = source.features(epoch, batch);
             let features = rows(features, batch.len(), &device);
-            let mask = dropout_mask(
-                &config.head,
-                train.seed,
-                epoch as u64,
-                state.step as u64,
-                batch.len(),
-            );
-            let mask = (config.head.dropout > 0.0).then(|| rows(mask, batch.len(), &device));
+            let mask = (config.head.dropout > 0.0).then(|| {
+                let (epoch, step) = (epoch as u64, state.step as u64);
+                let mask = dropout_mask(&config.head, train.seed, epoch, step, batch.len());
+                rows(mask, batch.len(), &device)
+            });
 
             let labels: Vec<usize> = batch.iter().map(|&at| training.items()[at].label).collect();
             let logits = head.forward(features, mask);
@@ -155,6 +159,9 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             val_accuracy: on_validation.accuracy(),
         };
         let Metrics { val_loss, val_accuracy, .. } = metrics;
+        if !val_loss.is_finite() {
+            return Err(TrainError::Diverged { epoch, step: state.step, last: run.last() });
+        }
         let card = card(job, Some(metrics));
         let best = state.best.is_none_or(|best| val_loss < best.val_loss);
         if best {

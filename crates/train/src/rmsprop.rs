@@ -1,11 +1,13 @@
 //! RMSprop with Keras's numbers (G. Hinton, "Neural Networks for Machine Learning", lecture 6e,
 //! 2012; Keras: `keras.optimizers.RMSprop`).
 //!
-//!     velocity  <- rho velocity + (1 - rho) gradient^2
-//!     mean      <- rho mean + (1 - rho) gradient                       where centered
-//!     increment  = rate gradient / sqrt(velocity - mean^2 + epsilon)
-//!     momentum  <- momentum_factor momentum + increment                where it is not 0
-//!     parameter <- parameter - increment, or - momentum
+//! ```text
+//! velocity  <- rho velocity + (1 - rho) gradient^2
+//! mean      <- rho mean + (1 - rho) gradient                       where centered
+//! increment  = rate gradient / sqrt(velocity - mean^2 + epsilon)
+//! momentum  <- momentum_factor momentum + increment                where it is not 0
+//! parameter <- parameter - increment, or - momentum
+//! ```
 //!
 //! Burn's own has other defaults and adds its epsilon outside the root.
 

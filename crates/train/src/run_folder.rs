@@ -1,8 +1,10 @@
 //! A run's folder: where its files lie.
 //!
-//!     config.toml     every setting, written first
-//!     history.csv     a row an epoch
-//!     best/  last/    model bundles; `last` also holds `optimizer.safetensors` and `state.json`
+//! ```text
+//! config.toml     every setting, written first
+//! history.csv     a row an epoch
+//! best/  last/    model bundles; `last` also holds `optimizer.safetensors` and `state.json`
+//! ```
 
 use std::fs;
 use std::path::{Path, PathBuf};

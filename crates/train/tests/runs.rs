@@ -203,14 +203,23 @@ fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
     assert!(message.contains("does not fit the model beside it"), "{message}");
 }
 
+/// At 1e38 the first step makes parameters that no product of them is finite with; at 1e30 the
+/// loss of the only step is finite, and that on the validation pictures is not.
 #[test]
 fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     pictures(&data, 2);
-    let mut config = config(&data, AugmentConfig::NONE);
-    config.train.learning_rate = 1e38;
-    let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
-    let message = go(&run, &config, never).expect_err("no number").to_string();
-    assert!(message.contains("the loss is no number") && message.contains("\nhint: "), "{message}");
+    for (learning_rate, batch_size) in [(1e38, 4), (1e30, 100)] {
+        let mut config = config(&data, AugmentConfig::NONE);
+        config.train.learning_rate = learning_rate;
+        config.train.batch_size = batch_size;
+        let path = folder.path().join(format!("run {batch_size}"));
+        let run = RunFolder::create(&path, &config).expect("a free folder");
+        let message = go(&run, &config, never).expect_err("no number").to_string();
+        assert!(message.contains("the loss is no number"), "{message}");
+        assert!(message.contains("\nhint: "), "{message}");
+        assert!(!run.best().exists() && !run.history().exists());
+        assert!(run.last().join("state.json").exists());
+    }
 }

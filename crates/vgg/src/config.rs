@@ -53,7 +53,7 @@ pub enum Pooling {
 pub struct VggConfig {
     /// VGG16 or VGG19.
     pub variant: Variant,
-    /// The pictures' (height, width), from 32 x 32 up.
+    /// The pictures' (height, width), from 32 x 32 to 1024 x 1024.
     pub size: [usize; 2],
     /// The layer that the base ends after, such as `block3_pool` or `block5_conv2`.
     pub until: String,
@@ -77,6 +77,10 @@ impl Default for VggConfig {
 }
 
 impl VggConfig {
+    /// What a picture's height and width may be. A smaller one has nothing left after five poolings;
+    /// of a larger one, a single feature map takes hundreds of megabytes.
+    pub(crate) const LENGTHS: std::ops::RangeInclusive<usize> = 32..=1024;
+
     /// The last layer of the whole base.
     pub const LAST_LAYER: &str = "block5_pool";
 }

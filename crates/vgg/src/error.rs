@@ -7,11 +7,11 @@ use crate::Variant;
 /// A network that can't be built, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum VggError {
-    /// The pictures are too small to pass five poolings.
+    /// The pictures are too small to pass five poolings, or too large for any memory.
     #[error(
-        "the picture size is {height} x {width}, expected 32 x 32 or more\nhint: a smaller picture has nothing left after five poolings; 180 is the usual size"
+        "the picture size is {height} x {width}, expected 32 x 32 to 1024 x 1024\nhint: 180 is the usual size; the network was trained on 224"
     )]
-    TooSmall {
+    Size {
         /// The height asked for.
         height: usize,
         /// The width asked for.

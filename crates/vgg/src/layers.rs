@@ -61,12 +61,12 @@ impl VggConfig {
     ///
     /// # Errors
     ///
-    /// The size is below 32 x 32, the network has no layer of the name in `until`, or the top is
+    /// The size is not from 32 x 32 to 1024 x 1024, the network has no layer of the name in `until`, or the top is
     /// asked for on a part of the base.
     pub fn layers(&self) -> Result<Vec<Layer>, VggError> {
         let [height, width] = self.size;
-        if height < 32 || width < 32 {
-            return Err(VggError::TooSmall { height, width });
+        if self.size.iter().any(|length| !Self::LENGTHS.contains(length)) {
+            return Err(VggError::Size { height, width });
         }
         if self.include_top && (self.until != Self::LAST_LAYER || self.pooling != Pooling::None) {
             return Err(VggError::TopOnPart);

@@ -126,6 +126,7 @@ fn what_is_no_network_is_refused_with_a_hint() {
     let unknown = refused(config(Variant::Vgg16, "block3_conv4"));
     assert!(unknown.contains("`vgg16` has no layer `block3_conv4`"), "{unknown}");
     assert!(unknown.contains("block3_conv3, block3_pool"), "{unknown}");
+    refused(VggConfig { size: [180, 1025], ..VggConfig::default() });
     refused(VggConfig { size: [31, 180], ..VggConfig::default() });
     refused(VggConfig { include_top: true, pooling: Pooling::Maximum, ..VggConfig::default() });
 }
