@@ -4,21 +4,22 @@ use crate::permafrost::{Workplace, quick};
 
 /// Runs the program and expects it to refuse, naming `named`, without writing anything.
 fn refused(workplace: &Workplace, arguments: &str, named: &str) {
-    let before = workplace.names_in(".");
+    let before = workplace.all_files();
     let done = workplace.run(arguments);
     assert_eq!(done.status, Some(2), "{arguments}\n{}{}", done.stdout, done.stderr);
     assert!(done.stderr.lines().any(|line| line.starts_with("error: ")), "{}", done.stderr);
     assert!(done.stderr.contains(named), "`{named}` in: {}", done.stderr);
     assert!(done.stderr.contains("\nhint: "), "{}", done.stderr);
     assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
-    assert_eq!(workplace.names_in("."), before, "{arguments} left something");
+    assert_eq!(workplace.all_files(), before, "{arguments} left something");
 }
 
 #[test]
 fn a_folder_that_is_missing_or_has_no_classes_is_refused() {
     let workplace = Workplace::new();
     std::fs::create_dir(workplace.path("empty")).expect("a writable folder");
-    refused(&workplace, "train nowhere --weights none", "`");
+    refused(&workplace, "train nowhere --weights none", "nowhere`");
+    refused(&workplace, "train nowhere", "no folder at");
     refused(&workplace, "train empty --weights none", "no class folders");
     workplace.picture("one/only/1.png", "along", 1);
     refused(&workplace, "train one --weights none", "`only`");
@@ -35,14 +36,18 @@ fn a_class_without_readable_pictures_is_refused() {
 #[test]
 fn what_the_defaults_name_is_refused_with_the_way_to_get_it() {
     let workplace = Workplace::with_photos();
-    for (arguments, named) in [
-        ("train", "data/cats_and_dogs"),
-        ("train photos", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
-        ("train photos --base vgg19", "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+    for (arguments, named, fetch) in [
+        ("train", "data/cats_and_dogs", "cargo xtask fetch all"),
+        ("train photos", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "--base vgg16"),
+        (
+            "train photos --base vgg19",
+            "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "--base vgg19",
+        ),
     ] {
         refused(&workplace, arguments, named);
         let hint = workplace.run(arguments).stderr;
-        for way in ["cargo xtask fetch", "--demo", "--weights none"] {
+        for way in ["cargo xtask fetch", fetch, "--demo", "--weights none"] {
             assert!(hint.contains(way), "{hint}");
         }
     }
@@ -74,6 +79,7 @@ fn settings_out_of_their_range_are_refused() {
         ("--epochs 0", "`epochs`"),
         ("--batch-size 0", "`batch_size`"),
         ("--dropout 1", "`dropout`"),
+        ("--size 1024 --until block1_conv1 --hidden 65536", "65536 hidden units"),
         ("--hidden 0", "`hidden`"),
         ("--hidden 10000000000000000000", "`hidden`"),
         ("--learning-rate 0", "`learning_rate`"),
@@ -94,7 +100,11 @@ fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
     let history = workplace.read("run/history.csv");
     refused(&workplace, &quick("--out run"), "`run` already holds a run");
     refused(&workplace, "train --resume run", "`run` is complete");
-    refused(&workplace, &quick("--out photos"), "`photos` is not empty");
+    std::fs::create_dir(workplace.path("other")).expect("a writable folder");
+    workplace.write("other/file", "something");
+    refused(&workplace, &quick("--out other"), "`other` is not empty");
+    refused(&workplace, &quick("--out photos/runs"), "lies in the folder of photographs");
+    refused(&workplace, &quick("--out other/file"), "other/file");
     refused(&workplace, "train --resume photos", "no run at `photos`");
     assert_eq!(workplace.read("run/history.csv"), history);
 }

@@ -65,6 +65,24 @@ impl Workplace {
         self.folder.path().join(path)
     }
 
+    /// Every file below the folder with its length, sorted.
+    pub(crate) fn all_files(&self) -> Vec<(PathBuf, u64)> {
+        let mut files = vec![];
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let entry = entry.expect("an entry");
+                let metadata = entry.metadata().expect("metadata");
+                if metadata.is_dir() {
+                    folders.push(entry.path());
+                }
+                files.push((entry.path(), metadata.len()));
+            }
+        }
+        files.sort();
+        files
+    }
+
     /// The names in a folder, sorted.
     pub(crate) fn names_in(&self, path: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(path)).expect("a folder");

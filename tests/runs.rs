@@ -12,6 +12,8 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
     let lines: Vec<&str> = done.stdout.lines().collect();
     assert_eq!(lines[0], "Found 12 files belonging to 2 classes.");
     assert_eq!(lines[1], "Found 12 files belonging to 2 classes.");
+    assert_eq!(lines[2], "Computed the features of 12 validation photographs.");
+    let lines = &lines[1..];
     assert!(lines[2].starts_with("Epoch 1/2 - ") && lines[2].ends_with(" - best"), "{}", lines[2]);
     for part in [" - loss: ", " - accuracy: ", " - val_loss: ", " - val_accuracy: "] {
         assert!(lines[3].contains(part), "{}", lines[3]);
@@ -120,14 +122,51 @@ fn the_demo_draws_its_pictures_once_and_its_flags_win() {
     assert!(config.contains("size = [32, 32]") && config.contains("hidden = 8"), "{config}");
 }
 
+#[test]
+fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
+    let workplace = Workplace::with_photos();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
+    let weights = std::fs::read(fixture).expect("the fixture");
+    workplace.write("block1.h5", &weights);
+    workplace
+        .run("train photos --weights block1.h5 --until block1_pool --pooling max --size 32 --epochs 2 --no-augment --out run")
+        .expect_success();
+    let config = workplace.read("run/config.toml");
+    let refused = |part: &str| {
+        let done = workplace.run("train --resume run");
+        assert_eq!(done.status, Some(2), "{}", done.stdout);
+        assert!(done.stderr.contains(part) && done.stderr.contains("\nhint: "), "{}", done.stderr);
+    };
+    workplace.write("run/config.toml", config.replace("batch_size = 32", "batch_size = 0"));
+    refused("`batch_size` is 0");
+    workplace.write(
+        "run/config.toml",
+        config.replace("epochs = 2", "epochs = 3").replace("hidden = 256", "hidden = 10"),
+    );
+    refused("config.toml` are not those that this run began with");
+
+    workplace.write("run/config.toml", config.replace("epochs = 2", "epochs = 3"));
+    let mut other = weights.clone();
+    let last = other.len() - 2;
+    other[last] ^= 1;
+    workplace.write("block1.h5", other);
+    refused("this run began with");
+    workplace.write("block1.h5", weights);
+    workplace.run("train --resume run").expect_success();
+    assert_eq!(workplace.history("run").len(), 4);
+
+    std::fs::remove_dir_all(workplace.path("run/last")).expect("a folder");
+    refused("is missing, but the run has complete epochs");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_stopped_by_ctrl_c_and_resumed_is_the_same_run() {
     let workplace = Workplace::with_photos();
-    workplace.train("--epochs 6 --seed 4 --out whole");
+    workplace.train("--epochs 40 --seed 4 --out whole");
 
     let mut child = workplace
-        .command(&quick("--epochs 6 --seed 4 --out stopped"))
+        .command(&quick("--epochs 40 --seed 4 --out stopped"))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -135,7 +174,7 @@ fn a_run_stopped_by_ctrl_c_and_resumed_is_the_same_run() {
     let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut said = vec![];
     for line in lines.map(|line| line.expect("text")) {
-        if line.starts_with("Epoch 2/6") {
+        if line.starts_with("Epoch 2/40") {
             let id = child.id().to_string();
             let sent = Command::new("kill").args(["-INT", &id]).status().expect("`kill` starts");
             assert!(sent.success());
@@ -144,8 +183,8 @@ fn a_run_stopped_by_ctrl_c_and_resumed_is_the_same_run() {
     }
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{said:?}");
     let last = said.last().expect("lines");
-    assert!(last.ends_with("permafrost train --resume stopped"), "{last}");
-    assert!(workplace.history("stopped").len() < 7);
+    assert!(last.ends_with("To go on: train --resume stopped"), "{last}");
+    assert!(workplace.history("stopped").len() < 41);
 
     let done = workplace.run("train --resume stopped").expect_success();
     assert_eq!(done.stdout.lines().last(), Some("Run: stopped"));

@@ -57,6 +57,13 @@ pub(crate) fn draw_where_missing(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
         return Ok(());
     }
+    draw_all(folder).map_err(|error| {
+        let hint = "hint: the demo draws into `data/demo`; run it where you may write";
+        anyhow::anyhow!("could not draw into `{}`: {error}\n{hint}", folder.display())
+    })
+}
+
+fn draw_all(folder: &Path) -> anyhow::Result<()> {
     let beside = folder.with_extension("new");
     if beside.exists() {
         fs::remove_dir_all(&beside)?;

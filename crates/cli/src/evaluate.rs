@@ -45,7 +45,14 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         features.extend(classifier.base().features_of_pictures(&pictures));
         progress.count(batch * BATCH + photos.len(), total);
     }
-    let mean = train::evaluate(classifier.head(), &features, photos.items(), BATCH, &device);
+    let mean = train::evaluate(
+        classifier.head(),
+        &features,
+        photos.items(),
+        BATCH,
+        card.threshold,
+        &device,
+    );
     writeln!(
         out,
         "loss: {:.4} - accuracy: {:.4} ({} of {total} correct)",

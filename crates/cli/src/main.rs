@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 /// Train an image classifier on top of a frozen, pretrained VGG, on your own photographs.
 #[derive(Parser)]
-#[command(name = "permafrost", version, about)]
+#[command(name = "permafrost", version)]
 struct Permafrost {
     #[command(subcommand)]
     command: Command,

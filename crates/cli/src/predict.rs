@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use model::{Classifier, ModelCard};
-use photos::{files_below, load_picture};
+use photos::{files_below, is_named_as_picture, load_picture};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,7 @@ pub(crate) struct PredictArguments {
 
 pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     let files = expand(&arguments.files)?;
+    let named = |file: &Path| arguments.files.iter().any(|argument| argument == file);
     let classifier =
         Classifier::load(&arguments.model.model, &arguments.model.search(), &device::cpu())?;
     let card = classifier.card();
@@ -50,6 +51,8 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
                     readable.push(file);
                     pictures.push(&**pixels);
                 }
+                // What lies about in a folder and is not meant to be a picture is no fault.
+                Err(_) if !named(file) && !is_named_as_picture(file) => {}
                 Err(reason) => {
                     skipped += 1;
                     writeln!(stderr(), "skipped `{}`: {reason}", file.display())?;
@@ -65,7 +68,7 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     }
     if skipped > 0 {
         anyhow::bail!(
-            "{skipped} of {} file(s) can't be read\nhint: JPEG, PNG, GIF, BMP and WebP are read",
+            "{skipped} of {} file(s) can't be read\nhint: check that they are JPEG, PNG, GIF, BMP or WebP files that you may read",
             files.len()
         );
     }

@@ -1,6 +1,7 @@
 //! What `train` shows while it runs: a bar where a person watches, and one line an epoch.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, Write, stderr, stdout};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use model::Metrics;
@@ -9,13 +10,33 @@ use train::{Event, Set};
 /// Shows events as they come.
 pub(crate) struct Progress {
     epochs: usize,
-    bar: Option<ProgressBar>,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+}
+
+/// Says things from another thread without disturbing the bar.
+pub(crate) struct Notices(Arc<Mutex<Option<ProgressBar>>>);
+
+impl Notices {
+    /// Prints a line to standard error, above the bar where there is one.
+    pub(crate) fn say(&self, line: &str) {
+        let bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match bar.as_ref().filter(|bar| !bar.is_hidden()) {
+            Some(bar) => bar.println(line),
+            // There is no one left to tell where this fails.
+            None => drop(writeln!(stderr(), "{line}")),
+        }
+    }
 }
 
 impl Progress {
     /// For a run of so many epochs.
     pub(crate) fn new(epochs: usize) -> Self {
-        Self { epochs, bar: None }
+        Self { epochs, bar: Arc::default() }
+    }
+
+    /// For the thread that Ctrl-C wakes.
+    pub(crate) fn notices(&self) -> Notices {
+        Notices(self.bar.clone())
     }
 
     /// Shows what happened.
@@ -29,6 +50,7 @@ impl Progress {
                 self.move_bar(*done, *total, || format!("features of the {of} photographs"));
                 if done == total {
                     self.clear();
+                    writeln!(stdout(), "Computed the features of {total} {of} photographs.")?;
                 }
             }
             Event::Step { epoch, step, steps, loss, accuracy } => {
@@ -61,8 +83,9 @@ impl Progress {
     }
 
     fn move_bar(&mut self, done: usize, total: usize, message: impl FnOnce() -> String) {
-        let bar = self.bar.get_or_insert_with(|| {
-            let style = "{pos:>5}/{len} [{bar:25}] - ETA: {eta} - {msg}";
+        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = bar.get_or_insert_with(|| {
+            let style = "{pos}/{len} [{wide_bar}] ETA: {eta} - {msg}";
             let style = ProgressStyle::with_template(style).expect("a valid template");
             ProgressBar::new(total as u64).with_style(style.progress_chars("=>."))
         });
@@ -70,8 +93,9 @@ impl Progress {
         bar.set_position(done as u64);
     }
 
-    fn clear(&mut self) {
-        if let Some(bar) = self.bar.take() {
+    /// Removes the bar.
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
             bar.finish_and_clear();
         }
     }

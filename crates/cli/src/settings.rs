@@ -104,25 +104,32 @@ impl Settings {
             },
         };
         config.validate()?;
-        self.check_fetched(&config)?;
         Ok(config)
     }
 
-    /// Says how to get what the defaults name, where it is not there yet.
-    fn check_fetched(&self, config: &RunConfig) -> anyhow::Result<()> {
-        let hint = "`cargo xtask fetch all` downloads the example's photographs and weights; `train --demo` needs neither; `--weights none` takes random weights";
+    /// Says how to get the photographs that the default names, where they are not there yet.
+    pub(crate) fn check_photographs(&self, config: &RunConfig) -> anyhow::Result<()> {
         let data = &config.data.path;
         if self.data.is_none() && !self.demo && !data.is_dir() {
             anyhow::bail!(
-                "no photographs were named, and the example's are not at `{}`\nhint: name a folder of photographs, as in `train FOLDER`\nhint: {hint}",
+                "no photographs were named, and the example's are not at `{}`\nhint: name a folder of photographs, as in `train FOLDER`\nhint: `cargo xtask fetch all` downloads the example's photographs and weights; `train --demo` needs neither, and with photographs of your own `--weights none` takes random weights",
                 data.display()
             );
         }
+        Ok(())
+    }
+
+    /// Says how to get the weights that the default names, where they are not there yet.
+    pub(crate) fn check_weights(&self, config: &RunConfig) -> anyhow::Result<()> {
         if let WeightsChoice::File(path) = &config.weights
             && self.weights.as_deref().is_none_or(|weights| weights == "imagenet")
             && !path.is_file()
         {
-            anyhow::bail!("the ImageNet weights are not at `{}`\nhint: {hint}", path.display());
+            anyhow::bail!(
+                "the ImageNet weights are not at `{}`\nhint: `cargo xtask fetch weights --base {}` downloads them; `--weights none` takes random weights; `train --demo` needs neither photographs nor weights",
+                path.display(),
+                config.base.variant.name()
+            );
         }
         Ok(())
     }

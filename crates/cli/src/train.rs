@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use model::WeightsRecord;
 use photos::{Layout, LeftOut, Photos};
-use train::{Job, Outcome, RunConfig, RunFolder, fit};
+use train::{Job, Outcome, RunConfig, RunFolder, check_resumable, fit};
 use vgg::FrozenBase;
 
-use crate::progress::Progress;
+use crate::progress::{Notices, Progress};
 use crate::settings::Settings;
 use crate::{STOPPED, demo, device};
 
@@ -33,19 +33,29 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     match &arguments.resume {
         Some(path) => {
             let (run, config) = RunFolder::open(path)?;
-            go(&config, |_| Ok(run))
+            check_resumable(&run, &config, &device::cpu())?;
+            let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+            go(&config, &layout, |_| Ok(run))
         }
         None => {
-            let config = arguments.settings.resolve()?;
+            let settings = &arguments.settings;
+            let mut config = settings.resolve()?;
+            settings.check_photographs(&config)?;
             let path = match &arguments.out {
                 Some(path) => path.clone(),
                 None => next_free(Path::new("runs/train")),
             };
             RunFolder::check_free(&path)?;
-            if arguments.settings.demo {
+            RunFolder::check_outside(&path, &config.data.path)?;
+            if settings.demo {
                 demo::draw_where_missing(&config.data.path)?;
             }
-            go(&config, |config| Ok(RunFolder::create(&path, config)?))
+            let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+            settings.check_weights(&config)?;
+            if let Layout::Split { share, .. } = layout {
+                config.data.validation_split = Some(share);
+            }
+            go(&config, &layout, |config| Ok(RunFolder::create(&path, config)?))
         }
     }
 }
@@ -53,19 +63,19 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
 /// Checks and reads all that the run needs, opens its folder, and trains.
 fn go(
     config: &RunConfig,
+    layout: &Layout,
     open: impl FnOnce(&RunConfig) -> anyhow::Result<RunFolder>,
 ) -> anyhow::Result<ExitCode> {
     let device = device::cpu();
-    config.base.layers()?;
-    let layout = Layout::find(&config.data.path, config.data.validation_split)?;
     let weights = config.load_weights()?;
     let record = WeightsRecord::of(&weights);
     let base = FrozenBase::new(&config.base, weights, &device)?;
     let (training, validation, left_out) = layout.load(config.base.size, config.train.seed)?;
-    print_photographs(&layout, &training, &validation, &left_out)?;
+    print_photographs(layout, &training, &validation, &left_out)?;
 
     let run = open(config)?;
-    let stop = stop_on_ctrl_c()?;
+    let mut progress = Progress::new(config.train.epochs);
+    let stop = stop_on_ctrl_c(progress.notices())?;
     let job = Job {
         config,
         run: &run,
@@ -76,13 +86,14 @@ fn go(
         device: &device,
         stop: &stop,
     };
-    let mut progress = Progress::new(config.train.epochs);
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
         if shown.is_ok() {
             shown = progress.show(&event);
         }
-    })?;
+    });
+    progress.clear();
+    let outcome = outcome?;
     shown?;
     let mut out = stdout();
     match outcome {
@@ -98,9 +109,9 @@ fn go(
         Outcome::Stopped { epochs } => {
             writeln!(
                 out,
-                "Stopped after {epochs} of {} epochs. To go on: permafrost train --resume {}",
+                "Stopped after {epochs} of {} epochs. To go on: train --resume {}",
                 config.train.epochs,
-                run.path().display()
+                quoted(run.path())
             )?;
             Ok(ExitCode::from(STOPPED))
         }
@@ -144,16 +155,23 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
 }
 
 /// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once, with what was last saved.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+fn stop_on_ctrl_c(notices: Notices) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = stop.clone();
     ctrlc::set_handler(move || {
         if raised.swap(true, Ordering::Relaxed) {
             std::process::exit(STOPPED.into());
         }
-        let _ = writeln!(stderr(), "\nstopping after this batch; Ctrl-C again stops at once");
+        notices.say("stopping after this batch; Ctrl-C again stops at once");
     })?;
     Ok(stop)
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// `path`, or the first of `path-2`, `path-3` and so on that is not there.

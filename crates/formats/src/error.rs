@@ -12,12 +12,18 @@ pub enum FormatError {
         path: PathBuf,
     },
     /// The system refused to read or write.
-    #[error("`{}`: {source}", .path.display())]
+    #[error("`{}`: {source}\nhint: check its permissions and those of its folder, and the room on the disk", .path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// The system's answer.
         source: std::io::Error,
+    },
+    /// There is a folder at this path.
+    #[error("`{}` is a folder, expected a file\nhint: name the file in it", .path.display())]
+    IsFolder {
+        /// The path asked for.
+        path: PathBuf,
     },
     /// The file's first bytes are of no format known here.
     #[error(
@@ -37,7 +43,7 @@ pub enum FormatError {
         fault: String,
     },
     /// An array holds values of a type that is not read here.
-    #[error("`{}` holds `{name}` as {found}, expected 32-bit floats", .path.display())]
+    #[error("`{}` holds `{name}` as {found}, expected 32-bit floats\nhint: save the weights as 32-bit floats", .path.display())]
     ElementType {
         /// The file.
         path: PathBuf,
@@ -49,7 +55,8 @@ pub enum FormatError {
 }
 
 impl FormatError {
-    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+    /// What the system said of the file or folder at `path`.
+    pub fn io(path: &Path, source: std::io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             std::io::ErrorKind::NotFound => Self::Missing { path },

@@ -75,7 +75,7 @@ impl Reader<'_> {
             return Err(FormatError::damaged(
                 self.path,
                 format!(
-                    "says that `{name}` has the shape {shape:?}, which is more than the file holds"
+                    "says that `{name}` has the shape {shape:?}, which uncompressed is more than the file is long"
                 ),
             ));
         }

@@ -11,6 +11,6 @@ mod whole;
 
 pub use array::{Array, Arrays};
 pub use error::FormatError;
-pub use read::{FileFormat, read_arrays};
+pub use read::read_arrays;
 pub use safetensors::write_safetensors;
 pub use whole::{recover_folder, replace_folder, write_whole};

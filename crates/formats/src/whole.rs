@@ -15,12 +15,12 @@ use crate::FormatError;
 /// The folder is missing, or the system refuses to write there.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
     let write = || {
-        let mut beside = tempfile::Builder::new();
-        beside.prefix(".permafrost-");
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".permafrost-");
         // Readable by whom the user's umask says, as any file that the user makes.
         #[cfg(unix)]
-        beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = beside.tempfile_in(folder_of(path))?;
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder_of(path))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -33,7 +33,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
 /// folder beside it, which then takes the name.
 ///
 /// No system replaces a folder that holds files in one step. A crash between the two renames leaves
-/// the old folder, whole, as `NAME.old`; [`recover_folder`] puts it back.
+/// the old folder, whole, as the hidden `.NAME.permafrost-old`; [`recover_folder`] puts it back.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub fn replace_folder<E: From<FormatError>>(
 ) -> Result<(), E> {
     recover_folder(path)?;
     let io = |source| FormatError::io(path, source);
-    let (new, old) = (with_suffix(path, ".new"), with_suffix(path, ".old"));
+    let (new, old) = (beside(path, "new"), beside(path, "old"));
     remove_folder(&new).map_err(io)?;
     fs::create_dir(&new).map_err(io)?;
     fill(&new)?;
@@ -61,13 +61,14 @@ pub fn replace_folder<E: From<FormatError>>(
 }
 
 /// Puts the old folder back at `path` where a crash interrupted [`replace_folder`], and removes
-/// what else that left. Readers of such a folder call it first.
+/// what else that left. Whoever goes on writing there calls it first; a mere reader must not, as the
+/// writer may be at work.
 ///
 /// # Errors
 ///
 /// The system refuses to rename or remove there.
 pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
-    let old = with_suffix(path, ".old");
+    let old = beside(path, "old");
     let recover = || {
         if path.exists() {
             remove_folder(&old)
@@ -80,10 +81,13 @@ pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
     recover().map_err(|source| FormatError::io(path, source))
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
+/// The hidden neighbour of `path` for its `new` or `old` content, under a name that is nobody else's.
+fn beside(path: &Path, which: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".permafrost-");
+    name.push(which);
+    path.with_file_name(name)
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -156,7 +160,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("model");
         replace_folder(&path, fill_with("old")).expect("a new folder");
-        fs::rename(&path, with_suffix(&path, ".old")).expect("a crash after the first rename");
+        fs::rename(&path, beside(&path, "old")).expect("a crash after the first rename");
         recover_folder(&path).expect("the old folder");
         assert_eq!(fs::read_to_string(path.join("file")).expect("the file"), "old");
         replace_folder(&path, fill_with("new")).expect("a folder in its place");

@@ -1,5 +1,6 @@
 //! The bundle on disk: `model.json` and `model.safetensors`.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -29,16 +30,15 @@ pub fn save_bundle(path: &Path, card: &ModelCard, head: &Head) -> Result<(), Mod
     Ok(write_whole(&path.join(CARD), &json)?)
 }
 
-/// Reads a model's card and head from the folder at `path`, for features of `inputs` values.
+/// Reads a model's card and head from the folder at `path`.
 ///
 /// # Errors
 ///
 /// There is no model, or its files are damaged, of another version or do not fit each other.
 pub fn load_head(path: &Path, device: &Device) -> Result<(ModelCard, Head), ModelError> {
-    formats::recover_folder(path)?;
     let card = read_card(path)?;
     let arrays_path = path.join(ARRAYS);
-    let (_, mut arrays) = read_arrays(&arrays_path)?;
+    let mut arrays = read_arrays(&arrays_path)?;
     let fault = |fault: String| ModelError::Arrays { path: arrays_path.clone(), fault };
     let mut in_order = vec![];
     for name in ARRAY_NAMES {
@@ -58,10 +58,10 @@ fn read_card(path: &Path) -> Result<ModelCard, ModelError> {
     let card_path = path.join(CARD);
     let text = match std::fs::read(&card_path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Err(ModelError::Missing(path.to_owned()));
         }
-        Err(source) => return Err(FormatError::Io { path: card_path, source }.into()),
+        Err(error) => return Err(FormatError::io(&card_path, error).into()),
     };
     let no_card = |source| ModelError::Card { path: card_path.clone(), source };
     let json: serde_json::Value = serde_json::from_slice(&text).map_err(no_card)?;
@@ -72,5 +72,9 @@ fn read_card(path: &Path) -> Result<ModelCard, ModelError> {
         let (found, expected) = (found as u32, ModelCard::FORMAT);
         return Err(ModelError::Format { path: card_path, found, expected });
     }
-    serde_json::from_value(json).map_err(no_card)
+    let card: ModelCard = serde_json::from_value(json).map_err(no_card)?;
+    match card.classes.len() {
+        0 | 1 => Err(ModelError::Classes { path: card_path, count: card.classes.len() }),
+        _ => Ok(card),
+    }
 }

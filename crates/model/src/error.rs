@@ -25,6 +25,14 @@ pub enum ModelError {
         /// What the parser says.
         source: serde_json::Error,
     },
+    /// `model.json` has too few classes to tell apart.
+    #[error("`{}` has {count} class(es), expected two or more\nhint: the file may be damaged; copy the whole folder again", .path.display())]
+    Classes {
+        /// The file.
+        path: PathBuf,
+        /// How many it has.
+        count: usize,
+    },
     /// `model.json` is of another version.
     #[error("`{}` has format {found}, expected {expected}\nhint: it is from another version of this program", .path.display())]
     Format {

@@ -12,7 +12,7 @@ pub enum PhotosError {
     #[error("`{}` is a file, expected a folder\nhint: name a folder with one folder of photographs a class", .0.display())]
     NotAFolder(PathBuf),
     /// The system refused to read.
-    #[error("`{}`: {source}", .path.display())]
+    #[error("`{}`: {source}\nhint: check its permissions", .path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -69,7 +69,7 @@ pub enum PhotosError {
     },
     /// Two folders that belong together have different classes.
     #[error(
-        "`{}` has the classes {found}, expected {expected}\nhint: the folders' names are the classes and must be the same",
+        "`{}` has the classes {found}, expected {expected}\nhint: name the folder that holds the class folders; their names must be the same",
         .folder.display()
     )]
     OtherClasses {
@@ -86,6 +86,12 @@ pub enum PhotosError {
         .0.display(), .0.join("train").display()
     )]
     NoValidation(PathBuf),
+    /// A validation folder without a training folder beside it.
+    #[error(
+        "`{}` has no `train` folder beside it\nhint: call the folder of training photographs `{}`",
+        .0.display(), .0.with_file_name("train").display()
+    )]
+    NoTraining(PathBuf),
     /// A share for validation is asked for where there is a validation folder.
     #[error(
         "`{}` is a validation folder, so no share of the training photographs is kept for validation\nhint: leave `--val-split` out, or name the training folder itself",

@@ -116,7 +116,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
     Ok(entries)
 }
 
-fn is_hidden(path: &Path) -> bool {
+pub(crate) fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.')
         || name == "__MACOSX"

@@ -1,7 +1,8 @@
 //! How a folder says what to train on and what to validate on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::folder::is_hidden;
 use crate::{Folder, LeftOut, Photos, PhotosError};
 
 const VALIDATION: [&str; 4] = ["validation", "val", "valid", "test"];
@@ -9,6 +10,19 @@ const VALIDATION: [&str; 4] = ["validation", "val", "valid", "test"];
 /// The share of each class that is kept for validation where there is no validation folder and no
 /// share is named.
 const DEFAULT_SPLIT: f64 = 0.2;
+
+/// The folder of that name, in capitals or not, where it has folders in it; a class has files.
+fn folder_of_classes(data: &Path, name: &str) -> Option<PathBuf> {
+    let folders_in = |path: &Path| {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths.filter(|path| path.is_dir() && !is_hidden(path)).collect::<Vec<_>>()
+    };
+    folders_in(data).into_iter().find(|path| {
+        path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name))
+            && !folders_in(path).is_empty()
+    })
+}
 
 /// The two ways in which photographs are laid out, listed but not yet read.
 #[derive(Clone, Debug)]
@@ -44,13 +58,15 @@ impl Layout {
         {
             return Err(PhotosError::Split(share));
         }
-        let train = data.join("train");
-        if !train.is_dir() {
+        let validation = VALIDATION.iter().find_map(|name| folder_of_classes(data, name));
+        let Some(train) = folder_of_classes(data, "train") else {
+            if let Some(validation) = validation {
+                return Err(PhotosError::NoTraining(validation));
+            }
             let folder = Folder::scan(data)?;
             folder.require_two_classes()?;
             return Ok(Self::Split { folder, share: split.unwrap_or(DEFAULT_SPLIT) });
-        }
-        let validation = VALIDATION.iter().map(|name| data.join(name)).find(|path| path.is_dir());
+        };
         let validation = validation.ok_or_else(|| PhotosError::NoValidation(data.to_owned()))?;
         if split.is_some() {
             return Err(PhotosError::SplitTwice(validation));

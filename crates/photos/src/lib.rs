@@ -15,5 +15,5 @@ pub use decode::decode;
 pub use error::PhotosError;
 pub use folder::{Folder, files_below};
 pub use layout::Layout;
-pub use photos::{LeftOut, Photo, Photos, Unreadable, load_picture};
+pub use photos::{LeftOut, Photo, Photos, Unreadable, is_named_as_picture, load_picture};
 pub use resize::{resize, to_bytes};

@@ -182,7 +182,8 @@ impl Dataset<Photo> for Photos {
     }
 }
 
-fn is_named_as_picture(path: &Path) -> bool {
+/// Whether the extension of `path` says that it is meant to be a picture.
+pub fn is_named_as_picture(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     PICTURE_EXTENSIONS.contains(&extension.as_str())
 }

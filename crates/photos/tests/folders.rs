@@ -64,7 +64,7 @@ fn hidden_files_are_passed_over_and_other_files_are_left_out_with_their_reason()
 
 #[test]
 fn train_goes_with_any_of_the_names_for_validation() {
-    for name in ["validation", "val", "valid", "test"] {
+    for name in ["validation", "val", "valid", "test", "Validation"] {
         let paths = ["train/a/1.png", "train/b/1.png"].map(String::from);
         let more = ["a", "b"].map(|class| format!("{name}/{class}/1.png"));
         let paths: Vec<&str> = paths.iter().chain(&more).map(String::as_str).collect();
@@ -75,6 +75,14 @@ fn train_goes_with_any_of_the_names_for_validation() {
         assert!(train.path(0).starts_with(data.path().join("train")));
         assert!(validation.path(0).starts_with(data.path().join(name)));
     }
+}
+
+#[test]
+fn a_class_may_be_called_train() {
+    let data = pictures(&["train/1.png", "train/2.png", "test/1.png", "test/2.png"]);
+    let layout = Layout::find(data.path(), None).expect("classes");
+    let (train, _, _) = layout.load([1, 1], 0).expect("photographs");
+    assert_eq!(train.classes(), ["test", "train"]);
 }
 
 #[test]
@@ -117,6 +125,9 @@ fn a_fault_of_a_folder_is_named_with_a_hint() {
 
     let alone = pictures(&["train/a/1.png", "train/b/1.png"]);
     assert!(message(Layout::find(alone.path(), None)).contains("none of `validation`"));
+
+    let reversed = pictures(&["training/a/1.png", "training/b/1.png", "val/a/1.png"]);
+    assert!(message(Layout::find(reversed.path(), None)).contains("no `train` folder beside it"));
 
     let differ = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/c/1.png"]);
     let text = message(Layout::find(differ.path(), None));

@@ -8,7 +8,7 @@ use formats::{read_arrays, recover_folder, replace_folder, write_safetensors, wr
 use head::Head;
 use model::{ModelCard, load_head, save_bundle};
 
-use crate::{Optimizer, RmsProp, RunFolder, State, TrainError};
+use crate::{Optimizer, RmsProp, RunConfig, RunFolder, State, TrainError};
 
 const STATE: &str = "state.json";
 const OPTIMIZER: &str = "optimizer.safetensors";
@@ -18,6 +18,26 @@ pub(crate) struct Checkpoint {
     pub(crate) head: Head,
     pub(crate) optimizer: Optimizer,
     pub(crate) state: State,
+}
+
+/// Checks that the run in a folder is not complete and can be gone on with, before anything that
+/// takes long.
+///
+/// # Errors
+///
+/// All epochs are done, or its last state is damaged or missing.
+pub fn check_resumable(
+    run: &RunFolder,
+    config: &RunConfig,
+    device: &Device,
+) -> Result<(), TrainError> {
+    let checkpoint = Checkpoint::open(run, RmsProp::default(), &device.clone().autodiff())?;
+    match checkpoint {
+        Some((checkpoint, _)) if checkpoint.state.epoch >= config.train.epochs => {
+            Err(TrainError::Complete { path: run.path().to_owned(), epochs: config.train.epochs })
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Checkpoint {
@@ -33,21 +53,28 @@ impl Checkpoint {
         })
     }
 
-    /// Reads `last`, onto a device with autodiff; `None` where the run stopped before it was first
-    /// written.
+    /// Reads `last`, onto a device with autodiff, and the card in it; `None` where the run stopped
+    /// before it was first written.
     pub(crate) fn open(
         run: &RunFolder,
         rule: RmsProp,
         device: &Device,
-    ) -> Result<Option<Self>, TrainError> {
+    ) -> Result<Option<(Self, ModelCard)>, TrainError> {
         let last = run.last();
         recover_folder(&last)?;
+        recover_folder(&run.best())?;
         if !last.exists() {
-            return Ok(None);
+            // Nothing else is written before it: what is there without it would be lost.
+            return if run.history().exists() || run.best().exists() {
+                let fault = "is missing, but the run has complete epochs".to_owned();
+                Err(TrainError::Checkpoint { path: last, fault })
+            } else {
+                Ok(None)
+            };
         }
-        let (_, head) = load_head(&last, device)?;
+        let (card, head) = load_head(&last, device)?;
         let optimizer_path = last.join(OPTIMIZER);
-        let (_, arrays) = read_arrays(&optimizer_path)?;
+        let arrays = read_arrays(&optimizer_path)?;
         let optimizer = Optimizer::with_arrays(rule, &head, arrays, &device.clone().inner());
         let fault = |path: &Path, fault| TrainError::Checkpoint { path: path.to_owned(), fault };
         let optimizer = optimizer.map_err(|reason| {
@@ -57,7 +84,7 @@ impl Checkpoint {
         let text = fs::read(&state_path).map_err(|error| TrainError::io(&state_path, error))?;
         let state = serde_json::from_slice(&text)
             .map_err(|error| fault(&state_path, format!("can't be read: {error}")))?;
-        Ok(Some(Self { head, optimizer, state }))
+        Ok(Some((Self { head, optimizer, state }, card)))
     }
 }
 

@@ -5,9 +5,15 @@ use std::path::PathBuf;
 use augment::AugmentConfig;
 use head::HeadConfig;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use vgg::{VggConfig, VggError, Weights};
 
 use crate::TrainError;
+use crate::fit::hex;
+
+/// The largest kernel that a head may have: with its gradient and what the optimizer remembers it
+/// takes some 4 GB.
+const LARGEST_HEAD: usize = 1 << 28;
 
 /// The settings of a run, each section that of its crate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,7 +82,7 @@ impl RunConfig {
     /// The first setting that is not.
     pub fn validate(&self) -> Result<(), TrainError> {
         let Self { augment, base, head, train, .. } = self;
-        base.layers()?;
+        let layers = base.layers()?;
         augment.validate()?;
         let rate = train.learning_rate;
         for (fits, name, value, expected) in [
@@ -100,7 +106,26 @@ impl RunConfig {
                 return Err(TrainError::Setting { name, value, expected });
             }
         }
-        Ok(())
+        let inputs: usize = layers.last().map_or(0, |layer| layer.output.iter().product());
+        if inputs * head.hidden > LARGEST_HEAD {
+            let (hidden, limit) = (head.hidden, LARGEST_HEAD);
+            return Err(TrainError::HeadTooLarge { inputs, hidden, limit });
+        }
+        let weights = match &self.weights {
+            WeightsChoice::File(path) => Some(path),
+            WeightsChoice::None => None,
+        };
+        match weights.into_iter().chain([&self.data.path]).find(|path| path.to_str().is_none()) {
+            Some(path) => Err(TrainError::PathText(path.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The digest of all settings but the number of epochs.
+    pub(crate) fn digest(&self) -> String {
+        let train = TrainConfig { epochs: 0, ..self.train };
+        let text = toml::to_string(&Self { train, ..self.clone() });
+        hex(Sha256::digest(text.expect("valid settings are plain data")))
     }
 
     /// Reads or draws the weights of the base.

@@ -43,12 +43,48 @@ pub enum TrainError {
         /// What does not fit, as the end of a sentence that begins with its name.
         fault: String,
     },
+    /// `config.toml` was changed since the run began.
+    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs` may be changed there, to train for longer; put the others back, or start a new run", .0.display())]
+    OtherSettings(PathBuf),
+    /// The run's folder would be among the photographs.
+    #[error("the run's folder `{}` lies in the folder of photographs `{}`\nhint: name another one with `--out`; a run's files are no photographs", .run.display(), .data.display())]
+    RunInData {
+        /// The run's folder.
+        run: PathBuf,
+        /// The folder of photographs.
+        data: PathBuf,
+    },
     /// The photographs are not those that the run began with.
     #[error("the photographs in `{}` are not those that this run began with\nhint: a resumed run needs the same files; put them back, or start a new run", .0.display())]
     OtherPhotographs(PathBuf),
+    /// The base's weights are not those that the run began with.
+    #[error(
+        "the weights have the digest {found}, but this run began with {expected}\nhint: a resumed run needs the same weights; put the file back, or start a new run"
+    )]
+    OtherWeights {
+        /// The digest of the weights now.
+        found: String,
+        /// The digest of those it began with.
+        expected: String,
+    },
+    /// A path can't be written into `config.toml`.
+    #[error("the path `{}` is not UTF-8\nhint: rename the file or folder", .0.display())]
+    PathText(PathBuf),
+    /// The head would not fit into memory.
+    #[error(
+        "a head with {hidden} hidden units on {inputs} features has more than {limit} parameters\nhint: pool the features with `--pooling max`, let the base go further with `--until`, or lower `--size` or `--hidden`"
+    )]
+    HeadTooLarge {
+        /// The values that the base gives for a picture.
+        inputs: usize,
+        /// The hidden units.
+        hidden: usize,
+        /// How many parameters a head may have.
+        limit: usize,
+    },
     /// The loss is no number.
     #[error(
-        "the loss is no number after epoch {epoch}, step {step}\nhint: lower `--learning-rate`; the last good state is in `{}`",
+        "the loss is no number after epoch {epoch}, step {step}\nhint: start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
         .last.display()
     )]
     Diverged {
@@ -90,6 +126,6 @@ pub enum TrainError {
 
 impl TrainError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        FormatError::Io { path: path.to_owned(), source }.into()
+        FormatError::io(path, source).into()
     }
 }

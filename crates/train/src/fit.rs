@@ -1,6 +1,5 @@
 //! The loop: features, steps, validation, checkpoints.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -20,6 +19,9 @@ use crate::{
     Best, Event, Optimizer, RmsProp, RunConfig, RunFolder, RunningMean, Set, State, TrainError,
     binary_cross_entropy, categorical_cross_entropy, count_correct,
 };
+
+/// The probability above which a picture counts as the second of two classes (Keras: `accuracy`).
+const THRESHOLD: f32 = 0.5;
 
 /// All that a run needs.
 pub struct Job<'a> {
@@ -67,24 +69,19 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     let device = job.device.clone().autodiff();
     let rule = RmsProp { learning_rate: train.learning_rate, ..RmsProp::default() };
 
-    let photographs = digest_of(&config.data.path, [training, validation]);
+    let photographs = digest_of([training, validation]);
     let Checkpoint { mut head, mut optimizer, mut state } =
         match Checkpoint::open(run, rule, &device)? {
-            Some(checkpoint) if checkpoint.state.photographs != photographs => {
-                return Err(TrainError::OtherPhotographs(config.data.path.clone()));
+            Some((checkpoint, card)) => {
+                check_same(job, &checkpoint.state, &photographs, &card.weights)?;
+                checkpoint
             }
-            Some(checkpoint) => checkpoint,
             None => begin(job, rule, photographs, &device)?,
         };
-    if state.epoch >= train.epochs {
-        let path = run.path().to_owned();
-        return Err(TrainError::Complete { path, epochs: train.epochs });
-    }
     let mut history = History::open(run, state.epoch)?;
 
     let stopped = || job.stop.load(Ordering::Relaxed);
-    let mut keep =
-        |photos, set| all_features(base, photos, train.batch_size, set, stopped, &mut listen);
+    let mut keep = |photos, set| all_features(base, photos, set, stopped, &mut listen);
     let Some(validation_features) = keep(validation, Set::Validation) else {
         return Ok(Outcome::Stopped { epochs: state.epoch });
     };
@@ -128,7 +125,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                 let (step, last) = (state.step + 1, run.last());
                 return Err(TrainError::Diverged { epoch, step, last });
             }
-            let correct = correct_of(&head, logits.inner(), &labels);
+            let correct = correct_of(&head, logits.inner(), &labels, THRESHOLD);
             head = optimizer.step(head, loss.backward());
 
             state.running.add(mean_loss, correct, batch.len());
@@ -149,6 +146,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             &validation_features,
             validation.items(),
             train.batch_size,
+            THRESHOLD,
             job.device,
         );
         let metrics = Metrics {
@@ -185,7 +183,8 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     ))
 }
 
-/// Loss and accuracy of `head`, without dropout, on the features of `photos`, batch by batch.
+/// Loss and accuracy of `head`, without dropout, on the features of `photos`, batch by batch. With
+/// two classes, a probability above `threshold` is the second.
 ///
 /// # Panics
 ///
@@ -195,17 +194,44 @@ pub fn evaluate(
     features: &[f32],
     photos: &[Photo],
     batch_size: usize,
+    threshold: f32,
     device: &Device,
 ) -> RunningMean {
     let width = features.len() / photos.len();
     let mut mean = RunningMean::default();
-    for (features, photos) in features.chunks(batch_size * width).zip(photos.chunks(batch_size)) {
+    for (features, photos) in
+        features.chunks(batch_size.saturating_mul(width)).zip(photos.chunks(batch_size))
+    {
         let labels: Vec<usize> = photos.iter().map(|photo| photo.label).collect();
         let logits = head.forward(rows(features.to_vec(), photos.len(), device), None);
         let loss = scalar(&loss_of(logits.clone(), &labels));
-        mean.add(loss, correct_of(head, logits, &labels), photos.len());
+        mean.add(loss, correct_of(head, logits, &labels, threshold), photos.len());
     }
     mean
+}
+
+/// Checks that a run goes on with what it began with, and is not complete.
+fn check_same(
+    job: &Job<'_>,
+    state: &State,
+    photographs: &str,
+    weights: &WeightsRecord,
+) -> Result<(), TrainError> {
+    let epochs = job.config.train.epochs;
+    if state.epoch >= epochs {
+        return Err(TrainError::Complete { path: job.run.path().to_owned(), epochs });
+    }
+    if state.settings != job.config.digest() {
+        return Err(TrainError::OtherSettings(job.run.config()));
+    }
+    if state.photographs != photographs {
+        return Err(TrainError::OtherPhotographs(job.config.data.path.clone()));
+    }
+    if weights.digest != job.weights.digest {
+        let (found, expected) = (job.weights.digest.clone(), weights.digest.clone());
+        return Err(TrainError::OtherWeights { found, expected });
+    }
+    Ok(())
 }
 
 /// The state before the first step. It is written at once, so that a run stopped at any time can be
@@ -225,6 +251,7 @@ fn begin(
         running: RunningMean::default(),
         seconds: 0.0,
         best: None,
+        settings: job.config.digest(),
         photographs,
     };
     let checkpoint = Checkpoint { optimizer: Optimizer::new(rule, &head), head, state };
@@ -240,25 +267,26 @@ fn card(job: &Job<'_>, metrics: Option<Metrics>) -> ModelCard {
         preprocessing: job.base.preprocessing(),
         head: job.config.head,
         classes: job.training.classes().to_vec(),
-        threshold: 0.5,
+        threshold: THRESHOLD,
         metrics,
     }
 }
 
-/// The digest of the photographs' paths below `data` and their labels.
-fn digest_of(data: &Path, sets: [&Photos; 2]) -> String {
+/// The digest of the photographs' pixels and labels, in their order.
+fn digest_of(sets: [&Photos; 2]) -> String {
     let mut hash = Sha256::new();
     for photos in sets {
-        for (at, photo) in photos.items().iter().enumerate() {
-            let path = photos.path(at);
-            let name = path.strip_prefix(data).unwrap_or(path).as_os_str().as_encoded_bytes();
-            hash.update((name.len() as u64).to_le_bytes());
-            hash.update(name);
+        for photo in photos.items() {
             hash.update((photo.label as u64).to_le_bytes());
+            hash.update(&photo.pixels);
         }
         hash.update(u64::MAX.to_le_bytes());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize())
+}
+
+pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn rows(values: Vec<f32>, count: usize, device: &Device) -> Tensor<2> {
@@ -278,9 +306,9 @@ fn loss_of(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
     }
 }
 
-fn correct_of(head: &Head, logits: Tensor<2>, labels: &[usize]) -> usize {
+fn correct_of(head: &Head, logits: Tensor<2>, labels: &[usize], threshold: f32) -> usize {
     let probabilities = head.probabilities(logits).into_data();
-    count_correct(probabilities.as_slice::<f32>().expect("32-bit floats"), labels)
+    count_correct(probabilities.as_slice::<f32>().expect("32-bit floats"), labels, threshold)
 }
 
 fn scalar(value: &Tensor<1>) -> f64 {

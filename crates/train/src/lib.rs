@@ -18,6 +18,7 @@ mod run_folder;
 mod source;
 mod state;
 
+pub use checkpoint::check_resumable;
 pub use config::{DataConfig, RunConfig, TrainConfig, WeightsChoice};
 pub use error::TrainError;
 pub use event::{Event, Set};

@@ -1,7 +1,7 @@
 //! Cross-entropy from logits, as Keras's `fit` computes it, and on probabilities, as Keras's loss
 //! functions do.
 
-use burn::tensor::activation::{log_softmax, relu};
+use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Int, Tensor};
 
 /// What keeps probabilities away from 0 and 1 in [`clipped_binary_cross_entropy`] (Keras:
@@ -9,15 +9,15 @@ use burn::tensor::{Int, Tensor};
 const EPSILON: f32 = 1e-7;
 
 /// The mean of -log(p) where the label is 1 and -log(1 - p) where it is 0, with p the sigmoid of
-/// the logit: max(z, 0) - z y + log(1 + exp(-|z|)), which no logit overflows.
+/// the logit: log(1 + exp(z)) - z y, where the first is the log-sigmoid of -z, which no logit
+/// overflows. Its gradient is p - y, also at 0.
 ///
 /// # Shapes
 ///
 /// - logits, labels: (N, 1), labels 0 or 1
 /// - output: (1)
 pub fn binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<1> {
-    let rest = logits.clone().abs().neg().exp().log1p();
-    (relu(logits.clone()) - logits * labels + rest).mean()
+    (log_sigmoid(logits.clone().neg()).neg() - logits * labels).mean()
 }
 
 /// The mean of -log(p) of each row's class, with p the softmax of its logits.
@@ -47,6 +47,22 @@ mod tests {
 
     fn value(loss: Tensor<1>) -> f64 {
         loss.into_scalar::<f32>().into()
+    }
+
+    /// Against p - y in 64-bit floats, at 0 too, where the terms of other formulas have no slope.
+    #[test]
+    fn the_gradient_of_a_logit_is_its_probability_less_the_label() {
+        let device = Device::flex().autodiff();
+        for logit in [0.0f32, -0.0, 1e-6, 0.7, -0.7, 30.0, -30.0, 200.0, -200.0] {
+            for label in [0.0f32, 1.0] {
+                let logits = Tensor::<2>::from_data([[logit]], &device).require_grad();
+                let labels = Tensor::<2>::from_data([[label]], &device);
+                let gradients = binary_cross_entropy(logits.clone(), labels).backward();
+                let found = logits.grad(&gradients).expect("a gradient").into_scalar::<f32>();
+                let expected = 1.0 / (1.0 + (-f64::from(logit)).exp()) - f64::from(label);
+                assert!((f64::from(found) - expected).abs() < 1e-6, "{logit} {label}: {found}");
+            }
+        }
     }
 
     proptest! {

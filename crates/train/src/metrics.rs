@@ -3,24 +3,24 @@
 use model::most_likely;
 use serde::{Deserialize, Serialize};
 
-/// Whether a probability of the second of two classes, above 0.5 or not, agrees with the label, 0
-/// or 1 (Keras: `binary_accuracy`; 0.5 itself is the first class).
-pub fn is_accurate(probability: f32, label: usize) -> bool {
-    usize::from(probability > 0.5) == label
+/// Whether a probability of the second of two classes, above the threshold or not, agrees with the
+/// label, 0 or 1 (Keras: `binary_accuracy`; the threshold itself is the first class).
+pub fn is_accurate(probability: f32, label: usize, threshold: f32) -> bool {
+    usize::from(probability > threshold) == label
 }
 
 /// How many rows of probabilities agree with their labels. A row is one probability for two
-/// classes, else one a class, of which the first largest counts.
+/// classes, which counts above `threshold`, else one a class, of which the first largest counts.
 ///
 /// # Panics
 ///
 /// Panics if `probabilities` are not the same number for each label.
-pub fn count_correct(probabilities: &[f32], labels: &[usize]) -> usize {
+pub fn count_correct(probabilities: &[f32], labels: &[usize], threshold: f32) -> usize {
     assert_eq!(probabilities.len() % labels.len(), 0, "a row of probabilities for each label");
     let rows = probabilities.chunks_exact(probabilities.len() / labels.len());
     rows.zip(labels)
         .filter(|&(row, &label)| match row {
-            &[probability] => is_accurate(probability, label),
+            &[probability] => is_accurate(probability, label, threshold),
             several => most_likely(several) == label,
         })
         .count()
@@ -61,10 +61,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_probability_counts_above_a_half_and_several_by_the_first_largest() {
-        assert_eq!(count_correct(&[0.5, 0.5, 0.6, 0.4], &[0, 1, 1, 1]), 2);
+    fn one_probability_counts_above_the_threshold_and_several_by_the_first_largest() {
+        assert_eq!(count_correct(&[0.5, 0.5, 0.6, 0.4], &[0, 1, 1, 1], 0.5), 2);
         let rows = [0.2, 0.5, 0.3, 0.4, 0.4, 0.2, 0.4, 0.4, 0.2];
-        assert_eq!(count_correct(&rows, &[1, 0, 1]), 2);
+        assert_eq!(count_correct(&rows, &[1, 0, 1], 0.5), 2);
     }
 
     #[test]

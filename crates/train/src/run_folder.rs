@@ -7,6 +7,7 @@
 //! ```
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use formats::write_whole;
@@ -34,8 +35,25 @@ impl RunFolder {
                 Some(_) => Err(TrainError::NotEmpty(path.to_owned())),
                 None => Ok(()),
             },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(TrainError::io(path, error)),
+        }
+    }
+
+    /// Checks that a run in `path` would not lie among the photographs in `data`, where it would be
+    /// taken for a class.
+    ///
+    /// # Errors
+    ///
+    /// It would.
+    pub fn check_outside(path: &Path, data: &Path) -> Result<(), TrainError> {
+        let path = std::path::absolute(path).map_err(|error| TrainError::io(path, error))?;
+        let there = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
+        match (there, data.canonicalize()) {
+            (Some(there), Ok(whole)) if there.starts_with(&whole) => {
+                Err(TrainError::RunInData { run: path, data: data.to_owned() })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -46,8 +64,9 @@ impl RunFolder {
     /// It holds a run already, or something else, or the system refuses to write there.
     pub fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
         Self::check_free(path)?;
+        config.validate()?;
+        let text = toml::to_string(config).expect("valid settings are plain data");
         fs::create_dir_all(path).map_err(|error| TrainError::io(path, error))?;
-        let text = toml::to_string(config).expect("settings are plain data");
         write_whole(&path.join(CONFIG), text.as_bytes())?;
         Ok(Self { path: path.to_owned() })
     }
@@ -56,26 +75,34 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// There is no run, or its settings can't be read.
+    /// There is no run, or its settings can't be read or are out of their ranges.
     pub fn open(path: &Path) -> Result<(Self, RunConfig), TrainError> {
         let config_path = path.join(CONFIG);
         let text = match fs::read_to_string(&config_path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return Err(TrainError::NoRun(path.to_owned()));
             }
             Err(error) => return Err(TrainError::io(&config_path, error)),
         };
-        let config = toml::from_str(&text).map_err(|error| TrainError::Config {
+        let config: RunConfig = toml::from_str(&text).map_err(|error| TrainError::Config {
             path: config_path,
             reason: error.to_string().trim_end().to_owned(),
         })?;
+        config.validate()?;
         Ok((Self { path: path.to_owned() }, config))
     }
 
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The settings.
+    pub fn config(&self) -> PathBuf {
+        self.path.join(CONFIG)
     }
 
     /// The table of epochs.

@@ -7,6 +7,9 @@ use vgg::FrozenBase;
 
 use crate::{Event, Set};
 
+/// How many photographs are done between two events, and two looks at whether to stop.
+const BETWEEN_EVENTS: usize = 8;
+
 /// The features of the training photographs, batch by batch.
 pub(crate) enum Source<'a> {
     /// Every picture is augmented anew in every epoch and goes through the base.
@@ -44,7 +47,6 @@ impl Source<'_> {
 pub(crate) fn all_features(
     base: &FrozenBase,
     photos: &Photos,
-    batch_size: usize,
     set: Set,
     stopped: impl Fn() -> bool,
     listen: &mut impl FnMut(Event),
@@ -52,7 +54,7 @@ pub(crate) fn all_features(
     let total = photos.items().len();
     let mut features = Vec::with_capacity(total * base.feature_count());
     let mut done = 0;
-    for batch in photos.items().chunks(batch_size) {
+    for batch in photos.items().chunks(BETWEEN_EVENTS) {
         if stopped() {
             return None;
         }

@@ -71,7 +71,7 @@ fn parity_of_the_loss_on_probabilities_and_of_accuracy() {
         let found = clipped_binary_cross_entropy(case.probability, case.label);
         let expected = case.binary_crossentropy;
         assert!((found - expected).abs() <= 1e-5 * expected + 1e-7, "{found}, expected {expected}");
-        assert_eq!(is_accurate(case.probability, case.label as usize), case.accurate == 1.0);
+        assert_eq!(is_accurate(case.probability, case.label as usize, 0.5), case.accurate == 1.0);
     }
 }
 
@@ -116,7 +116,7 @@ fn parity_of_a_training_history() {
             let loss = binary_cross_entropy(logits.clone(), rows(&ones, 1));
             let probabilities = head.probabilities(logits.inner()).into_data();
             let value = floats(&loss.to_data())[0].into();
-            mean.add(value, count_correct(floats(&probabilities), labels), 32);
+            mean.add(value, count_correct(floats(&probabilities), labels, 0.5), 32);
             head = optimizer.step(head, loss.backward());
         }
         let on_validation = evaluate(
@@ -124,6 +124,7 @@ fn parity_of_a_training_history() {
             &features[64 * inputs..],
             &validation,
             32,
+            0.5,
             &Device::flex(),
         );
         for (name, found, expected) in [

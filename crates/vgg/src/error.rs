@@ -35,6 +35,11 @@ pub enum VggError {
         "the classifier on top needs the base up to `block5_pool`, unpooled\nhint: leave the end of the base and the pooling out"
     )]
     TopOnPart,
+    /// A frozen base gives features, not classes.
+    #[error(
+        "a frozen base has no classifier on top\nhint: use `VggConfig::init` and `Vgg::classify` for the 1000 classes"
+    )]
+    FrozenTop,
     /// The weights file can't be read.
     #[error(transparent)]
     File(#[from] formats::FormatError),

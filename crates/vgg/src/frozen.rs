@@ -15,7 +15,6 @@ pub struct FrozenBase {
     config: VggConfig,
     feature_shape: Vec<usize>,
     preprocessing: Preprocessing,
-    digest: String,
     device: Device,
 }
 
@@ -32,29 +31,21 @@ impl FrozenBase {
     pub fn new(config: &VggConfig, weights: Weights, device: &Device) -> Result<Self, VggError> {
         let device = device.clone().inner();
         let layers = config.layers()?;
+        if config.include_top {
+            return Err(VggError::FrozenTop);
+        }
         Ok(Self {
             network: config.init(&weights, &device)?,
             feature_shape: layers.last().map(|layer| layer.output.clone()).unwrap_or_default(),
             config: config.clone(),
             preprocessing: weights.preprocessing(),
-            digest: weights.digest().to_owned(),
             device,
         })
-    }
-
-    /// What it was made from.
-    pub fn config(&self) -> &VggConfig {
-        &self.config
     }
 
     /// What must be done to a picture's values first.
     pub fn preprocessing(&self) -> Preprocessing {
         self.preprocessing
-    }
-
-    /// The digest of its weights, as [`Weights::digest`] has it.
-    pub fn digest(&self) -> &str {
-        &self.digest
     }
 
     /// The shape of one picture's features: (height, width, channels), or (channels) where the

@@ -71,7 +71,7 @@ impl Weights {
     /// another shape or holds arrays that are none of the network's: all differences at once.
     pub fn load(path: &Path, config: &VggConfig) -> Result<Self, VggError> {
         let layers = config.layers()?;
-        let (_, mut file) = formats::read_arrays(path)?;
+        let mut file = formats::read_arrays(path)?;
         let (mut arrays, mut problems) = (Arrays::new(), vec![]);
         for (name, expected) in layers.iter().flat_map(crate::Layer::arrays) {
             match file.remove(&name) {
@@ -90,7 +90,9 @@ impl Weights {
         }
         let known = config.known_names();
         let unknown = file.keys().filter(|name| !known.contains(name));
-        problems.extend(unknown.map(|name| format!("`{name}` is none of its arrays")));
+        problems.extend(
+            unknown.map(|name| format!("`{name}` is no array of `{}`", config.variant.name())),
+        );
         if !problems.is_empty() {
             let hint = format!(
                 "check that the file holds {}; a base that is in the file only up to some layer can be used with `--until`",
