@@ -191,9 +191,13 @@ fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
     let first_epoch = |event: &Event| matches!(event, Event::Epoch { .. });
     assert_eq!(go(&run, &config, first_epoch).expect("a run"), Outcome::Stopped { epochs: 1 });
 
-    fs::rename(data.join("class 0/3.png"), data.join("class 0/33.png")).expect("a file");
+    let photograph = data.join("class 0/3.png");
+    let bytes = fs::read(&photograph).expect("a file");
+    fs::copy(data.join("class 0/4.png"), &photograph).expect("a file");
     assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
-    fs::rename(data.join("class 0/33.png"), data.join("class 0/3.png")).expect("a file");
+    fs::remove_file(&photograph).expect("a file");
+    assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
+    fs::write(&photograph, bytes).expect("a file");
 
     let optimizer = run.last().join("optimizer.safetensors");
     fs::rename(run.last().join("model.safetensors"), &optimizer).expect("a file");
