@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use augment::AugmentConfig;
 use head::HeadConfig;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use vgg::{VggConfig, VggError, Weights};
 
 use crate::TrainError;
-use crate::fit::hex;
 
 /// The largest kernel that a head may have: with its gradient and what the optimizer remembers it
 /// takes some 4 GB.
@@ -119,13 +117,6 @@ impl RunConfig {
             Some(path) => Err(TrainError::PathText(path.clone())),
             None => Ok(()),
         }
-    }
-
-    /// The digest of all settings but the number of epochs.
-    pub(crate) fn digest(&self) -> String {
-        let train = TrainConfig { epochs: 0, ..self.train };
-        let text = toml::to_string(&Self { train, ..self.clone() });
-        hex(Sha256::digest(text.expect("valid settings are plain data")))
     }
 
     /// Reads or draws the weights of the base.

@@ -44,7 +44,7 @@ pub enum TrainError {
         fault: String,
     },
     /// `config.toml` was changed since the run began.
-    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs` may be changed there, to train for longer; put the others back, or start a new run", .0.display())]
+    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, to train for longer, and paths of files that were moved may be changed there; put the others back, or start a new run", .0.display())]
     OtherSettings(PathBuf),
     /// The run's folder would be among the photographs.
     #[error("the run's folder `{}` lies in the folder of photographs `{}`\nhint: name another one with `--out`; a run's files are no photographs", .run.display(), .data.display())]

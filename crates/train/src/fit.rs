@@ -4,20 +4,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
-use head::{Head, dropout_mask};
+use burn::tensor::Device;
+use head::dropout_mask;
 use model::{Metrics, ModelCard, WeightsRecord};
-use photos::{Photo, Photos};
+use photos::Photos;
 use random::{Draws, Purpose};
-use sha2::{Digest, Sha256};
 use vgg::FrozenBase;
 
 use crate::checkpoint::{Checkpoint, save_best};
+use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::history::History;
+use crate::same_run::{check_same, digest_of_photographs, digest_of_settings};
 use crate::source::{Source, all_features};
 use crate::{
     Best, Event, Optimizer, RmsProp, RunConfig, RunFolder, RunningMean, Set, State, TrainError,
-    binary_cross_entropy, categorical_cross_entropy, count_correct,
 };
 
 /// The probability above which a picture counts as the second of two classes (Keras: `accuracy`).
@@ -69,7 +69,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     let device = job.device.clone().autodiff();
     let rule = RmsProp { learning_rate: train.learning_rate, ..RmsProp::default() };
 
-    let photographs = digest_of([training, validation]);
+    let photographs = digest_of_photographs([training, validation]);
     let Checkpoint { mut head, mut optimizer, mut state } =
         match Checkpoint::open(run, rule, &device)? {
             Some((checkpoint, card)) => {
@@ -183,57 +183,6 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     ))
 }
 
-/// Loss and accuracy of `head`, without dropout, on the features of `photos`, batch by batch. With
-/// two classes, a probability above `threshold` is the second.
-///
-/// # Panics
-///
-/// Panics if there are no photographs, or `features` are not theirs.
-pub fn evaluate(
-    head: &Head,
-    features: &[f32],
-    photos: &[Photo],
-    batch_size: usize,
-    threshold: f32,
-    device: &Device,
-) -> RunningMean {
-    let width = features.len() / photos.len();
-    let mut mean = RunningMean::default();
-    for (features, photos) in
-        features.chunks(batch_size.saturating_mul(width)).zip(photos.chunks(batch_size))
-    {
-        let labels: Vec<usize> = photos.iter().map(|photo| photo.label).collect();
-        let logits = head.forward(rows(features.to_vec(), photos.len(), device), None);
-        let loss = scalar(&loss_of(logits.clone(), &labels));
-        mean.add(loss, correct_of(head, logits, &labels, threshold), photos.len());
-    }
-    mean
-}
-
-/// Checks that a run goes on with what it began with, and is not complete.
-fn check_same(
-    job: &Job<'_>,
-    state: &State,
-    photographs: &str,
-    weights: &WeightsRecord,
-) -> Result<(), TrainError> {
-    let epochs = job.config.train.epochs;
-    if state.epoch >= epochs {
-        return Err(TrainError::Complete { path: job.run.path().to_owned(), epochs });
-    }
-    if state.settings != job.config.digest() {
-        return Err(TrainError::OtherSettings(job.run.config()));
-    }
-    if state.photographs != photographs {
-        return Err(TrainError::OtherPhotographs(job.config.data.path.clone()));
-    }
-    if weights.digest != job.weights.digest {
-        let (found, expected) = (job.weights.digest.clone(), weights.digest.clone());
-        return Err(TrainError::OtherWeights { found, expected });
-    }
-    Ok(())
-}
-
 /// The state before the first step. It is written at once, so that a run stopped at any time can be
 /// resumed.
 fn begin(
@@ -251,7 +200,7 @@ fn begin(
         running: RunningMean::default(),
         seconds: 0.0,
         best: None,
-        settings: job.config.digest(),
+        settings: digest_of_settings(job.config),
         photographs,
     };
     let checkpoint = Checkpoint { optimizer: Optimizer::new(rule, &head), head, state };
@@ -270,47 +219,4 @@ fn card(job: &Job<'_>, metrics: Option<Metrics>) -> ModelCard {
         threshold: THRESHOLD,
         metrics,
     }
-}
-
-/// The digest of the photographs' pixels and labels, in their order.
-fn digest_of(sets: [&Photos; 2]) -> String {
-    let mut hash = Sha256::new();
-    for photos in sets {
-        for photo in photos.items() {
-            hash.update((photo.label as u64).to_le_bytes());
-            hash.update(&photo.pixels);
-        }
-        hash.update(u64::MAX.to_le_bytes());
-    }
-    hex(hash.finalize())
-}
-
-pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn rows(values: Vec<f32>, count: usize, device: &Device) -> Tensor<2> {
-    let width = values.len() / count;
-    Tensor::from_data(TensorData::new(values, [count, width]), device)
-}
-
-fn loss_of(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
-    let (count, device) = (labels.len(), logits.device());
-    if logits.dims()[1] == 1 {
-        let labels = labels.iter().map(|&label| label as f32).collect();
-        binary_cross_entropy(logits, rows(labels, count, &device))
-    } else {
-        let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
-        let labels = Tensor::from_data(TensorData::new(labels, [count]), &device);
-        categorical_cross_entropy(logits, labels)
-    }
-}
-
-fn correct_of(head: &Head, logits: Tensor<2>, labels: &[usize], threshold: f32) -> usize {
-    let probabilities = head.probabilities(logits).into_data();
-    count_correct(probabilities.as_slice::<f32>().expect("32-bit floats"), labels, threshold)
-}
-
-fn scalar(value: &Tensor<1>) -> f64 {
-    value.to_data().as_slice::<f32>().expect("32-bit floats")[0].into()
 }

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod config;
 mod error;
+mod evaluate;
 mod event;
 mod fit;
 mod history;
@@ -15,14 +16,16 @@ mod metrics;
 mod optimizer;
 mod rmsprop;
 mod run_folder;
+mod same_run;
 mod source;
 mod state;
 
 pub use checkpoint::check_resumable;
 pub use config::{DataConfig, RunConfig, TrainConfig, WeightsChoice};
 pub use error::TrainError;
+pub use evaluate::evaluate;
 pub use event::{Event, Set};
-pub use fit::{Job, Outcome, evaluate, fit};
+pub use fit::{Job, Outcome, fit};
 pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};
 pub use metrics::{RunningMean, count_correct, is_accurate};
 pub use optimizer::Optimizer;

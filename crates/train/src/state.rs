@@ -18,8 +18,8 @@ pub struct State {
     pub seconds: f64,
     /// The best epoch so far.
     pub best: Option<Best>,
-    /// The digest of the settings, but for the number of epochs: with others it would be another
-    /// run.
+    /// The digest of the settings, but for the number of epochs and where files lie: with others it
+    /// would be another run.
     pub settings: String,
     /// The digest of the photographs' pixels and classes: with others it would be another run.
     pub photographs: String,

@@ -1,0 +1,69 @@
+//! Loss and accuracy of a head on features, for a batch and for a whole set.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use head::Head;
+use photos::Photo;
+
+use crate::{RunningMean, binary_cross_entropy, categorical_cross_entropy, count_correct};
+
+/// Loss and accuracy of `head`, without dropout, on the features of `photos`, batch by batch. With
+/// two classes, a probability above `threshold` is the second.
+///
+/// # Panics
+///
+/// Panics if there are no photographs, or `features` are not theirs.
+pub fn evaluate(
+    head: &Head,
+    features: &[f32],
+    photos: &[Photo],
+    batch_size: usize,
+    threshold: f32,
+    device: &Device,
+) -> RunningMean {
+    let width = features.len() / photos.len();
+    let mut mean = RunningMean::default();
+    for (features, photos) in
+        features.chunks(batch_size.saturating_mul(width)).zip(photos.chunks(batch_size))
+    {
+        let labels: Vec<usize> = photos.iter().map(|photo| photo.label).collect();
+        let logits = head.forward(rows(features.to_vec(), photos.len(), device), None);
+        let loss = scalar(&loss_of(logits.clone(), &labels));
+        mean.add(loss, correct_of(head, logits, &labels, threshold), photos.len());
+    }
+    mean
+}
+
+/// Values as `count` rows on a device.
+pub(crate) fn rows(values: Vec<f32>, count: usize, device: &Device) -> Tensor<2> {
+    let width = values.len() / count;
+    Tensor::from_data(TensorData::new(values, [count, width]), device)
+}
+
+/// The mean loss of a batch: binary for one logit a row, else categorical.
+pub(crate) fn loss_of(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
+    let (count, device) = (labels.len(), logits.device());
+    if logits.dims()[1] == 1 {
+        let labels = labels.iter().map(|&label| label as f32).collect();
+        binary_cross_entropy(logits, rows(labels, count, &device))
+    } else {
+        let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
+        let labels = Tensor::from_data(TensorData::new(labels, [count]), &device);
+        categorical_cross_entropy(logits, labels)
+    }
+}
+
+/// How many rows of logits are classified correctly.
+pub(crate) fn correct_of(
+    head: &Head,
+    logits: Tensor<2>,
+    labels: &[usize],
+    threshold: f32,
+) -> usize {
+    let probabilities = head.probabilities(logits).into_data();
+    count_correct(probabilities.as_slice::<f32>().expect("32-bit floats"), labels, threshold)
+}
+
+/// The value of a tensor of one element.
+pub(crate) fn scalar(value: &Tensor<1>) -> f64 {
+    value.to_data().as_slice::<f32>().expect("32-bit floats")[0].into()
+}

@@ -1,0 +1,64 @@
+//! A run goes on with what it began with, or not at all: settings, photographs and weights are known
+//! again by their digests.
+
+use std::path::PathBuf;
+
+use model::WeightsRecord;
+use photos::Photos;
+use sha2::{Digest, Sha256};
+
+use crate::{Job, RunConfig, State, TrainError, WeightsChoice};
+
+/// Checks that a run goes on with what it began with, and is not complete.
+pub(crate) fn check_same(
+    job: &Job<'_>,
+    state: &State,
+    photographs: &str,
+    weights: &WeightsRecord,
+) -> Result<(), TrainError> {
+    let epochs = job.config.train.epochs;
+    if state.epoch >= epochs {
+        return Err(TrainError::Complete { path: job.run.path().to_owned(), epochs });
+    }
+    if state.settings != digest_of_settings(job.config) {
+        return Err(TrainError::OtherSettings(job.run.config()));
+    }
+    if state.photographs != photographs {
+        return Err(TrainError::OtherPhotographs(job.config.data.path.clone()));
+    }
+    if weights.digest != job.weights.digest {
+        let (found, expected) = (job.weights.digest.clone(), weights.digest.clone());
+        return Err(TrainError::OtherWeights { found, expected });
+    }
+    Ok(())
+}
+
+/// The digest of the settings that a run can't go on without: not that of the number of epochs, which
+/// only says when it ends, nor of where files lie, as they are known by their content.
+pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
+    let mut same = config.clone();
+    same.train.epochs = 0;
+    same.data.path = PathBuf::new();
+    if let WeightsChoice::File(path) = &mut same.weights {
+        *path = PathBuf::new();
+    }
+    let text = toml::to_string(&same);
+    hex(Sha256::digest(text.expect("valid settings are plain data")))
+}
+
+/// The digest of the photographs' pixels and labels, in their order.
+pub(crate) fn digest_of_photographs(sets: [&Photos; 2]) -> String {
+    let mut hash = Sha256::new();
+    for photos in sets {
+        for photo in photos.items() {
+            hash.update((photo.label as u64).to_le_bytes());
+            hash.update(&photo.pixels);
+        }
+        hash.update(u64::MAX.to_le_bytes());
+    }
+    hex(hash.finalize())
+}
+
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
