@@ -21,7 +21,19 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
         Ok(picture.into_rgb8())
     };
     let picture = decode().map_err(|error: image::ImageError| error.to_string())?;
+    if is_cut_jpeg(bytes) {
+        return Err("it is cut short: the JPEG's end marker is missing".into());
+    }
     if picture.is_empty() { Err("it has no pixels".into()) } else { Ok(picture) }
+}
+
+/// Whether a JPEG ends before its end marker, which decoders fill up with grey. The marker is looked
+/// for after the last scan began: a thumbnail in the header has one of its own.
+fn is_cut_jpeg(bytes: &[u8]) -> bool {
+    let (start_of_scan, end_of_image) = ([0xff, 0xda], [0xff, 0xd9]);
+    let last_scan = bytes.windows(2).rposition(|marker| marker == start_of_scan);
+    bytes.starts_with(&[0xff, 0xd8])
+        && last_scan.is_some_and(|at| !bytes[at..].windows(2).any(|marker| marker == end_of_image))
 }
 
 #[cfg(test)]
@@ -99,6 +111,25 @@ mod tests {
         }
         let grey = decode(&encoded(&picture.to_luma8().into(), ImageFormat::Png)).expect("a PNG");
         assert!(grey.pixels().all(|Rgb([red, green, blue])| red == green && green == blue));
+    }
+
+    #[test]
+    fn a_jpeg_cut_anywhere_is_an_error_also_with_a_whole_thumbnail_in_its_header() {
+        let jpeg = jpeg_with_orientation(1);
+        let mut with_thumbnail = jpeg[..2].to_vec();
+        with_thumbnail.extend_from_slice(&[0xff, 0xef]);
+        with_thumbnail.extend_from_slice(&(jpeg.len() as u16 + 2).to_be_bytes());
+        with_thumbnail.extend_from_slice(&jpeg);
+        with_thumbnail.extend_from_slice(&jpeg[2..]);
+        for whole in [jpeg, with_thumbnail] {
+            assert!(decode(&whole).is_ok());
+            for end in (0..whole.len()).step_by(7) {
+                assert!(decode(&whole[..end]).is_err(), "{end} of {}", whole.len());
+            }
+            let mut followed = whole.clone();
+            followed.extend_from_slice(b"what cameras append");
+            assert!(decode(&followed).is_ok());
+        }
     }
 
     #[test]
