@@ -46,7 +46,8 @@ fn every_setting_of_the_example_is_the_default() {
     let config = config.replace(&*path.canonicalize().expect("a folder").to_string_lossy(), "few");
     let config = config.replace(&*path.to_string_lossy(), "few");
     insta::assert_snapshot!(config, @r#"
-    weights = "none"
+    [weights]
+    seed = 0
 
     [data]
     path = "few"
@@ -55,6 +56,7 @@ fn every_setting_of_the_example_is_the_default() {
     flip = "horizontal"
     rotation = 0.1
     zoom = 0.2
+    compose = "once"
 
     [base]
     variant = "vgg16"
@@ -70,6 +72,8 @@ fn every_setting_of_the_example_is_the_default() {
     epochs = 1
     batch_size = 32
     learning_rate = 0.001
+    thaw_learning_rate = 0.00001
+    shuffle = true
     seed = 0
     "#);
 }

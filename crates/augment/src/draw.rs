@@ -1,6 +1,6 @@
 //! What is done to one picture: the numbers drawn for it, and the map they stand for.
 
-use crate::Affine;
+use crate::{Affine, Compose, Picture, warp};
 
 /// The numbers drawn for one picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,13 +16,47 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// The map of the whole chain, flip then rotation then zoom, for a picture of `height` by
+    /// The maps of the steps, in their order: flip, rotation, zoom, for a picture of `height` by
     /// `width` pixels.
+    pub fn maps(&self, height: usize, width: usize) -> [Affine; 3] {
+        [
+            Affine::flip(self.flip_left_right, self.flip_top_bottom, height, width),
+            Affine::rotation(self.rotation, height, width),
+            Affine::zoom(self.zoom, height, width),
+        ]
+    }
+
+    /// The map of the whole chain.
     pub fn map(&self, height: usize, width: usize) -> Affine {
         // A map takes an output pixel to the input point it shows, so the last step that was done
         // to the picture is the first one to be undone.
-        Affine::zoom(self.zoom, height, width)
-            .then(&Affine::rotation(self.rotation, height, width))
-            .then(&Affine::flip(self.flip_left_right, self.flip_top_bottom, height, width))
+        let [flip, rotation, zoom] = self.maps(height, width);
+        zoom.then(&rotation).then(&flip)
+    }
+
+    /// Writes into `output` the picture after the three steps; see [`warp`] for `finish` and the
+    /// rules.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `output` is not of the picture's size.
+    pub fn apply(
+        &self,
+        picture: &Picture<'_>,
+        compose: Compose,
+        output: &mut [f32],
+        finish: impl Fn([f32; 3]) -> [f32; 3],
+    ) {
+        let [height, width] = picture.size();
+        match compose {
+            Compose::Once => warp(picture, &self.map(height, width), output, finish),
+            Compose::Stepwise => {
+                let [flip, rotation, zoom] = self.maps(height, width);
+                let (mut flipped, mut rotated) = (vec![0.0; output.len()], vec![0.0; output.len()]);
+                warp(picture, &flip, &mut flipped, |rgb| rgb);
+                warp(&Picture::new(&flipped, height, width), &rotation, &mut rotated, |rgb| rgb);
+                warp(&Picture::new(&rotated, height, width), &zoom, output, finish);
+            }
+        }
     }
 }

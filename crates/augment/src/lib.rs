@@ -3,8 +3,8 @@
 //!
 //! Drawing numbers and moving pixels are kept apart: [`AugmentConfig::draw`] turns an address
 //! (seed, epoch, item) into a [`Draw`], [`Draw::map`] turns that into one [`Affine`] map, and
-//! [`warp`] moves the pixels once for the whole chain. So a picture is interpolated once and not
-//! three times, and the same address gives the same picture on every thread.
+//! [`warp`] moves the pixels once for the whole chain, or once a step as Keras does: [`Compose`] says
+//! what differs. The same address gives the same picture on every thread.
 #![doc = include_str!("../README.md")]
 
 mod affine;
@@ -13,6 +13,6 @@ mod draw;
 mod warp;
 
 pub use affine::Affine;
-pub use config::{AugmentConfig, AugmentError, RandomFlip};
+pub use config::{AugmentConfig, AugmentError, Compose, RandomFlip};
 pub use draw::Draw;
 pub use warp::{Picture, warp};

@@ -2,27 +2,32 @@
 
 use crate::Affine;
 
-/// An 8-bit RGB picture, row by row: shape (height, width, 3).
+/// An RGB picture, row by row: shape (height, width, 3), of bytes or of what a warp gave.
 #[derive(Clone, Copy, Debug)]
-pub struct Picture<'a> {
-    pixels: &'a [u8],
+pub struct Picture<'a, T = u8> {
+    pixels: &'a [T],
     height: usize,
     width: usize,
 }
 
-impl<'a> Picture<'a> {
+impl<'a, T> Picture<'a, T> {
     /// A picture of `height` by `width` pixels, its `pixels` in the order (height, width, 3).
     ///
     /// # Panics
     ///
     /// Panics if `pixels` has another length than height x width x 3, or none.
-    pub fn new(pixels: &'a [u8], height: usize, width: usize) -> Self {
+    pub fn new(pixels: &'a [T], height: usize, width: usize) -> Self {
         assert!(height > 0 && width > 0, "a picture has at least one pixel");
         assert_eq!(pixels.len(), height * width * 3, "pixels are (height, width, 3)");
         Self { pixels, height, width }
     }
 
-    fn row(&self, y: usize) -> &'a [u8] {
+    /// Its (height, width).
+    pub fn size(&self) -> [usize; 2] {
+        [self.height, self.width]
+    }
+
+    fn row(&self, y: usize) -> &'a [T] {
         &self.pixels[y * self.width * 3..][..self.width * 3]
     }
 }
@@ -40,8 +45,8 @@ impl<'a> Picture<'a> {
 /// # Panics
 ///
 /// Panics if `output` is not of the picture's size.
-pub fn warp(
-    picture: &Picture<'_>,
+pub fn warp<T: Copy + Into<f32>>(
+    picture: &Picture<'_, T>,
     map: &Affine,
     output: &mut [f32],
     finish: impl Fn([f32; 3]) -> [f32; 3],
@@ -86,8 +91,12 @@ fn reflect(point: f32, length: usize) -> f32 {
     (unfolded - 0.5).clamp(0.0, last)
 }
 
-fn sample(picture: &Picture<'_>, rows: &Between, columns: &Between) -> [f32; 3] {
-    let along = |row: &[u8]| -> [f32; 3] {
+fn sample<T: Copy + Into<f32>>(
+    picture: &Picture<'_, T>,
+    rows: &Between,
+    columns: &Between,
+) -> [f32; 3] {
+    let along = |row: &[T]| -> [f32; 3] {
         let (left, right) = (&row[columns.lower * 3..][..3], &row[columns.upper * 3..][..3]);
         std::array::from_fn(|channel| {
             lerp(left[channel].into(), right[channel].into(), columns.fraction)
@@ -104,7 +113,7 @@ fn lerp(from: f32, to: f32, fraction: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AugmentConfig, Draw, RandomFlip};
+    use crate::{AugmentConfig, Compose, Draw, RandomFlip};
     use proptest::prelude::*;
 
     fn some_picture() -> impl Strategy<Value = (Vec<u8>, usize, usize)> {
@@ -146,7 +155,7 @@ mod tests {
         fn every_pixel_is_written_and_lies_within_the_range_of_the_input(
             (pixels, height, width) in some_picture(), seed: u64, item: u64,
         ) {
-            let config = AugmentConfig { flip: RandomFlip::Both, rotation: 1.0, zoom: 0.9 };
+            let config = AugmentConfig { flip: RandomFlip::Both, rotation: 1.0, zoom: 0.9, compose: Compose::Once };
             let map = config.draw(seed, 0, item).map(height, width);
             let output = warped(&pixels, height, width, &map);
             for channel in 0..3 {
@@ -195,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_finish_returns_is_what_is_written() {
-        let pixels = [10, 20, 30];
+        let pixels = [10u8, 20, 30];
         let mut output = [0.0; 3];
         let swap = |[red, green, blue]: [f32; 3]| [blue - 1.0, green - 2.0, red - 3.0];
         warp(&Picture::new(&pixels, 1, 1), &Draw::default().map(1, 1), &mut output, swap);

@@ -3,7 +3,7 @@
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
 
-use augment::{Affine, Draw, Picture, warp};
+use augment::{Compose, Draw, Picture};
 use fixtures::{Fixture, arrays, fixture};
 use serde::Deserialize;
 
@@ -33,12 +33,20 @@ fn draw(steps: &[(String, Option<f32>)]) -> Draw {
     draw
 }
 
-fn warped(image: &Fixture, map: impl Fn(usize, usize) -> Affine) -> Vec<f32> {
+fn augmented(image: &Fixture, steps: &[(String, Option<f32>)], compose: Compose) -> Vec<f32> {
     let &[height, width, 3] = image.shape.as_slice() else { panic!("shape {:?}", image.shape) };
     let pixels: Vec<u8> = image.data.iter().map(|&value| value as u8).collect();
     let mut output = vec![0.0; pixels.len()];
-    warp(&Picture::new(&pixels, height, width), &map(height, width), &mut output, |rgb| rgb);
+    draw(steps).apply(&Picture::new(&pixels, height, width), compose, &mut output, |rgb| rgb);
     output
+}
+
+/// Expects these values but for one in so many.
+fn assert_nearly_everywhere(case: &Case, output: &[f32], expected: &[f32], one_in: usize) {
+    assert_eq!(output.len(), expected.len(), "{}", case.output);
+    let off = output.iter().zip(expected).filter(|(ours, theirs)| (*ours - *theirs).abs() > 0.02);
+    let off = off.count();
+    assert!(off * one_in <= expected.len(), "{}: {off} of {} values", case.output, expected.len());
 }
 
 /// 0.02 of 255 is what two roundings of a coordinate of some hundred pixels cost where neighbours
@@ -50,13 +58,23 @@ fn parity_of_single_steps() {
     let singles: Vec<Case> = cases().into_iter().filter(|case| case.steps.len() == 1).collect();
     assert!(singles.len() >= 11, "every kind of step is there");
     for case in singles {
-        let output =
-            warped(&arrays[&case.image], |height, width| draw(&case.steps).map(height, width));
-        let expected = &arrays[&case.output].data;
-        let off =
-            output.iter().zip(expected).filter(|(ours, theirs)| (*ours - *theirs).abs() > 0.02);
-        let off = off.count();
-        assert!(off * 500 <= expected.len(), "{}: {off} of {} values", case.output, expected.len());
+        for compose in [Compose::Once, Compose::Stepwise] {
+            let output = augmented(&arrays[&case.image], &case.steps, compose);
+            assert_nearly_everywhere(&case, &output, &arrays[&case.output].data, 500);
+        }
+    }
+}
+
+/// Three times the roundings of a single step, and three times the pixels that may fall to either
+/// side, each seen by its neighbours in the next step.
+#[test]
+fn parity_of_sequences_step_by_step() {
+    let arrays = arrays("augment.safetensors");
+    let sequences: Vec<Case> = cases().into_iter().filter(|case| case.steps.len() > 1).collect();
+    assert!(sequences.len() >= 4, "sequences are there");
+    for case in sequences {
+        let output = augmented(&arrays[&case.image], &case.steps, Compose::Stepwise);
+        assert_nearly_everywhere(&case, &output, &arrays[&case.output].data, 500);
     }
 }
 
@@ -73,7 +91,7 @@ fn parity_of_sequences_up_to_the_blur_of_interpolating_again() {
         let image = &arrays[&case.image];
         let expected = middle(&image.shape, &arrays[&case.output].data);
         let mean_off = |steps: &[(String, Option<f32>)]| {
-            let output = warped(image, |height, width| draw(steps).map(height, width));
+            let output = augmented(image, steps, Compose::Once);
             let output = middle(&image.shape, &output);
             let off = output.iter().zip(&expected).map(|(a, b)| (a - b).abs()).sum::<f32>();
             off / expected.len() as f32

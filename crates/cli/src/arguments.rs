@@ -46,6 +46,7 @@ impl BaseArguments {
             size: self.size.map_or(default.size, |size| [size, size]),
             until: self.until.clone().unwrap_or(default.until),
             pooling: self.pooling.unwrap_or(default.pooling),
+            thaw: default.thaw,
             include_top: default.include_top,
         }
     }

@@ -15,7 +15,7 @@ use imageproc::drawing::{draw_filled_circle_mut, draw_polygon_mut};
 use imageproc::point::Point;
 use random::{Draws, Purpose};
 use rayon::prelude::*;
-use train::{DataConfig, RunConfig, TrainConfig, WeightsChoice};
+use train::{DataConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Pooling, VggConfig};
 
 const FOLDER: &str = "data/demo";
@@ -32,7 +32,8 @@ const SEED: u64 = 0;
 /// The settings of the demo: small pictures, a part of the base, random weights.
 pub(crate) fn settings() -> RunConfig {
     RunConfig {
-        weights: WeightsChoice::None,
+        weights: WeightsChoice::Seed(0),
+        start: Start::Random,
         data: DataConfig { path: FOLDER.into(), validation_split: None },
         augment: AugmentConfig::default(),
         base: VggConfig {

@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         progress.count(batch * BATCH + photos.len(), total);
     }
     let mean = train::evaluate(
-        classifier.head(),
+        classifier.tail(),
         &features,
         photos.items(),
         BATCH,

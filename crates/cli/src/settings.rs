@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use augment::{AugmentConfig, RandomFlip};
+use augment::{AugmentConfig, Compose, RandomFlip};
 use clap::Args;
 use head::HeadConfig;
-use train::{DataConfig, RunConfig, TrainConfig, WeightsChoice};
-use vgg::{Variant, VggConfig};
+use model::{KerasHead, ModelCard, WeightsSearch, load_card};
+use train::{DataConfig, RunConfig, Start, TrainConfig, WeightsChoice};
+use vgg::{Origin, Variant, VggConfig};
 
 use crate::arguments::{BaseArguments, WEIGHTS_FOLDER, one_of};
 use crate::demo;
@@ -33,6 +34,19 @@ pub(crate) struct Settings {
     /// a file [default: imagenet]
     #[arg(long, value_name = "WEIGHTS")]
     weights: Option<String>,
+    /// Train this model further: its head and base, on photographs of the same classes
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["base", "size", "until", "pooling", "hidden"])]
+    from: Option<PathBuf>,
+    /// Take the head's first values from the dense layers of this `.keras` file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "hidden"])]
+    head_from: Option<PathBuf>,
+    /// Let the base learn too, from this layer or block on, such as block5; with `--from`, once the
+    /// head has settled
+    #[arg(long, value_name = "LAYER")]
+    thaw: Option<String>,
+    /// Thaw under a random head, which destroys what the base has learned
+    #[arg(long, requires = "thaw")]
+    force: bool,
     /// Along which axes training pictures are flipped at random [default: horizontal]
     #[arg(long, value_name = "AXES", value_parser = one_of::<RandomFlip>(&["none", "horizontal", "vertical", "both"]))]
     flip: Option<RandomFlip>,
@@ -42,8 +56,12 @@ pub(crate) struct Settings {
     /// The largest random zoom, as a fraction of the size [default: 0.2]
     #[arg(long, value_name = "FRACTION")]
     zoom: Option<f32>,
+    /// Whether the steps are one warp, which is sharper and faster, or each interpolates, as in Keras
+    /// [default: once]
+    #[arg(long, value_name = "HOW", value_parser = one_of::<Compose>(&["once", "stepwise"]))]
+    compose: Option<Compose>,
     /// Leave training pictures as they are; their features are computed once
-    #[arg(long, conflicts_with_all = ["flip", "rotation", "zoom"])]
+    #[arg(long, conflicts_with_all = ["flip", "rotation", "zoom", "compose"])]
     no_augment: bool,
     /// Units of the head's first dense layer [default: 256]
     #[arg(long, value_name = "UNITS")]
@@ -57,9 +75,15 @@ pub(crate) struct Settings {
     /// How many photographs make a step [default: 32]
     #[arg(long, value_name = "PHOTOGRAPHS")]
     batch_size: Option<usize>,
-    /// The step size of RMSprop [default: 0.001]
+    /// The step size of RMSprop for the head [default: 0.001, or with `--thaw` that of the base]
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
+    /// The step size of RMSprop for the layers of the base that learn [default: 0.00001]
+    #[arg(long, value_name = "RATE")]
+    thaw_learning_rate: Option<f64>,
+    /// Show the photographs in the order of their paths in every epoch
+    #[arg(long)]
+    no_shuffle: bool,
     /// Every random choice of the run follows from it [default: 0]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -68,8 +92,20 @@ pub(crate) struct Settings {
 impl Settings {
     /// Every setting of the run, paths made absolute.
     pub(crate) fn resolve(&self) -> anyhow::Result<RunConfig> {
-        let default = if self.demo { demo::settings() } else { example() };
-        let base = self.base.config(default.base);
+        let mut default = if self.demo { demo::settings() } else { example() };
+        let mut start = Start::Random;
+        let mut weights_of_start = None;
+        if let Some(path) = &self.from {
+            let card = load_card(path)?;
+            weights_of_start = Some(self.weights_of(&card)?);
+            (default.base, default.head) = (card.base, card.head);
+            start = Start::Model(absolute(path)?);
+        }
+        if let Some(path) = &self.head_from {
+            default.head.hidden = KerasHead::read(path)?.hidden;
+            start = Start::Head(absolute(path)?);
+        }
+        let base = self.thawed(self.base.config(default.base))?;
         let augment = if self.no_augment {
             AugmentConfig::NONE
         } else {
@@ -77,15 +113,23 @@ impl Settings {
                 flip: self.flip.unwrap_or(default.augment.flip),
                 rotation: self.rotation.unwrap_or(default.augment.rotation),
                 zoom: self.zoom.unwrap_or(default.augment.zoom),
+                compose: self.compose.unwrap_or(default.augment.compose),
             }
         };
+        let TrainConfig { learning_rate, thaw_learning_rate, .. } = default.train;
+        let thaw_learning_rate = self.thaw_learning_rate.unwrap_or(thaw_learning_rate);
+        // A settled head that learns a hundred times faster than the base below it is shaken again.
+        let learning_rate = if base.thaw.is_some() { thaw_learning_rate } else { learning_rate };
+        let seed = self.seed.unwrap_or(default.train.seed);
         let config = RunConfig {
-            weights: match self.weights.as_deref() {
-                None if self.demo => WeightsChoice::None,
-                None | Some("imagenet") => WeightsChoice::File(imagenet(base.variant)),
-                Some("none") => WeightsChoice::None,
-                Some(file) => WeightsChoice::File(absolute(file)?),
+            weights: match (weights_of_start, self.weights.as_deref()) {
+                (Some(weights), _) => weights,
+                (None, None) if self.demo => WeightsChoice::Seed(seed),
+                (None, None | Some("imagenet")) => WeightsChoice::File(imagenet(base.variant)),
+                (None, Some("none")) => WeightsChoice::Seed(seed),
+                (None, Some(file)) => WeightsChoice::File(absolute(file)?),
             },
+            start,
             data: DataConfig {
                 path: absolute(self.data.as_ref().unwrap_or(&default.data.path))?,
                 validation_split: self.val_split,
@@ -99,12 +143,44 @@ impl Settings {
             train: TrainConfig {
                 epochs: self.epochs.unwrap_or(default.train.epochs),
                 batch_size: self.batch_size.unwrap_or(default.train.batch_size),
-                learning_rate: self.learning_rate.unwrap_or(default.train.learning_rate),
-                seed: self.seed.unwrap_or(default.train.seed),
+                learning_rate: self.learning_rate.unwrap_or(learning_rate),
+                thaw_learning_rate,
+                shuffle: !self.no_shuffle,
+                seed,
             },
         };
         config.validate()?;
         Ok(config)
+    }
+
+    /// `base` with the cut where `--thaw` wants it, by the layer's full name.
+    fn thawed(&self, base: VggConfig) -> anyhow::Result<VggConfig> {
+        let Some(layer) = &self.thaw else { return Ok(base) };
+        if self.from.is_none() && self.head_from.is_none() && !self.force {
+            anyhow::bail!(
+                "`--thaw` without `--from`: a random head's gradients destroy the filters of `{layer}`\nhint: train the head first, then thaw under it: `train --from runs/train/best --thaw {layer}`; `--force` does it all the same"
+            );
+        }
+        let base = VggConfig { thaw: Some(layer.clone()), ..base };
+        let (_, thawed) = base.cut()?;
+        Ok(VggConfig { thaw: thawed.first().map(|layer| layer.name.clone()), ..base })
+    }
+
+    /// The weights of the base of the model to start from, found as for a prediction.
+    fn weights_of(&self, card: &ModelCard) -> anyhow::Result<WeightsChoice> {
+        let named = match self.weights.as_deref() {
+            None => None,
+            Some("none") => anyhow::bail!(
+                "`--weights none` with `--from`: the model has weights already\nhint: leave `--weights` out, or name the file that holds the model's"
+            ),
+            Some("imagenet") => Some(imagenet(card.base.variant)),
+            Some(file) => Some(absolute(file)?),
+        };
+        let search = WeightsSearch { named, folder: WEIGHTS_FOLDER.into() };
+        Ok(match search.find(card)?.origin() {
+            Origin::Seeded(seed) => WeightsChoice::Seed(*seed),
+            Origin::File(path) => WeightsChoice::File(absolute(path)?),
+        })
     }
 
     /// Says how to get the photographs that the default names, where they are not there yet.
@@ -138,7 +214,8 @@ impl Settings {
 fn example() -> RunConfig {
     let path = EXAMPLE_PHOTOGRAPHS.into();
     RunConfig {
-        weights: WeightsChoice::None,
+        weights: WeightsChoice::Seed(0),
+        start: Start::Random,
         data: DataConfig { path, validation_split: None },
         augment: AugmentConfig::default(),
         base: VggConfig::default(),

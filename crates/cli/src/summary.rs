@@ -17,6 +17,9 @@ pub(crate) struct SummaryArguments {
     /// Count the base as frozen
     #[arg(long)]
     frozen: bool,
+    /// Count the base as frozen up to this layer or block, from which on it learns
+    #[arg(long, value_name = "LAYER", conflicts_with_all = ["frozen", "include_top"])]
+    thaw: Option<String>,
     /// Add the classifier of 1000 classes that the network was trained with
     #[arg(long, conflicts_with = "whole")]
     include_top: bool,
@@ -29,7 +32,11 @@ pub(crate) struct SummaryArguments {
 }
 
 pub(crate) fn run(arguments: &SummaryArguments) -> anyhow::Result<ExitCode> {
-    let default = VggConfig { include_top: arguments.include_top, ..VggConfig::default() };
+    let default = VggConfig {
+        thaw: arguments.thaw.clone(),
+        include_top: arguments.include_top,
+        ..VggConfig::default()
+    };
     let base = arguments.base.config(default);
     let mut out = stdout().lock();
     if arguments.whole {
@@ -41,7 +48,8 @@ pub(crate) fn run(arguments: &SummaryArguments) -> anyhow::Result<ExitCode> {
             writeln!(out, " {name} {shape:?}")?;
         }
     } else {
-        writeln!(out, "{}", Summary::of(&base, &arguments.input_name, arguments.frozen)?)?;
+        let frozen = arguments.frozen || arguments.thaw.is_some();
+        writeln!(out, "{}", Summary::of(&base, &arguments.input_name, frozen)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use model::WeightsRecord;
+use head::ARRAY_NAMES;
 use photos::{Layout, LeftOut, Photos};
-use train::{Job, Outcome, RunConfig, RunFolder, check_resumable, fit};
-use vgg::FrozenBase;
+use train::{Job, Outcome, RunConfig, RunFolder, TrainConfig, check_resumable, first_tail, fit};
+use vgg::{FrozenBase, Weights};
 
 use crate::progress::{Notices, Progress};
 use crate::settings::Settings;
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let (run, config) = RunFolder::open(path)?;
             check_resumable(&run, &config, &device::cpu())?;
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
-            go(&config, &layout, |_| Ok(run))
+            go(&config, &layout, |_, _, _| Ok(run))
         }
         None => {
             let settings = &arguments.settings;
@@ -55,7 +55,11 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             if let Layout::Split { share, .. } = layout {
                 config.data.validation_split = Some(share);
             }
-            go(&config, &layout, |config| Ok(RunFolder::create(&path, config)?))
+            go(&config, &layout, |config, weights, classes| {
+                // What does not fit is found before anything is written.
+                first_tail(config, weights, classes, &device::cpu())?;
+                Ok(RunFolder::create(&path, config)?)
+            })
         }
     }
 }
@@ -64,23 +68,23 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
 fn go(
     config: &RunConfig,
     layout: &Layout,
-    open: impl FnOnce(&RunConfig) -> anyhow::Result<RunFolder>,
+    open: impl FnOnce(&RunConfig, &Weights, &[String]) -> anyhow::Result<RunFolder>,
 ) -> anyhow::Result<ExitCode> {
     let device = device::cpu();
     let weights = config.load_weights()?;
-    let record = WeightsRecord::of(&weights);
-    let base = FrozenBase::new(&config.base, weights, &device)?;
+    let base = FrozenBase::new(&config.base, &weights, &device)?;
     let (training, validation, left_out) = layout.load(config.base.size, config.train.seed)?;
     print_photographs(layout, &training, &validation, &left_out)?;
 
-    let run = open(config)?;
+    let run = open(config, &weights, training.classes())?;
+    print_thawed(config)?;
     let mut progress = Progress::new(config.train.epochs);
     let stop = stop_on_ctrl_c(progress.notices())?;
     let job = Job {
         config,
         run: &run,
         base: &base,
-        weights: record,
+        weights: &weights,
         training: &training,
         validation: &validation,
         device: &device,
@@ -139,6 +143,20 @@ fn print_photographs(
         }
     }
     print_left_out(left_out)
+}
+
+/// Says what of the base learns, where it does.
+fn print_thawed(config: &RunConfig) -> anyhow::Result<()> {
+    if let Some(layer) = &config.base.thaw {
+        let thawed = config.base.trainable_weights()?.len();
+        let TrainConfig { learning_rate, thaw_learning_rate, .. } = config.train;
+        writeln!(
+            stdout(),
+            "Thawed from {layer} on: {thawed} weights of the base learn at {thaw_learning_rate}, the {} of the head at {learning_rate}.",
+            ARRAY_NAMES.len()
+        )?;
+    }
+    Ok(())
 }
 
 /// Names what is not among the photographs.

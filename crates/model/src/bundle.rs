@@ -4,10 +4,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use burn::tensor::Device;
-use formats::{Array, Arrays, FormatError, read_arrays, write_safetensors, write_whole};
-use head::{ARRAY_NAMES, Head};
+use formats::{FormatError, read_arrays, write_safetensors, write_whole};
 
-use crate::{ModelCard, ModelError};
+use crate::{ModelCard, ModelError, Tail, TailError};
 
 const CARD: &str = "model.json";
 const ARRAYS: &str = "model.safetensors";
@@ -18,43 +17,35 @@ const ARRAYS: &str = "model.safetensors";
 /// # Errors
 ///
 /// The system refuses to write there.
-pub fn save_bundle(path: &Path, card: &ModelCard, head: &Head) -> Result<(), ModelError> {
-    let arrays: Arrays = ARRAY_NAMES
-        .iter()
-        .zip(head.to_arrays())
-        .map(|(name, (shape, data))| (name.to_string(), Array::new(shape, data)))
-        .collect();
-    write_safetensors(&path.join(ARRAYS), &arrays)?;
+pub fn save_bundle(path: &Path, card: &ModelCard, tail: &Tail) -> Result<(), ModelError> {
+    write_safetensors(&path.join(ARRAYS), &tail.to_arrays())?;
     let mut json = serde_json::to_vec_pretty(card).expect("a card is plain data");
     json.push(b'\n');
     Ok(write_whole(&path.join(CARD), &json)?)
 }
 
-/// Reads a model's card and head from the folder at `path`.
+/// Reads a model's card and what it learned from the folder at `path`.
 ///
 /// # Errors
 ///
 /// There is no model, or its files are damaged, of another version or do not fit each other.
-pub fn load_head(path: &Path, device: &Device) -> Result<(ModelCard, Head), ModelError> {
-    let card = read_card(path)?;
+pub fn load_tail(path: &Path, device: &Device) -> Result<(ModelCard, Tail), ModelError> {
+    let card = load_card(path)?;
     let arrays_path = path.join(ARRAYS);
-    let mut arrays = read_arrays(&arrays_path)?;
-    let fault = |fault: String| ModelError::Arrays { path: arrays_path.clone(), fault };
-    let mut in_order = vec![];
-    for name in ARRAY_NAMES {
-        let array = arrays.remove(name).ok_or_else(|| fault(format!("`{name}` is missing")))?;
-        in_order.push((array.shape, array.data));
+    let arrays = read_arrays(&arrays_path)?;
+    match Tail::new(&card.base, &card.head, card.classes.len(), arrays, device) {
+        Ok(tail) => Ok((card, tail)),
+        Err(TailError::Base(error)) => Err(error.into()),
+        Err(error) => Err(ModelError::Arrays { path: arrays_path, fault: error.to_string() }),
     }
-    if let Some(name) = arrays.keys().next() {
-        return Err(fault(format!("`{name}` is none of its arrays")));
-    }
-    let in_order = in_order.try_into().expect("as many arrays as names");
-    let inputs = card.base.layers()?.last().map_or(0, |layer| layer.output.iter().product());
-    let head = card.head.init_with(inputs, card.classes.len(), in_order, device);
-    Ok((card, head.map_err(|error| fault(error.to_string()))?))
 }
 
-fn read_card(path: &Path) -> Result<ModelCard, ModelError> {
+/// Reads a model's card from the folder at `path`.
+///
+/// # Errors
+///
+/// There is no model, or its card is damaged or of another version.
+pub fn load_card(path: &Path) -> Result<ModelCard, ModelError> {
     let card_path = path.join(CARD);
     let text = match std::fs::read(&card_path) {
         Ok(text) => text,

@@ -12,7 +12,7 @@ use vgg::{Origin, Preprocessing, VggConfig, Weights};
 pub struct ModelCard {
     /// The version of this layout.
     pub format: u32,
-    /// The base, up to the cut.
+    /// The base, and where its cut is.
     pub base: VggConfig,
     /// The base's weights.
     pub weights: WeightsRecord,

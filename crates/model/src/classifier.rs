@@ -3,17 +3,16 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use head::Head;
 use vgg::FrozenBase;
 
-use crate::{ModelCard, ModelError, WeightsSearch, load_head};
+use crate::{ModelCard, ModelError, Tail, WeightsSearch, load_tail};
 
-/// A base, a head and their card.
+/// A frozen base, what follows its cut, and their card.
 #[derive(Debug)]
 pub struct Classifier {
     card: ModelCard,
     base: FrozenBase,
-    head: Head,
+    tail: Tail,
     device: Device,
 }
 
@@ -26,9 +25,9 @@ impl Classifier {
     /// found.
     pub fn load(path: &Path, search: &WeightsSearch, device: &Device) -> Result<Self, ModelError> {
         let device = device.clone().inner();
-        let (card, head) = load_head(path, &device)?;
-        let base = FrozenBase::new(&card.base, search.find(&card)?, &device)?;
-        Ok(Self { card, base, head, device })
+        let (card, tail) = load_tail(path, &device)?;
+        let base = FrozenBase::new(&card.base, &search.find(&card)?, &device)?;
+        Ok(Self { card, base, tail, device })
     }
 
     /// What the model is.
@@ -36,14 +35,14 @@ impl Classifier {
         &self.card
     }
 
-    /// The frozen base.
+    /// The base, up to the cut.
     pub fn base(&self) -> &FrozenBase {
         &self.base
     }
 
-    /// The head.
-    pub fn head(&self) -> &Head {
-        &self.head
+    /// What follows the cut: the thawed layers, if any, and the head.
+    pub fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// How many bytes a picture is: height x width x 3.
@@ -60,8 +59,8 @@ impl Classifier {
     pub fn predict(&self, pictures: &[&[u8]]) -> Vec<Vec<f32>> {
         let features = self.base.features_of_pictures(pictures);
         let data = TensorData::new(features, [pictures.len(), self.base.feature_count()]);
-        let logits = self.head.forward(Tensor::from_data(data, &self.device), None);
-        let probabilities = self.head.probabilities(logits);
+        let logits = self.tail.forward(Tensor::from_data(data, &self.device), None);
+        let probabilities = self.tail.probabilities(logits);
         let [_, outputs] = probabilities.dims();
         let data = probabilities.into_data();
         let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);

@@ -8,12 +8,16 @@ mod bundle;
 mod card;
 mod classifier;
 mod error;
+mod keras_head;
 mod search;
 mod summary;
+mod tail;
 
-pub use bundle::{load_head, save_bundle};
+pub use bundle::{load_card, load_tail, save_bundle};
 pub use card::{Metrics, ModelCard, WeightsRecord, most_likely};
 pub use classifier::Classifier;
 pub use error::ModelError;
+pub use keras_head::KerasHead;
 pub use search::WeightsSearch;
 pub use summary::{summary, trainable_weights};
+pub use tail::{Tail, TailError, head_arrays};

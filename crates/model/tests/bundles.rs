@@ -6,7 +6,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use formats::{Array, Arrays, write_safetensors};
 use head::{ARRAY_NAMES, HeadConfig};
-use model::{Classifier, ModelCard, WeightsRecord, WeightsSearch, load_head, save_bundle};
+use model::{
+    Classifier, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, load_tail, save_bundle,
+};
 use vgg::{Pooling, Preprocessing, VggConfig, Weights};
 
 /// A small model with a base of random weights in `folder`.
@@ -28,9 +30,13 @@ fn saved(folder: &Path) -> ModelCard {
         threshold: 0.5,
         metrics: None,
     };
-    let head = card.head.init(64, 3, 4, &Device::flex());
-    save_bundle(folder, &card, &head).expect("a writable folder");
+    save_bundle(folder, &card, &tail(&card)).expect("a writable folder");
     card
+}
+
+fn tail(card: &ModelCard) -> Tail {
+    let arrays = head_arrays(&card.head.init(64, 3, 4, &Device::flex()));
+    Tail::new(&card.base, &card.head, 3, arrays, &Device::flex()).expect("the head's arrays")
 }
 
 fn nowhere(folder: &Path) -> WeightsSearch {
@@ -41,10 +47,9 @@ fn nowhere(folder: &Path) -> WeightsSearch {
 fn a_bundle_comes_back_as_it_was_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
-    let (read, head) = load_head(folder.path(), &Device::flex()).expect("a model");
+    let (read, learned) = load_tail(folder.path(), &Device::flex()).expect("a model");
     assert_eq!(read, card);
-    let fresh = card.head.init(64, 3, 4, &Device::flex());
-    assert_eq!(head.to_arrays(), fresh.to_arrays());
+    assert_eq!(learned.to_arrays(), tail(&card).to_arrays());
 
     let classifier = Classifier::load(folder.path(), &nowhere(folder.path()), &Device::flex());
     let classifier = classifier.expect("a model with random weights");
@@ -84,7 +89,7 @@ fn arrays_that_are_missing_or_too_many_are_refused_by_name() {
     let whole = formats::read_arrays(&path).expect("the arrays");
     let refused = |arrays: &Arrays| {
         write_safetensors(&path, arrays).expect("a writable folder");
-        load_head(folder.path(), &Device::flex()).expect_err("other arrays").to_string()
+        load_tail(folder.path(), &Device::flex()).expect_err("other arrays").to_string()
     };
     for name in ARRAY_NAMES {
         let mut fewer = whole.clone();

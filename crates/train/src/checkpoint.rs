@@ -5,8 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use formats::{read_arrays, recover_folder, replace_folder, write_safetensors, write_whole};
-use head::Head;
-use model::{ModelCard, load_head, save_bundle};
+use model::{ModelCard, Tail, load_tail, save_bundle};
 
 use crate::{Optimizer, RmsProp, RunConfig, RunFolder, State, TrainError};
 
@@ -15,7 +14,7 @@ const OPTIMIZER: &str = "optimizer.safetensors";
 
 /// What of a run changes from step to step.
 pub(crate) struct Checkpoint {
-    pub(crate) head: Head,
+    pub(crate) tail: Tail,
     pub(crate) optimizer: Optimizer,
     pub(crate) state: State,
 }
@@ -31,7 +30,7 @@ pub fn check_resumable(
     config: &RunConfig,
     device: &Device,
 ) -> Result<(), TrainError> {
-    let checkpoint = Checkpoint::open(run, RmsProp::default(), &device.clone().autodiff())?;
+    let checkpoint = Checkpoint::open(run, |_| RmsProp::default(), &device.clone().autodiff())?;
     match checkpoint {
         Some((checkpoint, _)) if checkpoint.state.epoch >= config.train.epochs => {
             Err(TrainError::Complete { path: run.path().to_owned(), epochs: config.train.epochs })
@@ -44,7 +43,7 @@ impl Checkpoint {
     /// Writes `last`.
     pub(crate) fn save(&self, run: &RunFolder, card: &ModelCard) -> Result<(), TrainError> {
         replace_folder(&run.last(), |folder| {
-            save_bundle(folder, card, &self.head)?;
+            save_bundle(folder, card, &self.tail)?;
             write_safetensors(&folder.join(OPTIMIZER), &self.optimizer.to_arrays())?;
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
             write_whole(&folder.join(STATE), &state)?;
@@ -57,7 +56,7 @@ impl Checkpoint {
     /// before it was first written.
     pub(crate) fn open(
         run: &RunFolder,
-        rule: RmsProp,
+        rule: impl Fn(&str) -> RmsProp,
         device: &Device,
     ) -> Result<Option<(Self, ModelCard)>, TrainError> {
         let last = run.last();
@@ -72,10 +71,10 @@ impl Checkpoint {
                 Ok(None)
             };
         }
-        let (card, head) = load_head(&last, device)?;
+        let (card, tail) = load_tail(&last, device)?;
         let optimizer_path = last.join(OPTIMIZER);
         let arrays = read_arrays(&optimizer_path)?;
-        let optimizer = Optimizer::with_arrays(rule, &head, arrays, &device.clone().inner());
+        let optimizer = Optimizer::with_arrays(rule, &tail, arrays, &device.clone().inner());
         let fault = |path: &Path, fault| TrainError::Checkpoint { path: path.to_owned(), fault };
         let optimizer = optimizer.map_err(|reason| {
             fault(&optimizer_path, format!("does not fit the model beside it: {reason}"))
@@ -84,11 +83,11 @@ impl Checkpoint {
         let text = fs::read(&state_path).map_err(|error| TrainError::io(&state_path, error))?;
         let state = serde_json::from_slice(&text)
             .map_err(|error| fault(&state_path, format!("can't be read: {error}")))?;
-        Ok(Some((Self { head, optimizer, state }, card)))
+        Ok(Some((Self { tail, optimizer, state }, card)))
     }
 }
 
 /// Writes `best`.
-pub(crate) fn save_best(run: &RunFolder, card: &ModelCard, head: &Head) -> Result<(), TrainError> {
-    replace_folder(&run.best(), |folder| Ok(save_bundle(folder, card, head)?))
+pub(crate) fn save_best(run: &RunFolder, card: &ModelCard, tail: &Tail) -> Result<(), TrainError> {
+    replace_folder(&run.best(), |folder| Ok(save_bundle(folder, card, tail)?))
 }

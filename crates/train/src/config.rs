@@ -7,7 +7,7 @@ use head::HeadConfig;
 use serde::{Deserialize, Serialize};
 use vgg::{VggConfig, VggError, Weights};
 
-use crate::TrainError;
+use crate::{RmsProp, TrainError};
 
 /// The largest kernel that a head may have: with its gradient and what the optimizer remembers it
 /// takes some 4 GB.
@@ -19,11 +19,14 @@ const LARGEST_HEAD: usize = 1 << 28;
 pub struct RunConfig {
     /// The weights of the base.
     pub weights: WeightsChoice,
+    /// What the head starts from.
+    #[serde(default, skip_serializing_if = "Start::is_random")]
+    pub start: Start,
     /// The photographs.
     pub data: DataConfig,
     /// What is done to training pictures.
     pub augment: AugmentConfig,
-    /// The frozen base.
+    /// The base, and where its cut is.
     pub base: VggConfig,
     /// The head.
     pub head: HeadConfig,
@@ -35,10 +38,37 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightsChoice {
-    /// Random ones, drawn with the run's seed.
-    None,
+    /// Random ones, drawn with this seed.
+    Seed(u64),
     /// Those in this file.
     File(PathBuf),
+}
+
+/// What a head starts from, and with it the layers that an earlier run has thawed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// Random kernels, drawn with the run's seed.
+    #[default]
+    Random,
+    /// The model in this folder, which is trained further.
+    Model(PathBuf),
+    /// The dense layers in this `.keras` file.
+    Head(PathBuf),
+}
+
+impl Start {
+    fn is_random(&self) -> bool {
+        *self == Self::Random
+    }
+
+    /// The folder or file.
+    pub(crate) fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Random => None,
+            Self::Model(path) | Self::Head(path) => Some(path),
+        }
+    }
 }
 
 /// Which photographs.
@@ -60,15 +90,27 @@ pub struct TrainConfig {
     pub epochs: usize,
     /// How many of them make a step.
     pub batch_size: usize,
-    /// RMSprop's step size.
+    /// RMSprop's step size for the head.
     pub learning_rate: f64,
+    /// RMSprop's step size for the layers of the base that learn.
+    pub thaw_learning_rate: f64,
+    /// Whether every epoch sees the photographs in an order of its own, or all in that of their
+    /// paths.
+    pub shuffle: bool,
     /// Every draw of the run follows from it.
     pub seed: u64,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        Self { epochs: 50, batch_size: 32, learning_rate: 1e-3, seed: 0 }
+        Self {
+            epochs: 50,
+            batch_size: 32,
+            learning_rate: 1e-3,
+            thaw_learning_rate: 1e-5,
+            shuffle: true,
+            seed: 0,
+        }
     }
 }
 
@@ -80,9 +122,9 @@ impl RunConfig {
     /// The first setting that is not.
     pub fn validate(&self) -> Result<(), TrainError> {
         let Self { augment, base, head, train, .. } = self;
-        let layers = base.layers()?;
+        base.cut()?;
         augment.validate()?;
-        let rate = train.learning_rate;
+        let (rate, thaw_rate) = (train.learning_rate, train.thaw_learning_rate);
         for (fits, name, value, expected) in [
             (train.epochs > 0, "epochs", train.epochs.to_string(), "1 or more"),
             (train.batch_size > 0, "batch_size", train.batch_size.to_string(), "1 or more"),
@@ -99,24 +141,49 @@ impl RunConfig {
                 "a fraction from 0 to below 1",
             ),
             (rate > 0.0 && rate.is_finite(), "learning_rate", rate.to_string(), "more than 0"),
+            (
+                thaw_rate > 0.0 && thaw_rate.is_finite(),
+                "thaw_learning_rate",
+                thaw_rate.to_string(),
+                "more than 0",
+            ),
         ] {
             if !fits {
                 return Err(TrainError::Setting { name, value, expected });
             }
         }
-        let inputs: usize = layers.last().map_or(0, |layer| layer.output.iter().product());
+        let inputs = base.output_count()?;
         if inputs * head.hidden > LARGEST_HEAD {
             let (hidden, limit) = (head.hidden, LARGEST_HEAD);
             return Err(TrainError::HeadTooLarge { inputs, hidden, limit });
         }
         let weights = match &self.weights {
             WeightsChoice::File(path) => Some(path),
-            WeightsChoice::None => None,
+            WeightsChoice::Seed(_) => None,
         };
-        match weights.into_iter().chain([&self.data.path]).find(|path| path.to_str().is_none()) {
+        let mut paths = weights.into_iter().chain(self.start.path()).chain([&self.data.path]);
+        match paths.find(|path| path.to_str().is_none()) {
             Some(path) => Err(TrainError::PathText(path.clone())),
             None => Ok(()),
         }
+    }
+
+    /// RMSprop's settings for the parameter of that name.
+    pub(crate) fn rule(&self, name: &str) -> RmsProp {
+        let of_head = head::ARRAY_NAMES.contains(&name);
+        let learning_rate =
+            if of_head { self.train.learning_rate } else { self.train.thaw_learning_rate };
+        RmsProp { learning_rate, ..RmsProp::default() }
+    }
+
+    /// The names and shapes of the tensors that learn: those of the base's thawed layers, and the
+    /// head's four.
+    ///
+    /// # Errors
+    ///
+    /// The base is none.
+    pub fn trainable_weights(&self, classes: usize) -> Result<Vec<(String, Vec<usize>)>, VggError> {
+        model::trainable_weights(&self.base, &self.head, classes)
     }
 
     /// Reads or draws the weights of the base.
@@ -126,7 +193,7 @@ impl RunConfig {
     /// The base is none, or the file does not hold its weights.
     pub fn load_weights(&self) -> Result<Weights, VggError> {
         match &self.weights {
-            WeightsChoice::None => Weights::seeded(&self.base, self.train.seed),
+            WeightsChoice::Seed(seed) => Weights::seeded(&self.base, *seed),
             WeightsChoice::File(path) => Weights::load(path, &self.base),
         }
     }

@@ -67,6 +67,37 @@ pub enum TrainError {
         /// The digest of those it began with.
         expected: String,
     },
+    /// The model to start from is of other classes or another base.
+    #[error(
+        "the model in `{}` has the {what} {found}, this run {expected}\nhint: a model is trained further on the same base, with photographs of the same classes; start without it for others",
+        .path.display()
+    )]
+    OtherStart {
+        /// The model's folder.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// What the model has.
+        found: String,
+        /// What the run has.
+        expected: String,
+    },
+    /// What to start from does not fit the run.
+    #[error("`{}` does not fit this run: {fault}\nhint: take the size, `--until`, `--pooling` and the classes that it was made for", .path.display())]
+    Start {
+        /// The folder or file.
+        path: PathBuf,
+        /// What does not fit.
+        fault: String,
+    },
+    /// The run would freeze what the model to start from has trained.
+    #[error("the model in `{}` has trained `{name}`, which this run would freeze\nhint: thaw from that layer or an earlier one with `--thaw`", .path.display())]
+    FreezesTrained {
+        /// The model's folder.
+        path: PathBuf,
+        /// The array.
+        name: String,
+    },
     /// A path can't be written into `config.toml`.
     #[error("the path `{}` is not UTF-8\nhint: rename the file or folder", .0.display())]
     PathText(PathBuf),

@@ -1,19 +1,19 @@
-//! Loss and accuracy of a head on features, for a batch and for a whole set.
+//! Loss and accuracy on features at the cut, for a batch and for a whole set.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use head::Head;
+use model::Tail;
 use photos::Photo;
 
 use crate::{RunningMean, binary_cross_entropy, categorical_cross_entropy, count_correct};
 
-/// Loss and accuracy of `head`, without dropout, on the features of `photos`, batch by batch. With
+/// Loss and accuracy of `tail`, without dropout, on the features of `photos`, batch by batch. With
 /// two classes, a probability above `threshold` is the second.
 ///
 /// # Panics
 ///
 /// Panics if there are no photographs, or `features` are not theirs.
 pub fn evaluate(
-    head: &Head,
+    tail: &Tail,
     features: &[f32],
     photos: &[Photo],
     batch_size: usize,
@@ -26,9 +26,9 @@ pub fn evaluate(
         features.chunks(batch_size.saturating_mul(width)).zip(photos.chunks(batch_size))
     {
         let labels: Vec<usize> = photos.iter().map(|photo| photo.label).collect();
-        let logits = head.forward(rows(features.to_vec(), photos.len(), device), None);
+        let logits = tail.forward(rows(features.to_vec(), photos.len(), device), None);
         let loss = scalar(&loss_of(logits.clone(), &labels));
-        mean.add(loss, correct_of(head, logits, &labels, threshold), photos.len());
+        mean.add(loss, correct_of(tail, logits, &labels, threshold), photos.len());
     }
     mean
 }
@@ -54,12 +54,12 @@ pub(crate) fn loss_of(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
 
 /// How many rows of logits are classified correctly.
 pub(crate) fn correct_of(
-    head: &Head,
+    tail: &Tail,
     logits: Tensor<2>,
     labels: &[usize],
     threshold: f32,
 ) -> usize {
-    let probabilities = head.probabilities(logits).into_data();
+    let probabilities = tail.probabilities(logits).into_data();
     count_correct(probabilities.as_slice::<f32>().expect("32-bit floats"), labels, threshold)
 }
 

@@ -9,7 +9,7 @@ use head::dropout_mask;
 use model::{Metrics, ModelCard, WeightsRecord};
 use photos::Photos;
 use random::{Draws, Purpose};
-use vgg::FrozenBase;
+use vgg::{FrozenBase, Weights};
 
 use crate::checkpoint::{Checkpoint, save_best};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
@@ -17,7 +17,7 @@ use crate::history::History;
 use crate::same_run::{check_same, digest_of_photographs, digest_of_settings};
 use crate::source::{Source, all_features};
 use crate::{
-    Best, Event, Optimizer, RmsProp, RunConfig, RunFolder, RunningMean, Set, State, TrainError,
+    Best, Event, Optimizer, RunConfig, RunFolder, RunningMean, Set, State, TrainError, first_tail,
 };
 
 /// The probability above which a picture counts as the second of two classes (Keras: `accuracy`).
@@ -29,15 +29,15 @@ pub struct Job<'a> {
     pub config: &'a RunConfig,
     /// Where it writes; what is there already is gone on with.
     pub run: &'a RunFolder,
-    /// The frozen base.
+    /// The base, up to the cut.
     pub base: &'a FrozenBase,
-    /// Where the base's weights are from.
-    pub weights: WeightsRecord,
+    /// The base's weights.
+    pub weights: &'a Weights,
     /// What is trained on.
     pub training: &'a Photos,
     /// What is validated on.
     pub validation: &'a Photos,
-    /// Where the head learns.
+    /// Where what follows the cut learns.
     pub device: &'a Device,
     /// Once true, the run stops after the batch at hand, and can be resumed.
     pub stop: &'a AtomicBool,
@@ -55,7 +55,7 @@ pub enum Outcome {
     },
 }
 
-/// Trains a head, from the beginning or from where the run's folder stands, and tells `listen` how
+/// Trains what follows the cut, from the beginning or from where the run's folder stands, and tells `listen` how
 /// it goes. The same settings, photographs and weights give the same run, stopped and resumed or
 /// not.
 ///
@@ -67,16 +67,16 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     let Job { config, run, base, training, validation, .. } = *job;
     let train = config.train;
     let device = job.device.clone().autodiff();
-    let rule = RmsProp { learning_rate: train.learning_rate, ..RmsProp::default() };
+    let rule = |name: &str| config.rule(name);
 
     let photographs = digest_of_photographs([training, validation]);
-    let Checkpoint { mut head, mut optimizer, mut state } =
+    let Checkpoint { mut tail, mut optimizer, mut state } =
         match Checkpoint::open(run, rule, &device)? {
             Some((checkpoint, card)) => {
                 check_same(job, &checkpoint.state, &photographs, &card.weights)?;
                 checkpoint
             }
-            None => begin(job, rule, photographs, &device)?,
+            None => begin(job, photographs, &device)?,
         };
     let mut history = History::open(run, state.epoch)?;
 
@@ -106,7 +106,9 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
         let epoch = state.epoch + 1;
         let started = Instant::now();
         let mut order: Vec<usize> = (0..training.items().len()).collect();
-        Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
+        if train.shuffle {
+            Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
+        }
 
         for batch in order.chunks(train.batch_size).skip(state.step) {
             let features = source.features(epoch, batch);
@@ -118,15 +120,15 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             });
 
             let labels: Vec<usize> = batch.iter().map(|&at| training.items()[at].label).collect();
-            let logits = head.forward(features, mask);
+            let logits = tail.forward(features, mask);
             let loss = loss_of(logits.clone(), &labels);
             let mean_loss = scalar(&loss);
             if !mean_loss.is_finite() {
                 let (step, last) = (state.step + 1, run.last());
                 return Err(TrainError::Diverged { epoch, step, last });
             }
-            let correct = correct_of(&head, logits.inner(), &labels, THRESHOLD);
-            head = optimizer.step(head, loss.backward());
+            let correct = correct_of(&tail, logits.inner(), &labels, THRESHOLD);
+            tail = optimizer.step(tail, loss.backward());
 
             state.running.add(mean_loss, correct, batch.len());
             state.step += 1;
@@ -135,14 +137,14 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             if stopped() && state.step < steps {
                 state.seconds += started.elapsed().as_secs_f64();
                 let epochs = state.epoch;
-                Checkpoint { head, optimizer, state }.save(run, &card(job, None))?;
+                Checkpoint { tail, optimizer, state }.save(run, &card(job, None))?;
                 listen(Event::Saved { path: run.last() });
                 return Ok(Outcome::Stopped { epochs });
             }
         }
 
         let on_validation = evaluate(
-            &head.clone().valid(),
+            &tail.clone().valid(),
             &validation_features,
             validation.items(),
             train.batch_size,
@@ -163,15 +165,15 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
         let card = card(job, Some(metrics));
         let best = state.best.is_none_or(|best| val_loss < best.val_loss);
         if best {
-            save_best(run, &card, &head)?;
+            save_best(run, &card, &tail)?;
             state.best = Some(Best { epoch, val_loss, val_accuracy });
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();
         history.push(run, &metrics, seconds, train.learning_rate)?;
         state = State { epoch, step: 0, running: RunningMean::default(), seconds: 0.0, ..state };
-        let checkpoint = Checkpoint { head, optimizer, state };
+        let checkpoint = Checkpoint { tail, optimizer, state };
         checkpoint.save(run, &card)?;
-        Checkpoint { head, optimizer, state } = checkpoint;
+        Checkpoint { tail, optimizer, state } = checkpoint;
         listen(Event::Epoch { metrics, seconds, best });
         if stopped() && state.epoch < train.epochs {
             listen(Event::Saved { path: run.last() });
@@ -185,15 +187,9 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
 
 /// The state before the first step. It is written at once, so that a run stopped at any time can be
 /// resumed.
-fn begin(
-    job: &Job<'_>,
-    rule: RmsProp,
-    photographs: String,
-    device: &Device,
-) -> Result<Checkpoint, TrainError> {
-    let classes = job.training.classes().len();
-    let seed = job.config.train.seed;
-    let head = job.config.head.init(job.base.feature_count(), classes, seed, device);
+fn begin(job: &Job<'_>, photographs: String, device: &Device) -> Result<Checkpoint, TrainError> {
+    let classes = job.training.classes();
+    let tail = first_tail(job.config, job.weights, classes, device)?;
     let state = State {
         epoch: 0,
         step: 0,
@@ -203,7 +199,8 @@ fn begin(
         settings: digest_of_settings(job.config),
         photographs,
     };
-    let checkpoint = Checkpoint { optimizer: Optimizer::new(rule, &head), head, state };
+    let optimizer = Optimizer::new(|name| job.config.rule(name), &tail);
+    let checkpoint = Checkpoint { optimizer, tail, state };
     checkpoint.save(job.run, &card(job, None))?;
     Ok(checkpoint)
 }
@@ -212,7 +209,7 @@ fn card(job: &Job<'_>, metrics: Option<Metrics>) -> ModelCard {
     ModelCard {
         format: ModelCard::FORMAT,
         base: job.config.base.clone(),
-        weights: job.weights.clone(),
+        weights: WeightsRecord::of(job.weights),
         preprocessing: job.base.preprocessing(),
         head: job.config.head,
         classes: job.training.classes().to_vec(),

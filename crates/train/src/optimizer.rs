@@ -14,16 +14,20 @@ use crate::{RmsProp, Slot};
 /// RMSprop, and what it remembers of every parameter of a module.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
-    rule: RmsProp,
-    slots: BTreeMap<String, Slot>,
+    slots: BTreeMap<String, (RmsProp, Slot)>,
 }
 
 impl Optimizer {
-    /// An optimizer for the parameters of `module`, before the first step.
-    pub fn new<M: Module>(rule: RmsProp, module: &M) -> Self {
+    /// An optimizer for the parameters of `module`, before the first step; `rule` gives each its
+    /// settings, by its name, such as `dense/kernel`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if two parameters have the same name.
+    pub fn new<M: Module>(rule: impl Fn(&str) -> RmsProp, module: &M) -> Self {
         let mut visitor = NewSlots { rule, path: vec![], slots: BTreeMap::new() };
         module.visit(&mut visitor);
-        Self { rule, slots: visitor.slots }
+        Self { slots: visitor.slots }
     }
 
     /// `module` after a step against `gradients`. Parameters that require no gradient stay as they
@@ -35,14 +39,13 @@ impl Optimizer {
     /// depend on one of its parameters.
     #[must_use]
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients) -> M {
-        let Self { rule, slots } = self;
-        module.map(&mut Step { rule, slots, gradients, path: vec![] })
+        module.map(&mut Step { slots: &mut self.slots, gradients, path: vec![] })
     }
 
     /// What it remembers, by names such as `dense/kernel/velocity`.
     pub fn to_arrays(&self) -> Arrays {
         let mut arrays = Arrays::new();
-        for (name, slot) in &self.slots {
+        for (name, (_, slot)) in &self.slots {
             for (part, tensor) in [
                 ("velocity", Some(&slot.velocity)),
                 ("momentum", slot.momentum.as_ref()),
@@ -64,7 +67,7 @@ impl Optimizer {
     ///
     /// The reason, as text: a parameter does not get its state, or there is state of none of them.
     pub fn with_arrays<M: Module>(
-        rule: RmsProp,
+        rule: impl Fn(&str) -> RmsProp,
         module: &M,
         mut arrays: Arrays,
         device: &Device,
@@ -83,7 +86,7 @@ impl Optimizer {
             *tensor = Tensor::from_data(TensorData::new(array.data, expected), device);
             Ok(())
         };
-        for (name, slot) in &mut optimizer.slots {
+        for (name, (_, slot)) in &mut optimizer.slots {
             take(name, "velocity", &mut slot.velocity)?;
             for (part, tensor) in [("momentum", &mut slot.momentum), ("mean", &mut slot.mean)] {
                 if let Some(tensor) = tensor {
@@ -98,20 +101,21 @@ impl Optimizer {
     }
 }
 
-/// The name of the parameter at a path in a module, as Keras has it: `dense.weight` is
-/// `dense/kernel`.
+/// The name of the parameter at a path in a module, as Keras has it, its layer's and its own:
+/// `head.dense.weight` is `dense/kernel`.
 fn name_at(path: &[String]) -> String {
-    let parts = path.iter().map(|part| if part == "weight" { "kernel" } else { part.as_str() });
+    let last_two = &path[path.len().saturating_sub(2)..];
+    let parts = last_two.iter().map(|part| if part == "weight" { "kernel" } else { part.as_str() });
     parts.collect::<Vec<_>>().join("/")
 }
 
-struct NewSlots {
-    rule: RmsProp,
+struct NewSlots<R> {
+    rule: R,
     path: Vec<String>,
-    slots: BTreeMap<String, Slot>,
+    slots: BTreeMap<String, (RmsProp, Slot)>,
 }
 
-impl ModuleVisitor for NewSlots {
+impl<R: Fn(&str) -> RmsProp> ModuleVisitor for NewSlots<R> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -123,14 +127,17 @@ impl ModuleVisitor for NewSlots {
     fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
         let value = parameter.val();
         if value.is_require_grad() {
-            self.slots.insert(name_at(&self.path), self.rule.new_slot(&value.inner()));
+            let name = name_at(&self.path);
+            let rule = (self.rule)(&name);
+            let slot = rule.new_slot(&value.inner());
+            let other = self.slots.insert(name, (rule, slot));
+            assert!(other.is_none(), "two parameters of the name `{}`", name_at(&self.path));
         }
     }
 }
 
 struct Step<'a> {
-    rule: &'a RmsProp,
-    slots: &'a mut BTreeMap<String, Slot>,
+    slots: &'a mut BTreeMap<String, (RmsProp, Slot)>,
     gradients: Gradients,
     path: Vec<String>,
 }
@@ -152,9 +159,10 @@ impl ModuleMapper for Step<'_> {
             }
             let gradient = value.grad_remove(&mut self.gradients);
             let gradient = gradient.unwrap_or_else(|| panic!("`{name}` has no gradient"));
-            let slot = self.slots.remove(&name).unwrap_or_else(|| panic!("`{name}` has no slot"));
-            let (value, slot) = self.rule.step(value.inner(), gradient, slot);
-            self.slots.insert(name, slot);
+            let slot = self.slots.remove(&name);
+            let (rule, slot) = slot.unwrap_or_else(|| panic!("`{name}` has no slot"));
+            let (value, slot) = rule.step(value.inner(), gradient, slot);
+            self.slots.insert(name, (rule, slot));
             value.autodiff().require_grad()
         })
     }
@@ -168,7 +176,7 @@ mod tests {
     fn optimizer_and_head(rule: RmsProp) -> (Optimizer, head::Head) {
         let device = Device::flex().autodiff();
         let head = HeadConfig { hidden: 3, dropout: 0.0 }.init(2, 2, 1, &device);
-        let mut optimizer = Optimizer::new(rule, &head);
+        let mut optimizer = Optimizer::new(|_| rule, &head);
         let features = Tensor::from_data([[1.0, -2.0], [0.5, 3.0]], &device);
         let loss = head.forward(features, None).sum();
         let head = optimizer.step(head, loss.backward());
@@ -201,7 +209,7 @@ mod tests {
         let (optimizer, head) = optimizer_and_head(rule);
         let arrays = optimizer.to_arrays();
         assert_eq!(arrays.len(), 12);
-        let again = |arrays| Optimizer::with_arrays(rule, &head, arrays, &Device::flex());
+        let again = |arrays| Optimizer::with_arrays(|_| rule, &head, arrays, &Device::flex());
         assert_eq!(again(arrays.clone()).expect("its own state").to_arrays(), arrays);
 
         let mut lacking = arrays.clone();

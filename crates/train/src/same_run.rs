@@ -7,7 +7,7 @@ use model::WeightsRecord;
 use photos::Photos;
 use sha2::{Digest, Sha256};
 
-use crate::{Job, RunConfig, State, TrainError, WeightsChoice};
+use crate::{Job, RunConfig, Start, State, TrainError, WeightsChoice};
 
 /// Checks that a run goes on with what it began with, and is not complete.
 pub(crate) fn check_same(
@@ -26,8 +26,8 @@ pub(crate) fn check_same(
     if state.photographs != photographs {
         return Err(TrainError::OtherPhotographs(job.config.data.path.clone()));
     }
-    if weights.digest != job.weights.digest {
-        let (found, expected) = (job.weights.digest.clone(), weights.digest.clone());
+    if weights.digest != job.weights.digest() {
+        let (found, expected) = (job.weights.digest().to_owned(), weights.digest.clone());
         return Err(TrainError::OtherWeights { found, expected });
     }
     Ok(())
@@ -41,6 +41,10 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     same.data.path = PathBuf::new();
     if let WeightsChoice::File(path) = &mut same.weights {
         *path = PathBuf::new();
+    }
+    match &mut same.start {
+        Start::Random => {}
+        Start::Model(path) | Start::Head(path) => *path = PathBuf::new(),
     }
     let text = toml::to_string(&same);
     hex(Sha256::digest(text.expect("valid settings are plain data")))

@@ -1,6 +1,6 @@
 //! Where a batch's features come from: computed anew from augmented pictures, or computed once.
 
-use augment::{AugmentConfig, Picture, warp};
+use augment::{AugmentConfig, Picture};
 use photos::{Photo, Photos};
 use rayon::prelude::*;
 use vgg::FrozenBase;
@@ -28,8 +28,9 @@ impl Source<'_> {
                 let mut input = vec![0.0; batch.len() * picture_len];
                 input.par_chunks_exact_mut(picture_len).zip(batch).for_each(|(output, &item)| {
                     let picture = Picture::new(&photos.items()[item].pixels, height, width);
-                    let map = augment.draw(*seed, epoch as u64, item as u64).map(height, width);
-                    warp(&picture, &map, output, |rgb| base.preprocessing().apply(rgb));
+                    let draw = augment.draw(*seed, epoch as u64, item as u64);
+                    let preprocess = |rgb| base.preprocessing().apply(rgb);
+                    draw.apply(&picture, augment.compose, output, preprocess);
                 });
                 base.features(&input)
             }

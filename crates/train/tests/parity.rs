@@ -6,7 +6,9 @@ mod fixtures;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use fixtures::{arrays, fixture};
+use formats::Array;
 use head::{ARRAY_NAMES, HeadConfig};
+use model::Tail;
 use photos::Photo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +16,7 @@ use train::{
     Optimizer, RmsProp, RunningMean, binary_cross_entropy, clipped_binary_cross_entropy,
     count_correct, evaluate, is_accurate,
 };
+use vgg::VggConfig;
 
 fn json<T: DeserializeOwned>(name: &str) -> T {
     let text = std::fs::read_to_string(fixture(name)).expect("the fixture");
@@ -92,11 +95,15 @@ fn parity_of_a_training_history() {
     let inputs: usize = fixture["features"].shape[1..].iter().product();
     let features = &fixture["features"].data;
     let labels: Vec<usize> = fixture["labels"].data.iter().map(|&label| label as usize).collect();
-    let kernels = ARRAY_NAMES.map(|name| (fixture[name].shape.clone(), fixture[name].data.clone()));
+    let kernels = ARRAY_NAMES.map(|name| {
+        (name.to_owned(), Array::new(fixture[name].shape.clone(), fixture[name].data.clone()))
+    });
     let device = Device::flex().autodiff();
-    let config = HeadConfig::default();
-    let mut head = config.init_with(inputs, 2, kernels, &device).expect("the shapes");
-    let mut optimizer = Optimizer::new(RmsProp::default(), &head);
+    let [height, width] = [fixture["features"].shape[1], fixture["features"].shape[2]];
+    let base = VggConfig { size: [height * 32, width * 32], ..VggConfig::default() };
+    let tail = Tail::new(&base, &HeadConfig::default(), 2, kernels.into(), &device);
+    let mut tail = tail.expect("the shapes");
+    let mut optimizer = Optimizer::new(|_| RmsProp::default(), &tail);
     let rows = |values: &[f32], width: usize| {
         Tensor::<2>::from_data(
             TensorData::new(values.to_vec(), [values.len() / width, width]),
@@ -112,15 +119,15 @@ fn parity_of_a_training_history() {
             let batch = rows(&features[at * inputs..(at + 32) * inputs], inputs);
             let labels = &labels[at..at + 32];
             let ones: Vec<f32> = labels.iter().map(|&label| label as f32).collect();
-            let logits = head.forward(batch, None);
+            let logits = tail.forward(batch, None);
             let loss = binary_cross_entropy(logits.clone(), rows(&ones, 1));
-            let probabilities = head.probabilities(logits.inner()).into_data();
+            let probabilities = tail.probabilities(logits.inner()).into_data();
             let value = floats(&loss.to_data())[0].into();
             mean.add(value, count_correct(floats(&probabilities), labels, 0.5), 32);
-            head = optimizer.step(head, loss.backward());
+            tail = optimizer.step(tail, loss.backward());
         }
         let on_validation = evaluate(
-            &head.clone().valid(),
+            &tail.clone().valid(),
             &features[64 * inputs..],
             &validation,
             32,
@@ -139,7 +146,7 @@ fn parity_of_a_training_history() {
         assert_eq!(mean.accuracy(), expected.accuracy[epoch], "epoch {epoch}");
         assert_eq!(on_validation.accuracy(), expected.val_accuracy[epoch], "epoch {epoch}");
     }
-    for (name, (_, values)) in ARRAY_NAMES.iter().zip(head.to_arrays()) {
+    for (name, Array { data: values, .. }) in tail.to_arrays() {
         let expected = &fixture[&format!("after/{name}")].data;
         let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
         let off = values.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

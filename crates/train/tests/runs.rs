@@ -9,11 +9,11 @@ use augment::AugmentConfig;
 use burn::tensor::Device;
 use head::HeadConfig;
 use image::{Rgb, RgbImage};
-use model::{Classifier, WeightsRecord, WeightsSearch};
+use model::{Classifier, WeightsSearch};
 use photos::Layout;
 use train::{
-    DataConfig, Event, Job, Outcome, RunConfig, RunFolder, TrainConfig, TrainError, WeightsChoice,
-    fit,
+    DataConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError,
+    WeightsChoice, fit,
 };
 use vgg::{FrozenBase, Pooling, VggConfig};
 
@@ -34,7 +34,8 @@ fn pictures(folder: &Path, classes: usize) {
 
 fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
     RunConfig {
-        weights: WeightsChoice::None,
+        weights: WeightsChoice::Seed(9),
+        start: Start::Random,
         data: DataConfig { path: data.to_owned(), validation_split: None },
         augment,
         base: VggConfig {
@@ -44,7 +45,7 @@ fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
             ..VggConfig::default()
         },
         head: HeadConfig { hidden: 16, dropout: 0.5 },
-        train: TrainConfig { epochs: 4, batch_size: 4, learning_rate: 1e-3, seed: 9 },
+        train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },
     }
 }
 
@@ -58,15 +59,14 @@ fn go(
     let (training, validation, _) =
         layout.load(config.base.size, config.train.seed).expect("pictures");
     let weights = config.load_weights().expect("a network");
-    let record = WeightsRecord::of(&weights);
     let device = Device::flex();
-    let base = FrozenBase::new(&config.base, weights, &device).expect("a network");
+    let base = FrozenBase::new(&config.base, &weights, &device).expect("a network");
     let stop = AtomicBool::new(false);
     let job = Job {
         config,
         run,
         base: &base,
-        weights: record,
+        weights: &weights,
         training: &training,
         validation: &validation,
         device: &device,

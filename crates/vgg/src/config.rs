@@ -59,6 +59,10 @@ pub struct VggConfig {
     pub until: String,
     /// What becomes of the last feature map.
     pub pooling: Pooling,
+    /// The layer, such as `block5_conv1`, from which on the base learns too; none where all of it is
+    /// frozen. The cut lies before it. A block's name, such as `block5`, is its first layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thaw: Option<String>,
     /// Whether the classifier of 1000 classes follows: two dense layers of 4096 and a softmax.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub include_top: bool,
@@ -71,6 +75,7 @@ impl Default for VggConfig {
             size: [180, 180],
             until: Self::LAST_LAYER.into(),
             pooling: Pooling::None,
+            thaw: None,
             include_top: false,
         }
     }

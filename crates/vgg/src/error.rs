@@ -30,16 +30,24 @@ pub enum VggError {
         /// The layers that there are.
         known: Vec<String>,
     },
+    /// The base is to learn from a layer on after which nothing learns.
+    #[error(
+        "no layer of the base from `{0}` on has weights that could learn\nhint: name a convolution or a block before it, such as `block5`"
+    )]
+    NothingToThaw(String),
     /// The classifier on top needs the whole base, unpooled.
     #[error(
         "the classifier on top needs the base up to `block5_pool`, unpooled\nhint: leave the end of the base and the pooling out"
     )]
     TopOnPart,
     /// A frozen base gives features, not classes.
-    #[error(
-        "a frozen base has no classifier on top\nhint: use `VggConfig::init` and `Vgg::classify` for the 1000 classes"
-    )]
+    #[error("a frozen base has no classifier on top\nhint: use `ImageNet` for the 1000 classes")]
     FrozenTop,
+    /// The 1000 classes need the classifier on top.
+    #[error(
+        "the network has no classifier on top\nhint: set `include_top` for the 1000 classes, or use `FrozenBase` for features"
+    )]
+    NoTop,
     /// The weights file can't be read.
     #[error(transparent)]
     File(#[from] formats::FormatError),

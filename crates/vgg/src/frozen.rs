@@ -8,18 +8,18 @@ use crate::{Preprocessing, Vgg, VggConfig, VggError, Weights};
 /// megabytes, and a larger batch is no faster on a CPU.
 const BATCH: usize = 8;
 
-/// A network whose weights never change, without gradients or an autodiff graph.
+/// A network up to the cut, whose weights never change, without gradients or an autodiff graph.
 #[derive(Debug)]
 pub struct FrozenBase {
     network: Vgg,
-    config: VggConfig,
+    size: [usize; 2],
     feature_shape: Vec<usize>,
     preprocessing: Preprocessing,
     device: Device,
 }
 
 impl FrozenBase {
-    /// A base with these weights on this device.
+    /// The layers of `config` up to the cut, with these weights, on this device.
     ///
     /// # Errors
     ///
@@ -28,16 +28,16 @@ impl FrozenBase {
     /// # Panics
     ///
     /// Panics if `weights` were made for another configuration.
-    pub fn new(config: &VggConfig, weights: Weights, device: &Device) -> Result<Self, VggError> {
+    pub fn new(config: &VggConfig, weights: &Weights, device: &Device) -> Result<Self, VggError> {
         let device = device.clone().inner();
-        let layers = config.layers()?;
+        let (frozen, _) = config.cut()?;
         if config.include_top {
             return Err(VggError::FrozenTop);
         }
         Ok(Self {
-            network: config.init(&weights, &device)?,
-            feature_shape: layers.last().map(|layer| layer.output.clone()).unwrap_or_default(),
-            config: config.clone(),
+            network: Vgg::new(frozen, weights.arrays(), &device),
+            size: config.size,
+            feature_shape: config.feature_shape()?,
             preprocessing: weights.preprocessing(),
             device,
         })
@@ -70,7 +70,7 @@ impl FrozenBase {
     ///
     /// Panics if `pictures` is not a whole number of pictures of the configuration's size.
     pub fn features(&self, pictures: &[f32]) -> Vec<f32> {
-        let [height, width] = self.config.size;
+        let [height, width] = self.size;
         let picture = height * width * 3;
         assert_eq!(pictures.len() % picture, 0, "pictures are of {height} x {width} x 3 values");
         let mut features = Vec::with_capacity(pictures.len() / picture * self.feature_count());

@@ -61,8 +61,8 @@ impl VggConfig {
     ///
     /// # Errors
     ///
-    /// The size is not from 32 x 32 to 1024 x 1024, the network has no layer of the name in `until`, or the top is
-    /// asked for on a part of the base.
+    /// The size is not from 32 x 32 to 1024 x 1024, the network has no layer of the name in `until`,
+    /// or the top is asked for on a part of the base.
     pub fn layers(&self) -> Result<Vec<Layer>, VggError> {
         let [height, width] = self.size;
         if self.size.iter().any(|length| !Self::LENGTHS.contains(length)) {
@@ -95,11 +95,69 @@ impl VggConfig {
         Ok(layers)
     }
 
-    /// The arrays of all layers of the network, also of those that this configuration leaves out,
-    /// as a file of its weights may hold them.
-    pub(crate) fn known_names(&self) -> Vec<String> {
-        let layers = self.all_convolutions_and_pools().into_iter().chain(top(1));
-        layers.flat_map(|layer| layer.arrays()).map(|(name, _)| name).collect()
+    /// The layers before the cut, which are frozen, and those after it, which learn.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::layers`]; or the layer in `thaw` is none of them, or none from there on has
+    /// weights.
+    pub fn cut(&self) -> Result<(Vec<Layer>, Vec<Layer>), VggError> {
+        let mut frozen = self.layers()?;
+        let Some(name) = &self.thaw else { return Ok((frozen, vec![])) };
+        let block = format!("{name}_conv1");
+        let at = frozen.iter().position(|layer| layer.name == *name || layer.name == block);
+        let Some(at) = at else {
+            return Err(VggError::UnknownLayer {
+                variant: self.variant,
+                layer: name.clone(),
+                known: frozen.into_iter().map(|layer| layer.name).collect(),
+            });
+        };
+        let thawed = frozen.split_off(at);
+        if thawed.iter().all(|layer| layer.parameters() == 0) {
+            return Err(VggError::NothingToThaw(name.clone()));
+        }
+        Ok((frozen, thawed))
+    }
+
+    /// The names and shapes of the base's arrays that learn: none of a frozen base, and two for every
+    /// convolution from [`Self::thaw`] on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::cut`].
+    pub fn trainable_weights(&self) -> Result<Vec<(String, Vec<usize>)>, VggError> {
+        Ok(self.cut()?.1.iter().flat_map(Layer::arrays).collect())
+    }
+
+    /// The shape of one picture's features at the cut: (height, width, channels), or (channels) of a
+    /// frozen base that pools.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::cut`].
+    pub fn feature_shape(&self) -> Result<Vec<usize>, VggError> {
+        let [height, width] = self.size;
+        let (frozen, _) = self.cut()?;
+        Ok(frozen.last().map_or(vec![height, width, 3], |layer| layer.output.clone()))
+    }
+
+    /// How many values the base gives for a picture at its end, where the head begins.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::layers`].
+    pub fn output_count(&self) -> Result<usize, VggError> {
+        Ok(self.layers()?.last().map_or(0, |layer| layer.output.iter().product()))
+    }
+
+    /// All layers of the network, also those that this configuration leaves out, as a file of its
+    /// weights may hold them.
+    pub(crate) fn all_layers(&self) -> Vec<Layer> {
+        let mut layers = self.all_convolutions_and_pools();
+        let features = layers.last().map_or(0, |layer| layer.output.iter().product());
+        layers.extend(top(features));
+        layers
     }
 
     fn all_convolutions_and_pools(&self) -> Vec<Layer> {

@@ -9,8 +9,10 @@
 mod config;
 mod error;
 mod frozen;
+mod image_net;
 mod layers;
 mod module;
+mod naming;
 mod preprocessing;
 mod summary;
 mod weights;
@@ -18,6 +20,7 @@ mod weights;
 pub use config::{Pooling, Variant, VggConfig};
 pub use error::VggError;
 pub use frozen::FrozenBase;
+pub use image_net::ImageNet;
 pub use layers::{Layer, LayerKind};
 pub use module::Vgg;
 pub use preprocessing::Preprocessing;

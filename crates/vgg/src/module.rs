@@ -1,28 +1,40 @@
 //! The network as a Burn module.
+//!
+//! Its parameters have the layers' own names: `block5_conv1.weight` is Keras's
+//! `block5_conv1/kernel`.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::{relu, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
+use formats::{Array, Arrays};
 
-use crate::{Layer, LayerKind, Pooling, VggConfig, VggError, Weights};
+use crate::{Layer, LayerKind, Pooling, VggConfig, VggError};
 
-/// VGG16 or VGG19, or a part of it.
+/// VGG16 or VGG19, or some of its layers in a row.
 #[derive(Module, Debug)]
 pub struct Vgg {
-    blocks: Vec<Block>,
-    #[module(skip)]
-    pooling: Pooling,
+    block1_conv1: Option<Conv2d>,
+    block1_conv2: Option<Conv2d>,
+    block2_conv1: Option<Conv2d>,
+    block2_conv2: Option<Conv2d>,
+    block3_conv1: Option<Conv2d>,
+    block3_conv2: Option<Conv2d>,
+    block3_conv3: Option<Conv2d>,
+    block3_conv4: Option<Conv2d>,
+    block4_conv1: Option<Conv2d>,
+    block4_conv2: Option<Conv2d>,
+    block4_conv3: Option<Conv2d>,
+    block4_conv4: Option<Conv2d>,
+    block5_conv1: Option<Conv2d>,
+    block5_conv2: Option<Conv2d>,
+    block5_conv3: Option<Conv2d>,
+    block5_conv4: Option<Conv2d>,
     top: Option<Top>,
-}
-
-/// Convolutions of one width, and the pooling after them where the base goes on that far.
-#[derive(Module, Debug)]
-struct Block {
-    convolutions: Vec<Conv2d>,
-    pool: Option<MaxPool2d>,
+    #[module(skip)]
+    layers: Vec<Layer>,
 }
 
 #[derive(Module, Debug)]
@@ -33,7 +45,7 @@ struct Top {
 }
 
 impl VggConfig {
-    /// The module with these weights on this device.
+    /// The whole network with these kernels (3, 3, in, out) and biases (out) by their Keras names.
     ///
     /// # Errors
     ///
@@ -41,118 +53,170 @@ impl VggConfig {
     ///
     /// # Panics
     ///
-    /// Panics if `weights` were made for another configuration.
-    pub fn init(&self, weights: &Weights, device: &Device) -> Result<Vgg, VggError> {
-        let layers = self.layers()?;
-        let mut blocks: Vec<Block> = vec![];
-        for layer in &layers {
-            match layer.kind {
-                LayerKind::Convolution { inputs, outputs } => {
-                    if layer.name.ends_with("_conv1") {
-                        blocks.push(Block { convolutions: vec![], pool: None });
-                    }
-                    let convolution = convolution(layer, [inputs, outputs], weights, device);
-                    last(&mut blocks).convolutions.push(convolution);
-                }
-                LayerKind::MaxPooling => {
-                    let pool = MaxPool2dConfig::new([2, 2]).with_strides([2, 2]);
-                    last(&mut blocks).pool = Some(pool.init());
-                }
-                LayerKind::GlobalPooling(_) | LayerKind::Flatten | LayerKind::Dense { .. } => {}
-            }
-        }
-        let named = |name| layers.iter().find(|layer| layer.name == name);
-        let top = match (named("fc1"), named("fc2"), named("predictions")) {
-            (Some(fc1), Some(fc2), Some(predictions)) => {
-                let [fc1, fc2, predictions] =
-                    [fc1, fc2, predictions].map(|layer| dense(layer, weights, device));
-                Some(Top { fc1, fc2, predictions })
-            }
-            _ => None,
-        };
-        Ok(Vgg { blocks, pooling: self.pooling, top })
+    /// Panics if `arrays` lacks one, or has it in another shape.
+    pub fn init(&self, arrays: &Arrays, device: &Device) -> Result<Vgg, VggError> {
+        Ok(Vgg::new(self.layers()?, arrays, device))
+    }
+
+    /// The layers after the cut, which learn; `None` where all of the base is frozen.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::cut`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `arrays` lacks one of theirs, or has it in another shape.
+    pub fn init_thawed(&self, arrays: &Arrays, device: &Device) -> Result<Option<Vgg>, VggError> {
+        let (_, thawed) = self.cut()?;
+        Ok((!thawed.is_empty()).then(|| Vgg::new(thawed, arrays, device)))
     }
 }
 
 impl Vgg {
-    /// The features of preprocessed pictures.
-    ///
-    /// # Shapes
-    ///
-    /// - pictures: (N, 3, height, width), as Burn's convolutions have them
-    /// - output: (N, channels, height, width) of the last layer; height and width are 1 where the
-    ///   configuration pools
-    pub fn forward(&self, pictures: Tensor<4>) -> Tensor<4> {
-        let mut x = pictures;
-        for block in &self.blocks {
-            for convolution in &block.convolutions {
-                x = relu(convolution.forward(x));
-            }
-            if let Some(pool) = &block.pool {
-                x = pool.forward(x);
-            }
-        }
-        match self.pooling {
-            Pooling::None => x,
-            Pooling::Average => x.mean_dim(3).mean_dim(2),
-            Pooling::Maximum => x.max_dim(3).max_dim(2),
+    pub(crate) fn new(layers: Vec<Layer>, arrays: &Arrays, device: &Device) -> Self {
+        let named = |name: &str| layers.iter().find(|layer| layer.name == name);
+        let convolution = |name| named(name).map(|layer| convolution(layer, arrays, device));
+        let dense = |name| named(name).map(|layer| dense(layer, arrays, device));
+        Self {
+            block1_conv1: convolution("block1_conv1"),
+            block1_conv2: convolution("block1_conv2"),
+            block2_conv1: convolution("block2_conv1"),
+            block2_conv2: convolution("block2_conv2"),
+            block3_conv1: convolution("block3_conv1"),
+            block3_conv2: convolution("block3_conv2"),
+            block3_conv3: convolution("block3_conv3"),
+            block3_conv4: convolution("block3_conv4"),
+            block4_conv1: convolution("block4_conv1"),
+            block4_conv2: convolution("block4_conv2"),
+            block4_conv3: convolution("block4_conv3"),
+            block4_conv4: convolution("block4_conv4"),
+            block5_conv1: convolution("block5_conv1"),
+            block5_conv2: convolution("block5_conv2"),
+            block5_conv3: convolution("block5_conv3"),
+            block5_conv4: convolution("block5_conv4"),
+            top: match (dense("fc1"), dense("fc2"), dense("predictions")) {
+                (Some(fc1), Some(fc2), Some(predictions)) => Some(Top { fc1, fc2, predictions }),
+                _ => None,
+            },
+            layers,
         }
     }
 
-    /// The probabilities of the 1000 classes for preprocessed pictures.
+    /// The convolutions that there are, first to last.
+    fn convolutions(&self) -> impl Iterator<Item = &Conv2d> {
+        let all = [
+            [&self.block1_conv1, &self.block1_conv2, &None, &None],
+            [&self.block2_conv1, &self.block2_conv2, &None, &None],
+            [&self.block3_conv1, &self.block3_conv2, &self.block3_conv3, &self.block3_conv4],
+            [&self.block4_conv1, &self.block4_conv2, &self.block4_conv3, &self.block4_conv4],
+            [&self.block5_conv1, &self.block5_conv2, &self.block5_conv3, &self.block5_conv4],
+        ];
+        all.into_iter().flatten().flatten()
+    }
+
+    /// The features after the last convolution or pooling.
     ///
     /// # Shapes
     ///
-    /// - pictures: (N, 3, height, width)
+    /// - maps: (N, channels, height, width) as the first layer takes them: preprocessed pictures, or
+    ///   features at the cut
+    /// - output: (N, channels, height, width) of the last layer; height and width are 1 where the
+    ///   configuration pools
+    pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        let mut convolutions = self.convolutions();
+        let pool = MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init();
+        self.layers.iter().fold(maps, |x, layer| match layer.kind {
+            LayerKind::Convolution { .. } => {
+                relu(convolutions.next().expect("one for each such layer").forward(x))
+            }
+            LayerKind::MaxPooling => pool.forward(x),
+            LayerKind::GlobalPooling(Pooling::Average) => x.mean_dim(3).mean_dim(2),
+            LayerKind::GlobalPooling(_) => x.max_dim(3).max_dim(2),
+            // Those of the top follow in `classify`.
+            LayerKind::Flatten | LayerKind::Dense { .. } => x,
+        })
+    }
+
+    /// The probabilities of the 1000 classes.
+    ///
+    /// # Shapes
+    ///
+    /// - maps: (N, channels, height, width) as in [`Self::forward`]
     /// - output: (N, 1000)
     ///
     /// # Panics
     ///
-    /// Panics if the configuration left the top out.
-    pub fn classify(&self, pictures: Tensor<4>) -> Tensor<2> {
+    /// Panics if the top is none of its layers.
+    pub fn classify(&self, maps: Tensor<4>) -> Tensor<2> {
         let top = self.top.as_ref().expect("a network with `include_top`");
         // The dense layers were trained on feature maps in the order (height, width, channels).
-        let x: Tensor<2> = self.forward(pictures).permute([0, 2, 3, 1]).flatten(1, 3);
+        let x: Tensor<2> = self.forward(maps).permute([0, 2, 3, 1]).flatten(1, 3);
         let x = relu(top.fc1.forward(x));
         let x = relu(top.fc2.forward(x));
         softmax(top.predictions.forward(x), 1)
     }
+
+    /// The kernels (3, 3, in, out) and biases (out) of its convolutions, by their Keras names.
+    pub fn to_arrays(&self) -> Arrays {
+        let mut convolutions = self.convolutions();
+        let mut arrays = Arrays::new();
+        for layer in &self.layers {
+            let LayerKind::Convolution { inputs, outputs } = layer.kind else { continue };
+            let convolution = convolutions.next().expect("one for each such layer");
+            let kernel = values(convolution.weight.val().permute([2, 3, 1, 0]));
+            let bias = convolution.bias.as_ref().expect("convolutions here have biases");
+            arrays.insert(
+                format!("{}/kernel", layer.name),
+                Array::new(vec![3, 3, inputs, outputs], kernel),
+            );
+            arrays.insert(
+                format!("{}/bias", layer.name),
+                Array::new(vec![outputs], values(bias.val())),
+            );
+        }
+        arrays
+    }
 }
 
-fn last(blocks: &mut [Block]) -> &mut Block {
-    blocks.last_mut().expect("a network begins with a convolution")
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().as_slice::<f32>().expect("32-bit floats").to_vec()
 }
 
-fn convolution(layer: &Layer, channels: [usize; 2], weights: &Weights, device: &Device) -> Conv2d {
-    let config = Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Same);
-    let mut convolution = config.init(device);
-    let [inputs, outputs] = channels;
-    let kernel = &weights.array(&format!("{}/kernel", layer.name)).data;
-    assert_eq!(kernel.len(), 9 * inputs * outputs, "weights of `{}`", layer.name);
+/// Panics if the arrays lack it, or have it in another shape.
+fn array<'a>(layer: &Layer, part: usize, arrays: &'a Arrays) -> &'a Array {
+    let (name, shape) = &layer.arrays()[part];
+    let array = arrays.get(name).unwrap_or_else(|| panic!("`{name}` is missing"));
+    assert_eq!(array.shape, *shape, "the shape of `{name}`");
+    array
+}
+
+fn convolution(layer: &Layer, arrays: &Arrays, device: &Device) -> Conv2d {
+    let kernel = array(layer, 0, arrays);
+    let [inputs, outputs] = [kernel.shape[2], kernel.shape[3]];
+    let config = Conv2dConfig::new([inputs, outputs], [3, 3]);
+    let mut convolution = config.with_padding(PaddingConfig2d::Same).init(device);
     // From (3, 3, in, out) to Burn's (out, in, 3, 3).
-    let mut turned = vec![0.0; kernel.len()];
-    for (at, value) in kernel.iter().enumerate() {
+    let mut turned = vec![0.0; kernel.data.len()];
+    for (at, value) in kernel.data.iter().enumerate() {
         let (tap, input, output) = (at / (inputs * outputs), at / outputs % inputs, at % outputs);
         turned[(output * inputs + input) * 9 + tap] = *value;
     }
     convolution.weight = Param::from_data(TensorData::new(turned, [outputs, inputs, 3, 3]), device);
-    convolution.bias = Some(bias(layer, weights, device));
+    convolution.bias = Some(bias(layer, arrays, device));
     convolution
 }
 
-fn dense(layer: &Layer, weights: &Weights, device: &Device) -> Linear {
-    let kernel = weights.array(&format!("{}/kernel", layer.name));
-    let &[inputs, outputs] = kernel.shape.as_slice() else {
-        panic!("the kernel of `{}` has the shape {:?}", layer.name, kernel.shape)
-    };
-    let mut dense = LinearConfig::new(inputs, outputs).init(device);
-    dense.weight =
-        Param::from_data(TensorData::new(kernel.data.clone(), [inputs, outputs]), device);
-    dense.bias = Some(bias(layer, weights, device));
+fn dense(layer: &Layer, arrays: &Arrays, device: &Device) -> Linear {
+    let kernel = array(layer, 0, arrays);
+    let shape = [kernel.shape[0], kernel.shape[1]];
+    let mut dense = LinearConfig::new(shape[0], shape[1]).init(device);
+    dense.weight = Param::from_data(TensorData::new(kernel.data.clone(), shape), device);
+    dense.bias = Some(bias(layer, arrays, device));
     dense
 }
 
-fn bias(layer: &Layer, weights: &Weights, device: &Device) -> Param<Tensor<1>> {
-    let bias = weights.array(&format!("{}/bias", layer.name));
+fn bias(layer: &Layer, arrays: &Arrays, device: &Device) -> Param<Tensor<1>> {
+    let bias = array(layer, 1, arrays);
     Param::from_data(TensorData::new(bias.data.clone(), [bias.data.len()]), device)
 }

@@ -34,16 +34,19 @@ pub struct SummaryRow {
 
 impl Summary {
     /// The table of a network whose input is called `input_name`; its parameters learn, or are
-    /// `frozen`.
+    /// `frozen` up to the cut.
     ///
     /// # Errors
     ///
-    /// `config` describes no network.
+    /// Those of [`VggConfig::cut`].
     pub fn of(config: &VggConfig, input_name: &str, frozen: bool) -> Result<Self, VggError> {
         let mut rows = vec![SummaryRow::input(input_name, config.size)];
         rows.extend(config.layers()?.iter().map(SummaryRow::of));
-        let parameters = rows.iter().map(|row| row.parameters).sum();
-        let (trainable, frozen) = if frozen { (0, parameters) } else { (parameters, 0) };
+        let parameters = rows.iter().map(|row| row.parameters).sum::<usize>();
+        let (_, thawed) = config.cut()?;
+        let trainable =
+            if frozen { thawed.iter().map(Layer::parameters).sum() } else { parameters };
+        let frozen = parameters - trainable;
         Ok(Self { name: config.variant.name().into(), rows, trainable, frozen })
     }
 }

@@ -6,7 +6,8 @@ use formats::{Array, Arrays};
 use random::{Draws, Purpose};
 use sha2::{Digest, Sha256};
 
-use crate::{Preprocessing, VggConfig, VggError};
+use crate::naming::Naming;
+use crate::{Layer, Preprocessing, VggConfig, VggError};
 
 /// The deviation of a preprocessed picture's values, about. Random kernels keep the scale of what
 /// comes in, so those of the first layer bring it to 1.
@@ -59,7 +60,8 @@ impl Weights {
                 arrays.insert(name, Array::new(shape, data));
             }
         }
-        Ok(Self::new(Origin::Seeded(seed), arrays))
+        // Random weights have no preferences.
+        Ok(Self::new(Origin::Seeded(seed), Preprocessing::Caffe, arrays))
     }
 
     /// Reads the weights of `config` from a safetensors file with the names above, or from a Keras
@@ -72,11 +74,19 @@ impl Weights {
     pub fn load(path: &Path, config: &VggConfig) -> Result<Self, VggError> {
         let layers = config.layers()?;
         let mut file = formats::read_arrays(path)?;
+        let naming = Naming::of(&file);
+        let needed: Vec<String> =
+            layers.iter().flat_map(Layer::arrays).map(|(name, _)| name).collect();
         let (mut arrays, mut problems) = (Arrays::new(), vec![]);
-        for (name, expected) in layers.iter().flat_map(crate::Layer::arrays) {
-            match file.remove(&name) {
+        for stored in naming.all_stored(config) {
+            let (found, name, expected) =
+                (file.remove(&stored.stored_name), &stored.stored_name, &stored.shape);
+            if !needed.contains(&stored.name) {
+                continue;
+            }
+            match found {
                 None => problems.push(format!("`{name}` is missing")),
-                Some(array) if array.shape != expected => problems.push(format!(
+                Some(array) if array.shape != *expected => problems.push(format!(
                     "`{name}` has the shape {:?}, expected {expected:?}",
                     array.shape
                 )),
@@ -84,12 +94,11 @@ impl Weights {
                     if array.data.iter().any(|value| !value.is_finite()) {
                         problems.push(format!("`{name}` holds values that are no numbers"));
                     }
-                    arrays.insert(name, array);
+                    arrays.insert(stored.name.clone(), stored.in_keras_layout(array));
                 }
             }
         }
-        let known = config.known_names();
-        let unknown = file.keys().filter(|name| !known.contains(name));
+        let unknown = file.keys();
         problems.extend(
             unknown.map(|name| format!("`{name}` is no array of `{}`", config.variant.name())),
         );
@@ -106,11 +115,12 @@ impl Weights {
                 hint,
             });
         }
-        Ok(Self::new(Origin::File(path.to_owned()), arrays))
+        Ok(Self::new(Origin::File(path.to_owned()), naming.preprocessing(), arrays))
     }
 
-    fn new(origin: Origin, arrays: Arrays) -> Self {
+    fn new(origin: Origin, preprocessing: Preprocessing, arrays: Arrays) -> Self {
         let mut hash = Sha256::new();
+        hash.update(preprocessing.name());
         for (name, array) in &arrays {
             hash.update(name);
             array.shape.iter().for_each(|&length| hash.update((length as u64).to_le_bytes()));
@@ -119,8 +129,7 @@ impl Weights {
             hash.update(bytes);
         }
         let digest = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        // Both formats read here are of Keras's weights, and random ones have no preferences.
-        Self { origin, preprocessing: Preprocessing::Caffe, arrays, digest }
+        Self { origin, preprocessing, arrays, digest }
     }
 
     /// Where they are from.
@@ -133,14 +142,14 @@ impl Weights {
         self.preprocessing
     }
 
-    /// The SHA-256 of all names, shapes and values: the same for the same weights, whatever file
-    /// they are from.
+    /// The SHA-256 of the preprocessing and of all names, shapes and values: the same for the same
+    /// weights, whatever file they are from.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The kernel or bias of that name.
-    pub(crate) fn array(&self, name: &str) -> &Array {
-        &self.arrays[name]
+    /// The kernels and biases, by their Keras names and in Keras's layout.
+    pub fn arrays(&self) -> &Arrays {
+        &self.arrays
     }
 }

@@ -68,7 +68,7 @@ fn a_base_may_end_anywhere_and_features_do_not_depend_on_the_batch() {
     ] {
         let config = config(variant, until);
         let weights = Weights::seeded(&config, 3).expect("a network");
-        let base = FrozenBase::new(&config, weights, &Device::flex()).expect("a network");
+        let base = FrozenBase::new(&config, &weights, &Device::flex()).expect("a network");
         assert_eq!(base.feature_shape(), shape);
         let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
         let alone = base.features(&picture);
@@ -88,7 +88,7 @@ fn pooling_is_the_mean_or_maximum_of_each_channel() {
     let features = |pooling| {
         let config = VggConfig { pooling, ..plain.clone() };
         let weights = Weights::seeded(&config, 3).expect("a network");
-        let base = FrozenBase::new(&config, weights, &Device::flex()).expect("a network");
+        let base = FrozenBase::new(&config, &weights, &Device::flex()).expect("a network");
         (base.features(&picture), base.feature_shape().to_vec())
     };
     let (map, _) = features(Pooling::None);
@@ -108,7 +108,7 @@ fn pooling_is_the_mean_or_maximum_of_each_channel() {
 fn the_whole_network_gives_probabilities_of_1000_classes() {
     let config = VggConfig { size: [32, 32], include_top: true, ..VggConfig::default() };
     let weights = Weights::seeded(&config, 5).expect("a network");
-    let network = config.init(&weights, &Device::flex()).expect("a network");
+    let network = config.init(weights.arrays(), &Device::flex()).expect("a network");
     let pictures = Tensor::<4>::ones([2, 3, 32, 32], &Device::flex());
     let probabilities = network.classify(pictures);
     assert_eq!(probabilities.dims(), [2, 1000]);

@@ -45,7 +45,7 @@ fn formula_weights(config: &VggConfig) -> Weights {
 }
 
 fn features(config: &VggConfig, weights: Weights, picture: &[f32]) -> Vec<f32> {
-    let base = FrozenBase::new(config, weights, &Device::flex()).expect("a network");
+    let base = FrozenBase::new(config, &weights, &Device::flex()).expect("a network");
     let (pixels, _) = picture.as_chunks::<3>();
     let input: Vec<f32> = pixels.iter().flat_map(|&rgb| base.preprocessing().apply(rgb)).collect();
     base.features(&input)

@@ -1,0 +1,61 @@
+//! What learns, before the first step.
+
+use burn::tensor::Device;
+use model::{Tail, TailError, head_arrays, load_tail};
+use vgg::Weights;
+
+use crate::{RunConfig, Start, TrainError};
+
+/// The thawed layers and the head as a run of `config` for `classes` begins with them: the head from
+/// where [`RunConfig::start`] says; thawed layers as an earlier run left them, or else with the
+/// base's own `weights`.
+///
+/// # Errors
+///
+/// The model or file to start from can't be read, or is of another base, other classes or another
+/// shape; or the base is none.
+pub fn first_tail(
+    config: &RunConfig,
+    weights: &Weights,
+    classes: &[String],
+    device: &Device,
+) -> Result<Tail, TrainError> {
+    let RunConfig { base, head, .. } = config;
+    let mut arrays = match &config.start {
+        Start::Random => {
+            let inputs = base.output_count()?;
+            head_arrays(&head.init(inputs, classes.len(), config.train.seed, device))
+        }
+        Start::Head(path) => model::KerasHead::read(path)?.arrays,
+        Start::Model(path) => {
+            let (card, tail) = load_tail(path, device)?;
+            let differs = |what, found: String, expected: String| {
+                Err(TrainError::OtherStart { path: path.clone(), what, found, expected })
+            };
+            if card.classes != classes {
+                return differs("classes", card.classes.join(", "), classes.join(", "));
+            }
+            if card.weights.digest != weights.digest() {
+                let expected = weights.digest().to_owned();
+                return differs("weights of the digest", card.weights.digest, expected);
+            }
+            let frozen_now = card.base.trainable_weights()?.into_iter().find(|(name, _)| {
+                base.trainable_weights().is_ok_and(|now| now.iter().all(|(known, _)| known != name))
+            });
+            if let Some((name, _)) = frozen_now {
+                return Err(TrainError::FreezesTrained { path: path.clone(), name });
+            }
+            tail.to_arrays()
+        }
+    };
+    for (name, _) in base.trainable_weights()? {
+        arrays.entry(name).or_insert_with_key(|name| weights.arrays()[name].clone());
+    }
+    Tail::new(base, head, classes.len(), arrays, device).map_err(|error| match error {
+        TailError::Base(error) => error.into(),
+        error => {
+            let path = config.start.path().cloned().unwrap_or_default();
+            TrainError::Start { path, fault: error.to_string() }
+        }
+    })
+}

@@ -1,0 +1,172 @@
+//! How files name and lay out a network's arrays.
+//!
+//! Keras's layout is ours: `block1_conv1/kernel`, (3, 3, in, out), flattened in the order (height,
+//! width, channels). Keras 3 files that lack names number their layers. PyTorch's kernels are
+//! (out, in, 3, 3), its dense ones (out, in), and it flattens in the order (channels, height, width);
+//! torchvision numbers its layers with ReLU, pooling and dropout counted, and timm keeps the dense
+//! layers of the same weights as convolutions over the whole map.
+
+use formats::{Array, Arrays};
+
+use crate::{Layer, LayerKind, Preprocessing, VggConfig};
+
+/// Who wrote a file of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    Keras,
+    KerasNumbered,
+    Torchvision,
+    Timm,
+}
+
+/// An array as a file has it.
+pub(crate) struct Stored {
+    /// The name in Keras's layout.
+    pub(crate) name: String,
+    /// The name in the file.
+    pub(crate) stored_name: String,
+    /// The shape in the file.
+    pub(crate) shape: Vec<usize>,
+    order: Order,
+}
+
+/// What has to be done to an array's axes to get Keras's layout.
+enum Order {
+    Same,
+    /// From (out, in, 3, 3).
+    Convolution,
+    /// From (out, in) or (out, channels, height, width), with the axes of the map that comes in,
+    /// (height, width, channels).
+    Dense([usize; 3]),
+}
+
+impl Naming {
+    /// That of a file with these arrays.
+    pub(crate) fn of(arrays: &Arrays) -> Self {
+        let any = |prefix: &str| arrays.keys().any(|name| name.starts_with(prefix));
+        if any("pre_logits.") {
+            Self::Timm
+        } else if any("features.") {
+            Self::Torchvision
+        } else if any("conv2d") {
+            Self::KerasNumbered
+        } else {
+            Self::Keras
+        }
+    }
+
+    /// What the weights expect of a picture.
+    pub(crate) fn preprocessing(self) -> Preprocessing {
+        match self {
+            Self::Keras | Self::KerasNumbered => Preprocessing::Caffe,
+            Self::Torchvision | Self::Timm => Preprocessing::Torchvision,
+        }
+    }
+
+    /// The arrays of all layers of the network, also of those that `config` leaves out.
+    pub(crate) fn all_stored(self, config: &VggConfig) -> Vec<Stored> {
+        let (mut convolutions, mut pools, mut dense) = (0, 0, 0);
+        let mut map = [0; 3];
+        let mut all = vec![];
+        for layer in config.all_layers() {
+            match layer.kind {
+                LayerKind::Convolution { .. } => {
+                    let stem = match self {
+                        Self::Keras => layer.name.clone(),
+                        Self::KerasNumbered => numbered("conv2d", convolutions),
+                        Self::Torchvision | Self::Timm => {
+                            format!("features.{}", 2 * convolutions + pools)
+                        }
+                    };
+                    convolutions += 1;
+                    all.extend(self.stored(&layer, &stem, map));
+                }
+                LayerKind::MaxPooling => {
+                    pools += 1;
+                    map = layer.output.try_into().expect("(height, width, channels)");
+                }
+                LayerKind::Dense { .. } => {
+                    let stem = match self {
+                        Self::Keras => layer.name.clone(),
+                        Self::KerasNumbered => numbered("dense", dense),
+                        Self::Torchvision => format!("classifier.{}", 3 * dense),
+                        Self::Timm => ["pre_logits.fc1", "pre_logits.fc2", "head.fc"][dense].into(),
+                    };
+                    dense += 1;
+                    all.extend(self.stored(&layer, &stem, map));
+                    map = [1, 1, layer.output[0]];
+                }
+                LayerKind::Flatten | LayerKind::GlobalPooling(_) => {}
+            }
+        }
+        all
+    }
+
+    /// A layer's kernel and bias; `map` is what a dense layer takes, before it is flattened.
+    fn stored(self, layer: &Layer, stem: &str, map: [usize; 3]) -> Vec<Stored> {
+        let keras = matches!(self, Self::Keras | Self::KerasNumbered);
+        let parts = if keras { ["/kernel", "/bias"] } else { [".weight", ".bias"] };
+        let arrays = layer.arrays().into_iter().zip(parts);
+        arrays
+            .map(|((name, shape), part)| {
+                let (shape, order) = match (layer.kind, shape.as_slice()) {
+                    (LayerKind::Convolution { .. }, &[height, width, inputs, outputs])
+                        if !keras =>
+                    {
+                        (vec![outputs, inputs, height, width], Order::Convolution)
+                    }
+                    (_, &[inputs, outputs]) if !keras => {
+                        let [height, width, channels] = map;
+                        let as_map = self == Self::Timm && !stem.starts_with("head.");
+                        let shape = if as_map {
+                            vec![outputs, channels, height, width]
+                        } else {
+                            vec![outputs, inputs]
+                        };
+                        (shape, Order::Dense(map))
+                    }
+                    _ => (shape, Order::Same),
+                };
+                Stored { name, stored_name: format!("{stem}{part}"), shape, order }
+            })
+            .collect()
+    }
+}
+
+impl Stored {
+    /// The array, of the shape [`Self::shape`], in Keras's layout.
+    pub(crate) fn in_keras_layout(&self, array: Array) -> Array {
+        match self.order {
+            Order::Same => array,
+            Order::Convolution => {
+                let [outputs, inputs, height, width] =
+                    array.shape.as_slice().try_into().expect("a shape that was checked");
+                let mut data = vec![0.0; array.data.len()];
+                for (at, value) in array.data.iter().enumerate() {
+                    let tap = at % (height * width);
+                    let (input, output) =
+                        (at / (height * width) % inputs, at / (height * width) / inputs);
+                    data[(tap * inputs + input) * outputs + output] = *value;
+                }
+                Array::new(vec![height, width, inputs, outputs], data)
+            }
+            Order::Dense([height, width, channels]) => {
+                let outputs = array.shape[0];
+                let inputs = height * width * channels;
+                let mut data = vec![0.0; array.data.len()];
+                for (row, output) in array.data.chunks_exact(inputs).zip(0..) {
+                    for (at, value) in row.iter().enumerate() {
+                        let (channel, pixel) = (at / (height * width), at % (height * width));
+                        data[(pixel * channels + channel) * outputs + output] = *value;
+                    }
+                }
+                Array::new(vec![inputs, outputs], data)
+            }
+        }
+    }
+}
+
+/// The name of layer `number` of a class in a Keras 3 file: `conv2d`, `conv2d_1` and so on.
+fn numbered(class: &str, number: usize) -> String {
+    if number == 0 { class.into() } else { format!("{class}_{number}") }
+}
