@@ -52,7 +52,7 @@ struct WhichWeights {
     base: WhichBase,
 
     /// Fetch the file that also holds the three dense layers, some 500 MB, instead of the one
-    /// that ends at the last pooling
+    /// that ends at the last pooling, and the names of their 1000 classes
     #[arg(long)]
     include_top: bool,
 }
@@ -95,7 +95,12 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     };
     if let What::Weights(which) | What::All(which) = &arguments.what {
         for weights in manifest.weights.iter().filter(|weights| which.include(weights)) {
-            fetcher.fetch_weights(&weights.file)?;
+            fetcher.fetch_file(&weights.file)?;
+        }
+        if which.include_top {
+            for names in &manifest.class_names {
+                fetcher.fetch_file(names)?;
+            }
         }
     }
     if let What::Data | What::All(_) = &arguments.what {
@@ -113,7 +118,7 @@ struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    fn fetch_weights(&mut self, file: &PublishedFile) -> Result<()> {
+    fn fetch_file(&mut self, file: &PublishedFile) -> Result<()> {
         let target = self.data.join(&file.path);
         if is_there(&target)? {
             self.check_present(file, &target).with_context(|| not_as_expected(&target))?;

@@ -15,6 +15,9 @@ use crate::digest::Digest;
 pub(crate) struct Manifest {
     /// Pretrained weights, used as they are.
     pub(crate) weights: Vec<Weights>,
+    /// The names of the classes that the dense layers tell apart.
+    #[serde(default)]
+    pub(crate) class_names: Vec<PublishedFile>,
     /// Zip archives of photographs, unpacked.
     pub(crate) archives: Vec<Archive>,
 }
@@ -105,11 +108,13 @@ mod tests {
     fn all_weights_have_a_published_digest_and_come_over_https() {
         let manifest = Manifest::built_in().unwrap();
         assert_eq!(manifest.weights.len(), 4);
-        for weights in &manifest.weights {
-            assert!(weights.file.digest.is_some(), "{}", weights.file.name);
-            for url in &weights.file.urls {
+        assert_eq!(manifest.class_names.len(), 1);
+        let weights = manifest.weights.iter().map(|weights| &weights.file);
+        for file in weights.chain(&manifest.class_names) {
+            assert!(file.digest.is_some(), "{}", file.name);
+            for url in &file.urls {
                 assert!(url.starts_with("https://"), "{url}");
-                assert!(url.ends_with(&weights.file.name), "{url}");
+                assert!(url.ends_with(&file.name), "{url}");
             }
         }
     }

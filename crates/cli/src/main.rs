@@ -3,9 +3,12 @@
 //! Each command is a file of that name. Only this crate chooses devices and prints.
 
 mod arguments;
+mod class_index;
+mod classify;
 mod demo;
 mod device;
 mod evaluate;
+mod picture_files;
 mod predict;
 mod progress;
 mod settings;
@@ -30,6 +33,7 @@ enum Command {
     Train(train::TrainArguments),
     Evaluate(evaluate::EvaluateArguments),
     Predict(predict::PredictArguments),
+    Classify(classify::ClassifyArguments),
     Summary(summary::SummaryArguments),
 }
 
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Classify(arguments) => classify::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
     };
     match done {

@@ -1,21 +1,16 @@
 //! `permafrost predict`: names the class of photographs.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use model::{Classifier, ModelCard};
-use photos::{files_below, is_named_as_picture, load_picture};
-use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::ModelArguments;
 use crate::device;
-
-/// How many photographs are read and classified at once.
-const BATCH: usize = 32;
+use crate::picture_files::PictureFiles;
 
 /// Name the class of photographs
 #[derive(Args)]
@@ -34,69 +29,18 @@ pub(crate) struct PredictArguments {
 }
 
 pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
-    let files = expand(&arguments.files)?;
-    let named = |file: &Path| arguments.files.iter().any(|argument| argument == file);
+    let files = PictureFiles::find(&arguments.files)?;
     let classifier =
         Classifier::load(&arguments.model.model, &arguments.model.search(), &device::cpu())?;
     let card = classifier.card();
-    let mut output = Output::new(arguments, card, &files)?;
-    let mut skipped = 0;
-    for batch in files.chunks(BATCH) {
-        let read: Vec<Result<Arc<[u8]>, String>> =
-            batch.par_iter().map(|file| load_picture(file, card.base.size)).collect();
-        let (mut readable, mut pictures) = (vec![], vec![]);
-        for (file, picture) in batch.iter().zip(&read) {
-            match picture {
-                Ok(pixels) => {
-                    readable.push(file);
-                    pictures.push(&**pixels);
-                }
-                // What lies about in a folder and is not meant to be a picture is no fault.
-                Err(_) if !named(file) && !is_named_as_picture(file) => {}
-                Err(reason) => {
-                    skipped += 1;
-                    writeln!(stderr(), "skipped `{}`: {reason}", file.display())?;
-                }
-            }
-        }
-        if pictures.is_empty() {
-            continue;
-        }
-        for (file, probabilities) in readable.into_iter().zip(classifier.predict(&pictures)) {
+    let mut output = Output::new(arguments, card, files.paths())?;
+    files.read_in_batches(card.base.size, |files, pictures| {
+        for (file, probabilities) in files.iter().zip(classifier.predict(pictures)) {
             output.write(file, card, &probabilities)?;
         }
-    }
-    if skipped > 0 {
-        anyhow::bail!(
-            "{skipped} of {} file(s) can't be read\nhint: check that they are JPEG, PNG, GIF, BMP or WebP files that you may read",
-            files.len()
-        );
-    }
+        Ok(())
+    })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The files named, and those below the folders named.
-fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = vec![];
-    for path in paths {
-        if path.is_dir() {
-            let below = files_below(path)?;
-            anyhow::ensure!(
-                !below.is_empty(),
-                "`{}` has no files\nhint: name a photograph, or a folder of them",
-                path.display()
-            );
-            files.extend(below);
-        } else {
-            anyhow::ensure!(
-                path.exists(),
-                "no file at `{}`\nhint: name a photograph, or a folder of them",
-                path.display()
-            );
-            files.push(path.clone());
-        }
-    }
-    Ok(files)
 }
 
 /// The three ways to print predictions.
@@ -164,6 +108,6 @@ impl Output {
 }
 
 /// The number with the digits that a 32-bit float has, and not with those of its 64-bit neighbour.
-fn short(number: f32) -> Value {
+pub(crate) fn short(number: f32) -> Value {
     json!(number.to_string().parse::<f64>().unwrap_or_else(|_| number.into()))
 }

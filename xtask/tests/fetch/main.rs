@@ -30,6 +30,17 @@ fn a_whole_file_lands_with_the_right_bytes() {
 }
 
 #[test]
+fn the_names_of_the_classes_come_with_the_dense_layers() {
+    let url = serve(Response::ok(WEIGHTS));
+    let sandbox = Sandbox::with_class_names(&url, WEIGHTS.len(), WEIGHTS_MD5);
+    assert_eq!(sandbox.run(&["fetch", "weights"]).code, 0);
+    assert!(!sandbox.data("weights/names.json").exists());
+    let fetch = sandbox.run(&["fetch", "weights", "--include-top"]);
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert_eq!(fs::read(sandbox.data("weights/names.json")).unwrap(), WEIGHTS);
+}
+
+#[test]
 fn a_file_that_is_already_there_is_left_alone() {
     let sandbox = weights_from(&unreachable_address());
     sandbox.write("data/weights/tiny.h5", WEIGHTS);

@@ -42,6 +42,23 @@ impl Sandbox {
         ))
     }
 
+    /// The manifest has names of classes, `names.json`, that go with dense layers, and no weights.
+    pub(crate) fn with_class_names(url: &str, size: usize, digest: &str) -> Self {
+        Self::with_manifest(&format!(
+            r#"
+            archives = []
+            weights = []
+            [[class_names]]
+            name = "names.json"
+            urls = ["{url}/names.json"]
+            size = {size}
+            digest = "{digest}"
+            licence = "none"
+            path = "weights/names.json"
+            "#
+        ))
+    }
+
     /// The manifest has one archive, `pets.zip`, of two cats and one dog, without a digest.
     pub(crate) fn with_archive(url: &str, size: usize) -> Self {
         Self::with_manifest(&format!(

@@ -1,0 +1,30 @@
+//! The names of ImageNet's 1000 classes, from the JSON file that Keras publishes:
+//! `{"0": ["n01440764", "tench"], ...}`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use vgg::ImageNet;
+
+/// Reads the names in the order of the classes.
+pub(crate) fn read_class_names(path: &Path) -> anyhow::Result<Vec<String>> {
+    let hint = "hint: `cargo xtask fetch weights --include-top` brings Keras's `imagenet_class_index.json`; name another place with `--class-index`";
+    let text = std::fs::read(path)
+        .map_err(|error| anyhow::anyhow!("`{}`: {error}\n{hint}", path.display()))?;
+    let entries: BTreeMap<usize, (String, String)> =
+        serde_json::from_slice(&text).map_err(|error| {
+            anyhow::anyhow!("`{}` is no class-index file: {error}\n{hint}", path.display())
+        })?;
+    let names =
+        (0..ImageNet::CLASSES).map(|class| entries.get(&class).map(|(_, name)| name.clone()));
+    let names: Option<Vec<String>> = names.collect();
+    names.filter(|_| entries.len() == ImageNet::CLASSES).with_context(|| {
+        format!(
+            "`{}` names {} classes, expected those from 0 to {}\n{hint}",
+            path.display(),
+            entries.len(),
+            ImageNet::CLASSES - 1
+        )
+    })
+}

@@ -1,0 +1,104 @@
+//! `permafrost classify`: names photographs by ImageNet's 1000 classes, with the whole network as it
+//! was trained.
+
+use std::cmp::Ordering;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+use vgg::{ImageNet, Variant, VggConfig, Weights};
+
+use crate::arguments::{WEIGHTS_FOLDER, one_of};
+use crate::class_index::read_class_names;
+use crate::device;
+use crate::picture_files::PictureFiles;
+use crate::predict::short;
+
+/// How many classes are printed for a photograph.
+const BEST: usize = 5;
+
+/// Name photographs by the 1000 classes that the network was trained on
+#[derive(Args)]
+pub(crate) struct ClassifyArguments {
+    /// The network's weights, with its three dense layers [default: what `cargo xtask fetch weights
+    /// --include-top` brings]
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// The network
+    #[arg(long, value_name = "NAME", default_value = "vgg16", value_parser = one_of::<Variant>(&["vgg16", "vgg19"]))]
+    base: Variant,
+    /// The names of the classes, as Keras's `imagenet_class_index.json` has them [default:
+    /// data/weights/imagenet_class_index.json]
+    #[arg(long, value_name = "FILE")]
+    class_index: Option<PathBuf>,
+    /// Photographs, or folders of them
+    #[arg(value_name = "IMAGE", required = true)]
+    files: Vec<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
+    let files = PictureFiles::find(&arguments.files)?;
+    let folder = Path::new(WEIGHTS_FOLDER);
+    let class_index = arguments.class_index.clone();
+    let names =
+        read_class_names(&class_index.unwrap_or_else(|| folder.join("imagenet_class_index.json")))?;
+    let config = VggConfig {
+        variant: arguments.base,
+        size: ImageNet::SIZE,
+        include_top: true,
+        ..VggConfig::default()
+    };
+    let network = ImageNet::new(&config, &weights(arguments, &config)?, &device::cpu())?;
+    files.read_in_batches(config.size, |files, pictures| {
+        for (file, probabilities) in files.iter().zip(network.classify(pictures)) {
+            print(file, &best(&probabilities, &names), arguments.json)?;
+        }
+        Ok(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn weights(arguments: &ClassifyArguments, config: &VggConfig) -> anyhow::Result<Weights> {
+    let name = config.variant.name();
+    let published =
+        Path::new(WEIGHTS_FOLDER).join(format!("{name}_weights_tf_dim_ordering_tf_kernels.h5"));
+    let path = arguments.weights.as_ref().unwrap_or(&published);
+    if arguments.weights.is_none() && !path.is_file() {
+        anyhow::bail!(
+            "the weights with the dense layers are not at `{}`\nhint: `cargo xtask fetch weights --base {name} --include-top` downloads them, some 550 MB; `--weights` names another file",
+            path.display()
+        );
+    }
+    Ok(Weights::load(path, config)?)
+}
+
+/// The names and probabilities of the most likely classes, the first of equals first.
+fn best<'a>(probabilities: &[f32], names: &'a [String]) -> Vec<(&'a str, f32)> {
+    let mut classes: Vec<(&str, f32)> =
+        names.iter().map(String::as_str).zip(probabilities.iter().copied()).collect();
+    classes.sort_by(|(_, a), (_, b)| b.partial_cmp(a).unwrap_or(Ordering::Equal));
+    classes.truncate(BEST);
+    classes
+}
+
+fn print(file: &Path, best: &[(&str, f32)], as_json: bool) -> anyhow::Result<()> {
+    let mut out = stdout();
+    if as_json {
+        let classes: Vec<_> = best
+            .iter()
+            .map(|&(class, probability)| json!({"class": class, "probability": short(probability)}))
+            .collect();
+        writeln!(out, "{}", json!({"file": file.to_string_lossy(), "best": classes}))?;
+    } else {
+        writeln!(out, "{}", file.display())?;
+        for (class, probability) in best {
+            writeln!(out, "  {probability:.4}  {class}")?;
+        }
+    }
+    Ok(())
+}

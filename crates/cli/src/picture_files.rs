@@ -1,0 +1,86 @@
+//! The photographs named on a command line, read batch by batch.
+
+use std::io::{Write, stderr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use photos::{files_below, is_named_as_picture, load_picture};
+use rayon::prelude::*;
+
+/// How many photographs are read and classified at once.
+const BATCH: usize = 32;
+
+/// The files named, and those below the folders named.
+pub(crate) struct PictureFiles {
+    named: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
+}
+
+impl PictureFiles {
+    /// Looks into the folders among `named`.
+    pub(crate) fn find(named: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut paths = vec![];
+        for path in named {
+            if path.is_dir() {
+                let below = files_below(path)?;
+                anyhow::ensure!(
+                    !below.is_empty(),
+                    "`{}` has no files\nhint: name a photograph, or a folder of them",
+                    path.display()
+                );
+                paths.extend(below);
+            } else {
+                anyhow::ensure!(
+                    path.exists(),
+                    "no file at `{}`\nhint: name a photograph, or a folder of them",
+                    path.display()
+                );
+                paths.push(path.clone());
+            }
+        }
+        Ok(Self { named: named.to_vec(), paths })
+    }
+
+    /// All of them.
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Reads them, resized to (height, width), and hands `show` the files of a batch with their
+    /// pixels. A file that can't be read is named and skipped, and makes an error in the end.
+    pub(crate) fn read_in_batches(
+        &self,
+        size: [usize; 2],
+        mut show: impl FnMut(&[&Path], &[&[u8]]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut skipped = 0;
+        for batch in self.paths.chunks(BATCH) {
+            let read: Vec<Result<Arc<[u8]>, String>> =
+                batch.par_iter().map(|file| load_picture(file, size)).collect();
+            let (mut readable, mut pictures) = (vec![], vec![]);
+            for (file, picture) in batch.iter().zip(&read) {
+                match picture {
+                    Ok(pixels) => {
+                        readable.push(file.as_path());
+                        pictures.push(&**pixels);
+                    }
+                    // What lies about in a folder and is not meant to be a picture is no fault.
+                    Err(_) if !self.named.contains(file) && !is_named_as_picture(file) => {}
+                    Err(reason) => {
+                        skipped += 1;
+                        writeln!(stderr(), "skipped `{}`: {reason}", file.display())?;
+                    }
+                }
+            }
+            if !pictures.is_empty() {
+                show(&readable, &pictures)?;
+            }
+        }
+        anyhow::ensure!(
+            skipped == 0,
+            "{skipped} of {} file(s) can't be read\nhint: check that they are JPEG, PNG, GIF, BMP or WebP files that you may read",
+            self.paths.len()
+        );
+        Ok(())
+    }
+}
