@@ -27,7 +27,7 @@ pub enum FormatError {
     },
     /// The file's first bytes are of no format known here.
     #[error(
-        "`{}` is neither a safetensors file nor a Keras `.h5` weights file\nhint: a download that failed often leaves a web page or half a file under this name; compare its size with the original's",
+        "`{}` is no weights file known here: safetensors, Keras (`.h5`, `.weights.h5`, `.keras`) or PyTorch (`.pth`)\nhint: a download that failed often leaves a web page or half a file under this name; compare its size with the original's",
         .path.display()
     )]
     Unknown {
@@ -52,6 +52,38 @@ pub enum FormatError {
         /// The type found.
         found: String,
     },
+    /// An entry of an archive, or an array, is compressed or stored in pieces.
+    #[error("`{}` holds `{name}` compressed or in pieces, expected it as it is\nhint: save it again with Keras or PyTorch, which compress nothing; an archive that another program packed again can't be read", .path.display())]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+        /// The entry or array.
+        name: String,
+    },
+    /// An archive's entry has a name that would lead out of the folder it is unpacked to.
+    #[error("`{}` holds an entry named `{}`, which leads out of the archive\nhint: neither Keras nor PyTorch writes such a name: don't trust this file", .path.display(), .name.escape_debug())]
+    EntryName {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        name: String,
+    },
+    /// Two arrays, or two layers, have the same name.
+    #[error("`{}` holds `{name}` twice\nhint: give the layers of nested models names of their own and save again", .path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// The layers of a model are not one row, in which each takes what the one before it gives.
+    #[error("`{}` is no row of layers: {fault}\nhint: a model with branches or shared layers can't be read", .path.display())]
+    NoRow {
+        /// The file.
+        path: PathBuf,
+        /// Where the row ends, as a sentence.
+        fault: String,
+    },
 }
 
 impl FormatError {
@@ -66,5 +98,13 @@ impl FormatError {
 
     pub(crate) fn damaged(path: &Path, fault: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), fault: fault.into() }
+    }
+
+    pub(crate) fn element_type(path: &Path, name: &str, found: impl ToString) -> Self {
+        Self::ElementType {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            found: found.to_string(),
+        }
     }
 }

@@ -1,91 +1,76 @@
-//! Keras's `.h5` weights files: a group for each layer, in it the layer's arrays.
+//! Keras's `.h5` files: a group for each layer, in it the layer's arrays.
 //!
-//! Two naming schemes are about: `block1_conv1/block1_conv1_W_1:0` in the files that Keras
-//! publishes, and `block1_conv1/block1_conv1/kernel:0` in those that Keras 2 writes. Both become
-//! `block1_conv1/kernel`.
+//! Three naming schemes are about: `block1_conv1/block1_conv1_W_1:0` in the files that Keras once
+//! published, `block1_conv1/block1_conv1/kernel:0` in those that Keras 2 writes, and
+//! `layers/conv2d/vars/0` in the `.weights.h5` of Keras 3. All become `block1_conv1/kernel`.
 
 use std::path::Path;
 
-use hdf5_pure::{DType, Dataset, File, Group};
+use hdf5_pure::Group;
 
-use crate::{Array, Arrays, FormatError};
+use crate::hdf5::Hdf5;
+use crate::opened::Opened;
+use crate::{Array, Arrays, FormatError, keras_layers};
 
-/// Groups in a weights file are a layer or a model within a model deep.
-const DEEPEST: usize = 8;
+/// Arrays among the layers' that hold the state of a random generator.
+const SEEDS: [&str; 2] = ["StateVar", "seed_generator_state"];
 
-pub(crate) fn is_hdf5(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x89HDF\r\n\x1a\n")
-}
-
-pub(crate) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Arrays, FormatError> {
-    let size = bytes.len();
-    let reader = Reader { path, size };
-    let file = File::from_bytes(bytes).map_err(|error| reader.damaged(&error))?;
+/// Reads a weights file or a whole model, of Keras 2 or 3.
+pub(crate) fn read(opened: Opened) -> Result<Arrays, FormatError> {
+    let path = opened.path;
+    let file = Hdf5::open(path, opened.file, 0, opened.length)?;
+    let root = file.root();
     let mut arrays = Arrays::new();
-    reader.collect(&file.root(), "", DEEPEST, &mut arrays)?;
+    if keras_layers::are_in(&file, &root)? {
+        for stored in keras_layers::collect(&file, &root)? {
+            for (part, array) in stored.arrays {
+                insert(path, &mut arrays, format!("{}/{part}", stored.layer), array)?;
+            }
+        }
+        return Ok(arrays);
+    }
+    // A whole model has the optimizer's state beside its weights.
+    let groups = file.groups(&root, 0)?;
+    match groups.into_iter().find(|(name, _)| name == "model_weights") {
+        Some((_, weights)) => collect(&file, path, &weights, "", 1, &mut arrays)?,
+        None => collect(&file, path, &root, "", 0, &mut arrays)?,
+    }
     Ok(arrays)
 }
 
-struct Reader<'a> {
-    path: &'a Path,
-    size: usize,
+/// Adds an array unless there is one of its name.
+pub(crate) fn insert(
+    path: &Path,
+    arrays: &mut Arrays,
+    name: String,
+    array: Array,
+) -> Result<(), FormatError> {
+    match arrays.insert(name.clone(), array) {
+        Some(_) => Err(FormatError::Twice { path: path.to_owned(), name }),
+        None => Ok(()),
+    }
 }
 
-impl Reader<'_> {
-    fn damaged(&self, error: &hdf5_pure::Error) -> FormatError {
-        FormatError::damaged(self.path, format!("is no whole HDF5 file: {error}"))
+fn collect(
+    file: &Hdf5,
+    path: &Path,
+    group: &Group,
+    layer: &str,
+    depth: usize,
+    arrays: &mut Arrays,
+) -> Result<(), FormatError> {
+    for (name, dataset) in file.datasets(group)? {
+        let full_name = full_name(layer, &name);
+        if SEEDS.iter().any(|seed| full_name.ends_with(seed)) {
+            continue;
+        }
+        let array = file.array(&full_name, &dataset)?;
+        insert(path, arrays, full_name, array)?;
     }
-
-    fn collect(
-        &self,
-        group: &Group,
-        layer: &str,
-        deeper: usize,
-        arrays: &mut Arrays,
-    ) -> Result<(), FormatError> {
-        for name in group.datasets().map_err(|error| self.damaged(&error))? {
-            let full_name = full_name(layer, &name);
-            let dataset = group.dataset(&name).map_err(|error| self.damaged(&error))?;
-            let array = self.array(&full_name, &dataset)?;
-            arrays.insert(full_name, array);
-        }
-        for name in group.groups().map_err(|error| self.damaged(&error))? {
-            if deeper == 0 {
-                return Err(FormatError::damaged(self.path, "has groups nested too deep"));
-            }
-            let inner = group.group(&name).map_err(|error| self.damaged(&error))?;
-            self.collect(&inner, &name, deeper - 1, arrays)?;
-        }
-        Ok(())
+    for (name, inner) in file.groups(group, depth)? {
+        collect(file, path, &inner, &name, depth + 1, arrays)?;
     }
-
-    fn array(&self, name: &str, dataset: &Dataset) -> Result<Array, FormatError> {
-        let element = dataset.dtype().map_err(|error| self.damaged(&error))?;
-        if element != DType::F32 {
-            return Err(FormatError::ElementType {
-                path: self.path.to_owned(),
-                name: name.to_owned(),
-                found: element.to_string(),
-            });
-        }
-        let shape = dataset.shape().map_err(|error| self.damaged(&error))?;
-        // A damaged header can claim any extent: what the file cannot hold is not allocated.
-        let count = shape.iter().try_fold(1u64, |count, &length| count.checked_mul(length));
-        if count.is_none_or(|count| count > self.size as u64 / 4) {
-            return Err(FormatError::damaged(
-                self.path,
-                format!(
-                    "says that `{name}` has the shape {shape:?}, which uncompressed is more than the file is long"
-                ),
-            ));
-        }
-        let data = dataset.read_f32().map_err(|error| self.damaged(&error))?;
-        let shape: Vec<usize> = shape.iter().map(|&length| length as usize).collect();
-        if data.len() != shape.iter().product::<usize>() {
-            return Err(FormatError::damaged(self.path, format!("holds only a part of `{name}`")));
-        }
-        Ok(Array::new(shape, data))
-    }
+    Ok(())
 }
 
 fn full_name(layer: &str, name: &str) -> String {

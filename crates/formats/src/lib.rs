@@ -2,15 +2,23 @@
 //! whether the names and shapes are those of a model is for the crate of that model to say.
 #![doc = include_str!("../README.md")]
 
+mod archive;
 mod array;
 mod error;
+mod hdf5;
+mod keras_file;
 mod keras_h5;
+mod keras_layers;
+mod keras_row;
+mod opened;
+mod pytorch;
 mod read;
 mod safetensors;
 mod whole;
 
 pub use array::{Array, Arrays};
 pub use error::FormatError;
+pub use keras_file::{KerasLayer, KerasModel, read_keras};
 pub use read::read_arrays;
 pub use safetensors::write_safetensors;
 pub use whole::{recover_folder, replace_folder, write_whole};

@@ -1,25 +1,46 @@
 //! Finds out by its first bytes what a file is, whatever its name, and reads it.
 
+use std::io::Read;
 use std::path::Path;
 
-use crate::{Arrays, FormatError, keras_h5, safetensors};
+use crate::opened::Opened;
+use crate::{Arrays, FormatError, archive, hdf5, keras_file, keras_h5, pytorch, safetensors};
 
-/// Reads every array of the file at `path`: a safetensors file with its own names, or a Keras `.h5`
-/// weights file with the names `LAYER/kernel` and `LAYER/bias`.
+/// Reads every array of the file at `path`:
+///
+/// - safetensors, and PyTorch's `.pth`, with the names in the file, such as `features.0.weight`;
+/// - Keras's `.h5`, `.weights.h5` and `.keras`, with the names `LAYER/kernel` and `LAYER/bias`, and
+///   `LAYER/0` and so on for layers that are neither `Conv2D` nor `Dense`. A layer in a `.weights.h5`
+///   of an older Keras has no name of its own there and goes by its class and a count, such as
+///   `conv2d_3`. What an optimizer or a random generator keeps is passed over.
 ///
 /// # Errors
 ///
-/// There is no such file, it is of neither format, damaged or cut short, or holds other values
-/// than 32-bit floats.
+/// There is no such file, it is of no format known here, damaged or cut short, packed, or holds
+/// other values than 32-bit floats, or two arrays of one name.
 pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
-    if path.is_dir() {
-        return Err(FormatError::IsFolder { path: path.to_owned() });
-    }
-    let bytes = std::fs::read(path).map_err(|source| FormatError::io(path, source))?;
-    if keras_h5::is_hdf5(&bytes) {
-        keras_h5::parse(path, bytes)
-    } else if safetensors::is_safetensors(&bytes) {
+    let mut opened = Opened::open(path)?;
+    let head = &opened.head;
+    if hdf5::is_hdf5(head) {
+        keras_h5::read(opened)
+    } else if safetensors::is_safetensors(head) {
+        let mut bytes = Vec::new();
+        opened.file.read_to_end(&mut bytes).map_err(|source| FormatError::io(path, source))?;
         safetensors::parse(path, &bytes)
+    } else if archive::is_zip(head) {
+        let archive = opened.archive()?;
+        if archive.has(keras_file::CONFIG) {
+            keras_file::read_arrays(opened, archive)
+        } else if pytorch::is_in(&archive) {
+            pytorch::read(&opened)
+        } else {
+            Err(FormatError::Unknown { path: path.to_owned() })
+        }
+    } else if pytorch::is_tar(head) {
+        pytorch::check_tar(&mut opened)?;
+        pytorch::read(&opened)
+    } else if pytorch::is_legacy(head) {
+        pytorch::read(&opened)
     } else {
         Err(FormatError::Unknown { path: path.to_owned() })
     }

@@ -19,11 +19,8 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Arrays, FormatError> {
     file.iter()
         .map(|(name, view)| {
             if view.dtype() != Dtype::F32 {
-                return Err(FormatError::ElementType {
-                    path: path.to_owned(),
-                    name: name.to_owned(),
-                    found: format!("{:?}", view.dtype()),
-                });
+                let found = format!("{:?}", view.dtype());
+                return Err(FormatError::element_type(path, name, found));
             }
             let (values, _) = view.data().as_chunks::<4>();
             let data = values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();

@@ -1,0 +1,80 @@
+//! Zip archives, of which only the plain kind is accepted that Keras and PyTorch write: every
+//! entry stored as it is. So none is longer than the archive.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::Path;
+
+use zip::{CompressionMethod, ZipArchive};
+
+use crate::FormatError;
+
+/// Whether a file that begins with `bytes` is a zip archive.
+pub(crate) fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+/// An archive, every entry of which has been checked.
+pub(crate) struct Archive<'a> {
+    path: &'a Path,
+    zip: ZipArchive<BufReader<File>>,
+    names: Vec<String>,
+}
+
+impl<'a> Archive<'a> {
+    /// Opens the archive `file` of `length` bytes; errors name `path`.
+    pub(crate) fn open(path: &'a Path, file: File, length: u64) -> Result<Self, FormatError> {
+        let damaged = |error| FormatError::damaged(path, format!("is no whole archive: {error}"));
+        let mut zip = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
+        if zip.has_duplicate_names() {
+            return Err(FormatError::damaged(path, "has two entries of the same name"));
+        }
+        let mut names = Vec::with_capacity(zip.len());
+        for index in 0..zip.len() {
+            let entry = zip.by_index_raw(index).map_err(damaged)?;
+            let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+            if name.starts_with(['/', '\\']) || name.split(['/', '\\']).any(|part| part == "..") {
+                return Err(FormatError::EntryName { path: path.to_owned(), name });
+            }
+            if entry.compression() != CompressionMethod::Stored || entry.encrypted() {
+                return Err(FormatError::Compressed { path: path.to_owned(), name });
+            }
+            let (size, start) = (entry.size(), entry.data_start());
+            let end = start.and_then(|start| start.checked_add(size));
+            if size != entry.compressed_size() || end.is_none_or(|end| end > length) {
+                return Err(FormatError::damaged(
+                    path,
+                    format!("says that its entry `{name}` has {size} bytes, which it has not"),
+                ));
+            }
+            names.push(name);
+        }
+        Ok(Self { path, zip, names })
+    }
+
+    /// The name of every entry.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether there is an entry `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|entry| entry == name)
+    }
+
+    /// Writes the entry `name` to `to` and says where in the file it begins and how long it is. Its
+    /// checksum is compared.
+    pub(crate) fn copy(
+        &mut self,
+        name: &str,
+        to: &mut impl Write,
+    ) -> Result<(u64, u64), FormatError> {
+        let damaged = |error: &dyn Display| {
+            FormatError::damaged(self.path, format!("has no whole `{name}`: {error}"))
+        };
+        let mut entry = self.zip.by_name(name).map_err(|error| damaged(&error))?;
+        io::copy(&mut entry, to).map_err(|error| damaged(&error))?;
+        Ok((entry.data_start().unwrap_or_default(), entry.size()))
+    }
+}

@@ -1,0 +1,230 @@
+//! Keras's `.keras` files: an archive with the model's description in `config.json` and its arrays
+//! in `model.weights.h5`.
+//!
+//! Layers are matched with groups of arrays as Keras itself does it, by class and count within
+//! their model, not by the names at the groups, which older files lack. See `_save_container_state`
+//! in Keras's `saving/saving_lib.py`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::archive::Archive;
+use crate::hdf5::Hdf5;
+use crate::keras_h5::insert;
+use crate::keras_layers::{self, Stored};
+use crate::opened::Opened;
+use crate::{Arrays, FormatError, archive, keras_row};
+
+/// The entry that describes the model.
+pub(crate) const CONFIG: &str = "config.json";
+
+const WEIGHTS: &str = "model.weights.h5";
+
+/// A model as Keras describes it: its layers in a row, those of nested models in their place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KerasModel {
+    /// The layers, from the input on. Each takes what the one before it gives.
+    pub layers: Vec<KerasLayer>,
+}
+
+/// A layer as Keras describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KerasLayer {
+    /// The layer's name, such as `block1_conv1`; no other layer of the model has it.
+    pub name: String,
+    /// The layer's class, such as `Conv2D`.
+    pub class: String,
+    /// The layer's settings, such as `filters`, as Keras writes them.
+    pub config: Value,
+    /// `kernel` and `bias` of a `Conv2D` or `Dense`; `0`, `1` and so on of other layers.
+    pub arrays: Arrays,
+}
+
+/// Reads the model in the `.keras` file at `path`. An `InputLayer` is in the row only at its start.
+///
+/// # Errors
+///
+/// There is no such file, it is no `.keras` file, damaged or packed; its layers are not one row, two
+/// of them have the same name, or arrays hold other values than 32-bit floats or belong to no layer.
+pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
+    let opened = Opened::open(path)?;
+    if !archive::is_zip(&opened.head) {
+        return Err(FormatError::Unknown { path: path.to_owned() });
+    }
+    let archive = opened.archive()?;
+    if !archive.has(CONFIG) {
+        return Err(FormatError::Unknown { path: path.to_owned() });
+    }
+    let (config, layers) = read(opened, archive)?;
+    keras_row::check(path, &config)?;
+    Ok(KerasModel { layers })
+}
+
+/// The arrays of all layers, as `LAYER/kernel`.
+pub(crate) fn read_arrays(opened: Opened, archive: Archive) -> Result<Arrays, FormatError> {
+    let (_, layers) = read(opened, archive)?;
+    let named = layers.into_iter().flat_map(|layer| {
+        let name = layer.name;
+        layer.arrays.into_iter().map(move |(part, array)| (format!("{name}/{part}"), array))
+    });
+    Ok(named.collect())
+}
+
+fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>), FormatError> {
+    let path = opened.path;
+    let mut config = Vec::new();
+    archive.copy(CONFIG, &mut config)?;
+    let (start, length) = archive.copy(WEIGHTS, &mut io::sink())?;
+    if memory_of(&config) > opened.length.saturating_mul(2).saturating_add(2 << 20) {
+        let fault = format!("has a `{CONFIG}` of more parts than its layers can have");
+        return Err(FormatError::damaged(path, fault));
+    }
+    let config: Value = serde_json::from_slice(&config).map_err(|error| {
+        FormatError::damaged(path, format!("has no valid `{CONFIG}`: {error}"))
+    })?;
+    let file = Hdf5::open(path, opened.file, start, length)?;
+    let stored = keras_layers::collect(&file, &file.root())?;
+    let mut row = Row { path, stored, layers: Vec::new(), names: BTreeSet::new() };
+    row.model(&config["config"], "")?;
+    if let Some(stored) = row.stored.first() {
+        let location = &stored.location;
+        let fault = format!("holds arrays at `{location}`, where `{CONFIG}` has no layer");
+        return Err(FormatError::damaged(path, fault));
+    }
+    Ok((config, row.layers))
+}
+
+/// More than what parsing `json` can take: a node of a map for each brace, and for each bracket and
+/// comma a few values.
+fn memory_of(json: &[u8]) -> u64 {
+    let of_byte = |byte: &u8| match byte {
+        b'{' => 700,
+        b'[' => 160,
+        b',' => 96,
+        _ => 1,
+    };
+    json.iter().map(of_byte).sum()
+}
+
+struct Row<'a> {
+    path: &'a Path,
+    stored: Vec<Stored>,
+    layers: Vec<KerasLayer>,
+    names: BTreeSet<String>,
+}
+
+impl Row<'_> {
+    /// Adds the layers of the model that `config` describes and whose group is at `location`.
+    fn model(&mut self, config: &Value, location: &str) -> Result<(), FormatError> {
+        let damaged = |fault| FormatError::damaged(self.path, fault);
+        let Some(layers) = config["layers"].as_array() else {
+            return Err(damaged(format!(
+                "describes no layers in its `{CONFIG}`, expected a Sequential or Functional model"
+            )));
+        };
+        let mut counts = HashMap::new();
+        for layer in layers {
+            let (class, name) = (layer["class_name"].as_str(), layer["config"]["name"].as_str());
+            let (Some(class), Some(name)) = (class, name.or(layer["name"].as_str())) else {
+                return Err(damaged(format!("describes a layer without a name in its `{CONFIG}`")));
+            };
+            let class = class.rsplit('>').next().unwrap_or(class);
+            let group = is_layer(layer).then(|| {
+                let group = snake_case(class);
+                let count = counts.entry(group.clone()).and_modify(|n| *n += 1).or_insert(0);
+                let counted = if *count == 0 { group } else { format!("{group}_{count}") };
+                let slash = if location.is_empty() { "" } else { "/" };
+                format!("{location}{slash}layers/{counted}")
+            });
+            match group {
+                Some(group) if layer["config"]["layers"].is_array() => {
+                    self.model(&layer["config"], &group)?;
+                }
+                _ if class == "InputLayer" && !self.layers.is_empty() => {}
+                group => self.layer(name, class, &layer["config"], group)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn layer(
+        &mut self,
+        name: &str,
+        class: &str,
+        config: &Value,
+        group: Option<String>,
+    ) -> Result<(), FormatError> {
+        if !self.names.insert(name.to_owned()) {
+            return Err(FormatError::Twice { path: self.path.to_owned(), name: name.to_owned() });
+        }
+        let mut arrays = Arrays::new();
+        if let Some(group) = group {
+            let inner = format!("{group}/");
+            let own = |stored: &mut Stored| {
+                stored.location == group || stored.location.starts_with(&inner)
+            };
+            for (part, array) in self.stored.extract_if(.., own).flat_map(|stored| stored.arrays) {
+                insert(self.path, &mut arrays, part, array)?;
+            }
+        }
+        self.layers.push(KerasLayer {
+            name: name.to_owned(),
+            class: class.to_owned(),
+            config: config.clone(),
+            arrays,
+        });
+        Ok(())
+    }
+}
+
+/// Whether it is a layer, not a mere operation such as `keras.ops.add`, which has no group.
+fn is_layer(layer: &Value) -> bool {
+    !layer["module"].as_str().is_some_and(|module| module.starts_with("keras.src.ops"))
+}
+
+/// Keras's `to_snake_case`: `MaxPooling2D` is `max_pooling2d`.
+fn snake_case(class: &str) -> String {
+    let letters: Vec<char> =
+        class.chars().filter(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+    let is_word = |at: usize| {
+        letters[at].is_ascii_uppercase() && letters.get(at + 1).is_some_and(char::is_ascii_lowercase)
+    };
+    let mut name = String::new();
+    for (at, letter) in letters.iter().enumerate() {
+        let after_lowercase = at > 0 && letters[at - 1].is_ascii_lowercase();
+        if letter.is_ascii_uppercase() && at > 0 && (is_word(at) || after_lowercase) {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_become_the_groups_that_keras_names() {
+        // What `keras.src.utils.naming.to_snake_case` gives.
+        for (class, group) in [
+            ("Conv2D", "conv2d"),
+            ("MaxPooling2D", "max_pooling2d"),
+            ("GlobalAveragePooling2D", "global_average_pooling2d"),
+            ("InputLayer", "input_layer"),
+            ("BatchNormalization", "batch_normalization"),
+            ("PReLU", "p_re_lu"),
+            ("ReLU", "re_lu"),
+            ("LSTMCell", "lstm_cell"),
+            ("TFSMLayer", "tfsm_layer"),
+            ("ELU", "elu"),
+            ("SeLU2X", "se_lu2x"),
+            ("My_Layer", "my__layer"),
+        ] {
+            assert_eq!(snake_case(class), group);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! PyTorch's state dicts (`.pth`, `.pt`), in every container that `torch.save` has written.
+
+use std::io::Read;
+
+use pytorch_reader::{DType, PytorchReader};
+
+use crate::archive::Archive;
+use crate::opened::Opened;
+use crate::{Array, Arrays, FormatError};
+
+/// The number that a file of before version 1.6 begins with, `0x1950a86a20f9469cfc6c`.
+const LEGACY: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/// Whether an archive is one of 1.6 and later.
+pub(crate) fn is_in(archive: &Archive) -> bool {
+    archive.names().iter().any(|name| name.ends_with("data.pkl"))
+}
+
+/// Whether a file that begins with `bytes` is one of before version 1.6.
+pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
+    // Protocols of the pickle format put up to a dozen bytes in front.
+    let front = &bytes[..bytes.len().min(64)];
+    front.windows(LEGACY.len()).any(|window| window == LEGACY)
+}
+
+/// Whether a file that begins with `bytes` is a tar archive, as files of before 0.1.10 are.
+pub(crate) fn is_tar(bytes: &[u8]) -> bool {
+    bytes.get(257..262) == Some(b"ustar")
+}
+
+/// Reads a state dict.
+pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
+    let path = opened.path;
+    let damaged =
+        |error: String| FormatError::damaged(path, format!("is no whole PyTorch file: {error}"));
+    let reader = PytorchReader::new(path).map_err(|error| damaged(error.to_string()))?;
+    let tensors = reader.tensors();
+    let other = tensors.values().filter(|tensor| tensor.dtype() != DType::F32);
+    if let Some(tensor) = other.min_by_key(|tensor| &tensor.name) {
+        return Err(FormatError::element_type(
+            path,
+            &tensor.name,
+            format!("{:?}", tensor.dtype()),
+        ));
+    }
+    // Tensors may share their values, so a little more than the file has is no fault.
+    let values = tensors.values().try_fold(0usize, |sum, tensor| {
+        sum.checked_add(tensor.num_elements())
+    });
+    if values.is_none_or(|values| values as u64 > opened.length / 8 * 3) {
+        return Err(FormatError::damaged(path, "says that its arrays are far more than it is long"));
+    }
+    tensors
+        .values()
+        .map(|tensor| {
+            let bytes = tensor.read().map_err(|error| damaged(error.to_string()))?;
+            let (values, _) = bytes.as_chunks::<4>();
+            let data = values.iter().map(|&bytes| f32::from_ne_bytes(bytes)).collect();
+            Ok((tensor.name.clone(), Array::new(tensor.shape().to_vec(), data)))
+        })
+        .collect()
+}
+
+/// Refuses a tar archive with holes, which take no room in it and any amount when read.
+pub(crate) fn check_tar(opened: &mut Opened) -> Result<(), FormatError> {
+    let mut block = [0; 512];
+    while opened.file.read_exact(&mut block).is_ok() {
+        if is_tar(&block) && block[156] == b'S' {
+            return Err(FormatError::Compressed {
+                path: opened.path.to_owned(),
+                name: String::from_utf8_lossy(&block[..100]).trim_end_matches('\0').to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
