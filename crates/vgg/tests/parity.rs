@@ -3,8 +3,9 @@
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
 
-use burn::tensor::Device;
-use fixtures::{arrays, fixture};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use fixtures::{Fixture, arrays, fixture};
 use formats::{Array, Arrays, write_safetensors};
 use vgg::{FrozenBase, Preprocessing, Summary, VggConfig, Weights};
 
@@ -85,6 +86,82 @@ fn parity_of_features_and_inner_outputs() {
         sizes += usize::from(layer == "features");
     }
     assert!(sizes >= 3, "{sizes} sizes compared");
+}
+
+/// The gradients of a weighted sum of block 5's output, after three layers of sums in 32-bit floats in
+/// another order: 1e-3 of the largest one of each array.
+#[test]
+fn parity_of_the_gradients_of_block_5() {
+    let fixture = arrays("gradients.safetensors");
+    let config = VggConfig { size: [64, 64], thaw: Some("block5".into()), ..VggConfig::default() };
+    let device = Device::flex().autodiff();
+    let weights = formula_weights(&config);
+    let block5 = config.init_thawed(weights.arrays(), &device).expect("a network");
+    let block5 = block5.expect("thawed layers");
+    // (N, height, width, channels) becomes (N, channels, height, width).
+    let maps = |name: &str| {
+        let Fixture { shape, data } = &fixture[name];
+        let data = TensorData::new(data.clone(), shape.clone());
+        Tensor::<4>::from_data(data, &device).permute([0, 3, 1, 2])
+    };
+    let loss = (block5.forward(maps("features")) * maps("coefficients")).sum();
+    let value = loss.to_data().as_slice::<f32>().expect("floats")[0];
+    // The loss is a sum of 4,096 products of both signs, each with an absolute value of up to 1.
+    assert!((value - fixture["loss"].data[0]).abs() < 1e-3, "{value}");
+
+    let mut collected =
+        Collected { gradients: loss.backward(), path: vec![], arrays: Arrays::new() };
+    block5.visit(&mut collected);
+    assert_eq!(collected.arrays.len(), 6);
+    for (name, gradient) in collected.arrays {
+        let (layer, part) = name.split_once('.').expect("LAYER.PARAMETER");
+        let part = if part == "weight" { "kernel" } else { part };
+        let expected = &fixture[&format!("{layer}/{part}")].data;
+        let found = match gradient.shape.as_slice() {
+            // From (out, in, 3, 3) to the fixture's (3, 3, in, out), every 32nd channel of both.
+            &[outputs, inputs, height, width] => {
+                let mut some = vec![];
+                for tap in 0..height * width {
+                    for input in (0..inputs).step_by(32) {
+                        for output in (0..outputs).step_by(32) {
+                            some.push(
+                                gradient.data[(output * inputs + input) * height * width + tap],
+                            );
+                        }
+                    }
+                }
+                some
+            }
+            _ => gradient.data,
+        };
+        let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert_eq!(found.len(), expected.len(), "{name}");
+        assert!(largest > 0.0 && off <= 1e-3 * largest, "{name}: {off} of {largest}");
+    }
+}
+
+/// The gradients of a module's parameters, by path.
+struct Collected {
+    gradients: Gradients,
+    path: Vec<String>,
+    arrays: Arrays,
+}
+
+impl ModuleVisitor for Collected {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        let gradient = parameter.val().grad(&self.gradients).expect("a gradient").into_data();
+        let values = gradient.as_slice::<f32>().expect("floats").to_vec();
+        self.arrays.insert(self.path.join("."), Array::new(gradient.shape().to_vec(), values));
+    }
 }
 
 #[test]
