@@ -91,6 +91,12 @@ fn settings_out_of_their_range_are_refused() {
     }
     refused(&workplace, "train photos/train --weights none --val-split 2", "2");
     refused(&workplace, "summary --until nowhere", "`nowhere`");
+    refused(&workplace, "summary --thaw nowhere", "`nowhere`");
+    refused(
+        &workplace,
+        "train photos --weights none --thaw-learning-rate 0",
+        "`thaw_learning_rate`",
+    );
 }
 
 #[test]
@@ -120,4 +126,23 @@ fn models_and_files_that_are_missing_are_refused() {
     refused(&workplace, "predict run/best bad.png", "1 of 1 file(s)");
     workplace.write("run/best/model.json", "{");
     refused(&workplace, "predict run/best photos", "model.json");
+}
+
+#[test]
+fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
+    let workplace = Workplace::with_photos();
+    refused(&workplace, &quick("--thaw block2"), "`--thaw` without `--from`");
+    workplace.train("--epochs 1 --no-augment --out run");
+    let further = |arguments: &str| {
+        format!("train photos --from run/best --epochs 1 --no-augment --out second {arguments}")
+    };
+    refused(&workplace, &further("--thaw block1_pool"), "no layer of the base from `block1_pool`");
+    refused(&workplace, &further("--thaw block5"), "has no layer `block5`");
+    refused(&workplace, &further("--weights none"), "the model has weights already");
+    refused(&workplace, "train photos --from nowhere", "no model at `nowhere`");
+    for class in ["across", "along", "third"] {
+        workplace.picture(&format!("three/{class}/1.png"), "along", 1);
+        workplace.picture(&format!("three/{class}/2.png"), "along", 2);
+    }
+    refused(&workplace, "train three --from run/best", "the classes across, along");
 }

@@ -32,3 +32,27 @@ fn the_whole_model_has_the_parameters_of_the_example_and_four_trainable_tensors(
      dense_1/bias [1]
     ");
 }
+
+/// A kernel and a bias of each of block 5's three convolutions, and the head's four.
+#[test]
+fn with_block_5_thawed_ten_tensors_learn() {
+    let done = Workplace::new().run("summary --whole --thaw block5").expect_success();
+    let from = done.stdout.find("Total params").expect("a total");
+    insta::assert_snapshot!(&done.stdout[from..], @r"
+    Total params: 17,992,001
+    Trainable params: 10,356,737
+    Non-trainable params: 7,635,264
+    _________________________________________________________________
+    Trainable weights: 10
+     block5_conv1/kernel [3, 3, 512, 512]
+     block5_conv1/bias [512]
+     block5_conv2/kernel [3, 3, 512, 512]
+     block5_conv2/bias [512]
+     block5_conv3/kernel [3, 3, 512, 512]
+     block5_conv3/bias [512]
+     dense/kernel [12800, 256]
+     dense/bias [256]
+     dense_1/kernel [256, 1]
+     dense_1/bias [1]
+    ");
+}

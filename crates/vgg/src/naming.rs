@@ -170,3 +170,91 @@ impl Stored {
 fn numbered(class: &str, number: usize) -> String {
     if number == 0 { class.into() } else { format!("{class}_{number}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Variant;
+
+    fn stems(naming: Naming, variant: Variant) -> Vec<String> {
+        let config = VggConfig { variant, size: [224, 224], ..VggConfig::default() };
+        let stored = naming.all_stored(&config).into_iter().map(|stored| stored.stored_name);
+        let kernel = |name: String| {
+            let stem = name.strip_suffix("/kernel").or(name.strip_suffix(".weight"));
+            stem.map(String::from)
+        };
+        stored.filter_map(kernel).collect()
+    }
+
+    /// As `torchvision.models.vgg16().state_dict()` and `vgg19()` have them.
+    #[test]
+    fn torchvision_counts_activations_and_pools() {
+        let expected = |features: &[usize]| -> Vec<String> {
+            let features = features.iter().map(|at| format!("features.{at}"));
+            features.chain([0, 3, 6].map(|at| format!("classifier.{at}"))).collect()
+        };
+        assert_eq!(
+            stems(Naming::Torchvision, Variant::Vgg16),
+            expected(&[0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28])
+        );
+        assert_eq!(
+            stems(Naming::Torchvision, Variant::Vgg19),
+            expected(&[0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34])
+        );
+    }
+
+    #[test]
+    fn a_keras_3_file_without_names_counts_layers_by_class() {
+        let stems = stems(Naming::KerasNumbered, Variant::Vgg16);
+        assert_eq!(
+            [&*stems[0], &*stems[12], &*stems[13], &*stems[15]],
+            ["conv2d", "conv2d_12", "dense", "dense_2"]
+        );
+    }
+
+    #[test]
+    fn the_dense_layers_of_torchvision_and_timm_have_their_published_shapes() {
+        let config = VggConfig { size: [224, 224], ..VggConfig::default() };
+        let shape = |naming: Naming, name: &str| {
+            let all = naming.all_stored(&config);
+            all.into_iter().find(|stored| stored.stored_name == name).expect("an array").shape
+        };
+        assert_eq!(shape(Naming::Torchvision, "features.5.weight"), [128, 64, 3, 3]);
+        assert_eq!(shape(Naming::Torchvision, "classifier.0.weight"), [4096, 25_088]);
+        assert_eq!(shape(Naming::Torchvision, "classifier.6.bias"), [1000]);
+        assert_eq!(shape(Naming::Timm, "pre_logits.fc1.weight"), [4096, 512, 7, 7]);
+        assert_eq!(shape(Naming::Timm, "pre_logits.fc2.weight"), [4096, 4096, 1, 1]);
+        assert_eq!(shape(Naming::Timm, "head.fc.weight"), [1000, 4096]);
+    }
+
+    /// Each value says where it must go.
+    #[test]
+    fn kernels_get_the_order_of_keras() {
+        let stored = |shape: &[usize], order| Stored {
+            name: String::new(),
+            stored_name: String::new(),
+            shape: shape.to_vec(),
+            order,
+        };
+        // (out, in, height, width) = (2, 3, 3, 3), numbered in its own order.
+        let counted = |shape: Vec<usize>| {
+            let count = shape.iter().product::<usize>();
+            Array::new(shape, (0..count).map(|at| at as f32).collect())
+        };
+        let array = counted(vec![2, 3, 3, 3]);
+        let kernel = stored(&array.shape.clone(), Order::Convolution).in_keras_layout(array);
+        assert_eq!(kernel.shape, [3, 3, 3, 2]);
+        for (y, x, input, output) in [(0, 0, 0, 1), (2, 1, 1, 0), (1, 2, 2, 1)] {
+            let found = kernel.data[((y * 3 + x) * 3 + input) * 2 + output];
+            assert_eq!(found, (((output * 3 + input) * 3 + y) * 3 + x) as f32);
+        }
+        // (out, in) = (5, 24), where the inputs are (channels, height, width) = (4, 2, 3).
+        let array = counted(vec![5, 24]);
+        let kernel = stored(&array.shape.clone(), Order::Dense([2, 3, 4])).in_keras_layout(array);
+        assert_eq!(kernel.shape, [24, 5]);
+        for (y, x, channel, output) in [(0, 0, 0, 3), (1, 2, 3, 4), (1, 0, 2, 0)] {
+            let found = kernel.data[((y * 3 + x) * 4 + channel) * 5 + output];
+            assert_eq!(found, (output * 24 + (channel * 2 + y) * 3 + x) as f32);
+        }
+    }
+}

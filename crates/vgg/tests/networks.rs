@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use formats::{Array, Arrays, write_safetensors};
-use vgg::{FrozenBase, Pooling, Summary, Variant, VggConfig, VggError, Weights};
+use vgg::{
+    FrozenBase, ImageNet, Pooling, Preprocessing, Summary, Variant, VggConfig, VggError, Weights,
+};
 
 fn config(variant: Variant, until: &str) -> VggConfig {
     VggConfig { variant, size: [32, 40], until: until.into(), ..VggConfig::default() }
@@ -36,6 +38,45 @@ fn a_frozen_base_counts_no_trainable_parameters() {
     assert_eq!((summary.trainable, summary.frozen), (0, 14_714_688));
     let text = summary.to_string();
     assert!(text.contains("\nTrainable params: 0\nNon-trainable params: 14,714,688\n"), "{text}");
+}
+
+/// As Keras counts `model.trainable_weights`: a kernel and a bias each.
+#[test]
+fn what_learns_follows_from_the_cut() {
+    let trainable = |variant, thaw: Option<&str>| {
+        let config = VggConfig { variant, thaw: thaw.map(String::from), ..VggConfig::default() };
+        config.trainable_weights().expect("a network").len()
+    };
+    assert_eq!(trainable(Variant::Vgg16, None), 0);
+    assert_eq!(trainable(Variant::Vgg16, Some("block1")), 26);
+    assert_eq!(trainable(Variant::Vgg16, Some("block5")), 6);
+    assert_eq!(trainable(Variant::Vgg16, Some("block5_conv3")), 2);
+    assert_eq!(trainable(Variant::Vgg16, Some("block4_pool")), 6);
+    assert_eq!(trainable(Variant::Vgg19, Some("block5_conv1")), 8);
+}
+
+/// Frozen and thawed layers, one after the other, are the network.
+#[test]
+fn the_network_is_the_same_wherever_it_is_cut() {
+    let device = Device::flex();
+    let config = config(Variant::Vgg16, "block3_pool");
+    let weights = Weights::seeded(&config, 3).expect("a network");
+    let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
+    let whole = FrozenBase::new(&config, &weights, &device).expect("a network").features(&picture);
+    for layer in ["block1", "block2_conv2", "block2_pool", "block3_conv3"] {
+        let config = VggConfig { thaw: Some(layer.into()), ..config.clone() };
+        let base = FrozenBase::new(&config, &weights, &device).expect("a network");
+        let thawed = config.init_thawed(weights.arrays(), &device).expect("a network");
+        let thawed = thawed.expect("thawed layers");
+        let &[height, width, channels] = base.feature_shape() else { panic!("a feature map") };
+        let data = TensorData::new(base.features(&picture), [1, height, width, channels]);
+        let maps = Tensor::<4>::from_data(data, &device).permute([0, 3, 1, 2]);
+        let found = thawed.forward(maps).permute([0, 2, 3, 1]).into_data();
+        assert_eq!(found.as_slice::<f32>().expect("floats"), whole, "{layer}");
+        for (name, array) in thawed.to_arrays() {
+            assert_eq!(array, weights.arrays()[&name], "{name}");
+        }
+    }
 }
 
 /// As Keras 2 prints this layer, with the second column moved by one.
@@ -114,6 +155,61 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
     assert_eq!(probabilities.dims(), [2, 1000]);
     let sums = probabilities.sum_dim(1).into_data();
     assert!(sums.as_slice::<f32>().expect("floats").iter().all(|sum| (sum - 1.0).abs() < 1e-5));
+
+    // The frozen base with the top behind it is that network.
+    let image_net = ImageNet::new(&config, &weights, &Device::flex()).expect("a network");
+    let picture: Vec<u8> = (0..32 * 32 * 3).map(|at| (at % 251) as u8).collect();
+    let found = &image_net.classify(&[&picture])[0];
+    let (pixels, _) = picture.as_chunks::<3>();
+    let preprocess = |&rgb: &[u8; 3]| weights.preprocessing().apply(rgb.map(f32::from));
+    let input: Vec<f32> = pixels.iter().flat_map(preprocess).collect();
+    let input = Tensor::<4>::from_data(TensorData::new(input, [1, 32, 32, 3]), &Device::flex());
+    let expected = network.classify(input.permute([0, 3, 1, 2])).into_data();
+    assert_eq!(found, expected.as_slice::<f32>().expect("floats"));
+    let without = VggConfig { include_top: false, ..config };
+    assert!(matches!(ImageNet::new(&without, &weights, &Device::flex()), Err(VggError::NoTop)));
+}
+
+/// Torchvision's names and layout bring torchvision's preprocessing along, and are another digest.
+#[test]
+fn weights_of_torchvision_come_with_their_own_preprocessing() {
+    let config = config(Variant::Vgg16, "block1_conv2");
+    let keras = Weights::seeded(&config, 6).expect("a network");
+    let mut stored = Arrays::new();
+    for (layer, at) in [("block1_conv1", 0), ("block1_conv2", 2)] {
+        let kernel = &keras.arrays()[&format!("{layer}/kernel")];
+        let (inputs, outputs) = (kernel.shape[2], kernel.shape[3]);
+        let mut data = vec![];
+        for output in 0..outputs {
+            for input in 0..inputs {
+                data.extend(
+                    (0..9).map(|tap| kernel.data[(tap * inputs + input) * outputs + output]),
+                );
+            }
+        }
+        stored
+            .insert(format!("features.{at}.weight"), Array::new(vec![outputs, inputs, 3, 3], data));
+        stored.insert(
+            format!("features.{at}.bias"),
+            keras.arrays()[&format!("{layer}/bias")].clone(),
+        );
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("torchvision.safetensors");
+    write_safetensors(&path, &stored).expect("a writable folder");
+    let weights = Weights::load(&path, &config).expect("torchvision's weights");
+    assert_eq!(weights.arrays(), keras.arrays());
+    assert_eq!(weights.preprocessing(), Preprocessing::Torchvision);
+    assert_ne!(weights.digest(), keras.digest());
+    // (v / 255 - mean) / deviation, as torchvision's `Normalize` has it.
+    let [red, _, blue] = Preprocessing::Torchvision.apply([255.0, 0.0, 51.0]);
+    assert!((red - (1.0 - 0.485) / 0.229).abs() < 1e-6, "{red}");
+    assert!((blue - (0.2 - 0.406) / 0.225).abs() < 1e-6, "{blue}");
+
+    stored.insert("features.1.running_mean".into(), Array::new(vec![64], vec![0.0; 64]));
+    write_safetensors(&path, &stored).expect("a writable folder");
+    let message = Weights::load(&path, &config).expect_err("batch normalisation").to_string();
+    assert!(message.contains("`features.1.running_mean` is no array of `vgg16`"), "{message}");
 }
 
 #[test]
@@ -126,6 +222,12 @@ fn what_is_no_network_is_refused_with_a_hint() {
     let unknown = refused(config(Variant::Vgg16, "block3_conv4"));
     assert!(unknown.contains("`vgg16` has no layer `block3_conv4`"), "{unknown}");
     assert!(unknown.contains("block3_conv3, block3_pool"), "{unknown}");
+    let nothing = VggConfig { thaw: Some("block5_pool".into()), ..VggConfig::default() };
+    let nothing = nothing.cut().expect_err("nothing learns").to_string();
+    assert!(nothing.contains("`block5_pool`") && nothing.contains("\nhint: "), "{nothing}");
+    let beyond = VggConfig { thaw: Some("block5".into()), ..config(Variant::Vgg16, "block4_pool") };
+    let beyond = beyond.cut().expect_err("no such layer").to_string();
+    assert!(beyond.contains("has no layer `block5`"), "{beyond}");
     refused(VggConfig { size: [180, 1025], ..VggConfig::default() });
     refused(VggConfig { size: [31, 180], ..VggConfig::default() });
     refused(VggConfig { include_top: true, pooling: Pooling::Maximum, ..VggConfig::default() });

@@ -1,105 +1,15 @@
 //! Whole runs on a handful of small pictures: what they write, and that stopping changes nothing.
 
-use std::cell::Cell;
+mod job;
+mod thaw;
+
 use std::fs;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use augment::AugmentConfig;
 use burn::tensor::Device;
-use head::HeadConfig;
-use image::{Rgb, RgbImage};
+use job::{complete, config, expect_same_in_pieces, go, history, never, pictures};
 use model::{Classifier, WeightsSearch};
-use photos::Layout;
-use train::{
-    DataConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError,
-    WeightsChoice, fit,
-};
-use vgg::{FrozenBase, Pooling, VggConfig};
-
-/// Pictures of stripes, along or across, in `classes` spacings.
-fn pictures(folder: &Path, classes: usize) {
-    for class in 0..classes {
-        for number in 0..9 {
-            let picture = RgbImage::from_fn(32, 32, |x, y| {
-                let at = if class == 0 { x } else { y * class as u32 };
-                Rgb([if (at + number) % 8 < 4 { 220 } else { 30 }, 90, (number * 20) as u8])
-            });
-            let path = folder.join(format!("class {class}/{number}.png"));
-            fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
-            picture.save(path).expect("a writable folder");
-        }
-    }
-}
-
-fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
-    RunConfig {
-        weights: WeightsChoice::Seed(9),
-        start: Start::Random,
-        data: DataConfig { path: data.to_owned(), validation_split: None },
-        augment,
-        base: VggConfig {
-            size: [32, 32],
-            until: "block2_pool".into(),
-            pooling: Pooling::Maximum,
-            ..VggConfig::default()
-        },
-        head: HeadConfig { hidden: 16, dropout: 0.5 },
-        train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },
-    }
-}
-
-/// Goes on with the run in `run` until it is complete, or until `stop_when` says so of an event.
-fn go(
-    run: &RunFolder,
-    config: &RunConfig,
-    stop_when: impl Fn(&Event) -> bool,
-) -> Result<Outcome, TrainError> {
-    let layout = Layout::find(&config.data.path, None).expect("pictures");
-    let (training, validation, _) =
-        layout.load(config.base.size, config.train.seed).expect("pictures");
-    let weights = config.load_weights().expect("a network");
-    let device = Device::flex();
-    let base = FrozenBase::new(&config.base, &weights, &device).expect("a network");
-    let stop = AtomicBool::new(false);
-    let job = Job {
-        config,
-        run,
-        base: &base,
-        weights: &weights,
-        training: &training,
-        validation: &validation,
-        device: &device,
-        stop: &stop,
-    };
-    fit(&job, |event| {
-        if stop_when(&event) {
-            stop.store(true, Ordering::Relaxed);
-        }
-    })
-}
-
-fn never(_: &Event) -> bool {
-    false
-}
-
-/// The history without its times.
-fn history(run: &RunFolder) -> Vec<String> {
-    let text = fs::read_to_string(run.history()).expect("the history");
-    let without_seconds = |line: &str| {
-        let mut cells: Vec<&str> = line.split(',').collect();
-        cells.remove(5);
-        cells.join(",")
-    };
-    text.lines().map(without_seconds).collect()
-}
-
-fn complete(config: &RunConfig, path: &Path) -> RunFolder {
-    let run = RunFolder::create(path, config).expect("a free folder");
-    let outcome = go(&run, config, never).expect("a run");
-    assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
-    run
-}
+use train::{Event, Outcome, RunConfig, RunFolder, TrainConfig, TrainError};
 
 #[test]
 fn a_stopped_and_resumed_run_is_the_same_run_bit_for_bit() {
@@ -112,30 +22,7 @@ fn a_stopped_and_resumed_run_is_the_same_run_bit_for_bit() {
         let whole = complete(&config, &folder.path().join(name));
 
         let path = folder.path().join(format!("{name} in pieces"));
-        let run = RunFolder::create(&path, &config).expect("a free folder");
-        let mut pieces = 1;
-        // Every piece is stopped after three more steps, so in the middle of epochs and at their end.
-        loop {
-            let (opened, read) = RunFolder::open(&path).expect("the run");
-            assert_eq!((&opened, &read), (&run, &config));
-            let steps = Cell::new(0);
-            let third_step = |event: &Event| {
-                steps.set(steps.get() + usize::from(matches!(event, Event::Step { .. })));
-                steps.get() == 3
-            };
-            match go(&run, &read, third_step).expect("a run") {
-                Outcome::Complete(_) => break,
-                Outcome::Stopped { .. } => pieces += 1,
-            }
-        }
-        assert!(pieces > 4, "{pieces}");
-        assert_eq!(history(&run), history(&whole));
-        for file in
-            ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"]
-        {
-            let read = |run: &RunFolder| fs::read(run.path().join(file)).expect("a file");
-            assert!(read(&run) == read(&whole), "{file} differs");
-        }
+        expect_same_in_pieces(&config, &path, &whole);
     }
 }
 

@@ -1,0 +1,130 @@
+//! A small job: pictures, settings, and ways to run them.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use augment::AugmentConfig;
+use burn::tensor::Device;
+use head::HeadConfig;
+use image::{Rgb, RgbImage};
+use photos::Layout;
+use train::{
+    DataConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError,
+    WeightsChoice, fit,
+};
+use vgg::{FrozenBase, Pooling, VggConfig};
+
+/// Pictures of stripes, along or across, in `classes` spacings.
+pub(crate) fn pictures(folder: &Path, classes: usize) {
+    for class in 0..classes {
+        for number in 0..9 {
+            let picture = RgbImage::from_fn(32, 32, |x, y| {
+                let at = if class == 0 { x } else { y * class as u32 };
+                Rgb([if (at + number) % 8 < 4 { 220 } else { 30 }, 90, (number * 20) as u8])
+            });
+            let path = folder.join(format!("class {class}/{number}.png"));
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+            picture.save(path).expect("a writable folder");
+        }
+    }
+}
+
+/// A run of four epochs on `data`.
+pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
+    RunConfig {
+        weights: WeightsChoice::Seed(9),
+        start: Start::Random,
+        data: DataConfig { path: data.to_owned(), validation_split: None },
+        augment,
+        base: VggConfig {
+            size: [32, 32],
+            until: "block2_pool".into(),
+            pooling: Pooling::Maximum,
+            ..VggConfig::default()
+        },
+        head: HeadConfig { hidden: 16, dropout: 0.5 },
+        train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },
+    }
+}
+
+/// Goes on with the run in `run` until it is complete, or until `stop_when` says so of an event.
+pub(crate) fn go(
+    run: &RunFolder,
+    config: &RunConfig,
+    stop_when: impl Fn(&Event) -> bool,
+) -> Result<Outcome, TrainError> {
+    let layout = Layout::find(&config.data.path, None).expect("pictures");
+    let (training, validation, _) =
+        layout.load(config.base.size, config.train.seed).expect("pictures");
+    let weights = config.load_weights().expect("a network");
+    let device = Device::flex();
+    let base = FrozenBase::new(&config.base, &weights, &device).expect("a network");
+    let stop = AtomicBool::new(false);
+    let job = Job {
+        config,
+        run,
+        base: &base,
+        weights: &weights,
+        training: &training,
+        validation: &validation,
+        device: &device,
+        stop: &stop,
+    };
+    fit(&job, |event| {
+        if stop_when(&event) {
+            stop.store(true, Ordering::Relaxed);
+        }
+    })
+}
+
+/// Does not stop.
+pub(crate) fn never(_: &Event) -> bool {
+    false
+}
+
+/// The history without its times.
+pub(crate) fn history(run: &RunFolder) -> Vec<String> {
+    let text = fs::read_to_string(run.history()).expect("the history");
+    let without_seconds = |line: &str| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        cells.remove(5);
+        cells.join(",")
+    };
+    text.lines().map(without_seconds).collect()
+}
+
+/// A run of all its epochs, in the folder at `path`.
+pub(crate) fn complete(config: &RunConfig, path: &Path) -> RunFolder {
+    let run = RunFolder::create(path, config).expect("a free folder");
+    let outcome = go(&run, config, never).expect("a run");
+    assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
+    run
+}
+
+/// Runs `config` in pieces of three steps in the folder at `path`, so that it stops in the middle of
+/// epochs and at their end, and expects the files of `whole`, bit for bit.
+pub(crate) fn expect_same_in_pieces(config: &RunConfig, path: &Path, whole: &RunFolder) {
+    let run = RunFolder::create(path, config).expect("a free folder");
+    let mut pieces = 1;
+    loop {
+        let (opened, read) = RunFolder::open(path).expect("the run");
+        assert_eq!((&opened, &read), (&run, config));
+        let steps = Cell::new(0);
+        let third_step = |event: &Event| {
+            steps.set(steps.get() + usize::from(matches!(event, Event::Step { .. })));
+            steps.get() == 3
+        };
+        match go(&run, &read, third_step).expect("a run") {
+            Outcome::Complete(_) => break,
+            Outcome::Stopped { .. } => pieces += 1,
+        }
+    }
+    assert!(pieces > 4, "{pieces}");
+    assert_eq!(history(&run), history(whole));
+    for file in ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"] {
+        let read = |run: &RunFolder| fs::read(run.path().join(file)).expect("a file");
+        assert!(read(&run) == read(whole), "{file} differs");
+    }
+}

@@ -1,0 +1,130 @@
+//! A second stage, with some of the base thawed: what moves and what does not.
+
+use std::fs;
+use std::path::Path;
+
+use augment::AugmentConfig;
+use burn::tensor::Device;
+use model::{Classifier, WeightsSearch, load_tail};
+use train::{RunConfig, RunFolder, Start, TrainError};
+
+use crate::job::{complete, config, expect_same_in_pieces, go, never, pictures};
+
+/// The settings of a run from the best model of the first stage in `folder`, thawed from `layer`.
+fn second_stage(folder: &Path, layer: &str) -> RunConfig {
+    let data = folder.join("data");
+    pictures(&data, 2);
+    let first = config(&data, AugmentConfig::NONE);
+    let run = complete(&first, &folder.join("first"));
+    let mut second = RunConfig { start: Start::Model(run.best()), ..first };
+    second.base.thaw = Some(layer.into());
+    second.train.learning_rate = 1e-4;
+    second.train.thaw_learning_rate = 1e-4;
+    second
+}
+
+fn classifier(run: &RunFolder) -> Classifier {
+    let search = WeightsSearch { named: None, folder: run.path().to_owned() };
+    Classifier::load(&run.last(), &search, &Device::flex()).expect("a model")
+}
+
+#[test]
+fn thawed_layers_and_the_head_move_and_nothing_else_does() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = second_stage(folder.path(), "block2_conv2");
+    let weights = config.load_weights().expect("a network");
+    let digest = weights.digest().to_owned();
+    let names: Vec<String> =
+        config.trainable_weights(2).expect("a network").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        [
+            "block2_conv2/kernel",
+            "block2_conv2/bias",
+            "dense/kernel",
+            "dense/bias",
+            "dense_1/kernel",
+            "dense_1/bias"
+        ]
+    );
+
+    let run = complete(&config, &folder.path().join("second"));
+    let (card, learned) = load_tail(&run.last(), &Device::flex()).expect("a model");
+    assert_eq!(card.weights.digest, digest);
+    let learned = learned.to_arrays();
+    assert_eq!(learned.len(), 6);
+    let Start::Model(first) = &config.start else { panic!("it starts from a model") };
+    let mut before = load_tail(first, &Device::flex()).expect("a model").1.to_arrays();
+    for name in ["block2_conv2/kernel", "block2_conv2/bias"] {
+        before.insert(name.into(), weights.arrays()[name].clone());
+    }
+    for (name, array) in &learned {
+        let moved = array.data.iter().zip(&before[name].data).filter(|(a, b)| a != b).count();
+        assert!(moved * 2 > array.data.len(), "{name}: {moved} of {}", array.data.len());
+    }
+    // What the model names the frozen layers is what they were before, bit for bit.
+    let again = classifier(&run);
+    let frozen = vgg::FrozenBase::new(&config.base, &weights, &Device::flex()).expect("a network");
+    let picture = vec![77; again.picture_len()];
+    assert_eq!(
+        again.base().features_of_pictures(&[&picture]),
+        frozen.features_of_pictures(&[&picture])
+    );
+}
+
+/// With steps too small to change a 32-bit float, the second stage must say what the first said.
+#[test]
+fn the_second_stage_begins_where_the_first_has_ended() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut config = second_stage(folder.path(), "block1");
+    config.train.learning_rate = 1e-30;
+    config.train.thaw_learning_rate = 1e-30;
+    config.train.epochs = 1;
+    let run = complete(&config, &folder.path().join("second"));
+    let card = |path: &Path| load_tail(path, &Device::flex()).expect("a model").0;
+    let Start::Model(first) = &config.start else { panic!("it starts from a model") };
+    let [before, after] =
+        [card(first), card(&run.best())].map(|card| card.metrics.expect("an epoch ended").val_loss);
+    // The same convolutions in batches of another size: 1e-5 relative.
+    assert!((before - after).abs() <= 1e-5 * before, "{before}, {after}");
+}
+
+#[test]
+fn a_stopped_and_resumed_second_stage_is_the_same_run_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plain = second_stage(folder.path(), "block2");
+    let augmented = RunConfig { augment: AugmentConfig::default(), ..plain.clone() };
+    for (name, config) in [("plain", plain), ("augmented", augmented)] {
+        let whole = complete(&config, &folder.path().join(name));
+        expect_same_in_pieces(&config, &folder.path().join(format!("{name} in pieces")), &whole);
+    }
+}
+
+#[test]
+fn a_model_of_other_classes_or_weights_or_that_would_be_frozen_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = second_stage(folder.path(), "block2");
+    let second = complete(&config, &folder.path().join("second"));
+    let refused = |config: &RunConfig, name: &str| -> TrainError {
+        let run = RunFolder::create(&folder.path().join(name), config).expect("a free folder");
+        let error = go(&run, config, never).expect_err("another model");
+        assert!(error.to_string().contains("\nhint: "), "{error}");
+        assert!(!run.last().exists());
+        error
+    };
+    let mut other = config.clone();
+    other.weights = train::WeightsChoice::Seed(10);
+    assert!(matches!(refused(&other, "weights"), TrainError::OtherStart { .. }));
+
+    let mut frozen = config.clone();
+    frozen.start = Start::Model(second.best());
+    frozen.base.thaw = Some("block2_conv2".into());
+    assert!(matches!(refused(&frozen, "frozen"), TrainError::FreezesTrained { .. }));
+
+    let data = folder.path().join("other data");
+    pictures(&data, 2);
+    fs::rename(data.join("class 0"), data.join("class 9")).expect("a folder");
+    let mut classes = config;
+    classes.data.path = data;
+    assert!(matches!(refused(&classes, "classes"), TrainError::OtherStart { .. }));
+}
