@@ -3,14 +3,19 @@
 #![doc = include_str!("../README.md")]
 
 mod array;
+mod chain;
 mod error;
+mod keras_config;
 mod keras_h5;
+mod keras_model;
 mod read;
 mod safetensors;
 mod whole;
 
 pub use array::{Array, Arrays};
+pub use chain::{Activation, Chain, ChainKind, ChainLayer};
 pub use error::FormatError;
+pub use keras_model::write_keras;
 pub use read::read_arrays;
 pub use safetensors::write_safetensors;
 pub use whole::{recover_folder, replace_folder, write_whole};

@@ -1,0 +1,4 @@
+//! Whole models written for other tools compute what their chain does.
+
+mod chains;
+mod keras;
