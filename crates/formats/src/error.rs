@@ -52,6 +52,19 @@ pub enum FormatError {
         /// The type found.
         found: String,
     },
+    /// The weights are more than one file of the format can hold.
+    #[error(
+        "`{}` would hold {size} bytes of weights, expected at most {limit} in an ONNX file\nhint: write a `.keras` file, or train a smaller head: pooled rather than flattened features, fewer units",
+        .path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes the weights take.
+        size: u64,
+        /// How many they may take.
+        limit: u64,
+    },
 }
 
 impl FormatError {
