@@ -84,6 +84,19 @@ pub enum FormatError {
         /// Where the row ends, as a sentence.
         fault: String,
     },
+    /// The weights are more than one file of the format can hold.
+    #[error(
+        "`{}` would hold {size} bytes of weights, expected at most {limit} in an ONNX file\nhint: write a `.keras` file, or train a smaller head: pooled rather than flattened features, fewer units",
+        .path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes the weights take.
+        size: u64,
+        /// How many they may take.
+        limit: u64,
+    },
 }
 
 impl FormatError {
@@ -101,10 +114,6 @@ impl FormatError {
     }
 
     pub(crate) fn element_type(path: &Path, name: &str, found: impl ToString) -> Self {
-        Self::ElementType {
-            path: path.to_owned(),
-            name: name.to_owned(),
-            found: found.to_string(),
-        }
+        Self::ElementType { path: path.to_owned(), name: name.to_owned(), found: found.to_string() }
     }
 }

@@ -4,12 +4,16 @@
 
 mod archive;
 mod array;
+mod chain;
 mod error;
 mod hdf5;
+mod keras_config;
 mod keras_file;
 mod keras_h5;
 mod keras_layers;
+mod keras_model;
 mod keras_row;
+mod onnx;
 mod opened;
 mod pytorch;
 mod read;
@@ -17,8 +21,11 @@ mod safetensors;
 mod whole;
 
 pub use array::{Array, Arrays};
+pub use chain::{Activation, Chain, ChainKind, ChainLayer};
 pub use error::FormatError;
 pub use keras_file::{KerasLayer, KerasModel, read_keras};
+pub use keras_model::write_keras;
+pub use onnx::write_onnx;
 pub use read::read_arrays;
 pub use safetensors::write_safetensors;
 pub use whole::{recover_folder, replace_folder, write_whole};

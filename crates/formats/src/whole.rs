@@ -14,6 +14,14 @@ use crate::FormatError;
 ///
 /// The folder is missing, or the system refuses to write there.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
+    write_whole_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write_whole`], for what is made while it is written: `fill` gets the file, still empty.
+pub(crate) fn write_whole_with(
+    path: &Path,
+    fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>,
+) -> Result<(), FormatError> {
     let write = || {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".permafrost-");
@@ -21,7 +29,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let mut file = builder.tempfile_in(folder_of(path))?;
-        file.write_all(bytes)?;
+        fill(file.as_file_mut())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         sync_folder(folder_of(path))

@@ -1,0 +1,132 @@
+//! The `config.json` of a `.keras` file: which layers the model has, and what each is fed.
+//!
+//! It says what Keras can't know by itself and leaves the rest to the layers' own defaults, so that
+//! it holds no argument that an older Keras 3 does not know. Tried with 3.6 and 3.15; 3.3 writes
+//! `input_layers` and `output_layers` in another way.
+
+use serde_json::{Value, json};
+
+use crate::chain::{INPUT, PREPROCESSING};
+use crate::{Activation, Chain, ChainKind};
+
+/// The configuration of a functional model; `shapes` are what the layers give for one picture.
+pub(crate) fn config(chain: &Chain, shapes: &[Vec<usize>]) -> Value {
+    let picture = [chain.size[0], chain.size[1], 3];
+    let mut layers = vec![
+        json!({
+            "module": "keras.layers",
+            "class_name": "InputLayer",
+            "config": { "name": INPUT, "batch_shape": batch_of(&picture), "dtype": "float32" },
+            "registered_name": null,
+            "name": INPUT,
+            "inbound_nodes": [],
+        }),
+        layer("Normalization", PREPROCESSING, false, normalization(chain), (INPUT, &picture)),
+    ];
+    let mut fed_by = (PREPROCESSING, &picture[..]);
+    for (next, shape) in chain.layers.iter().zip(shapes) {
+        let (class, arguments) = (class(&next.kind), arguments(&next.kind));
+        layers.push(layer(class, &next.name, next.frozen, arguments, fed_by));
+        fed_by = (&next.name, shape);
+    }
+    json!({
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": {
+            "name": chain.name,
+            "trainable": true,
+            "layers": layers,
+            "input_layers": [INPUT, 0, 0],
+            "output_layers": [fed_by.0, 0, 0],
+        },
+        "registered_name": "Functional",
+    })
+}
+
+/// Keras's class of such a layer.
+pub(crate) fn class(kind: &ChainKind) -> &'static str {
+    match kind {
+        ChainKind::Convolution { .. } => "Conv2D",
+        ChainKind::MaxPooling => "MaxPooling2D",
+        ChainKind::GlobalAveragePooling => "GlobalAveragePooling2D",
+        ChainKind::GlobalMaxPooling => "GlobalMaxPooling2D",
+        ChainKind::Flatten => "Flatten",
+        ChainKind::Dense { .. } => "Dense",
+        ChainKind::Dropout { .. } => "Dropout",
+    }
+}
+
+fn layer(
+    class: &str,
+    name: &str,
+    frozen: bool,
+    arguments: Value,
+    (input, input_shape): (&str, &[usize]),
+) -> Value {
+    let mut config = json!({ "name": name, "trainable": !frozen, "dtype": "float32" });
+    if let (Some(config), Value::Object(arguments)) = (config.as_object_mut(), arguments) {
+        config.extend(arguments);
+    }
+    json!({
+        "module": "keras.layers",
+        "class_name": class,
+        "config": config,
+        "registered_name": null,
+        "name": name,
+        "inbound_nodes": [{
+            "args": [{
+                "class_name": "__keras_tensor__",
+                "config": {
+                    "shape": batch_of(input_shape),
+                    "dtype": "float32",
+                    "keras_history": [input, 0, 0],
+                },
+            }],
+            "kwargs": {},
+        }],
+    })
+}
+
+/// Keras divides by the root of a variance, not by a deviation.
+fn normalization(chain: &Chain) -> Value {
+    let variance = chain.deviation.map(|deviation| f64::from(deviation).powi(2));
+    json!({ "axis": [-1], "mean": chain.mean, "variance": variance })
+}
+
+fn arguments(kind: &ChainKind) -> Value {
+    match kind {
+        ChainKind::Convolution { bias, .. } => json!({
+            "filters": bias.data.len(),
+            "kernel_size": [3, 3],
+            "strides": [1, 1],
+            "padding": "same",
+            "data_format": "channels_last",
+            "activation": "relu",
+        }),
+        ChainKind::MaxPooling => json!({
+            "pool_size": [2, 2],
+            "strides": [2, 2],
+            "padding": "valid",
+            "data_format": "channels_last",
+        }),
+        ChainKind::GlobalAveragePooling | ChainKind::GlobalMaxPooling | ChainKind::Flatten => {
+            json!({ "data_format": "channels_last" })
+        }
+        ChainKind::Dense { bias, activation, .. } => {
+            let activation = match activation {
+                Activation::Linear => "linear",
+                Activation::Relu => "relu",
+                Activation::Sigmoid => "sigmoid",
+                Activation::Softmax => "softmax",
+            };
+            json!({ "units": bias.data.len(), "activation": activation })
+        }
+        ChainKind::Dropout { rate } => json!({ "rate": rate }),
+    }
+}
+
+/// The shape of any number of pictures.
+fn batch_of(shape: &[usize]) -> Value {
+    let axes = shape.iter().map(|&length| Value::from(length));
+    std::iter::once(Value::Null).chain(axes).collect()
+}

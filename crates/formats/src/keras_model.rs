@@ -1,0 +1,131 @@
+//! Whole models for Keras 3: a `.keras` file is a zip archive of `metadata.json`, `config.json` and
+//! `model.weights.h5`.
+//!
+//! Keras finds a layer's weights by its class and place, not by its name: those of the second
+//! convolution are `layers/conv2d_1/vars/0` and `1` (`keras/src/saving/saving_lib.py`).
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
+use serde_json::json;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::chain::{INPUT, PREPROCESSING};
+use crate::keras_config::{class, config};
+use crate::whole::write_whole_with;
+use crate::{Array, Chain, FormatError};
+
+/// The Keras whose layout of files this is; Keras does not ask when it loads one.
+const KERAS_VERSION: &str = "3.15.1";
+
+/// Writes `chain` to `path` as a model that `keras.models.load_model` of Keras 3.6 or later loads,
+/// whole or not at all. Keras wants the name to end in `.keras`.
+///
+/// In front of the chain's layers it has an `InputLayer` and a `Normalization`, so that it takes
+/// pictures as they are: 32-bit floats 0..=255, RGB, (N, height, width, 3). It is not compiled. The
+/// same chain gives the same bytes.
+///
+/// # Errors
+///
+/// The system refuses to write there.
+///
+/// # Panics
+///
+/// Panics if the layers do not fit each other, see [`Chain`].
+pub fn write_keras(path: &Path, chain: &Chain) -> Result<(), FormatError> {
+    let config = config(chain, &chain.output_shapes());
+    write_whole_with(path, |file| {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .last_modified_time(DateTime::default())
+            // Without it an entry's length has 32 bits; the weights are not all of the entry.
+            .large_file(chain.weight_bytes() > u64::from(u32::MAX / 2));
+        let mut archive = ZipWriter::new(file);
+        archive.start_file("metadata.json", options)?;
+        serde_json::to_writer(&mut archive, &json!({ "keras_version": KERAS_VERSION }))?;
+        archive.start_file("config.json", options)?;
+        serde_json::to_writer(&mut archive, &config)?;
+        archive.start_file("model.weights.h5", options)?;
+        weights(chain).finish_to(&mut archive).map_err(io::Error::other)?;
+        archive.finish()?;
+        Ok(())
+    })
+}
+
+/// A group for every layer, also where it has no weights, and one for the model itself.
+fn weights(chain: &Chain) -> FileBuilder {
+    let mut file = FileBuilder::new();
+    let mut groups = Groups { layers: file.create_group("layers"), counts: HashMap::new() };
+    groups.add("InputLayer", INPUT, &[]);
+    groups.add("Normalization", PREPROCESSING, &[]);
+    for layer in &chain.layers {
+        groups.add(class(&layer.kind), &layer.name, &layer.kind.arrays());
+    }
+    file.add_group(groups.layers.finish());
+    let mut model = file.create_group("vars");
+    model.set_attr("name", AttrValue::VarLenString(chain.name.clone()));
+    file.add_group(model.finish());
+    file
+}
+
+struct Groups {
+    layers: GroupBuilder,
+    /// How many layers of a class came before.
+    counts: HashMap<&'static str, usize>,
+}
+
+impl Groups {
+    fn add(&mut self, class: &'static str, name: &str, arrays: &[&Array]) {
+        let count = self.counts.entry(class).or_default();
+        let group = match *count {
+            0 => snake_case(class),
+            count => format!("{}_{count}", snake_case(class)),
+        };
+        *count += 1;
+        let mut layer = self.layers.create_group(&group);
+        let mut variables = layer.create_group("vars");
+        variables.set_attr("name", AttrValue::VarLenString(name.to_owned()));
+        for (index, array) in arrays.iter().enumerate() {
+            let shape: Vec<u64> = array.shape.iter().map(|&length| length as u64).collect();
+            let dataset = variables.create_dataset(&index.to_string());
+            dataset.with_f32_data(&array.data).with_shape(&shape);
+        }
+        layer.add_group(variables.finish());
+        self.layers.add_group(layer.finish());
+    }
+}
+
+/// A class's name as Keras writes it in weights files: `MaxPooling2D` is `max_pooling2d`.
+fn snake_case(class: &str) -> String {
+    let mut name = String::new();
+    let mut before = None;
+    for letter in class.chars() {
+        if before.is_some_and(char::is_lowercase) && letter.is_uppercase() {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+        before = Some(letter);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_called_as_in_the_weights_files_of_keras() {
+        for (class, name) in [
+            ("InputLayer", "input_layer"),
+            ("Conv2D", "conv2d"),
+            ("MaxPooling2D", "max_pooling2d"),
+            ("GlobalAveragePooling2D", "global_average_pooling2d"),
+            ("Dense", "dense"),
+        ] {
+            assert_eq!(snake_case(class), name);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Whole models for ONNX Runtime and its like: one protobuf message, operator set 17.
+//!
+//! Pictures come in as (N, height, width, 3), as everywhere outside of Burn, while ONNX convolves
+//! (N, channels, height, width). So there is a transpose after the preprocessing, and one before
+//! Flatten, which keeps dense kernels as Keras has them.
+
+use std::path::Path;
+
+use onnx_rs::ast::{
+    Attribute, AttributeType, DataType, Dimension, Graph, Model, Node, OpType, OperatorSetId,
+    TensorProto, TensorShape, TensorShapeDimension, TensorTypeProto, TypeProto, TypeValue,
+    ValueInfo,
+};
+
+use crate::chain::{INPUT, PREPROCESSING};
+use crate::{Activation, Array, Chain, ChainKind, FormatError, write_whole};
+
+/// The operator set, and the version of the file format that came with it (ONNX 1.12).
+const OPERATOR_SET: i64 = 17;
+const IR_VERSION: i64 = 8;
+
+/// The longest protobuf message, less a margin for all that is not a weight.
+const MOST_WEIGHT_BYTES: u64 = (1 << 31) - (1 << 20);
+
+const OUTPUT: &str = "probabilities";
+
+/// Writes `chain` to `path` as an ONNX model, whole or not at all.
+///
+/// Its input `image` takes pictures as they are: 32-bit floats 0..=255, RGB, (N, height, width, 3);
+/// its output `probabilities` is (N, units). The same chain gives the same bytes.
+///
+/// # Errors
+///
+/// The weights are more than the 2 GiB of a protobuf message, or the system refuses to write there.
+///
+/// # Panics
+///
+/// Panics if the layers do not fit each other, see [`Chain`].
+pub fn write_onnx(path: &Path, chain: &Chain) -> Result<(), FormatError> {
+    let size = chain.weight_bytes();
+    if size > MOST_WEIGHT_BYTES {
+        let (path, limit) = (path.to_owned(), MOST_WEIGHT_BYTES);
+        return Err(FormatError::TooLarge { path, size, limit });
+    }
+    let output = chain.output_shapes().pop().unwrap_or_default();
+    let mut program = Program::default();
+    program.preprocess(chain);
+    for layer in &chain.layers {
+        program.apply(&layer.name, layer.kind);
+    }
+    write_whole(path, &program.encode(chain, &output))
+}
+
+/// The operations in their order, each fed by the one before it.
+#[derive(Default)]
+struct Program {
+    operations: Vec<Operation>,
+    constants: Vec<Constant>,
+}
+
+struct Operation {
+    /// `LAYER/WHAT`, also the name of what it gives.
+    name: String,
+    operator: OpType<'static>,
+    /// Names of what it takes besides what the operation before it gives.
+    constants: Vec<String>,
+    attributes: Vec<Attribute<'static>>,
+}
+
+struct Constant {
+    name: String,
+    shape: Vec<i64>,
+    bytes: Vec<u8>,
+}
+
+impl Program {
+    fn preprocess(&mut self, chain: &Chain) {
+        let layer = PREPROCESSING;
+        let mean = self.constant(layer, "mean", &[3], chain.mean);
+        self.operation(layer, "subtract", OpType::Sub, vec![mean], vec![]);
+        if chain.deviation != [1.0; 3] {
+            let deviation = self.constant(layer, "deviation", &[3], chain.deviation);
+            self.operation(layer, "divide", OpType::Div, vec![deviation], vec![]);
+        }
+        let channels_first = integers("perm", &[0, 3, 1, 2]);
+        self.operation(layer, "transpose", OpType::Transpose, vec![], vec![channels_first]);
+    }
+
+    fn apply(&mut self, layer: &str, kind: ChainKind) {
+        match kind {
+            ChainKind::Convolution { kernel, bias } => {
+                let shape = [kernel.shape[3], kernel.shape[2], 3, 3];
+                let kernel = self.constant(layer, "kernel", &shape, outputs_first(kernel));
+                let bias = self.array(layer, "bias", bias);
+                let attributes =
+                    vec![integers("kernel_shape", &[3, 3]), integers("pads", &[1, 1, 1, 1])];
+                self.operation(layer, "convolution", OpType::Conv, vec![kernel, bias], attributes);
+                self.operation(layer, "relu", OpType::Relu, vec![], vec![]);
+            }
+            ChainKind::MaxPooling => {
+                let attributes =
+                    vec![integers("kernel_shape", &[2, 2]), integers("strides", &[2, 2])];
+                self.operation(layer, "maximum", OpType::MaxPool, vec![], attributes);
+            }
+            ChainKind::GlobalAveragePooling => {
+                self.operation(layer, "mean", OpType::GlobalAveragePool, vec![], vec![]);
+                self.operation(layer, "flatten", OpType::Flatten, vec![], vec![]);
+            }
+            ChainKind::GlobalMaxPooling => {
+                self.operation(layer, "maximum", OpType::GlobalMaxPool, vec![], vec![]);
+                self.operation(layer, "flatten", OpType::Flatten, vec![], vec![]);
+            }
+            ChainKind::Flatten => {
+                let channels_last = integers("perm", &[0, 2, 3, 1]);
+                self.operation(layer, "transpose", OpType::Transpose, vec![], vec![channels_last]);
+                self.operation(layer, "flatten", OpType::Flatten, vec![], vec![]);
+            }
+            ChainKind::Dense { kernel, bias, activation } => {
+                let kernel = self.array(layer, "kernel", kernel);
+                let bias = self.array(layer, "bias", bias);
+                self.operation(layer, "dense", OpType::Gemm, vec![kernel, bias], vec![]);
+                let (what, operator) = match activation {
+                    Activation::Linear => return,
+                    Activation::Relu => ("relu", OpType::Relu),
+                    Activation::Sigmoid => ("sigmoid", OpType::Sigmoid),
+                    Activation::Softmax => ("softmax", OpType::Softmax),
+                };
+                self.operation(layer, what, operator, vec![], vec![]);
+            }
+            ChainKind::Dropout { .. } => {}
+        }
+    }
+
+    fn operation(
+        &mut self,
+        layer: &str,
+        what: &str,
+        operator: OpType<'static>,
+        constants: Vec<String>,
+        attributes: Vec<Attribute<'static>>,
+    ) {
+        let name = format!("{layer}/{what}");
+        self.operations.push(Operation { name, operator, constants, attributes });
+    }
+
+    fn array(&mut self, layer: &str, what: &str, array: &Array) -> String {
+        self.constant(layer, what, &array.shape, array.data.iter().copied())
+    }
+
+    fn constant(
+        &mut self,
+        layer: &str,
+        what: &str,
+        shape: &[usize],
+        values: impl IntoIterator<Item = f32>,
+    ) -> String {
+        let name = format!("{layer}/{what}");
+        let shape = shape.iter().map(|&length| length as i64).collect();
+        let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        self.constants.push(Constant { name: name.clone(), shape, bytes });
+        name
+    }
+
+    fn encode(&self, chain: &Chain, output: &[usize]) -> Vec<u8> {
+        let mut fed_by = INPUT;
+        let mut nodes = Vec::new();
+        for (index, operation) in self.operations.iter().enumerate() {
+            let is_last = index + 1 == self.operations.len();
+            let gives = if is_last { OUTPUT } else { &operation.name };
+            let constants = operation.constants.iter().map(String::as_str);
+            nodes.push(Node {
+                name: &operation.name,
+                op_type: operation.operator.clone(),
+                input: std::iter::once(fed_by).chain(constants).collect(),
+                output: vec![gives],
+                attribute: operation.attributes.clone(),
+                ..Node::default()
+            });
+            fed_by = gives;
+        }
+        let initializers = self.constants.iter().map(|Constant { name, shape, bytes }| {
+            TensorProto::from_raw(name, shape.clone(), DataType::Float, bytes)
+        });
+        onnx_rs::encode(&Model {
+            ir_version: IR_VERSION,
+            opset_import: vec![OperatorSetId { domain: "", version: OPERATOR_SET }],
+            producer_name: "permafrost",
+            producer_version: env!("CARGO_PKG_VERSION"),
+            graph: Some(Graph {
+                name: &chain.name,
+                node: nodes,
+                initializer: initializers.collect(),
+                input: vec![batch(INPUT, &[chain.size[0], chain.size[1], 3])],
+                output: vec![batch(OUTPUT, output)],
+                ..Graph::default()
+            }),
+            ..Model::default()
+        })
+    }
+}
+
+/// A kernel (3, 3, in, out) in the order (out, in, 3, 3).
+fn outputs_first(kernel: &Array) -> impl Iterator<Item = f32> {
+    let (inputs, outputs) = (kernel.shape[2], kernel.shape[3]);
+    (0..outputs).flat_map(move |output| {
+        (0..inputs).flat_map(move |input| {
+            (0..9).map(move |tap| kernel.data[(tap * inputs + input) * outputs + output])
+        })
+    })
+}
+
+fn integers(name: &'static str, values: &[i64]) -> Attribute<'static> {
+    let ints = values.to_vec();
+    Attribute { name, r#type: AttributeType::Ints, ints, ..Attribute::default() }
+}
+
+/// Any number `N` of arrays of this shape.
+fn batch<'a>(name: &'a str, shape: &[usize]) -> ValueInfo<'a> {
+    let lengths = shape.iter().map(|&length| Dimension::Value(length as i64));
+    let dim = std::iter::once(Dimension::Param("N"))
+        .chain(lengths)
+        .map(|value| TensorShapeDimension { value, denotation: "" })
+        .collect();
+    let tensor = TensorTypeProto { elem_type: DataType::Float, shape: Some(TensorShape { dim }) };
+    let r#type = Some(TypeProto { value: Some(TypeValue::Tensor(tensor)), denotation: "" });
+    ValueInfo { name, r#type, ..ValueInfo::default() }
+}

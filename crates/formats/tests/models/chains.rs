@@ -1,0 +1,99 @@
+//! Small chains with every kind of layer.
+
+use formats::{Activation, Array, Arrays, Chain, ChainKind, ChainLayer};
+
+/// The three ways from a map to a vector.
+pub(crate) const POOLINGS: [ChainKind; 3] =
+    [ChainKind::Flatten, ChainKind::GlobalAveragePooling, ChainKind::GlobalMaxPooling];
+
+/// Weights for [`binary`] and [`three_classes`].
+///
+/// Each layer is scaled so that what it gives is about 1, and so are the logits: a probability near
+/// 0 or 1 would hide what goes wrong before it.
+pub(crate) fn weights(pooling: ChainKind) -> Arrays {
+    let features = if matches!(pooling, ChainKind::Flatten) { 4 * 5 * 5 } else { 5 };
+    let shapes: [(&str, &[usize], f32); 5] = [
+        ("block1_conv1", &[3, 3, 3, 4], 1.0),
+        ("block1_conv2", &[3, 3, 4, 5], 1.0),
+        ("dense", &[features, 6], 1.0),
+        ("one", &[6, 1], 1.0),
+        ("three", &[6, 3], 1.0),
+    ];
+    let mut numbers = Numbers(1);
+    let mut arrays = Arrays::new();
+    for (name, shape, scale) in shapes {
+        let (&outputs, inputs) = shape.split_last().expect("a shape");
+        let spread = scale / (inputs.iter().product::<usize>() as f32 / 3.0).sqrt();
+        for (part, shape) in [("kernel", shape), ("bias", &[outputs])] {
+            let values = numbers.take(shape.iter().product(), -spread, spread);
+            arrays.insert(format!("{name}/{part}"), Array::new(shape.to_vec(), values));
+        }
+    }
+    // The preprocessing of `binary` leaves values of about 70.
+    for value in &mut arrays.get_mut("block1_conv1/kernel").expect("the first kernel").data {
+        *value /= 70.0;
+    }
+    arrays
+}
+
+/// Frozen layers on pictures of 8x10, less a mean, and a sigmoid.
+pub(crate) fn binary<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
+    let head = dense(weights, "one", Activation::Sigmoid);
+    chain(weights, pooling, head, [8, 10])
+}
+
+/// The same with a deviation and a softmax, on pictures whose last row and column the pool drops.
+pub(crate) fn three_classes<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
+    let head = dense(weights, "three", Activation::Softmax);
+    Chain { deviation: [0.9, 1.25, 1.1], ..chain(weights, pooling, head, [9, 11]) }
+}
+
+fn chain<'a>(
+    weights: &'a Arrays,
+    pooling: ChainKind<'a>,
+    last: ChainKind<'a>,
+    size: [usize; 2],
+) -> Chain<'a> {
+    let convolution = |name: &str| ChainKind::Convolution {
+        kernel: &weights[&format!("{name}/kernel")],
+        bias: &weights[&format!("{name}/bias")],
+    };
+    let layers = [
+        ("block1_conv1", true, convolution("block1_conv1")),
+        ("block1_conv2", false, convolution("block1_conv2")),
+        ("block1_pool", true, ChainKind::MaxPooling),
+        ("pooling", false, pooling),
+        ("dense", false, dense(weights, "dense", Activation::Relu)),
+        ("dropout", false, ChainKind::Dropout { rate: 0.3 }),
+        ("predictions", false, last),
+    ];
+    Chain {
+        name: "small".into(),
+        size,
+        mean: [123.68, 116.779, 103.939],
+        deviation: [1.0; 3],
+        layers: layers
+            .into_iter()
+            .map(|(name, frozen, kind)| ChainLayer { name: name.into(), frozen, kind })
+            .collect(),
+    }
+}
+
+fn dense<'a>(weights: &'a Arrays, name: &str, activation: Activation) -> ChainKind<'a> {
+    let part = |part| &weights[&format!("{name}/{part}")];
+    ChainKind::Dense { kernel: part("kernel"), bias: part("bias"), activation }
+}
+
+/// Numbers that look random and are the same every time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn take(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
+        let next = |_| {
+            // Knuth's MMIX generator; its high bits are good.
+            self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            low + (high - low) * (self.0 >> 40) as f32 / (1u32 << 24) as f32
+        };
+        (0..count).map(next).collect()
+    }
+}

@@ -1,0 +1,165 @@
+//! What is in the `.keras` file. Keras itself is not here: CI starts it on such files.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use formats::{Array, ChainKind, write_keras};
+use hdf5_pure::Group;
+use serde_json::{Value, json};
+use zip::{CompressionMethod, ZipArchive};
+
+use crate::chains::{POOLINGS, binary, three_classes, weights};
+
+fn entry(path: &Path, name: &str) -> Vec<u8> {
+    let mut archive = ZipArchive::new(File::open(path).expect("the file")).expect("an archive");
+    let mut entry = archive.by_name(name).expect("the entry");
+    assert_eq!(entry.compression(), CompressionMethod::Stored);
+    let mut bytes = Vec::new();
+    entry.read_to_end(&mut bytes).expect("a whole entry");
+    bytes
+}
+
+fn config(path: &Path) -> Value {
+    serde_json::from_slice(&entry(path, "config.json")).expect("a configuration")
+}
+
+fn array(group: &Group, name: &str) -> Array {
+    let dataset = group.dataset(name).expect("the array");
+    let shape = dataset.shape().expect("a shape");
+    Array::new(
+        shape.iter().map(|&length| length as usize).collect(),
+        dataset.read_f32().expect("floats"),
+    )
+}
+
+#[test]
+fn every_array_comes_back_bit_for_bit_from_where_keras_looks_for_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.keras");
+    let weights = weights(ChainKind::Flatten);
+    write_keras(&path, &binary(&weights, ChainKind::Flatten)).expect("a writable folder");
+    let file = hdf5_pure::File::from_bytes(entry(&path, "model.weights.h5")).expect("HDF5");
+    for (group, name, prefix) in [
+        ("vars", "small", None),
+        ("layers/input_layer/vars", "image", None),
+        ("layers/normalization/vars", "preprocessing", None),
+        ("layers/conv2d/vars", "block1_conv1", Some("block1_conv1")),
+        ("layers/conv2d_1/vars", "block1_conv2", Some("block1_conv2")),
+        ("layers/max_pooling2d/vars", "block1_pool", None),
+        ("layers/flatten/vars", "pooling", None),
+        ("layers/dense/vars", "dense", Some("dense")),
+        ("layers/dropout/vars", "dropout", None),
+        ("layers/dense_1/vars", "predictions", Some("one")),
+    ] {
+        let variables = file.group(group).expect("a group for every layer");
+        assert_eq!(variables.attrs().expect("attributes")["name"].as_str(), Some(name));
+        match prefix {
+            Some(prefix) => {
+                assert_eq!(array(&variables, "0"), weights[&format!("{prefix}/kernel")]);
+                assert_eq!(array(&variables, "1"), weights[&format!("{prefix}/bias")]);
+            }
+            None => assert!(variables.datasets().expect("a group").is_empty(), "{group}"),
+        }
+    }
+    assert_eq!(file.group("layers").expect("layers").groups().expect("groups").len(), 9);
+}
+
+#[test]
+fn the_configuration_chains_the_layers_and_says_which_learn() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.keras");
+    for (pooling, class) in
+        POOLINGS.into_iter().zip(["Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"])
+    {
+        let weights = weights(pooling);
+        write_keras(&path, &binary(&weights, pooling)).expect("a writable folder");
+        let config = &config(&path)["config"];
+        let layers: Vec<(&str, &str, &Value, &Value)> = config["layers"]
+            .as_array()
+            .expect("layers")
+            .iter()
+            .map(|layer| {
+                (
+                    layer["class_name"].as_str().expect("a class"),
+                    layer["name"].as_str().expect("a name"),
+                    &layer["config"]["trainable"],
+                    &layer["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0],
+                )
+            })
+            .collect();
+        assert_eq!(
+            layers,
+            [
+                ("InputLayer", "image", &Value::Null, &Value::Null),
+                ("Normalization", "preprocessing", &json!(true), &json!("image")),
+                ("Conv2D", "block1_conv1", &json!(false), &json!("preprocessing")),
+                ("Conv2D", "block1_conv2", &json!(true), &json!("block1_conv1")),
+                ("MaxPooling2D", "block1_pool", &json!(false), &json!("block1_conv2")),
+                (class, "pooling", &json!(true), &json!("block1_pool")),
+                ("Dense", "dense", &json!(true), &json!("pooling")),
+                ("Dropout", "dropout", &json!(true), &json!("dense")),
+                ("Dense", "predictions", &json!(true), &json!("dropout")),
+            ]
+        );
+        assert_eq!(config["output_layers"], json!(["predictions", 0, 0]));
+        assert_eq!(config["layers"][0]["config"]["batch_shape"], json!([null, 8, 10, 3]));
+        assert_eq!(config["layers"][7]["config"]["rate"], json!(0.3));
+        assert_eq!(config["layers"][8]["config"]["activation"], json!("sigmoid"));
+    }
+}
+
+#[test]
+fn the_normalization_has_the_mean_and_the_square_of_the_deviation() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.keras");
+    let weights = weights(ChainKind::Flatten);
+    let chain = three_classes(&weights, ChainKind::Flatten);
+    write_keras(&path, &chain).expect("a writable folder");
+    let normalization = &config(&path)["config"]["layers"][1]["config"];
+    for channel in 0..3 {
+        let value = |name: &str| normalization[name][channel].as_f64().expect("a number");
+        assert_eq!(value("mean"), f64::from(chain.mean[channel]));
+        // Keras keeps it as a 32-bit float and takes the root: within a rounding of the deviation.
+        let deviation = (value("variance") as f32).sqrt();
+        assert!((deviation / chain.deviation[channel] - 1.0).abs() <= f32::EPSILON);
+    }
+}
+
+#[test]
+fn the_same_chain_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = weights(ChainKind::Flatten);
+    let chain = binary(&weights, ChainKind::Flatten);
+    let files = ["first.keras", "second.keras"].map(|name| {
+        let path = folder.path().join(name);
+        write_keras(&path, &chain).expect("a writable folder");
+        std::fs::read(path).expect("the file")
+    });
+    assert_eq!(files[0], files[1]);
+    let mut archive =
+        ZipArchive::new(File::open(folder.path().join("first.keras")).expect("the file"))
+            .expect("an archive");
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).expect("an entry");
+        assert_eq!(entry.last_modified(), Some(zip::DateTime::default()), "no time of the day");
+    }
+}
+
+#[test]
+#[should_panic(expected = "two layers are called `preprocessing`")]
+fn a_layer_called_as_one_that_is_put_first_is_refused() {
+    let weights = weights(ChainKind::Flatten);
+    let mut chain = binary(&weights, ChainKind::Flatten);
+    chain.layers[0].name = "preprocessing".into();
+    let _ = write_keras(Path::new("never-written.keras"), &chain);
+}
+
+#[test]
+#[should_panic(expected = "`dense` takes no [4] for a picture")]
+fn layers_that_do_not_fit_are_refused() {
+    let weights = weights(ChainKind::GlobalMaxPooling);
+    let mut chain = binary(&weights, ChainKind::GlobalMaxPooling);
+    chain.layers.remove(1);
+    let _ = write_keras(Path::new("never-written.keras"), &chain);
+}

@@ -1,0 +1,60 @@
+//! What is in the ONNX file. ONNX Runtime is not here: CI starts it on such files.
+
+use formats::{Activation, Array, Chain, ChainKind, ChainLayer, FormatError, write_onnx};
+
+use crate::chains::{binary, weights};
+
+#[test]
+fn the_model_names_its_input_its_output_and_its_weights() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.onnx");
+    let weights = weights(ChainKind::Flatten);
+    write_onnx(&path, &binary(&weights, ChainKind::Flatten)).expect("a writable folder");
+    let bytes = std::fs::read(&path).expect("the file");
+    let model = onnx_rs::parse(&bytes).expect("a whole message");
+    let graph = model.graph.expect("a graph");
+    assert_eq!((model.producer_name, graph.name), ("permafrost", "small"));
+    assert_eq!((graph.input[0].name, graph.output[0].name), ("image", "probabilities"));
+    let names: Vec<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+    assert_eq!(
+        names,
+        [
+            "preprocessing/mean",
+            "block1_conv1/kernel",
+            "block1_conv1/bias",
+            "block1_conv2/kernel",
+            "block1_conv2/bias",
+            "dense/kernel",
+            "dense/bias",
+            "predictions/kernel",
+            "predictions/bias",
+        ]
+    );
+}
+
+#[test]
+fn more_weights_than_a_message_holds_are_refused_and_nothing_is_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.onnx");
+    // One kernel of 256 MiB, eight times: never touched, so no memory is used.
+    let zeros = |shape: &[usize]| Array::new(shape.to_vec(), vec![0.0; shape.iter().product()]);
+    let (first, kernel, bias) = (zeros(&[3, 3, 3, 8192]), zeros(&[8192, 8192]), zeros(&[8192]));
+    let dense = ChainKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Linear };
+    let begin =
+        [ChainKind::Convolution { kernel: &first, bias: &bias }, ChainKind::GlobalMaxPooling];
+    let layers = begin.into_iter().chain([dense; 8]).enumerate().map(|(index, kind)| ChainLayer {
+        name: format!("layer{index}"),
+        frozen: false,
+        kind,
+    });
+    let chain = Chain {
+        name: "large".into(),
+        size: [1, 1],
+        mean: [0.0; 3],
+        deviation: [1.0; 3],
+        layers: layers.collect(),
+    };
+    let error = write_onnx(&path, &chain).expect_err("more than 2 GiB");
+    assert!(matches!(error, FormatError::TooLarge { size, limit, .. } if size > limit), "{error}");
+    assert!(!path.exists());
+}
