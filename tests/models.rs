@@ -93,3 +93,22 @@ fn weights_are_found_again_by_their_digest_and_others_are_refused() {
     assert_eq!(done.status, Some(2));
     assert!(done.stderr.contains("`other.h5` holds other weights"), "{}", done.stderr);
 }
+
+#[test]
+fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    for (format, first_bytes) in [("keras", &b"PK"[..]), ("onnx", &[8, 8]), ("safetensors", &[])] {
+        let export = format!("export run/best --format {format} --out model.{format}");
+        let done = workplace.run(&export).expect_success();
+        let expected = format!(
+            "Wrote model.{format}.\nTakes RGB in 0..255, float32 (N, 32, 32, 3).\nGives the probability of `along`, which it is above 0.5.\n"
+        );
+        assert_eq!(done.stdout, expected);
+        let bytes = std::fs::read(workplace.path(&format!("model.{format}"))).expect("the file");
+        assert!(bytes.starts_with(first_bytes));
+        let again = workplace.run(&export);
+        assert_eq!(again.status, Some(2));
+        assert!(again.stderr.contains("is there already\nhint: "), "{}", again.stderr);
+    }
+}

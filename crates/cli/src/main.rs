@@ -8,6 +8,7 @@ mod classify;
 mod demo;
 mod device;
 mod evaluate;
+mod export;
 mod picture_files;
 mod predict;
 mod progress;
@@ -34,6 +35,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArguments),
     Predict(predict::PredictArguments),
     Classify(classify::ClassifyArguments),
+    Export(export::ExportArguments),
     Summary(summary::SummaryArguments),
 }
 
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
     };
     match done {

@@ -131,7 +131,7 @@ impl Row<'_> {
                 return Err(damaged(format!("describes a layer without a name in its `{CONFIG}`")));
             };
             let class = class.rsplit('>').next().unwrap_or(class);
-            let group = is_layer(layer).then(|| {
+            let group = keras_row::is_layer(layer).then(|| {
                 let group = snake_case(class);
                 let count = counts.entry(group.clone()).and_modify(|n| *n += 1).or_insert(0);
                 let counted = if *count == 0 { group } else { format!("{group}_{count}") };
@@ -177,11 +177,6 @@ impl Row<'_> {
         });
         Ok(())
     }
-}
-
-/// Whether it is a layer, not a mere operation such as `keras.ops.add`, which has no group.
-fn is_layer(layer: &Value) -> bool {
-    !layer["module"].as_str().is_some_and(|module| module.starts_with("keras.src.ops"))
 }
 
 /// Keras's `to_snake_case`: `MaxPooling2D` is `max_pooling2d`.

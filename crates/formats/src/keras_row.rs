@@ -18,32 +18,56 @@ pub(crate) fn check(path: &Path, description: &Value) -> Result<(), FormatError>
 }
 
 fn check_links(path: &Path, config: &Value, layers: &[Value]) -> Result<(), FormatError> {
-    let mut before: Option<&str> = None;
+    let mut within_reach: Vec<&str> = Vec::new();
     for layer in layers {
         let name = name(layer);
-        check_link(path, &format!("`{name}`"), before, &layer["inbound_nodes"])?;
-        before = Some(name);
+        let taken = links_of(&layer["inbound_nodes"]);
+        check_link(path, &format!("`{name}`"), &within_reach, &taken)?;
+        if is_layer(layer) {
+            let more = taken.get(1).map(|second| format!("`{name}` takes `{second}` as well"));
+            if let Some(fault) = more {
+                return Err(FormatError::NoRow { path: path.to_owned(), fault });
+            }
+            within_reach.clear();
+        }
+        within_reach.push(name);
     }
-    check_link(path, "the output", before, &config["output_layers"])
+    check_link(path, "the output", &within_reach, &links_of(&config["output_layers"]))
 }
 
+/// Operations without weights, as `preprocess_input` is made of, may branch and join again between
+/// two layers: what is within reach is the last layer, and the operations since.
 fn check_link(
     path: &Path,
     taker: &str,
-    before: Option<&str>,
-    links: &Value,
+    within_reach: &[&str],
+    taken: &[&str],
 ) -> Result<(), FormatError> {
-    let mut taken = Vec::new();
-    collect(links, &mut taken);
-    if taken == Vec::from_iter(before) {
+    let in_row = if within_reach.is_empty() {
+        taken.is_empty()
+    } else {
+        !taken.is_empty() && taken.iter().all(|name| within_reach.contains(name))
+    };
+    if in_row {
         return Ok(());
     }
-    let taken = if taken.is_empty() { "nothing".to_owned() } else { taken.join("`, `") };
-    let expected = before.unwrap_or("nothing");
-    Err(FormatError::NoRow {
-        path: path.to_owned(),
-        fault: format!("{taker} takes `{taken}`, expected `{expected}`"),
-    })
+    let list = |names: &[&str]| {
+        if names.is_empty() { "nothing".to_owned() } else { names.join("`, `") }
+    };
+    let (taken, expected) = (list(taken), list(within_reach));
+    let fault = format!("{taker} takes `{taken}`, expected `{expected}`");
+    Err(FormatError::NoRow { path: path.to_owned(), fault })
+}
+
+/// Whether it is a layer, not a mere operation such as `keras.ops.add`, which has no arrays.
+pub(crate) fn is_layer(layer: &Value) -> bool {
+    !layer["module"].as_str().is_some_and(|module| module.starts_with("keras.src.ops"))
+}
+
+fn links_of(links: &Value) -> Vec<&str> {
+    let mut names = Vec::new();
+    collect(links, &mut names);
+    names
 }
 
 /// The names in links such as `["flatten", 0, 0]`: a layer, which of its calls, which output.
@@ -101,12 +125,36 @@ mod tests {
             functional(&[("first", json!([])), ("second", json!([link("first")])), ("last", two)]);
         let message = fault(&model);
         assert!(message.contains("`last` takes `first`, `second`, expected `second`"), "{message}");
+        let twice = json!([link("first"), link("first")]);
+        let model = functional(&[("first", json!([])), ("last", twice)]);
+        assert!(fault(&model).contains("`last` takes `first` as well"), "{}", fault(&model));
         let skipping = functional(&[
             ("first", json!([])),
             ("second", json!([link("first")])),
             ("last", json!([link("first")])),
         ]);
         assert!(fault(&skipping).contains("expected `second`"));
+    }
+
+    /// `x[..., ::-1]` and the like.
+    #[test]
+    fn operations_between_two_layers_may_branch_and_join() {
+        let operation = |name: &str, takes: &[&str]| {
+            let links: Vec<Value> = takes.iter().map(|name| link(name)).collect();
+            json!({"name": name, "module": "keras.src.ops.numpy", "inbound_nodes": links})
+        };
+        let layer = |name: &str, takes: Value| json!({"name": name, "inbound_nodes": takes});
+        let mut layers = vec![
+            layer("first", json!([])),
+            operation("red", &["first"]),
+            operation("blue", &["first"]),
+            operation("stack", &["blue", "red"]),
+            layer("last", json!([link("stack")])),
+        ];
+        let model = |layers: &[Value]| json!({"config": {"layers": layers, "output_layers": ["last", 0, 0]}});
+        assert!(check(Path::new("x.keras"), &model(&layers)).is_ok());
+        layers.insert(4, layer("between", json!([link("stack")])));
+        assert!(fault(&model(&layers)).contains("`last` takes `stack`, expected `between`"));
     }
 
     #[test]

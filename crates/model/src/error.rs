@@ -51,6 +51,14 @@ pub enum ModelError {
         /// What does not fit.
         fault: String,
     },
+    /// A `.keras` file holds no head of our shape.
+    #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (sigmoid or softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.display())]
+    KerasHead {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        fault: String,
+    },
     /// The weights named are not those that the model was trained on.
     #[error(
         "`{}` holds other weights than this model was trained on: digest {found}, expected {expected}\nhint: leave `--weights` out to look for them at their old place and in `data/weights`",

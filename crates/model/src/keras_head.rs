@@ -1,26 +1,101 @@
 //! The dense layers of a Keras model as a head of ours.
+//!
+//! What lies below them may be anything that a VGG base is made of; how they follow each other is
+//! checked against a head's shape: Dense, perhaps Dropout, Dense with sigmoid or softmax.
 
 use std::path::Path;
 
-use formats::Arrays;
+use formats::{Arrays, KerasLayer, read_keras};
+use head::ARRAY_NAMES;
+use vgg::{Pooling, Variant, VggConfig};
 
 use crate::ModelError;
 
 /// A head as a `.keras` file has it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct KerasHead {
     /// The units of its first dense layer.
     pub hidden: usize,
-    /// Its arrays, by the names of [`head::ARRAY_NAMES`].
+    /// What the layer below it makes of a feature map; none where the file does not say.
+    pub pooling: Option<Pooling>,
+    /// Its arrays, by the names of [`ARRAY_NAMES`].
     pub arrays: Arrays,
 }
 
 impl KerasHead {
-    /// Reads it.
+    /// Reads the head of the model in the `.keras` file at `path`: the model itself may be a whole
+    /// network, or a head alone.
     ///
     /// # Errors
     ///
-    /// None yet.
-    pub fn read(_path: &Path) -> Result<Self, ModelError> {
-        unimplemented!()
+    /// There is no such file, it is no `.keras` file, damaged or packed; or a layer is none that a
+    /// VGG base or our head has, which is named.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let layers = read_keras(path)?.layers;
+        Self::of(&layers).map_err(|fault| ModelError::KerasHead { path: path.to_owned(), fault })
     }
+
+    fn of(layers: &[KerasLayer]) -> Result<Self, String> {
+        let first = layers.iter().position(|layer| layer.class == "Dense");
+        let first = first.ok_or("it has no `Dense` layer")?;
+        let (below, head) = layers.split_at(first);
+        check_below(below)?;
+        let dense = match head {
+            [dense, dense_1] => [dense, dense_1],
+            [dense, dropout, dense_1] if dropout.class == "Dropout" => [dense, dense_1],
+            _ => {
+                let expected = ["Dense", "Dropout", "Dense"];
+                let position =
+                    head.iter().zip(expected).position(|(layer, class)| layer.class != class);
+                return Err(match head.get(position.unwrap_or(expected.len())) {
+                    Some(layer) => unexpected(layer),
+                    None => "it has one `Dense` layer, expected two".into(),
+                });
+            }
+        };
+        for (layer, expected) in dense.into_iter().zip([&["linear"][..], &["sigmoid", "softmax"]]) {
+            if layer.class != "Dense" {
+                return Err(unexpected(layer));
+            }
+            let found = layer.config["activation"].as_str().unwrap_or("of its own");
+            if !expected.contains(&found) {
+                let (name, expected) = (&layer.name, expected.join(" or "));
+                return Err(format!("`{name}` has the activation {found}, expected {expected}"));
+            }
+        }
+        let mut arrays = Arrays::new();
+        for (name, layer) in ARRAY_NAMES.into_iter().zip([dense[0], dense[0], dense[1], dense[1]]) {
+            let (_, part) = name.split_once('/').unwrap_or_default();
+            let array = layer.arrays.get(part);
+            let array = array.ok_or_else(|| format!("`{}` has no {part}", layer.name))?;
+            arrays.insert(name.into(), array.clone());
+        }
+        let hidden = arrays[ARRAY_NAMES[1]].data.len();
+        Ok(Self { hidden, pooling: pooling(below), arrays })
+    }
+}
+
+/// Checks that every layer with weights is a convolution of VGG's.
+fn check_below(layers: &[KerasLayer]) -> Result<(), String> {
+    // VGG19 has all layers of VGG16.
+    let vgg = VggConfig { variant: Variant::Vgg19, ..VggConfig::default() };
+    let known = vgg.layers().map_err(|error| error.to_string())?;
+    let stranger = layers.iter().find(|layer| {
+        !layer.arrays.is_empty() && known.iter().all(|known| known.name != layer.name)
+    });
+    stranger.map_or(Ok(()), |layer| Err(unexpected(layer)))
+}
+
+fn unexpected(layer: &KerasLayer) -> String {
+    format!("the layer `{}` ({}) was not expected", layer.name, layer.class)
+}
+
+/// What the last layer that says so makes of a feature map.
+fn pooling(layers: &[KerasLayer]) -> Option<Pooling> {
+    layers.iter().rev().find_map(|layer| match layer.class.as_str() {
+        "GlobalAveragePooling2D" => Some(Pooling::Average),
+        "GlobalMaxPooling2D" => Some(Pooling::Maximum),
+        "MaxPooling2D" | "Conv2D" => Some(Pooling::None),
+        _ => None,
+    })
 }

@@ -1,8 +1,8 @@
 //! What learns, before the first step.
 
 use burn::tensor::Device;
-use model::{Tail, TailError, head_arrays, load_tail};
-use vgg::Weights;
+use model::{KerasHead, Tail, TailError, head_arrays, load_tail};
+use vgg::{Pooling, Weights};
 
 use crate::{RunConfig, Start, TrainError};
 
@@ -26,7 +26,15 @@ pub fn first_tail(
             let inputs = base.output_count()?;
             head_arrays(&head.init(inputs, classes.len(), config.train.seed, device))
         }
-        Start::Head(path) => model::KerasHead::read(path)?.arrays,
+        Start::Head(path) => {
+            let head = KerasHead::read(path)?;
+            if let Some(pooling) = head.pooling.filter(|pooling| *pooling != base.pooling) {
+                let [found, expected] = [pooling, base.pooling].map(Pooling::name);
+                let fault = format!("its pooling is {found}, expected {expected}");
+                return Err(TrainError::Start { path: path.clone(), fault });
+            }
+            head.arrays
+        }
         Start::Model(path) => {
             let (card, tail) = load_tail(path, device)?;
             let differs = |what, found: String, expected: String| {

@@ -46,6 +46,17 @@ pub enum Pooling {
     Maximum,
 }
 
+impl Pooling {
+    /// The name, such as `avg`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Average => "avg",
+            Self::Maximum => "max",
+        }
+    }
+}
+
 /// A network, by default the base of the Keras example:
 /// `VGG16(include_top=False, input_shape=(180, 180, 3))`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

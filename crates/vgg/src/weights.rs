@@ -13,6 +13,9 @@ use crate::{Layer, Preprocessing, VggConfig, VggError};
 /// comes in, so those of the first layer bring it to 1.
 const INPUT_SCALE: f32 = 64.0;
 
+/// How many arrays of another network are named in an error.
+const SHOWN: usize = 8;
+
 /// Where weights are from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -64,8 +67,15 @@ impl Weights {
         Ok(Self::new(Origin::Seeded(seed), Preprocessing::Caffe, arrays))
     }
 
-    /// Reads the weights of `config` from a safetensors file with the names above, or from a Keras
-    /// `.h5` weights file. Layers of the network that `config` leaves out may be in the file.
+    /// Reads the weights of `config`, whatever the file is called:
+    ///
+    /// - Keras's, with Caffe's preprocessing: a published `.h5`, a `.weights.h5`, the base within a
+    ///   `.keras` file, or safetensors with the names above;
+    /// - torchvision's, with its own preprocessing: a `.pth`, or safetensors with the names
+    ///   `features.0.weight` of torchvision or timm.
+    ///
+    /// Layers of the network that `config` leaves out may be in the file, and so may dense layers of
+    /// a head on top.
     ///
     /// # Errors
     ///
@@ -98,10 +108,14 @@ impl Weights {
                 }
             }
         }
-        let unknown = file.keys();
+        let unknown: Vec<&String> = file.keys().filter(|name| !is_of_head(name, &file)).collect();
+        let network = config.variant.name();
         problems.extend(
-            unknown.map(|name| format!("`{name}` is no array of `{}`", config.variant.name())),
+            unknown.iter().take(SHOWN).map(|name| format!("`{name}` is no array of `{network}`")),
         );
+        if unknown.len() > SHOWN {
+            problems.push(format!("and {} more are none", unknown.len() - SHOWN));
+        }
         if !problems.is_empty() {
             let hint = format!(
                 "check that the file holds {}; a base that is in the file only up to some layer can be used with `--until`",
@@ -152,4 +166,10 @@ impl Weights {
     pub fn arrays(&self) -> &Arrays {
         &self.arrays
     }
+}
+
+/// Whether an array is a dense layer's: its layer has a kernel (inputs, units).
+fn is_of_head(name: &str, arrays: &Arrays) -> bool {
+    let kernel = name.rsplit_once('/').map(|(layer, _)| format!("{layer}/kernel"));
+    kernel.and_then(|kernel| arrays.get(&kernel)).is_some_and(|kernel| kernel.shape.len() == 2)
 }

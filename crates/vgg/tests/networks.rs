@@ -273,6 +273,32 @@ fn weights_that_do_not_fit_are_refused_with_every_difference_named() {
 }
 
 #[test]
+fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("weights.safetensors");
+    let dense = |arrays: &mut Arrays| {
+        arrays.insert("hidden/kernel".into(), Array::new(vec![4, 2], vec![0.0; 8]));
+        arrays.insert("hidden/bias".into(), Array::new(vec![2], vec![0.0; 2]));
+    };
+    write(&path, dense);
+    let config = config(Variant::Vgg16, "block1_conv2");
+    let with_head = Weights::load(&path, &config).expect("weights and a head");
+    write(&path, |_| {});
+    assert_eq!(with_head.digest(), Weights::load(&path, &config).expect("weights").digest());
+    write(&path, |arrays| {
+        dense(arrays);
+        arrays.insert("preprocessing/mean".into(), Array::new(vec![3], vec![0.0; 3]));
+        for number in 0..20 {
+            arrays.insert(format!("norm_{number:02}/0"), Array::new(vec![1], vec![0.0]));
+        }
+    });
+    let message = Weights::load(&path, &config).expect_err("other layers").to_string();
+    for part in ["`norm_00/0` is no array of `vgg16`", "and 13 more are none", "\nhint: "] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+}
+
+#[test]
 fn layers_beyond_the_end_of_the_base_may_be_in_the_file() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("weights.safetensors");

@@ -1,0 +1,112 @@
+//! A trained model as one file for other programs: the base and the head together, without
+//! augmentation.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use formats::{
+    Activation, Array, Arrays, Chain, ChainKind, ChainLayer, write_keras, write_onnx,
+    write_safetensors,
+};
+use head::ARRAY_NAMES;
+use vgg::{Layer, LayerKind, Pooling};
+
+use crate::{ModelCard, ModelError, WeightsSearch, load_tail};
+
+/// What kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// A `.keras` file, which `keras.models.load_model` opens: RGB pictures in 0..=255 in,
+    /// probabilities out.
+    Keras,
+    /// An ONNX model of opset 17: `image`, float32 (N, height, width, 3), RGB in 0..=255, in;
+    /// `probabilities`, (N, 1) of a sigmoid or (N, classes) of a softmax, out.
+    Onnx,
+    /// All kernels and biases by their Keras names, in Keras's layout but for the first kernel, which
+    /// takes RGB; and `preprocessing/mean` and `preprocessing/deviation` of red, green and blue in
+    /// 0..=255, to subtract and to divide by.
+    Safetensors,
+}
+
+/// Writes the model in the folder at `path` to the file `out`, whole or not at all, and returns its
+/// card.
+///
+/// # Errors
+///
+/// There is no model, its files are damaged or do not fit each other, the weights are not found, or
+/// `out` can't be written or would be too large for its format.
+pub fn export(
+    path: &Path,
+    search: &WeightsSearch,
+    format: ExportFormat,
+    out: &Path,
+    device: &Device,
+) -> Result<ModelCard, ModelError> {
+    let (card, tail) = load_tail(path, device)?;
+    let mut arrays = search.find(&card)?.arrays().clone();
+    arrays.extend(tail.to_arrays());
+    if card.preprocessing.is_blue_first() {
+        swap_red_and_blue(&mut arrays);
+    }
+    match format {
+        ExportFormat::Keras => write_keras(out, &chain(&card, &arrays)?)?,
+        ExportFormat::Onnx => write_onnx(out, &chain(&card, &arrays)?)?,
+        ExportFormat::Safetensors => {
+            let (mean, deviation) = card.preprocessing.mean_and_deviation();
+            for (name, values) in [("mean", mean), ("deviation", deviation)] {
+                let array = Array::new(vec![values.len()], values.to_vec());
+                arrays.insert(format!("preprocessing/{name}"), array);
+            }
+            write_safetensors(out, &arrays)?;
+        }
+    }
+    Ok(card)
+}
+
+/// Makes a first kernel that takes blue first one that takes red first.
+fn swap_red_and_blue(arrays: &mut Arrays) {
+    let kernel = arrays.get_mut("block1_conv1/kernel").expect("the first layer of every base");
+    let outputs = kernel.shape[3];
+    for tap in kernel.data.chunks_exact_mut(3 * outputs) {
+        let (blue, rest) = tap.split_at_mut(outputs);
+        blue.swap_with_slice(&mut rest[outputs..]);
+    }
+}
+
+/// The whole model, with its first kernel in `arrays` in RGB order.
+fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<Chain<'a>, ModelError> {
+    let (frozen, thawed) = card.base.cut()?;
+    let of_base = |frozen| move |layer: &Layer| base_layer(layer, frozen, arrays);
+    let mut layers: Vec<ChainLayer> = frozen.iter().map(of_base(true)).collect();
+    layers.extend(thawed.iter().map(of_base(false)));
+    let [kernel, bias, kernel_1, bias_1] = ARRAY_NAMES.map(|name| &arrays[name]);
+    let probabilities =
+        if bias_1.data.len() == 1 { Activation::Sigmoid } else { Activation::Softmax };
+    let linear = ChainKind::Dense { kernel, bias, activation: Activation::Linear };
+    let last = ChainKind::Dense { kernel: kernel_1, bias: bias_1, activation: probabilities };
+    // As decimal digits, so that 0.3 stays 0.3 in a file of 64-bit numbers.
+    let rate = card.head.dropout.to_string().parse().unwrap_or(card.head.dropout.into());
+    let flatten = (card.base.pooling == Pooling::None).then_some(("flatten", ChainKind::Flatten));
+    let head = [("dense", linear), ("dropout", ChainKind::Dropout { rate }), ("dense_1", last)];
+    for (name, kind) in flatten.into_iter().chain(head) {
+        layers.push(ChainLayer { name: name.into(), frozen: false, kind });
+    }
+    let (mean, deviation) = card.preprocessing.mean_and_deviation();
+    Ok(Chain { name: "permafrost".into(), size: card.base.size, mean, deviation, layers })
+}
+
+fn base_layer<'a>(layer: &Layer, frozen: bool, arrays: &'a Arrays) -> ChainLayer<'a> {
+    let kind = match layer.kind {
+        LayerKind::Convolution { .. } => ChainKind::Convolution {
+            kernel: &arrays[&format!("{}/kernel", layer.name)],
+            bias: &arrays[&format!("{}/bias", layer.name)],
+        },
+        LayerKind::MaxPooling => ChainKind::MaxPooling,
+        LayerKind::GlobalPooling(Pooling::Average) => ChainKind::GlobalAveragePooling,
+        LayerKind::GlobalPooling(_) => ChainKind::GlobalMaxPooling,
+        LayerKind::Flatten | LayerKind::Dense { .. } => {
+            unreachable!("a classifier's base has no top")
+        }
+    };
+    ChainLayer { name: layer.name.clone(), frozen, kind }
+}
