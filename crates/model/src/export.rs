@@ -110,3 +110,85 @@ fn base_layer<'a>(layer: &Layer, frozen: bool, arrays: &'a Arrays) -> ChainLayer
     };
     ChainLayer { name: layer.name.clone(), frozen, kind }
 }
+
+#[cfg(test)]
+#[path = "../../formats/tests/models/evaluation.rs"]
+mod evaluation;
+
+#[cfg(test)]
+mod tests {
+    use head::HeadConfig;
+    use vgg::{VggConfig, Weights};
+
+    use super::*;
+    use crate::{Classifier, Tail, WeightsRecord, head_arrays, save_bundle};
+
+    /// Compares what a small model of random weights says of a picture with what a plain evaluation in
+    /// 64-bit floats makes of the chain that is exported.
+    fn compare(base: VggConfig, classes: usize) {
+        let device = Device::flex();
+        let weights = Weights::seeded(&base, 4).expect("a network");
+        let head = HeadConfig { hidden: 8, dropout: 0.3 };
+        let inputs = base.output_count().expect("a network");
+        let mut arrays = head_arrays(&head.init(inputs, classes, 4, &device));
+        // A probability near 0 or 1 would hide what goes wrong before it.
+        arrays.values_mut().flat_map(|array| &mut array.data).for_each(|value| *value *= 0.2);
+        for (name, _) in base.trainable_weights().expect("a network") {
+            arrays.insert(name.clone(), weights.arrays()[&name].clone());
+        }
+        let tail = Tail::new(&base, &head, classes, arrays, &device).expect("its arrays");
+        let card = ModelCard {
+            format: ModelCard::FORMAT,
+            base,
+            weights: WeightsRecord::of(&weights),
+            preprocessing: weights.preprocessing(),
+            head,
+            classes: (0..classes).map(|class| class.to_string()).collect(),
+            threshold: 0.5,
+            metrics: None,
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        save_bundle(folder.path(), &card, &tail).expect("a writable folder");
+        let search = WeightsSearch { named: None, folder: folder.path().to_owned() };
+        let classifier = Classifier::load(folder.path(), &search, &device).expect("a model");
+        let picture: Vec<u8> =
+            (0..classifier.picture_len()).map(|at| (at * at % 251) as u8).collect();
+        let found = classifier.predict(&[&picture]).remove(0);
+
+        let mut arrays = weights.arrays().clone();
+        arrays.extend(tail.to_arrays());
+        swap_red_and_blue(&mut arrays);
+        let chain = chain(&card, &arrays).expect("a network");
+        let picture: Vec<f32> = picture.into_iter().map(f32::from).collect();
+        let mut expected = evaluation::evaluate(&chain, &picture);
+        if let &[second] = expected.as_slice() {
+            expected = vec![1.0 - second, second];
+        }
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.into_iter().zip(expected) {
+            assert!((0.01..0.99).contains(&expected), "{expected} hides errors");
+            // Four layers of sums of up to 9,216 products in 32-bit floats, in a probability.
+            assert!((f64::from(found) - expected).abs() < 1e-5, "{found}, expected {expected}");
+        }
+        let frozen = chain.layers.iter().filter(|layer| layer.frozen).count();
+        assert_eq!(frozen, card.base.cut().expect("a network").0.len());
+    }
+
+    #[test]
+    fn the_exported_chain_computes_what_the_model_does() {
+        for (pooling, thaw, classes) in [
+            (Pooling::None, None, 2),
+            (Pooling::Average, Some("block2"), 3),
+            (Pooling::Maximum, Some("block2_conv2"), 2),
+        ] {
+            let base = VggConfig {
+                size: [32, 40],
+                until: "block2_pool".into(),
+                pooling,
+                thaw: thaw.map(String::from),
+                ..VggConfig::default()
+            };
+            compare(base, classes);
+        }
+    }
+}
