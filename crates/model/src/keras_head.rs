@@ -99,3 +99,83 @@ fn pooling(layers: &[KerasLayer]) -> Option<Pooling> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use formats::Array;
+    use serde_json::json;
+
+    use super::*;
+
+    fn layer(name: &str, class: &str, activation: &str, kernel: &[usize]) -> KerasLayer {
+        let zeros = |shape: &[usize]| Array::new(shape.to_vec(), vec![0.0; shape.iter().product()]);
+        let arrays = match kernel {
+            [] => Arrays::new(),
+            [.., units] => [("kernel", kernel), ("bias", &[*units])]
+                .map(|(part, shape)| (part.to_owned(), zeros(shape)))
+                .into(),
+        };
+        let config = json!({"name": name, "activation": activation});
+        KerasLayer { name: name.into(), class: class.into(), config, arrays }
+    }
+
+    fn whole() -> Vec<KerasLayer> {
+        vec![
+            layer("input", "InputLayer", "", &[]),
+            layer("random_flip", "RandomFlip", "", &[]),
+            layer("block1_conv1", "Conv2D", "relu", &[3, 3, 3, 64]),
+            layer("pool", "GlobalAveragePooling2D", "", &[]),
+            layer("hidden", "Dense", "linear", &[64, 5]),
+            layer("dropout", "Dropout", "", &[]),
+            layer("last", "Dense", "sigmoid", &[5, 1]),
+        ]
+    }
+
+    #[test]
+    fn the_dense_layers_of_a_whole_model_are_a_head_whatever_their_names() {
+        let head = KerasHead::of(&whole()).expect("a head");
+        assert_eq!((head.hidden, head.pooling), (5, Some(Pooling::Average)));
+        assert_eq!(head.arrays["dense/kernel"].shape, [64, 5]);
+        assert_eq!(head.arrays["dense_1/kernel"].shape, [5, 1]);
+        let mut without_dropout = whole();
+        without_dropout.remove(5);
+        assert_eq!(KerasHead::of(&without_dropout), Ok(head));
+    }
+
+    #[test]
+    fn what_is_no_head_of_ours_is_refused_by_the_layer_that_does_not_fit() {
+        let changed = |change: fn(&mut Vec<KerasLayer>)| {
+            let mut layers = whole();
+            change(&mut layers);
+            KerasHead::of(&layers).expect_err("another head")
+        };
+        for (change, fault) in [
+            (
+                (|layers| layers[4] = layer("hidden", "Dense", "relu", &[64, 5]))
+                    as fn(&mut Vec<KerasLayer>),
+                "`hidden` has the activation relu, expected linear",
+            ),
+            (
+                |layers| layers[6] = layer("last", "Dense", "tanh", &[5, 1]),
+                "`last` has the activation tanh, expected sigmoid or softmax",
+            ),
+            (
+                |layers| layers.insert(5, layer("norm", "BatchNormalization", "", &[5])),
+                "the layer `norm` (BatchNormalization) was not expected",
+            ),
+            (
+                |layers| layers.push(layer("more", "Dense", "linear", &[1, 1])),
+                "the layer `more` (Dense) was not expected",
+            ),
+            (
+                |layers| layers[2] = layer("conv1_conv", "Conv2D", "relu", &[7, 7, 3, 64]),
+                "the layer `conv1_conv` (Conv2D) was not expected",
+            ),
+            (|layers| layers.truncate(5), "it has one `Dense` layer, expected two"),
+            (|layers| layers.truncate(4), "it has no `Dense` layer"),
+            (|layers| drop(layers[6].arrays.remove("bias")), "`last` has no bias"),
+        ] {
+            assert_eq!(changed(change), fault);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! A head that Keras has trained and saved, against its arrays.
+
+#[path = "../../../tests/fixtures.rs"]
+mod fixtures;
+
+use fixtures::{arrays, fixture};
+use head::ARRAY_NAMES;
+use model::KerasHead;
+
+#[test]
+fn parity_of_a_head_from_a_keras_file() {
+    let expected = arrays("head.safetensors");
+    let head = KerasHead::read(&fixture("head.keras")).expect("a head");
+    assert_eq!((head.hidden, head.pooling, head.arrays.len()), (256, None, 4));
+    for name in ARRAY_NAMES {
+        let expected = &expected[&format!("after/{name}")];
+        let found = &head.arrays[name];
+        assert_eq!((&found.shape, &found.data), (&expected.shape, &expected.data), "{name}");
+    }
+}
