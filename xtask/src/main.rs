@@ -8,6 +8,7 @@ mod consumers;
 mod digest;
 mod download;
 mod fetch;
+mod keras;
 mod manifest;
 mod parity;
 mod part;
@@ -52,6 +53,12 @@ enum Chore {
         dir: Option<PathBuf>,
     },
 
+    /// Compare with Keras itself, installed into `target/keras`: features, training, exports, imports
+    Keras {
+        /// The folder that holds `pets` [default: `../shared`, seen from the workspace root]
+        dir: Option<PathBuf>,
+    },
+
     /// Build and run two small packages outside the workspace that use single crates of it
     Consumers,
 
@@ -77,6 +84,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Fetch(fetch) => fetch::run(root, fetch)?,
         Chore::Parity { dir } => parity::run(root, &or_shared(root, dir, "../shared/parity"))?,
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
+        Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Consumers => consumers::run(root)?,
         Chore::Ci => return ci(root),
     }

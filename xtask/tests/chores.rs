@@ -40,3 +40,14 @@ fn parity_names_the_fixtures_that_are_missing() {
     assert!(error.contains("`augment.json`, `augment.safetensors`"), "{error}");
     assert!(!error.contains("`rmsprop.json`"), "{error}");
 }
+
+#[test]
+fn keras_without_photographs_is_an_error_before_anything_is_installed() {
+    let root = TempDir::new().unwrap();
+    let keras = run(root.path(), &["keras"]);
+    let error = String::from_utf8(keras.stderr).unwrap();
+    assert_eq!(keras.status.code(), Some(2), "{error}");
+    assert!(error.starts_with("error: expected photographs at `"), "{error}");
+    assert!(error.contains("\nhint: name the folder that holds `pets`: "), "{error}");
+    assert!(!root.path().join("target").exists());
+}

@@ -1,0 +1,37 @@
+//! Writes a frozen base's features of pictures of any sizes, to compare with another program's.
+//!
+//!     cargo build --workspace --example features
+//!     target/debug/examples/features WEIGHTS PICTURES.safetensors FEATURES.safetensors
+//!
+//! PICTURES holds arrays (height, width, 3), RGB in 0..255; FEATURES gets the same names. `--example`
+//! together with `--workspace` builds with the same Burn as `cargo test --workspace`.
+
+use std::error::Error;
+use std::path::Path;
+
+use burn::tensor::Device;
+use formats::{Array, Arrays, read_arrays, write_safetensors};
+use vgg::{FrozenBase, VggConfig, Weights};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [weights, pictures, features] = arguments.as_slice() else {
+        return Err("expected WEIGHTS PICTURES.safetensors FEATURES.safetensors".into());
+    };
+    let weights = Weights::load(Path::new(weights), &VggConfig::default())?;
+    let mut of_pictures = Arrays::new();
+    for (name, picture) in read_arrays(Path::new(pictures))? {
+        let &[height, width, 3] = picture.shape.as_slice() else {
+            let shape = picture.shape;
+            return Err(format!("`{name}` has the shape {shape:?}, expected [_, _, 3]").into());
+        };
+        let config = VggConfig { size: [height, width], ..VggConfig::default() };
+        let base = FrozenBase::new(&config, &weights, &Device::flex())?;
+        let preprocessing = base.preprocessing();
+        let (pixels, _) = picture.data.as_chunks::<3>();
+        let input: Vec<f32> = pixels.iter().flat_map(|&rgb| preprocessing.apply(rgb)).collect();
+        let of_picture = Array::new(base.feature_shape().to_vec(), base.features(&input));
+        of_pictures.insert(name, of_picture);
+    }
+    Ok(write_safetensors(Path::new(features), &of_pictures)?)
+}

@@ -1,0 +1,60 @@
+"""Shows that Permafrost and Keras agree. `cargo xtask keras` installs what this needs and runs
+
+    check.py PERMAFROST FEATURES PHOTOGRAPHS SCRATCH
+
+PERMAFROST is the program, FEATURES the built example of `crates/vgg`, PHOTOGRAPHS a folder with
+`train` and `validation`, `cats` and `dogs` in each, SCRATCH an empty folder. Every comparison prints a
+line that begins with the name of its check. A check that fails does not keep the others from running.
+"""
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+# Before TensorFlow is imported: plain float32 sums, which a GPU and oneDNN's algorithms replace by
+# less exact ones, and no talk about the machine.
+os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1", TF_ENABLE_ONEDNN_OPTS="0")
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3")
+# Models of many shapes are run here, each a few times: that this is slow need not be said.
+logging.getLogger("tensorflow").setLevel("ERROR")
+
+import exports
+import features
+import history
+import imports
+import photographs
+import vgg16
+from compare import Refused, agreed, check_compare
+from permafrost import Permafrost
+
+CHECKS = {
+    "compare": lambda permafrost, pngs: check_compare(),
+    "features": features.check,
+    "history": history.check,
+    "exports": exports.check,
+    "imports": imports.check,
+}
+
+
+def main():
+    program, example, jpegs, scratch = (Path(argument).resolve() for argument in sys.argv[1:])
+    permafrost = Permafrost(program, example, scratch)
+    pngs = photographs.write_pngs(jpegs, scratch / "two")
+    photographs.write_three_classes(jpegs, scratch / "three")
+    vgg16.write_files(scratch)
+    failed = []
+    for name, check in CHECKS.items():
+        try:
+            check(permafrost, pngs)
+            if not agreed[name]:
+                raise Refused(f"{name}: nothing was compared")
+        except Exception as error:
+            if not isinstance(error, (Refused, RuntimeError)):
+                traceback.print_exc()
+            print(f"error: the check `{name}` failed: {error}", file=sys.stderr, flush=True)
+            failed.append(name)
+    sys.exit(1 if failed else 0)
+
+
+main()

@@ -1,0 +1,77 @@
+"""How two results are compared, and what is no comparison at all.
+
+Empty data, values that are no numbers, shapes that differ and data in which nothing varies would
+agree with anything or with nothing: they are refused, so that a check can't pass on them.
+"""
+from collections import Counter
+
+import numpy as np
+
+# How many comparisons agreed, by the check that made them.
+agreed = Counter()
+
+
+class Refused(Exception):
+    """The two results don't agree, or can't be compared."""
+
+
+def compare(check, what, found, expected, tolerance, of):
+    """Prints the largest difference and fails where it is above `tolerance`. `of` says of what the
+    tolerance is a fraction: `largest`, the largest expected value; `each`, every expected value;
+    `one`, an absolute difference, as of probabilities."""
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    check_data(f"{check}: {what}", found, expected, tolerance)
+    magnitude = np.abs(expected)
+    unit = {"largest": magnitude.max(), "each": magnitude, "one": 1.0}[of]
+    difference = (np.abs(found - expected) / unit).max()
+    words = {"largest": "of the largest value", "each": "of each value", "one": "at most"}[of]
+    line = f"{check}: {what}: {expected.size} values differ by {difference:.1e} {words}, tolerance {tolerance:.0e}"
+    # Written so that a difference that is no number fails too.
+    if not difference <= tolerance:
+        raise Refused(line)
+    agreed[check] += 1
+    print(line, flush=True)
+
+
+def require(check, what, holds):
+    """Fails unless something that is no comparison of numbers holds, and says so where it does."""
+    if not holds:
+        raise Refused(f"{check}: expected that {what}")
+    agreed[check] += 1
+    print(f"{check}: {what}", flush=True)
+
+
+def check_data(what, found, expected, tolerance):
+    if found.shape != expected.shape:
+        raise Refused(f"{what}: expected the shape {expected.shape}, found {found.shape}")
+    if expected.size == 0:
+        raise Refused(f"{what}: there is nothing to compare")
+    for whose, values in (("found", found), ("expected", expected)):
+        if not np.isfinite(values).all():
+            raise Refused(f"{what}: {whose} values are no numbers")
+        # Data that varies by about the tolerance would agree with a constant.
+        if not np.ptp(values) > 10 * tolerance * np.abs(values).max():
+            raise Refused(f"{what}: {whose} values are all about {values.flat[0]:g}")
+
+
+def check_compare():
+    """The helper itself: what it must refuse, and what it must accept."""
+    good = [0.1, 0.5, 0.9]
+    refused = {
+        "another value": (good, [0.1, 0.5, 0.8]),
+        "nothing": ([], []),
+        "no numbers": ([0.1, float("nan"), 0.9], good),
+        "no expected numbers": (good, [0.1, float("inf"), 0.9]),
+        "a constant": ([0.5] * 3, [0.5] * 3),
+        "another shape": ([good], good),
+        "a value that broadcasts": (good, [0.5]),
+    }
+    for what, (found, expected) in refused.items():
+        for of in ("largest", "each", "one"):
+            try:
+                compare("compare", what, found, expected, 1e-3, of)
+            except Refused:
+                continue
+            raise Refused(f"compare: expected that {what} is refused")
+    require("compare", f"{len(refused)} kinds of data that show nothing are refused", True)
+    compare("compare", "data that agrees", good, good, 1e-3, "each")

@@ -1,0 +1,91 @@
+"""Exports: models trained by Permafrost, run by Keras and by ONNX Runtime."""
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+from safetensors.numpy import load_file
+
+import models
+import photographs
+import vgg16
+from compare import Refused, compare, require
+
+# Features agree to 1e-4 of the largest, and a head's sums average that: about 2e-7 is measured. Red
+# and blue in each other's place are 6e-2, and every picture brighter by one of 255 is 2e-4.
+TOLERANCE = 1e-4
+
+
+def check(permafrost, pngs):
+    two = permafrost.scratch / "run-1/best"
+    check_model(permafrost, "two classes", two, photographs.twenty(pngs))
+    check_safetensors(permafrost, two, photographs.twenty(pngs))
+
+    pngs = permafrost.scratch / "three"
+    run = permafrost.scratch / "run-three"
+    settings = ("--weights", permafrost.scratch / "published.h5", "--pooling", "avg", "--epochs", 5)
+    permafrost.train(pngs, run, *settings)
+    check_model(permafrost, "three classes", run / "best", photographs.twenty(pngs))
+
+
+def check_model(permafrost, name, model, files):
+    pictures, expected = photographs.read(files), expected_of(permafrost, model, files)
+    stem = name.replace(" ", "_")
+
+    loaded = keras.models.load_model(permafrost.export(model, "keras", permafrost.scratch / f"{stem}.keras"))
+    file = permafrost.export(model, "onnx", permafrost.scratch / f"{stem}.onnx")
+    onnx.checker.check_model(str(file), full_check=True)
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    runtimes = {
+        "Keras": lambda batch: loaded.predict(batch, verbose=0),
+        "ONNX Runtime": lambda batch: session.run(None, {session.get_inputs()[0].name: batch})[0],
+    }
+    for runtime, run in runtimes.items():
+        compare("exports", f"{name}, {runtime}, a batch of 20", run(pictures), expected, TOLERANCE, "one")
+        one_by_one = np.concatenate([run(picture[None]) for picture in pictures])
+        compare("exports", f"{name}, {runtime}, 20 batches of 1", one_by_one, expected, TOLERANCE, "one")
+    check_learning(name, loaded, pictures, expected)
+
+
+def expected_of(permafrost, model, files):
+    """What `predict` says, as Keras has it: of two classes, the probability of the second alone."""
+    probabilities = permafrost.predict(model, files)
+    return probabilities[:, 1:] if probabilities.shape[1] == 2 else probabilities
+
+
+def check_safetensors(permafrost, model, files):
+    """The arrays by their names, put into a model that Keras made itself."""
+    arrays = load_file(permafrost.export(model, "safetensors", permafrost.scratch / "two_classes.safetensors"))
+    # The first kernel takes RGB, whatever the order of the weights that the model was trained on.
+    mean, deviation = arrays.pop("preprocessing/mean"), arrays.pop("preprocessing/deviation")
+    base, head = vgg16.frozen_base(models.SIZE), models.head()
+    for layer in base.layers + head.layers:
+        if layer.weights:
+            layer.set_weights([arrays.pop(f"{layer.name}/{part}") for part in ("kernel", "bias")])
+    if arrays:
+        raise Refused(f"exports: two classes, safetensors: {', '.join(arrays)} is none of the model's")
+    features = base.predict((photographs.read(files) - mean) / deviation, verbose=0)
+    found, expected = head.predict(features, verbose=0), expected_of(permafrost, model, files)
+    compare("exports", "two classes, safetensors, a batch of 20", found, expected, TOLERANCE, "one")
+
+
+def check_learning(name, model, pictures, probabilities):
+    """A step of Keras's own training changes the head and not the base."""
+    layers = list(model._flatten_layers(include_self=False))
+    base = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+    head = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    frozen = len(base) == 13 and not any(layer.trainable for layer in base)
+    require("exports", f"{name}, Keras, the base's 13 convolutions are frozen", frozen)
+
+    before = [[layer.get_weights() for layer in part] for part in (base, head)]
+    classes = probabilities.shape[1]
+    loss = "binary_crossentropy" if classes == 1 else "sparse_categorical_crossentropy"
+    model.compile(loss=loss, optimizer="rmsprop", metrics=["accuracy"])
+    labels = np.arange(len(pictures)) % max(classes, 2)
+    history = model.fit(pictures, labels, batch_size=len(pictures), epochs=1, verbose=0).history
+    moved = [[changed(*pair) for pair in zip(layers, part)] for layers, part in zip((base, head), before)]
+    learns = np.isfinite(history["loss"]).all() and not any(moved[0]) and head and all(moved[1])
+    require("exports", f"{name}, Keras, a step changes the head and not the base", learns)
+
+
+def changed(layer, before):
+    return any((now != then).any() for now, then in zip(layer.get_weights(), before, strict=True))

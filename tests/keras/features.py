@@ -1,0 +1,35 @@
+"""Features: those of pictures of ten sizes, with the same weights in every file of Keras's."""
+import keras
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+import vgg16
+from compare import compare
+
+# Odd heights and widths, so that every pooling drops a row and a column, and none square.
+SIZES = [(33, 47), (47, 33), (51, 75), (75, 201), (99, 65), (113, 97), (129, 127), (151, 179), (187, 63), (201, 161)]  # fmt: skip
+
+# Thirteen layers of sums over up to 4608 products in another order, or by another algorithm: each
+# rounds to about 1e-6, and 6e-6 is measured. A wrong border or layer shows as 1e-2 and more.
+TOLERANCE = 1e-4
+
+
+def check(permafrost, _):
+    scratch = permafrost.scratch
+    random = np.random.default_rng(1)
+    pictures = {f"{height}x{width}": picture(random, height, width) for height, width in SIZES}
+    save_file(pictures, scratch / "pictures.safetensors")
+    base = vgg16.frozen_base()
+    expected = {}
+    for name, values in pictures.items():
+        expected[name] = base(keras.applications.vgg16.preprocess_input(values[None].copy())).numpy()[0]
+    for name in vgg16.FILES:
+        permafrost.features(scratch / name, scratch / "pictures.safetensors", scratch / "features.safetensors")
+        found = load_file(scratch / "features.safetensors")
+        assert found.keys() == expected.keys(), f"expected {expected.keys()}, found {found.keys()}"
+        for size in pictures:
+            compare("features", f"{name}, {size}", found[size], expected[size], TOLERANCE, "largest")
+
+
+def picture(random, height, width):
+    return random.uniform(0, 255, (height, width, 3)).astype(np.float32)

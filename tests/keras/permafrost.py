@@ -1,0 +1,44 @@
+"""The program under test, run as a user would."""
+import csv
+import json
+import subprocess
+
+import numpy as np
+
+
+class Permafrost:
+    """`program` is `permafrost`, `example` the features example, `scratch` where both run."""
+
+    def __init__(self, program, example, scratch):
+        self.program, self.example, self.scratch = program, example, scratch
+
+    def features(self, weights, pictures, features):
+        self.start(self.example, weights, pictures, features)
+
+    def train(self, data, out, *settings):
+        """A run on the pictures as they are, every random choice off, and its history by column."""
+        as_they_are = ("--no-augment", "--no-shuffle", "--dropout", 0)
+        self.start(self.program, "train", data, "--out", out, "--size", 64, *as_they_are, *settings)
+        with open(out / "history.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {name: [float(row[name]) for row in rows] for name in rows[0]}
+
+    def predict(self, model, files):
+        """The probabilities (N, classes) of pictures, classes in the order of their names."""
+        lines = self.start(self.program, "predict", model, *files, "--json").splitlines()
+        rows = [json.loads(line) for line in lines]
+        named = [row["file"] for row in rows]
+        assert named == [str(file) for file in files], f"expected {files}, `predict` named {named}"
+        return np.array([[row["probabilities"][name] for name in sorted(row["probabilities"])] for row in rows])
+
+    def export(self, model, file_format, file):
+        self.start(self.program, "export", model, "--format", file_format, "--out", file)
+        return file
+
+    def start(self, *words):
+        command = [str(word) for word in words]
+        ended = subprocess.run(command, cwd=self.scratch, capture_output=True, text=True)
+        if ended.returncode != 0:
+            words = " ".join(command)
+            raise RuntimeError(f"`{words}` ended with {ended.returncode}:\n{ended.stderr.strip()}")
+        return ended.stdout

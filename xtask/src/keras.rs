@@ -1,0 +1,164 @@
+//! `cargo xtask keras`: shows that Permafrost and Keras agree, with Keras itself.
+//!
+//! It makes a Python environment in `target/keras`, from the package index, builds the program, and
+//! hands both to `tests/keras/check.py`. A check that printed nothing counts as a failure: it would
+//! show nothing.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write, stdout};
+use std::path::{Path, PathBuf, absolute};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cargo;
+
+/// What `check.py` checks. Each prints lines that begin with its name.
+const CHECKS: [&str; 5] = ["compare", "features", "history", "exports", "imports"];
+
+/// Compares the program of the workspace at `root` with Keras on the photographs in `shared`.
+///
+/// # Errors
+/// If photographs are missing, Keras can't be installed, the program can't be built, or a check
+/// fails or did not run.
+pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
+    let photographs = absolute(shared)?.join("pets");
+    ensure!(
+        photographs.is_dir(),
+        "expected photographs at `{}`, found none\nhint: name the folder that holds `pets`: `cargo xtask keras DIR`",
+        photographs.display()
+    );
+    let checks = root.join("tests/keras");
+    let python = install(&root.join("target/keras"), &checks.join("requirements.txt"))?;
+    let (program, features) = build(root)?;
+    let scratch = root.join("target/keras-check");
+    clear(&scratch)?;
+
+    let mut checking = Command::new(python)
+        // `-B`: nothing is written beside the scripts.
+        .arg("-B")
+        .arg(checks.join("check.py"))
+        .args([&program, &features, &photographs, &scratch])
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("could not start the Python of `target/keras`")?;
+    let mut silent = CHECKS.to_vec();
+    if let Some(output) = checking.stdout.take() {
+        silent = pass_on(BufReader::new(output), stdout())
+            .context("could not pass on what the checks print")?;
+    }
+    let status = checking.wait().context("could not wait for `check.py`")?;
+    ensure!(status.success(), "Keras and Permafrost differ: `check.py` ended with {status}");
+    ensure!(
+        silent.is_empty(),
+        "expected every check to compare something, found nothing of `{}`",
+        silent.join("`, `")
+    );
+    writeln!(stdout(), "keras: all checks passed: {}", CHECKS.join(", "))?;
+    Ok(())
+}
+
+/// The Python of an environment in `folder` that has what `requirements` lists. It is made anew where
+/// the list has changed since.
+fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
+    let list = fs::read(requirements)
+        .with_context(|| format!("could not read `{}`", requirements.display()))?;
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let stamp = folder.join("installed.txt");
+    if fs::read(&stamp).is_ok_and(|installed| installed == list) && python.exists() {
+        return Ok(python);
+    }
+    writeln!(stdout(), "keras: installing Keras into `{}`, which takes minutes", folder.display())?;
+    clear(folder)?;
+    start(
+        Command::new("python3").args(["-m", "venv"]).arg(folder),
+        "install Python 3.11, 3.12 or 3.13 with its `venv` module, such as the packages `python3` and `python3-venv` of Debian and Ubuntu",
+    )?;
+    start(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .arg("--requirement")
+            .arg(requirements),
+        "it needs Python 3.11, 3.12 or 3.13 and the Python package index, or a mirror of it named by PIP_INDEX_URL",
+    )?;
+    // Last, so that an installation that was interrupted is made anew.
+    fs::write(&stamp, list).with_context(|| format!("could not write `{}`", stamp.display()))?;
+    Ok(python)
+}
+
+/// Builds the program and the example that writes features, and returns where they are.
+fn build(root: &Path) -> Result<(PathBuf, PathBuf)> {
+    // Where this program itself was built, whatever Cargo is told by its settings.
+    let here = std::env::current_exe().context("could not find this program itself")?;
+    let Some(target) = here.parent().and_then(Path::parent) else {
+        bail!("expected this program in `target/debug`, found it at `{}`", here.display());
+    };
+    // `--workspace` for the example: alone, its package would have Burn built anew.
+    for what in [["--package", "cli"].as_slice(), &["--workspace", "--example", "features"]] {
+        let mut build = cargo();
+        build.arg("build").args(what).arg("--target-dir").arg(target).current_dir(root);
+        start(&mut build, "see what the compiler says above")?;
+    }
+    let named =
+        |name: &str| target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    Ok((named("permafrost"), named("examples/features")))
+}
+
+/// Runs a program to its end; `hint` says what to do where it can't be started or fails.
+fn start(command: &mut Command, hint: &str) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status =
+        command.status().with_context(|| format!("could not start `{name}`\nhint: {hint}"))?;
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    ensure!(status.success(), "`{name} {}` ended with {status}\nhint: {hint}", words.join(" "));
+    Ok(())
+}
+
+/// An empty folder, whatever was there.
+fn clear(folder: &Path) -> Result<()> {
+    let clear = || {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        fs::create_dir_all(folder)
+    };
+    clear().with_context(|| format!("could not clear `{}`", folder.display()))
+}
+
+/// Passes on what the checks print, and returns those that printed nothing.
+fn pass_on(output: impl BufRead, mut to: impl Write) -> io::Result<Vec<&'static str>> {
+    let mut silent = CHECKS.to_vec();
+    for line in output.lines() {
+        let line = line?;
+        silent.retain(|check| line.split_once(": ").is_none_or(|(name, _)| name != *check));
+        writeln!(to, "{line}")?;
+    }
+    Ok(silent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_printed_nothing_is_named() {
+        let output = "compare: 7 kinds\nfeatures: 1e-6\nhistory compared nothing\nexports: 1e-7\n";
+        let mut seen = Vec::new();
+        assert_eq!(pass_on(output.as_bytes(), &mut seen).unwrap(), ["history", "imports"]);
+        assert_eq!(String::from_utf8(seen).unwrap(), output);
+    }
+
+    #[test]
+    fn an_environment_made_from_the_same_list_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let requirements = root.path().join("requirements.txt");
+        fs::write(&requirements, "keras==3.15.1\n").unwrap();
+        let folder = root.path().join("keras");
+        let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+        fs::create_dir_all(python.parent().unwrap()).unwrap();
+        fs::write(&python, "the same").unwrap();
+        fs::write(folder.join("installed.txt"), "keras==3.15.1\n").unwrap();
+        assert_eq!(install(&folder, &requirements).unwrap(), python);
+        assert_eq!(fs::read_to_string(python).unwrap(), "the same");
+    }
+}
