@@ -24,6 +24,7 @@ import features
 import history
 import imports
 import photographs
+import thaw
 import vgg16
 from compare import Refused, agreed, check_compare
 from permafrost import Permafrost
@@ -34,13 +35,15 @@ CHECKS = {
     "history": history.check,
     "exports": exports.check,
     "imports": imports.check,
+    "thaw": thaw.check,
 }
 
 
 def main():
     program, example, jpegs, scratch = (Path(argument).resolve() for argument in sys.argv[1:])
     permafrost = Permafrost(program, example, scratch)
-    pngs = photographs.write_pngs(jpegs, scratch / "two")
+    photographs.write_pngs(jpegs, scratch / "all")
+    pngs = photographs.write_pngs(jpegs, scratch / "two", photographs.FEWER_DOGS)
     photographs.write_three_classes(jpegs, scratch / "three")
     vgg16.write_files(scratch)
     failed = []

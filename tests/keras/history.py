@@ -16,19 +16,33 @@ def check(permafrost, pngs):
     whole = models.compiled(models.whole(dropout=0))
     whole.save(scratch / "whole_before.keras")
     models.head(dropout=0).save(scratch / "head.keras")
-    training, validation = dataset(pngs / "train"), dataset(pngs / "validation")
-    fit = whole.fit(training, validation_data=validation, epochs=2, shuffle=False, verbose=0)
-    expected = fit.history
+    settings = ("--weights", scratch / "published.h5", "--epochs", 2)
+    expected = fit(whole, pngs)
     moves = all(expected[column][0] != expected[column][1] for column in COLUMNS)
     require("history", f"in Keras every one of {', '.join(COLUMNS)} changes between the epochs", moves)
     largest = max(expected["loss"] + expected["val_loss"])
     require("history", f"no loss in Keras is above 5, the largest is {largest:.2f}", largest < 5)
     for number, head in enumerate(("head.keras", "whole_before.keras"), 1):
-        settings = ("--weights", scratch / "published.h5", "--head-from", scratch / head, "--epochs", 2)
-        found = permafrost.train(pngs, scratch / f"run-{number}", *settings)
-        for kind, columns in (("losses", COLUMNS[0::2]), ("accuracies", COLUMNS[1::2])):
-            values = ([history[column] for column in columns] for history in (found, expected))
-            compare("history", f"{kind} from {head}", *values, TOLERANCE, "each")
+        found = permafrost.train(pngs, scratch / f"run-{number}", *settings, "--head-from", scratch / head)
+        compare_histories("history", f"from {head}", found, expected)
+
+    expected = fit(models.compiled(models.whole(dropout=0)), scratch / "all")
+    found = permafrost.train(
+        scratch / "all", scratch / "run-all", *settings, "--head-from", scratch / "head.keras"
+    )
+    compare_histories("history", "on all photographs", found, expected)
+
+
+def fit(model, pngs):
+    """Two epochs in Keras, and their history."""
+    training, validation = dataset(pngs / "train"), dataset(pngs / "validation")
+    return model.fit(training, validation_data=validation, epochs=2, shuffle=False, verbose=0).history
+
+
+def compare_histories(check, what, found, expected):
+    for kind, columns in (("losses", COLUMNS[0::2]), ("accuracies", COLUMNS[1::2])):
+        values = ([history[column] for column in columns] for history in (found, expected))
+        compare(check, f"{kind} {what}", *values, TOLERANCE, "each")
 
 
 def dataset(folder):

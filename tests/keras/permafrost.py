@@ -15,10 +15,12 @@ class Permafrost:
     def features(self, weights, pictures, features):
         self.start(self.example, weights, pictures, features)
 
-    def train(self, data, out, *settings):
-        """A run on the pictures as they are, every random choice off, and its history by column."""
+    def train(self, data, out, *settings, size=64):
+        """A run on the pictures as they are, every random choice off, and its history by column. A
+        run from another model has that one's size."""
         as_they_are = ("--no-augment", "--no-shuffle", "--dropout", 0)
-        self.start(self.program, "train", data, "--out", out, "--size", 64, *as_they_are, *settings)
+        sized = ("--size", size) if size else ()
+        self.start(self.program, "train", data, "--out", out, *sized, *as_they_are, *settings)
         with open(out / "history.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         return {name: [float(row[name]) for row in rows] for name in rows[0]}
