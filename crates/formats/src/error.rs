@@ -101,10 +101,6 @@ impl FormatError {
     }
 
     pub(crate) fn element_type(path: &Path, name: &str, found: impl ToString) -> Self {
-        Self::ElementType {
-            path: path.to_owned(),
-            name: name.to_owned(),
-            found: found.to_string(),
-        }
+        Self::ElementType { path: path.to_owned(), name: name.to_owned(), found: found.to_string() }
     }
 }

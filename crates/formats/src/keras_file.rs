@@ -12,7 +12,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::archive::Archive;
-use crate::hdf5::Hdf5;
+use crate::hdf5::{self, Hdf5};
 use crate::keras_h5::insert;
 use crate::keras_layers::{self, Stored};
 use crate::opened::Opened;
@@ -82,11 +82,12 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>)
         let fault = format!("has a `{CONFIG}` of more parts than its layers can have");
         return Err(FormatError::damaged(path, fault));
     }
-    let config: Value = serde_json::from_slice(&config).map_err(|error| {
-        FormatError::damaged(path, format!("has no valid `{CONFIG}`: {error}"))
+    let config: Value = serde_json::from_slice(&config)
+        .map_err(|error| FormatError::damaged(path, format!("has no valid `{CONFIG}`: {error}")))?;
+    let stored = hdf5::with_room(path, || {
+        let file = Hdf5::open(path, opened.file, start, length)?;
+        keras_layers::collect(&file, &file.root())
     })?;
-    let file = Hdf5::open(path, opened.file, start, length)?;
-    let stored = keras_layers::collect(&file, &file.root())?;
     let mut row = Row { path, stored, layers: Vec::new(), names: BTreeSet::new() };
     row.model(&config["config"], "")?;
     if let Some(stored) = row.stored.first() {
@@ -190,7 +191,8 @@ fn snake_case(class: &str) -> String {
     let letters: Vec<char> =
         class.chars().filter(|letter| letter.is_alphanumeric() || *letter == '_').collect();
     let is_word = |at: usize| {
-        letters[at].is_ascii_uppercase() && letters.get(at + 1).is_some_and(char::is_ascii_lowercase)
+        letters[at].is_ascii_uppercase()
+            && letters.get(at + 1).is_some_and(char::is_ascii_lowercase)
     };
     let mut name = String::new();
     for (at, letter) in letters.iter().enumerate() {

@@ -97,11 +97,8 @@ mod tests {
     #[test]
     fn branches_are_no_row() {
         let two = json!([link("first"), link("second")]);
-        let model = functional(&[
-            ("first", json!([])),
-            ("second", json!([link("first")])),
-            ("last", two),
-        ]);
+        let model =
+            functional(&[("first", json!([])), ("second", json!([link("first")])), ("last", two)]);
         let message = fault(&model);
         assert!(message.contains("`last` takes `first`, `second`, expected `second`"), "{message}");
         let skipping = functional(&[

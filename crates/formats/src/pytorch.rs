@@ -37,18 +37,16 @@ pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
     let tensors = reader.tensors();
     let other = tensors.values().filter(|tensor| tensor.dtype() != DType::F32);
     if let Some(tensor) = other.min_by_key(|tensor| &tensor.name) {
-        return Err(FormatError::element_type(
-            path,
-            &tensor.name,
-            format!("{:?}", tensor.dtype()),
-        ));
+        return Err(FormatError::element_type(path, &tensor.name, format!("{:?}", tensor.dtype())));
     }
     // Tensors may share their values, so a little more than the file has is no fault.
-    let values = tensors.values().try_fold(0usize, |sum, tensor| {
-        sum.checked_add(tensor.num_elements())
-    });
+    let values =
+        tensors.values().try_fold(0usize, |sum, tensor| sum.checked_add(tensor.num_elements()));
     if values.is_none_or(|values| values as u64 > opened.length / 8 * 3) {
-        return Err(FormatError::damaged(path, "says that its arrays are far more than it is long"));
+        return Err(FormatError::damaged(
+            path,
+            "says that its arrays are far more than it is long",
+        ));
     }
     tensors
         .values()
