@@ -12,11 +12,12 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::cargo;
 
 /// What the folder must hold for the comparison to be the whole one.
-const FIXTURES: [&str; 18] = [
+const FIXTURES: [&str; 19] = [
     "augment.json",
     "augment.safetensors",
     "binary_crossentropy.json",
     "glorot_uniform.json",
+    "head.keras",
     "head.safetensors",
     "head_history.json",
     "images/gray.png",

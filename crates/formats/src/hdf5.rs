@@ -3,7 +3,8 @@
 //!
 //! The file stays on the disk. `hdf5-pure` asks for parts of it, and every part is checked against
 //! the file's length and paid for from a budget, so that neither a group that holds itself nor a
-//! thousand links to one array can go on for ever.
+//! thousand links to one array can go on for ever. What it does not guard against itself (read in
+//! version 0.47) is guarded here: types within types, and one long name for many members.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -11,6 +12,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use hdf5_pure::{DType, Dataset, FormatError as Hdf5Error, Group, Layout, Source};
 
@@ -22,9 +24,29 @@ const DEEPEST: usize = 32;
 /// What reading a group's attributes may take: one of them is a layer's name.
 const ATTRIBUTES: u64 = 64 << 10;
 
+/// The longest name of a member: one name may serve any number of them.
+const LONGEST_NAME: usize = 255;
+
+/// A type within a type takes 8 bytes of a message of 64 KiB, and on the stack, where nothing is
+/// optimised, up to 4 KiB.
+const STACK: usize = 64 << 20;
+
 /// Whether a file that begins with `bytes` is an HDF5 file.
 pub(crate) fn is_hdf5(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x89HDF\r\n\x1a\n")
+}
+
+/// Runs `read`, which uses an HDF5 file, with room for the deepest type that one can describe; errors
+/// name `path`.
+pub(crate) fn with_room<T: Send>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, FormatError> + Send,
+) -> Result<T, FormatError> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+        let thread = thread.map_err(|source| FormatError::io(path, source))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// An open HDF5 file.
@@ -45,14 +67,25 @@ impl<'a> Hdf5<'a> {
     ) -> Result<Self, FormatError> {
         // The arrays once, and what describes them, which is short, a few times over.
         let bytes_left = Arc::new(AtomicU64::new(length.saturating_mul(3).saturating_add(1 << 20)));
-        let part = Part { file: Mutex::new(file), start, length, bytes_left: bytes_left.clone() };
+        let reading = Mutex::new(Reading { file, names: None });
+        let part = Part { reading, start, length, bytes_left: bytes_left.clone() };
         let file = hdf5_pure::File::from_source(part).map_err(|error| no_hdf5(path, &error))?;
-        let end = file.superblock().eof_address;
+        let superblock = file.superblock();
+        let end = superblock.eof_address;
         if end > length {
             return Err(FormatError::damaged(
                 path,
                 format!("is no whole HDF5 file: it has {length} bytes, expected {end}"),
             ));
+        }
+        // An extension may describe types at any length, and names are looked for where files have
+        // them that begin at their beginning and count in 8 bytes.
+        let extension = superblock.superblock_extension_address;
+        let is_plain = extension.is_none_or(|address| address == u64::MAX)
+            && superblock.base_address.get() == 0
+            && (superblock.offset_size, superblock.length_size) == (8, 8);
+        if !is_plain {
+            return Err(FormatError::damaged(path, "is laid out as Keras never does it"));
         }
         Ok(Self { path, file, bytes_left, values_left: Cell::new(length / 4) })
     }
@@ -102,7 +135,13 @@ impl<'a> Hdf5<'a> {
     pub(crate) fn array(&self, name: &str, dataset: &Dataset) -> Result<Array, FormatError> {
         let element = dataset.dtype().map_err(|error| self.damaged(&error))?;
         if element != DType::F32 {
-            return Err(FormatError::element_type(self.path, name, element));
+            let found = match element {
+                DType::Other(_) | DType::Compound(_) | DType::Enum(_) | DType::Array(..) => {
+                    "values of another type".to_owned()
+                }
+                number => number.to_string(),
+            };
+            return Err(FormatError::element_type(self.path, name, found));
         }
         let layout = dataset.layout().map_err(|error| self.damaged(&error))?;
         if !matches!(layout, Layout::Compact { .. } | Layout::Contiguous { .. }) {
@@ -142,10 +181,16 @@ fn no_hdf5(path: &Path, error: &hdf5_pure::Error) -> FormatError {
 
 /// A part of a file, with a budget for what is read of it.
 struct Part {
-    file: Mutex<File>,
+    reading: Mutex<Reading>,
     start: u64,
     length: u64,
     bytes_left: Arc<AtomicU64>,
+}
+
+struct Reading {
+    file: File,
+    /// Where the names of a group's members are that will be read next.
+    names: Option<u64>,
 }
 
 impl Source for Part {
@@ -167,9 +212,28 @@ impl Source for Part {
         if wanted > left {
             return Err(Hdf5Error::Source("its parts are linked in a circle".to_owned()));
         }
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = &mut reading.file;
         file.seek(SeekFrom::Start(self.start + offset))
             .and_then(|_| file.read_exact(buffer))
-            .map_err(|error| Hdf5Error::Source(error.to_string()))
+            .map_err(|error| Hdf5Error::Source(error.to_string()))?;
+        if reading.names == Some(offset) && has_long_name(buffer) {
+            return Err(Hdf5Error::Source("it has names that are too long".to_owned()));
+        }
+        if let Some(names) = place_of_names(buffer) {
+            reading.names = Some(names);
+        }
+        Ok(())
     }
+}
+
+/// What `block` says about where names are, if it is the header of a heap of names: `HEAP`, a
+/// version, two lengths and the place.
+fn place_of_names(block: &[u8]) -> Option<u64> {
+    let place = block.strip_prefix(b"HEAP")?.get(20..28)?;
+    Some(u64::from_le_bytes(place.try_into().ok()?))
+}
+
+fn has_long_name(names: &[u8]) -> bool {
+    names.split(|&byte| byte == 0).any(|name| name.len() > LONGEST_NAME)
 }

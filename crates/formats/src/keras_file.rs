@@ -12,7 +12,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::archive::Archive;
-use crate::hdf5::Hdf5;
+use crate::hdf5::{self, Hdf5};
 use crate::keras_h5::insert;
 use crate::keras_layers::{self, Stored};
 use crate::opened::Opened;
@@ -84,8 +84,10 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>)
     }
     let config: Value = serde_json::from_slice(&config)
         .map_err(|error| FormatError::damaged(path, format!("has no valid `{CONFIG}`: {error}")))?;
-    let file = Hdf5::open(path, opened.file, start, length)?;
-    let stored = keras_layers::collect(&file, &file.root())?;
+    let stored = hdf5::with_room(path, || {
+        let file = Hdf5::open(path, opened.file, start, length)?;
+        keras_layers::collect(&file, &file.root())
+    })?;
     let mut row = Row { path, stored, layers: Vec::new(), names: BTreeSet::new() };
     row.model(&config["config"], "")?;
     if let Some(stored) = row.stored.first() {

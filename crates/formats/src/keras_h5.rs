@@ -8,7 +8,7 @@ use std::path::Path;
 
 use hdf5_pure::Group;
 
-use crate::hdf5::Hdf5;
+use crate::hdf5::{self, Hdf5};
 use crate::opened::Opened;
 use crate::{Array, Arrays, FormatError, keras_layers};
 
@@ -17,6 +17,10 @@ const SEEDS: [&str; 2] = ["StateVar", "seed_generator_state"];
 
 /// Reads a weights file or a whole model, of Keras 2 or 3.
 pub(crate) fn read(opened: Opened) -> Result<Arrays, FormatError> {
+    hdf5::with_room(opened.path, || read_here(opened))
+}
+
+fn read_here(opened: Opened) -> Result<Arrays, FormatError> {
     let path = opened.path;
     let file = Hdf5::open(path, opened.file, 0, opened.length)?;
     let root = file.root();

@@ -1,4 +1,7 @@
 //! PyTorch's state dicts (`.pth`, `.pt`), in every container that `torch.save` has written.
+//!
+//! `pytorch-reader` runs no code of a file and checks every length against what the file holds. A
+//! pickle may still copy its parts, up to a million of them or 64 MiB, before it is refused.
 
 use std::io::Read;
 

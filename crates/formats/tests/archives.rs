@@ -1,0 +1,170 @@
+//! Archives that are not what Keras and PyTorch write.
+
+mod bounded;
+
+use std::fs;
+use std::io::{self, Cursor, Write};
+
+use bounded::{Place, fixture};
+use formats::{FormatError, read_arrays, read_keras};
+use zip::CompressionMethod::{Deflated, Stored};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+/// The archive `whole` once more, with `entry` (its name, how it is stored and its bytes) in addition
+/// to its own or in place of one.
+fn with(whole: &[u8], entry: (&str, CompressionMethod, &[u8])) -> Vec<u8> {
+    let mut old = ZipArchive::new(Cursor::new(whole)).expect("an archive");
+    let mut new = ZipWriter::new(Cursor::new(Vec::new()));
+    for index in 0..old.len() {
+        let file = old.by_index_raw(index).expect("an entry");
+        if file.name().expect("a name") != entry.0 {
+            new.raw_copy_file(file).expect("a copy");
+        }
+    }
+    let options = SimpleFileOptions::default().compression_method(entry.1);
+    new.start_file(entry.0, options).expect("an entry");
+    new.write_all(entry.2).expect("its bytes");
+    new.finish().expect("an archive").into_inner()
+}
+
+#[test]
+fn an_entry_that_leads_out_of_the_archive_is_refused_by_name() {
+    let place = Place::new();
+    for whole in ["formats/keras3.keras", "formats/pytorch.pth"] {
+        for name in ["../evil", "assets/../../evil", "/etc/evil", "..\\evil"] {
+            let message = place.refused(&with(&fixture(whole), (name, Stored, b"")));
+            let shown = name.escape_debug().to_string();
+            assert!(message.contains(&format!("named `{shown}`")), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_compressed_entry_is_refused_whatever_it_would_unpack_to() {
+    let place = Place::new();
+    let bomb = vec![0; 8 << 20];
+    for (whole, name) in [
+        ("formats/keras3.keras", "config.json"),
+        ("formats/keras3.keras", "model.weights.h5"),
+        ("formats/pytorch.pth", "pytorch/data/0"),
+        ("formats/pytorch.pth", "pytorch/data.pkl"),
+    ] {
+        let file = with(&fixture(whole), (name, Deflated, &bomb));
+        assert!(file.len() < 128 << 10);
+        let error = place.read(&file).expect_err("a compressed entry");
+        assert!(matches!(&error, FormatError::Compressed { name: found, .. } if found == name));
+        assert!(error.to_string().contains("save it again with Keras or PyTorch"));
+    }
+}
+
+#[test]
+fn an_entry_that_lies_about_its_size_is_refused() {
+    let place = Place::new();
+    for whole in ["formats/keras3.keras", "formats/pytorch.pth"] {
+        let whole = fixture(whole);
+        // A record of the directory: both sizes are 20 bytes into it.
+        let records: Vec<usize> =
+            (0..whole.len() - 4).filter(|&at| whole[at..at + 4] == *b"PK\x01\x02").collect();
+        for at in records {
+            for sizes in [at + 20..at + 24, at + 24..at + 28, at + 20..at + 28] {
+                let mut file = whole.clone();
+                file[sizes].fill(0x7f);
+                assert!(matches!(place.read(&file), Err(FormatError::Damaged { .. })));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_claims_more_than_the_file_holds_is_refused() {
+    let place = Place::new();
+    let whole = fixture("formats/keras3.keras");
+    let end = whole.len() - 22;
+    let mut file = whole[..end].to_vec();
+    // The directory's end for archives beyond 4 GiB, with 2^40 entries in 2^50 bytes.
+    file.extend_from_slice(b"PK\x06\x06");
+    file.extend_from_slice(&44u64.to_le_bytes());
+    file.extend_from_slice(&[45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for claim in [1u64 << 40, 1 << 40, 1 << 50, 1 << 45] {
+        file.extend_from_slice(&claim.to_le_bytes());
+    }
+    file.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+    file.extend_from_slice(&(end as u64).to_le_bytes());
+    file.extend_from_slice(&1u32.to_le_bytes());
+    file.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+    file.extend_from_slice(&[0xff; 12]);
+    file.extend_from_slice(&[0, 0]);
+    let message = place.refused(&file);
+    assert!(message.contains("is no whole archive"), "{message}");
+}
+
+#[test]
+fn a_description_nested_too_deep_or_of_too_many_parts_is_refused() {
+    let place = Place::new();
+    let whole = fixture("formats/keras3.keras");
+    let deep = "[".repeat(100_000);
+    let wide = format!("[{}0]", "0,".repeat(100_000));
+    for config in [deep, wide, "{".into(), "{}".into(), "[]".into(), "7".into()] {
+        let file = with(&whole, ("config.json", Stored, config.as_bytes()));
+        let message = place.refused(&file);
+        assert!(message.contains("`config.json`"), "{message}");
+    }
+}
+
+#[test]
+fn a_model_that_is_not_described_layer_by_layer_is_refused() {
+    let place = Place::new();
+    let whole = fixture("formats/keras3.keras");
+    let text = |from: &str, to: &str| {
+        let mut old = ZipArchive::new(Cursor::new(&whole)).expect("an archive");
+        let file = old.by_name("config.json").expect("the description");
+        let config = io::read_to_string(file).expect("text");
+        assert!(config.contains(from));
+        with(&whole, ("config.json", Stored, config.replace(from, to).as_bytes()))
+    };
+    let renamed = place.refused(&text("\"hidden\"", "\"dense\""));
+    assert!(renamed.contains("holds `dense` twice"), "{renamed}");
+    let other_class = place.refused(&text("\"Conv2D\"", "\"Conv3D\""));
+    assert!(other_class.contains("layers/sequential_1/layers/conv2d"), "{other_class}");
+
+    let path = place.path("branched.keras");
+    let branched = text("\"keras_history\": [\"flatten\"", "\"keras_history\": [\"base\"");
+    fs::write(&path, branched).expect("a writable folder");
+    let message = read_keras(&path).expect_err("a branch").to_string();
+    assert!(message.contains("`hidden` takes `base`, expected `flatten`"), "{message}");
+    assert!(read_arrays(&path).is_ok(), "the arrays are the same in any order");
+}
+
+#[test]
+fn an_archive_of_something_else_is_unknown() {
+    let place = Place::new();
+    let mut file = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(Stored);
+    file.start_file("photograph.jpg", options).expect("an entry");
+    let bytes = file.finish().expect("an archive").into_inner();
+    assert!(matches!(place.read(&bytes), Err(FormatError::Unknown { .. })));
+}
+
+#[test]
+fn only_the_entries_that_keras_writes_are_looked_at() {
+    let place = Place::new();
+    let file = with(&fixture("formats/keras3.keras"), ("notes.txt", Stored, b"mine"));
+    assert!(place.read(&file).is_ok());
+}
+/// Each of 1,000 parts of a list is copied 1,100 times. The reader of pickles stops at a million copies
+/// or 64 MiB, which here is 72 MB: more than a small multiple of the file, but not more for a larger one.
+#[test]
+fn a_pickle_that_copies_itself_is_refused() {
+    let mut pickle = b"\x80\x02}X\x01\0\0\0a](](".to_vec();
+    pickle.extend([b'}'; 1_000]);
+    pickle.extend(b"eq\x02(");
+    pickle.extend(b"h\x02".repeat(1_100));
+    pickle.extend(b"tes.");
+    let whole = fixture("formats/pytorch.pth");
+    let place = Place::new();
+    let path = place.path("copies.pth");
+    fs::write(&path, with(&whole, ("pytorch/data.pkl", Stored, &pickle))).expect("a folder");
+    let message = read_arrays(&path).expect_err("a bomb").to_string();
+    assert!(message.contains("memo bomb"), "{message}");
+}

@@ -1,0 +1,157 @@
+//! Damaged and hostile files: never a panic, never more memory than a small multiple of the file's
+//! own length, whatever it claims, and an error that names the file.
+
+mod bounded;
+
+use std::fs;
+
+use bounded::{Place, fixture};
+use formats::{Array, Arrays, FormatError, write_safetensors};
+use hdf5_pure::FileBuilder;
+use proptest::prelude::*;
+
+const FIXTURES: [&str; 12] = [
+    "formats/keras2.h5",
+    "formats/keras2.keras",
+    "formats/keras2.safetensors",
+    "formats/keras2.weights.h5",
+    "formats/keras3.h5",
+    "formats/keras3.keras",
+    "formats/keras3.weights.h5",
+    "formats/pytorch.pth",
+    "formats/pytorch.safetensors",
+    "formats/pytorch_integers.pth",
+    "formats/pytorch_legacy.pth",
+    "vgg16_block1.h5",
+];
+
+/// What this crate's HDF5 library writes: a newer layout than h5py's.
+fn small_hdf5() -> Vec<u8> {
+    let mut file = FileBuilder::new();
+    let mut dense = file.create_group("dense");
+    dense.create_dataset("kernel:0").with_f32_data(&[1.0, 2.0]).with_shape(&[2, 1]);
+    file.add_group(dense.finish());
+    file.finish().expect("a valid file")
+}
+
+#[test]
+fn a_whole_file_takes_a_few_times_its_length() {
+    let place = Place::new();
+    for name in FIXTURES.into_iter().chain(["head.keras", "head.safetensors"]) {
+        if name != "formats/pytorch_integers.pth" {
+            place.read(&fixture(name)).expect("a whole fixture");
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error() {
+    let place = Place::new();
+    for file in FIXTURES.map(fixture).into_iter().chain([small_hdf5()]) {
+        let step = if file.len() < 8_000 { 1 } else { file.len() / 20 };
+        for length in (0..file.len()).step_by(step) {
+            place.read(&file[..length]).expect_err("a part of a file");
+        }
+    }
+}
+
+/// A flipped bit in an array's values goes unnoticed where a format has no checksum.
+#[test]
+fn a_flipped_bit_never_panics() {
+    let place = Place::new();
+    for mut file in FIXTURES.map(fixture).into_iter().chain([small_hdf5()]) {
+        // Every bit of a small file, one in each of some bytes of a larger one.
+        let (bits, step) = if file.len() < 1_500 { (8, 1) } else { (1, file.len() / 200) };
+        for at in (0..file.len()).step_by(step) {
+            for bit in 0..bits {
+                let flip = 1 << ((at + bit) % 8);
+                file[at] ^= flip;
+                let _ = place.read(&file);
+                file[at] ^= flip;
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Damage may go unnoticed in an array's values, but it is never a panic.
+    #[test]
+    fn damaged_bytes_never_panic(
+        which in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        values in prop::collection::vec(prop_oneof![Just(0), Just(255), any::<u8>()], 1..9),
+    ) {
+        let place = Place::new();
+        let mut file = fixture(FIXTURES[which.index(FIXTURES.len())]);
+        let start = at.index(file.len());
+        let end = file.len().min(start + values.len());
+        file[start..end].copy_from_slice(&values[..end - start]);
+        let _ = place.read(&file);
+    }
+}
+
+#[test]
+fn hostile_hdf5_is_refused() {
+    let place = Place::new();
+    for (name, expected) in [
+        ("circle.h5", "holds `dense/kernel` twice"),
+        ("circle.weights.h5", "nested too deep"),
+        ("deep.h5", "nested too deep"),
+        ("ways.h5", "linked in a circle"),
+        ("links.h5", "more than the file is long"),
+        ("names.h5", "names that are too long"),
+        ("type.h5", "holds `kernel` as values of another type"),
+    ] {
+        let message = place.refused(&fixture(&format!("formats/hostile/{name}")));
+        assert!(message.contains(expected), "{name}: {message}");
+    }
+}
+
+#[test]
+fn an_extent_that_a_file_has_no_room_for_is_refused() {
+    let place = Place::new();
+    let mut file = fixture("formats/keras2.h5");
+    // The shape of the first kernel, 3 x 3 x 3 x 4, in 64 bits each.
+    let shape: Vec<u8> = [3u64, 3, 3, 4].iter().flat_map(|length| length.to_le_bytes()).collect();
+    let places: Vec<usize> =
+        (0..file.len() - 32).filter(|&at| file[at..at + 32] == shape[..]).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        file[at + 5] = 1;
+    }
+    let message = place.refused(&file);
+    assert!(message.contains("more than the file is long"), "{message}");
+}
+
+#[test]
+fn a_header_that_claims_more_than_the_file_holds_is_refused() {
+    let place = Place::new();
+    let header =
+        br#"{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}"#;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header);
+    assert!(matches!(place.read(&file), Err(FormatError::Damaged { .. })));
+    file[..8].copy_from_slice(&(1u64 << 60).to_le_bytes());
+    assert!(matches!(place.read(&file), Err(FormatError::Damaged { .. })));
+}
+
+#[test]
+fn a_legacy_pickle_that_claims_more_than_the_file_holds_is_refused() {
+    let place = Place::new();
+    let mut file = fixture("formats/pytorch_legacy.pth");
+    // The lengths of the kernel's axes are the numbers 4, 3, 3 and 3 in a byte each.
+    let shape = b"K\x04K\x03K\x03K\x03";
+    let at = file.windows(shape.len()).position(|part| part == shape).expect("the shape");
+    let larger = b"J\xff\xff\xff\x7fK\x03";
+    file.splice(at..at + 4, larger.iter().copied());
+    assert!(matches!(place.read(&file), Err(FormatError::Damaged { .. })));
+}
+
+#[test]
+fn what_is_written_is_read_within_bounds() {
+    let place = Place::new();
+    let path = place.path("arrays.safetensors");
+    let arrays = Arrays::from([("large".into(), Array::new(vec![1 << 20], vec![1.0; 1 << 20]))]);
+    write_safetensors(&path, &arrays).expect("a writable folder");
+    assert_eq!(place.read(&fs::read(&path).expect("the file")).expect("a whole file"), arrays);
+}

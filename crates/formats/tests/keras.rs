@@ -1,0 +1,187 @@
+//! Files that Keras 2 and Keras 3 wrote, and what must not be read as a layer's weights.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use formats::{Array, Arrays, FormatError, KerasLayer, read_arrays, read_keras};
+use hdf5_pure::{AttrValue, FileBuilder};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/formats").join(name)
+}
+
+fn arrays(name: &str) -> Arrays {
+    read_arrays(&fixture(name)).expect("a whole fixture")
+}
+
+/// A `.weights.h5` whose groups, from the root on, each hold one array named `0`.
+fn weights(place: impl FnOnce(&mut FileBuilder)) -> Result<Arrays, FormatError> {
+    let mut file = FileBuilder::new();
+    place(&mut file);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("x.weights.h5");
+    fs::write(&path, file.finish().expect("a valid file")).expect("a writable folder");
+    read_arrays(&path)
+}
+
+#[test]
+fn weights_of_keras_3_have_the_layers_names() {
+    assert_eq!(arrays("keras3.weights.h5"), arrays("keras3.safetensors"));
+}
+
+#[test]
+fn weights_without_names_go_by_class_and_count() {
+    let ours: BTreeMap<&str, &str> =
+        BTreeMap::from([("block1_conv1", "conv2d"), ("hidden", "dense"), ("dense", "dense_1")]);
+    let expected: Arrays = arrays("keras2.safetensors")
+        .into_iter()
+        .map(|(name, array)| {
+            let (layer, part) = name.split_once('/').expect("a layer's array");
+            (format!("{}/{part}", ours[layer]), array)
+        })
+        .collect();
+    assert_eq!(arrays("keras2.weights.h5"), expected);
+}
+
+#[test]
+fn whole_models_of_keras_2_are_read_without_the_optimizer() {
+    assert_eq!(arrays("keras2.h5"), arrays("keras2.safetensors"));
+}
+
+#[test]
+fn whole_models_in_the_old_format_by_keras_3_have_the_same_names() {
+    let mut expected = arrays("keras3.safetensors");
+    expected.retain(|name, _| !name.starts_with("norm/"));
+    let mut found = arrays("keras3.h5");
+    assert_eq!(found.keys().filter(|name| name.starts_with("norm/")).count(), 4);
+    found.retain(|name, _| !name.starts_with("norm/"));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn keras_files_have_the_layers_names_whatever_their_age() {
+    assert_eq!(arrays("keras3.keras"), arrays("keras3.safetensors"));
+    assert_eq!(arrays("keras2.keras"), arrays("keras2.safetensors"));
+}
+
+#[test]
+fn a_keras_file_is_a_row_of_layers_with_nested_models_in_their_place() {
+    for stem in ["keras2", "keras3"] {
+        let model = read_keras(&fixture(&format!("{stem}.keras"))).expect("a whole fixture");
+        let found: Vec<(&str, &str)> =
+            model.layers.iter().map(|layer| (layer.class.as_str(), layer.name.as_str())).collect();
+        let mut expected = vec![
+            ("InputLayer", "photograph"),
+            ("RandomFlip", "random_flip"),
+            ("RandomRotation", "random_rotation"),
+            ("Conv2D", "block1_conv1"),
+            ("MaxPooling2D", "block1_pool"),
+            ("Flatten", "flatten"),
+            ("Dense", "hidden"),
+            ("Dropout", "dropout"),
+            ("Dense", "dense"),
+        ];
+        if stem == "keras3" {
+            expected.insert(4, ("BatchNormalization", "norm"));
+        }
+        assert_eq!(found, expected);
+        let layer = |name| -> &KerasLayer {
+            model.layers.iter().find(|layer| layer.name == name).expect("a layer")
+        };
+        let expected = arrays(&format!("{stem}.safetensors"));
+        assert_eq!(layer("dense").arrays["kernel"], expected["dense/kernel"]);
+        assert_eq!(layer("hidden").arrays["bias"], expected["hidden/bias"]);
+        assert_eq!(layer("block1_conv1").config["filters"], 4);
+        assert!(layer("flatten").arrays.is_empty());
+    }
+}
+
+#[test]
+fn a_generators_integers_and_an_optimizers_are_passed_over() {
+    let found = weights(|file| {
+        let mut layers = file.create_group("layers");
+        let mut dropout = layers.create_group("dropout");
+        for generator in ["seed_generator", "generator"] {
+            let mut seeds = dropout.create_group(generator);
+            let mut variables = seeds.create_group("vars");
+            variables.create_dataset("0").with_u32_data(&[1, 2]);
+            seeds.add_group(variables.finish());
+            dropout.add_group(seeds.finish());
+        }
+        layers.add_group(dropout.finish());
+        file.add_group(layers.finish());
+        let mut optimizer = file.create_group("optimizer");
+        let mut variables = optimizer.create_group("vars");
+        variables.create_dataset("0").with_i64_data(&[7]);
+        optimizer.add_group(variables.finish());
+        file.add_group(optimizer.finish());
+    });
+    assert_eq!(found.expect("a whole file"), Arrays::new());
+}
+
+#[test]
+fn a_layers_array_of_another_type_is_an_error_that_names_it() {
+    let error = weights(|file| {
+        let mut layers = file.create_group("layers");
+        let mut dense = layers.create_group("dense_2");
+        let mut variables = dense.create_group("vars");
+        variables.create_dataset("0").with_f64_data(&[1.0, 2.0]).with_shape(&[2, 1]);
+        dense.add_group(variables.finish());
+        layers.add_group(dense.finish());
+        file.add_group(layers.finish());
+    });
+    let message = error.expect_err("64-bit floats").to_string();
+    assert!(message.contains("`dense_2/kernel` as f64"), "{message}");
+}
+
+#[test]
+fn parts_of_a_layer_are_named_after_it_and_numbered() {
+    let found = weights(|file| {
+        let mut layers = file.create_group("layers");
+        let mut attention = layers.create_group("multi_head_attention");
+        let mut query = attention.create_group("query_dense");
+        let mut variables = query.create_group("vars");
+        variables.set_attr("name", AttrValue::String("query".into()));
+        variables.create_dataset("0").with_f32_data(&[1.0]);
+        query.add_group(variables.finish());
+        let mut own = attention.create_group("vars");
+        own.set_attr("name", AttrValue::String("attention".into()));
+        attention.add_group(own.finish());
+        attention.add_group(query.finish());
+        layers.add_group(attention.finish());
+        file.add_group(layers.finish());
+    });
+    let expected =
+        Arrays::from([("attention/query_dense/0".into(), Array::new(vec![1], vec![1.0]))]);
+    assert_eq!(found.expect("a whole file"), expected);
+}
+
+#[test]
+fn two_layers_of_one_name_are_an_error() {
+    let error = weights(|file| {
+        let mut layers = file.create_group("layers");
+        for group in ["dense", "dense_1"] {
+            let mut dense = layers.create_group(group);
+            let mut variables = dense.create_group("vars");
+            variables.set_attr("name", AttrValue::String("head".into()));
+            variables.create_dataset("0").with_f32_data(&[1.0]);
+            dense.add_group(variables.finish());
+            layers.add_group(dense.finish());
+        }
+        file.add_group(layers.finish());
+    });
+    let message = error.expect_err("a name twice").to_string();
+    assert!(message.contains("holds `head/kernel` twice"), "{message}");
+}
+
+#[test]
+fn a_compressed_array_is_refused_with_a_hint() {
+    let error = weights(|file| {
+        let mut dense = file.create_group("dense");
+        let kernel = dense.create_dataset("kernel:0");
+        kernel.with_f32_data(&[0.0; 1000]).with_shape(&[1000]).with_chunks(&[100]).with_deflate(6);
+        file.add_group(dense.finish());
+    });
+    assert!(matches!(error, Err(FormatError::Compressed { .. })), "{error:?}");
+}
