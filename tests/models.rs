@@ -112,3 +112,34 @@ fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
         assert!(again.stderr.contains("is there already\nhint: "), "{}", again.stderr);
     }
 }
+
+/// What was exported comes back as the same model: base, preprocessing and head.
+#[test]
+fn an_exported_model_can_be_trained_from() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 2 --out run");
+    let predict = |run: &str| {
+        let predict = format!("predict {run}/best --json photos/validation");
+        workplace.run(&predict).expect_success().stdout
+    };
+    for weights in ["model.keras", "model.safetensors"] {
+        let format = weights.rsplit('.').next().expect("an ending");
+        workplace
+            .run(&format!("export run/best --format {format} --out {weights}"))
+            .expect_success();
+        let run = format!("again-{format}");
+        if format == "safetensors" {
+            workplace
+                .run(&format!("export run/best --format keras --out head.keras"))
+                .expect_success();
+        } else {
+            std::fs::copy(workplace.path(weights), workplace.path("head.keras")).expect("a file");
+        }
+        let train = format!(
+            "train photos --weights {weights} --head-from head.keras --size 32 --until block1_pool --pooling max --epochs 1 --learning-rate 1e-30 --out {run}"
+        );
+        workplace.run(&train).expect_success();
+        assert_eq!(predict(&run), predict("run"));
+        std::fs::remove_file(workplace.path("head.keras")).expect("a file");
+    }
+}

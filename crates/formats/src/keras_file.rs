@@ -16,7 +16,7 @@ use crate::hdf5::{self, Hdf5};
 use crate::keras_h5::insert;
 use crate::keras_layers::{self, Stored};
 use crate::opened::Opened;
-use crate::{Arrays, FormatError, archive, keras_row};
+use crate::{Array, Arrays, FormatError, archive, keras_row};
 
 /// The entry that describes the model.
 pub(crate) const CONFIG: &str = "config.json";
@@ -39,7 +39,8 @@ pub struct KerasLayer {
     pub class: String,
     /// The layer's settings, such as `filters`, as Keras writes them.
     pub config: Value,
-    /// `kernel` and `bias` of a `Conv2D` or `Dense`; `0`, `1` and so on of other layers.
+    /// `kernel` and `bias` of a `Conv2D` or `Dense`; `0`, `1` and so on of other layers; `mean` and
+    /// `deviation` of a `Normalization` that was given them, `scale` and `offset` of a `Rescaling`.
     pub arrays: Arrays,
 }
 
@@ -171,6 +172,7 @@ impl Row<'_> {
                 insert(self.path, &mut arrays, part, array)?;
             }
         }
+        arrays.extend(settings(class, config));
         self.layers.push(KerasLayer {
             name: name.to_owned(),
             class: class.to_owned(),
@@ -178,6 +180,38 @@ impl Row<'_> {
             arrays,
         });
         Ok(())
+    }
+}
+
+/// What a layer without weights does to a picture's values, as arrays like those of others, so that
+/// nobody overlooks it.
+fn settings(class: &str, config: &Value) -> Vec<(String, Array)> {
+    let numbers = |name: &str| {
+        let mut numbers = Vec::new();
+        collect_numbers(&config[name], &mut numbers);
+        numbers
+    };
+    let parts = match class {
+        "Normalization" => {
+            let deviation = numbers("variance").into_iter().map(f64::sqrt).collect();
+            vec![("mean", numbers("mean")), ("deviation", deviation)]
+        }
+        "Rescaling" => vec![("scale", numbers("scale")), ("offset", numbers("offset"))],
+        _ => vec![],
+    };
+    let parts = parts.into_iter().filter(|(_, numbers)| !numbers.is_empty());
+    let array = |numbers: Vec<f64>| {
+        Array::new(vec![numbers.len()], numbers.into_iter().map(|number| number as f32).collect())
+    };
+    parts.map(|(part, numbers)| (part.to_owned(), array(numbers))).collect()
+}
+
+/// Keras writes the same numbers as a list, a list of lists or a single one.
+fn collect_numbers(value: &Value, numbers: &mut Vec<f64>) {
+    match value {
+        Value::Number(number) => numbers.extend(number.as_f64()),
+        Value::Array(parts) => parts.iter().for_each(|part| collect_numbers(part, numbers)),
+        _ => {}
     }
 }
 

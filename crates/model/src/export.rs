@@ -45,9 +45,7 @@ pub fn export(
     let (card, tail) = load_tail(path, device)?;
     let mut arrays = search.find(&card)?.arrays().clone();
     arrays.extend(tail.to_arrays());
-    if card.preprocessing.is_blue_first() {
-        swap_red_and_blue(&mut arrays);
-    }
+    card.preprocessing.swap_to_rgb(&mut arrays);
     match format {
         ExportFormat::Keras => write_keras(out, &chain(&card, &arrays)?)?,
         ExportFormat::Onnx => write_onnx(out, &chain(&card, &arrays)?)?,
@@ -61,16 +59,6 @@ pub fn export(
         }
     }
     Ok(card)
-}
-
-/// Makes a first kernel that takes blue first one that takes red first.
-fn swap_red_and_blue(arrays: &mut Arrays) {
-    let kernel = arrays.get_mut("block1_conv1/kernel").expect("the first layer of every base");
-    let outputs = kernel.shape[3];
-    for tap in kernel.data.chunks_exact_mut(3 * outputs) {
-        let (blue, rest) = tap.split_at_mut(outputs);
-        blue.swap_with_slice(&mut rest[outputs..]);
-    }
 }
 
 /// The whole model, with its first kernel in `arrays` in RGB order.
@@ -157,7 +145,7 @@ mod tests {
 
         let mut arrays = weights.arrays().clone();
         arrays.extend(tail.to_arrays());
-        swap_red_and_blue(&mut arrays);
+        card.preprocessing.swap_to_rgb(&mut arrays);
         let chain = chain(&card, &arrays).expect("a network");
         let picture: Vec<f32> = picture.into_iter().map(f32::from).collect();
         let mut expected = evaluation::evaluate(&chain, &picture);

@@ -75,13 +75,16 @@ impl KerasHead {
     }
 }
 
-/// Checks that every layer with weights is a convolution of VGG's.
+/// Checks that every layer with arrays is a convolution of VGG's, or the preprocessing of an exported
+/// model.
 fn check_below(layers: &[KerasLayer]) -> Result<(), String> {
     // VGG19 has all layers of VGG16.
     let vgg = VggConfig { variant: Variant::Vgg19, ..VggConfig::default() };
     let known = vgg.layers().map_err(|error| error.to_string())?;
     let stranger = layers.iter().find(|layer| {
-        !layer.arrays.is_empty() && known.iter().all(|known| known.name != layer.name)
+        !layer.arrays.is_empty()
+            && layer.name != "preprocessing"
+            && known.iter().all(|known| known.name != layer.name)
     });
     stranger.map_or(Ok(()), |layer| Err(unexpected(layer)))
 }

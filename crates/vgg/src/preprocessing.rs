@@ -1,5 +1,6 @@
 //! What a picture's values must become for the weights to understand them.
 
+use formats::Arrays;
 use serde::{Deserialize, Serialize};
 
 /// A style of preprocessing; it comes with the weights, never by itself.
@@ -34,9 +35,30 @@ impl Preprocessing {
         }
     }
 
-    /// Whether the network takes blue first.
-    pub fn is_blue_first(self) -> bool {
-        self == Self::Caffe
+    /// The style that subtracts and divides by these numbers, but for a rounding.
+    pub(crate) fn of(mean: &[f32], deviation: &[f32]) -> Option<Self> {
+        let close = |found: &[f32], expected: [f32; 3]| {
+            found.len() == 3
+                && found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-5 * b.abs())
+        };
+        [Self::Caffe, Self::Torchvision].into_iter().find(|style| {
+            let (style_mean, style_deviation) = style.mean_and_deviation();
+            close(mean, style_mean) && close(deviation, style_deviation)
+        })
+    }
+
+    /// Turns the first layer's kernel into one that takes red first, or back again: what files for other
+    /// programs hold, beside the mean and the deviation. The network itself may take blue first.
+    pub fn swap_to_rgb(self, arrays: &mut Arrays) {
+        if self == Self::Torchvision {
+            return;
+        }
+        let Some(kernel) = arrays.get_mut("block1_conv1/kernel") else { return };
+        let outputs = kernel.shape[3];
+        for tap in kernel.data.chunks_exact_mut(3 * outputs) {
+            let (blue, rest) = tap.split_at_mut(outputs);
+            blue.swap_with_slice(&mut rest[outputs..]);
+        }
     }
 
     /// Turns the red, green and blue of a pixel, 0..=255, into the three values the network takes.
@@ -45,6 +67,9 @@ impl Preprocessing {
         let (mean, deviation) = self.mean_and_deviation();
         let [red, green, blue] =
             std::array::from_fn(|channel| (rgb[channel] - mean[channel]) / deviation[channel]);
-        if self.is_blue_first() { [blue, green, red] } else { [red, green, blue] }
+        match self {
+            Self::Caffe => [blue, green, red],
+            Self::Torchvision => [red, green, blue],
+        }
     }
 }

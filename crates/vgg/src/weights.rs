@@ -75,7 +75,7 @@ impl Weights {
     ///   `features.0.weight` of torchvision or timm.
     ///
     /// Layers of the network that `config` leaves out may be in the file, and so may dense layers of
-    /// a head on top.
+    /// a head on top, and the preprocessing that an exported model holds.
     ///
     /// # Errors
     ///
@@ -85,6 +85,7 @@ impl Weights {
         let layers = config.layers()?;
         let mut file = formats::read_arrays(path)?;
         let naming = Naming::of(&file);
+        let exported_with = take_preprocessing(&mut file);
         let needed: Vec<String> =
             layers.iter().flat_map(Layer::arrays).map(|(name, _)| name).collect();
         let (mut arrays, mut problems) = (Arrays::new(), vec![]);
@@ -129,7 +130,11 @@ impl Weights {
                 hint,
             });
         }
-        Ok(Self::new(Origin::File(path.to_owned()), naming.preprocessing(), arrays))
+        if let Some(preprocessing) = exported_with {
+            preprocessing.swap_to_rgb(&mut arrays);
+        }
+        let preprocessing = exported_with.unwrap_or(naming.preprocessing());
+        Ok(Self::new(Origin::File(path.to_owned()), preprocessing, arrays))
     }
 
     fn new(origin: Origin, preprocessing: Preprocessing, arrays: Arrays) -> Self {
@@ -166,6 +171,16 @@ impl Weights {
     pub fn arrays(&self) -> &Arrays {
         &self.arrays
     }
+}
+
+/// Takes the preprocessing out of the arrays of an exported model, where it is of a known style; its
+/// first kernel takes red first.
+fn take_preprocessing(arrays: &mut Arrays) -> Option<Preprocessing> {
+    let [mean, deviation] =
+        ["mean", "deviation"].map(|part| arrays.get(&format!("preprocessing/{part}")));
+    let preprocessing = Preprocessing::of(&mean?.data, &deviation?.data)?;
+    arrays.retain(|name, _| !name.starts_with("preprocessing/"));
+    Some(preprocessing)
 }
 
 /// Whether an array is a dense layer's: its layer has a kernel (inputs, units).

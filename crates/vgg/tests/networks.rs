@@ -287,7 +287,7 @@ fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
     assert_eq!(with_head.digest(), Weights::load(&path, &config).expect("weights").digest());
     write(&path, |arrays| {
         dense(arrays);
-        arrays.insert("preprocessing/mean".into(), Array::new(vec![3], vec![0.0; 3]));
+        arrays.insert("rescaling/scale".into(), Array::new(vec![1], vec![1.0 / 255.0]));
         for number in 0..20 {
             arrays.insert(format!("norm_{number:02}/0"), Array::new(vec![1], vec![0.0]));
         }
@@ -295,6 +295,36 @@ fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
     let message = Weights::load(&path, &config).expect_err("other layers").to_string();
     for part in ["`norm_00/0` is no array of `vgg16`", "and 13 more are none", "\nhint: "] {
         assert!(message.contains(part), "{part} in {message}");
+    }
+}
+
+/// Of an exported model the first kernel takes red first; with a preprocessing of no known style, the
+/// file is refused.
+#[test]
+fn weights_of_an_exported_model_keep_its_preprocessing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("exported.safetensors");
+    let config = config(Variant::Vgg16, "block1_conv2");
+    let weights = Weights::seeded(&config, 8).expect("a network");
+    for style in [Preprocessing::Caffe, Preprocessing::Torchvision] {
+        let (mean, deviation) = style.mean_and_deviation();
+        let mut arrays = weights.arrays().clone();
+        style.swap_to_rgb(&mut arrays);
+        assert_eq!(arrays == *weights.arrays(), style == Preprocessing::Torchvision);
+        arrays.insert("preprocessing/mean".into(), Array::new(vec![3], mean.to_vec()));
+        arrays.insert("preprocessing/deviation".into(), Array::new(vec![3], deviation.to_vec()));
+        write_safetensors(&path, &arrays).expect("a writable folder");
+        let read = Weights::load(&path, &config).expect("exported weights");
+        assert_eq!((read.preprocessing(), read.arrays()), (style, weights.arrays()));
+
+        let [red, ..] = arrays.get_mut("preprocessing/mean").expect("the mean").data.as_mut_slice()
+        else {
+            panic!("three numbers")
+        };
+        *red += 1.0;
+        write_safetensors(&path, &arrays).expect("a writable folder");
+        let message = Weights::load(&path, &config).expect_err("another mean").to_string();
+        assert!(message.contains("`preprocessing/mean` is no array of `vgg16`"), "{message}");
     }
 }
 
