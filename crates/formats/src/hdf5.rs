@@ -131,6 +131,13 @@ impl<'a> Hdf5<'a> {
         Ok(attributes.get(name).and_then(|value| value.as_str()).map(str::to_owned))
     }
 
+    /// Whether the values of `dataset` are integers.
+    pub(crate) fn is_integer(&self, dataset: &Dataset) -> Result<bool, FormatError> {
+        use DType::{I8, I16, I32, I64, U8, U16, U32, U64};
+        let element = dataset.dtype().map_err(|error| self.damaged(&error))?;
+        Ok(matches!(element, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64))
+    }
+
     /// The values of `dataset`, which errors call `name`.
     pub(crate) fn array(&self, name: &str, dataset: &Dataset) -> Result<Array, FormatError> {
         let element = dataset.dtype().map_err(|error| self.damaged(&error))?;

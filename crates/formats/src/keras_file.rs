@@ -91,7 +91,8 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>)
     })?;
     let mut row = Row { path, stored, layers: Vec::new(), names: BTreeSet::new() };
     row.model(&config["config"], "")?;
-    if let Some(stored) = row.stored.first() {
+    // What else a model keeps beside its layers, such as a metric, is none of theirs.
+    if let Some(stored) = row.stored.iter().find(|stored| stored.location.starts_with("layers/")) {
         let location = &stored.location;
         let fault = format!("holds arrays at `{location}`, where `{CONFIG}` has no layer");
         return Err(FormatError::damaged(path, fault));

@@ -17,9 +17,12 @@ const CONTAINERS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
 /// Classes of which the first array is the kernel and the second the bias.
 const KERNEL_AND_BIAS: [&str; 2] = ["conv2d", "dense"];
 
-/// What else may be saved within a model or a layer: it holds none of a layer's weights.
-const NO_WEIGHTS: [&str; 5] =
-    ["optimizer", "metrics", "generator", "seed_generator", "_random_generator"];
+/// What else may be saved within a model: it holds none of a layer's weights.
+const NO_WEIGHTS: [&str; 2] = ["optimizer", "metrics"];
+
+/// The end of the name of what holds a random generator's state, in integers. A model may have that
+/// name too: its weights are no integers.
+const GENERATOR: &str = "generator";
 
 /// The arrays of one layer, as they are stored.
 pub(crate) struct Stored {
@@ -119,6 +122,9 @@ impl Walk<'_> {
     ) -> Result<(), FormatError> {
         let mut arrays = Vec::new();
         for (number, dataset) in self.file.datasets(variables)? {
+            if place.location.ends_with(GENERATOR) && self.file.is_integer(&dataset)? {
+                continue;
+            }
             let part = part(place, &number);
             let array = self.file.array(&format!("{layer}/{part}"), &dataset)?;
             arrays.push((part, array));

@@ -152,6 +152,20 @@ fn only_the_entries_that_keras_writes_are_looked_at() {
     let file = with(&fixture("formats/keras3.keras"), ("notes.txt", Stored, b"mine"));
     assert!(place.read(&file).is_ok());
 }
+/// A file with holes in an archive of 1 kB, which would be read as 8 GB of zeros.
+#[test]
+fn a_tar_archive_with_holes_is_refused() {
+    let place = Place::new();
+    let mut header = [0; 512];
+    header[..8].copy_from_slice(b"storages");
+    header[156] = b'S';
+    header[257..265].copy_from_slice(b"ustar  \0");
+    let error = place.read(&[header, [0; 512]].concat()).expect_err("holes");
+    assert!(matches!(error, FormatError::Compressed { name, .. } if name == "storages"));
+    header[156] = b'0';
+    assert!(matches!(place.read(&header), Err(FormatError::Damaged { .. })));
+}
+
 /// Each of 1,000 parts of a list is copied 1,100 times. The reader of pickles stops at a million copies
 /// or 64 MiB, which here is 72 MB: more than a small multiple of the file, but not more for a larger one.
 #[test]

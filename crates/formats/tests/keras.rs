@@ -15,7 +15,7 @@ fn arrays(name: &str) -> Arrays {
     read_arrays(&fixture(name)).expect("a whole fixture")
 }
 
-/// A `.weights.h5` whose groups, from the root on, each hold one array named `0`.
+/// What is read of a `.weights.h5` that `place` fills.
 fn weights(place: impl FnOnce(&mut FileBuilder)) -> Result<Arrays, FormatError> {
     let mut file = FileBuilder::new();
     place(&mut file);
@@ -118,6 +118,25 @@ fn a_generators_integers_and_an_optimizers_are_passed_over() {
         file.add_group(optimizer.finish());
     });
     assert_eq!(found.expect("a whole file"), Arrays::new());
+}
+
+#[test]
+fn a_model_named_as_a_generator_keeps_its_weights() {
+    let found = weights(|file| {
+        let variables = file.create_group("vars");
+        file.add_group(variables.finish());
+        let mut generator = file.create_group("generator");
+        let mut layers = generator.create_group("layers");
+        let mut dense = layers.create_group("dense");
+        let mut variables = dense.create_group("vars");
+        variables.create_dataset("0").with_f32_data(&[1.0]);
+        dense.add_group(variables.finish());
+        layers.add_group(dense.finish());
+        generator.add_group(layers.finish());
+        file.add_group(generator.finish());
+    });
+    let expected = Arrays::from([("dense/kernel".into(), Array::new(vec![1], vec![1.0]))]);
+    assert_eq!(found.expect("a whole file"), expected);
 }
 
 #[test]
