@@ -31,7 +31,7 @@ struct Permafrost {
 
 #[derive(Subcommand)]
 enum Command {
-    Train(train::TrainArguments),
+    Train(Box<train::TrainArguments>),
     Evaluate(evaluate::EvaluateArguments),
     Predict(predict::PredictArguments),
     Classify(classify::ClassifyArguments),
