@@ -94,8 +94,13 @@ fn settings_out_of_their_range_are_refused() {
     refused(&workplace, "summary --thaw nowhere", "`nowhere`");
     refused(
         &workplace,
-        "train photos --weights none --thaw-learning-rate 0",
+        "train photos --weights none --thaw block5 --force --thaw-learning-rate 0",
         "`thaw_learning_rate`",
+    );
+    refused(
+        &workplace,
+        "train photos --weights none --thaw-learning-rate 1",
+        "all of the base is frozen",
     );
 }
 

@@ -84,6 +84,10 @@ fn weights_are_found_again_by_their_digest_and_others_are_refused() {
     assert_eq!(named.stdout, expected);
     workplace.write("data/weights/anything.h5", &bytes);
     assert_eq!(workplace.run(predict).expect_success().stdout, expected);
+    // A resumed run finds them too.
+    let config = workplace.read("run/config.toml");
+    workplace.write("run/config.toml", config.replace("epochs = 1", "epochs = 2"));
+    workplace.run("train --resume run").expect_success();
 
     let mut other = bytes;
     let last = other.len() - 2;
@@ -98,19 +102,25 @@ fn weights_are_found_again_by_their_digest_and_others_are_refused() {
 fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
     let workplace = Workplace::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
-    for (format, first_bytes) in [("keras", &b"PK"[..]), ("onnx", &[8, 8]), ("safetensors", &[])] {
+    let takes_and_gives = "Takes RGB in 0..255, float32 (N, 32, 32, 3).\nGives the probability of `along`, which it is above 0.5.\n";
+    for (format, says) in
+        [("keras", takes_and_gives), ("onnx", takes_and_gives), ("safetensors", "")]
+    {
         let export = format!("export run/best --format {format} --out model.{format}");
         let done = workplace.run(&export).expect_success();
-        let expected = format!(
-            "Wrote model.{format}.\nTakes RGB in 0..255, float32 (N, 32, 32, 3).\nGives the probability of `along`, which it is above 0.5.\n"
-        );
-        assert_eq!(done.stdout, expected);
-        let bytes = std::fs::read(workplace.path(&format!("model.{format}"))).expect("the file");
-        assert!(bytes.starts_with(first_bytes));
+        assert_eq!(done.stdout, format!("Wrote model.{format}.\n{says}"));
         let again = workplace.run(&export);
         assert_eq!(again.status, Some(2));
         assert!(again.stderr.contains("is there already\nhint: "), "{}", again.stderr);
     }
+    let bytes = |name: &str| std::fs::read(workplace.path(name)).expect("the file");
+    assert!(bytes("model.keras").starts_with(b"PK\x03\x04"));
+    // The first field of an ONNX model is its version, 8.
+    assert!(bytes("model.onnx").starts_with(&[8, 8]));
+    assert_eq!(bytes("model.safetensors")[8], b'{');
+    let other = workplace.run("export run/best --format keras --out model.h5");
+    assert!(other.stderr.contains("hint: name it `model.keras`"), "{}", other.stderr);
+    assert!(!workplace.path("model.h5").exists());
 }
 
 /// What was exported comes back as the same model: base, preprocessing and head.

@@ -206,3 +206,28 @@ fn a_run_stopped_by_ctrl_c_and_resumed_is_the_same_run() {
     };
     assert!(bytes("stopped") == bytes("whole"));
 }
+
+#[test]
+fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out first");
+    let second = "train photos --from first/best --thaw block1_conv2 --epochs 2 --no-augment --compose stepwise --out second";
+    assert_eq!(workplace.run(second).status, Some(2), "stepwise is augmentation");
+    let second = second.replace("--no-augment ", "");
+    let done = workplace.run(&second).expect_success();
+    let thawed = "Thawed from block1_conv2 on: 2 weights of the base learn at 0.00001, the 4 of the head at 0.00001.";
+    assert!(done.stdout.lines().any(|line| line == thawed), "{}", done.stdout);
+    let config = workplace.read("second/config.toml");
+    for setting in ["thaw = \"block1_conv2\"", "compose = \"stepwise\"", "[start]\nmodel = "] {
+        assert!(config.contains(setting), "{setting} in {config}");
+    }
+    std::fs::remove_dir_all(workplace.path("first")).expect("a folder");
+    workplace.write("second/config.toml", config.replace("epochs = 2", "epochs = 3"));
+    workplace.run("train --resume second").expect_success();
+    assert_eq!(workplace.history("second").len(), 4);
+    workplace.run("evaluate second/best photos/validation").expect_success();
+    let third = "train photos --from second/best --epochs 1 --no-augment --no-shuffle --out third";
+    workplace.run(third).expect_success();
+    assert!(workplace.read("third/config.toml").contains("thaw = \"block1_conv2\""));
+    assert!(workplace.read("third/config.toml").contains("shuffle = false"));
+}

@@ -65,8 +65,7 @@ fn parity_of_single_steps() {
     }
 }
 
-/// Three times the roundings of a single step, and three times the pixels that may fall to either
-/// side, each seen by its neighbours in the next step.
+/// The tolerance of a single step holds for three of them.
 #[test]
 fn parity_of_sequences_step_by_step() {
     let arrays = arrays("augment.safetensors");

@@ -40,15 +40,24 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
         "`{}` is there already\nhint: remove it, or name another file with `--out`",
         out.display()
     );
+    anyhow::ensure!(
+        !matches!(format, Format::Keras) || out.extension().is_some_and(|ending| ending == "keras"),
+        "`{}` does not end in `.keras`, without which Keras opens no such file\nhint: name it `{}`",
+        out.display(),
+        out.with_extension("keras").display()
+    );
     let export_format = match format {
         Format::Keras => ExportFormat::Keras,
         Format::Safetensors => ExportFormat::Safetensors,
         Format::Onnx => ExportFormat::Onnx,
     };
     let card = model::export(&model.model, &model.search(), export_format, out, &device::cpu())?;
-    let [height, width] = card.base.size;
     let mut lines = stdout();
     writeln!(lines, "Wrote {}.", out.display())?;
+    if export_format == ExportFormat::Safetensors {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let [height, width] = card.base.size;
     writeln!(lines, "Takes RGB in 0..255, float32 (N, {height}, {width}, 3).")?;
     match card.classes.as_slice() {
         [_, second] => writeln!(

@@ -34,10 +34,12 @@ pub(crate) struct Settings {
     /// a file [default: imagenet]
     #[arg(long, value_name = "WEIGHTS")]
     weights: Option<String>,
-    /// Train this model further: its head and base, on photographs of the same classes
+    /// Train this model further, on photographs of the same classes: its base, size, layers, units and
+    /// dropout come along
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["base", "size", "until", "pooling", "hidden"])]
     from: Option<PathBuf>,
-    /// Take the head's first values from the dense layers of this `.keras` file
+    /// Take the head's first values, units and dropout from this `.keras` file, which must end in Dense
+    /// (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "hidden"])]
     head_from: Option<PathBuf>,
     /// Let the base learn too, from this layer or block on, such as block5; with `--from`, once the
@@ -75,7 +77,7 @@ pub(crate) struct Settings {
     /// How many photographs make a step [default: 32]
     #[arg(long, value_name = "PHOTOGRAPHS")]
     batch_size: Option<usize>,
-    /// The step size of RMSprop for the head [default: 0.001, or with `--thaw` that of the base]
+    /// The step size of RMSprop for the head [default: 0.001, or that of the base where `--from` goes on with thawed layers]
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
     /// The step size of RMSprop for the layers of the base that learn [default: 0.00001]
@@ -102,7 +104,8 @@ impl Settings {
             start = Start::Model(absolute(path)?);
         }
         if let Some(path) = &self.head_from {
-            default.head.hidden = KerasHead::read(path)?.hidden;
+            let head = KerasHead::read(path)?;
+            default.head = HeadConfig { hidden: head.hidden, dropout: head.dropout };
             start = Start::Head(absolute(path)?);
         }
         let base = self.thawed(self.base.config(default.base))?;
@@ -119,7 +122,13 @@ impl Settings {
         let TrainConfig { learning_rate, thaw_learning_rate, .. } = default.train;
         let thaw_learning_rate = self.thaw_learning_rate.unwrap_or(thaw_learning_rate);
         // A settled head that learns a hundred times faster than the base below it is shaken again.
-        let learning_rate = if base.thaw.is_some() { thaw_learning_rate } else { learning_rate };
+        let settled = base.thaw.is_some() && self.from.is_some();
+        let learning_rate = if settled { thaw_learning_rate } else { learning_rate };
+        if self.thaw_learning_rate.is_some() && base.thaw.is_none() {
+            anyhow::bail!(
+                "`--thaw-learning-rate` without `--thaw`: all of the base is frozen\nhint: name the layer to thaw from, or the head's rate with `--learning-rate`"
+            );
+        }
         let seed = self.seed.unwrap_or(default.train.seed);
         let config = RunConfig {
             weights: match (weights_of_start, self.weights.as_deref()) {
@@ -156,7 +165,7 @@ impl Settings {
     /// `base` with the cut where `--thaw` wants it, by the layer's full name.
     fn thawed(&self, base: VggConfig) -> anyhow::Result<VggConfig> {
         let Some(layer) = &self.thaw else { return Ok(base) };
-        if self.from.is_none() && self.head_from.is_none() && !self.force {
+        if self.from.is_none() && !self.force {
             anyhow::bail!(
                 "`--thaw` without `--from`: a random head's gradients destroy the filters of `{layer}`\nhint: train the head first, then thaw under it: `train --from runs/train/best --thaw {layer}`; `--force` does it all the same"
             );

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use head::HeadConfig;
-use vgg::{Summary, VggConfig};
+use vgg::{ImageNet, Summary, VggConfig};
 
 use crate::arguments::BaseArguments;
 
@@ -20,7 +20,7 @@ pub(crate) struct SummaryArguments {
     /// Count the base as frozen up to this layer or block, from which on it learns
     #[arg(long, value_name = "LAYER", conflicts_with_all = ["frozen", "include_top"])]
     thaw: Option<String>,
-    /// Add the classifier of 1000 classes that the network was trained with
+    /// Add the classifier of 1000 classes that the network was trained with, on pictures of 224
     #[arg(long, conflicts_with = "whole")]
     include_top: bool,
     /// Print the whole model that `train` makes for two classes, and the tensors that learn
@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &SummaryArguments) -> anyhow::Result<ExitCode> {
     let default = VggConfig {
         thaw: arguments.thaw.clone(),
         include_top: arguments.include_top,
+        size: if arguments.include_top { ImageNet::SIZE } else { VggConfig::default().size },
         ..VggConfig::default()
     };
     let base = arguments.base.config(default);

@@ -8,10 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use head::ARRAY_NAMES;
+use model::{ModelCard, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos};
-use train::{Job, Outcome, RunConfig, RunFolder, TrainConfig, check_resumable, first_tail, fit};
+use train::{
+    Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, WeightsChoice, check_resumable,
+    first_tail, fit,
+};
 use vgg::{FrozenBase, Weights};
 
+use crate::arguments::WEIGHTS_FOLDER;
 use crate::progress::{Notices, Progress};
 use crate::settings::Settings;
 use crate::{STOPPED, demo, device};
@@ -35,7 +40,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let (run, config) = RunFolder::open(path)?;
             check_resumable(&run, &config, &device::cpu())?;
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
-            go(&config, &layout, |_, _, _| Ok(run))
+            let weights = weights_again(&run, &config)?;
+            go(&config, &layout, &weights, |_, _| Ok(run))
         }
         None => {
             let settings = &arguments.settings;
@@ -55,12 +61,25 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             if let Layout::Split { share, .. } = layout {
                 config.data.validation_split = Some(share);
             }
-            go(&config, &layout, |config, weights, classes| {
+            let weights = config.load_weights()?;
+            go(&config, &layout, &weights, |config, classes| {
                 // What does not fit is found before anything is written.
-                first_tail(config, weights, classes, &device::cpu())?;
+                first_tail(config, &weights, classes, &device::cpu())?;
                 Ok(RunFolder::create(&path, config)?)
             })
         }
+    }
+}
+
+/// The weights of a run that is gone on with: where its settings name them, or else wherever a file with
+/// their digest is, as for a prediction.
+fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights> {
+    match &config.weights {
+        WeightsChoice::File(path) if !path.exists() && run.last().exists() => {
+            let search = WeightsSearch { named: None, folder: WEIGHTS_FOLDER.into() };
+            Ok(search.find(&load_card(&run.last())?)?)
+        }
+        _ => Ok(config.load_weights()?),
     }
 }
 
@@ -68,23 +87,23 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
 fn go(
     config: &RunConfig,
     layout: &Layout,
-    open: impl FnOnce(&RunConfig, &Weights, &[String]) -> anyhow::Result<RunFolder>,
+    weights: &Weights,
+    open: impl FnOnce(&RunConfig, &[String]) -> anyhow::Result<RunFolder>,
 ) -> anyhow::Result<ExitCode> {
     let device = device::cpu();
-    let weights = config.load_weights()?;
-    let base = FrozenBase::new(&config.base, &weights, &device)?;
+    let base = FrozenBase::new(&config.base, weights, &device)?;
     let (training, validation, left_out) = layout.load(config.base.size, config.train.seed)?;
     print_photographs(layout, &training, &validation, &left_out)?;
 
-    let run = open(config, &weights, training.classes())?;
-    print_thawed(config)?;
+    let run = open(config, training.classes())?;
+    print_start(config)?;
     let mut progress = Progress::new(config.train.epochs);
     let stop = stop_on_ctrl_c(progress.notices())?;
     let job = Job {
         config,
         run: &run,
         base: &base,
-        weights: &weights,
+        weights,
         training: &training,
         validation: &validation,
         device: &device,
@@ -145,8 +164,20 @@ fn print_photographs(
     print_left_out(left_out)
 }
 
-/// Says what of the base learns, where it does.
-fn print_thawed(config: &RunConfig) -> anyhow::Result<()> {
+/// Says which model the run starts from, so that what it makes of it can be compared, and what of the
+/// base learns.
+fn print_start(config: &RunConfig) -> anyhow::Result<()> {
+    if let Start::Model(path) = &config.start
+        && let Ok(ModelCard { metrics: Some(metrics), .. }) = load_card(path)
+    {
+        writeln!(
+            stdout(),
+            "Starts from {}: val_loss: {:.4} - val_accuracy: {:.4} when it was saved.",
+            path.display(),
+            metrics.val_loss,
+            metrics.val_accuracy
+        )?;
+    }
     if let Some(layer) = &config.base.thaw {
         let thawed = config.base.trainable_weights()?.len();
         let TrainConfig { learning_rate, thaw_learning_rate, .. } = config.train;

@@ -6,6 +6,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use formats::{FormatError, read_arrays, write_safetensors, write_whole};
 
+use vgg::VggError;
+
 use crate::{ModelCard, ModelError, Tail, TailError};
 
 const CARD: &str = "model.json";
@@ -64,6 +66,9 @@ pub fn load_card(path: &Path) -> Result<ModelCard, ModelError> {
         return Err(ModelError::Format { path: card_path, found, expected });
     }
     let card: ModelCard = serde_json::from_value(json).map_err(no_card)?;
+    if card.base.include_top {
+        return Err(VggError::FrozenTop.into());
+    }
     match card.classes.len() {
         0 | 1 => Err(ModelError::Classes { path: card_path, count: card.classes.len() }),
         _ => Ok(card),

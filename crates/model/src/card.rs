@@ -32,7 +32,7 @@ pub struct ModelCard {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightsRecord {
-    /// The SHA-256 of names, shapes and values, as [`Weights::digest`] has it.
+    /// The SHA-256 that [`Weights::digest`] has.
     pub digest: String,
     /// The file they were read from.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ pub struct Metrics {
 
 impl ModelCard {
     /// The version of the layout that this crate writes and reads.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 
     /// The place of the class with these probabilities of all classes.
     pub fn decide(&self, probabilities: &[f32]) -> usize {

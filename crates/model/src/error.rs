@@ -52,12 +52,22 @@ pub enum ModelError {
         fault: String,
     },
     /// A `.keras` file holds no head of our shape.
-    #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (sigmoid or softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.display())]
+    #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.display())]
     KerasHead {
         /// The file.
         path: PathBuf,
         /// What does not fit.
         fault: String,
+    },
+    /// `model.json` names another preprocessing than its weights have.
+    #[error(
+        "the model's card has the preprocessing {found}, but its weights come with {expected}\nhint: `model.json` was changed; copy the whole folder again"
+    )]
+    Preprocessing {
+        /// That of the card.
+        found: &'static str,
+        /// That of the weights.
+        expected: &'static str,
     },
     /// The weights named are not those that the model was trained on.
     #[error(

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use formats::{Arrays, KerasLayer, read_keras};
+use formats::{Arrays, FormatError, KerasLayer, read_keras};
 use head::ARRAY_NAMES;
 use vgg::{Pooling, Variant, VggConfig};
 
@@ -16,8 +16,12 @@ use crate::ModelError;
 pub struct KerasHead {
     /// The units of its first dense layer.
     pub hidden: usize,
+    /// The fraction of those units that the file drops while it learns; 0 where it has no such layer.
+    pub dropout: f32,
     /// What the layer below it makes of a feature map; none where the file does not say.
     pub pooling: Option<Pooling>,
+    /// The convolutions below it; none where the file holds the head alone.
+    pub convolutions: Vec<String>,
     /// Its arrays, by the names of [`ARRAY_NAMES`].
     pub arrays: Arrays,
 }
@@ -31,18 +35,26 @@ impl KerasHead {
     /// There is no such file, it is no `.keras` file, damaged or packed; or a layer is none that a
     /// VGG base or our head has, which is named.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let layers = read_keras(path)?.layers;
-        Self::of(&layers).map_err(|fault| ModelError::KerasHead { path: path.to_owned(), fault })
+        let refused = |fault| ModelError::KerasHead { path: path.to_owned(), fault };
+        match read_keras(path) {
+            Ok(model) => Self::of(&model.layers).map_err(refused),
+            Err(FormatError::Unknown { .. }) => Err(refused(
+                "it is no `.keras` file, as `model.save(\"NAME.keras\")` writes it".into(),
+            )),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn of(layers: &[KerasLayer]) -> Result<Self, String> {
         let first = layers.iter().position(|layer| layer.class == "Dense");
-        let first = first.ok_or("it has no `Dense` layer")?;
-        let (below, head) = layers.split_at(first);
+        let (below, head) = layers.split_at(first.unwrap_or(layers.len()));
         check_below(below)?;
-        let dense = match head {
-            [dense, dense_1] => [dense, dense_1],
-            [dense, dropout, dense_1] if dropout.class == "Dropout" => [dense, dense_1],
+        let (dense, dropout) = match head {
+            [] => return Err("it has no `Dense` layer".into()),
+            [dense, dense_1] => ([dense, dense_1], None),
+            [dense, dropout, dense_1] if dropout.class == "Dropout" => {
+                ([dense, dense_1], dropout.config["rate"].as_f64())
+            }
             _ => {
                 let expected = ["Dense", "Dropout", "Dense"];
                 let position =
@@ -53,14 +65,17 @@ impl KerasHead {
                 });
             }
         };
-        for (layer, expected) in dense.into_iter().zip([&["linear"][..], &["sigmoid", "softmax"]]) {
+        let last = if units(dense[1]) == Some(1) { "sigmoid" } else { "softmax" };
+        for (layer, expected) in dense.into_iter().zip(["linear", last]) {
             if layer.class != "Dense" {
                 return Err(unexpected(layer));
             }
             let found = layer.config["activation"].as_str().unwrap_or("of its own");
-            if !expected.contains(&found) {
-                let (name, expected) = (&layer.name, expected.join(" or "));
-                return Err(format!("`{name}` has the activation {found}, expected {expected}"));
+            if found != expected {
+                let (name, units) = (&layer.name, units(layer).unwrap_or(0));
+                return Err(format!(
+                    "`{name}` has {units} unit(s) with the activation {found}, expected {expected}"
+                ));
             }
         }
         let mut arrays = Arrays::new();
@@ -71,20 +86,30 @@ impl KerasHead {
             arrays.insert(name.into(), array.clone());
         }
         let hidden = arrays[ARRAY_NAMES[1]].data.len();
-        Ok(Self { hidden, pooling: pooling(below), arrays })
+        let dropout = dropout.unwrap_or(0.0) as f32;
+        let convolutions = below.iter().filter(|layer| layer.class == "Conv2D");
+        let convolutions = convolutions.map(|layer| layer.name.clone()).collect();
+        Ok(Self { hidden, dropout, pooling: pooling(below), convolutions, arrays })
     }
 }
 
-/// Checks that every layer with arrays is a convolution of VGG's, or the preprocessing of an exported
-/// model.
+fn units(layer: &KerasLayer) -> Option<usize> {
+    layer.arrays.get("kernel").and_then(|kernel| kernel.shape.last().copied())
+}
+
+/// Checks that every layer is one that a VGG base, augmentation or `preprocess_input` is made of, or
+/// the preprocessing of an exported model.
 fn check_below(layers: &[KerasLayer]) -> Result<(), String> {
     // VGG19 has all layers of VGG16.
     let vgg = VggConfig { variant: Variant::Vgg19, ..VggConfig::default() };
     let known = vgg.layers().map_err(|error| error.to_string())?;
-    let stranger = layers.iter().find(|layer| {
-        !layer.arrays.is_empty()
-            && layer.name != "preprocessing"
-            && known.iter().all(|known| known.name != layer.name)
+    let stranger = layers.iter().find(|layer| match layer.class.as_str() {
+        "Conv2D" => known.iter().all(|known| known.name != layer.name),
+        "InputLayer" | "MaxPooling2D" | "Flatten" => false,
+        "GlobalAveragePooling2D" | "GlobalMaxPooling2D" => false,
+        "GetItem" | "Stack" | "Add" => !layer.arrays.is_empty(),
+        "Normalization" => layer.name != "preprocessing",
+        class => !class.starts_with("Random"),
     });
     stranger.map_or(Ok(()), |layer| Err(unexpected(layer)))
 }
@@ -118,7 +143,7 @@ mod tests {
                 .map(|(part, shape)| (part.to_owned(), zeros(shape)))
                 .into(),
         };
-        let config = json!({"name": name, "activation": activation});
+        let config = json!({"name": name, "activation": activation, "rate": 0.25});
         KerasLayer { name: name.into(), class: class.into(), config, arrays }
     }
 
@@ -137,12 +162,14 @@ mod tests {
     #[test]
     fn the_dense_layers_of_a_whole_model_are_a_head_whatever_their_names() {
         let head = KerasHead::of(&whole()).expect("a head");
-        assert_eq!((head.hidden, head.pooling), (5, Some(Pooling::Average)));
+        assert_eq!((head.hidden, head.dropout), (5, 0.25));
+        assert_eq!(head.pooling, Some(Pooling::Average));
+        assert_eq!(head.convolutions, ["block1_conv1"]);
         assert_eq!(head.arrays["dense/kernel"].shape, [64, 5]);
         assert_eq!(head.arrays["dense_1/kernel"].shape, [5, 1]);
         let mut without_dropout = whole();
         without_dropout.remove(5);
-        assert_eq!(KerasHead::of(&without_dropout), Ok(head));
+        assert_eq!(KerasHead::of(&without_dropout), Ok(KerasHead { dropout: 0.0, ..head }));
     }
 
     #[test]
@@ -156,11 +183,23 @@ mod tests {
             (
                 (|layers| layers[4] = layer("hidden", "Dense", "relu", &[64, 5]))
                     as fn(&mut Vec<KerasLayer>),
-                "`hidden` has the activation relu, expected linear",
+                "`hidden` has 5 unit(s) with the activation relu, expected linear",
             ),
             (
-                |layers| layers[6] = layer("last", "Dense", "tanh", &[5, 1]),
-                "`last` has the activation tanh, expected sigmoid or softmax",
+                |layers| layers[6] = layer("last", "Dense", "softmax", &[5, 1]),
+                "`last` has 1 unit(s) with the activation softmax, expected sigmoid",
+            ),
+            (
+                |layers| layers[6] = layer("last", "Dense", "sigmoid", &[5, 3]),
+                "`last` has 3 unit(s) with the activation sigmoid, expected softmax",
+            ),
+            (
+                |layers| layers.insert(1, layer("rescaling", "Rescaling", "", &[])),
+                "the layer `rescaling` (Rescaling) was not expected",
+            ),
+            (
+                |layers| layers.insert(4, layer("activation", "Activation", "tanh", &[])),
+                "the layer `activation` (Activation) was not expected",
             ),
             (
                 |layers| layers.insert(5, layer("norm", "BatchNormalization", "", &[5])),

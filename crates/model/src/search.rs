@@ -27,7 +27,7 @@ impl WeightsSearch {
         if let Some(path) = &self.named {
             let weights = Weights::load(path, &card.base)?;
             return if weights.digest() == expected {
-                Ok(weights)
+                with_preprocessing(weights, card)
             } else {
                 Err(ModelError::OtherWeights {
                     path: path.clone(),
@@ -39,7 +39,7 @@ impl WeightsSearch {
         if let Some(seed) = card.weights.seed {
             let weights = Weights::seeded(&card.base, seed)?;
             return if weights.digest() == expected {
-                Ok(weights)
+                with_preprocessing(weights, card)
             } else {
                 let found = weights.digest().to_owned();
                 Err(ModelError::OtherSeeded { seed, found, expected: expected.clone() })
@@ -48,7 +48,9 @@ impl WeightsSearch {
         let mut tried = vec![];
         for path in card.weights.path.iter().cloned().chain(files_in(&self.folder)) {
             match Weights::load(&path, &card.base) {
-                Ok(weights) if weights.digest() == expected => return Ok(weights),
+                Ok(weights) if weights.digest() == expected => {
+                    return with_preprocessing(weights, card);
+                }
                 Ok(weights) => tried.push((path, format!("other weights, {}", weights.digest()))),
                 Err(error) => {
                     let message = error.to_string();
@@ -61,12 +63,21 @@ impl WeightsSearch {
     }
 }
 
+/// The weights, where the card names the preprocessing that comes with them.
+fn with_preprocessing(weights: Weights, card: &ModelCard) -> Result<Weights, ModelError> {
+    let [expected, found] = [weights.preprocessing(), card.preprocessing].map(|style| style.name());
+    if found == expected { Ok(weights) } else { Err(ModelError::Preprocessing { found, expected }) }
+}
+
 /// The weight files in a folder; none where there is no folder.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     files.retain(|path| {
-        path.extension().is_some_and(|extension| extension == "h5" || extension == "safetensors")
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| {
+            ["h5", "keras", "pt", "pth", "safetensors"].contains(&extension)
+        })
     });
     files.sort();
     files

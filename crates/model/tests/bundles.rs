@@ -74,7 +74,9 @@ fn refused_after(from: &str, to: &str, words: &str) {
 
 #[test]
 fn a_card_of_another_version_or_that_fits_no_arrays_is_refused() {
-    refused_after("\"format\": 1", "\"format\": 2", "has format 2, expected 1");
+    refused_after("\"format\": 2", "\"format\": 1", "has format 1, expected 2");
+    refused_after("\"caffe\"", "\"torchvision\"", "but its weights come with caffe");
+    refused_after("\"pooling\"", "\"include_top\": true, \"pooling\"", "no classifier on top");
     refused_after("\"threshold\"", "\"treshold\"", "is no model card");
     refused_after("\"hidden\": 3", "\"hidden\": 4", "`dense/kernel` has the shape [64, 3]");
     refused_after("\"a\",\n    \"b\",\n    \"c\"", "\"a\"", "has 1 class(es)");

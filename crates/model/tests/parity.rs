@@ -11,7 +11,8 @@ use model::KerasHead;
 fn parity_of_a_head_from_a_keras_file() {
     let expected = arrays("head.safetensors");
     let head = KerasHead::read(&fixture("head.keras")).expect("a head");
-    assert_eq!((head.hidden, head.pooling, head.arrays.len()), (256, None, 4));
+    assert_eq!((head.hidden, head.dropout, head.pooling), (256, 0.0, None));
+    assert_eq!((head.convolutions.len(), head.arrays.len()), (0, 4));
     for name in ARRAY_NAMES {
         let expected = &expected[&format!("after/{name}")];
         let found = &head.arrays[name];

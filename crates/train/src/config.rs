@@ -140,13 +140,13 @@ impl RunConfig {
                 head.dropout.to_string(),
                 "a fraction from 0 to below 1",
             ),
-            (rate > 0.0 && rate.is_finite(), "learning_rate", rate.to_string(), "more than 0"),
             (
                 thaw_rate > 0.0 && thaw_rate.is_finite(),
                 "thaw_learning_rate",
                 thaw_rate.to_string(),
                 "more than 0",
             ),
+            (rate > 0.0 && rate.is_finite(), "learning_rate", rate.to_string(), "more than 0"),
         ] {
             if !fits {
                 return Err(TrainError::Setting { name, value, expected });

@@ -83,7 +83,7 @@ pub enum TrainError {
         expected: String,
     },
     /// What to start from does not fit the run.
-    #[error("`{}` does not fit this run: {fault}\nhint: take the size, `--until`, `--pooling` and the classes that it was made for", .path.display())]
+    #[error("`{}` does not fit this run: {fault}\nhint: take the `--base`, `--size`, `--until`, `--pooling` and as many classes as it was made for", .path.display())]
     Start {
         /// The folder or file.
         path: PathBuf,
@@ -111,6 +111,19 @@ pub enum TrainError {
         /// The hidden units.
         hidden: usize,
         /// How many parameters a head may have.
+        limit: usize,
+    },
+    /// The features that are computed once would not fit into memory.
+    #[error(
+        "the features of {photographs} photographs before the first layer that learns take {} MB, expected at most {} MB\nhint: thaw from a later layer with `--thaw`, or lower `--size`",
+        .bytes >> 20, .limit >> 20
+    )]
+    TooManyFeatures {
+        /// How many photographs' features are kept.
+        photographs: usize,
+        /// How many bytes they take.
+        bytes: usize,
+        /// How many bytes may be kept.
         limit: usize,
     },
     /// The loss is no number.

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use model::{KerasHead, Tail, TailError, head_arrays, load_tail};
-use vgg::{Pooling, Weights};
+use vgg::{Layer, LayerKind, Pooling, VggConfig, Weights};
 
 use crate::{RunConfig, Start, TrainError};
 
@@ -33,6 +33,17 @@ pub fn first_tail(
                 let fault = format!("its pooling is {found}, expected {expected}");
                 return Err(TrainError::Start { path: path.clone(), fault });
             }
+            let has_kernel = |layer: &Layer| matches!(layer.kind, LayerKind::Convolution { .. });
+            let expected: Vec<String> =
+                base.layers()?.into_iter().filter(has_kernel).map(|layer| layer.name).collect();
+            if !head.convolutions.is_empty() && head.convolutions != expected {
+                let fault = format!(
+                    "it was trained on the convolutions {}, this run's base has {}",
+                    head.convolutions.join(", "),
+                    expected.join(", ")
+                );
+                return Err(TrainError::Start { path: path.clone(), fault });
+            }
             head.arrays
         }
         Start::Model(path) => {
@@ -42,6 +53,10 @@ pub fn first_tail(
             };
             if card.classes != classes {
                 return differs("classes", card.classes.join(", "), classes.join(", "));
+            }
+            let frozen = |base: &VggConfig| VggConfig { thaw: None, ..base.clone() };
+            if frozen(&card.base) != frozen(base) {
+                return differs("base", card.base.to_string(), base.to_string());
             }
             if card.weights.digest != weights.digest() {
                 let expected = weights.digest().to_owned();

@@ -79,6 +79,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             None => begin(job, photographs, &device)?,
         };
     let mut history = History::open(run, state.epoch)?;
+    check_kept_features(job)?;
 
     let stopped = || job.stop.load(Ordering::Relaxed);
     let mut keep = |photos, set| all_features(base, photos, set, stopped, &mut listen);
@@ -183,6 +184,22 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     Ok(Outcome::Complete(
         state.best.expect("an epoch has ended, and the first one is the best so far"),
     ))
+}
+
+/// How many bytes of features are kept in memory at most.
+const MOST_KEPT: usize = 4 << 30;
+
+/// Checks that the features that are computed once fit into memory: those before a thawed layer can be
+/// larger than the photographs.
+fn check_kept_features(job: &Job<'_>) -> Result<(), TrainError> {
+    let Job { config, base, training, validation, .. } = *job;
+    let trained_on = if config.augment.is_none() { training.items().len() } else { 0 };
+    let photographs = validation.items().len() + trained_on;
+    let bytes = photographs * base.feature_count() * size_of::<f32>();
+    if bytes > MOST_KEPT {
+        return Err(TrainError::TooManyFeatures { photographs, bytes, limit: MOST_KEPT });
+    }
+    Ok(())
 }
 
 /// The state before the first step. It is written at once, so that a run stopped at any time can be

@@ -34,7 +34,8 @@ pub(crate) fn check_same(
 }
 
 /// The digest of the settings that a run can't go on without: not that of the number of epochs, which
-/// only says when it ends, nor of where files lie, as they are known by their content.
+/// only says when it ends, nor of where files lie. Weights and photographs are known by their content,
+/// and what the run has started from is in its first checkpoint.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
     same.train.epochs = 0;

@@ -1,5 +1,7 @@
 //! Which network, for which pictures, up to which layer.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The two networks.
@@ -89,6 +91,15 @@ impl Default for VggConfig {
             thaw: None,
             include_top: false,
         }
+    }
+}
+
+impl fmt::Display for VggConfig {
+    /// Such as `vgg16 up to block5_pool, pooling none, 180 x 180`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [height, width] = self.size;
+        let (variant, pooling) = (self.variant.name(), self.pooling.name());
+        write!(f, "{variant} up to {}, pooling {pooling}, {height} x {width}", self.until)
     }
 }
 

@@ -32,12 +32,12 @@ pub enum VggError {
     },
     /// The base is to learn from a layer on after which nothing learns.
     #[error(
-        "no layer of the base from `{0}` on has weights that could learn\nhint: name a convolution or a block before it, such as `block5`"
+        "no layer of the base from `{0}` on has weights that could learn\nhint: name an earlier convolution or block"
     )]
     NothingToThaw(String),
     /// The classifier on top needs the whole base, unpooled.
     #[error(
-        "the classifier on top needs the base up to `block5_pool`, unpooled\nhint: leave the end of the base and the pooling out"
+        "the classifier on top needs the base up to `block5_pool`, unpooled and frozen\nhint: leave the end of the base, the pooling and thawing out"
     )]
     TopOnPart,
     /// A frozen base gives features, not classes.
@@ -53,7 +53,7 @@ pub enum VggError {
     File(#[from] formats::FormatError),
     /// The weights file holds other arrays than the network needs.
     #[error(
-        "`{}` does not hold the weights of `{}` up to `{until}`:\n  {}\nhint: {hint}",
+        "`{}` does not hold the weights of `{}` {extent}:\n  {}\nhint: {hint}",
         .path.display(), .variant.name(), .problems.join("\n  ")
     )]
     Mismatch {
@@ -61,11 +61,11 @@ pub enum VggError {
         path: PathBuf,
         /// The network.
         variant: Variant,
-        /// The last layer needed.
-        until: String,
+        /// How much of it is needed.
+        extent: String,
         /// Every difference.
         problems: Vec<String>,
         /// What to do about it.
-        hint: String,
+        hint: &'static str,
     },
 }

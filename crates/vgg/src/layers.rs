@@ -104,6 +104,9 @@ impl VggConfig {
     pub fn cut(&self) -> Result<(Vec<Layer>, Vec<Layer>), VggError> {
         let mut frozen = self.layers()?;
         let Some(name) = &self.thaw else { return Ok((frozen, vec![])) };
+        if self.include_top {
+            return Err(VggError::TopOnPart);
+        }
         let block = format!("{name}_conv1");
         let at = frozen.iter().position(|layer| layer.name == *name || layer.name == block);
         let Some(at) = at else {

@@ -71,8 +71,9 @@ impl Weights {
     ///
     /// - Keras's, with Caffe's preprocessing: a published `.h5`, a `.weights.h5`, the base within a
     ///   `.keras` file, or safetensors with the names above;
-    /// - torchvision's, with its own preprocessing: a `.pth`, or safetensors with the names
-    ///   `features.0.weight` of torchvision or timm.
+    /// - torchvision's, with its own preprocessing: a `.pth`, also of a checkpoint that holds the
+    ///   network below a name, or safetensors with the names `features.0.weight` of torchvision or
+    ///   timm.
     ///
     /// Layers of the network that `config` leaves out may be in the file, and so may dense layers of
     /// a head on top, and the preprocessing that an exported model holds.
@@ -80,10 +81,11 @@ impl Weights {
     /// # Errors
     ///
     /// `config` describes no network, the file can't be read, or it lacks arrays, holds them in
-    /// another shape or holds arrays that are none of the network's: all differences at once.
+    /// another shape, or holds arrays that are none of the network's, of which the first are named:
+    /// all differences at once.
     pub fn load(path: &Path, config: &VggConfig) -> Result<Self, VggError> {
         let layers = config.layers()?;
-        let mut file = formats::read_arrays(path)?;
+        let mut file = without_prefix(formats::read_arrays(path)?);
         let naming = Naming::of(&file);
         let exported_with = take_preprocessing(&mut file);
         let needed: Vec<String> =
@@ -118,14 +120,17 @@ impl Weights {
             problems.push(format!("and {} more are none", unknown.len() - SHOWN));
         }
         if !problems.is_empty() {
-            let hint = format!(
-                "check that the file holds {}; a base that is in the file only up to some layer can be used with `--until`",
-                config.variant.name()
-            );
+            let (extent, hint) = if config.include_top {
+                let hint = "check that the file is of this network and holds its three dense layers; `--base` names the other network";
+                ("with its three dense layers".to_owned(), hint)
+            } else {
+                let hint = "check that the file is of this network; `--base` names the other one, and a base that is in the file only up to some layer can be used with `--until`";
+                (format!("up to `{}`", config.until), hint)
+            };
             return Err(VggError::Mismatch {
                 path: path.to_owned(),
                 variant: config.variant,
-                until: config.until.clone(),
+                extent,
                 problems,
                 hint,
             });
@@ -170,6 +175,19 @@ impl Weights {
     /// The kernels and biases, by their Keras names and in Keras's layout.
     pub fn arrays(&self) -> &Arrays {
         &self.arrays
+    }
+}
+
+/// Of a PyTorch checkpoint that holds the network below a name, such as `state_dict.` or `module.`, the
+/// network alone.
+fn without_prefix(arrays: Arrays) -> Arrays {
+    let prefix = arrays.keys().find_map(|name| name.strip_suffix("features.0.weight"));
+    match prefix.map(String::from) {
+        Some(prefix) if prefix.ends_with('.') => arrays
+            .into_iter()
+            .filter_map(|(name, array)| Some((name.strip_prefix(&prefix)?.to_owned(), array)))
+            .collect(),
+        _ => arrays,
     }
 }
 

@@ -206,6 +206,18 @@ fn weights_of_torchvision_come_with_their_own_preprocessing() {
     assert!((red - (1.0 - 0.485) / 0.229).abs() < 1e-6, "{red}");
     assert!((blue - (0.2 - 0.406) / 0.225).abs() < 1e-6, "{blue}");
 
+    let below = |prefix: &str| {
+        let named = stored.iter().map(|(name, array)| (format!("{prefix}{name}"), array.clone()));
+        let mut named: Arrays = named.collect();
+        named.insert("epoch".into(), Array::new(vec![1], vec![3.0]));
+        named
+    };
+    for prefix in ["state_dict.", "module.", "model.backbone."] {
+        write_safetensors(&path, &below(prefix)).expect("a writable folder");
+        let checkpoint = Weights::load(&path, &config).expect("a checkpoint");
+        assert_eq!(checkpoint.digest(), weights.digest());
+    }
+
     stored.insert("features.1.running_mean".into(), Array::new(vec![64], vec![0.0; 64]));
     write_safetensors(&path, &stored).expect("a writable folder");
     let message = Weights::load(&path, &config).expect_err("batch normalisation").to_string();

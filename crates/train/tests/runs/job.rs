@@ -14,7 +14,7 @@ use train::{
     DataConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError,
     WeightsChoice, fit,
 };
-use vgg::{FrozenBase, Pooling, VggConfig};
+use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
 /// Pictures of stripes, along or across, in `classes` spacings.
 pub(crate) fn pictures(folder: &Path, classes: usize) {
@@ -55,21 +55,31 @@ pub(crate) fn go(
     config: &RunConfig,
     stop_when: impl Fn(&Event) -> bool,
 ) -> Result<Outcome, TrainError> {
+    let weights = config.load_weights().expect("a network");
+    let base = FrozenBase::new(&config.base, &weights, &Device::flex()).expect("a network");
+    go_on(run, config, &base, &weights, stop_when)
+}
+
+/// The same with this base and these weights.
+pub(crate) fn go_on(
+    run: &RunFolder,
+    config: &RunConfig,
+    base: &FrozenBase,
+    weights: &Weights,
+    stop_when: impl Fn(&Event) -> bool,
+) -> Result<Outcome, TrainError> {
     let layout = Layout::find(&config.data.path, None).expect("pictures");
     let (training, validation, _) =
         layout.load(config.base.size, config.train.seed).expect("pictures");
-    let weights = config.load_weights().expect("a network");
-    let device = Device::flex();
-    let base = FrozenBase::new(&config.base, &weights, &device).expect("a network");
     let stop = AtomicBool::new(false);
     let job = Job {
         config,
         run,
-        base: &base,
-        weights: &weights,
+        base,
+        weights,
         training: &training,
         validation: &validation,
-        device: &device,
+        device: &Device::flex(),
         stop: &stop,
     };
     fit(&job, |event| {

@@ -8,7 +8,9 @@ use burn::tensor::Device;
 use model::{Classifier, WeightsSearch, load_tail};
 use train::{RunConfig, RunFolder, Start, TrainError};
 
-use crate::job::{complete, config, expect_same_in_pieces, go, never, pictures};
+use vgg::FrozenBase;
+
+use crate::job::{complete, config, expect_same_in_pieces, go, go_on, never, pictures};
 
 /// The settings of a run from the best model of the first stage in `folder`, thawed from `layer`.
 fn second_stage(folder: &Path, layer: &str) -> RunConfig {
@@ -48,7 +50,11 @@ fn thawed_layers_and_the_head_move_and_nothing_else_does() {
         ]
     );
 
-    let run = complete(&config, &folder.path().join("second"));
+    let frozen = FrozenBase::new(&config.base, &weights, &Device::flex()).expect("a network");
+    let picture = vec![77; 32 * 32 * 3];
+    let before_training = frozen.features_of_pictures(&[&picture]);
+    let run = RunFolder::create(&folder.path().join("second"), &config).expect("a free folder");
+    go_on(&run, &config, &frozen, &weights, never).expect("a run");
     let (card, learned) = load_tail(&run.last(), &Device::flex()).expect("a model");
     assert_eq!(card.weights.digest, digest);
     let learned = learned.to_arrays();
@@ -62,14 +68,43 @@ fn thawed_layers_and_the_head_move_and_nothing_else_does() {
         let moved = array.data.iter().zip(&before[name].data).filter(|(a, b)| a != b).count();
         assert!(moved * 2 > array.data.len(), "{name}: {moved} of {}", array.data.len());
     }
-    // What the model names the frozen layers is what they were before, bit for bit.
+    // The very base that was trained on, and the one that the model finds again, bit for bit.
+    assert_eq!(frozen.features_of_pictures(&[&picture]), before_training);
+    assert_eq!(weights.digest(), config.load_weights().expect("a network").digest());
     let again = classifier(&run);
-    let frozen = vgg::FrozenBase::new(&config.base, &weights, &Device::flex()).expect("a network");
-    let picture = vec![77; again.picture_len()];
-    assert_eq!(
-        again.base().features_of_pictures(&[&picture]),
-        frozen.features_of_pictures(&[&picture])
+    assert_eq!(again.base().features_of_pictures(&[&picture]), before_training);
+}
+
+/// Each part learns at its own rate: the one that is too small to change a 32-bit float stays.
+#[test]
+fn the_base_and_the_head_have_rates_of_their_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let second = second_stage(folder.path(), "block2_conv2");
+    let Start::Model(first) = &second.start else { panic!("it starts from a model") };
+    let mut before = load_tail(first, &Device::flex()).expect("a model").1.to_arrays();
+    before.extend(
+        second
+            .load_weights()
+            .expect("a network")
+            .arrays()
+            .clone()
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("block2_conv2/")),
     );
+    for (head, base) in [(1e-3, 1e-30), (1e-30, 1e-3)] {
+        let mut config = second.clone();
+        config.train.learning_rate = head;
+        config.train.thaw_learning_rate = base;
+        config.train.epochs = 1;
+        let run = complete(&config, &folder.path().join(format!("head {head}")));
+        let after = load_tail(&run.last(), &Device::flex()).expect("a model").1.to_arrays();
+        for (name, array) in after {
+            let rate = if name.starts_with("dense") { head } else { base };
+            let moved =
+                array.data.iter().zip(&before[&name].data).any(|(a, b)| (a - b).abs() > 1e-20);
+            assert_eq!(moved, rate == 1e-3, "{name} at {rate}");
+        }
+    }
 }
 
 /// With steps too small to change a 32-bit float, the second stage must say what the first said.
