@@ -19,6 +19,7 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="3")
 # Models of many shapes are run here, each a few times: that this is slow need not be said.
 logging.getLogger("tensorflow").setLevel("ERROR")
 
+import classify
 import exports
 import features
 import history
@@ -36,6 +37,7 @@ CHECKS = {
     "exports": exports.check,
     "imports": imports.check,
     "thaw": thaw.check,
+    "classify": classify.check,
 }
 
 

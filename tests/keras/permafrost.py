@@ -33,6 +33,11 @@ class Permafrost:
         assert named == [str(file) for file in files], f"expected {files}, `predict` named {named}"
         return np.array([[row["probabilities"][name] for name in sorted(row["probabilities"])] for row in rows])
 
+    def classify(self, weights, class_index, files):
+        """The best classes of pictures, each with its probability."""
+        words = ("classify", "--base", "vgg19", "--weights", weights, "--class-index", class_index, *files, "--json")
+        return [json.loads(line)["best"] for line in self.start(self.program, *words).splitlines()]
+
     def export(self, model, file_format, file):
         self.start(self.program, "export", model, "--format", file_format, "--out", file)
         return file

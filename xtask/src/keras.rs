@@ -14,7 +14,8 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::cargo;
 
 /// What `check.py` checks. Each prints lines that begin with its name.
-const CHECKS: [&str; 6] = ["compare", "features", "history", "exports", "imports", "thaw"];
+const CHECKS: [&str; 7] =
+    ["compare", "features", "history", "exports", "imports", "thaw", "classify"];
 
 /// Compares the program of the workspace at `root` with Keras on the photographs in `shared`.
 ///
@@ -144,7 +145,10 @@ mod tests {
     fn a_check_that_printed_nothing_is_named() {
         let output = "compare: 7 kinds\nfeatures: 1e-6\nhistory compared nothing\nexports: 1e-7\n";
         let mut seen = Vec::new();
-        assert_eq!(pass_on(output.as_bytes(), &mut seen).unwrap(), ["history", "imports", "thaw"]);
+        assert_eq!(
+            pass_on(output.as_bytes(), &mut seen).unwrap(),
+            ["history", "imports", "thaw", "classify"]
+        );
         assert_eq!(String::from_utf8(seen).unwrap(), output);
     }
 
