@@ -7,6 +7,7 @@ mod array;
 mod chain;
 mod error;
 mod hdf5;
+mod json;
 mod keras;
 mod onnx;
 mod opened;

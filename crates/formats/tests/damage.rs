@@ -135,6 +135,40 @@ fn a_header_that_claims_more_than_the_file_holds_is_refused() {
     assert!(matches!(place.read(&file), Err(FormatError::Damaged { .. })));
 }
 
+/// Parsed, a number takes twenty times what it takes in the file, and an array without values 15 times.
+#[test]
+fn a_header_of_more_parts_than_arrays_can_have_is_refused() {
+    let place = Place::new();
+    let axes = |count: usize| {
+        let shape = vec!["1"; count].join(",");
+        format!(r#"{{"a":{{"dtype":"F32","shape":[{shape}],"data_offsets":[0,4]}}}}"#)
+    };
+    let arrays = |count: usize| {
+        let array = |at| format!(r#""{at}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#);
+        format!("{{{}}}", (0..count).map(array).collect::<Vec<_>>().join(","))
+    };
+    let notes = |count: usize| {
+        let note = |at| format!(r#""{at}":"""#);
+        let notes = (0..count).map(note).collect::<Vec<_>>().join(",");
+        format!(r#"{{"__metadata__":{{{notes}}}}}"#)
+    };
+    let lists = |count: usize| format!(r#"{{"a":[{}0]}}"#, "[0],".repeat(count));
+    // Below the bound, about it, and far beyond.
+    for count in [500, 1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 250_000] {
+        let values = [(axes(count), 4), (arrays(count), 0), (notes(count), 0), (lists(count), 0)];
+        for (header, values) in values {
+            let mut file = (header.len() as u64).to_le_bytes().to_vec();
+            file.extend_from_slice(header.as_bytes());
+            file.resize(file.len() + values, 0);
+            let result = place.read(&file);
+            if count == 250_000 {
+                let message = result.expect_err("far too many").to_string();
+                assert!(message.contains("has a header of more parts"), "{message}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_legacy_pickle_that_claims_more_than_the_file_holds_is_refused() {
     let place = Place::new();

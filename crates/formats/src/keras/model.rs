@@ -14,11 +14,11 @@ use serde_json::Value;
 use super::group_names::GroupNames;
 use super::groups::{self, LayerGroup};
 use super::links;
-use crate::FormatError;
 use crate::archive::{self, Archive};
 use crate::array::{Array, Arrays, insert};
 use crate::hdf5::{self, Hdf5};
 use crate::opened::Opened;
+use crate::{FormatError, json};
 
 /// The entry that describes the model.
 pub(crate) const CONFIG: &str = "config.json";
@@ -81,7 +81,7 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>)
     let mut config = Vec::new();
     archive.copy(CONFIG, &mut config)?;
     let (start, length) = archive.copy(WEIGHTS, &mut io::sink())?;
-    if memory_of(&config) > opened.length.saturating_mul(2).saturating_add(2 << 20) {
+    if !json::is_within_bounds(&config, opened.length) {
         let fault = format!("has a `{CONFIG}` of more parts than its layers can have");
         return Err(FormatError::damaged(path, fault));
     }
@@ -100,18 +100,6 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>)
         return Err(FormatError::damaged(path, fault));
     }
     Ok((config, row.layers))
-}
-
-/// More than what parsing `json` can take: a node of a map for each brace, and for each bracket and
-/// comma a few values.
-fn memory_of(json: &[u8]) -> u64 {
-    let of_byte = |byte: &u8| match byte {
-        b'{' => 700,
-        b'[' => 160,
-        b',' => 96,
-        _ => 1,
-    };
-    json.iter().map(of_byte).sum()
 }
 
 struct Row<'a> {
