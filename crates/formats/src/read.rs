@@ -36,9 +36,6 @@ pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
         } else {
             Err(FormatError::Unknown { path: path.to_owned() })
         }
-    } else if pytorch::is_tar(head) {
-        pytorch::check_tar(&mut opened)?;
-        pytorch::read(&opened)
     } else if pytorch::is_legacy(head) {
         pytorch::read(&opened)
     } else {
