@@ -11,6 +11,12 @@ pub enum FormatError {
         /// The path asked for.
         path: PathBuf,
     },
+    /// There is no such folder to write into.
+    #[error("no folder at `{}` to write into\nhint: make it first, or check the spelling and the folder you are in", .path.display())]
+    MissingFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The system refused to read or write.
     #[error("`{}`: {source}\nhint: check its permissions and those of its folder, and the room on the disk", .path.display())]
     Io {

@@ -31,7 +31,8 @@ const OUTPUT: &str = "probabilities";
 ///
 /// # Errors
 ///
-/// The weights are more than the 2 GiB of a protobuf message, or the system refuses to write there.
+/// The weights are more than the 2 GiB of a protobuf message, the folder is missing, or the system
+/// refuses to write there.
 ///
 /// # Panics
 ///

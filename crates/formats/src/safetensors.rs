@@ -46,7 +46,7 @@ fn header(bytes: &[u8]) -> &[u8] {
 ///
 /// # Errors
 ///
-/// The system refuses to write there.
+/// The folder is missing, or the system refuses to write there.
 pub fn write_safetensors(path: &Path, arrays: &Arrays) -> Result<(), FormatError> {
     let bytes: Vec<(&String, Vec<u8>)> = arrays
         .iter()

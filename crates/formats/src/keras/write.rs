@@ -30,7 +30,7 @@ const KERAS_VERSION: &str = "3.15.1";
 ///
 /// # Errors
 ///
-/// The system refuses to write there.
+/// The folder is missing, or the system refuses to write there.
 ///
 /// # Panics
 ///
