@@ -48,6 +48,16 @@ pub enum FormatError {
         /// What does not fit, as the end of a sentence that begins with the file's name.
         fault: String,
     },
+    /// The file is whole, but holds what is not read here.
+    #[error("`{}` {fault}\nhint: {hint}", .path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it holds, as the end of a sentence that begins with the file's name.
+        fault: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// An array holds values of a type that is not read here.
     #[error("`{}` holds `{name}` as {found}, expected 32-bit floats\nhint: save the weights as 32-bit floats", .path.display())]
     ElementType {
@@ -117,6 +127,10 @@ impl FormatError {
 
     pub(crate) fn damaged(path: &Path, fault: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), fault: fault.into() }
+    }
+
+    pub(crate) fn unsupported(path: &Path, fault: impl Into<String>, hint: &'static str) -> Self {
+        Self::Unsupported { path: path.to_owned(), fault: fault.into(), hint }
     }
 
     pub(crate) fn element_type(path: &Path, name: &str, found: impl ToString) -> Self {

@@ -4,7 +4,9 @@
 //! `pytorch-reader` runs no code of a file and checks every length against what the file holds. A
 //! pickle may still copy its parts, up to a million of them or 64 MiB, before it is refused.
 
-use pytorch_reader::{DType, PytorchReader};
+use std::path::Path;
+
+use pytorch_reader::{DType, PickleError, PytorchError, PytorchReader, Tensor};
 
 use crate::archive::Archive;
 use crate::opened::Opened;
@@ -33,10 +35,11 @@ pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
 /// Reads a state dict.
 pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
     let path = opened.path;
-    let damaged =
-        |error: String| FormatError::damaged(path, format!("is no whole PyTorch file: {error}"));
-    let reader = PytorchReader::new(path).map_err(|error| damaged(error.to_string()))?;
-    let tensors = reader.tensors();
+    let reader = PytorchReader::new(path).map_err(|error| refused(path, &error))?;
+    let mut tensors = reader.into_tensors();
+    // How many batches a normalization has seen, `num_batches_tracked`, is no weight. As an error it
+    // would hide the layer's other arrays from whoever says of all names at once which are not known.
+    tensors.retain(|_, tensor| !is_count(tensor));
     let other = tensors.values().filter(|tensor| tensor.dtype() != DType::F32);
     if let Some(tensor) = other.min_by_key(|tensor| &tensor.name) {
         return Err(FormatError::element_type(path, &tensor.name, format!("{:?}", tensor.dtype())));
@@ -53,10 +56,28 @@ pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
     tensors
         .values()
         .map(|tensor| {
-            let bytes = tensor.read().map_err(|error| damaged(error.to_string()))?;
+            let bytes = tensor.read().map_err(|error| refused(path, &error.into()))?;
             let (values, _) = bytes.as_chunks::<4>();
             let data = values.iter().map(|&bytes| f32::from_ne_bytes(bytes)).collect();
             Ok((tensor.name.clone(), Array::new(tensor.shape().to_vec(), data)))
         })
         .collect()
+}
+
+/// Whether a tensor is a single integer.
+fn is_count(tensor: &Tensor) -> bool {
+    use DType::{I8, I16, I32, I64, U8, U16, U32, U64};
+    tensor.shape().is_empty()
+        && matches!(tensor.dtype(), I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64)
+}
+
+fn refused(path: &Path, error: &PytorchError) -> FormatError {
+    let PytorchError::Pickle(PickleError::UnsupportedType(kind)) = error else {
+        return FormatError::damaged(path, format!("is no whole PyTorch file: {error}"));
+    };
+    FormatError::unsupported(
+        path,
+        format!("holds values as `{kind}`, expected plain tensors"),
+        "load it with PyTorch and save its state dict again, as plain tensors: `torch.save({name: value.detach() for name, value in state.items()}, FILE)`",
+    )
 }
