@@ -127,6 +127,7 @@ fn a_model_that_is_not_described_layer_by_layer_is_refused() {
     assert!(renamed.contains("holds `dense` twice"), "{renamed}");
     let other_class = place.refused(&text("\"Conv2D\"", "\"Conv3D\""));
     assert!(other_class.contains("layers/sequential_1/layers/conv2d"), "{other_class}");
+    assert!(other_class.contains("\nhint: only Sequential and Functional"), "{other_class}");
 
     let path = place.path("branched.keras");
     let branched = text("\"keras_history\": [\"flatten\"", "\"keras_history\": [\"base\"");
@@ -134,6 +135,25 @@ fn a_model_that_is_not_described_layer_by_layer_is_refused() {
     let message = read_keras(&path).expect_err("a branch").to_string();
     assert!(message.contains("`hidden` takes `base`, expected `flatten`"), "{message}");
     assert!(read_arrays(&path).is_ok(), "the arrays are the same in any order");
+}
+
+#[test]
+fn a_model_of_a_kind_that_is_not_read_is_not_called_damaged() {
+    let place = Place::new();
+    // As Keras describes a model that is a class of its own, and one that has such a model in it.
+    let own = r#"{"class_name":"Own","config":{},"registered_name":"Package>Own"}"#;
+    let within = format!(r#"{{"class_name":"Sequential","config":{{"layers":[{own}]}}}}"#);
+    for (config, expected) in
+        [(own, "expected a Sequential or Functional model"), (&within, "a layer without a name")]
+    {
+        let whole = fixture("formats/keras3.keras");
+        let error = place.read(&with(&whole, ("config.json", Stored, config.as_bytes())));
+        let error = error.expect_err("another kind of model");
+        let message = error.to_string();
+        assert!(matches!(error, FormatError::Unsupported { .. }), "{message}");
+        assert!(message.contains(expected), "{message}");
+        assert!(message.contains("\nhint: only Sequential and Functional"), "{message}");
+    }
 }
 
 #[test]

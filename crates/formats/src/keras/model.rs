@@ -25,6 +25,9 @@ pub(crate) const CONFIG: &str = "config.json";
 
 const WEIGHTS: &str = "model.weights.h5";
 
+/// What can be done about a model of another kind.
+const KNOWN_MODELS: &str = "only Sequential and Functional models of Keras's own layers can be read; build such a model with the same weights and save it";
+
 /// A model as Keras describes it: its layers in a row, those of nested models in their place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KerasModel {
@@ -50,8 +53,9 @@ pub struct KerasLayer {
 ///
 /// # Errors
 ///
-/// There is no such file, it is no `.keras` file, damaged or packed; its layers are not one row, two
-/// of them have the same name, or arrays hold other values than 32-bit floats or belong to no layer.
+/// There is no such file, it is no `.keras` file, damaged or packed; the model is neither Sequential
+/// nor Functional, its layers are not one row, two of them have the same name, or arrays hold other
+/// values than 32-bit floats or belong to no layer.
 pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
     let opened = Opened::open(path)?;
     if !archive::is_zip(&opened.head) {
@@ -97,7 +101,7 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>)
     if let Some(group) = row.groups.iter().find(|group| group.location.starts_with("layers/")) {
         let location = &group.location;
         let fault = format!("holds arrays at `{location}`, where `{CONFIG}` has no layer");
-        return Err(FormatError::damaged(path, fault));
+        return Err(FormatError::unsupported(path, fault, KNOWN_MODELS));
     }
     Ok((config, row.layers))
 }
@@ -112,9 +116,9 @@ struct Row<'a> {
 impl Row<'_> {
     /// Adds the layers of the model that `config` describes and whose group is at `location`.
     fn model(&mut self, config: &Value, location: &str) -> Result<(), FormatError> {
-        let damaged = |fault| FormatError::damaged(self.path, fault);
+        let unsupported = |fault| FormatError::unsupported(self.path, fault, KNOWN_MODELS);
         let Some(layers) = config["layers"].as_array() else {
-            return Err(damaged(format!(
+            return Err(unsupported(format!(
                 "describes no layers in its `{CONFIG}`, expected a Sequential or Functional model"
             )));
         };
@@ -122,7 +126,9 @@ impl Row<'_> {
         for layer in layers {
             let (class, name) = (layer["class_name"].as_str(), layer["config"]["name"].as_str());
             let (Some(class), Some(name)) = (class, name.or(layer["name"].as_str())) else {
-                return Err(damaged(format!("describes a layer without a name in its `{CONFIG}`")));
+                return Err(unsupported(format!(
+                    "describes a layer without a name in its `{CONFIG}`"
+                )));
             };
             let class = class.rsplit('>').next().unwrap_or(class);
             let group = links::is_layer(layer).then(|| {
