@@ -15,8 +15,9 @@ pub(crate) const PREPROCESSING: &str = "preprocessing";
 /// (N, height, width, 3).
 ///
 /// The writers panic where a layer does not fit the one before it, where the last one gives a map
-/// rather than a vector, where a name is empty or holds a `/`, and where two layers have one name,
-/// or one of the names `image` and `preprocessing` of the two that are put first.
+/// rather than a vector, where a mean, a deviation or a rate is no finite number, where a name is empty
+/// or holds a `/`, and where two layers have one name, or one of the names `image` and `preprocessing`
+/// of the two that are put first.
 #[derive(Clone, Debug)]
 pub struct Chain<'a> {
     /// The model's name in the file.
@@ -100,9 +101,14 @@ impl Chain<'_> {
         let mut shape = vec![self.size[0], self.size[1], 3];
         let mut shapes = Vec::new();
         assert_is_name(&self.name);
+        let preprocessing = self.mean.iter().chain(&self.deviation);
+        preprocessing.for_each(|&number| assert_is_finite(PREPROCESSING, number.into()));
         for ChainLayer { name, kind, .. } in &self.layers {
             assert_is_name(name);
             assert!(names.insert(name), "two layers are called `{name}`");
+            if let ChainKind::Dropout { rate } = *kind {
+                assert_is_finite(name, rate);
+            }
             shape = kind.output_shape(&shape).unwrap_or_else(|| {
                 panic!(
                     "`{name}` takes no {shape:?} for a picture, or its arrays don't fit each other"
@@ -157,6 +163,11 @@ impl<'a> ChainKind<'a> {
             _ => None,
         }
     }
+}
+
+/// JSON has no other numbers: they would become `null`.
+fn assert_is_finite(layer: &str, number: f64) {
+    assert!(number.is_finite(), "`{layer}` holds {number}, expected a finite number");
 }
 
 fn assert_is_name(name: &str) {

@@ -23,7 +23,8 @@ use crate::{FormatError, json};
 /// The entry that describes the model.
 pub(crate) const CONFIG: &str = "config.json";
 
-const WEIGHTS: &str = "model.weights.h5";
+/// The entry that holds its arrays.
+pub(crate) const WEIGHTS: &str = "model.weights.h5";
 
 /// What can be done about a model of another kind.
 const KNOWN_MODELS: &str = "only Sequential and Functional models of Keras's own layers can be read; build such a model with the same weights and save it";

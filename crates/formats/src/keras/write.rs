@@ -4,7 +4,7 @@
 //! Keras finds a layer's weights by its class and place, not by its name: those of the second
 //! convolution are `layers/conv2d_1/vars/0` and `1` (`keras/src/saving/saving_lib.py`).
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
@@ -13,6 +13,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::group_names::GroupNames;
+use super::model::{CONFIG, WEIGHTS};
 use super::write_config::{class, config};
 use crate::chain::{INPUT, PREPROCESSING};
 use crate::whole::write_whole_with;
@@ -44,11 +45,12 @@ pub fn write_keras(path: &Path, chain: &Chain) -> Result<(), FormatError> {
             // Without it an entry's length has 32 bits; the weights are not all of the entry.
             .large_file(chain.weight_bytes() > u64::from(u32::MAX / 2));
         let mut archive = ZipWriter::new(file);
+        // As a whole each, as what the archive gets goes on to the file at once.
         archive.start_file("metadata.json", options)?;
-        serde_json::to_writer(&mut archive, &json!({ "keras_version": KERAS_VERSION }))?;
-        archive.start_file("config.json", options)?;
-        serde_json::to_writer(&mut archive, &config)?;
-        archive.start_file("model.weights.h5", options)?;
+        archive.write_all(&serde_json::to_vec(&json!({ "keras_version": KERAS_VERSION }))?)?;
+        archive.start_file(CONFIG, options)?;
+        archive.write_all(&serde_json::to_vec(&config)?)?;
+        archive.start_file(WEIGHTS, options)?;
         weights(chain).finish_to(&mut archive).map_err(io::Error::other)?;
         archive.finish()?;
         Ok(())
