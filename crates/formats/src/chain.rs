@@ -15,9 +15,9 @@ pub(crate) const PREPROCESSING: &str = "preprocessing";
 /// (N, height, width, 3).
 ///
 /// The writers panic where a layer does not fit the one before it, where the last one gives a map
-/// rather than a vector, where a mean, a deviation or a rate is no finite number, where a name is empty
-/// or holds a `/`, and where two layers have one name, or one of the names `image` and `preprocessing`
-/// of the two that are put first.
+/// rather than a vector, where there are class names but not one for each output, where a mean, a
+/// deviation or a rate is no finite number, where a name is empty or holds a `/`, and where two layers
+/// have one name, or one of the names `image` and `preprocessing` of the two that are put first.
 #[derive(Clone, Debug)]
 pub struct Chain<'a> {
     /// The model's name in the file.
@@ -30,6 +30,9 @@ pub struct Chain<'a> {
     pub deviation: [f32; 3],
     /// The layers, first to last.
     pub layers: Vec<ChainLayer<'a>>,
+    /// The names of the classes, in the order of the probabilities; for a single output, which is the
+    /// probability of the second, both. May be empty. Only ONNX files hold them.
+    pub classes: Vec<String>,
 }
 
 /// One layer of a [`Chain`].
@@ -117,6 +120,8 @@ impl Chain<'_> {
             shapes.push(shape.clone());
         }
         assert_eq!(shape.len(), 1, "axes of what the last layer gives for a picture");
+        let classes = self.classes.len();
+        assert!(classes == 0 || classes == shape[0].max(2), "{classes} class names for {shape:?}");
         shapes
     }
 
