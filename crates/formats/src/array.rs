@@ -1,6 +1,9 @@
 //! An array and its shape: what every format here is read into and written from.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::FormatError;
 
 /// Arrays by name, such as `block1_conv1/kernel`.
 pub type Arrays = BTreeMap<String, Array>;
@@ -23,5 +26,18 @@ impl Array {
     pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "values of a shape {shape:?}");
         Self { shape, data }
+    }
+}
+
+/// Adds an array of the file at `path` unless there is one of its name.
+pub(crate) fn insert(
+    path: &Path,
+    arrays: &mut Arrays,
+    name: String,
+    array: Array,
+) -> Result<(), FormatError> {
+    match arrays.insert(name.clone(), array) {
+        Some(_) => Err(FormatError::Twice { path: path.to_owned(), name }),
+        None => Ok(()),
     }
 }

@@ -15,8 +15,9 @@ pub(crate) const PREPROCESSING: &str = "preprocessing";
 /// (N, height, width, 3).
 ///
 /// The writers panic where a layer does not fit the one before it, where the last one gives a map
-/// rather than a vector, where a name is empty or holds a `/`, and where two layers have one name,
-/// or one of the names `image` and `preprocessing` of the two that are put first.
+/// rather than a vector, where there are class names but not one for each output, where a mean, a
+/// deviation or a rate is no finite number, where a name is empty or holds a `/`, and where two layers
+/// have one name, or one of the names `image` and `preprocessing` of the two that are put first.
 #[derive(Clone, Debug)]
 pub struct Chain<'a> {
     /// The model's name in the file.
@@ -29,6 +30,9 @@ pub struct Chain<'a> {
     pub deviation: [f32; 3],
     /// The layers, first to last.
     pub layers: Vec<ChainLayer<'a>>,
+    /// The names of the classes, in the order of the probabilities; for a single output, which is the
+    /// probability of the second, both. May be empty. Only ONNX files hold them.
+    pub classes: Vec<String>,
 }
 
 /// One layer of a [`Chain`].
@@ -100,9 +104,14 @@ impl Chain<'_> {
         let mut shape = vec![self.size[0], self.size[1], 3];
         let mut shapes = Vec::new();
         assert_is_name(&self.name);
+        let preprocessing = self.mean.iter().chain(&self.deviation);
+        preprocessing.for_each(|&number| assert_is_finite(PREPROCESSING, number.into()));
         for ChainLayer { name, kind, .. } in &self.layers {
             assert_is_name(name);
             assert!(names.insert(name), "two layers are called `{name}`");
+            if let ChainKind::Dropout { rate } = *kind {
+                assert_is_finite(name, rate);
+            }
             shape = kind.output_shape(&shape).unwrap_or_else(|| {
                 panic!(
                     "`{name}` takes no {shape:?} for a picture, or its arrays don't fit each other"
@@ -111,6 +120,8 @@ impl Chain<'_> {
             shapes.push(shape.clone());
         }
         assert_eq!(shape.len(), 1, "axes of what the last layer gives for a picture");
+        let classes = self.classes.len();
+        assert!(classes == 0 || classes == shape[0].max(2), "{classes} class names for {shape:?}");
         shapes
     }
 
@@ -157,6 +168,11 @@ impl<'a> ChainKind<'a> {
             _ => None,
         }
     }
+}
+
+/// JSON has no other numbers: they would become `null`.
+fn assert_is_finite(layer: &str, number: f64) {
+    assert!(number.is_finite(), "`{layer}` holds {number}, expected a finite number");
 }
 
 fn assert_is_name(name: &str) {

@@ -11,6 +11,12 @@ pub enum FormatError {
         /// The path asked for.
         path: PathBuf,
     },
+    /// There is no such folder to write into.
+    #[error("no folder at `{}` to write into\nhint: make it first, or check the spelling and the folder you are in", .path.display())]
+    MissingFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The system refused to read or write.
     #[error("`{}`: {source}\nhint: check its permissions and those of its folder, and the room on the disk", .path.display())]
     Io {
@@ -41,6 +47,16 @@ pub enum FormatError {
         path: PathBuf,
         /// What does not fit, as the end of a sentence that begins with the file's name.
         fault: String,
+    },
+    /// The file is whole, but holds what is not read here.
+    #[error("`{}` {fault}\nhint: {hint}", .path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it holds, as the end of a sentence that begins with the file's name.
+        fault: String,
+        /// What to do about it.
+        hint: &'static str,
     },
     /// An array holds values of a type that is not read here.
     #[error("`{}` holds `{name}` as {found}, expected 32-bit floats\nhint: save the weights as 32-bit floats", .path.display())]
@@ -111,6 +127,10 @@ impl FormatError {
 
     pub(crate) fn damaged(path: &Path, fault: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), fault: fault.into() }
+    }
+
+    pub(crate) fn unsupported(path: &Path, fault: impl Into<String>, hint: &'static str) -> Self {
+        Self::Unsupported { path: path.to_owned(), fault: fault.into(), hint }
     }
 
     pub(crate) fn element_type(path: &Path, name: &str, found: impl ToString) -> Self {

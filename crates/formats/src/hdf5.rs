@@ -85,7 +85,12 @@ impl<'a> Hdf5<'a> {
             && superblock.base_address.get() == 0
             && (superblock.offset_size, superblock.length_size) == (8, 8);
         if !is_plain {
-            return Err(FormatError::damaged(path, "is laid out as Keras never does it"));
+            let hint = "save the weights again with Keras";
+            return Err(FormatError::unsupported(
+                path,
+                "is an HDF5 file laid out as Keras never does it",
+                hint,
+            ));
         }
         Ok(Self { path, file, bytes_left, values_left: Cell::new(length / 4) })
     }

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use onnx_rs::ast::{
     Attribute, AttributeType, DataType, Dimension, Graph, Model, Node, OpType, OperatorSetId,
-    TensorProto, TensorShape, TensorShapeDimension, TensorTypeProto, TypeProto, TypeValue,
-    ValueInfo,
+    StringStringEntry, TensorProto, TensorShape, TensorShapeDimension, TensorTypeProto, TypeProto,
+    TypeValue, ValueInfo,
 };
 
 use crate::chain::{INPUT, PREPROCESSING};
@@ -24,14 +24,19 @@ const MOST_WEIGHT_BYTES: u64 = (1 << 31) - (1 << 20);
 
 const OUTPUT: &str = "probabilities";
 
+/// The key of the model's metadata with the names of the classes.
+const CLASSES: &str = "classes";
+
 /// Writes `chain` to `path` as an ONNX model, whole or not at all.
 ///
 /// Its input `image` takes pictures as they are: 32-bit floats 0..=255, RGB, (N, height, width, 3);
-/// its output `probabilities` is (N, units). The same chain gives the same bytes.
+/// its output `probabilities` is (N, units). Its metadata has the names of the classes, where there are
+/// any, as `classes`: a JSON array. The same chain gives the same bytes.
 ///
 /// # Errors
 ///
-/// The weights are more than the 2 GiB of a protobuf message, or the system refuses to write there.
+/// The weights are more than the 2 GiB of a protobuf message, the folder is missing, or the system
+/// refuses to write there.
 ///
 /// # Panics
 ///
@@ -43,12 +48,13 @@ pub fn write_onnx(path: &Path, chain: &Chain) -> Result<(), FormatError> {
         return Err(FormatError::TooLarge { path, size, limit });
     }
     let output = chain.output_shapes().pop().unwrap_or_default();
+    let classes = serde_json::to_string(&chain.classes).expect("names are valid JSON");
     let mut program = Program::default();
     program.preprocess(chain);
     for layer in &chain.layers {
         program.apply(&layer.name, layer.kind);
     }
-    write_whole(path, &program.encode(chain, &output))
+    write_whole(path, &program.encode(chain, &output, &classes))
 }
 
 /// The operations in their order, each fed by the one before it.
@@ -161,7 +167,7 @@ impl Program {
         name
     }
 
-    fn encode(&self, chain: &Chain, output: &[usize]) -> Vec<u8> {
+    fn encode(&self, chain: &Chain, output: &[usize], classes: &str) -> Vec<u8> {
         let mut fed_by = INPUT;
         let mut nodes = Vec::new();
         for (index, operation) in self.operations.iter().enumerate() {
@@ -181,6 +187,7 @@ impl Program {
         let initializers = self.constants.iter().map(|Constant { name, shape, bytes }| {
             TensorProto::from_raw(name, shape.clone(), DataType::Float, bytes)
         });
+        let classes = StringStringEntry { key: CLASSES, value: classes };
         onnx_rs::encode(&Model {
             ir_version: IR_VERSION,
             opset_import: vec![OperatorSetId { domain: "", version: OPERATOR_SET }],
@@ -194,6 +201,7 @@ impl Program {
                 output: vec![batch(OUTPUT, output)],
                 ..Graph::default()
             }),
+            metadata_props: if chain.classes.is_empty() { vec![] } else { vec![classes] },
             ..Model::default()
         })
     }

@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::FormatError;
 use crate::archive::Archive;
 
-/// How many of a file's first bytes tell what it is: as many as a header in a tar archive has.
-const HEAD: u64 = 512;
+/// How many of a file's first bytes tell what it is, and that it is no tar archive.
+const HEAD: u64 = 262;
 
 /// An open file at its beginning.
 pub(crate) struct Opened<'a> {

@@ -1,11 +1,12 @@
-//! PyTorch's state dicts (`.pth`, `.pt`), in every container that `torch.save` has written.
+//! PyTorch's state dicts (`.pth`, `.pt`), in both containers that `torch.save` writes: zip archives,
+//! and before version 1.6 pickles with the values behind them.
 //!
 //! `pytorch-reader` runs no code of a file and checks every length against what the file holds. A
 //! pickle may still copy its parts, up to a million of them or 64 MiB, before it is refused.
 
-use std::io::Read;
+use std::path::Path;
 
-use pytorch_reader::{DType, PytorchReader};
+use pytorch_reader::{DType, PickleError, PytorchError, PytorchReader, Tensor};
 
 use crate::archive::Archive;
 use crate::opened::Opened;
@@ -21,23 +22,24 @@ pub(crate) fn is_in(archive: &Archive) -> bool {
 
 /// Whether a file that begins with `bytes` is one of before version 1.6.
 pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
+    // `pytorch-reader` would take it for a tar archive, as files of before 0.1.10 are: nobody has a VGG
+    // in one, and its holes take no room in it and any amount when read.
+    if bytes.get(257..262) == Some(b"ustar") {
+        return false;
+    }
     // Protocols of the pickle format put up to a dozen bytes in front.
     let front = &bytes[..bytes.len().min(64)];
     front.windows(LEGACY.len()).any(|window| window == LEGACY)
 }
 
-/// Whether a file that begins with `bytes` is a tar archive, as files of before 0.1.10 are.
-pub(crate) fn is_tar(bytes: &[u8]) -> bool {
-    bytes.get(257..262) == Some(b"ustar")
-}
-
 /// Reads a state dict.
 pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
     let path = opened.path;
-    let damaged =
-        |error: String| FormatError::damaged(path, format!("is no whole PyTorch file: {error}"));
-    let reader = PytorchReader::new(path).map_err(|error| damaged(error.to_string()))?;
-    let tensors = reader.tensors();
+    let reader = PytorchReader::new(path).map_err(|error| refused(path, &error))?;
+    let mut tensors = reader.into_tensors();
+    // How many batches a normalization has seen, `num_batches_tracked`, is no weight. As an error it
+    // would hide the layer's other arrays from whoever says of all names at once which are not known.
+    tensors.retain(|_, tensor| !is_count(tensor));
     let other = tensors.values().filter(|tensor| tensor.dtype() != DType::F32);
     if let Some(tensor) = other.min_by_key(|tensor| &tensor.name) {
         return Err(FormatError::element_type(path, &tensor.name, format!("{:?}", tensor.dtype())));
@@ -54,7 +56,7 @@ pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
     tensors
         .values()
         .map(|tensor| {
-            let bytes = tensor.read().map_err(|error| damaged(error.to_string()))?;
+            let bytes = tensor.read().map_err(|error| refused(path, &error.into()))?;
             let (values, _) = bytes.as_chunks::<4>();
             let data = values.iter().map(|&bytes| f32::from_ne_bytes(bytes)).collect();
             Ok((tensor.name.clone(), Array::new(tensor.shape().to_vec(), data)))
@@ -62,16 +64,20 @@ pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
         .collect()
 }
 
-/// Refuses a tar archive with holes, which take no room in it and any amount when read.
-pub(crate) fn check_tar(opened: &mut Opened) -> Result<(), FormatError> {
-    let mut block = [0; 512];
-    while opened.file.read_exact(&mut block).is_ok() {
-        if is_tar(&block) && block[156] == b'S' {
-            return Err(FormatError::Compressed {
-                path: opened.path.to_owned(),
-                name: String::from_utf8_lossy(&block[..100]).trim_end_matches('\0').to_owned(),
-            });
-        }
-    }
-    Ok(())
+/// Whether a tensor is a single integer.
+fn is_count(tensor: &Tensor) -> bool {
+    use DType::{I8, I16, I32, I64, U8, U16, U32, U64};
+    tensor.shape().is_empty()
+        && matches!(tensor.dtype(), I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64)
+}
+
+fn refused(path: &Path, error: &PytorchError) -> FormatError {
+    let PytorchError::Pickle(PickleError::UnsupportedType(kind)) = error else {
+        return FormatError::damaged(path, format!("is no whole PyTorch file: {error}"));
+    };
+    FormatError::unsupported(
+        path,
+        format!("holds values as `{kind}`, expected plain tensors"),
+        "load it with PyTorch and save its state dict again, as plain tensors: `torch.save({name: value.detach() for name, value in state.items()}, FILE)`",
+    )
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::opened::Opened;
-use crate::{Arrays, FormatError, archive, hdf5, keras_file, keras_h5, pytorch, safetensors};
+use crate::{Arrays, FormatError, archive, hdf5, keras, pytorch, safetensors};
 
 /// Reads every array of the file at `path`:
 ///
@@ -22,23 +22,20 @@ pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
     let mut opened = Opened::open(path)?;
     let head = &opened.head;
     if hdf5::is_hdf5(head) {
-        keras_h5::read(opened)
+        keras::read_weights_file(opened)
     } else if safetensors::is_safetensors(head) {
         let mut bytes = Vec::new();
         opened.file.read_to_end(&mut bytes).map_err(|source| FormatError::io(path, source))?;
         safetensors::parse(path, &bytes)
     } else if archive::is_zip(head) {
         let archive = opened.archive()?;
-        if archive.has(keras_file::CONFIG) {
-            keras_file::read_arrays(opened, archive)
+        if archive.has(keras::CONFIG) {
+            keras::read_arrays(opened, archive)
         } else if pytorch::is_in(&archive) {
             pytorch::read(&opened)
         } else {
             Err(FormatError::Unknown { path: path.to_owned() })
         }
-    } else if pytorch::is_tar(head) {
-        pytorch::check_tar(&mut opened)?;
-        pytorch::read(&opened)
     } else if pytorch::is_legacy(head) {
         pytorch::read(&opened)
     } else {

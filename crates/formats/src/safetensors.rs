@@ -4,7 +4,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
-use crate::{Array, Arrays, FormatError, write_whole};
+use crate::{Array, Arrays, FormatError, json, write_whole};
 
 /// Whether a file that begins with `bytes` has a safetensors header: eight bytes of length, then
 /// a JSON object.
@@ -15,6 +15,10 @@ pub(crate) fn is_safetensors(bytes: &[u8]) -> bool {
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Arrays, FormatError> {
     let damaged =
         |error| FormatError::damaged(path, format!("is no whole safetensors file: {error}"));
+    if !json::is_within_bounds(header(bytes), bytes.len() as u64) {
+        let fault = "has a header of more parts than its arrays can have";
+        return Err(FormatError::damaged(path, fault));
+    }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     file.iter()
         .map(|(name, view)| {
@@ -29,11 +33,20 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Arrays, FormatError> {
         .collect()
 }
 
+/// The header of a file of these bytes; nothing where they hold no whole one.
+fn header(bytes: &[u8]) -> &[u8] {
+    let header = bytes.split_first_chunk().and_then(|(length, rest)| {
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        rest.get(..length)
+    });
+    header.unwrap_or_default()
+}
+
 /// Writes `arrays` to `path`, whole or not at all.
 ///
 /// # Errors
 ///
-/// The system refuses to write there.
+/// The folder is missing, or the system refuses to write there.
 pub fn write_safetensors(path: &Path, arrays: &Arrays) -> Result<(), FormatError> {
     let bytes: Vec<(&String, Vec<u8>)> = arrays
         .iter()

@@ -34,7 +34,7 @@ pub(crate) fn write_whole_with(
         file.persist(path)?;
         sync_folder(folder_of(path))
     };
-    write().map_err(|source| FormatError::io(path, source))
+    write().map_err(|source| refused(path, source))
 }
 
 /// Puts a new folder at `path`, in place of what may be there: `fill` writes its files into a
@@ -45,16 +45,17 @@ pub(crate) fn write_whole_with(
 ///
 /// # Errors
 ///
-/// Those of `fill`, and the system's. The old folder is still there then.
+/// The folder around it is missing, `fill` fails, or the system refuses to write there. The old folder
+/// is still there then.
 pub fn replace_folder<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
     recover_folder(path)?;
-    let io = |source| FormatError::io(path, source);
+    let refused = |source| refused(path, source);
     let (new, old) = (beside(path, "new"), beside(path, "old"));
-    remove_folder(&new).map_err(io)?;
-    fs::create_dir(&new).map_err(io)?;
+    remove_folder(&new).map_err(refused)?;
+    fs::create_dir(&new).map_err(refused)?;
     fill(&new)?;
     let swap = || {
         sync_folder(&new)?;
@@ -65,7 +66,7 @@ pub fn replace_folder<E: From<FormatError>>(
         sync_folder(folder_of(path))?;
         remove_folder(&old)
     };
-    Ok(swap().map_err(io)?)
+    Ok(swap().map_err(refused)?)
 }
 
 /// Puts the old folder back at `path` where a crash interrupted [`replace_folder`], and removes
@@ -86,7 +87,17 @@ pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
             Ok(())
         }
     };
-    recover().map_err(|source| FormatError::io(path, source))
+    recover().map_err(|source| refused(path, source))
+}
+
+/// Why nothing can be written to `path`. That there is no file there is never the reason.
+fn refused(path: &Path, source: std::io::Error) -> FormatError {
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        FormatError::Io { path: path.to_owned(), source }
+    } else {
+        FormatError::MissingFolder { path: folder.to_owned() }
+    }
 }
 
 /// The hidden neighbour of `path` for its `new` or `old` content, under a name that is nobody else's.
@@ -142,11 +153,22 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_folder_is_an_error_that_names_the_file() {
+    fn a_missing_folder_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("missing/file");
-        let message = write_whole(&path, b"text").expect_err("no folder").to_string();
-        assert!(message.contains("missing/file"), "{message}");
+        let file = folder.path().join("file");
+        write_whole(&file, b"text").expect("a writable folder");
+        for missing in [folder.path().join("missing"), file] {
+            let path = missing.join("name");
+            for result in [write_whole(&path, b"text"), replace_folder(&path, fill_with("text"))] {
+                let error = result.expect_err("no folder");
+                let message = error.to_string();
+                assert!(
+                    matches!(error, FormatError::MissingFolder { path } if path == missing),
+                    "{message}"
+                );
+                assert!(message.contains("\nhint: make it first"), "{message}");
+            }
+        }
     }
 
     #[test]

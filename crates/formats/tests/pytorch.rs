@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use formats::{Arrays, read_arrays};
+use formats::{Array, Arrays, FormatError, read_arrays};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/formats").join(name)
@@ -19,12 +19,41 @@ fn state_dicts_are_read_in_both_containers() {
     assert_eq!(arrays("pytorch_legacy.pth"), arrays("pytorch.safetensors"));
 }
 
+/// A kernel and a bias as a classifier of 2017 holds them.
+#[test]
+fn tensors_and_parameters_of_old_versions_are_read() {
+    let kernel = (0..27).map(|number| number as f32 / 4.0 - 3.0).collect();
+    let expected = Arrays::from([
+        ("features.0.weight".into(), Array::new(vec![1, 3, 3, 3], kernel)),
+        ("features.0.bias".into(), Array::new(vec![1], vec![2.5])),
+    ]);
+    assert_eq!(arrays("pytorch_2017.pth"), expected);
+    assert_eq!(arrays("pytorch_parameters_function.pth"), expected);
+}
+
+#[test]
+fn parameters_that_are_objects_of_their_class_are_an_error_that_says_how_to_save_them() {
+    for name in ["pytorch_parameters_class.pth", "pytorch_parameters_object.pth"] {
+        let error = read_arrays(&fixture(name)).expect_err("parameters");
+        let message = error.to_string();
+        assert!(matches!(error, FormatError::Unsupported { .. }), "{message}");
+        for part in [name, "as `torch.nn.parameter.Parameter`", "\nhint: ", "`torch.save("] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_count_of_a_batch_normalization_is_passed_over() {
+    let names: Vec<String> = arrays("pytorch_integers.pth").into_keys().collect();
+    assert_eq!(names, ["0.bias", "0.running_mean", "0.running_var", "0.weight"]);
+}
+
 #[test]
 fn a_tensor_of_another_type_is_an_error_that_names_it() {
-    for (name, expected) in [
-        ("pytorch_integers.pth", "`0.num_batches_tracked` as I64"),
-        ("pytorch_half.pth", "`half` as F16"),
-    ] {
+    for (name, expected) in
+        [("pytorch_counts.pth", "`counts` as I64"), ("pytorch_half.pth", "`half` as F16")]
+    {
         let message = read_arrays(&fixture(name)).expect_err("another type").to_string();
         assert!(message.contains(expected) && message.contains(name), "{message}");
     }

@@ -20,7 +20,8 @@ pub enum ExportFormat {
     /// probabilities out.
     Keras,
     /// An ONNX model of opset 17: `image`, float32 (N, height, width, 3), RGB in 0..=255, in;
-    /// `probabilities`, (N, 1) of a sigmoid or (N, classes) of a softmax, out.
+    /// `probabilities`, (N, 1) of a sigmoid or (N, classes) of a softmax, out; the names of the classes
+    /// as the JSON array `classes` in its metadata.
     Onnx,
     /// All kernels and biases by their Keras names, in Keras's layout but for the first kernel, which
     /// takes RGB; and `preprocessing/mean` and `preprocessing/deviation` of red, green and blue in
@@ -80,7 +81,14 @@ fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<Chain<'a>, ModelErr
         layers.push(ChainLayer { name: name.into(), frozen: false, kind });
     }
     let (mean, deviation) = card.preprocessing.mean_and_deviation();
-    Ok(Chain { name: "permafrost".into(), size: card.base.size, mean, deviation, layers })
+    Ok(Chain {
+        name: "permafrost".into(),
+        size: card.base.size,
+        mean,
+        deviation,
+        layers,
+        classes: card.classes.clone(),
+    })
 }
 
 fn base_layer<'a>(layer: &Layer, frozen: bool, arrays: &'a Arrays) -> ChainLayer<'a> {

@@ -60,10 +60,15 @@ impl Place {
 
 /// Four times the file and 2 MiB: its arrays, the parts they are read in, and the readers' own.
 fn within_bounds<T>(length: usize, read: impl FnOnce() -> T) -> T {
+    within(4 * length + (2 << 20), read)
+}
+
+/// Checks that `read` takes at most so many bytes of memory.
+pub(crate) fn within<T>(limit: usize, read: impl FnOnce() -> T) -> T {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
     let result = read();
     let used = MEMORY.peak_usage() - before;
-    assert!(used <= 4 * length + (2 << 20), "{used} bytes of memory for a file of {length}");
+    assert!(used <= limit, "{used} bytes of memory, expected at most {limit}");
     result
 }

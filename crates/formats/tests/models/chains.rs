@@ -39,13 +39,14 @@ pub(crate) fn weights(pooling: ChainKind) -> Arrays {
 /// Frozen layers on pictures of 8x10, less a mean, and a sigmoid.
 pub(crate) fn binary<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
     let head = dense(weights, "one", Activation::Sigmoid);
-    chain(weights, pooling, head, [8, 10])
+    chain(weights, pooling, head, [8, 10], &["cat", "dog"])
 }
 
 /// The same with a deviation and a softmax, on pictures whose last row and column the pool drops.
 pub(crate) fn three_classes<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
     let head = dense(weights, "three", Activation::Softmax);
-    Chain { deviation: [0.9, 1.25, 1.1], ..chain(weights, pooling, head, [9, 11]) }
+    let classes = ["cat", "dog", "\"chèvre\""];
+    Chain { deviation: [0.9, 1.25, 1.1], ..chain(weights, pooling, head, [9, 11], &classes) }
 }
 
 fn chain<'a>(
@@ -53,6 +54,7 @@ fn chain<'a>(
     pooling: ChainKind<'a>,
     last: ChainKind<'a>,
     size: [usize; 2],
+    classes: &[&str],
 ) -> Chain<'a> {
     let convolution = |name: &str| ChainKind::Convolution {
         kernel: &weights[&format!("{name}/kernel")],
@@ -76,6 +78,7 @@ fn chain<'a>(
             .into_iter()
             .map(|(name, frozen, kind)| ChainLayer { name: name.into(), frozen, kind })
             .collect(),
+        classes: classes.iter().map(|&class| class.into()).collect(),
     }
 }
 

@@ -156,6 +156,24 @@ fn a_layer_called_as_one_that_is_put_first_is_refused() {
 }
 
 #[test]
+#[should_panic(expected = "`preprocessing` holds NaN, expected a finite number")]
+fn a_mean_that_is_no_number_is_refused() {
+    let weights = weights(ChainKind::Flatten);
+    let mut chain = binary(&weights, ChainKind::Flatten);
+    chain.mean[1] = f32::NAN;
+    let _ = write_keras(Path::new("never-written.keras"), &chain);
+}
+
+#[test]
+#[should_panic(expected = "`dropout` holds inf, expected a finite number")]
+fn a_rate_that_is_no_number_is_refused() {
+    let weights = weights(ChainKind::Flatten);
+    let mut chain = binary(&weights, ChainKind::Flatten);
+    chain.layers[5].kind = ChainKind::Dropout { rate: f64::INFINITY };
+    let _ = write_keras(Path::new("never-written.keras"), &chain);
+}
+
+#[test]
 #[should_panic(expected = "`dense` takes no [4] for a picture")]
 fn layers_that_do_not_fit_are_refused() {
     let weights = weights(ChainKind::GlobalMaxPooling);

@@ -2,7 +2,7 @@
 
 use formats::{Activation, Array, Chain, ChainKind, ChainLayer, FormatError, write_onnx};
 
-use crate::chains::{binary, weights};
+use crate::chains::{binary, three_classes, weights};
 
 #[test]
 fn the_model_names_its_input_its_output_and_its_weights() {
@@ -33,6 +33,36 @@ fn the_model_names_its_input_its_output_and_its_weights() {
 }
 
 #[test]
+fn the_metadata_names_the_classes_in_the_order_of_the_labels() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.onnx");
+    let weights = weights(ChainKind::Flatten);
+    let pooling = ChainKind::Flatten;
+    let without = Chain { classes: vec![], ..binary(&weights, pooling) };
+    for (chain, expected) in [
+        (binary(&weights, pooling), &[("classes", r#"["cat","dog"]"#)][..]),
+        (three_classes(&weights, pooling), &[("classes", r#"["cat","dog","\"chèvre\""]"#)]),
+        (without, &[]),
+    ] {
+        write_onnx(&path, &chain).expect("a writable folder");
+        let bytes = std::fs::read(&path).expect("the file");
+        let model = onnx_rs::parse(&bytes).expect("a whole message");
+        let found: Vec<(&str, &str)> =
+            model.metadata_props.iter().map(|entry| (entry.key, entry.value)).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+#[should_panic(expected = "2 class names for [3]")]
+fn class_names_that_are_too_few_are_refused() {
+    let weights = weights(ChainKind::Flatten);
+    let mut chain = three_classes(&weights, ChainKind::Flatten);
+    chain.classes.pop();
+    let _ = write_onnx("never-written.onnx".as_ref(), &chain);
+}
+
+#[test]
 fn more_weights_than_a_message_holds_are_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.onnx");
@@ -53,6 +83,7 @@ fn more_weights_than_a_message_holds_are_refused_and_nothing_is_written() {
         mean: [0.0; 3],
         deviation: [1.0; 3],
         layers: layers.collect(),
+        classes: vec![],
     };
     let error = write_onnx(&path, &chain).expect_err("more than 2 GiB");
     assert!(matches!(error, FormatError::TooLarge { size, limit, .. } if size > limit), "{error}");

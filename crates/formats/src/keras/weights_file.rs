@@ -1,4 +1,4 @@
-//! Keras's `.h5` files: a group for each layer, in it the layer's arrays.
+//! Reads Keras's `.h5` and `.weights.h5` files: a group for each layer, in it the layer's arrays.
 //!
 //! Three naming schemes are about: `block1_conv1/block1_conv1_W_1:0` in the files that Keras once
 //! published, `block1_conv1/block1_conv1/kernel:0` in those that Keras 2 writes, and
@@ -8,9 +8,11 @@ use std::path::Path;
 
 use hdf5_pure::Group;
 
+use super::groups;
+use crate::FormatError;
+use crate::array::{Arrays, insert};
 use crate::hdf5::{self, Hdf5};
 use crate::opened::Opened;
-use crate::{Array, Arrays, FormatError, keras_layers};
 
 /// Arrays among the layers' that hold the state of a random generator.
 const SEEDS: [&str; 2] = ["StateVar", "seed_generator_state"];
@@ -25,10 +27,10 @@ fn read_here(opened: Opened) -> Result<Arrays, FormatError> {
     let file = Hdf5::open(path, opened.file, 0, opened.length)?;
     let root = file.root();
     let mut arrays = Arrays::new();
-    if keras_layers::are_in(&file, &root)? {
-        for stored in keras_layers::collect(&file, &root)? {
-            for (part, array) in stored.arrays {
-                insert(path, &mut arrays, format!("{}/{part}", stored.layer), array)?;
+    if groups::are_in(&file, &root)? {
+        for group in groups::collect(&file, &root)? {
+            for (part, array) in group.arrays {
+                insert(path, &mut arrays, format!("{}/{part}", group.layer), array)?;
             }
         }
         return Ok(arrays);
@@ -40,19 +42,6 @@ fn read_here(opened: Opened) -> Result<Arrays, FormatError> {
         None => collect(&file, path, &root, "", 0, &mut arrays)?,
     }
     Ok(arrays)
-}
-
-/// Adds an array unless there is one of its name.
-pub(crate) fn insert(
-    path: &Path,
-    arrays: &mut Arrays,
-    name: String,
-    array: Array,
-) -> Result<(), FormatError> {
-    match arrays.insert(name.clone(), array) {
-        Some(_) => Err(FormatError::Twice { path: path.to_owned(), name }),
-        None => Ok(()),
-    }
 }
 
 fn collect(

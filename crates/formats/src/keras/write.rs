@@ -1,11 +1,10 @@
-//! Whole models for Keras 3: a `.keras` file is a zip archive of `metadata.json`, `config.json` and
+//! Writes whole models for Keras 3: a `.keras` file is a zip archive of `metadata.json`, `config.json` and
 //! `model.weights.h5`.
 //!
 //! Keras finds a layer's weights by its class and place, not by its name: those of the second
 //! convolution are `layers/conv2d_1/vars/0` and `1` (`keras/src/saving/saving_lib.py`).
 
-use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
@@ -13,8 +12,10 @@ use serde_json::json;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+use super::group_names::GroupNames;
+use super::model::{CONFIG, WEIGHTS};
+use super::write_config::{class, config};
 use crate::chain::{INPUT, PREPROCESSING};
-use crate::keras_config::{class, config};
 use crate::whole::write_whole_with;
 use crate::{Array, Chain, FormatError};
 
@@ -30,7 +31,7 @@ const KERAS_VERSION: &str = "3.15.1";
 ///
 /// # Errors
 ///
-/// The system refuses to write there.
+/// The folder is missing, or the system refuses to write there.
 ///
 /// # Panics
 ///
@@ -44,11 +45,12 @@ pub fn write_keras(path: &Path, chain: &Chain) -> Result<(), FormatError> {
             // Without it an entry's length has 32 bits; the weights are not all of the entry.
             .large_file(chain.weight_bytes() > u64::from(u32::MAX / 2));
         let mut archive = ZipWriter::new(file);
+        // As a whole each, as what the archive gets goes on to the file at once.
         archive.start_file("metadata.json", options)?;
-        serde_json::to_writer(&mut archive, &json!({ "keras_version": KERAS_VERSION }))?;
-        archive.start_file("config.json", options)?;
-        serde_json::to_writer(&mut archive, &config)?;
-        archive.start_file("model.weights.h5", options)?;
+        archive.write_all(&serde_json::to_vec(&json!({ "keras_version": KERAS_VERSION }))?)?;
+        archive.start_file(CONFIG, options)?;
+        archive.write_all(&serde_json::to_vec(&config)?)?;
+        archive.start_file(WEIGHTS, options)?;
         weights(chain).finish_to(&mut archive).map_err(io::Error::other)?;
         archive.finish()?;
         Ok(())
@@ -58,7 +60,7 @@ pub fn write_keras(path: &Path, chain: &Chain) -> Result<(), FormatError> {
 /// A group for every layer, also where it has no weights, and one for the model itself.
 fn weights(chain: &Chain) -> FileBuilder {
     let mut file = FileBuilder::new();
-    let mut groups = Groups { layers: file.create_group("layers"), counts: HashMap::new() };
+    let mut groups = Groups { layers: file.create_group("layers"), names: GroupNames::default() };
     groups.add("InputLayer", INPUT, &[]);
     groups.add("Normalization", PREPROCESSING, &[]);
     for layer in &chain.layers {
@@ -73,19 +75,12 @@ fn weights(chain: &Chain) -> FileBuilder {
 
 struct Groups {
     layers: GroupBuilder,
-    /// How many layers of a class came before.
-    counts: HashMap<&'static str, usize>,
+    names: GroupNames,
 }
 
 impl Groups {
-    fn add(&mut self, class: &'static str, name: &str, arrays: &[&Array]) {
-        let count = self.counts.entry(class).or_default();
-        let group = match *count {
-            0 => snake_case(class),
-            count => format!("{}_{count}", snake_case(class)),
-        };
-        *count += 1;
-        let mut layer = self.layers.create_group(&group);
+    fn add(&mut self, class: &str, name: &str, arrays: &[&Array]) {
+        let mut layer = self.layers.create_group(&self.names.next(class));
         let mut variables = layer.create_group("vars");
         variables.set_attr("name", AttrValue::VarLenString(name.to_owned()));
         for (index, array) in arrays.iter().enumerate() {
@@ -95,37 +90,5 @@ impl Groups {
         }
         layer.add_group(variables.finish());
         self.layers.add_group(layer.finish());
-    }
-}
-
-/// A class's name as Keras writes it in weights files: `MaxPooling2D` is `max_pooling2d`.
-fn snake_case(class: &str) -> String {
-    let mut name = String::new();
-    let mut before = None;
-    for letter in class.chars() {
-        if before.is_some_and(char::is_lowercase) && letter.is_uppercase() {
-            name.push('_');
-        }
-        name.extend(letter.to_lowercase());
-        before = Some(letter);
-    }
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_are_called_as_in_the_weights_files_of_keras() {
-        for (class, name) in [
-            ("InputLayer", "input_layer"),
-            ("Conv2D", "conv2d"),
-            ("MaxPooling2D", "max_pooling2d"),
-            ("GlobalAveragePooling2D", "global_average_pooling2d"),
-            ("Dense", "dense"),
-        ] {
-            assert_eq!(snake_case(class), name);
-        }
     }
 }

@@ -1,27 +1,33 @@
-//! Keras's `.keras` files: an archive with the model's description in `config.json` and its arrays
-//! in `model.weights.h5`.
+//! Reads Keras's `.keras` files: an archive with the model's description in `config.json` and its
+//! arrays in `model.weights.h5`.
 //!
 //! Layers are matched with groups of arrays as Keras itself does it, by class and count within
 //! their model, not by the names at the groups, which older files lack. See `_save_container_state`
 //! in Keras's `saving/saving_lib.py`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::archive::Archive;
+use super::group_names::GroupNames;
+use super::groups::{self, LayerGroup};
+use super::links;
+use crate::archive::{self, Archive};
+use crate::array::{Array, Arrays, insert};
 use crate::hdf5::{self, Hdf5};
-use crate::keras_h5::insert;
-use crate::keras_layers::{self, Stored};
 use crate::opened::Opened;
-use crate::{Array, Arrays, FormatError, archive, keras_row};
+use crate::{FormatError, json};
 
 /// The entry that describes the model.
 pub(crate) const CONFIG: &str = "config.json";
 
-const WEIGHTS: &str = "model.weights.h5";
+/// The entry that holds its arrays.
+pub(crate) const WEIGHTS: &str = "model.weights.h5";
+
+/// What can be done about a model of another kind.
+const KNOWN_MODELS: &str = "only Sequential and Functional models of Keras's own layers can be read; build such a model with the same weights and save it";
 
 /// A model as Keras describes it: its layers in a row, those of nested models in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,8 +54,9 @@ pub struct KerasLayer {
 ///
 /// # Errors
 ///
-/// There is no such file, it is no `.keras` file, damaged or packed; its layers are not one row, two
-/// of them have the same name, or arrays hold other values than 32-bit floats or belong to no layer.
+/// There is no such file, it is no `.keras` file, damaged or packed; the model is neither Sequential
+/// nor Functional, its layers are not one row, two of them have the same name, or arrays hold other
+/// values than 32-bit floats or belong to no layer.
 pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
     let opened = Opened::open(path)?;
     if !archive::is_zip(&opened.head) {
@@ -60,7 +67,7 @@ pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
         return Err(FormatError::Unknown { path: path.to_owned() });
     }
     let (config, layers) = read(opened, archive)?;
-    keras_row::check(path, &config)?;
+    links::check(path, &config)?;
     Ok(KerasModel { layers })
 }
 
@@ -79,42 +86,30 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>)
     let mut config = Vec::new();
     archive.copy(CONFIG, &mut config)?;
     let (start, length) = archive.copy(WEIGHTS, &mut io::sink())?;
-    if memory_of(&config) > opened.length.saturating_mul(2).saturating_add(2 << 20) {
+    if !json::is_within_bounds(&config, opened.length) {
         let fault = format!("has a `{CONFIG}` of more parts than its layers can have");
         return Err(FormatError::damaged(path, fault));
     }
     let config: Value = serde_json::from_slice(&config)
         .map_err(|error| FormatError::damaged(path, format!("has no valid `{CONFIG}`: {error}")))?;
-    let stored = hdf5::with_room(path, || {
+    let groups = hdf5::with_room(path, || {
         let file = Hdf5::open(path, opened.file, start, length)?;
-        keras_layers::collect(&file, &file.root())
+        groups::collect(&file, &file.root())
     })?;
-    let mut row = Row { path, stored, layers: Vec::new(), names: BTreeSet::new() };
+    let mut row = Row { path, groups, layers: Vec::new(), names: BTreeSet::new() };
     row.model(&config["config"], "")?;
     // What else a model keeps beside its layers, such as a metric, is none of theirs.
-    if let Some(stored) = row.stored.iter().find(|stored| stored.location.starts_with("layers/")) {
-        let location = &stored.location;
+    if let Some(group) = row.groups.iter().find(|group| group.location.starts_with("layers/")) {
+        let location = &group.location;
         let fault = format!("holds arrays at `{location}`, where `{CONFIG}` has no layer");
-        return Err(FormatError::damaged(path, fault));
+        return Err(FormatError::unsupported(path, fault, KNOWN_MODELS));
     }
     Ok((config, row.layers))
 }
 
-/// More than what parsing `json` can take: a node of a map for each brace, and for each bracket and
-/// comma a few values.
-fn memory_of(json: &[u8]) -> u64 {
-    let of_byte = |byte: &u8| match byte {
-        b'{' => 700,
-        b'[' => 160,
-        b',' => 96,
-        _ => 1,
-    };
-    json.iter().map(of_byte).sum()
-}
-
 struct Row<'a> {
     path: &'a Path,
-    stored: Vec<Stored>,
+    groups: Vec<LayerGroup>,
     layers: Vec<KerasLayer>,
     names: BTreeSet<String>,
 }
@@ -122,25 +117,24 @@ struct Row<'a> {
 impl Row<'_> {
     /// Adds the layers of the model that `config` describes and whose group is at `location`.
     fn model(&mut self, config: &Value, location: &str) -> Result<(), FormatError> {
-        let damaged = |fault| FormatError::damaged(self.path, fault);
+        let unsupported = |fault| FormatError::unsupported(self.path, fault, KNOWN_MODELS);
         let Some(layers) = config["layers"].as_array() else {
-            return Err(damaged(format!(
+            return Err(unsupported(format!(
                 "describes no layers in its `{CONFIG}`, expected a Sequential or Functional model"
             )));
         };
-        let mut counts = HashMap::new();
+        let mut names = GroupNames::default();
         for layer in layers {
             let (class, name) = (layer["class_name"].as_str(), layer["config"]["name"].as_str());
             let (Some(class), Some(name)) = (class, name.or(layer["name"].as_str())) else {
-                return Err(damaged(format!("describes a layer without a name in its `{CONFIG}`")));
+                return Err(unsupported(format!(
+                    "describes a layer without a name in its `{CONFIG}`"
+                )));
             };
             let class = class.rsplit('>').next().unwrap_or(class);
-            let group = keras_row::is_layer(layer).then(|| {
-                let group = snake_case(class);
-                let count = counts.entry(group.clone()).and_modify(|n| *n += 1).or_insert(0);
-                let counted = if *count == 0 { group } else { format!("{group}_{count}") };
+            let group = links::is_layer(layer).then(|| {
                 let slash = if location.is_empty() { "" } else { "/" };
-                format!("{location}{slash}layers/{counted}")
+                format!("{location}{slash}layers/{}", names.next(class))
             });
             match group {
                 Some(group) if layer["config"]["layers"].is_array() => {
@@ -166,10 +160,10 @@ impl Row<'_> {
         let mut arrays = Arrays::new();
         if let Some(group) = group {
             let inner = format!("{group}/");
-            let own = |stored: &mut Stored| {
-                stored.location == group || stored.location.starts_with(&inner)
+            let own = |found: &mut LayerGroup| {
+                found.location == group || found.location.starts_with(&inner)
             };
-            for (part, array) in self.stored.extract_if(.., own).flat_map(|stored| stored.arrays) {
+            for (part, array) in self.groups.extract_if(.., own).flat_map(|found| found.arrays) {
                 insert(self.path, &mut arrays, part, array)?;
             }
         }
@@ -213,50 +207,5 @@ fn collect_numbers(value: &Value, numbers: &mut Vec<f64>) {
         Value::Number(number) => numbers.extend(number.as_f64()),
         Value::Array(parts) => parts.iter().for_each(|part| collect_numbers(part, numbers)),
         _ => {}
-    }
-}
-
-/// Keras's `to_snake_case`: `MaxPooling2D` is `max_pooling2d`.
-fn snake_case(class: &str) -> String {
-    let letters: Vec<char> =
-        class.chars().filter(|letter| letter.is_alphanumeric() || *letter == '_').collect();
-    let is_word = |at: usize| {
-        letters[at].is_ascii_uppercase()
-            && letters.get(at + 1).is_some_and(char::is_ascii_lowercase)
-    };
-    let mut name = String::new();
-    for (at, letter) in letters.iter().enumerate() {
-        let after_lowercase = at > 0 && letters[at - 1].is_ascii_lowercase();
-        if letter.is_ascii_uppercase() && at > 0 && (is_word(at) || after_lowercase) {
-            name.push('_');
-        }
-        name.extend(letter.to_lowercase());
-    }
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_become_the_groups_that_keras_names() {
-        // What `keras.src.utils.naming.to_snake_case` gives.
-        for (class, group) in [
-            ("Conv2D", "conv2d"),
-            ("MaxPooling2D", "max_pooling2d"),
-            ("GlobalAveragePooling2D", "global_average_pooling2d"),
-            ("InputLayer", "input_layer"),
-            ("BatchNormalization", "batch_normalization"),
-            ("PReLU", "p_re_lu"),
-            ("ReLU", "re_lu"),
-            ("LSTMCell", "lstm_cell"),
-            ("TFSMLayer", "tfsm_layer"),
-            ("ELU", "elu"),
-            ("SeLU2X", "se_lu2x"),
-            ("My_Layer", "my__layer"),
-        ] {
-            assert_eq!(snake_case(class), group);
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! The `config.json` of a `.keras` file: which layers the model has, and what each is fed.
+//! Writes the `config.json` of a `.keras` file: which layers the model has, and what each is fed.
 //!
 //! It says what Keras can't know by itself and leaves the rest to the layers' own defaults, so that
 //! it holds no argument that an older Keras 3 does not know. Tried with 3.6 and 3.15; 3.3 writes

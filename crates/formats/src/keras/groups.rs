@@ -1,4 +1,4 @@
-//! The arrays of a Keras 3 model: the layout of `.weights.h5` and of the `model.weights.h5` in a
+//! Reads the arrays of a Keras 3 model: the layout of `.weights.h5` and of the `model.weights.h5` in a
 //! `.keras` file.
 //!
 //! A model's group holds `layers`, in it a group for each layer, named after the layer's class and
@@ -8,6 +8,7 @@
 
 use hdf5_pure::Group;
 
+use super::group_names::class_of;
 use crate::hdf5::Hdf5;
 use crate::{Array, FormatError};
 
@@ -25,7 +26,7 @@ const NO_WEIGHTS: [&str; 2] = ["optimizer", "metrics"];
 const GENERATOR: &str = "generator";
 
 /// The arrays of one layer, as they are stored.
-pub(crate) struct Stored {
+pub(crate) struct LayerGroup {
     /// Where they are: `layers/sequential/layers/conv2d_1`.
     pub(crate) location: String,
     /// The layer's own name where it is noted, else the name of its group.
@@ -41,7 +42,7 @@ pub(crate) fn are_in(file: &Hdf5, root: &Group) -> Result<bool, FormatError> {
 }
 
 /// The arrays of all layers below `root`.
-pub(crate) fn collect(file: &Hdf5, root: &Group) -> Result<Vec<Stored>, FormatError> {
+pub(crate) fn collect(file: &Hdf5, root: &Group) -> Result<Vec<LayerGroup>, FormatError> {
     let mut walk = Walk { file, found: Vec::new() };
     walk.object(root, &Place::default())?;
     Ok(walk.found)
@@ -60,7 +61,7 @@ struct Place {
 
 struct Walk<'a> {
     file: &'a Hdf5<'a>,
-    found: Vec<Stored>,
+    found: Vec<LayerGroup>,
 }
 
 impl Walk<'_> {
@@ -131,7 +132,7 @@ impl Walk<'_> {
         }
         if !arrays.is_empty() {
             let location = place.location.clone();
-            self.found.push(Stored { location, layer: layer.to_owned(), arrays });
+            self.found.push(LayerGroup { location, layer: layer.to_owned(), arrays });
         }
         Ok(())
     }
@@ -140,10 +141,7 @@ impl Walk<'_> {
 /// What the array `number` is to its layer.
 fn part(place: &Place, number: &str) -> String {
     let group = place.location.rsplit('/').next().unwrap_or_default();
-    let class = match group.rsplit_once('_') {
-        Some((class, count)) if count.bytes().all(|digit| digit.is_ascii_digit()) => class,
-        _ => group,
-    };
+    let class = class_of(group);
     match number {
         "0" if KERNEL_AND_BIAS.contains(&class) && place.within.is_empty() => "kernel".to_owned(),
         "1" if KERNEL_AND_BIAS.contains(&class) && place.within.is_empty() => "bias".to_owned(),

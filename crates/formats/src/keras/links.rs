@@ -1,4 +1,4 @@
-//! Whether the layers of a Keras model are one row: `config.json` says of each layer of a Functional
+//! Checks that the layers of a Keras model that is read are one row: `config.json` says of each layer of a Functional
 //! model what it takes. A Sequential model says nothing: it is a row by itself.
 
 use std::path::Path;

@@ -1,0 +1,96 @@
+//! The names of the groups in Keras 3's weights files, read and written: a layer's is its class in
+//! snake case, with a count from the second layer of that class in a model on.
+//!
+//! See `_save_container_state` in Keras's `saving/saving_lib.py` and `to_snake_case` in
+//! `utils/naming.py`.
+
+use std::collections::HashMap;
+
+/// The layers of one model, counted by class.
+#[derive(Default)]
+pub(crate) struct GroupNames {
+    counts: HashMap<String, usize>,
+}
+
+impl GroupNames {
+    /// The name of the group of the next layer, which is of this class: `Conv2D`, for the third time,
+    /// is `conv2d_2`.
+    pub(crate) fn next(&mut self, class: &str) -> String {
+        let stem = snake_case(class);
+        let count = self.counts.entry(stem.clone()).or_default();
+        *count += 1;
+        match *count {
+            1 => stem,
+            count => format!("{stem}_{}", count - 1),
+        }
+    }
+}
+
+/// The class of a group's layer in snake case, without the count.
+pub(crate) fn class_of(group: &str) -> &str {
+    match group.rsplit_once('_') {
+        Some((class, count)) if count.bytes().all(|digit| digit.is_ascii_digit()) => class,
+        _ => group,
+    }
+}
+
+/// Keras's `to_snake_case`: `MaxPooling2D` is `max_pooling2d`.
+fn snake_case(class: &str) -> String {
+    let letters: Vec<char> =
+        class.chars().filter(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+    let is_word = |at: usize| {
+        letters[at].is_ascii_uppercase()
+            && letters.get(at + 1).is_some_and(char::is_ascii_lowercase)
+    };
+    let mut name = String::new();
+    for (at, letter) in letters.iter().enumerate() {
+        let after_lowercase = at > 0 && letters[at - 1].is_ascii_lowercase();
+        if letter.is_ascii_uppercase() && at > 0 && (is_word(at) || after_lowercase) {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_become_the_groups_that_keras_names() {
+        // What `keras.src.utils.naming.to_snake_case` gives.
+        for (class, group) in [
+            ("Conv2D", "conv2d"),
+            ("MaxPooling2D", "max_pooling2d"),
+            ("GlobalAveragePooling2D", "global_average_pooling2d"),
+            ("InputLayer", "input_layer"),
+            ("BatchNormalization", "batch_normalization"),
+            ("PReLU", "p_re_lu"),
+            ("ReLU", "re_lu"),
+            ("LSTMCell", "lstm_cell"),
+            ("TFSMLayer", "tfsm_layer"),
+            ("ELU", "elu"),
+            ("SeLU2X", "se_lu2x"),
+            ("My_Layer", "my__layer"),
+        ] {
+            assert_eq!(snake_case(class), group);
+        }
+    }
+
+    #[test]
+    fn layers_of_one_class_are_counted_and_their_class_is_found_again() {
+        let mut names = GroupNames::default();
+        for (class, group) in [
+            ("Conv2D", "conv2d"),
+            ("Dense", "dense"),
+            ("Conv2D", "conv2d_1"),
+            ("Conv2D", "conv2d_2"),
+            ("MaxPooling2D", "max_pooling2d"),
+            ("Dense", "dense_1"),
+        ] {
+            assert_eq!(names.next(class), group);
+            assert_eq!(class_of(group), snake_case(class));
+        }
+    }
+}
