@@ -55,15 +55,15 @@ def expected_of(permafrost, model, files):
 def check_safetensors(permafrost, model, files):
     """The arrays by their names, put into a model that Keras made itself."""
     arrays = load_file(permafrost.export(model, "safetensors", permafrost.scratch / "two_classes.safetensors"))
-    # The first kernel takes RGB, whatever the order of the weights that the model was trained on.
-    mean, deviation = arrays.pop("preprocessing/mean"), arrays.pop("preprocessing/deviation")
+    # A 1x1 convolution of RGB pictures, in whatever order of colours the first kernel takes.
+    kernel, bias = arrays.pop("preprocessing/kernel"), arrays.pop("preprocessing/bias")
     base, head = vgg16.frozen_base(models.SIZE), models.head()
     for layer in base.layers + head.layers:
         if layer.weights:
             layer.set_weights([arrays.pop(f"{layer.name}/{part}") for part in ("kernel", "bias")])
     if arrays:
         raise Refused(f"exports: two classes, safetensors: {', '.join(arrays)} is none of the model's")
-    features = base.predict((photographs.read(files) - mean) / deviation, verbose=0)
+    features = base.predict(photographs.read(files) @ kernel[0, 0] + bias, verbose=0)
     found, expected = head.predict(features, verbose=0), expected_of(permafrost, model, files)
     compare("exports", "two classes, safetensors, a batch of 20", found, expected, TOLERANCE, "one")
 
@@ -73,8 +73,8 @@ def check_learning(name, model, pictures, probabilities):
     layers = list(model._flatten_layers(include_self=False))
     base = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
     head = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
-    frozen = len(base) == 13 and not any(layer.trainable for layer in base)
-    require("exports", f"{name}, Keras, the base's 13 convolutions are frozen", frozen)
+    frozen = len(base) == 14 and not any(layer.trainable for layer in base)
+    require("exports", f"{name}, Keras, the preprocessing and 13 convolutions are frozen", frozen)
 
     before = [[layer.get_weights() for layer in part] for part in (base, head)]
     classes = probabilities.shape[1]

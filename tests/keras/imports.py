@@ -12,15 +12,31 @@ TOLERANCE = 1e-4
 
 def check(permafrost, pngs):
     scratch = permafrost.scratch
-    files = photographs.twenty(pngs)
-    pictures = photographs.read(files)
+    pictures = photographs.read(photographs.twenty(pngs))
     keras.utils.set_random_seed(1)
     whole = models.compiled(models.whole(augment=True))
-    whole.fit(pictures, np.arange(len(files)) % 2, batch_size=len(files), epochs=1, verbose=0)
-    file = scratch / "whole.keras"
-    whole.save(file)
-    settings = ("--weights", file, "--head-from", file, "--epochs", 1, "--learning-rate", 1e-12)
-    permafrost.train(pngs, scratch / "run-imported", *settings)
-    found = permafrost.predict(scratch / "run-imported/best", files)[:, 1:]
-    expected = whole.predict(pictures, verbose=0)
-    compare("imports", "whole.keras, a batch of 20", found, expected, TOLERANCE, "one")
+    whole.fit(pictures, np.arange(len(pictures)) % 2, batch_size=len(pictures), epochs=1, verbose=0)
+    whole.save(scratch / "whole.keras")
+    check_import(permafrost, pngs, whole, "whole.keras", "whole.keras")
+
+    # A model exported from here, trained on in Keras and saved in all its ways.
+    export = permafrost.export(scratch / "run-1/best", "keras", scratch / "lent.keras")
+    lent = models.compiled(keras.models.load_model(export))
+    lent.fit(pictures, np.arange(len(pictures)) % 2, batch_size=len(pictures), epochs=1, verbose=0)
+    lent.save(scratch / "back.keras")
+    lent.save(scratch / "back.h5")
+    lent.save_weights(scratch / "back.weights.h5")
+    for name in ("back.keras", "back.h5", "back.weights.h5"):
+        check_import(permafrost, pngs, lent, name, "back.keras")
+
+
+def check_import(permafrost, pngs, model, weights, head):
+    """Base and head of the files say of 20 photographs what the model does."""
+    scratch = permafrost.scratch
+    files = photographs.twenty(pngs)
+    settings = ("--weights", scratch / weights, "--head-from", scratch / head, "--learning-rate", 1e-12)
+    run = scratch / f"run-from-{weights}"
+    permafrost.train(pngs, run, *settings, "--epochs", 1)
+    found = permafrost.predict(run / "best", files)[:, 1:]
+    expected = model.predict(photographs.read(files), verbose=0)
+    compare("imports", f"{weights}, a batch of 20", found, expected, TOLERANCE, "one")

@@ -12,7 +12,7 @@ def check(permafrost, pngs):
     model = permafrost.scratch / "run-1/best"
     loaded = keras.models.load_model(permafrost.export(model, "keras", permafrost.scratch / "settled.keras"))
     for layer in loaded.layers:
-        layer.trainable = not layer.name.startswith(("block1", "block2", "block3", "block4"))
+        layer.trainable = not layer.name.startswith(("preprocessing", "block1", "block2", "block3", "block4"))
     tensors = len(loaded.trainable_weights)
     require("thaw", f"in Keras {tensors} tensors learn, block 5's 6 and the head's 4", tensors == 10)
     loaded.compile(loss="binary_crossentropy", optimizer=keras.optimizers.RMSprop(RATE), metrics=["accuracy"])

@@ -7,27 +7,22 @@ use std::collections::HashSet;
 
 use crate::Array;
 
-/// What the writers call the pictures that come in, and what is done to them before the layers.
+/// What the writers call the pictures that come in.
 pub(crate) const INPUT: &str = "image";
-pub(crate) const PREPROCESSING: &str = "preprocessing";
 
 /// A network as a row of layers that takes RGB pictures with values 0..=255, in the order
 /// (N, height, width, 3).
 ///
 /// The writers panic where a layer does not fit the one before it, where the last one gives a map
-/// rather than a vector, where there are class names but not one for each output, where a mean, a
-/// deviation or a rate is no finite number, where a name is empty or holds a `/`, and where two layers
-/// have one name, or one of the names `image` and `preprocessing` of the two that are put first.
+/// rather than a vector, where there are class names but not one for each output, where a rate is no
+/// finite number, where a name is empty or holds a `/`, and where two layers have one name, or the name
+/// `image` of the input.
 #[derive(Clone, Debug)]
 pub struct Chain<'a> {
     /// The model's name in the file.
     pub name: String,
     /// The height and width of a picture.
     pub size: [usize; 2],
-    /// What is first subtracted from red, green and blue.
-    pub mean: [f32; 3],
-    /// What red, green and blue, less the mean, are divided by.
-    pub deviation: [f32; 3],
     /// The layers, first to last.
     pub layers: Vec<ChainLayer<'a>>,
     /// The names of the classes, in the order of the probabilities; for a single output, which is the
@@ -49,9 +44,16 @@ pub struct ChainLayer<'a> {
 /// What a layer does. Maps are in the order (height, width, channels).
 #[derive(Clone, Copy, Debug)]
 pub enum ChainKind<'a> {
+    /// A sum of channels, pixel by pixel: what a network does first to pictures in 0..=255.
+    Pointwise {
+        /// The weights, (1, 1, channels in, channels out).
+        kernel: &'a Array,
+        /// What is added to each channel out.
+        bias: &'a Array,
+    },
     /// A 3x3 convolution of stride 1, zero padded to the size of its input, then ReLU.
     Convolution {
-        /// The weights, (3, 3, channels in, channels out); the first layer's take RGB.
+        /// The weights, (3, 3, channels in, channels out).
         kernel: &'a Array,
         /// What is added to each channel out.
         bias: &'a Array,
@@ -100,12 +102,10 @@ impl Chain<'_> {
     ///
     /// Panics where [`Chain`] says that the writers do.
     pub(crate) fn output_shapes(&self) -> Vec<Vec<usize>> {
-        let mut names = HashSet::from([INPUT, PREPROCESSING]);
+        let mut names = HashSet::from([INPUT]);
         let mut shape = vec![self.size[0], self.size[1], 3];
         let mut shapes = Vec::new();
         assert_is_name(&self.name);
-        let preprocessing = self.mean.iter().chain(&self.deviation);
-        preprocessing.for_each(|&number| assert_is_finite(PREPROCESSING, number.into()));
         for ChainLayer { name, kind, .. } in &self.layers {
             assert_is_name(name);
             assert!(names.insert(name), "two layers are called `{name}`");
@@ -136,18 +136,25 @@ impl<'a> ChainKind<'a> {
     /// The kernel and the bias, where the layer has them.
     pub(crate) fn arrays(&self) -> Vec<&'a Array> {
         match *self {
-            Self::Convolution { kernel, bias } | Self::Dense { kernel, bias, .. } => {
-                vec![kernel, bias]
-            }
+            Self::Pointwise { kernel, bias }
+            | Self::Convolution { kernel, bias }
+            | Self::Dense { kernel, bias, .. } => vec![kernel, bias],
             _ => Vec::new(),
         }
     }
 
     fn output_shape(&self, input: &[usize]) -> Option<Vec<usize>> {
         match (*self, input) {
-            (Self::Convolution { kernel, bias }, &[height, width, channels]) => {
+            (
+                Self::Pointwise { kernel, bias } | Self::Convolution { kernel, bias },
+                &[height, width, channels],
+            ) => {
+                let side = if matches!(self, Self::Pointwise { .. }) { 1 } else { 3 };
                 match kernel.shape[..] {
-                    [3, 3, taken, given] if taken == channels && bias.shape == [given] => {
+                    [rows, columns, taken, given]
+                        if [rows, columns, taken] == [side, side, channels]
+                            && bias.shape == [given] =>
+                    {
                         Some(vec![height, width, given])
                     }
                     _ => None,

@@ -12,7 +12,7 @@ use onnx_rs::ast::{
     TypeValue, ValueInfo,
 };
 
-use crate::chain::{INPUT, PREPROCESSING};
+use crate::chain::INPUT;
 use crate::{Activation, Array, Chain, ChainKind, FormatError, write_whole};
 
 /// The operator set, and the version of the file format that came with it (ONNX 1.12).
@@ -50,7 +50,8 @@ pub fn write_onnx(path: &Path, chain: &Chain) -> Result<(), FormatError> {
     let output = chain.output_shapes().pop().unwrap_or_default();
     let classes = serde_json::to_string(&chain.classes).expect("names are valid JSON");
     let mut program = Program::default();
-    program.preprocess(chain);
+    let channels_first = integers("perm", &[0, 3, 1, 2]);
+    program.operation(INPUT, "transpose", OpType::Transpose, vec![], vec![channels_first]);
     for layer in &chain.layers {
         program.apply(&layer.name, layer.kind);
     }
@@ -80,27 +81,11 @@ struct Constant {
 }
 
 impl Program {
-    fn preprocess(&mut self, chain: &Chain) {
-        let layer = PREPROCESSING;
-        let mean = self.constant(layer, "mean", &[3], chain.mean);
-        self.operation(layer, "subtract", OpType::Sub, vec![mean], vec![]);
-        if chain.deviation != [1.0; 3] {
-            let deviation = self.constant(layer, "deviation", &[3], chain.deviation);
-            self.operation(layer, "divide", OpType::Div, vec![deviation], vec![]);
-        }
-        let channels_first = integers("perm", &[0, 3, 1, 2]);
-        self.operation(layer, "transpose", OpType::Transpose, vec![], vec![channels_first]);
-    }
-
     fn apply(&mut self, layer: &str, kind: ChainKind) {
         match kind {
+            ChainKind::Pointwise { kernel, bias } => self.convolve(layer, kernel, bias, 0),
             ChainKind::Convolution { kernel, bias } => {
-                let shape = [kernel.shape[3], kernel.shape[2], 3, 3];
-                let kernel = self.constant(layer, "kernel", &shape, outputs_first(kernel));
-                let bias = self.array(layer, "bias", bias);
-                let attributes =
-                    vec![integers("kernel_shape", &[3, 3]), integers("pads", &[1, 1, 1, 1])];
-                self.operation(layer, "convolution", OpType::Conv, vec![kernel, bias], attributes);
+                self.convolve(layer, kernel, bias, 1);
                 self.operation(layer, "relu", OpType::Relu, vec![], vec![]);
             }
             ChainKind::MaxPooling => {
@@ -147,6 +132,19 @@ impl Program {
     ) {
         let name = format!("{layer}/{what}");
         self.operations.push(Operation { name, operator, constants, attributes });
+    }
+
+    /// A convolution, with so many zeros around its input.
+    fn convolve(&mut self, layer: &str, kernel: &Array, bias: &Array, padding: i64) {
+        let &[rows, columns, inputs, outputs] = kernel.shape.as_slice() else {
+            unreachable!("the shapes of a chain were checked")
+        };
+        let shape = [outputs, inputs, rows, columns];
+        let sides = [rows as i64, columns as i64];
+        let kernel = self.constant(layer, "kernel", &shape, outputs_first(kernel));
+        let bias = self.array(layer, "bias", bias);
+        let attributes = vec![integers("kernel_shape", &sides), integers("pads", &[padding; 4])];
+        self.operation(layer, "convolution", OpType::Conv, vec![kernel, bias], attributes);
     }
 
     fn array(&mut self, layer: &str, what: &str, array: &Array) -> String {
@@ -207,12 +205,13 @@ impl Program {
     }
 }
 
-/// A kernel (3, 3, in, out) in the order (out, in, 3, 3).
+/// A kernel (rows, columns, in, out) in the order (out, in, rows, columns).
 fn outputs_first(kernel: &Array) -> impl Iterator<Item = f32> {
     let (inputs, outputs) = (kernel.shape[2], kernel.shape[3]);
+    let taps = kernel.shape[0] * kernel.shape[1];
     (0..outputs).flat_map(move |output| {
         (0..inputs).flat_map(move |input| {
-            (0..9).map(move |tap| kernel.data[(tap * inputs + input) * outputs + output])
+            (0..taps).map(move |tap| kernel.data[(tap * inputs + input) * outputs + output])
         })
     })
 }

@@ -23,9 +23,8 @@ pub enum ExportFormat {
     /// `probabilities`, (N, 1) of a sigmoid or (N, classes) of a softmax, out; the names of the classes
     /// as the JSON array `classes` in its metadata.
     Onnx,
-    /// All kernels and biases by their Keras names, in Keras's layout but for the first kernel, which
-    /// takes RGB; and `preprocessing/mean` and `preprocessing/deviation` of red, green and blue in
-    /// 0..=255, to subtract and to divide by.
+    /// All kernels and biases by their Keras names, in Keras's layout, and the preprocessing of RGB
+    /// pictures in 0..=255 as the 1x1 convolution that comes first.
     Safetensors,
 }
 
@@ -46,27 +45,35 @@ pub fn export(
     let (card, tail) = load_tail(path, device)?;
     let mut arrays = search.find(&card)?.arrays().clone();
     arrays.extend(tail.to_arrays());
-    card.preprocessing.swap_to_rgb(&mut arrays);
+    arrays.extend(preprocessing(&card));
     match format {
         ExportFormat::Keras => write_keras(out, &chain(&card, &arrays)?)?,
         ExportFormat::Onnx => write_onnx(out, &chain(&card, &arrays)?)?,
-        ExportFormat::Safetensors => {
-            let (mean, deviation) = card.preprocessing.mean_and_deviation();
-            for (name, values) in [("mean", mean), ("deviation", deviation)] {
-                let array = Array::new(vec![values.len()], values.to_vec());
-                arrays.insert(format!("preprocessing/{name}"), array);
-            }
-            write_safetensors(out, &arrays)?;
-        }
+        ExportFormat::Safetensors => write_safetensors(out, &arrays)?,
     }
     Ok(card)
 }
 
-/// The whole model, with its first kernel in `arrays` in RGB order.
+/// The preprocessing as the layer that comes first.
+fn preprocessing(card: &ModelCard) -> [(String, Array); 2] {
+    let (kernel, bias) = card.preprocessing.as_convolution();
+    let kernel = Array::new(vec![1, 1, 3, 3], kernel.as_flattened().to_vec());
+    [("kernel", kernel), ("bias", Array::new(vec![3], bias.to_vec()))]
+        .map(|(part, array)| (format!("preprocessing/{part}"), array))
+}
+
+/// The whole model.
 fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<Chain<'a>, ModelError> {
     let (frozen, thawed) = card.base.cut()?;
     let of_base = |frozen| move |layer: &Layer| base_layer(layer, frozen, arrays);
-    let mut layers: Vec<ChainLayer> = frozen.iter().map(of_base(true)).collect();
+    let preprocessing = ChainKind::Pointwise {
+        kernel: &arrays["preprocessing/kernel"],
+        bias: &arrays["preprocessing/bias"],
+    };
+    let preprocessing =
+        ChainLayer { name: "preprocessing".into(), frozen: true, kind: preprocessing };
+    let mut layers = vec![preprocessing];
+    layers.extend(frozen.iter().map(of_base(true)));
     layers.extend(thawed.iter().map(of_base(false)));
     let [kernel, bias, kernel_1, bias_1] = ARRAY_NAMES.map(|name| &arrays[name]);
     let probabilities =
@@ -80,15 +87,8 @@ fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<Chain<'a>, ModelErr
     for (name, kind) in flatten.into_iter().chain(head) {
         layers.push(ChainLayer { name: name.into(), frozen: false, kind });
     }
-    let (mean, deviation) = card.preprocessing.mean_and_deviation();
-    Ok(Chain {
-        name: "permafrost".into(),
-        size: card.base.size,
-        mean,
-        deviation,
-        layers,
-        classes: card.classes.clone(),
-    })
+    let (name, size, classes) = ("permafrost".into(), card.base.size, card.classes.clone());
+    Ok(Chain { name, size, layers, classes })
 }
 
 fn base_layer<'a>(layer: &Layer, frozen: bool, arrays: &'a Arrays) -> ChainLayer<'a> {
@@ -153,7 +153,7 @@ mod tests {
 
         let mut arrays = weights.arrays().clone();
         arrays.extend(tail.to_arrays());
-        card.preprocessing.swap_to_rgb(&mut arrays);
+        arrays.extend(preprocessing(&card));
         let chain = chain(&card, &arrays).expect("a network");
         let picture: Vec<f32> = picture.into_iter().map(f32::from).collect();
         let mut expected = evaluation::evaluate(&chain, &picture);
@@ -167,7 +167,7 @@ mod tests {
             assert!((f64::from(found) - expected).abs() < 1e-5, "{found}, expected {expected}");
         }
         let frozen = chain.layers.iter().filter(|layer| layer.frozen).count();
-        assert_eq!(frozen, card.base.cut().expect("a network").0.len());
+        assert_eq!(frozen, 1 + card.base.cut().expect("a network").0.len());
     }
 
     #[test]

@@ -87,7 +87,8 @@ impl KerasHead {
         }
         let hidden = arrays[ARRAY_NAMES[1]].data.len();
         let dropout = dropout.unwrap_or(0.0) as f32;
-        let convolutions = below.iter().filter(|layer| layer.class == "Conv2D");
+        let convolutions =
+            below.iter().filter(|layer| layer.class == "Conv2D" && !is_preprocessing(layer));
         let convolutions = convolutions.map(|layer| layer.name.clone()).collect();
         Ok(Self { hidden, dropout, pooling: pooling(below), convolutions, arrays })
     }
@@ -104,14 +105,18 @@ fn check_below(layers: &[KerasLayer]) -> Result<(), String> {
     let vgg = VggConfig { variant: Variant::Vgg19, ..VggConfig::default() };
     let known = vgg.layers().map_err(|error| error.to_string())?;
     let stranger = layers.iter().find(|layer| match layer.class.as_str() {
-        "Conv2D" => known.iter().all(|known| known.name != layer.name),
+        "Conv2D" => !is_preprocessing(layer) && known.iter().all(|known| known.name != layer.name),
         "InputLayer" | "MaxPooling2D" | "Flatten" => false,
         "GlobalAveragePooling2D" | "GlobalMaxPooling2D" => false,
         "GetItem" | "Stack" | "Add" => !layer.arrays.is_empty(),
-        "Normalization" => layer.name != "preprocessing",
         class => !class.starts_with("Random"),
     });
     stranger.map_or(Ok(()), |layer| Err(unexpected(layer)))
+}
+
+/// Whether it is the 1x1 convolution that an exported model begins with.
+fn is_preprocessing(layer: &KerasLayer) -> bool {
+    layer.name == "preprocessing"
 }
 
 fn unexpected(layer: &KerasLayer) -> String {

@@ -1,6 +1,5 @@
 //! What a picture's values must become for the weights to understand them.
 
-use formats::Arrays;
 use serde::{Deserialize, Serialize};
 
 /// A style of preprocessing; it comes with the weights, never by itself.
@@ -15,6 +14,13 @@ pub enum Preprocessing {
     Torchvision,
 }
 
+/// Of blue, green and red, in 0..=255.
+const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
+
+/// Of red, green and blue, in 0..=255.
+const TORCHVISION_MEAN: [f32; 3] = [0.485 * 255.0, 0.456 * 255.0, 0.406 * 255.0];
+const TORCHVISION_DEVIATION: [f32; 3] = [0.229 * 255.0, 0.224 * 255.0, 0.225 * 255.0];
+
 impl Preprocessing {
     /// The name, such as `caffe`.
     pub fn name(self) -> &'static str {
@@ -24,52 +30,48 @@ impl Preprocessing {
         }
     }
 
-    /// What is subtracted from red, green and blue, in 0..=255, and by what they are divided then.
-    pub fn mean_and_deviation(self) -> ([f32; 3], [f32; 3]) {
+    /// The same as a 1x1 convolution of RGB pictures in 0..=255, for files of whole models: a kernel (in,
+    /// out) and a bias.
+    pub fn as_convolution(self) -> ([[f32; 3]; 3], [f32; 3]) {
         match self {
-            Self::Caffe => ([123.68, 116.779, 103.939], [1.0; 3]),
-            Self::Torchvision => (
-                [0.485, 0.456, 0.406].map(|mean| mean * 255.0),
-                [0.229, 0.224, 0.225].map(|deviation| deviation * 255.0),
-            ),
+            Self::Caffe => {
+                ([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], CAFFE_MEAN.map(|mean| -mean))
+            }
+            Self::Torchvision => {
+                let mut kernel = [[0.0; 3]; 3];
+                let mut bias = [0.0; 3];
+                for channel in 0..3 {
+                    kernel[channel][channel] = 1.0 / TORCHVISION_DEVIATION[channel];
+                    bias[channel] = -TORCHVISION_MEAN[channel] / TORCHVISION_DEVIATION[channel];
+                }
+                (kernel, bias)
+            }
         }
     }
 
-    /// The style that subtracts and divides by these numbers, but for a rounding.
-    pub(crate) fn of(mean: &[f32], deviation: &[f32]) -> Option<Self> {
-        let close = |found: &[f32], expected: [f32; 3]| {
-            found.len() == 3
+    /// The style that such a convolution does, but for a rounding.
+    pub(crate) fn of_convolution(kernel: &[f32], bias: &[f32]) -> Option<Self> {
+        let close = |found: &[f32], expected: &[f32]| {
+            found.len() == expected.len()
                 && found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-5 * b.abs())
         };
         [Self::Caffe, Self::Torchvision].into_iter().find(|style| {
-            let (style_mean, style_deviation) = style.mean_and_deviation();
-            close(mean, style_mean) && close(deviation, style_deviation)
+            let (style_kernel, style_bias) = style.as_convolution();
+            close(kernel, style_kernel.as_flattened()) && close(bias, &style_bias)
         })
-    }
-
-    /// Turns the first layer's kernel into one that takes red first, or back again: what files for other
-    /// programs hold, beside the mean and the deviation. The network itself may take blue first.
-    pub fn swap_to_rgb(self, arrays: &mut Arrays) {
-        if self == Self::Torchvision {
-            return;
-        }
-        let Some(kernel) = arrays.get_mut("block1_conv1/kernel") else { return };
-        let outputs = kernel.shape[3];
-        for tap in kernel.data.chunks_exact_mut(3 * outputs) {
-            let (blue, rest) = tap.split_at_mut(outputs);
-            blue.swap_with_slice(&mut rest[outputs..]);
-        }
     }
 
     /// Turns the red, green and blue of a pixel, 0..=255, into the three values the network takes.
     #[inline]
-    pub fn apply(self, rgb: [f32; 3]) -> [f32; 3] {
-        let (mean, deviation) = self.mean_and_deviation();
-        let [red, green, blue] =
-            std::array::from_fn(|channel| (rgb[channel] - mean[channel]) / deviation[channel]);
+    pub fn apply(self, [red, green, blue]: [f32; 3]) -> [f32; 3] {
         match self {
-            Self::Caffe => [blue, green, red],
-            Self::Torchvision => [red, green, blue],
+            Self::Caffe => [blue - CAFFE_MEAN[0], green - CAFFE_MEAN[1], red - CAFFE_MEAN[2]],
+            Self::Torchvision => {
+                let scaled = |value: f32, channel: usize| {
+                    (value - TORCHVISION_MEAN[channel]) / TORCHVISION_DEVIATION[channel]
+                };
+                [scaled(red, 0), scaled(green, 1), scaled(blue, 2)]
+            }
         }
     }
 }

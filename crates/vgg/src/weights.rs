@@ -135,9 +135,6 @@ impl Weights {
                 hint,
             });
         }
-        if let Some(preprocessing) = exported_with {
-            preprocessing.swap_to_rgb(&mut arrays);
-        }
         let preprocessing = exported_with.unwrap_or(naming.preprocessing());
         Ok(Self::new(Origin::File(path.to_owned()), preprocessing, arrays))
     }
@@ -191,15 +188,17 @@ fn without_prefix(arrays: Arrays) -> Arrays {
     }
 }
 
-/// Takes the preprocessing out of the arrays of an exported model, where it is of a known style; its
-/// first kernel takes red first.
+/// Takes the preprocessing out of the arrays of an exported model, where it is of a known style.
 fn take_preprocessing(arrays: &mut Arrays) -> Option<Preprocessing> {
-    let [mean, deviation] =
-        ["mean", "deviation"].map(|part| arrays.get(&format!("preprocessing/{part}")));
-    let preprocessing = Preprocessing::of(&mean?.data, &deviation?.data)?;
-    arrays.retain(|name, _| !name.starts_with("preprocessing/"));
+    let [kernel, bias] = PREPROCESSING.map(|name| arrays.get(name));
+    let preprocessing = Preprocessing::of_convolution(&kernel?.data, &bias?.data)?;
+    for name in PREPROCESSING {
+        arrays.remove(name);
+    }
     Some(preprocessing)
 }
+
+const PREPROCESSING: [&str; 2] = ["preprocessing/kernel", "preprocessing/bias"];
 
 /// Whether an array is a dense layer's: its layer has a kernel (inputs, units).
 fn is_of_head(name: &str, arrays: &Arrays) -> bool {

@@ -310,8 +310,7 @@ fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
     }
 }
 
-/// Of an exported model the first kernel takes red first; with a preprocessing of no known style, the
-/// file is refused.
+/// A 1x1 convolution says how an exported model preprocesses; one of no known style is refused.
 #[test]
 fn weights_of_an_exported_model_keep_its_preprocessing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -319,24 +318,25 @@ fn weights_of_an_exported_model_keep_its_preprocessing() {
     let config = config(Variant::Vgg16, "block1_conv2");
     let weights = Weights::seeded(&config, 8).expect("a network");
     for style in [Preprocessing::Caffe, Preprocessing::Torchvision] {
-        let (mean, deviation) = style.mean_and_deviation();
+        let (kernel, bias) = style.as_convolution();
+        let rgb = [250.0, 3.0, 101.0];
+        for (output, expected) in style.apply(rgb).into_iter().enumerate() {
+            let products = (0..3).map(|input| rgb[input] * kernel[input][output]);
+            let found = products.sum::<f32>() + bias[output];
+            assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{found}, {expected}");
+        }
         let mut arrays = weights.arrays().clone();
-        style.swap_to_rgb(&mut arrays);
-        assert_eq!(arrays == *weights.arrays(), style == Preprocessing::Torchvision);
-        arrays.insert("preprocessing/mean".into(), Array::new(vec![3], mean.to_vec()));
-        arrays.insert("preprocessing/deviation".into(), Array::new(vec![3], deviation.to_vec()));
+        let kernel = Array::new(vec![1, 1, 3, 3], kernel.as_flattened().to_vec());
+        arrays.insert("preprocessing/kernel".into(), kernel);
+        arrays.insert("preprocessing/bias".into(), Array::new(vec![3], bias.to_vec()));
         write_safetensors(&path, &arrays).expect("a writable folder");
         let read = Weights::load(&path, &config).expect("exported weights");
         assert_eq!((read.preprocessing(), read.arrays()), (style, weights.arrays()));
 
-        let [red, ..] = arrays.get_mut("preprocessing/mean").expect("the mean").data.as_mut_slice()
-        else {
-            panic!("three numbers")
-        };
-        *red += 1.0;
+        arrays.get_mut("preprocessing/bias").expect("the bias").data[0] += 1.0;
         write_safetensors(&path, &arrays).expect("a writable folder");
         let message = Weights::load(&path, &config).expect_err("another mean").to_string();
-        assert!(message.contains("`preprocessing/mean` is no array of `vgg16`"), "{message}");
+        assert!(message.contains("`preprocessing/kernel` is no array of `vgg16`"), "{message}");
     }
 }
 

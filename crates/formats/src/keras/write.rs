@@ -15,7 +15,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::group_names::GroupNames;
 use super::model::{CONFIG, WEIGHTS};
 use super::write_config::{class, config};
-use crate::chain::{INPUT, PREPROCESSING};
+use crate::chain::INPUT;
 use crate::whole::write_whole_with;
 use crate::{Array, Chain, FormatError};
 
@@ -25,9 +25,8 @@ const KERAS_VERSION: &str = "3.15.1";
 /// Writes `chain` to `path` as a model that `keras.models.load_model` of Keras 3.6 or later loads,
 /// whole or not at all. Keras wants the name to end in `.keras`.
 ///
-/// In front of the chain's layers it has an `InputLayer` and a `Normalization`, so that it takes
-/// pictures as they are: 32-bit floats 0..=255, RGB, (N, height, width, 3). It is not compiled. The
-/// same chain gives the same bytes.
+/// It takes pictures as 32-bit floats 0..=255, RGB, (N, height, width, 3), and is not compiled. The same
+/// chain gives the same bytes.
 ///
 /// # Errors
 ///
@@ -62,7 +61,6 @@ fn weights(chain: &Chain) -> FileBuilder {
     let mut file = FileBuilder::new();
     let mut groups = Groups { layers: file.create_group("layers"), names: GroupNames::default() };
     groups.add("InputLayer", INPUT, &[]);
-    groups.add("Normalization", PREPROCESSING, &[]);
     for layer in &chain.layers {
         groups.add(class(&layer.kind), &layer.name, &layer.kind.arrays());
     }

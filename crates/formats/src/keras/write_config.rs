@@ -6,24 +6,21 @@
 
 use serde_json::{Value, json};
 
-use crate::chain::{INPUT, PREPROCESSING};
+use crate::chain::INPUT;
 use crate::{Activation, Chain, ChainKind};
 
 /// The configuration of a functional model; `shapes` are what the layers give for one picture.
 pub(crate) fn config(chain: &Chain, shapes: &[Vec<usize>]) -> Value {
     let picture = [chain.size[0], chain.size[1], 3];
-    let mut layers = vec![
-        json!({
-            "module": "keras.layers",
-            "class_name": "InputLayer",
-            "config": { "name": INPUT, "batch_shape": batch_of(&picture), "dtype": "float32" },
-            "registered_name": null,
-            "name": INPUT,
-            "inbound_nodes": [],
-        }),
-        layer("Normalization", PREPROCESSING, false, normalization(chain), (INPUT, &picture)),
-    ];
-    let mut fed_by = (PREPROCESSING, &picture[..]);
+    let mut layers = vec![json!({
+        "module": "keras.layers",
+        "class_name": "InputLayer",
+        "config": { "name": INPUT, "batch_shape": batch_of(&picture), "dtype": "float32" },
+        "registered_name": null,
+        "name": INPUT,
+        "inbound_nodes": [],
+    })];
+    let mut fed_by = (INPUT, &picture[..]);
     for (next, shape) in chain.layers.iter().zip(shapes) {
         let (class, arguments) = (class(&next.kind), arguments(&next.kind));
         layers.push(layer(class, &next.name, next.frozen, arguments, fed_by));
@@ -46,7 +43,7 @@ pub(crate) fn config(chain: &Chain, shapes: &[Vec<usize>]) -> Value {
 /// Keras's class of such a layer.
 pub(crate) fn class(kind: &ChainKind) -> &'static str {
     match kind {
-        ChainKind::Convolution { .. } => "Conv2D",
+        ChainKind::Pointwise { .. } | ChainKind::Convolution { .. } => "Conv2D",
         ChainKind::MaxPooling => "MaxPooling2D",
         ChainKind::GlobalAveragePooling => "GlobalAveragePooling2D",
         ChainKind::GlobalMaxPooling => "GlobalMaxPooling2D",
@@ -87,22 +84,10 @@ fn layer(
     })
 }
 
-/// Keras divides by the root of a variance, not by a deviation.
-fn normalization(chain: &Chain) -> Value {
-    let variance = chain.deviation.map(|deviation| f64::from(deviation).powi(2));
-    json!({ "axis": [-1], "mean": chain.mean, "variance": variance })
-}
-
 fn arguments(kind: &ChainKind) -> Value {
     match kind {
-        ChainKind::Convolution { bias, .. } => json!({
-            "filters": bias.data.len(),
-            "kernel_size": [3, 3],
-            "strides": [1, 1],
-            "padding": "same",
-            "data_format": "channels_last",
-            "activation": "relu",
-        }),
+        ChainKind::Pointwise { bias, .. } => convolution(1, bias.data.len(), "linear"),
+        ChainKind::Convolution { bias, .. } => convolution(3, bias.data.len(), "relu"),
         ChainKind::MaxPooling => json!({
             "pool_size": [2, 2],
             "strides": [2, 2],
@@ -123,6 +108,17 @@ fn arguments(kind: &ChainKind) -> Value {
         }
         ChainKind::Dropout { rate } => json!({ "rate": rate }),
     }
+}
+
+fn convolution(side: usize, filters: usize, activation: &str) -> Value {
+    json!({
+        "filters": filters,
+        "kernel_size": [side, side],
+        "strides": [1, 1],
+        "padding": "same",
+        "data_format": "channels_last",
+        "activation": activation,
+    })
 }
 
 /// The shape of any number of pictures.

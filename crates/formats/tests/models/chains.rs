@@ -12,7 +12,8 @@ pub(crate) const POOLINGS: [ChainKind; 3] =
 /// 0 or 1 would hide what goes wrong before it.
 pub(crate) fn weights(pooling: ChainKind) -> Arrays {
     let features = if matches!(pooling, ChainKind::Flatten) { 4 * 5 * 5 } else { 5 };
-    let shapes: [(&str, &[usize], f32); 5] = [
+    let shapes: [(&str, &[usize], f32); 6] = [
+        ("preprocessing", &[1, 1, 3, 3], 1.0),
         ("block1_conv1", &[3, 3, 3, 4], 1.0),
         ("block1_conv2", &[3, 3, 4, 5], 1.0),
         ("dense", &[features, 6], 1.0),
@@ -29,24 +30,24 @@ pub(crate) fn weights(pooling: ChainKind) -> Arrays {
             arrays.insert(format!("{name}/{part}"), Array::new(shape.to_vec(), values));
         }
     }
-    // The preprocessing of `binary` leaves values of about 70.
+    // Pictures are of values of about 70, less their mean.
     for value in &mut arrays.get_mut("block1_conv1/kernel").expect("the first kernel").data {
         *value /= 70.0;
     }
     arrays
 }
 
-/// Frozen layers on pictures of 8x10, less a mean, and a sigmoid.
+/// Frozen layers on pictures of 8x10, and a sigmoid.
 pub(crate) fn binary<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
     let head = dense(weights, "one", Activation::Sigmoid);
     chain(weights, pooling, head, [8, 10], &["cat", "dog"])
 }
 
-/// The same with a deviation and a softmax, on pictures whose last row and column the pool drops.
+/// The same with a softmax, on pictures whose last row and column the pool drops.
 pub(crate) fn three_classes<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
     let head = dense(weights, "three", Activation::Softmax);
     let classes = ["cat", "dog", "\"chèvre\""];
-    Chain { deviation: [0.9, 1.25, 1.1], ..chain(weights, pooling, head, [9, 11], &classes) }
+    chain(weights, pooling, head, [9, 11], &classes)
 }
 
 fn chain<'a>(
@@ -60,7 +61,12 @@ fn chain<'a>(
         kernel: &weights[&format!("{name}/kernel")],
         bias: &weights[&format!("{name}/bias")],
     };
+    let preprocessing = ChainKind::Pointwise {
+        kernel: &weights["preprocessing/kernel"],
+        bias: &weights["preprocessing/bias"],
+    };
     let layers = [
+        ("preprocessing", true, preprocessing),
         ("block1_conv1", true, convolution("block1_conv1")),
         ("block1_conv2", false, convolution("block1_conv2")),
         ("block1_pool", true, ChainKind::MaxPooling),
@@ -72,8 +78,6 @@ fn chain<'a>(
     Chain {
         name: "small".into(),
         size,
-        mean: [123.68, 116.779, 103.939],
-        deviation: [1.0; 3],
         layers: layers
             .into_iter()
             .map(|(name, frozen, kind)| ChainLayer { name: name.into(), frozen, kind })

@@ -35,17 +35,15 @@ impl Map {
 
 /// The output of the chain for one picture.
 pub(crate) fn evaluate(chain: &Chain, picture: &[f32]) -> Vec<f64> {
-    let values = picture.iter().enumerate().map(|(index, &value)| {
-        (f64::from(value) - f64::from(chain.mean[index % 3]))
-            / f64::from(chain.deviation[index % 3])
-    });
     let [height, width] = chain.size;
-    let picture = Map { height, width, channels: 3, values: values.collect() };
+    let values = picture.iter().map(|&value| f64::from(value)).collect();
+    let picture = Map { height, width, channels: 3, values };
     chain.layers.iter().fold(picture, |map, layer| apply(layer.kind, map)).values
 }
 
 fn apply(kind: ChainKind, input: Map) -> Map {
     match kind {
+        ChainKind::Pointwise { kernel, bias } => pointwise(kernel, bias, &input),
         ChainKind::Convolution { kernel, bias } => convolution(kernel, bias, &input),
         ChainKind::MaxPooling => max_pooling(&input),
         ChainKind::GlobalAveragePooling => {
@@ -69,6 +67,21 @@ fn apply(kind: ChainKind, input: Map) -> Map {
         }
         ChainKind::Dropout { .. } => input,
     }
+}
+
+fn pointwise(kernel: &Array, bias: &Array, input: &Map) -> Map {
+    let outputs = bias.data.len();
+    let mut output = Map::new(input.height, input.width, outputs);
+    for (pixel, sums) in input.values.chunks(input.channels).zip(output.values.chunks_mut(outputs))
+    {
+        for (to, sum) in sums.iter_mut().enumerate() {
+            let products = pixel.iter().enumerate();
+            let products =
+                products.map(|(from, value)| value * f64::from(kernel.data[from * outputs + to]));
+            *sum = products.sum::<f64>() + f64::from(bias.data[to]);
+        }
+    }
+    output
 }
 
 fn convolution(kernel: &Array, bias: &Array, input: &Map) -> Map {

@@ -9,7 +9,7 @@ use hdf5_pure::Group;
 use serde_json::{Value, json};
 use zip::{CompressionMethod, ZipArchive};
 
-use crate::chains::{POOLINGS, binary, three_classes, weights};
+use crate::chains::{POOLINGS, binary, weights};
 
 fn entry(path: &Path, name: &str) -> Vec<u8> {
     let mut archive = ZipArchive::new(File::open(path).expect("the file")).expect("an archive");
@@ -43,9 +43,9 @@ fn every_array_comes_back_bit_for_bit_from_where_keras_looks_for_it() {
     for (group, name, prefix) in [
         ("vars", "small", None),
         ("layers/input_layer/vars", "image", None),
-        ("layers/normalization/vars", "preprocessing", None),
-        ("layers/conv2d/vars", "block1_conv1", Some("block1_conv1")),
-        ("layers/conv2d_1/vars", "block1_conv2", Some("block1_conv2")),
+        ("layers/conv2d/vars", "preprocessing", Some("preprocessing")),
+        ("layers/conv2d_1/vars", "block1_conv1", Some("block1_conv1")),
+        ("layers/conv2d_2/vars", "block1_conv2", Some("block1_conv2")),
         ("layers/max_pooling2d/vars", "block1_pool", None),
         ("layers/flatten/vars", "pooling", None),
         ("layers/dense/vars", "dense", Some("dense")),
@@ -92,7 +92,7 @@ fn the_configuration_chains_the_layers_and_says_which_learn() {
             layers,
             [
                 ("InputLayer", "image", &Value::Null, &Value::Null),
-                ("Normalization", "preprocessing", &json!(true), &json!("image")),
+                ("Conv2D", "preprocessing", &json!(false), &json!("image")),
                 ("Conv2D", "block1_conv1", &json!(false), &json!("preprocessing")),
                 ("Conv2D", "block1_conv2", &json!(true), &json!("block1_conv1")),
                 ("MaxPooling2D", "block1_pool", &json!(false), &json!("block1_conv2")),
@@ -103,26 +103,15 @@ fn the_configuration_chains_the_layers_and_says_which_learn() {
             ]
         );
         assert_eq!(config["output_layers"], json!(["predictions", 0, 0]));
+        let settings = |number: usize| {
+            let config = &config["layers"][number]["config"];
+            (config["kernel_size"].clone(), config["activation"].clone())
+        };
+        assert_eq!(settings(1), (json!([1, 1]), json!("linear")));
+        assert_eq!(settings(2), (json!([3, 3]), json!("relu")));
         assert_eq!(config["layers"][0]["config"]["batch_shape"], json!([null, 8, 10, 3]));
         assert_eq!(config["layers"][7]["config"]["rate"], json!(0.3));
         assert_eq!(config["layers"][8]["config"]["activation"], json!("sigmoid"));
-    }
-}
-
-#[test]
-fn the_normalization_has_the_mean_and_the_square_of_the_deviation() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("model.keras");
-    let weights = weights(ChainKind::Flatten);
-    let chain = three_classes(&weights, ChainKind::Flatten);
-    write_keras(&path, &chain).expect("a writable folder");
-    let normalization = &config(&path)["config"]["layers"][1]["config"];
-    for channel in 0..3 {
-        let value = |name: &str| normalization[name][channel].as_f64().expect("a number");
-        assert_eq!(value("mean"), f64::from(chain.mean[channel]));
-        // Keras keeps it as a 32-bit float and takes the root: within a rounding of the deviation.
-        let deviation = (value("variance") as f32).sqrt();
-        assert!((deviation / chain.deviation[channel] - 1.0).abs() <= f32::EPSILON);
     }
 }
 
@@ -147,20 +136,11 @@ fn the_same_chain_gives_the_same_bytes() {
 }
 
 #[test]
-#[should_panic(expected = "two layers are called `preprocessing`")]
-fn a_layer_called_as_one_that_is_put_first_is_refused() {
+#[should_panic(expected = "two layers are called `image`")]
+fn a_layer_called_as_the_input_is_refused() {
     let weights = weights(ChainKind::Flatten);
     let mut chain = binary(&weights, ChainKind::Flatten);
-    chain.layers[0].name = "preprocessing".into();
-    let _ = write_keras(Path::new("never-written.keras"), &chain);
-}
-
-#[test]
-#[should_panic(expected = "`preprocessing` holds NaN, expected a finite number")]
-fn a_mean_that_is_no_number_is_refused() {
-    let weights = weights(ChainKind::Flatten);
-    let mut chain = binary(&weights, ChainKind::Flatten);
-    chain.mean[1] = f32::NAN;
+    chain.layers[0].name = "image".into();
     let _ = write_keras(Path::new("never-written.keras"), &chain);
 }
 
@@ -169,7 +149,7 @@ fn a_mean_that_is_no_number_is_refused() {
 fn a_rate_that_is_no_number_is_refused() {
     let weights = weights(ChainKind::Flatten);
     let mut chain = binary(&weights, ChainKind::Flatten);
-    chain.layers[5].kind = ChainKind::Dropout { rate: f64::INFINITY };
+    chain.layers[6].kind = ChainKind::Dropout { rate: f64::INFINITY };
     let _ = write_keras(Path::new("never-written.keras"), &chain);
 }
 
@@ -178,6 +158,6 @@ fn a_rate_that_is_no_number_is_refused() {
 fn layers_that_do_not_fit_are_refused() {
     let weights = weights(ChainKind::GlobalMaxPooling);
     let mut chain = binary(&weights, ChainKind::GlobalMaxPooling);
-    chain.layers.remove(1);
+    chain.layers.remove(2);
     let _ = write_keras(Path::new("never-written.keras"), &chain);
 }

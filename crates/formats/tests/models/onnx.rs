@@ -19,7 +19,8 @@ fn the_model_names_its_input_its_output_and_its_weights() {
     assert_eq!(
         names,
         [
-            "preprocessing/mean",
+            "preprocessing/kernel",
+            "preprocessing/bias",
             "block1_conv1/kernel",
             "block1_conv1/bias",
             "block1_conv2/kernel",
@@ -77,14 +78,8 @@ fn more_weights_than_a_message_holds_are_refused_and_nothing_is_written() {
         frozen: false,
         kind,
     });
-    let chain = Chain {
-        name: "large".into(),
-        size: [1, 1],
-        mean: [0.0; 3],
-        deviation: [1.0; 3],
-        layers: layers.collect(),
-        classes: vec![],
-    };
+    let chain =
+        Chain { name: "large".into(), size: [1, 1], layers: layers.collect(), classes: vec![] };
     let error = write_onnx(&path, &chain).expect_err("more than 2 GiB");
     assert!(matches!(error, FormatError::TooLarge { size, limit, .. } if size > limit), "{error}");
     assert!(!path.exists());
