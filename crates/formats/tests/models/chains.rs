@@ -30,9 +30,9 @@ pub(crate) fn weights(pooling: ChainKind) -> Arrays {
             arrays.insert(format!("{name}/{part}"), Array::new(shape.to_vec(), values));
         }
     }
-    // Pictures are of values of about 70, less their mean.
+    // Pictures are of values of about 130.
     for value in &mut arrays.get_mut("block1_conv1/kernel").expect("the first kernel").data {
-        *value /= 70.0;
+        *value /= 250.0;
     }
     arrays
 }
