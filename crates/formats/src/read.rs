@@ -12,12 +12,15 @@ use crate::{Arrays, FormatError, archive, hdf5, keras, pytorch, safetensors};
 /// - Keras's `.h5`, `.weights.h5` and `.keras`, with the names `LAYER/kernel` and `LAYER/bias`, and
 ///   `LAYER/0` and so on for layers that are neither `Conv2D` nor `Dense`. A layer in a `.weights.h5`
 ///   of an older Keras has no name of its own there and goes by its class and a count, such as
-///   `conv2d_3`. What an optimizer or a random generator keeps is passed over.
+///   `conv2d_3`.
+///
+/// What an optimizer or a random generator keeps is passed over, and so is what a batch normalization
+/// of PyTorch's counts.
 ///
 /// # Errors
 ///
-/// There is no such file, it is of no format known here, damaged or cut short, packed, or holds
-/// other values than 32-bit floats, or two arrays of one name.
+/// There is no such file, it is of no format known here, damaged or cut short, packed, a model of a
+/// kind that is not read, or holds other values than 32-bit floats, or two arrays of one name.
 pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
     let mut opened = Opened::open(path)?;
     let head = &opened.head;
