@@ -1,0 +1,307 @@
+//! A chain of convolutions and poolings, from pictures to features.
+
+use std::time::Instant;
+
+use crate::convolution::Convolution;
+use crate::direct::Direct;
+use crate::map::{Extents, from_blocks, pool, to_blocks};
+use crate::path::Path;
+use crate::scratch::{Spare, take};
+
+/// A layer, as it is described.
+#[derive(Clone, Copy, Debug)]
+pub enum Layer<'a> {
+    /// A 3x3 convolution of stride 1, zero padded to the size of its input, then ReLU.
+    Convolution {
+        /// The weights, (3, 3, inputs, outputs).
+        kernel: &'a [f32],
+        /// What is added to each channel out, (outputs).
+        bias: &'a [f32],
+    },
+    /// The maximum of each 2x2 square; an odd last row or column is dropped.
+    MaxPooling,
+}
+
+/// How a chain is worked through. None of it but the path changes a bit of what comes out.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The instructions; by default the fastest that this machine has.
+    pub path: Path,
+    /// How many pictures are worked through at once, 32 by default: the more, the less often the large
+    /// kernels of late layers are read from memory, and the more memory the maps between layers take.
+    pub pictures_at_once: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { path: Path::default(), pictures_at_once: 32 }
+    }
+}
+
+/// Layers made ready for maps of one size.
+///
+/// It may be used from several threads at once; each run then has memory of its own.
+#[derive(Debug)]
+pub struct Chain {
+    settings: Settings,
+    layers: usize,
+    /// The first one takes maps (N, height, width, channels), the others take blocks.
+    stages: Vec<Stage>,
+    /// How many of them take a few pictures at a time.
+    front: usize,
+    spare: Spare<Buffers>,
+    arenas: Spare<Vec<f32>>,
+}
+
+#[derive(Debug)]
+struct Stage {
+    /// Of the chain's layers the one whose time this is.
+    layer: usize,
+    input: Extents,
+    output: Extents,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    ToBlocks,
+    Direct(Direct),
+    Convolution(Convolution),
+    Pooling,
+}
+
+/// The maps between stages: each stage reads one and writes the other.
+#[derive(Debug, Default)]
+struct Buffers {
+    front: [Vec<f32>; 2],
+    back: [Vec<f32>; 2],
+}
+
+/// A first layer of at most so many channels is convolved directly.
+const FEW_CHANNELS: usize = 4;
+
+/// Up to where the maps of a picture are so large, in bytes, a few pictures are worked on at a time, so that
+/// they stay near the processor. From there on kernels are large: many pictures at a time, so that each is
+/// read from memory once.
+const LARGE_MAP: usize = 3 << 19;
+
+impl Chain {
+    /// Makes `layers` ready for maps of (height, width, channels).
+    ///
+    /// # Panics
+    ///
+    /// Panics where a kernel or bias does not fit, an extent is zero, or the machine can't take the path.
+    pub fn new(settings: Settings, shape: [usize; 3], layers: &[Layer]) -> Self {
+        let path = settings.path;
+        assert!(Path::available().contains(&path), "this machine has no {path:?}");
+        assert!(settings.pictures_at_once > 0, "at least one picture is worked through at once");
+        assert!(!shape.contains(&0), "maps of {shape:?} are empty");
+        let [height, width, channels] = shape;
+        let mut input = Extents { height, width, channels };
+        let mut stages: Vec<Stage> = vec![];
+        let mut rest = layers.iter().enumerate().peekable();
+        let first_is_direct =
+            channels <= FEW_CHANNELS && matches!(layers.first(), Some(Layer::Convolution { .. }));
+        if !first_is_direct {
+            stages.push(Stage { layer: 0, input, output: input, step: Step::ToBlocks });
+        }
+        while let Some((layer, description)) = rest.next() {
+            let (step, output) = match *description {
+                Layer::Convolution { kernel, bias } => {
+                    assert_eq!(
+                        kernel.len(),
+                        9 * input.channels * bias.len(),
+                        "values in the kernel of layer {layer}"
+                    );
+                    if stages.is_empty() {
+                        let layer = Direct::new(path, input, kernel, bias);
+                        let output = layer.output();
+                        (Step::Direct(layer), output)
+                    } else {
+                        let pools = matches!(rest.peek(), Some((_, Layer::MaxPooling)));
+                        if pools {
+                            rest.next();
+                        }
+                        let layer = Convolution::new(path, input, pools, kernel, bias);
+                        let output = layer.output();
+                        (Step::Convolution(layer), output)
+                    }
+                }
+                Layer::MaxPooling => (Step::Pooling, input.pooled()),
+            };
+            stages.push(Stage { layer, input, output, step });
+            input = output;
+        }
+        let front = stages
+            .iter()
+            .position(|stage| stage.output.picture(path.width()) * size_of::<f32>() <= LARGE_MAP);
+        let front = front.map_or(stages.len(), |at| at + 1);
+        let layers = layers.len();
+        Self { settings, layers, stages, front, spare: Spare::default(), arenas: Spare::default() }
+    }
+
+    /// What a map's features are: (height, width, channels).
+    pub fn output(&self) -> [usize; 3] {
+        let Extents { height, width, channels } = self.features();
+        [height, width, channels]
+    }
+
+    /// The features (N, height, width, channels) of maps (N, height, width, channels).
+    ///
+    /// # Panics
+    ///
+    /// Panics where `maps` are not whole maps of this chain's size.
+    pub fn run(&self, maps: &[f32]) -> Vec<f32> {
+        let pictures = maps.len() / self.stages[0].input.values();
+        let mut output = vec![0.0; pictures * self.features().values()];
+        self.run_into(maps, &mut output);
+        output
+    }
+
+    /// Writes the features of maps: [`Self::run`] into memory that the caller has.
+    ///
+    /// # Panics
+    ///
+    /// Panics where `maps` are not whole maps of this chain's size, or `output` does not hold just their
+    /// features.
+    pub fn run_into(&self, maps: &[f32], output: &mut [f32]) {
+        self.run_timed(maps, output);
+    }
+
+    /// As [`Self::run_into`], and returns how many seconds each layer took. A pooling that follows a
+    /// convolution is done within it, in no time of its own.
+    pub fn run_timed(&self, maps: &[f32], output: &mut [f32]) -> Vec<f64> {
+        let (map, features) = (self.stages[0].input.values(), self.features().values());
+        let pictures = maps.len() / map;
+        assert_eq!(maps.len(), pictures * map, "values of {pictures} maps");
+        assert_eq!(output.len(), pictures * features, "values of the features of {pictures} maps");
+        let mut seconds = vec![0.0; self.layers.max(1)];
+        // A map that is pooled to nothing has no features.
+        if !output.is_empty() {
+            let many = self.settings.pictures_at_once.min(pictures);
+            self.spare.lend(|buffers| {
+                for (maps, output) in
+                    maps.chunks(many * map).zip(output.chunks_mut(many * features))
+                {
+                    self.run_at_once(buffers, maps, output, &mut seconds);
+                }
+            });
+        }
+        seconds.truncate(self.layers);
+        seconds
+    }
+
+    /// The most bytes of scratch that a run takes on the current pool of threads, kept for the next run:
+    /// the maps between layers, and an arena for each thread.
+    pub fn scratch_bytes(&self) -> usize {
+        let pictures = self.settings.pictures_at_once;
+        let maps: usize = self.lengths(pictures).as_flattened().iter().sum();
+        let arena = self.stages.iter().map(|stage| match &stage.step {
+            Step::Direct(layer) => layer.scratch(),
+            Step::Convolution(layer) => layer.scratch(pictures),
+            Step::ToBlocks | Step::Pooling => 0,
+        });
+        let arenas = rayon::current_num_threads() * arena.max().unwrap_or(0);
+        (maps + arenas) * size_of::<f32>()
+    }
+
+    /// The bytes of the transformed kernels: four times what the 3x3 ones take, and a little where channels
+    /// do not fill a block.
+    pub fn kernel_bytes(&self) -> usize {
+        let values: usize = self
+            .stages
+            .iter()
+            .map(|stage| match &stage.step {
+                Step::Direct(layer) => layer.kernel_values(),
+                Step::Convolution(layer) => layer.kernel_values(),
+                Step::ToBlocks | Step::Pooling => 0,
+            })
+            .sum();
+        values * size_of::<f32>()
+    }
+
+    fn features(&self) -> Extents {
+        self.stages[self.stages.len() - 1].output
+    }
+
+    /// How many of `pictures` are worked on at a time in front: one for each thread.
+    fn few(pictures: usize) -> usize {
+        rayon::current_num_threads().min(pictures)
+    }
+
+    /// How many values [`Buffers`] hold for so many pictures at once: `[front, back]`.
+    fn lengths(&self, pictures: usize) -> [[usize; 2]; 2] {
+        let mut lengths = [[0; 2]; 2];
+        for (at, stage) in self.stages.iter().enumerate() {
+            let picture = stage.output.picture(self.settings.path.width());
+            let (length, values) = if at + 1 < self.front {
+                (&mut lengths[0][at % 2], Self::few(pictures) * picture)
+            } else {
+                (&mut lengths[1][(at + 1 - self.front) % 2], pictures * picture)
+            };
+            *length = values.max(*length);
+        }
+        lengths
+    }
+
+    fn run_at_once(
+        &self,
+        buffers: &mut Buffers,
+        maps: &[f32],
+        output: &mut [f32],
+        seconds: &mut [f64],
+    ) {
+        let block = self.settings.path.width();
+        let map = self.stages[0].input.values();
+        let pictures = maps.len() / map;
+        let [front, back] = self.lengths(pictures);
+        let [even, odd] = &mut buffers.front;
+        let [even, odd] = [take(even, front[0]), take(odd, front[1])];
+        let [middle, last] = &mut buffers.back;
+        let [middle, last] = [take(middle, back[0]), take(last, back[1])];
+        let (front, back) = self.stages.split_at(self.front);
+
+        let few = Self::few(pictures);
+        let picture = front[front.len() - 1].output.picture(block);
+        let middles = middle[..pictures * picture].chunks_mut(few * picture);
+        for (maps, middle) in maps.chunks(few * map).zip(middles) {
+            let pictures = maps.len() / map;
+            let (mut from, mut to) = (&mut *odd, &mut *even);
+            for (at, stage) in front.iter().enumerate() {
+                let input = match at {
+                    0 => maps,
+                    _ => &from[..pictures * stage.input.picture(block)],
+                };
+                let output = match front.len() - at {
+                    1 => &mut *middle,
+                    _ => &mut to[..pictures * stage.output.picture(block)],
+                };
+                self.run_stage(stage, input, output, seconds);
+                (from, to) = (to, from);
+            }
+        }
+        let (mut from, mut to) = (middle, last);
+        for stage in back {
+            let input = &from[..pictures * stage.input.picture(block)];
+            let output = &mut to[..pictures * stage.output.picture(block)];
+            self.run_stage(stage, input, output, seconds);
+            (from, to) = (to, from);
+        }
+        let start = Instant::now();
+        let features = self.features();
+        from_blocks(&from[..pictures * features.picture(block)], features, block, output);
+        seconds[self.layers.saturating_sub(1)] += start.elapsed().as_secs_f64();
+    }
+
+    fn run_stage(&self, stage: &Stage, input: &[f32], output: &mut [f32], seconds: &mut [f64]) {
+        let block = self.settings.path.width();
+        let start = Instant::now();
+        match &stage.step {
+            Step::ToBlocks => to_blocks(input, stage.input, block, output),
+            Step::Direct(layer) => layer.run(&self.arenas, input, output),
+            Step::Convolution(layer) => layer.run(&self.arenas, input, output),
+            Step::Pooling => pool(input, stage.input, block, output),
+        }
+        seconds[stage.layer] += start.elapsed().as_secs_f64();
+    }
+}

@@ -1,0 +1,168 @@
+//! The direct convolution, for a first layer of few channels: each output is a sum of 9 taps.
+
+use rayon::prelude::*;
+
+use crate::lanes::{Lanes, scalar};
+use crate::map::{Extents, Share, Shares};
+use crate::path::{Path, Work};
+use crate::scratch::{Spare, take};
+
+/// A 3x3 convolution with ReLU of maps (N, height, width, channels) into blocks.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    input: Extents,
+    output: Extents,
+    path: Path,
+    /// (block, row of taps, column of taps and channel, lane).
+    kernel: Vec<f32>,
+    /// (block, lane).
+    bias: Vec<f32>,
+}
+
+impl Direct {
+    pub(crate) fn new(path: Path, input: Extents, kernel: &[f32], bias: &[f32]) -> Self {
+        let outputs = bias.len();
+        let output = Extents { channels: outputs, ..input };
+        let (width, taps) = (path.width(), 9 * input.channels);
+        let blocks = output.blocks(width);
+        let mut packed = vec![0.0; blocks * taps * width];
+        let mut packed_bias = vec![0.0; blocks * width];
+        for channel in 0..outputs {
+            let (block, lane) = (channel / width, channel % width);
+            packed_bias[channel] = bias[channel];
+            for tap in 0..taps {
+                packed[(block * taps + tap) * width + lane] = kernel[tap * outputs + channel];
+            }
+        }
+        Self { input, output, path, kernel: packed, bias: packed_bias }
+    }
+
+    pub(crate) fn output(&self) -> Extents {
+        self.output
+    }
+
+    pub(crate) fn run(&self, arenas: &Spare<Vec<f32>>, input: &[f32], output: &mut [f32]) {
+        let height = self.output.height;
+        let rows = input.len() / self.input.values() * height;
+        let parts = rows.div_ceil(ROWS_AT_ONCE);
+        let blocks = self.output.blocks(self.path.width());
+        let shares = Shares {
+            band: 1,
+            bands: height,
+            starts: Shares::split(parts, rows),
+            groups: vec![0, blocks],
+        };
+        let shares = shares.cut(output, self.output, self.path.width());
+        shares.into_par_iter().for_each(|share| {
+            arenas.lend(|arena| {
+                let rows = take(arena, self.scratch());
+                self.path.run(OnShare { layer: self, input, rows, share });
+            });
+        });
+    }
+
+    /// How many values a worker needs.
+    pub(crate) fn scratch(&self) -> usize {
+        3 * self.padded()
+    }
+
+    pub(crate) fn kernel_values(&self) -> usize {
+        self.kernel.len()
+    }
+
+    /// How many values a row of inputs takes, with a zero pixel on either side and beyond it as far
+    /// as the last kernel reaches.
+    fn padded(&self) -> usize {
+        (self.input.width + MOST_ROWS + 2) * self.input.channels
+    }
+
+    /// Writes the three rows of inputs around row `y`.
+    fn pad(&self, picture: &[f32], y: usize, rows: &mut [f32]) {
+        let Extents { height, width, channels } = self.input;
+        rows.fill(0.0);
+        for (row, target) in rows.chunks_exact_mut(self.padded()).enumerate() {
+            if let Some(y) = (y + row).checked_sub(1).filter(|&y| y < height) {
+                target[channels..][..width * channels]
+                    .copy_from_slice(&picture[y * width * channels..][..width * channels]);
+            }
+        }
+    }
+}
+
+/// How many pixels are worked on at once at most.
+const MOST_ROWS: usize = 14;
+
+/// How many rows a worker takes.
+const ROWS_AT_ONCE: usize = 8;
+
+/// What one worker does.
+struct OnShare<'a, 'b> {
+    layer: &'a Direct,
+    input: &'a [f32],
+    rows: &'a mut [f32],
+    share: Share<'b>,
+}
+
+impl Work for OnShare<'_, '_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { layer, input, rows, mut share } = self;
+        let Extents { height, width, .. } = layer.output;
+        let blocks = share.blocks[1];
+        for row in share.bands[0]..share.bands[1] {
+            let picture = row / height;
+            let values = layer.input.values();
+            layer.pad(&input[picture * values..][..values], row % height, rows);
+            let first = share.bands[0].max(picture * height);
+            for block in 0..blocks {
+                let plane = (picture - share.bands[0] / height) * blocks + block;
+                let row = &mut share.planes[plane][(row - first) * width * 2 * L::COUNT..];
+                for x in (0..width).step_by(L::ROWS) {
+                    match L::ROWS {
+                        6 => layer.pixels::<L, 6>(block, rows, x, row),
+                        12 => layer.pixels::<L, 12>(block, rows, x, row),
+                        _ => layer.pixels::<L, 14>(block, rows, x, row),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Direct {
+    /// `COUNT` pixels from `x` on, of which those beyond the width are dropped.
+    #[inline(always)]
+    fn pixels<L: Lanes, const COUNT: usize>(
+        &self,
+        block: usize,
+        rows: &[f32],
+        x: usize,
+        output: &mut [f32],
+    ) {
+        let Extents { width, channels, .. } = self.input;
+        let (lanes, padded) = (2 * L::COUNT, self.padded());
+        let bias = block * lanes;
+        let bias = [L::load(&self.bias, bias), L::load(&self.bias, bias + L::COUNT)];
+        let mut sums = [bias; COUNT];
+        let mut at = block * 9 * channels * lanes;
+        for row in 0..3 {
+            for tap in 0..3 * channels {
+                let kernel = [L::load(&self.kernel, at), L::load(&self.kernel, at + L::COUNT)];
+                at += lanes;
+                for (pixel, sums) in sums.iter_mut().enumerate() {
+                    let value = scalar(rows, row * padded + (x + pixel) * channels + tap);
+                    let value = L::splat(value);
+                    for half in 0..2 {
+                        sums[half] = value.mul_add(kernel[half], sums[half]);
+                    }
+                }
+            }
+        }
+        for (pixel, sums) in sums.into_iter().enumerate().take(width - x.min(width)) {
+            for (half, sum) in sums.into_iter().enumerate() {
+                let sum = sum.max(L::splat(0.0));
+                sum.store(output, (x + pixel) * lanes + half * L::COUNT);
+            }
+        }
+    }
+}

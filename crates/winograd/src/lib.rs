@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "kernels are plain loops: what closures do is not compiled with the instructions of a path"
+)]
+
+mod chain;
+mod convolution;
+mod direct;
+mod lanes;
+mod map;
+mod path;
+mod peak;
+mod scratch;
+mod tiles;
+
+pub use chain::{Chain, Layer, Settings};
+pub use path::Path;

@@ -1,0 +1,103 @@
+//! Chains against a direct convolution in 64-bit floats, on every path of this machine.
+
+mod direct;
+
+use direct::{direct, numbers};
+use proptest::prelude::*;
+use winograd::{Chain, Layer, Path, Settings};
+
+/// A chain's layers: channels out of a convolution, or 0 for a pooling.
+fn check(path: Path, shape: [usize; 3], widths: &[usize], pictures: usize) -> f64 {
+    let mut channels = shape[2];
+    let arrays: Vec<(Vec<f32>, Vec<f32>)> = widths
+        .iter()
+        .zip(0..)
+        .map(|(&outputs, seed)| {
+            let inputs = channels;
+            channels = if outputs > 0 { outputs } else { channels };
+            let scale = (6.0 / (9 * inputs) as f32).sqrt();
+            (numbers(seed, 9 * inputs * outputs, scale), numbers(seed + 100, outputs, 0.1))
+        })
+        .collect();
+    let layers: Vec<Layer> = widths
+        .iter()
+        .zip(&arrays)
+        .map(|(&outputs, (kernel, bias))| match outputs {
+            0 => Layer::MaxPooling,
+            _ => Layer::Convolution { kernel, bias },
+        })
+        .collect();
+    let maps = numbers(7, pictures * shape.iter().product::<usize>(), 1.0);
+    let found = Chain::new(Settings { path, ..Settings::default() }, shape, &layers).run(&maps);
+    let expected: Vec<f64> =
+        maps.chunks(shape.iter().product()).flat_map(|map| direct(map, shape, &layers)).collect();
+    assert_eq!(found.len(), expected.len());
+    let square =
+        |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+    let off = square(&mut found.iter().zip(&expected).map(|(&a, b)| f64::from(a) - b));
+    let size = square(&mut expected.iter().copied());
+    (off / size.max(1e-30)).sqrt()
+}
+
+/// 1e-5 of the length of the whole: the transforms' factors of up to 2.5 in two directions, and sums of
+/// a few hundred products, in 32-bit floats.
+const TOLERANCE: f64 = 1e-5;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_convolution_of_any_size_is_that_of_the_definition(
+        height in 1usize..70, width in 1usize..70, inputs in 1usize..40, outputs in 1usize..70,
+        pools: bool, pictures in 1usize..4,
+    ) {
+        for path in Path::available() {
+            let widths = if pools { &[outputs, 0][..] } else { &[outputs] };
+            let off = check(path, [height, width, inputs], widths, pictures);
+            prop_assert!(off <= TOLERANCE, "{path:?}: {off}");
+        }
+    }
+}
+
+#[test]
+fn a_chain_may_begin_and_end_with_any_layer() {
+    for path in Path::available() {
+        for widths in [&[][..], &[0], &[0, 0], &[20, 0, 33, 40, 0, 9], &[5, 6, 0, 0, 7]] {
+            for shape in [[21, 34, 3], [9, 8, 18]] {
+                let off = check(path, shape, widths, 2);
+                assert!(off <= TOLERANCE, "{path:?} {widths:?} {shape:?}: {off}");
+            }
+        }
+    }
+}
+
+/// Fixed order of sums: a map's features have the same bits in any batch and on any number of threads.
+#[test]
+fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
+    let shape = [45, 38, 3];
+    let (kernel, bias) = (numbers(1, 27 * 48, 0.4), numbers(2, 48, 0.1));
+    let (kernel_1, bias_1) = (numbers(3, 9 * 48 * 64, 0.1), numbers(4, 64, 0.1));
+    let (kernel_2, bias_2) = (numbers(5, 9 * 64 * 40, 0.1), numbers(6, 40, 0.1));
+    let layers = [
+        Layer::Convolution { kernel: &kernel, bias: &bias },
+        Layer::Convolution { kernel: &kernel_1, bias: &bias_1 },
+        Layer::MaxPooling,
+        Layer::Convolution { kernel: &kernel_2, bias: &bias_2 },
+    ];
+    let map = shape.iter().product::<usize>();
+    let maps = numbers(8, 40 * map, 1.0);
+    for path in Path::available() {
+        let chain = Chain::new(Settings { path, ..Settings::default() }, shape, &layers);
+        let alone: Vec<f32> = maps.chunks(map).flat_map(|map| chain.run(map)).collect();
+        for threads in [1, 2, 3] {
+            let pool =
+                rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            for batch in [1, 7, 32, 40] {
+                let found: Vec<f32> = pool.install(|| {
+                    maps.chunks(batch * map).flat_map(|maps| chain.run(maps)).collect()
+                });
+                assert!(found == alone, "{path:?}, {threads} threads, batches of {batch}");
+            }
+        }
+    }
+}
