@@ -31,7 +31,8 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     );
     let checks = root.join("tests/keras");
     let python = install(&root.join("target/keras"), &checks.join("requirements.txt"))?;
-    let (program, features) = build(root)?;
+    let program = build(root, "permafrost", &["--package", "cli"])?;
+    let features = build_example(root, "features")?;
     let scratch = root.join("target/keras-check");
     clear(&scratch)?;
 
@@ -61,7 +62,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
 
 /// The Python of an environment in `folder` that has what `requirements` lists. It is made anew where
 /// the list has changed since.
-fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
+pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     let list = fs::read(requirements)
         .with_context(|| format!("could not read `{}`", requirements.display()))?;
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
@@ -87,22 +88,23 @@ fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Builds the program and the example that writes features, and returns where they are.
-fn build(root: &Path) -> Result<(PathBuf, PathBuf)> {
+/// Builds an example of the workspace, and returns where it is.
+pub(crate) fn build_example(root: &Path, name: &str) -> Result<PathBuf> {
+    // `--workspace`: alone, its package would have Burn built anew.
+    build(root, &format!("examples/{name}"), &["--workspace", "--example", name])
+}
+
+/// Builds a program by these arguments to Cargo, and returns where it is.
+fn build(root: &Path, program: &str, what: &[&str]) -> Result<PathBuf> {
     // Where this program itself was built, whatever Cargo is told by its settings.
     let here = std::env::current_exe().context("could not find this program itself")?;
     let Some(target) = here.parent().and_then(Path::parent) else {
         bail!("expected this program in `target/debug`, found it at `{}`", here.display());
     };
-    // `--workspace` for the example: alone, its package would have Burn built anew.
-    for what in [["--package", "cli"].as_slice(), &["--workspace", "--example", "features"]] {
-        let mut build = cargo();
-        build.arg("build").args(what).arg("--target-dir").arg(target).current_dir(root);
-        start(&mut build, "see what the compiler says above")?;
-    }
-    let named =
-        |name: &str| target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    Ok((named("permafrost"), named("examples/features")))
+    let mut build = cargo();
+    build.arg("build").args(what).arg("--target-dir").arg(target).current_dir(root);
+    start(&mut build, "see what the compiler says above")?;
+    Ok(target.join("debug").join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Runs a program to its end; `hint` says what to do where it can't be started or fails.

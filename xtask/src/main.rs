@@ -4,6 +4,7 @@
 //! seconds on a fresh checkout; what needs those crates is started as another program.
 
 mod accuracy;
+mod bench;
 mod consumers;
 mod digest;
 mod download;
@@ -62,6 +63,12 @@ enum Chore {
     /// Build and run two small packages outside the workspace that use single crates of it
     Consumers,
 
+    /// Time a part, and others beside it in the same run
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
+
     /// Run what CI runs, `.ci/run`, and exit with its status
     Ci,
 }
@@ -86,6 +93,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Consumers => consumers::run(root)?,
+        Chore::Bench { bench } => bench::run(root, bench)?,
         Chore::Ci => return ci(root),
     }
     Ok(ExitCode::SUCCESS)

@@ -91,7 +91,7 @@ fn go(
     open: impl FnOnce(&RunConfig, &[String]) -> anyhow::Result<RunFolder>,
 ) -> anyhow::Result<ExitCode> {
     let device = device::cpu();
-    let base = FrozenBase::new(&config.base, weights, &device)?;
+    let base = FrozenBase::new(&config.base, weights)?;
     let (training, validation, left_out) = layout.load(config.base.size, config.train.seed)?;
     print_photographs(layout, &training, &validation, &left_out)?;
 

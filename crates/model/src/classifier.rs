@@ -26,7 +26,7 @@ impl Classifier {
     pub fn load(path: &Path, search: &WeightsSearch, device: &Device) -> Result<Self, ModelError> {
         let device = device.clone().inner();
         let (card, tail) = load_tail(path, &device)?;
-        let base = FrozenBase::new(&card.base, &search.find(&card)?, &device)?;
+        let base = FrozenBase::new(&card.base, &search.find(&card)?)?;
         Ok(Self { card, base, tail, device })
     }
 

@@ -9,7 +9,6 @@
 use std::error::Error;
 use std::path::Path;
 
-use burn::tensor::Device;
 use formats::{Array, Arrays, read_arrays, write_safetensors};
 use vgg::{FrozenBase, VggConfig, Weights};
 
@@ -26,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(format!("`{name}` has the shape {shape:?}, expected [_, _, 3]").into());
         };
         let config = VggConfig { size: [height, width], ..VggConfig::default() };
-        let base = FrozenBase::new(&config, &weights, &Device::flex())?;
+        let base = FrozenBase::new(&config, &weights)?;
         let preprocessing = base.preprocessing();
         let (pixels, _) = picture.data.as_chunks::<3>();
         let input: Vec<f32> = pixels.iter().flat_map(|&rgb| preprocessing.apply(rgb)).collect();

@@ -1,25 +1,34 @@
 //! The frozen base: pictures in, features out, and nothing learns.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use winograd::{Chain, Settings};
 
-use crate::{Preprocessing, Vgg, VggConfig, VggError, Weights};
+use crate::{LayerKind, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights};
 
-/// How many pictures go through the network at once. The feature maps of one picture take tens of
-/// megabytes, and a larger batch is no faster on a CPU.
+/// How many pictures go through the network at once on a Burn device. The feature maps of one picture
+/// take tens of megabytes.
 const BATCH: usize = 8;
 
 /// A network up to the cut, whose weights never change, without gradients or an autodiff graph.
 #[derive(Debug)]
 pub struct FrozenBase {
-    network: Vgg,
+    engine: Engine,
     size: [usize; 2],
     feature_shape: Vec<usize>,
     preprocessing: Preprocessing,
-    device: Device,
+}
+
+/// What the layers run on.
+#[derive(Debug)]
+enum Engine {
+    /// The CPU, and what becomes of the last map.
+    Winograd(Box<Chain>, Pooling),
+    Burn(Box<Vgg>, Device),
 }
 
 impl FrozenBase {
-    /// The layers of `config` up to the cut, with these weights, on this device.
+    /// The layers of `config` up to the cut, with these weights, on the CPU: a picture's features have
+    /// the same bits in any batch and on any number of threads.
     ///
     /// # Errors
     ///
@@ -28,18 +37,56 @@ impl FrozenBase {
     /// # Panics
     ///
     /// Panics if `weights` were made for another configuration.
-    pub fn new(config: &VggConfig, weights: &Weights, device: &Device) -> Result<Self, VggError> {
+    pub fn new(config: &VggConfig, weights: &Weights) -> Result<Self, VggError> {
+        let [height, width] = config.size;
+        let (frozen, _) = config.cut()?;
+        let mut pooling = Pooling::None;
+        let mut layers = vec![];
+        for layer in &frozen {
+            match layer.kind {
+                LayerKind::Convolution { .. } => {
+                    let [kernel, bias] = ["kernel", "bias"]
+                        .map(|part| &*weights.arrays()[&format!("{}/{part}", layer.name)].data);
+                    layers.push(winograd::Layer::Convolution { kernel, bias });
+                }
+                LayerKind::MaxPooling => layers.push(winograd::Layer::MaxPooling),
+                LayerKind::GlobalPooling(kind) => pooling = kind,
+                LayerKind::Flatten | LayerKind::Dense { .. } => {}
+            }
+        }
+        let chain = Chain::new(Settings::default(), [height, width, 3], &layers);
+        Self::on(Engine::Winograd(Box::new(chain), pooling), config, weights)
+    }
+
+    /// The same as a Burn module on this device.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `weights` were made for another configuration.
+    pub fn on_device(
+        config: &VggConfig,
+        weights: &Weights,
+        device: &Device,
+    ) -> Result<Self, VggError> {
         let device = device.clone().inner();
         let (frozen, _) = config.cut()?;
+        let network = Vgg::new(frozen, weights.arrays(), &device);
+        Self::on(Engine::Burn(Box::new(network), device), config, weights)
+    }
+
+    fn on(engine: Engine, config: &VggConfig, weights: &Weights) -> Result<Self, VggError> {
         if config.include_top {
             return Err(VggError::FrozenTop);
         }
         Ok(Self {
-            network: Vgg::new(frozen, weights.arrays(), &device),
+            engine,
             size: config.size,
             feature_shape: config.feature_shape()?,
             preprocessing: weights.preprocessing(),
-            device,
         })
     }
 
@@ -73,15 +120,16 @@ impl FrozenBase {
         let [height, width] = self.size;
         let picture = height * width * 3;
         assert_eq!(pictures.len() % picture, 0, "pictures are of {height} x {width} x 3 values");
-        let mut features = Vec::with_capacity(pictures.len() / picture * self.feature_count());
-        for batch in pictures.chunks(BATCH * picture) {
-            let count = batch.len() / picture;
-            let data = TensorData::new(batch.to_vec(), [count, height, width, 3]);
-            let input = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
-            let output = self.network.forward(input).permute([0, 2, 3, 1]).into_data();
-            features.extend_from_slice(output.as_slice::<f32>().expect("32-bit floats"));
+        match &self.engine {
+            Engine::Winograd(chain, pooling) => {
+                let [height, width, channels] = chain.output();
+                pool(&chain.run(pictures), [height * width, channels], *pooling)
+            }
+            Engine::Burn(network, device) => {
+                let batches = pictures.chunks(BATCH * picture);
+                batches.flat_map(|batch| on_burn(network, device, batch, self.size)).collect()
+            }
         }
-        features
     }
 
     /// The features of pictures as they come from a file: RGB in 0..=255, preprocessed here.
@@ -95,17 +143,42 @@ impl FrozenBase {
     ///
     /// Panics if a picture is not of the configuration's size.
     pub fn features_of_pictures(&self, pictures: &[&[u8]]) -> Vec<f32> {
-        let mut features = Vec::with_capacity(pictures.len() * self.feature_count());
-        for batch in pictures.chunks(BATCH) {
-            let pixels = batch.iter().flat_map(|picture| {
-                let (pixels, rest) = picture.as_chunks::<3>();
-                assert!(rest.is_empty(), "pictures are (height, width, 3)");
-                pixels
-            });
-            let input: Vec<f32> =
-                pixels.flat_map(|&rgb| self.preprocessing.apply(rgb.map(f32::from))).collect();
-            features.extend(self.features(&input));
-        }
-        features
+        let pixels = pictures.iter().flat_map(|picture| {
+            let (pixels, rest) = picture.as_chunks::<3>();
+            assert!(rest.is_empty(), "pictures are (height, width, 3)");
+            pixels
+        });
+        let input: Vec<f32> =
+            pixels.flat_map(|&rgb| self.preprocessing.apply(rgb.map(f32::from))).collect();
+        self.features(&input)
     }
+}
+
+/// The mean or maximum of each channel of maps of so many pixels, or the maps as they are.
+fn pool(maps: &[f32], [pixels, channels]: [usize; 2], pooling: Pooling) -> Vec<f32> {
+    let each = |start: f32, add: fn(f32, f32) -> f32, finish: f32| {
+        maps.chunks_exact(pixels * channels)
+            .flat_map(|map| {
+                let mut pooled = vec![start; channels];
+                for pixel in map.chunks_exact(channels) {
+                    pooled.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum = add(*sum, value));
+                }
+                pooled.into_iter().map(move |value| value * finish)
+            })
+            .collect()
+    };
+    match pooling {
+        Pooling::None => maps.to_vec(),
+        Pooling::Average => each(0.0, |sum, value| sum + value, 1.0 / pixels as f32),
+        Pooling::Maximum => each(f32::NEG_INFINITY, f32::max, 1.0),
+    }
+}
+
+fn on_burn(network: &Vgg, device: &Device, pictures: &[f32], size: [usize; 2]) -> Vec<f32> {
+    let [height, width] = size;
+    let count = pictures.len() / (height * width * 3);
+    let data = TensorData::new(pictures.to_vec(), [count, height, width, 3]);
+    let input = Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2]);
+    let output = network.forward(input).permute([0, 2, 3, 1]).into_data();
+    output.as_slice::<f32>().expect("32-bit floats").to_vec()
 }

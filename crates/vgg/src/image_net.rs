@@ -19,7 +19,8 @@ impl ImageNet {
     /// The height and width of the pictures that the networks were trained on.
     pub const SIZE: [usize; 2] = [224, 224];
 
-    /// The network of `config`, which has `include_top` set, with these weights, on this device.
+    /// The network of `config`, which has `include_top` set, with these weights: the base on the CPU,
+    /// the dense layers on this device.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl ImageNet {
         let without_top = VggConfig { include_top: false, thaw: None, ..config.clone() };
         let top = layers[without_top.layers()?.len()..].to_vec();
         Ok(Self {
-            base: FrozenBase::new(&without_top, weights, &device)?,
+            base: FrozenBase::new(&without_top, weights)?,
             top: Vgg::new(top, weights.arrays(), &device),
             device,
         })

@@ -1,13 +1,17 @@
 //! The base, its preprocessing and its summary against Keras's.
 
+#[path = "../../winograd/tests/direct/mod.rs"]
+#[allow(dead_code, reason = "its random numbers are for winograd's own tests")]
+mod direct;
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use direct::direct;
 use fixtures::{Fixture, arrays, fixture};
 use formats::{Array, Arrays, write_safetensors};
-use vgg::{FrozenBase, Preprocessing, Summary, VggConfig, Weights};
+use vgg::{FrozenBase, LayerKind, Preprocessing, Summary, VggConfig, Weights};
 
 /// `count` numbers in [0, 1): splitmix64 of `seed` plus multiples of the golden gamma, as the script
 /// that made the fixtures has it.
@@ -45,8 +49,8 @@ fn formula_weights(config: &VggConfig) -> Weights {
     Weights::load(&path, config).expect("the weights of this network")
 }
 
-fn features(config: &VggConfig, weights: Weights, picture: &[f32]) -> Vec<f32> {
-    let base = FrozenBase::new(config, &weights, &Device::flex()).expect("a network");
+fn features(config: &VggConfig, weights: &Weights, picture: &[f32]) -> Vec<f32> {
+    let base = FrozenBase::new(config, weights).expect("a network");
     let (pixels, _) = picture.as_chunks::<3>();
     let input: Vec<f32> = pixels.iter().flat_map(|&rgb| base.preprocessing().apply(rgb)).collect();
     base.features(&input)
@@ -80,10 +84,49 @@ fn parity_of_features_and_inner_outputs() {
         };
         assert_close(
             key,
-            &features(&config, formula_weights(&config), &picture.data),
+            &features(&config, &formula_weights(&config), &picture.data),
             &expected.data,
         );
         sizes += usize::from(layer == "features");
+    }
+    assert!(sizes >= 3, "{sizes} sizes compared");
+}
+
+/// The length of the difference, of the length of the features: 1e-5 for thirteen layers of transforms
+/// and sums in 32-bit floats.
+#[test]
+fn parity_of_features_with_a_direct_convolution_in_64_bit_floats() {
+    let fixture = arrays("vgg16_formula.safetensors");
+    let pictures = fixture
+        .iter()
+        .filter_map(|(key, picture)| key.ends_with("/input_picture").then_some(picture));
+    let mut sizes = 0;
+    for Fixture { shape, data } in pictures {
+        let config = VggConfig { size: [shape[0], shape[1]], ..VggConfig::default() };
+        let weights = formula_weights(&config);
+        let found = features(&config, &weights, data);
+        let part = |name: &str, part: &str| &*weights.arrays()[&format!("{name}/{part}")].data;
+        let layers: Vec<winograd::Layer> = config
+            .layers()
+            .expect("a network")
+            .iter()
+            .map(|layer| match layer.kind {
+                LayerKind::MaxPooling => winograd::Layer::MaxPooling,
+                _ => winograd::Layer::Convolution {
+                    kernel: part(&layer.name, "kernel"),
+                    bias: part(&layer.name, "bias"),
+                },
+            })
+            .collect();
+        let (pixels, _) = data.as_chunks::<3>();
+        let input: Vec<f32> =
+            pixels.iter().flat_map(|&rgb| weights.preprocessing().apply(rgb)).collect();
+        let expected = direct(&input, [shape[0], shape[1], 3], &layers);
+        assert_eq!(found.len(), expected.len());
+        let off = found.iter().zip(&expected).map(|(&a, b)| (f64::from(a) - b).powi(2));
+        let off = (off.sum::<f64>() / expected.iter().map(|b| b * b).sum::<f64>()).sqrt();
+        assert!(off <= 1e-5, "{shape:?}: {off}");
+        sizes += 1;
     }
     assert!(sizes >= 3, "{sizes} sizes compared");
 }
@@ -171,7 +214,7 @@ fn parity_of_weights_from_a_keras_h5_file() {
     let config = VggConfig { size: [64, 64], until: "block1_pool".into(), ..VggConfig::default() };
     let weights = Weights::load(path.as_ref(), &config).expect("the weights of this block");
     assert_eq!(weights.digest(), formula_weights(&config).digest());
-    let found = features(&config, weights, &fixture["64x64/input_picture"].data);
+    let found = features(&config, &weights, &fixture["64x64/input_picture"].data);
     assert_close("block1_pool", &found, &fixture["64x64/block1_pool"].data);
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn go(
     stop_when: impl Fn(&Event) -> bool,
 ) -> Result<Outcome, TrainError> {
     let weights = config.load_weights().expect("a network");
-    let base = FrozenBase::new(&config.base, &weights, &Device::flex()).expect("a network");
+    let base = FrozenBase::new(&config.base, &weights).expect("a network");
     go_on(run, config, &base, &weights, stop_when)
 }
 

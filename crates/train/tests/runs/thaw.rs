@@ -50,7 +50,7 @@ fn thawed_layers_and_the_head_move_and_nothing_else_does() {
         ]
     );
 
-    let frozen = FrozenBase::new(&config.base, &weights, &Device::flex()).expect("a network");
+    let frozen = FrozenBase::new(&config.base, &weights).expect("a network");
     let picture = vec![77; 32 * 32 * 3];
     let before_training = frozen.features_of_pictures(&[&picture]);
     let run = RunFolder::create(&folder.path().join("second"), &config).expect("a free folder");

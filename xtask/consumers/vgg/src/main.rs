@@ -9,7 +9,7 @@ fn main() -> Result<(), VggError> {
     let summary = Summary::of(&config, "input_1", true)?;
     println!("{}: {} parameters, all frozen", summary.name, summary.frozen);
 
-    let base = FrozenBase::new(&config, &Weights::seeded(&config, 1)?, &Device::flex())?;
+    let base = FrozenBase::new(&config, &Weights::seeded(&config, 1)?)?;
     let preprocessing = base.preprocessing();
     let picture: Vec<f32> = (0..32 * 32)
         .flat_map(|at| preprocessing.apply([(at / 32 * 8) as f32, (at % 32 * 8) as f32, 128.0]))
