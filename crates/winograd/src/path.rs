@@ -57,7 +57,7 @@ impl Path {
     pub(crate) fn run(self, work: impl Work) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Chain::new` takes available paths only.
+            // SAFETY: all who are given a path, `Chain::new` and the peak, check that it is available.
             Self::Avx512 => unsafe { on_avx512(work) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.

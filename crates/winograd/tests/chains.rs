@@ -48,7 +48,7 @@ proptest! {
 
     #[test]
     fn a_convolution_of_any_size_is_that_of_the_definition(
-        height in 1usize..70, width in 1usize..70, inputs in 1usize..40, outputs in 1usize..70,
+        height in 1usize..=70, width in 1usize..=70, inputs in 1usize..40, outputs in 1usize..70,
         pools: bool, pictures in 1usize..4,
     ) {
         for path in Path::available() {
@@ -71,18 +71,32 @@ fn a_chain_may_begin_and_end_with_any_layer() {
     }
 }
 
+/// A kernel so large that workers share it out, on maps of few tiles.
+#[test]
+fn a_large_kernel_is_that_of_the_definition() {
+    for path in Path::available() {
+        for pictures in [1, 3] {
+            let off = check(path, [10, 17, 230], &[520, 0], pictures);
+            assert!(off <= TOLERANCE, "{path:?}, {pictures} pictures: {off}");
+        }
+    }
+}
+
 /// Fixed order of sums: a map's features have the same bits in any batch and on any number of threads.
 #[test]
 fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
     let shape = [45, 38, 3];
     let (kernel, bias) = (numbers(1, 27 * 48, 0.4), numbers(2, 48, 0.1));
     let (kernel_1, bias_1) = (numbers(3, 9 * 48 * 64, 0.1), numbers(4, 64, 0.1));
-    let (kernel_2, bias_2) = (numbers(5, 9 * 64 * 40, 0.1), numbers(6, 40, 0.1));
+    let (kernel_2, bias_2) = (numbers(5, 9 * 64 * 230, 0.1), numbers(6, 230, 0.1));
+    let (kernel_3, bias_3) = (numbers(9, 9 * 230 * 520, 0.1), numbers(10, 520, 0.1));
     let layers = [
         Layer::Convolution { kernel: &kernel, bias: &bias },
         Layer::Convolution { kernel: &kernel_1, bias: &bias_1 },
         Layer::MaxPooling,
         Layer::Convolution { kernel: &kernel_2, bias: &bias_2 },
+        Layer::MaxPooling,
+        Layer::Convolution { kernel: &kernel_3, bias: &bias_3 },
     ];
     let map = shape.iter().product::<usize>();
     let maps = numbers(8, 40 * map, 1.0);
