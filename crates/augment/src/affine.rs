@@ -57,6 +57,7 @@ impl Affine {
     }
 
     /// Where the point (x, y) goes.
+    #[inline]
     pub fn apply(&self, x: f32, y: f32) -> (f32, f32) {
         let [a, b, c, d, e, f] = self.coefficients;
         (a * x + b * y + c, d * x + e * y + f)

@@ -52,9 +52,10 @@ impl Draw {
             Compose::Once => warp(picture, &self.map(height, width), output, finish),
             Compose::Stepwise => {
                 let [flip, rotation, zoom] = self.maps(height, width);
-                let (mut flipped, mut rotated) = (vec![0.0; output.len()], vec![0.0; output.len()]);
-                warp(picture, &flip, &mut flipped, |rgb| rgb);
-                warp(&Picture::new(&flipped, height, width), &rotation, &mut rotated, |rgb| rgb);
+                // A flip interpolates nothing and reflection is the same on either side, so that the
+                // rotation can do it.
+                let mut rotated = vec![0.0; output.len()];
+                warp(picture, &rotation.then(&flip), &mut rotated, |rgb| rgb);
                 warp(&Picture::new(&rotated, height, width), &zoom, output, finish);
             }
         }

@@ -26,10 +26,6 @@ impl<'a, T> Picture<'a, T> {
     pub fn size(&self) -> [usize; 2] {
         [self.height, self.width]
     }
-
-    fn row(&self, y: usize) -> &'a [T] {
-        &self.pixels[y * self.width * 3..][..self.width * 3]
-    }
 }
 
 /// Writes into `output`, shape (height, width, 3) and of the picture's own size, what each pixel
@@ -44,7 +40,7 @@ impl<'a, T> Picture<'a, T> {
 ///
 /// # Panics
 ///
-/// Panics if `output` is not of the picture's size.
+/// Panics if `output` is not of the picture's size, or that is 2^32 values or more.
 pub fn warp<T: Copy + Into<f32>>(
     picture: &Picture<'_, T>,
     map: &Affine,
@@ -52,62 +48,179 @@ pub fn warp<T: Copy + Into<f32>>(
     finish: impl Fn([f32; 3]) -> [f32; 3],
 ) {
     assert_eq!(output.len(), picture.pixels.len(), "output is of the picture's size");
-    for (y, row) in output.chunks_exact_mut(picture.width * 3).enumerate() {
-        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-            let (input_x, input_y) = map.apply(x as f32, y as f32);
-            let columns = Between::new(reflect(input_x, picture.width), picture.width);
-            let rows = Between::new(reflect(input_y, picture.height), picture.height);
-            pixel.copy_from_slice(&finish(sample(picture, &rows, &columns)));
+    assert!(u32::try_from(output.len()).is_ok(), "a picture has less than 2^32 values");
+    if stays_near(map, picture.size()) {
+        warp_with(picture, map, output, finish, reflect_once);
+    } else {
+        warp_with(picture, map, output, finish, reflect);
+    }
+}
+
+/// The input points of some pixels of a row are worked out together, several at once where the
+/// compiler finds no branches; then each pixel is read, interpolated, finished and written.
+#[inline]
+fn warp_with<T: Copy + Into<f32>>(
+    picture: &Picture<'_, T>,
+    map: &Affine,
+    output: &mut [f32],
+    finish: impl Fn([f32; 3]) -> [f32; 3],
+    reflect: impl Fn(f32, f32) -> f32,
+) {
+    let [height, width] = picture.size();
+    // Two pixels are read at once, so where there is one in a row, it stands there twice.
+    let twice: Vec<T>;
+    let (pixels, stride) = if width == 1 {
+        twice = picture
+            .pixels
+            .chunks_exact(3)
+            .flat_map(|pixel| [pixel; 2])
+            .flatten()
+            .copied()
+            .collect();
+        (twice.as_slice(), 6)
+    } else {
+        (picture.pixels, width * 3)
+    };
+    let below = if height == 1 { 0 } else { stride };
+    for (y, row) in output.chunks_exact_mut(width * 3).enumerate() {
+        for (block, row) in row.as_chunks_mut().0.chunks_mut(BLOCK).enumerate() {
+            let points = Points::new(picture.size(), stride, map, [block * BLOCK, y], &reflect);
+            for (at, pixel) in row.iter_mut().enumerate() {
+                let upper = &pixels[points.offsets[at] as usize..];
+                let (upper, lower) = (two_pixels(upper), two_pixels(&upper[below..]));
+                let seen = std::array::from_fn(|channel| {
+                    let between = |row: &[T; 6]| {
+                        lerp(row[channel].into(), row[channel + 3].into(), points.right[at])
+                    };
+                    lerp(between(upper), between(lower), points.below[at])
+                });
+                write(pixel, finish(seen));
+            }
         }
     }
 }
 
-/// The two neighbours of a point on an axis, and how far it lies from the lower one.
-struct Between {
-    lower: usize,
-    upper: usize,
-    fraction: f32,
+#[inline]
+fn two_pixels<T>(values: &[T]) -> &[T; 6] {
+    values.first_chunk().expect("every pixel has another one to its right")
 }
 
-impl Between {
-    /// `point` lies in 0..=length - 1.
-    fn new(point: f32, length: usize) -> Self {
-        let lower = point as usize;
-        Self { lower, upper: (lower + 1).min(length - 1), fraction: point - lower as f32 }
+/// One value after the other: as a whole, the array would be put together in memory first.
+#[inline]
+fn write(pixel: &mut [f32; 3], [first, second, third]: [f32; 3]) {
+    pixel[0] = first;
+    pixel[1] = second;
+    pixel[2] = third;
+}
+
+/// How many input points are worked out together.
+const BLOCK: usize = 16;
+
+/// The input points of pixels side by side: where in the picture their upper left neighbours begin,
+/// and how far they lie to the right of those and below them.
+struct Points {
+    offsets: [u32; BLOCK],
+    right: [f32; BLOCK],
+    below: [f32; BLOCK],
+}
+
+impl Points {
+    /// Those of the output pixels from (x, y) on.
+    #[inline]
+    fn new(
+        size: [usize; 2],
+        stride: usize,
+        map: &Affine,
+        [x, y]: [usize; 2],
+        reflect: impl Fn(f32, f32) -> f32,
+    ) -> Self {
+        /// 0, 1, 2, 3, ...
+        const STEPS: [f32; BLOCK] = {
+            let mut steps = [0.0; BLOCK];
+            let mut at = 1;
+            while at < BLOCK {
+                steps[at] = at as f32;
+                at += 1;
+            }
+            steps
+        };
+        let [height, width] = size.map(|length| length as f32);
+        let (x, y, stride) = (x as f32, y as f32, stride as u32);
+        let mut points = Self { offsets: [0; BLOCK], right: [0.0; BLOCK], below: [0.0; BLOCK] };
+        #[allow(clippy::needless_range_loop, reason = "four arrays go side by side")]
+        for at in 0..BLOCK {
+            let (x, y) = map.apply(x + STEPS[at], y);
+            let (column, right) = lower_neighbour(reflect(x, width), width);
+            let (row, below) = lower_neighbour(reflect(y, height), height);
+            // Nothing wraps here; a check would have the points worked out one by one.
+            points.offsets[at] = row.wrapping_mul(stride).wrapping_add(column.wrapping_mul(3));
+            points.right[at] = right;
+            points.below[at] = below;
+        }
+        points
     }
+}
+
+/// For `point` among the pixels of an axis: a neighbour at or before it that has another one after
+/// it if any has, and how far `point` lies from it, in 0..=1.
+#[inline]
+fn lower_neighbour(point: f32, length: f32) -> (u32, f32) {
+    /// From here to twice this, floats are the whole numbers, and so are their bits: adding this
+    /// rounds. That vectorises on every processor, where a conversion to an integer may not.
+    const WHOLE: f32 = (1 << 23) as f32;
+    let last = greater(length - 2.0, 0.0);
+    let rounded = smaller(greater(point - 0.5, 0.0), last) + WHOLE;
+    (rounded.to_bits().wrapping_sub(WHOLE.to_bits()), point - (rounded - WHOLE))
 }
 
 /// Brings a point on an axis of `length` pixels back among them by reflection at the outer edges
 /// of the first and the last pixel, where values repeat: -1 becomes 0, -2 becomes 1. Half a pixel
 /// at either end has a neighbour on one side only and keeps its value.
-fn reflect(point: f32, length: usize) -> f32 {
-    let last = (length - 1) as f32;
-    if (0.0..=last).contains(&point) {
-        return point;
-    }
-    let length = length as f32;
-    let folded = (point + 0.5).rem_euclid(2.0 * length);
-    let unfolded = if folded > length { 2.0 * length - folded } else { folded };
-    (unfolded - 0.5).clamp(0.0, last)
+#[inline]
+fn reflect(point: f32, length: f32) -> f32 {
+    let period = 2.0 * length;
+    let folded = (point + 0.5).rem_euclid(period) - 0.5;
+    reflect_once(if (0.0..length).contains(&point) { point } else { folded }, length)
 }
 
-fn sample<T: Copy + Into<f32>>(
-    picture: &Picture<'_, T>,
-    rows: &Between,
-    columns: &Between,
-) -> [f32; 3] {
-    let along = |row: &[T]| -> [f32; 3] {
-        let (left, right) = (&row[columns.lower * 3..][..3], &row[columns.upper * 3..][..3]);
-        std::array::from_fn(|channel| {
-            lerp(left[channel].into(), right[channel].into(), columns.fraction)
-        })
+/// What [`reflect`] gives, without a division, for points in -2 length..=2 length - 1, which need
+/// one reflection at either edge.
+#[inline]
+fn reflect_once(point: f32, length: f32) -> f32 {
+    let point = greater(point, -1.0 - point);
+    let point = smaller(point, 2.0 * length - 1.0 - point);
+    smaller(greater(point, 0.0), length - 1.0)
+}
+
+/// Whether [`reflect_once`] does for all of a picture's points. Rotations and zooms about the
+/// centre as people draw them all do.
+fn stays_near(map: &Affine, [height, width]: [usize; 2]) -> bool {
+    let near = |point: f32, length: usize| {
+        let length = length as f32;
+        (-2.0 * length..=2.0 * length - 1.0).contains(&point)
     };
-    let (upper, lower) = (along(picture.row(rows.lower)), along(picture.row(rows.upper)));
-    std::array::from_fn(|channel| lerp(upper[channel], lower[channel], rows.fraction))
+    // An affine map takes a rectangle to between its corners.
+    [(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)].into_iter().all(|(x, y)| {
+        let (x, y) = map.apply(x as f32, y as f32);
+        near(x, width) && near(y, height)
+    })
 }
 
+#[inline]
 fn lerp(from: f32, to: f32, fraction: f32) -> f32 {
     from + (to - from) * fraction
+}
+
+/// `f32::max` without its rule for what is no number, which costs three instructions.
+#[inline]
+fn greater(one: f32, other: f32) -> f32 {
+    if one > other { one } else { other }
+}
+
+/// `f32::min` likewise.
+#[inline]
+fn smaller(one: f32, other: f32) -> f32 {
+    if one < other { one } else { other }
 }
 
 #[cfg(test)]
