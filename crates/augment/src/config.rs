@@ -25,7 +25,7 @@ pub enum RandomFlip {
 #[serde(rename_all = "snake_case")]
 pub enum Compose {
     /// One warp by the composed map. Every pixel is interpolated once, so the picture stays sharper,
-    /// and it takes a third of the time. A corner that a rotation has turned out of the picture comes
+    /// and it takes half of the time. A corner that a rotation has turned out of the picture comes
     /// back when the zoom then shows more.
     #[default]
     Once,

@@ -40,7 +40,8 @@ impl<'a, T> Picture<'a, T> {
 ///
 /// # Panics
 ///
-/// Panics if `output` is not of the picture's size, or that is 2^32 values or more.
+/// Panics if `output` is not of the picture's size, or that is more than can be counted in `f32`
+/// and `u32`: 2^23 pixels along an axis, 2^31 values in all.
 pub fn warp<T: Copy + Into<f32>>(
     picture: &Picture<'_, T>,
     map: &Affine,
@@ -48,7 +49,9 @@ pub fn warp<T: Copy + Into<f32>>(
     finish: impl Fn([f32; 3]) -> [f32; 3],
 ) {
     assert_eq!(output.len(), picture.pixels.len(), "output is of the picture's size");
-    assert!(u32::try_from(output.len()).is_ok(), "a picture has less than 2^32 values");
+    let [height, width] = picture.size();
+    assert!(height.max(width) <= 1 << 23, "an axis has at most 2^23 pixels");
+    assert!(output.len() <= 1 << 31, "a picture has at most 2^31 values");
     if stays_near(map, picture.size()) {
         warp_with(picture, map, output, finish, reflect_once);
     } else {
@@ -70,13 +73,7 @@ fn warp_with<T: Copy + Into<f32>>(
     // Two pixels are read at once, so where there is one in a row, it stands there twice.
     let twice: Vec<T>;
     let (pixels, stride) = if width == 1 {
-        twice = picture
-            .pixels
-            .chunks_exact(3)
-            .flat_map(|pixel| [pixel; 2])
-            .flatten()
-            .copied()
-            .collect();
+        twice = picture.pixels.chunks(3).flat_map(|pixel| pixel.repeat(2)).collect();
         (twice.as_slice(), 6)
     } else {
         (picture.pixels, width * 3)
@@ -134,22 +131,11 @@ impl Points {
         [x, y]: [usize; 2],
         reflect: impl Fn(f32, f32) -> f32,
     ) -> Self {
-        /// 0, 1, 2, 3, ...
-        const STEPS: [f32; BLOCK] = {
-            let mut steps = [0.0; BLOCK];
-            let mut at = 1;
-            while at < BLOCK {
-                steps[at] = at as f32;
-                at += 1;
-            }
-            steps
-        };
         let [height, width] = size.map(|length| length as f32);
         let (x, y, stride) = (x as f32, y as f32, stride as u32);
         let mut points = Self { offsets: [0; BLOCK], right: [0.0; BLOCK], below: [0.0; BLOCK] };
-        #[allow(clippy::needless_range_loop, reason = "four arrays go side by side")]
         for at in 0..BLOCK {
-            let (x, y) = map.apply(x + STEPS[at], y);
+            let (x, y) = map.apply(x + f32::from(at as u16), y);
             let (column, right) = lower_neighbour(reflect(x, width), width);
             let (row, below) = lower_neighbour(reflect(y, height), height);
             // Nothing wraps here; a check would have the points worked out one by one.
@@ -311,6 +297,33 @@ mod tests {
                         prop_assert_eq!(output[(y * width + x) * 3 + channel], expected);
                     }
                 }
+            }
+        }
+    }
+
+    proptest! {
+        /// Against the definition in float64; adding 0.5 rounds by half a spacing of `f32` below
+        /// 64, 2e-6.
+        #[test]
+        fn reflecting_once_is_enough_near_the_picture(length in 1u16..24, at in 0.0f32..=1.0) {
+            let length = f32::from(length);
+            let point = -2.0 * length + at * (4.0 * length - 1.0);
+            let period = 2.0 * f64::from(length);
+            let folded = (f64::from(point) + 0.5).rem_euclid(period);
+            let expected = (folded.min(period - folded) - 0.5).clamp(0.0, f64::from(length) - 1.0);
+            prop_assert!((f64::from(reflect_once(point, length)) - expected).abs() < 1e-5);
+            prop_assert!((f64::from(reflect(point, length)) - expected).abs() < 1e-5);
+        }
+
+        #[test]
+        fn a_point_lies_between_its_lower_neighbour_and_the_next_one(
+            length in 2u16..5_000, at in 0.0f32..=1.0,
+        ) {
+            let last = f32::from(length) - 1.0;
+            for point in [at * last, (at * last).round(), 0.0, last] {
+                let (lower, fraction) = lower_neighbour(point, last + 1.0);
+                prop_assert!(lower + 2 <= u32::from(length) && (0.0..=1.0).contains(&fraction));
+                prop_assert_eq!(lower as f32 + fraction, point);
             }
         }
     }
