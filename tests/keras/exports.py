@@ -10,7 +10,7 @@ import photographs
 import vgg16
 from compare import Refused, compare, require
 
-# Features agree to 1e-4 of the largest, and a head's sums average that: about 2e-7 is measured. Red
+# Features agree to 1e-4 of the largest, and a head's sums average that: about 4e-7 is measured. Red
 # and blue in each other's place are 6e-2, and every picture brighter by one of 255 is 2e-4.
 TOLERANCE = 1e-4
 
