@@ -1,7 +1,6 @@
 //! `permafrost classify`: names photographs by ImageNet's 1000 classes, with the whole network as it
 //! was trained.
 
-use std::cmp::Ordering;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -81,7 +80,7 @@ fn weights(arguments: &ClassifyArguments, config: &VggConfig) -> anyhow::Result<
 fn best<'a>(probabilities: &[f32], names: &'a [String]) -> Vec<(&'a str, f32)> {
     let mut classes: Vec<(&str, f32)> =
         names.iter().map(String::as_str).zip(probabilities.iter().copied()).collect();
-    classes.sort_by(|(_, a), (_, b)| b.partial_cmp(a).unwrap_or(Ordering::Equal));
+    classes.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     classes.truncate(BEST);
     classes
 }

@@ -4,10 +4,10 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use model::ExportFormat;
 
-use crate::arguments::ModelArguments;
+use crate::arguments::{ModelArguments, one_of};
 use crate::device;
 
 /// Write a model as one file for Keras, ONNX Runtime and others
@@ -15,22 +15,14 @@ use crate::device;
 pub(crate) struct ExportArguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// The kind of file
-    #[arg(long, value_enum)]
-    format: Format,
+    /// The kind of file: `keras`, which `keras.models.load_model` opens, and `onnx`, of opset 17, hold base
+    /// and head and take RGB pictures in 0..255; `safetensors` holds all kernels and biases in Keras's
+    /// layout, and the preprocessing as the 1x1 convolution that comes first
+    #[arg(long, value_name = "FORMAT", value_parser = one_of::<ExportFormat>(&["keras", "safetensors", "onnx"]))]
+    format: ExportFormat,
     /// The file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// `keras.models.load_model` opens it: base and head, RGB pictures in 0..255
-    Keras,
-    /// All kernels and biases in Keras's layout, and what to subtract from RGB and divide by
-    Safetensors,
-    /// Opset 17: base and head, RGB pictures in 0..255
-    Onnx,
 }
 
 pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
@@ -41,20 +33,15 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
         out.display()
     );
     anyhow::ensure!(
-        !matches!(format, Format::Keras) || out.extension().is_some_and(|ending| ending == "keras"),
+        *format != ExportFormat::Keras || out.extension().is_some_and(|ending| ending == "keras"),
         "`{}` does not end in `.keras`, without which Keras opens no such file\nhint: name it `{}`",
         out.display(),
         out.with_extension("keras").display()
     );
-    let export_format = match format {
-        Format::Keras => ExportFormat::Keras,
-        Format::Safetensors => ExportFormat::Safetensors,
-        Format::Onnx => ExportFormat::Onnx,
-    };
-    let card = model::export(&model.model, &model.search(), export_format, out, &device::cpu())?;
+    let card = model::export(&model.model, &model.search(), *format, out, &device::cpu())?;
     let mut lines = stdout();
     writeln!(lines, "Wrote {}.", out.display())?;
-    if export_format == ExportFormat::Safetensors {
+    if *format == ExportFormat::Safetensors {
         return Ok(ExitCode::SUCCESS);
     }
     let [height, width] = card.base.size;

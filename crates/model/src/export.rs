@@ -9,12 +9,14 @@ use formats::{
     write_safetensors,
 };
 use head::ARRAY_NAMES;
+use serde::Deserialize;
 use vgg::{Layer, LayerKind, Pooling};
 
 use crate::{ModelCard, ModelError, WeightsSearch, load_tail};
 
 /// What kind of file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     /// A `.keras` file, which `keras.models.load_model` opens: RGB pictures in 0..=255 in,
     /// probabilities out.

@@ -123,7 +123,7 @@ impl FrozenBase {
         match &self.engine {
             Engine::Winograd(chain, pooling) => {
                 let [height, width, channels] = chain.output();
-                pool(&chain.run(pictures), [height * width, channels], *pooling)
+                pool(chain.run(pictures), [height * width, channels], *pooling)
             }
             Engine::Burn(network, device) => {
                 let batches = pictures.chunks(BATCH * picture);
@@ -155,7 +155,7 @@ impl FrozenBase {
 }
 
 /// The mean or maximum of each channel of maps of so many pixels, or the maps as they are.
-fn pool(maps: &[f32], [pixels, channels]: [usize; 2], pooling: Pooling) -> Vec<f32> {
+fn pool(maps: Vec<f32>, [pixels, channels]: [usize; 2], pooling: Pooling) -> Vec<f32> {
     let each = |start: f32, add: fn(f32, f32) -> f32, finish: f32| {
         maps.chunks_exact(pixels * channels)
             .flat_map(|map| {
@@ -168,7 +168,7 @@ fn pool(maps: &[f32], [pixels, channels]: [usize; 2], pooling: Pooling) -> Vec<f
             .collect()
     };
     match pooling {
-        Pooling::None => maps.to_vec(),
+        Pooling::None => maps,
         Pooling::Average => each(0.0, |sum, value| sum + value, 1.0 / pixels as f32),
         Pooling::Maximum => each(f32::NEG_INFINITY, f32::max, 1.0),
     }

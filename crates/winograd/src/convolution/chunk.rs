@@ -164,9 +164,10 @@ impl Chunk<'_> {
                     let bias = L::load(&layer.bias, block * lanes + lane);
                     let values = self.outputs::<L>(bias, sums, tile * lanes + lane);
                     if layer.pools {
-                        self.store_maxima::<L>(values, [y / 2, x / 2], top, plane, lane);
+                        let maxima = maxima(values);
+                        self.store::<L, 2>(maxima, [y / 2, x / 2], top, plane, lane);
                     } else {
-                        self.store::<L>(values, [y, x], top, plane, lane);
+                        self.store::<L, 4>(values, [y, x], top, plane, lane);
                     }
                 }
             }
@@ -200,17 +201,17 @@ impl Chunk<'_> {
 
     /// Stores those of the outputs from (y, x) on that are within the map; `plane` begins at row `top`.
     #[inline(always)]
-    fn store<L: Lanes>(
+    fn store<L: Lanes, const SIDE: usize>(
         &self,
-        values: [[L; 4]; 4],
+        values: [[L; SIDE]; SIDE],
         [y, x]: [usize; 2],
         top: usize,
         plane: &mut [f32],
         lane: usize,
     ) {
         let Extents { height, width, .. } = self.layer.output;
-        for row in 0..4 {
-            for column in 0..4 {
+        for row in 0..SIDE {
+            for column in 0..SIDE {
                 if y + row < height && x + column < width {
                     let at = (y + row - top) * width + x + column;
                     values[row][column].store(plane, at * 2 * L::COUNT + lane);
@@ -218,28 +219,19 @@ impl Chunk<'_> {
             }
         }
     }
+}
 
-    /// The same for the maximum of each 2x2 outputs.
-    #[inline(always)]
-    fn store_maxima<L: Lanes>(
-        &self,
-        values: [[L; 4]; 4],
-        [y, x]: [usize; 2],
-        top: usize,
-        plane: &mut [f32],
-        lane: usize,
-    ) {
-        let Extents { height, width, .. } = self.layer.output;
-        for row in 0..2 {
-            for column in 0..2 {
-                if y + row < height && x + column < width {
-                    let (upper, lower) = (values[2 * row], values[2 * row + 1]);
-                    let upper = upper[2 * column].max(upper[2 * column + 1]);
-                    let lower = lower[2 * column].max(lower[2 * column + 1]);
-                    let at = (y + row - top) * width + x + column;
-                    upper.max(lower).store(plane, at * 2 * L::COUNT + lane);
-                }
-            }
+/// The largest of each 2x2 outputs.
+#[inline(always)]
+fn maxima<L: Lanes>(values: [[L; 4]; 4]) -> [[L; 2]; 2] {
+    let mut maxima = [[values[0][0]; 2]; 2];
+    for row in 0..2 {
+        for column in 0..2 {
+            let (upper, lower) = (values[2 * row], values[2 * row + 1]);
+            let upper = upper[2 * column].max(upper[2 * column + 1]);
+            let lower = lower[2 * column].max(lower[2 * column + 1]);
+            maxima[row][column] = upper.max(lower);
         }
     }
+    maxima
 }
