@@ -51,6 +51,7 @@ fn every_setting_of_the_example_is_the_default() {
 
     [data]
     path = "few"
+    cache_mb = 512
 
     [augment]
     flip = "horizontal"

@@ -34,7 +34,11 @@ pub(crate) fn settings() -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(0),
         start: Start::Random,
-        data: DataConfig { path: FOLDER.into(), validation_split: None },
+        data: DataConfig {
+            path: FOLDER.into(),
+            validation_split: None,
+            cache_mb: DataConfig::CACHE_MB,
+        },
         augment: AugmentConfig::default(),
         base: VggConfig {
             size: [48, 48],

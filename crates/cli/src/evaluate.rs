@@ -1,5 +1,6 @@
 //! `permafrost evaluate`: how well a model does on a folder of photographs.
 
+use std::collections::BTreeSet;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use model::Classifier;
 use photos::{Folder, Photos};
+use train::{DataConfig, RunningMean};
 
 use crate::arguments::ModelArguments;
 use crate::device;
@@ -32,27 +34,25 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let classifier = Classifier::load(&arguments.model.model, &arguments.model.search(), &device)?;
     let card = classifier.card();
     let folder = folder.with_classes(&card.classes)?;
-    let (photos, left_out) = Photos::load(&folder, card.base.size)?;
-    let total = photos.items().len();
+    let (photos, left_out) = Photos::load(&folder, card.base.size, DataConfig::CACHE_MB << 20)?;
+    let total = photos.labels().len();
     let mut out = stdout();
     writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;
     print_left_out(&left_out)?;
 
     let mut progress = Progress::new(0);
-    let mut features = vec![];
-    for (batch, photos) in photos.items().chunks(BATCH).enumerate() {
-        let pictures: Vec<&[u8]> = photos.iter().map(|photo| &*photo.pixels).collect();
-        features.extend(classifier.base().features_of_pictures(&pictures));
-        progress.count(batch * BATCH + photos.len(), total);
+    let mut mean = RunningMean::default();
+    let places: Vec<usize> = (0..total).collect();
+    for batch in places.chunks(BATCH) {
+        let pixels = batch.iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
+        let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
+        let features = classifier.base().features_of_pictures(&pictures);
+        let labels = &photos.labels()[batch[0]..][..batch.len()];
+        let (loss, correct) =
+            train::evaluate(classifier.tail(), features, labels, card.threshold, &device);
+        mean.add(loss, correct, batch.len());
+        progress.count(batch[0] + batch.len(), total);
     }
-    let mean = train::evaluate(
-        classifier.tail(),
-        &features,
-        photos.items(),
-        BATCH,
-        card.threshold,
-        &device,
-    );
     writeln!(
         out,
         "loss: {:.4} - accuracy: {:.4} ({} of {total} correct)",
@@ -64,7 +64,5 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn classes_in(photos: &Photos) -> usize {
-    let labels: std::collections::BTreeSet<usize> =
-        photos.items().iter().map(|photo| photo.label).collect();
-    labels.len()
+    photos.labels().iter().collect::<BTreeSet<_>>().len()
 }

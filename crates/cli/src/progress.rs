@@ -44,14 +44,20 @@ impl Progress {
         match event {
             Event::Features { set, done, total } => {
                 let of = match set {
-                    Set::Training => "training",
-                    Set::Validation => "validation",
+                    Set::Training => "training photographs",
+                    Set::Views => "views of the training photographs",
+                    Set::Validation => "validation photographs",
                 };
-                self.move_bar(*done, *total, || format!("features of the {of} photographs"));
+                self.move_bar(*done, *total, || format!("features of the {of}"));
                 if done == total {
                     self.clear();
-                    writeln!(stdout(), "Computed the features of {total} {of} photographs.")?;
+                    writeln!(stdout(), "Computed the features of {total} {of}.")?;
                 }
+            }
+            Event::Views { path, bytes, again } => {
+                let (path, megabytes) = (path.display(), bytes.div_ceil(1_000_000));
+                let what = if *again { "Takes the views that are" } else { "The views are kept" };
+                writeln!(stdout(), "{what} in {path}, {megabytes} MB.")?;
             }
             Event::Step { epoch, step, steps, loss, accuracy } => {
                 let epochs = self.epochs;

@@ -65,6 +65,15 @@ pub(crate) struct Settings {
     /// Leave training pictures as they are; their features are computed once
     #[arg(long, conflicts_with_all = ["flip", "rotation", "zoom", "compose"])]
     no_augment: bool,
+    /// Compute so many augmented views of every training photograph once, keep them in the run's folder, and
+    /// draw one of them in each epoch: another mode than the exact one, many times faster for a long run
+    /// [default: off]
+    #[arg(long, value_name = "VIEWS", conflicts_with = "no_augment")]
+    views: Option<usize>,
+    /// How much memory pictures and kept features may take, in MB; what is beyond is read again from the
+    /// files, or kept in the run's folder while it lasts [default: 512]
+    #[arg(long, value_name = "MB")]
+    cache: Option<usize>,
     /// Units of the head's first dense layer [default: 256]
     #[arg(long, value_name = "UNITS")]
     hidden: Option<usize>,
@@ -142,6 +151,7 @@ impl Settings {
             data: DataConfig {
                 path: absolute(self.data.as_ref().unwrap_or(&default.data.path))?,
                 validation_split: self.val_split,
+                cache_mb: self.cache.unwrap_or(default.data.cache_mb),
             },
             augment,
             base,
@@ -155,6 +165,7 @@ impl Settings {
                 learning_rate: self.learning_rate.unwrap_or(learning_rate),
                 thaw_learning_rate,
                 shuffle: !self.no_shuffle,
+                views: self.views,
                 seed,
             },
         };
@@ -225,7 +236,7 @@ fn example() -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(0),
         start: Start::Random,
-        data: DataConfig { path, validation_split: None },
+        data: DataConfig { path, validation_split: None, cache_mb: DataConfig::CACHE_MB },
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),

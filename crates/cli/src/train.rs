@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             go(&config, &layout, &weights, |config, classes| {
                 // What does not fit is found before anything is written.
                 first_tail(config, &weights, classes, &device::cpu())?;
+                print_start(config)?;
                 Ok(RunFolder::create(&path, config)?)
             })
         }
@@ -92,11 +93,12 @@ fn go(
 ) -> anyhow::Result<ExitCode> {
     let device = device::cpu();
     let base = FrozenBase::new(&config.base, weights)?;
-    let (training, validation, left_out) = layout.load(config.base.size, config.train.seed)?;
+    let (training, validation, left_out) =
+        layout.load(config.base.size, config.train.seed, config.data.cache())?;
     print_photographs(layout, &training, &validation, &left_out)?;
 
     let run = open(config, training.classes())?;
-    print_start(config)?;
+    print_mode(config)?;
     let mut progress = Progress::new(config.train.epochs);
     let stop = stop_on_ctrl_c(progress.notices())?;
     let job = Job {
@@ -149,7 +151,7 @@ fn print_photographs(
 ) -> anyhow::Result<()> {
     let mut out = stdout();
     let classes = training.classes().len();
-    let (train, valid) = (training.items().len(), validation.items().len());
+    let (train, valid) = (training.labels().len(), validation.labels().len());
     match layout {
         Layout::Folders { .. } => {
             writeln!(out, "Found {train} files belonging to {classes} classes.")?;
@@ -164,8 +166,7 @@ fn print_photographs(
     print_left_out(left_out)
 }
 
-/// Says which model the run starts from, so that what it makes of it can be compared, and what of the
-/// base learns.
+/// Says which model the run starts from, so that what it makes of it can be compared.
 fn print_start(config: &RunConfig) -> anyhow::Result<()> {
     if let Start::Model(path) = &config.start
         && let Ok(ModelCard { metrics: Some(metrics), .. }) = load_card(path)
@@ -178,13 +179,25 @@ fn print_start(config: &RunConfig) -> anyhow::Result<()> {
             metrics.val_accuracy
         )?;
     }
+    Ok(())
+}
+
+/// Says what of the base learns, and where training is not what Keras does.
+fn print_mode(config: &RunConfig) -> anyhow::Result<()> {
+    let TrainConfig { learning_rate, thaw_learning_rate, views, .. } = config.train;
+    let mut out = stdout();
     if let Some(layer) = &config.base.thaw {
         let thawed = config.base.trainable_weights()?.len();
-        let TrainConfig { learning_rate, thaw_learning_rate, .. } = config.train;
         writeln!(
-            stdout(),
+            out,
             "Thawed from {layer} on: {thawed} weights of the base learn at {thaw_learning_rate}, the {} of the head at {learning_rate}.",
             ARRAY_NAMES.len()
+        )?;
+    }
+    if let Some(views) = views {
+        writeln!(
+            out,
+            "Kept views (--views {views}): each epoch draws one of {views} augmented views of a photograph, all computed once, instead of a new one. Faster than the exact mode, and not the same."
         )?;
     }
     Ok(())

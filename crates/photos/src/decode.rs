@@ -2,7 +2,10 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+
+use crate::jpeg::{decode_jpeg, is_jpeg};
 
 /// Decodes the bytes of a JPEG, PNG, GIF (first frame), BMP or WebP file, told apart by content,
 /// turns the picture as its EXIF orientation says and brings it to 8-bit RGB: grey is repeated, a
@@ -12,34 +15,30 @@ use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 ///
 /// The reason, as text, why the bytes are no such picture.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
+    let (pixels, orientation) =
+        if is_jpeg(bytes) { decode_jpeg(bytes)? } else { decode_other(bytes)? };
+    if pixels.is_empty() {
+        return Err("it has no pixels".into());
+    }
+    let mut picture = DynamicImage::from(pixels);
+    picture.apply_orientation(orientation);
+    Ok(picture.into_rgb8())
+}
+
+fn decode_other(bytes: &[u8]) -> Result<(RgbImage, Orientation), String> {
     let decode = || {
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
         let mut decoder = reader.into_decoder()?;
         let orientation = decoder.orientation()?;
-        let mut picture = DynamicImage::from_decoder(decoder)?;
-        picture.apply_orientation(orientation);
-        Ok(picture.into_rgb8())
+        Ok((DynamicImage::from_decoder(decoder)?.into_rgb8(), orientation))
     };
-    let picture = decode().map_err(|error: image::ImageError| error.to_string())?;
-    if is_cut_jpeg(bytes) {
-        return Err("it is cut short: the JPEG's end marker is missing".into());
-    }
-    if picture.is_empty() { Err("it has no pixels".into()) } else { Ok(picture) }
-}
-
-/// Whether a JPEG ends before its end marker, which decoders fill up with grey. The marker is looked
-/// for after the last scan began: a thumbnail in the header has one of its own.
-fn is_cut_jpeg(bytes: &[u8]) -> bool {
-    let (start_of_scan, end_of_image) = ([0xff, 0xda], [0xff, 0xd9]);
-    let last_scan = bytes.windows(2).rposition(|marker| marker == start_of_scan);
-    bytes.starts_with(&[0xff, 0xd8])
-        && last_scan.is_some_and(|at| !bytes[at..].windows(2).any(|marker| marker == end_of_image))
+    decode().map_err(|error: ImageError| error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{ImageFormat, Rgb, RgbImage};
+    use image::{ImageFormat, Rgb};
 
     /// Red, green / blue, white: 16 pixels each way, so that JPEG keeps the colours.
     fn quarters() -> RgbImage {
@@ -111,6 +110,20 @@ mod tests {
         }
         let grey = decode(&encoded(&picture.to_luma8().into(), ImageFormat::Png)).expect("a PNG");
         assert!(grey.pixels().all(|Rgb([red, green, blue])| red == green && green == blue));
+    }
+
+    /// `image`'s own reader, which calls the same decoder by another way, is the oracle.
+    #[test]
+    fn a_jpeg_has_the_pixels_that_the_image_crate_reads() {
+        let rough = RgbImage::from_fn(75, 41, |x, y| {
+            Rgb([0, 1, 2].map(|channel| (x * x * 7 + y * 13 * (channel + 1) + x * y) as u8))
+        });
+        let rough = DynamicImage::from(rough);
+        for picture in [rough.to_luma8().into(), rough] {
+            let bytes = encoded(&picture, ImageFormat::Jpeg);
+            let expected = image::load_from_memory(&bytes).expect("a JPEG").into_rgb8();
+            assert_eq!(decode(&bytes).expect("a JPEG"), expected);
+        }
     }
 
     #[test]

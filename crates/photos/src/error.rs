@@ -19,6 +19,17 @@ pub enum PhotosError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A photograph is not what it was when it was first read.
+    #[error(
+        "`{}` has changed while it was in use: {reason}\nhint: leave photographs as they are while they are in use; what is read can be moved or edited once the program has ended",
+        .path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it now.
+        reason: String,
+    },
     /// The folder has no folders in it.
     #[error(
         "`{}` has no class folders\nhint: put the photographs of each class into a folder of its own, such as `{}` and `{}`",

@@ -80,7 +80,8 @@ impl Layout {
     }
 
     /// Reads the photographs: those to train on, those to validate on, and what was left out.
-    /// `size` is (height, width); `seed` decides which photographs are kept for validation.
+    /// `size` is (height, width); `seed` decides which photographs are kept for validation; up to `cache`
+    /// bytes of pixels are kept in memory, those to train on first where they have a folder of their own.
     ///
     /// # Errors
     ///
@@ -90,16 +91,18 @@ impl Layout {
         &self,
         size: [usize; 2],
         seed: u64,
+        cache: usize,
     ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
         match self {
             Self::Folders { train, validation } => {
-                let (train, mut left_out) = Photos::load(train, size)?;
-                let (validation, also_left_out) = Photos::load(validation, size)?;
+                let (train, mut left_out) = Photos::load(train, size, cache)?;
+                let rest = cache - train.cached();
+                let (validation, also_left_out) = Photos::load(validation, size, rest)?;
                 left_out.extend(also_left_out);
                 Ok((train, validation, left_out))
             }
             Self::Split { folder, share } => {
-                let (photos, left_out) = Photos::load(folder, size)?;
+                let (photos, left_out) = Photos::load(folder, size, cache)?;
                 let (train, validation) = photos.split(*share, seed)?;
                 Ok((train, validation, left_out))
             }

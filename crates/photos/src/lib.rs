@@ -7,6 +7,7 @@
 mod decode;
 mod error;
 mod folder;
+mod jpeg;
 mod layout;
 mod photos;
 mod resize;
@@ -16,4 +17,4 @@ pub use error::PhotosError;
 pub use folder::{Folder, files_below};
 pub use layout::Layout;
 pub use photos::{LeftOut, Photo, Photos, Unreadable, is_named_as_picture, load_picture};
-pub use resize::{resize, to_bytes};
+pub use resize::{resize, resize_to_bytes};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use burn_dataset::{Dataset, DatasetError};
 use random::{Draws, Purpose};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
-use crate::{Folder, PhotosError, decode, resize, to_bytes};
+use crate::{Folder, PhotosError, decode, resize_to_bytes};
 
 /// Names that say that a file is meant to be a picture.
 const PICTURE_EXTENSIONS: [&str; 12] =
@@ -23,13 +24,22 @@ pub struct Photo {
     pub label: usize,
 }
 
-/// The readable photographs of a folder, in the order of their classes and paths.
+/// The readable photographs of a folder, in the order of their classes and paths. As many as a bound allows
+/// are kept in memory; the others are read again from their files each time they are asked for.
 #[derive(Clone, Debug)]
 pub struct Photos {
     classes: Arc<[String]>,
     size: [usize; 2],
-    paths: Vec<PathBuf>,
-    items: Vec<Photo>,
+    labels: Vec<usize>,
+    files: Vec<PhotoFile>,
+}
+
+/// A photograph's file, and what is known of its pixels.
+#[derive(Clone, Debug)]
+struct PhotoFile {
+    path: PathBuf,
+    digest: [u8; 32],
+    pixels: Option<Arc<[u8]>>,
 }
 
 /// A file that should be a picture but can't be read.
@@ -66,30 +76,42 @@ impl LeftOut {
 pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     let picture = decode(&bytes)?;
-    Ok(to_bytes(&resize(&picture, size)).into())
+    Ok(resize_to_bytes(&picture, size).into())
 }
 
 impl Photos {
-    /// Reads the files of `folder` in parallel and resizes them to `size` = (height, width), a
-    /// picture taking height x width x 3 bytes of memory. A file whose content is a picture is used
-    /// whatever its name; one that is only named like a picture is unreadable, any other stray.
+    /// Reads the files of `folder` in parallel and resizes them to `size` = (height, width). The first of
+    /// them, of height x width x 3 bytes each, are kept in up to `cache` bytes of memory. A file whose
+    /// content is a picture is used whatever its name; one that is only named like a picture is unreadable,
+    /// any other stray.
     ///
     /// # Errors
     ///
     /// A class that has files has no readable one.
-    pub fn load(folder: &Folder, size: [usize; 2]) -> Result<(Self, LeftOut), PhotosError> {
-        let mut photos =
-            Self { classes: folder.classes.clone().into(), size, paths: vec![], items: vec![] };
+    pub fn load(
+        folder: &Folder,
+        size: [usize; 2],
+        cache: usize,
+    ) -> Result<(Self, LeftOut), PhotosError> {
+        let classes = folder.classes.clone().into();
+        let mut photos = Self { classes, size, labels: vec![], files: vec![] };
         let mut left_out = LeftOut::default();
+        let most_kept = cache / photos.picture_len();
         for (label, files) in folder.files.iter().enumerate() {
-            let first_of_class = photos.items.len();
-            let pictures: Vec<_> = files.par_iter().map(|path| load_picture(path, size)).collect();
+            let first = photos.files.len();
+            let read = |(at, path): (usize, &PathBuf)| {
+                let pixels = load_picture(path, size)?;
+                let digest = digest_of(&pixels);
+                let pixels = (first + at < most_kept).then_some(pixels);
+                Ok(PhotoFile { path: path.clone(), digest, pixels })
+            };
+            let found: Vec<Result<_, String>> = files.par_iter().enumerate().map(read).collect();
             let mut example = None;
-            for (path, picture) in files.iter().zip(pictures) {
-                match picture {
-                    Ok(pixels) => {
-                        photos.paths.push(path.clone());
-                        photos.items.push(Photo { pixels, label });
+            for (path, photo) in files.iter().zip(found) {
+                match photo {
+                    Ok(photo) => {
+                        photos.files.push(photo);
+                        photos.labels.push(label);
                     }
                     Err(reason) => {
                         example.get_or_insert_with(|| (path.clone(), reason.clone()));
@@ -102,7 +124,7 @@ impl Photos {
                 }
             }
             if let Some((example, reason)) = example
-                && photos.items.len() == first_of_class
+                && photos.files.len() == first
             {
                 return Err(PhotosError::UnreadableClass {
                     class: folder.classes[label].clone(),
@@ -123,10 +145,10 @@ impl Photos {
     ///
     /// A class has fewer than two photographs.
     pub fn split(self, share: f64, seed: u64) -> Result<(Self, Self), PhotosError> {
-        let mut kept = vec![false; self.items.len()];
+        let mut kept = vec![false; self.labels.len()];
         for (label, class) in self.classes.iter().enumerate() {
             let mut members: Vec<usize> =
-                (0..self.items.len()).filter(|&at| self.items[at].label == label).collect();
+                (0..self.labels.len()).filter(|&at| self.labels[at] == label).collect();
             let count = members.len();
             if count < 2 {
                 return Err(PhotosError::TooFewToSplit { class: class.clone(), count });
@@ -136,12 +158,12 @@ impl Photos {
             members[..share.clamp(1, count - 1)].iter().for_each(|&at| kept[at] = true);
         }
         let part = |validation: bool| {
-            let at = || (0..self.items.len()).filter(|&at| kept[at] == validation);
+            let at = || (0..self.labels.len()).filter(|&at| kept[at] == validation);
             Self {
                 classes: self.classes.clone(),
                 size: self.size,
-                paths: at().map(|at| self.paths[at].clone()).collect(),
-                items: at().map(|at| self.items[at].clone()).collect(),
+                labels: at().map(|at| self.labels[at]).collect(),
+                files: at().map(|at| self.files[at].clone()).collect(),
             }
         };
         Ok((part(false), part(true)))
@@ -157,9 +179,9 @@ impl Photos {
         self.size
     }
 
-    /// The photographs, in order.
-    pub fn items(&self) -> &[Photo] {
-        &self.items
+    /// The photographs' classes, each a place among [`Self::classes`].
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
     }
 
     /// The file of photograph number `index`.
@@ -168,18 +190,65 @@ impl Photos {
     ///
     /// Panics if there is no such photograph.
     pub fn path(&self, index: usize) -> &Path {
-        &self.paths[index]
+        &self.files[index].path
+    }
+
+    /// The SHA-256 of the pixels of photograph number `index`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such photograph.
+    pub fn digest(&self, index: usize) -> &[u8; 32] {
+        &self.files[index].digest
+    }
+
+    /// The pixels of photograph number `index`, (height, width, 3) in 0..=255, from memory or from its
+    /// file.
+    ///
+    /// # Errors
+    ///
+    /// The file is not what it was when it was first read.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such photograph.
+    pub fn pixels(&self, index: usize) -> Result<Arc<[u8]>, PhotosError> {
+        let PhotoFile { path, digest, pixels } = &self.files[index];
+        if let Some(pixels) = pixels {
+            return Ok(pixels.clone());
+        }
+        let changed = |reason| PhotosError::Changed { path: path.clone(), reason };
+        let pixels = load_picture(path, self.size).map_err(changed)?;
+        if digest_of(&pixels) == *digest {
+            Ok(pixels)
+        } else {
+            Err(changed("it is another picture now".into()))
+        }
+    }
+
+    /// How many bytes of pixels are kept in memory.
+    pub fn cached(&self) -> usize {
+        self.files.iter().filter(|file| file.pixels.is_some()).count() * self.picture_len()
+    }
+
+    fn picture_len(&self) -> usize {
+        self.size[0] * self.size[1] * 3
     }
 }
 
 impl Dataset<Photo> for Photos {
     fn get(&self, index: usize) -> Result<Photo, DatasetError> {
-        Ok(self.items[index].clone())
+        let pixels = self.pixels(index).map_err(DatasetError::new)?;
+        Ok(Photo { pixels, label: self.labels[index] })
     }
 
     fn len(&self) -> usize {
-        self.items.len()
+        self.labels.len()
     }
+}
+
+fn digest_of(pixels: &[u8]) -> [u8; 32] {
+    Sha256::digest(pixels).into()
 }
 
 /// Whether the extension of `path` says that it is meant to be a picture.

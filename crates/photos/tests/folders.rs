@@ -8,6 +8,9 @@ use burn_dataset::Dataset;
 use image::{Rgb, RgbImage};
 use photos::{Folder, Layout, Photos, PhotosError};
 
+/// Bytes of memory for any number of photographs.
+const ALL: usize = usize::MAX;
+
 /// A folder with a picture at each of `paths`, each of another colour.
 fn pictures(paths: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -35,12 +38,12 @@ fn classes_are_the_sorted_folder_names_and_files_are_found_at_any_depth() {
     let data = pictures(&["b/2.png", "b/1.png", "a/deep/er/3.jpg", "B/x.png"]);
     let folder = Folder::scan(data.path()).expect("classes");
     assert_eq!(folder.classes, ["B", "a", "b"]);
-    let (photos, _) = Photos::load(&folder, [3, 2]).expect("photographs");
-    let labels: Vec<usize> = photos.items().iter().map(|photo| photo.label).collect();
-    assert_eq!(labels, [0, 1, 2, 2]);
-    let first_values: Vec<u8> = photos.items().iter().map(|photo| photo.pixels[0]).collect();
-    assert_eq!(first_values, [3, 2, 1, 0]);
-    assert!(photos.items().iter().all(|photo| photo.pixels.len() == 3 * 2 * 3));
+    let (photos, _) = Photos::load(&folder, [3, 2], ALL).expect("photographs");
+    assert_eq!(photos.labels(), [0, 1, 2, 2]);
+    for (at, first_value) in [3, 2, 1, 0].into_iter().enumerate() {
+        let pixels = photos.pixels(at).expect("a photograph");
+        assert_eq!((pixels.len(), pixels[0]), (3 * 2 * 3, first_value));
+    }
 }
 
 #[test]
@@ -52,7 +55,8 @@ fn hidden_files_are_passed_over_and_other_files_are_left_out_with_their_reason()
     write(data.path(), "a/bad.jpg", "no picture");
     write(data.path(), "b/notes.txt", "some words");
     let (photos, left_out) =
-        Photos::load(&Folder::scan(data.path()).expect("classes"), [2, 2]).expect("photographs");
+        Photos::load(&Folder::scan(data.path()).expect("classes"), [2, 2], ALL)
+            .expect("photographs");
     assert_eq!(photos.classes(), ["a", "b"]);
     assert_eq!(photos.len(), 3);
     assert_eq!(left_out.stray, [data.path().join("b/notes.txt")]);
@@ -70,7 +74,7 @@ fn train_goes_with_any_of_the_names_for_validation() {
         let paths: Vec<&str> = paths.iter().chain(&more).map(String::as_str).collect();
         let data = pictures(&paths);
         let layout = Layout::find(data.path(), None).expect("both folders");
-        let (train, validation, _) = layout.load([2, 2], 0).expect("photographs");
+        let (train, validation, _) = layout.load([2, 2], 0, ALL).expect("photographs");
         assert_eq!((train.len(), validation.len()), (2, 2));
         assert!(train.path(0).starts_with(data.path().join("train")));
         assert!(validation.path(0).starts_with(data.path().join(name)));
@@ -81,7 +85,7 @@ fn train_goes_with_any_of_the_names_for_validation() {
 fn a_class_may_be_called_train() {
     let data = pictures(&["train/1.png", "train/2.png", "test/1.png", "test/2.png"]);
     let layout = Layout::find(data.path(), None).expect("classes");
-    let (train, _, _) = layout.load([1, 1], 0).expect("photographs");
+    let (train, _, _) = layout.load([1, 1], 0, ALL).expect("photographs");
     assert_eq!(train.classes(), ["test", "train"]);
 }
 
@@ -93,11 +97,11 @@ fn a_split_is_stratified_disjoint_complete_and_depends_on_the_seed_alone() {
     let data = pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let validation_of = |seed| {
         let layout = Layout::find(data.path(), Some(0.25)).expect("classes");
-        let (train, validation, _) = layout.load([1, 1], seed).expect("photographs");
+        let (train, validation, _) = layout.load([1, 1], seed, ALL).expect("photographs");
         let paths = |photos: &Photos| -> BTreeSet<PathBuf> {
             (0..photos.len()).map(|at| photos.path(at).to_owned()).collect()
         };
-        let count = |label| validation.items().iter().filter(|photo| photo.label == label).count();
+        let count = |label| validation.labels().iter().filter(|&&found| found == label).count();
         assert_eq!((count(0), count(1)), (5, 10));
         assert!(paths(&train).is_disjoint(&paths(&validation)));
         assert_eq!(paths(&train).len() + paths(&validation).len(), 60);
@@ -145,7 +149,7 @@ fn a_class_without_a_readable_photograph_is_an_error_that_shows_one_of_its_files
     let data = pictures(&["a/1.png"]);
     write(data.path(), "b/bad.jpg", "no picture");
     let folder = Folder::scan(data.path()).expect("classes");
-    let text = Photos::load(&folder, [2, 2]).expect_err("a fault").to_string();
+    let text = Photos::load(&folder, [2, 2], ALL).expect_err("a fault").to_string();
     assert!(text.contains("the class `b`") && text.contains("bad.jpg"), "{text}");
     assert!(text.contains("\nhint: "), "{text}");
 }
@@ -156,8 +160,48 @@ fn a_folder_takes_the_labels_of_a_model_and_refuses_a_class_it_does_not_know() {
     let folder = Folder::scan(data.path()).expect("a class");
     let classes = ["a", "b", "c"].map(String::from);
     let numbered = folder.clone().with_classes(&classes).expect("a known class");
-    let (photos, _) = Photos::load(&numbered, [1, 1]).expect("a photograph");
-    assert_eq!(photos.items()[0].label, 2);
+    let (photos, _) = Photos::load(&numbered, [1, 1], ALL).expect("a photograph");
+    assert_eq!(photos.labels(), [2]);
     let text = folder.with_classes(&classes[..2]).expect_err("an unknown class").to_string();
     assert!(text.contains("`c`") && text.contains("\nhint: "), "{text}");
+}
+
+#[test]
+fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
+    let data = pictures(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]);
+    let layout = Layout::find(data.path(), Some(0.5)).expect("classes");
+    let (one, two) = (3 * 2 * 3, 2 * 3 * 2 * 3);
+    let load = |cache| {
+        let (train, validation, _) = layout.load([3, 2], 7, cache).expect("photographs");
+        [train, validation]
+    };
+    let pixels = |photos: &[Photos; 2]| {
+        let all = photos.iter().flat_map(|photos| (0..photos.len()).map(|at| photos.pixels(at)));
+        all.collect::<Result<Vec<_>, _>>().expect("photographs")
+    };
+    let whole = load(ALL);
+    assert_eq!(whole[0].cached() + whole[1].cached(), 2 * two);
+    for (cache, kept) in [(0, 0), (one - 1, 0), (one, one), (two + 1, two)] {
+        let bounded = load(cache);
+        assert_eq!(bounded[0].cached() + bounded[1].cached(), kept);
+        assert_eq!(pixels(&bounded), pixels(&whole));
+    }
+
+    let folders = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
+    let layout = Layout::find(folders.path(), None).expect("both folders");
+    let (train, validation, _) = layout.load([3, 2], 0, 3 * one).expect("photographs");
+    assert_eq!((train.cached(), validation.cached()), (two, one));
+}
+
+#[test]
+fn a_photograph_that_changes_while_it_is_in_use_is_an_error_with_its_name() {
+    let data = pictures(&["a/1.png", "b/1.png"]);
+    let folder = Folder::scan(data.path()).expect("classes");
+    let (photos, _) = Photos::load(&folder, [3, 2], 0).expect("photographs");
+    fs::copy(photos.path(1), photos.path(0)).expect("a writable folder");
+    let text = photos.pixels(0).expect_err("another picture").to_string();
+    assert!(text.contains("1.png") && text.contains("another picture now"), "{text}");
+    fs::remove_file(photos.path(0)).expect("a writable folder");
+    let text = photos.get(0).expect_err("no file").to_string();
+    assert!(text.contains("1.png"), "{text}");
 }

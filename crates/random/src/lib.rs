@@ -29,6 +29,8 @@ pub enum Purpose {
     Split = 6,
     /// A drawn picture; the item is the picture's index.
     Drawing = 7,
+    /// Which kept view of a picture an epoch sees; the item is the picture's index.
+    View = 8,
 }
 
 /// The numbers at one address.

@@ -80,6 +80,25 @@ pub struct DataConfig {
     /// The share of each class that is kept for validation, where it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_split: Option<f64>,
+    /// How much memory, in MB of 2^20 bytes, pictures and features that are computed once may take together.
+    /// Pictures beyond it are read from their files again in every epoch, features are kept in a file.
+    #[serde(default = "default_cache_mb")]
+    pub cache_mb: usize,
+}
+
+fn default_cache_mb() -> usize {
+    DataConfig::CACHE_MB
+}
+
+impl DataConfig {
+    /// The memory that pictures and features may take where nothing else is said, in MB: 5,500 pictures of
+    /// 180x180.
+    pub const CACHE_MB: usize = 512;
+
+    /// The same in bytes.
+    pub fn cache(&self) -> usize {
+        self.cache_mb.saturating_mul(1 << 20)
+    }
 }
 
 /// The settings of the loop; those of the Keras example by default.
@@ -97,6 +116,10 @@ pub struct TrainConfig {
     /// Whether every epoch sees the photographs in an order of its own, or all in that of their
     /// paths.
     pub shuffle: bool,
+    /// How many augmented views of every training photograph are computed and kept, of which each epoch
+    /// draws one; where it is left out, every epoch augments anew, as in Keras.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub views: Option<usize>,
     /// Every draw of the run follows from it.
     pub seed: u64,
 }
@@ -109,6 +132,7 @@ impl Default for TrainConfig {
             learning_rate: 1e-3,
             thaw_learning_rate: 1e-5,
             shuffle: true,
+            views: None,
             seed: 0,
         }
     }
@@ -147,6 +171,18 @@ impl RunConfig {
                 "more than 0",
             ),
             (rate > 0.0 && rate.is_finite(), "learning_rate", rate.to_string(), "more than 0"),
+            (
+                train.views.is_none_or(|views| (1..=10_000).contains(&views)),
+                "views",
+                train.views.unwrap_or_default().to_string(),
+                "1 to 10,000, or none",
+            ),
+            (
+                train.views.is_none() || !augment.is_none(),
+                "views",
+                train.views.unwrap_or_default().to_string(),
+                "none where nothing is augmented",
+            ),
         ] {
             if !fits {
                 return Err(TrainError::Setting { name, value, expected });

@@ -113,18 +113,13 @@ pub enum TrainError {
         /// How many parameters a head may have.
         limit: usize,
     },
-    /// The features that are computed once would not fit into memory.
-    #[error(
-        "the features of {photographs} photographs before the first layer that learns take {} MB, expected at most {} MB\nhint: thaw from a later layer with `--thaw`, or lower `--size`",
-        .bytes >> 20, .limit >> 20
-    )]
-    TooManyFeatures {
-        /// How many photographs' features are kept.
-        photographs: usize,
-        /// How many bytes they take.
-        bytes: usize,
-        /// How many bytes may be kept.
-        limit: usize,
+    /// A file of features can't be used.
+    #[error("`{}` {fault}\nhint: remove it; what is missing is computed again", .path.display())]
+    Features {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, as the end of a sentence that begins with its name.
+        fault: String,
     },
     /// The loss is no number.
     #[error(

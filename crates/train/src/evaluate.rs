@@ -1,36 +1,27 @@
-//! Loss and accuracy on features at the cut, for a batch and for a whole set.
+//! Loss and accuracy on features at the cut.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use model::Tail;
-use photos::Photo;
 
-use crate::{RunningMean, binary_cross_entropy, categorical_cross_entropy, count_correct};
+use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
 
-/// Loss and accuracy of `tail`, without dropout, on the features of `photos`, batch by batch. With
-/// two classes, a probability above `threshold` is the second.
+/// The mean loss of `tail`, without dropout, on the features of a batch, (labels, features at the cut), and
+/// how many of them it classifies correctly. With two classes, a probability above `threshold` is the
+/// second.
 ///
 /// # Panics
 ///
-/// Panics if there are no photographs, or `features` are not theirs.
+/// Panics if there are no labels, or `features` are not theirs.
 pub fn evaluate(
     tail: &Tail,
-    features: &[f32],
-    photos: &[Photo],
-    batch_size: usize,
+    features: Vec<f32>,
+    labels: &[usize],
     threshold: f32,
     device: &Device,
-) -> RunningMean {
-    let width = features.len() / photos.len();
-    let mut mean = RunningMean::default();
-    for (features, photos) in
-        features.chunks(batch_size.saturating_mul(width)).zip(photos.chunks(batch_size))
-    {
-        let labels: Vec<usize> = photos.iter().map(|photo| photo.label).collect();
-        let logits = tail.forward(rows(features.to_vec(), photos.len(), device), None);
-        let loss = scalar(&loss_of(logits.clone(), &labels));
-        mean.add(loss, correct_of(tail, logits, &labels, threshold), photos.len());
-    }
-    mean
+) -> (f64, usize) {
+    let logits = tail.forward(rows(features, labels.len(), device), None);
+    let loss = scalar(&loss_of(logits.clone(), labels));
+    (loss, correct_of(tail, logits, labels, threshold))
 }
 
 /// Values as `count` rows on a device.

@@ -9,6 +9,8 @@ use model::Metrics;
 pub enum Set {
     /// Those trained on.
     Training,
+    /// The augmented views of those trained on.
+    Views,
     /// Those validated on.
     Validation,
 }
@@ -24,6 +26,15 @@ pub enum Event {
         done: usize,
         /// How many there are.
         total: usize,
+    },
+    /// The views that epochs draw from are all there.
+    Views {
+        /// The file that they are kept in.
+        path: PathBuf,
+        /// How large it is.
+        bytes: u64,
+        /// Whether an earlier run has made it.
+        again: bool,
     },
     /// A step was made; loss and accuracy are the epoch's so far.
     Step {

@@ -1,21 +1,25 @@
 //! The loop: features, steps, validation, checkpoints.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Instant;
 
+use augment::AugmentConfig;
 use burn::module::Module;
 use burn::tensor::Device;
 use head::dropout_mask;
 use model::{Metrics, ModelCard, WeightsRecord};
 use photos::Photos;
-use random::{Draws, Purpose};
 use vgg::{FrozenBase, Weights};
 
 use crate::checkpoint::{Checkpoint, save_best};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
+use crate::features::Features;
 use crate::history::History;
+use crate::pictures::Pictures;
 use crate::same_run::{check_same, digest_of_photographs, digest_of_settings};
-use crate::source::{Source, all_features};
+use crate::source::{Source, order};
 use crate::{
     Best, Event, Optimizer, RunConfig, RunFolder, RunningMean, Set, State, TrainError, first_tail,
 };
@@ -79,23 +83,12 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             None => begin(job, photographs, &device)?,
         };
     let mut history = History::open(run, state.epoch)?;
-    check_kept_features(job)?;
 
     let stopped = || job.stop.load(Ordering::Relaxed);
-    let mut keep = |photos, set| all_features(base, photos, set, stopped, &mut listen);
-    let Some(validation_features) = keep(validation, Set::Validation) else {
+    let Some((source, mut of_validation)) = prepare(job, stopped, &mut listen)? else {
         return Ok(Outcome::Stopped { epochs: state.epoch });
     };
-    let source = if config.augment.is_none() {
-        let Some(features) = keep(training, Set::Training) else {
-            return Ok(Outcome::Stopped { epochs: state.epoch });
-        };
-        Source::Kept { features, width: base.feature_count() }
-    } else {
-        Source::Augmented { base, photos: training, augment: config.augment, seed: train.seed }
-    };
-
-    let steps = training.items().len().div_ceil(train.batch_size);
+    let steps = training.labels().len().div_ceil(train.batch_size);
     tracing::info!(
         epoch = state.epoch,
         step = state.step,
@@ -103,103 +96,112 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
         features = base.feature_count(),
         "training"
     );
-    while state.epoch < train.epochs {
-        let epoch = state.epoch + 1;
-        let started = Instant::now();
-        let mut order: Vec<usize> = (0..training.items().len()).collect();
-        if train.shuffle {
-            Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
-        }
+    // While a step is made here, another thread has the features of the next batch computed.
+    thread::scope(|scope| {
+        let (to, batches) = sync_channel(0);
+        let (from, photographs) = (state.clone(), training.labels().len());
+        scope.spawn(move || source.send(&from, train, photographs, &to));
+        while state.epoch < train.epochs {
+            let epoch = state.epoch + 1;
+            let started = Instant::now();
+            let order = order(&train, epoch, training.labels().len());
+            for batch in order.chunks(train.batch_size).skip(state.step) {
+                let features = batches.recv().expect("a batch for every step")?;
+                let features = rows(features, batch.len(), &device);
+                let mask = (config.head.dropout > 0.0).then(|| {
+                    let (epoch, step) = (epoch as u64, state.step as u64);
+                    let mask = dropout_mask(&config.head, train.seed, epoch, step, batch.len());
+                    rows(mask, batch.len(), &device)
+                });
 
-        for batch in order.chunks(train.batch_size).skip(state.step) {
-            let features = source.features(epoch, batch);
-            let features = rows(features, batch.len(), &device);
-            let mask = (config.head.dropout > 0.0).then(|| {
-                let (epoch, step) = (epoch as u64, state.step as u64);
-                let mask = dropout_mask(&config.head, train.seed, epoch, step, batch.len());
-                rows(mask, batch.len(), &device)
-            });
+                let labels: Vec<usize> = batch.iter().map(|&at| training.labels()[at]).collect();
+                let logits = tail.forward(features, mask);
+                let loss = loss_of(logits.clone(), &labels);
+                let mean_loss = scalar(&loss);
+                if !mean_loss.is_finite() {
+                    let (step, last) = (state.step + 1, run.last());
+                    return Err(TrainError::Diverged { epoch, step, last });
+                }
+                let correct = correct_of(&tail, logits.inner(), &labels, THRESHOLD);
+                tail = optimizer.step(tail, loss.backward());
 
-            let labels: Vec<usize> = batch.iter().map(|&at| training.items()[at].label).collect();
-            let logits = tail.forward(features, mask);
-            let loss = loss_of(logits.clone(), &labels);
-            let mean_loss = scalar(&loss);
-            if !mean_loss.is_finite() {
-                let (step, last) = (state.step + 1, run.last());
-                return Err(TrainError::Diverged { epoch, step, last });
+                state.running.add(mean_loss, correct, batch.len());
+                state.step += 1;
+                let (loss, accuracy) = (state.running.loss(), state.running.accuracy());
+                listen(Event::Step { epoch, step: state.step, steps, loss, accuracy });
+                if stopped() && state.step < steps {
+                    state.seconds += started.elapsed().as_secs_f64();
+                    let epochs = state.epoch;
+                    Checkpoint { tail, optimizer, state }.save(run, &card(job, None))?;
+                    listen(Event::Saved { path: run.last() });
+                    return Ok(Outcome::Stopped { epochs });
+                }
             }
-            let correct = correct_of(&tail, logits.inner(), &labels, THRESHOLD);
-            tail = optimizer.step(tail, loss.backward());
 
-            state.running.add(mean_loss, correct, batch.len());
-            state.step += 1;
-            let (loss, accuracy) = (state.running.loss(), state.running.accuracy());
-            listen(Event::Step { epoch, step: state.step, steps, loss, accuracy });
-            if stopped() && state.step < steps {
-                state.seconds += started.elapsed().as_secs_f64();
-                let epochs = state.epoch;
-                Checkpoint { tail, optimizer, state }.save(run, &card(job, None))?;
+            let mut on_validation = RunningMean::default();
+            let places: Vec<usize> = (0..validation.labels().len()).collect();
+            let still = tail.clone().valid();
+            for batch in places.chunks(train.batch_size) {
+                let labels = &validation.labels()[batch[0]..][..batch.len()];
+                let features = of_validation.rows(batch)?;
+                let (loss, correct) = evaluate(&still, features, labels, THRESHOLD, job.device);
+                on_validation.add(loss, correct, batch.len());
+            }
+            let metrics = Metrics {
+                epoch,
+                loss: state.running.loss(),
+                accuracy: state.running.accuracy(),
+                val_loss: on_validation.loss(),
+                val_accuracy: on_validation.accuracy(),
+            };
+            let Metrics { val_loss, val_accuracy, .. } = metrics;
+            if !val_loss.is_finite() {
+                return Err(TrainError::Diverged { epoch, step: state.step, last: run.last() });
+            }
+            let card = card(job, Some(metrics));
+            let best = state.best.is_none_or(|best| val_loss < best.val_loss);
+            if best {
+                save_best(run, &card, &tail)?;
+                state.best = Some(Best { epoch, val_loss, val_accuracy });
+            }
+            let seconds = state.seconds + started.elapsed().as_secs_f64();
+            history.push(run, &metrics, seconds, train.learning_rate)?;
+            state =
+                State { epoch, step: 0, running: RunningMean::default(), seconds: 0.0, ..state };
+            let checkpoint = Checkpoint { tail, optimizer, state };
+            checkpoint.save(run, &card)?;
+            Checkpoint { tail, optimizer, state } = checkpoint;
+            listen(Event::Epoch { metrics, seconds, best });
+            if stopped() && state.epoch < train.epochs {
                 listen(Event::Saved { path: run.last() });
-                return Ok(Outcome::Stopped { epochs });
+                return Ok(Outcome::Stopped { epochs: state.epoch });
             }
         }
-
-        let on_validation = evaluate(
-            &tail.clone().valid(),
-            &validation_features,
-            validation.items(),
-            train.batch_size,
-            THRESHOLD,
-            job.device,
-        );
-        let metrics = Metrics {
-            epoch,
-            loss: state.running.loss(),
-            accuracy: state.running.accuracy(),
-            val_loss: on_validation.loss(),
-            val_accuracy: on_validation.accuracy(),
-        };
-        let Metrics { val_loss, val_accuracy, .. } = metrics;
-        if !val_loss.is_finite() {
-            return Err(TrainError::Diverged { epoch, step: state.step, last: run.last() });
-        }
-        let card = card(job, Some(metrics));
-        let best = state.best.is_none_or(|best| val_loss < best.val_loss);
-        if best {
-            save_best(run, &card, &tail)?;
-            state.best = Some(Best { epoch, val_loss, val_accuracy });
-        }
-        let seconds = state.seconds + started.elapsed().as_secs_f64();
-        history.push(run, &metrics, seconds, train.learning_rate)?;
-        state = State { epoch, step: 0, running: RunningMean::default(), seconds: 0.0, ..state };
-        let checkpoint = Checkpoint { tail, optimizer, state };
-        checkpoint.save(run, &card)?;
-        Checkpoint { tail, optimizer, state } = checkpoint;
-        listen(Event::Epoch { metrics, seconds, best });
-        if stopped() && state.epoch < train.epochs {
-            listen(Event::Saved { path: run.last() });
-            return Ok(Outcome::Stopped { epochs: state.epoch });
-        }
-    }
-    Ok(Outcome::Complete(
-        state.best.expect("an epoch has ended, and the first one is the best so far"),
-    ))
+        Ok(Outcome::Complete(
+            state.best.expect("an epoch has ended, and the first one is the best so far"),
+        ))
+    })
 }
 
-/// How many bytes of features are kept in memory at most.
-const MOST_KEPT: usize = 4 << 30;
-
-/// Checks that the features that are computed once fit into memory: those before a thawed layer can be
-/// larger than the photographs.
-fn check_kept_features(job: &Job<'_>) -> Result<(), TrainError> {
-    let Job { config, base, training, validation, .. } = *job;
-    let trained_on = if config.augment.is_none() { training.items().len() } else { 0 };
-    let photographs = validation.items().len() + trained_on;
-    let bytes = photographs * base.feature_count() * size_of::<f32>();
-    if bytes > MOST_KEPT {
-        return Err(TrainError::TooManyFeatures { photographs, bytes, limit: MOST_KEPT });
+/// Where the features of batches come from, and those of the validation photographs. Features that are
+/// computed once are kept in the memory that the photographs leave, and beyond it in a file. `None` where
+/// `stopped` says so before they are computed.
+fn prepare<'a>(
+    job: &Job<'a>,
+    stopped: impl Fn() -> bool + Copy,
+    listen: &mut impl FnMut(Event),
+) -> Result<Option<(Source<'a>, Features)>, TrainError> {
+    let Job { config, run, base, training, validation, .. } = *job;
+    let room = config.data.cache().saturating_sub(training.cached() + validation.cached());
+    let augment = AugmentConfig::NONE;
+    let pictures = Pictures { base, photos: validation, augment, seed: config.train.seed };
+    let mut features =
+        Features::new(validation.labels().len(), base.feature_count(), room, run.path())?;
+    if !features.complete(&pictures, 1, Set::Validation, stopped, listen)? {
+        return Ok(None);
     }
-    Ok(())
+    let room = room.saturating_sub(features.in_memory());
+    Ok(Source::open(job, room, stopped, listen)?.map(|source| (source, features)))
 }
 
 /// The state before the first step. It is written at once, so that a run stopped at any time can be

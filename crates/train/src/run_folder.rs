@@ -3,6 +3,7 @@
 //! ```text
 //! config.toml     every setting, written first
 //! history.csv     a row an epoch
+//! views.bin       with `views`: the features of every view
 //! best/  last/    model bundles; `last` also holds `optimizer.safetensors` and `state.json`
 //! ```
 
@@ -110,6 +111,11 @@ impl RunFolder {
         self.path.join("history.csv")
     }
 
+    /// The features of the kept views.
+    pub fn views(&self) -> PathBuf {
+        self.path.join(VIEWS)
+    }
+
     /// The model with the lowest val_loss.
     pub fn best(&self) -> PathBuf {
         self.path.join("best")
@@ -122,3 +128,4 @@ impl RunFolder {
 }
 
 const CONFIG: &str = "config.toml";
+pub(crate) const VIEWS: &str = "views.bin";

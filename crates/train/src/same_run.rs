@@ -34,12 +34,13 @@ pub(crate) fn check_same(
 }
 
 /// The digest of the settings that a run can't go on without: not that of the number of epochs, which
-/// only says when it ends, nor of where files lie. Weights and photographs are known by their content,
+/// only says when it ends, nor of where files lie and how much memory may be taken. Weights and photographs are known by their content,
 /// and what the run has started from is in its first checkpoint.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
     same.train.epochs = 0;
     same.data.path = PathBuf::new();
+    same.data.cache_mb = 0;
     if let WeightsChoice::File(path) = &mut same.weights {
         *path = PathBuf::new();
     }
@@ -52,18 +53,18 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
 }
 
 /// The digest of the photographs' pixels and labels, in their order.
-pub(crate) fn digest_of_photographs(sets: [&Photos; 2]) -> String {
+pub(crate) fn digest_of_photographs<const SETS: usize>(sets: [&Photos; SETS]) -> String {
     let mut hash = Sha256::new();
     for photos in sets {
-        for photo in photos.items() {
-            hash.update((photo.label as u64).to_le_bytes());
-            hash.update(&photo.pixels);
+        for (at, &label) in photos.labels().iter().enumerate() {
+            hash.update((label as u64).to_le_bytes());
+            hash.update(photos.digest(at));
         }
         hash.update(u64::MAX.to_le_bytes());
     }
     hex(hash.finalize())
 }
 
-fn hex(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,68 +1,148 @@
-//! Where a batch's features come from: computed anew from augmented pictures, or computed once.
+//! Where a batch's features come from, and a thread that has the next one ready.
 
-use augment::{AugmentConfig, Picture};
-use photos::{Photo, Photos};
-use rayon::prelude::*;
-use vgg::FrozenBase;
+use std::path::Path;
+use std::sync::mpsc::SyncSender;
 
-use crate::{Event, Set};
+use random::{Draws, Purpose};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-/// How many photographs are done between two events, and two looks at whether to stop.
-const BETWEEN_EVENTS: usize = 8;
+use crate::feature_file::FeatureFile;
+use crate::features::Features;
+use crate::pictures::Pictures;
+use crate::same_run::{digest_of_photographs, hex};
+use crate::{Event, Job, Set, State, TrainConfig, TrainError};
 
 /// The features of the training photographs, batch by batch.
 pub(crate) enum Source<'a> {
     /// Every picture is augmented anew in every epoch and goes through the base.
-    Augmented { base: &'a FrozenBase, photos: &'a Photos, augment: AugmentConfig, seed: u64 },
-    /// Pictures stay as they are, and so do their features.
-    Kept { features: Vec<f32>, width: usize },
+    Augmented(Pictures<'a>),
+    /// So many views of every picture were computed, and each epoch draws one of them.
+    Kept { features: Features, views: usize, photographs: usize, seed: u64 },
 }
 
-impl Source<'_> {
-    /// The features of the photographs at `batch` in `epoch`: (batch, features).
-    pub(crate) fn features(&self, epoch: usize, batch: &[usize]) -> Vec<f32> {
-        match self {
-            Self::Augmented { base, photos, augment, seed } => {
-                let [height, width] = photos.size();
-                let picture_len = height * width * 3;
-                let mut input = vec![0.0; batch.len() * picture_len];
-                input.par_chunks_exact_mut(picture_len).zip(batch).for_each(|(output, &item)| {
-                    let picture = Picture::new(&photos.items()[item].pixels, height, width);
-                    let draw = augment.draw(*seed, epoch as u64, item as u64);
-                    let preprocess = |rgb| base.preprocessing().apply(rgb);
-                    draw.apply(&picture, augment.compose, output, preprocess);
+impl<'a> Source<'a> {
+    /// The source that the settings ask for; what it keeps is computed here, in up to `most` bytes of memory.
+    /// `None` where `stopped` says so before the end.
+    pub(crate) fn open(
+        job: &Job<'a>,
+        most: usize,
+        stopped: impl Fn() -> bool,
+        listen: &mut impl FnMut(Event),
+    ) -> Result<Option<Self>, TrainError> {
+        let Job { config, run, base, training: photos, .. } = *job;
+        let (augment, seed) = (config.augment, config.train.seed);
+        let pictures = Pictures { base, photos, augment, seed };
+        let (photographs, width) = (photos.labels().len(), base.feature_count());
+        let kept = |features, views| Self::Kept { features, views, photographs, seed };
+        if let Some(views) = config.train.views {
+            let (key, rows) = (key_of_views(job), views * photographs);
+            if let Some(file) = find_complete(run.path(), &key, width, rows) {
+                listen(Event::Views {
+                    path: file.path().to_owned(),
+                    bytes: file.bytes(),
+                    again: true,
                 });
-                base.features(&input)
+                return Ok(Some(kept(Features::File(file), views)));
             }
-            Self::Kept { features, width } => batch
-                .iter()
-                .flat_map(|&item| &features[item * width..][..*width])
-                .copied()
-                .collect(),
+            let file = FeatureFile::open_or_create(&run.views(), &key, width)?;
+            let mut features = Features::File(file);
+            if !features.complete(&pictures, views, Set::Views, stopped, listen)? {
+                return Ok(None);
+            }
+            if let Features::File(file) = &features {
+                file.sync()?;
+                let (path, bytes) = (file.path().to_owned(), file.bytes());
+                listen(Event::Views { path, bytes, again: false });
+            }
+            Ok(Some(kept(features, views)))
+        } else if augment.is_none() {
+            let mut features = Features::new(photographs, width, most, run.path())?;
+            let complete = features.complete(&pictures, 1, Set::Training, stopped, listen)?;
+            Ok(complete.then(|| kept(features, 1)))
+        } else {
+            Ok(Some(Self::Augmented(pictures)))
+        }
+    }
+
+    /// The features of the photographs at `batch` in `epoch`: (batch, features).
+    fn features(&mut self, epoch: usize, batch: &[usize]) -> Result<Vec<f32>, TrainError> {
+        match self {
+            Self::Augmented(pictures) => {
+                let which: Vec<_> = batch.iter().map(|&item| (epoch, item)).collect();
+                pictures.features(&which)
+            }
+            Self::Kept { features, views, photographs, seed } => {
+                let row = |&item: &usize| {
+                    let draws = || Draws::at(*seed, Purpose::View, epoch as u64, item as u64);
+                    let view = if *views == 1 { 0 } else { draws().below(*views) };
+                    view * *photographs + item
+                };
+                features.rows(&batch.iter().map(row).collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// Sends the features of every batch from where `state` stands to the last epoch, until no one listens.
+    pub(crate) fn send(
+        mut self,
+        state: &State,
+        train: TrainConfig,
+        photographs: usize,
+        to: &SyncSender<Result<Vec<f32>, TrainError>>,
+    ) {
+        let mut first = state.step;
+        for epoch in state.epoch + 1..=train.epochs {
+            let order = order(&train, epoch, photographs);
+            for batch in order.chunks(train.batch_size).skip(first) {
+                let features = self.features(epoch, batch);
+                let failed = features.is_err();
+                if to.send(features).is_err() || failed {
+                    return;
+                }
+            }
+            first = 0;
         }
     }
 }
 
-/// The features of all photographs, unaugmented, in their order; `None` where `stopped` says so
-/// before the end.
-pub(crate) fn all_features(
-    base: &FrozenBase,
-    photos: &Photos,
-    set: Set,
-    stopped: impl Fn() -> bool,
-    listen: &mut impl FnMut(Event),
-) -> Option<Vec<f32>> {
-    let total = photos.items().len();
-    let mut features = Vec::with_capacity(total * base.feature_count());
-    let mut done = 0;
-    for batch in photos.items().chunks(BETWEEN_EVENTS) {
-        if stopped() {
-            return None;
-        }
-        let pictures: Vec<&[u8]> = batch.iter().map(|photo: &Photo| &*photo.pixels).collect();
-        features.extend(base.features_of_pictures(&pictures));
-        done += batch.len();
-        listen(Event::Features { set, done, total });
+/// The order of the photographs in an epoch.
+pub(crate) fn order(train: &TrainConfig, epoch: usize, photographs: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..photographs).collect();
+    if train.shuffle {
+        Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
     }
-    Some(features)
+    order
+}
+
+/// What the views of a run follow from; with the same key they are the same.
+fn key_of_views(job: &Job<'_>) -> String {
+    #[derive(Serialize)]
+    struct Views<'a> {
+        base: &'a vgg::VggConfig,
+        weights: &'a str,
+        preprocessing: vgg::Preprocessing,
+        photographs: String,
+        augment: augment::AugmentConfig,
+        seed: u64,
+    }
+    let views = Views {
+        base: &job.config.base,
+        weights: job.weights.digest(),
+        preprocessing: job.base.preprocessing(),
+        photographs: digest_of_photographs([job.training]),
+        augment: job.config.augment,
+        seed: job.config.train.seed,
+    };
+    hex(Sha256::digest(serde_json::to_vec(&views).expect("settings are plain data")))
+}
+
+/// The views with that key which an earlier run beside the one in `run` has kept, all of them.
+fn find_complete(run: &Path, key: &str, width: usize, rows: usize) -> Option<FeatureFile> {
+    let run = std::path::absolute(run).ok()?;
+    let mut runs: Vec<_> = run.parent()?.read_dir().ok()?.flatten().collect();
+    runs.sort_by_key(std::fs::DirEntry::file_name);
+    runs.iter().find_map(|run| {
+        FeatureFile::open_complete(&run.path().join(crate::run_folder::VIEWS), key, width, rows)
+    })
 }

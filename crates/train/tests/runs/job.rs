@@ -36,7 +36,11 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(9),
         start: Start::Random,
-        data: DataConfig { path: data.to_owned(), validation_split: None },
+        data: DataConfig {
+            path: data.to_owned(),
+            validation_split: None,
+            cache_mb: DataConfig::CACHE_MB,
+        },
         augment,
         base: VggConfig {
             size: [32, 32],
@@ -70,7 +74,7 @@ pub(crate) fn go_on(
 ) -> Result<Outcome, TrainError> {
     let layout = Layout::find(&config.data.path, None).expect("pictures");
     let (training, validation, _) =
-        layout.load(config.base.size, config.train.seed).expect("pictures");
+        layout.load(config.base.size, config.train.seed, config.data.cache()).expect("pictures");
     let stop = AtomicBool::new(false);
     let job = Job {
         config,

@@ -2,6 +2,7 @@
 
 mod job;
 mod thaw;
+mod views;
 
 use std::fs;
 

@@ -1,0 +1,227 @@
+//! Rows of features in a file, so that memory does not grow with their number.
+//!
+//! The file begins with a line of text that says what it holds. The rows follow, each its values (32-bit
+//! floats, least byte first) and the CRC-32 of their bytes. Rows are only ever added at the end: a file whose
+//! writer was stopped holds the first of them, and the rest can be added later. It is read row by row
+//! and not mapped into memory, where a disk that fails would end the program instead of giving an error;
+//! what was read lately the system keeps in memory by itself.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::TrainError;
+
+/// A file of rows.
+#[derive(Debug)]
+pub(crate) struct FeatureFile {
+    file: File,
+    /// Where it is, or for a file without a name the folder that it is in.
+    path: PathBuf,
+    /// How many bytes come before the rows.
+    header: u64,
+    width: usize,
+    rows: usize,
+}
+
+impl FeatureFile {
+    /// A file without a name in `folder`, for rows of `width` values. It is gone when the program ends.
+    pub(crate) fn temporary(folder: &Path, width: usize) -> Result<Self, TrainError> {
+        let file = tempfile::tempfile_in(folder).map_err(|error| TrainError::io(folder, error))?;
+        Ok(Self { file, path: folder.to_owned(), header: 0, width, rows: 0 })
+    }
+
+    /// The file at `path` with the rows of `width` values that `key` stands for, as many as were written;
+    /// made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// The file holds something else, or the system refuses.
+    pub(crate) fn open_or_create(path: &Path, key: &str, width: usize) -> Result<Self, TrainError> {
+        let io = |error| TrainError::io(path, error);
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(path).map_err(io)?;
+        let header = header(key, width);
+        if file.metadata().map_err(io)?.len() < header.len() as u64 {
+            // It was stopped before its first row.
+            file.set_len(0).and_then(|()| file.write_all(header.as_bytes())).map_err(io)?;
+        }
+        let mut file = Self::opened(file, path, &header, width)?.ok_or_else(|| {
+            TrainError::Features { path: path.to_owned(), fault: "holds other features".into() }
+        })?;
+        // A system that went down may have left a last row that was never written.
+        while file.rows > 0 && file.read(&[file.rows - 1]).is_err() {
+            file.rows -= 1;
+        }
+        file.file.set_len(file.start_of(file.rows)).map_err(io)?;
+        Ok(file)
+    }
+
+    /// The file at `path`, where it holds at least `rows` rows of what `key` stands for.
+    pub(crate) fn open_complete(path: &Path, key: &str, width: usize, rows: usize) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let file = Self::opened(file, path, &header(key, width), width).ok()??;
+        (file.rows >= rows).then_some(file)
+    }
+
+    /// `None` where it does not begin with `expected`.
+    fn opened(
+        file: File,
+        path: &Path,
+        expected: &str,
+        width: usize,
+    ) -> Result<Option<Self>, TrainError> {
+        let header = expected.len() as u64;
+        let mut file = Self { file, path: path.to_owned(), header, width, rows: 0 };
+        let length = file.file.metadata().map_err(|error| file.io(error))?.len();
+        file.file.rewind().map_err(|error| file.io(error))?;
+        let mut line = vec![];
+        let mut start = BufReader::new((&file.file).take(header));
+        start.read_until(b'\n', &mut line).map_err(|error| file.io(error))?;
+        if line != expected.as_bytes() {
+            return Ok(None);
+        }
+        let whole = length.saturating_sub(header) / file.row_len() as u64;
+        file.rows = usize::try_from(whole).unwrap_or(usize::MAX);
+        Ok(Some(file))
+    }
+
+    /// How many rows it holds.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many bytes it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.start_of(self.rows)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds rows at the end.
+    pub(crate) fn append(&mut self, values: &[f32]) -> Result<(), TrainError> {
+        let mut bytes = Vec::with_capacity(values.len() / self.width * self.row_len());
+        for row in values.chunks_exact(self.width) {
+            let start = bytes.len();
+            bytes.extend(row.iter().flat_map(|value| value.to_le_bytes()));
+            let sum = crc32fast::hash(&bytes[start..]);
+            bytes.extend(sum.to_le_bytes());
+        }
+        let end = SeekFrom::Start(self.start_of(self.rows));
+        let written = self.file.seek(end).and_then(|_| self.file.write_all(&bytes));
+        written.map_err(|error| self.io(error))?;
+        self.rows += values.len() / self.width;
+        Ok(())
+    }
+
+    /// Waits until all rows are on the disk.
+    pub(crate) fn sync(&self) -> Result<(), TrainError> {
+        self.file.sync_all().map_err(|error| self.io(error))
+    }
+
+    /// The rows at these places, one after the other.
+    pub(crate) fn read(&mut self, rows: &[usize]) -> Result<Vec<f32>, TrainError> {
+        let mut values = Vec::with_capacity(rows.len() * self.width);
+        let mut bytes = vec![0; self.row_len()];
+        for &row in rows {
+            let start = SeekFrom::Start(self.start_of(row));
+            let read = self.file.seek(start).and_then(|_| self.file.read_exact(&mut bytes));
+            read.map_err(|error| self.io(error))?;
+            let (row, sum) = bytes.split_at(self.width * size_of::<f32>());
+            if crc32fast::hash(row).to_le_bytes() != sum {
+                let fault = "is damaged: a row does not have its checksum".into();
+                return Err(TrainError::Features { path: self.path.clone(), fault });
+            }
+            values.extend(row.as_chunks().0.iter().copied().map(f32::from_le_bytes));
+        }
+        Ok(values)
+    }
+
+    fn row_len(&self) -> usize {
+        self.width * size_of::<f32>() + size_of::<u32>()
+    }
+
+    fn start_of(&self, row: usize) -> u64 {
+        self.header + row as u64 * self.row_len() as u64
+    }
+
+    fn io(&self, error: std::io::Error) -> TrainError {
+        TrainError::io(&self.path, error)
+    }
+}
+
+fn header(key: &str, width: usize) -> String {
+    format!("permafrost features 1: {key}, {width} values a row\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn rows(of: std::ops::Range<usize>) -> Vec<f32> {
+        of.flat_map(|row| [row as f32, 0.5, -1.0]).collect()
+    }
+
+    #[test]
+    fn rows_come_back_in_any_order_and_can_be_added_to_later() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("rows");
+        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("a new file");
+        file.append(&rows(0..2)).expect("room");
+        file.append(&rows(2..5)).expect("room");
+        let expected = [rows(4..5), rows(0..1), rows(4..5)].concat();
+        assert_eq!(file.read(&[4, 0, 4]).expect("rows"), expected);
+        assert!(FeatureFile::open_complete(&path, "key", 3, 6).is_none());
+
+        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("the same file");
+        assert_eq!(file.rows(), 5);
+        file.append(&rows(5..6)).expect("room");
+        let mut file = FeatureFile::open_complete(&path, "key", 3, 6).expect("all rows");
+        assert_eq!(file.read(&[0, 1, 2, 3, 4, 5]).expect("rows"), rows(0..6));
+        assert_eq!(file.bytes(), fs::metadata(&path).expect("a file").len());
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_holds_the_rows_before_the_cut() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("rows");
+        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("a new file");
+        file.append(&rows(0..3)).expect("room");
+        let whole = fs::read(&path).expect("the file");
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).expect("a writable folder");
+            let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("the same file");
+            let held = length.saturating_sub(whole.len() - 3 * 16) / 16;
+            assert_eq!(file.rows(), held);
+            file.append(&rows(held..3)).expect("room");
+            assert!(fs::read(&path).expect("the file") == whole);
+        }
+    }
+
+    #[test]
+    fn other_and_damaged_features_are_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("rows");
+        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("a new file");
+        file.append(&rows(0..3)).expect("room");
+        assert!(FeatureFile::open_or_create(&path, "other", 3).is_err());
+        assert!(FeatureFile::open_complete(&path, "other", 3, 1).is_none());
+        assert!(FeatureFile::open_complete(&path, "key", 2, 1).is_none());
+
+        let mut bytes = fs::read(&path).expect("the file");
+        let (first, last) = (bytes.len() - 3 * 16, bytes.len() - 1);
+        bytes[first] ^= 1;
+        bytes[last] ^= 1;
+        fs::write(&path, bytes).expect("a writable folder");
+        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("the same file");
+        assert_eq!(file.rows(), 2, "a last row that was never written is dropped");
+        assert_eq!(file.read(&[1]).expect("a row"), rows(1..2));
+        let message = file.read(&[0]).expect_err("a damaged row").to_string();
+        assert!(message.contains("checksum") && message.contains("\nhint: "), "{message}");
+    }
+}

@@ -1,0 +1,95 @@
+//! Features that are computed once: in memory, or in a file where memory is not to grow with them.
+
+use std::path::Path;
+
+use crate::feature_file::FeatureFile;
+use crate::pictures::Pictures;
+use crate::{Event, Set, TrainError};
+
+/// How many pictures go through the base between two events, and two looks at whether to stop.
+const BETWEEN_EVENTS: usize = 32;
+
+/// Features, a row a picture.
+#[derive(Debug)]
+pub(crate) enum Features {
+    /// In memory: the values, and how many a row has.
+    Memory(Vec<f32>, usize),
+    /// In a file.
+    File(FeatureFile),
+}
+
+impl Features {
+    /// Room for `rows` rows of `width` values: in memory where they take at most `most` bytes, else in a file
+    /// in `folder` that is gone when the program ends.
+    pub(crate) fn new(
+        rows: usize,
+        width: usize,
+        most: usize,
+        folder: &Path,
+    ) -> Result<Self, TrainError> {
+        if rows.saturating_mul(width).saturating_mul(size_of::<f32>()) <= most {
+            Ok(Self::Memory(Vec::with_capacity(rows * width), width))
+        } else {
+            tracing::info!(rows, width, folder = %folder.display(), "features are kept in a file");
+            Ok(Self::File(FeatureFile::temporary(folder, width)?))
+        }
+    }
+
+    /// How many rows there are.
+    fn len(&self) -> usize {
+        match self {
+            Self::Memory(values, width) => values.len() / width,
+            Self::File(file) => file.rows(),
+        }
+    }
+
+    /// How many bytes of memory they take.
+    pub(crate) fn in_memory(&self) -> usize {
+        match self {
+            Self::Memory(values, _) => values.len() * size_of::<f32>(),
+            Self::File(_) => 0,
+        }
+    }
+
+    /// The rows at these places, one after the other.
+    pub(crate) fn rows(&mut self, rows: &[usize]) -> Result<Vec<f32>, TrainError> {
+        match self {
+            Self::Memory(values, width) => Ok(rows
+                .iter()
+                .flat_map(|&row| &values[row * *width..][..*width])
+                .copied()
+                .collect()),
+            Self::File(file) => file.read(rows),
+        }
+    }
+
+    /// Computes the rows that are missing of `views` views of every photograph of `pictures`: the first view of
+    /// all of them, then the second of all. Returns whether they are all there; they are not where `stopped`
+    /// says so before the end.
+    pub(crate) fn complete(
+        &mut self,
+        pictures: &Pictures<'_>,
+        views: usize,
+        set: Set,
+        stopped: impl Fn() -> bool,
+        listen: &mut impl FnMut(Event),
+    ) -> Result<bool, TrainError> {
+        let photographs = pictures.photos.labels().len();
+        let total = views * photographs;
+        while self.len() < total {
+            if stopped() {
+                return Ok(false);
+            }
+            let rows = self.len()..(self.len() + BETWEEN_EVENTS).min(total);
+            // The views are what the first epochs of a run without them would see.
+            let which = rows.clone().map(|row| (row / photographs + 1, row % photographs));
+            let values = pictures.features(&which.collect::<Vec<_>>())?;
+            match self {
+                Self::Memory(all, _) => all.extend(values),
+                Self::File(file) => file.append(&values)?,
+            }
+            listen(Event::Features { set, done: rows.end, total });
+        }
+        Ok(true)
+    }
+}
