@@ -93,7 +93,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Consumers => consumers::run(root)?,
-        Chore::Bench { bench } => bench::run(root, bench)?,
+        Chore::Bench { bench } => {
+            bench::run(root, &or_shared(root, &None, "../shared/pets"), bench)?;
+        }
         Chore::Ci => return ci(root),
     }
     Ok(ExitCode::SUCCESS)

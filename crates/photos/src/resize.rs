@@ -24,7 +24,7 @@ pub fn resize_to_bytes(picture: &RgbImage, size: [usize; 2]) -> Vec<u8> {
 
 /// Row by row the neighbours are brought together, so that the interpolation is one loop without jumps.
 #[inline]
-fn resize_with<T>(
+fn resize_with<T: Copy + Default>(
     picture: &RgbImage,
     [height, width]: [usize; 2],
     finish: impl Fn(f32) -> T,
@@ -34,31 +34,37 @@ fn resize_with<T>(
     let along: Vec<f32> = column_taps.iter().flat_map(|column| [column.fraction; 3]).collect();
     let stride = picture.width() as usize * 3;
     let mut neighbours = [(); 4].map(|()| vec![0; width * 3]);
-    let mut output = Vec::with_capacity(height * width * 3);
-    for row in &row_taps {
-        let [upper, lower] =
-            [row.lower, row.upper].map(|row| &picture.as_raw()[row * stride..][..stride]);
-        let [upper_left, upper_right, lower_left, lower_right] = &mut neighbours;
-        for (gathered, row, right) in [
-            (upper_left, upper, false),
-            (upper_right, upper, true),
-            (lower_left, lower, false),
-            (lower_right, lower, true),
-        ] {
-            let (pixels, _) = row.as_chunks::<3>();
-            for (pixel, column) in gathered.as_chunks_mut::<3>().0.iter_mut().zip(&column_taps) {
-                *pixel = pixels[if right { column.upper } else { column.lower }];
-            }
-        }
-        let [upper_left, upper_right, lower_left, lower_right] =
-            neighbours.each_ref().map(|values| &values[..along.len()]);
-        output.extend((0..along.len()).map(|at| {
+    let mut output = vec![T::default(); height * width * 3];
+    for (row, output) in row_taps.iter().zip(output.chunks_exact_mut(width * 3)) {
+        let [upper, lower] = [row.lower, row.upper]
+            .map(|row| picture.as_raw()[row * stride..][..stride].as_chunks().0);
+        gather(&mut neighbours, [upper, lower], &column_taps);
+        // Of one length as the compiler sees it, and sums that can't wrap without a check, or it is no loop
+        // over vectors.
+        let length = output.len();
+        let [upper_left, upper_right, lower_left, lower_right] = &neighbours;
+        let (upper_left, upper_right) = (&upper_left[..length], &upper_right[..length]);
+        let (lower_left, lower_right) = (&lower_left[..length], &lower_right[..length]);
+        let along = &along[..length];
+        for (at, output) in output.iter_mut().enumerate() {
             let top = between(upper_left[at], upper_right[at], along[at]);
             let bottom = between(lower_left[at], lower_right[at], along[at]);
-            finish(top + (bottom - top) * row.fraction)
-        }));
+            *output = finish(top + (bottom - top) * row.fraction);
+        }
     }
     output
+}
+
+/// Copies the pixels that each output pixel of a row lies between: upper left, upper right, lower left, lower
+/// right.
+fn gather(neighbours: &mut [Vec<u8>; 4], [upper, lower]: [&[[u8; 3]]; 2], columns: &[Taps]) {
+    let [upper_left, upper_right, lower_left, lower_right] =
+        neighbours.each_mut().map(|values| values.as_chunks_mut().0.iter_mut());
+    let (uppers, lowers) = (upper_left.zip(upper_right), lower_left.zip(lower_right));
+    for ((upper_to, lower_to), column) in uppers.zip(lowers).zip(columns) {
+        (*upper_to.0, *upper_to.1) = (upper[column.lower], upper[column.upper]);
+        (*lower_to.0, *lower_to.1) = (lower[column.lower], lower[column.upper]);
+    }
 }
 
 #[inline]
@@ -74,7 +80,7 @@ fn round(value: f32) -> u8 {
     const WHOLE: f32 = (1 << 23) as f32;
     let even = value + WHOLE;
     let up = u32::from(value - (even - WHOLE) >= 0.5);
-    (even.to_bits().wrapping_sub(WHOLE.to_bits()) + up) as u8
+    even.to_bits().wrapping_sub(WHOLE.to_bits()).wrapping_add(up) as u8
 }
 
 /// The two input pixels that an output pixel lies between, and how far it is from the lower one.

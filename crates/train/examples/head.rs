@@ -1,0 +1,48 @@
+//! Times training steps of the head for `cargo xtask bench head`, one round at a time, so that rounds of
+//! several programs can take turns: the example's head on VGG16's features at 180x180.
+//!
+//!     head STEPS
+//!
+//! For every line on standard input so many steps of 32 pictures are made, and the seconds they took are
+//! printed.
+
+use std::error::Error;
+use std::io::{Write, stdin, stdout};
+use std::time::Instant;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use head::{HeadConfig, dropout_mask};
+use train::{Optimizer, RmsProp, binary_cross_entropy};
+use vgg::VggConfig;
+
+const BATCH: usize = 32;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let steps: usize = std::env::args().nth(1).ok_or("usage: head STEPS")?.parse()?;
+    let device = Device::flex().autodiff();
+    let config = HeadConfig::default();
+    let inputs = VggConfig::default().output_count()?;
+    let mut head = config.init(inputs, 2, 0, &device);
+    let mut optimizer = Optimizer::new(|_| RmsProp::default(), &head);
+    // A batch comes from the base as plain numbers.
+    let features: Vec<f32> =
+        (0..BATCH * inputs).map(|at| (at * 7919 % 256) as f32 / 64.0).collect();
+    let labels: Vec<f32> = (0..BATCH).map(|at| (at % 2) as f32).collect();
+    let rows = |values: Vec<f32>| {
+        let width = values.len() / BATCH;
+        Tensor::<2>::from_data(TensorData::new(values, [BATCH, width]), &device)
+    };
+    for (round, line) in stdin().lines().enumerate() {
+        line?;
+        let start = Instant::now();
+        for step in 0..steps {
+            let mask = rows(dropout_mask(&config, 0, round as u64, step as u64, BATCH));
+            let logits = head.forward(rows(features.clone()), Some(mask));
+            let loss = binary_cross_entropy(logits, rows(labels.clone()));
+            head = optimizer.step(head, loss.backward());
+        }
+        writeln!(stdout(), "{}", start.elapsed().as_secs_f64())?;
+        stdout().flush()?;
+    }
+    Ok(())
+}

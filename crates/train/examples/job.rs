@@ -1,0 +1,91 @@
+//! Times a whole run for `cargo xtask bench job`: the Keras example on a folder of photographs, with random
+//! weights, which take as long as others.
+//!
+//!     job PHOTOGRAPHS RUN EPOCHS [VIEWS]
+//!
+//! Prints one JSON object: `load_seconds` for reading the photographs and making the base ready,
+//! `base_seconds` for the features that are computed once, `epoch_seconds`, and on Linux `peak_bytes`, the
+//! most memory that the program held.
+
+use std::error::Error;
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use augment::AugmentConfig;
+use burn::tensor::Device;
+use head::HeadConfig;
+use photos::Layout;
+use train::{DataConfig, Event, Job, RunConfig, RunFolder, Start, TrainConfig, WeightsChoice, fit};
+use vgg::{FrozenBase, VggConfig};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [photographs, run, epochs, views @ ..] = arguments.as_slice() else {
+        return Err("usage: job PHOTOGRAPHS RUN EPOCHS [VIEWS]".into());
+    };
+    let views = views.first().map(|views| views.parse()).transpose()?;
+    let config = RunConfig {
+        weights: WeightsChoice::Seed(0),
+        start: Start::Random,
+        data: DataConfig {
+            path: photographs.into(),
+            validation_split: None,
+            cache_mb: DataConfig::CACHE_MB,
+        },
+        augment: AugmentConfig::default(),
+        base: VggConfig::default(),
+        head: HeadConfig::default(),
+        train: TrainConfig { epochs: epochs.parse()?, views, ..TrainConfig::default() },
+    };
+
+    let start = Instant::now();
+    let weights = config.load_weights()?;
+    let base = FrozenBase::new(&config.base, &weights)?;
+    let layout = Layout::find(&config.data.path, None)?;
+    let (training, validation, _) =
+        layout.load(config.base.size, config.train.seed, config.data.cache())?;
+    let run = RunFolder::create(Path::new(run), &config)?;
+    let load_seconds = start.elapsed().as_secs_f64();
+
+    let job = Job {
+        config: &config,
+        run: &run,
+        base: &base,
+        weights: &weights,
+        training: &training,
+        validation: &validation,
+        device: &Device::flex(),
+        stop: &AtomicBool::new(false),
+    };
+    let start = Instant::now();
+    let (mut base_seconds, mut ends) = (0.0, vec![]);
+    fit(&job, |event| match event {
+        Event::Features { .. } | Event::Views { .. } => {
+            base_seconds = start.elapsed().as_secs_f64()
+        }
+        Event::Epoch { .. } => ends.push(start.elapsed().as_secs_f64()),
+        Event::Step { .. } | Event::Saved { .. } => {}
+    })?;
+    // From the end of one epoch to that of the next, so that nothing is left out.
+    let starts = [&[base_seconds], ends.as_slice()].concat();
+    let epoch_seconds: Vec<f64> = ends.iter().zip(starts).map(|(end, start)| end - start).collect();
+    let timed = serde_json::json!({
+        "load_seconds": load_seconds,
+        "base_seconds": base_seconds,
+        "epoch_seconds": epoch_seconds,
+        "peak_bytes": peak_bytes(),
+    });
+    writeln!(stdout(), "{timed}")?;
+    Ok(())
+}
+
+/// The most memory that this program has held, as Linux says.
+fn peak_bytes() -> Option<usize> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: usize = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
