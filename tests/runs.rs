@@ -128,6 +128,25 @@ fn the_demo_draws_its_pictures_once_and_its_flags_win() {
 }
 
 #[test]
+fn kept_views_are_named_kept_in_the_run_and_taken_again() {
+    let workplace = Workplace::with_photos();
+    let first = workplace.train("--views 2 --out runs/first").stdout;
+    for part in ["Kept views (--views 2): ", " views of the training", "The views are kept in "] {
+        assert!(first.contains(part), "{first}");
+    }
+    assert!(workplace.read("runs/first/config.toml").contains("views = 2"));
+    assert!(workplace.names_in("runs/first").contains(&"views.bin".into()));
+
+    let second = workplace.train("--views 2 --hidden 4 --out runs/second").stdout;
+    assert!(second.contains("Takes the views that are in "), "{second}");
+    assert!(!workplace.names_in("runs/second").contains(&"views.bin".into()));
+
+    let exact = workplace.train("--cache-mb 0 --out exact").stdout;
+    assert!(!exact.contains("views"), "{exact}");
+    assert!(!workplace.read("exact/config.toml").contains("views"));
+}
+
+#[test]
 fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
     let workplace = Workplace::with_photos();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");

@@ -73,7 +73,7 @@ pub(crate) struct Settings {
     /// How much memory pictures and kept features may take, in MB; what is beyond is read again from the
     /// files, or kept in the run's folder while it lasts [default: 512]
     #[arg(long, value_name = "MB")]
-    cache: Option<usize>,
+    cache_mb: Option<usize>,
     /// Units of the head's first dense layer [default: 256]
     #[arg(long, value_name = "UNITS")]
     hidden: Option<usize>,
@@ -151,7 +151,7 @@ impl Settings {
             data: DataConfig {
                 path: absolute(self.data.as_ref().unwrap_or(&default.data.path))?,
                 validation_split: self.val_split,
-                cache_mb: self.cache.unwrap_or(default.data.cache_mb),
+                cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
             },
             augment,
             base,
