@@ -110,7 +110,6 @@ fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
     workplace.train("--epochs 1 --no-augment --out run");
     let history = workplace.read("run/history.csv");
     refused(&workplace, &quick("--out run"), "`run` already holds a run");
-    refused(&workplace, "train --resume run", "`run` is complete");
     std::fs::create_dir(workplace.path("other")).expect("a writable folder");
     workplace.write("other/file", "something");
     refused(&workplace, &quick("--out other"), "`other` is not empty");

@@ -22,11 +22,14 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
     assert_eq!(lines[5..], ["Run: run"]);
     assert_eq!(done.stderr, "");
 
-    assert_eq!(workplace.names_in("run"), ["best", "config.toml", "history.csv", "last"]);
+    assert_eq!(
+        workplace.names_in("run"),
+        [".lock", "best", "config.toml", "history.csv", "last", "previous"]
+    );
     assert_eq!(workplace.names_in("run/best"), ["model.json", "model.safetensors"]);
     assert_eq!(
         workplace.names_in("run/last"),
-        ["model.json", "model.safetensors", "optimizer.safetensors", "state.json"]
+        ["digests.json", "model.json", "model.safetensors", "optimizer.safetensors", "state.json"]
     );
     assert_eq!(workplace.history("run").len(), 3);
 }
@@ -187,7 +190,11 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
     workplace.run("train --resume run").expect_success();
     assert_eq!(workplace.history("run").len(), 5);
 
-    std::fs::remove_dir_all(workplace.path("run/last")).expect("a folder");
+    let done = workplace.run("train --resume run").expect_success();
+    assert!(done.stdout.contains("is complete: all 4 epochs are done"), "{}", done.stdout);
+    for state in ["run/last", "run/previous"] {
+        std::fs::remove_dir_all(workplace.path(state)).expect("a folder");
+    }
     refused("is missing, but the run has complete epochs");
 }
 

@@ -75,6 +75,13 @@ impl Progress {
                     if *best { " - best" } else { "" }
                 )?;
             }
+            Event::OlderState { fault, epochs } => {
+                let fault = fault.lines().next().unwrap_or_default();
+                writeln!(
+                    stderr(),
+                    "warning: {fault}; going on from the state before it, after {epochs} epoch(s)"
+                )?;
+            }
             Event::Saved { .. } => self.clear(),
         }
         Ok(())

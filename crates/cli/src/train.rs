@@ -11,8 +11,8 @@ use head::ARRAY_NAMES;
 use model::{ModelCard, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos};
 use train::{
-    Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, WeightsChoice, check_resumable,
-    first_tail, fit,
+    Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError, WeightsChoice,
+    check_resumable, first_tail, fit,
 };
 use vgg::{FrozenBase, Weights};
 
@@ -38,7 +38,10 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     match &arguments.resume {
         Some(path) => {
             let (run, config) = RunFolder::open(path)?;
-            check_resumable(&run, &config, &device::cpu())?;
+            match check_resumable(&run, &config, &device::cpu()) {
+                Err(TrainError::Complete { epochs, .. }) => return say_complete(&run, epochs),
+                checked => checked?,
+            }
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             let weights = weights_again(&run, &config)?;
             go(&config, &layout, &weights, |_, _| Ok(run))
@@ -70,6 +73,18 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             })
         }
     }
+}
+
+/// A run with nothing left to do is no fault: `--resume` after every start is how jobs are made sure of.
+fn say_complete(run: &RunFolder, epochs: usize) -> anyhow::Result<ExitCode> {
+    writeln!(
+        stdout(),
+        "The run in {} is complete: all {epochs} epochs are done. Its best model is in {}.\nTo train it for longer, raise `epochs` in {}.",
+        run.path().display(),
+        run.best().display(),
+        run.config().display()
+    )?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The weights of a run that is gone on with: where its settings name them, or else wherever a file with

@@ -23,4 +23,6 @@ pub use keras::{KerasLayer, KerasModel, read_keras, write_keras};
 pub use onnx::write_onnx;
 pub use read::read_arrays;
 pub use safetensors::write_safetensors;
-pub use whole::{recover_folder, replace_folder, write_whole};
+pub use whole::{
+    UNFINISHED_FILE, recover_folder, replace_folder, replace_folder_keeping, write_whole,
+};

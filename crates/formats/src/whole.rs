@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::FormatError;
 
+/// How the names begin of files that are not written to their end; a program that is killed leaves them.
+pub const UNFINISHED_FILE: &str = ".permafrost-";
+
 /// Writes `bytes` to the file at `path`, in place of what may be there.
 ///
 /// # Errors
@@ -24,7 +27,7 @@ pub(crate) fn write_whole_with(
 ) -> Result<(), FormatError> {
     let write = || {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".permafrost-");
+        builder.prefix(UNFINISHED_FILE);
         // Readable by whom the user's umask says, as any file that the user makes.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -46,7 +49,7 @@ pub(crate) fn write_whole_with(
 /// # Errors
 ///
 /// The folder around it is missing, `fill` fails, or the system refuses to write there. The old folder
-/// is still there then.
+/// is still there then, and nothing of the new one.
 pub fn replace_folder<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
@@ -56,7 +59,7 @@ pub fn replace_folder<E: From<FormatError>>(
     let (new, old) = (beside(path, "new"), beside(path, "old"));
     remove_folder(&new).map_err(refused)?;
     fs::create_dir(&new).map_err(refused)?;
-    fill(&new)?;
+    fill_or_remove(&new, fill)?;
     let swap = || {
         sync_folder(&new)?;
         if path.exists() {
@@ -67,6 +70,44 @@ pub fn replace_folder<E: From<FormatError>>(
         remove_folder(&old)
     };
     Ok(swap().map_err(refused)?)
+}
+
+/// Puts a new folder at `path`, and what was there, if anything, at `kept`, in place of an older one: `fill`
+/// writes the new folder's files into a folder beside it. A crash at any time leaves a whole folder at one of
+/// the two.
+///
+/// # Errors
+///
+/// The folder around it is missing, `fill` fails, or the system refuses to write there. What was at `path` is
+/// still there then, or at `kept`, and nothing of the new folder.
+pub fn replace_folder_keeping<E: From<FormatError>>(
+    path: &Path,
+    kept: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let refused = |source| refused(path, source);
+    let new = beside(path, "new");
+    remove_folder(&new).map_err(refused)?;
+    fs::create_dir(&new).map_err(refused)?;
+    fill_or_remove(&new, fill)?;
+    let swap = || {
+        sync_folder(&new)?;
+        if path.exists() {
+            remove_folder(kept)?;
+            fs::rename(path, kept)?;
+        }
+        fs::rename(&new, path)?;
+        sync_folder(folder_of(path))
+    };
+    Ok(swap().map_err(refused)?)
+}
+
+/// Fills a new folder; where that fails it is removed, so that a full disk is not left full.
+fn fill_or_remove<E>(new: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
+    fill(new).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = remove_folder(new);
+    })
 }
 
 /// Puts the old folder back at `path` where a crash interrupted [`replace_folder`], and removes
@@ -183,6 +224,41 @@ mod tests {
         });
         assert!(failed.is_err());
         assert_eq!(fs::read_to_string(path.join("file")).expect("the file"), "second");
+        assert_eq!(names_in(folder.path()), ["model"]);
+    }
+
+    #[test]
+    fn the_folder_before_is_kept_and_one_of_the_two_is_always_whole() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [path, kept] = ["last", "previous"].map(|name| folder.path().join(name));
+        let read = |path: &Path| fs::read_to_string(path.join("file")).ok();
+        let replace = |text| replace_folder_keeping(&path, &kept, fill_with(text));
+        replace("first").expect("a new folder");
+        assert_eq!((read(&path).as_deref(), read(&kept)), (Some("first"), None));
+        for (text, before) in [("second", "first"), ("third", "second")] {
+            replace(text).expect("a folder in its place");
+            assert_eq!(
+                (read(&path).as_deref(), read(&kept).as_deref()),
+                (Some(text), Some(before))
+            );
+        }
+        let failed = replace_folder_keeping(&path, &kept, |new| {
+            write_whole(&new.join("file"), b"fourth")?;
+            Err(FormatError::damaged(new, "fails"))
+        });
+        assert!(failed.is_err());
+        // A crash between the two renames.
+        fs::remove_dir_all(&kept).expect("a folder");
+        fs::rename(&path, &kept).expect("a folder");
+        assert_eq!(read(&kept).as_deref(), Some("third"));
+        replace("fourth").expect("a folder in its place");
+        assert_eq!(
+            (read(&path).as_deref(), read(&kept).as_deref()),
+            (Some("fourth"), Some("third"))
+        );
+        let mut names = names_in(folder.path());
+        names.sort();
+        assert_eq!(names, ["last", "previous"]);
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             base_seconds = start.elapsed().as_secs_f64()
         }
         Event::Epoch { .. } => ends.push(start.elapsed().as_secs_f64()),
-        Event::Step { .. } | Event::Saved { .. } => {}
+        _ => {}
     })?;
     // From the end of one epoch to that of the next, so that nothing is left out.
     let starts = [&[base_seconds], ends.as_slice()].concat();

@@ -1,16 +1,23 @@
 //! Writes models into a run's folder, and reads back what is needed to go on.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use formats::{read_arrays, recover_folder, replace_folder, write_safetensors, write_whole};
+use formats::{
+    read_arrays, recover_folder, replace_folder, replace_folder_keeping, write_safetensors,
+    write_whole,
+};
 use model::{ModelCard, Tail, load_tail, save_bundle};
+use sha2::{Digest, Sha256};
 
+use crate::same_run::hex;
 use crate::{Optimizer, RmsProp, RunConfig, RunFolder, State, TrainError};
 
 const STATE: &str = "state.json";
 const OPTIMIZER: &str = "optimizer.safetensors";
+const DIGESTS: &str = "digests.json";
 
 /// What of a run changes from step to step.
 pub(crate) struct Checkpoint {
@@ -32,7 +39,7 @@ pub fn check_resumable(
 ) -> Result<(), TrainError> {
     let checkpoint = Checkpoint::open(run, |_| RmsProp::default(), &device.clone().autodiff())?;
     match checkpoint {
-        Some((checkpoint, _)) if checkpoint.state.epoch >= config.train.epochs => {
+        Some(Opened { checkpoint, .. }) if checkpoint.state.epoch >= config.train.epochs => {
             Err(TrainError::Complete { path: run.path().to_owned(), epochs: config.train.epochs })
         }
         _ => Ok(()),
@@ -40,51 +47,104 @@ pub fn check_resumable(
 }
 
 impl Checkpoint {
-    /// Writes `last`.
+    /// Writes `last`, and keeps what was there as `previous`.
     pub(crate) fn save(&self, run: &RunFolder, card: &ModelCard) -> Result<(), TrainError> {
-        replace_folder(&run.last(), |folder| {
+        replace_folder_keeping(&run.last(), &run.previous(), |folder| {
             save_bundle(folder, card, &self.tail)?;
             write_safetensors(&folder.join(OPTIMIZER), &self.optimizer.to_arrays())?;
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
             write_whole(&folder.join(STATE), &state)?;
+            let digests = digests(folder).map_err(|error| TrainError::io(folder, error))?;
+            let digests = serde_json::to_vec_pretty(&digests).expect("digests are plain data");
+            write_whole(&folder.join(DIGESTS), &digests)?;
             tracing::debug!(epoch = self.state.epoch, step = self.state.step, "checkpoint");
             Ok(())
         })
     }
 
-    /// Reads `last`, onto a device with autodiff, and the card in it; `None` where the run stopped
-    /// before it was first written.
+    /// Reads the newest whole state onto a device with autodiff, the card beside it, and why it is not that in
+    /// `last`, if it is not; `None` where the run stopped before its first state was written.
     pub(crate) fn open(
         run: &RunFolder,
         rule: impl Fn(&str) -> RmsProp,
         device: &Device,
-    ) -> Result<Option<(Self, ModelCard)>, TrainError> {
-        let last = run.last();
-        recover_folder(&last)?;
+    ) -> Result<Option<Opened>, TrainError> {
         recover_folder(&run.best())?;
-        if !last.exists() {
-            // Nothing else is written before it: what is there without it would be lost.
-            return if run.history().exists() || run.best().exists() {
-                let fault = "is missing, but the run has complete epochs".to_owned();
-                Err(TrainError::Checkpoint { path: last, fault })
-            } else {
-                Ok(None)
+        let (last, previous) = (run.last(), run.previous());
+        if last.exists() || previous.exists() {
+            let read = |folder: &Path| Self::read(folder, &rule, device);
+            return match read(&last) {
+                Ok((checkpoint, card)) => Ok(Some(Opened { checkpoint, card, fault: None })),
+                // The older state may be damaged too, or not be there; the newer one's fault is told then.
+                Err(fault) => match read(&previous) {
+                    Ok((checkpoint, card)) => {
+                        let fault = Some(fault.to_string());
+                        Ok(Some(Opened { checkpoint, card, fault }))
+                    }
+                    Err(_) => Err(fault),
+                },
             };
         }
-        let (card, tail) = load_tail(&last, device)?;
-        let optimizer_path = last.join(OPTIMIZER);
+        // Nothing else is written before it: what is there without it would be lost.
+        if run.history().exists() || run.best().exists() {
+            let fault = "is missing, but the run has complete epochs".to_owned();
+            return Err(TrainError::Checkpoint { path: last, fault });
+        }
+        Ok(None)
+    }
+
+    /// Reads the state in `folder`, where every file has its digest.
+    fn read(
+        folder: &Path,
+        rule: impl Fn(&str) -> RmsProp,
+        device: &Device,
+    ) -> Result<(Self, ModelCard), TrainError> {
+        let fault = |path: &Path, fault| TrainError::Checkpoint { path: path.to_owned(), fault };
+        let read = |path: &Path| fs::read(path).map_err(|error| TrainError::io(path, error));
+        let digests_path = folder.join(DIGESTS);
+        let expected: BTreeMap<String, String> = serde_json::from_slice(&read(&digests_path)?)
+            .map_err(|error| fault(&digests_path, format!("can't be read: {error}")))?;
+        let found = digests(folder).map_err(|error| TrainError::io(folder, error))?;
+        if let Some((name, _)) =
+            expected.iter().find(|(name, digest)| found.get(*name) != Some(digest))
+        {
+            let reason = "is not the file that was written there: its digest differs".to_owned();
+            return Err(fault(&folder.join(name), reason));
+        }
+
+        let (card, tail) = load_tail(folder, device)?;
+        let optimizer_path = folder.join(OPTIMIZER);
         let arrays = read_arrays(&optimizer_path)?;
         let optimizer = Optimizer::with_arrays(rule, &tail, arrays, &device.clone().inner());
-        let fault = |path: &Path, fault| TrainError::Checkpoint { path: path.to_owned(), fault };
         let optimizer = optimizer.map_err(|reason| {
             fault(&optimizer_path, format!("does not fit the model beside it: {reason}"))
         })?;
-        let state_path = last.join(STATE);
-        let text = fs::read(&state_path).map_err(|error| TrainError::io(&state_path, error))?;
-        let state = serde_json::from_slice(&text)
+        let state_path = folder.join(STATE);
+        let state = serde_json::from_slice(&read(&state_path)?)
             .map_err(|error| fault(&state_path, format!("can't be read: {error}")))?;
-        Ok(Some((Self { tail, optimizer, state }, card)))
+        Ok((Self { tail, optimizer, state }, card))
     }
+}
+
+/// A state to go on from.
+pub(crate) struct Opened {
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) card: ModelCard,
+    /// Why it is the one before the last.
+    pub(crate) fault: Option<String>,
+}
+
+/// The digests of the files in a folder, by name, but for that of the digests themselves.
+fn digests(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
+    let mut digests = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != DIGESTS {
+            digests.insert(name, hex(Sha256::digest(fs::read(entry.path())?)));
+        }
+    }
+    Ok(digests)
 }
 
 /// Writes `best`.

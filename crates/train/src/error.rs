@@ -27,6 +27,9 @@ pub enum TrainError {
         /// How many epochs it has.
         epochs: usize,
     },
+    /// Another program writes to the run's folder.
+    #[error("another program is at work on the run in `{}`\nhint: wait until it ends, or stop it with Ctrl-C; to start another run name another folder with `--out`", .0.display())]
+    Locked(PathBuf),
     /// `config.toml` is no such file.
     #[error("`{}` can't be read: {reason}\nhint: a run is resumed with its own settings; put the file back as it was", .path.display())]
     Config {

@@ -58,6 +58,13 @@ pub enum Event {
         /// Whether its val_loss is the best so far, so that the model was kept in `best`.
         best: bool,
     },
+    /// The last state is damaged, and the run goes on from the one before it.
+    OlderState {
+        /// What is wrong with the last one, with hints.
+        fault: String,
+        /// How many epochs were complete then.
+        epochs: usize,
+    },
     /// A model and all that is needed to go on were written.
     Saved {
         /// The folder.

@@ -13,7 +13,7 @@ use model::{Metrics, ModelCard, WeightsRecord};
 use photos::Photos;
 use vgg::{FrozenBase, Weights};
 
-use crate::checkpoint::{Checkpoint, save_best};
+use crate::checkpoint::{Checkpoint, Opened, save_best};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::features::Features;
 use crate::history::History;
@@ -76,8 +76,11 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     let photographs = digest_of_photographs([training, validation]);
     let Checkpoint { mut tail, mut optimizer, mut state } =
         match Checkpoint::open(run, rule, &device)? {
-            Some((checkpoint, card)) => {
+            Some(Opened { checkpoint, card, fault }) => {
                 check_same(job, &checkpoint.state, &photographs, &card.weights)?;
+                if let Some(fault) = fault {
+                    listen(Event::OlderState { fault, epochs: checkpoint.state.epoch });
+                }
                 checkpoint
             }
             None => begin(job, photographs, &device)?,

@@ -2,27 +2,35 @@
 //!
 //! ```text
 //! config.toml     every setting, written first
+//! .lock           locked by the program that writes here
 //! history.csv     a row an epoch
 //! views.bin       with `views`: the features of every view
-//! best/  last/    model bundles; `last` also holds `optimizer.safetensors` and `state.json`
+//! best/           the model with the lowest val_loss
+//! last/           the last model, and what is needed to go on: `optimizer.safetensors`, `state.json` and,
+//!                 last written, `digests.json` with the SHA-256 of the others
+//! previous/       what was `last` before
 //! ```
 
-use std::fs;
+use std::fs::{self, DirEntry, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use formats::write_whole;
+use formats::{UNFINISHED_FILE, write_whole};
 
 use crate::{RunConfig, TrainError};
 
-/// A folder that holds a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A folder that holds a run, locked: no one else writes there while this or a clone of it is alive.
+#[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// The system unlocks it where the program is killed.
+    _lock: Arc<File>,
 }
 
 impl RunFolder {
-    /// Checks that a run can be written to `path`: there is nothing, or an empty folder.
+    /// Checks that a run can be written to `path`: there is nothing, or a folder that holds at most what a
+    /// run that was killed at once has left.
     ///
     /// # Errors
     ///
@@ -32,10 +40,16 @@ impl RunFolder {
             return Err(TrainError::RunExists(path.to_owned()));
         }
         match fs::read_dir(path) {
-            Ok(mut entries) => match entries.next() {
-                Some(_) => Err(TrainError::NotEmpty(path.to_owned())),
-                None => Ok(()),
-            },
+            Ok(entries) => {
+                let is_left = |entry: &DirEntry| {
+                    entry.file_name() == LOCK
+                        || entry.file_name().to_string_lossy().starts_with(UNFINISHED_FILE)
+                };
+                match entries.flatten().find(|entry| !is_left(entry)) {
+                    Some(_) => Err(TrainError::NotEmpty(path.to_owned())),
+                    None => Ok(()),
+                }
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(TrainError::io(path, error)),
         }
@@ -68,15 +82,17 @@ impl RunFolder {
         config.validate()?;
         let text = toml::to_string(config).expect("valid settings are plain data");
         fs::create_dir_all(path).map_err(|error| TrainError::io(path, error))?;
-        write_whole(&path.join(CONFIG), text.as_bytes())?;
-        Ok(Self { path: path.to_owned() })
+        let run = Self::locked(path)?;
+        write_whole(&run.config(), text.as_bytes())?;
+        Ok(run)
     }
 
     /// Opens a folder that holds a run, and reads its settings.
     ///
     /// # Errors
     ///
-    /// There is no run, or its settings can't be read or are out of their ranges.
+    /// There is no run, another program is at work on it, or its settings can't be read or are out of their
+    /// ranges.
     pub fn open(path: &Path) -> Result<(Self, RunConfig), TrainError> {
         let config_path = path.join(CONFIG);
         let text = match fs::read_to_string(&config_path) {
@@ -93,7 +109,21 @@ impl RunFolder {
             reason: error.to_string().trim_end().to_owned(),
         })?;
         config.validate()?;
-        Ok((Self { path: path.to_owned() }, config))
+        Ok((Self::locked(path)?, config))
+    }
+
+    fn locked(path: &Path) -> Result<Self, TrainError> {
+        let lock_path = path.join(LOCK);
+        let mut options = File::options();
+        let lock = options.write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(|error| TrainError::io(&lock_path, error))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(path.to_owned())),
+            // Some network drives have no locks; a run there is as safe as without them.
+            Err(TryLockError::Error(error)) => tracing::warn!(%error, "the run can't be locked"),
+            Ok(()) => {}
+        }
+        Ok(Self { path: path.to_owned(), _lock: Arc::new(lock) })
     }
 
     /// The folder itself.
@@ -125,7 +155,13 @@ impl RunFolder {
     pub fn last(&self) -> PathBuf {
         self.path.join("last")
     }
+
+    /// What was [`Self::last`] before.
+    pub fn previous(&self) -> PathBuf {
+        self.path.join("previous")
+    }
 }
 
 const CONFIG: &str = "config.toml";
+const LOCK: &str = ".lock";
 pub(crate) const VIEWS: &str = "views.bin";

@@ -120,25 +120,30 @@ pub(crate) fn complete(config: &RunConfig, path: &Path) -> RunFolder {
 /// Runs `config` in pieces of three steps in the folder at `path`, so that it stops in the middle of
 /// epochs and at their end, and expects the files of `whole`, bit for bit.
 pub(crate) fn expect_same_in_pieces(config: &RunConfig, path: &Path, whole: &RunFolder) {
-    let run = RunFolder::create(path, config).expect("a free folder");
+    drop(RunFolder::create(path, config).expect("a free folder"));
     let mut pieces = 1;
-    loop {
-        let (opened, read) = RunFolder::open(path).expect("the run");
-        assert_eq!((&opened, &read), (&run, config));
+    let run = loop {
+        let (run, read) = RunFolder::open(path).expect("the run");
+        assert_eq!((run.path(), &read), (path, config));
         let steps = Cell::new(0);
         let third_step = |event: &Event| {
             steps.set(steps.get() + usize::from(matches!(event, Event::Step { .. })));
             steps.get() == 3
         };
         match go(&run, &read, third_step).expect("a run") {
-            Outcome::Complete(_) => break,
+            Outcome::Complete(_) => break run,
             Outcome::Stopped { .. } => pieces += 1,
         }
-    }
+    };
     assert!(pieces > 4, "{pieces}");
-    assert_eq!(history(&run), history(whole));
+    expect_same(&run, whole);
+}
+
+/// Expects the files of two complete runs to be the same, bit for bit.
+pub(crate) fn expect_same(run: &RunFolder, whole: &RunFolder) {
+    assert_eq!(history(run), history(whole));
     for file in ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"] {
         let read = |run: &RunFolder| fs::read(run.path().join(file)).expect("a file");
-        assert!(read(&run) == read(whole), "{file} differs");
+        assert!(read(run) == read(whole), "{file} differs");
     }
 }

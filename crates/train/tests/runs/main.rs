@@ -4,11 +4,13 @@ mod job;
 mod thaw;
 mod views;
 
+use std::cell::Cell;
 use std::fs;
+use std::path::Path;
 
 use augment::AugmentConfig;
 use burn::tensor::Device;
-use job::{complete, config, expect_same_in_pieces, go, history, never, pictures};
+use job::{complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures};
 use model::{Classifier, WeightsSearch};
 use train::{Event, Outcome, RunConfig, RunFolder, TrainConfig, TrainError};
 
@@ -87,12 +89,70 @@ fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
     assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
     fs::write(&photograph, bytes).expect("a file");
 
-    let optimizer = run.last().join("optimizer.safetensors");
-    fs::rename(run.last().join("model.safetensors"), &optimizer).expect("a file");
-    fs::copy(run.best().join("model.safetensors"), run.last().join("model.safetensors"))
-        .expect("a file");
-    let message = go(&run, &config, never).expect_err("another state").to_string();
-    assert!(message.contains("does not fit the model beside it"), "{message}");
+    // Both states damaged: the newer one's fault is told, and nothing is lost.
+    let damage = |folder: &Path, file: &str| {
+        let path = folder.join(file);
+        let mut bytes = fs::read(&path).expect("a file");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, bytes).expect("a writable folder");
+    };
+    damage(&run.last(), "optimizer.safetensors");
+    damage(&run.previous(), "state.json");
+    let rows = history(&run);
+    let message = go(&run, &config, never).expect_err("damaged states").to_string();
+    assert!(message.contains("last/optimizer.safetensors"), "{message}");
+    assert!(message.contains("digest") && message.contains("\nhint: "), "{message}");
+    assert_eq!(history(&run), rows);
+}
+
+#[test]
+fn where_the_last_state_is_damaged_the_run_goes_on_from_the_one_before_and_is_the_same() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let config = config(&data, AugmentConfig::default());
+    let whole = complete(&config, &folder.path().join("whole"));
+    for file in ["model.safetensors", "optimizer.safetensors", "state.json", "digests.json", ""] {
+        let run = RunFolder::create(&folder.path().join(format!("run {file}")), &config);
+        let run = run.expect("a free folder");
+        let second_epoch =
+            |event: &Event| matches!(event, Event::Epoch { metrics, .. } if metrics.epoch == 2);
+        assert_eq!(go(&run, &config, second_epoch).expect("a run"), Outcome::Stopped { epochs: 2 });
+        if file.is_empty() {
+            // Killed between the two renames.
+            fs::remove_dir_all(run.last()).expect("a folder");
+        } else {
+            let path = run.last().join(file);
+            let bytes = fs::read(&path).expect("a file");
+            fs::write(path, &bytes[..bytes.len() - 1]).expect("a writable folder");
+        }
+        let told = Cell::new(None);
+        let look = |event: &Event| {
+            if let Event::OlderState { epochs, .. } = event {
+                told.set(Some(*epochs));
+            }
+            false
+        };
+        go(&run, &config, look).expect("the rest of the run");
+        assert_eq!(told.get(), Some(1), "{file}");
+        expect_same(&run, &whole);
+    }
+}
+
+#[test]
+fn a_run_is_written_to_by_one_program_at_a_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = config(&folder.path().join("data"), AugmentConfig::NONE);
+    let path = folder.path().join("run");
+    // What a program leaves that is killed before it has written its settings.
+    fs::create_dir(&path).expect("a writable folder");
+    fs::write(path.join(".permafrost-1234"), "half").expect("a writable folder");
+    let run = RunFolder::create(&path, &config).expect("a free folder");
+    let message = RunFolder::open(&path).expect_err("a locked run").to_string();
+    assert!(message.contains("another program") && message.contains("\nhint: "), "{message}");
+    drop(run);
+    RunFolder::open(&path).expect("the run");
 }
 
 /// At 1e38 the first step makes parameters that no product of them is finite with; at 1e30 the
