@@ -191,7 +191,7 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
     assert_eq!(workplace.history("run").len(), 5);
 
     let done = workplace.run("train --resume run").expect_success();
-    assert!(done.stdout.contains("is complete: all 4 epochs are done"), "{}", done.stdout);
+    assert!(done.stdout.contains("is complete after 4 epochs"), "{}", done.stdout);
     for state in ["run/last", "run/previous"] {
         std::fs::remove_dir_all(workplace.path(state)).expect("a folder");
     }

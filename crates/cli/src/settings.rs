@@ -83,6 +83,16 @@ pub(crate) struct Settings {
     /// How many times every training photograph is seen [default: 50]
     #[arg(long)]
     epochs: Option<usize>,
+    /// End the run after so many epochs without a lower val_loss [default: off]
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<usize>,
+    /// Let learning rates fall to a tenth after so many epochs without a lower val_loss [default: off]
+    #[arg(long, value_name = "EPOCHS")]
+    reduce_on_plateau: Option<usize>,
+    /// Save what is needed to go on after every so many steps of an epoch too, and not at its end alone
+    /// [default: off]
+    #[arg(long, value_name = "STEPS")]
+    save_every: Option<usize>,
     /// How many photographs make a step [default: 32]
     #[arg(long, value_name = "PHOTOGRAPHS")]
     batch_size: Option<usize>,
@@ -166,6 +176,9 @@ impl Settings {
                 thaw_learning_rate,
                 shuffle: !self.no_shuffle,
                 views: self.views,
+                save_every: self.save_every,
+                patience: self.patience,
+                reduce_on_plateau: self.reduce_on_plateau,
                 seed,
             },
         };

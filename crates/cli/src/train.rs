@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
 fn say_complete(run: &RunFolder, epochs: usize) -> anyhow::Result<ExitCode> {
     writeln!(
         stdout(),
-        "The run in {} is complete: all {epochs} epochs are done. Its best model is in {}.\nTo train it for longer, raise `epochs` in {}.",
+        "The run in {} is complete after {epochs} epochs. Its best model is in {}.\nTo train it for longer, raise `epochs` or `patience` in {}.",
         run.path().display(),
         run.best().display(),
         run.config().display()
@@ -137,7 +137,12 @@ fn go(
     shown?;
     let mut out = stdout();
     match outcome {
-        Outcome::Complete(best) => {
+        Outcome::Complete { best, epochs } => {
+            if let Some(patience) = config.train.patience
+                && epochs < config.train.epochs
+            {
+                writeln!(out, "Ended early: no lower val_loss for {patience} epoch(s).")?;
+            }
             writeln!(
                 out,
                 "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",

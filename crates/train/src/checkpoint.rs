@@ -13,7 +13,7 @@ use model::{ModelCard, Tail, load_tail, save_bundle};
 use sha2::{Digest, Sha256};
 
 use crate::same_run::hex;
-use crate::{Optimizer, RmsProp, RunConfig, RunFolder, State, TrainError};
+use crate::{Optimizer, RunConfig, RunFolder, State, TrainError};
 
 const STATE: &str = "state.json";
 const OPTIMIZER: &str = "optimizer.safetensors";
@@ -37,10 +37,11 @@ pub fn check_resumable(
     config: &RunConfig,
     device: &Device,
 ) -> Result<(), TrainError> {
-    let checkpoint = Checkpoint::open(run, |_| RmsProp::default(), &device.clone().autodiff())?;
-    match checkpoint {
-        Some(Opened { checkpoint, .. }) if checkpoint.state.epoch >= config.train.epochs => {
-            Err(TrainError::Complete { path: run.path().to_owned(), epochs: config.train.epochs })
+    match Checkpoint::open(run, config, &device.clone().autodiff())? {
+        Some(Opened { checkpoint: Checkpoint { state, .. }, .. })
+            if state.is_complete(&config.train) =>
+        {
+            Err(TrainError::Complete { path: run.path().to_owned(), epochs: state.epoch })
         }
         _ => Ok(()),
     }
@@ -66,13 +67,13 @@ impl Checkpoint {
     /// `last`, if it is not; `None` where the run stopped before its first state was written.
     pub(crate) fn open(
         run: &RunFolder,
-        rule: impl Fn(&str) -> RmsProp,
+        config: &RunConfig,
         device: &Device,
     ) -> Result<Option<Opened>, TrainError> {
         recover_folder(&run.best())?;
         let (last, previous) = (run.last(), run.previous());
         if last.exists() || previous.exists() {
-            let read = |folder: &Path| Self::read(folder, &rule, device);
+            let read = |folder: &Path| Self::read(folder, config, device);
             return match read(&last) {
                 Ok((checkpoint, card)) => Ok(Some(Opened { checkpoint, card, fault: None })),
                 // The older state may be damaged too, or not be there; the newer one's fault is told then.
@@ -96,7 +97,7 @@ impl Checkpoint {
     /// Reads the state in `folder`, where every file has its digest.
     fn read(
         folder: &Path,
-        rule: impl Fn(&str) -> RmsProp,
+        config: &RunConfig,
         device: &Device,
     ) -> Result<(Self, ModelCard), TrainError> {
         let fault = |path: &Path, fault| TrainError::Checkpoint { path: path.to_owned(), fault };
@@ -112,16 +113,17 @@ impl Checkpoint {
             return Err(fault(&folder.join(name), reason));
         }
 
+        let state_path = folder.join(STATE);
+        let state: State = serde_json::from_slice(&read(&state_path)?)
+            .map_err(|error| fault(&state_path, format!("can't be read: {error}")))?;
         let (card, tail) = load_tail(folder, device)?;
         let optimizer_path = folder.join(OPTIMIZER);
         let arrays = read_arrays(&optimizer_path)?;
+        let rule = |name: &str| config.rule(name, state.plateau.factor);
         let optimizer = Optimizer::with_arrays(rule, &tail, arrays, &device.clone().inner());
         let optimizer = optimizer.map_err(|reason| {
             fault(&optimizer_path, format!("does not fit the model beside it: {reason}"))
         })?;
-        let state_path = folder.join(STATE);
-        let state = serde_json::from_slice(&read(&state_path)?)
-            .map_err(|error| fault(&state_path, format!("can't be read: {error}")))?;
         Ok((Self { tail, optimizer, state }, card))
     }
 }

@@ -120,6 +120,16 @@ pub struct TrainConfig {
     /// draws one; where it is left out, every epoch augments anew, as in Keras.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub views: Option<usize>,
+    /// How many steps of an epoch lie between two states that are written; one always is at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub save_every: Option<usize>,
+    /// After how many epochs without a lower val_loss the run ends (Keras: `EarlyStopping`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// After how many epochs without a lower val_loss learning rates fall to a tenth (Keras:
+    /// `ReduceLROnPlateau`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduce_on_plateau: Option<usize>,
     /// Every draw of the run follows from it.
     pub seed: u64,
 }
@@ -133,6 +143,9 @@ impl Default for TrainConfig {
             thaw_learning_rate: 1e-5,
             shuffle: true,
             views: None,
+            save_every: None,
+            patience: None,
+            reduce_on_plateau: None,
             seed: 0,
         }
     }
@@ -188,6 +201,15 @@ impl RunConfig {
                 return Err(TrainError::Setting { name, value, expected });
             }
         }
+        for (name, count) in [
+            ("save_every", train.save_every),
+            ("patience", train.patience),
+            ("reduce_on_plateau", train.reduce_on_plateau),
+        ] {
+            if count == Some(0) {
+                return Err(TrainError::Setting { name, value: "0".into(), expected: "1 or more" });
+            }
+        }
         let inputs = base.output_count()?;
         if inputs * head.hidden > LARGEST_HEAD {
             let (hidden, limit) = (head.hidden, LARGEST_HEAD);
@@ -204,12 +226,12 @@ impl RunConfig {
         }
     }
 
-    /// RMSprop's settings for the parameter of that name.
-    pub(crate) fn rule(&self, name: &str) -> RmsProp {
+    /// RMSprop's settings for the parameter of that name, its rate times `factor`.
+    pub(crate) fn rule(&self, name: &str, factor: f64) -> RmsProp {
         let of_head = head::ARRAY_NAMES.contains(&name);
         let learning_rate =
             if of_head { self.train.learning_rate } else { self.train.thaw_learning_rate };
-        RmsProp { learning_rate, ..RmsProp::default() }
+        RmsProp { learning_rate: learning_rate * factor, ..RmsProp::default() }
     }
 
     /// The names and shapes of the tensors that learn: those of the base's thawed layers, and the

@@ -20,7 +20,7 @@ pub enum TrainError {
     #[error("no run at `{}`: it has no `config.toml`\nhint: name a folder that `train` has made, such as `runs/train`", .0.display())]
     NoRun(PathBuf),
     /// The run has done all its epochs.
-    #[error("the run in `{}` is complete: all {epochs} epochs are done\nhint: its best model is in `{}`", .path.display(), .path.join("best").display())]
+    #[error("the run in `{}` is complete after {epochs} epochs\nhint: its best model is in `{}`", .path.display(), .path.join("best").display())]
     Complete {
         /// The run's folder.
         path: PathBuf,

@@ -21,7 +21,8 @@ use crate::pictures::Pictures;
 use crate::same_run::{check_same, digest_of_photographs, digest_of_settings};
 use crate::source::{Source, order};
 use crate::{
-    Best, Event, Optimizer, RunConfig, RunFolder, RunningMean, Set, State, TrainError, first_tail,
+    Best, Event, Optimizer, Plateau, RunConfig, RunFolder, RunningMean, Set, State, TrainError,
+    first_tail,
 };
 
 /// The probability above which a picture counts as the second of two classes (Keras: `accuracy`).
@@ -50,8 +51,13 @@ pub struct Job<'a> {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// All epochs are done; this was the best.
-    Complete(Best),
+    /// All epochs are done, or patience has run out.
+    Complete {
+        /// The best epoch.
+        best: Best,
+        /// The epochs.
+        epochs: usize,
+    },
     /// It was stopped with this many epochs complete.
     Stopped {
         /// The complete epochs.
@@ -71,11 +77,10 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     let Job { config, run, base, training, validation, .. } = *job;
     let train = config.train;
     let device = job.device.clone().autodiff();
-    let rule = |name: &str| config.rule(name);
 
     let photographs = digest_of_photographs([training, validation]);
     let Checkpoint { mut tail, mut optimizer, mut state } =
-        match Checkpoint::open(run, rule, &device)? {
+        match Checkpoint::open(run, config, &device)? {
             Some(Opened { checkpoint, card, fault }) => {
                 check_same(job, &checkpoint.state, &photographs, &card.weights)?;
                 if let Some(fault) = fault {
@@ -104,7 +109,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
         let (to, batches) = sync_channel(0);
         let (from, photographs) = (state.clone(), training.labels().len());
         scope.spawn(move || source.send(&from, train, photographs, &to));
-        while state.epoch < train.epochs {
+        while !state.is_complete(&train) {
             let epoch = state.epoch + 1;
             let started = Instant::now();
             let order = order(&train, epoch, training.labels().len());
@@ -132,6 +137,12 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                 state.step += 1;
                 let (loss, accuracy) = (state.running.loss(), state.running.accuracy());
                 listen(Event::Step { epoch, step: state.step, steps, loss, accuracy });
+                let is_due = train.save_every.is_some_and(|every| state.step.is_multiple_of(every));
+                if is_due && state.step < steps && !stopped() {
+                    let checkpoint = Checkpoint { tail, optimizer, state };
+                    checkpoint.save(run, &card(job, None))?;
+                    Checkpoint { tail, optimizer, state } = checkpoint;
+                }
                 if stopped() && state.step < steps {
                     state.seconds += started.elapsed().as_secs_f64();
                     let epochs = state.epoch;
@@ -168,21 +179,25 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                 state.best = Some(Best { epoch, val_loss, val_accuracy });
             }
             let seconds = state.seconds + started.elapsed().as_secs_f64();
-            history.push(run, &metrics, seconds, train.learning_rate)?;
-            state =
-                State { epoch, step: 0, running: RunningMean::default(), seconds: 0.0, ..state };
+            history.push(run, &metrics, seconds, train.learning_rate * state.plateau.factor)?;
+            let mut plateau = state.plateau;
+            if let Some(patience) = train.reduce_on_plateau {
+                plateau = plateau.after(val_loss, patience);
+                optimizer.set_rules(|name| config.rule(name, plateau.factor));
+            }
+            let running = RunningMean::default();
+            state = State { epoch, step: 0, running, seconds: 0.0, plateau, ..state };
             let checkpoint = Checkpoint { tail, optimizer, state };
             checkpoint.save(run, &card)?;
             Checkpoint { tail, optimizer, state } = checkpoint;
             listen(Event::Epoch { metrics, seconds, best });
-            if stopped() && state.epoch < train.epochs {
+            if stopped() && !state.is_complete(&train) {
                 listen(Event::Saved { path: run.last() });
                 return Ok(Outcome::Stopped { epochs: state.epoch });
             }
         }
-        Ok(Outcome::Complete(
-            state.best.expect("an epoch has ended, and the first one is the best so far"),
-        ))
+        let best = state.best.expect("an epoch has ended, and the first one is the best so far");
+        Ok(Outcome::Complete { best, epochs: state.epoch })
     })
 }
 
@@ -218,10 +233,11 @@ fn begin(job: &Job<'_>, photographs: String, device: &Device) -> Result<Checkpoi
         running: RunningMean::default(),
         seconds: 0.0,
         best: None,
+        plateau: Plateau::default(),
         settings: digest_of_settings(job.config),
         photographs,
     };
-    let optimizer = Optimizer::new(|name| job.config.rule(name), &tail);
+    let optimizer = Optimizer::new(|name| job.config.rule(name, 1.0), &tail);
     let checkpoint = Checkpoint { optimizer, tail, state };
     checkpoint.save(job.run, &card(job, None))?;
     Ok(checkpoint)

@@ -61,6 +61,13 @@ impl Optimizer {
         arrays
     }
 
+    /// Gives each parameter new settings, by its name; what is remembered stays.
+    pub fn set_rules(&mut self, rule: impl Fn(&str) -> RmsProp) {
+        for (name, (old, _)) in &mut self.slots {
+            *old = rule(name);
+        }
+    }
+
     /// The optimizer for `module` that remembers what is in `arrays`.
     ///
     /// # Errors

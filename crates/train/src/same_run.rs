@@ -7,7 +7,7 @@ use model::WeightsRecord;
 use photos::Photos;
 use sha2::{Digest, Sha256};
 
-use crate::{Job, RunConfig, Start, State, TrainError, WeightsChoice};
+use crate::{Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice};
 
 /// Checks that a run goes on with what it began with, and is not complete.
 pub(crate) fn check_same(
@@ -16,9 +16,9 @@ pub(crate) fn check_same(
     photographs: &str,
     weights: &WeightsRecord,
 ) -> Result<(), TrainError> {
-    let epochs = job.config.train.epochs;
-    if state.epoch >= epochs {
-        return Err(TrainError::Complete { path: job.run.path().to_owned(), epochs });
+    if state.is_complete(&job.config.train) {
+        let (path, epochs) = (job.run.path().to_owned(), state.epoch);
+        return Err(TrainError::Complete { path, epochs });
     }
     if state.settings != digest_of_settings(job.config) {
         return Err(TrainError::OtherSettings(job.run.config()));
@@ -33,12 +33,12 @@ pub(crate) fn check_same(
     Ok(())
 }
 
-/// The digest of the settings that a run can't go on without: not that of the number of epochs, which
-/// only says when it ends, nor of where files lie and how much memory may be taken. Weights and photographs are known by their content,
+/// The digest of the settings that a run can't go on without: not when it ends, how often it
+/// is saved, where files lie and how much memory may be taken. Weights and photographs are known by their content,
 /// and what the run has started from is in its first checkpoint.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
-    same.train.epochs = 0;
+    same.train = TrainConfig { epochs: 0, patience: None, save_every: None, ..same.train };
     same.data.path = PathBuf::new();
     same.data.cache_mb = 0;
     if let WeightsChoice::File(path) = &mut same.weights {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::RunningMean;
+use crate::{Plateau, RunningMean, TrainConfig};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,11 +18,22 @@ pub struct State {
     pub seconds: f64,
     /// The best epoch so far.
     pub best: Option<Best>,
+    /// Where learning rates stand.
+    pub plateau: Plateau,
     /// The digest of the settings, but for the number of epochs and where files lie: with others it
     /// would be another run.
     pub settings: String,
     /// The digest of the photographs' pixels and classes: with others it would be another run.
     pub photographs: String,
+}
+
+impl State {
+    /// Whether nothing is left to do: all epochs are complete, or patience has run out.
+    pub fn is_complete(&self, train: &TrainConfig) -> bool {
+        let waited = self.best.map_or(0, |best| self.epoch - best.epoch);
+        self.epoch >= train.epochs
+            || self.step == 0 && train.patience.is_some_and(|patience| waited >= patience)
+    }
 }
 
 /// The epoch with the lowest val_loss.

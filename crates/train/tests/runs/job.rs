@@ -113,7 +113,7 @@ pub(crate) fn history(run: &RunFolder) -> Vec<String> {
 pub(crate) fn complete(config: &RunConfig, path: &Path) -> RunFolder {
     let run = RunFolder::create(path, config).expect("a free folder");
     let outcome = go(&run, config, never).expect("a run");
-    assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Complete { .. }), "{outcome:?}");
     run
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn expect_same_in_pieces(config: &RunConfig, path: &Path, whole: &Run
             steps.get() == 3
         };
         match go(&run, &read, third_step).expect("a run") {
-            Outcome::Complete(_) => break run,
+            Outcome::Complete { .. } => break run,
             Outcome::Stopped { .. } => pieces += 1,
         }
     };

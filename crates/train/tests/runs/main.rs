@@ -1,6 +1,7 @@
 //! Whole runs on a handful of small pictures: what they write, and that stopping changes nothing.
 
 mod job;
+mod patience;
 mod thaw;
 mod views;
 

@@ -1,0 +1,69 @@
+//! Learning rates that fall where the loss does not (Keras: `keras.callbacks.ReduceLROnPlateau`, with its
+//! factor of 0.1, its least change of 1e-4, and no cooldown).
+
+use serde::{Deserialize, Serialize};
+
+/// What learning rates are multiplied by.
+const FACTOR: f64 = 0.1;
+
+/// By how much a val_loss must be lower to count.
+const LEAST_CHANGE: f64 = 1e-4;
+
+/// Where the rates stand, and how long the loss has not fallen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plateau {
+    /// The lowest val_loss that counted.
+    pub best: Option<f64>,
+    /// How many epochs have passed since, or since rates were lowered.
+    pub waited: usize,
+    /// What the settings' rates are multiplied by.
+    pub factor: f64,
+}
+
+impl Default for Plateau {
+    fn default() -> Self {
+        Self { best: None, waited: 0, factor: 1.0 }
+    }
+}
+
+impl Plateau {
+    /// After an epoch with this val_loss, where rates are lowered after `patience` epochs.
+    pub fn after(self, val_loss: f64, patience: usize) -> Self {
+        if self.best.is_none_or(|best| val_loss < best - LEAST_CHANGE) {
+            return Self { best: Some(val_loss), waited: 0, ..self };
+        }
+        let waited = self.waited + 1;
+        if waited >= patience {
+            Self { waited: 0, factor: self.factor * FACTOR, ..self }
+        } else {
+            Self { waited, ..self }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rates that Keras 3.15's callback gives for these losses, from 1.
+    #[test]
+    fn rates_fall_where_keras_lets_them() {
+        let losses = [1.0, 0.9, 0.9, 0.89995, 0.95, 0.9, 0.8, 0.85, 0.81, 0.79995, 0.7];
+        for (patience, expected) in [
+            (2, [1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001, 0.001, 0.001]),
+            (3, [1.0, 1.0, 1.0, 1.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01]),
+            (1, [1.0, 1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-4, 1e-5, 1e-6, 1e-7, 1e-7]),
+        ] {
+            let mut plateau = Plateau::default();
+            let mut factors = vec![];
+            for loss in losses {
+                plateau = plateau.after(loss, patience);
+                factors.push(plateau.factor);
+            }
+            for (found, expected) in factors.iter().zip(expected) {
+                assert!((found / expected - 1.0).abs() < 1e-6, "{patience}: {factors:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Runs that end early, lower their rates, and save within epochs: what is counted is resumed too.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
+
+use augment::AugmentConfig;
+use train::{Event, Outcome, RunConfig, RunFolder, State, TrainError};
+
+use crate::job::{
+    complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures,
+};
+
+/// Twelve epochs at a rate at which the val_loss goes up and down.
+fn restless(data: &Path) -> RunConfig {
+    let mut config = config(data, AugmentConfig::default());
+    config.train.epochs = 12;
+    config.train.learning_rate = 0.05;
+    config
+}
+
+/// A column of a run's history.
+fn column(run: &RunFolder, at: usize) -> Vec<f64> {
+    let cell = |row: &String| row.split(',').nth(at).expect("a cell").parse().expect("a number");
+    history(run)[1..].iter().map(cell).collect()
+}
+
+#[test]
+fn a_run_ends_when_patience_runs_out_and_is_the_beginning_of_the_patient_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let patient = restless(&data);
+    let whole = complete(&patient, &folder.path().join("whole"));
+    let losses = column(&whole, 3);
+    // The first epoch that is not followed by a lower val_loss within two.
+    let lowest_before = |end: usize| losses[..end].iter().copied().fold(f64::MAX, f64::min);
+    let end = (3..=losses.len()).find(|&end| lowest_before(end) == lowest_before(end - 2));
+    let end = end.expect("the val_loss rests for two epochs");
+    assert!(end < losses.len(), "the run is cut short: {losses:?}");
+
+    let mut impatient = patient.clone();
+    impatient.train.patience = Some(2);
+    let run = RunFolder::create(&folder.path().join("run"), &impatient).expect("a free folder");
+    match go(&run, &impatient, never).expect("a run") {
+        Outcome::Complete { best, epochs } => assert_eq!((best.epoch, epochs), (end - 2, end)),
+        stopped @ Outcome::Stopped { .. } => panic!("{stopped:?}"),
+    }
+    assert_eq!(history(&run), history(&whole)[..=end]);
+    assert!(
+        matches!(go(&run, &impatient, never), Err(TrainError::Complete { epochs, .. }) if epochs == end)
+    );
+    // More patience is how it is trained for longer.
+    impatient.train.patience = Some(100);
+    go(&run, &impatient, never).expect("the rest of the run");
+    expect_same(&run, &whole);
+}
+
+#[test]
+fn counters_and_lowered_rates_are_resumed_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let mut config = restless(&data);
+    config.train.reduce_on_plateau = Some(2);
+    config.train.patience = Some(8);
+    let whole = complete(&config, &folder.path().join("whole"));
+    let rates = column(&whole, 5);
+    assert!(rates.last() < rates.first(), "{rates:?}");
+    expect_same_in_pieces(&config, &folder.path().join("pieces"), &whole);
+}
+
+#[test]
+fn a_run_saved_within_epochs_goes_on_from_there_and_is_the_same() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let plain = config(&data, AugmentConfig::default());
+    let whole = complete(&plain, &folder.path().join("whole"));
+    let mut config = plain.clone();
+    config.train.save_every = Some(2);
+    let states = RefCell::new(vec![]);
+    let path = folder.path().join("run");
+    let run = RunFolder::create(&path, &config).expect("a free folder");
+    // Each state is kept, as a program that is killed then would leave it.
+    let keep = |event: &Event| {
+        if let Event::Step { .. } = event {
+            let state: State =
+                serde_json::from_slice(&fs::read(path.join("last/state.json")).expect("a state"))
+                    .expect("a state");
+            states.borrow_mut().push((state.epoch, state.step));
+        }
+        false
+    };
+    go(&run, &config, keep).expect("a run");
+    expect_same(&run, &whole);
+    // Fourteen pictures in steps of four; a step is told of before its state is saved.
+    let states = states.into_inner();
+    assert_eq!(states[..5], [(0, 0), (0, 0), (0, 2), (0, 2), (1, 0)]);
+}
+
+#[test]
+fn counts_of_nothing_are_refused() {
+    for count in ["save_every", "patience", "reduce_on_plateau"] {
+        let mut config = config(Path::new("data"), AugmentConfig::NONE);
+        let setting = match count {
+            "save_every" => &mut config.train.save_every,
+            "patience" => &mut config.train.patience,
+            _ => &mut config.train.reduce_on_plateau,
+        };
+        *setting = Some(0);
+        assert!(
+            matches!(config.validate(), Err(TrainError::Setting { name, .. }) if name == count)
+        );
+    }
+}
