@@ -95,7 +95,7 @@ pub(crate) fn build_example(root: &Path, name: &str) -> Result<PathBuf> {
 }
 
 /// Builds a program by these arguments to Cargo, and returns where it is.
-fn build(root: &Path, program: &str, what: &[&str]) -> Result<PathBuf> {
+pub(crate) fn build(root: &Path, program: &str, what: &[&str]) -> Result<PathBuf> {
     // Where this program itself was built, whatever Cargo is told by its settings.
     let here = std::env::current_exe().context("could not find this program itself")?;
     let Some(target) = here.parent().and_then(Path::parent) else {
@@ -118,7 +118,7 @@ fn start(command: &mut Command, hint: &str) -> Result<()> {
 }
 
 /// An empty folder, whatever was there.
-fn clear(folder: &Path) -> Result<()> {
+pub(crate) fn clear(folder: &Path) -> Result<()> {
     let clear = || {
         if folder.exists() {
             fs::remove_dir_all(folder)?;

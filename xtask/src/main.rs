@@ -6,6 +6,7 @@
 mod accuracy;
 mod bench;
 mod consumers;
+mod crashes;
 mod digest;
 mod download;
 mod fetch;
@@ -63,6 +64,16 @@ enum Chore {
     /// Build and run two small packages outside the workspace that use single crates of it
     Consumers,
 
+    /// Kill the program at random moments, resume it, and fail where it ends otherwise than without
+    Crashes {
+        /// How many runs of each mode
+        #[arg(long, default_value_t = 100)]
+        count: usize,
+        /// Decides the moments
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+
     /// Time a part, and others beside it in the same run
     Bench {
         #[command(subcommand)]
@@ -93,6 +104,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Consumers => consumers::run(root)?,
+        Chore::Crashes { count, seed } => crashes::run(root, *count, *seed)?,
         Chore::Bench { bench } => {
             bench::run(root, &or_shared(root, &None, "../shared/pets"), bench)?;
         }

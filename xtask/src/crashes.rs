@@ -1,0 +1,173 @@
+//! `cargo xtask crashes`: the program is killed at random moments and resumed, and must end as it would have
+//! without.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::keras;
+
+/// A run of seconds with all that a run can have to lose.
+const RUN: [&str; 11] = [
+    "train",
+    "--demo",
+    "--size",
+    "64",
+    "--epochs",
+    "5",
+    "--save-every",
+    "2",
+    "--reduce-on-plateau",
+    "2",
+    "--seed=7",
+];
+
+/// The files that must be the same, bit for bit.
+const SAME: [&str; 3] =
+    ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"];
+
+/// Kills and resumes `count` runs of the program of the workspace at `root`; `seed` decides when.
+///
+/// # Errors
+/// If the program can't be built, or a run ends otherwise than the one that is let alone.
+pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<()> {
+    ensure!(count > 0, "expected a count of 1 or more");
+    let program = keras::build(root, "permafrost", &["--package", "cli"])?;
+    let scratch = root.join("target/crashes");
+    keras::clear(&scratch)?;
+    for (mode, views) in [("exact", None), ("views", Some("--views=2"))] {
+        // Views are taken from a run beside, so each run has a place of its own.
+        let start = |out: &str| {
+            let mut command = Command::new(&program);
+            command.args(RUN).args(views).arg("--out").arg(out).current_dir(&scratch);
+            command.stdout(Stdio::null()).stderr(Stdio::piped());
+            command
+        };
+        let whole = format!("{mode}-whole/run");
+        succeed(&mut start(&whole))?;
+        let begin = Instant::now();
+        let again = format!("{mode}-again/run");
+        succeed(&mut start(&again))?;
+        let lasts = begin.elapsed();
+        compare(&scratch, &again, &whole)?;
+
+        let (mut unstarted, mut complete) = (0, 0);
+        for number in 0..count {
+            let out = format!("{mode}-{number}/run");
+            let moment = lasts.mul_f64(fraction(seed, number as u64));
+            let mut child = start(&out).spawn().context("could not start the program")?;
+            sleep(moment);
+            child.kill().context("could not kill the program")?;
+            let status = child.wait().context("could not wait for the program")?;
+            complete += usize::from(status.success());
+            let resumed = if scratch.join(&out).join("config.toml").exists() {
+                let mut resume = Command::new(&program);
+                resume.args(["train", "--resume", &out]).current_dir(&scratch);
+                resume.stdout(Stdio::null()).stderr(Stdio::piped());
+                succeed(&mut resume)
+            } else {
+                unstarted += 1;
+                succeed(&mut start(&out))
+            };
+            let told = || format!("run {number} ({mode}), killed after {moment:.3?}");
+            resumed.with_context(told)?;
+            compare(&scratch, &out, &whole).with_context(told)?;
+            fs::remove_dir_all(scratch.join(format!("{mode}-{number}")))?;
+        }
+        writeln!(
+            stdout(),
+            "crashes: {count} runs ({mode}) of {lasts:.1?} killed and resumed ({unstarted} before their settings were written, {complete} after their end): all as the run that was let alone"
+        )?;
+    }
+    Ok(())
+}
+
+/// A fraction of 0..1 that follows from `seed` and `number` (splitmix64).
+fn fraction(seed: u64, number: u64) -> f64 {
+    let mut bits =
+        (seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let output = command.output().context("could not start the program")?;
+    ensure!(
+        output.status.success(),
+        "the program ended with {}:\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+/// Compares two runs: their models, optimizers, and histories but for the times.
+fn compare(scratch: &Path, run: &str, whole: &str) -> Result<()> {
+    let read = |run: &str, file: &str| {
+        let path = scratch.join(run).join(file);
+        fs::read(&path).with_context(|| format!("could not read `{}`", path.display()))
+    };
+    for file in SAME {
+        ensure!(read(run, file)? == read(whole, file)?, "`{run}/{file}` is another one");
+    }
+    let history = |run| {
+        let text = read(run, "history.csv")?;
+        Ok::<_, anyhow::Error>(without_seconds(&String::from_utf8_lossy(&text)))
+    };
+    let (found, expected) = (history(run)?, history(whole)?);
+    ensure!(found == expected, "the history is {found:?}, expected {expected:?}");
+    Ok(())
+}
+
+/// A history's rows without the column of seconds.
+fn without_seconds(history: &str) -> Vec<String> {
+    let header: Vec<&str> = history.lines().next().unwrap_or_default().split(',').collect();
+    let seconds = header.iter().position(|name| *name == "seconds");
+    let kept = |row: &str| {
+        let cells = row.split(',').enumerate().filter(|(at, _)| Some(*at) != seconds);
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",")
+    };
+    history.lines().map(kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_spread_over_the_run() {
+        let moments: Vec<f64> = (0..1_000).map(|number| fraction(0, number)).collect();
+        assert!(moments.iter().all(|moment| (0.0..1.0).contains(moment)));
+        let early = moments.iter().filter(|moment| **moment < 0.25).count();
+        // 250 expected, deviation 14.
+        assert!((180..320).contains(&early), "{early}");
+        assert_ne!(fraction(0, 1), fraction(1, 1));
+    }
+
+    #[test]
+    fn runs_that_differ_are_told_apart() {
+        let root = tempfile::tempdir().unwrap();
+        for run in ["one", "other"] {
+            for file in SAME {
+                let path = root.path().join(run).join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "the same").unwrap();
+            }
+            let seconds = run.len();
+            let history = format!("epoch,loss,seconds,learning_rate\n1,0.5,{seconds},0.1\n");
+            fs::write(root.path().join(run).join("history.csv"), history).unwrap();
+        }
+        compare(root.path(), "one", "other").unwrap();
+        fs::write(root.path().join("one").join(SAME[2]), "another").unwrap();
+        assert!(compare(root.path(), "one", "other").is_err());
+        fs::write(root.path().join("one").join(SAME[2]), "the same").unwrap();
+        fs::write(root.path().join("one/history.csv"), "epoch,loss,seconds\n1,0.6,3\n").unwrap();
+        assert!(compare(root.path(), "one", "other").is_err());
+    }
+}
