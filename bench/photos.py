@@ -1,7 +1,8 @@
 """TensorFlow's reading, decoding and resizing of photographs for `cargo xtask bench photos --peers`, as
-`keras.utils.image_dataset_from_directory` has it: all files of a folder a round, at any depth.
+`keras.utils.image_dataset_from_directory` has it, in batches of 32: all files of a folder, at any depth, so
+many times over a round.
 
-    photos.py FOLDER
+    photos.py FOLDER TIMES
 """
 import pathlib
 import sys
@@ -10,7 +11,9 @@ from rounds import rounds
 
 import tensorflow as tf
 
-files = sorted(str(path) for path in pathlib.Path(sys.argv[1]).rglob("*") if path.is_file())
+paths = pathlib.Path(sys.argv[1]).rglob("*")
+files = sorted(str(path) for path in paths if path.is_file() and not path.name.startswith("."))
+files *= int(sys.argv[2])
 
 
 def load(path):
@@ -19,11 +22,12 @@ def load(path):
     return tf.image.resize(picture, (180, 180), method="bilinear")
 
 
-pictures = tf.data.Dataset.from_tensor_slices(files).map(load, num_parallel_calls=tf.data.AUTOTUNE)
+pictures = tf.data.Dataset.from_tensor_slices(files)
+pictures = pictures.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(32).prefetch(tf.data.AUTOTUNE)
 
 
 def work():
-    count = sum(1 for _ in pictures.prefetch(tf.data.AUTOTUNE))
+    count = sum(len(batch) for batch in pictures)
     assert count == len(files), f"read {count} of {len(files)}"
 
 

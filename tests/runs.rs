@@ -115,6 +115,38 @@ fn one_folder_is_split_and_an_unreadable_file_is_named_and_skipped() {
 }
 
 #[test]
+fn a_skipped_file_is_in_a_table_of_the_run_and_an_error_where_asked_for() {
+    let workplace = Workplace::with_photos();
+    workplace.write("photos/train/along/bad, \"quoted\".jpg", "no picture");
+    workplace.train("--epochs 1 --out run");
+    let table = workplace.read("run/skipped.csv");
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("file,reason"));
+    let line = lines.next().expect("a row");
+    assert!(line.contains("photos/train/along/bad, \"\"quoted\"\".jpg\","), "{line}");
+    assert_eq!(lines.next(), None);
+
+    let done = workplace.run(&quick("--epochs 1 --strict --out strict"));
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("1 file(s) that should be pictures"), "{}", done.stderr);
+    assert!(!workplace.path("strict").exists());
+}
+
+#[test]
+fn resuming_is_verified_on_the_users_own_photographs_and_nothing_is_left() {
+    let workplace = Workplace::with_photos();
+    let before = workplace.all_files();
+    for mode in ["", "--views 2", "--no-augment"] {
+        let done = workplace.train(&format!("--verify-resume --epochs 9 {mode}"));
+        let said = done.stdout.lines().last().expect("a line");
+        assert!(said.starts_with("A run of 2 epoch(s) in "), "{said}");
+        assert!(said.ends_with(" bit for bit."), "{said}");
+        assert!(!said.contains(" in 1 pieces"), "{said}");
+        assert_eq!(workplace.all_files(), before);
+    }
+}
+
+#[test]
 fn the_demo_draws_its_pictures_once_and_its_flags_win() {
     let workplace = Workplace::new();
     let demo = "train --demo --size 32 --until block1_conv1 --epochs 1 --no-augment --hidden 8";
@@ -146,6 +178,11 @@ fn kept_views_are_named_kept_in_the_run_and_taken_again() {
 
     let exact = workplace.train("--cache-mb 0 --out exact").stdout;
     assert!(!exact.contains("views"), "{exact}");
+    let bounded = " training photographs are kept in memory (--cache-mb 0)";
+    assert!(
+        exact.lines().any(|line| line.starts_with("0 of ") && line.contains(bounded)),
+        "{exact}"
+    );
     assert!(!workplace.read("exact/config.toml").contains("views"));
 }
 

@@ -3,7 +3,6 @@
 mod job;
 mod race;
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -68,41 +67,53 @@ pub(crate) struct Rounds {
 pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Base { batch, rounds } => base(root, *batch, rounds),
-        Bench::Augment { rounds } => {
-            let what = "pictures flipped, rotated, zoomed and preprocessed at 180x180";
-            let peer = ("keras", "augment.py");
-            race(root, "augment", peer, what, 512, "512".as_ref(), rounds)
-        }
+        Bench::Augment { rounds } => augment(root, rounds),
         Bench::Photos { dir, rounds } => {
             let dir = dir.clone().unwrap_or_else(|| pets.join("train"));
-            let count = job::files_below(&dir)?.len();
-            let what = format!("photographs of {} decoded and resized to 180x180", dir.display());
-            let peer = ("tensorflow", "photos.py");
-            race(root, "photos", peer, &what, count, dir.as_ref(), rounds)
+            photos(root, &dir, rounds)
         }
-        Bench::Head { rounds } => {
-            let what = "pictures a training step of the head has taken, 32 a step";
-            race(root, "head", ("keras", "head.py"), what, 20 * 32, "20".as_ref(), rounds)
-        }
+        Bench::Head { rounds } => head(root, rounds),
         Bench::Job(arguments) => job::run(root, pets, arguments),
     }
 }
 
-/// An example of the workspace, and a script that does the same, each called with `argument`.
-fn race(
-    root: &Path,
-    example: &str,
-    (peer, script): (&'static str, &str),
-    what: &str,
-    pictures: usize,
-    argument: &OsStr,
-    rounds: &Rounds,
-) -> Result<()> {
-    let ours = keras::build_example(root, example)?;
-    let mut race = Race::new(what, pictures, rounds)?;
-    race.enter("permafrost", Command::new(ours).arg(argument))?;
+/// Both ways of ours: one warp, and one after each step as in Keras.
+fn augment(root: &Path, rounds: &Rounds) -> Result<()> {
+    const PICTURES: usize = 1024;
+    let (example, count) = (keras::build_example(root, "augment")?, PICTURES.to_string());
+    let what = "pictures flipped, rotated, zoomed and preprocessed at 180x180";
+    let mut race = Race::new(what, PICTURES, rounds)?;
+    race.enter("permafrost", Command::new(&example).args(["once", &count]))?;
     if rounds.peers {
-        race.enter(peer, script_of(root, script)?.arg(argument))?;
+        race.enter("stepwise", Command::new(&example).args(["stepwise", &count]))?;
+        race.enter("keras", script_of(root, "augment.py")?.arg(&count))?;
+    }
+    race.run()
+}
+
+/// A folder's photographs, over and over where they are few.
+fn photos(root: &Path, dir: &Path, rounds: &Rounds) -> Result<()> {
+    const AT_LEAST: usize = 2000;
+    let files = job::files_below(dir)?.len();
+    let times = AT_LEAST.div_ceil(files);
+    let (example, again) = (keras::build_example(root, "photos")?, times.to_string());
+    let what = format!("photographs of {} decoded and resized to 180x180", dir.display());
+    let mut race = Race::new(&what, files * times, rounds)?;
+    race.enter("permafrost", Command::new(example).arg(dir).arg(&again))?;
+    if rounds.peers {
+        race.enter("tensorflow", script_of(root, "photos.py")?.arg(dir).arg(&again))?;
+    }
+    race.run()
+}
+
+fn head(root: &Path, rounds: &Rounds) -> Result<()> {
+    const STEPS: usize = 100;
+    let (example, steps) = (keras::build_example(root, "head")?, STEPS.to_string());
+    let what = "pictures through a training step of the head, 32 a step";
+    let mut race = Race::new(what, STEPS * 32, rounds)?;
+    race.enter("permafrost", Command::new(example).arg(&steps))?;
+    if rounds.peers {
+        race.enter("keras", script_of(root, "head.py")?.arg(&steps))?;
     }
     race.run()
 }
@@ -134,7 +145,10 @@ fn spread(values: &[f64]) -> Result<[f64; 3]> {
     ensure!(!values.is_empty(), "expected rounds that count, found none");
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    Ok([values[0], values[values.len() / 2], values[values.len() - 1]])
+    let (count, middle) = (values.len(), values.len() / 2);
+    let median =
+        if count % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
+    Ok([values[0], median, values[count - 1]])
 }
 
 #[cfg(test)]
@@ -145,6 +159,7 @@ mod tests {
     fn the_spread_is_the_median_between_the_ends() {
         assert_eq!(spread(&[5.0, 1.0, 9.0, 2.0, 7.0]).unwrap(), [1.0, 5.0, 9.0]);
         assert_eq!(spread(&[3.0]).unwrap(), [3.0; 3]);
+        assert_eq!(spread(&[5.0, 1.0, 2.0, 9.0]).unwrap(), [1.0, 3.5, 9.0]);
         assert!(spread(&[]).is_err());
     }
 }

@@ -5,7 +5,7 @@
 //! show nothing.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write, stdout};
+use std::io::{self, BufRead, BufReader, Write, stderr, stdout};
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
@@ -70,7 +70,7 @@ pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     if fs::read(&stamp).is_ok_and(|installed| installed == list) && python.exists() {
         return Ok(python);
     }
-    writeln!(stdout(), "keras: installing Keras into `{}`, which takes minutes", folder.display())?;
+    writeln!(stderr(), "keras: installing Keras into `{}`, which takes minutes", folder.display())?;
     clear(folder)?;
     start(
         Command::new("python3").args(["-m", "venv"]).arg(folder),

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use model::Classifier;
 use photos::{Folder, Photos};
+use rayon::prelude::*;
 use train::{DataConfig, RunningMean};
 
 use crate::arguments::ModelArguments;
@@ -34,7 +35,8 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let classifier = Classifier::load(&arguments.model.model, &arguments.model.search(), &device)?;
     let card = classifier.card();
     let folder = folder.with_classes(&card.classes)?;
-    let (photos, left_out) = Photos::load(&folder, card.base.size, DataConfig::CACHE_MB << 20)?;
+    let (photos, left_out) =
+        Photos::load(&folder, card.base.size, DataConfig::CACHE_MB * 1_000_000)?;
     let total = photos.labels().len();
     let mut out = stdout();
     writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;
@@ -44,7 +46,8 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let mut mean = RunningMean::default();
     let places: Vec<usize> = (0..total).collect();
     for batch in places.chunks(BATCH) {
-        let pixels = batch.iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
+        let pixels =
+            batch.par_iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
         let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
         let features = classifier.base().features_of_pictures(&pictures);
         let labels = &photos.labels()[batch[0]..][..batch.len()];

@@ -15,6 +15,7 @@ mod progress;
 mod settings;
 mod summary;
 mod train;
+mod verify_resume;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use model::Metrics;
-use train::{Event, Set};
+use train::{Event, Set, ViewsOrigin};
 
 /// Shows events as they come.
 pub(crate) struct Progress {
@@ -54,9 +54,12 @@ impl Progress {
                     writeln!(stdout(), "Computed the features of {total} {of}.")?;
                 }
             }
-            Event::Views { path, bytes, again } => {
+            Event::Views { path, bytes, origin } => {
                 let (path, megabytes) = (path.display(), bytes.div_ceil(1_000_000));
-                let what = if *again { "Takes the views that are" } else { "The views are kept" };
+                let what = match origin {
+                    ViewsOrigin::Computed => "The views are kept",
+                    ViewsOrigin::Found => "Takes the views that are",
+                };
                 writeln!(stdout(), "{what} in {path}, {megabytes} MB.")?;
             }
             Event::Step { epoch, step, steps, loss, accuracy } => {

@@ -70,8 +70,9 @@ pub(crate) struct Settings {
     /// [default: off]
     #[arg(long, value_name = "VIEWS", conflicts_with = "no_augment")]
     views: Option<usize>,
-    /// How much memory pictures and kept features may take, in MB; what is beyond is read again from the
-    /// files, or kept in the run's folder while it lasts [default: 512]
+    /// How much memory pictures and features that are computed once may take, in MB of 10^6 bytes, beside
+    /// some 600 MB for the base; what is beyond is read again from the files, or lies in a temporary file
+    /// [default: 512]
     #[arg(long, value_name = "MB")]
     cache_mb: Option<usize>,
     /// Units of the head's first dense layer [default: 256]

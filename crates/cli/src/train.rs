@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use burn::tensor::Device;
 use clap::Args;
 use head::ARRAY_NAMES;
 use model::{ModelCard, WeightsSearch, load_card};
@@ -19,6 +20,7 @@ use vgg::{FrozenBase, Weights};
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::progress::{Notices, Progress};
 use crate::settings::Settings;
+use crate::verify_resume::Verification;
 use crate::{STOPPED, demo, device};
 
 /// Train a classifier on a folder of photographs
@@ -32,6 +34,12 @@ pub(crate) struct TrainArguments {
     /// Go on with the stopped run in DIR, with its own settings
     #[arg(long, value_name = "DIR", exclusive = true)]
     resume: Option<PathBuf>,
+    /// Train two epochs twice, at once and in pieces, compare, and keep neither
+    #[arg(long, conflicts_with = "out")]
+    verify_resume: bool,
+    /// End with an error where a file that should be a picture can't be read, and don't skip it
+    #[arg(long)]
+    strict: bool,
 }
 
 pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
@@ -44,7 +52,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             }
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             let weights = weights_again(&run, &config)?;
-            go(&config, &layout, &weights, |_, _| Ok(run))
+            let inputs = Inputs::load(&config, &layout, weights, false)?;
+            go(&config, &inputs, &run)
         }
         None => {
             let settings = &arguments.settings;
@@ -65,14 +74,67 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 config.data.validation_split = Some(share);
             }
             let weights = config.load_weights()?;
-            go(&config, &layout, &weights, |config, classes| {
-                // What does not fit is found before anything is written.
-                first_tail(config, &weights, classes, &device::cpu())?;
-                print_start(config)?;
-                Ok(RunFolder::create(&path, config)?)
-            })
+            let inputs = Inputs::load(&config, &layout, weights, arguments.strict)?;
+            // What does not fit is found before anything is written.
+            first_tail(&config, &inputs.weights, inputs.training.classes(), &device::cpu())?;
+            if arguments.verify_resume {
+                return inputs.verification(&config, &device::cpu()).run();
+            }
+            print_start(&config)?;
+            let run = RunFolder::create(&path, &config)?;
+            write_skipped(&run, &inputs.left_out)?;
+            go(&config, &inputs, &run)
         }
     }
+}
+
+/// All that a run reads.
+struct Inputs {
+    base: FrozenBase,
+    weights: Weights,
+    training: Photos,
+    validation: Photos,
+    left_out: LeftOut,
+}
+
+impl Inputs {
+    /// Makes the base ready, reads the photographs, and says what was found; with `strict` a picture that
+    /// can't be read is an error.
+    fn load(
+        config: &RunConfig,
+        layout: &Layout,
+        weights: Weights,
+        strict: bool,
+    ) -> anyhow::Result<Self> {
+        let base = FrozenBase::new(&config.base, &weights)?;
+        let (training, validation, left_out) =
+            layout.load(config.base.size, config.train.seed, config.data.cache())?;
+        print_photographs(layout, &training, &validation, &left_out)?;
+        let unreadable = left_out.unreadable.len();
+        anyhow::ensure!(
+            !strict || unreadable == 0,
+            "{unreadable} file(s) that should be pictures can't be read\nhint: they are named above; mend or remove them, or leave `--strict` out to skip them"
+        );
+        Ok(Self { base, weights, training, validation, left_out })
+    }
+
+    fn verification<'a>(&'a self, config: &'a RunConfig, device: &'a Device) -> Verification<'a> {
+        let Self { base, weights, training, validation, .. } = self;
+        Verification { config, base, weights, training, validation, device }
+    }
+}
+
+/// Writes `skipped.csv`, where anything was skipped.
+fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
+    if left_out.unreadable.is_empty() {
+        return Ok(());
+    }
+    let mut table = csv::Writer::from_writer(vec![]);
+    table.write_record(["file", "reason"])?;
+    for file in &left_out.unreadable {
+        table.write_record([&*file.path.to_string_lossy(), &file.reason])?;
+    }
+    Ok(formats::write_whole(&run.path().join("skipped.csv"), &table.into_inner()?)?)
 }
 
 /// A run with nothing left to do is no fault: `--resume` after every start is how jobs are made sure of.
@@ -99,33 +161,15 @@ fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights>
     }
 }
 
-/// Checks and reads all that the run needs, opens its folder, and trains.
-fn go(
-    config: &RunConfig,
-    layout: &Layout,
-    weights: &Weights,
-    open: impl FnOnce(&RunConfig, &[String]) -> anyhow::Result<RunFolder>,
-) -> anyhow::Result<ExitCode> {
+/// Trains in a run's folder, and says how it ended.
+fn go(config: &RunConfig, inputs: &Inputs, run: &RunFolder) -> anyhow::Result<ExitCode> {
+    let Inputs { base, weights, training, validation, .. } = inputs;
     let device = device::cpu();
-    let base = FrozenBase::new(&config.base, weights)?;
-    let (training, validation, left_out) =
-        layout.load(config.base.size, config.train.seed, config.data.cache())?;
-    print_photographs(layout, &training, &validation, &left_out)?;
-
-    let run = open(config, training.classes())?;
-    print_mode(config)?;
+    print_mode(config, run, base.feature_count(), training)?;
     let mut progress = Progress::new(config.train.epochs);
     let stop = stop_on_ctrl_c(progress.notices())?;
-    let job = Job {
-        config,
-        run: &run,
-        base: &base,
-        weights,
-        training: &training,
-        validation: &validation,
-        device: &device,
-        stop: &stop,
-    };
+    let job =
+        Job { config, run, base, weights, training, validation, device: &device, stop: &stop };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
         if shown.is_ok() {
@@ -203,8 +247,14 @@ fn print_start(config: &RunConfig) -> anyhow::Result<()> {
 }
 
 /// Says what of the base learns, and where training is not what Keras does.
-fn print_mode(config: &RunConfig) -> anyhow::Result<()> {
-    let TrainConfig { learning_rate, thaw_learning_rate, views, .. } = config.train;
+fn print_mode(
+    config: &RunConfig,
+    run: &RunFolder,
+    features: usize,
+    training: &Photos,
+) -> anyhow::Result<()> {
+    let TrainConfig { learning_rate, thaw_learning_rate, views, epochs, .. } = config.train;
+    let photographs = training.labels().len();
     let mut out = stdout();
     if let Some(layer) = &config.base.thaw {
         let thawed = config.base.trainable_weights()?.len();
@@ -215,9 +265,25 @@ fn print_mode(config: &RunConfig) -> anyhow::Result<()> {
         )?;
     }
     if let Some(views) = views {
+        let megabytes = (views * photographs * features * size_of::<f32>()).div_ceil(1_000_000);
         writeln!(
             out,
-            "Kept views (--views {views}): each epoch draws one of {views} augmented views of a photograph, all computed once, instead of a new one. Faster than the exact mode, and not the same."
+            "Kept views (--views {views}): each epoch draws one of {views} augmented views of a photograph, computed once and kept in {} ({megabytes} MB), instead of a new one. This is not the exact mode.",
+            run.views().display()
+        )?;
+        if views >= epochs {
+            writeln!(
+                out,
+                "With as many views as epochs the exact mode, without --views, does no more work."
+            )?;
+        }
+    }
+    let kept = training.cached() / (training.size()[0] * training.size()[1] * 3);
+    if kept < photographs && config.train.views.is_none() && !config.augment.is_none() {
+        writeln!(
+            out,
+            "{kept} of {photographs} training photographs are kept in memory (--cache-mb {}), the others are read again in every epoch.",
+            config.data.cache_mb
         )?;
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! Times reading, decoding and resizing photographs to 180x180 for `cargo xtask bench photos`, one round
 //! at a time, so that rounds of several programs can take turns:
 //!
-//!     photos FOLDER
+//!     photos FOLDER TIMES
 //!
-//! For every line on standard input all files below FOLDER are read, on all cores, and the seconds it
-//! took are printed.
+//! For every line on standard input all files below FOLDER are read so many times over, on all cores, and
+//! the seconds it took are printed.
 
 use std::error::Error;
 use std::io::{Write, stdin, stdout};
@@ -14,8 +14,12 @@ use photos::{files_below, load_picture};
 use rayon::prelude::*;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args_os().nth(1).ok_or("usage: photos FOLDER")?;
-    let files = files_below(folder.as_ref())?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, times] = arguments.as_slice() else {
+        return Err("usage: photos FOLDER TIMES".into());
+    };
+    let (files, times) = (files_below(folder.as_ref())?, times.parse()?);
+    let files: Vec<_> = std::iter::repeat_n(&files, times).flatten().collect();
     for line in stdin().lines() {
         line?;
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! The photographs of a folder in memory: decoded once, of one size, each with its label.
+//! The photographs of a folder: of one size, each with its label, as many in memory as a bound allows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,6 +88,10 @@ impl Photos {
     /// # Errors
     ///
     /// A class that has files has no readable one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `size` has no pixels.
     pub fn load(
         folder: &Folder,
         size: [usize; 2],

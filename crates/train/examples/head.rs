@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use head::{HeadConfig, dropout_mask};
-use train::{Optimizer, RmsProp, binary_cross_entropy};
+use train::{Optimizer, RmsProp, RunningMean, binary_cross_entropy, count_correct};
 use vgg::VggConfig;
 
 const BATCH: usize = 32;
@@ -27,7 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A batch comes from the base as plain numbers.
     let features: Vec<f32> =
         (0..BATCH * inputs).map(|at| (at * 7919 % 256) as f32 / 64.0).collect();
-    let labels: Vec<f32> = (0..BATCH).map(|at| (at % 2) as f32).collect();
+    let classes: Vec<usize> = (0..BATCH).map(|at| at % 2).collect();
+    let labels: Vec<f32> = classes.iter().map(|&class| class as f32).collect();
+    let mut mean = RunningMean::default();
     let rows = |values: Vec<f32>| {
         let width = values.len() / BATCH;
         Tensor::<2>::from_data(TensorData::new(values, [BATCH, width]), &device)
@@ -38,7 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         for step in 0..steps {
             let mask = rows(dropout_mask(&config, 0, round as u64, step as u64, BATCH));
             let logits = head.forward(rows(features.clone()), Some(mask));
-            let loss = binary_cross_entropy(logits, rows(labels.clone()));
+            let loss = binary_cross_entropy(logits.clone(), rows(labels.clone()));
+            // As the loop does, whose epochs tell loss and accuracy.
+            let shown: f32 = loss.clone().into_scalar();
+            let probabilities = head.probabilities(logits.inner()).into_data();
+            let probabilities = probabilities.as_slice::<f32>()?;
+            mean.add(shown.into(), count_correct(probabilities, &classes, 0.5), BATCH);
             head = optimizer.step(head, loss.backward());
         }
         writeln!(stdout(), "{}", start.elapsed().as_secs_f64())?;

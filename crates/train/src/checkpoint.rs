@@ -153,3 +153,13 @@ fn digests(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
 pub(crate) fn save_best(run: &RunFolder, card: &ModelCard, tail: &Tail) -> Result<(), TrainError> {
     replace_folder(&run.best(), |folder| Ok(save_bundle(folder, card, tail)?))
 }
+
+/// Removes a state that can't be gone on from.
+pub(crate) fn remove_damaged(folder: &Path) -> Result<(), TrainError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(TrainError::io(folder, error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -80,7 +80,7 @@ pub struct DataConfig {
     /// The share of each class that is kept for validation, where it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_split: Option<f64>,
-    /// How much memory, in MB of 2^20 bytes, pictures and features that are computed once may take together.
+    /// How much memory, in MB of 10^6 bytes, pictures and features that are computed once may take together.
     /// Pictures beyond it are read from their files again in every epoch, features are kept in a file.
     #[serde(default = "default_cache_mb")]
     pub cache_mb: usize,
@@ -91,13 +91,13 @@ fn default_cache_mb() -> usize {
 }
 
 impl DataConfig {
-    /// The memory that pictures and features may take where nothing else is said, in MB: 5,500 pictures of
+    /// The memory that pictures and features may take where nothing else is said, in MB: 5,200 pictures of
     /// 180x180.
     pub const CACHE_MB: usize = 512;
 
     /// The same in bytes.
     pub fn cache(&self) -> usize {
-        self.cache_mb.saturating_mul(1 << 20)
+        self.cache_mb.saturating_mul(1_000_000)
     }
 }
 

@@ -47,7 +47,7 @@ pub enum TrainError {
         fault: String,
     },
     /// `config.toml` was changed since the run began.
-    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, to train for longer, and paths of files that were moved may be changed there; put the others back, or start a new run", .0.display())]
+    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `cache_mb` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.display())]
     OtherSettings(PathBuf),
     /// The run's folder would be among the photographs.
     #[error("the run's folder `{}` lies in the folder of photographs `{}`\nhint: name another one with `--out`; a run's files are no photographs", .run.display(), .data.display())]
@@ -122,8 +122,11 @@ pub enum TrainError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it, as the end of a sentence that begins with its name.
-        fault: String,
+        fault: &'static str,
     },
+    /// Features that were kept in a file without a name came back otherwise.
+    #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; `train --resume` computes them again", .0.display())]
+    TemporaryFeatures(PathBuf),
     /// The loss is no number.
     #[error(
         "the loss is no number after epoch {epoch}, step {step}\nhint: start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",

@@ -15,6 +15,15 @@ pub enum Set {
     Validation,
 }
 
+/// Where kept views come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ViewsOrigin {
+    /// They were computed now.
+    Computed,
+    /// They were there already, from this run or from one beside it.
+    Found,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -33,8 +42,8 @@ pub enum Event {
         path: PathBuf,
         /// How large it is.
         bytes: u64,
-        /// Whether an earlier run has made it.
-        again: bool,
+        /// Where they come from.
+        origin: ViewsOrigin,
     },
     /// A step was made; loss and accuracy are the epoch's so far.
     Step {

@@ -16,8 +16,9 @@ use crate::TrainError;
 #[derive(Debug)]
 pub(crate) struct FeatureFile {
     file: File,
-    /// Where it is, or for a file without a name the folder that it is in.
+    /// Where it is; for a file without a name, the folder that it is in.
     path: PathBuf,
+    named: bool,
     /// How many bytes come before the rows.
     header: u64,
     width: usize,
@@ -28,7 +29,7 @@ impl FeatureFile {
     /// A file without a name in `folder`, for rows of `width` values. It is gone when the program ends.
     pub(crate) fn temporary(folder: &Path, width: usize) -> Result<Self, TrainError> {
         let file = tempfile::tempfile_in(folder).map_err(|error| TrainError::io(folder, error))?;
-        Ok(Self { file, path: folder.to_owned(), header: 0, width, rows: 0 })
+        Ok(Self { file, path: folder.to_owned(), named: false, header: 0, width, rows: 0 })
     }
 
     /// The file at `path` with the rows of `width` values that `key` stands for, as many as were written;
@@ -47,13 +48,9 @@ impl FeatureFile {
             // It was stopped before its first row.
             file.set_len(0).and_then(|()| file.write_all(header.as_bytes())).map_err(io)?;
         }
-        let mut file = Self::opened(file, path, &header, width)?.ok_or_else(|| {
-            TrainError::Features { path: path.to_owned(), fault: "holds other features".into() }
+        let file = Self::opened(file, path, &header, width)?.ok_or_else(|| {
+            TrainError::Features { path: path.to_owned(), fault: "holds other features" }
         })?;
-        // A system that went down may have left a last row that was never written.
-        while file.rows > 0 && file.read(&[file.rows - 1]).is_err() {
-            file.rows -= 1;
-        }
         file.file.set_len(file.start_of(file.rows)).map_err(io)?;
         Ok(file)
     }
@@ -65,26 +62,40 @@ impl FeatureFile {
         (file.rows >= rows).then_some(file)
     }
 
-    /// `None` where it does not begin with `expected`.
+    /// `None` where it does not begin with `expected`. The rows are those before the first that does not have
+    /// its checksum: a system that went down may have left room that was never written to.
     fn opened(
-        file: File,
+        mut file: File,
         path: &Path,
         expected: &str,
         width: usize,
     ) -> Result<Option<Self>, TrainError> {
+        let io = |error| TrainError::io(path, error);
         let header = expected.len() as u64;
-        let mut file = Self { file, path: path.to_owned(), header, width, rows: 0 };
-        let length = file.file.metadata().map_err(|error| file.io(error))?.len();
-        file.file.rewind().map_err(|error| file.io(error))?;
+        let length = file.metadata().map_err(io)?.len();
+        file.rewind().map_err(io)?;
         let mut line = vec![];
-        let mut start = BufReader::new((&file.file).take(header));
-        start.read_until(b'\n', &mut line).map_err(|error| file.io(error))?;
+        let mut start = BufReader::new((&file).take(header));
+        start.read_until(b'\n', &mut line).map_err(io)?;
         if line != expected.as_bytes() {
             return Ok(None);
         }
+        let mut file = Self { file, path: path.to_owned(), named: true, header, width, rows: 0 };
         let whole = length.saturating_sub(header) / file.row_len() as u64;
-        file.rows = usize::try_from(whole).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; file.row_len()];
+        while (file.rows as u64) < whole && file.read_row(file.rows, &mut bytes)? {
+            file.rows += 1;
+        }
         Ok(Some(file))
+    }
+
+    /// Reads a row and its checksum, and returns whether they agree.
+    fn read_row(&mut self, row: usize, bytes: &mut [u8]) -> Result<bool, TrainError> {
+        let start = SeekFrom::Start(self.start_of(row));
+        let read = self.file.seek(start).and_then(|_| self.file.read_exact(bytes));
+        read.map_err(|error| self.io(error))?;
+        let (row, sum) = bytes.split_at(self.width * size_of::<f32>());
+        Ok(crc32fast::hash(row).to_le_bytes() == sum)
     }
 
     /// How many rows it holds.
@@ -128,14 +139,16 @@ impl FeatureFile {
         let mut values = Vec::with_capacity(rows.len() * self.width);
         let mut bytes = vec![0; self.row_len()];
         for &row in rows {
-            let start = SeekFrom::Start(self.start_of(row));
-            let read = self.file.seek(start).and_then(|_| self.file.read_exact(&mut bytes));
-            read.map_err(|error| self.io(error))?;
-            let (row, sum) = bytes.split_at(self.width * size_of::<f32>());
-            if crc32fast::hash(row).to_le_bytes() != sum {
-                let fault = "is damaged: a row does not have its checksum".into();
-                return Err(TrainError::Features { path: self.path.clone(), fault });
+            if !self.read_row(row, &mut bytes)? {
+                let path = self.path.clone();
+                return Err(if self.named {
+                    let fault = "is damaged: a row does not have its checksum";
+                    TrainError::Features { path, fault }
+                } else {
+                    TrainError::TemporaryFeatures(path)
+                });
             }
+            let row = &bytes[..self.width * size_of::<f32>()];
             values.extend(row.as_chunks().0.iter().copied().map(f32::from_le_bytes));
         }
         Ok(values)
@@ -213,15 +226,17 @@ mod tests {
         assert!(FeatureFile::open_complete(&path, "other", 3, 1).is_none());
         assert!(FeatureFile::open_complete(&path, "key", 2, 1).is_none());
 
+        // Damaged while it is in use: an error. Damaged when it is opened: the rows before are kept.
         let mut bytes = fs::read(&path).expect("the file");
-        let (first, last) = (bytes.len() - 3 * 16, bytes.len() - 1);
-        bytes[first] ^= 1;
-        bytes[last] ^= 1;
+        let second = bytes.len() - 2 * 16;
+        bytes[second] ^= 1;
         fs::write(&path, bytes).expect("a writable folder");
-        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("the same file");
-        assert_eq!(file.rows(), 2, "a last row that was never written is dropped");
-        assert_eq!(file.read(&[1]).expect("a row"), rows(1..2));
-        let message = file.read(&[0]).expect_err("a damaged row").to_string();
+        let message = file.read(&[0, 1]).expect_err("a damaged row").to_string();
         assert!(message.contains("checksum") && message.contains("\nhint: "), "{message}");
+        assert!(FeatureFile::open_complete(&path, "key", 3, 3).is_none());
+        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("the same file");
+        assert_eq!(file.rows(), 1);
+        file.append(&rows(1..3)).expect("room");
+        assert_eq!(file.read(&[0, 1, 2]).expect("rows"), rows(0..3));
     }
 }

@@ -93,3 +93,17 @@ impl Features {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_beyond_the_bound_are_in_a_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let features = |most| Features::new(5, 3, most, folder.path()).expect("room");
+        assert!(matches!(features(5 * 3 * 4), Features::Memory(_, 3)));
+        assert!(matches!(features(5 * 3 * 4 - 1), Features::File(_)));
+        assert_eq!(folder.path().read_dir().expect("a folder").count(), 0);
+    }
+}

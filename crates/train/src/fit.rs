@@ -13,13 +13,13 @@ use model::{Metrics, ModelCard, WeightsRecord};
 use photos::Photos;
 use vgg::{FrozenBase, Weights};
 
-use crate::checkpoint::{Checkpoint, Opened, save_best};
+use crate::checkpoint::{Checkpoint, Opened, remove_damaged, save_best};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::features::Features;
 use crate::history::History;
 use crate::pictures::Pictures;
 use crate::same_run::{check_same, digest_of_photographs, digest_of_settings};
-use crate::source::{Source, order};
+use crate::source::{Batch, Source};
 use crate::{
     Best, Event, Optimizer, Plateau, RunConfig, RunFolder, RunningMean, Set, State, TrainError,
     first_tail,
@@ -72,7 +72,7 @@ pub enum Outcome {
 /// # Errors
 ///
 /// The run is complete already, its folder can't be read or written, the photographs are not those
-/// it began with, or the loss is no number.
+/// it began with, one of them or a file of features changes while it is in use, or the loss is no number.
 pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, TrainError> {
     let Job { config, run, base, training, validation, .. } = *job;
     let train = config.train;
@@ -84,6 +84,8 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             Some(Opened { checkpoint, card, fault }) => {
                 check_same(job, &checkpoint.state, &photographs, &card.weights)?;
                 if let Some(fault) = fault {
+                    // So that the next state is not kept in the place of the only whole one.
+                    remove_damaged(&run.last())?;
                     listen(Event::OlderState { fault, epochs: checkpoint.state.epoch });
                 }
                 checkpoint
@@ -112,9 +114,9 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
         while !state.is_complete(&train) {
             let epoch = state.epoch + 1;
             let started = Instant::now();
-            let order = order(&train, epoch, training.labels().len());
-            for batch in order.chunks(train.batch_size).skip(state.step) {
-                let features = batches.recv().expect("a batch for every step")?;
+            while state.step < steps {
+                let batch = batches.recv().expect("a batch for every step");
+                let Batch { items: batch, features } = batch?;
                 let features = rows(features, batch.len(), &device);
                 let mask = (config.head.dropout > 0.0).then(|| {
                     let (epoch, step) = (epoch as u64, state.step as u64);
@@ -139,9 +141,12 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                 listen(Event::Step { epoch, step: state.step, steps, loss, accuracy });
                 let is_due = train.save_every.is_some_and(|every| state.step.is_multiple_of(every));
                 if is_due && state.step < steps && !stopped() {
+                    let before = state.seconds;
+                    state.seconds += started.elapsed().as_secs_f64();
                     let checkpoint = Checkpoint { tail, optimizer, state };
                     checkpoint.save(run, &card(job, None))?;
                     Checkpoint { tail, optimizer, state } = checkpoint;
+                    state.seconds = before;
                 }
                 if stopped() && state.step < steps {
                     state.seconds += started.elapsed().as_secs_f64();

@@ -29,7 +29,7 @@ pub use checkpoint::check_resumable;
 pub use config::{DataConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 pub use error::TrainError;
 pub use evaluate::evaluate;
-pub use event::{Event, Set};
+pub use event::{Event, Set, ViewsOrigin};
 pub use first_tail::first_tail;
 pub use fit::{Job, Outcome, fit};
 pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};

@@ -162,6 +162,6 @@ impl RunFolder {
     }
 }
 
-const CONFIG: &str = "config.toml";
+pub(crate) const CONFIG: &str = "config.toml";
 const LOCK: &str = ".lock";
 pub(crate) const VIEWS: &str = "views.bin";

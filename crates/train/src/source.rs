@@ -1,6 +1,6 @@
 //! Where a batch's features come from, and a thread that has the next one ready.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 
 use random::{Draws, Purpose};
@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use crate::feature_file::FeatureFile;
 use crate::features::Features;
 use crate::pictures::Pictures;
+use crate::run_folder::{CONFIG, VIEWS};
 use crate::same_run::{digest_of_photographs, hex};
-use crate::{Event, Job, Set, State, TrainConfig, TrainError};
+use crate::{Event, Job, RunFolder, Set, State, TrainConfig, TrainError, ViewsOrigin};
 
 /// The features of the training photographs, batch by batch.
 pub(crate) enum Source<'a> {
@@ -37,12 +38,9 @@ impl<'a> Source<'a> {
         let kept = |features, views| Self::Kept { features, views, photographs, seed };
         if let Some(views) = config.train.views {
             let (key, rows) = (key_of_views(job), views * photographs);
-            if let Some(file) = find_complete(run.path(), &key, width, rows) {
-                listen(Event::Views {
-                    path: file.path().to_owned(),
-                    bytes: file.bytes(),
-                    again: true,
-                });
+            if let Some(file) = find_complete(run, &key, width, rows) {
+                let (path, bytes) = (file.path().to_owned(), file.bytes());
+                listen(Event::Views { path, bytes, origin: ViewsOrigin::Found });
                 return Ok(Some(kept(Features::File(file), views)));
             }
             let file = FeatureFile::open_or_create(&run.views(), &key, width)?;
@@ -53,7 +51,7 @@ impl<'a> Source<'a> {
             if let Features::File(file) = &features {
                 file.sync()?;
                 let (path, bytes) = (file.path().to_owned(), file.bytes());
-                listen(Event::Views { path, bytes, again: false });
+                listen(Event::Views { path, bytes, origin: ViewsOrigin::Computed });
             }
             Ok(Some(kept(features, views)))
         } else if augment.is_none() {
@@ -74,30 +72,33 @@ impl<'a> Source<'a> {
             }
             Self::Kept { features, views, photographs, seed } => {
                 let row = |&item: &usize| {
-                    let draws = || Draws::at(*seed, Purpose::View, epoch as u64, item as u64);
-                    let view = if *views == 1 { 0 } else { draws().below(*views) };
-                    view * *photographs + item
+                    let mut draws = Draws::at(*seed, Purpose::View, epoch as u64, item as u64);
+                    draws.below(*views) * *photographs + item
                 };
                 features.rows(&batch.iter().map(row).collect::<Vec<_>>())
             }
         }
     }
 
-    /// Sends the features of every batch from where `state` stands to the last epoch, until no one listens.
+    /// Sends every batch from where `state` stands to the last epoch, until no one listens.
     pub(crate) fn send(
         mut self,
         state: &State,
         train: TrainConfig,
         photographs: usize,
-        to: &SyncSender<Result<Vec<f32>, TrainError>>,
+        to: &SyncSender<Result<Batch, TrainError>>,
     ) {
         let mut first = state.step;
         for epoch in state.epoch + 1..=train.epochs {
-            let order = order(&train, epoch, photographs);
-            for batch in order.chunks(train.batch_size).skip(first) {
-                let features = self.features(epoch, batch);
-                let failed = features.is_err();
-                if to.send(features).is_err() || failed {
+            let mut order: Vec<usize> = (0..photographs).collect();
+            if train.shuffle {
+                Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
+            }
+            for items in order.chunks(train.batch_size).skip(first) {
+                let features = self.features(epoch, items);
+                let batch = features.map(|features| Batch { items: items.to_vec(), features });
+                let failed = batch.is_err();
+                if to.send(batch).is_err() || failed {
                     return;
                 }
             }
@@ -106,13 +107,11 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The order of the photographs in an epoch.
-pub(crate) fn order(train: &TrainConfig, epoch: usize, photographs: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..photographs).collect();
-    if train.shuffle {
-        Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
-    }
-    order
+/// The photographs of a step, and their features.
+pub(crate) struct Batch {
+    pub(crate) items: Vec<usize>,
+    /// (items, features).
+    pub(crate) features: Vec<f32>,
 }
 
 /// What the views of a run follow from; with the same key they are the same.
@@ -125,6 +124,8 @@ fn key_of_views(job: &Job<'_>) -> String {
         photographs: String,
         augment: augment::AugmentConfig,
         seed: u64,
+        // What decodes, warps and convolves may change from version to version.
+        version: &'static str,
     }
     let views = Views {
         base: &job.config.base,
@@ -133,16 +134,22 @@ fn key_of_views(job: &Job<'_>) -> String {
         photographs: digest_of_photographs([job.training]),
         augment: job.config.augment,
         seed: job.config.train.seed,
+        version: env!("CARGO_PKG_VERSION"),
     };
     hex(Sha256::digest(serde_json::to_vec(&views).expect("settings are plain data")))
 }
 
-/// The views with that key which an earlier run beside the one in `run` has kept, all of them.
-fn find_complete(run: &Path, key: &str, width: usize, rows: usize) -> Option<FeatureFile> {
-    let run = std::path::absolute(run).ok()?;
-    let mut runs: Vec<_> = run.parent()?.read_dir().ok()?.flatten().collect();
-    runs.sort_by_key(std::fs::DirEntry::file_name);
-    runs.iter().find_map(|run| {
-        FeatureFile::open_complete(&run.path().join(crate::run_folder::VIEWS), key, width, rows)
-    })
+/// The views with that key, all of them, which this run or one beside it has kept.
+fn find_complete(run: &RunFolder, key: &str, width: usize, rows: usize) -> Option<FeatureFile> {
+    let beside = || -> Option<Vec<PathBuf>> {
+        let folder = std::path::absolute(run.path()).ok()?;
+        let mut runs: Vec<_> =
+            folder.parent()?.read_dir().ok()?.flatten().map(|run| run.path()).collect();
+        runs.retain(|run| run.join(CONFIG).is_file());
+        runs.sort();
+        Some(runs)
+    };
+    let beside = beside().unwrap_or_default().into_iter().map(|run| run.join(VIEWS));
+    let mut files = std::iter::once(run.views()).chain(beside).filter(|path| path.is_file());
+    files.find_map(|path| FeatureFile::open_complete(&path, key, width, rows))
 }

@@ -236,7 +236,7 @@ fn repeat(from: &Path, to: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// All files below a folder, sorted; at least one.
+/// All files below a folder but hidden ones, sorted; at least one.
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut files, mut folders) = (vec![], vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
@@ -250,9 +250,12 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = || fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
-    let read: std::io::Result<Vec<PathBuf>> = read();
-    read.with_context(|| {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+        let hidden = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
+        Ok(entries.iter().filter(|entry| !hidden(entry)).map(fs::DirEntry::path).collect())
+    };
+    read().with_context(|| {
         format!("could not read `{}`\nhint: name a folder of photographs", folder.display())
     })
 }

@@ -83,7 +83,7 @@ impl<'a> Race<'a> {
 /// A program that waits for its turn.
 struct Contestant {
     name: &'static str,
-    /// Kept, so that it ends with us.
+    /// It ends when its standard input is closed, with us.
     _program: Child,
     turns: ChildStdin,
     answers: BufReader<ChildStdout>,

@@ -79,24 +79,51 @@ fn a_run_saved_within_epochs_goes_on_from_there_and_is_the_same() {
     let whole = complete(&plain, &folder.path().join("whole"));
     let mut config = plain.clone();
     config.train.save_every = Some(2);
-    let states = RefCell::new(vec![]);
     let path = folder.path().join("run");
     let run = RunFolder::create(&path, &config).expect("a free folder");
-    // Each state is kept, as a program that is killed then would leave it.
+    let copies = RefCell::new(vec![]);
+    // Each new state is copied with all beside it, as a program that is killed then would leave it.
     let keep = |event: &Event| {
         if let Event::Step { .. } = event {
             let state: State =
                 serde_json::from_slice(&fs::read(path.join("last/state.json")).expect("a state"))
                     .expect("a state");
-            states.borrow_mut().push((state.epoch, state.step));
+            let at = (state.epoch, state.step);
+            let mut copies = copies.borrow_mut();
+            if copies.last() != Some(&at) {
+                copy(&path, &folder.path().join(format!("copy {}", copies.len())));
+                copies.push(at);
+            }
         }
         false
     };
     go(&run, &config, keep).expect("a run");
     expect_same(&run, &whole);
     // Fourteen pictures in steps of four; a step is told of before its state is saved.
-    let states = states.into_inner();
-    assert_eq!(states[..5], [(0, 0), (0, 0), (0, 2), (0, 2), (1, 0)]);
+    let copies = copies.into_inner();
+    assert_eq!(copies[..4], [(0, 0), (0, 2), (1, 0), (1, 2)]);
+    for number in 0..copies.len() {
+        let copied = folder.path().join(format!("copy {number}"));
+        let (run, config) = RunFolder::open(&copied).expect("the run");
+        go(&run, &config, never).expect("the rest of the run");
+        expect_same(&run, &whole);
+    }
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a writable folder");
+    for entry in from.read_dir().expect("a folder") {
+        let (from, to) = match entry {
+            Ok(entry) => (entry.path(), to.join(entry.file_name())),
+            Err(error) => panic!("{error}"),
+        };
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).expect("a writable folder");
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,82 @@
+//! `train --verify-resume`: shows on the user's own photographs that a run in pieces is the run in one.
+
+use std::cell::Cell;
+use std::fs;
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Device;
+use photos::Photos;
+use train::{Event, Job, Outcome, RunConfig, RunFolder, fit};
+use vgg::{FrozenBase, Weights};
+
+/// How many epochs are trained, twice.
+const EPOCHS: usize = 2;
+
+/// After how many steps a piece ends.
+const STEPS: usize = 3;
+
+/// What both runs share.
+pub(crate) struct Verification<'a> {
+    pub(crate) config: &'a RunConfig,
+    pub(crate) base: &'a FrozenBase,
+    pub(crate) weights: &'a Weights,
+    pub(crate) training: &'a Photos,
+    pub(crate) validation: &'a Photos,
+    pub(crate) device: &'a Device,
+}
+
+impl Verification<'_> {
+    /// Trains two epochs at once and in pieces, in a temporary folder, and compares what they leave.
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let mut config = self.config.clone();
+        config.train.epochs = config.train.epochs.min(EPOCHS);
+        let folder = tempfile::tempdir()?;
+        // In folders of their own, where neither finds the other's views.
+        let whole_path = folder.path().join("whole/run");
+        let whole = RunFolder::create(&whole_path, &config)?;
+        self.train(&config, &whole, usize::MAX)?;
+
+        let path = folder.path().join("pieces/run");
+        drop(RunFolder::create(&path, &config)?);
+        let mut pieces = 1;
+        let run = loop {
+            let (run, read) = RunFolder::open(&path)?;
+            match self.train(&read, &run, STEPS)? {
+                Outcome::Complete { .. } => break run,
+                Outcome::Stopped { .. } => pieces += 1,
+            }
+        };
+        for file in
+            ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"]
+        {
+            anyhow::ensure!(
+                fs::read(run.path().join(file))? == fs::read(whole.path().join(file))?,
+                "a run in {pieces} pieces ended with another `{file}` than the run in one\nhint: this is a fault of this program, please report it with the command and the machine's processor"
+            );
+        }
+        writeln!(
+            stdout(),
+            "A run of {} epoch(s) in {pieces} pieces ended as the run in one: the same model and optimizer, bit for bit.",
+            config.train.epochs
+        )?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Goes on with a run for at most so many steps.
+    fn train(&self, config: &RunConfig, run: &RunFolder, steps: usize) -> anyhow::Result<Outcome> {
+        let Self { base, weights, training, validation, device, .. } = *self;
+        let stop = AtomicBool::new(false);
+        let job = Job { config, run, base, weights, training, validation, device, stop: &stop };
+        let made = Cell::new(0);
+        Ok(fit(&job, |event| {
+            if let Event::Step { .. } = event {
+                made.set(made.get() + 1);
+            }
+            if made.get() == steps {
+                stop.store(true, Ordering::Relaxed);
+            }
+        })?)
+    }
+}
