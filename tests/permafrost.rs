@@ -102,12 +102,14 @@ impl Workplace {
 
     /// Runs the program with these arguments.
     pub(crate) fn run(&self, arguments: &str) -> Done {
-        let output = self.command(arguments).output().expect("the program starts");
-        Done {
-            status: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-        }
+        Done::of(&mut self.command(arguments))
+    }
+
+    /// Runs a script of bash, which finds the program as `$0`.
+    #[cfg(unix)]
+    pub(crate) fn shell(&self, script: &str) -> Done {
+        let program = env!("CARGO_BIN_EXE_permafrost");
+        Done::of(Command::new("bash").args(["-c", script, program]).current_dir(&self.folder))
     }
 
     /// Trains on `photos` for a second with these arguments added, and expects success.
@@ -140,6 +142,15 @@ pub(crate) fn quick(arguments: &str) -> String {
 }
 
 impl Done {
+    fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("the program starts");
+        Self {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
     /// Itself, where the program did what it was told.
     pub(crate) fn expect_success(self) -> Self {
         assert_eq!(self.status, Some(0), "{}\n{}", self.stdout, self.stderr);

@@ -271,6 +271,33 @@ fn a_run_stopped_by_ctrl_c_and_resumed_is_the_same_run() {
     assert!(bytes("stopped") == bytes("whole"));
 }
 
+/// A limit on the size of files stands for a full disk: the same write fails.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_leaves_the_last_state_and_nothing_else() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 4 --out whole");
+    workplace.train("--epochs 2 --out run");
+    let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 4");
+    workplace.write("run/config.toml", config);
+    let state = workplace.read("run/last/state.json");
+
+    let full = "trap '' XFSZ; ulimit -f 40; exec \"$0\" train --resume run";
+    let done = workplace.shell(full);
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("model.safetensors`"), "{}", done.stderr);
+    assert!(done.stderr.contains("the room on the disk"), "{}", done.stderr);
+    assert_eq!(workplace.read("run/last/state.json"), state);
+    let hidden = workplace.names_in("run").into_iter().filter(|name| name.starts_with('.'));
+    assert_eq!(hidden.collect::<Vec<_>>(), [".lock"]);
+
+    let done = workplace.run("train --resume run").expect_success();
+    assert_eq!(done.stderr, "");
+    assert_eq!(workplace.history("run"), workplace.history("whole"));
+    let bytes = |run: &str| std::fs::read(workplace.path(run).join("last/model.safetensors"));
+    assert!(bytes("run").expect("a model") == bytes("whole").expect("a model"));
+}
+
 #[test]
 fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
     let workplace = Workplace::with_photos();

@@ -10,6 +10,7 @@ mod crashes;
 mod digest;
 mod download;
 mod fetch;
+mod fuzz;
 mod keras;
 mod manifest;
 mod parity;
@@ -74,6 +75,18 @@ enum Chore {
         seed: u64,
     },
 
+    /// Read damaged files of every kind, and fail where one panics, aborts or takes long
+    Fuzz {
+        /// Only this kind: photograph, h5, keras, safetensors, pth, card, state or config
+        target: Option<String>,
+        /// For how long each
+        #[arg(long, default_value_t = 300)]
+        seconds: u64,
+        /// Decides the damage
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+
     /// Time a part, and others beside it in the same run
     Bench {
         #[command(subcommand)]
@@ -104,6 +117,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Consumers => consumers::run(root)?,
+        Chore::Fuzz { target, seconds, seed } => {
+            fuzz::run(root, target.as_deref(), *seconds, *seed)?;
+        }
         Chore::Crashes { count, seed } => crashes::run(root, *count, *seed)?,
         Chore::Bench { bench } => {
             bench::run(root, &or_shared(root, &None, "../shared/pets"), bench)?;

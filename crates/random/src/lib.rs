@@ -31,6 +31,8 @@ pub enum Purpose {
     Drawing = 7,
     /// Which kept view of a picture an epoch sees; the item is the picture's index.
     View = 8,
+    /// How a file is damaged for a test; the item is the file's number.
+    Damage = 9,
 }
 
 /// The numbers at one address.
