@@ -9,12 +9,20 @@ mod consumers;
 mod digest;
 mod download;
 mod fetch;
+mod http;
+mod item;
 mod keras;
+mod lock;
 mod manifest;
 mod parity;
 mod part;
+mod partial;
 mod progress;
 mod record;
+mod retry;
+mod selection;
+mod sink;
+mod source;
 mod unpack;
 
 use std::io::Write;
@@ -23,6 +31,8 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+
+use crate::download::Unavailable;
 
 /// Chores around Permafrost: downloads, reference checks, CI.
 #[derive(Parser)]
@@ -80,7 +90,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Where standard error is closed there is nobody left to tell.
             let _ = writeln!(std::io::stderr(), "{}", describe(&error));
-            ExitCode::from(2)
+            ExitCode::from(if error.is::<Unavailable>() { 1 } else { 2 })
         }
     }
 }
