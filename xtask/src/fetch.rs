@@ -4,7 +4,6 @@
 //! it may be somebody's own file, and never silently accepted.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -13,11 +12,12 @@ use clap::Args;
 use crate::digest::Digest;
 use crate::download::download;
 use crate::item::{Item, Presence};
+use crate::listing::{self, say};
 use crate::lock::Lock;
 use crate::manifest::{Manifest, PublishedFile};
 use crate::part::Part;
 use crate::record::Record;
-use crate::selection::What;
+use crate::selection::{What, all_items};
 use crate::source::Source;
 use crate::unpack;
 
@@ -25,7 +25,7 @@ const AFTER_HELP: &str = "\
 A download that breaks off is tried again, then kept as `NAME.part` and continued by the next fetch.
 The proxy in ALL_PROXY, HTTPS_PROXY or HTTP_PROXY is used, except for the hosts in NO_PROXY.
 
-Exit status: 0 if everything is there and right; 1 if something is missing and could not be
+Exit status: 0 if everything is there and right, or was listed; 1 if something is missing and could not be
 had; 2 for any other error, such as a file that is there but wrong.";
 
 /// Options of `fetch`.
@@ -33,12 +33,22 @@ had; 2 for any other error, such as a file that is there but wrong.";
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 
     /// Take the files, under their published names, from a folder or from a mirror (`http://`,
     /// `https://`) instead
     #[arg(long, global = true, value_name = "DIR|URL", value_parser = Source::parse)]
     from: Option<Source>,
+
+    /// List what there is, or what was asked for, with sizes, licences and what is there already; fetch
+    /// nothing
+    #[arg(long, global = true)]
+    list: bool,
+
+    /// Without the network: verify what is there, and say what is missing, where to get it and where to
+    /// put it
+    #[arg(long, global = true, conflicts_with_all = ["from", "list"])]
+    offline: bool,
 
     /// How long a second of waiting between attempts lasts, for tests.
     #[arg(long, global = true, hide = true, value_name = "SECONDS", default_value_t = 1.0)]
@@ -64,7 +74,20 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     };
     let data = root.join("data");
     let record_path = data.join("digests.toml");
-    let items = arguments.what.items(&manifest);
+    let items = match &arguments.what {
+        Some(what) => what.items(&manifest),
+        None if arguments.list => all_items(&manifest),
+        None => bail!(
+            "expected `weights`, `data` or `all`, found neither\n\
+             hint: `cargo xtask fetch --list` shows what there is"
+        ),
+    };
+    if arguments.list {
+        return listing::list(&items, &data, &Record::read(record_path)?);
+    }
+    if arguments.offline {
+        return listing::verify(&items, &data, &Record::read(record_path)?);
+    }
     // Where nothing is to be written, there is nothing to lock.
     let nothing_missing = items.iter().all(|item| item.target(&data).exists());
     let _lock = if nothing_missing { None } else { Some(Lock::wait(&data)?) };
@@ -153,9 +176,4 @@ impl Fetcher<'_> {
         self.record.add(&file.name, digest)?;
         say(&line)
     }
-}
-
-/// Prints a line for people.
-fn say(line: &str) -> Result<()> {
-    writeln!(io::stdout(), "{line}").context("could not write to standard output")
 }

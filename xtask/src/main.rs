@@ -12,6 +12,7 @@ mod fetch;
 mod http;
 mod item;
 mod keras;
+mod listing;
 mod lock;
 mod manifest;
 mod parity;

@@ -62,6 +62,13 @@ impl What {
     }
 }
 
+/// Everything in the manifest.
+pub(crate) fn all_items(manifest: &Manifest) -> Vec<Item<'_>> {
+    let weights = manifest.weights.iter().map(weights_item);
+    let class_names = manifest.class_names.iter().map(class_names_item);
+    weights.chain(class_names).chain(manifest.archives.iter().map(archive_item)).collect()
+}
+
 impl WhichWeights {
     fn include(&self, weights: &Weights) -> bool {
         let base = match self.base {

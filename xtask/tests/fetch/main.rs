@@ -5,6 +5,7 @@
 mod interruptions;
 mod misbehaviour;
 mod network;
+mod overview;
 mod sandbox;
 mod server;
 
