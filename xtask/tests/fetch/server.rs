@@ -1,4 +1,4 @@
-//! A web server that gives the answers of a script to as many requests and is gone.
+//! A web server that gives the answers of a script to as many requests and hangs up on all others.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -121,6 +121,10 @@ impl Server {
                 // A client that hangs up early is what some tests are about.
                 let _ = response.answer(connection, &seen);
             }
+            // The port stays taken, for otherwise another test's server might get it.
+            for connection in listener.incoming() {
+                drop(connection);
+            }
         });
         Self { url, requests }
     }
@@ -136,8 +140,7 @@ pub(crate) fn serve(response: Response) -> String {
     Server::start([response]).url
 }
 
-/// An address on this machine at which nobody listens.
+/// An address on this machine at which nobody listens: no server gets so low a port by chance.
 pub(crate) fn unreachable_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    "http://127.0.0.1:1".to_owned()
 }
