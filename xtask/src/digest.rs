@@ -4,10 +4,12 @@
 //! Md5 guards against damage and mix-ups here, not against an attacker; HTTPS does that.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::{Error, bail};
+use anyhow::{Context, Error, bail};
 use md5::digest::DynDigest;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +77,15 @@ impl Hasher {
             hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         }
     }
+}
+
+/// Computes the digest of a file on disk.
+pub(crate) fn digest_of(path: &Path, algorithm: Algorithm) -> Result<Digest, Error> {
+    let mut hasher = Hasher::new(algorithm);
+    File::open(path)
+        .and_then(|mut file| io::copy(&mut file, &mut hasher))
+        .with_context(|| format!("could not read `{}`", path.display()))?;
+    Ok(hasher.finish())
 }
 
 impl Write for Hasher {

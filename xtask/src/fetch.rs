@@ -4,81 +4,66 @@
 //! it may be somebody's own file, and never silently accepted.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use clap::{Args, Subcommand, ValueEnum};
+use anyhow::{Context, Result, bail};
+use clap::Args;
 
 use crate::digest::Digest;
-use crate::download::{Source, digest_of, download};
-use crate::manifest::{Archive, Base, Manifest, PublishedFile, Weights};
+use crate::download::download;
+use crate::item::{Item, Presence};
+use crate::listing::{self, say};
+use crate::lock::Lock;
+use crate::manifest::{Manifest, PublishedFile};
 use crate::part::Part;
 use crate::record::Record;
+use crate::selection::{What, all_items};
+use crate::source::Source;
 use crate::unpack;
+
+const AFTER_HELP: &str = "\
+A download that breaks off is tried again, then kept as `NAME.part` and continued by the next fetch.
+The proxy in ALL_PROXY, HTTPS_PROXY or HTTP_PROXY is used, except for the hosts in NO_PROXY.
+
+Exit status: 0 if everything is there and right, or was listed; 1 if something is missing and could not be
+had; 2 for any other error, such as a file that is there but wrong.";
 
 /// Options of `fetch`.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 
     /// Take the files, under their published names, from a folder or from a mirror (`http://`,
     /// `https://`) instead
     #[arg(long, global = true, value_name = "DIR|URL", value_parser = Source::parse)]
     from: Option<Source>,
 
+    /// List what there is, or what was asked for, with sizes, licences and what is there already; fetch
+    /// nothing
+    #[arg(long, global = true)]
+    list: bool,
+
+    /// Without the network: verify what is there, and say what is missing, where to get it and where to
+    /// put it
+    #[arg(long, global = true, conflicts_with_all = ["from", "list"])]
+    offline: bool,
+
+    /// How long a second of waiting between attempts lasts, for tests.
+    #[arg(long, global = true, hide = true, value_name = "SECONDS", default_value_t = 1.0)]
+    pace: f64,
+
     /// Another manifest, for tests.
     #[arg(long, global = true, hide = true, value_name = "FILE")]
     manifest: Option<PathBuf>,
 }
 
-#[derive(Subcommand)]
-enum What {
-    /// Pretrained weights from ImageNet, as Keras publishes them, into `data/weights/`
-    Weights(WhichWeights),
-
-    /// 3000 photographs of cats and dogs, into `data/cats_and_dogs/`
-    Data,
-
-    /// Weights and data
-    All(WhichWeights),
-}
-
-#[derive(Args)]
-struct WhichWeights {
-    /// The network whose weights to fetch
-    #[arg(long, value_enum, default_value_t = WhichBase::Vgg16)]
-    base: WhichBase,
-
-    /// Fetch the file that also holds the three dense layers, some 500 MB, instead of the one
-    /// that ends at the last pooling, and the names of their 1000 classes
-    #[arg(long)]
-    include_top: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum WhichBase {
-    Vgg16,
-    Vgg19,
-    All,
-}
-
-impl WhichWeights {
-    fn include(&self, weights: &Weights) -> bool {
-        let base = match self.base {
-            WhichBase::Vgg16 => weights.base == Base::Vgg16,
-            WhichBase::Vgg19 => weights.base == Base::Vgg19,
-            WhichBase::All => true,
-        };
-        base && weights.include_top == self.include_top
-    }
-}
-
-/// Fetches what `arguments` ask for into `root/data`.
+/// Fetches what `arguments` ask for into `root/data`, or only says what is there of it.
 ///
 /// # Errors
-/// If something can't be had, is not what it should be, or stands where it should go and is wrong.
+/// `Unavailable` if something is missing and can't be had. Another error if something is there but wrong,
+/// or this machine is at fault.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let manifest = match &arguments.manifest {
         Some(path) => Manifest::parse(
@@ -88,106 +73,89 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         None => Manifest::built_in()?,
     };
     let data = root.join("data");
-    let mut fetcher = Fetcher {
-        record: Record::read(data.join("digests.toml"))?,
-        source: arguments.from.as_ref(),
-        data,
+    let record_path = data.join("digests.toml");
+    let items = match &arguments.what {
+        Some(what) => what.items(&manifest),
+        None if arguments.list => all_items(&manifest),
+        None => bail!(
+            "expected `weights`, `data` or `all`, found neither\n\
+             hint: `cargo xtask fetch --list` shows what there is"
+        ),
     };
-    if let What::Weights(which) | What::All(which) = &arguments.what {
-        for weights in manifest.weights.iter().filter(|weights| which.include(weights)) {
-            fetcher.fetch_file(&weights.file)?;
-        }
-        if which.include_top {
-            for names in &manifest.class_names {
-                fetcher.fetch_file(names)?;
-            }
-        }
+    if arguments.list {
+        return listing::list(&items, &data, &Record::read(record_path)?);
     }
-    if let What::Data | What::All(_) = &arguments.what {
-        for archive in &manifest.archives {
-            fetcher.fetch_archive(archive)?;
-        }
+    if arguments.offline {
+        return listing::verify(&items, &data, &Record::read(record_path)?);
     }
-    Ok(())
+    // Where nothing is to be written, there is nothing to lock.
+    let nothing_missing = items.iter().all(|item| item.target(&data).exists());
+    let _lock = if nothing_missing { None } else { Some(Lock::wait(&data)?) };
+    let record = Record::read(record_path)?;
+    let source = arguments.from.as_ref();
+    let mut fetcher = Fetcher { data, source, pace: arguments.pace, record };
+    items.iter().try_for_each(|item| fetcher.fetch(item))
 }
 
 struct Fetcher<'a> {
     data: PathBuf,
     source: Option<&'a Source>,
+    pace: f64,
     record: Record,
 }
 
 impl Fetcher<'_> {
-    fn fetch_file(&mut self, file: &PublishedFile) -> Result<()> {
-        let target = self.data.join(&file.path);
-        if is_there(&target)? {
-            self.check_present(file, &target).with_context(|| not_as_expected(&target))?;
-            return say(&format!("`{}`: already there", target.display()));
-        }
-        let by_hand = format!(
-            "put it at `{}`, or into any folder DIR and run `cargo xtask fetch weights --from DIR`",
-            target.display()
-        );
-        let (part, digest) = self.download(file, &target, &by_hand)?;
-        part.land(&target)?;
-        self.remember(file, digest)?;
-        say(&format!("`{}`: fetched; licence: {}", target.display(), file.licence))
-    }
-
-    fn fetch_archive(&mut self, archive: &Archive) -> Result<()> {
-        let file = &archive.file;
-        let target = self.data.join(&file.path);
-        if is_there(&target)? {
-            unpack::check_counts(&target, archive).with_context(|| not_as_expected(&target))?;
-            return say(&format!(
-                "`{}`: already there, with as many photographs as expected",
+    fn fetch(&mut self, item: &Item<'_>) -> Result<()> {
+        let target = item.target(&self.data);
+        match item.presence(&self.data, &self.record)? {
+            Presence::Missing | Presence::Begun(_) => self.bring(item, &target),
+            Presence::Wrong(error) => Err(error.context(format!(
+                "`{}` is there but not as expected\nhint: remove it or move it away, then fetch again",
                 target.display()
-            ));
+            ))),
+            right => say(&format!("`{}`: already {right}", target.display())),
         }
-        let by_hand = format!(
-            "put it into any folder DIR and run `cargo xtask fetch data --from DIR`, or unpack its folder `{}` as `{}`",
-            archive.inside,
-            target.display()
-        );
-        let (zip, digest) = self.download(file, &self.data.join(&file.name), &by_hand)?;
-        let folder = Part::beside(&target)?;
-        unpack::unpack(zip.path(), archive, folder.path())
-            .with_context(|| format!("`{}` is not as expected", file.name))?;
-        folder.land(&target)?;
-        self.remember(file, digest)?;
-        say(&format!("`{}`: fetched and unpacked; licence: {}", target.display(), file.licence))
     }
 
-    /// Brings the right file to a part beside `place`, or says how to get it `by_hand`.
-    fn download(
-        &self,
-        file: &PublishedFile,
-        place: &Path,
-        by_hand: &str,
-    ) -> Result<(Part, Digest)> {
-        let (part, digest) = download(file, self.source, place).map_err(|error| {
-            anyhow!("{error:#}\nhint: download {} by hand\nhint: {by_hand}", file.urls.join(" or "))
-        })?;
+    fn bring(&mut self, item: &Item<'_>, target: &Path) -> Result<()> {
+        let file = item.file;
+        let (part, digest) = download(
+            file,
+            self.source,
+            &item.download_target(&self.data),
+            &item.by_hand(&self.data),
+            self.pace,
+        )?;
+        self.check_recorded(file, &digest)?;
+        let done = match item.archive {
+            None => {
+                part.land(target)?;
+                "fetched"
+            }
+            Some(archive) => {
+                let folder = Part::beside(target)?;
+                unpack::unpack(part.path(), archive, folder.path())
+                    .with_context(|| format!("`{}` is not as expected", file.name))?;
+                folder.land(target)?;
+                "fetched and unpacked"
+            }
+        };
+        self.remember(file, digest)?;
+        say(&format!("`{}`: {done}; licence: {}", target.display(), file.licence))
+    }
+
+    /// A file without a published digest must stay what it first was.
+    fn check_recorded(&self, file: &PublishedFile, found: &Digest) -> Result<()> {
         if let Some(recorded) = self.record.get(&file.name)
             && file.digest.is_none()
-            && digest != *recorded
+            && found != recorded
         {
             bail!(
-                "`{}` is not what was first fetched: expected digest `{recorded}`, found `{digest}`\n\
+                "`{}` is not what was first fetched: expected digest `{recorded}`, found `{found}`\n\
                  hint: to accept the new file, remove its line from `{}` and fetch again",
                 file.name,
                 self.record.path.display()
             );
-        }
-        Ok((part, digest))
-    }
-
-    fn check_present(&self, file: &PublishedFile, target: &Path) -> Result<()> {
-        let size = fs::metadata(target)?.len();
-        ensure!(size == file.size, "expected {} bytes, found {size}", file.size);
-        if let Some(expected) = file.digest.as_ref().or_else(|| self.record.get(&file.name)) {
-            let found = digest_of(target, expected.algorithm())?;
-            ensure!(found == *expected, "expected digest `{expected}`, found `{found}`");
         }
         Ok(())
     }
@@ -208,19 +176,4 @@ impl Fetcher<'_> {
         self.record.add(&file.name, digest)?;
         say(&line)
     }
-}
-
-fn is_there(target: &Path) -> Result<bool> {
-    target.try_exists().with_context(|| format!("could not look for `{}`", target.display()))
-}
-
-fn not_as_expected(target: &Path) -> String {
-    format!(
-        "`{}` is there but not as expected\nhint: remove it or move it away, then fetch again",
-        target.display()
-    )
-}
-
-fn say(line: &str) -> Result<()> {
-    writeln!(io::stdout(), "{line}").context("could not write to standard output")
 }

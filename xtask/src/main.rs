@@ -11,12 +11,21 @@ mod digest;
 mod download;
 mod fetch;
 mod fuzz;
+mod http;
+mod item;
 mod keras;
+mod listing;
+mod lock;
 mod manifest;
 mod parity;
 mod part;
+mod partial;
 mod progress;
 mod record;
+mod retry;
+mod selection;
+mod sink;
+mod source;
 mod unpack;
 
 use std::io::Write;
@@ -25,6 +34,8 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+
+use crate::download::Unavailable;
 
 /// Chores around Permafrost: downloads, reference checks, CI.
 #[derive(Parser)]
@@ -104,7 +115,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Where standard error is closed there is nobody left to tell.
             let _ = writeln!(std::io::stderr(), "{}", describe(&error));
-            ExitCode::from(2)
+            ExitCode::from(if error.is::<Unavailable>() { 1 } else { 2 })
         }
     }
 }

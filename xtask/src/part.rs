@@ -22,14 +22,15 @@ impl Part {
             fs::create_dir_all(folder)
                 .with_context(|| format!("could not make the folder `{}`", folder.display()))?;
         }
-        let mut path = OsString::from(target);
-        path.push(".part");
-        let path = PathBuf::from(path);
-        match remove(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error)
-                .with_context(|| format!("could not remove the left-over `{}`", path.display())),
-            _ => Ok(Self { path }),
-        }
+        let path = with_suffix(target, ".part");
+        remove(&path)
+            .with_context(|| format!("could not remove the left-over `{}`", path.display()))?;
+        Ok(Self::at(path))
+    }
+
+    /// What is, or will be, at `path`.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
     }
 
     /// Where to write.
@@ -53,10 +54,19 @@ impl Drop for Part {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
+/// `NAME` and the suffix, in the same folder.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = OsString::from(path);
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+/// Removes a file or a folder, if it is there.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
     }
 }

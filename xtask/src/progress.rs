@@ -18,12 +18,14 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    /// Nothing has come of the `size` bytes.
-    pub(crate) fn new(size: u64) -> Self {
+    /// `done` of the `size` bytes are there from an earlier time.
+    pub(crate) fn new(size: u64, done: u64) -> Self {
         if !stderr().is_terminal() {
-            return Self::Lines { done: 0, size };
+            return Self::Lines { done, size };
         }
-        let bar = ProgressBar::new(size);
+        let bar = ProgressBar::new(size).with_position(done);
+        // The speed is that of the bytes to come.
+        bar.reset_eta();
         // A template that does not parse would only cost looks.
         if let Ok(style) = ProgressStyle::with_template(
             "{bar:40} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",

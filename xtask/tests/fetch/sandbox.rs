@@ -93,19 +93,19 @@ impl Sandbox {
 
     /// Runs `xtask` with these arguments, this root and this manifest.
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        outcome_of(&mut self.command(arguments))
+    }
+
+    /// The same, not started yet, with no proxy and no waits between attempts.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).arg("--root").arg(self.root.path());
-        command.arg("--manifest").arg(self.path("manifest.toml"));
+        command.arg("--manifest").arg(self.path("manifest.toml")).args(["--pace", "0"]);
         // A proxy set for this machine must not be asked for addresses on it.
-        for proxy in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"] {
+        for proxy in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
             command.env_remove(proxy).env_remove(proxy.to_lowercase());
         }
-        let output = command.output().unwrap();
-        Outcome {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        command
     }
 
     /// A path below the root.
@@ -125,13 +125,24 @@ impl Sandbox {
         fs::write(path, bytes).unwrap();
     }
 
-    /// The names in a folder, sorted.
+    /// The names in a folder but for the lock, sorted.
     pub(crate) fn names_in(&self, relative: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(relative)).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != ".lock");
         names.sort();
         names
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn outcome_of(command: &mut Command) -> Outcome {
+    let output = command.output().unwrap();
+    Outcome {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

@@ -1,0 +1,122 @@
+//! One request for a file or for the rest of it, and what the answer means.
+//!
+//! Redirects are followed. The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` that is
+//! set, and not asked for the hosts in `NO_PROXY`.
+
+use std::io::{ErrorKind, Read};
+use std::time::Duration;
+
+use anyhow::{Error, anyhow};
+use ureq::http::header::{
+    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, RANGE, RETRY_AFTER,
+};
+use ureq::{Agent, Body, http::Response};
+
+use crate::retry::Failure;
+
+/// How many bytes of a file are here already, and how the server can tell that they are of its file.
+pub(crate) struct Start {
+    /// The first byte to ask for.
+    pub(crate) at: u64,
+    /// The entity tag that came with the bytes before it.
+    pub(crate) etag: Option<String>,
+}
+
+/// Bytes on their way.
+pub(crate) struct Answer {
+    /// Where they begin, and the entity tag of the whole.
+    pub(crate) start: Start,
+    /// The bytes, up to the end of the file.
+    pub(crate) body: Box<dyn Read>,
+}
+
+/// Asks for the `size` bytes at `url`, from `start` on if there is something to go on from.
+///
+/// The answer may begin at zero all the same, where the server can't or won't send a part.
+pub(crate) fn get(url: &str, size: u64, start: &Start) -> Result<Answer, Failure> {
+    let mut request = agent(url).get(url);
+    if start.at > 0 {
+        request = request.header(RANGE, format!("bytes={}-", start.at));
+        if let Some(etag) = &start.etag {
+            request = request.header(IF_RANGE, etag);
+        }
+    }
+    let response = request.call().map_err(failed_to_ask)?;
+    let headers = response.headers();
+    let etag = strong_etag(headers);
+    let at = match response.status().as_u16() {
+        200 => {
+            if let Some(found) = response.body().content_length()
+                && found != size
+            {
+                return Err(Failure::Lasting(anyhow!("expected {size} bytes, found {found}")));
+            }
+            0
+        }
+        206 if start.at > 0 => {
+            let expected = format!("bytes {}-{}/{size}", start.at, size - 1);
+            let found = text(headers, CONTENT_RANGE).unwrap_or_default();
+            if found != expected {
+                let error = anyhow!("expected the range `{expected}`, found `{found}`");
+                return Err(Failure::Stale(error));
+            }
+            if start.etag.is_some() && etag != start.etag {
+                return Err(Failure::Stale(anyhow!("the file has changed since it was begun")));
+            }
+            start.at
+        }
+        416 if start.at > 0 => return Err(Failure::Stale(refused(&response))),
+        408 | 429 | 500..=599 => {
+            let asked = text(headers, RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+            let asked = asked.map(Duration::from_secs);
+            return Err(Failure::Passing { error: refused(&response), asked });
+        }
+        _ => return Err(Failure::Lasting(refused(&response))),
+    };
+    let body = Box::new(response.into_body().into_reader());
+    Ok(Answer { start: Start { at, etag }, body })
+}
+
+fn agent(url: &str) -> Agent {
+    let patience = Some(Duration::from_secs(30));
+    Agent::config_builder()
+        // No redirection leads from a protected connection to an open one.
+        .https_only(url.starts_with("https://"))
+        // Their statuses say which failures pass.
+        .http_status_as_error(false)
+        .timeout_resolve(patience)
+        .timeout_connect(patience)
+        .timeout_recv_response(patience)
+        // For each read, not the whole body: a slow connection may take as long as it needs.
+        .timeout_per_read(patience)
+        .build()
+        .new_agent()
+}
+
+/// Connections may come back; an address that is none, or a certificate that is wrong, stays so.
+fn failed_to_ask(error: ureq::Error) -> Failure {
+    use ureq::Error::{ConnectProxyFailed, ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
+    match error {
+        Io(error) if error.kind() == ErrorKind::InvalidData => Failure::Lasting(error.into()),
+        Io(_)
+        | Timeout(_)
+        | HostNotFound
+        | ConnectionFailed
+        | ConnectProxyFailed(_)
+        | Protocol(_) => Failure::passing(error.into()),
+        _ => Failure::Lasting(error.into()),
+    }
+}
+
+fn refused(response: &Response<Body>) -> Error {
+    anyhow!("the server answered {}", response.status().as_u16())
+}
+
+/// An entity tag that promises the same bytes; a weak one (`W/"..."`) does not.
+fn strong_etag(headers: &HeaderMap) -> Option<String> {
+    text(headers, ETAG).filter(|etag| etag.starts_with('"')).map(str::to_owned)
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}

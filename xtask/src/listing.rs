@@ -1,0 +1,63 @@
+//! `cargo xtask fetch --list` and `--offline`: what there is and what is missing, without the network.
+
+use std::io::{Write, stdout};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use indicatif::DecimalBytes;
+
+use crate::download::Unavailable;
+use crate::item::{Item, Presence};
+use crate::record::Record;
+
+/// Lists `items`: place, size, licence, the command that brings it, and what is there of it.
+pub(crate) fn list(items: &[Item<'_>], data: &Path, record: &Record) -> Result<()> {
+    for item in items {
+        let presence = item.presence(data, record)?;
+        let (file, target) = (item.file, item.target(data));
+        say(&format!("`{}`: {presence}", target.display()))?;
+        say(&format!("  {}; licence: {}", DecimalBytes(file.size), file.licence))?;
+        say(&format!("  cargo xtask fetch {}", item.arguments))?;
+    }
+    Ok(())
+}
+
+/// Verifies that all `items` are there.
+///
+/// # Errors
+/// If some are there but wrong; else `Unavailable` if some are missing. What is missing is named with
+/// where to get it and where to put it.
+pub(crate) fn verify(items: &[Item<'_>], data: &Path, record: &Record) -> Result<()> {
+    let (mut missing, mut wrong) = (0, 0);
+    let mut hints = String::new();
+    for item in items {
+        let presence = item.presence(data, record)?;
+        let target = item.target(data);
+        say(&format!("`{}`: {presence}", target.display()))?;
+        match presence {
+            Presence::Missing | Presence::Begun(_) => {
+                missing += 1;
+                hints += &format!("\n{}", item.by_hand(data));
+            }
+            Presence::Wrong(_) => {
+                wrong += 1;
+                hints += &format!("\nhint: remove `{}` or move it away", target.display());
+            }
+            Presence::Verified | Presence::RightSize | Presence::RightCount => {}
+        }
+    }
+    let all = items.len();
+    if wrong > 0 {
+        bail!("expected all {all} to be there, found {missing} missing and {wrong} wrong{hints}");
+    }
+    if missing > 0 {
+        let what = format!("expected all {all} to be there, found {missing} missing{hints}");
+        return Err(Unavailable(what).into());
+    }
+    Ok(())
+}
+
+/// Prints a line for people.
+pub(crate) fn say(line: &str) -> Result<()> {
+    writeln!(stdout(), "{line}").context("could not write to standard output")
+}

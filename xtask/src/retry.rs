@@ -1,0 +1,78 @@
+//! Which failures are worth another attempt, and how long to wait for it.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Error;
+
+/// How often one address is asked.
+pub(crate) const ATTEMPTS: u32 = 5;
+
+/// A server that asks to be left alone for longer is given up.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How an attempt failed, and so what to do next.
+pub(crate) enum Failure {
+    /// It may pass: ask the same address again after a wait.
+    Passing {
+        /// What went wrong.
+        error: Error,
+        /// The wait that the server asked for.
+        asked: Option<Duration>,
+    },
+    /// What was continued is not the file: ask the same address again, from zero.
+    Stale(Error),
+    /// This address does not have the file: ask the next.
+    Lasting(Error),
+    /// No address can help: the fault is on this machine.
+    Local(Error),
+}
+
+impl Failure {
+    /// One that may pass, of which the server said nothing.
+    pub(crate) fn passing(error: Error) -> Self {
+        Self::Passing { error, asked: None }
+    }
+}
+
+/// The wait after so many attempts: a second, doubled each time, or longer if the server asks for it.
+///
+/// None where there should be no further attempt.
+pub(crate) fn wait_after(attempts: u32, asked: Option<Duration>) -> Option<Duration> {
+    if attempts >= ATTEMPTS {
+        return None;
+    }
+    let back_off = Duration::from_secs(1 << (attempts - 1));
+    let wait = asked.map_or(back_off, |asked| asked.max(back_off));
+    (wait <= LONGEST_WAIT).then_some(wait)
+}
+
+/// Waits; `pace` is how long a second lasts, so that tests need not.
+pub(crate) fn pause(wait: Duration, pace: f64) {
+    let scaled = Duration::try_from_secs_f64(wait.as_secs_f64() * pace);
+    // What is no duration, as for a negative pace, is not waited for.
+    thread::sleep(scaled.unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds_after(attempts: u32, asked: Option<u64>) -> Option<u64> {
+        wait_after(attempts, asked.map(Duration::from_secs)).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn waits_double_until_the_attempts_are_used_up() {
+        let waits: Vec<_> = (1..=ATTEMPTS).map(|attempts| seconds_after(attempts, None)).collect();
+        assert_eq!(waits, [Some(1), Some(2), Some(4), Some(8), None]);
+    }
+
+    #[test]
+    fn a_server_may_ask_for_a_longer_wait_but_not_for_a_very_long_one() {
+        assert_eq!(seconds_after(1, Some(0)), Some(1));
+        assert_eq!(seconds_after(1, Some(60)), Some(60));
+        assert_eq!(seconds_after(1, Some(61)), None);
+        assert_eq!(seconds_after(ATTEMPTS, Some(1)), None);
+    }
+}
