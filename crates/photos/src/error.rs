@@ -63,7 +63,7 @@ pub enum PhotosError {
     },
     /// A class has files, but none is a photograph that can be read.
     #[error(
-        "the class `{class}` has no readable photographs: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: JPEG, PNG, GIF, BMP and WebP are read; put such photographs there, or remove the folder",
+        "the class `{class}` has no readable photographs: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: JPEG, PNG, GIF, BMP, WebP and TIFF are read; put such photographs there, or remove the folder",
         .folder.display(), .example.display()
     )]
     UnreadableClass {
