@@ -1,6 +1,7 @@
 //! A file becomes an upright 8-bit RGB picture.
 
 use std::io::Cursor;
+use std::panic;
 
 use image::metadata::Orientation;
 use image::{
@@ -63,12 +64,15 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
 
 /// The same, and how the picture was stored.
 pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
-    let format = Format::of(bytes).ok_or("it is no JPEG, PNG, GIF, BMP, WebP or TIFF picture")?;
+    let format = Format::require(bytes)?;
     check_end(format, bytes)?;
-    let (pixels, header) = match format {
-        Format::Jpeg => decode_jpeg(bytes)?,
-        _ => decode_other(format, bytes)?,
+    let decode = || match format {
+        Format::Jpeg => decode_jpeg(bytes),
+        _ => decode_other(format, bytes),
     };
+    // Decoders panic on some damaged files, which must not end a run of hours.
+    let decoded = panic::catch_unwind(decode);
+    let (pixels, header) = decoded.unwrap_or_else(|_| Err("its decoder gave up on it".into()))?;
     let mut picture = DynamicImage::from(pixels);
     picture.apply_orientation(header.orientation);
     Ok((picture.into_rgb8(), header))

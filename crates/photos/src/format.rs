@@ -44,6 +44,13 @@ impl Format {
             () => return None,
         })
     }
+
+    /// The same, or the reason, as text, why the file is not read.
+    pub(crate) fn require(head: &[u8]) -> Result<Self, String> {
+        let other = if head.get(4..8) == Some(b"ftyp") { ", but perhaps HEIF or AVIF" } else { "" };
+        Self::of(head)
+            .ok_or_else(|| format!("it is no JPEG, PNG, GIF, BMP, WebP or TIFF picture{other}"))
+    }
 }
 
 impl From<Format> for ImageFormat {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::folder::is_hidden;
+use crate::listing::is_hidden;
 use crate::{Folder, LeftOut, Photos, PhotosError};
 
 const VALIDATION: [&str; 4] = ["validation", "val", "valid", "test"];

@@ -1,6 +1,5 @@
 //! The photographs of a folder in memory: decoded once, of one size, each with its label.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,11 +8,8 @@ use random::{Draws, Purpose};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::{Folder, PhotosError, decode, resize_to_bytes};
-
-/// Names that say that a file is meant to be a picture.
-const PICTURE_EXTENSIONS: [&str; 12] =
-    ["avif", "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+use crate::file::read_picture;
+use crate::{Folder, LeftOut, PhotosError, decode, resize_to_bytes};
 
 /// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
 #[derive(Clone, Debug)]
@@ -42,31 +38,6 @@ struct PhotoFile {
     pixels: Option<Arc<[u8]>>,
 }
 
-/// A file that should be a picture but can't be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: String,
-}
-
-/// What of a folder is not among its photographs.
-#[derive(Clone, Debug, Default)]
-pub struct LeftOut {
-    /// Files that should be pictures but can't be read.
-    pub unreadable: Vec<Unreadable>,
-    /// Files that are something else.
-    pub stray: Vec<PathBuf>,
-}
-
-impl LeftOut {
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.unreadable.extend(other.unreadable);
-        self.stray.extend(other.stray);
-    }
-}
-
 /// Reads the picture in the file at `path` and resizes it to `size` = (height, width), as
 /// [`Photos::load`] does.
 ///
@@ -74,8 +45,7 @@ impl LeftOut {
 ///
 /// The reason, as text, why the file can't be read.
 pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, String> {
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let picture = decode(&bytes)?;
+    let picture = decode(&read_picture(path)?)?;
     Ok(resize_to_bytes(&picture, size).into())
 }
 
@@ -95,7 +65,8 @@ impl Photos {
     ) -> Result<(Self, LeftOut), PhotosError> {
         let classes = folder.classes.clone().into();
         let mut photos = Self { classes, size, labels: vec![], files: vec![] };
-        let mut left_out = LeftOut::default();
+        let mut left_out =
+            LeftOut { unreadable: folder.unreadable.clone(), stray: folder.stray.clone() };
         let most_kept = cache / photos.picture_len();
         for (label, files) in folder.files.iter().enumerate() {
             let first = photos.files.len();
@@ -115,11 +86,7 @@ impl Photos {
                     }
                     Err(reason) => {
                         example.get_or_insert_with(|| (path.clone(), reason.clone()));
-                        if is_named_as_picture(path) {
-                            left_out.unreadable.push(Unreadable { path: path.clone(), reason });
-                        } else {
-                            left_out.stray.push(path.clone());
-                        }
+                        left_out.push(path.clone(), reason);
                     }
                 }
             }
@@ -249,10 +216,4 @@ impl Dataset<Photo> for Photos {
 
 fn digest_of(pixels: &[u8]) -> [u8; 32] {
     Sha256::digest(pixels).into()
-}
-
-/// Whether the extension of `path` says that it is meant to be a picture.
-pub fn is_named_as_picture(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    PICTURE_EXTENSIONS.contains(&extension.as_str())
 }

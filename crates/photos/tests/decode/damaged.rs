@@ -24,6 +24,12 @@ fn what_follows_a_whole_file_is_no_fault() {
     }
 }
 
+/// What was found by the tests below, in longer runs of them.
+#[test]
+fn what_makes_a_decoder_panic_is_an_error() {
+    assert!(decode(include_bytes!("found/separate_scans.jpg")).is_err());
+}
+
 /// A change to a file, at a place between its beginning, 0, and its end, 1.
 #[derive(Clone, Debug)]
 enum Damage {
