@@ -124,6 +124,16 @@ pub enum PhotosError {
         /// How many it has.
         count: usize,
     },
+    /// A class is of one group that is not to be divided.
+    #[error(
+        "the {count} photographs of the class `{class}` can't be divided without near duplicates on both sides\nhint: add photographs that are not copies of one another, or split without `--group-duplicates`"
+    )]
+    OneGroup {
+        /// The class.
+        class: String,
+        /// How many photographs it has.
+        count: usize,
+    },
 }
 
 impl PhotosError {

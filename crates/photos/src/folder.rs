@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{io, mem};
 
 use crate::listing::{Identity, Listing, entries, identity, with_ancestors};
-use crate::{PhotosError, Unreadable};
+use crate::{LeftOut, PhotosError, Unreadable};
 
 /// A folder with one folder a class, listed but not yet read.
 #[derive(Clone, Debug)]
@@ -101,6 +101,11 @@ impl Folder {
             }
         }
         Ok(Self { classes: classes.to_vec(), files, ..self })
+    }
+
+    /// What was left out before any file was read.
+    pub(crate) fn left_out(&self) -> LeftOut {
+        LeftOut { unreadable: self.unreadable.clone(), stray: self.stray.clone() }
     }
 
     pub(crate) fn other_classes(&self, expected: &[String]) -> PhotosError {

@@ -6,6 +6,7 @@
 
 mod cmyk;
 mod decode;
+mod duplicates;
 mod end;
 mod error;
 mod file;
@@ -15,11 +16,15 @@ mod jpeg;
 mod layout;
 mod left_out;
 mod listing;
+mod perceptual;
 mod photos;
 mod resize;
 mod size;
+mod split;
+mod survey;
 
 pub use decode::{Colour, decode};
+pub use duplicates::NEAR_BITS;
 pub use error::PhotosError;
 pub use folder::Folder;
 pub use format::Format;
@@ -29,3 +34,4 @@ pub use listing::files_below;
 pub use photos::{Photo, Photos, load_picture};
 pub use resize::{resize, resize_to_bytes};
 pub use size::MAX_PIXELS;
+pub use survey::{ClassSurvey, Duplicates, Member, Set, SetSurvey, Spread, Survey};

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn_dataset::{Dataset, DatasetError};
-use random::{Draws, Purpose};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::duplicates::{Fingerprint, near};
 use crate::file::read_picture;
+use crate::perceptual::perceptual_hash;
 use crate::{Folder, LeftOut, PhotosError, decode, resize_to_bytes};
 
 /// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
@@ -65,8 +66,7 @@ impl Photos {
     ) -> Result<(Self, LeftOut), PhotosError> {
         let classes = folder.classes.clone().into();
         let mut photos = Self { classes, size, labels: vec![], files: vec![] };
-        let mut left_out =
-            LeftOut { unreadable: folder.unreadable.clone(), stray: folder.stray.clone() };
+        let mut left_out = folder.left_out();
         let most_kept = cache / photos.picture_len();
         for (label, files) in folder.files.iter().enumerate() {
             let first = photos.files.len();
@@ -105,27 +105,27 @@ impl Photos {
         Ok((photos, left_out))
     }
 
-    /// Keeps `share` of each class, rounded, at least one and not all, for validation: (train,
-    /// validation). Which ones depends on `seed` alone.
+    /// The groups of near duplicates, each of two or more photographs' numbers, as
+    /// [`Survey`](crate::Survey) finds them, but in the resized pictures, which are read again where they
+    /// are not in memory.
     ///
     /// # Errors
     ///
-    /// A class has fewer than two photographs.
-    pub fn split(self, share: f64, seed: u64) -> Result<(Self, Self), PhotosError> {
-        let mut kept = vec![false; self.labels.len()];
-        for (label, class) in self.classes.iter().enumerate() {
-            let mut members: Vec<usize> =
-                (0..self.labels.len()).filter(|&at| self.labels[at] == label).collect();
-            let count = members.len();
-            if count < 2 {
-                return Err(PhotosError::TooFewToSplit { class: class.clone(), count });
-            }
-            Draws::at(seed, Purpose::Split, 0, label as u64).shuffle(&mut members);
-            let share = (count as f64 * share).round() as usize;
-            members[..share.clamp(1, count - 1)].iter().for_each(|&at| kept[at] = true);
-        }
-        let part = |validation: bool| {
-            let at = || (0..self.labels.len()).filter(|&at| kept[at] == validation);
+    /// A file is not what it was when it was first read.
+    pub fn near_duplicates(&self) -> Result<Vec<Vec<usize>>, PhotosError> {
+        let fingerprint = |at: usize| {
+            let hash = perceptual_hash(&self.pixels(at)?, self.size[1]);
+            Ok(Fingerprint { digest: self.files[at].digest, hash })
+        };
+        let fingerprints: Result<Vec<_>, PhotosError> =
+            (0..self.files.len()).into_par_iter().map(fingerprint).collect();
+        Ok(near(&fingerprints?))
+    }
+
+    /// Those of which `is_second` is false, and those of which it is true.
+    pub(crate) fn divided(&self, is_second: &[bool]) -> (Self, Self) {
+        let part = |second: bool| {
+            let at = || (0..self.labels.len()).filter(|&at| is_second[at] == second);
             Self {
                 classes: self.classes.clone(),
                 size: self.size,
@@ -133,7 +133,7 @@ impl Photos {
                 files: at().map(|at| self.files[at].clone()).collect(),
             }
         };
-        Ok((part(false), part(true)))
+        (part(false), part(true))
     }
 
     /// The classes' names; a label is a place here.
