@@ -58,10 +58,12 @@ fn png_chunks(bytes: &[u8]) -> Option<Result<(), String>> {
     }
 }
 
-/// Frames and extensions, each a chain of sub-blocks. `None` if the bytes end before the trailer.
+/// Frames and extensions, each a chain of sub-blocks. `None` if the bytes end before the trailer. What is no
+/// block ends the file, as long as there is a frame before it.
 fn gif_blocks(bytes: &[u8]) -> Option<Result<(), String>> {
     let palette = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
     let mut rest = bytes.get(13 + palette(*bytes.get(10)?)..)?;
+    let mut has_frame = false;
     loop {
         rest = match rest.first()? {
             0x3b => return Some(Ok(())),
@@ -73,9 +75,11 @@ fn gif_blocks(bytes: &[u8]) -> Option<Result<(), String>> {
                 if let Err(reason) = check_size(side(5)?, side(7)?) {
                     return Some(Err(reason));
                 }
+                has_frame = true;
                 rest.get(11 + palette(*rest.get(9)?)..)?
             }
-            _ => return Some(Err("it has a block that GIF has not".into())),
+            _ if has_frame => return Some(Ok(())),
+            _ => return Some(Err("it has no frame".into())),
         };
         loop {
             let length = usize::from(*rest.first()?);

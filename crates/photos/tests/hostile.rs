@@ -73,6 +73,15 @@ fn extended_webp(canvas: u32, side: u32) -> Vec<u8> {
     [&b"RIFF"[..], &(extended.len() as u32 + 4).to_le_bytes(), b"WEBP", &extended].concat()
 }
 
+/// A small canvas on which a frame of an animation says to be of another size than its picture.
+fn animated_webp(side: u32) -> Vec<u8> {
+    let frame = [&[0; 16][..], &webp(side)[12..]].concat();
+    let extended = b"VP8X\x0a\0\0\0\x02\0\0\0\x3f\0\0\x3f\0\0ANIM\x06\0\0\0\0\0\0\0\0\0";
+    let length = (frame.len() as u32).to_le_bytes();
+    let chunks = [&extended[..], b"ANMF", &length, &frame].concat();
+    [&b"RIFF"[..], &(chunks.len() as u32 + 4).to_le_bytes(), b"WEBP", &chunks].concat()
+}
+
 /// Width, height and the rows of a strip are entries 256, 257 and 278 of the directory: tag, type, count,
 /// value.
 fn tiff(side: u32) -> Vec<u8> {
@@ -101,6 +110,7 @@ fn a_picture_of_too_many_pixels_is_refused_by_its_size_before_memory_is_set_asid
         ("WebP", webp(16_000)),
         ("WebP", extended_webp(30_000, 64)),
         ("WebP", extended_webp(64, 16_000)),
+        ("WebP", animated_webp(16_000)),
         ("TIFF", tiff(30_000)),
         ("TIFF", tiff(u32::MAX)),
     ];

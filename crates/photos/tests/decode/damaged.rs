@@ -24,6 +24,17 @@ fn what_follows_a_whole_file_is_no_fault() {
     }
 }
 
+/// Some programs write zeros between a GIF's frames, or behind the last.
+#[test]
+fn a_gif_with_zeros_for_a_trailer_is_whole() {
+    let (_, mut gif) = every_kind().into_iter().find(|(kind, _)| *kind == "GIF").expect("a GIF");
+    let picture = decode(&gif);
+    assert_eq!(gif.pop(), Some(0x3b));
+    gif.extend_from_slice(&[0; 4]);
+    assert!(picture.is_ok());
+    assert_eq!(decode(&gif), picture);
+}
+
 /// What was found by the tests below, in longer runs of them.
 #[test]
 fn what_makes_a_decoder_panic_is_an_error() {
