@@ -133,6 +133,32 @@ fn a_skipped_file_is_in_a_table_of_the_run_and_an_error_where_asked_for() {
 }
 
 #[test]
+fn near_duplicates_are_kept_on_one_side_where_asked_for() {
+    let workplace = Workplace::new();
+    for class in ["across", "along"] {
+        // Copies under other names, four of each.
+        for number in 0..12 {
+            workplace.picture(&format!("copies/{class}/{number}.png"), class, number / 4 * 3);
+        }
+    }
+    let train =
+        "train copies --weights none --size 32 --until block1_pool --pooling max --epochs 1";
+    workplace
+        .run(&format!("{train} --group-duplicates --val-split 0.34 --out run"))
+        .expect_success();
+    assert!(workplace.read("run/config.toml").contains("group_duplicates = true"));
+    // One photograph only is a group that can't be divided.
+    for number in 0..4 {
+        workplace.picture(&format!("same/along/{number}.png"), "along", 0);
+        workplace.picture(&format!("same/across/{number}.png"), "across", number * 3);
+    }
+    let train = train.replace("copies", "same");
+    let done = workplace.run(&format!("{train} --group-duplicates --out other"));
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("`along`") && done.stderr.contains("\nhint: "), "{}", done.stderr);
+}
+
+#[test]
 fn resuming_is_verified_on_the_users_own_photographs_and_nothing_is_left() {
     let workplace = Workplace::with_photos();
     let before = workplace.all_files();

@@ -37,6 +37,7 @@ pub(crate) fn settings() -> RunConfig {
         data: DataConfig {
             path: FOLDER.into(),
             validation_split: None,
+            group_duplicates: false,
             cache_mb: DataConfig::CACHE_MB,
         },
         augment: AugmentConfig::default(),

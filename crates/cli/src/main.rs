@@ -7,6 +7,7 @@ mod class_index;
 mod classify;
 mod demo;
 mod device;
+mod doctor;
 mod evaluate;
 mod export;
 mod picture_files;
@@ -34,6 +35,7 @@ struct Permafrost {
 enum Command {
     Train(Box<train::TrainArguments>),
     Evaluate(evaluate::EvaluateArguments),
+    Doctor(doctor::DoctorArguments),
     Predict(predict::PredictArguments),
     Classify(classify::ClassifyArguments),
     Export(export::ExportArguments),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Permafrost::parse().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

@@ -28,6 +28,10 @@ pub(crate) struct Settings {
     /// The share of each class kept for validation where DATA has no folder for it [default: 0.2]
     #[arg(long, value_name = "FRACTION")]
     val_split: Option<f64>,
+    /// Keep near duplicates on one side of that split, so that nothing is validated on that was as good as
+    /// trained on
+    #[arg(long)]
+    group_duplicates: bool,
     #[command(flatten)]
     base: BaseArguments,
     /// The base's weights: `imagenet` (fetched by `cargo xtask fetch weights`), `none` (random), or
@@ -162,6 +166,7 @@ impl Settings {
             data: DataConfig {
                 path: absolute(self.data.as_ref().unwrap_or(&default.data.path))?,
                 validation_split: self.val_split,
+                group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
             },
             augment,
@@ -250,7 +255,12 @@ fn example() -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(0),
         start: Start::Random,
-        data: DataConfig { path, validation_split: None, cache_mb: DataConfig::CACHE_MB },
+        data: DataConfig {
+            path,
+            validation_split: None,
+            group_duplicates: false,
+            cache_mb: DataConfig::CACHE_MB,
+        },
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),

@@ -107,8 +107,12 @@ impl Inputs {
         strict: bool,
     ) -> anyhow::Result<Self> {
         let base = FrozenBase::new(&config.base, &weights)?;
-        let (training, validation, left_out) =
-            layout.load(config.base.size, config.train.seed, config.data.cache())?;
+        let (size, seed, cache) = (config.base.size, config.train.seed, config.data.cache());
+        let (training, validation, left_out) = if config.data.group_duplicates {
+            layout.load_grouped(size, seed, cache)?
+        } else {
+            layout.load(size, seed, cache)?
+        };
         print_photographs(layout, &training, &validation, &left_out)?;
         let unreadable = left_out.unreadable.len();
         anyhow::ensure!(

@@ -1,38 +1,128 @@
 //! A file becomes an upright 8-bit RGB picture.
 
 use std::io::Cursor;
+use std::panic;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageReader, Limits, RgbImage,
+};
+use serde::Serialize;
 
-use crate::jpeg::{decode_jpeg, is_jpeg};
+use crate::Format;
+use crate::end::check_end;
+use crate::jpeg::decode_jpeg;
+use crate::size::check_size;
 
-/// Decodes the bytes of a JPEG, PNG, GIF (first frame), BMP or WebP file, told apart by content,
-/// turns the picture as its EXIF orientation says and brings it to 8-bit RGB: grey is repeated, a
-/// transparency channel dropped, 16 bits scaled to 8.
+/// How the colours of a picture are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    /// One value a pixel, of 1 to 16 bits.
+    Grey,
+    /// Red, green and blue, or what JPEG and WebP make of them.
+    Rgb,
+    /// Four inks: CMYK or YCCK.
+    Cmyk,
+    /// A place in a table of colours.
+    Palette,
+}
+
+/// How a picture was stored before it was decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) format: Format,
+    pub(crate) colour: Colour,
+    /// Whether it has a transparency channel.
+    pub(crate) has_alpha: bool,
+    /// Whether its values have more than 8 bits.
+    pub(crate) has_16_bits: bool,
+    /// How it is to be turned.
+    pub(crate) orientation: Orientation,
+    /// Whether an ICC profile says what its colours look like.
+    pub(crate) has_profile: bool,
+}
+
+/// Decodes the bytes of a JPEG, PNG, GIF (first frame), BMP, WebP (first frame) or TIFF (first page) file,
+/// told apart by content, turns the picture as its EXIF orientation says and brings it to 8-bit RGB:
+///
+/// - grey is repeated;
+/// - a transparency channel is dropped and leaves the colours as they are, as in TensorFlow;
+/// - 16 bits are scaled to 8 and rounded (TensorFlow drops the lower 8, which is up to a level less);
+/// - CMYK and YCCK in a JPEG become red = (255 - cyan) x (255 - black) / 255, rounded down, and so on, as in
+///   TensorFlow, where Adobe's segment says that the values are stored inverted;
+/// - ICC profiles are ignored, as in TensorFlow: values are taken as sRGB whatever the profile.
 ///
 /// # Errors
 ///
-/// The reason, as text, why the bytes are no such picture.
+/// The reason, as text, why the bytes are no such picture: among others that it has more than
+/// [`MAX_PIXELS`](crate::MAX_PIXELS) pixels, which is found out before memory is set aside for them, or that
+/// its end is missing (a JPEG's end marker, a PNG's chunk IEND, a GIF's trailer).
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
-    let (pixels, orientation) =
-        if is_jpeg(bytes) { decode_jpeg(bytes)? } else { decode_other(bytes)? };
-    if pixels.is_empty() {
-        return Err("it has no pixels".into());
-    }
-    let mut picture = DynamicImage::from(pixels);
-    picture.apply_orientation(orientation);
-    Ok(picture.into_rgb8())
+    decode_with_header(bytes).map(|(picture, _)| picture)
 }
 
-fn decode_other(bytes: &[u8]) -> Result<(RgbImage, Orientation), String> {
-    let decode = || {
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-        let mut decoder = reader.into_decoder()?;
-        let orientation = decoder.orientation()?;
-        Ok((DynamicImage::from_decoder(decoder)?.into_rgb8(), orientation))
+/// The same, and how the picture was stored.
+pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
+    let format = Format::require(bytes)?;
+    check_end(format, bytes)?;
+    let decode = || match format {
+        Format::Jpeg => decode_jpeg(bytes),
+        _ => decode_other(format, bytes),
     };
-    decode().map_err(|error: ImageError| error.to_string())
+    // Decoders panic on some damaged files, which must not end a run of hours.
+    let decoded = panic::catch_unwind(decode);
+    let (pixels, header) = decoded.unwrap_or_else(|_| Err("its decoder gave up on it".into()))?;
+    let mut picture = DynamicImage::from(pixels);
+    picture.apply_orientation(header.orientation);
+    Ok((picture.into_rgb8(), header))
+}
+
+/// Bytes that a decoder may set aside for what is not pixels, and for those in between.
+const WORK_BYTES: u64 = 1 << 26;
+
+fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), String> {
+    let text = |error: ImageError| error.to_string();
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.into());
+    let limits = |bytes| {
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(bytes);
+        limits
+    };
+    reader.limits(limits(WORK_BYTES));
+    let mut decoder = reader.into_decoder().map_err(text)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
+    decoder.set_limits(limits(2 * decoder.total_bytes() + WORK_BYTES)).map_err(text)?;
+    let colour_type = decoder.color_type();
+    let header = Header {
+        format,
+        colour: match decoder.original_color_type() {
+            _ if has_palette(format, bytes) => Colour::Palette,
+            ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => Colour::Cmyk,
+            _ if colour_type.has_color() => Colour::Rgb,
+            _ => Colour::Grey,
+        },
+        // A GIF is read as if it had that channel, for the one colour in its table that may be transparent.
+        has_alpha: colour_type.has_alpha() && format != Format::Gif,
+        has_16_bits: colour_type.bits_per_pixel() > 8 * u16::from(colour_type.channel_count()),
+        orientation: decoder.orientation().map_err(text)?,
+        has_profile: decoder.icc_profile().map_err(text)?.is_some(),
+    };
+    let picture = DynamicImage::from_decoder(decoder).map_err(text)?;
+    Ok((picture.into_rgb8(), header))
+}
+
+/// Whether the header at the beginning of `bytes` says that pixels are places in a table: PNG's colour type
+/// 3, BMP's 8 bits a pixel or less.
+fn has_palette(format: Format, bytes: &[u8]) -> bool {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    match format {
+        Format::Gif => true,
+        Format::Png => byte(25) == 3,
+        Format::Bmp => (1..=8).contains(&byte(if byte(14) == 12 { 24 } else { 28 })),
+        Format::Jpeg | Format::WebP | Format::Tiff => false,
+    }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub enum PhotosError {
     },
     /// A class has files, but none is a photograph that can be read.
     #[error(
-        "the class `{class}` has no readable photographs: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: JPEG, PNG, GIF, BMP and WebP are read; put such photographs there, or remove the folder",
+        "the class `{class}` has no readable photographs: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: JPEG, PNG, GIF, BMP, WebP and TIFF are read; put such photographs there, or remove the folder",
         .folder.display(), .example.display()
     )]
     UnreadableClass {
@@ -122,6 +122,16 @@ pub enum PhotosError {
         /// The class.
         class: String,
         /// How many it has.
+        count: usize,
+    },
+    /// A class is of one group that is not to be divided.
+    #[error(
+        "the {count} photographs of the class `{class}` can't be divided without near duplicates on both sides\nhint: add photographs that are not copies of one another, or split without `--group-duplicates`"
+    )]
+    OneGroup {
+        /// The class.
+        class: String,
+        /// How many photographs it has.
         count: usize,
     },
 }

@@ -1,9 +1,11 @@
 //! Lists a folder of photographs: its classes are its folders, in the order of their names.
 
-use std::fs;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::{io, mem};
 
-use crate::PhotosError;
+use crate::listing::{Identity, Listing, entries, identity, with_ancestors};
+use crate::{LeftOut, PhotosError, Unreadable};
 
 /// A folder with one folder a class, listed but not yet read.
 #[derive(Clone, Debug)]
@@ -14,31 +16,58 @@ pub struct Folder {
     pub classes: Vec<String>,
     /// For each class its files, at any depth, sorted by path.
     pub files: Vec<Vec<PathBuf>>,
+    /// The folders in it that can't be listed.
+    pub unreadable: Vec<Unreadable>,
+    /// The files beside the class folders, which are of no class.
+    pub stray: Vec<PathBuf>,
 }
 
 impl Folder {
-    /// Lists the class folders of `path` and their files. Hidden files and folders and what
-    /// Windows leaves behind (`Thumbs.db`, `desktop.ini`) are passed over.
+    /// Lists the class folders of `path` and their files, through links too. Hidden files and folders and
+    /// what Windows leaves behind (`Thumbs.db`, `desktop.ini`) are passed over, and so is a link to a folder
+    /// that it is in. Within a class no folder is listed twice, by whatever links it is reached.
     ///
     /// # Errors
     ///
-    /// The folder is missing or has no class folders, or one of them is empty.
+    /// The folder is missing or has no class folders, or one of them is empty or can't be listed.
     pub fn scan(path: &Path) -> Result<Self, PhotosError> {
-        let mut folder = Self { path: path.to_owned(), classes: vec![], files: vec![] };
-        for class in entries(path)?.into_iter().filter(|entry| entry.is_dir()) {
-            let name = class.file_name().and_then(|name| name.to_str());
-            let name = name.ok_or_else(|| PhotosError::ClassName(class.clone()))?.to_owned();
-            let files = files_below(&class)?;
-            if files.is_empty() {
-                return Err(PhotosError::EmptyClass { class: name, folder: class });
+        let outer = with_ancestors(path)?;
+        let mut folder = Self {
+            path: path.to_owned(),
+            classes: vec![],
+            files: vec![],
+            unreadable: vec![],
+            stray: vec![],
+        };
+        for entry in entries(path).map_err(|source| PhotosError::io(path, source))? {
+            if !entry.is_folder {
+                folder.stray.push(entry.path);
+            } else if !identity(&entry.path).is_ok_and(|class| outer.contains(&class)) {
+                folder.add_class(entry.path, &outer)?;
             }
-            folder.classes.push(name);
-            folder.files.push(files);
         }
         if folder.classes.is_empty() {
             return Err(PhotosError::NoClasses(path.to_owned()));
         }
         Ok(folder)
+    }
+
+    fn add_class(&mut self, path: PathBuf, outer: &HashSet<Identity>) -> Result<(), PhotosError> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| PhotosError::ClassName(path.clone()))?.to_owned();
+        let mut below = Listing::below(&path, outer)?;
+        if below.files.is_empty() {
+            return Err(match below.unreadable.pop() {
+                Some(Unreadable { path, reason }) => {
+                    PhotosError::Io { path, source: io::Error::other(reason) }
+                }
+                None => PhotosError::EmptyClass { class: name, folder: path },
+            });
+        }
+        self.classes.push(name);
+        self.files.push(below.files);
+        self.unreadable.extend(below.unreadable);
+        Ok(())
     }
 
     /// Checks that there is something to tell apart.
@@ -61,17 +90,22 @@ impl Folder {
     /// # Errors
     ///
     /// The folder has a class that `classes` has not.
-    pub fn with_classes(self, classes: &[String]) -> Result<Self, PhotosError> {
+    pub fn with_classes(mut self, classes: &[String]) -> Result<Self, PhotosError> {
         if self.classes.iter().any(|class| !classes.contains(class)) {
             return Err(self.other_classes(classes));
         }
         let mut files = vec![vec![]; classes.len()];
-        for (class, found) in self.classes.iter().zip(self.files) {
+        for (class, found) in self.classes.iter().zip(mem::take(&mut self.files)) {
             if let Some(label) = classes.iter().position(|name| name == class) {
                 files[label] = found;
             }
         }
-        Ok(Self { path: self.path, classes: classes.to_vec(), files })
+        Ok(Self { classes: classes.to_vec(), files, ..self })
+    }
+
+    /// What was left out before any file was read.
+    pub(crate) fn left_out(&self) -> LeftOut {
+        LeftOut { unreadable: self.unreadable.clone(), stray: self.stray.clone() }
     }
 
     pub(crate) fn other_classes(&self, expected: &[String]) -> PhotosError {
@@ -84,41 +118,4 @@ impl Folder {
             expected: quoted(expected),
         }
     }
-}
-
-/// All files below `folder`, at any depth, sorted by path; hidden ones are passed over.
-///
-/// # Errors
-///
-/// The folder is missing or can't be read.
-pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
-    let mut files = vec![];
-    for entry in entries(folder)? {
-        if entry.is_dir() {
-            files.extend(files_below(&entry)?);
-        } else {
-            files.push(entry);
-        }
-    }
-    Ok(files)
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
-    let io = |source| PhotosError::io(folder, source);
-    let mut entries = vec![];
-    for entry in fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if !is_hidden(&path) {
-            entries.push(path);
-        }
-    }
-    entries.sort();
-    Ok(entries)
-}
-
-pub(crate) fn is_hidden(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with('.')
-        || name == "__MACOSX"
-        || ["thumbs.db", "desktop.ini"].contains(&name.to_lowercase().as_str())
 }

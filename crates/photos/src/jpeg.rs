@@ -6,43 +6,88 @@ use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
 use image::RgbImage;
 use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// Whether `bytes` begin as a JPEG does.
-pub(crate) fn is_jpeg(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0xff, 0xd8, 0xff])
-}
+use crate::Format;
+use crate::cmyk::{Inks, cmyk_to_rgb, ycck_to_cmyk};
+use crate::decode::{Colour, Header};
+use crate::size::check_size;
 
-/// The pixels as they are stored, and how they are to be turned.
+/// The pixels as they are stored, and how they were.
 ///
 /// # Errors
 ///
 /// The reason, as text, why the bytes are no JPEG.
-pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Orientation), String> {
+pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(u16::MAX.into())
         .set_max_height(u16::MAX.into())
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(Bytes(Cursor::new(bytes)), options);
-    let pixels = decoder.decode().map_err(|error| error.to_string())?;
-    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    decoder.decode_headers().map_err(reason)?;
     let (width, height) = decoder.dimensions().ok_or("its header has no dimensions")?;
-    let picture = RgbImage::from_raw(width as u32, height as u32, pixels)
-        .ok_or("its pixels are not as many as its header says")?;
-    if is_cut(bytes) {
-        return Err("it is cut short: the JPEG's end marker is missing".into());
+    let (width, height) = (width as u32, height as u32);
+    check_size(width, height)?;
+    // Each block of 8x8 pixels takes a bit or more: what is shorter isn't worth the memory.
+    let blocks = width.div_ceil(8) as usize * height.div_ceil(8) as usize;
+    if bytes.len() < blocks / 8 {
+        return Err(format!("it is cut short: {} bytes for {width}x{height} pixels", bytes.len()));
     }
-    Ok((picture, exif.unwrap_or(Orientation::NoTransforms)))
+    let stored = decoder.input_colorspace().ok_or("its header has no colours")?;
+    let has_inks = matches!(stored, ColorSpace::CMYK | ColorSpace::YCCK);
+    if has_inks {
+        decoder.set_options(options.jpeg_set_out_colorspace(stored));
+    }
+    let mut pixels = decoder.decode().map_err(reason)?;
+    if has_inks {
+        if stored == ColorSpace::YCCK {
+            ycck_to_cmyk(&mut pixels);
+        }
+        let inks = if has_adobe_segment(bytes) { Inks::Inverted } else { Inks::Plain };
+        pixels = cmyk_to_rgb(&pixels, inks);
+    }
+    let picture = RgbImage::from_raw(width, height, pixels)
+        .ok_or("its pixels are not as many as its header says")?;
+    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let header = Header {
+        format: Format::Jpeg,
+        colour: match stored {
+            ColorSpace::Luma => Colour::Grey,
+            _ if has_inks => Colour::Cmyk,
+            _ => Colour::Rgb,
+        },
+        has_alpha: false,
+        has_16_bits: false,
+        orientation: exif.unwrap_or(Orientation::NoTransforms),
+        has_profile: decoder.icc_profile().is_some(),
+    };
+    Ok((picture, header))
 }
 
-/// Whether a JPEG ends before its end marker, which decoders fill up with grey: whether a scan begins
-/// after the last one. A thumbnail in the header has an end marker of its own.
-fn is_cut(bytes: &[u8]) -> bool {
-    let (start_of_scan, end_of_image) = ([0xff, 0xda], [0xff, 0xd9]);
-    let end = bytes.windows(2).rposition(|marker| marker == end_of_image);
-    bytes[end.unwrap_or(0)..].windows(2).any(|marker| marker == start_of_scan)
+/// Whether one of the header's segments is Adobe's APP14: marker, length with its own two bytes, content.
+fn has_adobe_segment(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    while let [0xff, marker, high, low, content @ ..] = rest {
+        match marker {
+            0xee if content.starts_with(b"Adobe") => return true,
+            0xda => return false,
+            // A marker may be preceded by more bytes of ones.
+            0xff => rest = &rest[1..],
+            _ => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                rest = rest.get(length + 2..).unwrap_or_default();
+            }
+        }
+    }
+    false
+}
+
+/// What the decoder says, without the line break that it ends some reasons with.
+fn reason(error: DecodeErrors) -> String {
+    error.to_string().trim_end().to_owned()
 }
 
 /// A cursor that copies four bytes as one word.

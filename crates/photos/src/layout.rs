@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::folder::is_hidden;
+use crate::listing::is_hidden;
 use crate::{Folder, LeftOut, Photos, PhotosError};
 
 const VALIDATION: [&str; 4] = ["validation", "val", "valid", "test"];
@@ -93,6 +93,33 @@ impl Layout {
         seed: u64,
         cache: usize,
     ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
+        self.load_with(size, cache, |photos, share| photos.split(share, seed))
+    }
+
+    /// The same, but near duplicates in one folder are kept on one side. Between two folders they stay
+    /// where they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), or all photographs of a class are near duplicates of one another.
+    pub fn load_grouped(
+        &self,
+        size: [usize; 2],
+        seed: u64,
+        cache: usize,
+    ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
+        self.load_with(size, cache, |photos, share| {
+            let groups = photos.near_duplicates()?;
+            photos.split_grouped(share, seed, &groups)
+        })
+    }
+
+    fn load_with(
+        &self,
+        size: [usize; 2],
+        cache: usize,
+        split: impl FnOnce(Photos, f64) -> Result<(Photos, Photos), PhotosError>,
+    ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
         match self {
             Self::Folders { train, validation } => {
                 let (train, mut left_out) = Photos::load(train, size, cache)?;
@@ -103,7 +130,7 @@ impl Layout {
             }
             Self::Split { folder, share } => {
                 let (photos, left_out) = Photos::load(folder, size, cache)?;
-                let (train, validation) = photos.split(*share, seed)?;
+                let (train, validation) = split(photos, *share)?;
                 Ok((train, validation, left_out))
             }
         }

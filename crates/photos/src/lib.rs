@@ -4,17 +4,34 @@
 //! without any readable photograph is an error.
 #![doc = include_str!("../README.md")]
 
+mod cmyk;
 mod decode;
+mod duplicates;
+mod end;
 mod error;
+mod file;
 mod folder;
+mod format;
 mod jpeg;
 mod layout;
+mod left_out;
+mod listing;
+mod perceptual;
 mod photos;
 mod resize;
+mod size;
+mod split;
+mod survey;
 
-pub use decode::decode;
+pub use decode::{Colour, decode};
+pub use duplicates::NEAR_BITS;
 pub use error::PhotosError;
-pub use folder::{Folder, files_below};
+pub use folder::Folder;
+pub use format::Format;
 pub use layout::Layout;
-pub use photos::{LeftOut, Photo, Photos, Unreadable, is_named_as_picture, load_picture};
+pub use left_out::{LeftOut, Unreadable, is_named_as_picture};
+pub use listing::files_below;
+pub use photos::{Photo, Photos, load_picture};
 pub use resize::{resize, resize_to_bytes};
+pub use size::MAX_PIXELS;
+pub use survey::{ClassSurvey, Duplicates, Member, Set, SetSurvey, Spread, Survey};

@@ -1,19 +1,16 @@
 //! The photographs of a folder: of one size, each with its label, as many in memory as a bound allows.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn_dataset::{Dataset, DatasetError};
-use random::{Draws, Purpose};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::{Folder, PhotosError, decode, resize_to_bytes};
-
-/// Names that say that a file is meant to be a picture.
-const PICTURE_EXTENSIONS: [&str; 12] =
-    ["avif", "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+use crate::duplicates::{Fingerprint, near};
+use crate::file::read_picture;
+use crate::perceptual::perceptual_hash;
+use crate::{Folder, LeftOut, PhotosError, decode, resize_to_bytes};
 
 /// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
 #[derive(Clone, Debug)]
@@ -42,31 +39,6 @@ struct PhotoFile {
     pixels: Option<Arc<[u8]>>,
 }
 
-/// A file that should be a picture but can't be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: String,
-}
-
-/// What of a folder is not among its photographs.
-#[derive(Clone, Debug, Default)]
-pub struct LeftOut {
-    /// Files that should be pictures but can't be read.
-    pub unreadable: Vec<Unreadable>,
-    /// Files that are something else.
-    pub stray: Vec<PathBuf>,
-}
-
-impl LeftOut {
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.unreadable.extend(other.unreadable);
-        self.stray.extend(other.stray);
-    }
-}
-
 /// Reads the picture in the file at `path` and resizes it to `size` = (height, width), as
 /// [`Photos::load`] does.
 ///
@@ -74,8 +46,7 @@ impl LeftOut {
 ///
 /// The reason, as text, why the file can't be read.
 pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, String> {
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let picture = decode(&bytes)?;
+    let picture = decode(&read_picture(path)?)?;
     Ok(resize_to_bytes(&picture, size).into())
 }
 
@@ -99,7 +70,7 @@ impl Photos {
     ) -> Result<(Self, LeftOut), PhotosError> {
         let classes = folder.classes.clone().into();
         let mut photos = Self { classes, size, labels: vec![], files: vec![] };
-        let mut left_out = LeftOut::default();
+        let mut left_out = folder.left_out();
         let most_kept = cache / photos.picture_len();
         for (label, files) in folder.files.iter().enumerate() {
             let first = photos.files.len();
@@ -119,11 +90,7 @@ impl Photos {
                     }
                     Err(reason) => {
                         example.get_or_insert_with(|| (path.clone(), reason.clone()));
-                        if is_named_as_picture(path) {
-                            left_out.unreadable.push(Unreadable { path: path.clone(), reason });
-                        } else {
-                            left_out.stray.push(path.clone());
-                        }
+                        left_out.push(path.clone(), reason);
                     }
                 }
             }
@@ -142,27 +109,27 @@ impl Photos {
         Ok((photos, left_out))
     }
 
-    /// Keeps `share` of each class, rounded, at least one and not all, for validation: (train,
-    /// validation). Which ones depends on `seed` alone.
+    /// The groups of near duplicates, each of two or more photographs' numbers, as
+    /// [`Survey`](crate::Survey) finds them, but in the resized pictures, which are read again where they
+    /// are not in memory.
     ///
     /// # Errors
     ///
-    /// A class has fewer than two photographs.
-    pub fn split(self, share: f64, seed: u64) -> Result<(Self, Self), PhotosError> {
-        let mut kept = vec![false; self.labels.len()];
-        for (label, class) in self.classes.iter().enumerate() {
-            let mut members: Vec<usize> =
-                (0..self.labels.len()).filter(|&at| self.labels[at] == label).collect();
-            let count = members.len();
-            if count < 2 {
-                return Err(PhotosError::TooFewToSplit { class: class.clone(), count });
-            }
-            Draws::at(seed, Purpose::Split, 0, label as u64).shuffle(&mut members);
-            let share = (count as f64 * share).round() as usize;
-            members[..share.clamp(1, count - 1)].iter().for_each(|&at| kept[at] = true);
-        }
-        let part = |validation: bool| {
-            let at = || (0..self.labels.len()).filter(|&at| kept[at] == validation);
+    /// A file is not what it was when it was first read.
+    pub fn near_duplicates(&self) -> Result<Vec<Vec<usize>>, PhotosError> {
+        let fingerprint = |at: usize| {
+            let hash = perceptual_hash(&self.pixels(at)?, self.size[1]);
+            Ok(Fingerprint { digest: self.files[at].digest, hash })
+        };
+        let fingerprints: Result<Vec<_>, PhotosError> =
+            (0..self.files.len()).into_par_iter().map(fingerprint).collect();
+        Ok(near(&fingerprints?))
+    }
+
+    /// Those of which `is_second` is false, and those of which it is true.
+    pub(crate) fn divided(&self, is_second: &[bool]) -> (Self, Self) {
+        let part = |second: bool| {
+            let at = || (0..self.labels.len()).filter(|&at| is_second[at] == second);
             Self {
                 classes: self.classes.clone(),
                 size: self.size,
@@ -170,7 +137,7 @@ impl Photos {
                 files: at().map(|at| self.files[at].clone()).collect(),
             }
         };
-        Ok((part(false), part(true)))
+        (part(false), part(true))
     }
 
     /// The classes' names; a label is a place here.
@@ -253,10 +220,4 @@ impl Dataset<Photo> for Photos {
 
 fn digest_of(pixels: &[u8]) -> [u8; 32] {
     Sha256::digest(pixels).into()
-}
-
-/// Whether the extension of `path` says that it is meant to be a picture.
-pub fn is_named_as_picture(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    PICTURE_EXTENSIONS.contains(&extension.as_str())
 }

@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         data: DataConfig {
             path: photographs.into(),
             validation_split: None,
+            group_duplicates: false,
             cache_mb: DataConfig::CACHE_MB,
         },
         augment: AugmentConfig::default(),

@@ -80,6 +80,9 @@ pub struct DataConfig {
     /// The share of each class that is kept for validation, where it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_split: Option<f64>,
+    /// Whether near duplicates are kept on one side of that split.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub group_duplicates: bool,
     /// How much memory, in MB of 10^6 bytes, pictures and features that are computed once may take together.
     /// Pictures beyond it are read from their files again in every epoch, features are kept in a file.
     #[serde(default = "default_cache_mb")]

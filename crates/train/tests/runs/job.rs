@@ -39,6 +39,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
         data: DataConfig {
             path: data.to_owned(),
             validation_split: None,
+            group_duplicates: false,
             cache_mb: DataConfig::CACHE_MB,
         },
         augment,

@@ -1,0 +1,178 @@
+//! `permafrost doctor`: what is in a folder of photographs, and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::{self, Write, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use photos::{ClassSurvey, Duplicates, Layout, Set, Spread, Survey};
+use serde::Serialize;
+
+/// The exit status where something is wrong with the photographs.
+const WRONG: u8 = 1;
+
+/// How many files or groups of a finding are listed.
+const LISTED: usize = 20;
+
+/// Look through a folder of photographs and say what is in it and what is wrong; nothing is changed. The
+/// exit status is 1 where something is wrong
+#[derive(Args)]
+pub(crate) struct DoctorArguments {
+    /// A folder with `train` and `validation` in it, or with one folder of photographs a class
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a person should look at.
+#[derive(Serialize)]
+struct Finding {
+    /// Whether it spoils training or what validation says, or is only worth knowing.
+    wrong: bool,
+    what: String,
+    /// The files, each with its reason or its group.
+    files: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
+    let survey = Survey::of(&Layout::find(&arguments.data, None)?);
+    let findings = findings(&survey);
+    let wrong = findings.iter().any(|finding| finding.wrong);
+    let mut out = stdout().lock();
+    if arguments.json {
+        let page = serde_json::json!({"survey": survey, "findings": findings, "wrong": wrong});
+        writeln!(out, "{page}")?;
+    } else {
+        print(&mut out, &survey, &findings)?;
+    }
+    Ok(if wrong { ExitCode::from(WRONG) } else { ExitCode::SUCCESS })
+}
+
+fn findings(survey: &Survey) -> Vec<Finding> {
+    let mut findings = vec![];
+    let mut find = |wrong, what: &str, files: Vec<String>| {
+        if !files.is_empty() {
+            let what = format!("{} {what}", files.len());
+            findings.push(Finding { wrong, what, files });
+        }
+    };
+    let unreadable = survey.left_out.unreadable.iter();
+    find(
+        true,
+        "file(s) that should be pictures can't be read",
+        unreadable.map(|file| format!("`{}`: {}", file.path.display(), file.reason)).collect(),
+    );
+    for (kind, groups) in [("the same photograph", &survey.same), ("near duplicates", &survey.near)]
+    {
+        let mut of = |wrong, what: &str, belongs: &dyn Fn(&Duplicates) -> bool| {
+            let groups = groups.iter().filter(|group| belongs(group));
+            find(wrong, &format!("group(s) of {kind} {what}"), groups.map(members).collect());
+        };
+        of(true, "in several classes, of which one at most is right", &|group| {
+            group.are_across_classes()
+        });
+        of(true, "both trained on and validated on, which flatters the validation", &|group| {
+            group.are_across_sets() && !group.are_across_classes()
+        });
+        let whole =
+            |group: &Duplicates| group.members.iter().all(|member| member.set == Set::Whole);
+        let within = |group: &Duplicates| !group.are_across_sets() && !group.are_across_classes();
+        of(
+            false,
+            "within a class; `train --group-duplicates` keeps each group on one side of the split",
+            &|group| within(group) && whole(group),
+        );
+        of(false, "within a class", &|group| within(group) && !whole(group));
+    }
+    for set in &survey.sets {
+        let counts = || set.classes.iter().map(|class| class.photographs);
+        let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+        let small = set.classes.iter().filter(|class| class.photographs * 3 < most);
+        let small: Vec<String> =
+            small.map(|class| format!("`{}`: {}", class.class, class.photographs)).collect();
+        if least * 3 < most {
+            let what =
+                format!("class(es) of {} less than a third as large as the largest", name(set.set));
+            find(false, &what, small);
+        }
+    }
+    let stray = survey.left_out.stray.iter();
+    find(
+        false,
+        "file(s) that are no pictures, which are ignored",
+        stray.map(|path| format!("`{}`", path.display())).collect(),
+    );
+    findings
+}
+
+fn members(group: &Duplicates) -> String {
+    let member = |member: &photos::Member| {
+        format!("`{}` ({}, {})", member.path.display(), name(member.set), member.class)
+    };
+    group.members.iter().map(member).collect::<Vec<_>>().join(", ")
+}
+
+fn name(set: Set) -> &'static str {
+    match set {
+        Set::Train => "train",
+        Set::Validation => "validation",
+        Set::Whole => "the folder",
+    }
+}
+
+fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Result<()> {
+    for set in &survey.sets {
+        let total: usize = set.classes.iter().map(|class| class.photographs).sum();
+        writeln!(out, "{}: {total} photographs, {} classes", name(set.set), set.classes.len())?;
+        for class in &set.classes {
+            let share = 100.0 * class.photographs as f64 / total.max(1) as f64;
+            writeln!(out, "  {}: {} ({share:.0} %)", class.class, class.photographs)?;
+            print_class(out, class)?;
+        }
+    }
+    for finding in findings {
+        writeln!(out, "{}: {}", if finding.wrong { "wrong" } else { "note" }, finding.what)?;
+        for file in finding.files.iter().take(LISTED) {
+            writeln!(out, "  {file}")?;
+        }
+        if finding.files.len() > LISTED {
+            writeln!(out, "  and {} more; `--json` lists all", finding.files.len() - LISTED)?;
+        }
+    }
+    if findings.iter().all(|finding| !finding.wrong) {
+        writeln!(out, "Nothing is wrong.")?;
+    }
+    Ok(())
+}
+
+fn print_class(out: &mut impl Write, class: &ClassSurvey) -> io::Result<()> {
+    let (Some(width), Some(height)) = (class.width, class.height) else { return Ok(()) };
+    let spread = |spread: Spread| {
+        format!("{} to {} pixels (median {})", spread.smallest, spread.largest, spread.median)
+    };
+    writeln!(out, "    width {}, height {}", spread(width), spread(height))?;
+    let kinds = [counts(&class.formats), counts(&class.colours)].concat();
+    let special = [
+        ("turned upright", class.turned),
+        ("with a transparency that is dropped", class.with_alpha),
+        ("of 16 bits, scaled to 8", class.with_16_bits),
+        ("with an ICC profile that is ignored", class.with_profile),
+    ];
+    let special = special.iter().filter(|(_, count)| *count > 0);
+    let special = special.map(|(what, count)| format!("{count} {what}"));
+    writeln!(out, "    {}", kinds.into_iter().chain(special).collect::<Vec<_>>().join(", "))
+}
+
+fn counts<T: Serialize + Ord>(counts: &BTreeMap<T, usize>) -> Vec<String> {
+    let text = |kind: &T| serde_json::to_value(kind).ok()?.as_str().map(String::from);
+    let count = |(kind, count): (&T, &usize)| format!("{count} {}", shown(text(kind)));
+    counts.iter().map(count).collect()
+}
+
+fn shown(text: Option<impl Display>) -> String {
+    text.map_or_else(|| "of another kind".into(), |text| text.to_string())
+}

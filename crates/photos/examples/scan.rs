@@ -1,0 +1,39 @@
+//! How fast a folder of photographs is surveyed, every file read and decoded in full, and how much memory it
+//! takes:
+//!
+//!     scan FOLDER
+//!
+//! Prints a survey's counts, the files a second, and on Linux the most memory that the program had at a time.
+
+use std::error::Error;
+use std::io::{Write, stdout};
+use std::time::Instant;
+
+use photos::{Layout, Survey};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args_os().nth(1).ok_or("usage: scan FOLDER")?;
+    let start = Instant::now();
+    let layout = Layout::find(folder.as_ref(), None)?;
+    let listed = start.elapsed().as_secs_f64();
+    let survey = Survey::of(&layout);
+    let seconds = start.elapsed().as_secs_f64();
+
+    let classes = survey.sets.iter().flat_map(|set| &set.classes);
+    let photographs: usize = classes.map(|class| class.photographs).sum();
+    let (unreadable, stray) = (survey.left_out.unreadable.len(), survey.left_out.stray.len());
+    let mut out = stdout();
+    writeln!(out, "{photographs} photographs, {unreadable} unreadable, {stray} stray")?;
+    writeln!(out, "{} groups of the same, {} of near ones", survey.same.len(), survey.near.len())?;
+    let files = (photographs + unreadable + stray) as f64;
+    writeln!(
+        out,
+        "listed in {listed:.3} s, all in {seconds:.2} s: {:.0} files/s",
+        files / seconds
+    )?;
+    if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
+        let peak = status.lines().find(|line| line.starts_with("VmHWM"));
+        writeln!(out, "{}", peak.unwrap_or_default())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Whether a file goes on to the end that its format requires, and whether the pictures inside are of a
+//! bounded size: decoders are content with less, and fill up with grey what a broken download lacks.
+
+use crate::Format;
+use crate::size::check_size;
+
+/// Walks through the parts of a file of `format` to its end. BMP and TIFF have no end to look for; decoders
+/// find out that bytes are missing.
+///
+/// # Errors
+///
+/// The reason, as text: the end is missing, or a picture inside is larger than
+/// [`MAX_PIXELS`](crate::MAX_PIXELS).
+pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<(), String> {
+    let cut = |end: &str| format!("it is cut short: {end} is missing");
+    match format {
+        Format::Jpeg if is_cut_jpeg(bytes) => Err(cut("the JPEG's end marker")),
+        Format::Png => png_chunks(bytes).unwrap_or_else(|| Err(cut("the PNG's end chunk IEND"))),
+        Format::Gif => gif_blocks(bytes).unwrap_or_else(|| Err(cut("the GIF's trailer"))),
+        Format::WebP => {
+            riff_chunks(bytes.get(12..).unwrap_or_default())?;
+            let size = bytes.get(4..8).map(little_endian);
+            if size.is_some_and(|size| size as usize <= bytes.len() - 8) {
+                Ok(())
+            } else {
+                Err(cut("a part of the WebP's chunks"))
+            }
+        }
+        Format::Jpeg | Format::Bmp | Format::Tiff => Ok(()),
+    }
+}
+
+/// Whether a scan begins after the last end marker. A thumbnail in the header has an end marker of its own.
+fn is_cut_jpeg(bytes: &[u8]) -> bool {
+    let (start_of_scan, end_of_image) = ([0xff, 0xda], [0xff, 0xd9]);
+    let end = bytes.windows(2).rposition(|marker| marker == end_of_image);
+    bytes[end.unwrap_or(0)..].windows(2).any(|marker| marker == start_of_scan)
+}
+
+/// Chunks: length, name, content, checksum; the first, IHDR, begins with the size. `None` if the bytes end
+/// before the chunk IEND does.
+fn png_chunks(bytes: &[u8]) -> Option<Result<(), String>> {
+    let big_endian = |bytes: &[u8]| Some(u32::from_be_bytes(bytes.try_into().ok()?));
+    let mut rest = bytes.get(8..)?;
+    loop {
+        let (length, name) = (big_endian(rest.get(..4)?)?, rest.get(4..8)?);
+        let next = rest.get((length as usize).checked_add(12)?..)?;
+        if name == b"IEND" {
+            return Some(Ok(()));
+        }
+        if name == b"IHDR"
+            && let Err(reason) =
+                check_size(big_endian(rest.get(8..12)?)?, big_endian(rest.get(12..16)?)?)
+        {
+            return Some(Err(reason));
+        }
+        rest = next;
+    }
+}
+
+/// Frames and extensions, each a chain of sub-blocks. `None` if the bytes end before the trailer. What is no
+/// block ends the file, as long as there is a frame before it.
+fn gif_blocks(bytes: &[u8]) -> Option<Result<(), String>> {
+    let palette = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let mut rest = bytes.get(13 + palette(*bytes.get(10)?)..)?;
+    let mut has_frame = false;
+    loop {
+        rest = match rest.first()? {
+            0x3b => return Some(Ok(())),
+            0x21 => rest.get(2..)?,
+            0x2c => {
+                let side = |at: usize| {
+                    Some(u32::from(*rest.get(at)?) | u32::from(*rest.get(at + 1)?) << 8)
+                };
+                if let Err(reason) = check_size(side(5)?, side(7)?) {
+                    return Some(Err(reason));
+                }
+                has_frame = true;
+                rest.get(11 + palette(*rest.get(9)?)..)?
+            }
+            _ if has_frame => return Some(Ok(())),
+            _ => return Some(Err("it has no frame".into())),
+        };
+        loop {
+            let length = usize::from(*rest.first()?);
+            rest = rest.get(length + 1..)?;
+            if length == 0 {
+                break;
+            }
+        }
+    }
+}
+
+/// Chunks: name, length, content, filled up to an even length. The sizes of their pictures are checked, also
+/// of those in an animation's frames, which begin after 16 bytes of their own and have no frames in them.
+fn riff_chunks(chunks: &[u8]) -> Result<(), String> {
+    let mut pending = vec![(chunks, true)];
+    while let Some((chunks, may_have_frames)) = pending.pop() {
+        let Some((head, content)) = chunks.split_at_checked(8) else { continue };
+        let length = little_endian(&head[4..]) as usize;
+        let (content, rest) = content.split_at(length.min(content.len()));
+        let sides = |at: usize| content.get(at..at + 4).map_or(0, little_endian);
+        match &head[..4] {
+            b"VP8 " => check_size(sides(6) & 0x3fff, (sides(6) >> 16) & 0x3fff)?,
+            b"VP8L" => check_size((sides(1) & 0x3fff) + 1, ((sides(1) >> 14) & 0x3fff) + 1)?,
+            b"ANMF" if may_have_frames => {
+                pending.push((content.get(16..).unwrap_or_default(), false))
+            }
+            _ => {}
+        }
+        pending.push((rest.get(length % 2..).unwrap_or_default(), may_have_frames));
+    }
+    Ok(())
+}
+
+fn little_endian(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |number, &byte| number << 8 | u32::from(byte))
+}

@@ -1,0 +1,67 @@
+//! The formats that are read, told apart by the first bytes of a file and never by its name.
+
+use image::ImageFormat;
+use serde::Serialize;
+
+/// A file format of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// JPEG, baseline or progressive (ITU-T T.81).
+    Jpeg,
+    /// PNG (ISO/IEC 15948).
+    Png,
+    /// GIF, of which the first frame is read.
+    Gif,
+    /// Windows bitmap.
+    Bmp,
+    /// WebP, with or without loss, of which the first frame is read.
+    WebP,
+    /// TIFF 6.0, of which the first page is read.
+    Tiff,
+}
+
+impl Format {
+    /// How many bytes [`Self::of`] looks at.
+    pub const HEAD: usize = 18;
+
+    /// The format of the file that begins with `head`.
+    pub fn of(head: &[u8]) -> Option<Self> {
+        let starts_with = |magic: &[u8]| head.starts_with(magic);
+        let is_bmp = || {
+            // Text may begin with these two letters as well; the size of the second header tells.
+            let sizes: [u8; 7] = [12, 40, 52, 56, 64, 108, 124];
+            starts_with(b"BM")
+                && matches!(head.get(14..18), Some(&[size, 0, 0, 0]) if sizes.contains(&size))
+        };
+        Some(match () {
+            () if starts_with(&[0xff, 0xd8, 0xff]) => Self::Jpeg,
+            () if starts_with(b"\x89PNG\r\n\x1a\n") => Self::Png,
+            () if starts_with(b"GIF87a") || starts_with(b"GIF89a") => Self::Gif,
+            () if is_bmp() => Self::Bmp,
+            () if starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") => Self::WebP,
+            () if starts_with(b"II*\0") || starts_with(b"MM\0*") => Self::Tiff,
+            () => return None,
+        })
+    }
+
+    /// The same, or the reason, as text, why the file is not read.
+    pub(crate) fn require(head: &[u8]) -> Result<Self, String> {
+        let other = if head.get(4..8) == Some(b"ftyp") { ", but perhaps HEIF or AVIF" } else { "" };
+        Self::of(head)
+            .ok_or_else(|| format!("it is no JPEG, PNG, GIF, BMP, WebP or TIFF picture{other}"))
+    }
+}
+
+impl From<Format> for ImageFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Jpeg => Self::Jpeg,
+            Format::Png => Self::Png,
+            Format::Gif => Self::Gif,
+            Format::Bmp => Self::Bmp,
+            Format::WebP => Self::WebP,
+            Format::Tiff => Self::Tiff,
+        }
+    }
+}

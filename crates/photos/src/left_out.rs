@@ -1,0 +1,60 @@
+//! What of a folder is not among its photographs, and why.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+/// Names that say that a file is meant to be a picture.
+const PICTURE_EXTENSIONS: [&str; 12] =
+    ["avif", "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+
+/// A file that should be a picture but can't be read, or a folder that can't be listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unreadable {
+    /// The file or folder.
+    #[serde(serialize_with = "as_text")]
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
+}
+
+/// What of a folder is not among its photographs. Hidden files are in neither list.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LeftOut {
+    /// Files that should be pictures but can't be read, and folders that can't be listed.
+    pub unreadable: Vec<Unreadable>,
+    /// Files that are something else, and files beside the class folders.
+    #[serde(serialize_with = "as_texts")]
+    pub stray: Vec<PathBuf>,
+}
+
+impl LeftOut {
+    /// Adds a file that can't be decoded to the list that its name says.
+    pub(crate) fn push(&mut self, path: PathBuf, reason: String) {
+        if is_named_as_picture(&path) {
+            self.unreadable.push(Unreadable { path, reason });
+        } else {
+            self.stray.push(path);
+        }
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.unreadable.extend(other.unreadable);
+        self.stray.extend(other.stray);
+    }
+}
+
+/// Whether the extension of `path` says that it is meant to be a picture.
+pub fn is_named_as_picture(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    PICTURE_EXTENSIONS.contains(&extension.as_str())
+}
+
+/// Writes a path as text, with a replacement character for what is none.
+pub(crate) fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+fn as_texts<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
+}

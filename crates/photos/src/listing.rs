@@ -1,0 +1,119 @@
+//! Lists the files below a folder, through links too, and comes to an end whatever the links lead to.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::{PhotosError, Unreadable};
+
+/// What is below a folder.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    /// The files, sorted by path.
+    pub(crate) files: Vec<PathBuf>,
+    /// The folders that can't be listed, sorted by path.
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
+impl Listing {
+    /// Lists what is below `folder`, at any depth, but hidden files and folders. No folder is listed twice,
+    /// by whatever links it is reached, and none of `outer`.
+    ///
+    /// # Errors
+    ///
+    /// `folder` itself can't be listed.
+    pub(crate) fn below(folder: &Path, outer: &HashSet<Identity>) -> Result<Self, PhotosError> {
+        let mut seen = outer.clone();
+        seen.extend(with_ancestors(folder)?);
+        let mut listing = Self::default();
+        let mut pending = entries(folder).map_err(|source| PhotosError::io(folder, source))?;
+        pending.reverse();
+        while let Some(Entry { path, is_folder }) = pending.pop() {
+            if !is_folder {
+                listing.files.push(path);
+                continue;
+            }
+            let list = |folder| if seen.insert(folder) { entries(&path) } else { Ok(vec![]) };
+            match identity(&path).and_then(list) {
+                Ok(entries) => pending.extend(entries.into_iter().rev()),
+                Err(error) => {
+                    listing.unreadable.push(Unreadable { path, reason: error.to_string() });
+                }
+            }
+        }
+        listing.files.sort();
+        listing.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(listing)
+    }
+}
+
+/// All files below `folder`, at any depth, sorted by path; hidden ones are passed over.
+///
+/// # Errors
+///
+/// The folder is missing, or it or a folder in it can't be listed.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
+    let mut listing = Listing::below(folder, &HashSet::new())?;
+    match listing.unreadable.pop() {
+        Some(Unreadable { path, reason }) => {
+            Err(PhotosError::Io { path, source: io::Error::other(reason) })
+        }
+        None => Ok(listing.files),
+    }
+}
+
+/// `folder` and the folders that it is in.
+pub(crate) fn with_ancestors(folder: &Path) -> Result<HashSet<Identity>, PhotosError> {
+    let real = fs::canonicalize(folder).map_err(|source| PhotosError::io(folder, source))?;
+    Ok(real.ancestors().filter_map(|path| identity(path).ok()).collect())
+}
+
+/// What a folder is told apart by, whatever path leads to it: its device and inode.
+#[cfg(unix)]
+pub(crate) type Identity = (u64, u64);
+
+/// What a folder is told apart by, whatever path leads to it: its real path.
+#[cfg(not(unix))]
+pub(crate) type Identity = PathBuf;
+
+#[cfg(unix)]
+pub(crate) fn identity(folder: &Path) -> io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt;
+
+    fs::metadata(folder).map(|about| (about.dev(), about.ino()))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn identity(folder: &Path) -> io::Result<Identity> {
+    fs::canonicalize(folder)
+}
+
+/// A file or folder in a folder.
+pub(crate) struct Entry {
+    pub(crate) path: PathBuf,
+    /// Whether it is a folder or a link to one.
+    pub(crate) is_folder: bool,
+}
+
+/// What is in `folder`, sorted by name, but what is hidden.
+pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = vec![];
+    for entry in fs::read_dir(folder)? {
+        let (kind, path) = entry.and_then(|entry| Ok((entry.file_type()?, entry.path())))?;
+        if !is_hidden(&path) {
+            let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
+            entries.push(Entry { path, is_folder });
+        }
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+/// Whether people don't see the file or folder `path` or didn't put it there: names with a dot before them,
+/// and what Windows and macOS leave behind.
+pub(crate) fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.')
+        || name == "__MACOSX"
+        || ["thumbs.db", "desktop.ini"].contains(&name.to_lowercase().as_str())
+}

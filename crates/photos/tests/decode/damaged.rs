@@ -1,0 +1,108 @@
+//! Files that are cut, flipped and overwritten: an error or a picture, and soon, but never a panic.
+
+use photos::decode;
+use proptest::prelude::*;
+
+use crate::pictures::every_kind;
+
+#[test]
+fn a_file_cut_anywhere_is_an_error() {
+    for (kind, whole) in every_kind() {
+        assert!(decode(&whole).is_ok(), "{kind}");
+        for end in 0..whole.len() {
+            assert!(decode(&whole[..end]).is_err(), "{kind} cut at {end} of {}", whole.len());
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_whole_file_is_no_fault() {
+    for (kind, mut bytes) in every_kind() {
+        let picture = decode(&bytes);
+        bytes.extend_from_slice(b"what cameras append");
+        assert_eq!(decode(&bytes), picture, "{kind}");
+    }
+}
+
+/// Some programs write zeros between a GIF's frames, or behind the last.
+#[test]
+fn a_gif_with_zeros_for_a_trailer_is_whole() {
+    let (_, mut gif) = every_kind().into_iter().find(|(kind, _)| *kind == "GIF").expect("a GIF");
+    let picture = decode(&gif);
+    assert_eq!(gif.pop(), Some(0x3b));
+    gif.extend_from_slice(&[0; 4]);
+    assert!(picture.is_ok());
+    assert_eq!(decode(&gif), picture);
+}
+
+/// What was found by the tests below, in longer runs of them.
+#[test]
+fn what_makes_a_decoder_panic_is_an_error() {
+    assert!(decode(include_bytes!("found/separate_scans.jpg")).is_err());
+}
+
+/// A change to a file, at a place between its beginning, 0, and its end, 1.
+#[derive(Clone, Debug)]
+enum Damage {
+    Cut { at: f64 },
+    Flip { at: f64, bit: u8 },
+    Overwrite { at: f64, bytes: Vec<u8> },
+    Insert { at: f64, bytes: Vec<u8> },
+}
+
+impl Damage {
+    fn apply(self, file: &mut Vec<u8>) {
+        let place = |at: f64| (at * file.len() as f64) as usize;
+        match self {
+            Self::Cut { at } => file.truncate(place(at)),
+            Self::Flip { at, bit } => {
+                let place = place(at);
+                file.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 1 << bit);
+            }
+            Self::Overwrite { at, bytes } => {
+                let place = place(at);
+                file.iter_mut().skip(place).zip(bytes).for_each(|(old, new)| *old = new);
+            }
+            Self::Insert { at, bytes } => {
+                let place = place(at);
+                file.splice(place..place, bytes);
+            }
+        }
+    }
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 1..12);
+    // Half of the changes are to the header, where most is decided.
+    let at = || prop_oneof![0.0..1.0f64, (0.0..1.0f64).prop_map(|at| at * at * at)];
+    prop_oneof![
+        1 => at().prop_map(|at| Damage::Cut { at }),
+        4 => (at(), 0..8u8).prop_map(|(at, bit)| Damage::Flip { at, bit }),
+        4 => (at(), bytes()).prop_map(|(at, bytes)| Damage::Overwrite { at, bytes }),
+        1 => (at(), bytes()).prop_map(|(at, bytes)| Damage::Insert { at, bytes }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The end markers that are looked for first are put back, so that decoders are reached.
+    #[test]
+    fn no_damage_makes_it_panic(damages in proptest::collection::vec(damage(), 1..5)) {
+        for (_, whole) in every_kind() {
+            let mut file = whole.clone();
+            damages.iter().cloned().for_each(|damage| damage.apply(&mut file));
+            let _ = decode(&file);
+            file.extend_from_slice(&whole[whole.len() - whole.len().min(12)..]);
+            let _ = decode(&file);
+        }
+    }
+
+    #[test]
+    fn no_bytes_after_a_magic_number_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        for (_, whole) in every_kind() {
+            let _ = decode(&[&whole[..18], &bytes].concat());
+        }
+        let _ = decode(&bytes);
+    }
+}

@@ -1,0 +1,5 @@
+//! What becomes of the files that people have: every format and mode, whole and damaged.
+
+mod damaged;
+mod modes;
+mod pictures;

@@ -1,0 +1,145 @@
+//! Each mode against what its definition says that its pixels are.
+
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use jpeg_encoder::ColorType;
+use photos::decode;
+use png::{BitDepth, ColorType as Png};
+
+use crate::pictures::{LOSSY_WEBP, encoded, every_kind, jpeg, png, smooth};
+
+/// The largest and the mean difference of two pictures' values.
+fn difference(ours: &RgbImage, theirs: &RgbImage) -> (u8, f32) {
+    assert_eq!(ours.dimensions(), theirs.dimensions());
+    let off: Vec<u8> = ours.iter().zip(theirs.iter()).map(|(a, b)| a.abs_diff(*b)).collect();
+    let sum: f32 = off.iter().map(|&off| f32::from(off)).sum();
+    (off.iter().copied().max().unwrap_or(0), sum / off.len() as f32)
+}
+
+#[test]
+fn a_jpeg_of_any_subsampling_and_order_keeps_the_colours() {
+    let modes =
+        ["baseline", "progressive", "restarts", "4:4:4", "4:2:2", "4:2:0", "4:1:1", "4:4:0"];
+    let files: Vec<_> = every_kind().into_iter().filter(|(kind, _)| modes.contains(kind)).collect();
+    assert_eq!(files.len(), modes.len());
+    for (kind, bytes) in files {
+        let (largest, mean) = difference(&decode(&bytes).expect(kind), &smooth(37, 29));
+        // Colours of a quarter of the resolution are off most at the edges.
+        assert!(largest <= 40 && mean <= 4.0, "{kind}: largest {largest}, mean {mean}");
+    }
+}
+
+/// The formula is TensorFlow's (`jpeg_mem.cc`), with whose `decode_jpeg` a stored 55, 155, 215, 35 was found
+/// to become 7, 21, 29, and 172, 86, 34 without Adobe's segment.
+#[test]
+fn inks_become_lights_as_in_tensorflow_with_and_without_adobes_segment() {
+    for inks in [[200u8, 100, 40, 220], [0, 0, 0, 0], [255, 0, 128, 10], [13, 200, 90, 0]] {
+        let pixels = inks.repeat(16 * 16);
+        let light = |ink: u8| (255 - u16::from(ink)) * (255 - u16::from(inks[3])) / 255;
+        let expected = [light(inks[0]), light(inks[1]), light(inks[2])];
+        for colours in [ColorType::Cmyk, ColorType::CmykAsYcck] {
+            let bytes = jpeg(&pixels, [16, 16], colours, |_| {});
+            let decoded = decode(&bytes).expect("a JPEG");
+            for (ours, theirs) in decoded.get_pixel(5, 9).0.into_iter().zip(expected) {
+                assert!(
+                    u16::from(ours).abs_diff(theirs) <= 2,
+                    "{colours:?} {inks:?}: {ours}, {theirs}"
+                );
+            }
+        }
+    }
+
+    let stored = [55u8, 155, 215, 35].map(|value| 255 - value).repeat(16 * 16);
+    let bytes = jpeg(&stored, [16, 16], ColorType::Cmyk, |jpeg| jpeg.set_quality(100));
+    assert_eq!(decode(&bytes).expect("a JPEG").get_pixel(0, 0).0, [7, 21, 29]);
+    let segment =
+        bytes.windows(2).position(|marker| marker == [0xff, 0xee]).expect("Adobe's segment");
+    let length = usize::from(u16::from_be_bytes([bytes[segment + 2], bytes[segment + 3]]));
+    let plain = [&bytes[..segment], &bytes[segment + 2 + length..]].concat();
+    assert_eq!(decode(&plain).expect("a JPEG").get_pixel(0, 0).0, [172, 86, 34]);
+}
+
+#[test]
+fn a_png_of_1_to_16_bits_is_scaled_to_8() {
+    for (depth, bits) in
+        [(BitDepth::One, 1), (BitDepth::Two, 2), (BitDepth::Four, 4), (BitDepth::Eight, 8)]
+    {
+        let levels = (1usize << bits).min(8);
+        let values: Vec<usize> = (0..8).map(|at| at % levels).collect();
+        let mut row = vec![0u8; bits];
+        for (at, value) in values.iter().enumerate() {
+            row[at * bits / 8] |= (value << (8 - bits - at * bits % 8)) as u8;
+        }
+        let grey = decode(&png([8, 1], Png::Grayscale, depth, &row, None)).expect("a PNG");
+        let colours: Vec<u8> = (0..8u8).flat_map(|at| [at * 30, 255 - at, 7]).collect();
+        let palette = png([8, 1], Png::Indexed, depth, &row, Some(&colours[..levels * 3]));
+        let palette = decode(&palette).expect("a PNG");
+        for (at, &value) in values.iter().enumerate() {
+            let level = (value * 255 / ((1 << bits) - 1)) as u8;
+            assert_eq!(grey.get_pixel(at as u32, 0).0, [level; 3], "{bits} bits");
+            let colour = [value as u8 * 30, 255 - value as u8, 7];
+            assert_eq!(palette.get_pixel(at as u32, 0).0, colour, "{bits} bits");
+        }
+    }
+    let values = [0u16, 128, 129, 257, 32_768, 65_535];
+    let rows: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
+    let deep = decode(&png([6, 1], Png::Grayscale, BitDepth::Sixteen, &rows, None)).expect("a PNG");
+    for (at, value) in values.into_iter().enumerate() {
+        let level = (f64::from(value) / 257.0).round() as u8;
+        assert_eq!(deep.get_pixel(at as u32, 0).0, [level; 3], "{value}");
+    }
+}
+
+#[test]
+fn formats_without_loss_keep_every_pixel_whatever_is_said_of_transparency() {
+    let picture = smooth(37, 29);
+    let mut see_through = DynamicImage::from(picture.clone()).to_rgba8();
+    see_through.pixels_mut().enumerate().for_each(|(at, pixel)| pixel.0[3] = at as u8);
+    for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::WebP, ImageFormat::Tiff] {
+        for image in [picture.clone().into(), see_through.clone().into()] {
+            let decoded = decode(&encoded(&image, format)).expect("a picture");
+            assert_eq!(decoded, picture, "{format:?} {:?}", image.color());
+        }
+    }
+    for format in [ImageFormat::Png, ImageFormat::Tiff] {
+        let grey = DynamicImage::from(picture.clone()).to_luma8();
+        let decoded = decode(&encoded(&grey.clone().into(), format)).expect("a picture");
+        let expected = RgbImage::from_fn(37, 29, |x, y| Rgb([grey.get_pixel(x, y).0[0]; 3]));
+        assert_eq!(decoded, expected, "{format:?}");
+        let deep = DynamicImage::from(picture.clone()).to_rgb16();
+        assert_eq!(decode(&encoded(&deep.into(), format)).expect("a picture"), picture);
+    }
+}
+
+#[test]
+fn a_gif_has_the_colours_of_its_first_frame() {
+    let frame = |colour| {
+        let picture = image::RgbaImage::from_pixel(9, 7, image::Rgba(colour));
+        image::Frame::new(picture)
+    };
+    let mut bytes = vec![];
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    encoder.encode_frames([frame([200, 10, 30, 255]), frame([0, 250, 0, 255])]).expect("a GIF");
+    drop(encoder);
+    let picture = decode(&bytes).expect("a GIF");
+    assert_eq!(picture, RgbImage::from_pixel(9, 7, Rgb([200, 10, 30])));
+}
+
+#[test]
+fn a_lossy_webp_keeps_the_colours() {
+    let picture = decode(LOSSY_WEBP).expect("a WebP");
+    let corners = [(2, 2), (13, 2), (2, 13), (13, 13)];
+    let bright = corners.map(|(x, y)| picture.get_pixel(x, y).0.map(|value| value > 127));
+    let (off, on) = (false, true);
+    assert_eq!(bright, [[on, off, off], [off, off, on], [off, on, off], [on, on, on]]);
+}
+
+#[test]
+fn an_icc_profile_changes_no_pixel() {
+    let picture = smooth(37, 29);
+    let plain = jpeg(&picture, [37, 29], ColorType::Rgb, |_| {});
+    let with_profile = jpeg(&picture, [37, 29], ColorType::Rgb, |jpeg| {
+        jpeg.add_icc_profile(&[7; 400]).expect("a profile");
+    });
+    assert!(with_profile.len() > plain.len() + 400);
+    assert_eq!(decode(&with_profile), decode(&plain));
+}

@@ -1,0 +1,130 @@
+//! Small files whose headers promise more pixels than memory has, counted by an allocator.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageFormat, RgbImage};
+use peak_alloc::PeakAlloc;
+use photos::decode;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+fn encoded(format: ImageFormat) -> Vec<u8> {
+    let picture = DynamicImage::from(RgbImage::from_fn(64, 64, |x, y| {
+        image::Rgb([x as u8, y as u8, (x * y) as u8])
+    }));
+    let mut bytes = Cursor::new(vec![]);
+    picture.write_to(&mut bytes, format).expect("an encodable picture");
+    bytes.into_inner()
+}
+
+/// `file` with `bytes` written over it at `place`.
+fn with(file: &[u8], place: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    file[place..place + bytes.len()].copy_from_slice(bytes);
+    file
+}
+
+fn position(file: &[u8], bytes: &[u8]) -> usize {
+    file.windows(bytes.len()).position(|found| found == bytes).expect("these bytes")
+}
+
+fn jpeg(side: u16) -> Vec<u8> {
+    let file = encoded(ImageFormat::Jpeg);
+    let frame = position(&file, &[0xff, 0xc0]);
+    with(&file, frame + 5, &[side.to_be_bytes(), side.to_be_bytes()].concat())
+}
+
+fn png(side: u32) -> Vec<u8> {
+    let mut bytes = vec![];
+    let mut encoder = png::Encoder::new(&mut bytes, side, side);
+    encoder.set_color(png::ColorType::Rgb);
+    drop(encoder.write_header().expect("a writable header"));
+    let end = position(&bytes, b"IEND") - 4;
+    bytes.splice(end..end, *b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
+    bytes
+}
+
+/// The canvas, and the first frame on it.
+fn gif(canvas: u16, frame: u16) -> Vec<u8> {
+    let file = encoded(ImageFormat::Gif);
+    let [canvas, frame] =
+        [canvas, frame].map(|side| [side.to_le_bytes(), side.to_le_bytes()].concat());
+    let descriptor = position(&file, &[0x2c, 0, 0, 0, 0, 64, 0, 64, 0]);
+    with(&with(&file, 6, &canvas), descriptor + 5, &frame)
+}
+
+fn bmp(side: u32) -> Vec<u8> {
+    with(&encoded(ImageFormat::Bmp), 18, &[side.to_le_bytes(), side.to_le_bytes()].concat())
+}
+
+fn webp(side: u32) -> Vec<u8> {
+    let file = encoded(ImageFormat::WebP);
+    let chunk = position(&file, b"VP8L");
+    with(&file, chunk + 9, &((side - 1) | (side - 1) << 14).to_le_bytes())
+}
+
+/// A canvas of its own round a picture of another size.
+fn extended_webp(canvas: u32, side: u32) -> Vec<u8> {
+    let chunks = webp(side)[12..].to_vec();
+    let [low, middle, high, _] = (canvas - 1).to_le_bytes();
+    let extended =
+        [&b"VP8X\x0a\0\0\0\0\0\0\0"[..], &[low, middle, high, low, middle, high], &chunks].concat();
+    [&b"RIFF"[..], &(extended.len() as u32 + 4).to_le_bytes(), b"WEBP", &extended].concat()
+}
+
+/// A small canvas on which a frame of an animation says to be of another size than its picture.
+fn animated_webp(side: u32) -> Vec<u8> {
+    let frame = [&[0; 16][..], &webp(side)[12..]].concat();
+    let extended = b"VP8X\x0a\0\0\0\x02\0\0\0\x3f\0\0\x3f\0\0ANIM\x06\0\0\0\0\0\0\0\0\0";
+    let length = (frame.len() as u32).to_le_bytes();
+    let chunks = [&extended[..], b"ANMF", &length, &frame].concat();
+    [&b"RIFF"[..], &(chunks.len() as u32 + 4).to_le_bytes(), b"WEBP", &chunks].concat()
+}
+
+/// Width, height and the rows of a strip are entries 256, 257 and 278 of the directory: tag, type, count,
+/// value.
+fn tiff(side: u32) -> Vec<u8> {
+    [256u16, 257, 278].into_iter().fold(encoded(ImageFormat::Tiff), |file, tag| {
+        let place = file.windows(8).position(|entry| {
+            entry[..2] == tag.to_le_bytes()
+                && [3, 4].contains(&entry[2])
+                && entry[3..] == [0, 1, 0, 0, 0]
+        });
+        let place = place.expect("this entry");
+        let file = with(&file, place + 2, &[4]);
+        with(&file, place + 8, &side.to_le_bytes())
+    })
+}
+
+#[test]
+fn a_picture_of_too_many_pixels_is_refused_by_its_size_before_memory_is_set_aside() {
+    let files = [
+        ("JPEG", jpeg(30_000)),
+        ("JPEG", jpeg(65_535)),
+        ("PNG", png(30_000)),
+        ("PNG", png(i32::MAX as u32)),
+        ("GIF", gif(30_000, 64)),
+        ("GIF", gif(64, 30_000)),
+        ("BMP", bmp(30_000)),
+        ("WebP", webp(16_000)),
+        ("WebP", extended_webp(30_000, 64)),
+        ("WebP", extended_webp(64, 16_000)),
+        ("WebP", animated_webp(16_000)),
+        ("TIFF", tiff(30_000)),
+        ("TIFF", tiff(u32::MAX)),
+    ];
+    // A size within bounds, of which hardly any pixels are there.
+    let short = [("JPEG", jpeg(11_000))];
+    let (large, short) =
+        (files.map(|file| (file, "it is too large: ")), short.map(|file| (file, "it is cut")));
+    for ((kind, file), expected) in large.into_iter().chain(short) {
+        assert!(file.len() < 20_000, "{kind}");
+        ALLOCATOR.reset_peak_usage();
+        let before = ALLOCATOR.current_usage();
+        let reason = decode(&file).expect_err(kind);
+        let used = ALLOCATOR.peak_usage() - before;
+        assert!(reason.starts_with(expected), "{kind}: {reason}");
+        assert!(used < 1 << 20, "{kind}: {used} bytes");
+    }
+}

@@ -1,0 +1,110 @@
+//! What holds for every split that keeps groups together.
+
+use std::path::Path;
+
+use image::{ImageFormat, Rgb, RgbImage};
+use photos::{Folder, Photos, PhotosError};
+use proptest::prelude::*;
+use random::{Draws, Purpose};
+
+/// Photographs of the classes `a` and `b`, numbered in this order.
+fn photographs(counts: [usize; 2]) -> Photos {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    for (class, count) in ["a", "b"].into_iter().zip(counts) {
+        std::fs::create_dir(data.path().join(class)).expect("a writable folder");
+        for number in 0..count {
+            let path = data.path().join(class).join(format!("{number:03}.png"));
+            let picture = RgbImage::from_pixel(1, 1, Rgb([number as u8; 3]));
+            picture.save_with_format(path, ImageFormat::Png).expect("a writable folder");
+        }
+    }
+    Photos::load(&Folder::scan(data.path()).expect("classes"), [1, 1], usize::MAX)
+        .expect("photographs")
+        .0
+}
+
+/// The numbers of the photographs in `part`, as they are in `whole`.
+fn numbers(whole: &Photos, part: &Photos) -> Vec<usize> {
+    let paths: Vec<&Path> = (0..whole.labels().len()).map(|at| whole.path(at)).collect();
+    let number = |at| paths.iter().position(|path| *path == part.path(at)).expect("one of them");
+    (0..part.labels().len()).map(number).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn no_group_is_on_both_sides_and_the_rest_makes_up_for_the_share(
+        counts in [2usize..30, 2usize..30], share in 0.05f64..0.95, seed: u64,
+        sizes in proptest::collection::vec(1usize..5, 0..10), order: u64,
+    ) {
+        let photos = photographs(counts);
+        let total = counts[0] + counts[1];
+        // Groups of photographs of both classes, in an order of their own.
+        let mut pool: Vec<usize> = (0..total).collect();
+        pool.sort_by_key(|&at| (at as u64 + 1).wrapping_mul(order | 1).rotate_left(17));
+        let mut pool = pool.into_iter();
+        let groups: Vec<Vec<usize>> = sizes.iter().map(|&size| pool.by_ref().take(size).collect()).collect();
+
+        match photos.clone().split_grouped(share, seed, &groups) {
+            Ok((train, validation)) => {
+                let sides = [numbers(&photos, &train), numbers(&photos, &validation)];
+                let mut all = sides.concat();
+                all.sort();
+                prop_assert_eq!(all, (0..total).collect::<Vec<_>>());
+                for group in &groups {
+                    let kept = group.iter().filter(|at| sides[1].contains(at)).count();
+                    prop_assert!(kept == 0 || kept == group.len(), "{:?} {:?}", group, sides);
+                }
+                for (label, count) in counts.into_iter().enumerate() {
+                    let kept = validation.labels().iter().filter(|&&found| found == label).count();
+                    prop_assert!(kept > 0 && kept < count);
+                    let wanted = ((count as f64 * share).round() as usize).clamp(1, count - 1);
+                    let alone = (0..total).filter(|at| {
+                        photos.labels()[*at] == label && !groups.iter().flatten().any(|other| other == at)
+                    });
+                    let spare = alone.filter(|at| sides[0].contains(at)).count();
+                    prop_assert!(kept >= wanted || spare == 0, "{kept} of {wanted}, {spare} to spare");
+                }
+                let again = photos.clone().split_grouped(share, seed, &groups).expect("the same");
+                prop_assert_eq!(numbers(&photos, &again.1), &sides[1][..]);
+            }
+            Err(error) => {
+                // Only where groups take up whole classes.
+                let is_one_group = matches!(error, PhotosError::OneGroup { .. });
+                prop_assert!(is_one_group && groups.iter().any(|group| group.len() > 1), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_split_without_groups_is_the_plain_one() {
+    let photos = photographs([17, 8]);
+    let plain = photos.clone().split(0.3, 5).expect("a split");
+    let singles: Vec<Vec<usize>> = (0..25).map(|at| vec![at]).collect();
+    for groups in [vec![], singles] {
+        let grouped = photos.clone().split_grouped(0.3, 5, &groups).expect("a split");
+        assert_eq!(numbers(&photos, &grouped.1), numbers(&photos, &plain.1));
+    }
+    // The first of each class, in the order that its draws bring it into: 5.1 of 17 and 2.4 of 8.
+    let first = |label: u64, mut members: Vec<usize>, count: usize| {
+        Draws::at(5, Purpose::Split, 0, label).shuffle(&mut members);
+        members.truncate(count);
+        members.sort();
+        members
+    };
+    let expected = [first(0, (0..17).collect(), 5), first(1, (17..25).collect(), 2)].concat();
+    assert_eq!(numbers(&photos, &plain.1), expected);
+}
+
+#[test]
+fn a_class_of_one_group_is_an_error_with_its_name() {
+    let photos = photographs([3, 4]);
+    let error = photos.split_grouped(0.3, 5, &[vec![0, 1, 2]]).expect_err("one group");
+    let text = error.to_string();
+    assert!(
+        text.contains("the 3 photographs of the class `a`") && text.contains("\nhint: "),
+        "{text}"
+    );
+}
