@@ -115,6 +115,51 @@ fn one_folder_is_split_and_an_unreadable_file_is_named_and_skipped() {
 }
 
 #[test]
+fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
+    let workplace = Workplace::with_photos();
+    let train = quick("--val-split 0.5 --epochs 4 --out").replace("photos", "photos/train");
+    workplace.run(&format!("{train} whole")).expect_success();
+    let table = workplace.read("whole/split.csv");
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!((rows[0], rows.len()), ("file,set", 13));
+    let count = |set: &str| rows.iter().filter(|row| row.ends_with(set)).count();
+    assert_eq!((count(",train"), count(",validation")), (6, 6));
+    assert!(rows.iter().any(|row| row.starts_with("across/0.png,")), "{table}");
+
+    let shorter = train.replace("--epochs 4", "--epochs 2");
+    workplace.run(&format!("{shorter} run")).expect_success();
+    let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 4");
+    workplace.write("run/config.toml", config);
+    workplace.picture("photos/train/along/new.png", "along", 40);
+    workplace.run("train --resume run").expect_success();
+    assert_eq!(workplace.history("run"), workplace.history("whole"));
+
+    // Without a folder, `evaluate` takes what the run validates on.
+    let best = workplace.run("evaluate run/best").expect_success().stdout;
+    assert!(best.starts_with("Found 6 files belonging to 2 classes.\n"), "{best}");
+    let rows = workplace.history("run");
+    let lowest = rows[1..]
+        .iter()
+        .min_by(|a, b| a[3].parse::<f64>().unwrap().total_cmp(&b[3].parse().unwrap()))
+        .expect("epochs");
+    let loss: f64 = lowest[3].parse().expect("a number");
+    assert!(best.contains(&format!("loss: {loss:.4} ")), "{best}{lowest:?}");
+
+    workplace.write("run/split.csv", "file,set\nacross/0.png,neither\n");
+    let done = workplace.run("evaluate run/best");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(
+        done.stderr.contains("split.csv`") && done.stderr.contains("\nhint: "),
+        "{}",
+        done.stderr
+    );
+    std::fs::rename(workplace.path("run/best"), workplace.path("alone")).expect("a folder");
+    let done = workplace.run("evaluate alone");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("hint: a model on its own"), "{}", done.stderr);
+}
+
+#[test]
 fn a_skipped_file_is_in_a_table_of_the_run_and_an_error_where_asked_for() {
     let workplace = Workplace::with_photos();
     workplace.write("photos/train/along/bad, \"quoted\".jpg", "no picture");

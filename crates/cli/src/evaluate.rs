@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use model::Classifier;
-use photos::{Folder, Photos};
+use photos::{Folder, Layout, LeftOut, Photos};
 use rayon::prelude::*;
-use train::{DataConfig, RunningMean};
+use train::{DataConfig, RunFolder, RunningMean};
 
 use crate::arguments::ModelArguments;
-use crate::device;
 use crate::progress::Progress;
 use crate::train::print_left_out;
+use crate::{device, split_table};
 
 /// How many photographs go through the base between two moves of the bar.
 const BATCH: usize = 32;
@@ -24,19 +24,25 @@ const BATCH: usize = 32;
 pub(crate) struct EvaluateArguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// A folder with one folder of photographs a class
+    /// A folder with one folder of photographs a class [default: what the model's run validates on]
     #[arg(value_name = "DATA")]
-    data: PathBuf,
+    data: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let device = device::cpu();
-    let folder = Folder::scan(&arguments.data)?;
-    let classifier = Classifier::load(&arguments.model.model, &arguments.model.search(), &device)?;
+    let model = &arguments.model.model;
+    // A folder's fault is named before a model's.
+    let folder = arguments.data.as_ref().map(|data| Folder::scan(data)).transpose()?;
+    let classifier = Classifier::load(model, &arguments.model.search(), &device)?;
     let card = classifier.card();
-    let folder = folder.with_classes(&card.classes)?;
-    let (photos, left_out) =
-        Photos::load(&folder, card.base.size, DataConfig::CACHE_MB * 1_000_000)?;
+    let (photos, left_out) = match folder {
+        Some(folder) => {
+            let folder = folder.with_classes(&card.classes)?;
+            Photos::load(&folder, card.base.size, DataConfig::CACHE_MB * 1_000_000)?
+        }
+        None => validation_of_run(model)?,
+    };
     let total = photos.labels().len();
     let mut out = stdout();
     writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;
@@ -64,6 +70,17 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         mean.correct
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the run validates on that a model lies in.
+fn validation_of_run(model: &Path) -> anyhow::Result<(Photos, LeftOut)> {
+    let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
+    let config = RunFolder::settings(&run).map_err(|error| {
+        anyhow::anyhow!("{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`", model.display())
+    })?;
+    let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+    let (_, validation, left_out) = split_table::load_again(&run, &config, &layout)?;
+    Ok((validation, left_out))
 }
 
 fn classes_in(photos: &Photos) -> usize {

@@ -14,6 +14,7 @@ mod picture_files;
 mod predict;
 mod progress;
 mod settings;
+mod split_table;
 mod summary;
 mod train;
 mod verify_resume;

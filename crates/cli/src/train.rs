@@ -21,7 +21,7 @@ use crate::arguments::WEIGHTS_FOLDER;
 use crate::progress::{Notices, Progress};
 use crate::settings::Settings;
 use crate::verify_resume::Verification;
-use crate::{STOPPED, demo, device};
+use crate::{STOPPED, demo, device, split_table};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             }
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             let weights = weights_again(&run, &config)?;
-            let inputs = Inputs::load(&config, &layout, weights, false)?;
+            let inputs = Inputs::load(&config, &layout, weights, Some(&run), false)?;
             go(&config, &inputs, &run)
         }
         None => {
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 config.data.validation_split = Some(share);
             }
             let weights = config.load_weights()?;
-            let inputs = Inputs::load(&config, &layout, weights, arguments.strict)?;
+            let inputs = Inputs::load(&config, &layout, weights, None, arguments.strict)?;
             // What does not fit is found before anything is written.
             first_tail(&config, &inputs.weights, inputs.training.classes(), &device::cpu())?;
             if arguments.verify_resume {
@@ -83,6 +83,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             print_start(&config)?;
             let run = RunFolder::create(&path, &config)?;
             write_skipped(&run, &inputs.left_out)?;
+            let photographs = [&inputs.training, &inputs.validation];
+            split_table::write(run.path(), &config, &layout, photographs)?;
             go(&config, &inputs, &run)
         }
     }
@@ -98,20 +100,19 @@ struct Inputs {
 }
 
 impl Inputs {
-    /// Makes the base ready, reads the photographs, and says what was found; with `strict` a picture that
-    /// can't be read is an error.
+    /// Makes the base ready, reads the photographs, those that `run` has begun with if it has, and says what
+    /// was found; with `strict` a picture that can't be read is an error.
     fn load(
         config: &RunConfig,
         layout: &Layout,
         weights: Weights,
+        run: Option<&RunFolder>,
         strict: bool,
     ) -> anyhow::Result<Self> {
         let base = FrozenBase::new(&config.base, &weights)?;
-        let (size, seed, cache) = (config.base.size, config.train.seed, config.data.cache());
-        let (training, validation, left_out) = if config.data.group_duplicates {
-            layout.load_grouped(size, seed, cache)?
-        } else {
-            layout.load(size, seed, cache)?
+        let (training, validation, left_out) = match run {
+            Some(run) => split_table::load_again(run.path(), config, layout)?,
+            None => split_table::load(config, layout)?,
         };
         print_photographs(layout, &training, &validation, &left_out)?;
         let unreadable = left_out.unreadable.len();

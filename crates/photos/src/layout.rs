@@ -114,6 +114,36 @@ impl Layout {
         })
     }
 
+    /// The same, but one folder is divided as `is_validation` says of each file; those of which it says
+    /// nothing are passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_divided(
+        &self,
+        size: [usize; 2],
+        cache: usize,
+        is_validation: impl Fn(&Path) -> Option<bool>,
+    ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
+        let named = match self {
+            Self::Split { folder, share } => {
+                let mut folder = folder.clone();
+                for files in &mut folder.files {
+                    files.retain(|path| is_validation(path).is_some());
+                }
+                Self::Split { folder, share: *share }
+            }
+            folders @ Self::Folders { .. } => folders.clone(),
+        };
+        named.load_with(size, cache, |photos, _| {
+            let at = 0..photos.labels().len();
+            let second: Vec<bool> =
+                at.map(|at| is_validation(photos.path(at)) == Some(true)).collect();
+            Ok(photos.divided(&second))
+        })
+    }
+
     fn load_with(
         &self,
         size: [usize; 2],

@@ -94,6 +94,16 @@ impl RunFolder {
     /// There is no run, another program is at work on it, or its settings can't be read or are out of their
     /// ranges.
     pub fn open(path: &Path) -> Result<(Self, RunConfig), TrainError> {
+        let config = Self::settings(path)?;
+        Ok((Self::locked(path)?, config))
+    }
+
+    /// Reads the settings of the run in a folder, which another program may be at work on.
+    ///
+    /// # Errors
+    ///
+    /// There is no run, or its settings can't be read or are out of their ranges.
+    pub fn settings(path: &Path) -> Result<RunConfig, TrainError> {
         let config_path = path.join(CONFIG);
         let text = match fs::read_to_string(&config_path) {
             Ok(text) => text,
@@ -109,7 +119,7 @@ impl RunFolder {
             reason: error.to_string().trim_end().to_owned(),
         })?;
         config.validate()?;
-        Ok((Self::locked(path)?, config))
+        Ok(config)
     }
 
     fn locked(path: &Path) -> Result<Self, TrainError> {

@@ -1,0 +1,90 @@
+//! `split.csv` of a run: which photographs of one folder it trains on and which it validates on, so that
+//! whoever goes on with it or evaluates it takes the same ones, whatever was added to the folder since.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use photos::{Layout, LeftOut, Photos};
+use train::RunConfig;
+
+const FILE: &str = "split.csv";
+const HEADER: [&str; 2] = ["file", "set"];
+const SETS: [&str; 2] = ["train", "validation"];
+
+/// The photographs that a run begins with.
+pub(crate) fn load(
+    config: &RunConfig,
+    layout: &Layout,
+) -> anyhow::Result<(Photos, Photos, LeftOut)> {
+    let (size, seed, cache) = (config.base.size, config.train.seed, config.data.cache());
+    Ok(if config.data.group_duplicates {
+        layout.load_grouped(size, seed, cache)?
+    } else {
+        layout.load(size, seed, cache)?
+    })
+}
+
+/// The photographs that the run in a folder has begun with.
+pub(crate) fn load_again(
+    run: &Path,
+    config: &RunConfig,
+    layout: &Layout,
+) -> anyhow::Result<(Photos, Photos, LeftOut)> {
+    let Some(table) = read(&run.join(FILE))? else { return load(config, layout) };
+    let is_validation =
+        |path: &Path| table.get(Path::new(&*relative(path, &config.data.path))).copied();
+    Ok(layout.load_divided(config.base.size, config.data.cache(), is_validation)?)
+}
+
+/// Writes the table, where the photographs lie in one folder.
+pub(crate) fn write(
+    run: &Path,
+    config: &RunConfig,
+    layout: &Layout,
+    photographs: [&Photos; 2],
+) -> anyhow::Result<()> {
+    if let Layout::Folders { .. } = layout {
+        return Ok(());
+    }
+    let mut table = csv::Writer::from_writer(vec![]);
+    table.write_record(HEADER)?;
+    for (photos, set) in photographs.into_iter().zip(SETS) {
+        for at in 0..photos.labels().len() {
+            table.write_record([&relative(photos.path(at), &config.data.path), set])?;
+        }
+    }
+    Ok(formats::write_whole(&run.join(FILE), &table.into_inner()?)?)
+}
+
+/// For each photograph, by its path below the folder, whether it is validated on; `None` where there is no
+/// table.
+fn read(path: &Path) -> anyhow::Result<Option<HashMap<PathBuf, bool>>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(formats::FormatError::io(path, error).into()),
+    };
+    let broken = |fault: String| {
+        anyhow::anyhow!(
+            "`{}` {fault}\nhint: put it back as it was; the run goes on with the photographs that it names",
+            path.display()
+        )
+    };
+    let mut table = HashMap::new();
+    for row in csv::Reader::from_reader(bytes.as_slice()).into_records() {
+        let row = row.map_err(|error| broken(format!("is no table: {error}")))?;
+        let set = row.get(1).and_then(|set| SETS.iter().position(|name| *name == set));
+        let (Some(file), Some(set)) = (row.get(0), set) else {
+            return Err(broken(format!("has a row that is none: {row:?}")));
+        };
+        table.insert(PathBuf::from(file), set == 1);
+    }
+    Ok(Some(table))
+}
+
+/// A path below the folder of photographs, as text.
+fn relative(path: &Path, folder: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
+}
