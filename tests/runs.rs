@@ -145,6 +145,13 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
     let loss: f64 = lowest[3].parse().expect("a number");
     assert!(best.contains(&format!("loss: {loss:.4} ")), "{best}{lowest:?}");
 
+    // A class that came later is none of the run's; a photograph that went is missed.
+    workplace.picture("photos/train/about/0.png", "along", 7);
+    assert_eq!(workplace.run("evaluate run/best").expect_success().stdout, best);
+    std::fs::remove_file(workplace.path("photos/train/along/0.png")).expect("a file");
+    let done = workplace.run("evaluate run/best");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("1 can't be read any more"), "{}", done.stderr);
     workplace.write("run/split.csv", "file,set\nacross/0.png,neither\n");
     let done = workplace.run("evaluate run/best");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
@@ -192,6 +199,17 @@ fn near_duplicates_are_kept_on_one_side_where_asked_for() {
         .run(&format!("{train} --group-duplicates --val-split 0.34 --out run"))
         .expect_success();
     assert!(workplace.read("run/config.toml").contains("group_duplicates = true"));
+    let table = workplace.read("run/split.csv");
+    for class in ["across", "along"] {
+        for group in 0..3 {
+            let of = |set: &str| {
+                let row = |number| format!("{class}/{number}.png,{set}");
+                let in_set = |number: &usize| table.lines().any(|line| line == row(*number));
+                (group * 4..group * 4 + 4).filter(in_set).count()
+            };
+            assert!([(4, 0), (0, 4)].contains(&(of("train"), of("validation"))), "{table}");
+        }
+    }
     // One photograph only is a group that can't be divided.
     for number in 0..4 {
         workplace.picture(&format!("same/along/{number}.png"), "along", 0);
@@ -308,38 +326,40 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
 
 #[cfg(unix)]
 #[test]
-fn a_run_stopped_by_ctrl_c_and_resumed_is_the_same_run() {
+fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
     let workplace = Workplace::with_photos();
     workplace.train("--epochs 40 --seed 4 --out whole");
-
-    let mut child = workplace
-        .command(&quick("--epochs 40 --seed 4 --out stopped"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let mut said = vec![];
-    for line in lines.map(|line| line.expect("text")) {
-        if line.starts_with("Epoch 2/40") {
-            let id = child.id().to_string();
-            let sent = Command::new("kill").args(["-INT", &id]).status().expect("`kill` starts");
-            assert!(sent.success());
+    for signal in ["-INT", "-TERM"] {
+        let out = format!("stopped{signal}");
+        let mut child = workplace
+            .command(&quick(&format!("--epochs 40 --seed 4 --out {out}")))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let mut said = vec![];
+        for line in lines.map(|line| line.expect("text")) {
+            if line.starts_with("Epoch 2/40") {
+                let id = child.id().to_string();
+                let sent = Command::new("kill").args([signal, &id]).status();
+                assert!(sent.expect("`kill` starts").success());
+            }
+            said.push(line);
         }
-        said.push(line);
-    }
-    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{said:?}");
-    let last = said.last().expect("lines");
-    assert!(last.ends_with("To go on: train --resume stopped"), "{last}");
-    assert!(workplace.history("stopped").len() < 41);
+        assert_eq!(child.wait().expect("it ends").code(), Some(130), "{said:?}");
+        let last = said.last().expect("lines");
+        assert!(last.ends_with(&format!("To go on: train --resume {out}")), "{last}");
+        assert!(workplace.history(&out).len() < 41);
 
-    let done = workplace.run("train --resume stopped").expect_success();
-    assert_eq!(done.stdout.lines().last(), Some("Run: stopped"));
-    assert_eq!(workplace.history("stopped"), workplace.history("whole"));
-    let bytes = |run: &str| {
-        std::fs::read(workplace.path(run).join("best/model.safetensors")).expect("a model")
-    };
-    assert!(bytes("stopped") == bytes("whole"));
+        let done = workplace.run(&format!("train --resume {out}")).expect_success();
+        assert_eq!(done.stdout.lines().last(), Some(&*format!("Run: {out}")));
+        assert_eq!(workplace.history(&out), workplace.history("whole"));
+        let bytes = |run: &str| {
+            std::fs::read(workplace.path(run).join("best/model.safetensors")).expect("a model")
+        };
+        assert!(bytes(&out) == bytes("whole"));
+    }
 }
 
 /// A limit on the size of files stands for a full disk: the same write fails.

@@ -89,6 +89,13 @@ fn findings(survey: &Survey) -> Vec<Finding> {
         of(false, "within a class", &|group| within(group) && !whole(group));
     }
     for set in &survey.sets {
+        let least = if set.set == Set::Whole { 2 } else { 1 };
+        let few = set.classes.iter().filter(|class| class.photographs < least);
+        find(
+            true,
+            "class(es) with too few photographs to train on and to validate on",
+            few.map(|class| format!("`{}`: {}", class.class, class.photographs)).collect(),
+        );
         let counts = || set.classes.iter().map(|class| class.photographs);
         let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
         let small = set.classes.iter().filter(|class| class.photographs * 3 < most);

@@ -43,6 +43,13 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         }
         None => validation_of_run(model)?,
     };
+    anyhow::ensure!(
+        photos.classes() == card.classes,
+        "the photographs that the model's run validates on are of the classes `{}`, the model's are `{}`\nhint: put the folder back as it was, or name another one: `evaluate {} FOLDER`",
+        photos.classes().join("`, `"),
+        card.classes.join("`, `"),
+        model.display()
+    );
     let total = photos.labels().len();
     let mut out = stdout();
     writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;

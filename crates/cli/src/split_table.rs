@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use photos::{Layout, LeftOut, Photos};
 use train::RunConfig;
@@ -32,20 +32,32 @@ pub(crate) fn load_again(
     config: &RunConfig,
     layout: &Layout,
 ) -> anyhow::Result<(Photos, Photos, LeftOut)> {
-    let Some(table) = read(&run.join(FILE))? else { return load(config, layout) };
-    let is_validation =
-        |path: &Path| table.get(Path::new(&*relative(path, &config.data.path))).copied();
-    Ok(layout.load_divided(config.base.size, config.data.cache(), is_validation)?)
+    let path = run.join(FILE);
+    let Some(table) = read(&path)? else { return load(config, layout) };
+    let is_validation = |path: &Path| table.get(&relative(path, &config.data.path)).copied();
+    let loaded = layout.load_divided(config.base.size, config.data.cache(), is_validation)?;
+    let (training, validation, _) = &loaded;
+    let found = training.labels().len() + validation.labels().len();
+    anyhow::ensure!(
+        found == table.len(),
+        "of the {} photographs in `{}` {} can't be read any more\nhint: put them back into `{}`; the run goes on with those that it began with",
+        table.len(),
+        path.display(),
+        table.len() - found,
+        config.data.path.display()
+    );
+    Ok(loaded)
 }
 
-/// Writes the table, where the photographs lie in one folder.
+/// Writes the table, where the photographs lie in one folder and it is not there yet.
 pub(crate) fn write(
     run: &Path,
     config: &RunConfig,
     layout: &Layout,
     photographs: [&Photos; 2],
 ) -> anyhow::Result<()> {
-    if let Layout::Folders { .. } = layout {
+    let path = run.join(FILE);
+    if matches!(layout, Layout::Folders { .. }) || path.exists() {
         return Ok(());
     }
     let mut table = csv::Writer::from_writer(vec![]);
@@ -55,12 +67,12 @@ pub(crate) fn write(
             table.write_record([&relative(photos.path(at), &config.data.path), set])?;
         }
     }
-    Ok(formats::write_whole(&run.join(FILE), &table.into_inner()?)?)
+    Ok(formats::write_whole(&path, &table.into_inner()?)?)
 }
 
 /// For each photograph, by its path below the folder, whether it is validated on; `None` where there is no
 /// table.
-fn read(path: &Path) -> anyhow::Result<Option<HashMap<PathBuf, bool>>> {
+fn read(path: &Path) -> anyhow::Result<Option<HashMap<String, bool>>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -79,12 +91,15 @@ fn read(path: &Path) -> anyhow::Result<Option<HashMap<PathBuf, bool>>> {
         let (Some(file), Some(set)) = (row.get(0), set) else {
             return Err(broken(format!("has a row that is none: {row:?}")));
         };
-        table.insert(PathBuf::from(file), set == 1);
+        table.insert(file.to_owned(), set == 1);
     }
     Ok(Some(table))
 }
 
-/// A path below the folder of photographs, as text.
+/// A path below the folder of photographs, as text; bytes that are no text are escaped, so that two names stay
+/// two.
 fn relative(path: &Path, folder: &Path) -> String {
-    path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
+    let path = path.strip_prefix(folder).unwrap_or(path);
+    let escaped = || path.as_os_str().as_encoded_bytes().escape_ascii().to_string();
+    path.to_str().map_or_else(escaped, str::to_owned)
 }

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use burn::tensor::Device;
 use clap::Args;
 use head::ARRAY_NAMES;
 use model::{ModelCard, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use train::{
     Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError, WeightsChoice,
     check_resumable, first_tail, fit,
@@ -53,6 +57,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             let weights = weights_again(&run, &config)?;
             let inputs = Inputs::load(&config, &layout, weights, Some(&run), false)?;
+            inputs.write_tables(&run, &config, &layout)?;
             go(&config, &inputs, &run)
         }
         None => {
@@ -82,9 +87,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             }
             print_start(&config)?;
             let run = RunFolder::create(&path, &config)?;
-            write_skipped(&run, &inputs.left_out)?;
-            let photographs = [&inputs.training, &inputs.validation];
-            split_table::write(run.path(), &config, &layout, photographs)?;
+            inputs.write_tables(&run, &config, &layout)?;
             go(&config, &inputs, &run)
         }
     }
@@ -123,6 +126,18 @@ impl Inputs {
         Ok(Self { base, weights, training, validation, left_out })
     }
 
+    /// Writes `split.csv` and `skipped.csv`, where they are called for and not there yet: a run that was
+    /// killed early has neither.
+    fn write_tables(
+        &self,
+        run: &RunFolder,
+        config: &RunConfig,
+        layout: &Layout,
+    ) -> anyhow::Result<()> {
+        write_skipped(run, &self.left_out)?;
+        split_table::write(run.path(), config, layout, [&self.training, &self.validation])
+    }
+
     fn verification<'a>(&'a self, config: &'a RunConfig, device: &'a Device) -> Verification<'a> {
         let Self { base, weights, training, validation, .. } = self;
         Verification { config, base, weights, training, validation, device }
@@ -131,7 +146,8 @@ impl Inputs {
 
 /// Writes `skipped.csv`, where anything was skipped.
 fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
-    if left_out.unreadable.is_empty() {
+    let path = run.path().join("skipped.csv");
+    if left_out.unreadable.is_empty() || path.exists() {
         return Ok(());
     }
     let mut table = csv::Writer::from_writer(vec![]);
@@ -139,7 +155,7 @@ fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
     for file in &left_out.unreadable {
         table.write_record([&*file.path.to_string_lossy(), &file.reason])?;
     }
-    Ok(formats::write_whole(&run.path().join("skipped.csv"), &table.into_inner()?)?)
+    Ok(formats::write_whole(&path, &table.into_inner()?)?)
 }
 
 /// A run with nothing left to do is no fault: `--resume` after every start is how jobs are made sure of.
@@ -158,9 +174,12 @@ fn say_complete(run: &RunFolder, epochs: usize) -> anyhow::Result<ExitCode> {
 /// their digest is, as for a prediction.
 fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights> {
     match &config.weights {
-        WeightsChoice::File(path) if !path.exists() && run.last().exists() => {
+        WeightsChoice::File(path) if !path.exists() => {
             let search = WeightsSearch { named: None, folder: WEIGHTS_FOLDER.into() };
-            Ok(search.find(&load_card(&run.last())?)?)
+            match load_card(&run.last()).or_else(|_| load_card(&run.previous())) {
+                Ok(card) => Ok(search.find(&card)?),
+                Err(_) => Ok(config.load_weights()?),
+            }
         }
         _ => Ok(config.load_weights()?),
     }
@@ -307,16 +326,22 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once, with what was last saved.
+/// A flag that Ctrl-C raises, and what systems send to end a program; a second one ends it at once, with
+/// what was last saved. A terminal that goes away is none of them, so that `nohup` does what it says.
 fn stop_on_ctrl_c(notices: Notices) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal finds the flag still down.
+        flag::register_conditional_shutdown(signal, STOPPED.into(), stop.clone())?;
+        flag::register(signal, stop.clone())?;
+    }
     let raised = stop.clone();
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::Relaxed) {
-            std::process::exit(STOPPED.into());
+    thread::spawn(move || {
+        while !raised.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(50));
         }
         notices.say("stopping after this batch; Ctrl-C again stops at once");
-    })?;
+    });
     Ok(stop)
 }
 

@@ -14,7 +14,7 @@ use vgg::{FrozenBase, Weights};
 /// How many epochs are trained, twice.
 const EPOCHS: usize = 2;
 
-/// After how many steps a piece ends.
+/// After how many steps a piece ends, at most.
 const STEPS: usize = 3;
 
 /// What both runs share.
@@ -40,10 +40,17 @@ impl Verification<'_> {
 
         let path = folder.path().join("pieces/run");
         drop(RunFolder::create(&path, &config)?);
+        let all_steps =
+            config.train.epochs * self.training.labels().len().div_ceil(config.train.batch_size);
+        let steps = STEPS.min(all_steps / 2);
+        anyhow::ensure!(
+            steps > 0,
+            "one step can't be made in pieces\nhint: verify with more `--epochs` or a smaller `--batch-size`"
+        );
         let mut pieces = 1;
         let run = loop {
             let (run, read) = RunFolder::open(&path)?;
-            match self.train(&read, &run, STEPS)? {
+            match self.train(&read, &run, steps)? {
                 Outcome::Complete { .. } => break run,
                 Outcome::Stopped { .. } => pieces += 1,
             }
@@ -56,9 +63,15 @@ impl Verification<'_> {
                 "a run in {pieces} pieces ended with another `{file}` than the run in one\nhint: this is a fault of this program, please report it with the command and the machine's processor"
             );
         }
+        let histories = [&run, &whole].map(|run| fs::read_to_string(run.history()));
+        let [found, expected] = histories.map(|history| history.map(without_seconds));
+        anyhow::ensure!(
+            found? == expected?,
+            "a run in {pieces} pieces ended with another history than the run in one\nhint: this is a fault of this program, please report it with the command and the machine's processor"
+        );
         writeln!(
             stdout(),
-            "A run of {} epoch(s) in {pieces} pieces ended as the run in one: the same model and optimizer, bit for bit.",
+            "A run of {} epoch(s) in {pieces} pieces ended as the run in one: the same history, model and optimizer, bit for bit.",
             config.train.epochs
         )?;
         Ok(ExitCode::SUCCESS)
@@ -79,4 +92,13 @@ impl Verification<'_> {
             }
         })?)
     }
+}
+
+/// A history without its sixth column, how long epochs took.
+fn without_seconds(history: String) -> Vec<String> {
+    let rest = |row: &str| {
+        let cells = row.split(',').enumerate().filter(|(at, _)| *at != 5);
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",")
+    };
+    history.lines().map(rest).collect()
 }

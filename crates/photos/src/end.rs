@@ -30,11 +30,27 @@ pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Whether a scan begins after the last end marker. A thumbnail in the header has an end marker of its own.
+/// Whether a JPEG's segments and scans lead to no end marker. A thumbnail in a segment has one of its own, and
+/// what cameras append after the end, such as a film, may hold any bytes: so the markers are followed one by
+/// one.
 fn is_cut_jpeg(bytes: &[u8]) -> bool {
-    let (start_of_scan, end_of_image) = ([0xff, 0xda], [0xff, 0xd9]);
-    let end = bytes.windows(2).rposition(|marker| marker == end_of_image);
-    bytes[end.unwrap_or(0)..].windows(2).any(|marker| marker == start_of_scan)
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    while let Some(at) = memchr::memchr(0xff, rest) {
+        rest = &rest[at + 1..];
+        match rest.first() {
+            Some(0xd9) => return false,
+            // A byte of ones in a scan, a restart, and bytes that fill up before a marker.
+            Some(0x00 | 0x01 | 0xd0..=0xd7 | 0xff) => {}
+            Some(_) => {
+                let length = rest
+                    .get(1..3)
+                    .map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
+                rest = rest.get(1 + length..).unwrap_or_default();
+            }
+            None => {}
+        }
+    }
+    true
 }
 
 /// Chunks: length, name, content, checksum; the first, IHDR, begins with the size. `None` if the bytes end

@@ -18,7 +18,9 @@ fn folder_of_classes(data: &Path, name: &str) -> Option<PathBuf> {
         let paths = entries.map(|entry| entry.path());
         paths.filter(|path| path.is_dir() && !is_hidden(path)).collect::<Vec<_>>()
     };
-    folders_in(data).into_iter().find(|path| {
+    let mut folders = folders_in(data);
+    folders.sort();
+    folders.into_iter().find(|path| {
         path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name))
             && !folders_in(path).is_empty()
     })
@@ -115,7 +117,7 @@ impl Layout {
     }
 
     /// The same, but one folder is divided as `is_validation` says of each file; those of which it says
-    /// nothing are passed over.
+    /// nothing are passed over, and so are classes of which it says nothing at all.
     ///
     /// # Errors
     ///
@@ -129,8 +131,14 @@ impl Layout {
         let named = match self {
             Self::Split { folder, share } => {
                 let mut folder = folder.clone();
-                for files in &mut folder.files {
+                let classes = std::mem::take(&mut folder.classes);
+                let files = std::mem::take(&mut folder.files);
+                for (class, mut files) in classes.into_iter().zip(files) {
                     files.retain(|path| is_validation(path).is_some());
+                    if !files.is_empty() {
+                        folder.classes.push(class);
+                        folder.files.push(files);
+                    }
                 }
                 Self::Split { folder, share: *share }
             }

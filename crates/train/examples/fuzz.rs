@@ -157,7 +157,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
     if files.is_empty() { Err("no whole files are at FIXTURES".into()) } else { Ok(files) }
 }
 
-/// A small picture in every format.
+/// A small picture in every format that can be written here.
 fn photographs() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let pixels = image::RgbImage::from_fn(40, 24, |x, y| {
         image::Rgb([(x * 6) as u8, (y * 10) as u8, (x * y) as u8])
@@ -165,7 +165,14 @@ fn photographs() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let picture = DynamicImage::from(pixels);
     let mut files = vec![];
     for picture in [picture.to_luma8().into(), picture] {
-        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp] {
+        for format in [
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::Bmp,
+            ImageFormat::Gif,
+            ImageFormat::WebP,
+            ImageFormat::Tiff,
+        ] {
             let mut bytes = std::io::Cursor::new(vec![]);
             picture.write_to(&mut bytes, format)?;
             files.push(bytes.into_inner());

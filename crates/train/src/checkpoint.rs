@@ -105,12 +105,12 @@ impl Checkpoint {
         let digests_path = folder.join(DIGESTS);
         let expected: BTreeMap<String, String> = serde_json::from_slice(&read(&digests_path)?)
             .map_err(|error| fault(&digests_path, format!("can't be read: {error}")))?;
-        let found = digests(folder).map_err(|error| TrainError::io(folder, error))?;
-        if let Some((name, _)) =
-            expected.iter().find(|(name, digest)| found.get(*name) != Some(digest))
-        {
-            let reason = "is not the file that was written there: its digest differs".to_owned();
-            return Err(fault(&folder.join(name), reason));
+        for (name, digest) in &expected {
+            let path = folder.join(name);
+            if hex(Sha256::digest(read(&path)?)) != *digest {
+                let reason = "is not the file that was written there: its digest differs";
+                return Err(fault(&path, reason.to_owned()));
+            }
         }
 
         let state_path = folder.join(STATE);
@@ -154,12 +154,17 @@ pub(crate) fn save_best(run: &RunFolder, card: &ModelCard, tail: &Tail) -> Resul
     replace_folder(&run.best(), |folder| Ok(save_bundle(folder, card, tail)?))
 }
 
-/// Removes a state that can't be gone on from.
-pub(crate) fn remove_damaged(folder: &Path) -> Result<(), TrainError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(TrainError::io(folder, error))
+/// Puts a state that can't be gone on from out of the way, as `last.damaged`, in place of an older one.
+pub(crate) fn set_aside(folder: &Path) -> Result<(), TrainError> {
+    let aside = folder.with_extension("damaged");
+    let set_aside = || {
+        if folder.exists() {
+            if aside.exists() {
+                fs::remove_dir_all(&aside)?;
+            }
+            fs::rename(folder, &aside)?;
         }
-        _ => Ok(()),
-    }
+        Ok(())
+    };
+    set_aside().map_err(|error| TrainError::io(folder, error))
 }

@@ -13,7 +13,7 @@ use model::{Metrics, ModelCard, WeightsRecord};
 use photos::Photos;
 use vgg::{FrozenBase, Weights};
 
-use crate::checkpoint::{Checkpoint, Opened, remove_damaged, save_best};
+use crate::checkpoint::{Checkpoint, Opened, save_best, set_aside};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::features::Features;
 use crate::history::History;
@@ -85,7 +85,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                 check_same(job, &checkpoint.state, &photographs, &card.weights)?;
                 if let Some(fault) = fault {
                     // So that the next state is not kept in the place of the only whole one.
-                    remove_damaged(&run.last())?;
+                    set_aside(&run.last())?;
                     listen(Event::OlderState { fault, epochs: checkpoint.state.epoch });
                 }
                 checkpoint
