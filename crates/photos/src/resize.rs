@@ -22,7 +22,8 @@ pub fn resize_to_bytes(picture: &RgbImage, size: [usize; 2]) -> Vec<u8> {
     resize_with(picture, size, round)
 }
 
-/// Row by row the neighbours are brought together, so that the interpolation is one loop without jumps.
+/// First between two rows and then along the result, in loops that vectorise: only the step between, which
+/// brings neighbours together, jumps.
 #[inline]
 fn resize_with<T: Copy + Default>(
     picture: &RgbImage,
@@ -33,44 +34,37 @@ fn resize_with<T: Copy + Default>(
     let column_taps = taps(picture.width() as usize, width);
     let along: Vec<f32> = column_taps.iter().flat_map(|column| [column.fraction; 3]).collect();
     let stride = picture.width() as usize * 3;
-    let mut neighbours = [(); 4].map(|()| vec![0; width * 3]);
+    let mut blended = vec![0.0; stride];
+    let mut neighbours = [(); 2].map(|()| vec![0.0; width * 3]);
     let mut output = vec![T::default(); height * width * 3];
     for (row, output) in row_taps.iter().zip(output.chunks_exact_mut(width * 3)) {
-        let [upper, lower] = [row.lower, row.upper]
-            .map(|row| picture.as_raw()[row * stride..][..stride].as_chunks().0);
-        gather(&mut neighbours, [upper, lower], &column_taps);
-        // Of one length as the compiler sees it, and sums that can't wrap without a check, or it is no loop
-        // over vectors.
-        let length = output.len();
-        let [upper_left, upper_right, lower_left, lower_right] = &neighbours;
-        let (upper_left, upper_right) = (&upper_left[..length], &upper_right[..length]);
-        let (lower_left, lower_right) = (&lower_left[..length], &lower_right[..length]);
-        let along = &along[..length];
-        for (at, output) in output.iter_mut().enumerate() {
-            let top = between(upper_left[at], upper_right[at], along[at]);
-            let bottom = between(lower_left[at], lower_right[at], along[at]);
-            *output = finish(top + (bottom - top) * row.fraction);
+        let [upper, lower] =
+            [row.lower, row.upper].map(|row| &picture.as_raw()[row * stride..][..stride]);
+        for ((value, &upper), &lower) in blended.iter_mut().zip(upper).zip(lower) {
+            *value = between(upper.into(), lower.into(), row.fraction);
+        }
+        gather(&mut neighbours, blended.as_chunks().0, &column_taps);
+        let [left, right] = &neighbours;
+        for (((output, &left), &right), &along) in
+            output.iter_mut().zip(left).zip(right).zip(&along)
+        {
+            *output = finish(between(left, right, along));
         }
     }
     output
 }
 
-/// Copies the pixels that each output pixel of a row lies between: upper left, upper right, lower left, lower
-/// right.
-fn gather(neighbours: &mut [Vec<u8>; 4], [upper, lower]: [&[[u8; 3]]; 2], columns: &[Taps]) {
-    let [upper_left, upper_right, lower_left, lower_right] =
-        neighbours.each_mut().map(|values| values.as_chunks_mut().0.iter_mut());
-    let (uppers, lowers) = (upper_left.zip(upper_right), lower_left.zip(lower_right));
-    for ((upper_to, lower_to), column) in uppers.zip(lowers).zip(columns) {
-        (*upper_to.0, *upper_to.1) = (upper[column.lower], upper[column.upper]);
-        (*lower_to.0, *lower_to.1) = (lower[column.lower], lower[column.upper]);
+/// Copies the pixels that each output pixel of a row lies between: left and right.
+fn gather([left, right]: &mut [Vec<f32>; 2], row: &[[f32; 3]], columns: &[Taps]) {
+    let (left, right) = (left.as_chunks_mut().0.iter_mut(), right.as_chunks_mut().0.iter_mut());
+    for ((left, right), column) in left.zip(right).zip(columns) {
+        (*left, *right) = (row[column.lower], row[column.upper]);
     }
 }
 
 #[inline]
-fn between(left: u8, right: u8, fraction: f32) -> f32 {
-    let (left, right) = (f32::from(left), f32::from(right));
-    left + (right - left) * fraction
+fn between(from: f32, to: f32, fraction: f32) -> f32 {
+    from + (to - from) * fraction
 }
 
 /// `value.round() as u8` for 0..=255, in instructions that vectorise on every processor: from 2^23 on floats

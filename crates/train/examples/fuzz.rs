@@ -163,20 +163,21 @@ fn photographs() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         image::Rgb([(x * 6) as u8, (y * 10) as u8, (x * y) as u8])
     });
     let picture = DynamicImage::from(pixels);
+    let grey: DynamicImage = picture.to_luma8().into();
     let mut files = vec![];
-    for picture in [picture.to_luma8().into(), picture] {
-        for format in [
-            ImageFormat::Jpeg,
-            ImageFormat::Png,
-            ImageFormat::Bmp,
-            ImageFormat::Gif,
-            ImageFormat::WebP,
-            ImageFormat::Tiff,
-        ] {
-            let mut bytes = std::io::Cursor::new(vec![]);
-            picture.write_to(&mut bytes, format)?;
-            files.push(bytes.into_inner());
-        }
+    for (picture, format) in [
+        (&grey, ImageFormat::Jpeg),
+        (&grey, ImageFormat::Png),
+        (&picture, ImageFormat::Jpeg),
+        (&picture, ImageFormat::Png),
+        (&picture, ImageFormat::Bmp),
+        (&picture, ImageFormat::Gif),
+        (&picture, ImageFormat::WebP),
+        (&picture, ImageFormat::Tiff),
+    ] {
+        let mut bytes = std::io::Cursor::new(vec![]);
+        picture.write_to(&mut bytes, format)?;
+        files.push(bytes.into_inner());
     }
     Ok(files)
 }
