@@ -2,6 +2,7 @@
 //! centres and without antialiasing (`tf.image.resize`, which `image_dataset_from_directory` calls).
 
 use image::RgbImage;
+use pulp::{Arch, NullaryFnOnce};
 
 /// Resizes `picture` to `size` = (height, width); the values, 0..=255, in the order
 /// (height, width, 3).
@@ -10,7 +11,7 @@ use image::RgbImage;
 ///
 /// Panics if `picture` or `size` has no pixels.
 pub fn resize(picture: &RgbImage, size: [usize; 2]) -> Vec<f32> {
-    resize_with(picture, size, |value| value)
+    Arch::new().dispatch(Resize { picture, size, finish: |value| value })
 }
 
 /// The same rounded to bytes, half a level up, as pictures are kept.
@@ -19,42 +20,50 @@ pub fn resize(picture: &RgbImage, size: [usize; 2]) -> Vec<f32> {
 ///
 /// Panics if `picture` or `size` has no pixels.
 pub fn resize_to_bytes(picture: &RgbImage, size: [usize; 2]) -> Vec<u8> {
-    resize_with(picture, size, round)
+    Arch::new().dispatch(Resize { picture, size, finish: round })
 }
 
-/// First between two rows and then along the result, in loops that vectorise: only the step between, which
-/// brings neighbours together, jumps.
-#[inline]
-fn resize_with<T: Copy + Default>(
-    picture: &RgbImage,
-    [height, width]: [usize; 2],
-    finish: impl Fn(f32) -> T,
-) -> Vec<T> {
-    let row_taps = taps(picture.height() as usize, height);
-    let column_taps = taps(picture.width() as usize, width);
-    let along: Vec<f32> = column_taps.iter().flat_map(|column| [column.fraction; 3]).collect();
-    let stride = picture.width() as usize * 3;
-    let mut blended = vec![0.0; stride];
-    let mut neighbours = [(); 2].map(|()| vec![0.0; width * 3]);
-    let mut output = vec![T::default(); height * width * 3];
-    for (row, output) in row_taps.iter().zip(output.chunks_exact_mut(width * 3)) {
-        let [upper, lower] =
-            [row.lower, row.upper].map(|row| &picture.as_raw()[row * stride..][..stride]);
-        for ((value, &upper), &lower) in blended.iter_mut().zip(upper).zip(lower) {
-            *value = between(upper.into(), lower.into(), row.fraction);
+struct Resize<'a, F> {
+    picture: &'a RgbImage,
+    size: [usize; 2],
+    finish: F,
+}
+
+impl<T: Copy + Default, F: Fn(f32) -> T> NullaryFnOnce for Resize<'_, F> {
+    type Output = Vec<T>;
+
+    /// First between two rows and then along the result, in loops that vectorise: only the step between,
+    /// which brings neighbours together, jumps.
+    #[inline(always)]
+    fn call(self) -> Vec<T> {
+        let Self { picture, size: [height, width], finish } = self;
+        let row_taps = taps(picture.height() as usize, height);
+        let column_taps = taps(picture.width() as usize, width);
+        let along: Vec<f32> = column_taps.iter().flat_map(|column| [column.fraction; 3]).collect();
+        let stride = picture.width() as usize * 3;
+        let mut blended = vec![0.0; stride];
+        let mut neighbours = [(); 2].map(|()| vec![0.0; width * 3]);
+        let mut output = vec![T::default(); height * width * 3];
+        for (row, output) in row_taps.iter().zip(output.chunks_exact_mut(width * 3)) {
+            let [upper, lower] =
+                [row.lower, row.upper].map(|row| &picture.as_raw()[row * stride..][..stride]);
+            for ((value, &upper), &lower) in blended.iter_mut().zip(upper).zip(lower) {
+                *value = between(upper.into(), lower.into(), row.fraction);
+            }
+            gather(&mut neighbours, blended.as_chunks().0, &column_taps);
+            let [left, right] = &neighbours;
+            for (((output, &left), &right), &along) in
+                output.iter_mut().zip(left).zip(right).zip(&along)
+            {
+                *output = finish(between(left, right, along));
+            }
         }
-        gather(&mut neighbours, blended.as_chunks().0, &column_taps);
-        let [left, right] = &neighbours;
-        for (((output, &left), &right), &along) in
-            output.iter_mut().zip(left).zip(right).zip(&along)
-        {
-            *output = finish(between(left, right, along));
-        }
+        output
     }
-    output
 }
 
 /// Copies the pixels that each output pixel of a row lies between: left and right.
+#[inline(always)]
 fn gather([left, right]: &mut [Vec<f32>; 2], row: &[[f32; 3]], columns: &[Taps]) {
     let (left, right) = (left.as_chunks_mut().0.iter_mut(), right.as_chunks_mut().0.iter_mut());
     for ((left, right), column) in left.zip(right).zip(columns) {
@@ -62,14 +71,14 @@ fn gather([left, right]: &mut [Vec<f32>; 2], row: &[[f32; 3]], columns: &[Taps])
     }
 }
 
-#[inline]
+#[inline(always)]
 fn between(from: f32, to: f32, fraction: f32) -> f32 {
     from + (to - from) * fraction
 }
 
 /// `value.round() as u8` for 0..=255, in instructions that vectorise on every processor: from 2^23 on floats
 /// are whole numbers, so adding that rounds, ties to even.
-#[inline]
+#[inline(always)]
 fn round(value: f32) -> u8 {
     const WHOLE: f32 = (1 << 23) as f32;
     let even = value + WHOLE;
