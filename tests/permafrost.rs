@@ -96,8 +96,14 @@ impl Workplace {
     /// The program with these arguments, split at spaces, ready to start.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_permafrost"));
-        command.args(arguments.split_whitespace()).current_dir(&self.folder);
+        command.args(arguments.split_whitespace());
+        self.at_home(&mut command);
         command
+    }
+
+    /// Starts `command` in this folder, with caches in it.
+    fn at_home<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.current_dir(&self.folder).env("XDG_CACHE_HOME", self.path("caches"))
     }
 
     /// Runs the program with these arguments.
@@ -109,7 +115,7 @@ impl Workplace {
     #[cfg(unix)]
     pub(crate) fn shell(&self, script: &str) -> Done {
         let program = env!("CARGO_BIN_EXE_permafrost");
-        Done::of(Command::new("bash").args(["-c", script, program]).current_dir(&self.folder))
+        Done::of(self.at_home(Command::new("bash").args(["-c", script, program])))
     }
 
     /// Trains on `photos` for a second with these arguments added, and expects success.

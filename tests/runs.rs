@@ -48,6 +48,8 @@ fn every_setting_of_the_example_is_the_default() {
     let path = workplace.path("few");
     let config = config.replace(&*path.canonicalize().expect("a folder").to_string_lossy(), "few");
     let config = config.replace(&*path.to_string_lossy(), "few");
+    let caches = workplace.path("caches");
+    let config = config.replace(&*caches.to_string_lossy(), "caches");
     insta::assert_snapshot!(config, @r#"
     [weights]
     seed = 0
@@ -55,6 +57,7 @@ fn every_setting_of_the_example_is_the_default() {
     [data]
     path = "few"
     cache_mb = 512
+    cache_dir = "caches/permafrost"
 
     [augment]
     flip = "horizontal"
@@ -273,6 +276,10 @@ fn kept_views_are_named_kept_in_the_run_and_taken_again() {
         "{exact}"
     );
     assert!(!workplace.read("exact/config.toml").contains("views"));
+    assert_eq!(workplace.names_in("caches/permafrost").len(), 2, "one for each set");
+    let in_memory = workplace.train("--out in-memory").stdout;
+    assert!(!in_memory.contains(" training photographs are kept"), "{in_memory}");
+    assert_eq!(workplace.history("exact"), workplace.history("in-memory"));
 }
 
 #[test]

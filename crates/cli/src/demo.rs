@@ -39,6 +39,7 @@ pub(crate) fn settings() -> RunConfig {
             validation_split: None,
             group_duplicates: false,
             cache_mb: DataConfig::CACHE_MB,
+            cache_dir: None,
         },
         augment: AugmentConfig::default(),
         base: VggConfig {

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use model::Classifier;
-use photos::{Folder, Layout, LeftOut, Photos};
+use photos::{Cache, Folder, Layout, LeftOut, Photos};
 use rayon::prelude::*;
 use train::{DataConfig, RunFolder, RunningMean};
 
-use crate::arguments::ModelArguments;
+use crate::arguments::{ModelArguments, cache_folder};
 use crate::progress::Progress;
 use crate::train::print_left_out;
 use crate::{device, split_table};
@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let (photos, left_out) = match folder {
         Some(folder) => {
             let folder = folder.with_classes(&card.classes)?;
-            Photos::load(&folder, card.base.size, DataConfig::CACHE_MB * 1_000_000)?
+            let memory = DataConfig::CACHE_MB * 1_000_000;
+            Photos::load(&folder, card.base.size, &Cache { memory, folder: cache_folder() })?
         }
         None => validation_of_run(model)?,
     };

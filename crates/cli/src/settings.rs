@@ -9,7 +9,7 @@ use model::{KerasHead, ModelCard, WeightsSearch, load_card};
 use train::{DataConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Origin, Variant, VggConfig};
 
-use crate::arguments::{BaseArguments, WEIGHTS_FOLDER, one_of};
+use crate::arguments::{BaseArguments, WEIGHTS_FOLDER, cache_folder, one_of};
 use crate::demo;
 
 /// The photographs of the Keras example, as `cargo xtask fetch` unpacks them.
@@ -75,10 +75,13 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "VIEWS", conflicts_with = "no_augment")]
     views: Option<usize>,
     /// How much memory pictures and features that are computed once may take, in MB of 10^6 bytes, beside
-    /// some 600 MB for the base; what is beyond is read again from the files, or lies in a temporary file
-    /// [default: 512]
+    /// some 600 MB for the base; what is beyond lies in files [default: 512]
     #[arg(long, value_name = "MB")]
     cache_mb: Option<usize>,
+    /// Where decoded pictures that memory does not hold are kept, for this run and later ones
+    /// [default: `permafrost` in your folder of caches]
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
     /// Units of the head's first dense layer [default: 256]
     #[arg(long, value_name = "UNITS")]
     hidden: Option<usize>,
@@ -168,6 +171,10 @@ impl Settings {
                 validation_split: self.val_split,
                 group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
+                cache_dir: match &self.cache_dir {
+                    Some(folder) => Some(absolute(folder)?),
+                    None => cache_folder(),
+                },
             },
             augment,
             base,
@@ -260,6 +267,7 @@ fn example() -> RunConfig {
             validation_split: None,
             group_duplicates: false,
             cache_mb: DataConfig::CACHE_MB,
+            cache_dir: None,
         },
         augment: AugmentConfig::default(),
         base: VggConfig::default(),

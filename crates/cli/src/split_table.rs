@@ -20,9 +20,9 @@ pub(crate) fn load(
 ) -> anyhow::Result<(Photos, Photos, LeftOut)> {
     let (size, seed, cache) = (config.base.size, config.train.seed, config.data.cache());
     Ok(if config.data.group_duplicates {
-        layout.load_grouped(size, seed, cache)?
+        layout.load_grouped(size, seed, &cache)?
     } else {
-        layout.load(size, seed, cache)?
+        layout.load(size, seed, &cache)?
     })
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn load_again(
     let path = run.join(FILE);
     let Some(table) = read(&path)? else { return load(config, layout) };
     let is_validation = |path: &Path| table.get(&relative(path, &config.data.path)).copied();
-    let loaded = layout.load_divided(config.base.size, config.data.cache(), is_validation)?;
+    let loaded = layout.load_divided(config.base.size, &config.data.cache(), is_validation)?;
     let (training, validation, _) = &loaded;
     let found = training.labels().len() + validation.labels().len();
     anyhow::ensure!(

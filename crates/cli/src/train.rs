@@ -69,7 +69,9 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 None => next_free(Path::new("runs/train")),
             };
             RunFolder::check_free(&path)?;
-            RunFolder::check_outside(&path, &config.data.path)?;
+            for written in config.data.cache_dir.iter().chain([&path]) {
+                RunFolder::check_outside(written, &config.data.path)?;
+            }
             if settings.demo {
                 demo::draw_where_missing(&config.data.path)?;
             }
@@ -304,9 +306,14 @@ fn print_mode(
     }
     let kept = training.cached() / (training.size()[0] * training.size()[1] * 3);
     if kept < photographs && config.train.views.is_none() && !config.augment.is_none() {
+        let others = match (training.cache_file(), training.cache_fault()) {
+            (Some(file), None) => format!("lie decoded in {}", file.display()),
+            (_, Some(fault)) => format!("are decoded again in every epoch, because of {fault}"),
+            (None, None) => "are decoded again in every epoch".into(),
+        };
         writeln!(
             out,
-            "{kept} of {photographs} training photographs are kept in memory (--cache-mb {}), the others are read again in every epoch.",
+            "{kept} of {photographs} training photographs are kept in memory (--cache-mb {}), the others {others}.",
             config.data.cache_mb
         )?;
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::listing::is_hidden;
-use crate::{Folder, LeftOut, Photos, PhotosError};
+use crate::{Cache, Folder, LeftOut, Photos, PhotosError};
 
 const VALIDATION: [&str; 4] = ["validation", "val", "valid", "test"];
 
@@ -82,8 +82,8 @@ impl Layout {
     }
 
     /// Reads the photographs: those to train on, those to validate on, and what was left out.
-    /// `size` is (height, width); `seed` decides which photographs are kept for validation; up to `cache`
-    /// bytes of pixels are kept in memory, those to train on first where they have a folder of their own.
+    /// `size` is (height, width); `seed` decides which photographs are kept for validation; `cache` keeps
+    /// those to train on first where they have a folder of their own.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Layout {
         &self,
         size: [usize; 2],
         seed: u64,
-        cache: usize,
+        cache: &Cache,
     ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
         self.load_with(size, cache, |photos, share| photos.split(share, seed))
     }
@@ -108,7 +108,7 @@ impl Layout {
         &self,
         size: [usize; 2],
         seed: u64,
-        cache: usize,
+        cache: &Cache,
     ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
         self.load_with(size, cache, |photos, share| {
             let groups = photos.near_duplicates()?;
@@ -125,7 +125,7 @@ impl Layout {
     pub fn load_divided(
         &self,
         size: [usize; 2],
-        cache: usize,
+        cache: &Cache,
         is_validation: impl Fn(&Path) -> Option<bool>,
     ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
         let named = match self {
@@ -155,14 +155,14 @@ impl Layout {
     fn load_with(
         &self,
         size: [usize; 2],
-        cache: usize,
+        cache: &Cache,
         split: impl FnOnce(Photos, f64) -> Result<(Photos, Photos), PhotosError>,
     ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
         match self {
             Self::Folders { train, validation } => {
                 let (train, mut left_out) = Photos::load(train, size, cache)?;
-                let rest = cache - train.cached();
-                let (validation, also_left_out) = Photos::load(validation, size, rest)?;
+                let rest = Cache { memory: cache.memory - train.cached(), ..cache.clone() };
+                let (validation, also_left_out) = Photos::load(validation, size, &rest)?;
                 left_out.extend(also_left_out);
                 Ok((train, validation, left_out))
             }

@@ -1,7 +1,8 @@
 //! The photographs of a folder: of one size, each with its label, as many in memory as a bound allows.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn_dataset::{Dataset, DatasetError};
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::duplicates::{Fingerprint, near};
 use crate::file::read_picture;
 use crate::perceptual::perceptual_hash;
+use crate::pixel_file::{Key, PixelFile};
 use crate::{Folder, LeftOut, PhotosError, decode, resize_to_bytes};
 
 /// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
@@ -21,14 +23,34 @@ pub struct Photo {
     pub label: usize,
 }
 
+/// Where decoded pictures are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    /// How many bytes of them in memory.
+    pub memory: usize,
+    /// The folder where those beyond lie in a file, which later loads take them from as well. Without it
+    /// they are decoded again each time they are asked for.
+    pub folder: Option<PathBuf>,
+}
+
+impl Cache {
+    /// In up to so many bytes of memory, and nowhere else.
+    pub const fn in_memory(memory: usize) -> Self {
+        Self { memory, folder: None }
+    }
+}
+
 /// The readable photographs of a folder, in the order of their classes and paths. As many as a bound allows
-/// are kept in memory; the others are read again from their files each time they are asked for.
+/// are kept in memory; the others are read again from a file of pixels, or from their own files, each time
+/// they are asked for.
 #[derive(Clone, Debug)]
 pub struct Photos {
     classes: Arc<[String]>,
     size: [usize; 2],
     labels: Vec<usize>,
     files: Vec<PhotoFile>,
+    pixel_file: Option<Arc<PixelFile>>,
+    fault: Option<Arc<str>>,
 }
 
 /// A photograph's file, and what is known of its pixels.
@@ -36,7 +58,52 @@ pub struct Photos {
 struct PhotoFile {
     path: PathBuf,
     digest: [u8; 32],
-    pixels: Option<Arc<[u8]>>,
+    kept: Kept,
+}
+
+/// Where a photograph's pixels are.
+#[derive(Clone, Debug)]
+enum Kept {
+    InMemory(Arc<[u8]>),
+    /// In this row of the file of pixels.
+    InFile(usize, Key),
+    /// Nowhere but in its own file.
+    Nowhere,
+}
+
+impl PhotoFile {
+    fn read(path: &Path, size: [usize; 2], in_memory: bool) -> Result<Self, String> {
+        let pixels = load_picture(path, size)?;
+        let digest = digest_of(&pixels);
+        let kept = if in_memory { Kept::InMemory(pixels) } else { Kept::Nowhere };
+        Ok(Self { path: path.to_owned(), digest, kept })
+    }
+
+    /// The same by way of row number `row` of a file of pixels, until something can't be written there.
+    fn read_with(
+        path: &Path,
+        size: [usize; 2],
+        file: &PixelFile,
+        row: usize,
+        fault: &OnceLock<String>,
+    ) -> Result<Self, String> {
+        let about = fs::metadata(path).map_err(|error| error.to_string())?;
+        let key = PixelFile::key(path, &about);
+        let path = path.to_owned();
+        if let Some((_, digest)) = file.read(row, &key) {
+            return Ok(Self { path, digest, kept: Kept::InFile(row, key) });
+        }
+        let pixels = load_picture(&path, size)?;
+        let digest = digest_of(&pixels);
+        let mut kept = Kept::Nowhere;
+        if fault.get().is_none() {
+            match file.write(row, &key, &pixels, &digest) {
+                Ok(()) => kept = Kept::InFile(row, key),
+                Err(error) => _ = fault.set(format!("`{}`: {error}", file.path().display())),
+            }
+        }
+        Ok(Self { path, digest, kept })
+    }
 }
 
 /// Reads the picture in the file at `path` and resizes it to `size` = (height, width), as
@@ -52,9 +119,9 @@ pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, String> 
 
 impl Photos {
     /// Reads the files of `folder` in parallel and resizes them to `size` = (height, width). The first of
-    /// them, of height x width x 3 bytes each, are kept in up to `cache` bytes of memory. A file whose
+    /// them, of height x width x 3 bytes each, are kept in memory as far as `cache` allows. A file whose
     /// content is a picture is used whatever its name; one that is only named like a picture is unreadable,
-    /// any other stray.
+    /// any other stray. A file of pixels that can't be written is no error: see [`Self::cache_fault`].
     ///
     /// # Errors
     ///
@@ -66,21 +133,33 @@ impl Photos {
     pub fn load(
         folder: &Folder,
         size: [usize; 2],
-        cache: usize,
+        cache: &Cache,
     ) -> Result<(Self, LeftOut), PhotosError> {
         let classes = folder.classes.clone().into();
-        let mut photos = Self { classes, size, labels: vec![], files: vec![] };
+        let mut photos =
+            Self { classes, size, labels: vec![], files: vec![], pixel_file: None, fault: None };
         let mut left_out = folder.left_out();
-        let most_kept = cache / photos.picture_len();
+        let most_kept = cache.memory / photos.picture_len();
+        let rows = folder.files.iter().map(Vec::len).sum();
+        let fault = OnceLock::new();
+        if let Some(cache) = &cache.folder
+            && rows > most_kept
+        {
+            match PixelFile::open(cache, &folder.path, size, rows) {
+                Ok(file) => photos.pixel_file = Some(Arc::new(file)),
+                Err(error) => _ = fault.set(format!("`{}`: {error}", cache.display())),
+            }
+        }
+        let mut first_row = 0;
         for (label, files) in folder.files.iter().enumerate() {
             let first = photos.files.len();
-            let read = |(at, path): (usize, &PathBuf)| {
-                let pixels = load_picture(path, size)?;
-                let digest = digest_of(&pixels);
-                let pixels = (first + at < most_kept).then_some(pixels);
-                Ok(PhotoFile { path: path.clone(), digest, pixels })
+            let read = |(at, path): (usize, &PathBuf)| match &photos.pixel_file {
+                _ if first + at < most_kept => PhotoFile::read(path, size, true),
+                Some(file) => PhotoFile::read_with(path, size, file, first_row + at, &fault),
+                None => PhotoFile::read(path, size, false),
             };
             let found: Vec<Result<_, String>> = files.par_iter().enumerate().map(read).collect();
+            first_row += files.len();
             let mut example = None;
             for (path, photo) in files.iter().zip(found) {
                 match photo {
@@ -106,6 +185,7 @@ impl Photos {
                 });
             }
         }
+        photos.fault = fault.into_inner().map(Arc::from);
         Ok((photos, left_out))
     }
 
@@ -135,6 +215,8 @@ impl Photos {
                 size: self.size,
                 labels: at().map(|at| self.labels[at]).collect(),
                 files: at().map(|at| self.files[at].clone()).collect(),
+                pixel_file: self.pixel_file.clone(),
+                fault: self.fault.clone(),
             }
         };
         (part(false), part(true))
@@ -173,8 +255,8 @@ impl Photos {
         &self.files[index].digest
     }
 
-    /// The pixels of photograph number `index`, (height, width, 3) in 0..=255, from memory or from its
-    /// file.
+    /// The pixels of photograph number `index`, (height, width, 3) in 0..=255, from memory, from the file
+    /// of pixels or from its own.
     ///
     /// # Errors
     ///
@@ -184,9 +266,17 @@ impl Photos {
     ///
     /// Panics if there is no such photograph.
     pub fn pixels(&self, index: usize) -> Result<Arc<[u8]>, PhotosError> {
-        let PhotoFile { path, digest, pixels } = &self.files[index];
-        if let Some(pixels) = pixels {
-            return Ok(pixels.clone());
+        let PhotoFile { path, digest, kept } = &self.files[index];
+        match (kept, &self.pixel_file) {
+            (Kept::InMemory(pixels), _) => return Ok(pixels.clone()),
+            (Kept::InFile(row, key), Some(file)) => {
+                if let Some((pixels, found)) = file.read(*row, key)
+                    && found == *digest
+                {
+                    return Ok(pixels);
+                }
+            }
+            _ => {}
         }
         let changed = |reason| PhotosError::Changed { path: path.clone(), reason };
         let pixels = load_picture(path, self.size).map_err(changed)?;
@@ -199,7 +289,19 @@ impl Photos {
 
     /// How many bytes of pixels are kept in memory.
     pub fn cached(&self) -> usize {
-        self.files.iter().filter(|file| file.pixels.is_some()).count() * self.picture_len()
+        let in_memory = |file: &&PhotoFile| matches!(file.kept, Kept::InMemory(_));
+        self.files.iter().filter(in_memory).count() * self.picture_len()
+    }
+
+    /// The file of pixels that those beyond memory are read from.
+    pub fn cache_file(&self) -> Option<&Path> {
+        self.pixel_file.as_deref().map(PixelFile::path)
+    }
+
+    /// Why pixels that should be in a file aren't all there: a full disk, say. Those that are missing are
+    /// decoded again each time they are asked for.
+    pub fn cache_fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     fn picture_len(&self) -> usize {

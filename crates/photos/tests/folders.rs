@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
 use image::{Rgb, RgbImage};
-use photos::{Folder, Layout, Photos, PhotosError};
+use photos::{Cache, Folder, Layout, Photos, PhotosError};
 
 /// Bytes of memory for any number of photographs.
-const ALL: usize = usize::MAX;
+const ALL: Cache = Cache::in_memory(usize::MAX);
 
 /// A folder with a picture at each of `paths`, each of another colour.
 fn pictures(paths: &[&str]) -> tempfile::TempDir {
@@ -38,7 +38,7 @@ fn classes_are_the_sorted_folder_names_and_files_are_found_at_any_depth() {
     let data = pictures(&["b/2.png", "b/1.png", "a/deep/er/3.jpg", "B/x.png"]);
     let folder = Folder::scan(data.path()).expect("classes");
     assert_eq!(folder.classes, ["B", "a", "b"]);
-    let (photos, _) = Photos::load(&folder, [3, 2], ALL).expect("photographs");
+    let (photos, _) = Photos::load(&folder, [3, 2], &ALL).expect("photographs");
     assert_eq!(photos.labels(), [0, 1, 2, 2]);
     for (at, first_value) in [3, 2, 1, 0].into_iter().enumerate() {
         let pixels = photos.pixels(at).expect("a photograph");
@@ -55,7 +55,7 @@ fn hidden_files_are_passed_over_and_other_files_are_left_out_with_their_reason()
     write(data.path(), "a/bad.jpg", "no picture");
     write(data.path(), "b/notes.txt", "some words");
     let (photos, left_out) =
-        Photos::load(&Folder::scan(data.path()).expect("classes"), [2, 2], ALL)
+        Photos::load(&Folder::scan(data.path()).expect("classes"), [2, 2], &ALL)
             .expect("photographs");
     assert_eq!(photos.classes(), ["a", "b"]);
     assert_eq!(photos.len(), 3);
@@ -74,7 +74,7 @@ fn train_goes_with_any_of_the_names_for_validation() {
         let paths: Vec<&str> = paths.iter().chain(&more).map(String::as_str).collect();
         let data = pictures(&paths);
         let layout = Layout::find(data.path(), None).expect("both folders");
-        let (train, validation, _) = layout.load([2, 2], 0, ALL).expect("photographs");
+        let (train, validation, _) = layout.load([2, 2], 0, &ALL).expect("photographs");
         assert_eq!((train.len(), validation.len()), (2, 2));
         assert!(train.path(0).starts_with(data.path().join("train")));
         assert!(validation.path(0).starts_with(data.path().join(name)));
@@ -85,7 +85,7 @@ fn train_goes_with_any_of_the_names_for_validation() {
 fn a_class_may_be_called_train() {
     let data = pictures(&["train/1.png", "train/2.png", "test/1.png", "test/2.png"]);
     let layout = Layout::find(data.path(), None).expect("classes");
-    let (train, _, _) = layout.load([1, 1], 0, ALL).expect("photographs");
+    let (train, _, _) = layout.load([1, 1], 0, &ALL).expect("photographs");
     assert_eq!(train.classes(), ["test", "train"]);
 }
 
@@ -97,7 +97,7 @@ fn a_split_is_stratified_disjoint_complete_and_depends_on_the_seed_alone() {
     let data = pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let validation_of = |seed| {
         let layout = Layout::find(data.path(), Some(0.25)).expect("classes");
-        let (train, validation, _) = layout.load([1, 1], seed, ALL).expect("photographs");
+        let (train, validation, _) = layout.load([1, 1], seed, &ALL).expect("photographs");
         let paths = |photos: &Photos| -> BTreeSet<PathBuf> {
             (0..photos.len()).map(|at| photos.path(at).to_owned()).collect()
         };
@@ -149,7 +149,7 @@ fn a_class_without_a_readable_photograph_is_an_error_that_shows_one_of_its_files
     let data = pictures(&["a/1.png"]);
     write(data.path(), "b/bad.jpg", "no picture");
     let folder = Folder::scan(data.path()).expect("classes");
-    let text = Photos::load(&folder, [2, 2], ALL).expect_err("a fault").to_string();
+    let text = Photos::load(&folder, [2, 2], &ALL).expect_err("a fault").to_string();
     assert!(text.contains("the class `b`") && text.contains("bad.jpg"), "{text}");
     assert!(text.contains("\nhint: "), "{text}");
 }
@@ -160,7 +160,7 @@ fn a_folder_takes_the_labels_of_a_model_and_refuses_a_class_it_does_not_know() {
     let folder = Folder::scan(data.path()).expect("a class");
     let classes = ["a", "b", "c"].map(String::from);
     let numbered = folder.clone().with_classes(&classes).expect("a known class");
-    let (photos, _) = Photos::load(&numbered, [1, 1], ALL).expect("a photograph");
+    let (photos, _) = Photos::load(&numbered, [1, 1], &ALL).expect("a photograph");
     assert_eq!(photos.labels(), [2]);
     let text = folder.with_classes(&classes[..2]).expect_err("an unknown class").to_string();
     assert!(text.contains("`c`") && text.contains("\nhint: "), "{text}");
@@ -172,14 +172,15 @@ fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
     let layout = Layout::find(data.path(), Some(0.5)).expect("classes");
     let (one, two) = (3 * 2 * 3, 2 * 3 * 2 * 3);
     let load = |cache| {
-        let (train, validation, _) = layout.load([3, 2], 7, cache).expect("photographs");
+        let (train, validation, _) =
+            layout.load([3, 2], 7, &Cache::in_memory(cache)).expect("photographs");
         [train, validation]
     };
     let pixels = |photos: &[Photos; 2]| {
         let all = photos.iter().flat_map(|photos| (0..photos.len()).map(|at| photos.pixels(at)));
         all.collect::<Result<Vec<_>, _>>().expect("photographs")
     };
-    let whole = load(ALL);
+    let whole = load(usize::MAX);
     assert_eq!(whole[0].cached() + whole[1].cached(), 2 * two);
     for (cache, kept) in [(0, 0), (one - 1, 0), (one, one), (two + 1, two)] {
         let bounded = load(cache);
@@ -189,7 +190,8 @@ fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
 
     let folders = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
     let layout = Layout::find(folders.path(), None).expect("both folders");
-    let (train, validation, _) = layout.load([3, 2], 0, 3 * one).expect("photographs");
+    let (train, validation, _) =
+        layout.load([3, 2], 0, &Cache::in_memory(3 * one)).expect("photographs");
     assert_eq!((train.cached(), validation.cached()), (two, one));
 }
 
@@ -197,11 +199,71 @@ fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
 fn a_photograph_that_changes_while_it_is_in_use_is_an_error_with_its_name() {
     let data = pictures(&["a/1.png", "b/1.png"]);
     let folder = Folder::scan(data.path()).expect("classes");
-    let (photos, _) = Photos::load(&folder, [3, 2], 0).expect("photographs");
+    let (photos, _) = Photos::load(&folder, [3, 2], &Cache::default()).expect("photographs");
     fs::copy(photos.path(1), photos.path(0)).expect("a writable folder");
     let text = photos.pixels(0).expect_err("another picture").to_string();
     assert!(text.contains("1.png") && text.contains("another picture now"), "{text}");
     fs::remove_file(photos.path(0)).expect("a writable folder");
     let text = photos.get(0).expect_err("no file").to_string();
     assert!(text.contains("1.png"), "{text}");
+}
+
+#[test]
+fn what_memory_does_not_hold_is_decoded_once_and_kept_in_a_file() {
+    let data = pictures(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]);
+    fs::write(data.path().join("a/3.png"), b"\x89PNG\r\n\x1a\n").expect("a writable folder");
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let one = 3 * 2 * 3;
+    let bounds = Cache { memory: one, folder: Some(cache.path().join("new")) };
+    let load = |cache: &Cache| {
+        let folder = Folder::scan(data.path()).expect("classes");
+        let (photos, left_out) = Photos::load(&folder, [3, 2], cache).expect("photographs");
+        assert_eq!(left_out.unreadable.len(), 1);
+        photos
+    };
+    let all_of = |photos: &Photos| -> Vec<_> {
+        (0..photos.len()).map(|at| photos.pixels(at).expect("pixels")).collect()
+    };
+    let expected = all_of(&load(&ALL));
+    let first = load(&bounds);
+    assert_eq!((first.cached(), first.cache_fault()), (one, None));
+    assert_eq!(all_of(&first), expected);
+    let file = first.cache_file().expect("a file of pixels");
+    let written = fs::read(file).expect("the file");
+
+    // A second load reads what the first has written, also where the photograph is gone in between.
+    let second = load(&bounds);
+    assert_eq!(all_of(&second), expected);
+    assert!(fs::read(file).expect("the file") == written);
+    fs::remove_file(second.path(3)).expect("a writable folder");
+    assert_eq!(all_of(&second), expected);
+    fs::copy(second.path(2), second.path(3)).expect("a writable folder");
+
+    // A photograph that is another one now is decoded anew, for a new load and for all after it.
+    let changed = load(&bounds);
+    assert_eq!(changed.pixels(3).expect("pixels"), expected[2]);
+    let text = second.pixels(3).expect_err("another picture").to_string();
+    assert!(text.contains("another picture now"), "{text}");
+
+    // Damage is found, and the photograph itself read; the next load mends the file.
+    let written = fs::read(file).expect("the file");
+    for at in (0..written.len()).step_by(5) {
+        let mut damaged = written.clone();
+        damaged[at] ^= 0x10;
+        fs::write(file, &damaged).expect("a writable folder");
+        assert_eq!(all_of(&changed)[..3], expected[..3]);
+    }
+    assert_eq!(all_of(&load(&bounds))[..3], expected[..3]);
+    assert!(fs::read(file).expect("the file")[64..] == written[64..]);
+}
+
+#[test]
+fn a_file_of_pixels_that_can_not_be_written_is_told_and_done_without() {
+    let data = pictures(&["a/1.png", "b/1.png"]);
+    let folder = Folder::scan(data.path()).expect("classes");
+    let bounds = Cache { memory: 0, folder: Some(data.path().join("a/1.png")) };
+    let (photos, _) = Photos::load(&folder, [3, 2], &bounds).expect("photographs");
+    assert!(photos.cache_fault().expect("a fault").contains("1.png"));
+    let (expected, _) = Photos::load(&folder, [3, 2], &ALL).expect("photographs");
+    assert_eq!(photos.pixels(1).expect("pixels"), expected.pixels(1).expect("pixels"));
 }

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
 use image::{ImageFormat, Rgb, RgbImage};
-use photos::{Folder, Photos, files_below};
+use photos::{Cache, Folder, Photos, files_below};
 
 /// Bytes of memory for any number of photographs.
-const ALL: usize = usize::MAX;
+const ALL: Cache = Cache::in_memory(usize::MAX);
 
 fn picture(path: &Path) {
     fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
@@ -79,7 +79,7 @@ fn links_to_files_and_folders_elsewhere_are_followed_and_no_folder_twice_in_a_cl
     ]);
     assert_eq!(listed(root), expected);
     let (photos, _) =
-        Photos::load(&Folder::scan(root).expect("classes"), [2, 2], ALL).expect("photographs");
+        Photos::load(&Folder::scan(root).expect("classes"), [2, 2], &ALL).expect("photographs");
     assert_eq!(photos.labels(), [0, 1, 1, 1]);
 }
 
@@ -121,7 +121,7 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
     let before = state();
 
     let folder = Folder::scan(root).expect("classes");
-    let (photos, left_out) = Photos::load(&folder, [2, 2], ALL).expect("photographs");
+    let (photos, left_out) = Photos::load(&folder, [2, 2], &ALL).expect("photographs");
     let below = |path: &Path| path.strip_prefix(root).expect("a file in it").to_owned();
     let readable: BTreeSet<PathBuf> = (0..photos.len()).map(|at| below(photos.path(at))).collect();
     let mut expected = BTreeSet::from(
@@ -167,7 +167,7 @@ fn folders_in_folders_are_followed_as_deep_as_paths_go_and_deeper_ones_are_named
     assert_eq!(folder.files[1], [far.join("2.png")]);
     assert_eq!(folder.unreadable.len(), 1);
     assert!(folder.unreadable[0].path.starts_with(far.join("moved")));
-    let (_, left_out) = Photos::load(&folder, [2, 2], ALL).expect("photographs");
+    let (_, left_out) = Photos::load(&folder, [2, 2], &ALL).expect("photographs");
     assert_eq!(left_out.unreadable, folder.unreadable);
     assert!(files_below(data.path()).is_err());
 }
@@ -183,7 +183,7 @@ fn what_may_not_be_read_is_named_with_its_reason_and_stops_nothing() {
     // For the super-user nothing is closed.
     if fs::read_dir(&folder).is_err() {
         let scanned = Folder::scan(data.path()).expect("classes");
-        let (photos, left_out) = Photos::load(&scanned, [2, 2], ALL).expect("photographs");
+        let (photos, left_out) = Photos::load(&scanned, [2, 2], &ALL).expect("photographs");
         assert_eq!(photos.len(), 2);
         let unreadable: Vec<&Path> =
             left_out.unreadable.iter().map(|file| file.path.as_path()).collect();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
-use photos::{Folder, Photos, PhotosError};
+use photos::{Cache, Folder, Photos, PhotosError};
 use proptest::prelude::*;
 use random::{Draws, Purpose};
 
@@ -18,9 +18,13 @@ fn photographs(counts: [usize; 2]) -> Photos {
             picture.save_with_format(path, ImageFormat::Png).expect("a writable folder");
         }
     }
-    Photos::load(&Folder::scan(data.path()).expect("classes"), [1, 1], usize::MAX)
-        .expect("photographs")
-        .0
+    Photos::load(
+        &Folder::scan(data.path()).expect("classes"),
+        [1, 1],
+        &Cache::in_memory(usize::MAX),
+    )
+    .expect("photographs")
+    .0
 }
 
 /// The numbers of the photographs in `part`, as they are in `whole`.

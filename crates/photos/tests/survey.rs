@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use image::imageops::{FilterType, resize};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
-use photos::{Colour, Duplicates, Format, Layout, Photos, Set, Spread, Survey};
+use photos::{Cache, Colour, Duplicates, Format, Layout, Photos, Set, Spread, Survey};
 
 /// Waves of many lengths and directions, other ones for every `seed`.
 fn scene(seed: u32) -> RgbImage {
@@ -155,7 +155,8 @@ fn near_duplicates_are_found_in_resized_photographs_too_and_kept_on_one_side() {
     }
     let layout = Layout::find(root, Some(0.25)).expect("photographs");
     for cache in [0, usize::MAX] {
-        let (train, validation, _) = layout.load_grouped([64, 64], 3, cache).expect("photographs");
+        let (train, validation, _) =
+            layout.load_grouped([64, 64], 3, &Cache::in_memory(cache)).expect("photographs");
         let numbers = |photos: &Photos| -> Vec<String> {
             let name =
                 |at: usize| photos.path(at).file_name().expect("a name").to_str().expect("text");

@@ -101,6 +101,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
             validation_split: Some(0.2),
             group_duplicates: false,
             cache_mb: 1,
+            cache_dir: None,
         },
         augment: AugmentConfig::default(),
         base: base.clone(),

@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             validation_split: None,
             group_duplicates: false,
             cache_mb: DataConfig::CACHE_MB,
+            cache_dir: None,
         },
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
@@ -47,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let base = FrozenBase::new(&config.base, &weights)?;
     let layout = Layout::find(&config.data.path, None)?;
     let (training, validation, _) =
-        layout.load(config.base.size, config.train.seed, config.data.cache())?;
+        layout.load(config.base.size, config.train.seed, &config.data.cache())?;
     let run = RunFolder::create(Path::new(run), &config)?;
     let load_seconds = start.elapsed().as_secs_f64();
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use augment::AugmentConfig;
 use head::HeadConfig;
+use photos::Cache;
 use serde::{Deserialize, Serialize};
 use vgg::{VggConfig, VggError, Weights};
 
@@ -84,9 +85,13 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group_duplicates: bool,
     /// How much memory, in MB of 10^6 bytes, pictures and features that are computed once may take together.
-    /// Pictures beyond it are read from their files again in every epoch, features are kept in a file.
+    /// What is beyond lies in files.
     #[serde(default = "default_cache_mb")]
     pub cache_mb: usize,
+    /// The folder where decoded pictures beyond it are kept; where there is none, they are decoded again in
+    /// every epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_dir: Option<PathBuf>,
 }
 
 fn default_cache_mb() -> usize {
@@ -99,8 +104,13 @@ impl DataConfig {
     pub const CACHE_MB: usize = 512;
 
     /// The same in bytes.
-    pub fn cache(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.cache_mb.saturating_mul(1_000_000)
+    }
+
+    /// Where decoded pictures are kept.
+    pub fn cache(&self) -> Cache {
+        Cache { memory: self.memory(), folder: self.cache_dir.clone() }
     }
 }
 

@@ -47,13 +47,13 @@ pub enum TrainError {
         fault: String,
     },
     /// `config.toml` was changed since the run began.
-    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `cache_mb` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.display())]
+    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `cache_mb`, `cache_dir` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.display())]
     OtherSettings(PathBuf),
-    /// The run's folder would be among the photographs.
-    #[error("the run's folder `{}` lies in the folder of photographs `{}`\nhint: name another one with `--out`; a run's files are no photographs", .run.display(), .data.display())]
+    /// The run's folder, or what else is written, would be among the photographs.
+    #[error("`{}` lies in the folder of photographs `{}`, which is only read\nhint: name another one with `--out` or `--cache-dir`", .path.display(), .data.display())]
     RunInData {
-        /// The run's folder.
-        run: PathBuf,
+        /// The folder.
+        path: PathBuf,
         /// The folder of photographs.
         data: PathBuf,
     },

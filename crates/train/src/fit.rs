@@ -215,7 +215,7 @@ fn prepare<'a>(
     listen: &mut impl FnMut(Event),
 ) -> Result<Option<(Source<'a>, Features)>, TrainError> {
     let Job { config, run, base, training, validation, .. } = *job;
-    let room = config.data.cache().saturating_sub(training.cached() + validation.cached());
+    let room = config.data.memory().saturating_sub(training.cached() + validation.cached());
     let augment = AugmentConfig::NONE;
     let pictures = Pictures { base, photos: validation, augment, seed: config.train.seed };
     let mut features =

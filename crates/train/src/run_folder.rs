@@ -55,8 +55,8 @@ impl RunFolder {
         }
     }
 
-    /// Checks that a run in `path` would not lie among the photographs in `data`, where it would be
-    /// taken for a class.
+    /// Checks that what is written to `path` would not lie among the photographs in `data`, where it would
+    /// be taken for a class.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl RunFolder {
         let there = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
         match (there, data.canonicalize()) {
             (Some(there), Ok(whole)) if there.starts_with(&whole) => {
-                Err(TrainError::RunInData { run: path, data: data.to_owned() })
+                Err(TrainError::RunInData { path, data: data.to_owned() })
             }
             _ => Ok(()),
         }

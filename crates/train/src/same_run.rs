@@ -40,7 +40,7 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
     same.train = TrainConfig { epochs: 0, patience: None, save_every: None, ..same.train };
     same.data.path = PathBuf::new();
-    same.data.cache_mb = 0;
+    (same.data.cache_mb, same.data.cache_dir) = (0, None);
     if let WeightsChoice::File(path) = &mut same.weights {
         *path = PathBuf::new();
     }

@@ -41,6 +41,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
             validation_split: None,
             group_duplicates: false,
             cache_mb: DataConfig::CACHE_MB,
+            cache_dir: None,
         },
         augment,
         base: VggConfig {
@@ -75,7 +76,7 @@ pub(crate) fn go_on(
 ) -> Result<Outcome, TrainError> {
     let layout = Layout::find(&config.data.path, None).expect("pictures");
     let (training, validation, _) =
-        layout.load(config.base.size, config.train.seed, config.data.cache()).expect("pictures");
+        layout.load(config.base.size, config.train.seed, &config.data.cache()).expect("pictures");
     let stop = AtomicBool::new(false);
     let job = Job {
         config,

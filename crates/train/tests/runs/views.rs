@@ -149,7 +149,7 @@ fn the_bound_of_memory_changes_no_bit() {
         let mut bounded = config.clone();
         bounded.data.cache_mb = 0;
         let layout = Layout::find(&data, None).expect("pictures");
-        let (photos, _, _) = layout.load([32, 32], 9, bounded.data.cache()).expect("pictures");
+        let (photos, _, _) = layout.load([32, 32], 9, &bounded.data.cache()).expect("pictures");
         assert_eq!(photos.cached(), 0);
         let run = complete(&bounded, &folder.path().join(format!("{name}, bounded")));
         expect_same(&run, &whole);

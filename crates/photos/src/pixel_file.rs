@@ -1,0 +1,176 @@
+//! A file of decoded pictures, so that those beyond the memory's bound are decoded once.
+//!
+//! A row is 32 bytes that say what the pixels were made of, the SHA-256 of the pixels, and the pixels. A
+//! photograph's row is its place in the listing of its folder. Nothing locks the file: a row that does not
+//! say what it should, because another program is writing it, wrote it for another listing or was stopped
+//! in the middle, is none, and is written anew.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use sha2::{Digest, Sha256};
+
+/// What the pixels of a row were made of.
+pub(crate) type Key = [u8; 32];
+
+/// The file, open.
+#[derive(Debug)]
+pub(crate) struct PixelFile {
+    file: File,
+    path: PathBuf,
+    picture_len: usize,
+}
+
+impl PixelFile {
+    /// The file in `cache` for the `rows` files of the folder `photographs`, at `size` = (height, width);
+    /// made where there is none, and cut to that length.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub(crate) fn open(
+        cache: &Path,
+        photographs: &Path,
+        [height, width]: [usize; 2],
+        rows: usize,
+    ) -> io::Result<Self> {
+        let mut name = Sha256::new();
+        name.update(fs::canonicalize(photographs)?.as_os_str().as_encoded_bytes());
+        let name = &base16(&name.finalize())[..16];
+        fs::create_dir_all(cache)?;
+        let path = cache.join(format!("pixels-{name}-{height}x{width}.bin"));
+        let mut options = File::options();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path)?;
+        let file = Self { file, path, picture_len: height * width * 3 };
+        if file.file.metadata()?.len() > file.start_of(rows) {
+            file.file.set_len(file.start_of(rows))?;
+        }
+        Ok(file)
+    }
+
+    /// What the pixels of the file at `path` depend on: where it is, its length, when it was last changed,
+    /// and what decodes it.
+    pub(crate) fn key(path: &Path, about: &Metadata) -> Key {
+        let changed = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let mut key = Sha256::new();
+        key.update(env!("CARGO_PKG_VERSION"));
+        key.update(about.len().to_le_bytes());
+        key.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
+        key.update(path.as_os_str().as_encoded_bytes());
+        key.finalize().into()
+    }
+
+    /// The pixels in a row and their SHA-256, where it is whole and was made of what `key` stands for.
+    pub(crate) fn read(&self, row: usize, key: &Key) -> Option<(Arc<[u8]>, [u8; 32])> {
+        let mut bytes = vec![0; self.row_len()];
+        read_at(&self.file, &mut bytes, self.start_of(row)).ok()?;
+        let (found, rest) = bytes.split_first_chunk::<32>()?;
+        let (digest, pixels) = rest.split_first_chunk::<32>()?;
+        let whole = found == key && Sha256::digest(pixels)[..] == digest[..];
+        whole.then(|| (pixels.into(), *digest))
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub(crate) fn write(
+        &self,
+        row: usize,
+        key: &Key,
+        pixels: &[u8],
+        digest: &[u8; 32],
+    ) -> io::Result<()> {
+        write_at(&self.file, &[key, digest, pixels].concat(), self.start_of(row))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn row_len(&self) -> usize {
+        size_of::<Key>() + 32 + self.picture_len
+    }
+
+    fn start_of(&self, row: usize) -> u64 {
+        row as u64 * self.row_len() as u64
+    }
+}
+
+fn base16(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], start: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, start)
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], start: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, start)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut bytes: &mut [u8], mut start: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+
+    while !bytes.is_empty() {
+        match file.seek_read(bytes, start)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => (bytes, start) = (&mut bytes[count..], start + count as u64),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+fn write_at(file: &File, mut bytes: &[u8], mut start: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+
+    while !bytes.is_empty() {
+        let count = file.seek_write(bytes, start)?;
+        (bytes, start) = (&bytes[count..], start + count as u64);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_read_only_with_its_own_key_and_whole() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let open = |rows| {
+            let cache = folder.path().join("new");
+            PixelFile::open(&cache, folder.path(), [1, 2], rows).expect("a writable folder")
+        };
+        let file = open(3);
+        let (key, other) = ([1; 32], [2; 32]);
+        let pixels = [3; 6];
+        let digest = Sha256::digest(pixels).into();
+        file.write(2, &key, &pixels, &digest).expect("room");
+        for file in [&file, &open(3)] {
+            assert_eq!(file.read(2, &key), Some((pixels.into(), digest)));
+            // Not its key, never written, beyond the end.
+            assert_eq!(file.read(2, &other), None);
+            assert_eq!([0, 1, 3].map(|row| file.read(row, &[0; 32])), [None, None, None]);
+        }
+        let mut bytes = fs::read(file.path()).expect("the file");
+        for at in 2 * file.row_len()..bytes.len() {
+            bytes[at] ^= 1;
+            fs::write(file.path(), &bytes).expect("a writable folder");
+            assert_eq!(file.read(2, &key), None, "byte {at} damaged");
+            bytes[at] ^= 1;
+        }
+        fs::write(file.path(), &bytes).expect("a writable folder");
+        assert!(file.read(2, &key).is_some());
+        assert_eq!(open(2).read(2, &key), None);
+    }
+}
