@@ -12,8 +12,9 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
     let lines: Vec<&str> = done.stdout.lines().collect();
     assert_eq!(lines[0], "Found 12 files belonging to 2 classes.");
     assert_eq!(lines[1], "Found 12 files belonging to 2 classes.");
-    assert_eq!(lines[2], "Computed the features of 12 validation photographs.");
-    let lines = &lines[1..];
+    assert!(lines[2].starts_with("Device: "), "{}", lines[2]);
+    assert_eq!(lines[3], "Computed the features of 12 validation photographs.");
+    let lines = &lines[2..];
     assert!(lines[2].starts_with("Epoch 1/2 - ") && lines[2].ends_with(" - best"), "{}", lines[2]);
     for part in [" - loss: ", " - accuracy: ", " - val_loss: ", " - val_accuracy: "] {
         assert!(lines[3].contains(part), "{}", lines[3]);
@@ -43,7 +44,7 @@ fn every_setting_of_the_example_is_the_default() {
             workplace.picture(&format!("few/{set}/{class}/0.png"), class, 0);
         }
     }
-    workplace.run("train few --weights none --epochs 1 --out run").expect_success();
+    workplace.run("train few --weights none --epochs 1 --out run --device cpu").expect_success();
     let config = workplace.read("run/config.toml");
     let path = workplace.path("few");
     let config = config.replace(&*path.canonicalize().expect("a folder").to_string_lossy(), "few");
@@ -82,6 +83,10 @@ fn every_setting_of_the_example_is_the_default() {
     thaw_learning_rate = 0.00001
     shuffle = true
     seed = 0
+
+    [device]
+    name = "cpu"
+    precision = "f32"
     "#);
 }
 

@@ -11,7 +11,7 @@ use vgg::{ImageNet, Variant, VggConfig, Weights};
 
 use crate::arguments::{WEIGHTS_FOLDER, one_of};
 use crate::class_index::read_class_names;
-use crate::device;
+use crate::device::DeviceArguments;
 use crate::picture_files::PictureFiles;
 use crate::predict::short;
 
@@ -35,6 +35,8 @@ pub(crate) struct ClassifyArguments {
     /// Photographs, or folders of them
     #[arg(value_name = "IMAGE", required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArguments,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -52,9 +54,12 @@ pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
         include_top: true,
         ..VggConfig::default()
     };
-    let network = ImageNet::new(&config, &weights(arguments, &config)?, &device::cpu())?;
+    let devices = arguments.device.open()?;
+    let make_base = |config: &_, weights: &_| devices.base(config, weights);
+    let weights = weights(arguments, &config)?;
+    let network = ImageNet::new(&config, &weights, &make_base, devices.tensors())?;
     files.read_in_batches(config.size, |files, pictures| {
-        for (file, probabilities) in files.iter().zip(network.classify(pictures)) {
+        for (file, probabilities) in files.iter().zip(network.classify(pictures)?) {
             print(file, &best(&probabilities, &names), arguments.json)?;
         }
         Ok(())

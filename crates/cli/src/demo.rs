@@ -15,7 +15,7 @@ use imageproc::drawing::{draw_filled_circle_mut, draw_polygon_mut};
 use imageproc::point::Point;
 use random::{Draws, Purpose};
 use rayon::prelude::*;
-use train::{DataConfig, RunConfig, Start, TrainConfig, WeightsChoice};
+use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Pooling, VggConfig};
 
 const FOLDER: &str = "data/demo";
@@ -55,6 +55,7 @@ pub(crate) fn settings() -> RunConfig {
             learning_rate: 5e-4,
             ..TrainConfig::default()
         },
+        device: DeviceConfig::default(),
     }
 }
 

@@ -1,8 +1,365 @@
-//! Where tensors live. No other file names a backend.
+//! What computes: which backends this build has, what they find on this machine, and what a name means.
+//! No other file names a backend.
+
+use std::fmt;
+use std::str::FromStr;
 
 use burn::tensor::Device;
+use clap::Args;
+use train::DeviceConfig;
+use vgg::{FrozenBase, Precision, VggConfig, VggError, Weights};
 
-/// The CPU, through Burn's Flex backend.
+use crate::arguments::one_of;
+
+/// What computes, and how.
+#[derive(Args)]
+pub(crate) struct DeviceArguments {
+    /// `cpu`, `libtorch`, `libtorch:cuda[:N[,N...]]`, `wgpu`, `cuda[:N]`, as far as this build has them
+    /// (`permafrost devices`), or `auto`: a CUDA GPU where libtorch finds one, else the CPU
+    #[arg(long, value_name = "DEVICE", env = "PERMAFROST_DEVICE", default_value = "auto")]
+    device: String,
+    /// What the frozen base computes in: `f32`, `bf16` (libtorch), or `auto`: bf16 on CUDA GPUs
+    /// [default: auto]
+    #[arg(long, value_name = "PRECISION", value_parser = one_of::<PrecisionChoice>(&["f32", "bf16", "auto"]))]
+    precision: Option<PrecisionChoice>,
+    /// Let a GPU round what goes into float32 products to 10 bits behind the point
+    #[arg(long)]
+    tf32: bool,
+    /// Have a GPU give the same bits on every run, which is slower; a CPU always does
+    #[arg(long)]
+    deterministic: bool,
+    /// How many pictures a device of libtorch gets at a time; half as many where they do not fit
+    /// [default: 256 on a GPU]
+    #[arg(long, value_name = "PICTURES")]
+    base_batch: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PrecisionChoice {
+    F32,
+    Bf16,
+    #[default]
+    Auto,
+}
+
+impl DeviceArguments {
+    /// The device that the arguments name and this machine has, and every setting of it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such device, this build does not have it, or this machine.
+    pub(crate) fn resolve(&self) -> anyhow::Result<DeviceConfig> {
+        let name = match self.device.as_str() {
+            "auto" => Name::fastest(),
+            name => name.parse()?,
+        };
+        let precision = match self.precision.unwrap_or_default() {
+            PrecisionChoice::Auto if matches!(name, Name::LibTorchCuda(_)) => Precision::Bf16,
+            PrecisionChoice::Auto | PrecisionChoice::F32 => Precision::F32,
+            PrecisionChoice::Bf16 => Precision::Bf16,
+        };
+        let config = DeviceConfig {
+            name: name.to_string(),
+            precision,
+            tf32: self.tf32,
+            deterministic: self.deterministic,
+            base_batch: self.base_batch,
+        };
+        Devices::open(&config)?;
+        Ok(config)
+    }
+
+    /// The same, opened.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::resolve`].
+    pub(crate) fn open(&self) -> anyhow::Result<Devices> {
+        Devices::open(&self.resolve()?)
+    }
+}
+
+/// The CPU, for what is no work.
 pub(crate) fn cpu() -> Device {
     Device::flex()
+}
+
+/// A device's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    Cpu,
+    LibTorch,
+    LibTorchCuda(Vec<usize>),
+    Wgpu,
+    Cuda(usize),
+}
+
+impl Name {
+    /// What `auto` means.
+    pub(crate) fn fastest() -> Self {
+        if gpus_of_libtorch() > 0 { Self::LibTorchCuda(vec![0]) } else { Self::Cpu }
+    }
+
+    /// What of this build's backends this machine has.
+    pub(crate) fn available() -> Vec<Self> {
+        let mut names = vec![Self::Cpu];
+        if cfg!(feature = "libtorch") {
+            names.push(Self::LibTorch);
+            names.extend((0..gpus_of_libtorch()).map(|number| Self::LibTorchCuda(vec![number])));
+        }
+        #[cfg(feature = "wgpu")]
+        if !Device::enumerate(burn::tensor::DeviceType::Wgpu).is_empty() {
+            names.push(Self::Wgpu);
+        }
+        #[cfg(feature = "cuda")]
+        names.extend((0..Device::enumerate(burn::tensor::DeviceType::Cuda).len()).map(Self::Cuda));
+        names
+    }
+
+    /// What it is, in a few words.
+    pub(crate) fn about(&self) -> &'static str {
+        match self {
+            Self::Cpu => "this CPU, by Burn's Flex and the engine of `winograd`",
+            Self::LibTorch => "this CPU, by libtorch",
+            Self::LibTorchCuda(_) => "a CUDA GPU, by libtorch",
+            Self::Wgpu => "a GPU, by Burn's wgpu",
+            Self::Cuda(_) => "a CUDA GPU, by Burn's CubeCL",
+        }
+    }
+
+    /// What the frozen base can compute in there.
+    pub(crate) fn precisions(&self) -> &'static [Precision] {
+        match self {
+            Self::LibTorch | Self::LibTorchCuda(_) => &[Precision::F32, Precision::Bf16],
+            Self::Cpu | Self::Wgpu | Self::Cuda(_) => &[Precision::F32],
+        }
+    }
+
+    /// Its settings, with nothing else named.
+    pub(crate) fn config(&self, precision: Precision) -> DeviceConfig {
+        DeviceConfig { name: self.to_string(), precision, ..DeviceConfig::default() }
+    }
+
+    /// The features that this build was made without, as a build takes them.
+    pub(crate) fn missing_features() -> Vec<String> {
+        [Self::LibTorch, Self::Wgpu, Self::Cuda(0)]
+            .iter()
+            .filter_map(Self::feature)
+            .filter(|(_, is_in)| !is_in)
+            .map(|(feature, _)| format!("`--features {feature}`"))
+            .collect()
+    }
+
+    /// The feature of this crate that has it, where it takes one.
+    fn feature(&self) -> Option<(&'static str, bool)> {
+        match self {
+            Self::Cpu => None,
+            Self::LibTorch | Self::LibTorchCuda(_) => {
+                Some(("libtorch", cfg!(feature = "libtorch")))
+            }
+            Self::Wgpu => Some(("wgpu", cfg!(feature = "wgpu"))),
+            Self::Cuda(_) => Some(("cuda", cfg!(feature = "cuda"))),
+        }
+    }
+
+    /// Checks that this build and this machine have it.
+    fn check(&self) -> anyhow::Result<()> {
+        if let Some((feature, false)) = self.feature() {
+            anyhow::bail!(
+                "the device `{self}` is not in this build, which was made without feature `{feature}`\nhint: build it with `cargo build -p cli --features {feature}`, or choose one of {}",
+                list()
+            );
+        }
+        let available = Self::available();
+        let is_there = match self {
+            Self::LibTorchCuda(numbers) => {
+                numbers.iter().all(|&number| available.contains(&Self::LibTorchCuda(vec![number])))
+            }
+            other => available.contains(other),
+        };
+        anyhow::ensure!(
+            is_there,
+            "the device `{self}` is not on this machine\nhint: choose one of {}; `permafrost devices` says more",
+            list()
+        );
+        Ok(())
+    }
+}
+
+/// The devices that can be named, for a hint.
+fn list() -> String {
+    let names = Name::available();
+    let quoted = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    format!("{}, or `auto`", quoted.join(", "))
+}
+
+impl FromStr for Name {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let numbers = |text: &str| -> Option<Vec<usize>> {
+            let numbers: Vec<usize> =
+                text.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+            let twice = |at: usize| numbers[..at].contains(&numbers[at]);
+            (!(0..numbers.len()).any(twice)).then_some(numbers)
+        };
+        let name = match text {
+            "cpu" => Some(Self::Cpu),
+            "libtorch" | "libtorch:cpu" => Some(Self::LibTorch),
+            "libtorch:cuda" => Some(Self::LibTorchCuda(vec![0])),
+            "wgpu" => Some(Self::Wgpu),
+            "cuda" => Some(Self::Cuda(0)),
+            _ => match (text.strip_prefix("libtorch:cuda:"), text.strip_prefix("cuda:")) {
+                (Some(rest), _) => numbers(rest).map(Self::LibTorchCuda),
+                (_, Some(rest)) => rest.parse().ok().map(Self::Cuda),
+                _ => None,
+            },
+        };
+        name.ok_or_else(|| {
+            anyhow::anyhow!("there is no device `{text}`\nhint: choose one of {}", list())
+        })
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => formatter.write_str("cpu"),
+            Self::LibTorch => formatter.write_str("libtorch"),
+            Self::LibTorchCuda(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
+                write!(formatter, "libtorch:cuda:{}", numbers.join(","))
+            }
+            Self::Wgpu => formatter.write_str("wgpu"),
+            Self::Cuda(number) => write!(formatter, "cuda:{number}"),
+        }
+    }
+}
+
+/// Where a network is computed: the frozen base by the engine that is fastest there, what follows it as a
+/// Burn module.
+pub(crate) struct Devices {
+    name: Name,
+    config: DeviceConfig,
+    tensors: Device,
+}
+
+impl Devices {
+    /// The devices of a run's settings.
+    ///
+    /// # Errors
+    ///
+    /// There are none of that name, or they can't compute as the settings say.
+    pub(crate) fn open(config: &DeviceConfig) -> anyhow::Result<Self> {
+        let name: Name = config.name.parse()?;
+        name.check()?;
+        anyhow::ensure!(
+            name.precisions().contains(&config.precision),
+            "the device `{name}` computes in float32 only\nhint: `--precision bf16` is for libtorch's devices"
+        );
+        let tensors = match &name {
+            Name::Cpu => cpu(),
+            #[cfg(feature = "libtorch")]
+            Name::LibTorch => libtorch(None),
+            #[cfg(feature = "libtorch")]
+            Name::LibTorchCuda(numbers) => libtorch(Some(numbers[0])),
+            #[cfg(feature = "wgpu")]
+            Name::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+            #[cfg(feature = "cuda")]
+            Name::Cuda(number) => Device::cuda(*number),
+            #[cfg(not(all(feature = "libtorch", feature = "wgpu", feature = "cuda")))]
+            _ => unreachable!("checked above"),
+        };
+        Ok(Self { name, config: config.clone(), tensors })
+    }
+
+    /// Where what follows the frozen base is computed.
+    pub(crate) fn tensors(&self) -> &Device {
+        &self.tensors
+    }
+
+    /// A frozen base.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`FrozenBase::new`], or the device has no room for it.
+    pub(crate) fn base(
+        &self,
+        config: &VggConfig,
+        weights: &Weights,
+    ) -> Result<FrozenBase, VggError> {
+        match &self.name {
+            Name::Cpu => FrozenBase::new(config, weights),
+            Name::LibTorch | Name::LibTorchCuda(_) => self.base_of_libtorch(config, weights),
+            Name::Wgpu | Name::Cuda(_) => FrozenBase::on_device(config, weights, &self.tensors),
+        }
+    }
+
+    #[cfg(feature = "libtorch")]
+    fn base_of_libtorch(
+        &self,
+        config: &VggConfig,
+        weights: &Weights,
+    ) -> Result<FrozenBase, VggError> {
+        use vgg_tch::{Options, Target, TchBase};
+
+        let targets = match &self.name {
+            Name::LibTorchCuda(numbers) => {
+                numbers.iter().map(|&number| Target::Cuda(number)).collect()
+            }
+            _ => vec![Target::Cpu],
+        };
+        let DeviceConfig { precision, tf32, deterministic, base_batch, .. } = self.config;
+        let options = Options { precision, tf32, deterministic, batch: base_batch };
+        let engine = TchBase::new(config, weights, &targets, options)?;
+        FrozenBase::with_engine(config, weights, Box::new(engine))
+    }
+
+    #[cfg(not(feature = "libtorch"))]
+    fn base_of_libtorch(&self, _: &VggConfig, _: &Weights) -> Result<FrozenBase, VggError> {
+        unreachable!("`{}` was refused when it was opened", self.config.name)
+    }
+}
+
+/// The CPU or a GPU by Burn's backend for libtorch.
+#[cfg(feature = "libtorch")]
+#[expect(
+    deprecated,
+    reason = "Burn 0.22 is the last version that has it, and is the one used here"
+)]
+fn libtorch(gpu: Option<usize>) -> Device {
+    gpu.map_or_else(Device::libtorch, Device::libtorch_cuda)
+}
+
+fn gpus_of_libtorch() -> usize {
+    #[cfg(feature = "libtorch")]
+    return vgg_tch::cuda_devices();
+    #[cfg(not(feature = "libtorch"))]
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for (text, expected) in [
+            ("cpu", "cpu"),
+            ("libtorch", "libtorch"),
+            ("libtorch:cpu", "libtorch"),
+            ("libtorch:cuda", "libtorch:cuda:0"),
+            ("libtorch:cuda:2,0", "libtorch:cuda:2,0"),
+            ("wgpu", "wgpu"),
+            ("cuda", "cuda:0"),
+            ("cuda:3", "cuda:3"),
+        ] {
+            assert_eq!(text.parse::<Name>().expect("a device").to_string(), expected);
+        }
+        for text in ["", "gpu", "CPU", "cpu:0", "cuda:", "libtorch:cuda:1,1", "libtorch:cuda:-1"] {
+            let message = text.parse::<Name>().expect_err("no device").to_string();
+            assert!(message.contains("\nhint: choose one of `cpu`"), "{message}");
+        }
+    }
 }

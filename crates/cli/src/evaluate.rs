@@ -12,9 +12,10 @@ use rayon::prelude::*;
 use train::{DataConfig, RunFolder, RunningMean};
 
 use crate::arguments::{ModelArguments, cache_folder};
+use crate::device::DeviceArguments;
 use crate::progress::Progress;
+use crate::split_table;
 use crate::train::print_left_out;
-use crate::{device, split_table};
 
 /// How many photographs go through the base between two moves of the bar.
 const BATCH: usize = 32;
@@ -24,17 +25,24 @@ const BATCH: usize = 32;
 pub(crate) struct EvaluateArguments {
     #[command(flatten)]
     model: ModelArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
     /// A folder with one folder of photographs a class [default: what the model's run validates on]
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
-    let device = device::cpu();
+    let devices = arguments.device.open()?;
     let model = &arguments.model.model;
     // A folder's fault is named before a model's.
     let folder = arguments.data.as_ref().map(|data| Folder::scan(data)).transpose()?;
-    let classifier = Classifier::load(model, &arguments.model.search(), &device)?;
+    let classifier = Classifier::load(
+        model,
+        &arguments.model.search(),
+        &|config, weights| devices.base(config, weights),
+        devices.tensors(),
+    )?;
     let card = classifier.card();
     let (photos, left_out) = match folder {
         Some(folder) => {
@@ -63,10 +71,10 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         let pixels =
             batch.par_iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
         let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
-        let features = classifier.base().features_of_pictures(&pictures);
+        let features = classifier.base().features_of_pictures(&pictures)?;
         let labels = &photos.labels()[batch[0]..][..batch.len()];
         let (loss, correct) =
-            train::evaluate(classifier.tail(), features, labels, card.threshold, &device);
+            train::evaluate(classifier.tail(), features, labels, card.threshold, devices.tensors());
         mean.add(loss, correct, batch.len());
         progress.count(batch[0] + batch.len(), total);
     }

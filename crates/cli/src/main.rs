@@ -7,6 +7,7 @@ mod class_index;
 mod classify;
 mod demo;
 mod device;
+mod devices;
 mod doctor;
 mod evaluate;
 mod export;
@@ -41,6 +42,7 @@ enum Command {
     Classify(classify::ClassifyArguments),
     Export(export::ExportArguments),
     Summary(summary::SummaryArguments),
+    Devices(devices::DevicesArguments),
 }
 
 /// The exit status of a run that was stopped by Ctrl-C, as shells have it: 128 + SIGINT.
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
+        Command::Devices(arguments) => devices::run(&arguments),
     };
     match done {
         Ok(status) => status,

@@ -9,7 +9,7 @@ use model::{Classifier, ModelCard};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::ModelArguments;
-use crate::device;
+use crate::device::DeviceArguments;
 use crate::picture_files::PictureFiles;
 
 /// Name the class of photographs
@@ -17,6 +17,8 @@ use crate::picture_files::PictureFiles;
 pub(crate) struct PredictArguments {
     #[command(flatten)]
     model: ModelArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
     /// Photographs, or folders of them
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -30,12 +32,15 @@ pub(crate) struct PredictArguments {
 
 pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     let files = PictureFiles::find(&arguments.files)?;
+    let devices = arguments.device.open()?;
+    let ModelArguments { model, .. } = &arguments.model;
+    let make_base = |config: &_, weights: &_| devices.base(config, weights);
     let classifier =
-        Classifier::load(&arguments.model.model, &arguments.model.search(), &device::cpu())?;
+        Classifier::load(model, &arguments.model.search(), &make_base, devices.tensors())?;
     let card = classifier.card();
     let mut output = Output::new(arguments, card, files.paths())?;
     files.read_in_batches(card.base.size, |files, pictures| {
-        for (file, probabilities) in files.iter().zip(classifier.predict(pictures)) {
+        for (file, probabilities) in files.iter().zip(classifier.predict(pictures)?) {
             output.write(file, card, &probabilities)?;
         }
         Ok(())

@@ -6,11 +6,12 @@ use augment::{AugmentConfig, Compose, RandomFlip};
 use clap::Args;
 use head::HeadConfig;
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
-use train::{DataConfig, RunConfig, Start, TrainConfig, WeightsChoice};
+use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Origin, Variant, VggConfig};
 
 use crate::arguments::{BaseArguments, WEIGHTS_FOLDER, cache_folder, one_of};
 use crate::demo;
+use crate::device::DeviceArguments;
 
 /// The photographs of the Keras example, as `cargo xtask fetch` unpacks them.
 const EXAMPLE_PHOTOGRAPHS: &str = "data/cats_and_dogs";
@@ -116,6 +117,8 @@ pub(crate) struct Settings {
     /// Every random choice of the run follows from it [default: 0]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    #[command(flatten)]
+    device: DeviceArguments,
 }
 
 impl Settings {
@@ -194,6 +197,7 @@ impl Settings {
                 reduce_on_plateau: self.reduce_on_plateau,
                 seed,
             },
+            device: self.device.resolve()?,
         };
         config.validate()?;
         Ok(config)
@@ -273,6 +277,7 @@ fn example() -> RunConfig {
         base: VggConfig::default(),
         head: HeadConfig::default(),
         train: TrainConfig::default(),
+        device: DeviceConfig::default(),
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use burn::tensor::Device;
 use clap::Args;
 use head::ARRAY_NAMES;
 use model::{ModelCard, WeightsSearch, load_card};
@@ -22,6 +21,7 @@ use train::{
 use vgg::{FrozenBase, Weights};
 
 use crate::arguments::WEIGHTS_FOLDER;
+use crate::device::Devices;
 use crate::progress::{Notices, Progress};
 use crate::settings::Settings;
 use crate::verify_resume::Verification;
@@ -83,9 +83,14 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let weights = config.load_weights()?;
             let inputs = Inputs::load(&config, &layout, weights, None, arguments.strict)?;
             // What does not fit is found before anything is written.
-            first_tail(&config, &inputs.weights, inputs.training.classes(), &device::cpu())?;
+            first_tail(
+                &config,
+                &inputs.weights,
+                inputs.training.classes(),
+                inputs.devices.tensors(),
+            )?;
             if arguments.verify_resume {
-                return inputs.verification(&config, &device::cpu()).run();
+                return inputs.verification(&config).run();
             }
             print_start(&config)?;
             let run = RunFolder::create(&path, &config)?;
@@ -97,6 +102,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
 
 /// All that a run reads.
 struct Inputs {
+    devices: Devices,
     base: FrozenBase,
     weights: Weights,
     training: Photos,
@@ -114,7 +120,8 @@ impl Inputs {
         run: Option<&RunFolder>,
         strict: bool,
     ) -> anyhow::Result<Self> {
-        let base = FrozenBase::new(&config.base, &weights)?;
+        let devices = Devices::open(&config.device)?;
+        let base = devices.base(&config.base, &weights)?;
         let (training, validation, left_out) = match run {
             Some(run) => split_table::load_again(run.path(), config, layout)?,
             None => split_table::load(config, layout)?,
@@ -125,7 +132,7 @@ impl Inputs {
             !strict || unreadable == 0,
             "{unreadable} file(s) that should be pictures can't be read\nhint: they are named above; mend or remove them, or leave `--strict` out to skip them"
         );
-        Ok(Self { base, weights, training, validation, left_out })
+        Ok(Self { devices, base, weights, training, validation, left_out })
     }
 
     /// Writes `split.csv` and `skipped.csv`, where they are called for and not there yet: a run that was
@@ -140,8 +147,9 @@ impl Inputs {
         split_table::write(run.path(), config, layout, [&self.training, &self.validation])
     }
 
-    fn verification<'a>(&'a self, config: &'a RunConfig, device: &'a Device) -> Verification<'a> {
-        let Self { base, weights, training, validation, .. } = self;
+    fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {
+        let Self { devices, base, weights, training, validation, .. } = self;
+        let device = devices.tensors();
         Verification { config, base, weights, training, validation, device }
     }
 }
@@ -189,13 +197,13 @@ fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights>
 
 /// Trains in a run's folder, and says how it ended.
 fn go(config: &RunConfig, inputs: &Inputs, run: &RunFolder) -> anyhow::Result<ExitCode> {
-    let Inputs { base, weights, training, validation, .. } = inputs;
-    let device = device::cpu();
+    let Inputs { devices, base, weights, training, validation, .. } = inputs;
+    let device = devices.tensors();
+    writeln!(stdout(), "Device: {}, the base by {}.", config.device.name, base.engine())?;
     print_mode(config, run, base.feature_count(), training)?;
     let mut progress = Progress::new(config.train.epochs);
     let stop = stop_on_ctrl_c(progress.notices())?;
-    let job =
-        Job { config, run, base, weights, training, validation, device: &device, stop: &stop };
+    let job = Job { config, run, base, weights, training, validation, device, stop: &stop };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
         if shown.is_ok() {

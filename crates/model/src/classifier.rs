@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use vgg::FrozenBase;
+use vgg::{FrozenBase, MakeBase};
 
 use crate::{ModelCard, ModelError, Tail, WeightsSearch, load_tail};
 
@@ -17,16 +17,22 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Reads the model in the folder at `path` and finds its base's weights.
+    /// Reads the model in the folder at `path` and finds its base's weights. The base is made by `make_base`,
+    /// what follows it is on `device`.
     ///
     /// # Errors
     ///
     /// There is no model, its files are damaged or do not fit each other, or the weights are not
     /// found.
-    pub fn load(path: &Path, search: &WeightsSearch, device: &Device) -> Result<Self, ModelError> {
+    pub fn load(
+        path: &Path,
+        search: &WeightsSearch,
+        make_base: &MakeBase<'_>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let device = device.clone().inner();
         let (card, tail) = load_tail(path, &device)?;
-        let base = FrozenBase::new(&card.base, &search.find(&card)?)?;
+        let base = make_base(&card.base, &search.find(&card)?)?;
         Ok(Self { card, base, tail, device })
     }
 
@@ -53,21 +59,25 @@ impl Classifier {
     /// For each picture, RGB in 0..=255 and in the order (height, width, 3), the probabilities of
     /// all classes, in the order of the card; they add up to 1.
     ///
+    /// # Errors
+    ///
+    /// The device has failed.
+    ///
     /// # Panics
     ///
     /// Panics if a picture is not of the model's size.
-    pub fn predict(&self, pictures: &[&[u8]]) -> Vec<Vec<f32>> {
-        let features = self.base.features_of_pictures(pictures);
+    pub fn predict(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let features = self.base.features_of_pictures(pictures)?;
         let data = TensorData::new(features, [pictures.len(), self.base.feature_count()]);
         let logits = self.tail.forward(Tensor::from_data(data, &self.device), None);
         let probabilities = self.tail.probabilities(logits);
         let [_, outputs] = probabilities.dims();
         let data = probabilities.into_data();
         let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);
-        rows.map(|row| match row {
+        let of_row = |row: &[f32]| match row {
             &[second] => vec![1.0 - second, second],
             several => several.to_vec(),
-        })
-        .collect()
+        };
+        Ok(rows.map(of_row).collect())
     }
 }

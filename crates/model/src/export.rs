@@ -116,7 +116,7 @@ mod evaluation;
 #[cfg(test)]
 mod tests {
     use head::HeadConfig;
-    use vgg::{VggConfig, Weights};
+    use vgg::{FrozenBase, VggConfig, Weights};
 
     use super::*;
     use crate::{Classifier, Tail, WeightsRecord, head_arrays, save_bundle};
@@ -148,10 +148,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         save_bundle(folder.path(), &card, &tail).expect("a writable folder");
         let search = WeightsSearch { named: None, folder: folder.path().to_owned() };
-        let classifier = Classifier::load(folder.path(), &search, &device).expect("a model");
+        let classifier =
+            Classifier::load(folder.path(), &search, &FrozenBase::new, &device).expect("a model");
         let picture: Vec<u8> =
             (0..classifier.picture_len()).map(|at| (at * at % 251) as u8).collect();
-        let found = classifier.predict(&[&picture]).remove(0);
+        let found = classifier.predict(&[&picture]).expect("a CPU").remove(0);
 
         let mut arrays = weights.arrays().clone();
         arrays.extend(tail.to_arrays());

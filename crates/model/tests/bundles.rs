@@ -9,7 +9,7 @@ use head::{ARRAY_NAMES, HeadConfig};
 use model::{
     Classifier, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, load_tail, save_bundle,
 };
-use vgg::{Pooling, Preprocessing, VggConfig, Weights};
+use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 
 /// A small model with a base of random weights in `folder`.
 fn saved(folder: &Path) -> ModelCard {
@@ -51,10 +51,11 @@ fn a_bundle_comes_back_as_it_was_written() {
     assert_eq!(read, card);
     assert_eq!(learned.to_arrays(), tail(&card).to_arrays());
 
-    let classifier = Classifier::load(folder.path(), &nowhere(folder.path()), &Device::flex());
+    let classifier =
+        Classifier::load(folder.path(), &nowhere(folder.path()), &FrozenBase::new, &Device::flex());
     let classifier = classifier.expect("a model with random weights");
     let picture = vec![200; classifier.picture_len()];
-    let probabilities = classifier.predict(&[&picture, &picture]);
+    let probabilities = classifier.predict(&[&picture, &picture]).expect("a CPU");
     assert_eq!(probabilities[0], probabilities[1]);
     assert!((probabilities[0].iter().sum::<f32>() - 1.0).abs() < 1e-6);
 }
@@ -67,7 +68,8 @@ fn refused_after(from: &str, to: &str, words: &str) {
     let text = fs::read_to_string(&path).expect("a card");
     assert!(text.contains(from), "{text}");
     fs::write(&path, text.replace(from, to)).expect("a writable folder");
-    let refused = Classifier::load(folder.path(), &nowhere(folder.path()), &Device::flex());
+    let refused =
+        Classifier::load(folder.path(), &nowhere(folder.path()), &FrozenBase::new, &Device::flex());
     let message = refused.expect_err("a changed card").to_string();
     assert!(message.contains(words) && message.contains("\nhint: "), "{message}");
 }
@@ -111,6 +113,7 @@ fn reading_a_model_changes_nothing_beside_it() {
         fs::create_dir(folder.path().join(name)).expect("a writable folder");
     }
     saved(&model);
-    Classifier::load(&model, &nowhere(folder.path()), &Device::flex()).expect("a model");
+    Classifier::load(&model, &nowhere(folder.path()), &FrozenBase::new, &Device::flex())
+        .expect("a model");
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 3);
 }

@@ -22,8 +22,8 @@ use image::{DynamicImage, ImageFormat};
 use model::{ModelCard, WeightsRecord, load_card};
 use random::{Draws, Purpose};
 use train::{
-    DataConfig, Plateau, RunConfig, RunFolder, RunningMean, Start, State, TrainConfig,
-    WeightsChoice,
+    DataConfig, DeviceConfig, Plateau, RunConfig, RunFolder, RunningMean, Start, State,
+    TrainConfig, WeightsChoice,
 };
 use vgg::{VggConfig, Weights};
 
@@ -107,6 +107,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
         base: base.clone(),
         head: HeadConfig::default(),
         train: TrainConfig { views: Some(2), patience: Some(3), ..TrainConfig::default() },
+        device: DeviceConfig::default(),
     };
     let named = |ending: &str| -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         let mut files = vec![];

@@ -18,7 +18,10 @@ use augment::AugmentConfig;
 use burn::tensor::Device;
 use head::HeadConfig;
 use photos::Layout;
-use train::{DataConfig, Event, Job, RunConfig, RunFolder, Start, TrainConfig, WeightsChoice, fit};
+use train::{
+    DataConfig, DeviceConfig, Event, Job, RunConfig, RunFolder, Start, TrainConfig, WeightsChoice,
+    fit,
+};
 use vgg::{FrozenBase, VggConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -41,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         base: VggConfig::default(),
         head: HeadConfig::default(),
         train: TrainConfig { epochs: epochs.parse()?, views, ..TrainConfig::default() },
+        device: DeviceConfig::default(),
     };
 
     let start = Instant::now();

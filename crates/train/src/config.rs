@@ -6,7 +6,7 @@ use augment::AugmentConfig;
 use head::HeadConfig;
 use photos::Cache;
 use serde::{Deserialize, Serialize};
-use vgg::{VggConfig, VggError, Weights};
+use vgg::{Precision, VggConfig, VggError, Weights};
 
 use crate::{RmsProp, TrainError};
 
@@ -33,6 +33,9 @@ pub struct RunConfig {
     pub head: HeadConfig,
     /// The loop.
     pub train: TrainConfig,
+    /// What computes.
+    #[serde(default)]
+    pub device: DeviceConfig,
 }
 
 /// Which weights the base has.
@@ -111,6 +114,38 @@ impl DataConfig {
     /// Where decoded pictures are kept.
     pub fn cache(&self) -> Cache {
         Cache { memory: self.memory(), folder: self.cache_dir.clone() }
+    }
+}
+
+/// What computes, and how. Who opens devices reads it; the loop takes what it is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceConfig {
+    /// The device's name.
+    pub name: String,
+    /// What the frozen base computes in.
+    pub precision: Precision,
+    /// Whether a GPU may round what goes into the frozen base's float32 products to 10 bits behind the point.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tf32: bool,
+    /// Whether a GPU must give the same bits on every run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deterministic: bool,
+    /// How many pictures a GPU gets at a time, where that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_batch: Option<usize>,
+}
+
+impl Default for DeviceConfig {
+    /// The CPU.
+    fn default() -> Self {
+        Self {
+            name: "cpu".into(),
+            precision: Precision::F32,
+            tf32: false,
+            deterministic: false,
+            base_batch: None,
+        }
     }
 }
 

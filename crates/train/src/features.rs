@@ -6,7 +6,8 @@ use crate::feature_file::FeatureFile;
 use crate::pictures::Pictures;
 use crate::{Event, Set, TrainError};
 
-/// How many pictures go through the base between two events, and two looks at whether to stop.
+/// How many pictures go through the base between two events, and two looks at whether to stop, where it does
+/// not say what is best.
 const BETWEEN_EVENTS: usize = 32;
 
 /// Features, a row a picture.
@@ -76,11 +77,12 @@ impl Features {
     ) -> Result<bool, TrainError> {
         let photographs = pictures.photos.labels().len();
         let total = views * photographs;
+        let step = pictures.base.batch().unwrap_or(BETWEEN_EVENTS);
         while self.len() < total {
             if stopped() {
                 return Ok(false);
             }
-            let rows = self.len()..(self.len() + BETWEEN_EVENTS).min(total);
+            let rows = self.len()..(self.len() + step).min(total);
             // The views are what the first epochs of a run without them would see.
             let which = rows.clone().map(|row| (row / photographs + 1, row % photographs));
             let values = pictures.features(&which.collect::<Vec<_>>())?;

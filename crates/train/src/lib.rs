@@ -26,7 +26,7 @@ mod source;
 mod state;
 
 pub use checkpoint::check_resumable;
-pub use config::{DataConfig, RunConfig, Start, TrainConfig, WeightsChoice};
+pub use config::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 pub use error::TrainError;
 pub use evaluate::evaluate;
 pub use event::{Event, Set, ViewsOrigin};

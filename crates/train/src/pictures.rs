@@ -17,9 +17,13 @@ pub(crate) struct Pictures<'a> {
 }
 
 impl Pictures<'_> {
-    /// The features of photographs as they look in an epoch, for each (epoch, photograph): drawn, warped and
-    /// preprocessed in one pass into what the base reads.
+    /// The features of photographs as they look in an epoch, for each (epoch, photograph).
     pub(crate) fn features(&self, which: &[(usize, usize)]) -> Result<Vec<f32>, TrainError> {
+        Ok(self.base.features(&self.input(which)?)?)
+    }
+
+    /// What the base reads for that: drawn, warped and preprocessed in one pass.
+    pub(crate) fn input(&self, which: &[(usize, usize)]) -> Result<Vec<f32>, TrainError> {
         let Self { base, photos, augment, seed } = *self;
         let [height, width] = photos.size();
         let picture_len = height * width * 3;
@@ -34,6 +38,6 @@ impl Pictures<'_> {
                 Ok::<(), TrainError>(())
             },
         )?;
-        Ok(base.features(&input))
+        Ok(input)
     }
 }

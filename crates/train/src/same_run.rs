@@ -7,7 +7,7 @@ use model::WeightsRecord;
 use photos::Photos;
 use sha2::{Digest, Sha256};
 
-use crate::{Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice};
+use crate::{DeviceConfig, Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice};
 
 /// Checks that a run goes on with what it began with, and is not complete.
 pub(crate) fn check_same(
@@ -34,13 +34,15 @@ pub(crate) fn check_same(
 }
 
 /// The digest of the settings that a run can't go on without: not when it ends, how often it
-/// is saved, where files lie and how much memory may be taken. Weights and photographs are known by their content,
+/// is saved, where files lie, how much memory may be taken and what computes. Weights and photographs are known by their content,
 /// and what the run has started from is in its first checkpoint.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
     same.train = TrainConfig { epochs: 0, patience: None, save_every: None, ..same.train };
     same.data.path = PathBuf::new();
     (same.data.cache_mb, same.data.cache_dir) = (0, None);
+    let DeviceConfig { precision, tf32, .. } = same.device;
+    same.device = DeviceConfig { precision, tf32, ..DeviceConfig::default() };
     if let WeightsChoice::File(path) = &mut same.weights {
         *path = PathBuf::new();
     }

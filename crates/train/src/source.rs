@@ -1,7 +1,8 @@
 //! Where a batch's features come from, and a thread that has the next one ready.
 
 use std::path::PathBuf;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use random::{Draws, Purpose};
 use serde::Serialize;
@@ -19,7 +20,7 @@ pub(crate) enum Source<'a> {
     /// Every picture is augmented anew in every epoch and goes through the base.
     Augmented(Pictures<'a>),
     /// So many views of every picture were computed, and each epoch draws one of them.
-    Kept { features: Features, views: usize, photographs: usize, seed: u64 },
+    Kept { features: Features, views: usize, seed: u64 },
 }
 
 impl<'a> Source<'a> {
@@ -35,7 +36,7 @@ impl<'a> Source<'a> {
         let (augment, seed) = (config.augment, config.train.seed);
         let pictures = Pictures { base, photos, augment, seed };
         let (photographs, width) = (photos.labels().len(), base.feature_count());
-        let kept = |features, views| Self::Kept { features, views, photographs, seed };
+        let kept = |features, views| Self::Kept { features, views, seed };
         if let Some(views) = config.train.views {
             let (key, rows) = (key_of_views(job), views * photographs);
             if let Some(file) = find_complete(run, &key, width, rows) {
@@ -63,48 +64,99 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The features of the photographs at `batch` in `epoch`: (batch, features).
-    fn features(&mut self, epoch: usize, batch: &[usize]) -> Result<Vec<f32>, TrainError> {
-        match self {
-            Self::Augmented(pictures) => {
-                let which: Vec<_> = batch.iter().map(|&item| (epoch, item)).collect();
-                pictures.features(&which)
-            }
-            Self::Kept { features, views, photographs, seed } => {
-                let row = |&item: &usize| {
-                    let mut draws = Draws::at(*seed, Purpose::View, epoch as u64, item as u64);
-                    draws.below(*views) * *photographs + item
-                };
-                features.rows(&batch.iter().map(row).collect::<Vec<_>>())
-            }
-        }
-    }
-
     /// Sends every batch from where `state` stands to the last epoch, until no one listens.
     pub(crate) fn send(
-        mut self,
+        self,
         state: &State,
         train: TrainConfig,
         photographs: usize,
         to: &SyncSender<Result<Batch, TrainError>>,
     ) {
-        let mut first = state.step;
-        for epoch in state.epoch + 1..=train.epochs {
-            let mut order: Vec<usize> = (0..photographs).collect();
-            if train.shuffle {
-                Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
+        let batches = batches(state, train, photographs);
+        match self {
+            Self::Augmented(pictures) => send_augmented(pictures, batches, train.batch_size, to),
+            Self::Kept { mut features, views, seed } => {
+                for (epoch, items) in batches {
+                    let row = |&item: &usize| {
+                        let mut draws = Draws::at(seed, Purpose::View, epoch as u64, item as u64);
+                        draws.below(views) * photographs + item
+                    };
+                    let values = features.rows(&items.iter().map(row).collect::<Vec<_>>());
+                    let failed = values.is_err();
+                    if to.send(values.map(|features| Batch { items, features })).is_err() || failed
+                    {
+                        return;
+                    }
+                }
             }
-            for items in order.chunks(train.batch_size).skip(first) {
-                let features = self.features(epoch, items);
-                let batch = features.map(|features| Batch { items: items.to_vec(), features });
-                let failed = batch.is_err();
-                if to.send(batch).is_err() || failed {
+        }
+    }
+}
+
+/// The batches of all epochs from where `state` stands, each with its epoch.
+fn batches(
+    state: &State,
+    train: TrainConfig,
+    photographs: usize,
+) -> impl Iterator<Item = (usize, Vec<usize>)> + Send {
+    let (begun, first) = (state.epoch + 1, state.step);
+    (begun..=train.epochs).flat_map(move |epoch| {
+        let mut order: Vec<usize> = (0..photographs).collect();
+        if train.shuffle {
+            Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
+        }
+        let batches = order.chunks(train.batch_size).map(<[usize]>::to_vec);
+        let batches: Vec<_> = batches.skip(if epoch == begun { first } else { 0 }).collect();
+        batches.into_iter().map(move |items| (epoch, items))
+    })
+}
+
+/// Sends batches of pictures that are augmented here. While the base has some at work, another thread
+/// augments the next; as many batches go through it together as it best takes pictures.
+fn send_augmented(
+    pictures: Pictures<'_>,
+    mut batches: impl Iterator<Item = (usize, Vec<usize>)> + Send,
+    batch_size: usize,
+    to: &SyncSender<Result<Batch, TrainError>>,
+) {
+    let together = pictures.base.batch().map_or(1, |best| (best / batch_size).max(1));
+    let groups = std::iter::from_fn(move || {
+        let group: Vec<_> = batches.by_ref().take(together).collect();
+        (!group.is_empty()).then_some(group)
+    });
+    thread::scope(|scope| {
+        let (augmented, inputs) = sync_channel(0);
+        scope.spawn(move || {
+            for group in groups {
+                let which = group
+                    .iter()
+                    .flat_map(|(epoch, items)| items.iter().map(move |&item| (*epoch, item)));
+                let input = pictures.input(&which.collect::<Vec<_>>());
+                if augmented.send((group, input)).is_err() {
                     return;
                 }
             }
-            first = 0;
+        });
+        let width = pictures.base.feature_count();
+        for (group, input) in inputs {
+            let features = match input.and_then(|input| Ok(pictures.base.features(&input)?)) {
+                Ok(features) => features,
+                Err(error) => {
+                    // Who listens ends with it, or has ended already.
+                    _ = to.send(Err(error));
+                    return;
+                }
+            };
+            let mut rest = features.as_slice();
+            for (_, items) in group {
+                let (features, others) = rest.split_at(items.len() * width);
+                rest = others;
+                if to.send(Ok(Batch { items, features: features.to_vec() })).is_err() {
+                    return;
+                }
+            }
         }
-    }
+    });
 }
 
 /// The photographs of a step, and their features.
@@ -121,6 +173,7 @@ fn key_of_views(job: &Job<'_>) -> String {
         base: &'a vgg::VggConfig,
         weights: &'a str,
         preprocessing: vgg::Preprocessing,
+        engine: &'a str,
         photographs: String,
         augment: augment::AugmentConfig,
         seed: u64,
@@ -131,6 +184,7 @@ fn key_of_views(job: &Job<'_>) -> String {
         base: &job.config.base,
         weights: job.weights.digest(),
         preprocessing: job.base.preprocessing(),
+        engine: job.base.engine(),
         photographs: digest_of_photographs([job.training]),
         augment: job.config.augment,
         seed: job.config.train.seed,

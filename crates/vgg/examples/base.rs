@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in stdin().lines() {
         line?;
         let start = Instant::now();
-        let features = base.features(&pictures);
+        let features = base.features(&pictures)?;
         let seconds = start.elapsed().as_secs_f64();
         assert_eq!(features.len(), batch * base.feature_count());
         writeln!(stdout(), "{seconds}")?;

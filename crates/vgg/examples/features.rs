@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let preprocessing = base.preprocessing();
         let (pixels, _) = picture.data.as_chunks::<3>();
         let input: Vec<f32> = pixels.iter().flat_map(|&rgb| preprocessing.apply(rgb)).collect();
-        let of_picture = Array::new(base.feature_shape().to_vec(), base.features(&input));
+        let of_picture = Array::new(base.feature_shape().to_vec(), base.features(&input)?);
         of_pictures.insert(name, of_picture);
     }
     Ok(write_safetensors(Path::new(features), &of_pictures)?)

@@ -48,6 +48,16 @@ pub enum VggError {
         "the network has no classifier on top\nhint: set `include_top` for the 1000 classes, or use `FrozenBase` for features"
     )]
     NoTop,
+    /// The device that the base runs on has failed.
+    #[error("`{engine}` can't compute features: {reason}\nhint: {hint}")]
+    Engine {
+        /// What it runs on.
+        engine: String,
+        /// What went wrong there.
+        reason: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// The weights file can't be read.
     #[error(transparent)]
     File(#[from] formats::FormatError),

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use winograd::{Chain, Settings};
 
-use crate::{LayerKind, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights};
+use crate::{FrozenEngine, LayerKind, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights};
 
 /// How many pictures go through the network at once on a Burn device. The feature maps of one picture
 /// take tens of megabytes.
@@ -18,12 +18,16 @@ pub struct FrozenBase {
     preprocessing: Preprocessing,
 }
 
+/// How a frozen base is made, on the engine of the caller's choice; [`FrozenBase::new`] is one.
+pub type MakeBase<'a> = dyn Fn(&VggConfig, &Weights) -> Result<FrozenBase, VggError> + 'a;
+
 /// What the layers run on.
 #[derive(Debug)]
 enum Engine {
     /// The CPU, and what becomes of the last map.
     Winograd(Box<Chain>, Pooling),
     Burn(Box<Vgg>, Device),
+    Other(Box<dyn FrozenEngine>),
 }
 
 impl FrozenBase {
@@ -78,6 +82,19 @@ impl FrozenBase {
         Self::on(Engine::Burn(Box::new(network), device), config, weights)
     }
 
+    /// The same by another engine, which has the layers and weights of `config` up to the cut.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`].
+    pub fn with_engine(
+        config: &VggConfig,
+        weights: &Weights,
+        engine: Box<dyn FrozenEngine>,
+    ) -> Result<Self, VggError> {
+        Self::on(Engine::Other(engine), config, weights)
+    }
+
     fn on(engine: Engine, config: &VggConfig, weights: &Weights) -> Result<Self, VggError> {
         if config.include_top {
             return Err(VggError::FrozenTop);
@@ -106,6 +123,24 @@ impl FrozenBase {
         self.feature_shape.iter().product()
     }
 
+    /// What computes the features, and in what. By another engine they may be others, in their last digits at
+    /// least.
+    pub fn engine(&self) -> &str {
+        match &self.engine {
+            Engine::Winograd(..) => "winograd f32",
+            Engine::Burn(..) => "burn f32",
+            Engine::Other(engine) => engine.name(),
+        }
+    }
+
+    /// How many pictures the engine best gets at a time, where it makes a difference.
+    pub fn batch(&self) -> Option<usize> {
+        match &self.engine {
+            Engine::Winograd(..) | Engine::Burn(..) => None,
+            Engine::Other(engine) => Some(engine.batch()),
+        }
+    }
+
     /// The features of preprocessed pictures.
     ///
     /// # Shapes
@@ -113,22 +148,27 @@ impl FrozenBase {
     /// - pictures: (N, height, width, 3)
     /// - output: (N, [`Self::feature_shape`])
     ///
+    /// # Errors
+    ///
+    /// The device has failed; the CPU does not.
+    ///
     /// # Panics
     ///
     /// Panics if `pictures` is not a whole number of pictures of the configuration's size.
-    pub fn features(&self, pictures: &[f32]) -> Vec<f32> {
+    pub fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
         let [height, width] = self.size;
         let picture = height * width * 3;
         assert_eq!(pictures.len() % picture, 0, "pictures are of {height} x {width} x 3 values");
         match &self.engine {
             Engine::Winograd(chain, pooling) => {
                 let [height, width, channels] = chain.output();
-                pool(chain.run(pictures), [height * width, channels], *pooling)
+                Ok(pool(chain.run(pictures), [height * width, channels], *pooling))
             }
             Engine::Burn(network, device) => {
                 let batches = pictures.chunks(BATCH * picture);
-                batches.flat_map(|batch| on_burn(network, device, batch, self.size)).collect()
+                Ok(batches.flat_map(|batch| on_burn(network, device, batch, self.size)).collect())
             }
+            Engine::Other(engine) => engine.features(pictures),
         }
     }
 
@@ -139,10 +179,14 @@ impl FrozenBase {
     /// - pictures: N times (height, width, 3)
     /// - output: (N, [`Self::feature_shape`])
     ///
+    /// # Errors
+    ///
+    /// Those of [`Self::features`].
+    ///
     /// # Panics
     ///
     /// Panics if a picture is not of the configuration's size.
-    pub fn features_of_pictures(&self, pictures: &[&[u8]]) -> Vec<f32> {
+    pub fn features_of_pictures(&self, pictures: &[&[u8]]) -> Result<Vec<f32>, VggError> {
         let pixels = pictures.iter().flat_map(|picture| {
             let (pixels, rest) = picture.as_chunks::<3>();
             assert!(rest.is_empty(), "pictures are (height, width, 3)");

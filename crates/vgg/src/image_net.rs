@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::{FrozenBase, Vgg, VggConfig, VggError, Weights};
+use crate::{FrozenBase, MakeBase, Vgg, VggConfig, VggError, Weights};
 
 /// VGG16 or VGG19 with the classifier on top.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ impl ImageNet {
     /// The height and width of the pictures that the networks were trained on.
     pub const SIZE: [usize; 2] = [224, 224];
 
-    /// The network of `config`, which has `include_top` set, with these weights: the base on the CPU,
-    /// the dense layers on this device.
+    /// The network of `config`, which has `include_top` set, with these weights: the base as
+    /// `make_base` makes it, the dense layers on this device.
     ///
     /// # Errors
     ///
@@ -29,7 +29,12 @@ impl ImageNet {
     /// # Panics
     ///
     /// Panics if `weights` were made for another configuration.
-    pub fn new(config: &VggConfig, weights: &Weights, device: &Device) -> Result<Self, VggError> {
+    pub fn new(
+        config: &VggConfig,
+        weights: &Weights,
+        make_base: &MakeBase<'_>,
+        device: &Device,
+    ) -> Result<Self, VggError> {
         let device = device.clone().inner();
         if !config.include_top {
             return Err(VggError::NoTop);
@@ -38,7 +43,7 @@ impl ImageNet {
         let without_top = VggConfig { include_top: false, thaw: None, ..config.clone() };
         let top = layers[without_top.layers()?.len()..].to_vec();
         Ok(Self {
-            base: FrozenBase::new(&without_top, weights)?,
+            base: make_base(&without_top, weights)?,
             top: Vgg::new(top, weights.arrays(), &device),
             device,
         })
@@ -47,18 +52,22 @@ impl ImageNet {
     /// The probabilities of the 1000 classes for each picture, RGB in 0..=255 and in the order
     /// (height, width, 3).
     ///
+    /// # Errors
+    ///
+    /// The device has failed.
+    ///
     /// # Panics
     ///
     /// Panics if a picture is not of the configuration's size.
-    pub fn classify(&self, pictures: &[&[u8]]) -> Vec<Vec<f32>> {
+    pub fn classify(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, VggError> {
         let &[height, width, channels] = self.base.feature_shape() else {
             unreachable!("a base below the top does not pool")
         };
-        let features = self.base.features_of_pictures(pictures);
+        let features = self.base.features_of_pictures(pictures)?;
         let data = TensorData::new(features, [pictures.len(), height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
         let probabilities = self.top.classify(maps).into_data();
         let values = probabilities.as_slice::<f32>().expect("32-bit floats");
-        values.chunks_exact(Self::CLASSES).map(<[f32]>::to_vec).collect()
+        Ok(values.chunks_exact(Self::CLASSES).map(<[f32]>::to_vec).collect())
     }
 }

@@ -7,6 +7,7 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod engine;
 mod error;
 mod frozen;
 mod image_net;
@@ -18,8 +19,9 @@ mod summary;
 mod weights;
 
 pub use config::{Pooling, Variant, VggConfig};
+pub use engine::{FrozenEngine, Precision};
 pub use error::VggError;
-pub use frozen::FrozenBase;
+pub use frozen::{FrozenBase, MakeBase};
 pub use image_net::ImageNet;
 pub use layers::{Layer, LayerKind};
 pub use module::Vgg;

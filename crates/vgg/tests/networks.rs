@@ -33,8 +33,8 @@ fn both_engines_give_the_same_features() {
                 (0..9 * 32 * 40 * 3).map(|at| (at * at % 251) as f32 - 120.0).collect();
             let cpu = FrozenBase::new(&config, &weights).expect("a network");
             let burn = FrozenBase::on_device(&config, &weights, &Device::flex());
-            let expected = burn.expect("a network").features(&pictures);
-            assert_close(&cpu.features(&pictures), &expected, until);
+            let expected = burn.expect("a network").features(&pictures).expect("a CPU");
+            assert_close(&cpu.features(&pictures).expect("a CPU"), &expected, until);
         }
     }
 }
@@ -88,14 +88,16 @@ fn the_network_is_the_same_wherever_it_is_cut() {
     let config = config(Variant::Vgg16, "block3_pool");
     let weights = Weights::seeded(&config, 3).expect("a network");
     let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
-    let whole = FrozenBase::new(&config, &weights).expect("a network").features(&picture);
+    let whole =
+        FrozenBase::new(&config, &weights).expect("a network").features(&picture).expect("a CPU");
     for layer in ["block1", "block2_conv2", "block2_pool", "block3_conv3"] {
         let config = VggConfig { thaw: Some(layer.into()), ..config.clone() };
         let base = FrozenBase::new(&config, &weights).expect("a network");
         let thawed = config.init_thawed(weights.arrays(), &device).expect("a network");
         let thawed = thawed.expect("thawed layers");
         let &[height, width, channels] = base.feature_shape() else { panic!("a feature map") };
-        let data = TensorData::new(base.features(&picture), [1, height, width, channels]);
+        let data =
+            TensorData::new(base.features(&picture).expect("a CPU"), [1, height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &device).permute([0, 3, 1, 2]);
         let found = thawed.forward(maps).permute([0, 2, 3, 1]).into_data();
         assert_close(found.as_slice::<f32>().expect("floats"), &whole, layer);
@@ -138,8 +140,8 @@ fn a_base_may_end_anywhere_and_features_do_not_depend_on_the_batch() {
         let base = FrozenBase::new(&config, &weights).expect("a network");
         assert_eq!(base.feature_shape(), shape);
         let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
-        let alone = base.features(&picture);
-        let among = base.features(&picture.repeat(9));
+        let alone = base.features(&picture).expect("a CPU");
+        let among = base.features(&picture.repeat(9)).expect("a CPU");
         assert_eq!(alone.len(), base.feature_count());
         assert!(alone.iter().any(|&value| value > 0.0));
         for copy in among.chunks_exact(alone.len()) {
@@ -156,7 +158,7 @@ fn pooling_is_the_mean_or_maximum_of_each_channel() {
         let config = VggConfig { pooling, ..plain.clone() };
         let weights = Weights::seeded(&config, 3).expect("a network");
         let base = FrozenBase::new(&config, &weights).expect("a network");
-        (base.features(&picture), base.feature_shape().to_vec())
+        (base.features(&picture).expect("a CPU"), base.feature_shape().to_vec())
     };
     let (map, _) = features(Pooling::None);
     let (mean, mean_shape) = features(Pooling::Average);
@@ -183,9 +185,10 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
     assert!(sums.as_slice::<f32>().expect("floats").iter().all(|sum| (sum - 1.0).abs() < 1e-5));
 
     // The frozen base with the top behind it is that network.
-    let image_net = ImageNet::new(&config, &weights, &Device::flex()).expect("a network");
+    let image_net =
+        ImageNet::new(&config, &weights, &FrozenBase::new, &Device::flex()).expect("a network");
     let picture: Vec<u8> = (0..32 * 32 * 3).map(|at| (at % 251) as u8).collect();
-    let found = &image_net.classify(&[&picture])[0];
+    let found = &image_net.classify(&[&picture]).expect("a CPU")[0];
     let (pixels, _) = picture.as_chunks::<3>();
     let preprocess = |&rgb: &[u8; 3]| weights.preprocessing().apply(rgb.map(f32::from));
     let input: Vec<f32> = pixels.iter().flat_map(preprocess).collect();
@@ -193,7 +196,10 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
     let expected = network.classify(input.permute([0, 3, 1, 2])).into_data();
     assert_close(found, expected.as_slice::<f32>().expect("floats"), "probabilities");
     let without = VggConfig { include_top: false, ..config };
-    assert!(matches!(ImageNet::new(&without, &weights, &Device::flex()), Err(VggError::NoTop)));
+    assert!(matches!(
+        ImageNet::new(&without, &weights, &FrozenBase::new, &Device::flex()),
+        Err(VggError::NoTop)
+    ));
 }
 
 /// Torchvision's names and layout bring torchvision's preprocessing along, and are another digest.

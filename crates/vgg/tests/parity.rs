@@ -53,7 +53,7 @@ fn features(config: &VggConfig, weights: &Weights, picture: &[f32]) -> Vec<f32> 
     let base = FrozenBase::new(config, weights).expect("a network");
     let (pixels, _) = picture.as_chunks::<3>();
     let input: Vec<f32> = pixels.iter().flat_map(|&rgb| base.preprocessing().apply(rgb)).collect();
-    base.features(&input)
+    base.features(&input).expect("a CPU")
 }
 
 /// The largest difference, as a fraction of the largest value expected. 1e-4 is ten times what

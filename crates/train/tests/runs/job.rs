@@ -11,8 +11,8 @@ use head::HeadConfig;
 use image::{Rgb, RgbImage};
 use photos::Layout;
 use train::{
-    DataConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError,
-    WeightsChoice, fit,
+    DataConfig, DeviceConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig,
+    TrainError, WeightsChoice, fit,
 };
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
@@ -52,6 +52,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
         },
         head: HeadConfig { hidden: 16, dropout: 0.5 },
         train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },
+        device: DeviceConfig::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use burn::tensor::Device;
 use job::{complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures};
 use model::{Classifier, WeightsSearch};
 use train::{Event, Outcome, RunConfig, RunFolder, TrainConfig, TrainError};
+use vgg::FrozenBase;
 
 #[test]
 fn a_stopped_and_resumed_run_is_the_same_run_bit_for_bit() {
@@ -46,12 +47,13 @@ fn the_best_model_is_that_of_the_lowest_val_loss_and_predicts_alone() {
     let lowest = rows[1..].iter().map(val_loss).fold(f64::MAX, f64::min);
 
     let search = WeightsSearch { named: None, folder: folder.path().to_owned() };
-    let classifier = Classifier::load(&run.best(), &search, &Device::flex()).expect("a model");
+    let classifier =
+        Classifier::load(&run.best(), &search, &FrozenBase::new, &Device::flex()).expect("a model");
     let metrics = classifier.card().metrics.expect("an epoch ended");
     assert_eq!(metrics.val_loss, lowest);
     assert_eq!(classifier.card().classes, ["class 0", "class 1", "class 2"]);
     let picture = vec![128; classifier.picture_len()];
-    let probabilities = &classifier.predict(&[&picture])[0];
+    let probabilities = &classifier.predict(&[&picture]).expect("a CPU")[0];
     assert_eq!(probabilities.len(), 3);
     assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
 }

@@ -27,7 +27,7 @@ fn second_stage(folder: &Path, layer: &str) -> RunConfig {
 
 fn classifier(run: &RunFolder) -> Classifier {
     let search = WeightsSearch { named: None, folder: run.path().to_owned() };
-    Classifier::load(&run.last(), &search, &Device::flex()).expect("a model")
+    Classifier::load(&run.last(), &search, &FrozenBase::new, &Device::flex()).expect("a model")
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn thawed_layers_and_the_head_move_and_nothing_else_does() {
 
     let frozen = FrozenBase::new(&config.base, &weights).expect("a network");
     let picture = vec![77; 32 * 32 * 3];
-    let before_training = frozen.features_of_pictures(&[&picture]);
+    let before_training = frozen.features_of_pictures(&[&picture]).expect("a CPU");
     let run = RunFolder::create(&folder.path().join("second"), &config).expect("a free folder");
     go_on(&run, &config, &frozen, &weights, never).expect("a run");
     let (card, learned) = load_tail(&run.last(), &Device::flex()).expect("a model");
@@ -69,10 +69,10 @@ fn thawed_layers_and_the_head_move_and_nothing_else_does() {
         assert!(moved * 2 > array.data.len(), "{name}: {moved} of {}", array.data.len());
     }
     // The very base that was trained on, and the one that the model finds again, bit for bit.
-    assert_eq!(frozen.features_of_pictures(&[&picture]), before_training);
+    assert_eq!(frozen.features_of_pictures(&[&picture]).expect("a CPU"), before_training);
     assert_eq!(weights.digest(), config.load_weights().expect("a network").digest());
     let again = classifier(&run);
-    assert_eq!(again.base().features_of_pictures(&[&picture]), before_training);
+    assert_eq!(again.base().features_of_pictures(&[&picture]).expect("a CPU"), before_training);
 }
 
 /// Each part learns at its own rate: the one that is too small to change a 32-bit float stays.

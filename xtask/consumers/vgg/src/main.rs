@@ -14,7 +14,7 @@ fn main() -> Result<(), VggError> {
     let picture: Vec<f32> = (0..32 * 32)
         .flat_map(|at| preprocessing.apply([(at / 32 * 8) as f32, (at % 32 * 8) as f32, 128.0]))
         .collect();
-    let features = base.features(&picture);
+    let features = base.features(&picture)?;
     println!("features of one picture: {:?}", base.feature_shape());
     assert_eq!(features.len(), base.feature_count());
     assert!(features.iter().all(|value| value.is_finite()));

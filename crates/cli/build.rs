@@ -1,0 +1,22 @@
+//! Tells the program where libtorch is, so that it finds it without a variable.
+
+use std::env;
+use std::path::Path;
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=LIBTORCH");
+    println!("cargo::rerun-if-changed=build.rs");
+    if env::var_os("CARGO_FEATURE_LIBTORCH").is_none() {
+        return;
+    }
+    let Some(libtorch) = env::var_os("LIBTORCH") else { return };
+    let libraries = Path::new(&libtorch).join("lib");
+    println!("cargo::rustc-link-search=native={}", libraries.display());
+    if env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "unix") {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{}", libraries.display());
+    }
+    // Nothing names a symbol of it: it makes its GPUs known when it is loaded.
+    if libraries.join("libtorch_cuda.so").exists() {
+        println!("cargo::rustc-link-arg=-Wl,--no-as-needed,-ltorch_cuda,--as-needed");
+    }
+}

@@ -1,0 +1,59 @@
+//! `permafrost devices`: what this build can compute with, and how fast it is.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use vgg::{Precision, VggConfig, Weights};
+
+use crate::device::{Devices, Name};
+
+/// How long each device is measured at least, once it is warm.
+const LEAST: Duration = Duration::from_secs(2);
+
+/// List what this build can compute with on this machine
+#[derive(Args)]
+pub(crate) struct DevicesArguments {
+    /// Say how many pictures of 180x180 a second go through VGG16's base on each
+    #[arg(long)]
+    measure: bool,
+}
+
+pub(crate) fn run(arguments: &DevicesArguments) -> anyhow::Result<ExitCode> {
+    let mut out = stdout();
+    for name in Name::available() {
+        write!(out, "{:<20} {}", name.to_string(), name.about())?;
+        if arguments.measure {
+            out.flush()?;
+            for precision in name.precisions() {
+                let speed = measured(&name, *precision)?;
+                write!(out, "  {} {speed:.1} images/s", precision.name())?;
+                out.flush()?;
+            }
+        }
+        writeln!(out)?;
+    }
+    let missing = Name::missing_features();
+    if !missing.is_empty() {
+        writeln!(out, "Not in this build: {}", missing.join(", "))?;
+    }
+    writeln!(out, "`--device auto` takes {}.", Name::fastest())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pictures a second through the base.
+fn measured(name: &Name, precision: Precision) -> anyhow::Result<f64> {
+    let config = VggConfig::default();
+    let weights = Weights::seeded(&config, 0)?;
+    let base = Devices::open(&name.config(precision))?.base(&config, &weights)?;
+    let batch = base.batch().unwrap_or(32);
+    let pictures = vec![0.5; batch * config.size.iter().product::<usize>() * 3];
+    base.features(&pictures)?;
+    let (start, mut count) = (Instant::now(), 0);
+    while start.elapsed() < LEAST {
+        base.features(&pictures)?;
+        count += batch;
+    }
+    Ok(count as f64 / start.elapsed().as_secs_f64())
+}

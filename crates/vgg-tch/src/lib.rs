@@ -1,0 +1,8 @@
+//! The frozen base of a VGG on libtorch.
+#![cfg(feature = "tch")]
+#![doc = include_str!("../README.md")]
+
+mod base;
+mod network;
+
+pub use base::{Options, Target, TchBase, cuda_devices};

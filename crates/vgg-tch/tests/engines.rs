@@ -1,0 +1,80 @@
+//! On the CPU: the features of this engine and those of `vgg`'s own.
+#![cfg(feature = "tch")]
+
+use vgg::{FrozenBase, Pooling, Precision, VggConfig, VggError, Weights};
+use vgg_tch::{Options, Target, TchBase, cuda_devices};
+
+fn base(config: &VggConfig, weights: &Weights, options: Options, times: usize) -> FrozenBase {
+    let engine = TchBase::new(config, weights, &vec![Target::Cpu; times], options);
+    FrozenBase::with_engine(config, weights, Box::new(engine.expect("libtorch")))
+        .expect("a network")
+}
+
+fn pictures(count: usize, [height, width]: [usize; 2]) -> Vec<f32> {
+    (0..count * height * width * 3).map(|at| (at * 7919 % 256) as f32 - 110.0).collect()
+}
+
+/// The length of the difference, as a part of the length.
+fn relative(found: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let square = |value: f64| value * value;
+    let difference: f64 =
+        found.iter().zip(expected).map(|(&a, &b)| square(f64::from(a) - f64::from(b))).sum();
+    (difference / expected.iter().map(|&b| square(f64::from(b))).sum::<f64>()).sqrt()
+}
+
+#[test]
+fn features_are_those_of_the_other_engine() {
+    for (until, pooling) in [
+        ("block1_conv2", Pooling::None),
+        ("block3_pool", Pooling::None),
+        ("block5_pool", Pooling::Average),
+        ("block5_pool", Pooling::Maximum),
+    ] {
+        let config =
+            VggConfig { size: [45, 38], until: until.into(), pooling, ..VggConfig::default() };
+        let weights = Weights::seeded(&config, 3).expect("a network");
+        let input = pictures(5, config.size);
+        let expected = FrozenBase::new(&config, &weights).expect("a network");
+        let expected = expected.features(&input).expect("a CPU");
+        // Both compute in float32, in other orders: 1e-5 is what `winograd` promises of its own sums.
+        for batch in [None, Some(2)] {
+            let options = Options { batch, ..Options::default() };
+            let found = base(&config, &weights, options, 1).features(&input).expect("libtorch");
+            assert!(relative(&found, &expected) < 1e-5, "{until} {pooling:?}");
+        }
+        // 8 bits of a value are kept after each of up to 13 layers.
+        let options = Options { precision: Precision::Bf16, ..Options::default() };
+        let found = base(&config, &weights, options, 1).features(&input).expect("libtorch");
+        let error = relative(&found, &expected);
+        assert!((1e-4..3e-2).contains(&error), "{until} {pooling:?}: {error}");
+    }
+}
+
+#[test]
+fn devices_share_the_pictures_in_order() {
+    let config = VggConfig { size: [32, 32], until: "block2_pool".into(), ..VggConfig::default() };
+    let weights = Weights::seeded(&config, 3).expect("a network");
+    for count in [0, 1, 2, 7] {
+        let input = pictures(count, config.size);
+        let alone = base(&config, &weights, Options::default(), 1).features(&input);
+        let shared = base(&config, &weights, Options::default(), 3).features(&input);
+        let (alone, shared) = (alone.expect("libtorch"), shared.expect("libtorch"));
+        assert!(count == 0 || relative(&shared, &alone) < 1e-6, "{count}");
+    }
+}
+
+#[test]
+fn names_say_what_features_depend_on_and_a_gpu_that_is_not_there_is_an_error() {
+    let config = VggConfig { until: "block1_pool".into(), ..VggConfig::default() };
+    let weights = Weights::seeded(&config, 3).expect("a network");
+    let options = Options { precision: Precision::Bf16, tf32: true, ..Options::default() };
+    assert_eq!(base(&config, &weights, options, 1).engine(), "libtorch bf16 tf32");
+    let missing = Target::Cuda(cuda_devices());
+    let refused = TchBase::new(&config, &weights, &[missing], Options::default());
+    let text = refused.expect_err("no such GPU").to_string();
+    assert!(text.contains("no CUDA GPU number") && text.contains("\nhint: "), "{text}");
+    let nowhere = VggConfig { until: "block9_pool".into(), ..config };
+    let refused = TchBase::new(&nowhere, &weights, &[Target::Cpu], Options::default());
+    assert!(matches!(refused, Err(VggError::UnknownLayer { .. })));
+}
