@@ -7,10 +7,11 @@ use burn_dataset::{Dataset, DatasetError};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::decode::{Header, decode_with_header};
 use crate::duplicates::{Fingerprint, near};
 use crate::file::read_picture;
 use crate::perceptual::perceptual_hash;
-use crate::{Folder, LeftOut, PhotosError, decode, resize_to_bytes};
+use crate::{Folder, LeftOut, PhotosError, resize_to_bytes};
 
 /// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
 #[derive(Clone, Debug)]
@@ -31,11 +32,12 @@ pub struct Photos {
     files: Vec<PhotoFile>,
 }
 
-/// A photograph's file, and what is known of its pixels.
+/// A photograph's file, and what is known of it.
 #[derive(Clone, Debug)]
 struct PhotoFile {
     path: PathBuf,
     digest: [u8; 32],
+    has_profile: bool,
     pixels: Option<Arc<[u8]>>,
 }
 
@@ -46,8 +48,13 @@ struct PhotoFile {
 ///
 /// The reason, as text, why the file can't be read.
 pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, String> {
-    let picture = decode(&read_picture(path)?)?;
-    Ok(resize_to_bytes(&picture, size).into())
+    load_with_header(path, size).map(|(pixels, _)| pixels)
+}
+
+/// The same, and how the picture is stored.
+fn load_with_header(path: &Path, size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
+    let (picture, header) = decode_with_header(&read_picture(path)?)?;
+    Ok((resize_to_bytes(&picture, size).into(), header))
 }
 
 impl Photos {
@@ -75,10 +82,10 @@ impl Photos {
         for (label, files) in folder.files.iter().enumerate() {
             let first = photos.files.len();
             let read = |(at, path): (usize, &PathBuf)| {
-                let pixels = load_picture(path, size)?;
+                let (pixels, Header { has_profile, .. }) = load_with_header(path, size)?;
                 let digest = digest_of(&pixels);
                 let pixels = (first + at < most_kept).then_some(pixels);
-                Ok(PhotoFile { path: path.clone(), digest, pixels })
+                Ok(PhotoFile { path: path.clone(), digest, has_profile, pixels })
             };
             let found: Vec<Result<_, String>> = files.par_iter().enumerate().map(read).collect();
             let mut example = None;
@@ -184,7 +191,7 @@ impl Photos {
     ///
     /// Panics if there is no such photograph.
     pub fn pixels(&self, index: usize) -> Result<Arc<[u8]>, PhotosError> {
-        let PhotoFile { path, digest, pixels } = &self.files[index];
+        let PhotoFile { path, digest, pixels, .. } = &self.files[index];
         if let Some(pixels) = pixels {
             return Ok(pixels.clone());
         }
@@ -195,6 +202,11 @@ impl Photos {
         } else {
             Err(changed("it is another picture now".into()))
         }
+    }
+
+    /// How many of them hold an ICC profile, which is ignored.
+    pub fn with_profile(&self) -> usize {
+        self.files.iter().filter(|file| file.has_profile).count()
     }
 
     /// How many bytes of pixels are kept in memory.
