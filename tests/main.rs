@@ -4,6 +4,10 @@ mod bad_input;
 mod dirty;
 mod doctor;
 mod models;
+#[cfg(unix)]
+mod ordinary_user;
 mod permafrost;
+#[path = "../crates/photos/tests/decode/pictures.rs"]
+mod pictures;
 mod runs;
 mod summaries;
