@@ -96,12 +96,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
     let config = RunConfig {
         weights: WeightsChoice::Seed(0),
         start: Start::Random,
-        data: DataConfig {
-            path: "photographs".into(),
-            validation_split: Some(0.2),
-            group_duplicates: false,
-            cache_mb: 1,
-        },
+        data: DataConfig { validation_split: Some(0.2), ..DataConfig::at("photographs") },
         augment: AugmentConfig::default(),
         base: base.clone(),
         head: HeadConfig::default(),
