@@ -2,100 +2,152 @@
 //! and nothing in it changes.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Cursor;
 
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use jpeg_encoder::{ColorType, Encoder};
 
-use crate::permafrost::{Workplace, quick};
+use crate::permafrost::{Done, Workplace, quick};
+use crate::pictures::{every_kind, jpeg, smooth};
 
-fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(vec![]);
-    picture.write_to(&mut bytes, format).expect("an encodable picture");
-    bytes.into_inner()
+/// A class's folder, with a name of more than ASCII.
+const CLASS: &str = "photos/train/chats et chiens ü";
+
+/// A file that makes its decoder panic.
+const PANIC: &[u8] = include_bytes!("../crates/photos/tests/decode/found/separate_scans.jpg");
+
+/// A path in the class's folder.
+fn in_class(path: &str) -> String {
+    format!("{CLASS}/{path}")
+}
+
+/// The usual extension of a kind's files.
+fn extension(kind: &str) -> &'static str {
+    let formats =
+        [("PNG", "png"), ("GIF", "gif"), ("BMP", "bmp"), ("WebP", "webp"), ("TIFF", "tiff")];
+    formats.iter().find(|(format, _)| kind.contains(format)).map_or("jpg", |(_, name)| name)
+}
+
+fn with(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+    jpeg(&smooth(48, 40), [48, 40], ColorType::Rgb, set)
+}
+
+/// Writes photographs of every kind into the class's folder, and says how many.
+fn write_good(workplace: &Workplace) -> usize {
+    let kinds = every_kind();
+    for (kind, bytes) in &kinds {
+        let name = format!("{}.{}", kind.replace(':', "-"), extension(kind));
+        workplace.write(&in_class(&name), bytes);
+    }
+    let plain = |kind: &str| &kinds.iter().find(|(found, _)| *found == kind).expect("a kind").1;
+    // EXIF that says to turn it by a quarter.
+    let exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let turned = with(|jpeg| jpeg.add_exif_metadata(exif).expect("metadata"));
+    let with_profile = with(|jpeg| jpeg.add_icc_profile(&[7; 99]).expect("a profile"));
+    let others = [
+        ("turned.jpg", &turned),
+        ("with a profile.jpg", &with_profile),
+        ("a PNG by content.jpg", plain("PNG")),
+        ("a JPEG by content.PNG", plain("baseline")),
+        ("no extension", plain("PNG")),
+        ("a picture.txt", plain("PNG")),
+        ("deep/er/日本 🐻.PNG", plain("PNG")),
+    ];
+    for (name, bytes) in others {
+        workplace.write(&in_class(name), bytes);
+    }
+    kinds.len() + others.len()
+}
+
+/// Writes files that should be pictures and can't be read, and returns their paths.
+fn write_bad(workplace: &Workplace) -> BTreeSet<String> {
+    let whole = with(|_| {});
+    let mut oversized = whole.clone();
+    let frame = whole.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame");
+    let side = 30_000u16.to_be_bytes();
+    oversized[frame + 5..frame + 9].copy_from_slice(&[side, side].concat());
+    let (_, png) = every_kind().into_iter().find(|(kind, _)| *kind == "PNG").expect("a PNG");
+    let bad: [(&str, &[u8]); 8] = [
+        ("cut.jpg", &whole[..whole.len() - 40]),
+        ("cut.png", &png[..png.len() - 12]),
+        ("empty.jpg", b""),
+        ("no, \"words\".jpeg", b"not a picture"),
+        ("oversized.jpg", &oversized),
+        ("panic.jpg", PANIC),
+        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0"),
+        ("text by content.png", b"words"),
+    ];
+    for (name, bytes) in bad {
+        workplace.write(&in_class(name), bytes);
+    }
+    bad.iter().map(|(name, _)| in_class(name)).collect()
+}
+
+/// Adds what only some systems have: links that lead in circles or nowhere, a file that may not be read, and
+/// one whose name is no text. Returns the paths of the bad ones and how many are good.
+#[cfg(unix)]
+fn write_odd(workplace: &Workplace) -> (Vec<String>, usize) {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let folder = workplace.path(CLASS);
+    symlink("..", folder.join("loop")).expect("a link");
+    let bad = ["itself.jpg", "dangling.jpg", "closed.jpg"];
+    symlink("itself.jpg", folder.join(bad[0])).expect("a link");
+    symlink("nowhere.jpg", folder.join(bad[1])).expect("a link");
+    fs::write(folder.join(bad[2]), with(|_| {})).expect("a writable folder");
+    fs::set_permissions(folder.join(bad[2]), fs::Permissions::from_mode(0o000)).expect("a file");
+    let name = OsStr::from_bytes(b"not \xff UTF-8.jpg");
+    let written = fs::write(folder.join(name), with(|_| {})).is_ok();
+    assert!(written || cfg!(target_os = "macos"), "only macOS has no such names");
+    (bad.map(in_class).to_vec(), written.into())
+}
+
+#[cfg(not(unix))]
+fn write_odd(_: &Workplace) -> (Vec<String>, usize) {
+    (vec![], 0)
+}
+
+/// Runs the program as a user who may not read everything.
+fn run(workplace: &Workplace, arguments: &str) -> Done {
+    #[cfg(unix)]
+    return crate::ordinary_user::OrdinaryUser::of(workplace).run(arguments);
+    #[cfg(not(unix))]
+    workplace.run(arguments)
 }
 
 #[test]
 fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
     let workplace = Workplace::new();
-    let colours = DynamicImage::from(RgbImage::from_fn(48, 40, |x, y| {
-        Rgb([(x * 5) as u8, (y * 6) as u8, (x * y) as u8])
-    }));
-    let jpeg = encoded(&colours, ImageFormat::Jpeg);
-    let png = encoded(&colours, ImageFormat::Png);
-    let class = |path: &str| format!("photos/train/chats et chiens ü/{path}");
-    for (name, bytes) in [
-        ("colours.jpg", jpeg.clone()),
-        ("grey.jpg", encoded(&colours.to_luma8().into(), ImageFormat::Jpeg)),
-        ("see-through.png", encoded(&colours.to_rgba8().into(), ImageFormat::Png)),
-        ("16 bits.png", encoded(&colours.to_rgb16().into(), ImageFormat::Png)),
-        ("grey and 16 bits.png", encoded(&colours.to_luma16().into(), ImageFormat::Png)),
-        ("moving.gif", encoded(&colours, ImageFormat::Gif)),
-        ("old.bmp", encoded(&colours, ImageFormat::Bmp)),
-        ("new.webp", encoded(&colours, ImageFormat::WebP)),
-        ("scanned.tiff", encoded(&colours, ImageFormat::Tiff)),
-        ("a PNG by content.jpg", png.clone()),
-        ("no extension", png.clone()),
-        ("a picture.txt", png.clone()),
-        ("deep/er/日本.PNG", png.clone()),
-    ] {
-        workplace.write(&class(name), bytes);
-    }
-    let bad = [
-        ("cut.jpg", jpeg[..jpeg.len() - 40].to_vec()),
-        ("cut.png", png[..png.len() - 12].to_vec()),
-        ("empty.jpg", vec![]),
-        ("words.jpeg", b"not a picture".to_vec()),
-        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0".to_vec()),
-    ];
-    for (name, bytes) in &bad {
-        workplace.write(&class(name), bytes);
-    }
+    let mut good = write_good(&workplace);
+    let mut expected = write_bad(&workplace);
+    let (odd_and_bad, odd_and_good) = write_odd(&workplace);
+    expected.extend(odd_and_bad);
+    good += odd_and_good;
     for stray in ["notes.txt", "labels.csv"] {
-        workplace.write(&class(stray), "words");
+        workplace.write(&in_class(stray), "words");
     }
     for hidden in [".DS_Store", "Thumbs.db", ".cache/x.jpg", "__MACOSX/y.jpg"] {
-        workplace.write(&class(hidden), "hidden");
+        workplace.write(&in_class(hidden), "hidden");
     }
     workplace.write("photos/.git/config", "hidden");
     for number in 0..4 {
         workplace.picture(&format!("photos/train/others/{number}.png"), "along", number);
+        good += 1;
     }
     for class in ["chats et chiens ü", "others"] {
         workplace.picture(&format!("photos/validation/{class}/1.png"), "across", 2);
     }
-    let mut expected: BTreeSet<String> = bad.iter().map(|(name, _)| class(name)).collect();
-    #[cfg(unix)]
-    {
-        use std::ffi::OsStr;
-        use std::os::unix::ffi::OsStrExt;
-        use std::os::unix::fs::symlink;
 
-        let folder = workplace.path(&class(""));
-        symlink("..", folder.join("loop")).expect("a link");
-        symlink("nowhere.jpg", folder.join("dangling.jpg")).expect("a link");
-        expected.insert(class("dangling.jpg"));
-        // Some systems have no such names.
-        let _ = fs::write(folder.join(OsStr::from_bytes(b"not \xff unicode.png")), &png);
-    }
+    let before = workplace.contents("photos");
+    assert!(before.len() > good + expected.len());
+    let done = run(&workplace, &quick("--epochs 1 --out run")).expect_success();
+    assert!(workplace.contents("photos") == before, "the folder of photographs has changed");
 
-    let photos = workplace.path("photos");
-    let contents = || {
-        let files = workplace.all_files().into_iter().map(|(path, _)| path);
-        let files = files.filter(|path| path.starts_with(&photos));
-        files.map(|path| (path.clone(), fs::read(path).ok())).collect::<Vec<_>>()
-    };
-    let before = contents();
-    assert!(before.len() > 25);
-    let done = workplace.run(&quick("--epochs 1 --out run")).expect_success();
-    assert!(contents() == before, "the folder of photographs has changed");
-
-    // Thirteen and the one whose name is no unicode, if there is one; four of the others.
     let found = done.stdout.lines().next().expect("a line");
-    assert!(
-        ["Found 17 files", "Found 18 files"].iter().any(|start| found.starts_with(start)),
-        "{found}"
-    );
+    assert_eq!(found, format!("Found {good} files belonging to 2 classes."));
+    let profile = "1 photograph(s) hold an ICC profile, which is ignored.";
+    assert!(done.stdout.lines().any(|line| line == profile), "{}", done.stdout);
     let table = csv::Reader::from_reader(workplace.read("run/skipped.csv").as_bytes())
         .into_records()
         .map(|row| row.expect("a row"))
@@ -106,14 +158,20 @@ fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
     };
     assert_eq!(table.iter().map(named).collect::<BTreeSet<_>>(), expected);
     assert!(table.iter().all(|row| !row[1].is_empty() && !row[1].contains('\n')));
-    let skipped = done.stderr.lines().filter(|line| line.starts_with("skipped `")).count();
-    assert_eq!(skipped, expected.len(), "{}", done.stderr);
-    assert!(done.stderr.contains("ignored 2 file(s) that are no pictures"), "{}", done.stderr);
+    // Each bad file has its line, and nothing is said but of files.
+    let (skipped, rest): (Vec<&str>, Vec<&str>) =
+        done.stderr.lines().partition(|line| line.starts_with("skipped `"));
+    assert_eq!(skipped.len(), expected.len(), "{}", done.stderr);
+    for name in &expected {
+        assert!(skipped.iter().any(|line| line.contains(&format!("{name}`: "))), "{name}");
+    }
+    assert_eq!(rest.len(), 1, "{}", done.stderr);
+    assert!(rest[0].starts_with("ignored 2 file(s) that are no pictures, such as "), "{}", rest[0]);
 
-    let done = workplace.run("doctor photos");
-    assert_eq!(done.status, Some(1));
+    let done = run(&workplace, "doctor photos");
+    assert_eq!((done.status, done.stderr.as_str()), (Some(1), ""));
     for name in &expected {
         assert!(done.stdout.contains(&**name), "{name} in {}", done.stdout);
     }
-    assert!(contents() == before, "the folder of photographs has changed");
+    assert!(workplace.contents("photos") == before, "the folder of photographs has changed");
 }

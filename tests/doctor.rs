@@ -47,3 +47,48 @@ fn what_is_wrong_is_named_and_is_the_exit_status() {
     assert_eq!((with("copy.png"), with("wrong.png")), (1, 1));
     assert_eq!(workplace.all_files(), before);
 }
+
+#[test]
+fn a_folder_that_cant_be_trained_on_is_wrong_and_one_that_is_not_there_is_an_error() {
+    let workplace = Workplace::new();
+    std::fs::create_dir_all(workplace.path("none")).expect("a writable folder");
+    for path in ["one/only/1.png", "one/only/2.png", "hollow/across/1.png", "hollow/across/2.png"] {
+        workplace.picture(path, "across", path.len() as u32);
+    }
+    std::fs::create_dir_all(workplace.path("hollow/along")).expect("a writable folder");
+    workplace.picture("parts/train/across/1.png", "across", 1);
+    workplace.picture("parts/train/along/1.png", "along", 1);
+    workplace.picture("parts/validation/across/1.png", "across", 3);
+    let before = workplace.all_files();
+    for (folder, classes, what) in [
+        ("none", 0, "`none` has no class folders"),
+        ("one", 1, "`one` has only the class `only`, expected two or more"),
+        ("hollow", 2, "the class `along` has no photographs: `hollow/along` is empty"),
+        ("parts", 2, "`parts/validation` has the classes `across`, expected `across`, `along`"),
+    ] {
+        let done = workplace.run(&format!("doctor {folder}"));
+        assert_eq!((done.status, done.stderr.as_str()), (Some(1), ""), "{folder}");
+        let wrong: Vec<&str> =
+            done.stdout.lines().filter(|line| line.starts_with("wrong: ")).collect();
+        assert_eq!(wrong, [format!("wrong: {what}")], "{}", done.stdout);
+        assert!(done.stdout.contains(&format!("{what}\n  hint: ")), "{}", done.stdout);
+
+        let page = workplace.run(&format!("doctor {folder} --json"));
+        assert_eq!((page.status, page.stderr.as_str()), (Some(1), ""), "{folder}");
+        let page: serde_json::Value = serde_json::from_str(&page.stdout).expect("one object");
+        assert_eq!((&page["wrong"], &page["findings"][0]["what"]), (&true.into(), &what.into()));
+        assert!(!page["findings"][0]["hint"].as_str().expect("a hint").contains("hint: "));
+        let listed = page["survey"]["sets"][0]["classes"].as_array().expect("classes");
+        assert_eq!(listed.len(), classes);
+
+        let done = workplace.run(&format!("train {folder} --weights none"));
+        assert_eq!(done.status, Some(2), "{folder}");
+        assert!(done.stderr.starts_with("error: ") && done.stderr.contains("\nhint: "), "{folder}");
+    }
+    for path in ["nowhere", "one/only/1.png"] {
+        let done = workplace.run(&format!("doctor {path}"));
+        assert_eq!((done.status, done.stdout.as_str()), (Some(2), ""), "{path}");
+        assert!(done.stderr.contains("\nhint: "), "{}", done.stderr);
+    }
+    assert_eq!(workplace.all_files(), before);
+}

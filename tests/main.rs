@@ -1,9 +1,15 @@
 //! Whole-program tests: the built binary, run as a user would, each in a folder of its own.
 
 mod bad_input;
+#[cfg(unix)]
+mod closed;
 mod dirty;
 mod doctor;
 mod models;
+#[cfg(unix)]
+mod ordinary_user;
 mod permafrost;
+#[path = "../crates/photos/tests/decode/pictures.rs"]
+mod pictures;
 mod runs;
 mod summaries;

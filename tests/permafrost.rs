@@ -1,10 +1,14 @@
 //! Runs the program in a temporary folder, on pictures made there.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use image::{Rgb, RgbImage};
+
+/// The built program.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_permafrost");
 
 /// The settings of a run that takes a second: a part of the base, small pictures.
 const QUICK: &str = "--weights none --size 32 --until block1_pool --pooling max --batch-size 4";
@@ -93,9 +97,22 @@ impl Workplace {
         names
     }
 
+    /// What is in each file below a folder; nothing where that can't be read or there is a folder.
+    pub(crate) fn contents(&self, path: &str) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+        let folder = self.path(path);
+        let files = self.all_files().into_iter().map(|(path, _)| path);
+        let files = files.filter(|path| path.starts_with(&folder));
+        files.map(|path| (path.clone(), fs::read(path).ok())).collect()
+    }
+
     /// The program with these arguments, split at spaces, ready to start.
     pub(crate) fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_permafrost"));
+        self.command_of(PROGRAM, arguments)
+    }
+
+    /// The same, for the program or a copy of it.
+    pub(crate) fn command_of(&self, program: impl AsRef<OsStr>, arguments: &str) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments.split_whitespace());
         self.at_home(&mut command);
         command
@@ -114,8 +131,7 @@ impl Workplace {
     /// Runs a script of bash, which finds the program as `$0`.
     #[cfg(unix)]
     pub(crate) fn shell(&self, script: &str) -> Done {
-        let program = env!("CARGO_BIN_EXE_permafrost");
-        Done::of(self.at_home(Command::new("bash").args(["-c", script, program])))
+        Done::of(self.at_home(Command::new("bash").args(["-c", script, PROGRAM])))
     }
 
     /// Trains on `photos` for a second with these arguments added, and expects success.
@@ -148,7 +164,8 @@ pub(crate) fn quick(arguments: &str) -> String {
 }
 
 impl Done {
-    fn of(command: &mut Command) -> Self {
+    /// Runs a program to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
         let output = command.output().expect("the program starts");
         Self {
             status: output.status.code(),

@@ -1,9 +1,10 @@
-//! `cargo xtask fuzz`: damaged files for everything that reads bytes from outside. What is found stays at
-//! `target/fuzz/TARGET`.
+//! `cargo xtask fuzz`: damaged files for everything of the program that reads bytes from outside. What is
+//! found stays in `target/fuzz/TARGET-1`, `target/fuzz/TARGET-2` and so on, until somebody removes it. The one
+//! file that is read here, the manifest of downloads, is damaged by a test beside its parser.
 
 use std::fs;
-use std::io::{Write, stdout};
-use std::path::Path;
+use std::io::{ErrorKind, Write, stdout};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -33,8 +34,7 @@ pub(crate) fn run(root: &Path, only: Option<&str>, seconds: u64, seed: u64) -> R
     let names = TARGETS.map(|(target, _)| target).join(", ");
     ensure!(!targets.is_empty(), "no such target\nhint: one of {names}");
     for (target, file) in targets {
-        let folder = root.join("target/fuzz").join(target);
-        keras::clear(&folder)?;
+        let folder = new_folder(&root.join("target/fuzz"), target)?;
         let input = folder.join(file);
         let status = Command::new(&program)
             .args([target, &*seconds.to_string(), &seed.to_string()])
@@ -52,4 +52,39 @@ pub(crate) fn run(root: &Path, only: Option<&str>, seconds: u64, seed: u64) -> R
     }
     writeln!(stdout(), "fuzz: no findings")?;
     Ok(())
+}
+
+/// A new folder in `parent`, of the first number whose place is free: the others hold earlier findings.
+fn new_folder(parent: &Path, target: &str) -> Result<PathBuf> {
+    let could_not = |folder: &Path| format!("could not make the folder `{}`", folder.display());
+    fs::create_dir_all(parent).with_context(|| could_not(parent))?;
+    let mut number = 1;
+    loop {
+        let folder = parent.join(format!("{target}-{number}"));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error).with_context(|| could_not(&folder)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_before_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let parent = root.path().join("target/fuzz");
+        for number in 1..4 {
+            let folder = new_folder(&parent, "h5").unwrap();
+            assert_eq!(folder, parent.join(format!("h5-{number}")));
+            fs::write(folder.join("weights.h5"), format!("finding {number}")).unwrap();
+        }
+        fs::remove_dir_all(parent.join("h5-2")).unwrap();
+        assert_eq!(new_folder(&parent, "h5").unwrap(), parent.join("h5-2"));
+        let kept = fs::read_to_string(parent.join("h5-3/weights.h5")).unwrap();
+        assert_eq!(kept, "finding 3");
+    }
 }

@@ -1,9 +1,13 @@
 //! `xtask/manifest.toml`: every file that can be fetched, where from, and how it is checked.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+#[cfg(test)]
+mod damaged;
 
-use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::Deserialize;
 
@@ -82,10 +86,60 @@ impl Manifest {
         Self::parse(include_str!("../manifest.toml"))
     }
 
-    /// Reads a manifest.
+    /// Reads a manifest, trusting nothing that it says.
+    ///
+    /// # Errors
+    /// If it is no manifest, or a path in it leads outside, a size is zero, or a file has no address.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).context("the manifest is not as expected")
+        let read = || -> Result<Self> {
+            let manifest: Self = toml::from_str(text)?;
+            manifest.check()?;
+            Ok(manifest)
+        };
+        read().context("the manifest is not as expected")
     }
+
+    fn check(&self) -> Result<()> {
+        let weights = self.weights.iter().map(|weights| &weights.file);
+        let archives = self.archives.iter().map(|archive| &archive.file);
+        weights.chain(&self.class_names).chain(archives).try_for_each(PublishedFile::check)?;
+        self.archives.iter().try_for_each(Archive::check)
+    }
+}
+
+impl PublishedFile {
+    fn check(&self) -> Result<()> {
+        let Self { name, urls, size, path, .. } = self;
+        let is_name = Path::new(name).file_name() == Some(OsStr::new(name));
+        ensure!(is_name, "expected the name of a file, found `{name}`");
+        check_inside(path)?;
+        ensure!(*size > 0, "expected a size of one byte or more for `{name}`, found 0");
+        ensure!(!urls.is_empty(), "expected an address or more for `{name}`, found none");
+        for url in urls {
+            let is_address = url.starts_with("http://") || url.starts_with("https://");
+            ensure!(is_address, "expected `http://` or `https://` for `{name}`, found `{url}`");
+        }
+        Ok(())
+    }
+}
+
+impl Archive {
+    fn check(&self) -> Result<()> {
+        check_inside(Path::new(&self.inside))?;
+        self.folders.keys().try_for_each(|folder| check_inside(Path::new(folder)))
+    }
+}
+
+/// Checks that a path leads to a place inside the folder that it is joined to.
+fn check_inside(path: &Path) -> Result<()> {
+    let mut components = path.components().peekable();
+    let leads_on = components.peek().is_some();
+    ensure!(
+        leads_on && components.all(|component| matches!(component, Component::Normal(_))),
+        "expected a path that stays inside, found `{}`",
+        path.display()
+    );
+    Ok(())
 }
 
 #[cfg(test)]

@@ -34,13 +34,7 @@ pub(crate) fn settings() -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(0),
         start: Start::Random,
-        data: DataConfig {
-            path: FOLDER.into(),
-            validation_split: None,
-            group_duplicates: false,
-            cache_mb: DataConfig::CACHE_MB,
-            cache_dir: None,
-        },
+        data: DataConfig::at(FOLDER),
         augment: AugmentConfig::default(),
         base: VggConfig {
             size: [48, 48],

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use photos::{ClassSurvey, Duplicates, Layout, Set, Spread, Survey};
+use photos::{ClassSurvey, Duplicates, Layout, PhotosError, Set, Spread, Survey};
 use serde::Serialize;
 
 /// The exit status where something is wrong with the photographs.
@@ -34,13 +34,30 @@ struct Finding {
     /// Whether it spoils training or what validation says, or is only worth knowing.
     wrong: bool,
     what: String,
+    /// What to do about it, where that is not plain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
     /// The files, each with its reason or its group.
     files: Vec<String>,
 }
 
+impl Finding {
+    /// What keeps the folder from being trained on, as `train` says it.
+    fn of_fault(fault: &PhotosError) -> Self {
+        let text = fault.to_string();
+        let (what, hint) = match text.split_once("\nhint: ") {
+            Some((what, hint)) => (what, Some(hint.to_owned())),
+            None => (&*text, None),
+        };
+        Self { wrong: true, what: what.to_owned(), hint, files: vec![] }
+    }
+}
+
 pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
-    let survey = Survey::of(&Layout::find(&arguments.data, None)?);
-    let findings = findings(&survey);
+    let layout = Layout::list(&arguments.data, None)?;
+    let survey = Survey::of(&layout);
+    let mut findings: Vec<Finding> = layout.faults().iter().map(Finding::of_fault).collect();
+    findings.extend(findings_of(&survey));
     let wrong = findings.iter().any(|finding| finding.wrong);
     let mut out = stdout().lock();
     if arguments.json {
@@ -52,12 +69,12 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     Ok(if wrong { ExitCode::from(WRONG) } else { ExitCode::SUCCESS })
 }
 
-fn findings(survey: &Survey) -> Vec<Finding> {
+fn findings_of(survey: &Survey) -> Vec<Finding> {
     let mut findings = vec![];
     let mut find = |wrong, what: &str, files: Vec<String>| {
         if !files.is_empty() {
             let what = format!("{} {what}", files.len());
-            findings.push(Finding { wrong, what, files });
+            findings.push(Finding { wrong, what, hint: None, files });
         }
     };
     let unreadable = survey.left_out.unreadable.iter();
@@ -90,15 +107,17 @@ fn findings(survey: &Survey) -> Vec<Finding> {
     }
     for set in &survey.sets {
         let least = if set.set == Set::Whole { 2 } else { 1 };
-        let few = set.classes.iter().filter(|class| class.photographs < least);
+        // Those without files are the layout's faults.
+        let classes = || set.classes.iter().filter(|class| class.files > 0);
+        let few = classes().filter(|class| class.photographs < least);
         find(
             true,
             "class(es) with too few photographs to train on and to validate on",
             few.map(|class| format!("`{}`: {}", class.class, class.photographs)).collect(),
         );
-        let counts = || set.classes.iter().map(|class| class.photographs);
+        let counts = || classes().map(|class| class.photographs);
         let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
-        let small = set.classes.iter().filter(|class| class.photographs * 3 < most);
+        let small = classes().filter(|class| class.photographs * 3 < most);
         let small: Vec<String> =
             small.map(|class| format!("`{}`: {}", class.class, class.photographs)).collect();
         if least * 3 < most {
@@ -143,6 +162,9 @@ fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Res
     }
     for finding in findings {
         writeln!(out, "{}: {}", if finding.wrong { "wrong" } else { "note" }, finding.what)?;
+        if let Some(hint) = &finding.hint {
+            writeln!(out, "  hint: {hint}")?;
+        }
         for file in finding.files.iter().take(LISTED) {
             writeln!(out, "  {file}")?;
         }

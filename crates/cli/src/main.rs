@@ -14,6 +14,7 @@ mod export;
 mod picture_files;
 mod predict;
 mod progress;
+mod quiet_decoders;
 mod settings;
 mod split_table;
 mod summary;
@@ -51,6 +52,7 @@ const STOPPED: u8 = 130;
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    quiet_decoders::quieten_decoders();
 
     let done = match Permafrost::parse().command {
         Command::Train(arguments) => train::run(&arguments),

@@ -262,17 +262,10 @@ impl Settings {
 }
 
 fn example() -> RunConfig {
-    let path = EXAMPLE_PHOTOGRAPHS.into();
     RunConfig {
         weights: WeightsChoice::Seed(0),
         start: Start::Random,
-        data: DataConfig {
-            path,
-            validation_split: None,
-            group_duplicates: false,
-            cache_mb: DataConfig::CACHE_MB,
-            cache_dir: None,
-        },
+        data: DataConfig::at(EXAMPLE_PHOTOGRAPHS),
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),

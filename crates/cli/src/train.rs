@@ -261,6 +261,10 @@ fn print_photographs(
             writeln!(out, "Using {valid} files for validation.")?;
         }
     }
+    let with_profile = training.with_profile() + validation.with_profile();
+    if with_profile > 0 {
+        writeln!(out, "{with_profile} photograph(s) hold an ICC profile, which is ignored.")?;
+    }
     print_left_out(left_out)
 }
 

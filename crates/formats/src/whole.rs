@@ -48,19 +48,18 @@ pub(crate) fn write_whole_with(
 ///
 /// # Errors
 ///
-/// The folder around it is missing, `fill` fails, or the system refuses to write there. The old folder
-/// is still there then, and nothing of the new one.
+/// The folder around it is missing, `fill` fails, or the system refuses to write there. Where `fill` fails,
+/// the old folder is still there and nothing of the new one. Where the second rename fails, it is as after a
+/// crash between the two: nothing is at `path` until [`recover_folder`], which the next call begins with, puts
+/// the old folder back.
 pub fn replace_folder<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
     recover_folder(path)?;
-    let refused = |source| refused(path, source);
-    let (new, old) = (beside(path, "new"), beside(path, "old"));
-    remove_folder(&new).map_err(refused)?;
-    fs::create_dir(&new).map_err(refused)?;
-    fill_or_remove(&new, fill)?;
+    let new = filled_beside(path, fill)?;
     let swap = || {
+        let old = beside(path, "old");
         sync_folder(&new)?;
         if path.exists() {
             fs::rename(path, &old)?;
@@ -69,7 +68,7 @@ pub fn replace_folder<E: From<FormatError>>(
         sync_folder(folder_of(path))?;
         remove_folder(&old)
     };
-    Ok(swap().map_err(refused)?)
+    Ok(swap().map_err(|source| refused(path, source))?)
 }
 
 /// Puts a new folder at `path`, and what was there, if anything, at `kept`, in place of an older one: `fill`
@@ -79,17 +78,13 @@ pub fn replace_folder<E: From<FormatError>>(
 /// # Errors
 ///
 /// The folder around it is missing, `fill` fails, or the system refuses to write there. What was at `path` is
-/// still there then, or at `kept`, and nothing of the new folder.
+/// still there then, or at `kept`; the next call removes what may be left of the new folder.
 pub fn replace_folder_keeping<E: From<FormatError>>(
     path: &Path,
     kept: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
-    let refused = |source| refused(path, source);
-    let new = beside(path, "new");
-    remove_folder(&new).map_err(refused)?;
-    fs::create_dir(&new).map_err(refused)?;
-    fill_or_remove(&new, fill)?;
+    let new = filled_beside(path, fill)?;
     let swap = || {
         sync_folder(&new)?;
         if path.exists() {
@@ -99,15 +94,23 @@ pub fn replace_folder_keeping<E: From<FormatError>>(
         fs::rename(&new, path)?;
         sync_folder(folder_of(path))
     };
-    Ok(swap().map_err(refused)?)
+    Ok(swap().map_err(|source| refused(path, source))?)
 }
 
-/// Fills a new folder; where that fails it is removed, so that a full disk is not left full.
-fn fill_or_remove<E>(new: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
-    fill(new).inspect_err(|_| {
+/// A new folder beside `path`, filled; where that fails it is removed, so that a full disk is not left full.
+fn filled_beside<E: From<FormatError>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<PathBuf, E> {
+    let refused = |source| refused(path, source);
+    let new = beside(path, "new");
+    remove_folder(&new).map_err(refused)?;
+    fs::create_dir(&new).map_err(refused)?;
+    fill(&new).inspect_err(|_| {
         // The first error is the one to tell.
-        let _ = remove_folder(new);
-    })
+        let _ = remove_folder(&new);
+    })?;
+    Ok(new)
 }
 
 /// Puts the old folder back at `path` where a crash interrupted [`replace_folder`], and removes

@@ -1,7 +1,6 @@
 //! A file becomes an upright 8-bit RGB picture.
 
 use std::io::Cursor;
-use std::panic;
 
 use image::metadata::Orientation;
 use image::{
@@ -12,6 +11,7 @@ use serde::Serialize;
 use crate::Format;
 use crate::end::check_end;
 use crate::jpeg::decode_jpeg;
+use crate::panics::catch_panics;
 use crate::size::check_size;
 
 /// How the colours of a picture are stored.
@@ -70,9 +70,7 @@ pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), Str
         Format::Jpeg => decode_jpeg(bytes),
         _ => decode_other(format, bytes),
     };
-    // Decoders panic on some damaged files, which must not end a run of hours.
-    let decoded = panic::catch_unwind(decode);
-    let (pixels, header) = decoded.unwrap_or_else(|_| Err("its decoder gave up on it".into()))?;
+    let (pixels, header) = catch_panics(decode)?;
     let mut picture = DynamicImage::from(pixels);
     picture.apply_orientation(header.orientation);
     Ok((picture.into_rgb8(), header))

@@ -31,6 +31,15 @@ impl Folder {
     ///
     /// The folder is missing or has no class folders, or one of them is empty or can't be listed.
     pub fn scan(path: &Path) -> Result<Self, PhotosError> {
+        let folder = Self::list(path)?;
+        match folder.faults().into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(folder),
+        }
+    }
+
+    /// The same, but a folder without class folders and empty classes are listed too.
+    pub(crate) fn list(path: &Path) -> Result<Self, PhotosError> {
         let outer = with_ancestors(path)?;
         let mut folder = Self {
             path: path.to_owned(),
@@ -46,41 +55,49 @@ impl Folder {
                 folder.add_class(entry.path, &outer)?;
             }
         }
-        if folder.classes.is_empty() {
-            return Err(PhotosError::NoClasses(path.to_owned()));
-        }
         Ok(folder)
     }
 
     fn add_class(&mut self, path: PathBuf, outer: &HashSet<Identity>) -> Result<(), PhotosError> {
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| PhotosError::ClassName(path.clone()))?.to_owned();
-        let mut below = Listing::below(&path, outer)?;
-        if below.files.is_empty() {
-            return Err(match below.unreadable.pop() {
-                Some(Unreadable { path, reason }) => {
-                    PhotosError::Io { path, source: io::Error::other(reason) }
-                }
-                None => PhotosError::EmptyClass { class: name, folder: path },
-            });
-        }
+        let below = Listing::below(&path, outer)?;
         self.classes.push(name);
         self.files.push(below.files);
         self.unreadable.extend(below.unreadable);
         Ok(())
     }
 
-    /// Checks that there is something to tell apart.
-    ///
-    /// # Errors
-    ///
-    /// There are fewer than two classes.
-    pub fn require_two_classes(&self) -> Result<(), PhotosError> {
+    /// What keeps it from being used: that it has no classes, and the classes without files.
+    pub(crate) fn faults(&self) -> Vec<PhotosError> {
+        if self.classes.is_empty() {
+            return vec![PhotosError::NoClasses(self.path.clone())];
+        }
+        let classes = self.classes.iter().zip(&self.files);
+        classes
+            .filter(|(_, files)| files.is_empty())
+            .map(|(class, _)| self.no_files(class))
+            .collect()
+    }
+
+    /// Why a class has no files.
+    fn no_files(&self, class: &str) -> PhotosError {
+        let folder = self.path.join(class);
+        match self.unreadable.iter().find(|found| found.path.starts_with(&folder)) {
+            Some(Unreadable { path, reason }) => {
+                PhotosError::Io { path: path.clone(), source: io::Error::other(reason.clone()) }
+            }
+            None => PhotosError::EmptyClass { class: class.to_owned(), folder },
+        }
+    }
+
+    /// That there is nothing to tell apart, where it has one class alone.
+    pub(crate) fn only_class(&self) -> Option<PhotosError> {
         match self.classes.as_slice() {
             [class] => {
-                Err(PhotosError::OneClass { folder: self.path.clone(), class: class.clone() })
+                Some(PhotosError::OneClass { folder: self.path.clone(), class: class.clone() })
             }
-            _ => Ok(()),
+            _ => None,
         }
     }
 

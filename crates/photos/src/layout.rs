@@ -55,6 +55,21 @@ impl Layout {
     /// The folder is missing or has fewer than two classes, a class has no files, the two folders'
     /// classes differ, or `split` does not go with the folder.
     pub fn find(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
+        let layout = Self::list(data, split)?;
+        match layout.faults().into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(layout),
+        }
+    }
+
+    /// The same, but with whatever classes and files there are, for a [`Survey`](crate::Survey);
+    /// [`faults`](Self::faults) says what is wrong with them.
+    ///
+    /// # Errors
+    ///
+    /// The folder is missing, has only one of the two folders, or can't be listed, or `split` does not go with
+    /// it.
+    pub fn list(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
         if let Some(share) = split
             && !(share > 0.0 && share < 1.0)
         {
@@ -65,20 +80,36 @@ impl Layout {
             if let Some(validation) = validation {
                 return Err(PhotosError::NoTraining(validation));
             }
-            let folder = Folder::scan(data)?;
-            folder.require_two_classes()?;
-            return Ok(Self::Split { folder, share: split.unwrap_or(DEFAULT_SPLIT) });
+            let (folder, share) = (Folder::list(data)?, split.unwrap_or(DEFAULT_SPLIT));
+            return Ok(Self::Split { folder, share });
         };
         let validation = validation.ok_or_else(|| PhotosError::NoValidation(data.to_owned()))?;
         if split.is_some() {
             return Err(PhotosError::SplitTwice(validation));
         }
-        let (train, validation) = (Folder::scan(&train)?, Folder::scan(&validation)?);
-        train.require_two_classes()?;
-        if train.classes != validation.classes {
-            return Err(validation.other_classes(&train.classes));
-        }
+        let (train, validation) = (Folder::list(&train)?, Folder::list(&validation)?);
         Ok(Self::Folders { train, validation })
+    }
+
+    /// What keeps the classes and files from being trained on: fewer than two classes, classes without files,
+    /// or two folders whose classes differ. A layout that was [found](Self::find) has none.
+    pub fn faults(&self) -> Vec<PhotosError> {
+        match self {
+            Self::Folders { train, validation } => {
+                let mut faults = train.faults();
+                faults.extend(validation.faults());
+                faults.extend(train.only_class());
+                if train.classes != validation.classes {
+                    faults.push(validation.other_classes(&train.classes));
+                }
+                faults
+            }
+            Self::Split { folder, .. } => {
+                let mut faults = folder.faults();
+                faults.extend(folder.only_class());
+                faults
+            }
+        }
     }
 
     /// Reads the photographs: those to train on, those to validate on, and what was left out.

@@ -8,11 +8,12 @@ use burn_dataset::{Dataset, DatasetError};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::decode::{Header, decode_with_header};
 use crate::duplicates::{Fingerprint, near};
 use crate::file::read_picture;
 use crate::perceptual::perceptual_hash;
-use crate::pixel_file::{Key, PixelFile};
-use crate::{Folder, LeftOut, PhotosError, decode, resize_to_bytes};
+use crate::pixel_file::{Key, PixelFile, Row};
+use crate::{Folder, LeftOut, PhotosError, resize_to_bytes};
 
 /// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
 #[derive(Clone, Debug)]
@@ -53,11 +54,12 @@ pub struct Photos {
     fault: Option<Arc<str>>,
 }
 
-/// A photograph's file, and what is known of its pixels.
+/// A photograph's file, and what is known of it.
 #[derive(Clone, Debug)]
 struct PhotoFile {
     path: PathBuf,
     digest: [u8; 32],
+    has_profile: bool,
     kept: Kept,
 }
 
@@ -73,10 +75,10 @@ enum Kept {
 
 impl PhotoFile {
     fn read(path: &Path, size: [usize; 2], in_memory: bool) -> Result<Self, String> {
-        let pixels = load_picture(path, size)?;
+        let (pixels, Header { has_profile, .. }) = load_with_header(path, size)?;
         let digest = digest_of(&pixels);
         let kept = if in_memory { Kept::InMemory(pixels) } else { Kept::Nowhere };
-        Ok(Self { path: path.to_owned(), digest, kept })
+        Ok(Self { path: path.to_owned(), digest, has_profile, kept })
     }
 
     /// The same by way of row number `row` of a file of pixels, until something can't be written there.
@@ -90,19 +92,19 @@ impl PhotoFile {
         let about = fs::metadata(path).map_err(|error| error.to_string())?;
         let key = PixelFile::key(path, &about);
         let path = path.to_owned();
-        if let Some((_, digest)) = file.read(row, &key) {
-            return Ok(Self { path, digest, kept: Kept::InFile(row, key) });
+        if let Some(Row { digest, has_profile, .. }) = file.read(row, &key) {
+            return Ok(Self { path, digest, has_profile, kept: Kept::InFile(row, key) });
         }
-        let pixels = load_picture(&path, size)?;
+        let (pixels, Header { has_profile, .. }) = load_with_header(&path, size)?;
         let digest = digest_of(&pixels);
         let mut kept = Kept::Nowhere;
         if fault.get().is_none() {
-            match file.write(row, &key, &pixels, &digest) {
+            match file.write(row, &key, &Row { pixels, digest, has_profile }) {
                 Ok(()) => kept = Kept::InFile(row, key),
                 Err(error) => _ = fault.set(format!("`{}`: {error}", file.path().display())),
             }
         }
-        Ok(Self { path, digest, kept })
+        Ok(Self { path, digest, has_profile, kept })
     }
 }
 
@@ -113,8 +115,13 @@ impl PhotoFile {
 ///
 /// The reason, as text, why the file can't be read.
 pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, String> {
-    let picture = decode(&read_picture(path)?)?;
-    Ok(resize_to_bytes(&picture, size).into())
+    load_with_header(path, size).map(|(pixels, _)| pixels)
+}
+
+/// The same, and how the picture is stored.
+fn load_with_header(path: &Path, size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
+    let (picture, header) = decode_with_header(&read_picture(path)?)?;
+    Ok((resize_to_bytes(&picture, size).into(), header))
 }
 
 impl Photos {
@@ -266,14 +273,14 @@ impl Photos {
     ///
     /// Panics if there is no such photograph.
     pub fn pixels(&self, index: usize) -> Result<Arc<[u8]>, PhotosError> {
-        let PhotoFile { path, digest, kept } = &self.files[index];
+        let PhotoFile { path, digest, kept, .. } = &self.files[index];
         match (kept, &self.pixel_file) {
             (Kept::InMemory(pixels), _) => return Ok(pixels.clone()),
             (Kept::InFile(row, key), Some(file)) => {
-                if let Some((pixels, found)) = file.read(*row, key)
-                    && found == *digest
+                if let Some(found) = file.read(*row, key)
+                    && found.digest == *digest
                 {
-                    return Ok(pixels);
+                    return Ok(found.pixels);
                 }
             }
             _ => {}
@@ -285,6 +292,11 @@ impl Photos {
         } else {
             Err(changed("it is another picture now".into()))
         }
+    }
+
+    /// How many of them hold an ICC profile, which is ignored.
+    pub fn with_profile(&self) -> usize {
+        self.files.iter().filter(|file| file.has_profile).count()
     }
 
     /// How many bytes of pixels are kept in memory.

@@ -1,9 +1,9 @@
 //! A file of decoded pictures, so that those beyond the memory's bound are decoded once.
 //!
-//! A row is 32 bytes that say what the pixels were made of, the SHA-256 of the pixels, and the pixels. A
-//! photograph's row is its place in the listing of its folder. Nothing locks the file: a row that does not
-//! say what it should, because another program is writing it, wrote it for another listing or was stopped
-//! in the middle, is none, and is written anew.
+//! A row is 32 bytes that say what the pixels were made of, the SHA-256 of the pixels, a byte for whether there
+//! was an ICC profile, and the pixels. A photograph's row is its place in the listing of its folder. Nothing
+//! locks the file: a row that does not say what it should, because another program is writing it, wrote it
+//! for another listing or was stopped in the middle, is none, and is written anew.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -15,6 +15,19 @@ use sha2::{Digest, Sha256};
 
 /// What the pixels of a row were made of.
 pub(crate) type Key = [u8; 32];
+
+/// The byte that says that the photograph holds an ICC profile; 0 says that it does not.
+const PROFILE: u8 = 0xff;
+
+/// A picture in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) pixels: Arc<[u8]>,
+    /// The SHA-256 of the pixels.
+    pub(crate) digest: [u8; 32],
+    /// Whether the photograph holds an ICC profile.
+    pub(crate) has_profile: bool,
+}
 
 /// The file, open.
 #[derive(Debug)]
@@ -63,14 +76,20 @@ impl PixelFile {
         key.finalize().into()
     }
 
-    /// The pixels in a row and their SHA-256, where it is whole and was made of what `key` stands for.
-    pub(crate) fn read(&self, row: usize, key: &Key) -> Option<(Arc<[u8]>, [u8; 32])> {
+    /// What is in a row, where it is whole and was made of what `key` stands for.
+    pub(crate) fn read(&self, row: usize, key: &Key) -> Option<Row> {
         let mut bytes = vec![0; self.row_len()];
         read_at(&self.file, &mut bytes, self.start_of(row)).ok()?;
         let (found, rest) = bytes.split_first_chunk::<32>()?;
-        let (digest, pixels) = rest.split_first_chunk::<32>()?;
+        let (digest, rest) = rest.split_first_chunk::<32>()?;
+        let (&has_profile, pixels) = rest.split_first()?;
+        let has_profile = match has_profile {
+            0 => false,
+            PROFILE => true,
+            _ => return None,
+        };
         let whole = found == key && Sha256::digest(pixels)[..] == digest[..];
-        whole.then(|| (pixels.into(), *digest))
+        whole.then(|| Row { pixels: pixels.into(), digest: *digest, has_profile })
     }
 
     /// Writes a row.
@@ -78,14 +97,10 @@ impl PixelFile {
     /// # Errors
     ///
     /// The system refuses.
-    pub(crate) fn write(
-        &self,
-        row: usize,
-        key: &Key,
-        pixels: &[u8],
-        digest: &[u8; 32],
-    ) -> io::Result<()> {
-        write_at(&self.file, &[key, digest, pixels].concat(), self.start_of(row))
+    pub(crate) fn write(&self, at: usize, key: &Key, row: &Row) -> io::Result<()> {
+        let has_profile: &[u8] = if row.has_profile { &[PROFILE] } else { &[0] };
+        let bytes = [key, &row.digest, has_profile, &row.pixels].concat();
+        write_at(&self.file, &bytes, self.start_of(at))
     }
 
     /// Where it is.
@@ -94,7 +109,7 @@ impl PixelFile {
     }
 
     fn row_len(&self) -> usize {
-        size_of::<Key>() + 32 + self.picture_len
+        size_of::<Key>() + 32 + 1 + self.picture_len
     }
 
     fn start_of(&self, row: usize) -> u64 {
@@ -155,9 +170,10 @@ mod tests {
         let (key, other) = ([1; 32], [2; 32]);
         let pixels = [3; 6];
         let digest = Sha256::digest(pixels).into();
-        file.write(2, &key, &pixels, &digest).expect("room");
+        let row = Row { pixels: pixels.into(), digest, has_profile: true };
+        file.write(2, &key, &row).expect("room");
         for file in [&file, &open(3)] {
-            assert_eq!(file.read(2, &key), Some((pixels.into(), digest)));
+            assert_eq!(file.read(2, &key), Some(row.clone()));
             // Not its key, never written, beyond the end.
             assert_eq!(file.read(2, &other), None);
             assert_eq!([0, 1, 3].map(|row| file.read(row, &[0; 32])), [None, None, None]);

@@ -52,11 +52,13 @@ pub struct SetSurvey {
     pub classes: Vec<ClassSurvey>,
 }
 
-/// What is in a class folder. All counts are of readable photographs.
+/// What is in a class folder. All counts but that of files are of readable photographs.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClassSurvey {
     /// The class.
     pub class: String,
+    /// How many files it has, photographs or not.
+    pub files: usize,
     /// How many photographs.
     pub photographs: usize,
     /// Their widths in pixels, upright; `None` if there are none.
@@ -155,7 +157,7 @@ impl Survey {
                         Err(reason) => survey.left_out.push(path.clone(), reason),
                     }
                 }
-                classes.push(ClassSurvey::of(class.clone(), &photographs));
+                classes.push(ClassSurvey::of(class.clone(), files.len(), &photographs));
             }
             survey.sets.push(SetSurvey { set, classes });
         }
@@ -186,12 +188,13 @@ fn read(path: &Path) -> Result<Photograph, String> {
 }
 
 impl ClassSurvey {
-    fn of(class: String, photographs: &[Photograph]) -> Self {
+    fn of(class: String, files: usize, photographs: &[Photograph]) -> Self {
         let count = |is: fn(&Header) -> bool| {
             photographs.iter().filter(|photograph| is(&photograph.header)).count()
         };
         Self {
             class,
+            files,
             photographs: photographs.len(),
             width: Spread::of(photographs.iter().map(|photograph| photograph.size.0).collect()),
             height: Spread::of(photographs.iter().map(|photograph| photograph.size.1).collect()),

@@ -93,6 +93,10 @@ fn formats_modes_sizes_and_faults_are_counted_by_set_and_class() {
     assert_eq!(survey.left_out.stray, [root.join("val/notes.txt")]);
     assert!(survey.same.is_empty() && survey.near.is_empty(), "{survey:?}");
 
+    let layout = Layout::find(root, None).expect("photographs");
+    let (train, validation, _) = layout.load([4, 4], 0, &Cache::default()).expect("photographs");
+    assert_eq!((train.with_profile(), validation.with_profile()), (1, 0));
+
     let json = serde_json::to_value(&survey).expect("plain data");
     assert_eq!(json["sets"][0]["classes"][0]["formats"]["png"], 3);
     assert_eq!(json["sets"][1]["set"], "validation");

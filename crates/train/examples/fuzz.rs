@@ -97,11 +97,9 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
         weights: WeightsChoice::Seed(0),
         start: Start::Random,
         data: DataConfig {
-            path: "photographs".into(),
             validation_split: Some(0.2),
-            group_duplicates: false,
             cache_mb: 1,
-            cache_dir: None,
+            ..DataConfig::at("photographs")
         },
         augment: AugmentConfig::default(),
         base: base.clone(),

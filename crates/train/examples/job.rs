@@ -33,13 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = RunConfig {
         weights: WeightsChoice::Seed(0),
         start: Start::Random,
-        data: DataConfig {
-            path: photographs.into(),
-            validation_split: None,
-            group_duplicates: false,
-            cache_mb: DataConfig::CACHE_MB,
-            cache_dir: None,
-        },
+        data: DataConfig::at(photographs),
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),

@@ -106,6 +106,17 @@ impl DataConfig {
     /// 180x180.
     pub const CACHE_MB: usize = 512;
 
+    /// The photographs at `path`, and the default for everything else.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            validation_split: None,
+            group_duplicates: false,
+            cache_mb: Self::CACHE_MB,
+            cache_dir: None,
+        }
+    }
+
     /// The same in bytes.
     pub fn memory(&self) -> usize {
         self.cache_mb.saturating_mul(1_000_000)

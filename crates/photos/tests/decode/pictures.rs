@@ -66,6 +66,9 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
     let image = DynamicImage::from(picture.clone());
     let rgb = |set: &dyn Fn(&mut Encoder<&mut Vec<u8>>)| jpeg(&picture, size, ColorType::Rgb, set);
     let inks = image.to_rgba8().into_raw();
+    let bits: Vec<u8> = (0..29 * 5u32).map(|at| (at * 37) as u8).collect();
+    let places: Vec<u8> = (0..29 * 37u32).map(|at| (at % 16) as u8).collect();
+    let palette: Vec<u8> = (0..16 * 3u8).map(|at| at * 5).collect();
     vec![
         ("baseline", rgb(&|_| {})),
         ("progressive", rgb(&|jpeg| jpeg.set_progressive(true))),
@@ -79,8 +82,15 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
         ("CMYK", jpeg(&inks, size, ColorType::Cmyk, |_| {})),
         ("YCCK", jpeg(&inks, size, ColorType::CmykAsYcck, |_| {})),
         ("PNG", encoded(&image, ImageFormat::Png)),
+        ("PNG with alpha", encoded(&image.to_rgba8().into(), ImageFormat::Png)),
+        ("grey PNG", encoded(&image.to_luma8().into(), ImageFormat::Png)),
         ("grey PNG with alpha", encoded(&image.to_luma_alpha8().into(), ImageFormat::Png)),
         ("16-bit PNG", encoded(&image.to_rgb16().into(), ImageFormat::Png)),
+        ("1-bit PNG", png(size, png::ColorType::Grayscale, png::BitDepth::One, &bits, None)),
+        (
+            "palette PNG",
+            png(size, png::ColorType::Indexed, png::BitDepth::Eight, &places, Some(&palette)),
+        ),
         ("GIF", encoded(&image, ImageFormat::Gif)),
         ("BMP", encoded(&image, ImageFormat::Bmp)),
         ("lossless WebP", encoded(&image, ImageFormat::WebP)),

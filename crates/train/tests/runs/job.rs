@@ -36,13 +36,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(9),
         start: Start::Random,
-        data: DataConfig {
-            path: data.to_owned(),
-            validation_split: None,
-            group_duplicates: false,
-            cache_mb: DataConfig::CACHE_MB,
-            cache_dir: None,
-        },
+        data: DataConfig::at(data),
         augment,
         base: VggConfig {
             size: [32, 32],

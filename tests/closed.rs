@@ -1,0 +1,60 @@
+//! Folders that a run may not be written to: an error that names the place, and nothing damaged.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::ordinary_user::OrdinaryUser;
+use crate::permafrost::{Done, Workplace, quick};
+
+fn expect_refused(done: &Done, named: &str) {
+    assert_eq!(done.status, Some(2), "{}{}", done.stdout, done.stderr);
+    let said = done.stderr.lines().find(|line| line.starts_with("error: ")).expect("an error");
+    assert!(said.contains(named) && said.contains("ermission denied"), "`{named}` in {said}");
+    assert!(done.stderr.contains("\nhint: check its permissions"), "{}", done.stderr);
+    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("a file of ours");
+}
+
+#[test]
+fn a_run_is_not_begun_where_it_may_not_be_written() {
+    let workplace = Workplace::with_photos();
+    let user = OrdinaryUser::of(&workplace);
+    fs::create_dir(workplace.path("closed")).expect("a writable folder");
+    set_mode(&workplace.path("closed"), 0o555);
+    let before = workplace.contents("");
+    expect_refused(&user.run(&quick("--epochs 1 --out closed")), "`closed/.lock`");
+    expect_refused(&user.run(&quick("--epochs 1 --out closed/run")), "`closed/run`");
+    assert!(workplace.contents("") == before, "something was left or changed");
+    set_mode(&workplace.path("closed"), 0o755);
+}
+
+#[test]
+fn a_run_that_became_read_only_is_as_it_was_and_goes_on_once_it_may() {
+    let workplace = Workplace::with_photos();
+    let user = OrdinaryUser::of(&workplace);
+    user.run(&quick("--epochs 4 --out whole")).expect_success();
+    user.run(&quick("--epochs 2 --out run")).expect_success();
+    let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 4");
+    workplace.write("run/config.toml", config);
+    let before = workplace.contents("run");
+    let everything: Vec<_> = before.iter().map(|(path, _)| path.clone()).collect();
+    let folder_alone = vec![workplace.path("run")];
+    for (closed, named) in [(everything, "`run/.lock`"), (folder_alone, "`run/history.csv`")] {
+        let modes: Vec<u32> = closed
+            .iter()
+            .map(|path| fs::metadata(path).expect("a file").permissions().mode())
+            .collect();
+        closed.iter().zip(&modes).for_each(|(path, mode)| set_mode(path, mode & !0o222));
+        expect_refused(&user.run("train --resume run"), named);
+        closed.iter().zip(&modes).for_each(|(path, mode)| set_mode(path, *mode));
+        assert!(workplace.contents("run") == before, "the run has changed");
+    }
+    user.run("train --resume run").expect_success();
+    assert_eq!(workplace.history("run"), workplace.history("whole"));
+    let model = |run: &str| fs::read(workplace.path(run).join("last/model.safetensors"));
+    assert!(model("run").expect("a model") == model("whole").expect("a model"));
+}

@@ -1,0 +1,218 @@
+//! Damaged manifests: each is read or refused, and what is read leads nowhere else.
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::*;
+
+const REAL: &str = include_str!("../../manifest.toml");
+
+/// What may stand after a key, some of it where it should not.
+const VALUES: [&str; 28] = [
+    r#""weights/other.h5""#,
+    r#""other.h5""#,
+    r#""../outside""#,
+    r#""weights/../../outside""#,
+    r#""weights/..""#,
+    r#""/etc/passwd""#,
+    r#""./weights""#,
+    r#"".""#,
+    r#""..""#,
+    r#""""#,
+    r#""weights/""#,
+    r#""C:\\Windows""#,
+    r#""\u0000""#,
+    r#""https://example.org/other.h5""#,
+    r#"["https://example.org/other.h5", "http://example.org/other.h5"]"#,
+    r#"["file:///etc/passwd"]"#,
+    "[]",
+    "{}",
+    r#"{ "../outside" = 1, "" = 2 }"#,
+    "0",
+    "1",
+    "-1",
+    "9223372036854775807",
+    "18446744073709551616",
+    "nan",
+    "true",
+    r#""md5:00000000000000000000000000000000""#,
+    r#""md5:0000000000000000000000000000000G""#,
+];
+
+/// The real manifest, and one each without what others need not have.
+fn whole() -> [String; 4] {
+    let without = |start: &str| -> String {
+        let lines = REAL.lines().filter(|line| !line.starts_with(start));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    let archives = &REAL[REAL.find("[[archives]]").unwrap()..];
+    [REAL.to_owned(), without("digest = "), without("#"), format!("weights = []\n{archives}")]
+}
+
+/// A change to a manifest.
+#[derive(Clone, Debug)]
+enum Damage {
+    /// Another value for a key.
+    Value { line: Index, value: &'static str },
+    /// A line is left out.
+    Without { line: Index },
+    /// A line is there again, elsewhere.
+    Again { line: Index, to: Index },
+    /// Other bytes in place of some.
+    Bytes { at: Index, count: usize, bytes: Vec<u8> },
+    /// The end is missing.
+    Cut { at: Index },
+}
+
+impl Damage {
+    fn apply(self, text: &str) -> String {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        match self {
+            Self::Value { line, value } => {
+                let with_keys = lines.iter_mut().filter(|line| line.contains(" = "));
+                let mut with_keys: Vec<&mut String> = with_keys.collect();
+                if !with_keys.is_empty() {
+                    let line = line.get_mut(&mut with_keys);
+                    let key = line.split(" = ").next().unwrap_or_default();
+                    **line = format!("{key} = {value}");
+                }
+            }
+            Self::Without { line } => drop(lines.remove(line.index(lines.len()))),
+            Self::Again { line, to } => {
+                let line = line.get(&lines).clone();
+                lines.insert(to.index(lines.len()), line);
+            }
+            Self::Bytes { at, count, bytes } => {
+                let mut file = text.as_bytes().to_vec();
+                let at = at.index(file.len());
+                let end = (at + count).min(file.len());
+                file.splice(at..end, bytes);
+                return String::from_utf8_lossy(&file).into_owned();
+            }
+            Self::Cut { at } => {
+                return String::from_utf8_lossy(&text.as_bytes()[..at.index(text.len())])
+                    .into_owned();
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let place = any::<Index>;
+    prop_oneof![
+        6 => (place(), select(&VALUES[..]))
+            .prop_map(|(line, value)| Damage::Value { line, value }),
+        2 => place().prop_map(|line| Damage::Without { line }),
+        2 => (place(), place()).prop_map(|(line, to)| Damage::Again { line, to }),
+        3 => (place(), 0..9usize, proptest::collection::vec(any::<u8>(), 0..9))
+            .prop_map(|(at, count, bytes)| Damage::Bytes { at, count, bytes }),
+        1 => place().prop_map(|at| Damage::Cut { at }),
+    ]
+}
+
+/// Where a path ends that is followed from a folder, step by step; none where it leaves the folder.
+fn followed(path: &Path) -> Option<PathBuf> {
+    let folder = Path::new("/the/root/data");
+    let mut at = folder.to_owned();
+    for step in path.to_str()?.split('/') {
+        match step {
+            _ if path.is_absolute() => return None,
+            "" | "." => {}
+            ".." => drop(at.pop()),
+            step => at.push(step),
+        }
+        if !at.starts_with(folder) {
+            return None;
+        }
+    }
+    (at != folder).then_some(at)
+}
+
+/// Asserts what everything that fetches relies on.
+fn check_what_is_read(manifest: &Manifest) {
+    let weights = manifest.weights.iter().map(|weights| &weights.file);
+    let archives = manifest.archives.iter().map(|archive| &archive.file);
+    for file in weights.chain(&manifest.class_names).chain(archives) {
+        assert!(followed(&file.path).is_some(), "{}", file.path.display());
+        assert!(followed(Path::new(&file.name)).is_some(), "{}", file.name);
+        assert!(!file.name.contains('/'), "{}", file.name);
+        assert!((1..=i64::MAX as u64).contains(&file.size), "{}", file.size);
+        let mut urls = file.urls.iter();
+        assert!(
+            !file.urls.is_empty() && urls.all(|url| url.starts_with("http")),
+            "{:?}",
+            file.urls
+        );
+        if let Some(digest) = file.digest.as_ref().map(Digest::to_string) {
+            let (algorithm, hex) = digest.split_once(':').expect("an algorithm");
+            assert!(matches!((algorithm, hex.len()), ("md5", 32) | ("sha256", 64)), "{digest}");
+            assert!(!hex.contains(|digit| !"0123456789abcdef".contains(digit)), "{digest}");
+        }
+    }
+    for archive in &manifest.archives {
+        for folder in archive.folders.keys().chain([&archive.inside]) {
+            assert!(followed(Path::new(folder)).is_some(), "{folder}");
+        }
+        assert!(archive.unpacked_at_most < u64::MAX);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 10_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_damaged_manifest_is_refused_or_leads_nowhere_else(
+        which in 0..4usize,
+        damages in proptest::collection::vec(damage(), 1..4),
+    ) {
+        let text = damages.into_iter().fold(whole()[which].clone(), |text, damage| damage.apply(&text));
+        if let Ok(manifest) = Manifest::parse(&text) {
+            check_what_is_read(&manifest);
+        }
+    }
+}
+
+#[test]
+fn whole_manifests_are_read() {
+    for text in whole() {
+        check_what_is_read(&Manifest::parse(&text).unwrap());
+    }
+}
+
+#[test]
+fn a_value_that_leads_elsewhere_or_nowhere_is_refused() {
+    for (key, value) in [
+        ("path", r#""../outside""#),
+        ("path", r#""weights/../../outside""#),
+        ("path", r#""/etc/passwd""#),
+        ("path", r#""""#),
+        ("name", r#""../outside.h5""#),
+        ("name", r#""weights/""#),
+        ("name", r#""..""#),
+        ("size", "0"),
+        ("size", "-1"),
+        ("digest", r#""md5:0""#),
+        ("urls", "[]"),
+        ("urls", r#"["file:///etc/passwd"]"#),
+        ("inside", r#""..""#),
+        (r#""train/cats""#, "-1"),
+    ] {
+        // The last of them is on one line, whatever the key.
+        let at = REAL.rfind(&format!("\n{key} = ")).unwrap() + 1;
+        let length = REAL[at..].find('\n').unwrap();
+        let text = format!("{}{key} = {value}{}", &REAL[..at], &REAL[at + length..]);
+        let error = Manifest::parse(&text).err().unwrap_or_else(|| panic!("{key} = {value}"));
+        assert!(format!("{error:#}").contains("not as expected: "), "{error:#}");
+    }
+    let text = REAL.replace(r#""train/cats""#, r#""../cats""#);
+    let error = Manifest::parse(&text).err().unwrap();
+    assert!(format!("{error:#}").ends_with("stays inside, found `../cats`"), "{error:#}");
+}
