@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::digest::Digest;
 use crate::download::download;
 use crate::item::{Item, Presence};
 use crate::listing::{self, say};
 use crate::lock::Lock;
-use crate::manifest::{Manifest, PublishedFile};
+use crate::manifest::Manifest;
 use crate::part::Part;
 use crate::record::Record;
 use crate::selection::{What, all_items};
@@ -126,7 +125,7 @@ impl Fetcher<'_> {
             &item.by_hand(&self.data),
             self.pace,
         )?;
-        self.check_recorded(file, &digest)?;
+        self.record.check(file, &digest)?;
         let done = match item.archive {
             None => {
                 part.land(target)?;
@@ -140,40 +139,7 @@ impl Fetcher<'_> {
                 "fetched and unpacked"
             }
         };
-        self.remember(file, digest)?;
+        self.record.remember(file, digest)?;
         say(&format!("`{}`: {done}; licence: {}", target.display(), file.licence))
-    }
-
-    /// A file without a published digest must stay what it first was.
-    fn check_recorded(&self, file: &PublishedFile, found: &Digest) -> Result<()> {
-        if let Some(recorded) = self.record.get(&file.name)
-            && file.digest.is_none()
-            && found != recorded
-        {
-            bail!(
-                "`{}` is not what was first fetched: expected digest `{recorded}`, found `{found}`\n\
-                 hint: to accept the new file, remove its line from `{}` and fetch again",
-                file.name,
-                self.record.path.display()
-            );
-        }
-        Ok(())
-    }
-
-    /// Records the digest of a file that has none published, if this was its first fetch.
-    fn remember(&mut self, file: &PublishedFile, digest: Digest) -> Result<()> {
-        if file.digest.is_some() {
-            return Ok(());
-        }
-        let record = self.record.path.display().to_string();
-        if self.record.get(&file.name).is_some() {
-            return say(&format!("`{}`: its digest is the one in `{record}`", file.name));
-        }
-        let line = format!(
-            "`{}`: its publisher gives no digest, so `{digest}` is kept in `{record}` and later fetches are compared with it",
-            file.name
-        );
-        self.record.add(&file.name, digest)?;
-        say(&line)
     }
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask fetch --list` and `--offline`: what there is and what is missing, without the network.
 
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -60,4 +60,9 @@ pub(crate) fn verify(items: &[Item<'_>], data: &Path, record: &Record) -> Result
 /// Prints a line for people.
 pub(crate) fn say(line: &str) -> Result<()> {
     writeln!(stdout(), "{line}").context("could not write to standard output")
+}
+
+/// Says on standard error what is being done; a lost line is no reason to stop.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }
