@@ -1,4 +1,4 @@
-//! `cargo xtask fetch`: brings pretrained weights and the example's photographs into `data/`.
+//! `cargo xtask fetch`: brings pretrained weights, the example's photographs and libtorch into `data/`.
 //!
 //! What is already there is checked: left alone if right, an error if not. It is never replaced, for
 //! it may be somebody's own file, and never silently accepted.
@@ -19,6 +19,7 @@ use crate::record::Record;
 use crate::selection::{What, all_items};
 use crate::source::Source;
 use crate::unpack;
+use crate::wanted::Wanted;
 
 const AFTER_HELP: &str = "\
 A download that breaks off is tried again, then kept as `NAME.part` and continued by the next fetch.
@@ -77,7 +78,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         Some(what) => what.items(&manifest),
         None if arguments.list => all_items(&manifest),
         None => bail!(
-            "expected `weights`, `data` or `all`, found neither\n\
+            "expected `weights`, `data`, `all` or `libtorch`, found none of them\n\
              hint: `cargo xtask fetch --list` shows what there is"
         ),
     };
@@ -93,7 +94,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let record = Record::read(record_path)?;
     let source = arguments.from.as_ref();
     let mut fetcher = Fetcher { data, source, pace: arguments.pace, record };
-    items.iter().try_for_each(|item| fetcher.fetch(item))
+    items.iter().try_for_each(|wanted| fetcher.fetch(wanted))
 }
 
 struct Fetcher<'a> {
@@ -104,10 +105,15 @@ struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    fn fetch(&mut self, item: &Item<'_>) -> Result<()> {
-        let target = item.target(&self.data);
-        match item.presence(&self.data, &self.record)? {
-            Presence::Missing | Presence::Begun(_) => self.bring(item, &target),
+    fn fetch(&mut self, wanted: &Wanted<'_>) -> Result<()> {
+        let target = wanted.target(&self.data);
+        match wanted.presence(&self.data, &self.record)? {
+            Presence::Missing | Presence::Begun(_) => match wanted {
+                Wanted::Published(item) => self.bring(item, &target),
+                Wanted::Libtorch(libtorch) => {
+                    libtorch.bring(&self.data, self.source, &mut self.record, self.pace)
+                }
+            },
             Presence::Wrong(error) => Err(error.context(format!(
                 "`{}` is there but not as expected\nhint: remove it or move it away, then fetch again",
                 target.display()
