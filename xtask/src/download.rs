@@ -6,19 +6,18 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{Write, stderr};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use indicatif::DecimalBytes;
 
 use crate::digest::Digest;
 use crate::http::{self, Answer, Start};
+use crate::listing::tell;
 use crate::manifest::PublishedFile;
 use crate::part::Part;
 use crate::partial::Partial;
-use crate::retry::{ATTEMPTS, Failure, pause, wait_after};
+use crate::retry::{Failure, repeatedly};
 use crate::sink::Sink;
 use crate::source::{Location, Source, locations};
 
@@ -53,7 +52,8 @@ pub(crate) fn download(
     let mut failures = String::new();
     for location in locations(file, source) {
         tell(&format!("fetching `{}` ({}) from {location}", file.name, DecimalBytes(file.size)));
-        match try_repeatedly(&location, file, &partial, pace)? {
+        let attempt = || try_once(&location, file, &partial);
+        match repeatedly(pace, attempt, || partial.clear())? {
             Ok(digest) => return Ok((partial.complete()?, digest)),
             Err(error) => failures += &format!("\n  {location}: {error:#}"),
         }
@@ -66,36 +66,6 @@ pub(crate) fn download(
         ),
     };
     Err(Unavailable(format!("could not fetch `{}`{failures}{kept}\n{by_hand}", file.name)).into())
-}
-
-/// Asks one place until it gives the file (the inner `Ok`) or there is no more hope that it will.
-fn try_repeatedly(
-    location: &Location,
-    file: &PublishedFile,
-    partial: &Partial,
-    pace: f64,
-) -> Result<Result<Digest>> {
-    let mut attempts = 1;
-    loop {
-        match try_once(location, file, partial) {
-            Ok(digest) => return Ok(Ok(digest)),
-            Err(Failure::Local(error)) => return Err(error),
-            Err(Failure::Lasting(error)) => return Ok(Err(error)),
-            Err(Failure::Stale(error)) => {
-                tell(&format!("  {error:#}; beginning again from zero"));
-                partial.clear()?;
-            }
-            Err(Failure::Passing { error, asked }) => {
-                let Some(wait) = wait_after(attempts, asked) else {
-                    return Ok(Err(error.context(gave_up(attempts, asked))));
-                };
-                attempts += 1;
-                let wait_s = wait.as_secs();
-                tell(&format!("  {error:#}; attempt {attempts} of {ATTEMPTS} in {wait_s} s"));
-                pause(wait, pace);
-            }
-        }
-    }
 }
 
 fn try_once(
@@ -137,18 +107,4 @@ fn ask(location: &Location, file: &PublishedFile, partial: &Partial) -> Result<A
             open().map_err(Failure::Lasting)
         }
     }
-}
-
-fn gave_up(attempts: u32, asked: Option<Duration>) -> String {
-    match asked {
-        Some(asked) if attempts < ATTEMPTS => {
-            format!("asked to wait for {} s, which is too long", asked.as_secs())
-        }
-        _ => format!("gave up after {attempts} attempts"),
-    }
-}
-
-/// A lost line about a download is no reason to stop it.
-fn tell(line: &str) {
-    let _ = writeln!(stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask fetch`: brings pretrained weights and the example's photographs into `data/`.
+//! `cargo xtask fetch`: brings pretrained weights, the example's photographs and libtorch into `data/`.
 //!
 //! What is already there is checked: left alone if right, an error if not. It is never replaced, for
 //! it may be somebody's own file, and never silently accepted.
@@ -9,17 +9,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::digest::Digest;
 use crate::download::download;
 use crate::item::{Item, Presence};
 use crate::listing::{self, say};
 use crate::lock::Lock;
-use crate::manifest::{Manifest, PublishedFile};
+use crate::manifest::Manifest;
 use crate::part::Part;
 use crate::record::Record;
 use crate::selection::{What, all_items};
 use crate::source::Source;
 use crate::unpack;
+use crate::wanted::Wanted;
 
 const AFTER_HELP: &str = "\
 A download that breaks off is tried again, then kept as `NAME.part` and continued by the next fetch.
@@ -78,7 +78,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         Some(what) => what.items(&manifest),
         None if arguments.list => all_items(&manifest),
         None => bail!(
-            "expected `weights`, `data` or `all`, found neither\n\
+            "expected `weights`, `data`, `all` or `libtorch`, found none of them\n\
              hint: `cargo xtask fetch --list` shows what there is"
         ),
     };
@@ -94,7 +94,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let record = Record::read(record_path)?;
     let source = arguments.from.as_ref();
     let mut fetcher = Fetcher { data, source, pace: arguments.pace, record };
-    items.iter().try_for_each(|item| fetcher.fetch(item))
+    items.iter().try_for_each(|wanted| fetcher.fetch(wanted))
 }
 
 struct Fetcher<'a> {
@@ -105,10 +105,15 @@ struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    fn fetch(&mut self, item: &Item<'_>) -> Result<()> {
-        let target = item.target(&self.data);
-        match item.presence(&self.data, &self.record)? {
-            Presence::Missing | Presence::Begun(_) => self.bring(item, &target),
+    fn fetch(&mut self, wanted: &Wanted<'_>) -> Result<()> {
+        let target = wanted.target(&self.data);
+        match wanted.presence(&self.data, &self.record)? {
+            Presence::Missing | Presence::Begun(_) => match wanted {
+                Wanted::Published(item) => self.bring(item, &target),
+                Wanted::Libtorch(libtorch) => {
+                    libtorch.bring(&self.data, self.source, &mut self.record, self.pace)
+                }
+            },
             Presence::Wrong(error) => Err(error.context(format!(
                 "`{}` is there but not as expected\nhint: remove it or move it away, then fetch again",
                 target.display()
@@ -126,7 +131,7 @@ impl Fetcher<'_> {
             &item.by_hand(&self.data),
             self.pace,
         )?;
-        self.check_recorded(file, &digest)?;
+        self.record.check(file, &digest)?;
         let done = match item.archive {
             None => {
                 part.land(target)?;
@@ -140,40 +145,7 @@ impl Fetcher<'_> {
                 "fetched and unpacked"
             }
         };
-        self.remember(file, digest)?;
+        self.record.remember(file, digest)?;
         say(&format!("`{}`: {done}; licence: {}", target.display(), file.licence))
-    }
-
-    /// A file without a published digest must stay what it first was.
-    fn check_recorded(&self, file: &PublishedFile, found: &Digest) -> Result<()> {
-        if let Some(recorded) = self.record.get(&file.name)
-            && file.digest.is_none()
-            && found != recorded
-        {
-            bail!(
-                "`{}` is not what was first fetched: expected digest `{recorded}`, found `{found}`\n\
-                 hint: to accept the new file, remove its line from `{}` and fetch again",
-                file.name,
-                self.record.path.display()
-            );
-        }
-        Ok(())
-    }
-
-    /// Records the digest of a file that has none published, if this was its first fetch.
-    fn remember(&mut self, file: &PublishedFile, digest: Digest) -> Result<()> {
-        if file.digest.is_some() {
-            return Ok(());
-        }
-        let record = self.record.path.display().to_string();
-        if self.record.get(&file.name).is_some() {
-            return say(&format!("`{}`: its digest is the one in `{record}`", file.name));
-        }
-        let line = format!(
-            "`{}`: its publisher gives no digest, so `{digest}` is kept in `{record}` and later fetches are compared with it",
-            file.name
-        );
-        self.record.add(&file.name, digest)?;
-        say(&line)
     }
 }

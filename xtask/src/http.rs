@@ -1,4 +1,4 @@
-//! One request for a file or for the rest of it, and what the answer means.
+//! One request for a file, for the rest of it, for its size or for a page, and what the answer means.
 //!
 //! Redirects are followed. The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` that is
 //! set, and not asked for the hosts in `NO_PROXY`.
@@ -6,13 +6,18 @@
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
-use anyhow::{Error, anyhow};
+use anyhow::{Context, Error, anyhow};
 use ureq::http::header::{
-    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, RANGE, RETRY_AFTER,
+    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, RANGE,
+    RETRY_AFTER,
 };
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, http::Response};
 
 use crate::retry::Failure;
+
+/// In bytes. The longest page of a package index is a few megabytes.
+const LONGEST_PAGE: u64 = 64 << 20;
 
 /// How many bytes of a file are here already, and how the server can tell that they are of its file.
 pub(crate) struct Start {
@@ -66,20 +71,45 @@ pub(crate) fn get(url: &str, size: u64, start: &Start) -> Result<Answer, Failure
             start.at
         }
         416 if start.at > 0 => return Err(Failure::Stale(refused(&response))),
-        408 | 429 | 500..=599 => {
-            let asked = text(headers, RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
-            let asked = asked.map(Duration::from_secs);
-            return Err(Failure::Passing { error: refused(&response), asked });
-        }
-        _ => return Err(Failure::Lasting(refused(&response))),
+        _ => return Err(refusal(&response)),
     };
     let body = Box::new(response.into_body().into_reader());
     Ok(Answer { start: Start { at, etag }, body })
 }
 
+/// Asks how many bytes there are at `url`.
+pub(crate) fn size_of(url: &str) -> Result<u64, Failure> {
+    let response = agent(url).head(url).call().map_err(failed_to_ask)?;
+    if response.status() != 200 {
+        return Err(refusal(&response));
+    }
+    text(response.headers(), CONTENT_LENGTH)
+        .and_then(|length| length.parse().ok())
+        .ok_or_else(|| Failure::Lasting(anyhow!("expected to be told its size, found nothing")))
+}
+
+/// Asks for the text at `url`, preferably in one of the forms that `accept` lists.
+pub(crate) fn page(url: &str, accept: &str) -> Result<String, Failure> {
+    let response = agent(url).get(url).header(ACCEPT, accept).call().map_err(failed_to_ask)?;
+    if response.status() != 200 {
+        return Err(refusal(&response));
+    }
+    let mut body = response.into_body().into_reader().take(LONGEST_PAGE + 1);
+    let mut bytes = Vec::new();
+    body.read_to_end(&mut bytes).context("the page broke off").map_err(Failure::passing)?;
+    if bytes.len() as u64 > LONGEST_PAGE {
+        let error = anyhow!("expected a page of at most {LONGEST_PAGE} bytes, found more");
+        return Err(Failure::Lasting(error));
+    }
+    String::from_utf8(bytes).context("expected a page of text").map_err(Failure::Lasting)
+}
+
 fn agent(url: &str) -> Agent {
     let patience = Some(Duration::from_secs(30));
+    // Those that cargo itself trusts on most systems.
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     Agent::config_builder()
+        .tls_config(tls)
         // No redirection leads from a protected connection to an open one.
         .https_only(url.starts_with("https://"))
         // Their statuses say which failures pass.
@@ -105,6 +135,18 @@ fn failed_to_ask(error: ureq::Error) -> Failure {
         | ConnectProxyFailed(_)
         | Protocol(_) => Failure::passing(error.into()),
         _ => Failure::Lasting(error.into()),
+    }
+}
+
+/// Busy servers may answer later.
+fn refusal(response: &Response<Body>) -> Failure {
+    match response.status().as_u16() {
+        408 | 429 | 500..=599 => {
+            let asked = text(response.headers(), RETRY_AFTER).and_then(|text| text.parse().ok());
+            let asked = asked.map(Duration::from_secs);
+            Failure::Passing { error: refused(response), asked }
+        }
+        _ => Failure::Lasting(refused(response)),
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum Presence {
     RightSize,
     /// As many photographs as there should be.
     RightCount,
+    /// A libtorch, of this version.
+    Whole(String),
     /// Something else.
     Wrong(Error),
 }
@@ -113,6 +115,9 @@ impl fmt::Display for Presence {
             Self::RightSize => write!(formatter, "there and of the right size, not verified"),
             Self::RightCount => {
                 write!(formatter, "there with as many photographs as expected, not verified")
+            }
+            Self::Whole(version) => {
+                write!(formatter, "there with all its libraries, version {version}")
             }
             Self::Wrong(error) => write!(formatter, "there but wrong: {error:#}"),
         }

@@ -1,23 +1,24 @@
 //! `cargo xtask fetch --list` and `--offline`: what there is and what is missing, without the network.
 
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use indicatif::DecimalBytes;
 
 use crate::download::Unavailable;
-use crate::item::{Item, Presence};
+use crate::item::Presence;
 use crate::record::Record;
+use crate::wanted::Wanted;
 
 /// Lists `items`: place, size, licence, the command that brings it, and what is there of it.
-pub(crate) fn list(items: &[Item<'_>], data: &Path, record: &Record) -> Result<()> {
+pub(crate) fn list(items: &[Wanted<'_>], data: &Path, record: &Record) -> Result<()> {
     for item in items {
         let presence = item.presence(data, record)?;
-        let (file, target) = (item.file, item.target(data));
+        let target = item.target(data);
         say(&format!("`{}`: {presence}", target.display()))?;
-        say(&format!("  {}; licence: {}", DecimalBytes(file.size), file.licence))?;
-        say(&format!("  cargo xtask fetch {}", item.arguments))?;
+        say(&format!("  {}; licence: {}", DecimalBytes(item.size()), item.licence()))?;
+        say(&format!("  cargo xtask fetch {}", item.arguments()))?;
     }
     Ok(())
 }
@@ -27,7 +28,7 @@ pub(crate) fn list(items: &[Item<'_>], data: &Path, record: &Record) -> Result<(
 /// # Errors
 /// If some are there but wrong; else `Unavailable` if some are missing. What is missing is named with
 /// where to get it and where to put it.
-pub(crate) fn verify(items: &[Item<'_>], data: &Path, record: &Record) -> Result<()> {
+pub(crate) fn verify(items: &[Wanted<'_>], data: &Path, record: &Record) -> Result<()> {
     let (mut missing, mut wrong) = (0, 0);
     let mut hints = String::new();
     for item in items {
@@ -43,7 +44,10 @@ pub(crate) fn verify(items: &[Item<'_>], data: &Path, record: &Record) -> Result
                 wrong += 1;
                 hints += &format!("\nhint: remove `{}` or move it away", target.display());
             }
-            Presence::Verified | Presence::RightSize | Presence::RightCount => {}
+            Presence::Verified
+            | Presence::RightSize
+            | Presence::RightCount
+            | Presence::Whole(_) => {}
         }
     }
     let all = items.len();
@@ -60,4 +64,9 @@ pub(crate) fn verify(items: &[Item<'_>], data: &Path, record: &Record) -> Result
 /// Prints a line for people.
 pub(crate) fn say(line: &str) -> Result<()> {
     writeln!(stdout(), "{line}").context("could not write to standard output")
+}
+
+/// Says on standard error what is being done; a lost line is no reason to stop.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }

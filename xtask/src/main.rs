@@ -5,6 +5,7 @@
 
 mod accuracy;
 mod bench;
+mod build;
 mod consumers;
 mod crashes;
 mod digest;
@@ -14,6 +15,7 @@ mod fuzz;
 mod http;
 mod item;
 mod keras;
+mod libtorch;
 mod listing;
 mod lock;
 mod manifest;
@@ -27,7 +29,9 @@ mod selection;
 mod sink;
 mod source;
 mod unpack;
+mod wanted;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
@@ -51,8 +55,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Fetch pretrained weights and the example's photographs into `data/`
+    /// Fetch pretrained weights, the example's photographs and libtorch into `data/`
     Fetch(fetch::Arguments),
+
+    /// Build the program with its feature `libtorch`, after a check of the libtorch in `data/libtorch`, or
+    /// where LIBTORCH says
+    Build {
+        /// Passed on to `cargo build`, such as `--release`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        cargo_arguments: Vec<OsString>,
+    },
 
     /// Compare with what Keras computes: run the `parity` tests on the whole set of fixtures
     Parity {
@@ -124,6 +136,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let root = arguments.root.as_deref().unwrap_or(workspace_root());
     match &arguments.chore {
         Chore::Fetch(fetch) => fetch::run(root, fetch)?,
+        Chore::Build { cargo_arguments } => return build::run(root, cargo_arguments),
         Chore::Parity { dir } => parity::run(root, &or_shared(root, dir, "../shared/parity"))?,
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,

@@ -24,6 +24,9 @@ pub(crate) struct Manifest {
     pub(crate) class_names: Vec<PublishedFile>,
     /// Zip archives of photographs, unpacked.
     pub(crate) archives: Vec<Archive>,
+    /// What the program's feature `libtorch` is built against.
+    #[serde(default)]
+    pub(crate) libtorch: Vec<Libtorch>,
 }
 
 /// One file of pretrained weights.
@@ -50,6 +53,42 @@ pub(crate) struct Archive {
     pub(crate) unpacked_at_most: u64,
     /// The archive itself; its `path` is the folder that it becomes.
     pub(crate) file: PublishedFile,
+}
+
+/// A libtorch, for one kind of device.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Libtorch {
+    /// What it can compute on.
+    pub(crate) device: Device,
+    /// The release, without what it was built for.
+    pub(crate) version: String,
+    /// The address of the official archive.
+    pub(crate) archive: String,
+    /// The package index that is asked where the archive can't be had.
+    pub(crate) index: String,
+    /// Which of the packages that PyTorch requires are needed; without it, all of NVIDIA's.
+    pub(crate) packages: Option<Vec<String>>,
+    /// Which libraries are unpacked from the wheels; without it, all.
+    pub(crate) libraries: Option<Vec<String>>,
+    /// About how many bytes the wheels have together.
+    pub(crate) size: u64,
+    /// A bound on the bytes unpacked from each archive, against one that swells.
+    pub(crate) unpacked_at_most: u64,
+    /// What may be done with it, and whose it is.
+    pub(crate) licence: String,
+    /// Its place below `data/`.
+    pub(crate) path: PathBuf,
+}
+
+/// What a libtorch can compute on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Device {
+    /// The processor alone.
+    Cpu,
+    /// NVIDIA's cards as well.
+    Cuda,
 }
 
 /// One file as it is published.

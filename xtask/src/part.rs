@@ -38,6 +38,12 @@ impl Part {
         &self.path
     }
 
+    /// Leaves it where it is, for a later fetch to go on from.
+    pub(crate) fn leave(self) {
+        // It is removed when dropped, so it is not.
+        std::mem::forget(self);
+    }
+
     /// Renames it into place.
     pub(crate) fn land(self, target: &Path) -> Result<()> {
         fs::rename(&self.path, target).with_context(|| {

@@ -7,9 +7,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::digest::Digest;
+use crate::listing::say;
+use crate::manifest::PublishedFile;
 use crate::part::Part;
 
 /// The record, by file name.
@@ -40,8 +42,43 @@ impl Record {
         self.digests.get(name)
     }
 
-    /// Adds a file and writes the record.
-    pub(crate) fn add(&mut self, name: &str, digest: Digest) -> Result<()> {
+    /// Checks that a file without a published digest is still what it first was.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub(crate) fn check(&self, file: &PublishedFile, found: &Digest) -> Result<()> {
+        if let Some(recorded) = self.get(&file.name)
+            && file.digest.is_none()
+            && found != recorded
+        {
+            bail!(
+                "`{}` is not what was first fetched: expected digest `{recorded}`, found `{found}`\n\
+                 hint: to accept the new file, remove its line from `{}` and fetch again",
+                file.name,
+                self.path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Records the digest of a file that has none published, if this was its first fetch.
+    pub(crate) fn remember(&mut self, file: &PublishedFile, digest: Digest) -> Result<()> {
+        if file.digest.is_some() {
+            return Ok(());
+        }
+        let record = self.path.display().to_string();
+        if self.get(&file.name).is_some() {
+            return say(&format!("`{}`: its digest is the one in `{record}`", file.name));
+        }
+        let line = format!(
+            "`{}`: its publisher gives no digest, so `{digest}` is kept in `{record}` and later fetches are compared with it",
+            file.name
+        );
+        self.add(&file.name, digest)?;
+        say(&line)
+    }
+
+    fn add(&mut self, name: &str, digest: Digest) -> Result<()> {
         self.digests.insert(name.to_owned(), digest);
         let text =
             toml::to_string(&self.digests).context("could not write the record of digests")?;

@@ -1,12 +1,14 @@
-//! Which failures are worth another attempt, and how long to wait for it.
+//! Which failures are worth another attempt, how long to wait for it, and the attempts themselves.
 
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Error;
+use anyhow::{Error, Result};
+
+use crate::listing::tell;
 
 /// How often one address is asked.
-pub(crate) const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 5;
 
 /// A server that asks to be left alone for longer is given up.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -35,10 +37,45 @@ impl Failure {
     }
 }
 
+/// Makes attempts until one succeeds (the inner `Ok`) or there is no more hope that one will; `pace` is
+/// how long a second of waiting lasts.
+///
+/// After a stale attempt `start_over` is called.
+///
+/// # Errors
+/// If the fault is on this machine.
+pub(crate) fn repeatedly<T>(
+    pace: f64,
+    mut attempt: impl FnMut() -> Result<T, Failure>,
+    start_over: impl Fn() -> Result<()>,
+) -> Result<Result<T>> {
+    let mut attempts = 1;
+    loop {
+        match attempt() {
+            Ok(got) => return Ok(Ok(got)),
+            Err(Failure::Local(error)) => return Err(error),
+            Err(Failure::Lasting(error)) => return Ok(Err(error)),
+            Err(Failure::Stale(error)) => {
+                tell(&format!("  {error:#}; beginning again from zero"));
+                start_over()?;
+            }
+            Err(Failure::Passing { error, asked }) => {
+                let Some(wait) = wait_after(attempts, asked) else {
+                    return Ok(Err(error.context(gave_up(attempts, asked))));
+                };
+                attempts += 1;
+                let wait_s = wait.as_secs();
+                tell(&format!("  {error:#}; attempt {attempts} of {ATTEMPTS} in {wait_s} s"));
+                pause(wait, pace);
+            }
+        }
+    }
+}
+
 /// The wait after so many attempts: a second, doubled each time, or longer if the server asks for it.
 ///
 /// None where there should be no further attempt.
-pub(crate) fn wait_after(attempts: u32, asked: Option<Duration>) -> Option<Duration> {
+fn wait_after(attempts: u32, asked: Option<Duration>) -> Option<Duration> {
     if attempts >= ATTEMPTS {
         return None;
     }
@@ -47,8 +84,17 @@ pub(crate) fn wait_after(attempts: u32, asked: Option<Duration>) -> Option<Durat
     (wait <= LONGEST_WAIT).then_some(wait)
 }
 
+fn gave_up(attempts: u32, asked: Option<Duration>) -> String {
+    match asked {
+        Some(asked) if attempts < ATTEMPTS => {
+            format!("asked to wait for {} s, which is too long", asked.as_secs())
+        }
+        _ => format!("gave up after {attempts} attempts"),
+    }
+}
+
 /// Waits; `pace` is how long a second lasts, so that tests need not.
-pub(crate) fn pause(wait: Duration, pace: f64) {
+fn pause(wait: Duration, pace: f64) {
     let scaled = Duration::try_from_secs_f64(wait.as_secs_f64() * pace);
     // What is no duration, as for a negative pace, is not waited for.
     thread::sleep(scaled.unwrap_or_default());

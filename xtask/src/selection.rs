@@ -1,9 +1,10 @@
-//! `weights`, `data` or `all`: what of the manifest is meant.
+//! `weights`, `data`, `all` or `libtorch`: what of the manifest is meant.
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::item::Item;
-use crate::manifest::{Archive, Base, Manifest, PublishedFile, Weights};
+use crate::manifest::{Archive, Base, Device, Libtorch, Manifest, PublishedFile, Weights};
+use crate::wanted::Wanted;
 
 /// What to fetch.
 #[derive(Subcommand)]
@@ -16,6 +17,23 @@ pub(crate) enum What {
 
     /// Weights and data
     All(WhichWeights),
+
+    /// What the feature `libtorch` is built against, into `data/libtorch/`: the official archive, else
+    /// wheels from the package index (PIP_INDEX_URL, or the public one)
+    ///
+    /// `--from DIR` takes one that is there, by links to it, of any version: a libtorch folder, or the
+    /// folder `site-packages/torch` of an installed PyTorch. `--from URL` takes the wheels from another
+    /// package index, such as `https://pypi.org/simple`. Where the program was built with another one
+    /// before, `cargo clean -p torch-sys` has it built anew.
+    Libtorch(WhichLibtorch),
+}
+
+/// Which libtorch.
+#[derive(Args)]
+pub(crate) struct WhichLibtorch {
+    /// Fetch one that computes on NVIDIA's cards as well, some 3.9 GB
+    #[arg(long)]
+    cuda: bool,
 }
 
 /// Which of the weights.
@@ -40,11 +58,15 @@ enum WhichBase {
 
 impl What {
     /// What there is of it in the manifest.
-    pub(crate) fn items<'a>(&self, manifest: &'a Manifest) -> Vec<Item<'a>> {
+    pub(crate) fn items<'a>(&self, manifest: &'a Manifest) -> Vec<Wanted<'a>> {
         let (which, with_data) = match self {
             Self::Weights(which) => (Some(which), false),
             Self::Data => (None, true),
             Self::All(which) => (Some(which), true),
+            Self::Libtorch(which) => {
+                let device = if which.cuda { Device::Cuda } else { Device::Cpu };
+                return libtorch_for(manifest, device).collect();
+            }
         };
         let mut items = Vec::new();
         for weights in &manifest.weights {
@@ -58,15 +80,21 @@ impl What {
         if with_data {
             items.extend(manifest.archives.iter().map(archive_item));
         }
-        items
+        items.into_iter().map(Wanted::Published).collect()
     }
 }
 
-/// Everything in the manifest.
-pub(crate) fn all_items(manifest: &Manifest) -> Vec<Item<'_>> {
+/// Everything in the manifest; of libtorch, which has one place, that for the CPU.
+pub(crate) fn all_items(manifest: &Manifest) -> Vec<Wanted<'_>> {
     let weights = manifest.weights.iter().map(weights_item);
     let class_names = manifest.class_names.iter().map(class_names_item);
-    weights.chain(class_names).chain(manifest.archives.iter().map(archive_item)).collect()
+    let published = weights.chain(class_names).chain(manifest.archives.iter().map(archive_item));
+    published.map(Wanted::Published).chain(libtorch_for(manifest, Device::Cpu)).collect()
+}
+
+fn libtorch_for(manifest: &Manifest, device: Device) -> impl Iterator<Item = Wanted<'_>> {
+    let of_device = move |libtorch: &&Libtorch| libtorch.device == device;
+    manifest.libtorch.iter().filter(of_device).map(Wanted::Libtorch)
 }
 
 impl WhichWeights {

@@ -1,7 +1,7 @@
-//! Unpacks the photographs out of a zip archive, trusting nothing that it says.
+//! Unpacks what is wanted out of a zip archive, trusting nothing that it says.
 //!
-//! Only `.jpg` files directly in the folders of the manifest are written; names that lead outside
-//! and links are errors, and all photographs together are bounded in size.
+//! Names that lead outside and links are errors, and all that is written is bounded in size. Of
+//! photographs, only `.jpg` files directly in the folders of the manifest are written.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -23,8 +23,23 @@ pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<()> {
         fs::create_dir_all(&folder)
             .with_context(|| format!("could not make the folder `{}`", folder.display()))?;
     }
+    unpack_chosen(zip, archive.unpacked_at_most, into, |path| expected_place(path, archive))?;
+    check_counts(into, archive)
+}
+
+/// Unpacks the files of `zip` for which `place` names a place below `into`; returns how many.
+///
+/// # Errors
+/// If the archive is damaged, names places outside, holds links, or more than `at_most` bytes would be
+/// written.
+pub(crate) fn unpack_chosen(
+    zip: &Path,
+    at_most: u64,
+    into: &Path,
+    place: impl Fn(&Path) -> Option<PathBuf>,
+) -> Result<usize> {
     let mut zip = ZipArchive::new(File::open(zip)?)?;
-    let mut bytes_left = archive.unpacked_at_most;
+    let (mut bytes_left, mut files) = (at_most, 0);
     for index in 0..zip.len() {
         let mut entry = zip.by_index(index)?;
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
@@ -32,17 +47,18 @@ pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<()> {
             bail!("expected names that stay inside, found `{name}`");
         };
         ensure!(!entry.is_symlink(), "expected no links, found `{name}`");
-        let Some(place) = expected_place(&path, archive) else { continue };
+        let Some(place) = place(&path) else { continue };
         if entry.is_dir() {
             continue;
         }
         let written = write_new(&mut entry.by_ref().take(bytes_left + 1), &into.join(place))
             .with_context(|| format!("could not unpack `{name}`"))?;
-        bytes_left = bytes_left.checked_sub(written).with_context(|| {
-            format!("expected at most {} bytes unpacked, found more", archive.unpacked_at_most)
-        })?;
+        bytes_left = bytes_left
+            .checked_sub(written)
+            .with_context(|| format!("expected at most {at_most} bytes unpacked, found more"))?;
+        files += 1;
     }
-    check_counts(into, archive)
+    Ok(files)
 }
 
 /// Checks that `folder` holds as many photographs as the manifest says, none of them empty.
@@ -71,6 +87,9 @@ fn is_photograph(path: &Path) -> bool {
 }
 
 fn write_new(reader: &mut impl Read, path: &Path) -> io::Result<u64> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
     let mut file = File::create_new(path)?;
     let written = io::copy(reader, &mut file)?;
     file.sync_all()?;

@@ -3,6 +3,7 @@
 //! Every test has a root folder and a manifest of its own; nothing here reaches the network.
 
 mod interruptions;
+mod libtorch;
 mod misbehaviour;
 mod network;
 mod overview;

@@ -48,7 +48,7 @@ fn what_the_list_says_to_run_fetches_each_thing_of_the_real_manifest() {
     sandbox.write("manifest.toml", &fs::read(manifest).unwrap());
     let all = sandbox.run(&["fetch", "--list"]).stdout;
     let entries: Vec<_> = all.lines().collect();
-    assert_eq!(entries.len(), 3 * 6, "{all}");
+    assert_eq!(entries.len(), 3 * 7, "{all}");
     for entry in entries.chunks(3) {
         let command = entry[2].strip_prefix("  cargo xtask ").unwrap();
         let arguments: Vec<_> = command.split(' ').chain(["--list"]).collect();

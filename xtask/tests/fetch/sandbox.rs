@@ -78,7 +78,8 @@ impl Sandbox {
         ))
     }
 
-    fn with_manifest(manifest: &str) -> Self {
+    /// The manifest is this one.
+    pub(crate) fn with_manifest(manifest: &str) -> Self {
         let sandbox = Self { root: TempDir::new().unwrap() };
         sandbox.write("manifest.toml", manifest.as_bytes());
         sandbox

@@ -1,0 +1,27 @@
+//! Symbolic links, for what is not copied.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Makes `name` lead to `target`.
+pub(crate) fn link(target: &Path, name: &Path) -> Result<()> {
+    symlink(target, name).with_context(|| {
+        format!("could not make `{}` a link to `{}`", name.display(), target.display())
+    })
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, name: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, name)
+}
+
+#[cfg(windows)]
+fn symlink(target: &Path, name: &Path) -> io::Result<()> {
+    if target.is_dir() {
+        std::os::windows::fs::symlink_dir(target, name)
+    } else {
+        std::os::windows::fs::symlink_file(target, name)
+    }
+}
