@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{io, mem};
 
+use rayon::prelude::*;
+
 use crate::listing::{Identity, Listing, entries, identity, with_ancestors};
 use crate::{LeftOut, PhotosError, Unreadable};
 
@@ -48,24 +50,23 @@ impl Folder {
             unreadable: vec![],
             stray: vec![],
         };
+        let mut classes = vec![];
         for entry in entries(path).map_err(|source| PhotosError::io(path, source))? {
             if !entry.is_folder {
                 folder.stray.push(entry.path);
             } else if !identity(&entry.path).is_ok_and(|class| outer.contains(&class)) {
-                folder.add_class(entry.path, &outer)?;
+                classes.push(entry.path);
             }
         }
+        // A disk elsewhere takes its time for each.
+        let listed: Vec<_> = classes.par_iter().map(|path| list_class(path, &outer)).collect();
+        for class in listed {
+            let (name, below) = class?;
+            folder.classes.push(name);
+            folder.files.push(below.files);
+            folder.unreadable.extend(below.unreadable);
+        }
         Ok(folder)
-    }
-
-    fn add_class(&mut self, path: PathBuf, outer: &HashSet<Identity>) -> Result<(), PhotosError> {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| PhotosError::ClassName(path.clone()))?.to_owned();
-        let below = Listing::below(&path, outer)?;
-        self.classes.push(name);
-        self.files.push(below.files);
-        self.unreadable.extend(below.unreadable);
-        Ok(())
     }
 
     /// What keeps it from being used: that it has no classes, and the classes without files.
@@ -135,4 +136,11 @@ impl Folder {
             expected: quoted(expected),
         }
     }
+}
+
+/// The name of the class in a folder, and what is there.
+fn list_class(path: &Path, outer: &HashSet<Identity>) -> Result<(String, Listing), PhotosError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| PhotosError::ClassName(path.to_owned()))?;
+    Ok((name.to_owned(), Listing::below(path, outer)?))
 }
