@@ -4,6 +4,7 @@
 """
 import sys
 
+import on_cpu  # noqa: F401 - before Keras, which reads what it sets
 from rounds import rounds
 
 import keras

@@ -5,6 +5,7 @@ at 180x180, so many steps of 32 pictures a round.
 """
 import sys
 
+import on_cpu  # noqa: F401 - before Keras, which reads what it sets
 from rounds import rounds
 
 import keras

@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 
-import rounds  # noqa: F401 - before Keras, which reads what it sets
+import on_cpu  # noqa: F401 - before Keras, which reads what it sets
 
 import keras
 from keras import layers

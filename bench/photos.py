@@ -7,6 +7,7 @@ many times over a round.
 import pathlib
 import sys
 
+import on_cpu  # noqa: F401 - before Keras, which reads what it sets
 from rounds import rounds
 
 import tensorflow as tf

@@ -1,10 +1,7 @@
 """What `cargo xtask bench` asks of a peer: for every line on standard input one round of work, and the
-seconds it took. Importing this settles that Keras runs on TensorFlow, on the CPU and in silence."""
-import os
+seconds it took."""
 import sys
 import time
-
-os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="3")
 
 
 def rounds(work):

@@ -38,7 +38,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
         fs::remove_dir_all(&runs)
             .with_context(|| format!("could not clear `{}`", runs.display()))?;
     }
-    let program = Program { root, photographs: &photographs, weights: &weights };
+    let program = Program { root, photographs: &photographs, weights: &weights, build: &[] };
 
     program.train(&runs.join("demo"), &["--demo"])?;
     let demo = best_of(&runs.join("demo"))?;
@@ -73,16 +73,20 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
 }
 
 /// The program, and what it is run on.
-struct Program<'a> {
-    root: &'a Path,
-    photographs: &'a Path,
-    weights: &'a Path,
+pub(crate) struct Program<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) photographs: &'a Path,
+    pub(crate) weights: &'a Path,
+    /// What `cargo run` is told beside, such as the program's features.
+    pub(crate) build: &'a [&'a str],
 }
 
 impl Program<'_> {
     fn run(&self, arguments: &[&str]) -> Result<Output> {
         let output = cargo()
-            .args(["run", "--quiet", "--package", "cli", "--"])
+            .args(["run", "--quiet", "--package", "cli"])
+            .args(self.build)
+            .arg("--")
             .args(arguments)
             .current_dir(self.root)
             .output()
@@ -97,13 +101,13 @@ impl Program<'_> {
         Ok(output)
     }
 
-    fn train(&self, run: &Path, arguments: &[&str]) -> Result<()> {
+    pub(crate) fn train(&self, run: &Path, arguments: &[&str]) -> Result<()> {
         let run = text(run)?;
         self.run(&[&["train", "--out", run], arguments].concat())?;
         Ok(())
     }
 
-    fn train_on_photographs(&self, run: &Path, arguments: &[&str]) -> Result<()> {
+    pub(crate) fn train_on_photographs(&self, run: &Path, arguments: &[&str]) -> Result<()> {
         let base = ["--base", "vgg19", "--until", "block3_pool", "--pooling", "max"];
         let from = [text(self.photographs)?, "--weights", text(self.weights)?];
         self.train(run, &[&from, &base[..], arguments].concat())
@@ -138,13 +142,13 @@ impl Program<'_> {
 }
 
 /// What the history says of an epoch.
-struct Row {
+pub(crate) struct Row {
     val_loss: f64,
-    val_accuracy: f64,
+    pub(crate) val_accuracy: f64,
 }
 
 /// The epoch with the lowest val_loss in a run's history.
-fn best_of(run: &Path) -> Result<Row> {
+pub(crate) fn best_of(run: &Path) -> Result<Row> {
     let path = run.join("history.csv");
     let table = fs::read_to_string(&path)
         .with_context(|| format!("could not read `{}`", path.display()))?;

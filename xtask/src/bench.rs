@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast the parts are, beside others in the same run.
 
+mod gpu;
 mod job;
 mod race;
 
@@ -20,6 +21,9 @@ pub(crate) enum Bench {
         /// How many pictures go through at once
         #[arg(long, default_value_t = 32)]
         batch: usize,
+        /// Time libtorch on the CPU as well, in float32 and bfloat16
+        #[arg(long)]
+        libtorch: bool,
         #[command(flatten)]
         rounds: Rounds,
     },
@@ -44,6 +48,8 @@ pub(crate) enum Bench {
     /// The whole job: epochs of the example on photographs, exact and with `--views 10`, and what follows for
     /// 50 epochs of 2000 + 1000
     Job(job::JobArguments),
+    /// The base and the whole example on a GPU by libtorch, checked against the CPU
+    Gpu(gpu::GpuArguments),
 }
 
 #[derive(Args)]
@@ -66,7 +72,7 @@ pub(crate) struct Rounds {
 /// If a program can't be built, installed or started, or answers with no number.
 pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
     match bench {
-        Bench::Base { batch, rounds } => base(root, *batch, rounds),
+        Bench::Base { batch, libtorch, rounds } => base(root, *batch, *libtorch, rounds),
         Bench::Augment { rounds } => augment(root, rounds),
         Bench::Photos { dir, rounds } => {
             let dir = dir.clone().unwrap_or_else(|| pets.join("train"));
@@ -74,6 +80,7 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
         }
         Bench::Head { rounds } => head(root, rounds),
         Bench::Job(arguments) => job::run(root, pets, arguments),
+        Bench::Gpu(arguments) => gpu::run(root, pets, arguments),
     }
 }
 
@@ -118,7 +125,7 @@ fn head(root: &Path, rounds: &Rounds) -> Result<()> {
     race.run()
 }
 
-fn base(root: &Path, batch: usize, rounds: &Rounds) -> Result<()> {
+fn base(root: &Path, batch: usize, libtorch: bool, rounds: &Rounds) -> Result<()> {
     let example = keras::build_example(root, "base")?;
     let count = batch.to_string();
     let what = format!("pictures through VGG16 at 180x180, batch {batch}");
@@ -127,6 +134,11 @@ fn base(root: &Path, batch: usize, rounds: &Rounds) -> Result<()> {
     if rounds.peers {
         race.enter("keras", script_of(root, "base.py")?.arg(&count))?;
         race.enter("burn_flex", Command::new(&example).args(["flex", &count]))?;
+    }
+    if libtorch {
+        let tch = gpu::build_example(root)?;
+        race.enter("libtorch", Command::new(&tch).args(["time", "cpu", "f32", &count]))?;
+        race.enter("libtorch_bf16", Command::new(&tch).args(["time", "cpu", "bf16", &count]))?;
     }
     race.run()
 }

@@ -4,6 +4,7 @@
 //! seconds on a fresh checkout; what needs those crates is started as another program.
 
 mod accuracy;
+mod agreement;
 mod bench;
 mod build;
 mod consumers;
@@ -79,6 +80,13 @@ enum Chore {
         dir: Option<PathBuf>,
     },
 
+    /// Train on the CPU's own engine and on libtorch, and fail where the runs do not agree
+    Agreement {
+        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
+        /// workspace root]
+        dir: Option<PathBuf>,
+    },
+
     /// Compare with Keras itself, installed into `target/keras`: features, training, exports, imports
     Keras {
         /// The folder that holds `pets` [default: `../shared`, seen from the workspace root]
@@ -139,6 +147,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Build { cargo_arguments } => return build::run(root, cargo_arguments),
         Chore::Parity { dir } => parity::run(root, &or_shared(root, dir, "../shared/parity"))?,
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
+        Chore::Agreement { dir } => agreement::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Consumers => consumers::run(root)?,
         Chore::Fuzz { target, seconds, seed } => {

@@ -1,8 +1,8 @@
 //! What computes: which backends this build has, what they find on this machine, and what a name means.
 //! No other file names a backend.
 
-use std::fmt;
 use std::str::FromStr;
+use std::{env, fmt};
 
 use burn::tensor::Device;
 use clap::Args;
@@ -16,8 +16,9 @@ use crate::arguments::one_of;
 pub(crate) struct DeviceArguments {
     /// `cpu`, `libtorch`, `libtorch:cuda[:N[,N...]]`, `wgpu`, `cuda[:N]`, as far as this build has them
     /// (`permafrost devices`), or `auto`: a CUDA GPU where libtorch finds one, else the CPU
-    #[arg(long, value_name = "DEVICE", env = "PERMAFROST_DEVICE", default_value = "auto")]
-    device: String,
+    /// [default: what the variable PERMAFROST_DEVICE names, else auto]
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<String>,
     /// What the frozen base computes in: `f32`, `bf16` (libtorch), or `auto`: bf16 on CUDA GPUs
     /// [default: auto]
     #[arg(long, value_name = "PRECISION", value_parser = one_of::<PrecisionChoice>(&["f32", "bf16", "auto"]))]
@@ -50,9 +51,11 @@ impl DeviceArguments {
     ///
     /// There is no such device, this build does not have it, or this machine.
     pub(crate) fn resolve(&self) -> anyhow::Result<DeviceConfig> {
-        let name = match self.device.as_str() {
-            "auto" => Name::fastest(),
-            name => name.parse()?,
+        // Not by clap, for which the variable would be an argument that `--resume` does not go with.
+        let by_variable = || env::var("PERMAFROST_DEVICE").ok();
+        let name = match self.device.clone().or_else(by_variable).as_deref() {
+            None | Some("auto") => Name::fastest(),
+            Some(name) => name.parse()?,
         };
         let precision = match self.precision.unwrap_or_default() {
             PrecisionChoice::Auto if matches!(name, Name::LibTorchCuda(_)) => Precision::Bf16,

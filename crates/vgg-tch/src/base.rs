@@ -72,7 +72,7 @@ impl TchBase {
                 Target::Cuda(number) if number < gpus => Device::Cuda(number),
                 Target::Cuda(number) => {
                     let reason =
-                        format!("there is no CUDA GPU number {number}, but {gpus} of them");
+                        format!("libtorch finds {gpus} CUDA GPU(s) here, none of number {number}");
                     let hint = "`permafrost devices` lists what there is";
                     return Err(VggError::Engine { engine: name, reason, hint });
                 }

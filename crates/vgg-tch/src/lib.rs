@@ -1,5 +1,5 @@
 //! The frozen base of a VGG on libtorch.
-#![cfg(feature = "tch")]
+#![cfg(feature = "libtorch")]
 #![doc = include_str!("../README.md")]
 
 mod base;

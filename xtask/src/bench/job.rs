@@ -211,7 +211,7 @@ fn table(figures: &[Figures], arguments: &JobArguments) -> String {
 }
 
 /// Fills the folder `to` with `count` photographs, those of the classes in `from` over and over.
-fn repeat(from: &Path, to: &Path, count: usize) -> Result<()> {
+pub(super) fn repeat(from: &Path, to: &Path, count: usize) -> Result<()> {
     let mut classes: Vec<PathBuf> =
         entries(from)?.into_iter().filter(|path| path.is_dir()).collect();
     classes.sort();

@@ -1,4 +1,5 @@
-//! Tells the program where libtorch is, so that it finds it without a variable.
+//! Tells programs where libtorch is, so that they find it without a variable: those of this crate and, which
+//! names this file as well, of `cli`.
 
 use std::env;
 use std::path::Path;

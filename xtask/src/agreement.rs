@@ -1,0 +1,93 @@
+//! `cargo xtask agreement`: the same runs on the CPU's own engine and on libtorch, which must agree.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::accuracy::{Program, best_of};
+use crate::keras;
+
+/// How far a figure of the first epoch may be from the CPU's, as a part of it. Both compute in float32, in
+/// other orders.
+const FIRST_EPOCH: f64 = 1e-3;
+
+/// How many validation pictures may be told apart otherwise by the best model.
+const PICTURES: f64 = 2.0;
+
+/// How far the mean accuracy of the best models may be with the base in bfloat16.
+const BFLOAT16: f64 = 0.01;
+
+/// Trains the demo, and four times on the photographs in `shared`, on each device.
+///
+/// # Errors
+/// If test material is missing, a command fails, or the runs do not agree.
+pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
+    let photographs = shared.join("pets");
+    let weights = shared.join("weights/vgg19_blocks1-3.safetensors");
+    let runs = root.join("target/agreement");
+    keras::clear(&runs)?;
+    let build = &["--features", "libtorch"][..];
+    let program = Program { root, photographs: &photographs, weights: &weights, build };
+
+    let [cpu, libtorch] =
+        ["cpu", "libtorch"].map(|device| (device, runs.join(format!("demo-{device}"))));
+    for (device, run) in [&cpu, &libtorch] {
+        program.train(run, &["--demo", "--device", device])?;
+    }
+    compare("demo", &cpu.1, &libtorch.1, 100.0)?;
+
+    let mut means = [0.0; 2];
+    for seed in ["1", "2", "3", "4"] {
+        let devices = [["cpu", "f32"], ["libtorch", "f32"], ["libtorch", "bf16"]];
+        let [cpu, libtorch, bf16] = devices.map(|[device, precision]| {
+            let run = runs.join(format!("photographs-{seed}-{device}-{precision}"));
+            let more = ["--epochs", "50", "--no-augment", "--seed", seed, "--device", device];
+            let more = [&more[..], &["--precision", precision]].concat();
+            program.train_on_photographs(&run, &more).map(|()| run)
+        });
+        let (cpu, bf16) = (cpu?, bf16?);
+        compare(&format!("photographs, seed {seed}"), &cpu, &libtorch?, 72.0)?;
+        for (mean, run) in means.iter_mut().zip([&cpu, &bf16]) {
+            *mean += best_of(run)?.val_accuracy / 4.0;
+        }
+    }
+    let [cpu, bf16] = means;
+    writeln!(stdout(), "photographs: mean val_accuracy {cpu:.4}, in bfloat16 {bf16:.4}")?;
+    ensure!((cpu - bf16).abs() <= BFLOAT16, "expected them within {BFLOAT16}");
+    Ok(())
+}
+
+/// Compares two runs that validate on so many pictures.
+fn compare(what: &str, cpu: &Path, other: &Path, pictures: f64) -> Result<()> {
+    let farthest = first_epoch(cpu)?
+        .iter()
+        .zip(first_epoch(other)?)
+        .map(|(cpu, other)| (cpu - other).abs() / cpu.abs())
+        .fold(0.0, f64::max);
+    let [cpu, other] = [best_of(cpu)?.val_accuracy, best_of(other)?.val_accuracy];
+    writeln!(
+        stdout(),
+        "{what}: first epoch within {farthest:.1e}, val_accuracy at the best val_loss {cpu:.4} and {other:.4}"
+    )?;
+    ensure!(farthest <= FIRST_EPOCH, "expected the first epoch within {FIRST_EPOCH:e}");
+    let apart = ((cpu - other) * pictures).abs();
+    ensure!(apart <= PICTURES + 1e-6, "expected accuracies within {PICTURES} pictures");
+    Ok(())
+}
+
+/// loss, accuracy, val_loss and val_accuracy of the first epoch in a run's history.
+fn first_epoch(run: &Path) -> Result<Vec<f64>> {
+    let path = run.join("history.csv");
+    let table = fs::read_to_string(&path)
+        .with_context(|| format!("could not read `{}`", path.display()))?;
+    let line = table.lines().nth(1);
+    let line = line.with_context(|| format!("`{}` has no epochs", path.display()))?;
+    let number = |cell: &str| {
+        cell.parse::<f64>().with_context(|| format!("`{cell}` in `{line}` is no number"))
+    };
+    let figures: Vec<f64> = line.split(',').skip(1).take(4).map(number).collect::<Result<_>>()?;
+    ensure!(figures.len() == 4, "expected four figures in `{line}`");
+    Ok(figures)
+}

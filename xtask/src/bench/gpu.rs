@@ -1,0 +1,146 @@
+//! `bench gpu`: the frozen base and the whole example on a GPU of libtorch's, checked against the CPU, beside
+//! PyTorch's own VGG16.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use super::race::Race;
+use super::{Rounds, job};
+use crate::keras;
+
+#[derive(Args)]
+pub(crate) struct GpuArguments {
+    /// A folder with `train` and `validation` in it, each with two classes [default: `../shared/pets`, seen
+    /// from the workspace root]
+    dir: Option<PathBuf>,
+    /// The device; `libtorch` is the CPU
+    #[arg(long, default_value = "libtorch:cuda:0")]
+    device: String,
+    /// How many pictures go through at once
+    #[arg(long, value_delimiter = ',', default_values_t = [32, 128, 512])]
+    batches: Vec<usize>,
+    /// A Python that has PyTorch, to time that as well
+    #[arg(long, value_name = "PROGRAM")]
+    python: Option<PathBuf>,
+    /// How many photographs the whole job is trained on; half as many are validated on
+    #[arg(long, default_value_t = 2000)]
+    photographs: usize,
+    /// How many epochs the whole job has
+    #[arg(long, default_value_t = 50)]
+    epochs: usize,
+    /// How many rounds count
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+}
+
+/// How far features may be from those on the CPU, as a part of their length: both compute in float32, in
+/// other orders; TF32 keeps 10 bits behind the point and bfloat16 7, through 13 layers.
+const PRECISIONS: [(&str, f64); 3] = [("f32", 1e-4), ("tf32", 5e-3), ("bf16", 3e-2)];
+
+pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<()> {
+    let GpuArguments { device, batches, python, photographs, epochs, rounds, .. } = arguments;
+    let target = match device.strip_prefix("libtorch") {
+        Some("") => "cpu",
+        Some(gpu) if gpu.starts_with(":cuda:") => &gpu[1..],
+        _ => {
+            anyhow::bail!("`{device}` is no device of libtorch\nhint: libtorch:cuda:N or libtorch")
+        }
+    };
+    let example = build_example(root)?;
+    let program = example.parent().and_then(Path::parent).context("expected a folder")?;
+    let program = program.join(format!("permafrost{}", std::env::consts::EXE_SUFFIX));
+
+    let listed = Command::new(&program).arg("devices").output()?;
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    ensure!(
+        listed.lines().any(|line| line.split_whitespace().next() == Some(device)),
+        "`{device}` is not on this machine, which has:\n{listed}hint: a GPU of libtorch's needs `cargo xtask fetch libtorch --cuda`; `--device libtorch` tries all of this on the CPU"
+    );
+    let mut out = stdout();
+    for (precision, most) in PRECISIONS {
+        let error = difference(&example, target, precision)?;
+        writeln!(
+            out,
+            "{precision}: features differ from the CPU's by {error:.1e} of their length"
+        )?;
+        ensure!(
+            error <= most,
+            "expected at most {most:e}\nhint: see `Network::convolve` in crates/vgg-tch"
+        );
+    }
+    let counted = Rounds { peers: python.is_some(), rounds: *rounds, json: false };
+    for (precision, _) in PRECISIONS {
+        for &batch in batches {
+            let what = format!(
+                "pictures through VGG16 at 180x180 on {device}, {precision}, batch {batch}"
+            );
+            let mut race = Race::new(&what, batch, &counted)?;
+            let batch = batch.to_string();
+            race.enter(
+                "permafrost",
+                Command::new(&example).args(["time", target, precision, &batch]),
+            )?;
+            for (name, mode) in
+                [("eager", "eager"), ("compiled", "compile"), ("CUDA graph", "graph")]
+            {
+                if let Some(python) = python
+                    && (mode == "eager" || target != "cpu")
+                {
+                    let script = root.join("bench/gpu.py");
+                    let arguments = [target, precision, &batch, mode];
+                    race.enter(name, Command::new(python).arg("-B").arg(script).args(arguments))?;
+                }
+            }
+            race.run()?;
+        }
+    }
+
+    let data = root.join("target/bench-gpu");
+    keras::clear(&data)?;
+    let photographs_of = arguments.dir.as_deref().unwrap_or(pets);
+    let folder = data.join("photographs");
+    job::repeat(&photographs_of.join("train"), &folder.join("train"), *photographs)?;
+    job::repeat(&photographs_of.join("validation"), &folder.join("validation"), photographs / 2)?;
+    let start = Instant::now();
+    let status = Command::new(program)
+        .args(["train", "--weights", "none", "--device", device, "--epochs", &epochs.to_string()])
+        .arg("--out")
+        .arg(data.join("run"))
+        .arg(&folder)
+        .stdout(Stdio::null())
+        .status()
+        .context("could not start `permafrost`")?;
+    ensure!(status.success(), "`permafrost train` ended with {status}");
+    writeln!(
+        out,
+        "The whole job, {epochs} epochs of {photographs} + {} photographs on {device}: {:.1} s",
+        photographs / 2,
+        start.elapsed().as_secs_f64()
+    )?;
+    fs::remove_dir_all(&data).with_context(|| format!("could not clear `{}`", data.display()))
+}
+
+/// The example that times and checks libtorch, and beside it the program with that feature.
+pub(super) fn build_example(root: &Path) -> Result<PathBuf> {
+    let what = ["--workspace", "--features", "cli/libtorch,vgg-tch/libtorch", "--bins"];
+    keras::build(root, "examples/tch", &[&what[..], &["--example", "tch"]].concat())
+}
+
+/// How far the features of a device are from those of the CPU.
+fn difference(example: &Path, target: &str, precision: &str) -> Result<f64> {
+    let output = Command::new(example).args(["check", target, precision]).output()?;
+    ensure!(
+        output.status.success(),
+        "`tch check {target} {precision}` ended with {}:\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let printed = String::from_utf8_lossy(&output.stdout);
+    printed.trim().parse().with_context(|| format!("expected a number, found `{}`", printed.trim()))
+}
