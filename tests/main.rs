@@ -3,6 +3,7 @@
 mod bad_input;
 #[cfg(unix)]
 mod closed;
+mod devices;
 mod dirty;
 mod doctor;
 mod models;

@@ -1,5 +1,6 @@
 //! Pictures in, features out: shared among devices, so many at a time.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -90,27 +91,11 @@ impl TchBase {
     fn on(&self, network: &Network, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
         let [height, width] = self.size;
         let picture = height * width * 3;
-        let mut computed = vec![];
-        let mut rest = pictures;
-        while !rest.is_empty() {
-            let batch = self.batch.load(Ordering::Relaxed);
-            let (now, later) = rest.split_at(rest.len().min(batch * picture));
-            let count = now.len() / picture;
-            let shape = [count as i64, height as i64, width as i64, 3];
-            match network.run(now, shape) {
-                Ok(features) => {
-                    computed.push(features);
-                    rest = later;
-                }
-                Err(error) if is_out_of_memory(&error) && count > 1 => {
-                    // What waits to be fetched takes room too.
-                    let half = count / 2;
-                    self.batch.fetch_min(half, Ordering::Relaxed);
-                    tracing::warn!(engine = self.name, "out of memory: {half} pictures at a time");
-                }
-                Err(error) => return Err(failed(&self.name, &error)),
-            }
-        }
+        let computed = in_batches(&self.batch, pictures.len() / picture, |batch| {
+            let shape = [batch.len() as i64, height as i64, width as i64, 3];
+            network.run(&pictures[batch.start * picture..batch.end * picture], shape)
+        });
+        let computed = computed.map_err(|error| failed(&self.name, &error))?;
         let fetch = |features: &Tensor| {
             let mut values = vec![0.0; features.numel()];
             features.f_to_device(Device::Cpu)?.f_copy_data(&mut values, features.numel())?;
@@ -148,6 +133,34 @@ impl FrozenEngine for TchBase {
             Ok(features.collect::<Result<Vec<_>, _>>()?.concat())
         })
     }
+}
+
+/// What `run` makes of `count` pictures, `most` of them at a time; half as many from when they do not fit.
+fn in_batches<T>(
+    most: &AtomicUsize,
+    count: usize,
+    mut run: impl FnMut(Range<usize>) -> Result<T, TchError>,
+) -> Result<Vec<T>, TchError> {
+    let mut computed = vec![];
+    let mut start = 0;
+    while start < count {
+        let end = count.min(start + most.load(Ordering::Relaxed));
+        match run(start..end) {
+            Ok(features) => {
+                computed.push(features);
+                start = end;
+            }
+            Err(error) if is_out_of_memory(&error) && end - start > 1 => {
+                let half = (end - start) / 2;
+                most.fetch_min(half, Ordering::Relaxed);
+                tracing::warn!(
+                    "out of memory on the device: {half} pictures at a time from now on"
+                );
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(computed)
 }
 
 fn name(targets: &[Target], Options { precision, tf32, deterministic, .. }: Options) -> String {
@@ -188,4 +201,39 @@ fn failed(engine: &str, error: &TchError) -> VggError {
         "`--device cpu` needs no libtorch"
     };
     VggError::Engine { engine: engine.to_owned(), reason, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str =
+        "CUDA out of memory. Tried to allocate 20.00 MiB.\nException raised from ...";
+
+    #[test]
+    fn what_does_not_fit_is_halved_until_it_does_and_nothing_is_lost() {
+        for room in [1, 3, 8, 100] {
+            let most = AtomicUsize::new(16);
+            let mut tried = 0;
+            let batches = in_batches(&most, 21, |batch| {
+                tried += 1;
+                if batch.len() > room { Err(TchError::Torch(FULL.into())) } else { Ok(batch) }
+            });
+            let batches = batches.expect("one picture always fits");
+            assert!(batches.iter().cloned().flatten().eq(0..21), "{batches:?}");
+            assert!(most.into_inner() <= 16 && tried <= batches.len() + 4, "{tried} {batches:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_does_not_fit_and_every_other_fault_is_an_error() {
+        for (fault, hint) in [(FULL, "end other programs"), ("no kernel image", "--device cpu")] {
+            let most = AtomicUsize::new(4);
+            let refused =
+                in_batches(&most, 4, |_| -> Result<(), _> { Err(TchError::Torch(fault.into())) });
+            let text = failed("libtorch:cuda:0 f32", &refused.expect_err("a fault")).to_string();
+            assert!(text.contains("`libtorch:cuda:0 f32`") && text.contains(hint), "{text}");
+            assert_eq!(text.lines().count(), 2, "{text}");
+        }
+    }
 }

@@ -1,0 +1,90 @@
+//! `--device`, `--precision` and `permafrost devices`.
+
+use crate::permafrost::{Workplace, quick};
+
+#[test]
+fn devices_lists_what_this_build_has() {
+    let done = Workplace::new().run("devices").expect_success();
+    assert!(done.stdout.lines().any(|line| line.starts_with("cpu ")), "{}", done.stdout);
+    let has_libtorch = cfg!(feature = "libtorch");
+    let lists_it = done.stdout.lines().any(|line| line.starts_with("libtorch "));
+    assert_eq!(lists_it, has_libtorch, "{}", done.stdout);
+    assert_eq!(done.stdout.contains("`--features libtorch`"), !has_libtorch, "{}", done.stdout);
+    assert!(done.stdout.contains("`--device auto` takes "), "{}", done.stdout);
+}
+
+#[test]
+fn a_device_that_is_misspelt_or_not_here_is_refused_with_those_that_are() {
+    let workplace = Workplace::with_photos();
+    let refused = |arguments: &str, part: &str| {
+        let before = workplace.all_files();
+        let done = workplace.run(arguments);
+        assert_eq!(done.status, Some(2), "{}", done.stdout);
+        for part in [part, "\nhint: ", "`cpu`"] {
+            assert!(done.stderr.contains(part), "`{part}` in {}", done.stderr);
+        }
+        assert_eq!(workplace.all_files(), before);
+    };
+    let nowhere =
+        if cfg!(feature = "libtorch") { "not on this machine" } else { "not in this build" };
+    refused(&quick("--device gpu"), "no device `gpu`");
+    refused(&quick("--device libtorch:cuda:99"), nowhere);
+    refused(&quick("--device cpu --precision bf16"), "computes in float32 only");
+
+    workplace.train("--epochs 1 --out run");
+    refused("predict run/best photos --device gpu", "no device `gpu`");
+    refused("evaluate run/best photos/validation --device cuda:99", "`cuda:99` is not");
+    let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
+    let (name, other) = (config.lines().find(|line| line.starts_with("name = ")), "name = \"gpu\"");
+    workplace.write("run/config.toml", config.replace(name.expect("a device"), other));
+    refused("train --resume run", "no device `gpu`");
+}
+
+#[test]
+fn a_variable_names_the_device_and_the_flag_wins() {
+    let workplace = Workplace::with_photos();
+    let mut command = workplace.command(&quick("--epochs 1 --out run"));
+    let done = command.env("PERMAFROST_DEVICE", "gpu").output().expect("the program starts");
+    assert_eq!(done.status.code(), Some(2));
+    let mut command = workplace.command(&quick("--epochs 1 --out run --device cpu"));
+    let done = command.env("PERMAFROST_DEVICE", "gpu").output().expect("the program starts");
+    assert_eq!(done.status.code(), Some(0));
+    assert!(workplace.read("run/config.toml").contains("[device]\nname = \"cpu\""));
+}
+
+/// On another device a run goes on with what it has, and so does a prediction.
+#[cfg(feature = "libtorch")]
+#[test]
+fn a_run_is_as_good_on_libtorch_and_moves_between_devices() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 2 --out cpu --device cpu");
+    workplace.train("--epochs 2 --out libtorch --device libtorch");
+    let of = |run: &str| -> Vec<f64> {
+        let rows = workplace.history(run);
+        rows[1..]
+            .iter()
+            .flat_map(|row| &row[1..5])
+            .map(|cell| cell.parse().expect("a number"))
+            .collect()
+    };
+    for (cpu, libtorch) in of("cpu").iter().zip(of("libtorch")) {
+        assert!((cpu - libtorch).abs() <= 1e-3 * cpu.abs(), "{cpu} {libtorch}");
+    }
+    let config = workplace.read("cpu/config.toml");
+    let config = config.replace("epochs = 2", "epochs = 3").replace("\"cpu\"", "\"libtorch\"");
+    workplace.write("cpu/config.toml", &config);
+    let done = workplace.run("train --resume cpu").expect_success();
+    assert!(done.stdout.contains("Device: libtorch, "), "{}", done.stdout);
+    for device in ["cpu", "libtorch", "libtorch --precision bf16"] {
+        let done = workplace.run(&format!("evaluate cpu/best photos/validation --device {device}"));
+        done.expect_success();
+    }
+    // What the base computes in is part of the run.
+    workplace.write(
+        "cpu/config.toml",
+        config.replace("f32", "bf16").replace("epochs = 3", "epochs = 4"),
+    );
+    let done = workplace.run("train --resume cpu");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("are not those that this run began with"), "{}", done.stderr);
+}
