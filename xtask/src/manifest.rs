@@ -142,23 +142,19 @@ impl Manifest {
         let weights = self.weights.iter().map(|weights| &weights.file);
         let archives = self.archives.iter().map(|archive| &archive.file);
         weights.chain(&self.class_names).chain(archives).try_for_each(PublishedFile::check)?;
-        self.archives.iter().try_for_each(Archive::check)
+        self.archives.iter().try_for_each(Archive::check)?;
+        self.libtorch.iter().try_for_each(Libtorch::check)
     }
 }
 
 impl PublishedFile {
     fn check(&self) -> Result<()> {
         let Self { name, urls, size, path, .. } = self;
-        let is_name = Path::new(name).file_name() == Some(OsStr::new(name));
-        ensure!(is_name, "expected the name of a file, found `{name}`");
+        check_name(name)?;
         check_inside(path)?;
         ensure!(*size > 0, "expected a size of one byte or more for `{name}`, found 0");
         ensure!(!urls.is_empty(), "expected an address or more for `{name}`, found none");
-        for url in urls {
-            let is_address = url.starts_with("http://") || url.starts_with("https://");
-            ensure!(is_address, "expected `http://` or `https://` for `{name}`, found `{url}`");
-        }
-        Ok(())
+        urls.iter().try_for_each(|url| check_address(url))
     }
 }
 
@@ -167,6 +163,30 @@ impl Archive {
         check_inside(Path::new(&self.inside))?;
         self.folders.keys().try_for_each(|folder| check_inside(Path::new(folder)))
     }
+}
+
+impl Libtorch {
+    fn check(&self) -> Result<()> {
+        let Self { archive, index, packages, libraries, size, path, .. } = self;
+        [archive, index].into_iter().try_for_each(|url| check_address(url))?;
+        let names = packages.iter().chain(libraries).flatten();
+        names.into_iter().try_for_each(|name| check_name(name))?;
+        ensure!(*size > 0, "expected a size of one byte or more for libtorch, found 0");
+        check_inside(path)
+    }
+}
+
+/// Checks that it is a file's name and no path.
+fn check_name(name: &str) -> Result<()> {
+    let is_name = Path::new(name).file_name() == Some(OsStr::new(name));
+    ensure!(is_name, "expected the name of a file, found `{name}`");
+    Ok(())
+}
+
+fn check_address(url: &str) -> Result<()> {
+    let is_address = url.starts_with("http://") || url.starts_with("https://");
+    ensure!(is_address, "expected `http://` or `https://`, found `{url}`");
+    Ok(())
 }
 
 /// Checks that a path leads to a place inside the folder that it is joined to.

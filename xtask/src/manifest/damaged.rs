@@ -159,6 +159,14 @@ fn check_what_is_read(manifest: &Manifest) {
         }
         assert!(archive.unpacked_at_most < u64::MAX);
     }
+    for libtorch in &manifest.libtorch {
+        assert!(followed(&libtorch.path).is_some(), "{}", libtorch.path.display());
+        for name in libtorch.libraries.iter().chain(&libtorch.packages).flatten() {
+            assert!(followed(Path::new(name)).is_some() && !name.contains('/'), "{name}");
+        }
+        assert!(libtorch.archive.starts_with("http") && libtorch.index.starts_with("http"));
+        assert!((1..=i64::MAX as u64).contains(&libtorch.size), "{}", libtorch.size);
+    }
 }
 
 proptest! {
@@ -203,6 +211,10 @@ fn a_value_that_leads_elsewhere_or_nowhere_is_refused() {
         ("urls", "[]"),
         ("urls", r#"["file:///etc/passwd"]"#),
         ("inside", r#""..""#),
+        ("archive", r#""file:///etc/passwd""#),
+        ("index", r#""/srv/wheels""#),
+        ("libraries", r#"["../libc10.so"]"#),
+        ("packages", r#"["nvidia/cuda"]"#),
         (r#""train/cats""#, "-1"),
     ] {
         // The last of them is on one line, whatever the key.
