@@ -15,7 +15,7 @@ use crate::arguments::one_of;
 #[derive(Args)]
 pub(crate) struct DeviceArguments {
     /// `cpu`, `libtorch`, `libtorch:cuda[:N[,N...]]`, `wgpu`, `cuda[:N]`, as far as this build has them
-    /// (`permafrost devices`), or `auto`: a CUDA GPU where libtorch finds one, else the CPU
+    /// (`permafrost devices`), or `auto`: a CUDA GPU if there is one, else the CPU
     /// [default: what the variable PERMAFROST_DEVICE names, else auto]
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
@@ -101,7 +101,8 @@ pub(crate) enum Name {
 impl Name {
     /// What `auto` means.
     pub(crate) fn fastest() -> Self {
-        if gpus_of_libtorch() > 0 { Self::LibTorchCuda(vec![0]) } else { Self::Cpu }
+        let is_cuda = |name: &Self| matches!(name, Self::LibTorchCuda(_) | Self::Cuda(_));
+        Self::available().into_iter().find(is_cuda).unwrap_or(Self::Cpu)
     }
 
     /// What of this build's backends this machine has.
