@@ -1,0 +1,14 @@
+//! What a classifier gets right and wrong.
+#![doc = include_str!("../README.md")]
+
+mod calibration;
+mod chart;
+mod page;
+mod predictions;
+mod roc;
+mod thumbnail;
+
+pub use calibration::{BINS, Bin};
+pub use page::{Epoch, Page, Photograph};
+pub use predictions::{ClassScores, Predictions};
+pub use roc::{Point, Threshold};

@@ -1,0 +1,165 @@
+//! What a model says of labelled pictures, and what is counted from it.
+
+use serde::Serialize;
+
+/// Probabilities of labelled pictures.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    labels: Vec<usize>,
+    /// For each picture those of all classes, which add up to 1.
+    probabilities: Vec<Vec<f32>>,
+    /// For each picture the class that the model decides for.
+    decided: Vec<usize>,
+    classes: usize,
+}
+
+/// How one class is told from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ClassScores {
+    /// Of the pictures taken for it, the share that are of it; 0 where none are taken for it.
+    pub precision: f64,
+    /// Of its pictures, the share taken for it; 0 where it has none.
+    pub recall: f64,
+    /// The harmonic mean of the two.
+    pub f1: f64,
+    /// How many pictures it has.
+    pub support: usize,
+}
+
+impl Predictions {
+    /// For each picture the place of its class, the probabilities of all classes, and the place of the class
+    /// that the model decides for.
+    ///
+    /// # Panics
+    ///
+    /// Panics if they are not of as many pictures, or a place is not below `classes`, of which there are two
+    /// or more.
+    pub fn new(
+        classes: usize,
+        labels: Vec<usize>,
+        probabilities: Vec<Vec<f32>>,
+        decided: Vec<usize>,
+    ) -> Self {
+        assert!(classes >= 2, "a classifier tells two classes or more apart");
+        assert!(labels.len() == probabilities.len() && labels.len() == decided.len());
+        assert!(labels.iter().chain(&decided).all(|&class| class < classes));
+        assert!(probabilities.iter().all(|row| row.len() == classes));
+        Self { labels, probabilities, decided, classes }
+    }
+
+    /// How many pictures there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// How many classes there are.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The class of picture number `at`.
+    pub fn label(&self, at: usize) -> usize {
+        self.labels[at]
+    }
+
+    /// The class that the model takes picture number `at` for.
+    pub fn decided(&self, at: usize) -> usize {
+        self.decided[at]
+    }
+
+    /// How likely the model says that picture number `at` is of `class`, 0 to 1.
+    pub fn probability(&self, at: usize, class: usize) -> f64 {
+        f64::from(self.probabilities[at][class])
+    }
+
+    /// How likely the model says that its decision is right, 0 to 1.
+    pub fn confidence(&self, at: usize) -> f64 {
+        self.probability(at, self.decided[at])
+    }
+
+    /// Whether the model decides for the class that picture number `at` is of.
+    pub fn is_right(&self, at: usize) -> bool {
+        self.labels[at] == self.decided[at]
+    }
+
+    /// The share of pictures that are told right; no number where there are none.
+    pub fn accuracy(&self) -> f64 {
+        let right = (0..self.len()).filter(|&at| self.is_right(at)).count();
+        right as f64 / self.len() as f64
+    }
+
+    /// The pictures of class `label` that are taken for `decided`.
+    pub fn cell(&self, label: usize, decided: usize) -> Vec<usize> {
+        let in_cell = |&at: &usize| self.labels[at] == label && self.decided[at] == decided;
+        (0..self.len()).filter(in_cell).collect()
+    }
+
+    /// How many pictures of each class (row) are taken for each class (column).
+    pub fn confusion(&self) -> Vec<Vec<usize>> {
+        let mut counts = vec![vec![0; self.classes]; self.classes];
+        for (&label, &decided) in self.labels.iter().zip(&self.decided) {
+            counts[label][decided] += 1;
+        }
+        counts
+    }
+
+    /// How each class is told from the others, as scikit-learn's `precision_recall_fscore_support` has it.
+    pub fn scores(&self) -> Vec<ClassScores> {
+        let counts = self.confusion();
+        let share = |part: usize, of: usize| if of == 0 { 0.0 } else { part as f64 / of as f64 };
+        let of_class = |class: usize| {
+            let right = counts[class][class];
+            let support = counts[class].iter().sum();
+            let taken = counts.iter().map(|row| row[class]).sum();
+            ClassScores {
+                precision: share(right, taken),
+                recall: share(right, support),
+                f1: share(2 * right, taken + support),
+                support,
+            }
+        };
+        (0..self.classes).map(of_class).collect()
+    }
+
+    /// The pictures told wrong, those that the model is surest of first.
+    pub fn mistakes(&self) -> Vec<usize> {
+        let mut wrong: Vec<usize> = (0..self.len()).filter(|&at| !self.is_right(at)).collect();
+        wrong.sort_by(|&a, &b| self.confidence(b).total_cmp(&self.confidence(a)));
+        wrong
+    }
+
+    /// All pictures, those first whose two likeliest classes are the least apart.
+    pub fn least_certain(&self) -> Vec<usize> {
+        let margin = |at: usize| {
+            let mut sorted = self.probabilities[at].clone();
+            sorted.sort_by(|a, b| b.total_cmp(a));
+            sorted[0] - sorted[1]
+        };
+        let mut pictures: Vec<usize> = (0..self.len()).collect();
+        pictures.sort_by(|&a, &b| margin(a).total_cmp(&margin(b)));
+        pictures
+    }
+
+    /// Pictures whose label may be wrong, the likeliest first: the model takes them for another class, and is
+    /// as sure of it as it is of that class's own pictures in the mean. It is confident learning (C. Northcutt
+    /// and others, 2021), ranked by how much likelier than its label the other class is.
+    pub fn label_errors(&self) -> Vec<usize> {
+        let usual: Vec<f64> = (0..self.classes)
+            .map(|class| {
+                let own = || (0..self.len()).filter(|&at| self.labels[at] == class);
+                own().map(|at| self.probability(at, class)).sum::<f64>() / own().count() as f64
+            })
+            .collect();
+        let surplus = |at: usize| self.confidence(at) - self.probability(at, self.labels[at]);
+        let mut found: Vec<usize> = (0..self.len())
+            .filter(|&at| !self.is_right(at) && self.confidence(at) >= usual[self.decided[at]])
+            .collect();
+        found.sort_by(|&a, &b| surplus(b).total_cmp(&surplus(a)));
+        found
+    }
+}
