@@ -6,12 +6,12 @@ use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    println!("cargo::rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_LIBTORCH").is_none() {
         return;
     }
     let Some(libtorch) = env::var_os("LIBTORCH") else { return };
     let libraries = Path::new(&libtorch).join("lib");
+    println!("cargo::rerun-if-changed={}", libraries.display());
     println!("cargo::rustc-link-search=native={}", libraries.display());
     if env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "unix") {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{}", libraries.display());

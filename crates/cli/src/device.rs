@@ -23,10 +23,11 @@ pub(crate) struct DeviceArguments {
     /// [default: auto]
     #[arg(long, value_name = "PRECISION", value_parser = one_of::<PrecisionChoice>(&["f32", "bf16", "auto"]))]
     precision: Option<PrecisionChoice>,
-    /// Let a GPU round what goes into float32 products to 10 bits behind the point
+    /// Let a GPU of libtorch round what goes into the frozen base's float32 products to 10 bits of mantissa, and
+    /// take float32 where the precision is `auto`. Layers that are thawed may always do so there
     #[arg(long)]
     tf32: bool,
-    /// Have a GPU give the same bits on every run, which is slower; a CPU always does
+    /// Have a GPU of libtorch take cuDNN's deterministic algorithms for the frozen base, which are slower
     #[arg(long)]
     deterministic: bool,
     /// How many pictures a device of libtorch gets at a time; half as many where they do not fit
@@ -52,13 +53,20 @@ impl DeviceArguments {
     /// There is no such device, this build does not have it, or this machine.
     pub(crate) fn resolve(&self) -> anyhow::Result<DeviceConfig> {
         // Not by clap, for which the variable would be an argument that `--resume` does not go with.
-        let by_variable = || env::var("PERMAFROST_DEVICE").ok();
-        let name = match self.device.clone().or_else(by_variable).as_deref() {
-            None | Some("auto") => Name::fastest(),
-            Some(name) => name.parse()?,
+        let by_variable = env::var_os(VARIABLE).filter(|name| !name.is_empty());
+        let (named, by) = match (&self.device, by_variable) {
+            (Some(name), _) => (name.clone(), "--device"),
+            (None, Some(name)) => (name.to_string_lossy().into_owned(), VARIABLE),
+            (None, None) => ("auto".into(), "--device"),
+        };
+        let name = match named.as_str() {
+            "auto" => Name::fastest(),
+            name => name.parse().map_err(|error| anyhow::anyhow!("`{by}`: {error}"))?,
         };
         let precision = match self.precision.unwrap_or_default() {
-            PrecisionChoice::Auto if matches!(name, Name::LibTorchCuda(_)) => Precision::Bf16,
+            PrecisionChoice::Auto if matches!(name, Name::LibTorchCuda(_)) && !self.tf32 => {
+                Precision::Bf16
+            }
             PrecisionChoice::Auto | PrecisionChoice::F32 => Precision::F32,
             PrecisionChoice::Bf16 => Precision::Bf16,
         };
@@ -87,6 +95,9 @@ impl DeviceArguments {
 pub(crate) fn cpu() -> Device {
     Device::flex()
 }
+
+/// What names the device where `--device` does not.
+const VARIABLE: &str = "PERMAFROST_DEVICE";
 
 /// A device's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,8 +271,30 @@ impl Devices {
         name.check()?;
         anyhow::ensure!(
             name.precisions().contains(&config.precision),
-            "the device `{name}` computes in float32 only\nhint: `--precision bf16` is for libtorch's devices"
+            "the device `{name}` computes in float32 only\nhint: `--precision bf16` is for libtorch's devices; on a CPU that is `libtorch`"
         );
+        let is_gpu = matches!(name, Name::LibTorchCuda(_));
+        for (is_set, flag, fits, whose) in [
+            (
+                config.tf32,
+                "tf32",
+                is_gpu && config.precision == Precision::F32,
+                "float32 on libtorch's GPUs",
+            ),
+            (config.deterministic, "deterministic", is_gpu, "libtorch's GPUs"),
+            (
+                config.base_batch.is_some(),
+                "base-batch",
+                is_gpu || name == Name::LibTorch,
+                "libtorch's devices",
+            ),
+        ] {
+            anyhow::ensure!(
+                !is_set || fits,
+                "`--{flag}` on the device `{name}` in {}\nhint: it is for {whose}; leave it out",
+                config.precision.name()
+            );
+        }
         let tensors = match &name {
             Name::Cpu => cpu(),
             #[cfg(feature = "libtorch")]
@@ -276,6 +309,20 @@ impl Devices {
             _ => unreachable!("checked above"),
         };
         Ok(Self { name, config: config.clone(), tensors })
+    }
+
+    /// Checks that a run has the same bits whenever it is made here.
+    ///
+    /// # Errors
+    ///
+    /// That is promised of CPUs alone.
+    pub(crate) fn require_exact(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            matches!(self.name, Name::Cpu | Name::LibTorch),
+            "the device `{}` does not give the same bits on every run\nhint: verify with `--device cpu`",
+            self.name
+        );
+        Ok(())
     }
 
     /// Where what follows the frozen base is computed.

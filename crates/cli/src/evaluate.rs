@@ -15,7 +15,7 @@ use crate::arguments::{ModelArguments, cache_folder};
 use crate::device::DeviceArguments;
 use crate::progress::Progress;
 use crate::split_table;
-use crate::train::print_left_out;
+use crate::train::{print_cache_fault, print_left_out};
 
 /// How many photographs go through the base between two moves of the bar.
 const BATCH: usize = 32;
@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let mut out = stdout();
     writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;
     print_left_out(&left_out)?;
+    print_cache_fault([&photos])?;
 
     let mut progress = Progress::new(0);
     let mut mean = RunningMean::default();

@@ -25,6 +25,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Train an image classifier on top of a frozen, pretrained VGG, on your own photographs.
 #[derive(Parser)]
@@ -50,7 +52,8 @@ enum Command {
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+    let filter = filter.from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     quiet_decoders::quieten_decoders();
 

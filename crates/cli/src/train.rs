@@ -56,6 +56,11 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             }
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             let weights = weights_again(&run, &config)?;
+            // Now and not later, to say where it is to be changed.
+            Devices::open(&config.device).map_err(|error| {
+                let settings = run.config();
+                anyhow::anyhow!("{error}\nhint: the run takes its device from `name` and `precision` below `[device]` in `{}`", settings.display())
+            })?;
             let inputs = Inputs::load(&config, &layout, weights, Some(&run), false)?;
             inputs.write_tables(&run, &config, &layout)?;
             go(&config, &inputs, &run)
@@ -90,6 +95,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 inputs.devices.tensors(),
             )?;
             if arguments.verify_resume {
+                inputs.devices.require_exact()?;
                 return inputs.verification(&config).run();
             }
             print_start(&config)?;
@@ -127,6 +133,7 @@ impl Inputs {
             None => split_table::load(config, layout)?,
         };
         print_photographs(layout, &training, &validation, &left_out)?;
+        print_cache_fault([&training, &validation])?;
         let unreadable = left_out.unreadable.len();
         anyhow::ensure!(
             !strict || unreadable == 0,
@@ -320,13 +327,23 @@ fn print_mode(
     if kept < photographs && config.train.views.is_none() && !config.augment.is_none() {
         let others = match (training.cache_file(), training.cache_fault()) {
             (Some(file), None) => format!("lie decoded in {}", file.display()),
-            (_, Some(fault)) => format!("are decoded again in every epoch, because of {fault}"),
-            (None, None) => "are decoded again in every epoch".into(),
+            _ => "are decoded again in every epoch".into(),
         };
         writeln!(
             out,
             "{kept} of {photographs} training photographs are kept in memory (--cache-mb {}), the others {others}.",
             config.data.cache_mb
+        )?;
+    }
+    Ok(())
+}
+
+/// Says what keeps decoded photographs from being kept.
+pub(crate) fn print_cache_fault<const SETS: usize>(sets: [&Photos; SETS]) -> anyhow::Result<()> {
+    if let Some(fault) = sets.into_iter().find_map(Photos::cache_fault) {
+        writeln!(
+            stderr(),
+            "can't keep all decoded photographs in {fault}; those that are not there are decoded again each time\nhint: make room there, or name another folder with `--cache-dir`"
         )?;
     }
     Ok(())

@@ -84,13 +84,14 @@ impl PhotoFile {
     /// The same by way of row number `row` of a file of pixels, until something can't be written there.
     fn read_with(
         path: &Path,
+        folder: &Path,
         size: [usize; 2],
         file: &PixelFile,
         row: usize,
         fault: &OnceLock<String>,
     ) -> Result<Self, String> {
         let about = fs::metadata(path).map_err(|error| error.to_string())?;
-        let key = PixelFile::key(path, &about);
+        let key = PixelFile::key(path.strip_prefix(folder).unwrap_or(path), &about);
         let path = path.to_owned();
         if let Some(Row { digest, has_profile, .. }) = file.read(row, &key) {
             return Ok(Self { path, digest, has_profile, kept: Kept::InFile(row, key) });
@@ -162,7 +163,9 @@ impl Photos {
             let first = photos.files.len();
             let read = |(at, path): (usize, &PathBuf)| match &photos.pixel_file {
                 _ if first + at < most_kept => PhotoFile::read(path, size, true),
-                Some(file) => PhotoFile::read_with(path, size, file, first_row + at, &fault),
+                Some(file) => {
+                    PhotoFile::read_with(path, &folder.path, size, file, first_row + at, &fault)
+                }
                 None => PhotoFile::read(path, size, false),
             };
             let found: Vec<Result<_, String>> = files.par_iter().enumerate().map(read).collect();

@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -15,6 +15,9 @@ use sha2::{Digest, Sha256};
 
 /// What the pixels of a row were made of.
 pub(crate) type Key = [u8; 32];
+
+/// To be raised when a photograph's pixels become others: with another decoder or resize. A test pins them.
+const DECODING: u32 = 1;
 
 /// The byte that says that the photograph holds an ICC profile; 0 says that it does not.
 const PROFILE: u8 = 0xff;
@@ -43,16 +46,22 @@ impl PixelFile {
     ///
     /// # Errors
     ///
-    /// The system refuses.
+    /// `cache` lies in the folder `photographs`, or the system refuses.
     pub(crate) fn open(
         cache: &Path,
         photographs: &Path,
         [height, width]: [usize; 2],
         rows: usize,
     ) -> io::Result<Self> {
+        let photographs = fs::canonicalize(photographs)?;
         let mut name = Sha256::new();
-        name.update(fs::canonicalize(photographs)?.as_os_str().as_encoded_bytes());
+        name.update(photographs.as_os_str().as_encoded_bytes());
         let name = &base16(&name.finalize())[..16];
+        let there = absolute(cache)?;
+        let there = there.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
+        if there.is_some_and(|there| there.starts_with(&photographs)) {
+            return Err(io::Error::other("it lies among the photographs, which are only read"));
+        }
         fs::create_dir_all(cache)?;
         let path = cache.join(format!("pixels-{name}-{height}x{width}.bin"));
         let mut options = File::options();
@@ -64,12 +73,12 @@ impl PixelFile {
         Ok(file)
     }
 
-    /// What the pixels of the file at `path` depend on: where it is, its length, when it was last changed,
+    /// What the pixels of a file depend on: its `path` below its folder, its length, when it was last changed,
     /// and what decodes it.
     pub(crate) fn key(path: &Path, about: &Metadata) -> Key {
         let changed = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let mut key = Sha256::new();
-        key.update(env!("CARGO_PKG_VERSION"));
+        key.update(DECODING.to_le_bytes());
         key.update(about.len().to_le_bytes());
         key.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
         key.update(path.as_os_str().as_encoded_bytes());
@@ -159,12 +168,27 @@ fn write_at(file: &File, mut bytes: &[u8], mut start: u64) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// Where this fails, the decoder or the resize has become another: `DECODING` is to be raised with it.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn pixels_of_this_decoding_are_pinned() {
+        let picture = crate::decode(include_bytes!("../tests/decode/pinned.jpg")).expect("a JPEG");
+        let digest = base16(&Sha256::digest(crate::resize_to_bytes(&picture, [33, 27])));
+        assert_eq!((DECODING, &digest[..16]), (1, "b44aee287b3ae83d"));
+    }
+
     #[test]
     fn a_row_is_read_only_with_its_own_key_and_whole() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let open = |rows| {
-            let cache = folder.path().join("new");
-            PixelFile::open(&cache, folder.path(), [1, 2], rows).expect("a writable folder")
+            let [cache, photographs] =
+                ["caches/new", "photographs"].map(|name| folder.path().join(name));
+            fs::create_dir_all(&photographs).expect("a writable folder");
+            let among = PixelFile::open(&photographs.join("a/b"), &photographs, [1, 2], rows);
+            assert!(
+                among.expect_err("it is only read").to_string().contains("among the photographs")
+            );
+            PixelFile::open(&cache, &photographs, [1, 2], rows).expect("a writable folder")
         };
         let file = open(3);
         let (key, other) = ([1; 32], [2; 32]);

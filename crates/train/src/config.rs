@@ -136,13 +136,13 @@ pub struct DeviceConfig {
     pub name: String,
     /// What the frozen base computes in.
     pub precision: Precision,
-    /// Whether a GPU may round what goes into the frozen base's float32 products to 10 bits behind the point.
+    /// Whether a GPU may round what goes into the frozen base's float32 products to 10 bits of mantissa (TF32).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tf32: bool,
-    /// Whether a GPU must give the same bits on every run.
+    /// Whether a GPU takes deterministic algorithms for the frozen base.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deterministic: bool,
-    /// How many pictures a GPU gets at a time, where that was named.
+    /// How many pictures a device of libtorch gets at a time, where that was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_batch: Option<usize>,
 }
@@ -243,6 +243,7 @@ impl RunConfig {
                 "more than 0",
             ),
             (rate > 0.0 && rate.is_finite(), "learning_rate", rate.to_string(), "more than 0"),
+            (self.device.base_batch != Some(0), "base_batch", "0".into(), "1 or more, or none"),
             (
                 train.views.is_none_or(|views| (1..=10_000).contains(&views)),
                 "views",

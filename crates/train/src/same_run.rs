@@ -34,7 +34,8 @@ pub(crate) fn check_same(
 }
 
 /// The digest of the settings that a run can't go on without: not when it ends, how often it
-/// is saved, where files lie, how much memory may be taken and what computes. Weights and photographs are known by their content,
+/// is saved, where files lie, how much memory may be taken and which device computes in the same precision.
+/// Weights and photographs are known by their content,
 /// and what the run has started from is in its first checkpoint.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();

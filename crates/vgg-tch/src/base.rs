@@ -1,8 +1,9 @@
 //! Pictures in, features out: shared among devices, so many at a time.
 
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use tch::{Cuda, Device, TchError, Tensor};
@@ -24,7 +25,7 @@ pub enum Target {
 pub struct Options {
     /// What in.
     pub precision: Precision,
-    /// On a GPU, float32 products with 10 bits behind the point.
+    /// On a GPU, float32 products of values rounded to 10 bits of mantissa.
     pub tf32: bool,
     /// On a GPU, the same bits on every run, and slower.
     pub deterministic: bool,
@@ -41,10 +42,17 @@ pub fn cuda_devices() -> usize {
 #[derive(Debug)]
 pub struct TchBase {
     name: String,
-    networks: Vec<Mutex<Network>>,
+    workers: Vec<Worker>,
     size: [usize; 2],
     /// How many pictures a device gets at a time. It falls where they do not fit.
-    batch: AtomicUsize,
+    batch: Arc<AtomicUsize>,
+}
+
+/// A thread for a device, as long as the base is there: what cuDNN finds out about a layer it keeps for the
+/// thread that asked.
+#[derive(Debug)]
+struct Worker {
+    pictures: Sender<(Vec<f32>, SyncSender<Result<Vec<f32>, VggError>>)>,
 }
 
 impl TchBase {
@@ -66,7 +74,10 @@ impl TchBase {
         assert!(!targets.is_empty(), "a base needs a device");
         let name = name(targets, options);
         let gpus = cuda_devices();
-        let mut networks = vec![];
+        let usual = if targets.contains(&Target::Cpu) { 32 } else { 256 };
+        let batch = Arc::new(AtomicUsize::new(options.batch.unwrap_or(usual).max(1)));
+        Cuda::cudnn_set_benchmark(!options.deterministic);
+        let mut workers = vec![];
         for &target in targets {
             let device = match target {
                 Target::Cpu => Device::Cpu,
@@ -74,36 +85,49 @@ impl TchBase {
                 Target::Cuda(number) => {
                     let reason =
                         format!("libtorch finds {gpus} CUDA GPU(s) here, none of number {number}");
-                    let hint = "`permafrost devices` lists what there is";
+                    let hint = "name one that is there";
                     return Err(VggError::Engine { engine: name, reason, hint });
                 }
             };
             let network = Network::new(config, weights, device, options)?;
-            networks.push(Mutex::new(network.map_err(|error| failed(&name, &error))?));
+            let network = network.map_err(|error| failed(&name, &error))?;
+            workers.push(Worker::start(network, config.size, name.clone(), batch.clone()));
         }
-        Cuda::cudnn_set_benchmark(!options.deterministic);
-        let usual = if targets.contains(&Target::Cpu) { 32 } else { 256 };
-        let batch = AtomicUsize::new(options.batch.unwrap_or(usual).max(1));
-        Ok(Self { name, networks, size: config.size, batch })
+        Ok(Self { name, workers, size: config.size, batch })
     }
+}
 
-    /// The features of pictures that one device computes.
-    fn on(&self, network: &Network, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
-        let [height, width] = self.size;
-        let picture = height * width * 3;
-        let computed = in_batches(&self.batch, pictures.len() / picture, |batch| {
-            let shape = [batch.len() as i64, height as i64, width as i64, 3];
-            network.run(&pictures[batch.start * picture..batch.end * picture], shape)
+impl Worker {
+    fn start(
+        network: Network,
+        [height, width]: [usize; 2],
+        name: String,
+        batch: Arc<AtomicUsize>,
+    ) -> Self {
+        let (pictures, tasks) = channel::<(Vec<f32>, SyncSender<_>)>();
+        thread::spawn(move || {
+            let picture = height * width * 3;
+            for (pictures, to) in tasks {
+                let computed = in_batches(&batch, pictures.len() / picture, |batch| {
+                    let shape = [batch.len() as i64, height as i64, width as i64, 3];
+                    network.run(&pictures[batch.start * picture..batch.end * picture], shape)
+                });
+                let values = computed.and_then(|parts| {
+                    Ok(parts.iter().map(fetch).collect::<Result<Vec<_>, _>>()?.concat())
+                });
+                // Who asked may have gone.
+                _ = to.send(values.map_err(|error| failed(&name, &error)));
+            }
         });
-        let computed = computed.map_err(|error| failed(&self.name, &error))?;
-        let fetch = |features: &Tensor| {
-            let mut values = vec![0.0; features.numel()];
-            features.f_to_device(Device::Cpu)?.f_copy_data(&mut values, features.numel())?;
-            Ok(values)
-        };
-        let values: Result<Vec<_>, TchError> = computed.iter().map(fetch).collect();
-        Ok(values.map_err(|error| failed(&self.name, &error))?.concat())
+        Self { pictures }
     }
+}
+
+/// The values of a tensor on any device.
+fn fetch(features: &Tensor) -> Result<Vec<f32>, TchError> {
+    let mut values = vec![0.0; features.numel()];
+    features.f_to_device(Device::Cpu)?.f_copy_data(&mut values, features.numel())?;
+    Ok(values)
 }
 
 impl FrozenEngine for TchBase {
@@ -112,26 +136,24 @@ impl FrozenEngine for TchBase {
     }
 
     fn batch(&self) -> usize {
-        self.batch.load(Ordering::Relaxed) * self.networks.len()
+        self.batch.load(Ordering::Relaxed) * self.workers.len()
     }
 
     fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
         let picture = self.size[0] * self.size[1] * 3;
-        let share = (pictures.len() / picture).div_ceil(self.networks.len()) * picture;
-        let on = |network: &Mutex<Network>, pictures: &[f32]| {
-            let network = network.lock().expect("no thread has panicked with it");
-            self.on(&network, pictures)
-        };
-        if let [network] = self.networks.as_slice() {
-            return on(network, pictures);
-        }
-        thread::scope(|scope| {
-            let shares = pictures.chunks(share.max(picture)).zip(&self.networks);
-            let threads: Vec<_> =
-                shares.map(|(pictures, network)| scope.spawn(|| on(network, pictures))).collect();
-            let features = threads.into_iter().map(|thread| thread.join().expect("no panic"));
-            Ok(features.collect::<Result<Vec<_>, _>>()?.concat())
-        })
+        let share = (pictures.len() / picture).div_ceil(self.workers.len()).max(1) * picture;
+        let under_way: Vec<_> = pictures
+            .chunks(share)
+            .zip(&self.workers)
+            .map(|(pictures, worker)| {
+                let (to, features) = sync_channel(1);
+                let sent = worker.pictures.send((pictures.to_vec(), to));
+                sent.expect("a worker lives as long as the base");
+                features
+            })
+            .collect();
+        let features = under_way.iter().map(|from| from.recv().expect("a worker answers"));
+        Ok(features.collect::<Result<Vec<_>, _>>()?.concat())
     }
 }
 
@@ -163,19 +185,10 @@ fn in_batches<T>(
     Ok(computed)
 }
 
+/// What features depend on: not on which GPU they are computed.
 fn name(targets: &[Target], Options { precision, tf32, deterministic, .. }: Options) -> String {
-    let gpus: Vec<String> = targets
-        .iter()
-        .filter_map(|target| match target {
-            Target::Cpu => None,
-            Target::Cuda(number) => Some(number.to_string()),
-        })
-        .collect();
-    let mut name = String::from("libtorch");
-    if !gpus.is_empty() {
-        name += ":cuda:";
-        name += &gpus.join(",");
-    }
+    let is_cpu = targets.contains(&Target::Cpu);
+    let mut name = String::from(if is_cpu { "libtorch" } else { "libtorch:cuda" });
     for (is_on, word) in
         [(true, precision.name()), (tf32, "tf32"), (deterministic, "deterministic")]
     {
@@ -187,8 +200,13 @@ fn name(targets: &[Target], Options { precision, tf32, deterministic, .. }: Opti
     name
 }
 
+/// How libtorch, cuDNN and cuBLAS say so.
+const OUT_OF_MEMORY: [&str; 4] =
+    ["out of memory", "STATUS_ALLOC_FAILED", "can't allocate memory", "STATUS_NOT_ENOUGH_MEMORY"];
+
 fn is_out_of_memory(error: &TchError) -> bool {
-    error.to_string().contains("out of memory")
+    let text = error.to_string();
+    OUT_OF_MEMORY.iter().any(|said| text.contains(said))
 }
 
 /// What libtorch says, without the calls that led to it.
@@ -196,9 +214,9 @@ fn failed(engine: &str, error: &TchError) -> VggError {
     let text = error.to_string();
     let reason = text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
     let hint = if is_out_of_memory(error) {
-        "end other programs on the device, or choose a smaller `--size` or another `--device`"
+        "end other programs on the device, or take smaller pictures"
     } else {
-        "`--device cpu` needs no libtorch"
+        "see that its driver fits this libtorch; the CPU's own engine needs neither"
     };
     VggError::Engine { engine: engine.to_owned(), reason, hint }
 }
@@ -227,12 +245,16 @@ mod tests {
 
     #[test]
     fn a_picture_that_does_not_fit_and_every_other_fault_is_an_error() {
-        for (fault, hint) in [(FULL, "end other programs"), ("no kernel image", "--device cpu")] {
+        for (fault, hint) in [
+            (FULL, "end other programs"),
+            ("CUDNN_STATUS_ALLOC_FAILED", "end other programs"),
+            ("no kernel image", "its driver"),
+        ] {
             let most = AtomicUsize::new(4);
             let refused =
                 in_batches(&most, 4, |_| -> Result<(), _> { Err(TchError::Torch(fault.into())) });
-            let text = failed("libtorch:cuda:0 f32", &refused.expect_err("a fault")).to_string();
-            assert!(text.contains("`libtorch:cuda:0 f32`") && text.contains(hint), "{text}");
+            let text = failed("libtorch:cuda f32", &refused.expect_err("a fault")).to_string();
+            assert!(text.contains("`libtorch:cuda f32`") && text.contains(hint), "{text}");
             assert_eq!(text.lines().count(), 2, "{text}");
         }
     }

@@ -90,7 +90,7 @@ impl Network {
         if !self.device.is_cuda() {
             return Ok(pictures);
         }
-        pictures.f_pin_memory(self.device)?.f_to_device_(self.device, kind, true, false)
+        pictures.f_internal_pin_memory(self.device)?.f_to_device_(self.device, kind, true, false)
     }
 
     fn convolve(&self, map: &Tensor, kernel: &Tensor, bias: &Tensor) -> Result<Tensor, TchError> {

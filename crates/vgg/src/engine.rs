@@ -8,7 +8,7 @@ use crate::VggError;
 
 /// The layers of a frozen base by another tensor library, whose crate implements this.
 pub trait FrozenEngine: Debug + Send + Sync {
-    /// What it is and what it computes in, such as `libtorch:cuda:0 bf16`. Engines of other names may give
+    /// What it is and what it computes in, such as `libtorch:cuda bf16`. Engines of other names may give
     /// other features, in their last digits at least.
     fn name(&self) -> &str;
 
