@@ -12,5 +12,6 @@ mod ordinary_user;
 mod permafrost;
 #[path = "../crates/photos/tests/decode/pictures.rs"]
 mod pictures;
+mod report;
 mod runs;
 mod summaries;

@@ -20,12 +20,12 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
         assert!(lines[3].contains(part), "{}", lines[3]);
     }
     assert!(lines[4].starts_with("Best epoch: "), "{}", lines[4]);
-    assert_eq!(lines[5..], ["Run: run"]);
+    assert_eq!(lines[5..], ["Report: run/report.html", "Run: run"]);
     assert_eq!(done.stderr, "");
 
     assert_eq!(
         workplace.names_in("run"),
-        [".lock", "best", "config.toml", "history.csv", "last", "previous"]
+        [".lock", "best", "config.toml", "history.csv", "last", "previous", "report.html"]
     );
     assert_eq!(workplace.names_in("run/best"), ["model.json", "model.safetensors"]);
     assert_eq!(

@@ -15,6 +15,7 @@ mod picture_files;
 mod predict;
 mod progress;
 mod quiet_decoders;
+mod report;
 mod settings;
 mod split_table;
 mod summary;
@@ -40,6 +41,7 @@ struct Permafrost {
 enum Command {
     Train(Box<train::TrainArguments>),
     Evaluate(evaluate::EvaluateArguments),
+    Report(report::ReportArguments),
     Doctor(doctor::DoctorArguments),
     Predict(predict::PredictArguments),
     Classify(classify::ClassifyArguments),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
     let done = match Permafrost::parse().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),

@@ -25,7 +25,7 @@ use crate::device::Devices;
 use crate::progress::{Notices, Progress};
 use crate::settings::Settings;
 use crate::verify_resume::Verification;
-use crate::{STOPPED, demo, device, split_table};
+use crate::{STOPPED, demo, device, report, split_table};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
@@ -233,6 +233,11 @@ fn go(config: &RunConfig, inputs: &Inputs, run: &RunFolder) -> anyhow::Result<Ex
                 "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
                 best.epoch, best.val_loss, best.val_accuracy
             )?;
+            // The model is there whatever becomes of its page.
+            match report::write(run.path(), config, training, validation, devices) {
+                Ok(page) => writeln!(out, "Report: {}", page.display())?,
+                Err(error) => writeln!(stderr(), "no report could be made: {error}")?,
+            }
             writeln!(out, "Run: {}", run.path().display())?;
             Ok(ExitCode::SUCCESS)
         }

@@ -1,6 +1,7 @@
 //! `report.html`: one file that needs no network and no script.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use image::RgbImage;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -33,8 +34,6 @@ pub struct Page<'a> {
     pub best: usize,
     /// What the model says of the validation photographs.
     pub predictions: &'a Predictions,
-    /// The validation photographs, by their place among the predictions.
-    pub photographs: &'a [Photograph],
     /// Training photographs before and after augmentation.
     pub augmented: &'a [[RgbImage; 2]],
     /// Names and values: versions, digests, times.
@@ -59,22 +58,81 @@ pub struct Epoch {
 /// A photograph of the page.
 #[derive(Clone, Debug)]
 pub struct Photograph {
-    /// Its file, as people know it.
+    /// Its file, below the folder of photographs.
     pub name: String,
     /// Its pixels.
     pub picture: RgbImage,
 }
 
+/// The photographs that are on the page, by their places.
+type Shown = BTreeMap<usize, Photograph>;
+
+/// A list of photographs.
+struct List {
+    kind: Kind,
+    /// The first of them.
+    pictures: Vec<usize>,
+    /// How many there are.
+    count: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Of a class, taken for a class.
+    Cell(usize, usize),
+    Mistakes,
+    LabelErrors,
+    LeastCertain,
+}
+
+impl Kind {
+    /// The title of a list with a section of its own, and what is in it.
+    fn title(self) -> Option<[&'static str; 2]> {
+        match self {
+            Self::Cell(..) => None,
+            Self::Mistakes => Some([
+                "The surest mistakes",
+                "Told wrong, those that the model is surest of first.",
+            ]),
+            Self::LabelErrors => Some([
+                "Labels that may be wrong",
+                "Taken for another class as surely as that class's own photographs are in the mean: look whether they lie in the right folder.",
+            ]),
+            Self::LeastCertain => {
+                Some(["The least certain", "The two likeliest classes are almost level."])
+            }
+        }
+    }
+}
+
 impl Page<'_> {
-    /// The page's text.
+    /// The page's text; `photograph` reads the validation photograph at a place among the predictions.
+    ///
+    /// # Errors
+    ///
+    /// Those of `photograph`.
     ///
     /// # Panics
     ///
-    /// Panics if there are not as many photographs as predictions, or none, or not as many classes.
-    pub fn write(&self) -> String {
-        let Self { name, classes, predictions, photographs, .. } = self;
-        assert!(photographs.len() == predictions.len() && !photographs.is_empty());
-        assert_eq!(classes.len(), predictions.classes());
+    /// Panics if there are no predictions, or not as many classes.
+    pub fn write<E>(
+        &self,
+        photograph: impl Fn(usize) -> Result<Photograph, E>,
+    ) -> Result<String, E> {
+        assert!(!self.predictions.is_empty());
+        assert_eq!(self.classes.len(), self.predictions.classes());
+        let lists = self.lists();
+        let mut shown = Shown::new();
+        for &at in lists.iter().flat_map(|list| &list.pictures) {
+            if let Entry::Vacant(free) = shown.entry(at) {
+                free.insert(photograph(at)?);
+            }
+        }
+        Ok(self.markup(&lists, &shown).into_string())
+    }
+
+    fn markup(&self, lists: &[List], shown: &Shown) -> Markup {
+        let Self { name, .. } = self;
         let result = self.result();
         html! {
             (DOCTYPE)
@@ -90,9 +148,9 @@ impl Page<'_> {
                     header { h1 { (name) } p.result { (result) } }
                     main {
                         (self.curves())
-                        (self.confusion())
+                        (self.confusion(lists, shown))
                         (self.scores())
-                        (self.worth_a_look())
+                        (self.worth_a_look(lists, shown))
                         (self.calibration())
                         (self.augmentation())
                         (self.repeat())
@@ -100,7 +158,30 @@ impl Page<'_> {
                 }
             }
         }
-        .into_string()
+    }
+
+    /// All lists of photographs.
+    fn lists(&self) -> Vec<List> {
+        let first = |kind, pictures: Vec<usize>, most: usize| {
+            let count = pictures.len();
+            List { kind, pictures: pictures.into_iter().take(most).collect(), count }
+        };
+        let counts = self.predictions.confusion();
+        let cells =
+            || (0..counts.len()).flat_map(|label| (0..counts.len()).map(move |to| (label, to)));
+        let filled = || cells().filter(|&(label, to)| counts[label][to] > 0);
+        let each = (IN_CELLS / filled().count().max(1)).clamp(1, LISTED);
+        let mut lists: Vec<List> = filled()
+            .map(|(label, to)| first(Kind::Cell(label, to), self.predictions.cell(label, to), each))
+            .collect();
+        for (kind, pictures) in [
+            (Kind::Mistakes, self.predictions.mistakes()),
+            (Kind::LabelErrors, self.predictions.label_errors()),
+            (Kind::LeastCertain, self.predictions.least_certain()),
+        ] {
+            lists.push(first(kind, pictures, LISTED));
+        }
+        lists
     }
 
     fn result(&self) -> String {
@@ -143,19 +224,15 @@ impl Page<'_> {
         }
     }
 
-    fn confusion(&self) -> Markup {
+    fn confusion(&self, lists: &[List], shown: &Shown) -> Markup {
         let counts = self.predictions.confusion();
         let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
-        let cells =
-            || (0..counts.len()).flat_map(|label| (0..counts.len()).map(move |to| (label, to)));
-        let filled = cells().filter(|&(label, to)| counts[label][to] > 0).count().max(1);
-        let each = (IN_CELLS / filled).clamp(1, LISTED);
         html! {
             section {
                 h2 { "Where is it wrong?" }
                 p { "A row is what photographs are, a column what they are taken for. A number leads to its photographs." }
                 div.wide { table.confusion {
-                    thead { tr { th {} @for class in self.classes { th scope="col" { (class) } } } }
+                    thead { tr { td {} @for class in self.classes { th scope="col" { (class) } } } }
                     tbody { @for (label, row) in counts.iter().enumerate() { tr {
                         th scope="row" { (self.classes[label]) }
                         @for (to, &count) in row.iter().enumerate() {
@@ -166,13 +243,12 @@ impl Page<'_> {
                         }
                     } } }
                 } }
-                @for (label, to) in cells() {
-                    @if counts[label][to] > 0 {
-                        @let pictures = self.predictions.cell(label, to);
+                @for List { kind, pictures, count } in lists {
+                    @if let Kind::Cell(label, to) = kind {
                         div.cell id=(format!("cell-{label}-{to}")) tabindex="-1" {
-                            h3 { (self.classes[label]) " taken for " (self.classes[to]) ": " (pictures.len()) }
-                            (self.pictures(&pictures[..pictures.len().min(each)], SIDES[1]))
-                            @if pictures.len() > each { p.more { "and " (pictures.len() - each) " more" } }
+                            h3 { (self.classes[*label]) " taken for " (self.classes[*to]) ": " (count) }
+                            (self.pictures(pictures, SIDES[1], shown))
+                            @if *count > pictures.len() { p.more { "and " (count - pictures.len()) " more" } }
                         }
                     }
                 }
@@ -224,46 +300,31 @@ impl Page<'_> {
         }
     }
 
-    fn worth_a_look(&self) -> Markup {
-        let first = |pictures: Vec<usize>| pictures.into_iter().take(LISTED).collect::<Vec<_>>();
-        let lists = [
-            (
-                "The surest mistakes",
-                "Told wrong, those that the model is surest of first.",
-                first(self.predictions.mistakes()),
-            ),
-            (
-                "Labels that may be wrong",
-                "Taken for another class as surely as that class's own photographs are in the mean: look whether they lie in the right folder.",
-                first(self.predictions.label_errors()),
-            ),
-            (
-                "The least certain",
-                "The two likeliest classes are almost level.",
-                first(self.predictions.least_certain()),
-            ),
-        ];
+    fn worth_a_look(&self, lists: &[List], shown: &Shown) -> Markup {
         html! {
-            @for (title, what, pictures) in lists {
-                section {
-                    h2 { (title) }
-                    @if pictures.is_empty() { p { "None." } } @else { p { (what) } (self.pictures(&pictures, SIDES[0])) }
+            @for List { kind, pictures, .. } in lists {
+                @if let Some([title, what]) = kind.title() {
+                    section {
+                        h2 { (title) }
+                        @if pictures.is_empty() { p { "None." } }
+                        @else { p { (what) } (self.pictures(pictures, SIDES[0], shown)) }
+                    }
                 }
             }
         }
     }
 
-    fn pictures(&self, pictures: &[usize], side: u32) -> Markup {
+    fn pictures(&self, pictures: &[usize], side: u32, shown: &Shown) -> Markup {
         html! {
             ul.pictures { @for &at in pictures {
                 @let (label, decided) = (self.predictions.label(at), self.predictions.decided(at));
-                @let Photograph { name, picture } = &self.photographs[at];
+                @let Photograph { name, picture } = &shown[&at];
                 li style=(format!("width:{side}px")) {
                     img src=(thumbnail(picture, side)) alt=(format!("{name}, of class {}", self.classes[label])) title=(name) loading="lazy";
                     span class=(if label == decided { "said" } else { "said wrong" }) {
                         (self.classes[decided]) " " (format!("{:.0} %", 100.0 * self.predictions.confidence(at)))
                     }
-                    span.name { (name) }
+                    span.name { (name.rsplit(['/', '\\']).next().unwrap_or(name)) }
                 }
             } }
         }
@@ -314,17 +375,105 @@ impl Page<'_> {
     }
 
     fn repeat(&self) -> Markup {
-        let mut settings = String::new();
-        for line in self.settings.lines() {
-            let _ = writeln!(settings, "{line}");
-        }
         html! {
             section {
                 h2 { "To train it again" }
                 pre { code { (self.command) } }
                 div.wide { table.facts { tbody { @for (name, value) in self.facts { tr { th scope="row" { (name) } td { (value) } } } } } }
-                details { summary { "Every setting (config.toml)" } pre { code { (settings) } } }
+                details { summary { "Every setting (config.toml)" } pre { code { (self.settings) } } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three classes, one of them with a name that is markup, and a model that confuses the first two.
+    fn page_of(count: usize) -> String {
+        let classes = ["cats", "dogs", "<b>&"].map(String::from);
+        let labels: Vec<usize> = (0..count).map(|at| at % 3).collect();
+        let probabilities: Vec<Vec<f32>> = (0..count)
+            .map(|at| match at % 6 {
+                0 | 4 => vec![0.1, 0.8, 0.1],
+                1 | 3 => vec![0.7, 0.2, 0.1],
+                _ => vec![0.2, 0.2, 0.6],
+            })
+            .collect();
+        let decided = (0..count).map(|at| [1, 0, 2, 0, 1, 2][at % 6]).collect();
+        let predictions = Predictions::new(3, labels, probabilities, decided);
+        let epoch = |epoch| Epoch { epoch, training: [1.0, 0.5], validation: [0.9, 0.6] };
+        let page = Page {
+            name: "run <1>",
+            classes: &classes,
+            history: &[epoch(1), epoch(2)],
+            best: 2,
+            predictions: &predictions,
+            augmented: &[[RgbImage::new(9, 9), RgbImage::new(9, 9)]],
+            facts: &[("weights".into(), "a & b".into())],
+            command: "permafrost train",
+            settings: "[data]",
+        };
+        let photograph = |at: usize| {
+            let shade = (at * 37 % 256) as u8;
+            let picture = RgbImage::from_fn(64, 48, |x, y| {
+                image::Rgb([shade, (x * 4) as u8, (y * 5) as u8 ^ shade])
+            });
+            Ok::<_, ()>(Photograph { name: format!("cats/{at}.jpg"), picture })
+        };
+        page.write(photograph).expect("photographs")
+    }
+
+    #[test]
+    fn a_page_needs_nothing_from_elsewhere_and_no_script() {
+        let page = page_of(60);
+        for outside in ["http:", "https:", "<script", "@import", "url(", "<link", "javascript"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        for address in page.split("src=\"").skip(1) {
+            assert!(address.starts_with("data:image/jpeg;base64,"));
+        }
+        assert!(page.contains("run &lt;1&gt;") && page.contains("&lt;b&gt;&amp;"));
+        assert!(!page.contains("<b>") && page.contains("a &amp; b"));
+    }
+
+    #[test]
+    fn every_number_of_the_confusion_leads_to_its_photographs() {
+        let page = page_of(60);
+        let links: Vec<&str> = page
+            .split("href=\"#")
+            .skip(1)
+            .map(|rest| rest.split('"').next().expect("an end"))
+            .collect();
+        assert_eq!(links.len(), 5);
+        for link in links {
+            assert_eq!(page.matches(&format!("id=\"{link}\"")).count(), 1, "{link}");
+        }
+        assert!(page.contains("cats taken for dogs: 10"), "{page}");
+        assert!(page.contains("loss by epoch") && page.contains("best: 2"));
+    }
+
+    #[test]
+    fn a_page_of_a_thousand_photographs_is_below_5_mb() {
+        assert!(page_of(1000).len() < 5_000_000);
+    }
+
+    #[test]
+    fn a_photograph_that_can_not_be_read_is_an_error() {
+        let classes = ["a", "b"].map(String::from);
+        let predictions = Predictions::new(2, vec![0], vec![vec![0.4, 0.6]], vec![1]);
+        let page = Page {
+            name: "run",
+            classes: &classes,
+            history: &[],
+            best: 1,
+            predictions: &predictions,
+            augmented: &[],
+            facts: &[],
+            command: "",
+            settings: "",
+        };
+        assert_eq!(page.write(Err::<Photograph, _>), Err(0));
     }
 }

@@ -38,4 +38,5 @@ pub use optimizer::Optimizer;
 pub use plateau::Plateau;
 pub use rmsprop::{RmsProp, Slot};
 pub use run_folder::RunFolder;
+pub use source::order_of_epoch;
 pub use state::{Best, State};

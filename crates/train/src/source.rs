@@ -93,6 +93,15 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The order in which an epoch, counted from 1, shows so many training photographs.
+pub fn order_of_epoch(train: &TrainConfig, epoch: usize, photographs: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..photographs).collect();
+    if train.shuffle {
+        Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
+    }
+    order
+}
+
 /// The batches of all epochs from where `state` stands, each with its epoch.
 fn batches(
     state: &State,
@@ -101,10 +110,7 @@ fn batches(
 ) -> impl Iterator<Item = (usize, Vec<usize>)> + Send {
     let (begun, first) = (state.epoch + 1, state.step);
     (begun..=train.epochs).flat_map(move |epoch| {
-        let mut order: Vec<usize> = (0..photographs).collect();
-        if train.shuffle {
-            Draws::at(train.seed, Purpose::Shuffle, epoch as u64, 0).shuffle(&mut order);
-        }
+        let order = order_of_epoch(&train, epoch, photographs);
         let batches = order.chunks(train.batch_size).map(<[usize]>::to_vec);
         let batches: Vec<_> = batches.skip(if epoch == begun { first } else { 0 }).collect();
         batches.into_iter().map(move |items| (epoch, items))

@@ -1,0 +1,227 @@
+//! `permafrost report`, and what `train` makes at its end: `report.html` of a run.
+
+use std::fmt::Write as _;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ::report::{Epoch, Page, Photograph, Predictions};
+use anyhow::Context;
+use augment::Picture;
+use clap::Args;
+use image::RgbImage;
+use model::{Classifier, ModelCard, WeightsSearch};
+use photos::{Layout, Photos};
+use rayon::prelude::*;
+use train::{RunConfig, RunFolder, WeightsChoice, order_of_epoch};
+
+use crate::arguments::WEIGHTS_FOLDER;
+use crate::device::{DeviceArguments, Devices};
+use crate::split_table;
+
+/// The page's name in the run's folder.
+pub(crate) const FILE: &str = "report.html";
+
+/// How many training photographs are shown before and after augmentation.
+const AUGMENTED: usize = 12;
+
+/// How many photographs go through the base at once.
+const BATCH: usize = 32;
+
+/// Make the page of a run again: curves, confusion, metrics, and the photographs worth a look
+#[derive(Args)]
+pub(crate) struct ReportArguments {
+    /// The run's folder, such as runs/train
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
+    let config = RunFolder::settings(&arguments.run)?;
+    let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+    let (training, validation, _) = split_table::load_again(&arguments.run, &config, &layout)?;
+    let path = write(&arguments.run, &config, &training, &validation, &arguments.device.open()?)?;
+    writeln!(stdout(), "Wrote {}.", path.display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the page of the run in a folder, and returns where it is.
+pub(crate) fn write(
+    run: &Path,
+    config: &RunConfig,
+    training: &Photos,
+    validation: &Photos,
+    devices: &Devices,
+) -> anyhow::Result<PathBuf> {
+    let search = WeightsSearch {
+        named: match &config.weights {
+            WeightsChoice::File(path) if path.exists() => Some(path.clone()),
+            _ => None,
+        },
+        folder: WEIGHTS_FOLDER.into(),
+    };
+    let make_base = |config: &_, weights: &_| devices.base(config, weights);
+    let classifier = Classifier::load(&run.join("best"), &search, &make_base, devices.tensors())?;
+    let card = classifier.card();
+    let predictions = predictions(&classifier, validation)?;
+    let history = history(run)?;
+    let settings = std::fs::read_to_string(run.join("config.toml"))?;
+    let name = std::path::absolute(run)?;
+    let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let page = Page {
+        name: &name,
+        classes: &card.classes,
+        history: &history.epochs,
+        best: card.metrics.map_or(0, |metrics| metrics.epoch),
+        predictions: &predictions,
+        augmented: &augmented(config, training)?,
+        facts: &facts(config, card, [training, validation], history.seconds),
+        command: &command(config),
+        settings: &settings,
+    };
+    let text = page.write(|at| {
+        let path = validation.path(at);
+        let name = path.strip_prefix(&config.data.path).unwrap_or(path);
+        let [height, width] = validation.size();
+        let pixels = validation.pixels(at)?.to_vec();
+        let picture = RgbImage::from_raw(width as u32, height as u32, pixels);
+        let picture = picture.expect("a picture is height x width x 3");
+        Ok::<_, anyhow::Error>(Photograph { name: name.display().to_string(), picture })
+    })?;
+    let path = run.join(FILE);
+    formats::write_whole(&path, text.as_bytes())?;
+    Ok(path)
+}
+
+/// What the model says of the photographs.
+fn predictions(classifier: &Classifier, photos: &Photos) -> anyhow::Result<Predictions> {
+    let card = classifier.card();
+    let places: Vec<usize> = (0..photos.labels().len()).collect();
+    let mut probabilities = vec![];
+    for batch in places.chunks(classifier.base().batch().unwrap_or(BATCH)) {
+        let pixels =
+            batch.par_iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
+        let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
+        probabilities.extend(classifier.predict(&pictures)?);
+    }
+    let decided = probabilities.iter().map(|row| card.decide(row)).collect();
+    Ok(Predictions::new(card.classes.len(), photos.labels().to_vec(), probabilities, decided))
+}
+
+/// `history.csv` of a run.
+struct History {
+    epochs: Vec<Epoch>,
+    seconds: f64,
+}
+
+fn history(run: &Path) -> anyhow::Result<History> {
+    let path = run.join("history.csv");
+    let broken = || format!("`{}` is no history\nhint: put it back as it was", path.display());
+    let mut history = History { epochs: vec![], seconds: 0.0 };
+    for row in csv::Reader::from_path(&path).with_context(broken)?.into_records() {
+        let row = row.with_context(broken)?;
+        let number = |at: usize| -> anyhow::Result<f64> {
+            row.get(at).unwrap_or_default().parse().with_context(broken)
+        };
+        history.epochs.push(Epoch {
+            epoch: number(0)? as usize,
+            training: [number(1)?, number(2)?],
+            validation: [number(3)?, number(4)?],
+        });
+        history.seconds += number(5)?;
+    }
+    Ok(history)
+}
+
+/// Photographs of the first training batch, before and after augmentation.
+fn augmented(config: &RunConfig, training: &Photos) -> anyhow::Result<Vec<[RgbImage; 2]>> {
+    if config.augment.is_none() {
+        return Ok(vec![]);
+    }
+    let [height, width] = training.size();
+    let order = order_of_epoch(&config.train, 1, training.labels().len());
+    let pair = |&item: &usize| {
+        let pixels = training.pixels(item)?;
+        let mut after = vec![0.0; pixels.len()];
+        let draw = config.augment.draw(config.train.seed, 1, item as u64);
+        let picture = Picture::new(&pixels, height, width);
+        draw.apply(&picture, config.augment.compose, &mut after, |rgb| rgb);
+        let after = after.into_iter().map(|value| value.round() as u8).collect();
+        let picture = |pixels| {
+            RgbImage::from_raw(width as u32, height as u32, pixels)
+                .expect("a picture is height x width x 3")
+        };
+        Ok([picture(pixels.to_vec()), picture(after)])
+    };
+    order.iter().take(AUGMENTED.min(config.train.batch_size)).map(pair).collect()
+}
+
+fn facts(
+    config: &RunConfig,
+    card: &ModelCard,
+    [training, validation]: [&Photos; 2],
+    seconds: f64,
+) -> Vec<(String, String)> {
+    let weights = match &config.weights {
+        WeightsChoice::Seed(seed) => format!("random, seed {seed}"),
+        WeightsChoice::File(path) => path.display().to_string(),
+    };
+    let [height, width] = config.base.size;
+    let facts = [
+        (
+            "photographs",
+            format!(
+                "{} to train, {} to validate on",
+                training.labels().len(),
+                validation.labels().len()
+            ),
+        ),
+        (
+            "base",
+            format!(
+                "{} up to {}, {height} x {width}",
+                config.base.variant.name(),
+                config.base.until
+            ),
+        ),
+        ("weights", weights),
+        ("SHA-256 of the weights", card.weights.digest.clone()),
+        ("device", format!("{}, {}", config.device.name, config.device.precision.name())),
+        ("time of all epochs", format!("{seconds:.1} s")),
+        ("program", format!("permafrost {}", env!("CARGO_PKG_VERSION"))),
+    ];
+    facts.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// What to type for the same run.
+fn command(config: &RunConfig) -> String {
+    let RunConfig { base, head, train, augment, data, device, .. } = config;
+    let mut command = format!("permafrost train {}", data.path.display());
+    let mut add = |flag: &str, value: String| _ = write!(command, " \\\n  --{flag} {value}");
+    match &config.weights {
+        WeightsChoice::Seed(_) => add("weights", "none".into()),
+        WeightsChoice::File(path) => add("weights", path.display().to_string()),
+    }
+    add("base", base.variant.name().into());
+    add("size", base.size[0].to_string());
+    add("until", base.until.clone());
+    if augment.is_none() {
+        add("no-augment", String::new());
+    } else {
+        add("rotation", augment.rotation.to_string());
+        add("zoom", augment.zoom.to_string());
+    }
+    add("hidden", head.hidden.to_string());
+    add("dropout", head.dropout.to_string());
+    add("epochs", train.epochs.to_string());
+    add("batch-size", train.batch_size.to_string());
+    add("learning-rate", train.learning_rate.to_string());
+    if let Some(views) = train.views {
+        add("views", views.to_string());
+    }
+    add("seed", train.seed.to_string());
+    add("device", device.name.clone());
+    command
+}
