@@ -322,7 +322,7 @@ impl Page<'_> {
                 li style=(format!("width:{side}px")) {
                     img src=(thumbnail(picture, side)) alt=(format!("{name}, of class {}", self.classes[label])) title=(name) loading="lazy";
                     span class=(if label == decided { "said" } else { "said wrong" }) {
-                        (self.classes[decided]) " " (format!("{:.0} %", 100.0 * self.predictions.confidence(at)))
+                        (self.classes[decided]) " " (format!("{:.0}\u{a0}%", 100.0 * self.predictions.confidence(at)))
                     }
                     span.name { (name.rsplit(['/', '\\']).next().unwrap_or(name)) }
                 }
