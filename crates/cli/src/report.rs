@@ -1,6 +1,5 @@
 //! `permafrost report`, and what `train` makes at its end: `report.html` of a run.
 
-use std::fmt::Write as _;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,11 +12,13 @@ use image::RgbImage;
 use model::{Classifier, ModelCard, WeightsSearch};
 use photos::{Layout, Photos};
 use rayon::prelude::*;
-use train::{RunConfig, RunFolder, WeightsChoice, order_of_epoch};
+use serde::Serialize;
+use train::{RunConfig, RunFolder, Start, WeightsChoice, order_of_epoch};
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::device::{DeviceArguments, Devices};
 use crate::split_table;
+use crate::train::quoted;
 
 /// The page's name in the run's folder.
 pub(crate) const FILE: &str = "report.html";
@@ -195,33 +196,65 @@ fn facts(
     facts.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// What to type for the same run.
+/// What to type for the same run: every setting that the result depends on.
 fn command(config: &RunConfig) -> String {
     let RunConfig { base, head, train, augment, data, device, .. } = config;
-    let mut command = format!("permafrost train {}", data.path.display());
-    let mut add = |flag: &str, value: String| _ = write!(command, " \\\n  --{flag} {value}");
+    let mut flags = vec![];
+    let mut add = |flag: &str, value: Option<String>| {
+        if let Some(value) = value {
+            flags.push(format!("--{flag} {value}").trim_end().to_owned());
+        }
+    };
+    let set = |is_set: bool| is_set.then(String::new);
+    match &config.start {
+        Start::Random => {}
+        Start::Model(path) => add("from", Some(quoted(path))),
+        Start::Head(path) => add("head-from", Some(quoted(path))),
+    }
     match &config.weights {
-        WeightsChoice::Seed(_) => add("weights", "none".into()),
-        WeightsChoice::File(path) => add("weights", path.display().to_string()),
+        WeightsChoice::Seed(_) if matches!(config.start, Start::Model(_)) => {}
+        WeightsChoice::Seed(_) => add("weights", Some("none".into())),
+        WeightsChoice::File(path) => add("weights", Some(quoted(path))),
     }
-    add("base", base.variant.name().into());
-    add("size", base.size[0].to_string());
-    add("until", base.until.clone());
+    if !matches!(config.start, Start::Model(_)) {
+        add("base", Some(base.variant.name().into()));
+        add("size", Some(base.size[0].to_string()));
+        add("until", Some(base.until.clone()));
+        add("pooling", Some(name_of(base.pooling)));
+        if config.start == Start::Random {
+            add("hidden", Some(head.hidden.to_string()));
+        }
+    }
+    add("thaw", base.thaw.clone());
+    add("force", set(base.thaw.is_some() && !matches!(config.start, Start::Model(_))));
+    add("thaw-learning-rate", base.thaw.as_ref().map(|_| train.thaw_learning_rate.to_string()));
+    add("val-split", data.validation_split.map(|share| share.to_string()));
+    add("group-duplicates", set(data.group_duplicates));
     if augment.is_none() {
-        add("no-augment", String::new());
+        add("no-augment", set(true));
     } else {
-        add("rotation", augment.rotation.to_string());
-        add("zoom", augment.zoom.to_string());
+        add("flip", Some(name_of(augment.flip)));
+        add("rotation", Some(augment.rotation.to_string()));
+        add("zoom", Some(augment.zoom.to_string()));
+        add("compose", Some(name_of(augment.compose)));
     }
-    add("hidden", head.hidden.to_string());
-    add("dropout", head.dropout.to_string());
-    add("epochs", train.epochs.to_string());
-    add("batch-size", train.batch_size.to_string());
-    add("learning-rate", train.learning_rate.to_string());
-    if let Some(views) = train.views {
-        add("views", views.to_string());
-    }
-    add("seed", train.seed.to_string());
-    add("device", device.name.clone());
-    command
+    add("dropout", Some(head.dropout.to_string()));
+    add("epochs", Some(train.epochs.to_string()));
+    add("batch-size", Some(train.batch_size.to_string()));
+    add("learning-rate", Some(train.learning_rate.to_string()));
+    add("no-shuffle", set(!train.shuffle));
+    add("views", train.views.map(|views| views.to_string()));
+    add("patience", train.patience.map(|epochs| epochs.to_string()));
+    add("reduce-on-plateau", train.reduce_on_plateau.map(|epochs| epochs.to_string()));
+    add("seed", Some(train.seed.to_string()));
+    add("device", Some(device.name.clone()));
+    add("precision", Some(device.precision.name().into()));
+    add("tf32", set(device.tf32));
+    format!("permafrost train {} \\\n  {}", quoted(&data.path), flags.join(" \\\n  "))
+}
+
+/// The name that a setting has in files and arguments.
+fn name_of(setting: impl Serialize) -> String {
+    let name = serde_json::to_value(setting).ok();
+    name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()
 }

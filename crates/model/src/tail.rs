@@ -94,15 +94,45 @@ impl Tail {
     /// - mask: (N, hidden)
     /// - output: (N, 1) for two classes, else (N, classes)
     pub fn forward(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
-        let features = match (&self.thawed, self.features.as_slice()) {
-            (Some(thawed), &[height, width, channels]) => {
-                let rows = features.dims()[0];
-                let maps: Tensor<4> = features.reshape([rows, height, width, channels]);
-                flatten(thawed.forward(maps.permute([0, 3, 1, 2])))
-            }
-            _ => features,
+        let features = match &self.thawed {
+            Some(thawed) => flatten(thawed.forward(self.maps(features))),
+            None => features,
         };
         self.head.forward(features, mask)
+    }
+
+    /// The logits of a batch of features at the cut, with `tap` applied to what the last thawed convolution
+    /// gives, as [`Vgg::forward_through`] has it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if nothing is thawed.
+    pub(crate) fn forward_through(
+        &self,
+        features: Tensor<2>,
+        tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<2> {
+        let thawed = self.thawed.as_ref().expect("something is thawed");
+        self.head.forward(flatten(thawed.forward_through(self.maps(features), tap)), None)
+    }
+
+    /// The logits of what the whole base gives.
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Whether layers of the base are among it.
+    pub(crate) fn is_thawed(&self) -> bool {
+        self.thawed.is_some()
+    }
+
+    /// Features at the cut as maps (N, channels, height, width).
+    fn maps(&self, features: Tensor<2>) -> Tensor<4> {
+        let &[height, width, channels] = self.features.as_slice() else {
+            unreachable!("what is thawed follows maps")
+        };
+        let rows = features.dims()[0];
+        features.reshape([rows, height, width, channels]).permute([0, 3, 1, 2])
     }
 
     /// The sigmoid of one logit, the probability of the second of two classes, or the softmax of

@@ -58,6 +58,21 @@ impl VggConfig {
         Ok(Vgg::new(self.layers()?, arrays, device))
     }
 
+    /// The base up to its last convolution, without what is pooled or thawed, and what follows of the base
+    /// as a module without weights.
+    ///
+    /// # Errors
+    ///
+    /// This configuration describes no network.
+    pub fn split_after_convolutions(&self, device: &Device) -> Result<(Self, Vgg), VggError> {
+        let layers = self.layers()?;
+        let is_convolution = |layer: &Layer| matches!(layer.kind, LayerKind::Convolution { .. });
+        let last = layers.iter().rposition(is_convolution).expect("a base begins with one");
+        let until = layers[last].name.clone();
+        let below = Self { until, pooling: Pooling::None, thaw: None, ..self.clone() };
+        Ok((below, Vgg::new(layers[last + 1..].to_vec(), &Arrays::new(), device)))
+    }
+
     /// The layers after the cut, which learn; `None` where all of the base is frozen.
     ///
     /// # Errors
@@ -124,11 +139,31 @@ impl Vgg {
     /// - output: (N, channels, height, width) of the last layer; height and width are 1 where the
     ///   configuration pools
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        self.forward_through(maps, |maps| maps)
+    }
+
+    /// The same with `tap` applied to what the last convolution gives, or to `maps` where there is none: what
+    /// explains a decision looks there.
+    ///
+    /// # Shapes
+    ///
+    /// As [`Self::forward`]; what `tap` gets and gives is (N, channels, height, width).
+    pub fn forward_through(
+        &self,
+        maps: Tensor<4>,
+        tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<4> {
         let mut convolutions = self.convolutions();
+        let mut left = self.convolutions().count();
+        let mut tap = Some(tap);
+        let mut tapped = |x| tap.take().expect("there is one last convolution")(x);
+        let maps = if left == 0 { tapped(maps) } else { maps };
         let pool = MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init();
         self.layers.iter().fold(maps, |x, layer| match layer.kind {
             LayerKind::Convolution { .. } => {
-                relu(convolutions.next().expect("one for each such layer").forward(x))
+                left -= 1;
+                let x = relu(convolutions.next().expect("one for each such layer").forward(x));
+                if left == 0 { tapped(x) } else { x }
             }
             LayerKind::MaxPooling => pool.forward(x),
             LayerKind::GlobalPooling(Pooling::Average) => x.mean_dim(3).mean_dim(2),
