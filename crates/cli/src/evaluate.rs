@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use train::{DataConfig, RunFolder, RunningMean};
 
 use crate::arguments::{ModelArguments, cache_folder};
+use crate::bar::Bar;
 use crate::device::DeviceArguments;
-use crate::progress::Progress;
 use crate::split_table;
 use crate::train::print_left_out;
 
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;
     print_left_out(&left_out)?;
 
-    let mut progress = Progress::new(0);
+    let bar = Bar::default();
     let mut mean = RunningMean::default();
     let places: Vec<usize> = (0..total).collect();
     for batch in places.chunks(BATCH) {
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         let (loss, correct) =
             train::evaluate(classifier.tail(), features, labels, card.threshold, devices.tensors());
         mean.add(loss, correct, batch.len());
-        progress.count(batch[0] + batch.len(), total);
+        bar.count(batch[0] + batch.len(), total, "photographs");
     }
     writeln!(
         out,

@@ -3,6 +3,7 @@
 //! Each command is a file of that name. Only this crate chooses devices and prints.
 
 mod arguments;
+mod bar;
 mod class_index;
 mod classify;
 mod demo;
@@ -11,10 +12,12 @@ mod devices;
 mod doctor;
 mod evaluate;
 mod export;
+mod pace;
 mod picture_files;
 mod predict;
 mod progress;
 mod quiet_decoders;
+mod run_summary;
 mod settings;
 mod split_table;
 mod summary;

@@ -9,20 +9,20 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use head::ARRAY_NAMES;
-use model::{ModelCard, WeightsSearch, load_card};
+use model::{WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use train::{
-    Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError, WeightsChoice,
-    check_resumable, first_tail, fit,
+    Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable, first_tail, fit,
 };
 use vgg::{FrozenBase, Weights};
 
 use crate::arguments::WEIGHTS_FOLDER;
+use crate::bar::Bar;
 use crate::device::Devices;
-use crate::progress::{Notices, Progress};
+use crate::progress::Progress;
+use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::verify_resume::Verification;
 use crate::{STOPPED, demo, device, split_table};
@@ -90,9 +90,9 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 inputs.devices.tensors(),
             )?;
             if arguments.verify_resume {
+                inputs.summary(&config, None).print()?;
                 return inputs.verification(&config).run();
             }
-            print_start(&config)?;
             let run = RunFolder::create(&path, &config)?;
             inputs.write_tables(&run, &config, &layout)?;
             go(&config, &inputs, &run)
@@ -111,8 +111,8 @@ struct Inputs {
 }
 
 impl Inputs {
-    /// Makes the base ready, reads the photographs, those that `run` has begun with if it has, and says what
-    /// was found; with `strict` a picture that can't be read is an error.
+    /// Makes the base ready, reads the photographs, those that `run` has begun with if it has, and names what
+    /// is not among them; with `strict` a picture that can't be read is an error.
     fn load(
         config: &RunConfig,
         layout: &Layout,
@@ -126,7 +126,7 @@ impl Inputs {
             Some(run) => split_table::load_again(run.path(), config, layout)?,
             None => split_table::load(config, layout)?,
         };
-        print_photographs(layout, &training, &validation, &left_out)?;
+        print_left_out(&left_out)?;
         let unreadable = left_out.unreadable.len();
         anyhow::ensure!(
             !strict || unreadable == 0,
@@ -145,6 +145,11 @@ impl Inputs {
     ) -> anyhow::Result<()> {
         write_skipped(run, &self.left_out)?;
         split_table::write(run.path(), config, layout, [&self.training, &self.validation])
+    }
+
+    fn summary<'a>(&'a self, config: &'a RunConfig, path: Option<&'a Path>) -> RunSummary<'a> {
+        let Self { base, weights, training, validation, .. } = self;
+        RunSummary { config, base, weights, training, validation, path }
     }
 
     fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {
@@ -199,10 +204,9 @@ fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights>
 fn go(config: &RunConfig, inputs: &Inputs, run: &RunFolder) -> anyhow::Result<ExitCode> {
     let Inputs { devices, base, weights, training, validation, .. } = inputs;
     let device = devices.tensors();
-    writeln!(stdout(), "Device: {}, the base by {}.", config.device.name, base.engine())?;
-    print_mode(config, run, base.feature_count(), training)?;
-    let mut progress = Progress::new(config.train.epochs);
-    let stop = stop_on_ctrl_c(progress.notices())?;
+    inputs.summary(config, Some(run.path())).print()?;
+    let mut progress = Progress::new(config.train, training.labels().len());
+    let stop = stop_on_ctrl_c(progress.bar().clone())?;
     let job = Job { config, run, base, weights, training, validation, device, stop: &stop };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
@@ -210,7 +214,7 @@ fn go(config: &RunConfig, inputs: &Inputs, run: &RunFolder) -> anyhow::Result<Ex
             shown = progress.show(&event);
         }
     });
-    progress.clear();
+    progress.bar().clear();
     let outcome = outcome?;
     shown?;
     let mut out = stdout();
@@ -241,97 +245,6 @@ fn go(config: &RunConfig, inputs: &Inputs, run: &RunFolder) -> anyhow::Result<Ex
     }
 }
 
-fn print_photographs(
-    layout: &Layout,
-    training: &Photos,
-    validation: &Photos,
-    left_out: &LeftOut,
-) -> anyhow::Result<()> {
-    let mut out = stdout();
-    let classes = training.classes().len();
-    let (train, valid) = (training.labels().len(), validation.labels().len());
-    match layout {
-        Layout::Folders { .. } => {
-            writeln!(out, "Found {train} files belonging to {classes} classes.")?;
-            writeln!(out, "Found {valid} files belonging to {classes} classes.")?;
-        }
-        Layout::Split { .. } => {
-            writeln!(out, "Found {} files belonging to {classes} classes.", train + valid)?;
-            writeln!(out, "Using {train} files for training.")?;
-            writeln!(out, "Using {valid} files for validation.")?;
-        }
-    }
-    let with_profile = training.with_profile() + validation.with_profile();
-    if with_profile > 0 {
-        writeln!(out, "{with_profile} photograph(s) hold an ICC profile, which is ignored.")?;
-    }
-    print_left_out(left_out)
-}
-
-/// Says which model the run starts from, so that what it makes of it can be compared.
-fn print_start(config: &RunConfig) -> anyhow::Result<()> {
-    if let Start::Model(path) = &config.start
-        && let Ok(ModelCard { metrics: Some(metrics), .. }) = load_card(path)
-    {
-        writeln!(
-            stdout(),
-            "Starts from {}: val_loss: {:.4} - val_accuracy: {:.4} when it was saved.",
-            path.display(),
-            metrics.val_loss,
-            metrics.val_accuracy
-        )?;
-    }
-    Ok(())
-}
-
-/// Says what of the base learns, and where training is not what Keras does.
-fn print_mode(
-    config: &RunConfig,
-    run: &RunFolder,
-    features: usize,
-    training: &Photos,
-) -> anyhow::Result<()> {
-    let TrainConfig { learning_rate, thaw_learning_rate, views, epochs, .. } = config.train;
-    let photographs = training.labels().len();
-    let mut out = stdout();
-    if let Some(layer) = &config.base.thaw {
-        let thawed = config.base.trainable_weights()?.len();
-        writeln!(
-            out,
-            "Thawed from {layer} on: {thawed} weights of the base learn at {thaw_learning_rate}, the {} of the head at {learning_rate}.",
-            ARRAY_NAMES.len()
-        )?;
-    }
-    if let Some(views) = views {
-        let megabytes = (views * photographs * features * size_of::<f32>()).div_ceil(1_000_000);
-        writeln!(
-            out,
-            "Kept views (--views {views}): each epoch draws one of {views} augmented views of a photograph, computed once and kept in {} ({megabytes} MB), instead of a new one. This is not the exact mode.",
-            run.views().display()
-        )?;
-        if views >= epochs {
-            writeln!(
-                out,
-                "With as many views as epochs the exact mode, without --views, does no more work."
-            )?;
-        }
-    }
-    let kept = training.cached() / (training.size()[0] * training.size()[1] * 3);
-    if kept < photographs && config.train.views.is_none() && !config.augment.is_none() {
-        let others = match (training.cache_file(), training.cache_fault()) {
-            (Some(file), None) => format!("lie decoded in {}", file.display()),
-            (_, Some(fault)) => format!("are decoded again in every epoch, because of {fault}"),
-            (None, None) => "are decoded again in every epoch".into(),
-        };
-        writeln!(
-            out,
-            "{kept} of {photographs} training photographs are kept in memory (--cache-mb {}), the others {others}.",
-            config.data.cache_mb
-        )?;
-    }
-    Ok(())
-}
-
 /// Names what is not among the photographs.
 pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
     let mut out = stderr();
@@ -347,7 +260,7 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
 
 /// A flag that Ctrl-C raises, and what systems send to end a program; a second one ends it at once, with
 /// what was last saved. A terminal that goes away is none of them, so that `nohup` does what it says.
-fn stop_on_ctrl_c(notices: Notices) -> anyhow::Result<Arc<AtomicBool>> {
+fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag still down.
@@ -359,7 +272,7 @@ fn stop_on_ctrl_c(notices: Notices) -> anyhow::Result<Arc<AtomicBool>> {
         while !raised.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(50));
         }
-        notices.say("stopping after this batch; Ctrl-C again stops at once");
+        bar.say("stopping after this batch; Ctrl-C again stops at once");
     });
     Ok(stop)
 }
