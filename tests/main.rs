@@ -6,6 +6,7 @@ mod closed;
 mod devices;
 mod dirty;
 mod doctor;
+mod events;
 mod models;
 #[cfg(unix)]
 mod ordinary_user;

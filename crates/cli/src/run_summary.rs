@@ -178,12 +178,7 @@ impl RunSummary<'_> {
 /// The classes with how many photographs of each are trained and validated on, and how even they are.
 fn classes(training: &Photos, validation: &Photos) -> String {
     let names = training.classes();
-    let counts = [training, validation].map(|photos| {
-        let mut counts = vec![0; names.len()];
-        photos.labels().iter().for_each(|&label| counts[label] += 1);
-        counts
-    });
-    let [train, valid] = &counts;
+    let [train, valid] = [training, validation].map(count_classes);
     let (least, most) = (train.iter().min(), train.iter().max());
     let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
     let balance = if least == most {
@@ -195,8 +190,15 @@ fn classes(training: &Photos, validation: &Photos) -> String {
         return format!("{} of {least} to {most} to train on; {balance}", names.len());
     }
     let of_class = |((name, train), valid)| format!("{name} {train} + {valid}");
-    let each: Vec<String> = names.iter().zip(train).zip(valid).map(of_class).collect();
+    let each: Vec<String> = names.iter().zip(&train).zip(&valid).map(of_class).collect();
     format!("{}; {balance}", each.join(", "))
+}
+
+/// How many photographs each class has.
+pub(crate) fn count_classes(photos: &Photos) -> Vec<usize> {
+    let mut counts = vec![0; photos.classes().len()];
+    photos.labels().iter().for_each(|&label| counts[label] += 1);
+    counts
 }
 
 fn augmentation(config: AugmentConfig) -> String {

@@ -1,6 +1,6 @@
 //! `permafrost train`: from a folder of photographs to a model.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use clap::Args;
-use model::{WeightsSearch, load_card};
+use clap::{Arg, Args};
+use model::{Metrics, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use train::{
-    Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable, first_tail, fit,
+    Best, Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable,
+    first_tail, fit,
 };
 use vgg::{FrozenBase, Weights};
 
@@ -22,13 +23,15 @@ use crate::arguments::WEIGHTS_FOLDER;
 use crate::bar::Bar;
 use crate::device::Devices;
 use crate::progress::Progress;
+use crate::report::{Report, ReportArguments};
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::verify_resume::Verification;
-use crate::{STOPPED, demo, device, split_table};
+use crate::{STOPPED, demo, device, events, split_table};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
+#[command(mut_args(apart_from_resume))]
 pub(crate) struct TrainArguments {
     #[command(flatten)]
     settings: Settings,
@@ -36,7 +39,7 @@ pub(crate) struct TrainArguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with the stopped run in DIR, with its own settings
-    #[arg(long, value_name = "DIR", exclusive = true)]
+    #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
     /// Train two epochs twice, at once and in pieces, compare, and keep neither
     #[arg(long, conflicts_with = "out")]
@@ -44,21 +47,34 @@ pub(crate) struct TrainArguments {
     /// End with an error where a file that should be a picture can't be read, and don't skip it
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+/// A resumed run has the settings that it began with; only what is printed of it is up to who resumes it.
+fn apart_from_resume(argument: Arg) -> Arg {
+    match argument.get_id().as_str() {
+        "resume" | "quiet" | "json" => argument,
+        _ => argument.conflicts_with("resume"),
+    }
 }
 
 pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
+    let report = arguments.report.report();
     match &arguments.resume {
         Some(path) => {
             let (run, config) = RunFolder::open(path)?;
             match check_resumable(&run, &config, &device::cpu()) {
-                Err(TrainError::Complete { epochs, .. }) => return say_complete(&run, epochs),
+                Err(TrainError::Complete { epochs, .. }) => {
+                    return say_complete(&run, epochs, report);
+                }
                 checked => checked?,
             }
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             let weights = weights_again(&run, &config)?;
-            let inputs = Inputs::load(&config, &layout, weights, Some(&run), false)?;
+            let inputs = Inputs::load(&config, &layout, weights, Some(&run), false, report)?;
             inputs.write_tables(&run, &config, &layout)?;
-            go(&config, &inputs, &run)
+            go(&config, &inputs, &run, report)
         }
         None => {
             let settings = &arguments.settings;
@@ -73,7 +89,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 RunFolder::check_outside(written, &config.data.path)?;
             }
             if settings.demo {
-                demo::draw_where_missing(&config.data.path)?;
+                demo::draw_where_missing(&config.data.path, report)?;
             }
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             settings.check_weights(&config)?;
@@ -81,7 +97,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 config.data.validation_split = Some(share);
             }
             let weights = config.load_weights()?;
-            let inputs = Inputs::load(&config, &layout, weights, None, arguments.strict)?;
+            let inputs = Inputs::load(&config, &layout, weights, None, arguments.strict, report)?;
             // What does not fit is found before anything is written.
             first_tail(
                 &config,
@@ -95,7 +111,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             }
             let run = RunFolder::create(&path, &config)?;
             inputs.write_tables(&run, &config, &layout)?;
-            go(&config, &inputs, &run)
+            go(&config, &inputs, &run, report)
         }
     }
 }
@@ -119,6 +135,7 @@ impl Inputs {
         weights: Weights,
         run: Option<&RunFolder>,
         strict: bool,
+        report: Report,
     ) -> anyhow::Result<Self> {
         let devices = Devices::open(&config.device)?;
         let base = devices.base(&config.base, &weights)?;
@@ -126,7 +143,12 @@ impl Inputs {
             Some(run) => split_table::load_again(run.path(), config, layout)?,
             None => split_table::load(config, layout)?,
         };
-        print_left_out(&left_out)?;
+        if report == Report::Lines {
+            print_left_out(&left_out)?;
+        }
+        for file in &left_out.unreadable {
+            report.tell(|| events::skipped(file))?;
+        }
         let unreadable = left_out.unreadable.len();
         anyhow::ensure!(
             !strict || unreadable == 0,
@@ -174,14 +196,22 @@ fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
 }
 
 /// A run with nothing left to do is no fault: `--resume` after every start is how jobs are made sure of.
-fn say_complete(run: &RunFolder, epochs: usize) -> anyhow::Result<ExitCode> {
-    writeln!(
-        stdout(),
+fn say_complete(run: &RunFolder, epochs: usize, report: Report) -> anyhow::Result<ExitCode> {
+    report.tell(|| {
+        let metrics = load_card(&run.best()).ok().and_then(|card| card.metrics);
+        let best = metrics.map(|Metrics { epoch, val_loss, val_accuracy, .. }| Best {
+            epoch,
+            val_loss,
+            val_accuracy,
+        });
+        events::complete(run.path(), epochs, best)
+    })?;
+    report.say_last(format_args!(
         "The run in {} is complete after {epochs} epochs. Its best model is in {}.\nTo train it for longer, raise `epochs` or `patience` in {}.",
         run.path().display(),
         run.best().display(),
         run.config().display()
-    )?;
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -201,45 +231,59 @@ fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights>
 }
 
 /// Trains in a run's folder, and says how it ended.
-fn go(config: &RunConfig, inputs: &Inputs, run: &RunFolder) -> anyhow::Result<ExitCode> {
+fn go(
+    config: &RunConfig,
+    inputs: &Inputs,
+    run: &RunFolder,
+    report: Report,
+) -> anyhow::Result<ExitCode> {
     let Inputs { devices, base, weights, training, validation, .. } = inputs;
     let device = devices.tensors();
-    inputs.summary(config, Some(run.path())).print()?;
+    let summary = inputs.summary(config, Some(run.path()));
+    if report == Report::Lines {
+        summary.print()?;
+    }
+    report.tell(|| events::begun(&summary))?;
     let mut progress = Progress::new(config.train, training.labels().len());
     let stop = stop_on_ctrl_c(progress.bar().clone())?;
     let job = Job { config, run, base, weights, training, validation, device, stop: &stop };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
         if shown.is_ok() {
-            shown = progress.show(&event);
+            shown = match report {
+                Report::Lines => progress.show(&event),
+                Report::Quiet => Ok(()),
+                Report::Events => report.tell(|| events::told(&event)),
+            };
         }
     });
     progress.bar().clear();
     let outcome = outcome?;
     shown?;
-    let mut out = stdout();
     match outcome {
         Outcome::Complete { best, epochs } => {
+            report.tell(|| events::complete(run.path(), epochs, Some(best)))?;
             if let Some(patience) = config.train.patience
                 && epochs < config.train.epochs
             {
-                writeln!(out, "Ended early: no lower val_loss for {patience} epoch(s).")?;
+                report.say_last(format_args!(
+                    "Ended early: no lower val_loss for {patience} epoch(s)."
+                ))?;
             }
-            writeln!(
-                out,
+            report.say_last(format_args!(
                 "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
                 best.epoch, best.val_loss, best.val_accuracy
-            )?;
-            writeln!(out, "Run: {}", run.path().display())?;
+            ))?;
+            report.say_last(format_args!("Run: {}", run.path().display()))?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Stopped { epochs } => {
-            writeln!(
-                out,
+            report.tell(|| events::stopped(run.path(), epochs))?;
+            report.say_last(format_args!(
                 "Stopped after {epochs} of {} epochs. To go on: train --resume {}",
                 config.train.epochs,
                 quoted(run.path())
-            )?;
+            ))?;
             Ok(ExitCode::from(STOPPED))
         }
     }
