@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::permafrost::{Workplace, quick};
+use crate::permafrost::{Done, Workplace, quick};
 
 /// A text as one line.
 fn unbroken(text: &str) -> String {
@@ -28,7 +28,7 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
 
     assert_eq!(
         workplace.names_in("run"),
-        [".lock", "best", "config.toml", "history.csv", "last", "previous"]
+        [".lock", "best", "config.toml", "history.csv", "last", "previous", "run.log"]
     );
     assert_eq!(workplace.names_in("run/best"), ["model.json", "model.safetensors"]);
     assert_eq!(
@@ -36,6 +36,28 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
         ["digests.json", "model.json", "model.safetensors", "optimizer.safetensors", "state.json"]
     );
     assert_eq!(workplace.history("run").len(), 3);
+}
+
+#[test]
+fn a_runs_log_is_appended_to_each_time_it_goes_on_and_standard_error_has_what_was_asked_for() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 2 --out run");
+    let first = workplace.read("run/run.log");
+    let count = |log: &str, part: &str| log.lines().filter(|line| line.contains(part)).count();
+    for (part, lines) in [(" epoch epoch=", 2), (" run version=", 1), (" end outcome=Complete", 1)]
+    {
+        assert_eq!(count(&first, part), lines, "{part} in {first}");
+    }
+    assert!(!first.contains('\u{1b}'), "{first}");
+    let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 3");
+    workplace.write("run/config.toml", config);
+    let mut command = workplace.command("train --resume run");
+    let done = Done::of(command.env("RUST_LOG", "train=debug")).expect_success();
+    assert!(done.stderr.contains("checkpoint"), "{}", done.stderr);
+    let second = workplace.read("run/run.log");
+    let added = second.strip_prefix(&first).expect("what was there before");
+    assert_eq!(count(added, " epoch epoch=3 "), 1, "{added}");
+    assert!(added.contains("checkpoint") && !added.contains(" run version="), "{added}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod doctor;
 mod evaluate;
 mod events;
 mod export;
+mod logs;
 mod pace;
 mod picture_files;
 mod predict;
@@ -55,8 +56,7 @@ enum Command {
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    logs::begin();
     quiet_decoders::quieten_decoders();
 
     let done = match Permafrost::parse().command {

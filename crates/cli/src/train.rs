@@ -27,7 +27,7 @@ use crate::report::{Report, ReportArguments};
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::verify_resume::Verification;
-use crate::{STOPPED, demo, device, events, split_table};
+use crate::{STOPPED, demo, device, events, logs, split_table};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
@@ -239,6 +239,15 @@ fn go(
 ) -> anyhow::Result<ExitCode> {
     let Inputs { devices, base, weights, training, validation, .. } = inputs;
     let device = devices.tensors();
+    logs::append_to(&run.log())?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        device = config.device.name,
+        engine = base.engine(),
+        training = training.labels().len(),
+        validation = validation.labels().len(),
+        "run"
+    );
     let summary = inputs.summary(config, Some(run.path()));
     if report == Report::Lines {
         summary.print()?;
@@ -258,6 +267,11 @@ fn go(
         }
     });
     progress.bar().clear();
+    match &outcome {
+        Ok(outcome) => tracing::info!(?outcome, "end"),
+        // Who watches sees it anyway.
+        Err(error) => tracing::info!(%error, "end"),
+    }
     let outcome = outcome?;
     shown?;
     match outcome {

@@ -196,6 +196,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             let checkpoint = Checkpoint { tail, optimizer, state };
             checkpoint.save(run, &card)?;
             Checkpoint { tail, optimizer, state } = checkpoint;
+            tracing::info!(epoch, val_loss, val_accuracy, seconds, learning_rate, best, "epoch");
             listen(Event::Epoch { metrics, seconds, learning_rate, best });
             if stopped() && !state.is_complete(&train) {
                 listen(Event::Saved { path: run.last() });
