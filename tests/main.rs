@@ -14,4 +14,5 @@ mod permafrost;
 #[path = "../crates/photos/tests/decode/pictures.rs"]
 mod pictures;
 mod runs;
+mod shells;
 mod summaries;

@@ -20,6 +20,9 @@ const BEST: usize = 5;
 
 /// Name photographs by the 1000 classes that the network was trained on
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost classify holiday.jpg
+  permafrost classify --base vgg19 --json more-photographs")]
 pub(crate) struct ClassifyArguments {
     /// The network's weights, with its three dense layers [default: what `cargo xtask fetch weights
     /// --include-top` brings]

@@ -22,6 +22,9 @@ const BATCH: usize = 32;
 
 /// Print a model's loss and accuracy on a folder of photographs
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost evaluate runs/train/best
+  permafrost evaluate runs/train/best more-photographs")]
 pub(crate) struct EvaluateArguments {
     #[command(flatten)]
     model: ModelArguments,

@@ -14,6 +14,9 @@ use crate::picture_files::PictureFiles;
 
 /// Name the class of photographs
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost predict runs/train/best holiday.jpg more-photographs
+  permafrost predict runs/train/best more-photographs --csv")]
 pub(crate) struct PredictArguments {
     #[command(flatten)]
     model: ModelArguments,

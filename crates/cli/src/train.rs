@@ -31,7 +31,15 @@ use crate::{STOPPED, demo, device, events, logs, split_table};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
-#[command(mut_args(apart_from_resume))]
+#[command(
+    mut_args(apart_from_resume),
+    after_help = "Examples:
+  permafrost train --demo
+  permafrost train photographs
+  permafrost train photographs --views 10 --patience 5 --out runs/quick
+  permafrost train photographs --from runs/train/best --thaw block5
+  permafrost train --resume runs/train"
+)]
 pub(crate) struct TrainArguments {
     #[command(flatten)]
     settings: Settings,
