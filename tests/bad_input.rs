@@ -133,6 +133,15 @@ fn models_and_files_that_are_missing_are_refused() {
     refused(&workplace, "evaluate run/best photos", "the classes `train`, `validation`");
     workplace.write("bad.png", "no picture");
     refused(&workplace, "predict run/best bad.png", "1 of 1 file(s)");
+    for (arguments, named) in [
+        ("--unsure 0.4", "`--unsure` is 0.4"),
+        ("--unsure nan", "`--unsure` is NaN"),
+        ("--sort-into photos/sorted", "photos/sorted/across` lies in the folder"),
+        ("--sort-into .", "lies in the folder of photographs `across`"),
+    ] {
+        workplace.picture("across/0.png", "across", 0);
+        refused(&workplace, &format!("predict run/best photos across {arguments}"), named);
+    }
     workplace.write("run/best/model.json", "{");
     refused(&workplace, "predict run/best photos", "model.json");
 }

@@ -50,6 +50,15 @@ impl Bar {
         }
     }
 
+    /// Does what prints, while the bar is out of its way.
+    pub(crate) fn out_of_the_way<T>(&self, print: impl FnOnce() -> T) -> T {
+        let drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match drawn.as_ref() {
+            Some(drawn) => drawn.bar.suspend(print),
+            None => print(),
+        }
+    }
+
     /// Removes it.
     pub(crate) fn clear(&self) {
         if let Some(drawn) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {

@@ -24,6 +24,7 @@ mod quiet_decoders;
 mod report;
 mod run_summary;
 mod settings;
+mod sort_into;
 mod split_table;
 mod summary;
 mod train;
