@@ -165,6 +165,25 @@ fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
     refused(&workplace, "train three --from run/best", "the classes across, along");
 }
 
+#[test]
+fn sheets_that_are_none_or_would_lie_elsewhere_are_refused() {
+    let workplace = Workplace::with_photos();
+    std::fs::create_dir(workplace.path("empty")).expect("a writable folder");
+    workplace.write("there.png", "something");
+    for (arguments, named) in [
+        ("nowhere", "`nowhere`"),
+        ("empty", "no class folders"),
+        ("photos --out there.png", "`there.png` is there already"),
+        ("photos --out photos/sheet.png", "lies in the folder of photographs"),
+        ("photos --count 0", "2 classes with 0 photographs"),
+        ("photos --count 100000", "2 classes with 100000 photographs"),
+        ("photos --augment 18446744073709551615", "2 classes with 8 photographs"),
+        ("photos --zoom 1", "`zoom`"),
+    ] {
+        refused(&workplace, &format!("show {arguments}"), named);
+    }
+}
+
 /// A safetensors file with these arrays of zeros, of which it holds `missing` bytes less than its header
 /// says.
 fn safetensors(arrays: &[(&str, &[usize])], missing: usize) -> Vec<u8> {

@@ -15,4 +15,5 @@ mod permafrost;
 mod pictures;
 mod runs;
 mod shells;
+mod show;
 mod summaries;

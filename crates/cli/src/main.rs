@@ -24,6 +24,8 @@ mod quiet_decoders;
 mod report;
 mod run_summary;
 mod settings;
+mod sheet;
+mod show;
 mod sort_into;
 mod split_table;
 mod summary;
@@ -55,6 +57,7 @@ enum Command {
     Train(Box<train::TrainArguments>),
     Evaluate(evaluate::EvaluateArguments),
     Doctor(doctor::DoctorArguments),
+    Show(show::ShowArguments),
     Predict(predict::PredictArguments),
     Classify(classify::ClassifyArguments),
     Export(export::ExportArguments),
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
