@@ -1,7 +1,8 @@
 //! Where logs go: to standard error what `RUST_LOG` asks for, and to a run's `run.log` what happens in it.
 
+use std::env;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -19,8 +20,11 @@ static RUN_LOG: OnceLock<File> = OnceLock::new();
 /// Has logs go to standard error and to the run's log, each line with its time.
 pub(crate) fn begin() {
     let of_run = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(OF_RUN));
+    let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = io::stderr().is_terminal() && !no_colour;
+    let said = fmt::layer().with_ansi(colour).with_writer(io::stderr);
     tracing_subscriber::registry()
-        .with(fmt::layer().with_writer(io::stderr).with_filter(EnvFilter::from_default_env()))
+        .with(said.with_filter(EnvFilter::from_default_env()))
         .with(fmt::layer().with_ansi(false).with_writer(|| RunLog).with_filter(of_run))
         .init();
 }
