@@ -1,6 +1,6 @@
 //! Bad input: a message that names the thing, a hint, exit status 2, and nothing written.
 
-use crate::permafrost::{Workplace, quick};
+use crate::permafrost::{Done, Workplace, quick};
 
 /// Runs the program and expects it to refuse, naming `named`, without writing anything.
 fn refused(workplace: &Workplace, arguments: &str, named: &str) {
@@ -133,6 +133,15 @@ fn models_and_files_that_are_missing_are_refused() {
     refused(&workplace, "evaluate run/best photos", "the classes `train`, `validation`");
     workplace.write("bad.png", "no picture");
     refused(&workplace, "predict run/best bad.png", "1 of 1 file(s)");
+    for (arguments, named) in [
+        ("--unsure 0.4", "`--unsure` is 0.4"),
+        ("--unsure nan", "`--unsure` is NaN"),
+        ("--sort-into photos/sorted", "photos/sorted/across` lies in the folder"),
+        ("--sort-into .", "lies in the folder of photographs `across`"),
+    ] {
+        workplace.picture("across/0.png", "across", 0);
+        refused(&workplace, &format!("predict run/best photos across {arguments}"), named);
+    }
     workplace.write("run/best/model.json", "{");
     refused(&workplace, "predict run/best photos", "model.json");
 }
@@ -154,6 +163,58 @@ fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
         workplace.picture(&format!("three/{class}/2.png"), "along", 2);
     }
     refused(&workplace, "train three --from run/best", "the classes across, along");
+}
+
+#[test]
+fn what_is_mistyped_gets_a_suggestion() {
+    let workplace = Workplace::with_photos();
+    for (arguments, meant) in
+        [("trian photos", "'train'"), ("train photos --epoch 3", "'--epochs'")]
+    {
+        let done = workplace.run(arguments);
+        assert_eq!(done.status, Some(2), "{}", done.stdout);
+        let tip = done.stderr.lines().find(|line| line.trim_start().starts_with("tip: "));
+        assert!(tip.is_some_and(|tip| tip.contains(meant)), "{}", done.stderr);
+    }
+    workplace.train("--epochs 1 --no-augment --out run");
+    for class in ["acros", "along"] {
+        workplace.picture(&format!("others/{class}/1.png"), "along", 1);
+    }
+    refused(&workplace, "evaluate run/best others", "is `acros` meant to be `across`? ");
+    refused(&workplace, "man trian", "choose one of train, ");
+}
+
+#[test]
+fn colours_are_left_out_where_no_color_says_so() {
+    let workplace = Workplace::with_photos();
+    let said = |arguments: &str, no_color: &str| {
+        let mut command = workplace.command(arguments);
+        command.env("CLICOLOR_FORCE", "1").env("NO_COLOR", no_color).env("RUST_LOG", "train");
+        Done::of(&mut command).stderr
+    };
+    assert!(said("train --epoch", "").contains('\u{1b}'), "colours can be forced");
+    assert!(!said("train --epoch", "1").contains('\u{1b}'));
+    let logged = said(&quick("--epochs 1 --out run"), "1");
+    assert!(logged.contains("train::fit") && !logged.contains('\u{1b}'), "{logged}");
+}
+
+#[test]
+fn sheets_that_are_none_or_would_lie_elsewhere_are_refused() {
+    let workplace = Workplace::with_photos();
+    std::fs::create_dir(workplace.path("empty")).expect("a writable folder");
+    workplace.write("there.png", "something");
+    for (arguments, named) in [
+        ("nowhere", "`nowhere`"),
+        ("empty", "no class folders"),
+        ("photos --out there.png", "`there.png` is there already"),
+        ("photos --out photos/sheet.png", "lies in the folder of photographs"),
+        ("photos --count 0", "2 classes with 0 photographs"),
+        ("photos --count 100000", "2 classes with 100000 photographs"),
+        ("photos --augment 18446744073709551615", "2 classes with 8 photographs"),
+        ("photos --zoom 1", "`zoom`"),
+    ] {
+        refused(&workplace, &format!("show {arguments}"), named);
+    }
 }
 
 /// A safetensors file with these arrays of zeros, of which it holds `missing` bytes less than its header

@@ -74,7 +74,7 @@ fn a_run_is_as_good_on_libtorch_and_moves_between_devices() {
     let config = config.replace("epochs = 2", "epochs = 3").replace("\"cpu\"", "\"libtorch\"");
     workplace.write("cpu/config.toml", &config);
     let done = workplace.run("train --resume cpu").expect_success();
-    assert!(done.stdout.contains("Device: libtorch, "), "{}", done.stdout);
+    assert!(done.stdout.contains("\nDevice        libtorch; "), "{}", done.stdout);
     for device in ["cpu", "libtorch", "libtorch --precision bf16"] {
         let done = workplace.run(&format!("evaluate cpu/best photos/validation --device {device}"));
         done.expect_success();

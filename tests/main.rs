@@ -6,6 +6,7 @@ mod closed;
 mod devices;
 mod dirty;
 mod doctor;
+mod events;
 mod models;
 #[cfg(unix)]
 mod ordinary_user;
@@ -14,4 +15,6 @@ mod permafrost;
 mod pictures;
 mod report;
 mod runs;
+mod shells;
+mod show;
 mod summaries;

@@ -46,6 +46,72 @@ fn predict_prints_the_same_as_a_table_as_json_and_as_csv() {
 }
 
 #[test]
+fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritten() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 2 --out run");
+    let photographs = workplace.contents("photos");
+    // Each name is there twice, once for each class; a class of stripes has other pictures too.
+    let predict = "predict run/best --json photos/validation --sort-into sorted";
+    let lines = workplace.run(predict).expect_success().stdout;
+    assert_eq!(lines.lines().count(), 12);
+    let mut copies = vec![];
+    for line in lines.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("an object a line");
+        assert_eq!(line.get("unsure"), None);
+        let [file, class] = ["file", "class"].map(|key| line[key].as_str().expect("text"));
+        let bytes = std::fs::read(workplace.path(file)).expect("a photograph");
+        let number = file.rsplit('/').next().and_then(|name| name.strip_suffix(".png"));
+        let number = number.expect("a name");
+        let names = [format!("{number}.png"), format!("{number}-2.png")];
+        let paths = names.map(|name| format!("sorted/{class}/{name}"));
+        let copied =
+            |path: &&String| std::fs::read(workplace.path(path)).is_ok_and(|found| found == bytes);
+        copies.push(paths.iter().find(copied).expect("a copy").clone());
+    }
+    copies.sort();
+    copies.dedup();
+    assert_eq!(copies.len(), 12, "{copies:?}");
+    let sorted = workplace.contents("sorted");
+    assert_eq!(sorted.iter().filter(|(_, bytes)| bytes.is_some()).count(), 12);
+    // A second time every name is taken.
+    workplace.run(predict).expect_success();
+    let again = workplace.contents("sorted");
+    assert_eq!(again.iter().filter(|(_, bytes)| bytes.is_some()).count(), 24);
+    assert!(sorted.iter().all(|file| again.contains(file)), "something was overwritten");
+    assert!(workplace.contents("photos") == photographs, "a photograph has changed");
+}
+
+#[test]
+fn those_of_which_the_model_is_not_sure_are_marked_and_put_aside() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 2 --out run");
+    let predict = "predict run/best photos/validation --unsure";
+    let best = |line: &str| -> f64 {
+        let line: serde_json::Value = serde_json::from_str(line).expect("an object a line");
+        let of = line["probabilities"].as_object().expect("probabilities").values();
+        of.filter_map(serde_json::Value::as_f64).fold(0.0, f64::max)
+    };
+    let json = workplace.run(&format!("{predict} 1 --json")).expect_success().stdout;
+    let mut all: Vec<f64> = json.lines().map(best).collect();
+    all.sort_by(f64::total_cmp);
+    let least = (all[5] + all[6]) / 2.0;
+    let marked = all.iter().filter(|best| **best < least).count();
+    assert!(marked > 0 && marked < 12, "{all:?}");
+
+    let run = |how: &str| workplace.run(&format!("{predict} {least} {how}")).expect_success();
+    let json = run("--json --sort-into sorted").stdout;
+    let is_marked = |line: &&str| line.contains("\"unsure\":true");
+    assert_eq!(json.lines().filter(is_marked).count(), marked);
+    assert!(json.lines().all(|line| is_marked(&line) == (best(line) < least)), "{json}");
+    assert_eq!(workplace.names_in("sorted/unsure").len(), marked);
+    let csv = run("--csv").stdout;
+    assert!(csv.starts_with("file,class,unsure,across,along\n"), "{csv}");
+    assert_eq!(csv.lines().filter(|line| line.contains(",true,")).count(), marked);
+    let table = run("").stdout;
+    assert_eq!(table.lines().filter(|line| line.ends_with("  (unsure)")).count(), marked);
+}
+
+#[test]
 fn an_unreadable_file_does_not_keep_the_others_from_being_named() {
     let workplace = Workplace::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use augment::{AugmentConfig, Compose, RandomFlip};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use etcetera::BaseStrategy;
@@ -54,6 +55,36 @@ impl BaseArguments {
             pooling: self.pooling.unwrap_or(default.pooling),
             thaw: default.thaw,
             include_top: default.include_top,
+        }
+    }
+}
+
+/// What augmentation does.
+#[derive(Args)]
+pub(crate) struct AugmentArguments {
+    /// Along which axes training pictures are flipped at random [default: horizontal]
+    #[arg(long, value_name = "AXES", value_parser = one_of::<RandomFlip>(&["none", "horizontal", "vertical", "both"]))]
+    flip: Option<RandomFlip>,
+    /// The largest random rotation, as a fraction of a full turn [default: 0.1]
+    #[arg(long, value_name = "FRACTION")]
+    rotation: Option<f32>,
+    /// The largest random zoom, as a fraction of the size [default: 0.2]
+    #[arg(long, value_name = "FRACTION")]
+    zoom: Option<f32>,
+    /// Whether the steps are one warp, which is sharper and faster, or each interpolates, as in Keras
+    /// [default: once]
+    #[arg(long, value_name = "HOW", value_parser = one_of::<Compose>(&["once", "stepwise"]))]
+    compose: Option<Compose>,
+}
+
+impl AugmentArguments {
+    /// The augmentation meant, with what is not named from `default`.
+    pub(crate) fn config(&self, default: AugmentConfig) -> AugmentConfig {
+        AugmentConfig {
+            flip: self.flip.unwrap_or(default.flip),
+            rotation: self.rotation.unwrap_or(default.rotation),
+            zoom: self.zoom.unwrap_or(default.zoom),
+            compose: self.compose.unwrap_or(default.compose),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use vgg::{ImageNet, Variant, VggConfig, Weights};
 
 use crate::arguments::{WEIGHTS_FOLDER, one_of};
+use crate::bar::Bar;
 use crate::class_index::read_class_names;
 use crate::device::DeviceArguments;
 use crate::picture_files::PictureFiles;
@@ -20,6 +21,9 @@ const BEST: usize = 5;
 
 /// Name photographs by the 1000 classes that the network was trained on
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost classify holiday.jpg
+  permafrost classify --base vgg19 --json more-photographs")]
 pub(crate) struct ClassifyArguments {
     /// The network's weights, with its three dense layers [default: what `cargo xtask fetch weights
     /// --include-top` brings]
@@ -58,11 +62,15 @@ pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
     let weights = weights(arguments, &config)?;
     let network = ImageNet::new(&config, &weights, &make_base, devices.tensors())?;
-    files.read_in_batches(config.size, |files, pictures| {
-        for (file, probabilities) in files.iter().zip(network.classify(pictures)?) {
-            print(file, &best(&probabilities, &names), arguments.json)?;
-        }
-        Ok(())
+    let bar = Bar::default();
+    files.read_in_batches(config.size, &bar, |files, pictures| {
+        let probabilities = network.classify(pictures)?;
+        bar.out_of_the_way(|| {
+            for (file, probabilities) in files.iter().zip(probabilities) {
+                print(file, &best(&probabilities, &names), arguments.json)?;
+            }
+            Ok(())
+        })
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,6 @@
 //! apart: dots or lines.
 
 use std::fs;
-use std::io::{Write, stdout};
 use std::path::Path;
 
 use augment::AugmentConfig;
@@ -17,6 +16,8 @@ use random::{Draws, Purpose};
 use rayon::prelude::*;
 use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Pooling, VggConfig};
+
+use crate::output::Output;
 
 const FOLDER: &str = "data/demo";
 const CLASSES: [&str; 2] = ["dots", "lines"];
@@ -55,17 +56,19 @@ pub(crate) fn settings() -> RunConfig {
 
 /// Draws the pictures into `folder`, unless they are there. They are drawn beside their place and
 /// renamed, so that what is there is complete.
-pub(crate) fn draw_where_missing(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Result<()> {
     if folder.exists() {
         return Ok(());
     }
-    draw_all(folder).map_err(|error| {
+    let count = draw_all(folder).map_err(|error| {
         let hint = "hint: the demo draws into `data/demo`; run it where you may write";
         anyhow::anyhow!("could not draw into `{}`: {error}\n{hint}", folder.display())
-    })
+    })?;
+    Ok(output.say(format_args!("Drew {count} pictures into {}.", folder.display()))?)
 }
 
-fn draw_all(folder: &Path) -> anyhow::Result<()> {
+/// Draws them all and says how many.
+fn draw_all(folder: &Path) -> anyhow::Result<usize> {
     let beside = folder.with_extension("new");
     if beside.exists() {
         fs::remove_dir_all(&beside)?;
@@ -83,8 +86,7 @@ fn draw_all(folder: &Path) -> anyhow::Result<()> {
         draw(class, &mut Draws::at(SEED, Purpose::Drawing, 0, item as u64)).save(path)
     })?;
     fs::rename(&beside, folder)?;
-    writeln!(stdout(), "Drew {} pictures into {}.", pictures.len(), folder.display())?;
-    Ok(())
+    Ok(pictures.len())
 }
 
 /// A picture of shapes of the class on a background with noise.

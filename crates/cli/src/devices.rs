@@ -14,6 +14,9 @@ const LEAST: Duration = Duration::from_secs(2);
 
 /// List what this build can compute with on this machine
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost devices
+  permafrost devices --measure")]
 pub(crate) struct DevicesArguments {
     /// Say how many pictures of 180x180 a second go through VGG16's base on each
     #[arg(long)]

@@ -19,6 +19,9 @@ const LISTED: usize = 20;
 /// Look through a folder of photographs and say what is in it and what is wrong; nothing is changed. The
 /// exit status is 1 where something is wrong
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost doctor photographs
+  permafrost doctor photographs --json")]
 pub(crate) struct DoctorArguments {
     /// A folder with `train` and `validation` in it, or with one folder of photographs a class
     #[arg(value_name = "DATA")]

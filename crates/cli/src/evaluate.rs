@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use train::{DataConfig, RunFolder, RunningMean};
 
 use crate::arguments::{ModelArguments, cache_folder};
+use crate::bar::Bar;
 use crate::device::DeviceArguments;
-use crate::progress::Progress;
 use crate::split_table;
 use crate::train::{print_cache_fault, print_left_out};
 
@@ -22,6 +22,9 @@ const BATCH: usize = 32;
 
 /// Print a model's loss and accuracy on a folder of photographs
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost evaluate runs/train/best
+  permafrost evaluate runs/train/best more-photographs")]
 pub(crate) struct EvaluateArguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -65,7 +68,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     print_left_out(&left_out)?;
     print_cache_fault([&photos])?;
 
-    let mut progress = Progress::new(0);
+    let bar = Bar::default();
     let mut mean = RunningMean::default();
     let places: Vec<usize> = (0..total).collect();
     for batch in places.chunks(BATCH) {
@@ -77,7 +80,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         let (loss, correct) =
             train::evaluate(classifier.tail(), features, labels, card.threshold, devices.tensors());
         mean.add(loss, correct, batch.len());
-        progress.count(batch[0] + batch.len(), total);
+        bar.count(batch[0] + batch.len(), total, "photographs");
     }
     writeln!(
         out,

@@ -12,6 +12,9 @@ use crate::device;
 
 /// Write a model as one file for Keras, ONNX Runtime and others
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost export runs/train/best --format keras --out model.keras
+  permafrost export runs/train/best --format onnx --out model.onnx")]
 pub(crate) struct ExportArguments {
     #[command(flatten)]
     model: ModelArguments,

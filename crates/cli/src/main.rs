@@ -3,20 +3,31 @@
 //! Each command is a file of that name. Only this crate chooses devices and prints.
 
 mod arguments;
+mod bar;
 mod class_index;
 mod classify;
+mod completions;
 mod demo;
 mod device;
 mod devices;
 mod doctor;
 mod evaluate;
+mod events;
 mod export;
+mod logs;
+mod man;
+mod output;
+mod pace;
 mod picture_files;
 mod predict;
 mod progress;
 mod quiet_decoders;
 mod report;
+mod run_summary;
 mod settings;
+mod sheet;
+mod show;
+mod sort_into;
 mod split_table;
 mod summary;
 mod train;
@@ -25,13 +36,18 @@ mod verify_resume;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Train an image classifier on top of a frozen, pretrained VGG, on your own photographs.
 #[derive(Parser)]
-#[command(name = "permafrost", version)]
+#[command(
+    name = "permafrost",
+    version,
+    after_help = "Examples:
+  permafrost train --demo
+  permafrost train photographs
+  permafrost predict runs/train/best more-photographs"
+)]
 struct Permafrost {
     #[command(subcommand)]
     command: Command,
@@ -43,20 +59,21 @@ enum Command {
     Evaluate(evaluate::EvaluateArguments),
     Report(report::ReportArguments),
     Doctor(doctor::DoctorArguments),
+    Show(show::ShowArguments),
     Predict(predict::PredictArguments),
     Classify(classify::ClassifyArguments),
     Export(export::ExportArguments),
     Summary(summary::SummaryArguments),
     Devices(devices::DevicesArguments),
+    Completions(completions::CompletionsArguments),
+    Man(man::ManArguments),
 }
 
 /// The exit status of a run that was stopped by Ctrl-C, as shells have it: 128 + SIGINT.
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
-    let filter = filter.from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    logs::begin();
     quiet_decoders::quieten_decoders();
 
     let done = match Permafrost::parse().command {
@@ -64,11 +81,14 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Permafrost::command()),
+        Command::Man(arguments) => man::run(&arguments, Permafrost::command()),
     };
     match done {
         Ok(status) => status,
@@ -85,4 +105,38 @@ fn main() -> ExitCode {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands below `Examples:` in a help, each without what the shell makes of its end.
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = help.strip_prefix("Examples:\n").unwrap_or_default().lines();
+        lines.map(|line| line.split(" > ").next().unwrap_or_default().trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_examples_of_every_help_are_what_the_program_takes() {
+        let program = Permafrost::command();
+        program.clone().debug_assert();
+        for command in program.get_subcommands().chain([&program]) {
+            let examples = examples(command);
+            assert!(!examples.is_empty(), "{} has no examples", command.get_name());
+            for example in examples {
+                let parsed = Permafrost::try_parse_from(example.split_whitespace());
+                assert!(parsed.is_ok(), "{example}: {}", parsed.err().expect("an error"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_examples_of_a_command_are_of_that_command() {
+        for command in Permafrost::command().get_subcommands() {
+            let begins = format!("permafrost {}", command.get_name());
+            assert!(examples(command).iter().all(|example| example.starts_with(&begins)));
+        }
+    }
 }

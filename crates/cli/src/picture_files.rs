@@ -1,11 +1,12 @@
 //! The photographs named on a command line, read batch by batch.
 
-use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use photos::{files_below, is_named_as_picture, load_picture};
 use rayon::prelude::*;
+
+use crate::bar::Bar;
 
 /// How many photographs are read and classified at once.
 const BATCH: usize = 32;
@@ -41,20 +42,28 @@ impl PictureFiles {
         Ok(Self { named: named.to_vec(), paths })
     }
 
+    /// What was named.
+    pub(crate) fn named(&self) -> &[PathBuf] {
+        &self.named
+    }
+
     /// All of them.
     pub(crate) fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
     /// Reads them, resized to (height, width), and hands `show` the files of a batch with their
-    /// pixels. A file that can't be read is named and skipped, and makes an error in the end.
+    /// pixels. A file that can't be read is named and skipped, and makes an error in the end. On a folder
+    /// `bar` moves.
     pub(crate) fn read_in_batches(
         &self,
         size: [usize; 2],
+        bar: &Bar,
         mut show: impl FnMut(&[&Path], &[&[u8]]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut skipped = 0;
-        for batch in self.paths.chunks(BATCH) {
+        let has_folder = self.named.iter().any(|path| path.is_dir());
+        for (number, batch) in self.paths.chunks(BATCH).enumerate() {
             let read: Vec<Result<Arc<[u8]>, String>> =
                 batch.par_iter().map(|file| load_picture(file, size)).collect();
             let (mut readable, mut pictures) = (vec![], vec![]);
@@ -68,12 +77,15 @@ impl PictureFiles {
                     Err(_) if !self.named.contains(file) && !is_named_as_picture(file) => {}
                     Err(reason) => {
                         skipped += 1;
-                        writeln!(stderr(), "skipped `{}`: {reason}", file.display())?;
+                        bar.say(&format!("skipped `{}`: {reason}", file.display()));
                     }
                 }
             }
             if !pictures.is_empty() {
                 show(&readable, &pictures)?;
+            }
+            if has_folder {
+                bar.count(number * BATCH + batch.len(), self.paths.len(), "photographs");
             }
         }
         anyhow::ensure!(

@@ -5,15 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use model::{Classifier, ModelCard};
+use model::{Classifier, ModelCard, most_likely};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::ModelArguments;
+use crate::bar::Bar;
 use crate::device::DeviceArguments;
 use crate::picture_files::PictureFiles;
+use crate::sort_into::{SortInto, UNSURE};
 
 /// Name the class of photographs
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost predict runs/train/best holiday.jpg more-photographs
+  permafrost predict runs/train/best more-photographs --csv
+  permafrost predict runs/train/best more-photographs --sort-into sorted --unsure 0.8")]
 pub(crate) struct PredictArguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -28,9 +34,21 @@ pub(crate) struct PredictArguments {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Copy each photograph into the folder of its class in DIR; none that is there is overwritten
+    #[arg(long, value_name = "DIR")]
+    sort_into: Option<PathBuf>,
+    /// Mark those whose best probability is below this, 0.5 to 1, and copy them into `unsure` in DIR
+    #[arg(long, value_name = "PROBABILITY")]
+    unsure: Option<f32>,
 }
 
 pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
+    if let Some(least) = arguments.unsure {
+        anyhow::ensure!(
+            (0.5..=1.0).contains(&least),
+            "`--unsure` is {least}, expected a probability from 0.5 to 1\nhint: 0.8 marks the photographs whose best class has less than 0.8"
+        );
+    }
     let files = PictureFiles::find(&arguments.files)?;
     let devices = arguments.device.open()?;
     let ModelArguments { model, .. } = &arguments.model;
@@ -38,14 +56,43 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     let classifier =
         Classifier::load(model, &arguments.model.search(), &make_base, devices.tensors())?;
     let card = classifier.card();
+    let unsure = arguments.unsure;
+    let sort_into = arguments.sort_into.as_ref();
+    let sort_into = sort_into
+        .map(|folder| SortInto::new(folder, &card.classes, unsure.is_some(), files.named()))
+        .transpose()?;
     let mut output = Output::new(arguments, card, files.paths())?;
-    files.read_in_batches(card.base.size, |files, pictures| {
-        for (file, probabilities) in files.iter().zip(classifier.predict(pictures)?) {
-            output.write(file, card, &probabilities)?;
+    let bar = Bar::default();
+    files.read_in_batches(card.base.size, &bar, |files, pictures| {
+        let probabilities = classifier.predict(pictures)?;
+        let predictions = probabilities.into_iter().map(|probabilities| {
+            let class = &card.classes[card.decide(&probabilities)];
+            let best = probabilities[most_likely(&probabilities)];
+            Prediction { class, is_unsure: unsure.map(|least| best < least), probabilities }
+        });
+        let predictions: Vec<Prediction<'_>> = predictions.collect();
+        bar.out_of_the_way(|| -> anyhow::Result<()> {
+            for (file, prediction) in files.iter().zip(&predictions) {
+                output.write(file, card, prediction)?;
+            }
+            Ok(())
+        })?;
+        if let Some(sort_into) = &sort_into {
+            for (file, Prediction { class, is_unsure, .. }) in files.iter().zip(&predictions) {
+                sort_into.copy(file, if *is_unsure == Some(true) { UNSURE } else { class })?;
+            }
         }
         Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the model says of a photograph.
+struct Prediction<'a> {
+    class: &'a str,
+    /// Whether its best probability is below `--unsure`, where that was asked for.
+    is_unsure: Option<bool>,
+    probabilities: Vec<f32>,
 }
 
 /// The three ways to print predictions.
@@ -67,8 +114,9 @@ impl Output {
         }
         if arguments.csv {
             let mut writer = csv::Writer::from_writer(stdout());
-            let columns = ["file", "class"].into_iter().map(String::from);
-            writer.write_record(columns.chain(card.classes.iter().cloned()))?;
+            let mark = arguments.unsure.map(|_| UNSURE);
+            let columns = ["file", "class"].into_iter().chain(mark);
+            writer.write_record(columns.chain(card.classes.iter().map(String::as_str)))?;
             return Ok(Self::Csv(Box::new(writer)));
         }
         let longest = files.iter().map(|file| file.to_string_lossy().chars().count()).max();
@@ -81,30 +129,35 @@ impl Output {
         &mut self,
         file: &Path,
         card: &ModelCard,
-        probabilities: &[f32],
+        prediction: &Prediction<'_>,
     ) -> anyhow::Result<()> {
-        let decision = card.decide(probabilities);
-        let class = &card.classes[decision];
+        let Prediction { class, is_unsure, probabilities } = prediction;
         match self {
             Self::Table(width) => {
-                let (name, probability) = (file.to_string_lossy(), probabilities[decision]);
-                writeln!(stdout(), "{name:0$}  {probability:11.4}  {class}", *width)?;
+                let name = file.to_string_lossy();
+                let probability = probabilities[card.decide(probabilities)];
+                let mark = if *is_unsure == Some(true) { "  (unsure)" } else { "" };
+                writeln!(stdout(), "{name:0$}  {probability:11.4}  {class}{mark}", *width)?;
             }
             Self::Csv(writer) => {
-                let cells = [file.to_string_lossy().into_owned(), class.clone()];
+                let cells = [file.to_string_lossy().into_owned(), (*class).to_owned()];
+                let mark = is_unsure.map(|is_unsure| is_unsure.to_string());
                 let numbers = probabilities.iter().map(f32::to_string);
-                writer.write_record(cells.into_iter().chain(numbers))?;
+                writer.write_record(cells.into_iter().chain(mark).chain(numbers))?;
                 writer.flush()?;
             }
             Self::Json => {
                 let numbers = probabilities.iter().map(|&probability| short(probability));
-                let probabilities: Map<String, Value> =
+                let by_class: Map<String, Value> =
                     card.classes.iter().cloned().zip(numbers).collect();
-                let line = json!({
+                let mut line = json!({
                     "file": file.to_string_lossy(),
                     "class": class,
-                    "probabilities": probabilities,
+                    "probabilities": by_class,
                 });
+                if let Some(is_unsure) = is_unsure {
+                    line[UNSURE] = (*is_unsure).into();
+                }
                 writeln!(stdout(), "{line}")?;
             }
         }

@@ -1,56 +1,52 @@
 //! What `train` shows while it runs: a bar where a person watches, and one line an epoch.
 
 use std::io::{self, Write, stderr, stdout};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use model::Metrics;
-use train::{Event, Set, ViewsOrigin};
+use train::{Event, Set, TrainConfig, ViewsOrigin};
+
+use crate::bar::Bar;
+use crate::pace::{Pace, duration};
+
+/// A run that takes less than this is not worth a line that says so.
+const LONG: f64 = 60.0;
+
+/// For how long the first steps are measured before a line says how long the run takes.
+const MEASURED: Duration = Duration::from_secs(5);
 
 /// Shows events as they come.
 pub(crate) struct Progress {
-    epochs: usize,
-    bar: Arc<Mutex<Option<ProgressBar>>>,
-}
-
-/// Says things from another thread without disturbing the bar.
-pub(crate) struct Notices(Arc<Mutex<Option<ProgressBar>>>);
-
-impl Notices {
-    /// Prints a line to standard error, above the bar where there is one.
-    pub(crate) fn say(&self, line: &str) {
-        let bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match bar.as_ref().filter(|bar| !bar.is_hidden()) {
-            Some(bar) => bar.println(line),
-            // There is no one left to tell where this fails.
-            None => drop(writeln!(stderr(), "{line}")),
-        }
-    }
+    train: TrainConfig,
+    photographs: usize,
+    bar: Bar,
+    /// The pace of the run's steps, validation and saving included.
+    pace: Option<Pace>,
+    said_how_long: bool,
 }
 
 impl Progress {
-    /// For a run of so many epochs.
-    pub(crate) fn new(epochs: usize) -> Self {
-        Self { epochs, bar: Arc::default() }
+    /// For a run with these settings, on so many training photographs.
+    pub(crate) fn new(train: TrainConfig, photographs: usize) -> Self {
+        Self { train, photographs, bar: Bar::default(), pace: None, said_how_long: false }
     }
 
-    /// For the thread that Ctrl-C wakes.
-    pub(crate) fn notices(&self) -> Notices {
-        Notices(self.bar.clone())
+    /// The bar that it moves.
+    pub(crate) fn bar(&self) -> &Bar {
+        &self.bar
     }
 
     /// Shows what happened.
     pub(crate) fn show(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::Features { set, done, total } => {
-                let of = match set {
-                    Set::Training => "training photographs",
-                    Set::Views => "views of the training photographs",
-                    Set::Validation => "validation photographs",
+                let (features, of) = match set {
+                    Set::Training => ("training features", "training photographs"),
+                    Set::Views => ("features of views", "views of the training photographs"),
+                    Set::Validation => ("validation features", "validation photographs"),
                 };
-                self.move_bar(*done, *total, || format!("features of the {of}"));
+                self.bar.count(*done, *total, features);
                 if done == total {
-                    self.clear();
                     writeln!(stdout(), "Computed the features of {total} {of}.")?;
                 }
             }
@@ -63,18 +59,20 @@ impl Progress {
                 writeln!(stdout(), "{what} in {path}, {megabytes} MB.")?;
             }
             Event::Step { epoch, step, steps, loss, accuracy } => {
-                let epochs = self.epochs;
-                self.move_bar(*step, *steps, || {
-                    format!("epoch {epoch}/{epochs} - loss: {loss:.4} - accuracy: {accuracy:.4}")
-                });
+                self.show_step(*epoch, *step, *steps, *loss, *accuracy)?;
             }
-            Event::Epoch { metrics, seconds, best } => {
-                self.clear();
+            Event::Epoch { metrics, seconds, learning_rate, best } => {
+                self.bar.clear();
                 let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
+                let rate = if self.train.reduce_on_plateau.is_some() {
+                    format!(" - learning_rate: {}", short(*learning_rate))
+                } else {
+                    String::new()
+                };
                 writeln!(
                     stdout(),
-                    "Epoch {epoch}/{} - {seconds:.1}s - loss: {loss:.4} - accuracy: {accuracy:.4} - val_loss: {val_loss:.4} - val_accuracy: {val_accuracy:.4}{}",
-                    self.epochs,
+                    "Epoch {epoch}/{} - {seconds:.1}s - loss: {loss:.4} - accuracy: {accuracy:.4} - val_loss: {val_loss:.4} - val_accuracy: {val_accuracy:.4}{rate}{}",
+                    self.train.epochs,
                     if *best { " - best" } else { "" }
                 )?;
             }
@@ -85,34 +83,56 @@ impl Progress {
                     "warning: {fault}; going on from the state before it, after {epochs} epoch(s)"
                 )?;
             }
-            Event::Saved { .. } => self.clear(),
+            Event::Saved { .. } => self.bar.clear(),
         }
         Ok(())
     }
 
-    /// A bar that counts `done` photographs of `total`, for commands that have no epochs.
-    pub(crate) fn count(&mut self, done: usize, total: usize) {
-        self.move_bar(done, total, || "photographs".to_owned());
-        if done == total {
-            self.clear();
+    fn show_step(
+        &mut self,
+        epoch: usize,
+        step: usize,
+        steps: usize,
+        loss: f64,
+        accuracy: f64,
+    ) -> io::Result<()> {
+        let (epochs, photographs) = (self.train.epochs, self.photographs);
+        let done = (epoch - 1) * photographs + (step * self.train.batch_size).min(photographs);
+        let pace = self.pace.get_or_insert_with(|| Pace::from(done));
+        let mut texts = vec![format!("loss: {loss:.4} - accuracy: {accuracy:.4}")];
+        if let Some(rate) = pace.rate(done) {
+            let left = (epochs * photographs - done) as f64 / rate;
+            texts.insert(0, format!("{rate:.1} images/s"));
+            texts.push(format!("{} left", duration(left)));
+            if !self.said_how_long && pace.measured() >= MEASURED {
+                self.said_how_long = true;
+                if left >= LONG {
+                    self.bar.clear();
+                    let (left, of_epoch) = (duration(left), duration(photographs as f64 / rate));
+                    writeln!(
+                        stdout(),
+                        "All {epochs} epochs will be done in about {left}, at {of_epoch} an epoch."
+                    )?;
+                }
+            }
         }
+        self.bar.move_to(step, steps, format!("Epoch {epoch}/{epochs}"), texts.join(" - "));
+        Ok(())
     }
+}
 
-    fn move_bar(&mut self, done: usize, total: usize, message: impl FnOnce() -> String) {
-        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = bar.get_or_insert_with(|| {
-            let style = "{pos}/{len} [{wide_bar}] ETA: {eta} - {msg}";
-            let style = ProgressStyle::with_template(style).expect("a valid template");
-            ProgressBar::new(total as u64).with_style(style.progress_chars("=>."))
-        });
-        bar.set_message(message());
-        bar.set_position(done as u64);
-    }
+/// A rate without the digits that its product with a tenth has too many.
+fn short(rate: f64) -> f64 {
+    format!("{rate:.6e}").parse().unwrap_or(rate)
+}
 
-    /// Removes the bar.
-    pub(crate) fn clear(&mut self) {
-        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            bar.finish_and_clear();
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_that_fell_to_a_tenth_have_few_digits() {
+        let text = |factor: f64| short(1e-3 * factor).to_string();
+        assert_eq!([1.0, 0.1, 0.1 * 0.1].map(text), ["0.001", "0.0001", "0.00001"]);
     }
 }

@@ -31,6 +31,8 @@ const BATCH: usize = 32;
 
 /// Make the page of a run again: curves, confusion, metrics, and the photographs worth a look
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost report runs/train")]
 pub(crate) struct ReportArguments {
     /// The run's folder, such as runs/train
     #[arg(value_name = "RUN")]

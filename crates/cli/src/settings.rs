@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use augment::{AugmentConfig, Compose, RandomFlip};
+use augment::AugmentConfig;
 use clap::Args;
 use head::HeadConfig;
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
 use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Origin, Variant, VggConfig};
 
-use crate::arguments::{BaseArguments, WEIGHTS_FOLDER, cache_folder, one_of};
+use crate::arguments::{AugmentArguments, BaseArguments, WEIGHTS_FOLDER, cache_folder};
 use crate::demo;
 use crate::device::DeviceArguments;
 
@@ -54,19 +54,8 @@ pub(crate) struct Settings {
     /// Thaw under a random head, which destroys what the base has learned
     #[arg(long, requires = "thaw")]
     force: bool,
-    /// Along which axes training pictures are flipped at random [default: horizontal]
-    #[arg(long, value_name = "AXES", value_parser = one_of::<RandomFlip>(&["none", "horizontal", "vertical", "both"]))]
-    flip: Option<RandomFlip>,
-    /// The largest random rotation, as a fraction of a full turn [default: 0.1]
-    #[arg(long, value_name = "FRACTION")]
-    rotation: Option<f32>,
-    /// The largest random zoom, as a fraction of the size [default: 0.2]
-    #[arg(long, value_name = "FRACTION")]
-    zoom: Option<f32>,
-    /// Whether the steps are one warp, which is sharper and faster, or each interpolates, as in Keras
-    /// [default: once]
-    #[arg(long, value_name = "HOW", value_parser = one_of::<Compose>(&["once", "stepwise"]))]
-    compose: Option<Compose>,
+    #[command(flatten)]
+    augment: AugmentArguments,
     /// Leave training pictures as they are; their features are computed once
     #[arg(long, conflicts_with_all = ["flip", "rotation", "zoom", "compose"])]
     no_augment: bool,
@@ -142,12 +131,7 @@ impl Settings {
         let augment = if self.no_augment {
             AugmentConfig::NONE
         } else {
-            AugmentConfig {
-                flip: self.flip.unwrap_or(default.augment.flip),
-                rotation: self.rotation.unwrap_or(default.augment.rotation),
-                zoom: self.zoom.unwrap_or(default.augment.zoom),
-                compose: self.compose.unwrap_or(default.augment.compose),
-            }
+            self.augment.config(default.augment)
         };
         let TrainConfig { learning_rate, thaw_learning_rate, .. } = default.train;
         let thaw_learning_rate = self.thaw_learning_rate.unwrap_or(thaw_learning_rate);

@@ -11,6 +11,9 @@ use crate::arguments::BaseArguments;
 
 /// Print a network's layers, their output shapes and numbers of parameters
 #[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost summary
+  permafrost summary --whole --thaw block5")]
 pub(crate) struct SummaryArguments {
     #[command(flatten)]
     base: BaseArguments,

@@ -1,6 +1,6 @@
 //! `permafrost train`: from a folder of photographs to a model.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,27 +8,38 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use clap::Args;
-use head::ARRAY_NAMES;
-use model::{ModelCard, WeightsSearch, load_card};
+use clap::{Arg, Args};
+use model::{Metrics, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use train::{
-    Job, Outcome, RunConfig, RunFolder, Start, TrainConfig, TrainError, WeightsChoice,
-    check_resumable, first_tail, fit,
+    Best, Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable,
+    first_tail, fit,
 };
 use vgg::{FrozenBase, Weights};
 
 use crate::arguments::WEIGHTS_FOLDER;
+use crate::bar::Bar;
 use crate::device::Devices;
-use crate::progress::{Notices, Progress};
+use crate::output::{Output, OutputArguments};
+use crate::progress::Progress;
+use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::verify_resume::Verification;
-use crate::{STOPPED, demo, device, report, split_table};
+use crate::{STOPPED, demo, device, events, logs, report, split_table};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
+#[command(
+    mut_args(apart_from_resume),
+    after_help = "Examples:
+  permafrost train --demo
+  permafrost train photographs
+  permafrost train photographs --views 10 --patience 5 --out runs/quick
+  permafrost train photographs --from runs/train/best --thaw block5
+  permafrost train --resume runs/train"
+)]
 pub(crate) struct TrainArguments {
     #[command(flatten)]
     settings: Settings,
@@ -36,7 +47,7 @@ pub(crate) struct TrainArguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with the stopped run in DIR, with its own settings
-    #[arg(long, value_name = "DIR", exclusive = true)]
+    #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
     /// Train two epochs twice, at once and in pieces, compare, and keep neither
     #[arg(long, conflicts_with = "out")]
@@ -44,14 +55,27 @@ pub(crate) struct TrainArguments {
     /// End with an error where a file that should be a picture can't be read, and don't skip it
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+/// A resumed run has the settings that it began with; only what is printed of it is up to who resumes it.
+fn apart_from_resume(argument: Arg) -> Arg {
+    match argument.get_id().as_str() {
+        "resume" | "quiet" | "json" => argument,
+        _ => argument.conflicts_with("resume"),
+    }
 }
 
 pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
+    let output = arguments.output.output();
     match &arguments.resume {
         Some(path) => {
             let (run, config) = RunFolder::open(path)?;
             match check_resumable(&run, &config, &device::cpu()) {
-                Err(TrainError::Complete { epochs, .. }) => return say_complete(&run, epochs),
+                Err(TrainError::Complete { epochs, .. }) => {
+                    return say_complete(&run, epochs, output);
+                }
                 checked => checked?,
             }
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
@@ -61,9 +85,9 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 let settings = run.config();
                 anyhow::anyhow!("{error}\nhint: the run takes its device from `name` and `precision` below `[device]` in `{}`", settings.display())
             })?;
-            let inputs = Inputs::load(&config, &layout, weights, Some(&run), false)?;
+            let inputs = Inputs::load(&config, &layout, weights, Some(&run), false, output)?;
             inputs.write_tables(&run, &config, &layout)?;
-            go(&config, &inputs, &run)
+            go(&config, &inputs, &run, output)
         }
         None => {
             let settings = &arguments.settings;
@@ -78,7 +102,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 RunFolder::check_outside(written, &config.data.path)?;
             }
             if settings.demo {
-                demo::draw_where_missing(&config.data.path)?;
+                demo::draw_where_missing(&config.data.path, output)?;
             }
             let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             settings.check_weights(&config)?;
@@ -86,7 +110,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 config.data.validation_split = Some(share);
             }
             let weights = config.load_weights()?;
-            let inputs = Inputs::load(&config, &layout, weights, None, arguments.strict)?;
+            let inputs = Inputs::load(&config, &layout, weights, None, arguments.strict, output)?;
             // What does not fit is found before anything is written.
             first_tail(
                 &config,
@@ -96,12 +120,12 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             )?;
             if arguments.verify_resume {
                 inputs.devices.require_exact()?;
+                inputs.summary(&config, None).print()?;
                 return inputs.verification(&config).run();
             }
-            print_start(&config)?;
             let run = RunFolder::create(&path, &config)?;
             inputs.write_tables(&run, &config, &layout)?;
-            go(&config, &inputs, &run)
+            go(&config, &inputs, &run, output)
         }
     }
 }
@@ -117,14 +141,15 @@ struct Inputs {
 }
 
 impl Inputs {
-    /// Makes the base ready, reads the photographs, those that `run` has begun with if it has, and says what
-    /// was found; with `strict` a picture that can't be read is an error.
+    /// Makes the base ready, reads the photographs, those that `run` has begun with if it has, and names what
+    /// is not among them; with `strict` a picture that can't be read is an error.
     fn load(
         config: &RunConfig,
         layout: &Layout,
         weights: Weights,
         run: Option<&RunFolder>,
         strict: bool,
+        output: Output,
     ) -> anyhow::Result<Self> {
         let devices = Devices::open(&config.device)?;
         let base = devices.base(&config.base, &weights)?;
@@ -132,7 +157,12 @@ impl Inputs {
             Some(run) => split_table::load_again(run.path(), config, layout)?,
             None => split_table::load(config, layout)?,
         };
-        print_photographs(layout, &training, &validation, &left_out)?;
+        if output == Output::Lines {
+            print_left_out(&left_out)?;
+        }
+        for file in &left_out.unreadable {
+            output.tell(|| events::skipped(file))?;
+        }
         print_cache_fault([&training, &validation])?;
         let unreadable = left_out.unreadable.len();
         anyhow::ensure!(
@@ -152,6 +182,11 @@ impl Inputs {
     ) -> anyhow::Result<()> {
         write_skipped(run, &self.left_out)?;
         split_table::write(run.path(), config, layout, [&self.training, &self.validation])
+    }
+
+    fn summary<'a>(&'a self, config: &'a RunConfig, path: Option<&'a Path>) -> RunSummary<'a> {
+        let Self { base, weights, training, validation, .. } = self;
+        RunSummary { config, base, weights, training, validation, path }
     }
 
     fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {
@@ -176,14 +211,22 @@ fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
 }
 
 /// A run with nothing left to do is no fault: `--resume` after every start is how jobs are made sure of.
-fn say_complete(run: &RunFolder, epochs: usize) -> anyhow::Result<ExitCode> {
-    writeln!(
-        stdout(),
+fn say_complete(run: &RunFolder, epochs: usize, output: Output) -> anyhow::Result<ExitCode> {
+    output.tell(|| {
+        let metrics = load_card(&run.best()).ok().and_then(|card| card.metrics);
+        let best = metrics.map(|Metrics { epoch, val_loss, val_accuracy, .. }| Best {
+            epoch,
+            val_loss,
+            val_accuracy,
+        });
+        events::complete(run.path(), epochs, best)
+    })?;
+    output.say_last(format_args!(
         "The run in {} is complete after {epochs} epochs. Its best model is in {}.\nTo train it for longer, raise `epochs` or `patience` in {}.",
         run.path().display(),
         run.best().display(),
         run.config().display()
-    )?;
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -203,144 +246,81 @@ fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights>
 }
 
 /// Trains in a run's folder, and says how it ended.
-fn go(config: &RunConfig, inputs: &Inputs, run: &RunFolder) -> anyhow::Result<ExitCode> {
+fn go(
+    config: &RunConfig,
+    inputs: &Inputs,
+    run: &RunFolder,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
     let Inputs { devices, base, weights, training, validation, .. } = inputs;
     let device = devices.tensors();
-    writeln!(stdout(), "Device: {}, the base by {}.", config.device.name, base.engine())?;
-    print_mode(config, run, base.feature_count(), training)?;
-    let mut progress = Progress::new(config.train.epochs);
-    let stop = stop_on_ctrl_c(progress.notices())?;
+    logs::append_to(&run.log())?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        device = config.device.name,
+        engine = base.engine(),
+        training = training.labels().len(),
+        validation = validation.labels().len(),
+        "run"
+    );
+    let summary = inputs.summary(config, Some(run.path()));
+    if output == Output::Lines {
+        summary.print()?;
+    }
+    output.tell(|| events::begun(&summary))?;
+    let mut progress = Progress::new(config.train, training.labels().len());
+    let stop = stop_on_ctrl_c(progress.bar().clone())?;
     let job = Job { config, run, base, weights, training, validation, device, stop: &stop };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
         if shown.is_ok() {
-            shown = progress.show(&event);
+            shown = match output {
+                Output::Lines => progress.show(&event),
+                Output::Quiet => Ok(()),
+                Output::Events => output.tell(|| events::told(&event)),
+            };
         }
     });
-    progress.clear();
+    progress.bar().clear();
+    match &outcome {
+        Ok(outcome) => tracing::info!(?outcome, "end"),
+        // Who watches sees it anyway.
+        Err(error) => tracing::info!(%error, "end"),
+    }
     let outcome = outcome?;
     shown?;
-    let mut out = stdout();
     match outcome {
         Outcome::Complete { best, epochs } => {
+            output.tell(|| events::complete(run.path(), epochs, Some(best)))?;
             if let Some(patience) = config.train.patience
                 && epochs < config.train.epochs
             {
-                writeln!(out, "Ended early: no lower val_loss for {patience} epoch(s).")?;
+                output.say_last(format_args!(
+                    "Ended early: no lower val_loss for {patience} epoch(s)."
+                ))?;
             }
-            writeln!(
-                out,
+            output.say_last(format_args!(
                 "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
                 best.epoch, best.val_loss, best.val_accuracy
-            )?;
+            ))?;
             // The model is there whatever becomes of its page.
             match report::write(run.path(), config, training, validation, devices) {
-                Ok(page) => writeln!(out, "Report: {}", page.display())?,
+                Ok(page) => output.say_last(format_args!("Report: {}", page.display()))?,
                 Err(error) => writeln!(stderr(), "no report could be made: {error}")?,
             }
-            writeln!(out, "Run: {}", run.path().display())?;
+            output.say_last(format_args!("Run: {}", run.path().display()))?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Stopped { epochs } => {
-            writeln!(
-                out,
+            output.tell(|| events::stopped(run.path(), epochs))?;
+            output.say_last(format_args!(
                 "Stopped after {epochs} of {} epochs. To go on: train --resume {}",
                 config.train.epochs,
                 quoted(run.path())
-            )?;
+            ))?;
             Ok(ExitCode::from(STOPPED))
         }
     }
-}
-
-fn print_photographs(
-    layout: &Layout,
-    training: &Photos,
-    validation: &Photos,
-    left_out: &LeftOut,
-) -> anyhow::Result<()> {
-    let mut out = stdout();
-    let classes = training.classes().len();
-    let (train, valid) = (training.labels().len(), validation.labels().len());
-    match layout {
-        Layout::Folders { .. } => {
-            writeln!(out, "Found {train} files belonging to {classes} classes.")?;
-            writeln!(out, "Found {valid} files belonging to {classes} classes.")?;
-        }
-        Layout::Split { .. } => {
-            writeln!(out, "Found {} files belonging to {classes} classes.", train + valid)?;
-            writeln!(out, "Using {train} files for training.")?;
-            writeln!(out, "Using {valid} files for validation.")?;
-        }
-    }
-    let with_profile = training.with_profile() + validation.with_profile();
-    if with_profile > 0 {
-        writeln!(out, "{with_profile} photograph(s) hold an ICC profile, which is ignored.")?;
-    }
-    print_left_out(left_out)
-}
-
-/// Says which model the run starts from, so that what it makes of it can be compared.
-fn print_start(config: &RunConfig) -> anyhow::Result<()> {
-    if let Start::Model(path) = &config.start
-        && let Ok(ModelCard { metrics: Some(metrics), .. }) = load_card(path)
-    {
-        writeln!(
-            stdout(),
-            "Starts from {}: val_loss: {:.4} - val_accuracy: {:.4} when it was saved.",
-            path.display(),
-            metrics.val_loss,
-            metrics.val_accuracy
-        )?;
-    }
-    Ok(())
-}
-
-/// Says what of the base learns, and where training is not what Keras does.
-fn print_mode(
-    config: &RunConfig,
-    run: &RunFolder,
-    features: usize,
-    training: &Photos,
-) -> anyhow::Result<()> {
-    let TrainConfig { learning_rate, thaw_learning_rate, views, epochs, .. } = config.train;
-    let photographs = training.labels().len();
-    let mut out = stdout();
-    if let Some(layer) = &config.base.thaw {
-        let thawed = config.base.trainable_weights()?.len();
-        writeln!(
-            out,
-            "Thawed from {layer} on: {thawed} weights of the base learn at {thaw_learning_rate}, the {} of the head at {learning_rate}.",
-            ARRAY_NAMES.len()
-        )?;
-    }
-    if let Some(views) = views {
-        let megabytes = (views * photographs * features * size_of::<f32>()).div_ceil(1_000_000);
-        writeln!(
-            out,
-            "Kept views (--views {views}): each epoch draws one of {views} augmented views of a photograph, computed once and kept in {} ({megabytes} MB), instead of a new one. This is not the exact mode.",
-            run.views().display()
-        )?;
-        if views >= epochs {
-            writeln!(
-                out,
-                "With as many views as epochs the exact mode, without --views, does no more work."
-            )?;
-        }
-    }
-    let kept = training.cached() / (training.size()[0] * training.size()[1] * 3);
-    if kept < photographs && config.train.views.is_none() && !config.augment.is_none() {
-        let others = match (training.cache_file(), training.cache_fault()) {
-            (Some(file), None) => format!("lie decoded in {}", file.display()),
-            _ => "are decoded again in every epoch".into(),
-        };
-        writeln!(
-            out,
-            "{kept} of {photographs} training photographs are kept in memory (--cache-mb {}), the others {others}.",
-            config.data.cache_mb
-        )?;
-    }
-    Ok(())
 }
 
 /// Says what keeps decoded photographs from being kept.
@@ -369,7 +349,7 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
 
 /// A flag that Ctrl-C raises, and what systems send to end a program; a second one ends it at once, with
 /// what was last saved. A terminal that goes away is none of them, so that `nohup` does what it says.
-fn stop_on_ctrl_c(notices: Notices) -> anyhow::Result<Arc<AtomicBool>> {
+fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag still down.
@@ -381,7 +361,7 @@ fn stop_on_ctrl_c(notices: Notices) -> anyhow::Result<Arc<AtomicBool>> {
         while !raised.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(50));
         }
-        notices.say("stopping after this batch; Ctrl-C again stops at once");
+        bar.say("stopping after this batch; Ctrl-C again stops at once");
     });
     Ok(stop)
 }

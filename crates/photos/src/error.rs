@@ -80,7 +80,7 @@ pub enum PhotosError {
     },
     /// Two folders that belong together have different classes.
     #[error(
-        "`{}` has the classes {found}, expected {expected}\nhint: name the folder that holds the class folders; their names must be the same",
+        "`{}` has the classes {found}, expected {expected}\nhint: {hint}",
         .folder.display()
     )]
     OtherClasses {
@@ -90,6 +90,8 @@ pub enum PhotosError {
         found: String,
         /// The classes known.
         expected: String,
+        /// What to do about it.
+        hint: String,
     },
     /// A training folder without a validation folder beside it.
     #[error(

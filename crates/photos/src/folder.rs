@@ -134,8 +134,33 @@ impl Folder {
             folder: self.path.clone(),
             found: quoted(&self.classes),
             expected: quoted(expected),
+            hint: self.hint_on_classes(expected),
         }
     }
+
+    /// Asks for the classes of which a name is nearly that of an expected one.
+    fn hint_on_classes(&self, expected: &[String]) -> String {
+        let others = self.classes.iter().filter(|class| !expected.contains(class));
+        let missing = || expected.iter().filter(|class| !self.classes.contains(class));
+        let near = others.filter_map(|class| {
+            let meant = missing().filter_map(|name| Some((distance(class, name)?, name)));
+            let (_, name) = meant.min()?;
+            Some(format!("`{class}` meant to be `{name}`"))
+        });
+        let near: Vec<String> = near.collect();
+        if near.is_empty() {
+            return "name the folder that holds the class folders; their names must be the same"
+                .into();
+        }
+        format!("is {}? the names must be the same", near.join(", is "))
+    }
+}
+
+/// How many letters two names differ by, capitals aside, where that is a third of them at most.
+fn distance(class: &str, name: &str) -> Option<usize> {
+    let distance = strsim::damerau_levenshtein(&class.to_lowercase(), &name.to_lowercase());
+    let letters = class.chars().count().min(name.chars().count());
+    (distance <= (letters / 3).max(1) && distance < letters).then_some(distance)
 }
 
 /// The name of the class in a folder, and what is there.
@@ -143,4 +168,23 @@ fn list_class(path: &Path, outer: &HashSet<Identity>) -> Result<(String, Listing
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PhotosError::ClassName(path.to_owned()))?;
     Ok((name.to_owned(), Listing::below(path, outer)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_near_where_few_letters_differ() {
+        for (class, name, expected) in [
+            ("Cats", "cats", Some(0)),
+            ("cat", "cats", Some(1)),
+            ("dgos", "dogs", Some(1)),
+            ("train", "dogs", None),
+            ("a", "b", None),
+            ("", "b", None),
+        ] {
+            assert_eq!(distance(class, name), expected, "{class} {name}");
+        }
+    }
 }

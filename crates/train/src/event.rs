@@ -64,6 +64,8 @@ pub enum Event {
         metrics: Metrics,
         /// How long it took, in seconds.
         seconds: f64,
+        /// The rate at which the head learned in it.
+        learning_rate: f64,
         /// Whether its val_loss is the best so far, so that the model was kept in `best`.
         best: bool,
     },

@@ -184,7 +184,8 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                 state.best = Some(Best { epoch, val_loss, val_accuracy });
             }
             let seconds = state.seconds + started.elapsed().as_secs_f64();
-            history.push(run, &metrics, seconds, train.learning_rate * state.plateau.factor)?;
+            let learning_rate = train.learning_rate * state.plateau.factor;
+            history.push(run, &metrics, seconds, learning_rate)?;
             let mut plateau = state.plateau;
             if let Some(patience) = train.reduce_on_plateau {
                 plateau = plateau.after(val_loss, patience);
@@ -195,7 +196,8 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             let checkpoint = Checkpoint { tail, optimizer, state };
             checkpoint.save(run, &card)?;
             Checkpoint { tail, optimizer, state } = checkpoint;
-            listen(Event::Epoch { metrics, seconds, best });
+            tracing::info!(epoch, val_loss, val_accuracy, seconds, learning_rate, best, "epoch");
+            listen(Event::Epoch { metrics, seconds, learning_rate, best });
             if stopped() && !state.is_complete(&train) {
                 listen(Event::Saved { path: run.last() });
                 return Ok(Outcome::Stopped { epochs: state.epoch });

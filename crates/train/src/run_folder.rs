@@ -4,6 +4,7 @@
 //! config.toml     every setting, written first
 //! .lock           locked by the program that writes here
 //! history.csv     a row an epoch
+//! run.log         what happened, line by line
 //! views.bin       with `views`: the features of every view
 //! best/           the model with the lowest val_loss
 //! last/           the last model, and what is needed to go on: `optimizer.safetensors`, `state.json` and,
@@ -149,6 +150,11 @@ impl RunFolder {
     /// The table of epochs.
     pub fn history(&self) -> PathBuf {
         self.path.join("history.csv")
+    }
+
+    /// What happened, line by line. Whoever sets up logs writes it.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("run.log")
     }
 
     /// The features of the kept views.

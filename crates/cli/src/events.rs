@@ -1,0 +1,106 @@
+//! What happens in a run as JSON objects, for other programs: `events.schema.json` describes them.
+
+use std::path::Path;
+
+use model::Metrics;
+use photos::Unreadable;
+use serde_json::{Value, json};
+use train::{Best, Event, Set, ViewsOrigin};
+use vgg::Origin;
+
+use crate::run_summary::{RunSummary, count_classes};
+
+/// A file that should be a photograph and is none of the run's.
+pub(crate) fn skipped(file: &Unreadable) -> Value {
+    json!({"event": "skipped", "path": text(&file.path), "reason": file.reason})
+}
+
+/// What the run is made of.
+pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
+    let RunSummary { config, base, weights, training, validation, path } = *summary;
+    let classes = training.classes().iter().zip(count_classes(training));
+    let classes: Vec<Value> = classes
+        .zip(count_classes(validation))
+        .map(|((class, train), valid)| json!({"class": class, "train": train, "validation": valid}))
+        .collect();
+    json!({
+        "event": "begun",
+        "run": path.map(text),
+        "classes": classes,
+        "epochs": config.train.epochs,
+        "batch_size": config.train.batch_size,
+        "base": config.base.to_string(),
+        "features": base.feature_count(),
+        "weights": match weights.origin() {
+            Origin::Seeded(_) => None,
+            Origin::File(path) => Some(text(path)),
+        },
+        "preprocessing": weights.preprocessing().name(),
+        "device": config.device.name,
+        "engine": base.engine(),
+    })
+}
+
+/// What the loop tells.
+pub(crate) fn told(event: &Event) -> Value {
+    match event {
+        Event::Features { set, done, total } => {
+            let set = match set {
+                Set::Training => "training",
+                Set::Views => "views",
+                Set::Validation => "validation",
+            };
+            json!({"event": "features", "set": set, "done": done, "total": total})
+        }
+        Event::Views { path, bytes, origin } => {
+            let origin = match origin {
+                ViewsOrigin::Computed => "computed",
+                ViewsOrigin::Found => "found",
+            };
+            json!({"event": "views", "path": text(path), "bytes": bytes, "origin": origin})
+        }
+        Event::Step { epoch, step, steps, loss, accuracy } => json!({
+            "event": "step",
+            "epoch": epoch,
+            "step": step,
+            "steps": steps,
+            "loss": loss,
+            "accuracy": accuracy,
+        }),
+        Event::Epoch { metrics, seconds, learning_rate, best } => {
+            let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
+            json!({
+                "event": "epoch",
+                "epoch": epoch,
+                "loss": loss,
+                "accuracy": accuracy,
+                "val_loss": val_loss,
+                "val_accuracy": val_accuracy,
+                "seconds": seconds,
+                "learning_rate": learning_rate,
+                "best": best,
+            })
+        }
+        Event::OlderState { fault, epochs } => {
+            json!({"event": "older_state", "fault": fault, "epochs": epochs})
+        }
+        Event::Saved { path } => json!({"event": "saved", "path": text(path)}),
+    }
+}
+
+/// That all is done. The best epoch is not known where its model can't be read.
+pub(crate) fn complete(run: &Path, epochs: usize, best: Option<Best>) -> Value {
+    let best = best.map(|Best { epoch, val_loss, val_accuracy }| {
+        json!({"epoch": epoch, "val_loss": val_loss, "val_accuracy": val_accuracy})
+    });
+    json!({"event": "complete", "run": text(run), "epochs": epochs, "best": best})
+}
+
+/// That a signal has ended it before.
+pub(crate) fn stopped(run: &Path, epochs: usize) -> Value {
+    json!({"event": "stopped", "run": text(run), "epochs": epochs})
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

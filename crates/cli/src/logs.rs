@@ -1,0 +1,61 @@
+//! Where logs go: to standard error what `RUST_LOG` asks for, and to a run's `run.log` what happens in it.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use formats::FormatError;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+/// What `run.log` holds where `RUST_LOG` says nothing else.
+const OF_RUN: &str = "warn,permafrost=info,train=info,vgg=info,vgg_tch=info";
+
+/// The run's log, from when there is a run.
+static RUN_LOG: OnceLock<File> = OnceLock::new();
+
+/// Has logs go to standard error and to the run's log, each line with its time.
+pub(crate) fn begin() {
+    let of_run = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(OF_RUN));
+    let to_stderr = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+    let to_stderr = to_stderr.from_env_lossy();
+    let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = io::stderr().is_terminal() && !no_colour;
+    let said = fmt::layer().with_ansi(colour).with_writer(io::stderr);
+    tracing_subscriber::registry()
+        .with(said.with_filter(to_stderr))
+        .with(fmt::layer().with_ansi(false).with_writer(|| RunLog).with_filter(of_run))
+        .init();
+}
+
+/// Has logs go to the end of the file at `path` from now on.
+///
+/// # Errors
+///
+/// It can't be written.
+pub(crate) fn append_to(path: &Path) -> Result<(), FormatError> {
+    let file = File::options().append(true).create(true).open(path);
+    let file = file.map_err(|error| FormatError::io(path, error))?;
+    RUN_LOG.set(file).expect("a program has one run");
+    Ok(())
+}
+
+struct RunLog;
+
+impl Write for RunLog {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A log that can't be written, as on a full disk, is no reason to say anything else.
+        if let Some(mut file) = RUN_LOG.get() {
+            _ = file.write_all(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! `permafrost man`: the manual page of the program or of a command.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use clap::{Args, Command};
+use clap_mangen::Man;
+
+/// Print the manual page of this program, or of one of its commands
+#[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost man > permafrost.1
+  permafrost man train > permafrost-train.1")]
+pub(crate) struct ManArguments {
+    /// The command
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+}
+
+pub(crate) fn run(arguments: &ManArguments, program: Command) -> anyhow::Result<ExitCode> {
+    let mut program = program;
+    // So that a command's page has the name of the program too.
+    program.build();
+    let page_of = match &arguments.command {
+        None => program,
+        Some(name) => {
+            let names: Vec<_> = program.get_subcommands().map(Command::get_name).collect();
+            let command = program.find_subcommand(name).ok_or_else(|| {
+                anyhow::anyhow!(
+                    "there is no command `{name}`\nhint: choose one of {}",
+                    names.join(", ")
+                )
+            })?;
+            let name = format!("permafrost-{}", command.get_name());
+            command.clone().display_name(name)
+        }
+    };
+    let mut page = vec![];
+    Man::new(page_of).render(&mut page)?;
+    stdout().write_all(&page)?;
+    Ok(ExitCode::SUCCESS)
+}

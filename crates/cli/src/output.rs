@@ -1,0 +1,57 @@
+//! How `train` tells what it does: by lines for a person, by how it ended alone, or by events for a program.
+
+use std::fmt::Display;
+use std::io::{self, Write, stdout};
+
+use clap::Args;
+use serde_json::Value;
+
+/// What is printed.
+#[derive(Args)]
+pub(crate) struct OutputArguments {
+    /// Print errors, and how the run ended, alone
+    #[arg(long, conflicts_with_all = ["json", "verify_resume"])]
+    quiet: bool,
+    /// Print a JSON object a line for all that happens, and nothing else, to standard output
+    #[arg(long, conflicts_with = "verify_resume")]
+    json: bool,
+}
+
+impl OutputArguments {
+    /// What the arguments ask for.
+    pub(crate) fn output(&self) -> Output {
+        match self {
+            Self { quiet: true, .. } => Output::Quiet,
+            Self { json: true, .. } => Output::Events,
+            _ => Output::Lines,
+        }
+    }
+}
+
+/// What is printed to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// All that a person may want to know.
+    Lines,
+    /// How the run ended.
+    Quiet,
+    /// A JSON object an event.
+    Events,
+}
+
+impl Output {
+    /// Prints a line on the way.
+    pub(crate) fn say(self, line: impl Display) -> io::Result<()> {
+        if self == Self::Lines { writeln!(stdout(), "{line}") } else { Ok(()) }
+    }
+
+    /// Prints a line on how the run ended.
+    pub(crate) fn say_last(self, line: impl Display) -> io::Result<()> {
+        if self == Self::Events { Ok(()) } else { writeln!(stdout(), "{line}") }
+    }
+
+    /// Prints an event.
+    pub(crate) fn tell(self, event: impl FnOnce() -> Value) -> io::Result<()> {
+        if self == Self::Events { writeln!(stdout(), "{}", event()) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,60 @@
+//! How fast work goes on, and how long what is left of it takes.
+
+use std::time::{Duration, Instant};
+
+/// A speed, measured from the first of what is done on: what is slow in the beginning alone does not count.
+pub(crate) struct Pace {
+    began: Instant,
+    done_then: usize,
+}
+
+impl Pace {
+    /// Begins to measure where `done` is done.
+    pub(crate) fn from(done: usize) -> Self {
+        Self { began: Instant::now(), done_then: done }
+    }
+
+    /// For how long it has been measured.
+    pub(crate) fn measured(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// How many a second, now that `done` is done; none before the second report.
+    pub(crate) fn rate(&self, done: usize) -> Option<f64> {
+        rate(done - self.done_then, self.began.elapsed().as_secs_f64())
+    }
+}
+
+fn rate(count: usize, seconds: f64) -> Option<f64> {
+    let rate = count as f64 / seconds;
+    (rate > 0.0 && rate.is_finite()).then_some(rate)
+}
+
+/// A duration in seconds as people say it: `45s`, `12m`, `3h 05m`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).round() as u64;
+    match (seconds.round() as u64, minutes) {
+        (seconds @ ..100, _) => format!("{seconds}s"),
+        (_, minutes @ ..100) => format!("{minutes}m"),
+        _ => format!("{}h {:02}m", minutes / 60, minutes % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_at_a_glance() {
+        for (seconds, expected) in
+            [(0.2, "0s"), (99.4, "99s"), (100.0, "2m"), (5_900.0, "98m"), (11_100.0, "3h 05m")]
+        {
+            assert_eq!(duration(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_done_and_no_time_have_no_rate() {
+        assert_eq!([rate(0, 2.0), rate(3, 0.0), rate(3, 2.0)], [None, None, Some(1.5)]);
+    }
+}

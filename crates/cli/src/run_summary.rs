@@ -1,0 +1,255 @@
+//! What `train` says before its first epoch: what will happen, one aligned row for each part of it.
+
+use std::io::{self, Write, stdout};
+use std::path::Path;
+
+use augment::{AugmentConfig, Compose, RandomFlip};
+use model::{ModelCard, load_card};
+use photos::Photos;
+use train::{RunConfig, Start, TrainConfig};
+use vgg::{FrozenBase, Origin, Pooling, Preprocessing, VggError, Weights};
+
+/// How wide the rows are, where no word is wider.
+const WIDTH: usize = 80;
+
+/// Where texts begin.
+const INDENT: usize = 14;
+
+/// How many classes are named one by one.
+const NAMED: usize = 6;
+
+/// All that a run is made of.
+pub(crate) struct RunSummary<'a> {
+    pub(crate) config: &'a RunConfig,
+    pub(crate) base: &'a FrozenBase,
+    pub(crate) weights: &'a Weights,
+    pub(crate) training: &'a Photos,
+    pub(crate) validation: &'a Photos,
+    /// The run's folder, where it is kept.
+    pub(crate) path: Option<&'a Path>,
+}
+
+impl RunSummary<'_> {
+    /// Prints it.
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
+        let mut out = stdout().lock();
+        print_row(&mut out, "Photographs", &self.photographs())?;
+        print_row(&mut out, "Classes", &classes(self.training, self.validation))?;
+        print_row(&mut out, "Base", &self.base()?)?;
+        print_row(&mut out, "Weights", &self.weights())?;
+        print_row(&mut out, "Device", &self.device())?;
+        print_row(&mut out, "Augmentation", &augmentation(self.config.augment))?;
+        if let Some(views) = self.views() {
+            print_row(&mut out, "Views", &views)?;
+        }
+        print_row(&mut out, "Head", &self.head()?)?;
+        print_row(&mut out, "Training", &self.training())?;
+        if let Some(path) = self.path {
+            print_row(&mut out, "Run", &path.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    fn photographs(&self) -> String {
+        let Self { config, training, validation, .. } = self;
+        let [height, width] = training.size();
+        let (train, valid) = (training.labels().len(), validation.labels().len());
+        let mut texts = vec![format!(
+            "{train} to train on, {valid} to validate on, resized to {height}x{width}"
+        )];
+        let with_profile = training.with_profile() + validation.with_profile();
+        if with_profile > 0 {
+            texts.push(format!("{with_profile} with an ICC profile, which is ignored"));
+        }
+        let kept = training.cached() / (height * width * 3);
+        if kept < train && config.train.views.is_none() && !config.augment.is_none() {
+            let others = match (training.cache_file(), training.cache_fault()) {
+                (Some(file), None) => format!("lie decoded in {}", file.display()),
+                (_, Some(fault)) => {
+                    format!("are decoded again in every epoch, because of {fault}")
+                }
+                (None, None) => "are decoded again in every epoch".into(),
+            };
+            texts.push(format!(
+                "{kept} of those to train on in memory (--cache-mb {}), the others {others}",
+                config.data.cache_mb
+            ));
+        }
+        texts.join("; ")
+    }
+
+    fn base(&self) -> Result<String, VggError> {
+        let config = &self.config.base;
+        let pooling = match config.pooling {
+            Pooling::None => String::new(),
+            pooling => format!(", pooling {}", pooling.name()),
+        };
+        let frozen = match &config.thaw {
+            None => "frozen".into(),
+            Some(layer) => format!(
+                "thawed from {layer} on: {} of its tensors learn at {}",
+                config.trainable_weights()?.len(),
+                self.config.train.thaw_learning_rate
+            ),
+        };
+        let features = config.output_count()?;
+        let (variant, until) = (config.variant.name(), &config.until);
+        Ok(format!("{variant} up to {until}{pooling}: {features} features; {frozen}"))
+    }
+
+    fn weights(&self) -> String {
+        let origin = match self.weights.origin() {
+            Origin::Seeded(seed) => format!("random, of seed {seed}"),
+            Origin::File(path) => path.display().to_string(),
+        };
+        let style = match self.weights.preprocessing() {
+            Preprocessing::Caffe => "Caffe",
+            Preprocessing::Torchvision => "torchvision",
+        };
+        format!("{origin}; preprocessing as in {style}")
+    }
+
+    fn device(&self) -> String {
+        format!("{}; the base by {}, the head in f32", self.config.device.name, self.base.engine())
+    }
+
+    fn views(&self) -> Option<String> {
+        let TrainConfig { views, epochs, .. } = self.config.train;
+        let views = views?;
+        let bytes =
+            views * self.training.labels().len() * self.base.feature_count() * size_of::<f32>();
+        let mut text = format!(
+            "{views} of each photograph, computed once ({} MB); each epoch draws one of them, instead of a new one: not the exact mode",
+            bytes.div_ceil(1_000_000)
+        );
+        if views >= epochs {
+            text += ", which does no more work where there are as many views as epochs";
+        }
+        Some(text)
+    }
+
+    fn head(&self) -> Result<String, VggError> {
+        let RunConfig { head, start, train, .. } = self.config;
+        let weights = self.config.trainable_weights(self.training.classes().len())?;
+        let parameters: usize = weights
+            .iter()
+            .filter(|(name, _)| ::head::ARRAY_NAMES.contains(&name.as_str()))
+            .map(|(_, shape)| shape.iter().product::<usize>())
+            .sum();
+        let start = match start {
+            Start::Random => String::new(),
+            Start::Head(path) => format!("; starts as in {}", path.display()),
+            Start::Model(path) => match load_card(path) {
+                Ok(ModelCard { metrics: Some(metrics), .. }) => format!(
+                    "; starts as in {}, saved with val_loss: {:.4} - val_accuracy: {:.4}",
+                    path.display(),
+                    metrics.val_loss,
+                    metrics.val_accuracy
+                ),
+                _ => format!("; starts as in {}", path.display()),
+            },
+        };
+        Ok(format!(
+            "{} units, dropout {}: {parameters} parameters learn at {}{start}",
+            head.hidden, head.dropout, train.learning_rate
+        ))
+    }
+
+    fn training(&self) -> String {
+        let TrainConfig { epochs, batch_size, patience, reduce_on_plateau, .. } = self.config.train;
+        let steps = self.training.labels().len().div_ceil(batch_size);
+        let mut text = format!(
+            "{} of {}, {batch_size} photographs a step",
+            counted(epochs, "epoch"),
+            counted(steps, "step")
+        );
+        if let Some(patience) = patience {
+            let patience = counted(patience, "epoch");
+            text += &format!("; ends after {patience} without a lower val_loss");
+        }
+        if let Some(patience) = reduce_on_plateau {
+            text +=
+                &format!("; rates fall to a tenth after {} without", counted(patience, "epoch"));
+        }
+        text
+    }
+}
+
+/// The classes with how many photographs of each are trained and validated on, and how even they are.
+fn classes(training: &Photos, validation: &Photos) -> String {
+    let names = training.classes();
+    let [train, valid] = [training, validation].map(count_classes);
+    let (least, most) = (train.iter().min(), train.iter().max());
+    let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
+    let balance = if least == most {
+        "balanced".into()
+    } else {
+        format!("the largest is {:.1} times the smallest", most as f64 / least as f64)
+    };
+    if names.len() > NAMED {
+        return format!("{} of {least} to {most} to train on; {balance}", names.len());
+    }
+    let of_class = |((name, train), valid)| format!("{name} {train} + {valid}");
+    let each: Vec<String> = names.iter().zip(&train).zip(&valid).map(of_class).collect();
+    format!("{}; {balance}", each.join(", "))
+}
+
+/// How many photographs each class has.
+pub(crate) fn count_classes(photos: &Photos) -> Vec<usize> {
+    let mut counts = vec![0; photos.classes().len()];
+    photos.labels().iter().for_each(|&label| counts[label] += 1);
+    counts
+}
+
+fn augmentation(config: AugmentConfig) -> String {
+    if config.is_none() {
+        return "none; features are computed once".into();
+    }
+    let AugmentConfig { flip, rotation, zoom, compose } = config;
+    let flip = match flip {
+        RandomFlip::None => "none",
+        RandomFlip::Horizontal => "horizontal",
+        RandomFlip::Vertical => "vertical",
+        RandomFlip::Both => "both",
+    };
+    let compose = match compose {
+        Compose::Once => "in one warp",
+        Compose::Stepwise => "one after another",
+    };
+    format!("flip {flip}, rotation {rotation}, zoom {zoom}, {compose}")
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Prints a text beside its label, broken between words.
+fn print_row(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
+    let mut line = format!("{label:<INDENT$}");
+    for word in text.split(' ') {
+        if line.chars().count() > INDENT && line.chars().count() + word.chars().count() > WIDTH {
+            writeln!(out, "{}", line.trim_end())?;
+            line = " ".repeat(INDENT);
+        }
+        line += word;
+        line.push(' ');
+    }
+    writeln!(out, "{}", line.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_broken_between_words_and_aligned() {
+        let mut out = vec![];
+        print_row(&mut out, "Weights", &["word"; 18].join(" ")).expect("memory");
+        print_row(&mut out, "Run", &"long".repeat(30)).expect("memory");
+        let text = String::from_utf8(out).expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0].len(), 78);
+        assert_eq!(lines[1].find("word"), Some(INDENT));
+        assert_eq!(lines[2], format!("Run           {}", "long".repeat(30)));
+    }
+}

@@ -1,0 +1,126 @@
+//! A sheet of small pictures below headings, drawn row by row.
+
+use font8x8::{BASIC_FONTS, GREEK_FONTS, HIRAGANA_FONTS, LATIN_FONTS, UnicodeFonts};
+use image::{GenericImage, Rgb, RgbImage};
+
+/// The height and width of a picture on the sheet: the size of the Keras example.
+pub(crate) const CELL: u32 = 180;
+
+/// What lies between pictures.
+const GAP: u32 = 6;
+
+/// How many pixels a dot of a letter is wide and high.
+const DOT: u32 = 2;
+
+/// The height and width of a letter.
+const LETTER: u32 = 8 * DOT;
+
+/// The height of a heading.
+const HEADING: u32 = LETTER + 2 * GAP;
+
+const PAPER: Rgb<u8> = Rgb([250; 3]);
+const INK: Rgb<u8> = Rgb([20; 3]);
+
+/// What is drawn so far.
+pub(crate) struct Sheet {
+    picture: RgbImage,
+    y: u32,
+}
+
+impl Sheet {
+    /// How many pixels a sheet has; none where they can't be counted.
+    pub(crate) fn pixels(classes: usize, rows: usize, across: usize) -> Option<usize> {
+        let (height, width) = size(classes, rows, across)?;
+        (height as usize).checked_mul(width as usize)
+    }
+
+    /// An empty one, for so many classes of so many rows of so many pictures.
+    ///
+    /// # Panics
+    ///
+    /// Panics if its pixels can't be counted.
+    pub(crate) fn new(classes: usize, rows: usize, across: usize) -> Self {
+        let (height, width) = size(classes, rows, across).expect("a sheet that can be counted");
+        Self { picture: RgbImage::from_pixel(width, height, PAPER), y: 0 }
+    }
+
+    /// Draws a heading; what does not fit is cut off.
+    pub(crate) fn begin_class(&mut self, heading: &str) {
+        for (letter, x) in heading.chars().zip((GAP..self.picture.width()).step_by(LETTER as usize))
+        {
+            self.draw_letter(letter, x, self.y + GAP);
+        }
+        self.y += HEADING;
+    }
+
+    /// Draws pictures beside each other.
+    ///
+    /// # Panics
+    ///
+    /// Panics if they are more than the sheet is wide, or the sheet is full.
+    pub(crate) fn add_row(&mut self, pictures: &[RgbImage]) {
+        for (x, picture) in (GAP..).step_by((CELL + GAP) as usize).zip(pictures) {
+            self.picture.copy_from(picture, x, self.y).expect("room on the sheet");
+        }
+        self.y += CELL + GAP;
+    }
+
+    /// The sheet, as far as it is drawn.
+    pub(crate) fn into_picture(self) -> RgbImage {
+        image::imageops::crop_imm(&self.picture, 0, 0, self.picture.width(), self.y).to_image()
+    }
+
+    fn draw_letter(&mut self, letter: char, x: u32, y: u32) {
+        let fonts = [
+            BASIC_FONTS.get(letter),
+            LATIN_FONTS.get(letter),
+            GREEK_FONTS.get(letter),
+            HIRAGANA_FONTS.get(letter),
+            BASIC_FONTS.get('?'),
+        ];
+        let rows = fonts.into_iter().flatten().next().unwrap_or_default();
+        for (row, dots) in (0..).zip(rows) {
+            for column in (0..8).filter(|column| dots >> column & 1 == 1) {
+                for (dx, dy) in (0..DOT * DOT).map(|at| (at % DOT, at / DOT)) {
+                    let (x, y) = (x + column * DOT + dx, y + row * DOT + dy);
+                    if let Some(pixel) = self.picture.get_pixel_mut_checked(x, y) {
+                        *pixel = INK;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The (height, width) of a sheet.
+fn size(classes: usize, rows: usize, across: usize) -> Option<(u32, u32)> {
+    let [classes, rows, across] =
+        [classes, rows, across].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    let of_class = rows.checked_mul(CELL + GAP)?.checked_add(HEADING)?;
+    Some((of_class.checked_mul(classes)?, across.checked_mul(CELL + GAP)?.checked_add(GAP)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_ink_and_those_without_a_shape_are_question_marks() {
+        let drawn = |text: &str| {
+            let mut sheet = Sheet::new(1, 1, 1);
+            sheet.begin_class(text);
+            sheet.into_picture().into_raw()
+        };
+        assert!(drawn("cats").contains(&INK.0[0]));
+        assert!(!drawn(" ").contains(&INK.0[0]));
+        assert_ne!(drawn("é"), drawn("?"));
+        assert_eq!(drawn("熊"), drawn("?"));
+        assert_eq!(drawn(&"w".repeat(500)).len(), drawn("w").len());
+    }
+
+    #[test]
+    fn a_sheet_that_no_one_can_count_has_no_size() {
+        assert_eq!(Sheet::pixels(2, 1, 3), Some(2 * (28 + 186) * (3 * 186 + 6)));
+        assert_eq!(Sheet::pixels(2, usize::MAX, 1), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! `permafrost show`: a sheet of the photographs of each class, as the network gets them.
+
+use std::io::{Cursor, Write, stderr, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use augment::{AugmentConfig, Picture};
+use clap::Args;
+use image::{ImageFormat, Rgb, RgbImage};
+use photos::{Folder, Layout, is_named_as_picture, load_picture};
+use random::{Draws, Purpose};
+use rayon::prelude::*;
+use train::RunFolder;
+
+use crate::arguments::AugmentArguments;
+use crate::sheet::{CELL, Sheet};
+
+/// Photographs and their augmentation are drawn with this seed, so that a sheet is the same every time.
+const SEED: u64 = 0;
+
+/// The largest sheet: with what the PNG takes beside it some 500 MB.
+const LARGEST: usize = 100_000_000;
+
+/// Draw a sheet of photographs of each class, and of what augmentation makes of them
+#[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost show photographs
+  permafrost show photographs --augment 8 --count 3 --rotation 0.2 --out augmented.png")]
+pub(crate) struct ShowArguments {
+    /// A folder with `train` and `validation` in it, of which `train` is shown, or with one folder of
+    /// photographs a class
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+    /// The PNG file to write
+    #[arg(long, value_name = "FILE", default_value = "sheet.png")]
+    out: PathBuf,
+    /// How many augmented versions of each photograph are shown beside it
+    #[arg(long, value_name = "VERSIONS", default_value_t = 0)]
+    augment: usize,
+    /// How many photographs of each class are shown
+    #[arg(long, value_name = "PHOTOGRAPHS", default_value_t = 8)]
+    count: usize,
+    #[command(flatten)]
+    settings: AugmentArguments,
+}
+
+pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
+    let ShowArguments { data, out, augment: versions, count, .. } = arguments;
+    anyhow::ensure!(
+        !out.exists(),
+        "`{}` is there already\nhint: remove it, or name another file with `--out`",
+        out.display()
+    );
+    let augment = arguments.settings.config(AugmentConfig::default());
+    augment.validate()?;
+    let layout = Layout::list(data, None)?;
+    RunFolder::check_outside(out, data)?;
+    let folder = match &layout {
+        Layout::Folders { train, .. } => train,
+        Layout::Split { folder, .. } => folder,
+    };
+    if folder.classes.is_empty()
+        && let Some(fault) = layout.faults().into_iter().next()
+    {
+        return Err(fault.into());
+    }
+    let (across, rows) =
+        if *versions > 0 { (versions.saturating_add(1), *count) } else { (*count, 1) };
+    let pixels = Sheet::pixels(folder.classes.len(), rows, across);
+    anyhow::ensure!(
+        *count > 0 && pixels.is_some_and(|pixels| pixels <= LARGEST),
+        "a sheet of {} classes with {count} photographs in {} version(s) each is none, expected one or more and at most {LARGEST} pixels in all\nhint: name other numbers with `--count` and `--augment`",
+        folder.classes.len(),
+        versions.saturating_add(1)
+    );
+
+    let mut sheet = Sheet::new(folder.classes.len(), rows, across);
+    for (label, name) in folder.classes.iter().enumerate() {
+        let shown = drawn_photographs(folder, label, *count)?;
+        let files = folder.files[label].len();
+        sheet.begin_class(&format!("{name}: {} of {files} files", shown.len()));
+        if *versions == 0 {
+            sheet.add_row(&shown);
+            continue;
+        }
+        for (item, photograph) in shown.into_iter().enumerate() {
+            let version = |epoch: usize| augmented(&photograph, augment, epoch, item);
+            let others: Vec<RgbImage> = (0..*versions).into_par_iter().map(version).collect();
+            sheet.add_row(&[vec![photograph], others].concat());
+        }
+    }
+    let mut png = Cursor::new(vec![]);
+    sheet.into_picture().write_to(&mut png, ImageFormat::Png)?;
+    formats::write_whole(out, png.get_ref())?;
+    writeln!(stdout(), "Wrote {}.", out.display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// So many photographs of a class, drawn at random; those that can't be read are named and passed over.
+fn drawn_photographs(folder: &Folder, label: usize, count: usize) -> anyhow::Result<Vec<RgbImage>> {
+    let mut files = folder.files[label].clone();
+    Draws::at(SEED, Purpose::Drawing, 0, label as u64).shuffle(&mut files);
+    let mut shown = vec![];
+    for files in files.chunks(count) {
+        let pictures: Vec<_> =
+            files.par_iter().map(|file| load_picture(file, [CELL as usize; 2])).collect();
+        for (file, picture) in files.iter().zip(pictures) {
+            match picture {
+                Ok(pixels) if shown.len() < count => {
+                    let picture = RgbImage::from_raw(CELL, CELL, pixels.to_vec());
+                    shown.push(picture.expect("pixels for all of it"));
+                }
+                Err(reason) if is_named_as_picture(file) => {
+                    writeln!(stderr(), "skipped `{}`: {reason}", file.display())?;
+                }
+                _ => {}
+            }
+        }
+        if shown.len() == count {
+            break;
+        }
+    }
+    Ok(shown)
+}
+
+/// What augmentation makes of a photograph in an epoch.
+fn augmented(photograph: &RgbImage, config: AugmentConfig, epoch: usize, item: usize) -> RgbImage {
+    let mut values = vec![0.0; photograph.as_raw().len()];
+    let picture = Picture::new(photograph.as_raw(), CELL as usize, CELL as usize);
+    let draw = config.draw(SEED, epoch as u64, item as u64);
+    draw.apply(&picture, config.compose, &mut values, |rgb| rgb);
+    let (pixels, _) = values.as_chunks::<3>();
+    RgbImage::from_fn(CELL, CELL, |x, y| {
+        Rgb(pixels[(y * CELL + x) as usize].map(|v| v.round() as u8))
+    })
+}

@@ -1,0 +1,137 @@
+//! `predict --sort-into`: copies of photographs in a folder for each class. Nothing that is there is
+//! overwritten, and a copy is there whole or not at all.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use formats::{FormatError, UNFINISHED_FILE};
+use train::RunFolder;
+
+/// The folder, beside those of the classes, for photographs of which the model is not sure.
+pub(crate) const UNSURE: &str = "unsure";
+
+/// Where copies go.
+pub(crate) struct SortInto<'a> {
+    folder: &'a Path,
+}
+
+impl<'a> SortInto<'a> {
+    /// Copies go to folders of these classes in `folder`, and with `unsure` to one more. `named` are the files
+    /// and folders that are read.
+    ///
+    /// # Errors
+    ///
+    /// Copies would lie in a folder that is read, or a class's name is none that a folder can have.
+    pub(crate) fn new(
+        folder: &'a Path,
+        classes: &[String],
+        unsure: bool,
+        named: &[PathBuf],
+    ) -> anyhow::Result<Self> {
+        for class in classes {
+            let mut parts = Path::new(class).components();
+            let is_name = matches!(
+                (parts.next(), parts.next()),
+                (Some(Component::Normal(name)), None) if name == class.as_str()
+            );
+            anyhow::ensure!(
+                is_name,
+                "the model's class `{}` is no name of a folder\nhint: `--csv` and `--json` take any name",
+                class.escape_debug()
+            );
+            anyhow::ensure!(
+                !unsure || !class.eq_ignore_ascii_case(UNSURE),
+                "the model has a class `{class}`, and `--unsure` makes a folder of that name\nhint: leave out `--unsure` or `--sort-into`"
+            );
+        }
+        let read = named.iter().filter(|path| path.is_dir());
+        let written =
+            || classes.iter().map(|class| folder.join(class)).chain([folder.join(UNSURE)]);
+        for read in read {
+            for written in written() {
+                RunFolder::check_outside(&written, read)?;
+            }
+        }
+        Ok(Self { folder })
+    }
+
+    /// Copies a photograph into the folder of a class, under its own name or, where that is taken, the first of
+    /// NAME-2, NAME-3 and so on that is free.
+    ///
+    /// # Errors
+    ///
+    /// It can't be read any more, or the system refuses to write there.
+    pub(crate) fn copy(&self, photograph: &Path, class: &str) -> Result<(), FormatError> {
+        let folder = self.folder.join(class);
+        let refused = |error| FormatError::io(&folder, error);
+        fs::create_dir_all(&folder).map_err(refused)?;
+        let mut from = File::open(photograph).map_err(|e| FormatError::io(photograph, e))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(UNFINISHED_FILE);
+        // Readable by whom the user's umask says, as any file that the user makes.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut copy = builder.tempfile_in(&folder).map_err(refused)?;
+        io::copy(&mut from, &mut copy).map_err(refused)?;
+        if let Ok(modified) = from.metadata().and_then(|metadata| metadata.modified()) {
+            // Programs for photographs sort by it; without it the copy is as good.
+            _ = copy.as_file().set_modified(modified);
+        }
+        copy.as_file().sync_all().map_err(refused)?;
+        for name in names(photograph) {
+            match copy.persist_noclobber(folder.join(name)) {
+                Ok(_) => return Ok(()),
+                Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                    copy = taken.file;
+                }
+                Err(failed) => return Err(refused(failed.error)),
+            }
+        }
+        unreachable!("numbers do not end")
+    }
+}
+
+/// The name of the file at `path`, and the same with a number.
+fn names(path: &Path) -> impl Iterator<Item = OsString> {
+    let [name, stem] =
+        [path.file_name(), path.file_stem()].map(|part| part.unwrap_or_default().to_owned());
+    let extension = path.extension().map(ToOwned::to_owned);
+    let numbered = (2_u64..).map(move |number| {
+        let mut name = stem.clone();
+        name.push(format!("-{number}"));
+        if let Some(extension) = &extension {
+            name.push(".");
+            name.push(extension);
+        }
+        name
+    });
+    std::iter::once(name).chain(numbered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_goes_before_the_extension() {
+        for (path, expected) in [
+            ("a/1.jpg", ["1.jpg", "1-2.jpg", "1-3.jpg"]),
+            ("1.tar.gz", ["1.tar.gz", "1.tar-2.gz", "1.tar-3.gz"]),
+            ("ü", ["ü", "ü-2", "ü-3"]),
+        ] {
+            let names: Vec<OsString> = names(Path::new(path)).take(3).collect();
+            assert_eq!(names, expected);
+        }
+    }
+
+    #[test]
+    fn classes_that_lead_elsewhere_are_refused() {
+        for class in ["..", "/etc", "a/b", "", ".", "a/", "unsure"] {
+            let refused = SortInto::new(Path::new("into"), &[class.into()], true, &[]);
+            let message = refused.err().expect("an error").to_string();
+            assert!(message.contains("\nhint: "), "{message}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Grad-CAM against what follows from its definition: below a mean over the map and dense layers without
+//! activations, a logit's gradient at each channel is a product of the head's kernels.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use head::HeadConfig;
+use model::{Explainer, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, save_bundle};
+use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
+
+const CHANNELS: usize = 128;
+const HIDDEN: usize = 5;
+
+/// A model whose base ends after `block2_conv1`, thawed from `thaw` on, in `folder`.
+fn saved(folder: &Path, classes: usize, thaw: Option<&str>) -> (ModelCard, Weights, Tail) {
+    let base = VggConfig {
+        size: [33, 40],
+        until: "block2_conv1".into(),
+        pooling: Pooling::Average,
+        thaw: thaw.map(String::from),
+        ..VggConfig::default()
+    };
+    let weights = Weights::seeded(&base, 4).expect("a network");
+    let card = ModelCard {
+        format: ModelCard::FORMAT,
+        base,
+        weights: WeightsRecord::of(&weights),
+        preprocessing: Preprocessing::Caffe,
+        head: HeadConfig { hidden: HIDDEN, dropout: 0.5 },
+        classes: (0..classes).map(|class| format!("class {class}")).collect(),
+        threshold: 0.5,
+        metrics: None,
+    };
+    let device = Device::flex();
+    let mut arrays = head_arrays(&card.head.init(CHANNELS, classes, 4, &device));
+    for (name, _) in card.base.trainable_weights().expect("a network") {
+        arrays.insert(name.clone(), weights.arrays()[&name].clone());
+    }
+    let tail = Tail::new(&card.base, &card.head, classes, arrays, &device).expect("all arrays");
+    save_bundle(folder, &card, &tail).expect("a writable folder");
+    (card, weights, tail)
+}
+
+fn explainer(folder: &Path) -> Explainer {
+    let search = WeightsSearch { named: None, folder: folder.join("nowhere") };
+    Explainer::load(folder, &search, &FrozenBase::new, &Device::flex()).expect("a model")
+}
+
+fn picture() -> Vec<u8> {
+    (0..33 * 40 * 3).map(|at| (at * at % 251) as u8).collect()
+}
+
+#[test]
+fn a_heat_map_is_what_its_definition_says() {
+    for classes in [2, 3] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (card, weights, tail) = saved(folder.path(), classes, None);
+        let maps = VggConfig { pooling: Pooling::None, ..card.base.clone() };
+        let maps = FrozenBase::new(&maps, &weights).expect("a network");
+        let maps = maps.features_of_pictures(&[&picture()]).expect("a CPU");
+        let arrays = tail.to_arrays();
+        let (first, second) = (&arrays["dense/kernel"].data, &arrays["dense_1/kernel"].data);
+        let outputs = if classes == 2 { 1 } else { classes };
+        let explainer = explainer(folder.path());
+        let mut any = false;
+        for class in 0..classes {
+            let (output, sign) = match (classes, class) {
+                (2, 0) => (0, -1.0),
+                (2, _) => (0, 1.0),
+                (_, class) => (class, 1.0),
+            };
+            let gradient = |channel: usize| -> f64 {
+                let through = |unit: usize| {
+                    f64::from(first[channel * HIDDEN + unit])
+                        * f64::from(second[unit * outputs + output])
+                };
+                sign * (0..HIDDEN).map(through).sum::<f64>()
+            };
+            let gradients: Vec<f64> = (0..CHANNELS).map(gradient).collect();
+            let pixels = maps.chunks_exact(CHANNELS).map(|pixel| {
+                let sum = |(&value, gradient): (&f32, &f64)| f64::from(value) * gradient;
+                pixel.iter().zip(&gradients).map(sum).sum::<f64>().max(0.0)
+            });
+            let expected: Vec<f64> = pixels.collect();
+            let most = expected.iter().copied().fold(0.0, f64::max);
+            let found = explainer.explain(&picture(), class).expect("a CPU");
+            assert_eq!(found.size, [16, 20]);
+            assert_eq!(found.values.len(), expected.len());
+            for (found, expected) in found.values.iter().zip(expected) {
+                let expected = if most > 0.0 { expected / most } else { 0.0 };
+                // Sums of 128 products in float32.
+                assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} {expected}");
+            }
+            any |= most > 0.0;
+        }
+        assert!(any, "something speaks for a class");
+    }
+}
+
+#[test]
+fn a_thawed_model_sees_what_the_same_model_sees_frozen() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let frozen = folder.path().join("frozen");
+    let thawed = folder.path().join("thawed");
+    for (path, thaw) in [(&frozen, None), (&thawed, Some("block1_conv2"))] {
+        std::fs::create_dir(path).expect("a writable folder");
+        saved(path, 3, thaw);
+    }
+    for class in 0..3 {
+        let [frozen, thawed] = [&frozen, &thawed]
+            .map(|path| explainer(path).explain(&picture(), class).expect("a CPU"));
+        assert_eq!(frozen.size, thawed.size);
+        for (frozen, thawed) in frozen.values.iter().zip(&thawed.values) {
+            assert!((frozen - thawed).abs() < 1e-4, "{frozen} {thawed}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `show`: the sheet it draws.
+
+use image::RgbImage;
+
+use crate::permafrost::Workplace;
+
+/// The height and width of a picture and of what is beside it, and the height of a heading.
+const CELL: u32 = 186;
+const GAP: u32 = 6;
+const HEADING: u32 = 28;
+
+fn sheet(workplace: &Workplace, path: &str) -> RgbImage {
+    image::open(workplace.path(path)).expect("a PNG").into_rgb8()
+}
+
+#[test]
+fn a_sheet_has_a_heading_and_a_row_for_each_class_and_changes_nothing() {
+    let workplace = Workplace::with_photos();
+    let before = workplace.contents("photos");
+    let done = workplace.run("show photos --count 4").expect_success();
+    assert_eq!(done.stdout, "Wrote sheet.png.\n");
+    let drawn = sheet(&workplace, "sheet.png");
+    assert_eq!(drawn.dimensions(), (4 * CELL + GAP, 2 * (HEADING + CELL)));
+    // Stripes along are the same in each row of pixels, and stripes across in each column.
+    let in_cell = |class: u32, x: u32, y: u32| {
+        *drawn.get_pixel(GAP + x, class * (HEADING + CELL) + HEADING + y)
+    };
+    assert!((0..180).all(|at| in_cell(0, at, 90) == in_cell(0, 0, 90)));
+    assert!((0..180).all(|at| in_cell(1, 90, at) == in_cell(1, 90, 0)));
+    assert!((0..180).any(|at| in_cell(1, at, 90) != in_cell(1, 0, 90)));
+    assert!(workplace.contents("photos") == before);
+    let done = workplace.run("show photos --count 4 --out again.png").expect_success();
+    assert_eq!(done.stderr, "");
+    assert!(sheet(&workplace, "again.png") == drawn);
+}
+
+#[test]
+fn augmented_versions_are_beside_their_photograph() {
+    let workplace = Workplace::with_photos();
+    let show = "show photos/train --count 2 --augment 3";
+    workplace.run(&format!("{show} --out drawn.png")).expect_success();
+    let drawn = sheet(&workplace, "drawn.png");
+    assert_eq!(drawn.dimensions(), (4 * CELL + GAP, 2 * (HEADING + 2 * CELL)));
+    let cell = |sheet: &RgbImage, column: u32| {
+        let corner = (GAP + column * CELL, HEADING);
+        image::imageops::crop_imm(sheet, corner.0, corner.1, 180, 180).to_image()
+    };
+    for column in 1..4 {
+        assert!(cell(&drawn, column) != cell(&drawn, column - 1), "{column}");
+    }
+    let none = format!("{show} --flip none --rotation 0 --zoom 0 --out none.png");
+    workplace.run(&none).expect_success();
+    let none = sheet(&workplace, "none.png");
+    assert!((0..4).all(|column| cell(&none, column) == cell(&drawn, 0)));
+}
+
+#[test]
+fn a_file_that_cant_be_read_is_named_and_another_one_is_shown() {
+    let workplace = Workplace::with_photos();
+    workplace.write("photos/train/along/broken.jpg", "no picture");
+    let done = workplace.run("show photos --count 9").expect_success();
+    assert!(
+        done.stderr.starts_with("skipped `photos/train/along/broken.jpg`: "),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(done.stderr.lines().count(), 1);
+    assert_eq!(sheet(&workplace, "sheet.png").width(), 9 * CELL + GAP);
+}
