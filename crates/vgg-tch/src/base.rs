@@ -52,7 +52,13 @@ pub struct TchBase {
 /// thread that asked.
 #[derive(Debug)]
 struct Worker {
-    pictures: Sender<(Vec<f32>, SyncSender<Result<Vec<f32>, VggError>>)>,
+    tasks: Sender<Task>,
+}
+
+/// Preprocessed pictures, and where their features go.
+struct Task {
+    pictures: Vec<f32>,
+    to: SyncSender<Result<Vec<f32>, VggError>>,
 }
 
 impl TchBase {
@@ -104,10 +110,10 @@ impl Worker {
         name: String,
         batch: Arc<AtomicUsize>,
     ) -> Self {
-        let (pictures, tasks) = channel::<(Vec<f32>, SyncSender<_>)>();
+        let (to_worker, tasks) = channel();
         thread::spawn(move || {
             let picture = height * width * 3;
-            for (pictures, to) in tasks {
+            for Task { pictures, to } in tasks {
                 let computed = in_batches(&batch, pictures.len() / picture, |batch| {
                     let shape = [batch.len() as i64, height as i64, width as i64, 3];
                     network.run(&pictures[batch.start * picture..batch.end * picture], shape)
@@ -119,7 +125,7 @@ impl Worker {
                 _ = to.send(values.map_err(|error| failed(&name, &error)));
             }
         });
-        Self { pictures }
+        Self { tasks: to_worker }
     }
 }
 
@@ -147,7 +153,7 @@ impl FrozenEngine for TchBase {
             .zip(&self.workers)
             .map(|(pictures, worker)| {
                 let (to, features) = sync_channel(1);
-                let sent = worker.pictures.send((pictures.to_vec(), to));
+                let sent = worker.tasks.send(Task { pictures: pictures.to_vec(), to });
                 sent.expect("a worker lives as long as the base");
                 features
             })
