@@ -125,7 +125,7 @@ impl Libtorch {
         Ok(())
     }
 
-    /// The official archive, else the package index.
+    /// The official archive, else the package index, where one is named.
     fn bring_published(
         &self,
         data: &Path,
@@ -138,7 +138,12 @@ impl Libtorch {
             other => return other,
         };
         tell(&format!("{no_archive:#}"));
-        let url = index_url(&self.index)?;
+        let Some(url) = index_url(self.index.as_deref())? else {
+            let none = anyhow::anyhow!(
+                "no Python package index is named to ask instead: set `PIP_INDEX_URL` to yours, or name it with `--from URL`"
+            );
+            return Err(self.unavailable(Some(no_archive), none));
+        };
         self.bring_wheels(&Index { url: &url, pace }, data, into)
             .map_err(|error| self.unavailable(Some(no_archive), error))?;
         // What there may be of the archive is no longer of use.
@@ -229,18 +234,21 @@ pub(crate) fn bypass_notice(found: &str, expected: &str) -> String {
     )
 }
 
-/// The index that the user has set for pip, else the public one.
-fn index_url(public: &str) -> Result<String> {
+/// The index that the user has set for pip, else that of the manifest.
+fn index_url(of_manifest: Option<&str>) -> Result<Option<String>> {
     let url = match std::env::var("PIP_INDEX_URL") {
         Ok(url) if !url.trim().is_empty() => url.trim().to_owned(),
-        _ => public.to_owned(),
+        _ => match of_manifest {
+            Some(url) => url.to_owned(),
+            None => return Ok(None),
+        },
     };
     ensure!(
         !url.contains('@'),
         "expected a package index without a password, found one in `PIP_INDEX_URL`\n\
          hint: name another with `--from URL`, or install PyTorch with pip and name its folder with `--from DIR`"
     );
-    Ok(url)
+    Ok(Some(url))
 }
 
 /// Only for this platform are the names of what to download known.

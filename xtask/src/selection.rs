@@ -19,11 +19,11 @@ pub(crate) enum What {
     All(WhichWeights),
 
     /// What the feature `libtorch` is built against, into `data/libtorch/`: the official archive, else
-    /// wheels from the package index (PIP_INDEX_URL, or the public one)
+    /// wheels from the Python package index that PIP_INDEX_URL names
     ///
     /// `--from DIR` takes one that is there, by links to it, of any version: a libtorch folder, or the
     /// folder `site-packages/torch` of an installed PyTorch. `--from URL` takes the wheels from another
-    /// package index, such as `https://pypi.org/simple`. Where the program was built with another one
+    /// package index, by the address of its lists. Where the program was built with another one
     /// before, `cargo clean -p torch-sys` has it built anew.
     Libtorch(WhichLibtorch),
 }
