@@ -138,11 +138,11 @@ impl Libtorch {
             other => return other,
         };
         tell(&format!("{no_archive:#}"));
-        let Some(url) = index_url(self.index.as_deref())? else {
-            let none = anyhow::anyhow!(
-                "no Python package index is named to ask instead: set `PIP_INDEX_URL` to yours, or name it with `--from URL`"
+        let Some(url) = index_url()? else {
+            let none = Unavailable(
+                "no Python package index is named to ask instead: set `PIP_INDEX_URL` to yours, or name it with `--from URL`".into(),
             );
-            return Err(self.unavailable(Some(no_archive), none));
+            return Err(self.unavailable(Some(no_archive), none.into()));
         };
         self.bring_wheels(&Index { url: &url, pace }, data, into)
             .map_err(|error| self.unavailable(Some(no_archive), error))?;
@@ -234,14 +234,11 @@ pub(crate) fn bypass_notice(found: &str, expected: &str) -> String {
     )
 }
 
-/// The index that the user has set for pip, else that of the manifest.
-fn index_url(of_manifest: Option<&str>) -> Result<Option<String>> {
+/// The index that the user has set for pip.
+fn index_url() -> Result<Option<String>> {
     let url = match std::env::var("PIP_INDEX_URL") {
         Ok(url) if !url.trim().is_empty() => url.trim().to_owned(),
-        _ => match of_manifest {
-            Some(url) => url.to_owned(),
-            None => return Ok(None),
-        },
+        _ => return Ok(None),
     };
     ensure!(
         !url.contains('@'),

@@ -65,8 +65,6 @@ pub(crate) struct Libtorch {
     pub(crate) version: String,
     /// The address of the official archive.
     pub(crate) archive: String,
-    /// The package index that is asked where the archive can't be had and the user has named none.
-    pub(crate) index: Option<String>,
     /// Which of the packages that PyTorch requires are needed; without it, all of NVIDIA's.
     pub(crate) packages: Option<Vec<String>>,
     /// Which libraries are unpacked from the wheels; without it, all.
@@ -167,8 +165,8 @@ impl Archive {
 
 impl Libtorch {
     fn check(&self) -> Result<()> {
-        let Self { archive, index, packages, libraries, size, path, .. } = self;
-        std::iter::once(archive).chain(index).try_for_each(|url| check_address(url))?;
+        let Self { archive, packages, libraries, size, path, .. } = self;
+        check_address(archive)?;
         let names = packages.iter().chain(libraries).flatten();
         names.into_iter().try_for_each(|name| check_name(name))?;
         ensure!(*size > 0, "expected a size of one byte or more for libtorch, found 0");

@@ -48,7 +48,7 @@ fn library(needed: &[&str]) -> Vec<u8> {
     bytes
 }
 
-fn sandbox_with(archive: &str, index: &str) -> Sandbox {
+fn sandbox_with(archive: &str) -> Sandbox {
     Sandbox::with_manifest(&format!(
         r#"
         weights = []
@@ -57,7 +57,6 @@ fn sandbox_with(archive: &str, index: &str) -> Sandbox {
         device = "cpu"
         version = "2.9.0"
         archive = "{archive}/libtorch-2.9.0%2Bcpu.zip"
-        index = "{index}/simple"
         packages = ["nvidia-cuda-runtime-cu12"]
         libraries = ["libtorch_cpu.so", "libc10.so", "libcudart.so.12"]
         size = 1000
@@ -152,7 +151,7 @@ fn the_official_archive_is_unpacked() {
         ("libtorch/lib/libc10.so", &c10),
     ]);
     let server = Server::start([Response::ok(&zip), Response::ok(&zip)]);
-    let sandbox = sandbox_with(&server.url, &unreachable_address());
+    let sandbox = sandbox_with(&server.url);
     let first = fetch(&sandbox, &[]);
     assert_eq!(first.code, 0, "{first:?}");
     assert_whole(&sandbox, "2.9.0+cpu");
@@ -166,11 +165,12 @@ fn the_official_archive_is_unpacked() {
 }
 
 #[test]
-fn the_index_is_asked_where_the_official_archive_can_not_be_had() {
+fn the_index_that_is_set_for_pip_is_asked_where_the_official_archive_can_not_be_had() {
     let index = index(&torch_wheel(""));
     let archive = Server::start([Response::status(404)]);
-    let sandbox = sandbox_with(&archive.url, &index.url);
-    let outcome = fetch(&sandbox, &[]);
+    let sandbox = sandbox_with(&archive.url);
+    let mut command = sandbox.command(&["fetch", "libtorch"]);
+    let outcome = outcome_of(command.env("PIP_INDEX_URL", format!("{}/simple/", index.url)));
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let named = format!("looking for the official archive `{}/libtorch-2.9.0", archive.url);
     assert!(outcome.stderr.starts_with(&named), "{outcome:?}");
@@ -186,18 +186,19 @@ fn the_index_is_asked_where_the_official_archive_can_not_be_had() {
 }
 
 #[test]
-fn the_index_that_is_set_for_pip_takes_the_place_of_the_public_one() {
-    let index = index(&torch_wheel(""));
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
-    let mut command = sandbox.command(&["fetch", "libtorch"]);
-    let outcome = outcome_of(command.env("PIP_INDEX_URL", format!("{}/simple/", index.url)));
-    assert_eq!(outcome.code, 0, "{outcome:?}");
-    assert_whole(&sandbox, "2.9.0+cu128");
+fn where_no_index_is_named_the_ways_to_name_one_are_said() {
+    let sandbox = sandbox_with(&unreachable_address());
+    let outcome = fetch(&sandbox, &[]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    for part in ["no Python package index is named", "PIP_INDEX_URL", "--from URL", "\nhint: "] {
+        assert!(outcome.stderr.contains(part), "`{part}` in {outcome:?}");
+    }
+    assert_eq!(sandbox.names_in("data"), Vec::<String>::new());
 }
 
 #[test]
 fn an_index_with_a_password_is_refused_and_the_password_not_shown() {
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     let mut command = sandbox.command(&["fetch", "libtorch"]);
     let outcome = outcome_of(command.env("PIP_INDEX_URL", "http://me:secret@127.0.0.1:1/simple"));
     assert_eq!(outcome.code, 2, "{outcome:?}");
@@ -211,7 +212,7 @@ fn a_wheel_with_another_digest_than_the_index_says_is_not_used() {
     let mut other = wheel.clone();
     other[40] ^= 1;
     let index = Server::start([page(TORCH, &wheel), Response::ok(&other)]);
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     let outcome = fetch(&sandbox, &["--from", &format!("{}/simple", index.url)]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
     assert!(outcome.stderr.contains("expected digest `sha256:"), "{outcome:?}");
@@ -222,7 +223,7 @@ fn a_wheel_with_another_digest_than_the_index_says_is_not_used() {
 #[test]
 fn a_wheel_that_is_there_is_not_downloaded_again_when_a_later_one_could_not_be_had() {
     let wheel = torch_wheel("");
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     let first = Server::start([page(TORCH, &wheel), Response::ok(&wheel), Response::status(404)]);
     let outcome = fetch(&sandbox, &["--from", &first.url]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
@@ -251,7 +252,7 @@ fn what_lacks_headers_or_a_library_does_not_land() {
         ("Requires", "expected a wheel of PyTorch, found another archive"),
     ] {
         let index = index(&torch_wheel(if without == "Requires" { "METADATA" } else { without }));
-        let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+        let sandbox = sandbox_with(&unreachable_address());
         let outcome = fetch(&sandbox, &["--from", &format!("{}/simple", index.url)]);
         assert_eq!(outcome.code, 2, "{without}: {outcome:?}");
         assert!(outcome.stderr.contains(expected), "{without}: {outcome:?}");
@@ -261,7 +262,7 @@ fn what_lacks_headers_or_a_library_does_not_land() {
 
 #[test]
 fn a_library_that_is_cut_short_or_needs_one_that_is_missing_is_found_out() {
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     write_folder(&sandbox, "data/libtorch", "2.9.0");
     let whole = library(&["libc10.so", "libnccl.so.2"]);
     for (bytes, expected) in [
@@ -283,7 +284,7 @@ fn a_library_that_is_cut_short_or_needs_one_that_is_missing_is_found_out() {
 fn an_archive_that_names_places_outside_writes_nothing_there() {
     let zip = zip_with(&[("libtorch/../../../outside", b"escaped")]);
     let server = Server::start([Response::ok(&zip), Response::ok(&zip)]);
-    let sandbox = sandbox_with(&server.url, &unreachable_address());
+    let sandbox = sandbox_with(&server.url);
     let outcome = fetch(&sandbox, &[]);
     assert_eq!(outcome.code, 2, "{outcome:?}");
     assert!(outcome.stderr.contains("expected names that stay inside"), "{outcome:?}");
@@ -293,7 +294,7 @@ fn an_archive_that_names_places_outside_writes_nothing_there() {
 
 #[test]
 fn an_installed_pytorch_is_taken_by_links_whatever_its_version_and_that_is_said() {
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     write_folder(&sandbox, "site-packages/torch", "2.11.0+cpu");
     let from = sandbox.path("site-packages/torch");
     let outcome = fetch(&sandbox, &["--from", from.to_str().unwrap()]);
@@ -315,7 +316,7 @@ fn an_installed_pytorch_is_taken_by_links_whatever_its_version_and_that_is_said(
 
 #[test]
 fn a_folder_that_is_no_libtorch_is_not_taken() {
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     sandbox.write("empty/lib/readme", b"");
     let from = sandbox.path("empty");
     let outcome = fetch(&sandbox, &["--from", from.to_str().unwrap()]);
@@ -340,7 +341,7 @@ fn build_with_cargo_that_prints(sandbox: &Sandbox) -> Outcome {
 
 #[test]
 fn a_build_with_libtorch_names_what_is_missing_and_the_command_that_fetches_it() {
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{outcome:?}");
     let hint = "is no libtorch to build with: expected a folder, found none\n\
@@ -350,7 +351,7 @@ fn a_build_with_libtorch_names_what_is_missing_and_the_command_that_fetches_it()
 
 #[test]
 fn a_build_takes_no_other_version_that_was_not_asked_for() {
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     write_folder(&sandbox, "data/libtorch", "2.8.0");
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{outcome:?}");
@@ -359,7 +360,7 @@ fn a_build_takes_no_other_version_that_was_not_asked_for() {
 
 #[test]
 fn a_build_hands_cargo_the_feature_the_folder_and_all_arguments() {
-    let sandbox = sandbox_with(&unreachable_address(), &unreachable_address());
+    let sandbox = sandbox_with(&unreachable_address());
     write_folder(&sandbox, "data/libtorch", "2.9.0+cpu");
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!(outcome.code, 0, "{outcome:?}");
