@@ -70,14 +70,6 @@ impl Classifier {
         let features = self.base.features_of_pictures(pictures)?;
         let data = TensorData::new(features, [pictures.len(), self.base.feature_count()]);
         let logits = self.tail.forward(Tensor::from_data(data, &self.device), None);
-        let probabilities = self.tail.probabilities(logits);
-        let [_, outputs] = probabilities.dims();
-        let data = probabilities.into_data();
-        let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);
-        let of_row = |row: &[f32]| match row {
-            &[second] => vec![1.0 - second, second],
-            several => several.to_vec(),
-        };
-        Ok(rows.map(of_row).collect())
+        Ok(self.tail.rows_of_probabilities(logits))
     }
 }

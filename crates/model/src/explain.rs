@@ -23,6 +23,15 @@ pub struct Explainer {
     device: Device,
 }
 
+/// What a model says of a picture, and where it sees that.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The probabilities of all classes, in the order of the card; they add up to 1.
+    pub probabilities: Vec<f32>,
+    /// Where the class is seen.
+    pub heat_map: HeatMap,
+}
+
 /// Where a class is seen, over the last convolution's map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeatMap {
@@ -60,8 +69,29 @@ impl Explainer {
         &self.card
     }
 
-    /// Where a picture, RGB in 0..=255 and in the order (height, width, 3), looks like the class at this place
-    /// of the card: of the last convolution's channels the sum, each with the mean of the class's logit's
+    /// The frozen base, up to its last convolution or to the cut where that comes first.
+    pub fn base(&self) -> &FrozenBase {
+        &self.below
+    }
+
+    /// For each picture the probabilities of all classes, as
+    /// [`Classifier::predict`](crate::Classifier::predict) gives them.
+    ///
+    /// # Errors
+    ///
+    /// The device has failed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a picture is not of the model's size.
+    pub fn predict(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let logits = self.forward(pictures, |maps| maps)?;
+        Ok(self.tail.rows_of_probabilities(logits))
+    }
+
+    /// For each picture, RGB in 0..=255 and in the order (height, width, 3), the probabilities of all classes
+    /// and where it looks like the class at this place of the card, or without one like that which the model
+    /// decides for: of the last convolution's channels the sum, each with the mean of the class's logit's
     /// gradient as its weight, as far as it is above 0. With two classes the logit of the first is that of the
     /// second, negated.
     ///
@@ -71,43 +101,63 @@ impl Explainer {
     ///
     /// # Panics
     ///
-    /// Panics if the picture is not of the model's size, or there is no such class.
-    pub fn explain(&self, picture: &[u8], class: usize) -> Result<HeatMap, ModelError> {
-        assert!(class < self.card.classes.len(), "a class of the model");
-        let features = self.below.features_of_pictures(&[picture])?;
+    /// Panics if a picture is not of the model's size, or there is no such class.
+    pub fn explain(
+        &self,
+        pictures: &[&[u8]],
+        class: Option<usize>,
+    ) -> Result<Vec<Explanation>, ModelError> {
+        let classes = self.card.classes.len();
+        assert!(class.is_none_or(|class| class < classes), "a class of the model");
         let mut seen = None;
-        let tap = |maps: Tensor<4>| {
+        let logits = self.forward(pictures, |maps| {
             let maps = maps.detach().require_grad();
             seen = Some(maps.clone());
             maps
-        };
-        let logits = if self.tail.is_thawed() {
-            let data = TensorData::new(features, [1, self.below.feature_count()]);
-            self.tail.forward_through(Tensor::from_data(data, &self.device), tap)
-        } else {
-            let &[height, width, channels] = self.below.feature_shape() else {
-                unreachable!("a base below its pooling gives maps")
-            };
-            let data = TensorData::new(features, [1, height, width, channels]);
-            let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
-            self.tail.head().forward(flatten(self.rest.forward_through(maps, tap)), None)
-        };
-        let logit = match logits.dims() {
-            [_, 1] if class == 0 => logits.neg(),
-            [_, 1] => logits,
-            _ => logits.slice([0..1, class..class + 1]),
-        };
+        })?;
+        let probabilities = self.tail.rows_of_probabilities(logits.clone().inner());
+        let outputs = logits.dims()[1];
+        let chosen = probabilities.iter().flat_map(|row| {
+            let class = class.unwrap_or_else(|| self.card.decide(row));
+            (0..outputs).map(move |output| match outputs {
+                1 if class == 0 => -1.0,
+                1 => 1.0,
+                _ => f32::from(u8::from(output == class)),
+            })
+        });
+        let chosen = TensorData::new(chosen.collect::<Vec<f32>>(), [pictures.len(), outputs]);
+        // A picture's logits depend on its own maps alone, so that the gradient of the sum is that of each.
+        let gradients = (logits * Tensor::from_data(chosen, &self.device)).sum().backward();
         let maps: Tensor<4> = seen.expect("every base has a convolution");
-        let gradients = logit.sum().backward();
-        let gradient = maps.grad(&gradients).expect("the logit follows from the maps");
+        let gradient = maps.grad(&gradients).expect("the logits follow from the maps");
         let [_, _, height, width] = maps.dims();
         let weights = gradient.mean_dim(2).mean_dim(3);
-        let seen = relu((maps.inner() * weights).sum_dim(1));
-        let mut values = seen.into_data().as_slice::<f32>().expect("32-bit floats").to_vec();
-        let most = values.iter().copied().fold(0.0, f32::max);
-        if most > 0.0 {
-            values.iter_mut().for_each(|value| *value /= most);
+        let seen = relu((maps.inner() * weights).sum_dim(1)).into_data();
+        let seen = seen.as_slice::<f32>().expect("32-bit floats").chunks_exact(height * width);
+        let explanation = |(probabilities, seen): (Vec<f32>, &[f32])| {
+            let most = seen.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+            let values = seen.iter().map(|value| value / most).collect();
+            Explanation { probabilities, heat_map: HeatMap { size: [height, width], values } }
+        };
+        Ok(probabilities.into_iter().zip(seen).map(explanation).collect())
+    }
+
+    /// The pictures' logits, with `tap` applied to what the last convolution gives.
+    fn forward(
+        &self,
+        pictures: &[&[u8]],
+        tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    ) -> Result<Tensor<2>, ModelError> {
+        let features = self.below.features_of_pictures(pictures)?;
+        if self.tail.is_thawed() {
+            let data = TensorData::new(features, [pictures.len(), self.below.feature_count()]);
+            return Ok(self.tail.forward_through(Tensor::from_data(data, &self.device), tap));
         }
-        Ok(HeatMap { size: [height, width], values })
+        let &[height, width, channels] = self.below.feature_shape() else {
+            unreachable!("a base below its pooling gives maps")
+        };
+        let data = TensorData::new(features, [pictures.len(), height, width, channels]);
+        let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
+        Ok(self.tail.head().forward(flatten(self.rest.forward_through(maps, tap)), None))
     }
 }

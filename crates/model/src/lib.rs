@@ -19,7 +19,7 @@ pub use bundle::{load_card, load_tail, save_bundle};
 pub use card::{Metrics, ModelCard, WeightsRecord, most_likely};
 pub use classifier::Classifier;
 pub use error::ModelError;
-pub use explain::{Explainer, HeatMap};
+pub use explain::{Explainer, Explanation, HeatMap};
 pub use export::{ExportFormat, export};
 pub use keras_head::KerasHead;
 pub use search::WeightsSearch;

@@ -145,6 +145,19 @@ impl Tail {
         self.head.probabilities(logits)
     }
 
+    /// The probabilities of all classes, a row for each of the logits.
+    pub(crate) fn rows_of_probabilities(&self, logits: Tensor<2>) -> Vec<Vec<f32>> {
+        let probabilities = self.probabilities(logits);
+        let [_, outputs] = probabilities.dims();
+        let data = probabilities.into_data();
+        let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);
+        let of_row = |row: &[f32]| match row {
+            &[second] => vec![1.0 - second, second],
+            several => several.to_vec(),
+        };
+        rows.map(of_row).collect()
+    }
+
     /// Its arrays, by name and in Keras's layout.
     pub fn to_arrays(&self) -> Arrays {
         let mut arrays = head_arrays(&self.head);

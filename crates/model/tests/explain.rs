@@ -5,7 +5,10 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use head::HeadConfig;
-use model::{Explainer, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, save_bundle};
+use model::{
+    Classifier, Explainer, HeatMap, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays,
+    save_bundle,
+};
 use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 
 const CHANNELS: usize = 128;
@@ -47,7 +50,17 @@ fn explainer(folder: &Path) -> Explainer {
 }
 
 fn picture() -> Vec<u8> {
-    (0..33 * 40 * 3).map(|at| (at * at % 251) as u8).collect()
+    picture_of(251)
+}
+
+fn picture_of(period: usize) -> Vec<u8> {
+    (0..33 * 40 * 3).map(|at| (at * at % period) as u8).collect()
+}
+
+fn heat_map(explainer: &Explainer, class: usize) -> HeatMap {
+    let found = explainer.explain(&[&picture()], Some(class)).expect("a CPU");
+    let [found] = found.try_into().expect("one picture");
+    found.heat_map
 }
 
 #[test]
@@ -83,7 +96,7 @@ fn a_heat_map_is_what_its_definition_says() {
             });
             let expected: Vec<f64> = pixels.collect();
             let most = expected.iter().copied().fold(0.0, f64::max);
-            let found = explainer.explain(&picture(), class).expect("a CPU");
+            let found = heat_map(&explainer, class);
             assert_eq!(found.size, [16, 20]);
             assert_eq!(found.values.len(), expected.len());
             for (found, expected) in found.values.iter().zip(expected) {
@@ -107,11 +120,44 @@ fn a_thawed_model_sees_what_the_same_model_sees_frozen() {
         saved(path, 3, thaw);
     }
     for class in 0..3 {
-        let [frozen, thawed] = [&frozen, &thawed]
-            .map(|path| explainer(path).explain(&picture(), class).expect("a CPU"));
+        let [frozen, thawed] = [&frozen, &thawed].map(|path| heat_map(&explainer(path), class));
         assert_eq!(frozen.size, thawed.size);
         for (frozen, thawed) in frozen.values.iter().zip(&thawed.values) {
             assert!((frozen - thawed).abs() < 1e-4, "{frozen} {thawed}");
+        }
+    }
+}
+
+#[test]
+fn pictures_explained_together_are_explained_as_alone_and_predicted_as_ever() {
+    for (classes, thaw) in [(2, None), (3, None), (3, Some("block1_conv2"))] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (card, ..) = saved(folder.path(), classes, thaw);
+        let explainer = explainer(folder.path());
+        let pictures = [251, 7, 130, 199].map(picture_of);
+        let pictures = pictures.each_ref().map(Vec::as_slice);
+        let together = explainer.explain(&pictures, None).expect("a CPU");
+        let search = WeightsSearch { named: None, folder: folder.path().join("nowhere") };
+        let classifier =
+            Classifier::load(folder.path(), &search, &FrozenBase::new, &Device::flex());
+        let expected = classifier.expect("a model").predict(&pictures).expect("a CPU");
+        assert_eq!(together.len(), pictures.len());
+        for ((together, picture), expected) in together.iter().zip(pictures).zip(expected) {
+            let class = card.decide(&expected);
+            let alone = explainer.explain(&[picture], Some(class)).expect("a CPU");
+            let values = |map: &HeatMap| map.values.clone();
+            let pairs = [
+                (values(&together.heat_map), values(&alone[0].heat_map)),
+                (together.probabilities.clone(), expected.clone()),
+                (explainer.predict(&[picture]).expect("a CPU").remove(0), expected),
+            ];
+            for (found, expected) in pairs {
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(expected) {
+                    // Means and products in another order.
+                    assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+                }
+            }
         }
     }
 }
