@@ -1,9 +1,9 @@
 """Shows that Permafrost and Keras agree. `cargo xtask keras` installs what this needs and runs
 
-    check.py PERMAFROST FEATURES PHOTOGRAPHS SCRATCH
+    check.py PERMAFROST FEATURES EXPLAIN PHOTOGRAPHS SCRATCH
 
-PERMAFROST is the program, FEATURES the built example of `crates/vgg`, PHOTOGRAPHS a folder with
-`train` and `validation`, `cats` and `dogs` in each, SCRATCH an empty folder. Every comparison prints a
+PERMAFROST is the program, FEATURES and EXPLAIN the built examples of `crates/vgg` and `crates/model`,
+PHOTOGRAPHS a folder with `train` and `validation`, `cats` and `dogs` in each, SCRATCH an empty folder. Every comparison prints a
 line that begins with the name of its check. A check that fails does not keep the others from running.
 """
 import logging
@@ -20,6 +20,7 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="3")
 logging.getLogger("tensorflow").setLevel("ERROR")
 
 import classify
+import explain
 import exports
 import features
 import history
@@ -37,13 +38,14 @@ CHECKS = {
     "exports": exports.check,
     "imports": imports.check,
     "thaw": thaw.check,
+    "explain": explain.check,
     "classify": classify.check,
 }
 
 
 def main():
-    program, example, jpegs, scratch = (Path(argument).resolve() for argument in sys.argv[1:])
-    permafrost = Permafrost(program, example, scratch)
+    program, features_of, explain_by, jpegs, scratch = (Path(argument).resolve() for argument in sys.argv[1:])
+    permafrost = Permafrost(program, features_of, explain_by, scratch)
     photographs.write_pngs(jpegs, scratch / "all")
     pngs = photographs.write_pngs(jpegs, scratch / "two", photographs.FEWER_DOGS)
     photographs.write_three_classes(jpegs, scratch / "three")

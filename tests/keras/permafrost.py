@@ -7,13 +7,17 @@ import numpy as np
 
 
 class Permafrost:
-    """`program` is `permafrost`, `example` the features example, `scratch` where both run."""
+    """`program` is `permafrost`, `features_of` and `explain_by` are examples, `scratch` where all run."""
 
-    def __init__(self, program, example, scratch):
-        self.program, self.example, self.scratch = program, example, scratch
+    def __init__(self, program, features_of, explain_by, scratch):
+        self.program, self.scratch = program, scratch
+        self.features_of, self.explain_by = features_of, explain_by
 
     def features(self, weights, pictures, features):
-        self.start(self.example, weights, pictures, features)
+        self.start(self.features_of, weights, pictures, features)
+
+    def explain(self, model, pictures, maps):
+        self.start(self.explain_by, model, pictures, maps)
 
     def train(self, data, out, *settings, size=64):
         """A run on the pictures as they are, every random choice off, and its history by column. A

@@ -14,8 +14,8 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::cargo;
 
 /// What `check.py` checks. Each prints lines that begin with its name.
-const CHECKS: [&str; 7] =
-    ["compare", "features", "history", "exports", "imports", "thaw", "classify"];
+const CHECKS: [&str; 8] =
+    ["compare", "features", "history", "exports", "imports", "thaw", "explain", "classify"];
 
 /// Compares the program of the workspace at `root` with Keras on the photographs in `shared`.
 ///
@@ -32,7 +32,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let checks = root.join("tests/keras");
     let python = install(&root.join("target/keras"), &checks.join("requirements.txt"))?;
     let program = build(root, "permafrost", &["--package", "cli"])?;
-    let features = build_example(root, "features")?;
+    let [features, explain] = ["features", "explain"].map(|example| build_example(root, example));
     let scratch = root.join("target/keras-check");
     clear(&scratch)?;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
         // `-B`: nothing is written beside the scripts.
         .arg("-B")
         .arg(checks.join("check.py"))
-        .args([&program, &features, &photographs, &scratch])
+        .args([&program, &features?, &explain?, &photographs, &scratch])
         .stdout(Stdio::piped())
         .spawn()
         .context("could not start the Python of `target/keras`")?;
@@ -149,7 +149,7 @@ mod tests {
         let mut seen = Vec::new();
         assert_eq!(
             pass_on(output.as_bytes(), &mut seen).unwrap(),
-            ["history", "imports", "thaw", "classify"]
+            ["history", "imports", "thaw", "explain", "classify"]
         );
         assert_eq!(String::from_utf8(seen).unwrap(), output);
     }

@@ -1,0 +1,44 @@
+//! Writes where a model sees each of its classes in pictures, to compare with another program's heat maps.
+//!
+//!     cargo build --workspace --example explain
+//!     target/debug/examples/explain MODEL PICTURES.safetensors MAPS.safetensors
+//!
+//! PICTURES holds arrays (height, width, 3) of the model's size, RGB in 0..255; MAPS gets an array (classes,
+//! height, width) for each. The base's weights are found where they were when MODEL was trained.
+
+use std::error::Error;
+use std::path::Path;
+
+use burn::tensor::Device;
+use formats::{Array, Arrays, read_arrays, write_safetensors};
+use model::{Explainer, WeightsSearch};
+use vgg::FrozenBase;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [model, pictures, maps] = arguments.as_slice() else {
+        return Err("expected MODEL PICTURES.safetensors MAPS.safetensors".into());
+    };
+    let search = WeightsSearch { named: None, folder: "data/weights".into() };
+    let explainer = Explainer::load(Path::new(model), &search, &FrozenBase::new, &Device::flex())?;
+    let [height, width] = explainer.card().base.size;
+    let mut of_pictures = Arrays::new();
+    for (name, picture) in read_arrays(Path::new(pictures))? {
+        if picture.shape != [height, width, 3] {
+            let shape = picture.shape;
+            let expected = [height, width, 3];
+            return Err(format!("`{name}` has the shape {shape:?}, expected {expected:?}").into());
+        }
+        let pixels: Vec<u8> = picture.data.iter().map(|&value| value as u8).collect();
+        let classes = explainer.card().classes.len();
+        let (mut values, mut size) = (vec![], [0, 0]);
+        for class in 0..classes {
+            for explanation in explainer.explain(&[&pixels], Some(class))? {
+                size = explanation.heat_map.size;
+                values.extend(explanation.heat_map.values);
+            }
+        }
+        of_pictures.insert(name, Array::new(vec![classes, size[0], size[1]], values));
+    }
+    Ok(write_safetensors(Path::new(maps), &of_pictures)?)
+}

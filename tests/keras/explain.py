@@ -1,0 +1,55 @@
+"""Grad-CAM: where models see their classes, by `tf.GradientTape` in Keras and by Permafrost."""
+import keras
+import numpy as np
+import tensorflow as tf
+from safetensors.numpy import load_file, save_file
+
+import photographs
+from compare import compare
+
+# Of a map's range, which is 0 to 1. Maps are sums over channels that agree to 1e-4 of the largest, divided by
+# the largest of the map: where little speaks for a class, its rounding is magnified.
+TOLERANCE = 1e-3
+LAST = "block5_conv3"
+
+
+def check(permafrost, pngs):
+    scratch = permafrost.scratch
+    two, three = photographs.twenty(pngs), photographs.twenty(scratch / "three")
+    for name, run, files in (
+        ("two classes", "run-1", two),
+        ("three classes, pooled", "run-three", three),
+        ("with block 5 thawed", "run-thawed", two),
+    ):
+        model = scratch / run / "best"
+        loaded = keras.models.load_model(permafrost.export(model, "keras", scratch / f"explained-{run}.keras"))
+        pictures = photographs.read(files)
+        save_file({str(number): picture for number, picture in enumerate(pictures)}, scratch / "pictures.safetensors")
+        permafrost.explain(model, scratch / "pictures.safetensors", scratch / "maps.safetensors")
+        maps = load_file(scratch / "maps.safetensors")
+        found = [maps[str(number)] for number in range(len(pictures))]
+        compare("explain", name, found, heat_maps(loaded, pictures), TOLERANCE, "one")
+
+
+def heat_maps(model, pictures):
+    """For each picture and class the map (N, classes, height, width), 1 at most."""
+    # The logits: what comes before the sigmoid or the softmax.
+    model.layers[-1].activation = keras.activations.linear
+    both = keras.Model(model.inputs, [model.get_layer(LAST).output, model.outputs[0]])
+    outputs = model.outputs[0].shape[-1]
+    classes = [(0, -1), (0, 1)] if outputs == 1 else [(output, 1) for output in range(outputs)]
+    of_classes = []
+    for output, sign in classes:
+        with tf.GradientTape() as tape:
+            # A tape follows what depends on trainable variables or on what it watches: in a frozen base
+            # nothing else.
+            inputs = tf.constant(pictures)
+            tape.watch(inputs)
+            maps, logits = both(inputs, training=False)
+            logit = sign * logits[:, output]
+        gradients = tape.gradient(logit, maps)
+        weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
+        seen = tf.nn.relu(tf.reduce_sum(maps * weights, axis=-1)).numpy()
+        most = seen.max(axis=(1, 2), keepdims=True)
+        of_classes.append(np.divide(seen, most, out=np.zeros_like(seen), where=most > 0))
+    return np.stack(of_classes, axis=1)
