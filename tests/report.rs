@@ -1,5 +1,7 @@
 //! `report.html` of a run.
 
+use std::collections::BTreeSet;
+
 use crate::permafrost::Workplace;
 
 #[test]
@@ -13,6 +15,15 @@ fn a_run_ends_with_its_page_which_can_be_made_again() {
         ["of 12 validation photographs told right", "across", "along", "SHA-256", "--epochs 2"]
     {
         assert!(page.contains(part), "{part}");
+    }
+    // Of every photograph that is worth a look.
+    assert!(page.contains("<img class=\"glow\" src=\"data:image/png;base64,"));
+    let plots = ["accuracy.png", "confusion.png", "loss.png", "reliability.png", "roc.png"];
+    assert_eq!(workplace.names_in("run/plots"), plots);
+    for plot in plots {
+        let picture = image::open(workplace.path(&format!("run/plots/{plot}"))).expect("a picture");
+        let colours: BTreeSet<_> = picture.to_rgb8().pixels().map(|pixel| pixel.0).collect();
+        assert!(colours.contains(&[0x1b, 0x1f, 0x24]) && colours.len() > 10, "{plot}");
     }
     std::fs::remove_file(workplace.path("run/report.html")).expect("a page");
     let done = workplace.run("report run --device cpu").expect_success();

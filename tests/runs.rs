@@ -34,6 +34,7 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
             "config.toml",
             "history.csv",
             "last",
+            "plots",
             "previous",
             "report.html",
             "run.log",

@@ -8,8 +8,9 @@ use ::report::{Epoch, Page, Photograph, Predictions};
 use anyhow::Context;
 use augment::Picture;
 use clap::Args;
-use image::RgbImage;
-use model::{Classifier, ModelCard, WeightsSearch};
+use formats::FormatError;
+use image::{GrayImage, RgbImage};
+use model::{Explainer, HeatMap, ModelCard, WeightsSearch};
 use photos::{Layout, Photos};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -22,6 +23,9 @@ use crate::train::quoted;
 
 /// The page's name in the run's folder.
 pub(crate) const FILE: &str = "report.html";
+
+/// The folder of its plots in the run's folder.
+const PLOTS: &str = "plots";
 
 /// How many training photographs are shown before and after augmentation.
 const AUGMENTED: usize = 12;
@@ -66,9 +70,9 @@ pub(crate) fn write(
         folder: WEIGHTS_FOLDER.into(),
     };
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
-    let classifier = Classifier::load(&run.join("best"), &search, &make_base, devices.tensors())?;
-    let card = classifier.card();
-    let predictions = predictions(&classifier, validation)?;
+    let explainer = Explainer::load(&run.join("best"), &search, &make_base, devices.tensors())?;
+    let card = explainer.card();
+    let predictions = predictions(&explainer, validation)?;
     let history = history(run)?;
     let settings = std::fs::read_to_string(run.join("config.toml"))?;
     let name = std::path::absolute(run)?;
@@ -84,7 +88,7 @@ pub(crate) fn write(
         command: &command(config),
         settings: &settings,
     };
-    let text = page.write(|at| {
+    let photograph = |at| {
         let path = validation.path(at);
         let name = path.strip_prefix(&config.data.path).unwrap_or(path);
         let [height, width] = validation.size();
@@ -92,22 +96,35 @@ pub(crate) fn write(
         let picture = RgbImage::from_raw(width as u32, height as u32, pixels);
         let picture = picture.expect("a picture is height x width x 3");
         Ok::<_, anyhow::Error>(Photograph { name: name.display().to_string(), picture })
-    })?;
+    };
+    let heat_map = |at| {
+        let explanations = explainer.explain(&[&validation.pixels(at)?], None)?;
+        let HeatMap { size: [height, width], values } = &explanations[0].heat_map;
+        let values = values.iter().map(|value| (value * 255.0).round() as u8).collect();
+        let map = GrayImage::from_raw(*width as u32, *height as u32, values);
+        Ok(map.expect("a map is height x width"))
+    };
+    let text = page.write(photograph, heat_map)?;
+    let plots = run.join(PLOTS);
+    std::fs::create_dir_all(&plots).map_err(|error| FormatError::io(&plots, error))?;
+    for (name, bytes) in page.plots() {
+        formats::write_whole(&plots.join(name), &bytes)?;
+    }
     let path = run.join(FILE);
     formats::write_whole(&path, text.as_bytes())?;
     Ok(path)
 }
 
 /// What the model says of the photographs.
-fn predictions(classifier: &Classifier, photos: &Photos) -> anyhow::Result<Predictions> {
-    let card = classifier.card();
+fn predictions(explainer: &Explainer, photos: &Photos) -> anyhow::Result<Predictions> {
+    let card = explainer.card();
     let places: Vec<usize> = (0..photos.labels().len()).collect();
     let mut probabilities = vec![];
-    for batch in places.chunks(classifier.base().batch().unwrap_or(BATCH)) {
+    for batch in places.chunks(explainer.base().batch().unwrap_or(BATCH)) {
         let pixels =
             batch.par_iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
         let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
-        probabilities.extend(classifier.predict(&pictures)?);
+        probabilities.extend(explainer.predict(&pictures)?);
     }
     let decided = probabilities.iter().map(|row| card.decide(row)).collect();
     Ok(Predictions::new(card.classes.len(), photos.labels().to_vec(), probabilities, decided))

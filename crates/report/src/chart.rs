@@ -1,21 +1,34 @@
-//! Charts as SVG, which a page holds as it is. Hovering over a point shows its values, without a script.
+//! Charts: what they are drawn of, and as SVG, which a page holds as it is. There hovering over a point shows its
+//! values, without a script.
 
 use maud::{Markup, html};
 
-const WIDTH: f64 = 520.0;
-const HEIGHT: f64 = 300.0;
+/// The (width, height) of a chart over time.
+pub(crate) const WIDE: [f64; 2] = [520.0, 300.0];
+
+/// That of one with two axes of a kind.
+pub(crate) const SQUARE: [f64; 2] = [400.0, 390.0];
+
 const LEFT: f64 = 48.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
 
+/// The radius of a dot.
+pub(crate) const DOT: f64 = 3.0;
+
 /// How many points of a line answer to hovering, at most.
 const ANSWERING: usize = 120;
+
+/// A line of this many points at most has dots on them: of one point there is nothing else to see.
+const DOTTED: usize = 15;
 
 /// Lines over two axes.
 pub(crate) struct Chart<'a> {
     /// What it shows, for those who can't see it.
-    pub(crate) label: &'a str,
+    pub(crate) label: String,
+    /// Its (width, height), axes included.
+    pub(crate) size: [f64; 2],
     /// What the axes show.
     pub(crate) axes: [&'a str; 2],
     /// From where to where they go.
@@ -24,7 +37,7 @@ pub(crate) struct Chart<'a> {
     pub(crate) whole_steps: bool,
     pub(crate) lines: Vec<Line<'a>>,
     /// A place on the horizontal axis that is marked, and its name.
-    pub(crate) mark: Option<(f64, &'a str)>,
+    pub(crate) mark: Option<(f64, String)>,
 }
 
 /// A line through points, with its name.
@@ -35,42 +48,93 @@ pub(crate) struct Line<'a> {
     pub(crate) points: Vec<[f64; 2]>,
 }
 
+/// What charts are drawn of, on a page and in a file alike. Places are (x, y) from the upper left corner.
+pub(crate) enum Shape {
+    Line {
+        style: &'static str,
+        from: [f64; 2],
+        to: [f64; 2],
+    },
+    /// A line through several points.
+    Path {
+        style: &'static str,
+        points: Vec<[f64; 2]>,
+    },
+    Dot {
+        style: &'static str,
+        at: [f64; 2],
+    },
+    Text {
+        style: &'static str,
+        at: [f64; 2],
+        anchor: Anchor,
+        text: String,
+    },
+}
+
+/// Which part of a text is where it is said to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
 impl Chart<'_> {
     fn place(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        let [width, height] = self.size;
         let part = |value: f64, [from, to]: [f64; 2]| (value - from) / (to - from).max(1e-12);
         let [across, up] = [part(x, self.ranges[0]), part(y, self.ranges[1])];
         [
-            LEFT + across * (WIDTH - LEFT - RIGHT),
-            HEIGHT - BOTTOM - up.clamp(0.0, 1.0) * (HEIGHT - TOP - BOTTOM),
+            LEFT + across * (width - LEFT - RIGHT),
+            height - BOTTOM - up.clamp(0.0, 1.0) * (height - TOP - BOTTOM),
         ]
     }
 
+    /// All of it but its key, what lies above later.
+    pub(crate) fn shapes(&self) -> Vec<Shape> {
+        let [width, height] = self.size;
+        let (right, bottom) = (width - RIGHT, height - BOTTOM);
+        let text = |style, at, anchor, text| Shape::Text { style, at, anchor, text };
+        let mut shapes = vec![];
+        for value in ticks(self.ranges[1], false) {
+            let [_, y] = self.place([0.0, value]);
+            shapes.push(Shape::Line { style: "grid", from: [LEFT, y], to: [right, y] });
+            shapes.push(text("tick", [LEFT - 6.0, y + 4.0], Anchor::End, number(value)));
+        }
+        for value in ticks(self.ranges[0], self.whole_steps) {
+            let [x, _] = self.place([value, 0.0]);
+            shapes.push(text("tick", [x, bottom + 16.0], Anchor::Middle, number(value)));
+        }
+        let middle = (LEFT + right) / 2.0;
+        shapes.push(text("axis", [middle, height - 6.0], Anchor::Middle, self.axes[0].into()));
+        shapes.push(Shape::Line { style: "frame", from: [LEFT, bottom], to: [right, bottom] });
+        if let Some((at, name)) = &self.mark {
+            let [x, _] = self.place([*at, 0.0]);
+            let (anchor, beside) =
+                if x > width * 0.7 { (Anchor::End, x - 5.0) } else { (Anchor::Start, x + 5.0) };
+            shapes.push(Shape::Line { style: "mark", from: [x, TOP], to: [x, bottom] });
+            shapes.push(text("tick", [beside, TOP + 8.0], anchor, name.clone()));
+        }
+        shapes.extend(self.lines.iter().map(|line| Shape::Path {
+            style: line.style,
+            points: line.points.iter().map(|point| self.place(*point)).collect(),
+        }));
+        let is_dotted = |line: &&Line<'_>| line.style != "level" && line.points.len() <= DOTTED;
+        shapes.extend(self.lines.iter().filter(is_dotted).flat_map(|line| {
+            let dot = |point: &[f64; 2]| Shape::Dot { style: line.style, at: self.place(*point) };
+            line.points.iter().map(dot)
+        }));
+        shapes
+    }
+
+    /// As a part of a page.
     pub(crate) fn draw(&self) -> Markup {
-        let bottom = HEIGHT - BOTTOM;
+        let [width, height] = self.size;
         html! {
-            figure.chart {
-                svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(self.label) {
-                    @for value in ticks(self.ranges[1], false) {
-                        @let [_, y] = self.place([0.0, value]);
-                        line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(short(y)) y2=(short(y)) {}
-                        text.tick x=(LEFT - 6.0) y=(short(y + 4.0)) text-anchor="end" { (number(value)) }
-                    }
-                    @for value in ticks(self.ranges[0], self.whole_steps) {
-                        @let [x, _] = self.place([value, 0.0]);
-                        text.tick x=(short(x)) y=(bottom + 16.0) text-anchor="middle" { (number(value)) }
-                    }
-                    text.axis x=((LEFT + WIDTH - RIGHT) / 2.0) y=(HEIGHT - 6.0) text-anchor="middle" { (self.axes[0]) }
-                    line.frame x1=(LEFT) x2=(WIDTH - RIGHT) y1=(bottom) y2=(bottom) {}
-                    @if let Some((at, name)) = self.mark {
-                        @let [x, _] = self.place([at, 0.0]);
-                        @let is_right = x > WIDTH * 0.7;
-                        line.mark x1=(short(x)) x2=(short(x)) y1=(TOP) y2=(bottom) {}
-                        text.tick x=(short(if is_right { x - 5.0 } else { x + 5.0 })) y=(TOP + 8.0)
-                            text-anchor=(if is_right { "end" } else { "start" }) { (name) }
-                    }
-                    @for line in &self.lines {
-                        polyline class=(line.style) points=(self.path(line)) {}
-                    }
+            figure.chart style=(format!("max-width:{}px", width * 1.08)) {
+                svg viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(self.label) {
+                    @for shape in self.shapes() { (shape.draw()) }
                     @for line in &self.lines {
                         @if line.style != "level" {
                             @let every = line.points.len().div_ceil(ANSWERING).max(1);
@@ -86,17 +150,9 @@ impl Chart<'_> {
         }
     }
 
-    fn path(&self, line: &Line<'_>) -> String {
-        let place = |point: &[f64; 2]| {
-            let [x, y] = self.place(*point);
-            format!("{},{}", short(x), short(y))
-        };
-        line.points.iter().map(place).collect::<Vec<_>>().join(" ")
-    }
-
     fn point(&self, line: &Line<'_>, [x, y]: [f64; 2]) -> Markup {
         let [at_x, at_y] = self.place([x, y]);
-        let is_right = at_x > WIDTH * 0.6;
+        let is_right = at_x > self.size[0] * 0.6;
         let text = format!("{} {}: {}", self.axes[0], number(x), number(y));
         html! {
             g.point {
@@ -105,6 +161,38 @@ impl Chart<'_> {
                 text x=(short(if is_right { at_x - 9.0 } else { at_x + 9.0 })) y=(short(at_y.max(TOP + 22.0) - 8.0))
                     text-anchor=(if is_right { "end" } else { "start" }) { (line.name) ", " (text) }
             }
+        }
+    }
+}
+
+impl Shape {
+    fn draw(&self) -> Markup {
+        html! {
+            @match self {
+                Self::Line { style, from, to } => {
+                    line class=(style) x1=(short(from[0])) y1=(short(from[1])) x2=(short(to[0])) y2=(short(to[1])) {}
+                }
+                Self::Path { style, points } => {
+                    @let places = points.iter().map(|[x, y]| format!("{},{}", short(*x), short(*y)));
+                    polyline class=(style) points=(places.collect::<Vec<_>>().join(" ")) {}
+                }
+                Self::Dot { style, at } => {
+                    circle class=(style) cx=(short(at[0])) cy=(short(at[1])) r=(DOT) {}
+                }
+                Self::Text { style, at, anchor, text } => {
+                    text class=(style) x=(short(at[0])) y=(short(at[1])) text-anchor=(anchor.name()) { (text) }
+                }
+            }
+        }
+    }
+}
+
+impl Anchor {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Middle => "middle",
+            Self::End => "end",
         }
     }
 }

@@ -3,7 +3,10 @@
 
 mod calibration;
 mod chart;
+mod charts;
+mod heat;
 mod page;
+mod plot;
 mod predictions;
 mod roc;
 mod thumbnail;

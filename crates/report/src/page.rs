@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::chart::{Chart, Line, number, range_of};
+use crate::chart::number;
+use crate::heat::glow;
 use crate::thumbnail::thumbnail;
 use crate::{BINS, Predictions};
 
@@ -64,8 +65,14 @@ pub struct Photograph {
     pub picture: RgbImage,
 }
 
+/// A photograph, and where the model sees the class that it decides for, in those that have a heat map.
+struct OnPage {
+    photograph: Photograph,
+    heat_map: Option<GrayImage>,
+}
+
 /// The photographs that are on the page, by their places.
-type Shown = BTreeMap<usize, Photograph>;
+type Shown = BTreeMap<usize, OnPage>;
 
 /// A list of photographs.
 struct List {
@@ -106,11 +113,13 @@ impl Kind {
 }
 
 impl Page<'_> {
-    /// The page's text; `photograph` reads the validation photograph at a place among the predictions.
+    /// The page's text. `photograph` reads the validation photograph at a place among the predictions;
+    /// `heat_map` says where the model sees the class that it decides for, by 0 to 255 over the whole picture,
+    /// in as few pixels as it knows.
     ///
     /// # Errors
     ///
-    /// Those of `photograph`.
+    /// Those of `photograph` and `heat_map`.
     ///
     /// # Panics
     ///
@@ -118,14 +127,23 @@ impl Page<'_> {
     pub fn write<E>(
         &self,
         photograph: impl Fn(usize) -> Result<Photograph, E>,
+        heat_map: impl Fn(usize) -> Result<GrayImage, E>,
     ) -> Result<String, E> {
         assert!(!self.predictions.is_empty());
         assert_eq!(self.classes.len(), self.predictions.classes());
         let lists = self.lists();
         let mut shown = Shown::new();
-        for &at in lists.iter().flat_map(|list| &list.pictures) {
-            if let Entry::Vacant(free) = shown.entry(at) {
-                free.insert(photograph(at)?);
+        for List { kind, pictures, .. } in &lists {
+            for &at in pictures {
+                let on_page = match shown.entry(at) {
+                    Entry::Occupied(there) => there.into_mut(),
+                    Entry::Vacant(free) => {
+                        free.insert(OnPage { photograph: photograph(at)?, heat_map: None })
+                    }
+                };
+                if kind.title().is_some() && on_page.heat_map.is_none() {
+                    on_page.heat_map = Some(heat_map(at)?);
+                }
             }
         }
         Ok(self.markup(&lists, &shown).into_string())
@@ -187,39 +205,19 @@ impl Page<'_> {
     fn result(&self) -> String {
         let right = (0..self.predictions.len()).filter(|&at| self.predictions.is_right(at)).count();
         format!(
-            "{right} of {} validation photographs told right, {:.1} %",
+            "{right} of {} validation photographs told right, {:.1}\u{a0}%",
             self.predictions.len(),
             100.0 * self.predictions.accuracy()
         )
     }
 
     fn curves(&self) -> Markup {
-        let chart = |at: usize, what: &'static str| {
-            let of = |values: fn(&Epoch) -> [f64; 2]| -> Vec<[f64; 2]> {
-                self.history.iter().map(|epoch| [epoch.epoch as f64, values(epoch)[at]]).collect()
-            };
-            let (training, validation) = (of(|epoch| epoch.training), of(|epoch| epoch.validation));
-            let values = training.iter().chain(&validation).map(|point| point[1]);
-            let last = self.history.last().map_or(1, |epoch| epoch.epoch).max(2);
-            Chart {
-                label: &format!("{what} by epoch, in training and on validation photographs"),
-                axes: ["epoch", what],
-                ranges: [[1.0, last as f64], range_of(values)],
-                whole_steps: true,
-                lines: vec![
-                    Line { name: "training", style: "first", points: training },
-                    Line { name: "validation", style: "second", points: validation },
-                ],
-                mark: Some((self.best as f64, &format!("best: {}", self.best))),
-            }
-            .draw()
-        };
         html! {
             section {
                 h2 { "Did it learn?" }
                 p { "The model is that of epoch " (self.best) " of " (self.history.len())
                     ", which has the lowest loss on the validation photographs." }
-                div.charts { (chart(0, "loss")) (chart(1, "accuracy")) }
+                div.charts { (self.loss().draw()) (self.accuracy().draw()) }
             }
         }
     }
@@ -260,42 +258,39 @@ impl Page<'_> {
         let scores = self.predictions.scores();
         let share = |value: f64| format!("{value:.3}");
         let auc = |class| self.predictions.auc(class).map_or("-".into(), share);
-        let curve = (self.classes.len() == 2).then(|| self.predictions.roc(1));
-        let threshold =
-            (self.classes.len() == 2).then(|| self.predictions.threshold_for(1, PRECISION));
         html! {
             section {
                 h2 { "How well are classes told apart?" }
-                div.wide { table.scores {
-                    thead { tr { th scope="col" { "class" } @for name in ["precision", "recall", "F1", "AUC", "photographs"] { th scope="col" { (name) } } } }
-                    tbody { @for (class, found) in scores.iter().enumerate() { tr {
-                        th scope="row" { (self.classes[class]) }
-                        td { (share(found.precision)) } td { (share(found.recall)) } td { (share(found.f1)) }
-                        td { (auc(class)) } td { (found.support) }
-                    } } }
-                } }
-                @if let Some(points) = curve && !points.is_empty() {
-                    div.charts { (Chart {
-                        label: &format!("Receiver operating characteristic of {}", self.classes[1]),
-                        axes: ["false positives", "true positives"],
-                        ranges: [[0.0, 1.0]; 2],
-                        whole_steps: false,
-                        lines: vec![
-                            Line { name: &self.classes[1], style: "first", points: points.iter().map(|point| [point.false_positives, point.true_positives]).collect() },
-                            Line { name: "by chance", style: "level", points: vec![[0.0, 0.0], [1.0, 1.0]] },
-                        ],
-                        mark: None,
-                    }.draw()) }
+                div.beside {
+                    div {
+                        div.wide { table.scores {
+                            thead { tr { th scope="col" { "class" } @for name in ["precision", "recall", "F1", "AUC", "photographs"] { th scope="col" { (name) } } } }
+                            tbody { @for (class, found) in scores.iter().enumerate() { tr {
+                                th scope="row" { (self.classes[class]) }
+                                td { (share(found.precision)) } td { (share(found.recall)) } td { (share(found.f1)) }
+                                td { (auc(class)) } td { (found.support) }
+                            } } }
+                        } }
+                        (self.threshold())
+                    }
+                    @if let Some(chart) = self.receiver_operating_characteristic() { (chart.draw()) }
                 }
-                @match threshold {
-                    Some(Some(found)) => p {
-                        "To be right in " (number(100.0 * PRECISION)) " % of the photographs taken for " (self.classes[1])
-                        ", take those with a probability of " (number(found.probability)) " or more: that finds "
-                        (number(100.0 * found.recall)) " % of them."
-                    },
-                    Some(None) => p { "No threshold makes it right in " (number(100.0 * PRECISION)) " % of the photographs taken for " (self.classes[1]) "." },
-                    None => {}
-                }
+            }
+        }
+    }
+
+    /// The threshold for the second of two classes.
+    fn threshold(&self) -> Markup {
+        let [_, second] = self.classes else { return html! {} };
+        let precision = format!("{}\u{a0}%", number(100.0 * PRECISION));
+        html! {
+            @match self.predictions.threshold_for(1, PRECISION) {
+                Some(found) => p.below {
+                    "To be right in " (precision) " of the photographs taken for " (second)
+                    ", take those with a probability of " (number(found.probability)) " or more: that finds "
+                    (number(100.0 * found.recall)) "\u{a0}% of them."
+                },
+                None => p.below { "No threshold makes it right in " (precision) " of the photographs taken for " (second) "." },
             }
         }
     }
@@ -307,7 +302,11 @@ impl Page<'_> {
                     section {
                         h2 { (title) }
                         @if pictures.is_empty() { p { "None." } }
-                        @else { p { (what) } (self.pictures(pictures, SIDES[0], shown)) }
+                        @else {
+                            p { (what) }
+                            label.toggle { input type="checkbox" checked; "Show where the model sees the class that it names (Grad-CAM)" }
+                            (self.pictures(pictures, SIDES[0], shown))
+                        }
                     }
                 }
             }
@@ -318,9 +317,12 @@ impl Page<'_> {
         html! {
             ul.pictures { @for &at in pictures {
                 @let (label, decided) = (self.predictions.label(at), self.predictions.decided(at));
-                @let Photograph { name, picture } = &shown[&at];
+                @let OnPage { photograph: Photograph { name, picture }, heat_map } = &shown[&at];
                 li style=(format!("width:{side}px")) {
-                    img src=(thumbnail(picture, side)) alt=(format!("{name}, of class {}", self.classes[label])) title=(name) loading="lazy";
+                    div.picture {
+                        img src=(thumbnail(picture, side)) alt=(format!("{name}, of class {}", self.classes[label])) title=(name) loading="lazy";
+                        @if let Some(map) = heat_map && side == SIDES[0] { img.glow src=(glow(map)) alt=""; }
+                    }
                     span class=(if label == decided { "said" } else { "said wrong" }) {
                         (self.classes[decided]) " " (format!("{:.0}\u{a0}%", 100.0 * self.predictions.confidence(at)))
                     }
@@ -331,9 +333,6 @@ impl Page<'_> {
     }
 
     fn calibration(&self) -> Markup {
-        let bins = self.predictions.reliability();
-        let points = bins.iter().filter(|bin| bin.count > 0);
-        let points: Vec<_> = points.map(|bin| [bin.confidence, bin.accuracy]).collect();
         let temperature = self.predictions.temperature();
         let verdict = match temperature {
             warm if warm > 1.1 => "it is too sure of itself",
@@ -343,19 +342,11 @@ impl Page<'_> {
         html! {
             section {
                 h2 { "Is it as often right as it says?" }
-                p { "Expected calibration error " (number(self.predictions.calibration_error())) " over " (BINS)
-                    " bins of confidence; temperature " (number(temperature)) ": " (verdict) "." }
-                div.charts { (Chart {
-                    label: "Accuracy by confidence",
-                    axes: ["confidence", "accuracy"],
-                    ranges: [[0.0, 1.0]; 2],
-                    whole_steps: false,
-                    lines: vec![
-                        Line { name: "this model", style: "first", points },
-                        Line { name: "as often right as it says", style: "level", points: vec![[0.0, 0.0], [1.0, 1.0]] },
-                    ],
-                    mark: None,
-                }.draw()) }
+                div.beside {
+                    p { "Expected calibration error " (number(self.predictions.calibration_error())) " over " (BINS)
+                        " bins of confidence; temperature " (number(temperature)) ": " (verdict) "." }
+                    (self.reliability().draw())
+                }
             }
         }
     }
@@ -422,7 +413,8 @@ mod tests {
             });
             Ok::<_, ()>(Photograph { name: format!("cats/{at}.jpg"), picture })
         };
-        page.write(photograph).expect("photographs")
+        let heat_map = |_| Ok(GrayImage::from_pixel(5, 5, image::Luma([200])));
+        page.write(photograph, heat_map).expect("photographs")
     }
 
     #[test]
@@ -432,7 +424,10 @@ mod tests {
             assert!(!page.contains(outside), "{outside}");
         }
         for address in page.split("src=\"").skip(1) {
-            assert!(address.starts_with("data:image/jpeg;base64,"));
+            assert!(
+                address.starts_with("data:image/jpeg;base64,")
+                    || address.starts_with("data:image/png;base64,")
+            );
         }
         assert!(page.contains("run &lt;1&gt;") && page.contains("&lt;b&gt;&amp;"));
         assert!(!page.contains("<b>") && page.contains("a &amp; b"));
@@ -460,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn a_photograph_that_can_not_be_read_is_an_error() {
+    fn a_photograph_that_can_not_be_read_or_explained_is_an_error() {
         let classes = ["a", "b"].map(String::from);
         let predictions = Predictions::new(2, vec![0], vec![vec![0.4, 0.6]], vec![1]);
         let page = Page {
@@ -474,6 +469,9 @@ mod tests {
             command: "",
             settings: "",
         };
-        assert_eq!(page.write(Err::<Photograph, _>), Err(0));
+        assert_eq!(page.write(Err::<Photograph, _>, |_| Ok(GrayImage::new(1, 1))), Err(0));
+        let photograph =
+            |at| Ok(Photograph { name: format!("{at}"), picture: RgbImage::new(1, 1) });
+        assert_eq!(page.write(photograph, |at| Err(at + 7)), Err(7));
     }
 }

@@ -43,9 +43,11 @@ impl Predictions {
     }
 
     /// The area under it: how likely a picture of the class is ranked before one of the others, half where they
-    /// are level. `None` where one of the two sides has no picture.
+    /// are level. `None` where one of the two sides has no picture. Of two classes both have the same, that of the
+    /// second, whose probability is what the model computes: near 1 the other's is rounded to what it is level
+    /// with.
     pub fn auc(&self, class: usize) -> Option<f64> {
-        let points = self.roc(class);
+        let points = self.roc(if self.classes() == 2 { 1 } else { class });
         let area = |pair: &[Point]| {
             (pair[1].false_positives - pair[0].false_positives)
                 * (pair[1].true_positives + pair[0].true_positives)

@@ -1,0 +1,75 @@
+//! The charts of a run's page.
+
+use crate::chart::{Chart, Line, SQUARE, WIDE, range_of};
+use crate::{Epoch, Page};
+
+impl Page<'_> {
+    pub(crate) fn loss(&self) -> Chart<'_> {
+        self.by_epoch("loss", 0)
+    }
+
+    pub(crate) fn accuracy(&self) -> Chart<'_> {
+        self.by_epoch("accuracy", 1)
+    }
+
+    fn by_epoch(&self, what: &'static str, at: usize) -> Chart<'_> {
+        let of = |values: fn(&Epoch) -> [f64; 2]| -> Vec<[f64; 2]> {
+            self.history.iter().map(|epoch| [epoch.epoch as f64, values(epoch)[at]]).collect()
+        };
+        let (training, validation) = (of(|epoch| epoch.training), of(|epoch| epoch.validation));
+        let values = training.iter().chain(&validation).map(|point| point[1]);
+        let last = self.history.last().map_or(1, |epoch| epoch.epoch).max(2);
+        Chart {
+            label: format!("{what} by epoch, in training and on validation photographs"),
+            size: WIDE,
+            axes: ["epoch", what],
+            ranges: [[1.0, last as f64], range_of(values)],
+            whole_steps: true,
+            lines: vec![
+                Line { name: "training", style: "first", points: training },
+                Line { name: "validation", style: "second", points: validation },
+            ],
+            mark: Some((self.best as f64, format!("best: {}", self.best))),
+        }
+    }
+
+    /// Of the second of two classes, where photographs are of both.
+    pub(crate) fn receiver_operating_characteristic(&self) -> Option<Chart<'_>> {
+        let [_, second] = self.classes else { return None };
+        let points = self.predictions.roc(1);
+        let points: Vec<[f64; 2]> =
+            points.iter().map(|point| [point.false_positives, point.true_positives]).collect();
+        (!points.is_empty()).then(|| Chart {
+            label: format!("Receiver operating characteristic of {second}"),
+            size: SQUARE,
+            axes: ["false positives", "true positives"],
+            ranges: [[0.0, 1.0]; 2],
+            whole_steps: false,
+            lines: vec![Line { name: second, style: "first", points }, diagonal("by chance")],
+            mark: None,
+        })
+    }
+
+    /// How often it is right, by how sure it is.
+    pub(crate) fn reliability(&self) -> Chart<'_> {
+        let bins = self.predictions.reliability();
+        let bins = bins.iter().filter(|bin| bin.count > 0);
+        let points = bins.map(|bin| [bin.confidence, bin.accuracy]).collect();
+        Chart {
+            label: "Accuracy by confidence".into(),
+            size: SQUARE,
+            axes: ["confidence", "accuracy"],
+            ranges: [[0.0, 1.0]; 2],
+            whole_steps: false,
+            lines: vec![
+                Line { name: "this model", style: "first", points },
+                diagonal("as often right as it says"),
+            ],
+            mark: None,
+        }
+    }
+}
+
+fn diagonal(name: &str) -> Line<'_> {
+    Line { name, style: "level", points: vec![[0.0, 0.0], [1.0, 1.0]] }
+}

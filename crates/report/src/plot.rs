@@ -1,0 +1,283 @@
+//! Charts and confusion as PNG files, in the page's light colours.
+
+use std::io::Cursor;
+
+use ab_glyph::{FontRef, PxScale};
+use image::imageops::{FilterType, resize};
+use image::{ImageFormat, Rgb, RgbImage};
+use imageproc::drawing::{
+    draw_filled_circle_mut, draw_filled_rect_mut, draw_polygon_mut, draw_text_mut, text_size,
+};
+use imageproc::point::Point;
+use imageproc::rect::Rect;
+
+use crate::Page;
+use crate::chart::{Anchor, Chart, DOT, Shape};
+
+/// How many pixels of a file are one of a page.
+const SHARP: f64 = 2.0;
+
+/// How many that are drawn each way are one of a file, so that edges are smooth.
+const SMOOTH: f64 = 2.0;
+
+const CARD: &str = "#ffffff";
+const INK: &str = "#1b1f24";
+const SOFT: &str = "#565d66";
+const LINE: &str = "#d9dbd6";
+const FIRST: &str = "#0b62a8";
+const SECOND: &str = "#b3470d";
+
+const LETTERS: f64 = 12.0;
+
+/// The room around a plot.
+const AROUND: f64 = 14.0;
+
+/// The side of a cell of the confusion, and of how many letters of a name are shown beside it.
+const CELL: f64 = 64.0;
+const NAME: usize = 18;
+
+const CAPTION: &str = "rows: what they are, columns: what they are taken for";
+
+impl Page<'_> {
+    /// The page's charts and confusion as PNG files, each with its name.
+    pub fn plots(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let mut plots = vec![
+            ("loss.png", self.loss().png()),
+            ("accuracy.png", self.accuracy().png()),
+            ("confusion.png", confusion(self.classes, &self.predictions.confusion())),
+            ("reliability.png", self.reliability().png()),
+        ];
+        plots
+            .extend(self.receiver_operating_characteristic().map(|chart| ("roc.png", chart.png())));
+        plots
+    }
+}
+
+impl Chart<'_> {
+    fn png(&self) -> Vec<u8> {
+        let [width, height] = self.size;
+        let above = 26.0;
+        let mut canvas = Canvas::new([width + 2.0 * AROUND, height + above + 2.0 * AROUND]);
+        canvas.origin = [AROUND, AROUND];
+        let key = self.lines.iter().map(|line| (line.style, line.name));
+        let mut x = 0.0;
+        for (style, text) in std::iter::once(("what", self.axes[1])).chain(key) {
+            if style != "what" {
+                canvas.path(style, &[[x, 8.0], [x + 18.0, 8.0]]);
+                x += 24.0;
+            }
+            canvas.text(if style == "what" { INK } else { SOFT }, [x, 12.0], Anchor::Start, text);
+            x += canvas.width_of(text) + 18.0;
+        }
+        canvas.origin[1] += above;
+        for shape in self.shapes() {
+            match shape {
+                Shape::Line { style, from, to } => canvas.path(style, &[from, to]),
+                Shape::Path { style, points } => canvas.path(style, &points),
+                Shape::Dot { style, at } => canvas.dot(style, at),
+                Shape::Text { at, anchor, text, .. } => canvas.text(SOFT, at, anchor, &text),
+            }
+        }
+        canvas.png()
+    }
+}
+
+/// A row is what photographs are, a column what they are taken for.
+fn confusion(classes: &[String], counts: &[Vec<usize>]) -> Vec<u8> {
+    let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
+    let cell = CELL.min(1600.0 / classes.len() as f64).max(LETTERS + 2.0);
+    let side = cell * classes.len() as f64;
+    let names: Vec<String> = classes.iter().map(|class| shortened(class)).collect();
+    let font = Canvas::new([1.0, 1.0]);
+    let longest = names.iter().map(|name| font.width_of(name)).fold(0.0, f64::max);
+    let margin = longest + 2.0 * AROUND;
+    let width = (margin + side).max(font.width_of(CAPTION) + AROUND) + AROUND;
+    let mut canvas = Canvas::new([width, margin + side + 3.0 * AROUND]);
+    canvas.text(SOFT, [AROUND, 2.0 * AROUND - 2.0], Anchor::Start, CAPTION);
+    canvas.origin = [margin, margin + 2.0 * AROUND];
+    for (at, name) in names.iter().enumerate() {
+        let middle = (at as f64 + 0.5) * cell;
+        canvas.text(INK, [-10.0, middle + 4.0], Anchor::End, name);
+        canvas.upright_text(INK, [middle + 4.0, -10.0], name);
+    }
+    for (label, row) in counts.iter().enumerate() {
+        for (to, &count) in row.iter().enumerate() {
+            let share = count as f64 / most as f64;
+            let (strong, shown) = if label == to {
+                (FIRST, 0.06 + 0.24 * share)
+            } else {
+                (SECOND, 0.05 + 0.3 * share)
+            };
+            let corner = [to as f64 * cell + 1.0, label as f64 * cell + 1.0];
+            canvas.square(mixed(strong, shown), corner, cell - 2.0);
+            let middle = [corner[0] + cell / 2.0 - 1.0, corner[1] + cell / 2.0 + 3.0];
+            canvas.text(INK, middle, Anchor::Middle, &count.to_string());
+        }
+    }
+    canvas.png()
+}
+
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// A picture that is drawn larger than it will be.
+struct Canvas {
+    picture: RgbImage,
+    /// Where (0, 0) is, in a page's pixels.
+    origin: [f64; 2],
+    font: FontRef<'static>,
+}
+
+impl Canvas {
+    /// An empty one of this (width, height) in a page's pixels.
+    fn new(size: [f64; 2]) -> Self {
+        let [width, height] = size.map(|extent| (extent * SHARP * SMOOTH) as u32);
+        Self {
+            picture: RgbImage::from_pixel(width, height, colour(CARD)),
+            origin: [0.0; 2],
+            font: FontRef::try_from_slice(dejavu::sans::regular()).expect("a font"),
+        }
+    }
+
+    fn scale() -> PxScale {
+        // A font's height from its lowest to its highest part, where browsers count from line to line.
+        PxScale::from((LETTERS * 1.16 * SHARP * SMOOTH) as f32)
+    }
+
+    fn place(&self, at: [f64; 2]) -> [f64; 2] {
+        [0, 1].map(|axis| (at[axis] + self.origin[axis]) * SHARP * SMOOTH)
+    }
+
+    /// How wide a text is, in a page's pixels.
+    fn width_of(&self, text: &str) -> f64 {
+        f64::from(text_size(Self::scale(), &self.font, text).0) / (SHARP * SMOOTH)
+    }
+
+    fn text(&mut self, hue: &str, at: [f64; 2], anchor: Anchor, text: &str) {
+        let part = match anchor {
+            Anchor::Start => 0.0,
+            Anchor::Middle => 0.5,
+            Anchor::End => 1.0,
+        };
+        let [x, y] = self.place([at[0] - part * self.width_of(text), at[1] - LETTERS * 0.95]);
+        let Self { picture, font, .. } = self;
+        draw_text_mut(picture, colour(hue), x as i32, y as i32, Self::scale(), font, text);
+    }
+
+    /// A text that goes up from `at`.
+    fn upright_text(&mut self, hue: &str, at: [f64; 2], text: &str) {
+        let mut lying = Self::new([self.width_of(text) + 2.0, LETTERS * 1.6]);
+        lying.text(hue, [1.0, LETTERS * 1.2], Anchor::Start, text);
+        let upright = image::imageops::rotate270(&lying.picture);
+        let [x, y] = self.place([at[0] - LETTERS * 1.2, at[1]]);
+        let y = y as i64 - i64::from(upright.height());
+        image::imageops::overlay(&mut self.picture, &upright, x as i64, y);
+    }
+
+    fn square(&mut self, fill: Rgb<u8>, corner: [f64; 2], side: f64) {
+        let [x, y] = self.place(corner).map(|value| value as i32);
+        let side = (side * SHARP * SMOOTH) as u32;
+        draw_filled_rect_mut(&mut self.picture, Rect::at(x, y).of_size(side, side), fill);
+    }
+
+    fn dot(&mut self, style: &str, at: [f64; 2]) {
+        let [x, y] = self.place(at).map(|value| value.round() as i32);
+        let radius = (DOT * SHARP * SMOOTH) as i32;
+        draw_filled_circle_mut(&mut self.picture, (x, y), radius, colour(pen(style).0));
+    }
+
+    fn path(&mut self, style: &str, points: &[[f64; 2]]) {
+        let (hue, width, dash) = pen(style);
+        let places: Vec<[f64; 2]> = points.iter().map(|point| self.place(*point)).collect();
+        let (hue, half) = (colour(hue), width * SHARP * SMOOTH / 2.0);
+        for pair in places.windows(2) {
+            let [from, to] = [pair[0], pair[1]];
+            let along = [to[0] - from[0], to[1] - from[1]];
+            let length = along[0].hypot(along[1]);
+            let on_it = |at: f64| [0, 1].map(|axis| from[axis] + along[axis] * at / length);
+            let step = dash.map_or(length, |dash| dash * SHARP * SMOOTH).max(1.0);
+            let mut at = 0.0;
+            while at < length {
+                self.stroke(hue, half, on_it(at), on_it((at + step).min(length)));
+                at += 2.0 * step;
+            }
+        }
+        if dash.is_none() && half > 2.0 {
+            for [x, y] in places {
+                let middle = (x.round() as i32, y.round() as i32);
+                draw_filled_circle_mut(&mut self.picture, middle, half as i32, hue);
+            }
+        }
+    }
+
+    fn stroke(&mut self, hue: Rgb<u8>, half: f64, from: [f64; 2], to: [f64; 2]) {
+        let along = [to[0] - from[0], to[1] - from[1]];
+        let length = along[0].hypot(along[1]);
+        let aside = [-along[1] * half / length, along[0] * half / length];
+        let corner = |[x, y]: [f64; 2], sign: f64| {
+            Point::new((x + sign * aside[0]).round() as i32, (y + sign * aside[1]).round() as i32)
+        };
+        let corners = [corner(from, 1.0), corner(to, 1.0), corner(to, -1.0), corner(from, -1.0)];
+        if corners[0] != corners[3] {
+            draw_polygon_mut(&mut self.picture, &corners, hue);
+        }
+    }
+
+    /// The file of what is drawn.
+    fn png(self) -> Vec<u8> {
+        let (width, height) = self.picture.dimensions();
+        let smooth = |extent: u32| (f64::from(extent) / SMOOTH) as u32;
+        let small = resize(&self.picture, smooth(width), smooth(height), FilterType::Triangle);
+        let mut bytes = Cursor::new(vec![]);
+        small.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded into memory");
+        bytes.into_inner()
+    }
+}
+
+/// The colour, the width and the length of dashes of a style, as `page.css` has them.
+fn pen(style: &str) -> (&'static str, f64, Option<f64>) {
+    match style {
+        "first" => (FIRST, 2.0, None),
+        "second" => (SECOND, 2.0, None),
+        "level" => (SOFT, 1.2, Some(4.0)),
+        "mark" => (SOFT, 1.0, Some(3.0)),
+        "grid" => (LINE, 1.0, None),
+        _ => (SOFT, 1.0, None),
+    }
+}
+
+fn colour(hue: &str) -> Rgb<u8> {
+    let part = |at: usize| u8::from_str_radix(&hue[at..at + 2], 16).expect("a colour");
+    Rgb([part(1), part(3), part(5)])
+}
+
+/// A colour of which so much shows over the card.
+fn mixed(hue: &str, share: f64) -> Rgb<u8> {
+    let (over, under) = (colour(hue).0, colour(CARD).0);
+    let mix = |at: usize| f64::from(over[at]) * share + f64::from(under[at]) * (1.0 - share);
+    Rgb([0, 1, 2].map(|at| mix(at).round() as u8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_colours_are_the_pages() {
+        let css = include_str!("page.css");
+        for (name, hue) in [
+            ("card", CARD),
+            ("ink", INK),
+            ("soft", SOFT),
+            ("line", LINE),
+            ("first", FIRST),
+            ("second", SECOND),
+        ] {
+            assert!(css.contains(&format!("--{name}: {hue};")), "{name}");
+        }
+    }
+}
