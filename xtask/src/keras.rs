@@ -108,7 +108,7 @@ pub(crate) fn build(root: &Path, program: &str, what: &[&str]) -> Result<PathBuf
 }
 
 /// Runs a program to its end; `hint` says what to do where it can't be started or fails.
-fn start(command: &mut Command, hint: &str) -> Result<()> {
+pub(crate) fn start(command: &mut Command, hint: &str) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status =
         command.status().with_context(|| format!("could not start `{name}`\nhint: {hint}"))?;

@@ -6,6 +6,7 @@
 mod accuracy;
 mod agreement;
 mod bench;
+mod browser;
 mod build;
 mod consumers;
 mod crashes;
@@ -93,6 +94,13 @@ enum Chore {
         dir: Option<PathBuf>,
     },
 
+    /// Open the pages of a run and of the local server in headless Chromium
+    Browser {
+        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
+        /// workspace root]
+        dir: Option<PathBuf>,
+    },
+
     /// Build and run two small packages outside the workspace that use single crates of it
     Consumers,
 
@@ -148,6 +156,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Parity { dir } => parity::run(root, &or_shared(root, dir, "../shared/parity"))?,
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Agreement { dir } => agreement::run(root, &or_shared(root, dir, "../shared"))?,
+        Chore::Browser { dir } => browser::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Consumers => consumers::run(root)?,
         Chore::Fuzz { target, seconds, seed } => {

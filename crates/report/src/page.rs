@@ -229,7 +229,7 @@ impl Page<'_> {
             section {
                 h2 { "Where is it wrong?" }
                 p { "A row is what photographs are, a column what they are taken for. A number leads to its photographs." }
-                div.wide { table.confusion {
+                div.wide tabindex="0" role="region" aria-label="Confusion" { table.confusion {
                     thead { tr { td {} @for class in self.classes { th scope="col" { (class) } } } }
                     tbody { @for (label, row) in counts.iter().enumerate() { tr {
                         th scope="row" { (self.classes[label]) }
@@ -263,7 +263,7 @@ impl Page<'_> {
                 h2 { "How well are classes told apart?" }
                 div.beside {
                     div {
-                        div.wide { table.scores {
+                        div.wide tabindex="0" role="region" aria-label="Scores by class" { table.scores {
                             thead { tr { th scope="col" { "class" } @for name in ["precision", "recall", "F1", "AUC", "photographs"] { th scope="col" { (name) } } } }
                             tbody { @for (class, found) in scores.iter().enumerate() { tr {
                                 th scope="row" { (self.classes[class]) }
@@ -369,9 +369,9 @@ impl Page<'_> {
         html! {
             section {
                 h2 { "To train it again" }
-                pre { code { (self.command) } }
-                div.wide { table.facts { tbody { @for (name, value) in self.facts { tr { th scope="row" { (name) } td { (value) } } } } } }
-                details { summary { "Every setting (config.toml)" } pre { code { (self.settings) } } }
+                pre tabindex="0" { code { (self.command) } }
+                div.wide tabindex="0" role="region" aria-label="What it was trained from" { table.facts { tbody { @for (name, value) in self.facts { tr { th scope="row" { (name) } td { (value) } } } } } }
+                details { summary { "Every setting (config.toml)" } pre tabindex="0" { code { (self.settings) } } }
             }
         }
     }

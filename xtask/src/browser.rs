@@ -1,0 +1,95 @@
+//! `cargo xtask browser`: opens the program's pages in headless Chromium, and looks at them as a person would.
+//!
+//! It trains on real photographs, installs Playwright's driver and axe into `target/browser` from npm's
+//! registry, and hands all to the tests in `tests/browser`. They leave screenshots in
+//! `target/browser/screenshots`.
+
+use std::env;
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf, absolute};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::accuracy::Program;
+use crate::keras::{build, clear, start};
+
+/// The tests, a page each.
+const TESTS: [&str; 1] = ["report.test.js"];
+
+/// The names that Chromium has on one system or another.
+const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+
+/// Tests the pages of the workspace at `root` with the photographs and weights in `shared`.
+///
+/// # Errors
+/// If test material, Node or Chromium is missing, or a page is not what it should be.
+pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
+    let shared = absolute(shared)?;
+    let photographs = shared.join("pets");
+    let weights = shared.join("weights/vgg19_blocks1-3.safetensors");
+    for path in [&photographs, &weights] {
+        ensure!(
+            path.exists(),
+            "expected test material at `{}`, found none\nhint: name the folder that holds `pets` and `weights`: `cargo xtask browser DIR`",
+            path.display()
+        );
+    }
+    let chromium = chromium()?;
+    let folder = root.join("target/browser");
+    install(&root.join("tests/browser"), &folder)?;
+    let screenshots = folder.join("screenshots");
+    clear(&screenshots)?;
+
+    let binary = build(root, "permafrost", &["--package", "cli"])?;
+    let run = folder.join("run");
+    clear(&run)?;
+    let program = Program { root, photographs: &photographs, weights: &weights, build: &[] };
+    program.train_on_photographs(&run, &["--epochs", "3", "--size", "96", "--seed", "1"])?;
+
+    for test in TESTS {
+        let mut node = Command::new("node");
+        node.arg(folder.join(test));
+        node.args([&chromium, &binary, &run, &photographs, &screenshots]);
+        start(&mut node, "see what the test says above")?;
+    }
+    writeln!(stdout(), "browser: all pages are as they should be: {}", screenshots.display())?;
+    Ok(())
+}
+
+/// Copies the tests in `from` to `folder`, where what they need is installed.
+fn install(from: &Path, folder: &Path) -> Result<()> {
+    let list = fs::read(from.join("package.json"))?;
+    let is_there = fs::read(folder.join("package.json")).is_ok_and(|there| there == list);
+    if !is_there || !folder.join("node_modules").exists() {
+        clear(folder)?;
+        fs::copy(from.join("package.json"), folder.join("package.json"))?;
+        let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+        npm.args(["install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]);
+        start(npm.current_dir(folder), "it needs Node 20 or later with npm, and npm's registry")?;
+    }
+    for entry in fs::read_dir(from)? {
+        let name = entry?.file_name();
+        fs::copy(from.join(&name), folder.join(&name))
+            .with_context(|| format!("could not copy `{}`", name.to_string_lossy()))?;
+    }
+    Ok(())
+}
+
+/// The browser that the variable `CHROMIUM` names, or the first on the path.
+fn chromium() -> Result<PathBuf> {
+    if let Some(named) = env::var_os("CHROMIUM") {
+        return Ok(named.into());
+    }
+    let folders: Vec<PathBuf> =
+        env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
+    let names = CHROMIUM.map(|name| format!("{name}{}", env::consts::EXE_SUFFIX));
+    let found = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    match found.into_iter().find(|path| path.is_file()) {
+        Some(path) => Ok(path),
+        None => bail!(
+            "found no Chromium\nhint: install the package `chromium` of Debian and Ubuntu, or name a Chromium or Chrome by the variable CHROMIUM"
+        ),
+    }
+}
