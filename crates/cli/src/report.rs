@@ -165,7 +165,7 @@ fn augmented(config: &RunConfig, training: &Photos) -> anyhow::Result<Vec<[RgbIm
     let pair = |&item: &usize| {
         let pixels = training.pixels(item)?;
         let mut after = vec![0.0; pixels.len()];
-        let draw = config.augment.draw(config.train.seed, 1, item as u64);
+        let draw = config.augment.draw(config.train.seed, 1, training.address(item));
         let picture = Picture::new(&pixels, height, width);
         draw.apply(&picture, config.augment.compose, &mut after, |rgb| rgb);
         let after = after.into_iter().map(|value| value.round() as u8).collect();

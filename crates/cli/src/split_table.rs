@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use photos::{Layout, LeftOut, Photos};
+use photos::{Layout, LeftOut, Photos, key_of};
 use train::RunConfig;
 
 const FILE: &str = "split.csv";
@@ -34,7 +34,7 @@ pub(crate) fn load_again(
 ) -> anyhow::Result<(Photos, Photos, LeftOut)> {
     let path = run.join(FILE);
     let Some(table) = read(&path)? else { return load(config, layout) };
-    let is_validation = |path: &Path| table.get(&relative(path, &config.data.path)).copied();
+    let is_validation = |path: &Path| table.get(&key_of(path, &config.data.path)).copied();
     let loaded = layout.load_divided(config.base.size, &config.data.cache(), is_validation)?;
     let (training, validation, _) = &loaded;
     let found = training.labels().len() + validation.labels().len();
@@ -64,7 +64,7 @@ pub(crate) fn write(
     table.write_record(HEADER)?;
     for (photos, set) in photographs.into_iter().zip(SETS) {
         for at in 0..photos.labels().len() {
-            table.write_record([&relative(photos.path(at), &config.data.path), set])?;
+            table.write_record([&key_of(photos.path(at), &config.data.path), set])?;
         }
     }
     Ok(formats::write_whole(&path, &table.into_inner()?)?)
@@ -94,12 +94,4 @@ fn read(path: &Path) -> anyhow::Result<Option<HashMap<String, bool>>> {
         table.insert(file.to_owned(), set == 1);
     }
     Ok(Some(table))
-}
-
-/// A path below the folder of photographs, as text; bytes that are no text are escaped, so that two names stay
-/// two.
-fn relative(path: &Path, folder: &Path) -> String {
-    let path = path.strip_prefix(folder).unwrap_or(path);
-    let escaped = || path.as_os_str().as_encoded_bytes().escape_ascii().to_string();
-    path.to_str().map_or_else(escaped, str::to_owned)
 }

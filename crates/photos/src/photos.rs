@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::decode::{Header, decode_with_header};
 use crate::duplicates::{Fingerprint, near};
 use crate::file::read_picture;
+use crate::key::{address_of_key, key_of};
 use crate::perceptual::perceptual_hash;
 use crate::pixel_file::{Key, PixelFile, Row};
 use crate::{Folder, LeftOut, PhotosError, resize_to_bytes};
@@ -58,6 +59,7 @@ pub struct Photos {
 #[derive(Clone, Debug)]
 struct PhotoFile {
     path: PathBuf,
+    address: u64,
     digest: [u8; 32],
     has_profile: bool,
     kept: Kept,
@@ -74,11 +76,12 @@ enum Kept {
 }
 
 impl PhotoFile {
-    fn read(path: &Path, size: [usize; 2], in_memory: bool) -> Result<Self, String> {
+    fn read(path: &Path, folder: &Path, size: [usize; 2], in_memory: bool) -> Result<Self, String> {
         let (pixels, Header { has_profile, .. }) = load_with_header(path, size)?;
         let digest = digest_of(&pixels);
         let kept = if in_memory { Kept::InMemory(pixels) } else { Kept::Nowhere };
-        Ok(Self { path: path.to_owned(), digest, has_profile, kept })
+        let address = address_of_key(&key_of(path, folder));
+        Ok(Self { path: path.to_owned(), address, digest, has_profile, kept })
     }
 
     /// The same by way of row number `row` of a file of pixels, until something can't be written there.
@@ -92,9 +95,9 @@ impl PhotoFile {
     ) -> Result<Self, String> {
         let about = fs::metadata(path).map_err(|error| error.to_string())?;
         let key = PixelFile::key(path.strip_prefix(folder).unwrap_or(path), &about);
-        let path = path.to_owned();
+        let (path, address) = (path.to_owned(), address_of_key(&key_of(path, folder)));
         if let Some(Row { digest, has_profile, .. }) = file.read(row, &key) {
-            return Ok(Self { path, digest, has_profile, kept: Kept::InFile(row, key) });
+            return Ok(Self { path, address, digest, has_profile, kept: Kept::InFile(row, key) });
         }
         let (pixels, Header { has_profile, .. }) = load_with_header(&path, size)?;
         let digest = digest_of(&pixels);
@@ -105,7 +108,7 @@ impl PhotoFile {
                 Err(error) => _ = fault.set(format!("`{}`: {error}", file.path().display())),
             }
         }
-        Ok(Self { path, digest, has_profile, kept })
+        Ok(Self { path, address, digest, has_profile, kept })
     }
 }
 
@@ -162,11 +165,11 @@ impl Photos {
         for (label, files) in folder.files.iter().enumerate() {
             let first = photos.files.len();
             let read = |(at, path): (usize, &PathBuf)| match &photos.pixel_file {
-                _ if first + at < most_kept => PhotoFile::read(path, size, true),
+                _ if first + at < most_kept => PhotoFile::read(path, &folder.path, size, true),
                 Some(file) => {
                     PhotoFile::read_with(path, &folder.path, size, file, first_row + at, &fault)
                 }
-                None => PhotoFile::read(path, size, false),
+                None => PhotoFile::read(path, &folder.path, size, false),
             };
             let found: Vec<Result<_, String>> = files.par_iter().enumerate().map(read).collect();
             first_row += files.len();
@@ -254,6 +257,16 @@ impl Photos {
     /// Panics if there is no such photograph.
     pub fn path(&self, index: usize) -> &Path {
         &self.files[index].path
+    }
+
+    /// What the random draws of photograph number `index` are addressed by: see
+    /// [`address_of_key`](crate::address_of_key).
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such photograph.
+    pub fn address(&self, index: usize) -> u64 {
+        self.files[index].address
     }
 
     /// The SHA-256 of the pixels of photograph number `index`.

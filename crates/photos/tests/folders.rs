@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
 use image::{Rgb, RgbImage};
-use photos::{Cache, Folder, Layout, Photos, PhotosError};
+use photos::{Cache, Folder, Layout, Photos, PhotosError, address_of_key};
 
 /// Bytes of memory for any number of photographs.
 const ALL: Cache = Cache::in_memory(usize::MAX);
@@ -44,6 +44,20 @@ fn classes_are_the_sorted_folder_names_and_files_are_found_at_any_depth() {
         let pixels = photos.pixels(at).expect("a photograph");
         assert_eq!((pixels.len(), pixels[0]), (3 * 2 * 3, first_value));
     }
+}
+
+#[test]
+fn a_photograph_has_the_same_address_whatever_else_there_is_and_wherever_its_folder_is() {
+    let few = pictures(&["a/1.png", "b/deep/2.png"]);
+    let many = pictures(&["a/0.png", "a/1.png", "b/1.png", "b/deep/2.png"]);
+    let addresses = |data: &tempfile::TempDir, shown: &[usize]| {
+        let folder = Folder::scan(data.path()).expect("classes");
+        let (photos, _) = Photos::load(&folder, [3, 2], &ALL).expect("photographs");
+        shown.iter().map(|&at| photos.address(at)).collect::<Vec<u64>>()
+    };
+    let expected = ["a/1.png", "b/deep/2.png"].map(address_of_key);
+    assert_eq!(addresses(&few, &[0, 1]), expected);
+    assert_eq!(addresses(&many, &[1, 3]), expected);
 }
 
 #[test]

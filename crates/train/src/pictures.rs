@@ -32,7 +32,7 @@ impl Pictures<'_> {
             |(output, &(epoch, item))| {
                 let pixels = photos.pixels(item)?;
                 let picture = Picture::new(&pixels, height, width);
-                let draw = augment.draw(seed, epoch as u64, item as u64);
+                let draw = augment.draw(seed, epoch as u64, photos.address(item));
                 let preprocess = |rgb| base.preprocessing().apply(rgb);
                 draw.apply(&picture, augment.compose, output, preprocess);
                 Ok::<(), TrainError>(())

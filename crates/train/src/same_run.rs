@@ -55,13 +55,14 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     hex(Sha256::digest(text.expect("valid settings are plain data")))
 }
 
-/// The digest of the photographs' pixels and labels, in their order.
+/// The digest of the photographs' pixels, labels and addresses, in their order.
 pub(crate) fn digest_of_photographs<const SETS: usize>(sets: [&Photos; SETS]) -> String {
     let mut hash = Sha256::new();
     for photos in sets {
         for (at, &label) in photos.labels().iter().enumerate() {
             hash.update((label as u64).to_le_bytes());
             hash.update(photos.digest(at));
+            hash.update(photos.address(at).to_le_bytes());
         }
         hash.update(u64::MAX.to_le_bytes());
     }
