@@ -39,4 +39,5 @@ pub use panics::is_decoding;
 pub use photos::{Cache, Photo, Photos, load_picture};
 pub use resize::{resize, resize_to_bytes};
 pub use size::MAX_PIXELS;
+pub use split::kept_for_validation;
 pub use survey::{ClassSurvey, Duplicates, Member, Set, SetSurvey, Spread, Survey};

@@ -33,47 +33,62 @@ impl Photos {
         seed: u64,
         groups: &[Vec<usize>],
     ) -> Result<(Self, Self), PhotosError> {
-        let labels = self.labels();
-        let mut group_of: Vec<Option<usize>> = vec![None; labels.len()];
-        for (number, group) in groups.iter().enumerate() {
-            for &at in group {
-                let earlier = group_of[at].replace(number);
-                assert!(earlier.is_none(), "photograph {at} is in two groups");
-            }
-        }
-        let together =
-            |at: usize| group_of[at].map_or_else(|| vec![at], |number| groups[number].clone());
-        let mut counts = vec![0; self.classes().len()];
-        labels.iter().for_each(|&label| counts[label] += 1);
-
-        let mut kept =
-            Kept { of: vec![false; labels.len()], counts: vec![0; counts.len()], labels };
-        for (label, class) in self.classes().iter().enumerate() {
-            let mut members: Vec<usize> =
-                (0..labels.len()).filter(|&at| labels[at] == label).collect();
-            let count = members.len();
-            if count < 2 {
-                return Err(PhotosError::TooFewToSplit { class: class.clone(), count });
-            }
-            Draws::at(seed, Purpose::Split, 0, label as u64).shuffle(&mut members);
-            let most = |label: usize| share_of(counts[label], share);
-            for &at in &members {
-                if !kept.of[at] && kept.has_room(&together(at), most) {
-                    kept.add(&together(at));
-                }
-            }
-            if kept.counts[label] == 0 {
-                let fits = |group: &Vec<usize>| kept.has_room(group, |label| counts[label] - 1);
-                let smallest =
-                    members.iter().map(|&at| together(at)).filter(fits).min_by_key(Vec::len);
-                kept.add(
-                    &smallest
-                        .ok_or_else(|| PhotosError::OneGroup { class: class.clone(), count })?,
-                );
-            }
-        }
-        Ok(self.divided(&kept.of))
+        let kept = kept_for_validation(self.labels(), self.classes(), share, seed, groups)?;
+        Ok(self.divided(&kept))
     }
+}
+
+/// Which photographs of these labels [`Photos::split_grouped`] keeps for validation.
+///
+/// # Errors
+///
+/// Those of [`Photos::split_grouped`].
+///
+/// # Panics
+///
+/// Panics if a label is none of a class, there is no photograph of a number in `groups`, or one is in two.
+pub fn kept_for_validation(
+    labels: &[usize],
+    classes: &[String],
+    share: f64,
+    seed: u64,
+    groups: &[Vec<usize>],
+) -> Result<Vec<bool>, PhotosError> {
+    let mut group_of: Vec<Option<usize>> = vec![None; labels.len()];
+    for (number, group) in groups.iter().enumerate() {
+        for &at in group {
+            let earlier = group_of[at].replace(number);
+            assert!(earlier.is_none(), "photograph {at} is in two groups");
+        }
+    }
+    let together =
+        |at: usize| group_of[at].map_or_else(|| vec![at], |number| groups[number].clone());
+    let mut counts = vec![0; classes.len()];
+    labels.iter().for_each(|&label| counts[label] += 1);
+
+    let mut kept = Kept { of: vec![false; labels.len()], counts: vec![0; counts.len()], labels };
+    for (label, class) in classes.iter().enumerate() {
+        let mut members: Vec<usize> = (0..labels.len()).filter(|&at| labels[at] == label).collect();
+        let count = members.len();
+        if count < 2 {
+            return Err(PhotosError::TooFewToSplit { class: class.clone(), count });
+        }
+        Draws::at(seed, Purpose::Split, 0, label as u64).shuffle(&mut members);
+        let most = |label: usize| share_of(counts[label], share);
+        for &at in &members {
+            if !kept.of[at] && kept.has_room(&together(at), most) {
+                kept.add(&together(at));
+            }
+        }
+        if kept.counts[label] == 0 {
+            let fits = |group: &Vec<usize>| kept.has_room(group, |label| counts[label] - 1);
+            let smallest = members.iter().map(|&at| together(at)).filter(fits).min_by_key(Vec::len);
+            kept.add(
+                &smallest.ok_or_else(|| PhotosError::OneGroup { class: class.clone(), count })?,
+            );
+        }
+    }
+    Ok(kept.of)
 }
 
 /// How many of `count` are kept for validation.
