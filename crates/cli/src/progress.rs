@@ -3,6 +3,7 @@
 use std::io::{self, Write, stderr, stdout};
 use std::time::Duration;
 
+use console::Term;
 use model::Metrics;
 use train::{Event, Set, TrainConfig, ViewsOrigin};
 
@@ -69,12 +70,23 @@ impl Progress {
                 } else {
                     String::new()
                 };
-                writeln!(
-                    stdout(),
-                    "Epoch {epoch}/{} - {seconds:.1}s - loss: {loss:.4} - accuracy: {accuracy:.4} - val_loss: {val_loss:.4} - val_accuracy: {val_accuracy:.4}{rate}{}",
-                    self.train.epochs,
+                let training = format!(
+                    "Epoch {epoch}/{} - {seconds:.1}s - loss: {loss:.4} - accuracy: {accuracy:.4}",
+                    self.train.epochs
+                );
+                let validation = format!(
+                    "val_loss: {val_loss:.4} - val_accuracy: {val_accuracy:.4}{rate}{}",
                     if *best { " - best" } else { "" }
-                )?;
+                );
+                let one_line = format!("{training} - {validation}");
+                let line = match Term::stdout().size_checked() {
+                    // A terminal would break it anywhere.
+                    Some((_, columns)) if one_line.len() > usize::from(columns) => {
+                        format!("{training}\n  {validation}")
+                    }
+                    _ => one_line,
+                };
+                writeln!(stdout(), "{line}")?;
             }
             Event::OlderState { fault, epochs } => {
                 let fault = fault.lines().next().unwrap_or_default();
