@@ -497,3 +497,30 @@ fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
     assert!(workplace.read("third/config.toml").contains("thaw = \"block1_conv2\""));
     assert!(workplace.read("third/config.toml").contains("shuffle = false"));
 }
+
+#[test]
+fn a_run_writes_curves_for_tensorboard_where_it_is_told_to_and_goes_on_with_them() {
+    let workplace = Workplace::with_photos();
+    let files = || {
+        ["train", "validation"].map(|set| {
+            let names = workplace.names_in(&format!("run/tensorboard/{set}"));
+            assert!(names.iter().all(|name| name.starts_with("events.out.tfevents.")), "{names:?}");
+            names.len()
+        })
+    };
+    workplace.train("--epochs 1 --tensorboard --out run");
+    assert_eq!(files(), [1, 1]);
+    let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
+    workplace.write("run/config.toml", &config);
+    workplace.run("train --resume run").expect_success();
+    assert_eq!(files(), [2, 2]);
+    // Whether it writes them is no other run.
+    let without = config.replace("tensorboard = true\n", "").replace("epochs = 2", "epochs = 3");
+    workplace.write("run/config.toml", without);
+    workplace.run("train --resume run").expect_success();
+    assert_eq!(files(), [2, 2]);
+
+    workplace.train("--epochs 3 --out plain");
+    assert!(!workplace.path("plain/tensorboard").exists());
+    assert_eq!(workplace.history("run"), workplace.history("plain"));
+}

@@ -20,6 +20,7 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="3")
 logging.getLogger("tensorflow").setLevel("ERROR")
 
 import classify
+import curves
 import explain
 import exports
 import features
@@ -40,6 +41,7 @@ CHECKS = {
     "thaw": thaw.check,
     "explain": explain.check,
     "classify": classify.check,
+    "tensorboard": curves.check,
 }
 
 

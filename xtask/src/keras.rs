@@ -14,8 +14,17 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::cargo;
 
 /// What `check.py` checks. Each prints lines that begin with its name.
-const CHECKS: [&str; 8] =
-    ["compare", "features", "history", "exports", "imports", "thaw", "explain", "classify"];
+const CHECKS: [&str; 9] = [
+    "compare",
+    "features",
+    "history",
+    "exports",
+    "imports",
+    "thaw",
+    "explain",
+    "classify",
+    "tensorboard",
+];
 
 /// Compares the program of the workspace at `root` with Keras on the photographs in `shared`.
 ///
@@ -149,7 +158,7 @@ mod tests {
         let mut seen = Vec::new();
         assert_eq!(
             pass_on(output.as_bytes(), &mut seen).unwrap(),
-            ["history", "imports", "thaw", "explain", "classify"]
+            ["history", "imports", "thaw", "explain", "classify", "tensorboard"]
         );
         assert_eq!(String::from_utf8(seen).unwrap(), output);
     }

@@ -91,6 +91,9 @@ pub(crate) struct Settings {
     /// [default: off]
     #[arg(long, value_name = "STEPS")]
     save_every: Option<usize>,
+    /// Write the run's curves for TensorBoard too, into `tensorboard` in its folder
+    #[arg(long)]
+    tensorboard: bool,
     /// How many photographs make a step [default: 32]
     #[arg(long, value_name = "PHOTOGRAPHS")]
     batch_size: Option<usize>,
@@ -179,6 +182,7 @@ impl Settings {
                 save_every: self.save_every,
                 patience: self.patience,
                 reduce_on_plateau: self.reduce_on_plateau,
+                tensorboard: self.tensorboard,
                 seed,
             },
             device: self.device.resolve()?,

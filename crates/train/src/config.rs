@@ -189,6 +189,9 @@ pub struct TrainConfig {
     /// `ReduceLROnPlateau`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce_on_plateau: Option<usize>,
+    /// Whether the run writes event files for TensorBoard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tensorboard: bool,
     /// Every draw of the run follows from it.
     pub seed: u64,
 }
@@ -205,6 +208,7 @@ impl Default for TrainConfig {
             save_every: None,
             patience: None,
             reduce_on_plateau: None,
+            tensorboard: false,
             seed: 0,
         }
     }

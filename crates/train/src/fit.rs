@@ -20,6 +20,7 @@ use crate::history::History;
 use crate::pictures::Pictures;
 use crate::same_run::{check_same, digest_of_photographs, digest_of_settings};
 use crate::source::{Batch, Source};
+use crate::tensorboard::TensorBoard;
 use crate::{
     Best, Event, Optimizer, Plateau, RunConfig, RunFolder, RunningMean, Set, State, TrainError,
     first_tail,
@@ -98,6 +99,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     let Some((source, mut of_validation)) = prepare(job, stopped, &mut listen)? else {
         return Ok(Outcome::Stopped { epochs: state.epoch });
     };
+    let mut curves = train.tensorboard.then(|| TensorBoard::open(run, state.epoch)).transpose()?;
     let steps = training.labels().len().div_ceil(train.batch_size);
     tracing::info!(
         epoch = state.epoch,
@@ -186,6 +188,9 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             let seconds = state.seconds + started.elapsed().as_secs_f64();
             let learning_rate = train.learning_rate * state.plateau.factor;
             history.push(run, &metrics, seconds, learning_rate)?;
+            if let Some(curves) = &mut curves {
+                curves.push(&metrics, learning_rate)?;
+            }
             let mut plateau = state.plateau;
             if let Some(patience) = train.reduce_on_plateau {
                 plateau = plateau.after(val_loss, patience);

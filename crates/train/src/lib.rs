@@ -24,6 +24,7 @@ mod run_folder;
 mod same_run;
 mod source;
 mod state;
+mod tensorboard;
 
 pub use checkpoint::check_resumable;
 pub use config::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};

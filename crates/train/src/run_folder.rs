@@ -5,6 +5,7 @@
 //! .lock           locked by the program that writes here
 //! history.csv     a row an epoch
 //! run.log         what happened, line by line
+//! tensorboard/    with `tensorboard`: event files in `train` and `validation`, new ones each time it goes on
 //! views.bin       with `views`: the features of every view
 //! best/           the model with the lowest val_loss
 //! last/           the last model, and what is needed to go on: `optimizer.safetensors`, `state.json` and,
@@ -155,6 +156,11 @@ impl RunFolder {
     /// What happened, line by line. Whoever sets up logs writes it.
     pub fn log(&self) -> PathBuf {
         self.path.join("run.log")
+    }
+
+    /// What TensorBoard draws curves from.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
     }
 
     /// The features of the kept views.

@@ -34,12 +34,18 @@ pub(crate) fn check_same(
 }
 
 /// The digest of the settings that a run can't go on without: not when it ends, how often it
-/// is saved, where files lie, how much memory may be taken and which device computes in the same precision.
+/// is saved, whether TensorBoard is written for, where files lie, how much memory may be taken and which device computes in the same precision.
 /// Weights and photographs are known by their content,
 /// and what the run has started from is in its first checkpoint.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
-    same.train = TrainConfig { epochs: 0, patience: None, save_every: None, ..same.train };
+    same.train = TrainConfig {
+        epochs: 0,
+        patience: None,
+        save_every: None,
+        tensorboard: false,
+        ..same.train
+    };
     same.data.path = PathBuf::new();
     (same.data.cache_mb, same.data.cache_dir) = (0, None);
     let DeviceConfig { precision, tf32, .. } = same.device;

@@ -20,8 +20,8 @@ pub struct State {
     pub best: Option<Best>,
     /// Where learning rates stand.
     pub plateau: Plateau,
-    /// The digest of the settings, but for when the run ends, how often it is saved, where files lie and
-    /// how much memory it takes: with others it would be another run.
+    /// The digest of the settings, but for when the run ends, how often it is saved, whether
+    /// TensorBoard is written for, where files lie and how much memory it takes: with others it would be another run.
     pub settings: String,
     /// The digest of the photographs' pixels and classes: with others it would be another run.
     pub photographs: String,
