@@ -3,6 +3,7 @@
 mod bad_input;
 #[cfg(unix)]
 mod closed;
+mod compare;
 mod devices;
 mod dirty;
 mod doctor;

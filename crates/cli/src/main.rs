@@ -6,6 +6,7 @@ mod arguments;
 mod bar;
 mod class_index;
 mod classify;
+mod compare;
 mod completions;
 mod demo;
 mod device;
@@ -14,6 +15,7 @@ mod doctor;
 mod evaluate;
 mod events;
 mod export;
+mod history;
 mod logs;
 mod man;
 mod output;
@@ -58,6 +60,7 @@ enum Command {
     Train(Box<train::TrainArguments>),
     Evaluate(evaluate::EvaluateArguments),
     Report(report::ReportArguments),
+    Compare(compare::CompareArguments),
     Doctor(doctor::DoctorArguments),
     Show(show::ShowArguments),
     Predict(predict::PredictArguments),
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),

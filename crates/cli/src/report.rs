@@ -4,8 +4,7 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::report::{Epoch, Page, Photograph, Predictions};
-use anyhow::Context;
+use ::report::{Page, Photograph, Predictions};
 use augment::Picture;
 use clap::Args;
 use formats::FormatError;
@@ -18,6 +17,7 @@ use train::{RunConfig, RunFolder, Start, WeightsChoice, order_of_epoch};
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::device::{DeviceArguments, Devices};
+use crate::history::History;
 use crate::split_table;
 use crate::train::quoted;
 
@@ -73,7 +73,7 @@ pub(crate) fn write(
     let explainer = Explainer::load(&run.join("best"), &search, &make_base, devices.tensors())?;
     let card = explainer.card();
     let predictions = predictions(&explainer, validation)?;
-    let history = history(run)?;
+    let history = History::read(run)?;
     let settings = std::fs::read_to_string(run.join("config.toml"))?;
     let name = std::path::absolute(run)?;
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -128,31 +128,6 @@ fn predictions(explainer: &Explainer, photos: &Photos) -> anyhow::Result<Predict
     }
     let decided = probabilities.iter().map(|row| card.decide(row)).collect();
     Ok(Predictions::new(card.classes.len(), photos.labels().to_vec(), probabilities, decided))
-}
-
-/// `history.csv` of a run.
-struct History {
-    epochs: Vec<Epoch>,
-    seconds: f64,
-}
-
-fn history(run: &Path) -> anyhow::Result<History> {
-    let path = run.join("history.csv");
-    let broken = || format!("`{}` is no history\nhint: put it back as it was", path.display());
-    let mut history = History { epochs: vec![], seconds: 0.0 };
-    for row in csv::Reader::from_path(&path).with_context(broken)?.into_records() {
-        let row = row.with_context(broken)?;
-        let number = |at: usize| -> anyhow::Result<f64> {
-            row.get(at).unwrap_or_default().parse().with_context(broken)
-        };
-        history.epochs.push(Epoch {
-            epoch: number(0)? as usize,
-            training: [number(1)?, number(2)?],
-            validation: [number(3)?, number(4)?],
-        });
-        history.seconds += number(5)?;
-    }
-    Ok(history)
 }
 
 /// Photographs of the first training batch, before and after augmentation.

@@ -4,6 +4,8 @@
 mod calibration;
 mod chart;
 mod charts;
+mod comparison;
+mod document;
 mod heat;
 mod page;
 mod plot;
@@ -12,6 +14,7 @@ mod roc;
 mod thumbnail;
 
 pub use calibration::{BINS, Bin};
+pub use comparison::{ComparedRun, Comparison};
 pub use page::{Epoch, Page, Photograph};
 pub use predictions::{ClassScores, Predictions};
 pub use roc::{Point, Threshold};

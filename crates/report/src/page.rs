@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use image::{GrayImage, RgbImage};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use crate::chart::number;
+use crate::document::document;
 use crate::heat::glow;
 use crate::thumbnail::thumbnail;
 use crate::{BINS, Predictions};
@@ -150,32 +151,16 @@ impl Page<'_> {
     }
 
     fn markup(&self, lists: &[List], shown: &Shown) -> Markup {
-        let Self { name, .. } = self;
-        let result = self.result();
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { (name) ": " (result) }
-                    style { (PreEscaped(include_str!("page.css"))) }
-                }
-                body {
-                    header { h1 { (name) } p.result { (result) } }
-                    main {
-                        (self.curves())
-                        (self.confusion(lists, shown))
-                        (self.scores())
-                        (self.worth_a_look(lists, shown))
-                        (self.calibration())
-                        (self.augmentation())
-                        (self.repeat())
-                    }
-                }
-            }
-        }
+        let main = html! {
+            (self.curves())
+            (self.confusion(lists, shown))
+            (self.scores())
+            (self.worth_a_look(lists, shown))
+            (self.calibration())
+            (self.augmentation())
+            (self.repeat())
+        };
+        document(self.name, &self.result(), html! {}, main)
     }
 
     /// All lists of photographs.

@@ -16,6 +16,7 @@ mod fit;
 mod history;
 mod loss;
 mod metrics;
+mod named_settings;
 mod optimizer;
 mod pictures;
 mod plateau;

@@ -1,0 +1,173 @@
+//! `permafrost compare`: several runs in one table, and their curves on one page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{ErrorKind, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ::report::{ComparedRun, Comparison, Epoch};
+use clap::Args;
+use model::load_card;
+use train::{RunConfig, RunFolder};
+
+use crate::history::History;
+
+/// Settings that runs are not told apart by: where and how often something is kept, and how many epochs there
+/// are to be, which the table has beside those that there are.
+const NOT_COMPARED: [&str; 5] =
+    ["data.cache_dir", "data.cache_mb", "train.epochs", "train.save_every", "train.tensorboard"];
+
+/// Compare runs: print a table of what they came to and of the settings in which they differ, and draw their
+/// curves on one page
+#[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost compare runs/train runs/train-2
+  permafrost compare runs/train runs/train-2 runs/train-3 --out three.html")]
+pub(crate) struct CompareArguments {
+    /// The runs' folders, such as runs/train
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+    /// The page to write; one of an earlier comparison is replaced
+    #[arg(long, value_name = "FILE", default_value = "compare.html")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<ExitCode> {
+    let CompareArguments { runs, out } = arguments;
+    check_replaceable(out)?;
+    let runs = read_each_once(runs)?;
+    for Run { config, .. } in &runs {
+        RunFolder::check_outside(out, &config.data.path)?;
+    }
+    let comparison = compared(&runs);
+    print_table(&comparison)?;
+    formats::write_whole(out, comparison.page().as_bytes())?;
+    writeln!(stdout(), "Wrote {}.", out.display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A page of an earlier comparison is replaced, and nothing else.
+fn check_replaceable(out: &Path) -> anyhow::Result<()> {
+    match fs::read(out) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Ok(bytes) if Comparison::is_page(&bytes) => Ok(()),
+        _ => anyhow::bail!(
+            "`{}` is there already, and is no page of `compare`\nhint: remove it, or name another file with `--out`",
+            out.display()
+        ),
+    }
+}
+
+/// A run as its folder has it.
+struct Run {
+    name: String,
+    config: RunConfig,
+    history: History,
+    /// The classes' names, where a model has been saved.
+    classes: Option<Vec<String>>,
+}
+
+impl Run {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let config = RunFolder::settings(path)?;
+        let history = if path.join(History::FILE).exists() {
+            History::read(path)?
+        } else {
+            History { epochs: vec![], seconds: 0.0 }
+        };
+        let card =
+            ["last", "previous", "best"].iter().find_map(|at| load_card(&path.join(at)).ok());
+        // Without the slash at the end that a shell adds.
+        let name = path.components().collect::<PathBuf>().display().to_string();
+        Ok(Self { name, config, history, classes: card.map(|card| card.classes) })
+    }
+
+    /// What tells apart which photographs runs are validated on.
+    fn validation(&self) -> impl PartialEq {
+        let data = &self.config.data;
+        // The seed draws the split, where there is one.
+        let seed = data.validation_split.map(|_| self.config.train.seed);
+        (data.path.clone(), data.validation_split, data.group_duplicates, seed)
+    }
+
+    /// What there is to know of it beside `first`.
+    fn notes(&self, first: &Self, best: Option<&Epoch>) -> String {
+        let mut notes = vec![];
+        let (train, epochs) = (&self.config.train, self.history.epochs.len());
+        let waited = epochs.saturating_sub(best.map_or(0, |best| best.epoch));
+        if epochs < train.epochs && train.patience.is_none_or(|patience| waited < patience) {
+            notes.push("not complete".to_owned());
+        }
+        if let (Some(classes), Some(of_first)) = (&self.classes, &first.classes)
+            && classes != of_first
+        {
+            notes.push(format!("other classes than {}: {}", first.name, classes.join(", ")));
+        } else if self.validation() != first.validation() {
+            notes.push(format!("other photographs to validate on than {}", first.name));
+        }
+        notes.join("; ")
+    }
+}
+
+/// The runs, each once.
+fn read_each_once(paths: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
+    let mut runs = vec![];
+    let mut seen: Vec<PathBuf> = vec![];
+    for path in paths {
+        let run = Run::read(path)?;
+        let place = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if seen.contains(&place) {
+            writeln!(stderr(), "`{}` is named twice and shown once", run.name)?;
+            continue;
+        }
+        seen.push(place);
+        runs.push(run);
+    }
+    Ok(runs)
+}
+
+fn compared(runs: &[Run]) -> Comparison {
+    let settings: Vec<_> = runs.iter().map(|run| run.config.named_settings()).collect();
+    let differs = |name: &&String| {
+        let of_first = settings[0].get(*name);
+        !NOT_COMPARED.contains(&name.as_str())
+            && settings.iter().any(|of_run| of_run.get(*name) != of_first)
+    };
+    let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
+    let names: Vec<&String> = names.into_iter().filter(differs).collect();
+    let of_run = |(run, settings): (&Run, &BTreeMap<String, String>)| {
+        let mut compared = ComparedRun {
+            name: run.name.clone(),
+            history: run.history.epochs.clone(),
+            epochs: run.config.train.epochs,
+            seconds: run.history.seconds,
+            settings: names.iter().map(|name| settings.get(*name).cloned()).collect(),
+            notes: String::new(),
+        };
+        compared.notes = run.notes(&runs[0], compared.best());
+        compared
+    };
+    Comparison {
+        settings: names.iter().map(ToString::to_string).collect(),
+        runs: runs.iter().zip(&settings).map(of_run).collect(),
+    }
+}
+
+/// Prints the table: names to the left, numbers to the right.
+fn print_table(comparison: &Comparison) -> anyhow::Result<()> {
+    let rows = comparison.table();
+    let columns = rows[0].len();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let is_text = ["run", "notes"].contains(&rows[0][column].as_str());
+            line += &if is_text { format!("{cell:width$}") } else { format!("{cell:>width$}") };
+            line += "  ";
+        }
+        writeln!(stdout(), "{}", line.trim_end())?;
+    }
+    Ok(())
+}

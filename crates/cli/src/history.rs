@@ -1,0 +1,38 @@
+//! `history.csv` of a run, as it is read again.
+
+use std::path::Path;
+
+use anyhow::Context;
+use report::Epoch;
+
+/// What a run's epochs came to.
+pub(crate) struct History {
+    pub(crate) epochs: Vec<Epoch>,
+    /// How long all of them took.
+    pub(crate) seconds: f64,
+}
+
+impl History {
+    /// The file's name in the run's folder.
+    pub(crate) const FILE: &str = "history.csv";
+
+    /// That of the run in a folder.
+    pub(crate) fn read(run: &Path) -> anyhow::Result<Self> {
+        let path = run.join(Self::FILE);
+        let broken = || format!("`{}` is no history\nhint: put it back as it was", path.display());
+        let mut history = Self { epochs: vec![], seconds: 0.0 };
+        for row in csv::Reader::from_path(&path).with_context(broken)?.into_records() {
+            let row = row.with_context(broken)?;
+            let number = |at: usize| -> anyhow::Result<f64> {
+                row.get(at).unwrap_or_default().parse().with_context(broken)
+            };
+            history.epochs.push(Epoch {
+                epoch: number(0)? as usize,
+                training: [number(1)?, number(2)?],
+                validation: [number(3)?, number(4)?],
+            });
+            history.seconds += number(5)?;
+        }
+        Ok(history)
+    }
+}

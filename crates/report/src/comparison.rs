@@ -1,0 +1,314 @@
+//! Several runs together: a table, and one page that needs no network and no script.
+
+use maud::{Markup, PreEscaped, html};
+
+use crate::Epoch;
+use crate::chart::{Chart, Line, range_of};
+use crate::document::document;
+
+/// The looks of lines: eight colours, then the same ones dashed and dotted. More runs begin again.
+#[rustfmt::skip]
+const LOOKS: [&str; 24] = [
+    "c0 solid", "c1 solid", "c2 solid", "c3 solid", "c4 solid", "c5 solid", "c6 solid", "c7 solid",
+    "c0 dashed", "c1 dashed", "c2 dashed", "c3 dashed", "c4 dashed", "c5 dashed", "c6 dashed", "c7 dashed",
+    "c0 dotted", "c1 dotted", "c2 dotted", "c3 dotted", "c4 dotted", "c5 dotted", "c6 dotted", "c7 dotted",
+];
+
+/// How many lines a chart has a key for below it; with more of them the table is key enough.
+const KEYS: usize = 4;
+
+/// What a table has where there is nothing.
+const NONE: &str = "-";
+
+/// What makes a page known again.
+const GENERATOR: &str = "permafrost compare";
+
+/// What is compared.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The names of the settings that runs are told apart by.
+    pub settings: Vec<String>,
+    /// The runs, one or more.
+    pub runs: Vec<ComparedRun>,
+}
+
+/// A run among others.
+#[derive(Clone, Debug)]
+pub struct ComparedRun {
+    /// Its name.
+    pub name: String,
+    /// How every epoch went; empty where none is complete.
+    pub history: Vec<Epoch>,
+    /// How many epochs there are to be.
+    pub epochs: usize,
+    /// How long those that there are have taken.
+    pub seconds: f64,
+    /// The value of each of the comparison's settings, where it has one.
+    pub settings: Vec<Option<String>>,
+    /// What else there is to know, if anything.
+    pub notes: String,
+}
+
+impl ComparedRun {
+    /// The first epoch with the lowest val_loss.
+    pub fn best(&self) -> Option<&Epoch> {
+        self.history.iter().min_by(|a, b| a.validation[0].total_cmp(&b.validation[0]))
+    }
+}
+
+impl Comparison {
+    /// The table: its headings, then a row a run.
+    pub fn table(&self) -> Vec<Vec<String>> {
+        let has_notes = self.runs.iter().any(|run| !run.notes.is_empty());
+        let results = ["run", "best epoch", "val_loss", "val_accuracy", "epochs", "seconds"];
+        let mut headings: Vec<String> = results.map(String::from).into();
+        headings.extend(self.settings.iter().cloned());
+        headings.extend(has_notes.then(|| "notes".to_owned()));
+        let row = |run: &ComparedRun| {
+            let best = run.best();
+            let of_best = |text: &dyn Fn(&Epoch) -> String| best.map_or(NONE.into(), text);
+            let mut row = vec![
+                run.name.clone(),
+                of_best(&|best| best.epoch.to_string()),
+                of_best(&|best| format!("{:.4}", best.validation[0])),
+                of_best(&|best| format!("{:.4}", best.validation[1])),
+                format!("{}/{}", run.history.len(), run.epochs),
+                format!("{:.1}", run.seconds),
+            ];
+            row.extend(run.settings.iter().map(|text| text.clone().unwrap_or(NONE.into())));
+            row.extend(has_notes.then(|| run.notes.clone()));
+            row
+        };
+        std::iter::once(headings).chain(self.runs.iter().map(row)).collect()
+    }
+
+    /// Whether a file is a page made by [`Self::page`].
+    pub fn is_page(bytes: &[u8]) -> bool {
+        let mark = generator().into_string();
+        bytes.windows(mark.len()).any(|found| found == mark.as_bytes())
+    }
+
+    /// The page's text.
+    pub fn page(&self) -> String {
+        let heading = match self.runs.len() {
+            1 => "1 run".to_owned(),
+            count => format!("{count} runs compared"),
+        };
+        let head = html! { (generator()) style { (PreEscaped(self.style())) } };
+        let main = html! { (self.results()) (self.curves()) };
+        document(&heading, &self.result(), head, main).into_string()
+    }
+
+    /// Which run is the best.
+    fn result(&self) -> String {
+        let runs = self.runs.iter().filter_map(|run| Some((run, run.best()?)));
+        let best = runs.min_by(|(_, a), (_, b)| a.validation[0].total_cmp(&b.validation[0]));
+        match best {
+            Some((run, best)) => format!(
+                "{} has the lowest val_loss: {:.4} after epoch {}",
+                run.name, best.validation[0], best.epoch
+            ),
+            None => "No epoch is complete yet".to_owned(),
+        }
+    }
+
+    /// Where the pointer is on a run of the table, its lines stand out.
+    fn style(&self) -> String {
+        let mut style = include_str!("comparison.css").to_owned();
+        if self.runs.len() > KEYS {
+            style += ".chart .key { display: none; }\n";
+        }
+        for look in LOOKS.iter().take(self.runs.len()) {
+            let look = look.replace(' ', ".");
+            style +=
+                &format!("main:has(tr.{look}:hover) polyline:not(.{look}) {{ opacity: 0.15; }}\n");
+        }
+        style
+    }
+
+    fn results(&self) -> Markup {
+        let mut rows = self.table();
+        let headings = rows.remove(0);
+        let lowest =
+            |at: usize| self.runs.iter().filter_map(move |run| Some(run.best()?.validation[at]));
+        let best = [lowest(0).min_by(f64::total_cmp), lowest(1).max_by(f64::total_cmp)];
+        // Of the columns, the val_loss and the val_accuracy of the best epoch.
+        let is_best = |run: &ComparedRun, column: usize| {
+            column.checked_sub(2).is_some_and(|at| {
+                best.get(at).is_some_and(|best| {
+                    best.is_some() && *best == run.best().map(|epoch| epoch.validation[at])
+                })
+            })
+        };
+        html! {
+            section {
+                h2 { "What they came to" }
+                p {
+                    "Numbers are those of the best epoch, the one with the lowest val_loss; the best of all runs are marked."
+                    @if !self.settings.is_empty() { " Settings are shown where they differ." }
+                }
+                div.wide { table.runs {
+                    thead { tr { @for name in &headings { th scope="col" { (name) } } } }
+                    tbody { @for ((run, row), look) in self.runs.iter().zip(&rows).zip(LOOKS.iter().cycle()) {
+                        tr class=(look) { @for (column, text) in row.iter().enumerate() {
+                            @if column == 0 { th scope="row" { span.key { i class=(look) {} } (text) } }
+                            @else { td.best[is_best(run, column)] { (text) } }
+                        } }
+                    } }
+                } }
+            }
+        }
+    }
+
+    fn curves(&self) -> Markup {
+        html! {
+            section {
+                h2 { "How they went" }
+                div.charts {
+                    (self.chart("val_loss", |epoch| epoch.validation[0]))
+                    (self.chart("val_accuracy", |epoch| epoch.validation[1]))
+                    (self.chart("loss", |epoch| epoch.training[0]))
+                    (self.chart("accuracy", |epoch| epoch.training[1]))
+                }
+            }
+        }
+    }
+
+    fn chart<'a>(&'a self, what: &'static str, value: fn(&Epoch) -> f64) -> Markup {
+        let with_look = self.runs.iter().zip(LOOKS.iter().cycle());
+        let line = |(run, style): (&'a ComparedRun, &&'static str)| {
+            let points = run.history.iter().map(|epoch| [epoch.epoch as f64, value(epoch)]);
+            let mut points: Vec<[f64; 2]> = points.collect();
+            if let [only] = points[..] {
+                // A line from there to there is seen as a dot.
+                points.push(only);
+            }
+            Line { name: &run.name, style, points }
+        };
+        let lines = with_look.filter(|(run, _)| !run.history.is_empty()).map(line);
+        let lines: Vec<Line<'_>> = lines.collect();
+        let points = || lines.iter().flat_map(|line| &line.points);
+        let last = points().map(|point| point[0]).fold(2.0, f64::max);
+        let values = range_of(points().map(|point| point[1]));
+        Chart {
+            label: &format!("{what} by epoch, of every run"),
+            axes: ["epoch", what],
+            ranges: [[1.0, last], values],
+            whole_steps: true,
+            lines,
+            mark: None,
+        }
+        .draw()
+    }
+}
+
+fn generator() -> Markup {
+    html! { meta name="generator" content=(GENERATOR); }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(name: &str, val_losses: &[f64]) -> ComparedRun {
+        let epochs = val_losses.iter().zip(1..);
+        ComparedRun {
+            name: name.to_owned(),
+            history: epochs
+                .map(|(&loss, epoch)| Epoch {
+                    epoch,
+                    training: [2.0 * loss, 0.5],
+                    validation: [loss, 1.0 - loss],
+                })
+                .collect(),
+            epochs: 3,
+            seconds: 1.25,
+            settings: vec![(!val_losses.is_empty()).then(|| "0.1".into())],
+            notes: String::new(),
+        }
+    }
+
+    fn comparison(runs: Vec<ComparedRun>) -> Comparison {
+        Comparison { settings: vec!["train.learning_rate".into()], runs }
+    }
+
+    #[test]
+    fn a_table_has_the_best_epoch_of_each_run_and_notes_where_there_are_any() {
+        let mut runs = vec![run("a", &[0.5, 0.25, 0.25]), run("b", &[])];
+        let results = "run|best epoch|val_loss|val_accuracy|epochs|seconds|train.learning_rate";
+        let of_a = "a|2|0.2500|0.7500|3/3|1.2|0.1";
+        let rows = |runs: &[ComparedRun]| -> Vec<String> {
+            comparison(runs.to_vec()).table().iter().map(|row| row.join("|")).collect()
+        };
+        assert_eq!(rows(&runs), [results, of_a, "b|-|-|-|0/3|1.2|-"]);
+        runs[1].notes = "not complete".into();
+        let noted = [
+            format!("{results}|notes"),
+            format!("{of_a}|"),
+            "b|-|-|-|0/3|1.2|-|not complete".into(),
+        ];
+        assert_eq!(rows(&runs), noted);
+    }
+
+    #[test]
+    fn a_page_says_and_marks_which_run_is_the_best() {
+        let runs = vec![run("a", &[0.5, 0.375]), run("b", &[0.25]), run("c", &[])];
+        let page = comparison(runs).page();
+        assert!(page.contains("b has the lowest val_loss: 0.2500 after epoch 1"), "{page}");
+        let marked: Vec<&str> = page
+            .split("<td class=\"best\">")
+            .skip(1)
+            .filter_map(|rest| rest.split('<').next())
+            .collect();
+        assert_eq!(marked, ["0.2500", "0.7500"]);
+        // Two runs have a line in each of the four charts.
+        assert_eq!(page.matches("<polyline class=\"c0 solid\"").count(), 4);
+        assert_eq!(page.matches("<polyline").count(), 8);
+        assert!(comparison(vec![run("c", &[])]).page().contains("No epoch is complete yet"));
+    }
+
+    #[test]
+    fn a_page_needs_nothing_from_elsewhere_and_no_script() {
+        let page = comparison(vec![run("<b>&", &[0.5, 0.25])]).page();
+        for outside in ["http", "<script", "@import", "url(", "<link", "javascript", "<b>"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(page.contains("&lt;b&gt;&amp;"));
+    }
+
+    #[test]
+    fn a_page_is_known_again_and_another_file_is_not_taken_for_one() {
+        let page = comparison(vec![run("a", &[0.5])]).page();
+        assert!(Comparison::is_page(page.as_bytes()));
+        let other = page.replace(GENERATOR, "another program");
+        assert!(!Comparison::is_page(other.as_bytes()) && !Comparison::is_page(b""));
+    }
+
+    /// WCAG 2.2, success criterion 1.4.11.
+    #[test]
+    fn every_colour_stands_out_against_the_card() {
+        let luminance = |hex: &str| -> f64 {
+            let part = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("a colour");
+            let linear = |value: u8| match f64::from(value) / 255.0 {
+                dark if dark <= 0.04045 => dark / 12.92,
+                light => ((light + 0.055) / 1.055).powf(2.4),
+            };
+            0.2126 * linear(part(1)) + 0.7152 * linear(part(3)) + 0.0722 * linear(part(5))
+        };
+        // The light one, then the dark one.
+        let colours = |css: &'static str, name: &str| -> Vec<f64> {
+            let begins = format!("{name}: ");
+            css.split(&begins).skip(1).map(|rest| luminance(&rest[..7])).collect()
+        };
+        let cards = colours(include_str!("page.css"), "--card");
+        assert_eq!(cards.len(), 2);
+        for name in (0..8).map(|number| format!("--c{number}")) {
+            let hues = colours(include_str!("comparison.css"), &name);
+            assert_eq!(hues.len(), 2, "{name}");
+            for (hue, card) in hues.iter().zip(&cards) {
+                let contrast = (hue.max(*card) + 0.05) / (hue.min(*card) + 0.05);
+                assert!(contrast >= 3.0, "{name}: {contrast}");
+            }
+        }
+    }
+}

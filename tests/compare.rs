@@ -1,0 +1,110 @@
+//! `compare`: its table, its page, and what it refuses.
+
+use std::fs;
+
+use crate::permafrost::Workplace;
+
+/// Two runs that differ in their rate and the units of their heads.
+fn with_runs() -> Workplace {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 3 --out first --device cpu");
+    workplace.train("--epochs 2 --learning-rate 0.01 --hidden 16 --out second --device cpu");
+    workplace
+}
+
+/// The cells of a table that a command has printed.
+fn table(stdout: &str) -> Vec<Vec<&str>> {
+    let lines = stdout.lines().take_while(|line| !line.starts_with("Wrote "));
+    lines
+        .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+        .collect()
+}
+
+#[test]
+fn a_table_has_results_and_only_the_settings_that_differ_and_a_page_has_the_curves() {
+    let workplace = with_runs();
+    let done = workplace.run("compare first second/").expect_success();
+    assert_eq!(done.stderr, "");
+    let rows = table(&done.stdout);
+    let results = ["run", "best epoch", "val_loss", "val_accuracy", "epochs", "seconds"];
+    assert_eq!(rows[0], [&results[..], &["head.hidden", "train.learning_rate"]].concat());
+    for (row, (name, epochs, settings)) in rows[1..]
+        .iter()
+        .zip([("first", "3/3", ["256", "0.001"]), ("second", "2/2", ["16", "0.01"])])
+    {
+        let history = workplace.history(name);
+        let val_loss = |row: &Vec<String>| -> f64 { row[3].parse().expect("a number") };
+        let best = history[1..].iter().min_by(|a, b| val_loss(a).total_cmp(&val_loss(b)));
+        let best = best.expect("an epoch");
+        let number = |at: usize| format!("{:.4}", best[at].parse::<f64>().expect("a number"));
+        assert_eq!(row[..5], [name, &best[0], &number(3), &number(4), epochs]);
+        assert_eq!(row[6..], settings);
+    }
+    assert_eq!(rows.len(), 3);
+    assert!(done.stdout.ends_with("Wrote compare.html.\n"), "{}", done.stdout);
+    let page = workplace.read("compare.html");
+    for part in ["2 runs compared", "second", "val_accuracy by epoch", "train.learning_rate"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert_eq!(page.matches("<polyline").count(), 8);
+}
+
+#[test]
+fn a_page_is_made_again_but_no_other_file_is_overwritten() {
+    let workplace = with_runs();
+    workplace.run("compare first").expect_success();
+    let one = workplace.read("compare.html");
+    workplace.run("compare first second").expect_success();
+    assert!(workplace.read("compare.html") != one);
+    workplace.write("notes.html", "<p>mine");
+    let done = workplace.run("compare first second --out notes.html");
+    assert_eq!((done.status, &*done.stdout), (Some(2), ""));
+    assert!(done.stderr.contains("`notes.html` is there already"), "{}", done.stderr);
+    assert!(done.stderr.contains("\nhint: remove it"), "{}", done.stderr);
+    assert_eq!(workplace.read("notes.html"), "<p>mine");
+    let done = workplace.run("compare first --out photos/train/along/page.html");
+    assert_eq!(done.status, Some(2));
+    assert!(done.stderr.contains("lies in the folder of photographs"), "{}", done.stderr);
+}
+
+#[test]
+fn what_keeps_runs_from_being_compared_in_full_is_noted() {
+    let workplace = with_runs();
+    let config = workplace.read("second/config.toml").replace("epochs = 2", "epochs = 9");
+    workplace.write("second/config.toml", &config);
+    // As a run that was stopped before its first epoch ended.
+    fs::create_dir(workplace.path("new")).expect("a folder");
+    workplace.write("new/config.toml", config.replace("photos", "elsewhere"));
+    for class in ["across", "along", "neither"] {
+        for number in 0..6 {
+            workplace.picture(&format!("three/{class}/{number}.png"), class, number);
+        }
+    }
+    let three = "train three --weights none --size 32 --until block1_pool --pooling max --epochs 1 --out three-run";
+    workplace.run(three).expect_success();
+
+    let done = workplace.run("compare first second new first three-run").expect_success();
+    assert_eq!(done.stderr, "`first` is named twice and shown once\n");
+    let rows = table(&done.stdout);
+    assert_eq!(rows[0].last(), Some(&"notes"));
+    assert!(!rows[1].concat().contains("complete"), "{rows:?}");
+    assert_eq!(rows[2].last(), Some(&"not complete"));
+    assert_eq!(rows[3][..5], ["new", "-", "-", "-", "0/9"]);
+    assert_eq!(rows[3].last(), Some(&"not complete; other photographs to validate on than first"));
+    assert_eq!(rows[4].last(), Some(&"other classes than first: across, along, neither"));
+}
+
+#[test]
+fn a_folder_without_a_run_and_a_damaged_history_are_errors_and_nothing_is_written() {
+    let workplace = with_runs();
+    workplace.write("second/history.csv", "epoch,loss\n1,many\n");
+    for (arguments, part) in [
+        ("compare first photos", "no run at `photos`"),
+        ("compare first second", "`second/history.csv` is no history"),
+    ] {
+        let done = workplace.run(arguments);
+        assert_eq!((done.status, &*done.stdout), (Some(2), ""), "{arguments}");
+        assert!(done.stderr.contains(part) && done.stderr.contains("\nhint: "), "{}", done.stderr);
+    }
+    assert!(!workplace.path("compare.html").exists());
+}
