@@ -4,6 +4,7 @@ mod bad_input;
 #[cfg(unix)]
 mod closed;
 mod compare;
+mod dashboard;
 mod devices;
 mod dirty;
 mod doctor;

@@ -4,7 +4,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use formats::FormatError;
 use tracing_subscriber::filter::LevelFilter;
@@ -18,6 +18,12 @@ const OF_RUN: &str = "warn,permafrost=info,train=info,vgg=info,vgg_tch=info";
 /// The run's log, from when there is a run.
 static RUN_LOG: OnceLock<File> = OnceLock::new();
 
+/// The last line of the run's log, without its time.
+static LAST_LINE: Mutex<String> = Mutex::new(String::new());
+
+/// What is said to standard error while that is held back.
+static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
 /// Has logs go to standard error and to the run's log, each line with its time.
 pub(crate) fn begin() {
     let of_run = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(OF_RUN));
@@ -25,7 +31,7 @@ pub(crate) fn begin() {
     let to_stderr = to_stderr.from_env_lossy();
     let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = io::stderr().is_terminal() && !no_colour;
-    let said = fmt::layer().with_ansi(colour).with_writer(io::stderr);
+    let said = fmt::layer().with_ansi(colour).with_writer(|| Said);
     tracing_subscriber::registry()
         .with(said.with_filter(to_stderr))
         .with(fmt::layer().with_ansi(false).with_writer(|| RunLog).with_filter(of_run))
@@ -44,6 +50,44 @@ pub(crate) fn append_to(path: &Path) -> Result<(), FormatError> {
     Ok(())
 }
 
+/// Holds back what is said to standard error, where it would be drawn over.
+pub(crate) fn hold() {
+    *lock(&HELD) = Some(vec![]);
+}
+
+/// Says what was held back.
+pub(crate) fn release() {
+    if let Some(held) = lock(&HELD).take() {
+        // There is no one left to tell where this fails.
+        _ = io::stderr().write_all(&held);
+    }
+}
+
+/// The last line of the run's log, without its time.
+pub(crate) fn last_line() -> String {
+    lock(&LAST_LINE).clone()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Said;
+
+impl Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut *lock(&HELD) {
+            Some(held) => held.extend(bytes),
+            None => io::stderr().write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 struct RunLog;
 
 impl Write for RunLog {
@@ -51,6 +95,9 @@ impl Write for RunLog {
         // A log that can't be written, as on a full disk, is no reason to say anything else.
         if let Some(mut file) = RUN_LOG.get() {
             _ = file.write_all(bytes);
+            let line = String::from_utf8_lossy(bytes);
+            let line = line.trim().split_once(' ').map_or("", |(_, line)| line);
+            *lock(&LAST_LINE) = line.trim_start().to_owned();
         }
         Ok(bytes.len())
     }

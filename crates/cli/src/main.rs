@@ -8,6 +8,7 @@ mod class_index;
 mod classify;
 mod compare;
 mod completions;
+mod dashboard;
 mod demo;
 mod device;
 mod devices;

@@ -21,7 +21,9 @@ use vgg::{FrozenBase, Weights};
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::bar::Bar;
+use crate::dashboard::{Dashboard, Watched};
 use crate::device::Devices;
+use crate::history::History;
 use crate::output::{Output, OutputArguments};
 use crate::progress::Progress;
 use crate::run_summary::RunSummary;
@@ -62,13 +64,13 @@ pub(crate) struct TrainArguments {
 /// A resumed run has the settings that it began with; only what is printed of it is up to who resumes it.
 fn apart_from_resume(argument: Arg) -> Arg {
     match argument.get_id().as_str() {
-        "resume" | "quiet" | "json" => argument,
+        "resume" | "quiet" | "json" | "tui" => argument,
         _ => argument.conflicts_with("resume"),
     }
 }
 
 pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
-    let output = arguments.output.output();
+    let output = arguments.output.output()?;
     match &arguments.resume {
         Some(path) => {
             let (run, config) = RunFolder::open(path)?;
@@ -157,7 +159,7 @@ impl Inputs {
             Some(run) => split_table::load_again(run.path(), config, layout)?,
             None => split_table::load(config, layout)?,
         };
-        if output == Output::Lines {
+        if output.is_for_people() {
             print_left_out(&left_out)?;
         }
         for file in &left_out.unreadable {
@@ -264,24 +266,35 @@ fn go(
         "run"
     );
     let summary = inputs.summary(config, Some(run.path()));
-    if output == Output::Lines {
+    if output.is_for_people() {
         summary.print()?;
     }
     output.tell(|| events::begun(&summary))?;
     let mut progress = Progress::new(config.train, training.labels().len());
-    let stop = stop_on_ctrl_c(progress.bar().clone())?;
+    let dashboard = match output {
+        Output::Dashboard => Some(Dashboard::open(watched(&summary, run)?)?),
+        _ => None,
+    };
+    let stop = match &dashboard {
+        Some(dashboard) => dashboard.stop(),
+        None => stop_on_ctrl_c(progress.bar().clone())?,
+    };
     let job = Job { config, run, base, weights, training, validation, device, stop: &stop };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
+        if let Some(dashboard) = &dashboard {
+            dashboard.show(&event);
+        }
         if shown.is_ok() {
             shown = match output {
                 Output::Lines => progress.show(&event),
-                Output::Quiet => Ok(()),
+                Output::Quiet | Output::Dashboard => Ok(()),
                 Output::Events => output.tell(|| events::told(&event)),
             };
         }
     });
     progress.bar().clear();
+    drop(dashboard);
     match &outcome {
         Ok(outcome) => tracing::info!(?outcome, "end"),
         // Who watches sees it anyway.
@@ -321,6 +334,18 @@ fn go(
             Ok(ExitCode::from(STOPPED))
         }
     }
+}
+
+/// What a dashboard knows of a run before it goes on.
+fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched> {
+    let RunSummary { config, base, training, .. } = *summary;
+    let names = [
+        run.path().display().to_string(),
+        config.base.to_string(),
+        format!("{}, {}", config.device.name, base.engine()),
+    ];
+    let epochs = if run.history().exists() { History::read(run.path())?.epochs } else { vec![] };
+    Ok(Watched::new(names, config.train, training.labels().len(), epochs))
 }
 
 /// Says what keeps decoded photographs from being kept.

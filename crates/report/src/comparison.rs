@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use crate::Epoch;
-use crate::chart::{Chart, Line, range_of};
+use crate::chart::{Chart, Line, WIDE, range_of};
 use crate::document::document;
 
 /// The looks of lines: eight colours, then the same ones dashed and dotted. More runs begin again.
@@ -120,8 +120,8 @@ impl Comparison {
         }
         for look in LOOKS.iter().take(self.runs.len()) {
             let look = look.replace(' ', ".");
-            style +=
-                &format!("main:has(tr.{look}:hover) polyline:not(.{look}) {{ opacity: 0.15; }}\n");
+            let others = format!("svg > :is(polyline, circle):not(.{look})");
+            style += &format!("main:has(tr.{look}:hover) {others} {{ opacity: 0.15; }}\n");
         }
         style
     }
@@ -178,12 +178,7 @@ impl Comparison {
         let with_look = self.runs.iter().zip(LOOKS.iter().cycle());
         let line = |(run, style): (&'a ComparedRun, &&'static str)| {
             let points = run.history.iter().map(|epoch| [epoch.epoch as f64, value(epoch)]);
-            let mut points: Vec<[f64; 2]> = points.collect();
-            if let [only] = points[..] {
-                // A line from there to there is seen as a dot.
-                points.push(only);
-            }
-            Line { name: &run.name, style, points }
+            Line { name: &run.name, style, points: points.collect() }
         };
         let lines = with_look.filter(|(run, _)| !run.history.is_empty()).map(line);
         let lines: Vec<Line<'_>> = lines.collect();
@@ -191,7 +186,8 @@ impl Comparison {
         let last = points().map(|point| point[0]).fold(2.0, f64::max);
         let values = range_of(points().map(|point| point[1]));
         Chart {
-            label: &format!("{what} by epoch, of every run"),
+            label: format!("{what} by epoch, of every run"),
+            size: WIDE,
             axes: ["epoch", what],
             ranges: [[1.0, last], values],
             whole_steps: true,

@@ -1,0 +1,343 @@
+//! How a dashboard looks, in a terminal of any size: what there is no room for is left out.
+
+use ratatui_core::layout::{Constraint, Layout, Rect};
+use ratatui_core::style::{Modifier, Style};
+use ratatui_core::terminal::Frame;
+use ratatui_core::text::{Line, Span};
+use ratatui_widgets::gauge::LineGauge;
+use report::Epoch;
+use train::Set;
+
+use crate::dashboard::colours::Colours;
+use crate::dashboard::curves::draw_chart;
+use crate::dashboard::watched::{Stage, Watched};
+use crate::pace::duration;
+
+/// The least height of the charts, and the least width of each of two beside each other.
+const LEAST: [u16; 2] = [7, 34];
+
+/// The largest share of the table in the height of charts and table.
+const TABLE: u16 = 3;
+
+/// How wide what is said before and after a gauge is, so that both gauges are of one width.
+const BEFORE: u16 = 20;
+const AFTER: u16 = 40;
+
+/// Draws all of it.
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    watched: &Watched,
+    is_stopping: bool,
+    log: &str,
+    colours: &Colours,
+) {
+    let [head, gauges, middle, log_row, keys] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(2),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let [run, base, device] = &watched.names;
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    frame.render_widget(
+        Line::from(vec![
+            Span::styled(run, bold),
+            Span::styled(format!("  {base}  {device}"), colours.soft),
+        ]),
+        head,
+    );
+    draw_gauges(frame, watched, gauges, colours);
+    draw_middle(frame, watched, middle, colours);
+    frame.render_widget(Line::styled(log, colours.soft), log_row);
+    frame.render_widget(
+        if is_stopping {
+            Line::styled("Stopping after this batch. q again: stop at once", bold)
+        } else {
+            Line::styled("q: stop after the batch at hand; the run can be resumed", colours.soft)
+        },
+        keys,
+    );
+}
+
+/// How far the epoch, or what comes before the first one, and the whole run are.
+fn draw_gauges(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
+    let [upper, lower] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
+    let epochs = watched.train.epochs;
+    let (before, share, after) = match watched.stage {
+        Stage::Beginning => ("beginning".into(), 0.0, String::new()),
+        Stage::Features { set, done, total } => {
+            let what = match set {
+                Set::Training => "training features",
+                Set::Views => "features of views",
+                Set::Validation => "validation features",
+            };
+            (what.to_owned(), share(done, total), format!("{done}/{total}"))
+        }
+        Stage::Step { epoch, step, steps, loss, accuracy } => (
+            format!("epoch {epoch}/{epochs}"),
+            share(step, steps),
+            format!("step {step}/{steps}  loss {loss:.4}  accuracy {accuracy:.4}"),
+        ),
+    };
+    draw_gauge(frame, upper, before, share, after, colours);
+    let of_run = share_of_run(watched);
+    let after = watched.speed.map_or(String::new(), |speed| {
+        format!("{:.1} images/s  {} left", speed.rate, duration(speed.left))
+    });
+    draw_gauge(frame, lower, format!("run {:.0}%", 100.0 * of_run), of_run, after, colours);
+}
+
+fn share(done: usize, total: usize) -> f64 {
+    done as f64 / total.max(1) as f64
+}
+
+fn share_of_run(watched: &Watched) -> f64 {
+    share(watched.photographs_done(), watched.photographs_in_all())
+}
+
+fn draw_gauge(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    before: String,
+    share: f64,
+    after: String,
+    colours: &Colours,
+) {
+    let [left, middle, right] = Layout::horizontal([
+        Constraint::Length(BEFORE),
+        Constraint::Fill(1),
+        Constraint::Length(AFTER.min(area.width / 2)),
+    ])
+    .spacing(1)
+    .areas(area);
+    frame.render_widget(Line::raw(before), left);
+    frame.render_widget(
+        LineGauge::default()
+            .ratio(share.clamp(0.0, 1.0))
+            .label("")
+            .filled_symbol("━")
+            .unfilled_symbol("─")
+            .filled_style(colours.training)
+            .unfilled_style(colours.soft),
+        middle,
+    );
+    frame.render_widget(Line::raw(after), right);
+}
+
+/// The curves, and the last epochs below them where there is room for both.
+fn draw_middle(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
+    let [least_height, least_width] = LEAST;
+    if area.height < least_height {
+        return draw_table(frame, watched, area, colours);
+    }
+    let rows = (watched.epochs.len() as u16 + 1).min(area.height / TABLE);
+    let rows = if rows > 1 && area.height - rows >= least_height { rows } else { 0 };
+    let [charts, table] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(area);
+    draw_table(frame, watched, table, colours);
+    let both = Layout::horizontal([Constraint::Fill(1); 2]);
+    if charts.width >= 2 * least_width {
+        let [loss, accuracy] = both.areas(charts);
+        draw_chart(frame, watched, loss, ["loss", "val_loss"], 0, colours);
+        draw_chart(frame, watched, accuracy, ["accuracy", "val_accuracy"], 1, colours);
+    } else {
+        draw_chart(frame, watched, charts, ["loss", "val_loss"], 0, colours);
+    }
+}
+
+/// The last epochs, and the best one whatever there is between.
+fn draw_table(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
+    let room = usize::from(area.height.saturating_sub(1));
+    if room == 0 || watched.epochs.is_empty() {
+        return;
+    }
+    let best = watched.best().map(|best| best.epoch);
+    let mut rows: Vec<&Epoch> = watched.epochs.iter().rev().take(room).collect();
+    if let Some(best) = watched.best()
+        && !rows.iter().any(|row| row.epoch == best.epoch)
+    {
+        rows.pop();
+        rows.push(best);
+    }
+    let heading = format!(
+        "{:>7}{:>10}{:>10}{:>10}{:>14}",
+        "epoch", "loss", "accuracy", "val_loss", "val_accuracy"
+    );
+    let mut lines = vec![Line::styled(heading, colours.soft)];
+    lines.extend(rows.iter().rev().map(|row| {
+        let ([loss, accuracy], [val_loss, val_accuracy]) = (row.training, row.validation);
+        let epoch = row.epoch;
+        let text =
+            format!("{epoch:>7}{loss:>10.4}{accuracy:>10.4}{val_loss:>10.4}{val_accuracy:>14.4}");
+        if best == Some(epoch) {
+            Line::styled(format!("{text}  best"), colours.best)
+        } else {
+            Line::raw(text)
+        }
+    }));
+    for (line, at) in lines.into_iter().zip(area.rows()) {
+        frame.render_widget(line, at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Metrics;
+    use ratatui_core::backend::TestBackend;
+    use ratatui_core::buffer::Buffer;
+    use ratatui_core::style::Color;
+    use ratatui_core::terminal::Terminal;
+    use train::{Event, TrainConfig};
+
+    use super::*;
+    use crate::dashboard::watched::Speed;
+
+    /// Seven epochs of four steps and half of another one, the best in the middle.
+    fn watched() -> Watched {
+        let names =
+            ["runs/train", "vgg16 up to block5_pool, pooling none, 180 x 180", "cpu, winograd f32"];
+        let train = TrainConfig { epochs: 10, ..TrainConfig::default() };
+        let mut watched = Watched::new(names.map(String::from), train, 128, vec![]);
+        for epoch in 1..=8 {
+            let steps = if epoch == 8 { 2 } else { 4 };
+            for step in 1..=steps {
+                let at = (epoch - 1) as f64 + step as f64 / 4.0;
+                let (loss, accuracy) = (0.7 / (1.0 + at), 1.0 - 0.5 / (1.0 + at));
+                watched.learn(&Event::Step { epoch, step, steps: 4, loss, accuracy });
+            }
+            if epoch < 8 {
+                let away = (epoch as f64 - 4.0).abs();
+                let (loss, accuracy) =
+                    (0.7 / (1.0 + epoch as f64), 1.0 - 0.5 / (1.0 + epoch as f64));
+                let (val_loss, val_accuracy) = (0.2 + 0.05 * away, 0.95 - 0.05 * away);
+                watched.learn(&Event::Epoch {
+                    metrics: Metrics { epoch, loss, accuracy, val_loss, val_accuracy },
+                    seconds: 12.0,
+                    learning_rate: 1e-3,
+                    best: epoch <= 4,
+                });
+            }
+        }
+        watched.speed = Some(Speed { rate: 21.34, left: 754.0 });
+        watched
+    }
+
+    fn drawn(
+        watched: &Watched,
+        [width, height]: [u16; 2],
+        is_stopping: bool,
+        any_colour: bool,
+    ) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("memory");
+        let (log, colours) = ("INFO train::fit: epoch epoch=7", Colours::new(any_colour));
+        let view = |frame: &mut Frame<'_>| draw(frame, watched, is_stopping, log, &colours);
+        terminal.draw(view).expect("memory");
+        terminal.backend().buffer().clone()
+    }
+
+    /// The letters of a screen, a line a row.
+    fn text(buffer: &Buffer) -> String {
+        let rows = buffer.content.chunks(usize::from(buffer.area.width));
+        let row = |cells: &[ratatui_core::buffer::Cell]| -> String {
+            let text: String = cells.iter().map(|cell| cell.symbol()).collect();
+            text.trim_end().to_owned()
+        };
+        rows.map(row).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn curves_and_the_last_epochs_fit_into_80_columns() {
+        insta::assert_snapshot!(text(&drawn(&watched(), [80, 24], false, true)), @r"
+        runs/train  vgg16 up to block5_pool, pooling none, 180 x 180  cpu, winograd f32
+        epoch 8/10            ━━━━━━━━───────── step 2/4  loss 0.0824  accuracy 0.9412
+        run 75%               ━━━━━━━━━━━━───── 21.3 images/s  13m left
+        ╭ ━ loss  ━ val_loss ──────────────────╮╭ ━ accuracy  ━ val_accuracy ──────────╮
+        │0.560│ ⡇                              ││0.950│          ⢀⡠⠊⠒⢄ ⣀⣀⠤⠤⠤⠔⠒⠒        │
+        │     │ ⢸                              ││     │        ⢀⠔⠁⠤⠔⠒⠉⠉⠢⣀              │
+        │     │ ⠈⢆                             ││     │     ⢀⡠⠊⠁⠁        ⠑⢄            │
+        │     │  ⠘⡀                  ⡀         ││     │   ⡠⠔⠁⠊             ⠉⠢⡀         │
+        │0.321│   ⠈⠑⠢⢄            ⡠⠔⠉          ││0.775│   ⢠⠊                           │
+        │     │    ⠘⠢⡀⠉⠢⢄⡀    ⢀⡠⠔⠉             ││     │  ⢀⠇                            │
+        │     │      ⠈⠒⢄⡀⠈⠑⠢⠔⠊⠁                ││     │  ⡜                             │
+        │     │         ⠈⠒⠤⢄⣀                  ││     │ ⢸                              │
+        │0.082│              ⠉⠉⠑⠒⠒⠤⠤⠤⣀⣀        ││0.600│ ⡇                              │
+        │     └────────────────────────────────││     └────────────────────────────────│
+        │     0                        epoch 10││     0                        epoch 10│
+        ╰──────────────────────────────────────╯╰──────────────────────────────────────╯
+          epoch      loss  accuracy  val_loss  val_accuracy
+              3    0.1750    0.8750    0.2500        0.9000
+              4    0.1400    0.9000    0.2000        0.9500  best
+              5    0.1167    0.9167    0.2500        0.9000
+              6    0.1000    0.9286    0.3000        0.8500
+              7    0.0875    0.9375    0.3500        0.8000
+        INFO train::fit: epoch epoch=7
+        q: stop after the batch at hand; the run can be resumed
+        ");
+    }
+
+    #[test]
+    fn a_narrow_screen_shows_the_loss_alone_and_a_low_one_no_curves() {
+        insta::assert_snapshot!(text(&drawn(&watched(), [50, 13], true, true)), @r"
+        runs/train  vgg16 up to block5_pool, pooling none,
+        epoch 8/10            ━─ step 2/4  loss 0.0824  ac
+        run 75%               ━─ 21.3 images/s  13m left
+        ╭ ━ loss  ━ val_loss ────────────────────────────╮
+        │0.560│ ⠱⡀                                       │
+        │     │  ⠈⠢⣀⣀⡀                    ⢀⣀⡀            │
+        │0.321│     ⠉⠈⠉⠉⠉⠒⠒⠤⠤⠤⣀⣀⣀⣀⠤⠤⠤⠔⠒⠊⠉⠉⠁              │
+        │0.082│           ⠈⠉⠉⠑⠒⠒⠒⠢⠤⠤⠤⠤⠤⠤⠤⣀⣀⣀⣀⣀⡀          │
+        │     └──────────────────────────────────────────│
+        │     0                                  epoch 10│
+        ╰────────────────────────────────────────────────╯
+        INFO train::fit: epoch epoch=7
+        Stopping after this batch. q again: stop at once
+        ");
+        insta::assert_snapshot!(text(&drawn(&watched(), [50, 8], true, true)), @r"
+        runs/train  vgg16 up to block5_pool, pooling none,
+        epoch 8/10            ━─ step 2/4  loss 0.0824  ac
+        run 75%               ━─ 21.3 images/s  13m left
+          epoch      loss  accuracy  val_loss  val_accurac
+              4    0.1400    0.9000    0.2000        0.950
+              7    0.0875    0.9375    0.3500        0.800
+        INFO train::fit: epoch epoch=7
+        Stopping after this batch. q again: stop at once
+        ");
+    }
+
+    #[test]
+    fn before_the_first_epoch_features_are_counted() {
+        let mut watched = Watched::new(watched().names, TrainConfig::default(), 128, vec![]);
+        let set = Set::Validation;
+        watched.learn(&Event::Features { set, done: 32, total: 64 });
+        watched.speed = None;
+        let text = text(&drawn(&watched, [80, 24], false, true));
+        let lines: Vec<&str> = text.lines().take(3).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        runs/train  vgg16 up to block5_pool, pooling none, 180 x 180  cpu, winograd f32
+        validation features   ━━━━━━━━───────── 32/64
+        run 0%                ─────────────────
+        ");
+    }
+
+    #[test]
+    fn a_screen_of_any_size_is_drawn() {
+        for width in (1..=150).step_by(7) {
+            for height in 1..=40 {
+                drawn(&watched(), [width, height], false, true);
+            }
+        }
+    }
+
+    #[test]
+    fn where_no_colours_are_wanted_there_are_none_and_lines_have_other_signs() {
+        let has_colours = |buffer: &Buffer| {
+            buffer.content.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset)
+        };
+        let (with, without) =
+            (drawn(&watched(), [80, 24], false, true), drawn(&watched(), [80, 24], false, false));
+        assert!(has_colours(&with) && !has_colours(&without));
+        assert!(text(&without).contains("• val_loss") && !text(&with).contains('•'));
+    }
+}

@@ -1,0 +1,31 @@
+//! `train --tui`: that it wants a terminal, and gives it back.
+
+use crate::permafrost::{Workplace, quick};
+
+#[test]
+fn where_there_is_no_terminal_a_dashboard_is_refused_before_anything_is_done() {
+    let workplace = Workplace::with_photos();
+    let done = workplace.run(&quick("--epochs 1 --tui --out run"));
+    assert_eq!((done.status, &*done.stdout), (Some(2), ""));
+    assert!(done.stderr.contains("`--tui` draws on a terminal"), "{}", done.stderr);
+    assert!(done.stderr.contains("\nhint: leave it out"), "{}", done.stderr);
+    assert!(!workplace.path("run").exists());
+}
+
+/// `script`, of util-linux, runs a command in a terminal of its own and prints what comes there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dashboard_is_drawn_while_a_run_goes_on_and_what_is_printed_before_and_after_stays() {
+    let workplace = Workplace::with_photos();
+    let train = quick("--epochs 3 --tui --out run");
+    let script =
+        format!("script -qec \"stty rows 24 cols 80; '$0' {train}\" /dev/null < /dev/null");
+    let done = workplace.shell(&script).expect_success();
+    let (before, rest) = done.stdout.split_once("\u{1b}[?1049h").expect("a screen is taken");
+    let (drawn, after) = rest.split_once("\u{1b}[?1049l").expect("it is given back");
+    assert!(before.starts_with("Photographs   12 to train on"), "{before}");
+    assert!(drawn.contains("val_loss") && drawn.contains("epoch"), "{drawn}");
+    assert!(!after.contains("\u{1b}[?1049h") && after.contains("Best epoch: "), "{after}");
+    assert!(after.ends_with("Run: run\r\n"), "{after}");
+    assert_eq!(workplace.history("run").len(), 4);
+}
