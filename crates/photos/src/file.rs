@@ -10,6 +10,9 @@ use crate::Format;
 /// any mode but 16 bits with alpha.
 const MAX_BYTES: u64 = 1 << 30;
 
+/// The reason why a file without bytes is no picture.
+pub(crate) const EMPTY: &str = "it is empty";
+
 /// The content of the file at `path`, which begins as a picture does.
 ///
 /// # Errors
@@ -23,7 +26,7 @@ pub(crate) fn read_picture(path: &Path) -> Result<Vec<u8>, String> {
         return Err("it is not a regular file".into());
     }
     if about.len() == 0 {
-        return Err("it is empty".into());
+        return Err(EMPTY.into());
     }
     let mut file = File::open(path).map_err(text)?;
     let mut bytes = Vec::with_capacity(Format::HEAD);

@@ -36,7 +36,7 @@ pub use layout::Layout;
 pub use left_out::{LeftOut, Unreadable, is_named_as_picture};
 pub use listing::files_below;
 pub use panics::is_decoding;
-pub use photos::{Cache, Photo, Photos, load_picture};
+pub use photos::{Cache, Photo, Photos, load_picture, load_picture_from};
 pub use resize::{resize, resize_to_bytes};
 pub use size::MAX_PIXELS;
 pub use split::kept_for_validation;

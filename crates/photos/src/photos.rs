@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::decode::{Header, decode_with_header};
 use crate::duplicates::{Fingerprint, near};
-use crate::file::read_picture;
+use crate::file::{EMPTY, read_picture};
 use crate::key::{address_of_key, key_of};
 use crate::perceptual::perceptual_hash;
 use crate::pixel_file::{Key, PixelFile, Row};
@@ -122,9 +122,25 @@ pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, String> 
     load_with_header(path, size).map(|(pixels, _)| pixels)
 }
 
+/// The same for a picture that is in memory: `bytes` are what its file would hold.
+///
+/// # Errors
+///
+/// The reason, as text, why they are no picture.
+pub fn load_picture_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, String> {
+    if bytes.is_empty() {
+        return Err(EMPTY.into());
+    }
+    resized(bytes, size).map(|(pixels, _)| pixels)
+}
+
 /// The same, and how the picture is stored.
 fn load_with_header(path: &Path, size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
-    let (picture, header) = decode_with_header(&read_picture(path)?)?;
+    resized(&read_picture(path)?, size)
+}
+
+fn resized(bytes: &[u8], size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
+    let (picture, header) = decode_with_header(bytes)?;
     Ok((resize_to_bytes(&picture, size).into(), header))
 }
 

@@ -1,0 +1,23 @@
+//! Pictures in memory: read as their files are.
+
+use std::fs;
+
+use photos::{load_picture, load_picture_from};
+
+use crate::pictures::every_kind;
+
+#[test]
+fn a_picture_in_memory_is_that_of_its_file_and_a_fault_is_named_alike() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("photograph");
+    let half = |bytes: &Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+    let whole: Vec<Vec<u8>> = every_kind().into_iter().map(|(_, bytes)| bytes).collect();
+    let cut: Vec<Vec<u8>> = whole.iter().map(half).collect();
+    for (at, bytes) in [vec![], b"no picture".to_vec()].iter().chain(&whole).chain(&cut).enumerate()
+    {
+        fs::write(&path, bytes).expect("a writable folder");
+        let from_memory = load_picture_from(bytes, [20, 30]);
+        assert_eq!(from_memory, load_picture(&path, [20, 30]));
+        assert_eq!(from_memory.is_ok(), (2..2 + whole.len()).contains(&at));
+    }
+}
