@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use model::json_number;
 use serde_json::json;
 use vgg::{ImageNet, Variant, VggConfig, Weights};
 
@@ -14,7 +15,6 @@ use crate::bar::Bar;
 use crate::class_index::read_class_names;
 use crate::device::DeviceArguments;
 use crate::picture_files::PictureFiles;
-use crate::predict::short;
 
 /// How many classes are printed for a photograph.
 const BEST: usize = 5;
@@ -103,7 +103,7 @@ fn print(file: &Path, best: &[(&str, f32)], as_json: bool) -> anyhow::Result<()>
     if as_json {
         let classes: Vec<_> = best
             .iter()
-            .map(|&(class, probability)| json!({"class": class, "probability": short(probability)}))
+            .map(|&(class, probability)| json!({"class": class, "probability": json_number(probability)}))
             .collect();
         writeln!(out, "{}", json!({"file": file.to_string_lossy(), "best": classes}))?;
     } else {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use model::{Classifier, ModelCard, most_likely};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::arguments::ModelArguments;
 use crate::bar::Bar;
@@ -147,13 +147,10 @@ impl Output {
                 writer.flush()?;
             }
             Self::Json => {
-                let numbers = probabilities.iter().map(|&probability| short(probability));
-                let by_class: Map<String, Value> =
-                    card.classes.iter().cloned().zip(numbers).collect();
                 let mut line = json!({
                     "file": file.to_string_lossy(),
                     "class": class,
-                    "probabilities": by_class,
+                    "probabilities": card.by_class(probabilities),
                 });
                 if let Some(is_unsure) = is_unsure {
                     line[UNSURE] = (*is_unsure).into();
@@ -163,9 +160,4 @@ impl Output {
         }
         Ok(())
     }
-}
-
-/// The number with the digits that a 32-bit float has, and not with those of its 64-bit neighbour.
-pub(crate) fn short(number: f32) -> Value {
-    json!(number.to_string().parse::<f64>().unwrap_or_else(|_| number.into()))
 }
