@@ -1,0 +1,82 @@
+//! A connection from its first to its last byte.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::patient::Patient;
+use crate::routes::Site;
+
+/// The bytes of a connection's buffer, and so of a request's header.
+const BUFFER: usize = 64 << 10;
+
+/// How long what a client still sends is passed over after the last answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Answers the requests on a connection until its end; once `stopping` is true, the one under way is the last.
+pub(crate) async fn converse(
+    site: Arc<Site>,
+    stream: TcpStream,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let Ok(local) = stream.local_addr() else { return };
+    let limits = site.limits.clone();
+    let service = service_fn(move |request| {
+        let site = site.clone();
+        Box::pin(async move {
+            Ok::<_, Infallible>(site.answer(request, local.ip().to_canonical()).await)
+        })
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_time)), service);
+    {
+        let mut stop = pin!(stopping.wait_for(|stopping| *stopping));
+        let mut is_told = false;
+        let ended = poll_fn(|context| {
+            if !is_told && stop.as_mut().poll(context).is_ready() {
+                is_told = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            connection.poll_without_shutdown(context)
+        });
+        if let Err(error) = ended.await {
+            tracing::debug!("a connection ended: {error}");
+            // A header that is none has been answered, all else has not.
+            if !error.is_parse() {
+                return;
+            }
+        }
+    }
+    let stream = connection.into_parts().io.into_inner().into_stream();
+    // It is of no use to anyone how that ends.
+    let _ = timeout(LINGER, close(stream)).await;
+}
+
+/// Closes a connection so that the client gets the last answer even where it still sends: closing it with bytes
+/// unread would reset it, and with that drop what the client has not read yet.
+async fn close(mut stream: TcpStream) -> std::io::Result<()> {
+    poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await?;
+    let mut passed_over = [0; 1 << 12];
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut passed_over) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Why a server does not start.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// A server that can't be started, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another program listens there.
+    #[error(
+        "port {} of {} is in use\nhint: choose another with `--port`, or `--port 0` for any that is free",
+        .0.port(), .0.ip()
+    )]
+    InUse(SocketAddr),
+    /// The system does not let it listen there.
+    #[error(
+        "can't listen on {address}: {source}\nhint: choose another port with `--port`, 1024 or above, and with `--host` an address of this computer"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A name to allow is none.
+    #[error(
+        "`{0}` is no host name\nhint: give it as in an address but without scheme, port and path: `photographs.example`"
+    )]
+    Host(String),
+    /// The system gives no threads or sockets.
+    #[error("can't start the server: {0}\nhint: see whether the system is out of threads or files")]
+    Start(#[from] io::Error),
+}

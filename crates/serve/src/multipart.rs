@@ -1,0 +1,212 @@
+//! `multipart/form-data` (RFC 7578) that is in memory as a whole: the parts lie in it, and none is copied.
+
+use hyper::body::Bytes;
+use memchr::memmem::{Finder, find};
+
+/// The most header lines of a part.
+const HEADERS: usize = 16;
+
+/// A file as a form sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) file_name: String,
+    pub(crate) content: Bytes,
+}
+
+/// What separates the parts of a body of this content type, if it is multipart.
+///
+/// # Errors
+///
+/// The reason, as text, why it says that it is and can't be.
+pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, String> {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    if !kind.to_ascii_lowercase().starts_with("multipart/") {
+        return Ok(None);
+    }
+    if !kind.eq_ignore_ascii_case("multipart/form-data") {
+        return Err(format!("it is `{kind}`"));
+    }
+    match parameter(content_type, "boundary") {
+        Some(boundary) if (1..=70).contains(&boundary.len()) => Ok(Some(boundary)),
+        _ => Err("its `Content-Type` has no boundary of 1 to 70 characters".into()),
+    }
+}
+
+/// The files in `body`, and as soon as there is one more than `most` no further ones.
+///
+/// # Errors
+///
+/// The reason, as text, why the body is no form with files only.
+pub(crate) fn parts(body: &Bytes, boundary: &str, most: usize) -> Result<Vec<Part>, String> {
+    let delimiter = format!("\r\n--{boundary}");
+    let delimiter = Finder::new(delimiter.as_bytes());
+    let cut = || "it ends before its last boundary".to_owned();
+    // The first one needs no line break before it.
+    let first = &delimiter.needle()[2..];
+    let mut at = if body.starts_with(first) {
+        first.len()
+    } else {
+        delimiter.find(body).ok_or("its boundary is not in it")? + delimiter.needle().len()
+    };
+    let mut parts = vec![];
+    while parts.len() <= most {
+        let rest = &body[at..];
+        if rest.starts_with(b"--") {
+            break;
+        }
+        let line = find(rest, b"\r\n").ok_or_else(cut)?;
+        if !rest[..line].iter().all(|byte| b" \t".contains(byte)) {
+            return Err("a boundary has other bytes behind it".into());
+        }
+        at += line + 2;
+        let (length, file_name) = head(&body[at..])?;
+        let begin = at + length;
+        let end = begin + delimiter.find(&body[begin..]).ok_or_else(cut)?;
+        parts.push(Part { file_name, content: body.slice(begin..end) });
+        at = end + delimiter.needle().len();
+    }
+    Ok(parts)
+}
+
+/// The length of a part's header with the empty line that ends it, and the file's name in it.
+fn head(part: &[u8]) -> Result<(usize, String), String> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let (length, headers) = match httparse::parse_headers(part, &mut headers) {
+        Ok(httparse::Status::Complete(parsed)) => parsed,
+        Ok(httparse::Status::Partial) => return Err("it ends in a part's header".into()),
+        Err(error) => return Err(format!("a part's header can't be read: {error}")),
+    };
+    let disposition = headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-disposition"))
+        .map(|header| String::from_utf8_lossy(header.value));
+    let name = disposition.and_then(|disposition| parameter(&disposition, "filename"));
+    match name {
+        // Browsers write a quotation mark so.
+        Some(name) if !name.is_empty() => Ok((length, name.replace("%22", "\""))),
+        _ => Err("it has a part without a file name".into()),
+    }
+}
+
+/// A parameter of a header's value: `first; name=value; other="quoted \" value"`.
+fn parameter(header: &str, name: &str) -> Option<String> {
+    let (_, mut rest) = header.split_once(';')?;
+    loop {
+        let (key, value) = rest.split_once('=')?;
+        let found;
+        (found, rest) = match value.trim_start().strip_prefix('"') {
+            Some(quoted) => unquote(quoted)?,
+            None => {
+                let (value, rest) = value.split_once(';').unwrap_or((value, ""));
+                (value.trim().to_owned(), rest)
+            }
+        };
+        if key.trim_matches([';', ' ', '\t']).eq_ignore_ascii_case(name) {
+            return Some(found);
+        }
+    }
+}
+
+/// The text up to the closing quotation mark, and what follows it. Only that mark and the backslash are
+/// escaped by one: others are what some systems put between folders.
+fn unquote(quoted: &str) -> Option<(String, &str)> {
+    let mut text = String::new();
+    let mut rest = quoted.chars();
+    loop {
+        match rest.next()? {
+            '"' => return Some((text, rest.as_str())),
+            '\\' if rest.as_str().starts_with(['"', '\\']) => text.extend(rest.next()),
+            other => text.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A form with these files, as browsers write it.
+    fn form(files: &[(&str, &[u8])]) -> Bytes {
+        let mut body = vec![];
+        for (name, content) in files {
+            body.extend_from_slice(
+                b"--limit\r\nContent-Disposition: form-data; name=\"files\"; filename=\"",
+            );
+            body.extend_from_slice(name.as_bytes());
+            body.extend_from_slice(b"\"\r\nContent-Type: image/jpeg\r\n\r\n");
+            body.extend_from_slice(content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--limit--\r\n");
+        body.into()
+    }
+
+    proptest! {
+        #[test]
+        fn every_file_comes_out_as_it_went_in(
+            contents in prop::collection::vec(prop::collection::vec(prop::sample::select(b"\r\n-limt\0a".to_vec()), 0..40), 0..5),
+        ) {
+            prop_assume!(contents.iter().all(|content| find(content, b"\r\n--limit").is_none()));
+            let files: Vec<(&str, &[u8])> = contents.iter().map(|content| ("a.jpg", &content[..])).collect();
+            let found = parts(&form(&files), "limit", 9).expect("a form");
+            let found: Vec<&[u8]> = found.iter().map(|part| &part.content[..]).collect();
+            prop_assert_eq!(found, contents);
+        }
+
+        #[test]
+        fn a_form_cut_anywhere_or_of_any_bytes_is_an_error_and_no_panic(
+            cut in 0usize..200, noise in prop::collection::vec(prop::sample::select(b"\r\n-limt: ;=\"\\".to_vec()), 0..60),
+        ) {
+            let whole = form(&[("a.jpg", b"one"), ("b.jpg", b"")]);
+            // What follows the last boundary means nothing.
+            let cut = cut.min(whole.len() - 5);
+            prop_assert!(parts(&whole.slice(..cut), "limit", 9).is_err());
+            let _ = parts(&[b"--limit\r\n", &noise[..]].concat().into(), "limit", 9);
+            let _ = parameter(&String::from_utf8_lossy(&noise), "t");
+        }
+    }
+
+    #[test]
+    fn names_are_read_as_browsers_and_curl_write_them() {
+        let names = |written: &str| {
+            let parts = parts(&form(&[(written, b"")]), "limit", 9);
+            parts.map(|parts| parts[0].file_name.clone())
+        };
+        for (written, expected) in [
+            ("Zürich.jpg", "Zürich.jpg"),
+            ("a; filename=b.jpg", "a; filename=b.jpg"),
+            ("a%22b.jpg", "a\"b.jpg"),
+            (r#"a\"b\\c.jpg"#, r#"a"b\c.jpg"#),
+            (r"C:\photographs\1.jpg", r"C:\photographs\1.jpg"),
+        ] {
+            assert_eq!(names(written).as_deref(), Ok(expected));
+        }
+        assert_eq!(names(""), Err("it has a part without a file name".into()));
+        let plain = "form-data; name=files ;filename = a.jpg ; x=y";
+        assert_eq!(parameter(plain, "FileName").as_deref(), Some("a.jpg"));
+        assert_eq!(parameter("form-data; xfilename=a", "filename"), None);
+    }
+
+    #[test]
+    fn what_comes_before_the_first_and_after_the_last_boundary_is_passed_over() {
+        let whole = form(&[("a.jpg", b"one"), ("b.jpg", b"two")]);
+        let around: Bytes = [b"a preamble\r\n", &whole[..], b"--limit\r\nno part"].concat().into();
+        assert_eq!(parts(&around, "limit", 9), parts(&whole, "limit", 9));
+        assert_eq!(parts(&whole, "limit", 9).map(|parts| parts.len()), Ok(2));
+        assert_eq!(parts(&form(&[("a.jpg", b""); 9]), "limit", 3).map(|parts| parts.len()), Ok(4));
+    }
+
+    #[test]
+    fn a_boundary_is_that_of_a_form() {
+        let of = |content_type| boundary(content_type).map(|boundary| boundary.unwrap_or_default());
+        assert_eq!(of("multipart/form-data; boundary=abc"), Ok("abc".into()));
+        assert_eq!(of("Multipart/Form-Data; charset=utf-8; Boundary=\"a b\""), Ok("a b".into()));
+        assert_eq!(of("image/jpeg"), Ok(String::new()));
+        assert_eq!(of(""), Ok(String::new()));
+        assert!(of("multipart/mixed; boundary=abc").is_err());
+        assert!(of("multipart/form-data").is_err());
+        assert!(of(&format!("multipart/form-data; boundary={}", "a".repeat(71))).is_err());
+    }
+}

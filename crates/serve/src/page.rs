@@ -1,0 +1,39 @@
+//! The page, in three files without anything inline, so that a browser can be told to run nothing else.
+
+use hyper::header::HeaderValue;
+
+/// What a browser may do with anything that comes from here.
+pub(crate) const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// The file of the page at this path: its content type and its text.
+pub(crate) fn file(path: &str) -> Option<(&'static str, &'static str)> {
+    Some(match path {
+        "/" => ("text/html; charset=utf-8", include_str!("page/index.html")),
+        "/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
+        "/page.js" => ("text/javascript; charset=utf-8", include_str!("page/page.js")),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_nothing_inline_nor_from_elsewhere() {
+        let (_, html) = file("/").expect("a page");
+        for part in ["<style", "style=", "onclick", "onload", "http:", "https:", "javascript:"] {
+            assert!(!html.contains(part), "{part}");
+        }
+        for script in html.split("<script").skip(1) {
+            assert!(script.starts_with(" src=\"/page.js\"") && script.contains("></script>"));
+        }
+        let (_, script) = file("/page.js").expect("a script");
+        for part in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            assert!(!script.contains(part), "{part}");
+        }
+    }
+}

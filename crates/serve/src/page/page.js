@@ -1,0 +1,201 @@
+// Photographs that are dropped, chosen or pasted: each is sent to `/predict` and becomes a card. Whatever a
+// file or the server says is put on the page as text, never as markup.
+"use strict";
+
+// How many classes a card shows, and how many photographs are sent at once.
+const SHOWN = 5;
+const AT_ONCE = 4;
+
+// The pixels that a heat map is drawn with for each of its values.
+const SCALE = 24;
+
+const at = (id) => document.getElementById(id);
+const [cards, files, tools, status, allMaps] =
+  ["cards", "files", "tools", "status", "all-maps"].map(at);
+
+const waiting = [];
+let sending = 0;
+let limit = Infinity;
+
+const percent = (probability) => `${(100 * probability).toFixed(1)}\u00a0%`;
+
+async function begin() {
+  at("commands").textContent =
+    `curl --data-binary @photograph.jpg '${location.origin}/predict?heat_map=true'\n` +
+    `curl -F photograph=@1.jpg -F photograph=@2.jpg '${location.origin}/predict?heat_map=true'`;
+  try {
+    const health = await (await fetch("/health")).json();
+    const { classes } = health;
+    limit = health.limits.bytes;
+    at("model").textContent = `Permafrost, ${health.model}`;
+    document.title = `Permafrost, ${health.model}`;
+    at("question").textContent = classes.length > 5
+      ? `Which of ${classes.length} classes?`
+      : `${classes.slice(0, -1).join(", ")} or ${classes.at(-1)}?`;
+  } catch {
+    at("fault").textContent = "The server does not answer. See whether it still runs, and load this page again.";
+    at("fault").hidden = false;
+  }
+}
+
+// New cards come first, in the order of their files.
+function add(photographs) {
+  const added = Array.from(photographs, (file) => {
+    const card = at("card").content.firstElementChild.cloneNode(true);
+    const name = file.name || "pasted picture";
+    card.querySelector(".name").textContent = name;
+    const image = card.querySelector("img");
+    image.alt = name;
+    image.addEventListener("error", () => {
+      image.classList.add("unshown");
+      image.alt = `${name}, which this browser can't show`;
+    });
+    image.src = URL.createObjectURL(file);
+    const toggle = card.querySelector(".shows-map");
+    toggle.checked = allMaps.checked;
+    toggle.setAttribute("aria-label", `Heat map of ${name}`);
+    toggle.addEventListener("change", () => showMap(card));
+    waiting.push({ file, card, name });
+    return card;
+  });
+  cards.prepend(...added);
+  tools.hidden = cards.childElementCount === 0;
+  sendNext();
+}
+
+function sendNext() {
+  while (sending < AT_ONCE && waiting.length > 0) {
+    const { file, card, name } = waiting.shift();
+    sending += 1;
+    predict(file)
+      .then((prediction) => showPrediction(card, name, prediction), (fault) => showFault(card, name, fault))
+      .finally(() => {
+        card.setAttribute("aria-busy", "false");
+        sending -= 1;
+        sendNext();
+      });
+  }
+}
+
+// The prediction for a photograph; where there is none, `error` and `hint` are thrown.
+async function predict(file) {
+  if (file.size > limit) {
+    throw { error: `it is larger than ${limit / 1e6} MB`, hint: "make it smaller, or start the server with another --max-mb" };
+  }
+  // A folder can be dropped too, but not read.
+  await file.slice(0, 1).arrayBuffer().catch(() => {
+    throw { error: "it can't be read", hint: "drop files, not folders" };
+  });
+  const headers = { "Content-Type": "application/octet-stream" };
+  const asked = fetch("/predict?heat_map=true", { method: "POST", headers, body: file });
+  const answer = await asked.then(async (response) => ({ ok: response.ok, said: await response.json() }))
+    .catch(() => {
+      throw { error: "the server does not answer", hint: "see whether it still runs" };
+    });
+  if (!answer.ok) {
+    throw answer.said;
+  }
+  return answer.said.predictions[0];
+}
+
+function showPrediction(card, name, { class: decided, probabilities, heat_map: map }) {
+  card.querySelector(".class").textContent = decided;
+  const best = Object.entries(probabilities).sort(([, one], [, other]) => other - one).slice(0, SHOWN);
+  card.querySelector(".bars").replaceChildren(...best.map(([label, probability]) => bar(label, probability)));
+  card.querySelector(".bars").hidden = false;
+  draw(card.querySelector(".map"), map);
+  card.querySelector(".toggle").hidden = false;
+  showMap(card);
+  status.textContent = `${name}: ${decided}, ${percent(probabilities[decided])}`;
+}
+
+function showFault(card, name, { error, hint }) {
+  card.querySelector(".class").textContent = "No answer";
+  for (const [part, text] of [["error", error], ["hint", hint]]) {
+    card.querySelector(`.${part}`).textContent = text;
+    card.querySelector(`.${part}`).hidden = false;
+  }
+  status.textContent = `${name}: ${error}`;
+}
+
+function bar(label, probability) {
+  const part = (kind, ...content) => {
+    const element = document.createElement("span");
+    element.className = kind;
+    element.append(...content);
+    return element;
+  };
+  const filled = document.createElement("span");
+  filled.style.width = `${100 * probability}%`;
+  const track = part("track", filled);
+  track.setAttribute("aria-hidden", "true");
+  const row = document.createElement("li");
+  row.append(part("label", label), part("value", percent(probability)), track);
+  return row;
+}
+
+function showMap(card) {
+  card.querySelector(".map").hidden = !card.querySelector(".shows-map").checked;
+}
+
+// The map over the whole picture, smooth between its values: nothing where it is 0, then violet, red, yellow.
+function draw(canvas, { width, height, values }) {
+  const steps = [[60, 10, 110, 0], [190, 40, 90, 0.45], [250, 130, 30, 0.6], [255, 225, 90, 0.72]];
+  const pixels = new ImageData(width, height);
+  values.flat().forEach((value, place) => {
+    const step = Math.min(Math.floor(3 * value), 2);
+    const between = 3 * value - step;
+    const colour = steps[step].map((from, channel) => from + (steps[step + 1][channel] - from) * between);
+    colour[3] *= 255;
+    pixels.data.set(colour, 4 * place);
+  });
+  const small = document.createElement("canvas");
+  [small.width, small.height] = [width, height];
+  small.getContext("2d").putImageData(pixels, 0, 0);
+  [canvas.width, canvas.height] = [SCALE * width, SCALE * height];
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+}
+
+files.addEventListener("change", () => {
+  add(files.files);
+  // So that the same file can be chosen again.
+  files.value = "";
+});
+allMaps.addEventListener("change", () => {
+  for (const card of cards.children) {
+    card.querySelector(".shows-map").checked = allMaps.checked;
+    if (!card.querySelector(".toggle").hidden) {
+      showMap(card);
+    }
+  }
+});
+at("clear").addEventListener("click", () => {
+  for (const image of cards.querySelectorAll("img")) {
+    URL.revokeObjectURL(image.src);
+  }
+  waiting.length = 0;
+  cards.replaceChildren();
+  tools.hidden = true;
+  status.textContent = "Cleared";
+  files.focus();
+});
+// Anywhere on the page: beside the field the browser would open the file instead.
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dragging");
+});
+document.addEventListener("dragleave", (event) => {
+  if (event.relatedTarget === null) {
+    document.body.classList.remove("dragging");
+  }
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  add(event.dataTransfer.files);
+});
+document.addEventListener("paste", (event) => add(event.clipboardData.files));
+
+begin();

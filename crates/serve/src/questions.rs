@@ -1,0 +1,133 @@
+//! What the model is asked, by one thread: the pictures that wait are answered as one batch.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use model::HeatMap;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many pictures are answered at once.
+pub(crate) const BATCH: usize = 32;
+
+/// A picture of the model's size, and where the answer goes.
+pub(crate) struct Question {
+    pub(crate) picture: Arc<[u8]>,
+    pub(crate) wants_map: bool,
+    pub(crate) answer: oneshot::Sender<Result<Answer, String>>,
+}
+
+/// What the model says of a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) probabilities: Vec<f32>,
+    pub(crate) heat_map: Option<HeatMap>,
+}
+
+/// Answers until no one can ask any more. `explain` gets pictures and whether heat maps are wanted; where it
+/// fails or panics, those who asked are told the reason, and the next are answered all the same.
+pub(crate) fn answer_all(
+    mut questions: mpsc::Receiver<Question>,
+    explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, String>,
+) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while questions.blocking_recv_many(&mut waiting, BATCH) > 0 {
+        // Whoever has gone away since needs none.
+        waiting.retain(|question| !question.answer.is_closed());
+        let (with_map, without): (Vec<_>, Vec<_>) =
+            waiting.drain(..).partition(|question: &Question| question.wants_map);
+        for (questions, wants_map) in [(with_map, true), (without, false)] {
+            if questions.is_empty() {
+                continue;
+            }
+            let pictures: Vec<&[u8]> =
+                questions.iter().map(|question| &*question.picture).collect();
+            let answers = catch_unwind(AssertUnwindSafe(|| explain(&pictures, wants_map)))
+                .unwrap_or_else(|_| Err("a fault in the program".into()));
+            let mut answers = answers.map(Vec::into_iter);
+            for question in questions {
+                let answer = match &mut answers {
+                    Ok(answers) => Ok(answers.next().expect("an answer to every picture")),
+                    Err(reason) => Err(reason.clone()),
+                };
+                // Whoever has gone away meanwhile does not hear it.
+                let _ = question.answer.send(answer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Asks about pictures of one byte each, those that are odd with a heat map, and returns the answers.
+    fn ask(
+        pictures: &[u8],
+        explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, String>,
+    ) -> Vec<Result<Answer, String>> {
+        let (sender, receiver) = mpsc::channel(pictures.len());
+        let mut answers = vec![];
+        for &picture in pictures {
+            let (answer, answered) = oneshot::channel();
+            let question =
+                Question { picture: [picture].into(), wants_map: picture % 2 == 1, answer };
+            assert!(sender.try_send(question).is_ok());
+            answers.push(answered);
+        }
+        drop(sender);
+        answer_all(receiver, explain);
+        answers.into_iter().map(|mut answer| answer.try_recv().expect("an answer")).collect()
+    }
+
+    fn echo(pictures: &[&[u8]], wants_map: bool) -> Vec<Answer> {
+        let heat_map = wants_map.then(|| HeatMap { size: [1, 1], values: vec![1.0] });
+        let answer = |picture: &&[u8]| Answer {
+            probabilities: vec![picture[0].into()],
+            heat_map: heat_map.clone(),
+        };
+        pictures.iter().map(answer).collect()
+    }
+
+    #[test]
+    fn each_is_told_of_its_own_picture_and_a_batch_is_not_too_large() {
+        let pictures: Vec<u8> = (0..100).collect();
+        let batches = Mutex::new(vec![]);
+        let answers = ask(&pictures, |pictures, wants_map| {
+            batches.lock().expect("no panic").push(pictures.len());
+            Ok(echo(pictures, wants_map))
+        });
+        for (picture, answer) in pictures.iter().zip(answers) {
+            let answer = answer.expect("an answer");
+            assert_eq!(answer.probabilities, [f32::from(*picture)]);
+            assert_eq!(answer.heat_map.is_some(), picture % 2 == 1);
+        }
+        assert_eq!(*batches.lock().expect("no panic"), [16, 16, 16, 16, 16, 16, 2, 2]);
+    }
+
+    #[test]
+    fn a_failure_is_told_to_those_who_asked_and_the_others_are_answered() {
+        let answers = ask(&[1, 2], |pictures, wants_map| {
+            if wants_map { Err("no memory".into()) } else { Ok(echo(pictures, wants_map)) }
+        });
+        assert_eq!(answers[0], Err("no memory".into()));
+        assert!(answers[1].is_ok());
+        let answers = ask(&[1, 2], |pictures, wants_map| {
+            assert!(!wants_map, "a panic that this test is about");
+            Ok(echo(pictures, wants_map))
+        });
+        assert_eq!(answers[0], Err("a fault in the program".into()));
+        assert!(answers[1].is_ok());
+    }
+
+    #[test]
+    fn who_has_gone_away_is_not_answered() {
+        let (sender, receiver) = mpsc::channel(1);
+        let (answer, answered) = oneshot::channel();
+        let question = Question { picture: [0].into(), wants_map: false, answer };
+        assert!(sender.try_send(question).is_ok());
+        drop((sender, answered));
+        answer_all(receiver, |_, _| panic!("asked"));
+    }
+}

@@ -1,0 +1,45 @@
+//! An answer that is no prediction: a status, what is wrong, and what to do about it.
+
+use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+/// Why a request gets no prediction.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    /// What the status asks to be told beside.
+    pub(crate) header: Option<(HeaderName, HeaderValue)>,
+    error: String,
+    hint: String,
+    /// What is wrong with each photograph.
+    predictions: Option<Vec<Value>>,
+}
+
+impl Refusal {
+    pub(crate) fn new(
+        status: StatusCode,
+        error: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { status, header: None, error: error.into(), hint: hint.into(), predictions: None }
+    }
+
+    /// The same with a header.
+    pub(crate) fn with_header(self, name: HeaderName, value: &'static str) -> Self {
+        Self { header: Some((name, HeaderValue::from_static(value))), ..self }
+    }
+
+    /// The same with what is wrong with each photograph.
+    pub(crate) fn with_predictions(self, predictions: Vec<Value>) -> Self {
+        Self { predictions: Some(predictions), ..self }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let mut answer = json!({"error": self.error, "hint": self.hint});
+        if let Some(predictions) = &self.predictions {
+            answer["predictions"] = predictions.clone().into();
+        }
+        answer
+    }
+}

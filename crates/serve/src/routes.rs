@@ -1,0 +1,175 @@
+//! The addresses: what each takes and gives.
+
+use std::net::IpAddr;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::Limits;
+use crate::body::{self, Room, busy};
+use crate::hosts::Hosts;
+use crate::multipart::{boundary, parts};
+use crate::page;
+use crate::predict::{Photograph, Predictor};
+use crate::refusal::Refusal;
+
+type Answer = Response<Full<Bytes>>;
+
+/// Everything that an answer needs.
+pub(crate) struct Site {
+    pub(crate) hosts: Hosts,
+    pub(crate) limits: Limits,
+    pub(crate) room: Room,
+    pub(crate) predictor: Predictor,
+    /// What `/health` says.
+    pub(crate) health: Value,
+}
+
+/// The headers of every answer.
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (header::CONTENT_SECURITY_POLICY, page::POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+impl Site {
+    /// The answer to a request on a connection to the address `local`.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Answer {
+        let asked = format!("{} {}", request.method(), request.uri().path());
+        let mut answer = self.route(request, local).await.unwrap_or_else(|refusal| {
+            let mut answer = of_json(&refusal.to_json());
+            *answer.status_mut() = refusal.status;
+            answer.headers_mut().extend(refusal.header);
+            answer
+        });
+        answer.headers_mut().extend(HEADERS);
+        tracing::debug!("{asked}: {}", answer.status());
+        answer
+    }
+
+    async fn route(&self, request: Request<Incoming>, local: IpAddr) -> Result<Answer, Refusal> {
+        let (request, body) = request.into_parts();
+        self.hosts.check(&request, local)?;
+        let path = request.uri.path();
+        let file = page::file(path);
+        let takes = match path {
+            "/predict" => "POST",
+            "/health" => "GET, HEAD",
+            _ if file.is_some() => "GET, HEAD",
+            _ => {
+                return Err(Refusal::new(
+                    StatusCode::NOT_FOUND,
+                    format!("there is nothing at `{path}`"),
+                    "the page is at `/`, predictions are at `/predict`, the state is at `/health`",
+                ));
+            }
+        };
+        if !takes.split(", ").any(|method| method == request.method) {
+            return Err(Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("`{path}` does not take `{}`", request.method),
+                format!("it takes {takes}"),
+            )
+            .with_header(header::ALLOW, takes));
+        }
+        match file {
+            Some((kind, text)) => Ok(of_kind(kind, text)),
+            None if path == "/health" => Ok(of_json(&self.health)),
+            None => self.predict(&request, body).await,
+        }
+    }
+
+    async fn predict(
+        &self,
+        request: &hyper::http::request::Parts,
+        body: Incoming,
+    ) -> Result<Answer, Refusal> {
+        let wants_map = wants_map(request.uri.query())?;
+        if request.headers.contains_key(header::CONTENT_ENCODING) {
+            return Err(Refusal::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body has a `Content-Encoding`",
+                "send photographs as they are, they are compressed already",
+            ));
+        }
+        let malformed = |reason: String| {
+            Refusal::new(
+                StatusCode::BAD_REQUEST,
+                format!("the body is no form with files: {reason}"),
+                "send a photograph as the body, or several as files in `multipart/form-data`, as `curl -F photograph=@1.jpg` does",
+            )
+        };
+        let kind =
+            request.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        let boundary = boundary(&String::from_utf8_lossy(kind)).map_err(malformed)?;
+        let (bytes, place) = body::read(body, &self.limits, &self.room).await?;
+        let most = self.limits.files;
+        let photographs: Vec<Photograph> = match boundary {
+            None => vec![Photograph { name: None, bytes }],
+            Some(boundary) => {
+                let parts = parts(&bytes, &boundary, most).map_err(malformed)?;
+                let photograph = |part: crate::multipart::Part| Photograph {
+                    name: Some(part.file_name),
+                    bytes: part.content,
+                };
+                parts.into_iter().map(photograph).collect()
+            }
+        };
+        match photographs.len() {
+            0 => return Err(malformed("it has none".into())),
+            count if count > most => {
+                return Err(Refusal::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    format!("there are too many photographs, expected at most {most}"),
+                    "send fewer at once, or start the server with another `--max-files`",
+                ));
+            }
+            _ => {}
+        }
+        let predicted = self.predictor.predict(photographs, wants_map, place);
+        let predicted = timeout(self.limits.answer_time, predicted).await;
+        Ok(of_json(&predicted.map_err(|_| busy("the model has too much to do"))??))
+    }
+}
+
+/// Whether a request for predictions asks for heat maps.
+fn wants_map(query: Option<&str>) -> Result<bool, Refusal> {
+    match query.unwrap_or_default() {
+        "" | "heat_map=false" => Ok(false),
+        "heat_map=true" => Ok(true),
+        other => Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            format!("`{other}` is no setting of a prediction"),
+            "leave it out, or send `/predict?heat_map=true`",
+        )),
+    }
+}
+
+fn of_json(value: &Value) -> Answer {
+    of_kind("application/json", value.to_string())
+}
+
+fn of_kind(kind: &'static str, content: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(content.into()));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+/// What `/health` says of a server that answers at all.
+pub(crate) fn health(model: &str, card: &model::ModelCard, limits: &Limits) -> Value {
+    json!({
+        "status": "ok",
+        "model": model,
+        "classes": card.classes,
+        "limits": {"bytes": limits.body, "files": limits.files},
+    })
+}

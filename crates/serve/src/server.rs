@@ -1,0 +1,176 @@
+//! The server: where it listens, its threads, and how it ends.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use model::Explainer;
+use tokio::runtime::{self, Runtime};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::body::Room;
+use crate::connection::converse;
+use crate::hosts::Hosts;
+use crate::predict::Predictor;
+use crate::questions::{Answer, BATCH, answer_all};
+use crate::routes::{Site, health};
+use crate::{Limits, ServeError};
+
+/// How long to wait when the system gives no further connection, as when there are too many open files.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A server that has its address, but no model yet: connections wait.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    hosts: Hosts,
+    limits: Limits,
+}
+
+/// A server that answers, on threads of its own.
+#[derive(Debug)]
+pub struct Running {
+    stopping: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens at `address`; with port 0 the system chooses one. Requests are for `localhost`, for the address
+    /// that they came to, or for one of `hosts`, else they are refused.
+    ///
+    /// # Errors
+    ///
+    /// The address is in use or not of this computer, or one of `hosts` is no name.
+    pub fn bind(
+        address: SocketAddr,
+        hosts: Vec<String>,
+        limits: Limits,
+    ) -> Result<Self, ServeError> {
+        let hosts = Hosts::new(hosts)?;
+        let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => ServeError::InUse(address),
+            _ => ServeError::Listen { address, source },
+        })?;
+        Ok(Self { listener, hosts, limits })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say.
+    pub fn address(&self) -> Result<SocketAddr, ServeError> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// Answers with what `explainer` says from now on. `name` is what the model is called.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no threads.
+    pub fn start(self, name: &str, explainer: Explainer) -> Result<Running, ServeError> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        self.listener.set_nonblocking(true)?;
+        let listener = {
+            let _entered = runtime.enter();
+            tokio::net::TcpListener::from_std(self.listener)?
+        };
+        let card = Arc::new(explainer.card().clone());
+        let (asks, questions) = mpsc::channel(2 * BATCH);
+        let explain = move |pictures: &[&[u8]], wants_map| explain(&explainer, pictures, wants_map);
+        thread::Builder::new()
+            .name("model".into())
+            .spawn(move || answer_all(questions, explain))?;
+        let decoders = thread::available_parallelism().map_or(1, usize::from);
+        let site = Site {
+            hosts: self.hosts,
+            room: Room::new(&self.limits),
+            health: health(name, &card, &self.limits),
+            predictor: Predictor::new(card, decoders, asks),
+            limits: self.limits,
+        };
+        let (stopping, stop) = watch::channel(false);
+        let thread = thread::Builder::new()
+            .name("serve".into())
+            .spawn(move || serve(runtime, listener, Arc::new(site), stop))?;
+        Ok(Running { stopping, thread })
+    }
+}
+
+impl Running {
+    /// Takes no further connections, lets the requests that are under way end for a while, and returns.
+    pub fn stop(self) {
+        self.stopping.send_replace(true);
+        // Where it has panicked it has said so.
+        let _ = self.thread.join();
+    }
+}
+
+fn serve(
+    runtime: Runtime,
+    listener: tokio::net::TcpListener,
+    site: Arc<Site>,
+    mut stop: watch::Receiver<bool>,
+) {
+    runtime.block_on(async {
+        let Limits { connections, stop_time, .. } = site.limits;
+        let places = Arc::new(Semaphore::new(connections));
+        let accepting = tokio::spawn(accept(listener, site, places.clone(), stop.clone()));
+        // An error is that no one is left who could say so.
+        let _ = stop.wait_for(|stop| *stop).await;
+        accepting.abort();
+        let all = u32::try_from(connections).unwrap_or(u32::MAX);
+        // After that time those who are left are cut off.
+        let _ = timeout(stop_time, places.acquire_many(all)).await;
+    });
+    // A photograph that is being decoded is not waited for.
+    runtime.shutdown_background();
+}
+
+async fn accept(
+    listener: tokio::net::TcpListener,
+    site: Arc<Site>,
+    places: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+) {
+    while let Ok(place) = places.clone().acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Answers are small: none waits for the next.
+                let _ = stream.set_nodelay(true);
+                let (site, stop) = (site.clone(), stop.clone());
+                tokio::spawn(async move {
+                    converse(site, stream, stop).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("can't take a connection: {error}");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn explain(
+    explainer: &Explainer,
+    pictures: &[&[u8]],
+    wants_map: bool,
+) -> Result<Vec<Answer>, String> {
+    let answers = if wants_map {
+        let explained = explainer.explain(pictures, None).map_err(|error| error.to_string())?;
+        let answer = |explained: model::Explanation| Answer {
+            probabilities: explained.probabilities,
+            heat_map: Some(explained.heat_map),
+        };
+        explained.into_iter().map(answer).collect()
+    } else {
+        let predicted = explainer.predict(pictures).map_err(|error| error.to_string())?;
+        let answer = |probabilities| Answer { probabilities, heat_map: None };
+        predicted.into_iter().map(answer).collect()
+    };
+    Ok(answers)
+}
