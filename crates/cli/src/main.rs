@@ -17,6 +17,7 @@ mod evaluate;
 mod events;
 mod export;
 mod history;
+mod interrupt;
 mod logs;
 mod man;
 mod output;
@@ -27,6 +28,7 @@ mod progress;
 mod quiet_decoders;
 mod report;
 mod run_summary;
+mod serve;
 mod settings;
 mod sheet;
 mod show;
@@ -65,6 +67,7 @@ enum Command {
     Doctor(doctor::DoctorArguments),
     Show(show::ShowArguments),
     Predict(predict::PredictArguments),
+    Serve(serve::ServeArguments),
     Classify(classify::ClassifyArguments),
     Export(export::ExportArguments),
     Summary(summary::SummaryArguments),
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),

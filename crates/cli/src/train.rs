@@ -4,15 +4,12 @@ use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
 
 use clap::{Arg, Args};
 use model::{Metrics, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 use train::{
     Best, Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable,
     first_tail, fit,
@@ -29,7 +26,7 @@ use crate::progress::Progress;
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::verify_resume::Verification;
-use crate::{STOPPED, demo, device, events, logs, report, split_table};
+use crate::{STOPPED, demo, device, events, interrupt, logs, report, split_table};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
@@ -372,20 +369,12 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A flag that Ctrl-C raises, and what systems send to end a program; a second one ends it at once, with
-/// what was last saved. A terminal that goes away is none of them, so that `nohup` does what it says.
+/// A flag that Ctrl-C raises; it is also said.
 fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the first signal finds the flag still down.
-        flag::register_conditional_shutdown(signal, STOPPED.into(), stop.clone())?;
-        flag::register(signal, stop.clone())?;
-    }
+    let stop = interrupt::flag()?;
     let raised = stop.clone();
     thread::spawn(move || {
-        while !raised.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(50));
-        }
+        interrupt::wait_for(&raised);
         bar.say("stopping after this batch; Ctrl-C again stops at once");
     });
     Ok(stop)

@@ -1,0 +1,31 @@
+//! Ctrl-C, and what systems send to end a program. A terminal that goes away is neither, so that `nohup` does
+//! what it says.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag as signals;
+
+use crate::STOPPED;
+
+/// A flag that the first of them raises; the second ends the program at once.
+pub(crate) fn flag() -> io::Result<Arc<AtomicBool>> {
+    let raised = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal finds the flag still down.
+        signals::register_conditional_shutdown(signal, STOPPED.into(), raised.clone())?;
+        signals::register(signal, raised.clone())?;
+    }
+    Ok(raised)
+}
+
+/// Returns once the flag is raised. A signal can wake up nobody, so this looks from time to time.
+pub(crate) fn wait_for(raised: &AtomicBool) {
+    while !raised.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(50));
+    }
+}

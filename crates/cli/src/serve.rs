@@ -1,0 +1,72 @@
+//! `permafrost serve`: a page to drop photographs on, and the same for programs.
+
+use std::io::{Write, stderr, stdout};
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
+
+use clap::Args;
+use model::Explainer;
+use serve::{Limits, Server};
+
+use crate::arguments::ModelArguments;
+use crate::device::DeviceArguments;
+use crate::interrupt;
+
+/// Serve a page to drop photographs on, and `POST /predict`
+#[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost serve runs/train/best
+  permafrost serve runs/train/best --port 9000 --max-mb 64
+  permafrost serve runs/train/best --host 0.0.0.0 --allow-host photographs.example")]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+    /// The port to listen at; 0 takes one that is free
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    port: u16,
+    /// The address to listen at. With another than that of loopback, whoever reaches this computer can send
+    /// photographs
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    host: IpAddr,
+    /// A name that browsers open the page by, beside `localhost` and this computer's addresses; requests for
+    /// others are refused
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// The most megabytes of a request
+    #[arg(long, value_name = "MEGABYTES", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    max_mb: u16,
+    /// The most photographs of a request
+    #[arg(long, value_name = "PHOTOGRAPHS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    max_files: u16,
+}
+
+pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let ServeArguments { host, port, max_mb, max_files, .. } = arguments;
+    let limits = Limits {
+        body: usize::from(*max_mb) * 1_000_000,
+        files: (*max_files).into(),
+        ..Limits::default()
+    };
+    // A port that is in use is said before a model is read.
+    let server = Server::bind((*host, *port).into(), arguments.allow_host.clone(), limits)?;
+    let devices = arguments.device.open()?;
+    let ModelArguments { model, .. } = &arguments.model;
+    let make_base = |config: &_, weights: &_| devices.base(config, weights);
+    let explainer =
+        Explainer::load(model, &arguments.model.search(), &make_base, devices.tensors())?;
+    let interrupted = interrupt::flag()?;
+    let address = server.address()?;
+    let running = server.start(&model.display().to_string(), explainer)?;
+    if !host.is_loopback() {
+        writeln!(
+            stderr(),
+            "warning: whoever reaches this computer at {address} can send photographs and see what the model says; nothing is encrypted, nobody is asked who they are\nhint: leave `--host` out to serve this computer alone"
+        )?;
+    }
+    writeln!(stdout(), "Serving {} on http://{address}/ (Ctrl-C stops)", model.display())?;
+    interrupt::wait_for(&interrupted);
+    running.stop();
+    Ok(ExitCode::SUCCESS)
+}
