@@ -17,6 +17,7 @@ mod permafrost;
 mod pictures;
 mod report;
 mod runs;
+mod serve;
 mod shells;
 mod show;
 mod summaries;

@@ -1,0 +1,156 @@
+//! What is answered where all is well.
+
+use model::json_number;
+use photos::load_picture_from;
+use serde_json::{Value, json};
+use serve::Limits;
+
+use crate::client::{SIZE, Served, explainer, photograph};
+
+/// What the model itself says of these photographs.
+fn expected(photographs: &[Vec<u8>], names: &[Value]) -> Vec<Value> {
+    let explainer = explainer();
+    let pictures: Vec<_> = photographs
+        .iter()
+        .map(|bytes| load_picture_from(bytes, SIZE).expect("a picture"))
+        .collect();
+    let pictures: Vec<&[u8]> = pictures.iter().map(|picture| &**picture).collect();
+    let explained = explainer.explain(&pictures, None).expect("a CPU");
+    explained
+        .iter()
+        .zip(names)
+        .map(|(explained, name)| {
+            let [height, width] = explained.heat_map.size;
+            let values: Vec<Vec<Value>> = explained
+                .heat_map
+                .values
+                .chunks(width)
+                .map(|row| row.iter().map(|value| json_number(*value)).collect())
+                .collect();
+            json!({
+                "name": name,
+                "class": explainer.card().classes[explainer.card().decide(&explained.probabilities)],
+                "probabilities": explainer.card().by_class(&explained.probabilities),
+                "heat_map": {"height": height, "width": width, "values": values},
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn a_photograph_gets_what_the_model_says_of_it_and_a_map_only_if_asked() {
+    let served = Served::new(Limits::default());
+    let mut expected = expected(&[photograph(3)], &[Value::Null]);
+    for kind in ["image/png", "application/x-www-form-urlencoded", ""] {
+        let answer = served.post("/predict?heat_map=true", kind, &photograph(3));
+        assert_eq!(answer.status, 200);
+        assert!(answer.json() == json!({"predictions": expected}));
+    }
+    expected[0].as_object_mut().expect("an object").remove("heat_map");
+    for path in ["/predict", "/predict?heat_map=false"] {
+        let answer = served.post(path, "image/png", &photograph(3));
+        assert_eq!((answer.status, answer.json()), (200, json!({"predictions": expected})));
+    }
+}
+
+/// Checks that predictions are those expected: all but the heat maps to the last bit, which in these depends on
+/// the pictures beside.
+fn check(mut found: Vec<Value>, expected: &[Value]) {
+    let values = |map: &Value| -> Vec<f64> {
+        let rows = map["values"].as_array().expect("rows").iter();
+        rows.flat_map(|row| row.as_array().expect("a row")).filter_map(Value::as_f64).collect()
+    };
+    let mut expected = expected.to_vec();
+    for (found, expected) in found.iter_mut().zip(&mut expected) {
+        let [found, expected] = [found, expected].map(|told| values(&told["heat_map"].take()));
+        assert_eq!(found.len(), SIZE[0] * SIZE[1]);
+        let mut pairs = found.iter().zip(&expected);
+        assert!(pairs.all(|(found, expected)| (found - expected).abs() < 1e-5));
+    }
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn several_photographs_are_answered_in_their_order_and_a_bad_one_does_not_spoil_the_others() {
+    let served = Served::new(Limits::default());
+    let photographs: Vec<Vec<u8>> = (0..7).map(photograph).collect();
+    let names: Vec<Value> = (0..7).map(|number| json!(format!("{number} \"é\".png"))).collect();
+    let expected = expected(&photographs, &names);
+    let written: Vec<String> = (0..7).map(|number| format!("{number} %22é%22.png")).collect();
+    let mut files: Vec<(&str, &[u8])> =
+        written.iter().map(String::as_str).zip(photographs.iter().map(Vec::as_slice)).collect();
+    let ask = |files: &[(&str, &[u8])]| {
+        let answer = served.post_files("/predict?heat_map=true", files);
+        assert_eq!(answer.status, 200);
+        answer.json()["predictions"].as_array().expect("predictions").clone()
+    };
+    check(ask(&files), &expected);
+
+    files.insert(2, ("cut.png", &photographs[0][..200]));
+    files.insert(5, ("none.jpg", b"no picture"));
+    let mut told = ask(&files);
+    for (at, name, reason) in [(5, "none.jpg", "it is no JPEG"), (2, "cut.png", "it is cut short")]
+    {
+        let bad = told.remove(at);
+        assert_eq!(bad["name"], name);
+        assert!(bad["error"].as_str().is_some_and(|error| error.contains(reason)), "{bad}");
+        assert!(bad["hint"].is_string() && bad["class"].is_null(), "{bad}");
+    }
+    check(told, &expected);
+}
+
+#[test]
+fn a_connection_serves_one_request_after_the_other() {
+    let served = Served::new(Limits::default());
+    let photograph = photograph(1);
+    let request = format!(
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        photograph.len()
+    );
+    let request = [request.as_bytes(), &photograph].concat();
+    let last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answer = served.ask([&request, &request, &last[..]].concat());
+    assert_eq!(answer.body.matches("HTTP/1.1 200 OK").count(), 2, "{answer:?}");
+}
+
+#[test]
+fn the_page_may_load_nothing_but_its_own_files_and_is_framed_by_no_one() {
+    let served = Served::new(Limits::default());
+    for (path, kind, part) in [
+        ("/", "text/html", "Drop photographs here"),
+        ("/page.css", "text/css", "prefers-color-scheme: dark"),
+        ("/page.js", "text/javascript", "/predict?heat_map=true"),
+        ("/health", "application/json", "\"status\":\"ok\""),
+    ] {
+        let answer = served.get(path);
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.contains(part), "{answer:?}");
+        for header in [
+            &*format!("content-type: {kind}"),
+            "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; ",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+            "cross-origin-resource-policy: same-origin",
+        ] {
+            assert!(answer.header.contains(header), "{header} in {answer:?}");
+        }
+        let head = served
+            .ask(format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        assert_eq!((head.status, head.body.as_str()), (200, ""));
+        assert!(head.header.contains(&format!("content-length: {}", answer.body.len())));
+    }
+}
+
+#[test]
+fn the_state_names_the_model_its_classes_and_the_limits() {
+    let served = Served::new(Limits { body: 5_000, files: 3, ..Limits::default() });
+    let expected = json!({
+        "status": "ok",
+        "model": "stripes",
+        "classes": ["along", "across", "<b>&"],
+        "limits": {"bytes": 5_000, "files": 3},
+    });
+    assert_eq!(served.get("/health").json(), expected);
+}

@@ -1,0 +1,160 @@
+//! A server, and clients that do as they please.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+
+use burn::tensor::Device;
+use head::HeadConfig;
+use image::{ImageFormat, Rgb, RgbImage};
+use model::{Explainer, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, save_bundle};
+use serde_json::Value;
+use serve::{Limits, Running, Server};
+use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
+
+/// The size of the model's pictures.
+pub(crate) const SIZE: [usize; 2] = [33, 40];
+
+/// A server that stops with the test.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    running: Option<Running>,
+}
+
+impl Served {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let server =
+            Server::bind(([127, 0, 0, 1], 0).into(), vec!["photographs.example".into()], limits);
+        let server = server.expect("a free port");
+        let address = server.address().expect("an address");
+        let running = server.start("stripes", explainer()).expect("threads");
+        Self { address, running: Some(running) }
+    }
+
+    /// A connection with `sent` on its way.
+    pub(crate) fn connect(&self, sent: impl AsRef<[u8]>) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).expect("a server");
+        stream.write_all(sent.as_ref()).expect("a server that reads");
+        stream
+    }
+
+    /// The answer to a request, after which the connection is closed.
+    pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
+        Answer::of(self.connect(request))
+    }
+
+    /// The answer to `GET`.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+    }
+
+    /// The answer to a body that is posted.
+    pub(crate) fn post(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
+        let header = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.ask([header.as_bytes(), body].concat())
+    }
+
+    /// The answer to files in a form.
+    pub(crate) fn post_files(&self, path: &str, files: &[(&str, &[u8])]) -> Answer {
+        let mut body = vec![];
+        for (name, content) in files {
+            let header = format!(
+                "--limit\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"{name}\"\r\n\r\n"
+            );
+            body.extend([header.as_bytes(), content, b"\r\n"].concat());
+        }
+        body.extend(b"--limit--\r\n");
+        self.post(path, "multipart/form-data; boundary=limit", &body)
+    }
+
+    pub(crate) fn stop(mut self) {
+        self.running.take().expect("a server that runs").stop();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) header: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// Reads to the end of the connection, whatever ends it; the status is 0 where nothing came.
+    pub(crate) fn of(mut stream: TcpStream) -> Self {
+        let mut bytes = vec![];
+        let _ = stream.read_to_end(&mut bytes);
+        let text = String::from_utf8(bytes).expect("text");
+        let (header, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+        let status = header.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(0);
+        Self { status, header: header.to_ascii_lowercase(), body: body.into() }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Itself where it is a refusal with this status that says what is wrong and what to do.
+    pub(crate) fn expect_refusal(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        let told = self.json();
+        for part in ["error", "hint"] {
+            assert!(told[part].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
+        }
+        self
+    }
+}
+
+/// The model that is served: 3 classes, a base of two layers.
+pub(crate) fn explainer() -> Explainer {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    save(folder.path());
+    let search = WeightsSearch { named: None, folder: folder.path().join("nowhere") };
+    Explainer::load(folder.path(), &search, &FrozenBase::new, &Device::flex()).expect("a model")
+}
+
+fn save(folder: &Path) {
+    let base = VggConfig {
+        size: SIZE,
+        until: "block1_pool".into(),
+        pooling: Pooling::Average,
+        ..VggConfig::default()
+    };
+    let weights = Weights::seeded(&base, 4).expect("a network");
+    let card = ModelCard {
+        format: ModelCard::FORMAT,
+        base,
+        weights: WeightsRecord::of(&weights),
+        preprocessing: Preprocessing::Caffe,
+        head: HeadConfig { hidden: 5, dropout: 0.5 },
+        classes: ["along", "across", "<b>&"].map(String::from).into(),
+        threshold: 0.5,
+        metrics: None,
+    };
+    let device = Device::flex();
+    let arrays = head_arrays(&card.head.init(64, card.classes.len(), 4, &device));
+    let tail = Tail::new(&card.base, &card.head, card.classes.len(), arrays, &device);
+    save_bundle(folder, &card, &tail.expect("all arrays")).expect("a writable folder");
+}
+
+/// A PNG of stripes.
+pub(crate) fn photograph(number: u32) -> Vec<u8> {
+    let picture = RgbImage::from_fn(50, 44, |x, y| {
+        Rgb([(x * number) as u8, if y % 8 < 4 { 200 } else { 60 }, (number * 30) as u8])
+    });
+    let mut bytes = std::io::Cursor::new(vec![]);
+    picture.write_to(&mut bytes, ImageFormat::Png).expect("a picture");
+    bytes.into_inner()
+}

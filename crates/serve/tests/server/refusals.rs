@@ -1,0 +1,127 @@
+//! What is refused, with which status, and that it is said in the same form.
+
+use serve::{Limits, ServeError, Server};
+
+use crate::client::{Served, photograph};
+
+#[test]
+fn an_unknown_path_and_a_wrong_method_are_refused() {
+    let served = Served::new(Limits::default());
+    for path in ["/nothing", "/page.js/", "/../Cargo.toml", "//", "/predict/"] {
+        served.get(path).expect_refusal(404);
+    }
+    for (path, allowed) in [("/predict", "post"), ("/", "get, head"), ("/health", "get, head")] {
+        let method = if allowed == "post" { "GET" } else { "POST" };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        let answer = served.ask(request).expect_refusal(405);
+        assert!(answer.header.contains(&format!("\nallow: {allowed}\r\n")), "{answer:?}");
+    }
+}
+
+#[test]
+fn what_is_no_photograph_is_refused_with_the_reason() {
+    let served = Served::new(Limits::default());
+    let whole = photograph(1);
+    for (body, reason) in [
+        (&b""[..], "it is empty"),
+        (b"no picture", "it is no JPEG"),
+        (&whole[..whole.len() / 2], "it is cut short"),
+    ] {
+        let answer = served.post("/predict", "image/png", body).expect_refusal(422);
+        assert!(answer.body.contains(reason), "{answer:?}");
+    }
+    let files: [(&str, &[u8]); 2] = [("a.jpg", b""), ("b.jpg", b"no picture")];
+    let told = served.post_files("/predict", &files).expect_refusal(422).json();
+    assert_eq!(told["error"], "none of the 2 photographs can be read");
+    assert_eq!((&told["predictions"][1]["name"]), "b.jpg");
+}
+
+#[test]
+fn a_request_that_is_not_understood_is_refused() {
+    let served = Served::new(Limits::default());
+    let form = "multipart/form-data; boundary=limit";
+    for (path, kind, body) in [
+        ("/predict?heat_map=yes", "image/png", ""),
+        ("/predict?heatmap=true", "image/png", ""),
+        ("/predict", "multipart/form-data", "--limit--"),
+        ("/predict", "multipart/mixed; boundary=limit", "--limit--"),
+        ("/predict", form, ""),
+        ("/predict", form, "--limit--\r\n"),
+        (
+            "/predict",
+            form,
+            "--limit\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--limit--",
+        ),
+        ("/predict", form, "--limit\r\nContent-Disposition: form-data; filename=a\r\n\r\nb\r\n"),
+    ] {
+        served.post(path, kind, body.as_bytes()).expect_refusal(400);
+    }
+    let compressed = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    served.ask(compressed).expect_refusal(415);
+    assert_eq!(served.ask("no HTTP at all\r\n\r\n").status, 400);
+    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(1 << 17));
+    assert_eq!(served.ask(long).status, 431);
+}
+
+#[test]
+fn requests_for_other_hosts_and_from_pages_of_other_sites_are_refused() {
+    let served = Served::new(Limits::default());
+    let ask = |header: &str| {
+        let photograph = photograph(1);
+        let head = format!(
+            "POST /predict HTTP/1.1\r\n{header}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            photograph.len()
+        );
+        served.ask([head.as_bytes(), &photograph].concat())
+    };
+    let port = served.address.port();
+    for ours in [
+        &*format!("Host: localhost:{port}"),
+        &format!("Host: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}"),
+        "Host: photographs.example\r\nOrigin: https://photographs.example",
+    ] {
+        assert_eq!(ask(ours).status, 200, "{ours}");
+    }
+    ask("Host: evil.example").expect_refusal(421);
+    ask("X: y").expect_refusal(400);
+    ask(&format!("Host: localhost:{port}\r\nOrigin: http://localhost:1")).expect_refusal(403);
+    ask(&format!("Host: localhost:{port}\r\nOrigin: null")).expect_refusal(403);
+}
+
+#[test]
+fn too_many_bytes_or_files_are_refused_before_they_are_read() {
+    let served = Served::new(Limits { body: 10_000, files: 3, ..Limits::default() });
+    let head = "POST /predict HTTP/1.1\r\nHost: localhost\r\n";
+    // Nothing of it is sent, nor asked for.
+    let huge = format!("{head}Expect: 100-continue\r\nContent-Length: 1000000000\r\n\r\n");
+    served.ask(huge).expect_refusal(413);
+    served.post("/predict", "image/png", &[0; 10_001]).expect_refusal(413);
+    served.post("/predict", "image/png", &[0; 10_000]).expect_refusal(422);
+    // Without a length it is found out while it comes.
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
+    let chunks = |count| ["1000\r\n", &"x".repeat(4096), "\r\n"].concat().repeat(count);
+    served.ask(format!("{chunked}{}", chunks(200))).expect_refusal(413);
+    let fits = format!(
+        "{head}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n",
+        chunks(2)
+    );
+    served.ask(fits).expect_refusal(422);
+
+    let photograph = photograph(1);
+    let files = [("1.png", &photograph[..]); 4];
+    assert_eq!(served.post_files("/predict", &files[..3]).status, 200);
+    let answer = served.post_files("/predict", &files).expect_refusal(413);
+    assert!(answer.body.contains("at most 3"), "{answer:?}");
+}
+
+#[test]
+fn a_port_in_use_and_a_host_that_is_none_are_named() {
+    let served = Served::new(Limits::default());
+    let bind = |hosts| Server::bind(served.address, hosts, Limits::default()).expect_err("a fault");
+    let in_use = bind(vec![]);
+    assert!(matches!(in_use, ServeError::InUse(address) if address == served.address), "{in_use}");
+    let no_name = bind(vec!["http://photographs.example".into()]);
+    assert!(matches!(no_name, ServeError::Host(_)), "{no_name}");
+}
