@@ -47,8 +47,8 @@ function add(photographs) {
     const image = card.querySelector("img");
     image.alt = name;
     image.addEventListener("error", () => {
-      image.classList.add("unshown");
-      image.alt = `${name}, which this browser can't show`;
+      card.classList.add("unshown");
+      card.querySelector(".name").textContent = `${name}, which this browser can't show`;
     });
     image.src = URL.createObjectURL(file);
     const toggle = card.querySelector(".shows-map");
@@ -140,7 +140,7 @@ function showMap(card) {
 
 // The map over the whole picture, smooth between its values: nothing where it is 0, then violet, red, yellow.
 function draw(canvas, { width, height, values }) {
-  const steps = [[60, 10, 110, 0], [190, 40, 90, 0.45], [250, 130, 30, 0.6], [255, 225, 90, 0.72]];
+  const steps = [[60, 10, 110, 0], [180, 30, 100, 0.3], [245, 115, 30, 0.6], [255, 225, 90, 0.75]];
   const pixels = new ImageData(width, height);
   values.flat().forEach((value, place) => {
     const step = Math.min(Math.floor(3 * value), 2);
