@@ -19,6 +19,7 @@ mod item;
 mod keras;
 mod libtorch;
 mod listing;
+mod load;
 mod lock;
 mod manifest;
 mod parity;
@@ -126,6 +127,19 @@ enum Chore {
         seed: u64,
     },
 
+    /// Send photographs and bad files to `permafrost serve` from many clients at once, and fail where one is
+    /// not answered as it should be, or the server's memory grows
+    Load {
+        /// The model's folder [default: one that is trained on drawn pictures]
+        model: Option<PathBuf>,
+        /// For how long
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+        /// How many clients
+        #[arg(long, default_value_t = 200)]
+        clients: usize,
+    },
+
     /// Time a part, and others beside it in the same run
     Bench {
         #[command(subcommand)]
@@ -161,6 +175,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Consumers => consumers::run(root)?,
         Chore::Fuzz { target, seconds, seed } => {
             fuzz::run(root, target.as_deref(), *seconds, *seed)?;
+        }
+        Chore::Load { model, seconds, clients } => {
+            let model = model.as_deref();
+            load::run(root, &load::Load { model, seconds: *seconds, clients: *clients })?;
         }
         Chore::Crashes { count, seed } => crashes::run(root, *count, *seed)?,
         Chore::Bench { bench } => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{CONNECTION, RETRY_AFTER};
+use hyper::header::RETRY_AFTER;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -60,8 +60,7 @@ pub(crate) async fn read(
             StatusCode::REQUEST_TIMEOUT,
             format!("the request took longer than {}", seconds(limits.body_time)),
             "send smaller photographs, or over a faster connection",
-        )
-        .with_header(CONNECTION, "close"));
+        ));
     };
     Ok((bytes?, place))
 }
@@ -96,7 +95,6 @@ fn too_long(most: usize) -> Refusal {
         format!("the request is too large, expected at most {} MB", most as f64 / 1e6),
         "send fewer photographs at once, or smaller ones, or start the server with another `--max-mb`",
     )
-    .with_header(CONNECTION, "close")
 }
 
 /// The answer to a request that waited in vain.

@@ -10,6 +10,8 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     /// What the status asks to be told beside.
     pub(crate) header: Option<(HeaderName, HeaderValue)>,
+    /// Whether the request was read to its end, so that another may follow on its connection.
+    pub(crate) is_read: bool,
     error: String,
     hint: String,
     /// What is wrong with each photograph.
@@ -22,12 +24,24 @@ impl Refusal {
         error: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { status, header: None, error: error.into(), hint: hint.into(), predictions: None }
+        Self {
+            status,
+            header: None,
+            is_read: false,
+            error: error.into(),
+            hint: hint.into(),
+            predictions: None,
+        }
     }
 
     /// The same with a header.
     pub(crate) fn with_header(self, name: HeaderName, value: &'static str) -> Self {
         Self { header: Some((name, HeaderValue::from_static(value))), ..self }
+    }
+
+    /// The same of a request that was read to its end.
+    pub(crate) fn of_read(self) -> Self {
+        Self { is_read: true, ..self }
     }
 
     /// The same with what is wrong with each photograph.

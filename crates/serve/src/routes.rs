@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -12,7 +13,7 @@ use tokio::time::timeout;
 use crate::Limits;
 use crate::body::{self, Room, busy};
 use crate::hosts::Hosts;
-use crate::multipart::{boundary, parts};
+use crate::multipart::{Part, boundary, parts};
 use crate::page;
 use crate::predict::{Photograph, Predictor};
 use crate::refusal::Refusal;
@@ -45,9 +46,12 @@ impl Site {
     /// The answer to a request on a connection to the address `local`.
     pub(crate) async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Answer {
         let asked = format!("{} {}", request.method(), request.uri().path());
+        let has_body = !request.body().is_end_stream();
         let mut answer = self.route(request, local).await.unwrap_or_else(|refusal| {
             let mut answer = of_json(&refusal.to_json());
             *answer.status_mut() = refusal.status;
+            let close = (header::CONNECTION, HeaderValue::from_static("close"));
+            answer.headers_mut().extend((has_body && !refusal.is_read).then_some(close));
             answer.headers_mut().extend(refusal.header);
             answer
         });
@@ -88,11 +92,7 @@ impl Site {
         }
     }
 
-    async fn predict(
-        &self,
-        request: &hyper::http::request::Parts,
-        body: Incoming,
-    ) -> Result<Answer, Refusal> {
+    async fn predict(&self, request: &Parts, body: Incoming) -> Result<Answer, Refusal> {
         let wants_map = wants_map(request.uri.query())?;
         if request.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Refusal::new(
@@ -101,44 +101,51 @@ impl Site {
                 "send photographs as they are, they are compressed already",
             ));
         }
-        let malformed = |reason: String| {
-            Refusal::new(
-                StatusCode::BAD_REQUEST,
-                format!("the body is no form with files: {reason}"),
-                "send a photograph as the body, or several as files in `multipart/form-data`, as `curl -F photograph=@1.jpg` does",
-            )
-        };
-        let kind =
-            request.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        let kind = request.headers.get(header::CONTENT_TYPE);
+        let kind = kind.map_or(&b""[..], HeaderValue::as_bytes);
         let boundary = boundary(&String::from_utf8_lossy(kind)).map_err(malformed)?;
         let (bytes, place) = body::read(body, &self.limits, &self.room).await?;
-        let most = self.limits.files;
-        let photographs: Vec<Photograph> = match boundary {
-            None => vec![Photograph { name: None, bytes }],
-            Some(boundary) => {
-                let parts = parts(&bytes, &boundary, most).map_err(malformed)?;
-                let photograph = |part: crate::multipart::Part| Photograph {
-                    name: Some(part.file_name),
-                    bytes: part.content,
-                };
-                parts.into_iter().map(photograph).collect()
-            }
+        let predictions = async {
+            let photographs = photographs(bytes, boundary, self.limits.files)?;
+            let predicted = self.predictor.predict(photographs, wants_map, place);
+            let predicted = timeout(self.limits.answer_time, predicted).await;
+            predicted.map_err(|_| busy("the model has too much to do"))?
         };
-        match photographs.len() {
-            0 => return Err(malformed("it has none".into())),
-            count if count > most => {
-                return Err(Refusal::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    format!("there are too many photographs, expected at most {most}"),
-                    "send fewer at once, or start the server with another `--max-files`",
-                ));
-            }
-            _ => {}
-        }
-        let predicted = self.predictor.predict(photographs, wants_map, place);
-        let predicted = timeout(self.limits.answer_time, predicted).await;
-        Ok(of_json(&predicted.map_err(|_| busy("the model has too much to do"))??))
+        Ok(of_json(&predictions.await.map_err(Refusal::of_read)?))
     }
+}
+
+/// The photographs in a body, which are parts of a form where there is a boundary between them.
+fn photographs(
+    body: Bytes,
+    boundary: Option<String>,
+    most: usize,
+) -> Result<Vec<Photograph>, Refusal> {
+    let Some(boundary) = boundary else {
+        return Ok(vec![Photograph { name: None, bytes: body }]);
+    };
+    let parts = parts(&body, &boundary, most).map_err(malformed)?;
+    match parts.len() {
+        0 => Err(malformed("it has none".into())),
+        count if count > most => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("there are too many photographs, expected at most {most}"),
+            "send fewer at once, or start the server with another `--max-files`",
+        )),
+        _ => {
+            let photograph =
+                |part: Part| Photograph { name: Some(part.file_name), bytes: part.content };
+            Ok(parts.into_iter().map(photograph).collect())
+        }
+    }
+}
+
+fn malformed(reason: String) -> Refusal {
+    Refusal::new(
+        StatusCode::BAD_REQUEST,
+        format!("the body is no form with files: {reason}"),
+        "send a photograph as the body, or several as files in `multipart/form-data`, as `curl -F photograph=@1.jpg` does",
+    )
 }
 
 /// Whether a request for predictions asks for heat maps.

@@ -6,9 +6,6 @@
 const SHOWN = 5;
 const AT_ONCE = 4;
 
-// The pixels that a heat map is drawn with for each of its values.
-const SCALE = 24;
-
 const at = (id) => document.getElementById(id);
 const [cards, files, tools, status, allMaps] =
   ["cards", "files", "tools", "status", "all-maps"].map(at);
@@ -138,24 +135,15 @@ function showMap(card) {
   card.querySelector(".map").hidden = !card.querySelector(".shows-map").checked;
 }
 
-// The map over the whole picture, smooth between its values: nothing where it is 0, then violet, red, yellow.
+// The map in the colours that it has in a report: clear where it is 0, bright yellow where it is 1. The canvas
+// has its few pixels; the browser smooths them as it lays them over the whole picture.
 function draw(canvas, { width, height, values }) {
-  const steps = [[60, 10, 110, 0], [180, 30, 100, 0.3], [245, 115, 30, 0.6], [255, 225, 90, 0.75]];
+  [canvas.width, canvas.height] = [width, height];
   const pixels = new ImageData(width, height);
-  values.flat().forEach((value, place) => {
-    const step = Math.min(Math.floor(3 * value), 2);
-    const between = 3 * value - step;
-    const colour = steps[step].map((from, channel) => from + (steps[step + 1][channel] - from) * between);
-    colour[3] *= 255;
-    pixels.data.set(colour, 4 * place);
+  values.flat().forEach((heat, place) => {
+    pixels.data.set([255, 40 + 190 * heat, 20, 175 * heat], 4 * place);
   });
-  const small = document.createElement("canvas");
-  [small.width, small.height] = [width, height];
-  small.getContext("2d").putImageData(pixels, 0, 0);
-  [canvas.width, canvas.height] = [SCALE * width, SCALE * height];
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
 files.addEventListener("change", () => {

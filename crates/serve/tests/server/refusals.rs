@@ -91,6 +91,23 @@ fn requests_for_other_hosts_and_from_pages_of_other_sites_are_refused() {
 }
 
 #[test]
+fn a_connection_is_closed_where_a_request_was_not_read_to_its_end_and_that_is_said() {
+    let served = Served::new(Limits::default());
+    let head = |host: &str| {
+        format!("POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: 200000\r\n\r\n")
+    };
+    let not_read = served.ask(head("evil.example") + &"x".repeat(200_000)).expect_refusal(421);
+    assert!(not_read.header.contains("connection: close"), "{not_read:?}");
+    let read = head("localhost") + &"x".repeat(200_000);
+    let last = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answers = served.ask(read + last);
+    assert_eq!(answers.status, 422);
+    for status in ["HTTP/1.1 404", "HTTP/1.1 200"] {
+        assert_eq!(answers.body.matches(status).count(), 1, "{answers:?}");
+    }
+}
+
+#[test]
 fn too_many_bytes_or_files_are_refused_before_they_are_read() {
     let served = Served::new(Limits { body: 10_000, files: 3, ..Limits::default() });
     let head = "POST /predict HTTP/1.1\r\nHost: localhost\r\n";

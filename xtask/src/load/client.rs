@@ -1,0 +1,229 @@
+//! One of many clients: it sends requests of every kind, one after the other, and knows how each must be answered.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::picture::picture;
+
+/// The longest that an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What separates the parts of a form.
+const BOUNDARY: &str = "a-boundary-that-is-in-no-photograph";
+
+/// A request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Photograph,
+    WithHeatMap,
+    Form,
+    NoPicture,
+    Cut,
+    Empty,
+    OtherHost,
+    Huge,
+}
+
+/// The kinds in the order in which a client sends them: three in five are good.
+const ORDER: [Kind; 15] = {
+    use Kind::*;
+    [
+        Photograph,
+        NoPicture,
+        WithHeatMap,
+        Photograph,
+        Cut,
+        Form,
+        Photograph,
+        OtherHost,
+        WithHeatMap,
+        Empty,
+        Photograph,
+        Photograph,
+        Huge,
+        Photograph,
+        Cut,
+    ]
+};
+
+impl Kind {
+    /// The status that it must be answered with.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::Photograph | Self::WithHeatMap | Self::Form => 200,
+            Self::NoPicture | Self::Cut | Self::Empty => 422,
+            Self::OtherHost => 421,
+            Self::Huge => 413,
+        }
+    }
+
+    /// What it is, in a few words.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::Photograph => "a photograph",
+            Self::WithHeatMap => "a photograph, with its heat map",
+            Self::Form => "two photographs and one cut short",
+            Self::NoPicture => "no picture",
+            Self::Cut => "a photograph cut short",
+            Self::Empty => "nothing",
+            Self::OtherHost => "for another host",
+            Self::Huge => "a gigabyte announced",
+        }
+    }
+}
+
+/// A request that was answered as it must be.
+pub(crate) struct Answered {
+    pub(crate) kind: Kind,
+    pub(crate) took: Duration,
+}
+
+/// A client with its photograph.
+pub(crate) struct Client {
+    address: SocketAddr,
+    number: usize,
+    photograph: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr, number: usize) -> Self {
+        // Of several sizes, so that memory is asked for in several.
+        let side = 200 + 40 * (number % 8) as u32;
+        Self { address, number, photograph: picture(side * 4 / 3, side, number as u32) }
+    }
+
+    /// Sends requests until told to stop, on one connection for as long as the server keeps that, and returns
+    /// those that were sent once they are measured.
+    ///
+    /// # Errors
+    /// If one is answered otherwise than it must be.
+    pub(crate) fn run(&self, stop: &AtomicBool, measured: &AtomicBool) -> Result<Vec<Answered>> {
+        let mut answered = vec![];
+        let mut connection = None;
+        for kind in ORDER.iter().copied().cycle().skip(self.number) {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let counts = measured.load(Ordering::Relaxed);
+            let begin = Instant::now();
+            let (status, stays) = self
+                .ask(&mut connection, kind)
+                .with_context(|| format!("client {} sent {}", self.number, kind.about()))?;
+            ensure!(
+                status == kind.status(),
+                "client {} sent {}, expected the status {}, found {status}",
+                self.number,
+                kind.about(),
+                kind.status()
+            );
+            if !stays {
+                connection = None;
+            }
+            if counts {
+                answered.push(Answered { kind, took: begin.elapsed() });
+            }
+        }
+        Ok(answered)
+    }
+
+    /// The status of a request, and whether the connection stays open.
+    fn ask(
+        &self,
+        connection: &mut Option<BufReader<TcpStream>>,
+        kind: Kind,
+    ) -> Result<(u16, bool)> {
+        let connection = match connection {
+            Some(open) => open,
+            None => {
+                let stream = TcpStream::connect(self.address)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_write_timeout(Some(PATIENCE))?;
+                stream.set_nodelay(true)?;
+                connection.insert(BufReader::new(stream))
+            }
+        };
+        connection.get_mut().write_all(&self.request(kind))?;
+        read_answer(connection)
+    }
+
+    fn request(&self, kind: Kind) -> Vec<u8> {
+        let whole = &self.photograph[..];
+        let cut = &whole[..whole.len() / 2];
+        let form = match kind {
+            Kind::Form => form(&[whole, cut, whole]),
+            _ => vec![],
+        };
+        let body: &[u8] = match kind {
+            Kind::Form => &form,
+            Kind::NoPicture => b"no picture",
+            Kind::Cut => cut,
+            Kind::Empty | Kind::Huge => b"",
+            Kind::Photograph | Kind::WithHeatMap | Kind::OtherHost => whole,
+        };
+        let query = if kind == Kind::WithHeatMap { "?heat_map=true" } else { "" };
+        let host = if kind == Kind::OtherHost { "photographs.example" } else { "localhost" };
+        let length = if kind == Kind::Huge { 1_000_000_000 } else { body.len() };
+        let content = match kind {
+            Kind::Form => format!("multipart/form-data; boundary={BOUNDARY}"),
+            _ => "application/octet-stream".into(),
+        };
+        let header = format!(
+            "POST /predict{query} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        [header.as_bytes(), body].concat()
+    }
+}
+
+fn form(files: &[&[u8]]) -> Vec<u8> {
+    let mut body = vec![];
+    for file in files {
+        let header = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"1.png\"\r\n\r\n"
+        );
+        body.extend([header.as_bytes(), file, b"\r\n"].concat());
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").into_bytes());
+    body
+}
+
+/// Reads an answer to its end; its status, and whether the connection stays open.
+fn read_answer(connection: &mut impl BufRead) -> Result<(u16, bool)> {
+    let mut line = String::new();
+    connection.read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status =
+        status.with_context(|| format!("expected a status, found `{}`", line.trim_end()))?;
+    let (mut length, mut stays) = (0, true);
+    loop {
+        line.clear();
+        connection.read_line(&mut line)?;
+        let header = line.trim_end().to_ascii_lowercase();
+        match header.split_once(": ") {
+            Some(("content-length", value)) => length = value.parse()?,
+            Some(("connection", "close")) => stays = false,
+            None if header.is_empty() => break,
+            _ => {}
+        }
+    }
+    let read = std::io::copy(&mut connection.take(length), &mut std::io::sink())?;
+    ensure!(read == length, "expected {length} bytes, found {read}");
+    Ok((status, stays))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_told_apart_on_one_connection() {
+        let mut answers = &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirstHTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"[..];
+        assert_eq!(read_answer(&mut answers).unwrap(), (200, true));
+        assert_eq!(read_answer(&mut answers).unwrap(), (413, false));
+        assert!(read_answer(&mut answers).is_err());
+        assert!(read_answer(&mut &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfir"[..]).is_err());
+    }
+}

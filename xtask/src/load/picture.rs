@@ -1,0 +1,39 @@
+//! A photograph to send: drawn, as there is none in the repository, with as much detail as a camera's.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::Crc;
+use flate2::write::ZlibEncoder;
+
+/// A PNG of `width` x `height` pixels, RGB, that is another one for each `number`.
+pub(crate) fn picture(width: u32, height: u32, number: u32) -> Vec<u8> {
+    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    // 8 bits, RGB, and the only compression, filter and order there are.
+    header.extend([8, 2, 0, 0, 0]);
+    let mut rows = ZlibEncoder::new(vec![], Compression::fast());
+    let mut noise = number;
+    for y in 0..height {
+        let mut row = vec![0];
+        for x in 0..width {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let grain = (noise >> 28) as u8;
+            row.extend(
+                [x + number, y, x * y / width].map(|value| (value as u8).wrapping_add(grain)),
+            );
+        }
+        rows.write_all(&row).expect("memory takes it");
+    }
+    let rows = rows.finish().expect("memory takes it");
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (name, content) in [(b"IHDR", &header), (b"IDAT", &rows), (b"IEND", &vec![])] {
+        let mut check = Crc::new();
+        check.update(name);
+        check.update(content);
+        bytes.extend((content.len() as u32).to_be_bytes());
+        bytes.extend(name);
+        bytes.extend(content);
+        bytes.extend(check.sum().to_be_bytes());
+    }
+    bytes
+}
