@@ -72,7 +72,9 @@ impl Server {
     ///
     /// The system gives no threads.
     pub fn start(self, name: &str, explainer: Explainer) -> Result<Running, ServeError> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let decoders = thread::available_parallelism().map_or(1, usize::from);
+        let mut runtime = runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().max_blocking_threads(decoders).build()?;
         self.listener.set_nonblocking(true)?;
         let listener = {
             let _entered = runtime.enter();
@@ -84,7 +86,6 @@ impl Server {
         thread::Builder::new()
             .name("model".into())
             .spawn(move || answer_all(questions, explain))?;
-        let decoders = thread::available_parallelism().map_or(1, usize::from);
         let site = Site {
             hosts: self.hosts,
             room: Room::new(&self.limits),

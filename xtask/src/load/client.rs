@@ -104,7 +104,9 @@ impl Client {
     pub(crate) fn run(&self, stop: &AtomicBool, measured: &AtomicBool) -> Result<Vec<Answered>> {
         let mut answered = vec![];
         let mut connection = None;
-        for kind in ORDER.iter().copied().cycle().skip(self.number) {
+        // All begin alike, so that the largest batches that there can be come before memory is looked at.
+        let begin = [Kind::WithHeatMap, Kind::Photograph].into_iter();
+        for kind in begin.chain(ORDER.into_iter().cycle().skip(self.number)) {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
