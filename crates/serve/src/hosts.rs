@@ -39,6 +39,7 @@ impl Hosts {
     pub(crate) fn check(&self, request: &Parts, local: IpAddr) -> Result<(), Refusal> {
         let host = only(&request.headers, HOST.as_str())
             .and_then(|host| host.parse::<Authority>().ok())
+            .filter(is_name_with_port)
             .ok_or_else(|| {
                 Refusal::new(
                     StatusCode::BAD_REQUEST,
@@ -87,6 +88,12 @@ impl Hosts {
     }
 }
 
+/// Whether this is a name or address and perhaps a port, without what else an authority may have.
+fn is_name_with_port(authority: &Authority) -> bool {
+    let rest = authority.as_str().strip_prefix(authority.host());
+    rest.is_some_and(|rest| rest.is_empty() || authority.port_u16().is_some())
+}
+
 /// The value of a header that is there once, as text.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
@@ -130,6 +137,8 @@ mod tests {
             ("evil.example", "127.0.0.1", 421),
             ("localhost.evil.example", "127.0.0.1", 421),
             ("evil.example:localhost", "127.0.0.1", 400),
+            ("localhost:evil.example", "127.0.0.1", 400),
+            ("evil.example@localhost", "127.0.0.1", 400),
             ("", "127.0.0.1", 400),
         ] {
             assert_eq!(status("/", &[("host", host)], local), expected, "{host} at {local}");

@@ -195,7 +195,10 @@ mod tests {
         let around: Bytes = [b"a preamble\r\n", &whole[..], b"--limit\r\nno part"].concat().into();
         assert_eq!(parts(&around, "limit", 9), parts(&whole, "limit", 9));
         assert_eq!(parts(&whole, "limit", 9).map(|parts| parts.len()), Ok(2));
-        assert_eq!(parts(&form(&[("a.jpg", b""); 9]), "limit", 3).map(|parts| parts.len()), Ok(4));
+        assert_eq!(
+            parts(&form(&[("a.jpg", &b""[..]); 9]), "limit", 3).map(|parts| parts.len()),
+            Ok(4)
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An answer that is no prediction: a status, what is wrong, and what to do about it.
 
 use hyper::StatusCode;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderName;
 use serde_json::{Value, json};
 
 /// Why a request gets no prediction.
@@ -9,13 +9,11 @@ use serde_json::{Value, json};
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     /// What the status asks to be told beside.
-    pub(crate) header: Option<(HeaderName, HeaderValue)>,
+    pub(crate) header: Option<(HeaderName, &'static str)>,
     /// Whether the request was read to its end, so that another may follow on its connection.
     pub(crate) is_read: bool,
-    error: String,
-    hint: String,
-    /// What is wrong with each photograph.
-    predictions: Option<Vec<Value>>,
+    /// What is said.
+    pub(crate) told: Value,
 }
 
 impl Refusal {
@@ -24,19 +22,13 @@ impl Refusal {
         error: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self {
-            status,
-            header: None,
-            is_read: false,
-            error: error.into(),
-            hint: hint.into(),
-            predictions: None,
-        }
+        let told = json!({"error": error.into(), "hint": hint.into()});
+        Self { status, header: None, is_read: false, told }
     }
 
     /// The same with a header.
     pub(crate) fn with_header(self, name: HeaderName, value: &'static str) -> Self {
-        Self { header: Some((name, HeaderValue::from_static(value))), ..self }
+        Self { header: Some((name, value)), ..self }
     }
 
     /// The same of a request that was read to its end.
@@ -45,15 +37,8 @@ impl Refusal {
     }
 
     /// The same with what is wrong with each photograph.
-    pub(crate) fn with_predictions(self, predictions: Vec<Value>) -> Self {
-        Self { predictions: Some(predictions), ..self }
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        let mut answer = json!({"error": self.error, "hint": self.hint});
-        if let Some(predictions) = &self.predictions {
-            answer["predictions"] = predictions.clone().into();
-        }
-        answer
+    pub(crate) fn with_predictions(mut self, predictions: Vec<Value>) -> Self {
+        self.told["predictions"] = predictions.into();
+        self
     }
 }

@@ -48,11 +48,12 @@ impl Site {
         let asked = format!("{} {}", request.method(), request.uri().path());
         let has_body = !request.body().is_end_stream();
         let mut answer = self.route(request, local).await.unwrap_or_else(|refusal| {
-            let mut answer = of_json(&refusal.to_json());
+            let mut answer = of_json(&refusal.told);
             *answer.status_mut() = refusal.status;
-            let close = (header::CONNECTION, HeaderValue::from_static("close"));
-            answer.headers_mut().extend((has_body && !refusal.is_read).then_some(close));
-            answer.headers_mut().extend(refusal.header);
+            let close = (has_body && !refusal.is_read).then_some((header::CONNECTION, "close"));
+            for (name, value) in close.into_iter().chain(refusal.header) {
+                answer.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
             answer
         });
         answer.headers_mut().extend(HEADERS);
