@@ -119,10 +119,14 @@ fn serve(
     runtime.block_on(async {
         let Limits { connections, stop_time, .. } = site.limits;
         let places = Arc::new(Semaphore::new(connections));
-        let accepting = tokio::spawn(accept(listener, site, places.clone(), stop.clone()));
+        let (stopping, of_connections) = watch::channel(false);
+        let accepting = tokio::spawn(accept(listener, site, places.clone(), of_connections));
         // An error is that no one is left who could say so.
         let _ = stop.wait_for(|stop| *stop).await;
+        // No further connections before those that there are hear of it.
         accepting.abort();
+        let _ = accepting.await;
+        stopping.send_replace(true);
         let all = u32::try_from(connections).unwrap_or(u32::MAX);
         // After that time those who are left are cut off.
         let _ = timeout(stop_time, places.acquire_many(all)).await;

@@ -61,8 +61,12 @@ fn a_body_waits_for_room_until_those_before_it_are_read_or_given_up() {
 
 #[test]
 fn a_request_that_waits_for_room_for_too_long_is_told_to_come_again() {
-    let served =
-        Served::new(Limits { body: 1_024, room: 1_024, answer_time: SOON, ..Limits::default() });
+    let served = Served::new(Limits {
+        body: 1_024,
+        room: 1_024,
+        answer_time: 3 * SOON,
+        ..Limits::default()
+    });
     let slow = half_sent(&served);
     let answer = served.post("/predict", "image/png", b"no picture").expect_refusal(503);
     assert!(answer.header.contains("retry-after: 60"), "{answer:?}");
