@@ -9,12 +9,15 @@ mod devices;
 mod dirty;
 mod doctor;
 mod events;
+mod features;
 mod models;
 #[cfg(unix)]
 mod ordinary_user;
 mod permafrost;
 #[path = "../crates/photos/tests/decode/pictures.rs"]
 mod pictures;
+#[cfg(feature = "remote")]
+mod remote;
 mod report;
 mod runs;
 mod serve;

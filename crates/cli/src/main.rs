@@ -16,6 +16,7 @@ mod doctor;
 mod evaluate;
 mod events;
 mod export;
+mod features;
 mod history;
 mod interrupt;
 mod logs;
@@ -30,6 +31,7 @@ mod report;
 mod run_summary;
 mod serve;
 mod settings;
+mod share;
 mod sheet;
 mod show;
 mod sort_into;
@@ -70,6 +72,7 @@ enum Command {
     Serve(serve::ServeArguments),
     Classify(classify::ClassifyArguments),
     Export(export::ExportArguments),
+    Features(Box<features::FeaturesArguments>),
     Summary(summary::SummaryArguments),
     Devices(devices::DevicesArguments),
     Completions(completions::CompletionsArguments),
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Features(arguments) => features::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Permafrost::command()),

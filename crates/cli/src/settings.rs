@@ -151,9 +151,7 @@ impl Settings {
             weights: match (weights_of_start, self.weights.as_deref()) {
                 (Some(weights), _) => weights,
                 (None, None) if self.demo => WeightsChoice::Seed(seed),
-                (None, None | Some("imagenet")) => WeightsChoice::File(imagenet(base.variant)),
-                (None, Some("none")) => WeightsChoice::Seed(seed),
-                (None, Some(file)) => WeightsChoice::File(absolute(file)?),
+                (None, named) => weights_named(named, base.variant, seed)?,
             },
             start,
             data: DataConfig {
@@ -235,18 +233,41 @@ impl Settings {
 
     /// Says how to get the weights that the default names, where they are not there yet.
     pub(crate) fn check_weights(&self, config: &RunConfig) -> anyhow::Result<()> {
-        if let WeightsChoice::File(path) = &config.weights
-            && self.weights.as_deref().is_none_or(|weights| weights == "imagenet")
-            && !path.is_file()
-        {
-            anyhow::bail!(
-                "the ImageNet weights are not at `{}`\nhint: `cargo xtask fetch weights --base {}` downloads them; `--weights none` takes random weights; `train --demo` needs neither photographs nor weights",
-                path.display(),
-                config.base.variant.name()
-            );
-        }
-        Ok(())
+        check_fetched(self.weights.as_deref(), &config.weights, config.base.variant)
     }
+}
+
+/// The same of `choice`, which `--weights` named so.
+pub(crate) fn check_fetched(
+    named: Option<&str>,
+    choice: &WeightsChoice,
+    variant: Variant,
+) -> anyhow::Result<()> {
+    if let WeightsChoice::File(path) = choice
+        && named.is_none_or(|weights| weights == "imagenet")
+        && !path.is_file()
+    {
+        anyhow::bail!(
+            "the ImageNet weights are not at `{}`\nhint: `cargo xtask fetch weights --base {}` downloads them; `--weights none` takes random weights; `train --demo` needs neither photographs nor weights",
+            path.display(),
+            variant.name()
+        );
+    }
+    Ok(())
+}
+
+/// The weights that `--weights` means: `imagenet` where it is left out, random ones with this seed for `none`,
+/// or a file.
+pub(crate) fn weights_named(
+    named: Option<&str>,
+    variant: Variant,
+    seed: u64,
+) -> anyhow::Result<WeightsChoice> {
+    Ok(match named {
+        None | Some("imagenet") => WeightsChoice::File(imagenet(variant)),
+        Some("none") => WeightsChoice::Seed(seed),
+        Some(file) => WeightsChoice::File(absolute(file)?),
+    })
 }
 
 fn example() -> RunConfig {

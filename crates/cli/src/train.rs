@@ -370,7 +370,7 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
 }
 
 /// A flag that Ctrl-C raises; it is also said.
-fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Arc<AtomicBool>> {
+pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = interrupt::flag()?;
     let raised = stop.clone();
     thread::spawn(move || {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::listing::is_hidden;
 use crate::{Cache, Folder, LeftOut, Photos, PhotosError};
 
-const VALIDATION: [&str; 4] = ["validation", "val", "valid", "test"];
+/// What a folder of photographs to validate on may be called, in capitals or not; the first that is there is
+/// taken.
+pub const VALIDATION_FOLDERS: [&str; 4] = ["validation", "val", "valid", "test"];
 
 /// The share of each class that is kept for validation where there is no validation folder and no
 /// share is named.
@@ -75,7 +77,7 @@ impl Layout {
         {
             return Err(PhotosError::Split(share));
         }
-        let validation = VALIDATION.iter().find_map(|name| folder_of_classes(data, name));
+        let validation = VALIDATION_FOLDERS.iter().find_map(|name| folder_of_classes(data, name));
         let Some(train) = folder_of_classes(data, "train") else {
             if let Some(validation) = validation {
                 return Err(PhotosError::NoTraining(validation));

@@ -111,7 +111,7 @@ pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
 
 /// Whether people don't see the file or folder `path` or didn't put it there: names with a dot before them,
 /// and what Windows and macOS leave behind.
-pub(crate) fn is_hidden(path: &Path) -> bool {
+pub fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.')
         || name == "__MACOSX"

@@ -1,0 +1,227 @@
+//! `permafrost features`: computes a share of a set of frozen features, or checks a set.
+
+use std::env;
+use std::io::{Write, stderr, stdout};
+use std::process::ExitCode;
+
+use augment::AugmentConfig;
+use clap::Args;
+use serde_json::json;
+use shards::{
+    Checked, Cut, Dtype, Event, FeatureSettings, Job, Kind, Outcome, Photographs, Skipped, Store,
+    ViewSettings, check, compute, local_path,
+};
+use train::{RunFolder, WeightsChoice};
+use vgg::{VggConfig, Weights};
+
+use crate::STOPPED;
+use crate::arguments::{AugmentArguments, BaseArguments, one_of};
+use crate::bar::Bar;
+use crate::device::DeviceArguments;
+use crate::settings::{check_fetched, weights_named};
+use crate::share::Share;
+use crate::train::stop_on_ctrl_c;
+
+/// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many
+/// machines
+#[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost features photographs --out features
+  permafrost features photographs --out features --shard 3/8 --steps 4 --views 10
+  permafrost features s3://bucket/photographs --out s3://bucket/features
+  permafrost features --check features")]
+pub(crate) struct FeaturesArguments {
+    /// A folder of photographs as for `train`, a URL (s3://, gs://, az://) that they lie below, or a list: a
+    /// `.txt` file with the path of a photograph a line, below its own folder
+    #[arg(value_name = "DATA", required_unless_present = "check")]
+    data: Option<String>,
+    /// Where the set lies or is to lie: a folder, or a URL (file://, s3://, gs://, az://)
+    #[arg(long, value_name = "URL", required_unless_present = "check")]
+    out: Option<String>,
+    /// Compute shard I, from 0, of N, and nothing else [default: what JOB_COMPLETION_INDEX and
+    /// JOB_COMPLETIONS, SLURM_ARRAY_TASK_ID or AWS_BATCH_JOB_ARRAY_INDEX say, else 0/1]
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
+    /// Write a shard in so many pieces, of which a worker that is stopped loses one
+    #[arg(long, value_name = "PIECES", default_value_t = 1)]
+    steps: usize,
+    /// Compute so many augmented views of every photograph to train on, too
+    #[arg(long, value_name = "VIEWS")]
+    views: Option<usize>,
+    /// How features are stored; float16 takes half of the room
+    #[arg(long, value_name = "TYPE", default_value = "float32", value_parser = one_of::<Dtype>(&["float32", "float16"]))]
+    dtype: Dtype,
+    #[command(flatten)]
+    base: BaseArguments,
+    /// The base's weights: `imagenet` (fetched by `cargo xtask fetch weights`), `none` (random), or
+    /// a file [default: imagenet]
+    #[arg(long, value_name = "WEIGHTS")]
+    weights: Option<String>,
+    #[command(flatten)]
+    augment: AugmentArguments,
+    /// The views, and random weights, follow from it
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
+    /// End with an error where a file that should be a picture can't be read, and don't skip it
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    device: DeviceArguments,
+    /// Read the set at URL and list what is missing, stale or damaged; with DATA, also what was made of other
+    /// photographs than there are
+    #[arg(long, value_name = "URL", conflicts_with_all = ["out", "shard"])]
+    check: Option<String>,
+    /// Print what was found as JSON
+    #[arg(long, requires = "check")]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &FeaturesArguments) -> anyhow::Result<ExitCode> {
+    match (&arguments.check, &arguments.data, &arguments.out) {
+        (Some(url), data, _) => check_set(url, data.as_deref(), arguments.json),
+        (None, Some(data), Some(out)) => compute_share(arguments, data, out),
+        _ => unreachable!("arguments that are required are there"),
+    }
+}
+
+fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow::Result<ExitCode> {
+    let views = arguments.view_settings()?;
+    let share = Share::find(arguments.shard.as_deref(), |name| env::var(name).ok())?;
+    let cut = Cut::new(share.shards, arguments.steps)?;
+    if let (Some(out), Some(data)) = (local_path(out)?, local_path(data)?)
+        && data.is_dir()
+    {
+        RunFolder::check_outside(&out, &data)?;
+    }
+    let store = Store::open(out)?;
+    let photographs = Photographs::find(data, |key| cut.piece_of(key).shard == share.shard)?;
+    for folder in photographs.unreadable() {
+        writeln!(stderr(), "skipped `{}`: {}", folder.path.display(), folder.reason)?;
+    }
+    anyhow::ensure!(
+        !arguments.strict || photographs.unreadable().is_empty(),
+        "folders of photographs can't be listed\nhint: they are named above; leave `--strict` out to skip them"
+    );
+    let config = arguments.base.config(VggConfig::default());
+    let named = arguments.weights.as_deref();
+    let choice = weights_named(named, config.variant, arguments.seed)?;
+    check_fetched(named, &choice, config.variant)?;
+    let weights = match &choice {
+        WeightsChoice::Seed(seed) => Weights::seeded(&config, *seed)?,
+        WeightsChoice::File(path) => Weights::load(path, &config)?,
+    };
+    let base = arguments.device.open()?.base(&config, &weights)?;
+    let settings =
+        FeatureSettings::new(&config, &weights, &base, &photographs, arguments.dtype, views);
+    writeln!(
+        stdout(),
+        "Shard {} of {} ({}), numbered from 0: {} file(s), {} class(es), {} piece(s), to {}",
+        share.shard,
+        share.shards,
+        share.by,
+        photographs.count(),
+        photographs.classes().len(),
+        cut.pieces(),
+        store.place()
+    )?;
+    let bar = Bar::default();
+    let stop = stop_on_ctrl_c(bar.clone())?;
+    let job = Job {
+        photographs: &photographs,
+        base: &base,
+        settings: &settings,
+        cut,
+        shard: share.shard,
+        store: &store,
+        strict: arguments.strict,
+        stop: &stop,
+    };
+    let (mut found, mut written) = (0, 0);
+    let mut shown = Ok(());
+    let mut print = |line: String| {
+        if shown.is_ok() {
+            shown = bar.out_of_the_way(|| writeln!(stdout(), "{line}"));
+        }
+    };
+    let outcome = compute(&job, |event| match event {
+        Event::Found { .. } => found += 1,
+        Event::Again { piece, reason } => print(format!("Again {piece}: it {reason}")),
+        Event::Progress { done, total } => bar.count(done, total, "photographs"),
+        Event::Skipped(Skipped { key, reason }) => bar.say(&format!("skipped `{key}`: {reason}")),
+        Event::Written { piece, photographs, bytes } => {
+            written += 1;
+            let megabytes = bytes as f64 / 1e6;
+            print(format!("Wrote {piece}: {photographs} photographs, {megabytes:.1} MB"));
+        }
+    });
+    bar.clear();
+    let outcome = outcome?;
+    shown?;
+    let (there, pieces) = (found + written, cut.pieces());
+    match outcome {
+        Outcome::Complete => {
+            writeln!(stdout(), "Complete: {written} piece(s) computed, {found} were there.")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Outcome::Stopped => {
+            writeln!(
+                stdout(),
+                "Stopped: {there} of {pieces} piece(s) are there. Start it again to go on with the others."
+            )?;
+            Ok(ExitCode::from(STOPPED))
+        }
+    }
+}
+
+impl FeaturesArguments {
+    fn view_settings(&self) -> anyhow::Result<Option<ViewSettings>> {
+        let augment = self.augment.config(AugmentConfig::default());
+        augment.validate()?;
+        let Some(count) = self.views else { return Ok(None) };
+        anyhow::ensure!(
+            (1..=10_000).contains(&count) && !augment.is_none(),
+            "`--views` is {count}, expected 1 to 10,000, and augmentation that does something\nhint: leave it out to compute photographs as they are"
+        );
+        Ok(Some(ViewSettings { count, augment, seed: self.seed }))
+    }
+}
+
+fn check_set(url: &str, data: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+    let store = Store::open(url)?;
+    let photographs = data.map(|data| Photographs::find(data, |_| true)).transpose()?;
+    let bar = Bar::default();
+    let checked = check(&store, photographs.as_ref(), |done, total| {
+        bar.move_to(done, total, format!("{done}/{total}"), "pieces checked".into());
+    });
+    bar.clear();
+    let Checked { findings, pieces, photographs, skipped } = checked?;
+    let mut out = stdout();
+    if json {
+        let checked = json!({
+            "place": store.place(),
+            "pieces": pieces,
+            "photographs": photographs,
+            "skipped": skipped,
+            "findings": findings,
+        });
+        writeln!(out, "{checked}")?;
+    } else {
+        for finding in &findings {
+            let kind = match finding.kind {
+                Kind::Missing => "missing",
+                Kind::Stale => "stale",
+                Kind::Damaged => "damaged",
+            };
+            writeln!(out, "{kind:7} {}: it {}", finding.name, finding.reason)?;
+        }
+        let summary = format!("{photographs} photographs, {skipped} skipped, in {pieces} piece(s)");
+        match findings.len() {
+            0 => writeln!(out, "Whole: {summary}")?,
+            count => writeln!(
+                out,
+                "{count} finding(s): {summary}.\nRemove what is damaged, and start the workers of these shards again."
+            )?,
+        }
+    }
+    Ok(ExitCode::from(u8::from(!findings.is_empty())))
+}

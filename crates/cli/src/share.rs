@@ -1,0 +1,155 @@
+//! Which shard a worker computes: what `--shard` says, or else what the engine that started it as one of many
+//! says in the environment.
+
+use anyhow::Context;
+
+/// A shard, by its number from 0, and how many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) shard: usize,
+    pub(crate) shards: usize,
+    /// What said so.
+    pub(crate) by: &'static str,
+}
+
+/// The variables by which an engine says it.
+struct Engine {
+    index: &'static str,
+    count: &'static str,
+    /// What the number of the first worker is, and by how much they differ, where they need not be 0 and 1.
+    first: Option<&'static str>,
+    step: Option<&'static str>,
+}
+
+/// Kubernetes Indexed Jobs (where the manifest sets the count), Slurm arrays and AWS Batch array jobs.
+const ENGINES: [Engine; 3] = [
+    Engine { index: "JOB_COMPLETION_INDEX", count: "JOB_COMPLETIONS", first: None, step: None },
+    Engine {
+        index: "SLURM_ARRAY_TASK_ID",
+        count: "SLURM_ARRAY_TASK_COUNT",
+        first: Some("SLURM_ARRAY_TASK_MIN"),
+        step: Some("SLURM_ARRAY_TASK_STEP"),
+    },
+    Engine {
+        index: "AWS_BATCH_JOB_ARRAY_INDEX",
+        count: "AWS_BATCH_JOB_ARRAY_SIZE",
+        first: None,
+        step: None,
+    },
+];
+
+impl Share {
+    /// The share that `named` says as `I/N`, or else variables, or else all.
+    ///
+    /// # Errors
+    ///
+    /// There is no such shard, or a variable is missing or no number.
+    pub(crate) fn find(
+        named: Option<&str>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Self> {
+        if let Some(text) = named {
+            let numbers = text
+                .split_once('/')
+                .and_then(|(shard, shards)| Some((shard.parse().ok()?, shards.parse().ok()?)));
+            let (shard, shards) = numbers.with_context(|| {
+                format!("`--shard` is `{text}`, expected `I/N`\nhint: `--shard 0/8` is the first of eight shards")
+            })?;
+            return Self { shard, shards, by: "--shard" }.checked();
+        }
+        let number = |name: &str, text: &str| {
+            text.parse::<usize>().map_err(|_| {
+                anyhow::anyhow!("`{name}` is `{text}`, expected a number\nhint: name the shard with `--shard I/N`")
+            })
+        };
+        for engine in ENGINES {
+            let Some(index) = variable(engine.index) else { continue };
+            let index = number(engine.index, &index)?;
+            let count = variable(engine.count).with_context(|| {
+                format!(
+                    "`{}` is set but `{}` is not, so that the number of shards is not known\nhint: set it to the number of workers, or name the shard with `--shard I/N`",
+                    engine.index, engine.count
+                )
+            })?;
+            let count = number(engine.count, &count)?;
+            let other = |name: Option<&str>, default| match name {
+                Some(name) => variable(name).map_or(Ok(default), |text| number(name, &text)),
+                None => Ok(default),
+            };
+            let (first, step) = (other(engine.first, 0)?, other(engine.step, 1)?.max(1));
+            // Below the first there is no shard, and far beyond the last neither.
+            let shard = index.checked_sub(first).unwrap_or(usize::MAX) / step;
+            return Self { shard, shards: count, by: engine.index }.checked();
+        }
+        Ok(Self { shard: 0, shards: 1, by: "default" })
+    }
+
+    fn checked(self) -> anyhow::Result<Self> {
+        let Self { shard, shards, by } = &self;
+        anyhow::ensure!(
+            shard < shards,
+            "there is no shard {shard} of {shards}, which `{by}` says\nhint: shards are numbered from 0: `--shard 0/{0}` is the first, `--shard {1}/{0}` the last",
+            (*shards).max(1),
+            shards.saturating_sub(1)
+        );
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(named: Option<&str>, variables: &[(&str, &str)]) -> anyhow::Result<(usize, usize)> {
+        let value = |name: &str| {
+            let found = variables.iter().find(|(found, _)| *found == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Share::find(named, value).map(|Share { shard, shards, .. }| (shard, shards))
+    }
+
+    #[test]
+    fn a_share_is_what_is_named_or_what_the_engine_says() {
+        let kubernetes = [("JOB_COMPLETION_INDEX", "2"), ("JOB_COMPLETIONS", "8")];
+        let slurm = [
+            ("SLURM_ARRAY_TASK_ID", "7"),
+            ("SLURM_ARRAY_TASK_COUNT", "4"),
+            ("SLURM_ARRAY_TASK_MIN", "1"),
+            ("SLURM_ARRAY_TASK_STEP", "2"),
+        ];
+        let batch = [("AWS_BATCH_JOB_ARRAY_INDEX", "0"), ("AWS_BATCH_JOB_ARRAY_SIZE", "2")];
+        for (named, variables, expected) in [
+            (None, &[][..], (0, 1)),
+            (Some("1/3"), &kubernetes, (1, 3)),
+            (None, &kubernetes, (2, 8)),
+            (None, &slurm, (3, 4)),
+            (None, &batch, (0, 2)),
+        ] {
+            assert_eq!(find(named, variables).expect("a share"), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_share_is_refused_with_what_said_it() {
+        for (named, variables, expected) in [
+            (Some("3/3"), &[][..], "--shard"),
+            (Some("0/0"), &[], "--shard"),
+            (Some("3"), &[], "--shard"),
+            (Some("a/3"), &[], "--shard"),
+            (None, &[("JOB_COMPLETION_INDEX", "2")], "JOB_COMPLETIONS"),
+            (None, &[("JOB_COMPLETION_INDEX", "two")], "JOB_COMPLETION_INDEX"),
+            (
+                None,
+                &[
+                    ("SLURM_ARRAY_TASK_ID", "0"),
+                    ("SLURM_ARRAY_TASK_COUNT", "2"),
+                    ("SLURM_ARRAY_TASK_MIN", "1"),
+                ],
+                "SLURM_ARRAY_TASK_ID",
+            ),
+        ] {
+            let message = find(named, variables).expect_err("no share").to_string();
+            assert!(message.contains(expected) && message.contains("\nhint: "), "{message}");
+        }
+    }
+}

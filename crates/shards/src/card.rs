@@ -1,0 +1,107 @@
+//! The JSON beside a piece's object: what it was made of, and what it must be.
+
+use serde::{Deserialize, Serialize};
+
+use crate::object::Shape;
+use crate::{FeatureSettings, Piece};
+
+/// The version of what pieces look like.
+pub(crate) const SCHEMA: u64 = 1;
+
+/// What is known of a piece. There is no time, machine or path in it: who makes the same piece writes the
+/// same bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Card {
+    pub(crate) schema: u64,
+    pub(crate) shard: usize,
+    pub(crate) shards: usize,
+    pub(crate) piece: usize,
+    pub(crate) pieces: usize,
+    pub(crate) settings: FeatureSettings,
+    /// The digest of the keys and sizes of the files that it was made of.
+    pub(crate) listed: String,
+    pub(crate) counts: Counts,
+    /// Those of the files that should be pictures and can't be read.
+    pub(crate) skipped: Vec<Skipped>,
+    pub(crate) object: ObjectCard,
+}
+
+/// How much a piece holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Counts {
+    pub(crate) photographs: usize,
+    /// How many of them can be trained on.
+    pub(crate) trainable: usize,
+    /// How many values the features of one are.
+    pub(crate) width: usize,
+}
+
+/// What the object must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObjectCard {
+    pub(crate) length: u64,
+    /// Where the features begin; what is before is read at once.
+    pub(crate) features_at: u64,
+    pub(crate) sha256: String,
+}
+
+/// A file that should be a picture and can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skipped {
+    /// Its path below the folder of photographs.
+    pub key: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Card {
+    /// The piece that it says it is of.
+    pub(crate) fn names(&self) -> Piece {
+        let Self { shard, shards, piece, pieces, .. } = *self;
+        Piece { shard, shards, piece, pieces }
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("plain data");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The card of `piece` in these bytes.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as the end of a sentence that begins with its name.
+    pub(crate) fn parse(bytes: &[u8], piece: Piece) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u64,
+        }
+        let damaged = |error: serde_json::Error| format!("is damaged: {error}");
+        let Schema { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
+        if schema != SCHEMA {
+            return Err(format!("is of schema {schema}, expected {SCHEMA}"));
+        }
+        let card: Self = serde_json::from_slice(bytes).map_err(damaged)?;
+        if card.names() != piece {
+            return Err(format!("says that it is of `{}`", card.names()));
+        }
+        let has_length = |features: u64| {
+            card.object.features_at.checked_add(features) == Some(card.object.length)
+        };
+        if !card.shape().features_len().is_some_and(has_length) {
+            return Err("is damaged: its counts don't go with its object's length".into());
+        }
+        Ok(card)
+    }
+
+    /// What its object looks like.
+    pub(crate) fn shape(&self) -> Shape {
+        let FeatureSettings { dtype, .. } = self.settings;
+        Shape { counts: self.counts, views: self.settings.view_count(), dtype }
+    }
+}

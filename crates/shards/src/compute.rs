@@ -1,0 +1,243 @@
+//! A worker: computes the pieces of a shard that are not there yet, one after the other.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use vgg::FrozenBase;
+
+use crate::card::{Card, Counts, ObjectCard, SCHEMA};
+use crate::check::by_piece;
+use crate::object::{Shape, Small};
+use crate::photographs::Entry;
+use crate::reader::{Input, Known, Reader};
+use crate::spool::Spool;
+use crate::{Cut, FeatureSettings, Photographs, Piece, ShardsError, Skipped, Store};
+
+/// What a worker is to do.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The photographs, at least those of the shard.
+    pub photographs: &'a Photographs,
+    /// What computes, as the settings say.
+    pub base: &'a FrozenBase,
+    /// What the features follow from.
+    pub settings: &'a FeatureSettings,
+    /// How the set is cut.
+    pub cut: Cut,
+    /// The shard, from 0.
+    pub shard: usize,
+    /// Where the set lies.
+    pub store: &'a Store,
+    /// Whether a photograph that can't be read is an error, and not skipped.
+    pub strict: bool,
+    /// Raised to have the worker stop after the batch at hand.
+    pub stop: &'a AtomicBool,
+}
+
+/// What a worker tells on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A piece is there already, made of the same photographs with the same settings.
+    Found {
+        /// The piece.
+        piece: Piece,
+    },
+    /// A piece that is there is computed again.
+    Again {
+        /// The piece.
+        piece: Piece,
+        /// Why, as the end of a sentence that begins with its name.
+        reason: String,
+    },
+    /// Files of the shard were read and, where they are photographs, computed.
+    Progress {
+        /// How many of the files that are not in pieces that were there.
+        done: usize,
+        /// How many there are of them, as far as is known.
+        total: usize,
+    },
+    /// A file that should be a picture can't be read.
+    Skipped(Skipped),
+    /// A piece was written.
+    Written {
+        /// The piece.
+        piece: Piece,
+        /// How many photographs it has.
+        photographs: usize,
+        /// How many bytes its object has.
+        bytes: u64,
+    },
+}
+
+/// How a worker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All pieces of the shard are there.
+    Complete,
+    /// It was stopped; the pieces that it has written are there.
+    Stopped,
+}
+
+/// Computes the pieces of a shard that are not there, whole and made of the same photographs with the same
+/// settings. Two workers on one shard end with the same bytes.
+///
+/// # Errors
+///
+/// A set of another cut lies there, or photographs, temporary files or the store fail.
+pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, ShardsError> {
+    let mut there = job.store.list()?.into_iter().filter_map(|object| Piece::of_name(&object.name));
+    if let Some(found) = there.find(|piece| piece.cut() != job.cut) {
+        let (place, expected) = (job.store.place().to_owned(), job.cut);
+        return Err(ShardsError::OtherCut { place, found, expected });
+    }
+    let by_piece = by_piece(job.photographs, job.cut);
+    let of_piece = |piece| by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
+    let mut total: usize = job.cut.pieces_of(job.shard).map(|piece| of_piece(piece).len()).sum();
+    let mut done = 0;
+    for piece in job.cut.pieces_of(job.shard) {
+        let entries = of_piece(piece);
+        if job.stop.load(Ordering::Relaxed) {
+            return Ok(Outcome::Stopped);
+        }
+        let listed = job.photographs.digest_of(entries);
+        match job.look_at(piece, &listed)? {
+            There::Whole(skipped) => {
+                total -= entries.len();
+                skipped.into_iter().for_each(|file| listen(Event::Skipped(file)));
+                listen(Event::Found { piece });
+                continue;
+            }
+            There::Other(reason) => {
+                listen(Event::Again { piece, reason });
+                // Its JSON would say of the new object what is true of the old one.
+                job.store.remove(&piece.card())?;
+            }
+            There::Nothing => {}
+        }
+        let mut progress = |of_piece| listen(Event::Progress { done: done + of_piece, total });
+        let Some(computed) = job.compute_piece(entries, &mut progress)? else {
+            return Ok(Outcome::Stopped);
+        };
+        done += entries.len();
+        computed.known.skipped.iter().for_each(|file| listen(Event::Skipped(file.clone())));
+        let photographs = computed.known.keys.len();
+        let bytes = job.write(piece, listed, computed)?;
+        listen(Event::Written { piece, photographs, bytes });
+    }
+    Ok(Outcome::Complete)
+}
+
+/// What is there of a piece.
+enum There {
+    Nothing,
+    /// All of it; these files were skipped.
+    Whole(Vec<Skipped>),
+    /// Something else, and what.
+    Other(String),
+}
+
+/// A piece that was computed.
+struct Computed {
+    known: Known,
+    spool: Spool,
+}
+
+impl Job<'_> {
+    fn look_at(&self, piece: Piece, listed: &str) -> Result<There, ShardsError> {
+        let Some(bytes) = self.store.get(&piece.card())? else { return Ok(There::Nothing) };
+        let card = match Card::parse(&bytes, piece) {
+            Ok(card) => card,
+            Err(fault) => return Ok(There::Other(fault)),
+        };
+        if let Some([name, found, expected]) = card.settings.difference(self.settings) {
+            return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));
+        }
+        if card.listed != listed {
+            return Ok(There::Other("was made of other photographs".into()));
+        }
+        match self.store.length(&piece.object())? {
+            Some(length) if length == card.object.length => {}
+            length => {
+                let (found, expected) = (length.unwrap_or_default(), card.object.length);
+                let reason = format!("has {found} bytes, not {expected}");
+                return Ok(There::Other(reason));
+            }
+        }
+        match card.skipped.first() {
+            Some(Skipped { key, reason }) if self.strict => {
+                Err(ShardsError::Unreadable { key: key.clone(), reason: reason.clone() })
+            }
+            _ => Ok(There::Whole(card.skipped)),
+        }
+    }
+
+    /// The features of these files; `None` where it was stopped before the end. While the base has a batch at
+    /// work, another thread reads the next.
+    fn compute_piece(
+        &self,
+        entries: &[&Entry],
+        progress: &mut impl FnMut(usize),
+    ) -> Result<Option<Computed>, ShardsError> {
+        let Self { photographs, base, settings, strict, .. } = *self;
+        let trainable = entries.iter().filter(|entry| !entry.is_validation).count();
+        let room = [entries.len(), trainable];
+        let (width, views) = (base.feature_count(), settings.view_count());
+        let mut spool = Spool::new(width, settings.dtype, room, views)?;
+        let reader = Reader { photographs, entries, base, settings, strict };
+        thread::scope(|scope| {
+            let (to, inputs) = sync_channel(1);
+            let reading = scope.spawn(move || reader.send(&to));
+            for Input { view, row, pictures, done } in inputs {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
+                spool.write(view, row, &base.features(&pictures)?)?;
+                progress(done);
+            }
+            let known = reading.join().expect("reading does not panic")?;
+            Ok(Some(Computed { known, spool }))
+        })
+    }
+
+    /// Writes a piece, its JSON last, and returns how many bytes its object has.
+    fn write(
+        &self,
+        piece: Piece,
+        listed: String,
+        Computed { known, mut spool }: Computed,
+    ) -> Result<u64, ShardsError> {
+        let Known { keys, labels, digests, trainable, skipped } = known;
+        let (views, width) = (self.settings.view_count(), self.base.feature_count());
+        let counts = Counts { photographs: keys.len(), trainable, width };
+        let shape = Shape { counts, views, dtype: self.settings.dtype };
+        let checksums = (1..=views).flat_map(|view| spool.checksums(view, trainable));
+        let head = shape.head(&Small {
+            views_checksums: checksums.copied().collect(),
+            plain_checksums: spool.checksums(0, counts.photographs).to_vec(),
+            keys,
+            labels,
+            digests,
+        });
+        let features_at = head.len() as u64;
+        let features = shape.features_len().expect("they are in a file");
+        let length = features_at + features;
+        let mut content = head.as_slice().chain(spool.read([counts.photographs, trainable], views));
+        let sha256 = self.store.put_from(&piece.object(), length, &mut content)?;
+        let card = Card {
+            schema: SCHEMA,
+            shard: piece.shard,
+            shards: piece.shards,
+            piece: piece.piece,
+            pieces: piece.pieces,
+            settings: self.settings.clone(),
+            listed,
+            counts,
+            skipped,
+            object: ObjectCard { length, features_at, sha256 },
+        };
+        self.store.put(&piece.card(), card.to_bytes())?;
+        Ok(length)
+    }
+}

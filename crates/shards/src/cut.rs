@@ -1,0 +1,199 @@
+//! How a set is cut: which photograph lies in which piece, and what pieces are called.
+//!
+//! The first 8 bytes of the SHA-256 of a photograph's key, least byte first, modulo the number of shards say
+//! its shard, the next 8 modulo the number of pieces its piece. So a share depends on the key and the two
+//! numbers alone, and shares are even.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::ShardsError;
+
+const MOST_SHARDS: usize = 100_000;
+const MOST_PIECES: usize = 10_000;
+
+/// Into how many shards a set is cut, and into how many pieces each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    shards: usize,
+    pieces: usize,
+}
+
+/// A piece of a set, by its number and those of its cut. It is displayed, and ordered, as its objects are
+/// named: `shard-00003-of-00008-piece-0000-of-0001`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Piece {
+    /// The shard, from 0.
+    pub shard: usize,
+    /// How many shards there are.
+    pub shards: usize,
+    /// The piece of the shard, from 0.
+    pub piece: usize,
+    /// How many pieces a shard has.
+    pub pieces: usize,
+}
+
+impl Cut {
+    /// So many shards of so many pieces each.
+    ///
+    /// # Errors
+    ///
+    /// There are none, more than 100,000 shards, or more than 10,000 pieces.
+    pub fn new(shards: usize, pieces: usize) -> Result<Self, ShardsError> {
+        for (what, count, most) in
+            [("shards", shards, MOST_SHARDS), ("pieces", pieces, MOST_PIECES)]
+        {
+            if !(1..=most).contains(&count) {
+                return Err(ShardsError::Cut { what, count, most });
+            }
+        }
+        Ok(Self { shards, pieces })
+    }
+
+    /// How many shards there are.
+    pub fn shards(self) -> usize {
+        self.shards
+    }
+
+    /// How many pieces a shard has.
+    pub fn pieces(self) -> usize {
+        self.pieces
+    }
+
+    /// The piece that the photograph with this key lies in.
+    pub fn piece_of(self, key: &str) -> Piece {
+        let digest = Sha256::digest(key);
+        let (numbers, _) = digest.as_chunks::<8>();
+        let below = |at: usize, count: usize| {
+            // Below `count`, which is a `usize`.
+            (u64::from_le_bytes(numbers[at]) % count as u64) as usize
+        };
+        self.piece(below(0, self.shards), below(1, self.pieces))
+    }
+
+    /// The pieces of a shard.
+    pub fn pieces_of(self, shard: usize) -> impl Iterator<Item = Piece> {
+        (0..self.pieces).map(move |piece| self.piece(shard, piece))
+    }
+
+    /// All pieces, in order.
+    pub fn all(self) -> impl Iterator<Item = Piece> {
+        (0..self.shards).flat_map(move |shard| self.pieces_of(shard))
+    }
+
+    fn piece(self, shard: usize, piece: usize) -> Piece {
+        Piece { shard, shards: self.shards, piece, pieces: self.pieces }
+    }
+}
+
+impl Piece {
+    /// The cut that it is of.
+    pub fn cut(self) -> Cut {
+        Cut { shards: self.shards, pieces: self.pieces }
+    }
+
+    /// The name of the object with its tensors.
+    pub fn object(self) -> String {
+        format!("{self}.safetensors")
+    }
+
+    /// The name of the JSON beside it.
+    pub fn card(self) -> String {
+        format!("{self}.json")
+    }
+
+    /// The piece that an object of this name belongs to; `None` where it is none of a set's.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let stem = name.strip_suffix(".safetensors").or_else(|| name.strip_suffix(".json"))?;
+        let (shard, rest) = stem.strip_prefix("shard-")?.split_once("-of-")?;
+        let (shards, rest) = rest.split_once("-piece-")?;
+        let (piece, pieces) = rest.split_once("-of-")?;
+        let number = |text: &str| text.parse::<usize>().ok();
+        let (shard, piece) = (number(shard)?, number(piece)?);
+        let cut = Cut::new(number(shards)?, number(pieces)?).ok()?;
+        let named = cut.piece(shard, piece);
+        // One piece has one name: signs and other numbers of zeros are none.
+        (shard < cut.shards && piece < cut.pieces && named.to_string() == stem).then_some(named)
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} shard(s) of {} piece(s)", self.shards, self.pieces)
+    }
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shard, shards, piece, pieces } = self;
+        write!(formatter, "shard-{shard:05}-of-{shards:05}-piece-{piece:04}-of-{pieces:04}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_photograph_lies_in_exactly_one_piece(
+            key in ".{0,40}", shards in 1usize..2_000, pieces in 1usize..40,
+        ) {
+            let cut = Cut::new(shards, pieces).expect("a cut");
+            let found = cut.piece_of(&key);
+            prop_assert_eq!(cut.all().filter(|&piece| piece == found).count(), 1);
+            prop_assert_eq!(cut.pieces_of(found.shard).filter(|&piece| piece == found).count(), 1);
+            // A cut made again says the same, and the shard does not depend on the pieces.
+            prop_assert_eq!(Cut::new(shards, pieces).expect("a cut").piece_of(&key), found);
+            prop_assert_eq!(Cut::new(shards, 1).expect("a cut").piece_of(&key).shard, found.shard);
+        }
+
+        #[test]
+        fn a_piece_is_found_by_its_names_and_names_sort_as_pieces_do(
+            shards in 1usize..=MOST_SHARDS, pieces in 1usize..=MOST_PIECES, one: u64, other: u64,
+        ) {
+            let cut = Cut::new(shards, pieces).expect("a cut");
+            let [one, other] = [one, other].map(|number| cut.piece_of(&number.to_string()));
+            prop_assert_eq!(Piece::of_name(&one.object()), Some(one));
+            prop_assert_eq!(Piece::of_name(&one.card()), Some(one));
+            prop_assert_eq!(one.card().cmp(&other.card()), one.cmp(&other));
+        }
+
+        #[test]
+        fn no_other_name_is_that_of_a_piece(name in "shard-[0-9+]{1,6}-of-[0-9]{1,6}-piece-0{1,5}-of-0{0,4}[01]\\.json") {
+            if let Some(piece) = Piece::of_name(&name) {
+                prop_assert_eq!(piece.card(), name);
+            }
+        }
+    }
+
+    /// Sizes of shares follow a binomial distribution: 1,000 with a deviation of 31 each.
+    #[test]
+    fn shares_are_even() {
+        let cut = Cut::new(10, 4).expect("a cut");
+        let mut sizes = [0; 40];
+        for number in 0..40_000 {
+            let piece = cut.piece_of(&format!("train/cats/{number}.jpg"));
+            sizes[piece.shard * 4 + piece.piece] += 1;
+        }
+        assert!(sizes.iter().all(|size| (850..1_150).contains(size)), "{sizes:?}");
+    }
+
+    /// Computed by `hashlib` of Python, so that a set can be continued by every later version.
+    #[test]
+    fn a_share_is_what_it_always_was() {
+        let piece = |key| Cut::new(8, 3).expect("a cut").piece_of(key).to_string();
+        assert_eq!(piece("train/cats/1.jpg"), "shard-00000-of-00008-piece-0000-of-0003");
+        assert_eq!(piece("Bäume/die große Eiche.png"), "shard-00001-of-00008-piece-0002-of-0003");
+    }
+
+    #[test]
+    fn cuts_out_of_range_are_refused() {
+        for (shards, pieces) in [(0, 1), (1, 0), (MOST_SHARDS + 1, 1), (1, MOST_PIECES + 1)] {
+            let message = Cut::new(shards, pieces).expect_err("no cut").to_string();
+            assert!(message.contains("\nhint: "), "{message}");
+        }
+    }
+}

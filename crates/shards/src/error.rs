@@ -1,0 +1,162 @@
+//! What can go wrong with sets of features and the places that they lie in.
+
+use crate::{Cut, Piece};
+
+/// Features that can't be computed, stored or read, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardsError {
+    /// A place is written in a way that is not understood.
+    #[error(
+        "`{url}` {fault}\nhint: name a folder, or a URL such as `file:///data/features`, `s3://bucket/features`, `gs://bucket/features` or `az://container/features`; credentials come from the environment alone"
+    )]
+    Url {
+        /// The place, without anything secret.
+        url: String,
+        /// What is wrong, as the end of a sentence that begins with it.
+        fault: String,
+    },
+    /// The place is in an object store, which this build knows nothing of.
+    #[error(
+        "`{0}` is in an object store, which this build was made without\nhint: build it with the feature `remote`: `cargo build -p cli --features remote`"
+    )]
+    NotBuilt(String),
+    /// There is nothing of that name.
+    #[error(
+        "nothing at `{place}`: {reason}\nhint: check the spelling of the folder, bucket or container, and its region"
+    )]
+    Missing {
+        /// The place.
+        place: String,
+        /// What was said.
+        reason: String,
+    },
+    /// It may not be read or written.
+    #[error(
+        "access to `{place}` is denied: {reason}\nhint: check the permissions of the folder; for an object store, that the environment has credentials (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) that may list, read and write there"
+    )]
+    Denied {
+        /// The place.
+        place: String,
+        /// What was said.
+        reason: String,
+    },
+    /// The disk or the store has failed.
+    #[error(
+        "`{place}`: {reason}\nhint: what is there already is kept; start again once the disk or the object store answers"
+    )]
+    Store {
+        /// The place.
+        place: String,
+        /// What was said.
+        reason: String,
+    },
+    /// Features that wait for their upload can't be kept on the disk.
+    #[error(
+        "the folder for temporary files, `{folder}`, fails: {source}\nhint: make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--steps`"
+    )]
+    Scratch {
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A set can't be cut so.
+    #[error(
+        "{count} {what}, expected 1 to {most}\nhint: some thousands of photographs a piece are a good size"
+    )]
+    Cut {
+        /// Shards or pieces.
+        what: &'static str,
+        /// How many are asked for.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// The list of photographs can't be used.
+    #[error(
+        "line {line} of `{list}` {fault}\nhint: a list has one photograph a line: its path below the list's own folder, such as `train/cats/1.jpg`"
+    )]
+    List {
+        /// The list.
+        list: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, as the end of a sentence that begins with the line.
+        fault: String,
+    },
+    /// A photograph can't be read, where none is to be skipped.
+    #[error(
+        "`{key}` can't be read: {reason}\nhint: mend or remove it, or leave `--strict` out to skip it"
+    )]
+    Unreadable {
+        /// The photograph.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+    /// There are no features.
+    #[error("no features at `{0}`\nhint: `permafrost features DATA --out URL` computes them")]
+    NoSet(String),
+    /// Pieces of another cut lie there.
+    #[error("`{place}` has `{found}`, but a set of {expected} was expected\nhint: a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--steps {}`", .found.shards, .found.pieces)]
+    OtherCut {
+        /// The place.
+        place: String,
+        /// A piece of the other cut.
+        found: Piece,
+        /// The cut that was expected.
+        expected: Cut,
+    },
+    /// A set lacks pieces.
+    #[error(
+        "{count} of {total} pieces are missing at `{place}`, the first of them `{first}`\nhint: `permafrost features --check` lists them all; start their workers again, which go on with what is missing"
+    )]
+    MissingPieces {
+        /// The place.
+        place: String,
+        /// How many are missing.
+        count: usize,
+        /// How many there should be.
+        total: usize,
+        /// The first that is missing.
+        first: Piece,
+    },
+    /// Two pieces were not made alike.
+    #[error(
+        "the pieces disagree: `{name}` of `{piece}` is {found}, that of `{other}` is {expected}\nhint: start the worker of that shard again with the settings of the others; `permafrost features --check` lists all that differ"
+    )]
+    Disagree {
+        /// The setting.
+        name: String,
+        /// A piece.
+        piece: Piece,
+        /// Its value.
+        found: String,
+        /// The piece that it was compared with.
+        other: Piece,
+        /// The value of that one.
+        expected: String,
+    },
+    /// A piece is not what it was when it was written.
+    #[error(
+        "`{place}` {fault}\nhint: remove it and start the worker of that shard again; `permafrost features --check` lists all that is damaged"
+    )]
+    Damaged {
+        /// The object.
+        place: String,
+        /// What is wrong, as the end of a sentence that begins with its name.
+        fault: String,
+    },
+    /// The base can't compute.
+    #[error(transparent)]
+    Base(#[from] vgg::VggError),
+    /// The photographs can't be used.
+    #[error(transparent)]
+    Photos(#[from] photos::PhotosError),
+}
+
+impl ShardsError {
+    pub(crate) fn scratch(source: std::io::Error) -> Self {
+        Self::Scratch { folder: std::env::temp_dir().display().to_string(), source }
+    }
+}

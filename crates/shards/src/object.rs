@@ -1,0 +1,259 @@
+//! The bytes of a piece's object: a safetensors file whose small tensors come first, so that one short request
+//! reads all but the features.
+//!
+//! | tensor | type | shape |
+//! | --- | --- | --- |
+//! | `labels` | I64 | photographs |
+//! | `digests` | U8 | photographs, 32: the SHA-256 of each one's pixels |
+//! | `plain_checksums` | U32 | photographs: the CRC-32 of each row of `plain` |
+//! | `views_checksums` | U32 | views, trainable, with views alone |
+//! | `keys` | U8 | a JSON array of texts, and spaces |
+//! | `plain` | F32 or F16 | photographs, width |
+//! | `views` | F32 or F16 | views, trainable, width, with views alone |
+//!
+//! A checksum a row costs four bytes in fifty thousand, and lets readers of some rows see damage that the
+//! digest of the whole object would only show to who reads all of it.
+
+use std::ops::Range;
+
+use half::f16;
+
+use crate::Dtype;
+use crate::card::Counts;
+
+/// What a piece's object looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) counts: Counts,
+    pub(crate) views: usize,
+    pub(crate) dtype: Dtype,
+}
+
+/// All of a piece but the features.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Small {
+    pub(crate) keys: Vec<String>,
+    pub(crate) labels: Vec<usize>,
+    pub(crate) digests: Vec<[u8; 32]>,
+    pub(crate) plain_checksums: Vec<u32>,
+    /// A view after the other.
+    pub(crate) views_checksums: Vec<u32>,
+}
+
+/// What lengths in the header, and tensors, are multiples of.
+const ALIGNMENT: usize = 8;
+
+impl Shape {
+    /// How many bytes the features of a photograph take.
+    pub(crate) fn row_len(&self) -> usize {
+        self.counts.width * self.dtype.size()
+    }
+
+    /// How many bytes the features take; `None` where no object has so many.
+    pub(crate) fn features_len(&self) -> Option<u64> {
+        let Counts { photographs, trainable, width } = self.counts;
+        let rows = self.views.checked_mul(trainable)?.checked_add(photographs)?;
+        let row = width.checked_mul(self.dtype.size())?;
+        (rows as u64).checked_mul(row as u64)
+    }
+
+    /// The bytes of these rows of the features as they are, from where features begin.
+    pub(crate) fn plain(&self, rows: Range<usize>) -> Range<u64> {
+        self.bytes(rows)
+    }
+
+    /// The bytes of these rows of a view, counted from 1.
+    pub(crate) fn view(&self, view: usize, rows: Range<usize>) -> Range<u64> {
+        let start = self.counts.photographs + (view - 1) * self.counts.trainable;
+        self.bytes(start + rows.start..start + rows.end)
+    }
+
+    fn bytes(&self, rows: Range<usize>) -> Range<u64> {
+        let row = self.row_len() as u64;
+        rows.start as u64 * row..rows.end as u64 * row
+    }
+
+    /// The header, with the length before it, where the keys take `keys_len` bytes.
+    fn header(&self, keys_len: usize) -> Vec<u8> {
+        let Self { counts: Counts { photographs, trainable, width }, views, dtype } = *self;
+        let mut tensors = vec![
+            ("labels", "I64", vec![photographs], 8),
+            ("digests", "U8", vec![photographs, 32], 1),
+            ("plain_checksums", "U32", vec![photographs], 4),
+        ];
+        if views > 0 {
+            tensors.push(("views_checksums", "U32", vec![views, trainable], 4));
+        }
+        tensors.push(("keys", "U8", vec![keys_len], 1));
+        tensors.push(("plain", dtype.name(), vec![photographs, width], dtype.size()));
+        if views > 0 {
+            tensors.push(("views", dtype.name(), vec![views, trainable, width], dtype.size()));
+        }
+        let mut end = 0;
+        let parts: Vec<String> = tensors
+            .into_iter()
+            .map(|(name, kind, shape, size)| {
+                let begin = end;
+                end += shape.iter().product::<usize>() * size;
+                format!(
+                    r#""{name}":{{"dtype":"{kind}","shape":{shape:?},"data_offsets":[{begin},{end}]}}"#
+                )
+            })
+            .collect();
+        let mut header = format!("{{{}}}", parts.join(",")).into_bytes();
+        header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+        [&(header.len() as u64).to_le_bytes()[..], &header].concat()
+    }
+
+    /// How many bytes the small tensors but the keys take.
+    fn numbers_len(&self) -> usize {
+        let Counts { photographs, trainable, .. } = self.counts;
+        // Counts are those of features that an object has room for, which are no less than these.
+        photographs * (8 + 32 + 4) + self.views * trainable * 4
+    }
+
+    /// The object up to where the features begin.
+    pub(crate) fn head(&self, small: &Small) -> Vec<u8> {
+        let mut keys = serde_json::to_vec(&small.keys).expect("plain data");
+        let numbers = self.numbers_len();
+        // The tensors before the keys may end anywhere.
+        keys.resize((numbers + keys.len()).next_multiple_of(ALIGNMENT) - numbers, b' ');
+        let mut head = self.header(keys.len());
+        head.extend(small.labels.iter().flat_map(|&label| (label as i64).to_le_bytes()));
+        head.extend(small.digests.as_flattened());
+        for checksums in [&small.plain_checksums, &small.views_checksums] {
+            head.extend(checksums.iter().flat_map(|checksum| checksum.to_le_bytes()));
+        }
+        head.extend(keys);
+        head
+    }
+
+    /// The small tensors of an object that begins with `head`, where features begin.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, as the end of a sentence that begins with the object's name.
+    pub(crate) fn parse(&self, head: &[u8]) -> Result<Small, String> {
+        let header = head.split_first_chunk().and_then(|(length, _)| {
+            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            head.split_at_checked(length.checked_add(8)?)
+        });
+        let (header, tensors) = header.ok_or("has no whole header")?;
+        let keys_len = tensors.len().checked_sub(self.numbers_len());
+        let keys_len = keys_len.ok_or("has no room for its photographs")?;
+        if header != self.header(keys_len) {
+            return Err("has another header than its JSON says".into());
+        }
+        let Counts { photographs, trainable, .. } = self.counts;
+        let (labels, rest) = tensors.split_at(photographs * 8);
+        let (digests, rest) = rest.split_at(photographs * 32);
+        let (plain, rest) = rest.split_at(photographs * 4);
+        let (views, keys) = rest.split_at(self.views * trainable * 4);
+        let checksums = |bytes: &[u8]| -> Vec<u32> {
+            bytes.as_chunks().0.iter().copied().map(u32::from_le_bytes).collect()
+        };
+        let keys: Vec<String> =
+            serde_json::from_slice(keys).map_err(|error| format!("has damaged keys: {error}"))?;
+        if keys.len() != photographs {
+            return Err(format!("has {} keys, expected {photographs}", keys.len()));
+        }
+        let label = |bytes: &[u8; 8]| usize::try_from(i64::from_le_bytes(*bytes)).ok();
+        let labels: Option<_> = labels.as_chunks().0.iter().map(label).collect();
+        Ok(Small {
+            keys,
+            labels: labels.ok_or("has a label below 0")?,
+            digests: digests.as_chunks().0.to_vec(),
+            plain_checksums: checksums(plain),
+            views_checksums: checksums(views),
+        })
+    }
+}
+
+impl Dtype {
+    /// Values as bytes.
+    pub(crate) fn encode(self, values: &[f32]) -> Vec<u8> {
+        match self {
+            Self::Float32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::Float16 => {
+                values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()
+            }
+        }
+    }
+
+    /// The values in bytes.
+    pub(crate) fn decode(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Self::Float32 => bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect(),
+            Self::Float16 => {
+                let value = |&bytes: &[u8; 2]| f16::from_le_bytes(bytes).to_f32();
+                bytes.as_chunks().0.iter().map(value).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::SafeTensors;
+
+    fn piece(views: usize) -> (Shape, Small) {
+        let counts = Counts { photographs: 3, trainable: 2, width: 5 };
+        let small = Small {
+            keys: vec!["a/1.jpg".into(), "a/Bäume und \"Wald\".jpg".into(), "b/2.jpg".into()],
+            labels: vec![0, 0, 1],
+            digests: vec![[1; 32], [2; 32], [3; 32]],
+            plain_checksums: vec![7, 8, u32::MAX],
+            views_checksums: (0..2 * views as u32).collect(),
+        };
+        (Shape { counts, views, dtype: Dtype::Float16 }, small)
+    }
+
+    /// The crate `safetensors` is the oracle.
+    #[test]
+    fn any_reader_of_safetensors_reads_a_piece() {
+        for views in [0, 4] {
+            let (shape, small) = piece(views);
+            let mut bytes = shape.head(&small);
+            assert_eq!(bytes.len() % ALIGNMENT, 0);
+            bytes.extend((0..shape.features_len().expect("few")).map(|at| at as u8));
+            let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
+            let keys = file.tensor("keys").expect("a tensor").data();
+            assert_eq!(serde_json::from_slice::<Vec<String>>(keys).expect("JSON"), small.keys);
+            let labels = file.tensor("labels").expect("a tensor");
+            assert_eq!(labels.shape(), [3]);
+            assert_eq!(labels.data()[16..], 1i64.to_le_bytes());
+            let plain = file.tensor("plain").expect("a tensor");
+            assert_eq!((plain.shape(), plain.data()[0]), (&[3, 5][..], 0));
+            let views_tensor = file.tensor("views").ok();
+            assert_eq!(views_tensor.is_some(), views > 0);
+            if let Some(tensor) = views_tensor {
+                assert_eq!(tensor.shape(), [4, 2, 5]);
+                // The first value of the second row of the third view.
+                let at = shape.view(3, 1..2);
+                assert_eq!(at, 80..90);
+                assert_eq!(tensor.data()[(at.start - shape.plain(0..3).end) as usize], 80);
+            }
+        }
+    }
+
+    #[test]
+    fn small_tensors_come_back_and_damage_is_found() {
+        let (shape, small) = piece(4);
+        let head = shape.head(&small);
+        assert_eq!(shape.parse(&head), Ok(small));
+        for end in 0..head.len() {
+            assert!(shape.parse(&head[..end]).is_err(), "cut at {end}");
+        }
+        let (other, _) = piece(3);
+        assert!(other.parse(&head).is_err());
+    }
+
+    #[test]
+    fn halves_are_widened_as_they_were_rounded() {
+        let values = [0.0, 1.5, -2.25, 1000.4, 1e-9];
+        assert_eq!(Dtype::Float32.decode(&Dtype::Float32.encode(&values)), values);
+        let half = Dtype::Float16.decode(&Dtype::Float16.encode(&values));
+        assert_eq!(half, [0.0, 1.5, -2.25, 1000.5, 0.0]);
+    }
+}

@@ -1,0 +1,253 @@
+//! Which photographs there are, of which class, and how each is read: in a folder, below a URL, or in a list.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use photos::{Folder, Layout, Unreadable, key_of, load_picture, load_picture_from};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::layout::{Classes, Tree};
+use crate::place::Place;
+use crate::store::hex;
+use crate::{Folders, ShardsError, Store};
+
+/// The longest photograph that is read, as in a folder.
+const LONGEST: u64 = 1 << 30;
+
+/// The photographs of a share, sorted by key, and the classes of all.
+#[derive(Debug)]
+pub struct Photographs {
+    store: Option<Store>,
+    classes: Classes,
+    pub(crate) entries: Vec<Entry>,
+    unreadable: Vec<Unreadable>,
+}
+
+/// A file that may be a photograph.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) label: usize,
+    pub(crate) is_validation: bool,
+    source: Source,
+}
+
+/// Where it is.
+#[derive(Clone, Debug)]
+enum Source {
+    File(PathBuf),
+    /// In the store, of this length where the listing says so.
+    Object(Option<u64>),
+}
+
+/// The pixels of a photograph, or why there are none.
+pub(crate) type Read = Result<Arc<[u8]>, String>;
+
+impl Photographs {
+    /// The photographs at `data` whose key `keep` wants: a folder, listed as an ordinary run lists it; a URL
+    /// of an object store, whose objects are laid out by the same rules; or a list, a `.txt` file in either,
+    /// with the key of a photograph a line, below the list's own folder.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing, it can't be listed, or it is not laid out for training, as
+    /// [`Layout::find`] says.
+    pub fn find(data: &str, keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
+        let place = Place::parse(data)?;
+        let is_list = data.to_lowercase().ends_with(".txt");
+        match place {
+            Place::Local(path) if is_list && path.is_file() => {
+                Self::listed(&Place::Local(path), keep)
+            }
+            Place::Local(path) => Self::in_folder(&path, keep),
+            remote if is_list => Self::listed(&remote, keep),
+            remote => Self::below(&Store::at(&remote)?, keep),
+        }
+    }
+
+    /// Those whose key `keep` wants of the objects below a place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::find`].
+    pub fn below(store: &Store, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
+        let (mut tree, mut found) = (Tree::default(), vec![]);
+        store.list_below(|object| {
+            if tree.add(&object.name) && keep(&object.name) {
+                found.push((object.name, Source::Object(Some(object.length))));
+            }
+        })?;
+        Self::laid_out(&tree, found, store.place().to_owned(), Some(store.clone()))
+    }
+
+    fn in_folder(data: &Path, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
+        let layout = Layout::find(data, None)?;
+        let (mut entries, mut unreadable) = (vec![], vec![]);
+        let mut add = |folder: &Folder, is_validation| {
+            for (label, files) in folder.files.iter().enumerate() {
+                for path in files {
+                    let key = key_of(path, data);
+                    if keep(&key) {
+                        let source = Source::File(path.clone());
+                        entries.push(Entry { key, label, is_validation, source });
+                    }
+                }
+            }
+            unreadable.extend(folder.unreadable.iter().cloned());
+        };
+        let (names, folders) = match &layout {
+            Layout::Folders { train, validation } => {
+                add(train, false);
+                add(validation, true);
+                let name = |folder: &Folder| key_of(&folder.path, data);
+                let folders = Folders { train: name(train), validation: name(validation) };
+                (train.classes.clone(), Some(folders))
+            }
+            Layout::Split { folder, .. } => {
+                add(folder, false);
+                (folder.classes.clone(), None)
+            }
+        };
+        entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
+        Ok(Self { store: None, classes: Classes { names, folders }, entries, unreadable })
+    }
+
+    /// Those in the list at this place.
+    fn listed(list: &Place, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
+        let (around, name) = list.split_name().ok_or_else(|| ShardsError::Url {
+            url: list.to_string(),
+            fault: "names no list".into(),
+        })?;
+        let store = Store::at(&around)?;
+        let bytes = store.get(&name)?.ok_or_else(|| ShardsError::Missing {
+            place: list.to_string(),
+            reason: "there is no such list".into(),
+        })?;
+        let fault = |line: usize, fault: &str| ShardsError::List {
+            list: list.to_string(),
+            line: line + 1,
+            fault: fault.into(),
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+            fault(line, "is not UTF-8")
+        })?;
+        let (mut tree, mut found, mut seen) = (Tree::default(), vec![], HashSet::new());
+        for (number, key) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate() {
+            if key.is_empty() {
+                continue;
+            }
+            if key.split('/').any(|part| matches!(part, "" | "." | ".."))
+                || (cfg!(windows) && key.contains(['\\', ':']))
+            {
+                return Err(fault(number, "is no path below the list's folder"));
+            }
+            if !seen.insert(Sha256::digest(key)) {
+                return Err(fault(number, "is there twice"));
+            }
+            if tree.add(key) && keep(key) {
+                let source = match &around {
+                    Place::Local(folder) => Source::File(folder.join(key)),
+                    Place::Remote(_) => Source::Object(None),
+                };
+                found.push((key.to_owned(), source));
+            }
+        }
+        let is_local = matches!(around, Place::Local(_));
+        Self::laid_out(&tree, found, around.to_string(), (!is_local).then_some(store))
+    }
+
+    fn laid_out(
+        tree: &Tree,
+        found: Vec<(String, Source)>,
+        place: String,
+        store: Option<Store>,
+    ) -> Result<Self, ShardsError> {
+        let classes = tree.classes(&place)?;
+        let entry = |(key, source): (String, Source)| {
+            let (label, is_validation) = classes.label_of(&key)?;
+            Some(Entry { key, label, is_validation, source })
+        };
+        let mut entries: Vec<_> = found.into_iter().filter_map(entry).collect();
+        entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
+        Ok(Self { store, classes, entries, unreadable: vec![] })
+    }
+
+    /// How many files there are that may be photographs.
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The names of all classes, sorted.
+    pub fn classes(&self) -> &[String] {
+        &self.classes.names
+    }
+
+    /// The folders of what is trained and what is validated on, where there are two.
+    pub fn folders(&self) -> Option<&Folders> {
+        self.classes.folders.as_ref()
+    }
+
+    /// The folders that can't be listed.
+    pub fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
+    /// What the random draws of a photograph are addressed by.
+    pub(crate) fn address(&self, key: &str) -> u64 {
+        photos::address_of_key(self.classes.below(key).unwrap_or(key))
+    }
+
+    /// Reads photographs and resizes them to `size` = (height, width), all at once.
+    ///
+    /// # Errors
+    ///
+    /// The object store does not answer; what can't be read for itself is no error.
+    pub(crate) fn read(
+        &self,
+        entries: &[&Entry],
+        size: [usize; 2],
+    ) -> Result<Vec<Read>, ShardsError> {
+        let Some(store) = &self.store else {
+            let read = |entry: &&Entry| match &entry.source {
+                Source::File(path) => load_picture(path, size),
+                Source::Object(_) => unreachable!("objects are in a store"),
+            };
+            return Ok(entries.par_iter().map(read).collect());
+        };
+        let names: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+        let fetched = store.get_each(&names, LONGEST).into_iter();
+        let fetched = fetched.collect::<Result<Vec<_>, _>>()?;
+        let read = |bytes: Option<Result<Vec<u8>, u64>>| match bytes {
+            Some(Ok(bytes)) => load_picture_from(&bytes, size),
+            Some(Err(length)) => {
+                Err(format!("it is too long: {length} bytes, at most {LONGEST} are read"))
+            }
+            None => Err("it is not there".into()),
+        };
+        Ok(fetched.into_par_iter().map(read).collect())
+    }
+
+    /// A digest of the keys of these files and of their lengths, as far as those are known without asking a
+    /// store for each.
+    pub(crate) fn digest_of(&self, entries: &[&Entry]) -> String {
+        let mut hash = Sha256::new();
+        for entry in entries {
+            let length = match &entry.source {
+                Source::File(path) => fs::metadata(path).ok().map(|about| about.len()),
+                Source::Object(length) => *length,
+            };
+            hash.update(format!("{:?} {length:?}\n", entry.key));
+        }
+        hex(hash.finalize())
+    }
+}
+
+/// Compares keys as paths compare: part by part.
+pub(crate) fn compare_keys(one: &str, other: &str) -> Ordering {
+    one.split('/').cmp(other.split('/'))
+}

@@ -1,0 +1,76 @@
+//! What object stores say is repeated without anything secret: neither the values of variables that hold
+//! credentials, nor what URLs and answers may hold of them.
+
+use std::env;
+
+use crate::place::without_secrets;
+
+/// What variables that hold something secret have in their names; the first word says whose they are.
+const OWNERS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+const SECRETS: [&str; 5] = ["KEY", "TOKEN", "SECRET", "SAS", "PASSWORD"];
+
+/// The longest text that is repeated: an answer may be a whole page.
+const LONGEST: usize = 300;
+
+/// `text` in one line, without secrets.
+pub(crate) fn redact(text: &str) -> String {
+    let secrets = env::vars_os().filter_map(|(name, value)| {
+        let name = name.to_str()?;
+        let is_secret = OWNERS.iter().any(|owner| name.starts_with(owner))
+            && SECRETS.iter().any(|word| name.contains(word));
+        is_secret.then(|| value.into_string().ok()).flatten()
+    });
+    redact_these(text, secrets)
+}
+
+fn redact_these(text: &str, secrets: impl Iterator<Item = String>) -> String {
+    let mut text = in_few_words(text);
+    for secret in secrets {
+        // A shorter one, such as a setting that is a number, may be a part of any word.
+        if secret.len() >= 8 {
+            text = text.replace(&secret, "...");
+        }
+    }
+    let words = text.split_whitespace().map(|word| match word.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", without_secrets(rest)),
+        None => word.to_owned(),
+    });
+    let text = words.collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
+/// Of an answer in XML, its code and message alone: others of its elements repeat what was signed, and with
+/// what.
+fn in_few_words(text: &str) -> String {
+    let Some(start) = text.find("<?xml").or_else(|| text.find("<Error>")) else {
+        return text.to_owned();
+    };
+    let answer = &text[start..];
+    let element = |name: &str| {
+        let (_, rest) = answer.split_once(&format!("<{name}>"))?;
+        Some(rest.split_once(&format!("</{name}>"))?.0)
+    };
+    let said: Vec<_> = ["Code", "Message"].into_iter().filter_map(element).collect();
+    format!("{}{}", &text[..start], said.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_is_repeated() {
+        let text = "Error performing PUT https://user:hunter2@store.example/bucket/a?sig=hunter2 in 3ms\n- \
+            403 Forbidden: <?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code><Message>The \
+            signature differs.</Message><AWSAccessKeyId>hunter2</AWSAccessKeyId></Error>";
+        let expected = "Error performing PUT https://...@store.example/bucket/a?... in 3ms - 403 \
+            Forbidden: SignatureDoesNotMatch: The signature differs.";
+        assert_eq!(redact_these(text, std::iter::empty()), expected);
+        let secret = || ["very secret key".to_owned(), "1".to_owned()].into_iter();
+        assert_eq!(redact_these("with very secret key 1", secret()), "with ... 1");
+        assert!(redact_these(&"page ".repeat(1_000), secret()).len() < LONGEST + 10);
+    }
+}

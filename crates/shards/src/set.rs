@@ -1,0 +1,311 @@
+//! A set of features that is there: its photographs, and their features row by row.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use crate::card::{Card, Counts};
+use crate::object::{Shape, Small};
+use crate::photographs::compare_keys;
+use crate::store::hex;
+use crate::{Cut, FeatureSettings, Folders, Object, Piece, ShardsError, Skipped, Store};
+
+/// A whole set of features. What is known of its photographs is in memory; features are read when they are
+/// asked for, by several threads at a time if need be.
+#[derive(Debug)]
+pub struct FeatureSet {
+    store: Store,
+    settings: FeatureSettings,
+    width: usize,
+    photographs: Vec<Photograph>,
+    skipped: Vec<Skipped>,
+    pieces: Vec<Part>,
+    digest: String,
+}
+
+/// A photograph of a set, and where its features are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Photograph {
+    /// Its path below the folder of photographs, with `/` between the parts.
+    pub key: String,
+    /// The place of its class among [`FeatureSet::classes`].
+    pub label: usize,
+    /// The SHA-256 of its pixels.
+    pub digest: [u8; 32],
+    /// The number of its piece, below [`FeatureSet::piece_count`].
+    pub piece: usize,
+    /// Its row there among all photographs.
+    pub row: usize,
+    /// Its row there among those that can be trained on; `None` for one in the validation folder.
+    pub trainable_row: Option<usize>,
+}
+
+/// A piece, and what its rows must be.
+#[derive(Debug)]
+struct Part {
+    piece: Piece,
+    shape: Shape,
+    features_at: u64,
+    plain_checksums: Vec<u32>,
+    views_checksums: Vec<u32>,
+}
+
+impl FeatureSet {
+    /// Reads what there is at `store` but the features.
+    ///
+    /// # Errors
+    ///
+    /// There is no set, or more than one; pieces are missing, are damaged, or disagree.
+    pub fn open(store: &Store) -> Result<Self, ShardsError> {
+        let there = store.list()?;
+        let cut = cut_of(store, &there)?.ok_or_else(|| ShardsError::NoSet(store.place().into()))?;
+        let cards = cards(store, &there, cut)?;
+        let first = &cards[0];
+        for card in &cards {
+            if let Some(disagreement) = disagreement(card, first) {
+                return Err(disagreement);
+            }
+        }
+        let names: Vec<String> = cards.iter().map(|card| card.names().object()).collect();
+        let ranges: Vec<(&str, Range<u64>)> = names
+            .iter()
+            .zip(&cards)
+            .map(|(name, card)| (name.as_str(), 0..card.object.features_at))
+            .collect();
+        let mut set = Self {
+            store: store.clone(),
+            settings: first.settings.clone(),
+            width: first.counts.width,
+            photographs: vec![],
+            skipped: vec![],
+            pieces: Vec::with_capacity(cards.len()),
+            digest: String::new(),
+        };
+        for (card, head) in cards.iter().zip(store.get_ranges(&ranges)) {
+            let small = small_of(store, card, &head?)?;
+            set.add(card, small);
+        }
+        set.photographs.sort_by(|a, b| compare_keys(&a.key, &b.key));
+        set.skipped.sort_by(|a, b| compare_keys(&a.key, &b.key));
+        let mut hash = Sha256::new();
+        for card in &cards {
+            hash.update(card.names().to_string());
+            hash.update(&card.object.sha256);
+        }
+        set.digest = hex(hash.finalize());
+        Ok(set)
+    }
+
+    fn add(&mut self, card: &Card, small: Small) {
+        let Small { keys, labels, digests, plain_checksums, views_checksums } = small;
+        let mut trainable = 0;
+        for (row, ((key, label), digest)) in keys.into_iter().zip(labels).zip(digests).enumerate() {
+            let is_trainable = !self.settings.is_validation(&key);
+            let trainable_row = is_trainable.then_some(trainable);
+            trainable += usize::from(is_trainable);
+            let piece = self.pieces.len();
+            self.photographs.push(Photograph { key, label, digest, piece, row, trainable_row });
+        }
+        self.skipped.extend(card.skipped.iter().cloned());
+        let shape = card.shape();
+        let (piece, features_at) = (card.names(), card.object.features_at);
+        self.pieces.push(Part { piece, shape, features_at, plain_checksums, views_checksums });
+    }
+
+    /// What the features follow from.
+    pub fn settings(&self) -> &FeatureSettings {
+        &self.settings
+    }
+
+    /// The names of the classes; a label is a place here.
+    pub fn classes(&self) -> &[String] {
+        &self.settings.classes
+    }
+
+    /// The folders of what is trained and what is validated on; `None` where a part of the photographs is to
+    /// be kept for validation.
+    pub fn folders(&self) -> Option<&Folders> {
+        self.settings.folders.as_ref()
+    }
+
+    /// How many values the features of a photograph are.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How many augmented views there are of every photograph that can be trained on.
+    pub fn views(&self) -> usize {
+        self.settings.view_count()
+    }
+
+    /// The photographs, in the order in which an ordinary run lists them: by folder, class and path.
+    pub fn photographs(&self) -> &[Photograph] {
+        &self.photographs
+    }
+
+    /// The files that should be pictures and can't be read, in the same order.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// How many pieces the set is cut into.
+    pub fn piece_count(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// How many photographs a piece holds, and how many of them can be trained on.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such piece.
+    pub fn rows_of(&self, piece: usize) -> (usize, usize) {
+        let Counts { photographs, trainable, .. } = self.pieces[piece].shape.counts;
+        (photographs, trainable)
+    }
+
+    /// A digest of all that the set holds: another one has other photographs, or other features.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The features of the photographs in these rows of a piece as they are, one row after the other.
+    ///
+    /// # Errors
+    ///
+    /// The object can't be read, or a row does not have its checksum.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are no such rows.
+    pub fn read_plain(&self, piece: usize, rows: Range<usize>) -> Result<Vec<f32>, ShardsError> {
+        let part = &self.pieces[piece];
+        self.read(part, part.shape.plain(rows.clone()), &part.plain_checksums[rows])
+    }
+
+    /// The features of a view, counted from 1, of the photographs in these rows among those of a piece that can
+    /// be trained on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::read_plain`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such view, or there are no such rows.
+    pub fn read_view(
+        &self,
+        piece: usize,
+        view: usize,
+        rows: Range<usize>,
+    ) -> Result<Vec<f32>, ShardsError> {
+        assert!((1..=self.views()).contains(&view), "there are {} views", self.views());
+        let part = &self.pieces[piece];
+        let trainable = part.shape.counts.trainable;
+        let checksums = &part.views_checksums[(view - 1) * trainable..view * trainable];
+        self.read(part, part.shape.view(view, rows.clone()), &checksums[rows])
+    }
+
+    fn read(
+        &self,
+        part: &Part,
+        bytes: Range<u64>,
+        checksums: &[u32],
+    ) -> Result<Vec<f32>, ShardsError> {
+        if checksums.is_empty() {
+            return Ok(vec![]);
+        }
+        let name = part.piece.object();
+        let range = part.features_at + bytes.start..part.features_at + bytes.end;
+        let bytes = self.store.get_range(&name, range)?;
+        let mut rows = bytes.chunks_exact(part.shape.row_len()).zip(checksums);
+        if rows.any(|(row, &checksum)| crc32fast::hash(row) != checksum) {
+            let fault = "has a row without its checksum".into();
+            return Err(ShardsError::Damaged { place: self.store.place_of(&name), fault });
+        }
+        Ok(part.shape.dtype.decode(&bytes))
+    }
+}
+
+impl FeatureSettings {
+    /// Whether the photograph with this key is in the validation folder.
+    pub(crate) fn is_validation(&self, key: &str) -> bool {
+        let first = key.split_once('/').map(|(first, _)| first);
+        self.folders.as_ref().is_some_and(|folders| first == Some(&folders.validation))
+    }
+}
+
+/// The cut of the set that these objects are; `None` where none is of a piece.
+///
+/// # Errors
+///
+/// There are pieces of two cuts.
+fn cut_of(store: &Store, there: &[Object]) -> Result<Option<Cut>, ShardsError> {
+    let mut pieces = there.iter().filter_map(|object| Piece::of_name(&object.name));
+    let Some(first) = pieces.next() else { return Ok(None) };
+    match pieces.find(|piece| piece.cut() != first.cut()) {
+        Some(found) => {
+            let (place, expected) = (store.place().to_owned(), first.cut());
+            Err(ShardsError::OtherCut { place, found, expected })
+        }
+        None => Ok(Some(first.cut())),
+    }
+}
+
+/// The cards of all pieces, in order.
+fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsError> {
+    let there: BTreeSet<&str> = there.iter().map(|object| object.name.as_str()).collect();
+    let is_there =
+        |piece: &Piece| there.contains(&*piece.card()) && there.contains(&*piece.object());
+    let missing: Vec<Piece> = cut.all().filter(|piece| !is_there(piece)).collect();
+    if let Some(&first) = missing.first() {
+        let (count, total) = (missing.len(), cut.all().count());
+        let place = store.place().to_owned();
+        return Err(ShardsError::MissingPieces { place, count, total, first });
+    }
+    let names: Vec<String> = cut.all().map(Piece::card).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let read = store.get_each(&names, u64::MAX).into_iter().zip(cut.all());
+    read.map(|(bytes, piece)| {
+        let damaged = |fault| ShardsError::Damaged { place: store.place_of(&piece.card()), fault };
+        let bytes =
+            bytes?.and_then(Result::ok).ok_or_else(|| damaged("is not there any more".into()))?;
+        Card::parse(&bytes, piece).map_err(damaged)
+    })
+    .collect()
+}
+
+/// How a piece differs from the first one.
+fn disagreement(card: &Card, first: &Card) -> Option<ShardsError> {
+    let widths = || {
+        let [found, expected] = [card, first].map(|card| card.counts.width.to_string());
+        (found != expected).then(|| ["width".to_owned(), found, expected])
+    };
+    let [name, found, expected] = card.settings.difference(&first.settings).or_else(widths)?;
+    Some(ShardsError::Disagree { name, piece: card.names(), found, other: first.names(), expected })
+}
+
+/// The small tensors of a piece whose object begins with `head`.
+///
+/// # Errors
+///
+/// They are damaged, or do not belong to this piece.
+pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small, ShardsError> {
+    let name = card.names().object();
+    let damaged = |fault| ShardsError::Damaged { place: store.place_of(&name), fault };
+    let (settings, cut) = (&card.settings, card.names().cut());
+    let small = card.shape().parse(head).map_err(damaged)?;
+    let trainable = small.keys.iter().filter(|key| !settings.is_validation(key)).count();
+    let fault = if small.labels.iter().any(|&label| label >= settings.classes.len()) {
+        "has a label of no class"
+    } else if !small.keys.is_sorted_by(|a, b| compare_keys(a, b).is_lt()) {
+        "has keys out of order"
+    } else if small.keys.iter().any(|key| cut.piece_of(key) != card.names()) {
+        "has a photograph of another piece"
+    } else if trainable != card.counts.trainable {
+        "has other photographs to train on than its JSON says"
+    } else {
+        return Ok(small);
+    };
+    Err(damaged(fault.into()))
+}

@@ -1,0 +1,132 @@
+//! What features follow from: pieces with the same settings are of one set.
+
+use augment::AugmentConfig;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use vgg::{FrozenBase, Preprocessing, VggConfig, Weights};
+
+use crate::Photographs;
+
+/// Everything that the features of a set follow from but the photographs themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSettings {
+    /// The version of the program: what decodes, warps and convolves may change from one to the next.
+    pub version: String,
+    /// The base.
+    pub base: VggConfig,
+    /// The digest of its weights.
+    pub weights: String,
+    /// The preprocessing that comes with the weights.
+    pub preprocessing: Preprocessing,
+    /// What computes; others may give other last digits.
+    pub engine: String,
+    /// How values are stored.
+    pub dtype: Dtype,
+    /// The augmented views, where there are any.
+    pub views: Option<ViewSettings>,
+    /// The names of all classes, sorted. A label is a place here.
+    pub classes: Vec<String>,
+    /// The folders of what is trained and what is validated on; `None` where a part of one folder is to be
+    /// kept for validation.
+    pub folders: Option<Folders>,
+}
+
+/// What augmented views follow from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewSettings {
+    /// How many there are of every photograph that can be trained on.
+    pub count: usize,
+    /// What is done to it.
+    pub augment: AugmentConfig,
+    /// The seed of the draws.
+    pub seed: u64,
+}
+
+/// The names of the two folders that photographs are in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folders {
+    /// That of what is trained on.
+    pub train: String,
+    /// That of what is validated on.
+    pub validation: String,
+}
+
+/// How values are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// As they are computed.
+    #[default]
+    Float32,
+    /// Rounded to 11 bits, in half of the room.
+    Float16,
+}
+
+impl Dtype {
+    /// How many bytes a value takes.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Float32 => 4,
+            Self::Float16 => 2,
+        }
+    }
+
+    /// Its name in a safetensors file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "F32",
+            Self::Float16 => "F16",
+        }
+    }
+}
+
+impl FeatureSettings {
+    /// The settings of what `base`, made of `config` and `weights`, gives for `photographs`.
+    pub fn new(
+        config: &VggConfig,
+        weights: &Weights,
+        base: &FrozenBase,
+        photographs: &Photographs,
+        dtype: Dtype,
+        views: Option<ViewSettings>,
+    ) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            base: config.clone(),
+            weights: weights.digest().into(),
+            preprocessing: base.preprocessing(),
+            engine: base.engine().into(),
+            dtype,
+            views,
+            classes: photographs.classes().to_vec(),
+            folders: photographs.folders().cloned(),
+        }
+    }
+
+    /// How many augmented views there are.
+    pub fn view_count(&self) -> usize {
+        self.views.map_or(0, |views| views.count)
+    }
+
+    /// The first setting that is another one here than in `expected`: its name, what it is here, and what it
+    /// is there.
+    pub(crate) fn difference(&self, expected: &Self) -> Option<[String; 3]> {
+        let value = |settings: &Self| serde_json::to_value(settings).expect("plain data");
+        difference("", &value(self), &value(expected))
+    }
+}
+
+/// The first place where two values differ.
+fn difference(name: &str, found: &Value, expected: &Value) -> Option<[String; 3]> {
+    match (found, expected) {
+        (Value::Object(found), Value::Object(expected)) => found.iter().find_map(|(key, found)| {
+            let dot = if name.is_empty() { "" } else { "." };
+            difference(&format!("{name}{dot}{key}"), found, &expected[key])
+        }),
+        _ if found == expected => None,
+        _ => Some([name.to_owned(), found.to_string(), expected.to_string()]),
+    }
+}

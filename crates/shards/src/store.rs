@@ -1,0 +1,457 @@
+//! A place where objects lie: a folder of this machine, or a prefix in an object store.
+//!
+//! Requests are made by an asynchronous library, which nobody else sees: every function here returns when it
+//! is done. An object is there whole or not at all.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::absolute;
+use std::sync::Arc;
+
+use futures_util::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{GetResult, ObjectMeta, ObjectStore, ObjectStoreExt};
+use sha2::{Digest, Sha256};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::ShardsError;
+use crate::place::{Place, Remote};
+use crate::redact::redact;
+
+/// How many bytes an upload has in a part, and how many parts are under way.
+const PART: usize = 8 << 20;
+const PARTS_UNDER_WAY: usize = 4;
+/// How many parts an upload may have, by the rules of Amazon's.
+const MOST_PARTS: u64 = 10_000;
+
+/// How many requests are under way where many objects are asked for.
+const UNDER_WAY: usize = 32;
+
+/// A place where objects lie. Clones are the same place, and may be used by several threads at a time.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    objects: Box<dyn ObjectStore>,
+    prefix: Path,
+    place: String,
+    runtime: Runtime,
+}
+
+/// An object that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its name in its place, with `/` between the parts.
+    pub name: String,
+    /// How many bytes it has.
+    pub length: u64,
+}
+
+impl Store {
+    /// The place at `url`: a path, `file://`, `s3://`, `gs://` or `az://`. Nothing is asked of it yet, and
+    /// it need not be there. Credentials and endpoints come from the environment (`AWS_ACCESS_KEY_ID`,
+    /// `AWS_ENDPOINT_URL`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME` and so on, or the machine's role).
+    ///
+    /// # Errors
+    ///
+    /// The URL is none of these, the environment does not say what is needed, or this build has no object
+    /// stores.
+    pub fn open(url: &str) -> Result<Self, ShardsError> {
+        Self::at(&Place::parse(url)?)
+    }
+
+    /// A place in memory, which is gone with the last clone of it.
+    pub fn in_memory() -> Self {
+        Self::new(Box::new(InMemory::new()), Path::ROOT, "memory".into())
+    }
+
+    pub(crate) fn at(place: &Place) -> Result<Self, ShardsError> {
+        let name = place.to_string();
+        let refused = |error: &dyn fmt::Display| ShardsError::Url {
+            url: name.clone(),
+            fault: format!("can't be opened: {}", redact(&error.to_string())),
+        };
+        match place {
+            Place::Local(path) => {
+                let path = absolute(path).map_err(|error| refused(&error))?;
+                let prefix = Path::from_absolute_path(path).map_err(|error| refused(&error))?;
+                // A whole piece is worth waiting for until the disk has it.
+                let objects = LocalFileSystem::new().with_fsync(true);
+                Ok(Self::new(Box::new(objects), prefix, name.clone()))
+            }
+            Place::Remote(remote) => {
+                let prefix = Path::parse(&remote.prefix).map_err(|error| refused(&error))?;
+                let objects = open_remote(remote)?.map_err(|error| refused(&error))?;
+                Ok(Self::new(objects, prefix, name.clone()))
+            }
+        }
+    }
+
+    fn new(objects: Box<dyn ObjectStore>, prefix: Path, place: String) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("the system gives a process timers and sockets");
+        Self(Arc::new(Inner { objects, prefix, place, runtime }))
+    }
+
+    /// The place, as it can be shown.
+    pub fn place(&self) -> &str {
+        &self.0.place
+    }
+
+    /// An object's place, as it can be shown.
+    pub fn place_of(&self, name: &str) -> String {
+        format!("{}/{name}", self.0.place.trim_end_matches('/'))
+    }
+
+    /// The objects that lie right here, sorted by name; none where there is no such folder.
+    ///
+    /// # Errors
+    ///
+    /// There is no such bucket, it may not be listed, or the store does not answer.
+    pub fn list(&self) -> Result<Vec<Object>, ShardsError> {
+        let listed = self.wait(self.0.objects.list_with_delimiter(Some(&self.0.prefix)));
+        let listed = listed.map_err(|error| self.refused(self.place().into(), error))?;
+        let mut objects: Vec<_> =
+            listed.objects.into_iter().filter_map(|about| self.object(about)).collect();
+        objects.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(objects)
+    }
+
+    /// Shows every object below this place, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::list`].
+    pub fn list_below(&self, mut show: impl FnMut(Object)) -> Result<(), ShardsError> {
+        let listed = self.wait(async {
+            let mut found = self.0.objects.list(Some(&self.0.prefix));
+            while let Some(about) = found.try_next().await? {
+                self.object(about).into_iter().for_each(&mut show);
+            }
+            Ok(())
+        });
+        listed.map_err(|error| self.refused(self.place().into(), error))
+    }
+
+    /// The bytes of an object; `None` where there is none of that name.
+    ///
+    /// # Errors
+    ///
+    /// It may not be read, or the store does not answer.
+    pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, ShardsError> {
+        self.get_each(&[name], u64::MAX)
+            .remove(0)
+            .map(|bytes| bytes.map(|bytes| bytes.unwrap_or_default()))
+    }
+
+    /// The bytes of each of these objects, asked for at once; `None` where there is none of that name, and
+    /// within its length alone where that is more than `longest`.
+    ///
+    /// # Errors
+    ///
+    /// For each, those of [`Self::get`].
+    pub(crate) fn get_each(
+        &self,
+        names: &[&str],
+        longest: u64,
+    ) -> Vec<Result<Option<Result<Vec<u8>, u64>>, ShardsError>> {
+        let get = |name: &str| {
+            let name = name.to_owned();
+            async move {
+                let bytes = async {
+                    let found = self.0.objects.get(&self.path_of(&name)?).await?;
+                    if found.meta.size > longest {
+                        return Ok(Err(found.meta.size));
+                    }
+                    Ok(Ok(found.bytes().await?.into()))
+                };
+                self.if_there(&name, bytes.await)
+            }
+        };
+        self.wait(stream::iter(names).map(|name| get(name)).buffered(UNDER_WAY).collect())
+    }
+
+    /// Bytes of an object.
+    ///
+    /// # Errors
+    ///
+    /// There is none of that name, it is shorter, it may not be read, or the store does not answer.
+    pub fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ShardsError> {
+        self.get_ranges(&[(name, range)]).remove(0)
+    }
+
+    /// A range of bytes of each of these objects, asked for at once.
+    pub(crate) fn get_ranges(
+        &self,
+        ranges: &[(&str, Range<u64>)],
+    ) -> Vec<Result<Vec<u8>, ShardsError>> {
+        let get = |name: &str, range: Range<u64>| {
+            let name = name.to_owned();
+            async move {
+                let bytes = async {
+                    let path = self.path_of(&name)?;
+                    // Where nothing is asked for, only whether it is there.
+                    if range.is_empty() {
+                        return self.0.objects.head(&path).await.map(|_| vec![]);
+                    }
+                    Ok(Vec::from(self.0.objects.get_range(&path, range.clone()).await?))
+                };
+                let bytes =
+                    bytes.await.map_err(|error| self.refused(self.place_of(&name), error))?;
+                let expected = range.end - range.start;
+                if bytes.len() as u64 == expected {
+                    return Ok(bytes);
+                }
+                let fault = format!("ends within bytes {} to {}", range.start, range.end);
+                Err(ShardsError::Damaged { place: self.place_of(&name), fault })
+            }
+        };
+        let get = stream::iter(ranges).map(|(name, range)| get(name, range.clone()));
+        self.wait(get.buffered(UNDER_WAY).collect())
+    }
+
+    /// How many bytes an object has; `None` where there is none of that name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::get`].
+    pub fn length(&self, name: &str) -> Result<Option<u64>, ShardsError> {
+        let length = self.wait(async { Ok(self.0.objects.head(&self.path_of(name)?).await?.size) });
+        self.if_there(name, length)
+    }
+
+    /// The SHA-256 and the length of an object, which is read to its end without being kept; `None` where
+    /// there is none of that name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::get`].
+    pub(crate) fn digest(&self, name: &str) -> Result<Option<(String, u64)>, ShardsError> {
+        let digest = self.wait(async {
+            let found: GetResult = self.0.objects.get(&self.path_of(name)?).await?;
+            let (mut hash, mut length) = (Sha256::new(), 0);
+            let mut parts = found.into_stream();
+            while let Some(part) = parts.try_next().await? {
+                hash.update(&part);
+                length += part.len() as u64;
+            }
+            Ok((hex(hash.finalize()), length))
+        });
+        self.if_there(name, digest)
+    }
+
+    /// Puts an object there, in place of what may have that name.
+    ///
+    /// # Errors
+    ///
+    /// It may not be written, there is no room, or the store does not answer. What was there still is.
+    pub fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), ShardsError> {
+        let put = self.wait(async { self.0.objects.put(&self.path_of(name)?, bytes.into()).await });
+        put.map(drop).map_err(|error| self.refused(self.place_of(name), error))
+    }
+
+    /// Puts an object of `length` bytes there, which `content` gives, in parts of some megabytes; returns its
+    /// SHA-256.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::put`], or `content` fails or is of another length.
+    pub fn put_from(
+        &self,
+        name: &str,
+        length: u64,
+        content: &mut impl Read,
+    ) -> Result<String, ShardsError> {
+        let mut hash = Sha256::new();
+        let part_len = PART.max(length.div_ceil(MOST_PARTS) as usize);
+        let mut left = length;
+        let mut next_part = || -> io::Result<Vec<u8>> {
+            let mut part = vec![0; left.min(part_len as u64) as usize];
+            content.read_exact(&mut part)?;
+            left -= part.len() as u64;
+            hash.update(&part);
+            Ok(part)
+        };
+        if length <= part_len as u64 {
+            let bytes = next_part().map_err(ShardsError::scratch)?;
+            self.put(name, bytes)?;
+        } else {
+            let put = self.wait(self.put_in_parts(name, &mut next_part));
+            put?.map_err(|error| self.refused(self.place_of(name), error))?;
+        }
+        Ok(hex(hash.finalize()))
+    }
+
+    /// Uploads what `next_part` gives, until it gives nothing. What of it was uploaded is removed where it
+    /// fails.
+    async fn put_in_parts(
+        &self,
+        name: &str,
+        next_part: &mut impl FnMut() -> io::Result<Vec<u8>>,
+    ) -> Result<object_store::Result<()>, ShardsError> {
+        let upload = async { self.0.objects.put_multipart(&self.path_of(name)?).await };
+        let mut upload = match upload.await {
+            Ok(upload) => upload,
+            Err(error) => return Ok(Err(error)),
+        };
+        let sent = async {
+            let mut under_way = FuturesUnordered::new();
+            loop {
+                let part = next_part().map_err(ShardsError::scratch)?;
+                let is_last = part.is_empty();
+                if !is_last {
+                    under_way.push(upload.put_part(part.into()));
+                }
+                while under_way.len() >= if is_last { 1 } else { PARTS_UNDER_WAY } {
+                    if let Err(error) = under_way.next().await.expect("some are under way") {
+                        return Ok(Err(error));
+                    }
+                }
+                if is_last {
+                    return Ok(upload.complete().await.map(drop));
+                }
+            }
+        };
+        let sent = sent.await;
+        if !matches!(sent, Ok(Ok(()))) {
+            // The first error is the one to tell.
+            _ = upload.abort().await;
+        }
+        sent
+    }
+
+    /// Removes an object, if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::put`].
+    pub fn remove(&self, name: &str) -> Result<(), ShardsError> {
+        let removed = self.wait(async { self.0.objects.delete(&self.path_of(name)?).await });
+        self.if_there(name, removed).map(drop)
+    }
+
+    fn wait<T>(&self, done: impl Future<Output = T>) -> T {
+        self.0.runtime.block_on(done)
+    }
+
+    fn path_of(&self, name: &str) -> object_store::Result<Path> {
+        let path = match self.0.prefix.as_ref() {
+            "" => Path::parse(name),
+            prefix => Path::parse(format!("{prefix}/{name}")),
+        };
+        Ok(path?)
+    }
+
+    /// What is listed, by its name here.
+    fn object(&self, about: ObjectMeta) -> Option<Object> {
+        let name = about.location.as_ref().strip_prefix(self.0.prefix.as_ref())?;
+        let name = name.strip_prefix('/').unwrap_or(name);
+        (!name.is_empty()).then(|| Object { name: name.to_owned(), length: about.size })
+    }
+
+    /// Nothing where there is none of that name.
+    fn if_there<T>(
+        &self,
+        name: &str,
+        found: object_store::Result<T>,
+    ) -> Result<Option<T>, ShardsError> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            // Where there is no such bucket there is more to say.
+            Err(error @ object_store::Error::NotFound { .. })
+                if !error.to_string().contains("NoSuchBucket") =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.refused(self.place_of(name), error)),
+        }
+    }
+
+    fn refused(&self, place: String, error: object_store::Error) -> ShardsError {
+        use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+
+        let system = system_error(&error);
+        let reason = match system {
+            Some(system) => system.to_string(),
+            None => redact(&error.to_string()),
+        };
+        // What a listing is refused with has no kind of its own, but says the status.
+        let says = |status: &str| system.is_none() && reason.contains(status);
+        let kind = system.map(io::Error::kind);
+        if matches!(error, NotFound { .. })
+            || kind == Some(io::ErrorKind::NotFound)
+            || says("404 Not Found")
+        {
+            ShardsError::Missing { place, reason }
+        } else if matches!(error, PermissionDenied { .. } | Unauthenticated { .. })
+            || kind == Some(io::ErrorKind::PermissionDenied)
+            || says("403 Forbidden")
+            || says("401 Unauthorized")
+        {
+            ShardsError::Denied { place, reason }
+        } else {
+            ShardsError::Store { place, reason }
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    /// Its place alone: what is below it knows credentials.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Store").field(&self.place()).finish()
+    }
+}
+
+/// What the system said, where an error of a folder of this machine is from it.
+fn system_error(error: &object_store::Error) -> Option<&io::Error> {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(system) = error.downcast_ref::<io::Error>()
+            && system.raw_os_error().is_some()
+        {
+            return Some(system);
+        }
+        source = error.source();
+    }
+    None
+}
+
+#[cfg(feature = "remote")]
+fn open_remote(remote: &Remote) -> Result<object_store::Result<Box<dyn ObjectStore>>, ShardsError> {
+    use object_store::aws::AmazonS3Builder;
+    use object_store::azure::MicrosoftAzureBuilder;
+    use object_store::gcp::GoogleCloudStorageBuilder;
+
+    use crate::place::Scheme;
+
+    let bucket = remote.bucket.as_str();
+    let boxed: object_store::Result<Box<dyn ObjectStore>> = match remote.scheme {
+        Scheme::Amazon => AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .build()
+            .map(|objects| Box::new(objects) as _),
+        Scheme::Google => GoogleCloudStorageBuilder::from_env()
+            .with_bucket_name(bucket)
+            .build()
+            .map(|objects| Box::new(objects) as _),
+        Scheme::Azure => MicrosoftAzureBuilder::from_env()
+            .with_container_name(bucket)
+            .build()
+            .map(|objects| Box::new(objects) as _),
+    };
+    Ok(boxed)
+}
+
+#[cfg(not(feature = "remote"))]
+fn open_remote(remote: &Remote) -> Result<object_store::Result<Box<dyn ObjectStore>>, ShardsError> {
+    Err(ShardsError::NotBuilt(Place::Remote(remote.clone()).to_string()))
+}
+
+/// Bytes as text.
+pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

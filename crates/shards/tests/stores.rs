@@ -1,0 +1,121 @@
+//! Places of objects: what is put there comes back, whole or not at all, and photographs are found in them.
+
+use std::fs;
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+use shards::{Cut, Object, Photographs, ShardsError, Store};
+
+/// A place in memory, and one in a folder that is made when something is put there.
+fn places() -> (tempfile::TempDir, [Store; 2]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("a folder").join("für #1 % of it");
+    let store = Store::open(path.to_str().expect("text")).expect("a place");
+    (folder, [Store::in_memory(), store])
+}
+
+fn bytes(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at / 7 + at) as u8).collect()
+}
+
+#[test]
+fn what_is_put_comes_back_whole_and_in_parts() {
+    let (_folder, places) = places();
+    for store in places {
+        assert_eq!(store.list().expect("a listing"), []);
+        assert_eq!(store.get("a.json").expect("an answer"), None);
+        assert_eq!(store.length("a.json").expect("an answer"), None);
+        store.put("b.json", bytes(10)).expect("room");
+        for length in [0, 20, 5] {
+            store.put("a.json", bytes(length)).expect("room");
+            assert_eq!(store.get("a.json").expect("an answer"), Some(bytes(length)));
+            assert_eq!(store.length("a.json").expect("an answer"), Some(length as u64));
+        }
+        assert_eq!(store.get_range("b.json", 3..7).expect("a range"), bytes(10)[3..7]);
+        let past = store.get_range("b.json", 3..11).expect_err("no such bytes").to_string();
+        assert!(past.contains("b.json`") && past.contains("\nhint: "), "{past}");
+        let missing = store.get_range("c.json", 0..1).expect_err("no such object");
+        assert!(matches!(missing, ShardsError::Missing { .. }), "{missing}");
+        let object = |name: &str, length| Object { name: name.into(), length };
+        assert_eq!(store.list().expect("a listing"), [object("a.json", 5), object("b.json", 10)]);
+        store.remove("b.json").expect("an answer");
+        store.remove("b.json").expect("an answer");
+        assert_eq!(store.list().expect("a listing"), [object("a.json", 5)]);
+    }
+}
+
+#[test]
+fn a_long_object_goes_up_in_parts_and_an_upload_that_fails_leaves_what_was_there() {
+    let (folder, places) = places();
+    let long = bytes((20 << 20) + 3);
+    let expected: String = Sha256::digest(&long).iter().map(|byte| format!("{byte:02x}")).collect();
+    for store in places {
+        let put = |length: usize, content: &mut dyn Read| {
+            store.put_from("object", length as u64, &mut { content })
+        };
+        for length in [long.len(), 9] {
+            let digest = put(length, &mut &long[..]).expect("room");
+            assert_eq!(digest == expected, length == long.len());
+            assert!(store.get("object").expect("an answer").as_deref() == Some(&long[..length]));
+        }
+        let broken = io::Error::other("the disk is gone");
+        let half = &mut long[..long.len() / 2].chain(Broken(Some(broken)));
+        let error = put(long.len(), half).expect_err("half of it").to_string();
+        assert!(error.contains("the disk is gone") && error.contains("\nhint: "), "{error}");
+        assert!(put(long.len() + 1, &mut &long[..]).is_err(), "it is shorter than was said");
+        assert!(store.get("object").expect("an answer").as_deref() == Some(&long[..9]));
+    }
+    let inner = folder.path().join("a folder").join("für #1 % of it");
+    assert_eq!(fs::read_dir(inner).expect("a folder").count(), 1, "parts were left");
+}
+
+/// Content that can't be read.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+#[test]
+fn a_hundred_thousand_photographs_are_listed_and_each_is_in_one_share() {
+    let store = Store::in_memory();
+    for number in 0..100_000 {
+        let (set, class) = (["train", "Validation"][number % 2], ["ein Ä", "b", "c"][number % 3]);
+        store.put(&format!("{set}/{class}/{number}.jpg"), vec![]).expect("room");
+    }
+    store.put("train/notes.txt", vec![]).expect("room");
+    store.put("train/b/.hidden.jpg", vec![]).expect("room");
+    let cut = Cut::new(7, 1).expect("a cut");
+    let mut found = 0;
+    for shard in 0..7 {
+        let wanted = |key: &str| cut.piece_of(key).shard == shard;
+        let photographs = Photographs::below(&store, wanted).expect("photographs");
+        assert_eq!(photographs.classes(), ["b", "c", "ein Ä"]);
+        let folders = photographs.folders().expect("two folders");
+        assert_eq!([&*folders.train, &*folders.validation], ["train", "Validation"]);
+        assert!((13_000..15_600).contains(&photographs.count()), "{}", photographs.count());
+        found += photographs.count();
+    }
+    assert_eq!(found, 100_000);
+}
+
+#[test]
+fn what_is_not_laid_out_for_training_is_refused_as_in_a_folder() {
+    for (names, expected) in [
+        (&["1.jpg"][..], "no class folders"),
+        (&["a/1.jpg"], "only the class `a`"),
+        (&["a/1.jpg", "b/.hidden"], "`b`"),
+        (&["train/a/1.jpg", "train/b/1.jpg"], "none of `validation`"),
+        (&["val/a/1.jpg", "val/b/1.jpg"], "no `train` folder"),
+        (&["train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/c/1.jpg"], "`c`"),
+    ] {
+        let store = Store::in_memory();
+        for name in names {
+            store.put(name, vec![]).expect("room");
+        }
+        let error = Photographs::below(&store, |_| true).expect_err("no layout").to_string();
+        assert!(error.contains(expected) && error.contains("\nhint: "), "{error}");
+    }
+}

@@ -1,0 +1,75 @@
+//! Object stores that refuse: a clear outcome, and nothing secret in it. The store is a few lines on this
+//! machine; nothing leaves it.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use crate::permafrost::{Done, Workplace};
+
+/// What must never be repeated.
+const SECRETS: [(&str, &str); 3] = [
+    ("AWS_ACCESS_KEY_ID", "AKIAFAKEFAKEFAKEFAKE"),
+    ("AWS_SECRET_ACCESS_KEY", "hunter2hunter2hunter2"),
+    ("AWS_SESSION_TOKEN", "session-token-of-nobody"),
+];
+
+/// A store that answers every request with `status` and an error of this code, which repeats what it should
+/// not; returns its URL.
+fn store_that_answers(status: &'static str, code: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let (mut request, mut byte) = (vec![], [0]);
+            while !request.ends_with(b"\r\n\r\n")
+                && stream.read(&mut byte).is_ok_and(|read| read > 0)
+            {
+                request.push(byte[0]);
+            }
+            let [key, secret, token] = SECRETS.map(|(_, value)| value);
+            let body = format!(
+                "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>As the test wants \
+                it.</Message><AWSAccessKeyId>{key}</AWSAccessKeyId><StringToSign>{secret} {token}</StringToSign></Error>"
+            );
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            // Who has heard enough may go.
+            _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_logs() {
+    let workplace = Workplace::with_photos();
+    for (status, code, expected) in [
+        ("403 Forbidden", "SignatureDoesNotMatch", "access to `s3://bucket/set` is denied"),
+        ("401 Unauthorized", "ExpiredToken", "access to `s3://bucket/set` is denied"),
+        ("404 Not Found", "NoSuchBucket", "nothing at `s3://bucket/set`"),
+    ] {
+        let mut command = workplace.command(
+            "features photos --out s3://bucket/set --weights none --size 32 --until block1_pool",
+        );
+        command.envs(SECRETS).env("AWS_ENDPOINT_URL", store_that_answers(status, code));
+        command
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_REGION", "nowhere-1")
+            .env("RUST_LOG", "trace");
+        let Done { status, stdout, stderr } = Done::of(&mut command);
+        assert_eq!(status, Some(2), "{stdout}{stderr}");
+        let (_, error) = stderr.rsplit_once("\nerror: ").expect("an error");
+        assert!(error.contains(expected) && error.contains(code), "{error}");
+        assert!(error.contains("\nhint: "), "{error}");
+        for (name, secret) in SECRETS {
+            assert!(!error.contains(secret), "{name} in {error}");
+            assert!(!stdout.contains(secret), "{name} in {stdout}");
+            let line = stderr.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{name} is logged");
+        }
+    }
+}
