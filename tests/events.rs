@@ -117,6 +117,10 @@ fn every_event_of_a_run_is_as_the_schema_says_and_every_kind_of_the_schema_comes
     workplace.write("run/config.toml", config);
     workplace.write("run/last/state.json", "{");
     all.extend(resumed_and_stopped(&workplace));
+    let base = "--weights none --size 32 --until block1_pool --pooling max";
+    workplace.run(&format!("features photos --out set {base}")).expect_success();
+    let on_set = "train --features set --weights none --cache-mb 0 --epochs 1 --json --out of-set";
+    all.extend(events(&workplace.run(on_set).expect_success().stdout));
     let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
     let of_schema = schema["oneOf"].as_array().expect("a list").iter();
     let of_schema = of_schema.map(|rule| rule["$ref"].as_str().expect("a name"));

@@ -24,3 +24,4 @@ mod serve;
 mod shells;
 mod show;
 mod summaries;
+mod train_on_features;

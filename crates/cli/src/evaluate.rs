@@ -98,6 +98,11 @@ fn validation_of_run(model: &Path) -> anyhow::Result<(Photos, LeftOut)> {
     let config = RunFolder::settings(&run).map_err(|error| {
         anyhow::anyhow!("{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`", model.display())
     })?;
+    anyhow::ensure!(
+        config.data.features.is_none(),
+        "the model's run was trained on features, not on photographs\nhint: name a folder of photographs: `evaluate {} FOLDER`",
+        model.display()
+    );
     let layout = Layout::find(&config.data.path, config.data.validation_split)?;
     let (_, validation, left_out) = split_table::load_again(&run, &config, &layout)?;
     Ok((validation, left_out))

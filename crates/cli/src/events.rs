@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use model::Metrics;
-use photos::Unreadable;
 use serde_json::{Value, json};
 use train::{Best, Event, Set, ViewsOrigin};
 use vgg::Origin;
@@ -11,16 +10,19 @@ use vgg::Origin;
 use crate::run_summary::{RunSummary, count_classes};
 
 /// A file that should be a photograph and is none of the run's.
-pub(crate) fn skipped(file: &Unreadable) -> Value {
-    json!({"event": "skipped", "path": text(&file.path), "reason": file.reason})
+pub(crate) fn skipped(path: &Path, reason: &str) -> Value {
+    json!({"event": "skipped", "path": text(path), "reason": reason})
 }
 
 /// What the run is made of.
 pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
-    let RunSummary { config, base, weights, training, validation, path } = *summary;
-    let classes = training.classes().iter().zip(count_classes(training));
-    let classes: Vec<Value> = classes
-        .zip(count_classes(validation))
+    let RunSummary { config, weights, data, path } = *summary;
+    let [training, validation] = count_classes(data);
+    let classes: Vec<Value> = data
+        .classes()
+        .iter()
+        .zip(training)
+        .zip(validation)
         .map(|((class, train), valid)| json!({"class": class, "train": train, "validation": valid}))
         .collect();
     json!({
@@ -30,14 +32,14 @@ pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
         "epochs": config.train.epochs,
         "batch_size": config.train.batch_size,
         "base": config.base.to_string(),
-        "features": base.feature_count(),
+        "features": data.feature_count(),
         "weights": match weights.origin() {
             Origin::Seeded(_) => None,
             Origin::File(path) => Some(text(path)),
         },
         "preprocessing": weights.preprocessing().name(),
         "device": config.device.name,
-        "engine": base.engine(),
+        "engine": data.engine(),
     })
 }
 
@@ -45,13 +47,12 @@ pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
 pub(crate) fn told(event: &Event) -> Value {
     match event {
         Event::Features { set, done, total } => {
-            let set = match set {
-                Set::Training => "training",
-                Set::Views => "views",
-                Set::Validation => "validation",
-            };
-            json!({"event": "features", "set": set, "done": done, "total": total})
+            json!({"event": "features", "set": name_of(*set), "done": done, "total": total})
         }
+        Event::Read { set, done, total } => {
+            json!({"event": "read", "set": name_of(*set), "done": done, "total": total})
+        }
+        Event::Streamed { bytes } => json!({"event": "streamed", "bytes": bytes}),
         Event::Views { path, bytes, origin } => {
             let origin = match origin {
                 ViewsOrigin::Computed => "computed",
@@ -85,6 +86,14 @@ pub(crate) fn told(event: &Event) -> Value {
             json!({"event": "older_state", "fault": fault, "epochs": epochs})
         }
         Event::Saved { path } => json!({"event": "saved", "path": text(path)}),
+    }
+}
+
+fn name_of(set: Set) -> &'static str {
+    match set {
+        Set::Training => "training",
+        Set::Views => "views",
+        Set::Validation => "validation",
     }
 }
 

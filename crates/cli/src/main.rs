@@ -18,6 +18,7 @@ mod events;
 mod export;
 mod features;
 mod history;
+mod inputs;
 mod interrupt;
 mod logs;
 mod man;

@@ -41,15 +41,17 @@ impl Progress {
     pub(crate) fn show(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::Features { set, done, total } => {
-                let (features, of) = match set {
-                    Set::Training => ("training features", "training photographs"),
-                    Set::Views => ("features of views", "views of the training photographs"),
-                    Set::Validation => ("validation features", "validation photographs"),
-                };
-                self.bar.count(*done, *total, features);
-                if done == total {
-                    writeln!(stdout(), "Computed the features of {total} {of}.")?;
-                }
+                self.show_features(*set, *done, *total, "Computed")?;
+            }
+            Event::Read { set, done, total } => {
+                self.show_features(*set, *done, *total, "Read")?;
+            }
+            Event::Streamed { bytes } => {
+                let megabytes = bytes.div_ceil(1_000_000);
+                writeln!(
+                    stdout(),
+                    "The features to train on take {megabytes} MB, more than `--cache-mb` leaves: every epoch reads them anew, in an order of parts."
+                )?;
             }
             Event::Views { path, bytes, origin } => {
                 let (path, megabytes) = (path.display(), bytes.div_ceil(1_000_000));
@@ -96,6 +98,19 @@ impl Progress {
                 )?;
             }
             Event::Saved { .. } => self.bar.clear(),
+        }
+        Ok(())
+    }
+
+    fn show_features(&self, set: Set, done: usize, total: usize, did: &str) -> io::Result<()> {
+        let (features, of) = match set {
+            Set::Training => ("training features", "training photographs"),
+            Set::Views => ("features of views", "views of the training photographs"),
+            Set::Validation => ("validation features", "validation photographs"),
+        };
+        self.bar.count(done, total, features);
+        if done == total {
+            writeln!(stdout(), "{did} the features of {total} {of}.")?;
         }
         Ok(())
     }

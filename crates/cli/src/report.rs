@@ -47,6 +47,11 @@ pub(crate) struct ReportArguments {
 
 pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let config = RunFolder::settings(&arguments.run)?;
+    anyhow::ensure!(
+        config.data.features.is_none(),
+        "the run in `{0}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {0}/best FOLDER` says how well its model does on photographs",
+        arguments.run.display()
+    );
     let layout = Layout::find(&config.data.path, config.data.validation_split)?;
     let (training, validation, _) = split_table::load_again(&arguments.run, &config, &layout)?;
     let path = write(&arguments.run, &config, &training, &validation, &arguments.device.open()?)?;

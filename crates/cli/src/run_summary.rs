@@ -5,9 +5,8 @@ use std::path::Path;
 
 use augment::{AugmentConfig, Compose, RandomFlip};
 use model::{ModelCard, load_card};
-use photos::Photos;
-use train::{RunConfig, Start, TrainConfig};
-use vgg::{FrozenBase, Origin, Pooling, Preprocessing, VggError, Weights};
+use train::{Data, RunConfig, Start, TrainConfig};
+use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
 
 /// How wide the rows are, where no word is wider.
 const WIDTH: usize = 80;
@@ -21,10 +20,8 @@ const NAMED: usize = 6;
 /// All that a run is made of.
 pub(crate) struct RunSummary<'a> {
     pub(crate) config: &'a RunConfig,
-    pub(crate) base: &'a FrozenBase,
     pub(crate) weights: &'a Weights,
-    pub(crate) training: &'a Photos,
-    pub(crate) validation: &'a Photos,
+    pub(crate) data: Data<'a>,
     /// The run's folder, where it is kept.
     pub(crate) path: Option<&'a Path>,
 }
@@ -34,7 +31,7 @@ impl RunSummary<'_> {
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut out = stdout().lock();
         print_row(&mut out, "Photographs", &self.photographs())?;
-        print_row(&mut out, "Classes", &classes(self.training, self.validation))?;
+        print_row(&mut out, "Classes", &classes(self.data))?;
         print_row(&mut out, "Base", &self.base()?)?;
         print_row(&mut out, "Weights", &self.weights())?;
         print_row(&mut out, "Device", &self.device())?;
@@ -51,12 +48,25 @@ impl RunSummary<'_> {
     }
 
     fn photographs(&self) -> String {
-        let Self { config, training, validation, .. } = self;
-        let [height, width] = training.size();
-        let (train, valid) = (training.labels().len(), validation.labels().len());
+        let Self { config, data, .. } = self;
+        let [height, width] = config.base.size;
+        let (train, valid) = (data.training_labels().len(), data.validation_labels().len());
         let mut texts = vec![format!(
             "{train} to train on, {valid} to validate on, resized to {height}x{width}"
         )];
+        let (training, validation) = match data {
+            Data::Photographs { training, validation, .. } => (training, validation),
+            Data::Features(data) => {
+                let skipped = data.set().skipped().len();
+                if skipped > 0 {
+                    texts.push(format!("{skipped} were skipped"));
+                }
+                let pieces = counted(data.set().piece_count(), "piece");
+                let place = config.data.features.as_deref().unwrap_or_default();
+                texts.push(format!("their features are {pieces} in {place}"));
+                return texts.join("; ");
+            }
+        };
         let with_profile = training.with_profile() + validation.with_profile();
         if with_profile > 0 {
             texts.push(format!("{with_profile} with an ICC profile, which is ignored"));
@@ -110,14 +120,17 @@ impl RunSummary<'_> {
     }
 
     fn device(&self) -> String {
-        format!("{}; the base by {}, the head in f32", self.config.device.name, self.base.engine())
+        format!("{}; the base by {}, the head in f32", self.config.device.name, self.data.engine())
     }
 
     fn views(&self) -> Option<String> {
         let TrainConfig { views, epochs, .. } = self.config.train;
         let views = views?;
-        let bytes =
-            views * self.training.labels().len() * self.base.feature_count() * size_of::<f32>();
+        if matches!(self.data, Data::Features(_)) {
+            return Some(format!("{views} of each photograph; each epoch draws one of them"));
+        }
+        let photographs = self.data.training_labels().len();
+        let bytes = views * photographs * self.data.feature_count() * size_of::<f32>();
         let mut text = format!(
             "{views} of each photograph, computed once ({} MB); each epoch draws one of them, instead of a new one: not the exact mode",
             bytes.div_ceil(1_000_000)
@@ -130,7 +143,7 @@ impl RunSummary<'_> {
 
     fn head(&self) -> Result<String, VggError> {
         let RunConfig { head, start, train, .. } = self.config;
-        let weights = self.config.trainable_weights(self.training.classes().len())?;
+        let weights = self.config.trainable_weights(self.data.classes().len())?;
         let parameters: usize = weights
             .iter()
             .filter(|(name, _)| ::head::ARRAY_NAMES.contains(&name.as_str()))
@@ -157,7 +170,7 @@ impl RunSummary<'_> {
 
     fn training(&self) -> String {
         let TrainConfig { epochs, batch_size, patience, reduce_on_plateau, .. } = self.config.train;
-        let steps = self.training.labels().len().div_ceil(batch_size);
+        let steps = self.data.training_labels().len().div_ceil(batch_size);
         let mut text = format!(
             "{} of {}, {batch_size} photographs a step",
             counted(epochs, "epoch"),
@@ -176,9 +189,9 @@ impl RunSummary<'_> {
 }
 
 /// The classes with how many photographs of each are trained and validated on, and how even they are.
-fn classes(training: &Photos, validation: &Photos) -> String {
-    let names = training.classes();
-    let [train, valid] = [training, validation].map(count_classes);
+fn classes(data: Data<'_>) -> String {
+    let names = data.classes();
+    let [train, valid] = count_classes(data);
     let (least, most) = (train.iter().min(), train.iter().max());
     let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
     let balance = if least == most {
@@ -194,11 +207,13 @@ fn classes(training: &Photos, validation: &Photos) -> String {
     format!("{}; {balance}", each.join(", "))
 }
 
-/// How many photographs each class has.
-pub(crate) fn count_classes(photos: &Photos) -> Vec<usize> {
-    let mut counts = vec![0; photos.classes().len()];
-    photos.labels().iter().for_each(|&label| counts[label] += 1);
-    counts
+/// How many photographs each class has to train and to validate on.
+pub(crate) fn count_classes(data: Data<'_>) -> [Vec<usize>; 2] {
+    [data.training_labels(), data.validation_labels()].map(|labels| {
+        let mut counts = vec![0; data.classes().len()];
+        labels.iter().for_each(|&label| counts[label] += 1);
+        counts
+    })
 }
 
 fn augmentation(config: AugmentConfig) -> String {

@@ -6,6 +6,7 @@ use augment::AugmentConfig;
 use clap::Args;
 use head::HeadConfig;
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
+use shards::{FeatureSet, FeatureSettings, Store, local_path};
 use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Origin, Variant, VggConfig};
 
@@ -23,6 +24,10 @@ pub(crate) struct Settings {
     /// [default: data/cats_and_dogs]
     #[arg(value_name = "DATA", conflicts_with = "demo")]
     data: Option<PathBuf>,
+    /// Train on features that `permafrost features` has computed: a folder, or a URL (file://, s3://, gs://,
+    /// az://). Base, size and views are those that they were computed with
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "demo", "group_duplicates", "base", "size", "until", "pooling", "from", "thaw", "flip", "rotation", "zoom", "compose", "views", "cache_dir", "strict"])]
+    features: Option<String>,
     /// Train on pictures drawn into data/demo, with random weights, at a small size: no download
     #[arg(long)]
     pub(crate) demo: bool,
@@ -114,9 +119,20 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Every setting of the run, paths made absolute.
-    pub(crate) fn resolve(&self) -> anyhow::Result<RunConfig> {
+    /// The set of features that the run is on, if it is.
+    pub(crate) fn open_features(&self) -> anyhow::Result<Option<FeatureSet>> {
+        let open = |url: &String| Ok(FeatureSet::open(&Store::open(url)?)?);
+        self.features.as_ref().map(open).transpose()
+    }
+
+    /// Every setting of the run, paths made absolute; on features as theirs are.
+    pub(crate) fn resolve(&self, features: Option<&FeatureSettings>) -> anyhow::Result<RunConfig> {
         let mut default = if self.demo { demo::settings() } else { example() };
+        if let Some(features) = features {
+            default.base = features.base.clone();
+            default.train.views = features.views.map(|views| views.count);
+            default.augment = features.views.map_or(AugmentConfig::NONE, |views| views.augment);
+        }
         let mut start = Start::Random;
         let mut weights_of_start = None;
         if let Some(path) = &self.from {
@@ -155,12 +171,17 @@ impl Settings {
             },
             start,
             data: DataConfig {
-                path: absolute(self.data.as_ref().unwrap_or(&default.data.path))?,
+                path: match &self.features {
+                    Some(_) => PathBuf::new(),
+                    None => absolute(self.data.as_ref().unwrap_or(&default.data.path))?,
+                },
+                features: self.features.as_deref().map(absolute_place).transpose()?,
                 validation_split: self.val_split,
                 group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
                 cache_dir: match &self.cache_dir {
                     Some(folder) => Some(absolute(folder)?),
+                    None if self.features.is_some() => None,
                     None => cache_folder(),
                 },
             },
@@ -176,7 +197,7 @@ impl Settings {
                 learning_rate: self.learning_rate.unwrap_or(learning_rate),
                 thaw_learning_rate,
                 shuffle: !self.no_shuffle,
-                views: self.views,
+                views: if self.no_augment { None } else { self.views.or(default.train.views) },
                 save_every: self.save_every,
                 patience: self.patience,
                 reduce_on_plateau: self.reduce_on_plateau,
@@ -222,7 +243,7 @@ impl Settings {
     /// Says how to get the photographs that the default names, where they are not there yet.
     pub(crate) fn check_photographs(&self, config: &RunConfig) -> anyhow::Result<()> {
         let data = &config.data.path;
-        if self.data.is_none() && !self.demo && !data.is_dir() {
+        if self.data.is_none() && self.features.is_none() && !self.demo && !data.is_dir() {
             anyhow::bail!(
                 "no photographs were named, and the example's are not at `{}`\nhint: name a folder of photographs, as in `train FOLDER`\nhint: `cargo xtask fetch all` downloads the example's photographs and weights; `train --demo` needs neither, and with photographs of your own `--weights none` takes random weights",
                 data.display()
@@ -268,6 +289,14 @@ pub(crate) fn weights_named(
         Some("none") => WeightsChoice::Seed(seed),
         Some(file) => WeightsChoice::File(absolute(file)?),
     })
+}
+
+/// A folder from the root on; a URL as it is.
+fn absolute_place(url: &str) -> anyhow::Result<String> {
+    match local_path(url)? {
+        Some(path) => Ok(absolute(path)?.display().to_string()),
+        None => Ok(url.to_owned()),
+    }
 }
 
 fn example() -> RunConfig {

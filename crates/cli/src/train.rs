@@ -10,23 +10,24 @@ use std::thread;
 use clap::{Arg, Args};
 use model::{Metrics, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos};
+use shards::FeatureSet;
 use train::{
-    Best, Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable,
+    Best, Data, Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable,
     first_tail, fit,
 };
-use vgg::{FrozenBase, Weights};
+use vgg::Weights;
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::bar::Bar;
 use crate::dashboard::{Dashboard, Watched};
 use crate::device::Devices;
 use crate::history::History;
+use crate::inputs::Inputs;
 use crate::output::{Output, OutputArguments};
 use crate::progress::Progress;
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
-use crate::verify_resume::Verification;
-use crate::{STOPPED, demo, device, events, interrupt, logs, report, split_table};
+use crate::{STOPPED, demo, device, events, interrupt, logs, report};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
@@ -37,6 +38,7 @@ use crate::{STOPPED, demo, device, events, interrupt, logs, report, split_table}
   permafrost train photographs
   permafrost train photographs --views 10 --patience 5 --out runs/quick
   permafrost train photographs --from runs/train/best --thaw block5
+  permafrost train --features features
   permafrost train --resume runs/train"
 )]
 pub(crate) struct TrainArguments {
@@ -77,44 +79,50 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 }
                 checked => checked?,
             }
-            let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+            // A folder that is gone is named before anything is computed.
+            if config.data.features.is_none() {
+                Layout::find(&config.data.path, config.data.validation_split)?;
+            }
             let weights = weights_again(&run, &config)?;
             // Now and not later, to say where it is to be changed.
             Devices::open(&config.device).map_err(|error| {
                 let settings = run.config();
                 anyhow::anyhow!("{error}\nhint: the run takes its device from `name` and `precision` below `[device]` in `{}`", settings.display())
             })?;
-            let inputs = Inputs::load(&config, &layout, weights, Some(&run), false, output)?;
-            inputs.write_tables(&run, &config, &layout)?;
+            let inputs = Inputs::load(&config, weights, None, Some(&run), false, output)?;
+            inputs.write_tables(&run, &config)?;
             go(&config, &inputs, &run, output)
         }
         None => {
             let settings = &arguments.settings;
-            let mut config = settings.resolve()?;
+            let set = settings.open_features()?;
+            let mut config = settings.resolve(set.as_ref().map(FeatureSet::settings))?;
             settings.check_photographs(&config)?;
             let path = match &arguments.out {
                 Some(path) => path.clone(),
                 None => next_free(Path::new("runs/train")),
             };
             RunFolder::check_free(&path)?;
-            for written in config.data.cache_dir.iter().chain([&path]) {
-                RunFolder::check_outside(written, &config.data.path)?;
+            if config.data.features.is_none() {
+                for written in config.data.cache_dir.iter().chain([&path]) {
+                    RunFolder::check_outside(written, &config.data.path)?;
+                }
+                if settings.demo {
+                    demo::draw_where_missing(&config.data.path, output)?;
+                }
+                let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+                if let Layout::Split { share, .. } = layout {
+                    config.data.validation_split = Some(share);
+                }
             }
-            if settings.demo {
-                demo::draw_where_missing(&config.data.path, output)?;
-            }
-            let layout = Layout::find(&config.data.path, config.data.validation_split)?;
             settings.check_weights(&config)?;
-            if let Layout::Split { share, .. } = layout {
-                config.data.validation_split = Some(share);
-            }
             let weights = config.load_weights()?;
-            let inputs = Inputs::load(&config, &layout, weights, None, arguments.strict, output)?;
+            let inputs = Inputs::load(&config, weights, set, None, arguments.strict, output)?;
             // What does not fit is found before anything is written.
             first_tail(
                 &config,
                 &inputs.weights,
-                inputs.training.classes(),
+                inputs.data().classes(),
                 inputs.devices.tensors(),
             )?;
             if arguments.verify_resume {
@@ -123,90 +131,10 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 return inputs.verification(&config).run();
             }
             let run = RunFolder::create(&path, &config)?;
-            inputs.write_tables(&run, &config, &layout)?;
+            inputs.write_tables(&run, &config)?;
             go(&config, &inputs, &run, output)
         }
     }
-}
-
-/// All that a run reads.
-struct Inputs {
-    devices: Devices,
-    base: FrozenBase,
-    weights: Weights,
-    training: Photos,
-    validation: Photos,
-    left_out: LeftOut,
-}
-
-impl Inputs {
-    /// Makes the base ready, reads the photographs, those that `run` has begun with if it has, and names what
-    /// is not among them; with `strict` a picture that can't be read is an error.
-    fn load(
-        config: &RunConfig,
-        layout: &Layout,
-        weights: Weights,
-        run: Option<&RunFolder>,
-        strict: bool,
-        output: Output,
-    ) -> anyhow::Result<Self> {
-        let devices = Devices::open(&config.device)?;
-        let base = devices.base(&config.base, &weights)?;
-        let (training, validation, left_out) = match run {
-            Some(run) => split_table::load_again(run.path(), config, layout)?,
-            None => split_table::load(config, layout)?,
-        };
-        if output.is_for_people() {
-            print_left_out(&left_out)?;
-        }
-        for file in &left_out.unreadable {
-            output.tell(|| events::skipped(file))?;
-        }
-        print_cache_fault([&training, &validation])?;
-        let unreadable = left_out.unreadable.len();
-        anyhow::ensure!(
-            !strict || unreadable == 0,
-            "{unreadable} file(s) that should be pictures can't be read\nhint: they are named above; mend or remove them, or leave `--strict` out to skip them"
-        );
-        Ok(Self { devices, base, weights, training, validation, left_out })
-    }
-
-    /// Writes `split.csv` and `skipped.csv`, where they are called for and not there yet: a run that was
-    /// killed early has neither.
-    fn write_tables(
-        &self,
-        run: &RunFolder,
-        config: &RunConfig,
-        layout: &Layout,
-    ) -> anyhow::Result<()> {
-        write_skipped(run, &self.left_out)?;
-        split_table::write(run.path(), config, layout, [&self.training, &self.validation])
-    }
-
-    fn summary<'a>(&'a self, config: &'a RunConfig, path: Option<&'a Path>) -> RunSummary<'a> {
-        let Self { base, weights, training, validation, .. } = self;
-        RunSummary { config, base, weights, training, validation, path }
-    }
-
-    fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {
-        let Self { devices, base, weights, training, validation, .. } = self;
-        let device = devices.tensors();
-        Verification { config, base, weights, training, validation, device }
-    }
-}
-
-/// Writes `skipped.csv`, where anything was skipped.
-fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
-    let path = run.path().join("skipped.csv");
-    if left_out.unreadable.is_empty() || path.exists() {
-        return Ok(());
-    }
-    let mut table = csv::Writer::from_writer(vec![]);
-    table.write_record(["file", "reason"])?;
-    for file in &left_out.unreadable {
-        table.write_record([&*file.path.to_string_lossy(), &file.reason])?;
-    }
-    Ok(formats::write_whole(&path, &table.into_inner()?)?)
 }
 
 /// A run with nothing left to do is no fault: `--resume` after every start is how jobs are made sure of.
@@ -251,15 +179,15 @@ fn go(
     run: &RunFolder,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let Inputs { devices, base, weights, training, validation, .. } = inputs;
-    let device = devices.tensors();
+    let Inputs { devices, weights, .. } = inputs;
+    let (data, device) = (inputs.data(), devices.tensors());
     logs::append_to(&run.log())?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         device = config.device.name,
-        engine = base.engine(),
-        training = training.labels().len(),
-        validation = validation.labels().len(),
+        engine = data.engine(),
+        training = data.training_labels().len(),
+        validation = data.validation_labels().len(),
         "run"
     );
     let summary = inputs.summary(config, Some(run.path()));
@@ -267,7 +195,7 @@ fn go(
         summary.print()?;
     }
     output.tell(|| events::begun(&summary))?;
-    let mut progress = Progress::new(config.train, training.labels().len());
+    let mut progress = Progress::new(config.train, data.training_labels().len());
     let dashboard = match output {
         Output::Dashboard => Some(Dashboard::open(watched(&summary, run)?)?),
         _ => None,
@@ -276,7 +204,7 @@ fn go(
         Some(dashboard) => dashboard.stop(),
         None => stop_on_ctrl_c(progress.bar().clone())?,
     };
-    let job = Job { config, run, base, weights, training, validation, device, stop: &stop };
+    let job = Job { config, run, weights, data, device, stop: &stop };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
         if let Some(dashboard) = &dashboard {
@@ -313,10 +241,13 @@ fn go(
                 "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
                 best.epoch, best.val_loss, best.val_accuracy
             ))?;
-            // The model is there whatever becomes of its page.
-            match report::write(run.path(), config, training, validation, devices) {
-                Ok(page) => output.say_last(format_args!("Report: {}", page.display()))?,
-                Err(error) => writeln!(stderr(), "no report could be made: {error}")?,
+            // Features have no pictures to show.
+            if let Data::Photographs { training, validation, .. } = data {
+                // The model is there whatever becomes of its page.
+                match report::write(run.path(), config, training, validation, devices) {
+                    Ok(page) => output.say_last(format_args!("Report: {}", page.display()))?,
+                    Err(error) => writeln!(stderr(), "no report could be made: {error}")?,
+                }
             }
             output.say_last(format_args!("Run: {}", run.path().display()))?;
             Ok(ExitCode::SUCCESS)
@@ -335,14 +266,14 @@ fn go(
 
 /// What a dashboard knows of a run before it goes on.
 fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched> {
-    let RunSummary { config, base, training, .. } = *summary;
+    let RunSummary { config, data, .. } = *summary;
     let names = [
         run.path().display().to_string(),
         config.base.to_string(),
-        format!("{}, {}", config.device.name, base.engine()),
+        format!("{}, {}", config.device.name, data.engine()),
     ];
     let epochs = if run.history().exists() { History::read(run.path())?.epochs } else { vec![] };
-    Ok(Watched::new(names, config.train, training.labels().len(), epochs))
+    Ok(Watched::new(names, config.train, data.training_labels().len(), epochs))
 }
 
 /// Says what keeps decoded photographs from being kept.

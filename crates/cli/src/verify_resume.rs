@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use photos::Photos;
-use train::{Event, Job, Outcome, RunConfig, RunFolder, fit};
-use vgg::{FrozenBase, Weights};
+use train::{Data, Event, Job, Outcome, RunConfig, RunFolder, fit};
+use vgg::Weights;
 
 /// How many epochs are trained, twice.
 const EPOCHS: usize = 2;
@@ -20,10 +19,8 @@ const STEPS: usize = 3;
 /// What both runs share.
 pub(crate) struct Verification<'a> {
     pub(crate) config: &'a RunConfig,
-    pub(crate) base: &'a FrozenBase,
     pub(crate) weights: &'a Weights,
-    pub(crate) training: &'a Photos,
-    pub(crate) validation: &'a Photos,
+    pub(crate) data: Data<'a>,
     pub(crate) device: &'a Device,
 }
 
@@ -40,8 +37,8 @@ impl Verification<'_> {
 
         let path = folder.path().join("pieces/run");
         drop(RunFolder::create(&path, &config)?);
-        let all_steps =
-            config.train.epochs * self.training.labels().len().div_ceil(config.train.batch_size);
+        let all_steps = config.train.epochs
+            * self.data.training_labels().len().div_ceil(config.train.batch_size);
         let steps = STEPS.min(all_steps / 2);
         anyhow::ensure!(
             steps > 0,
@@ -79,9 +76,9 @@ impl Verification<'_> {
 
     /// Goes on with a run for at most so many steps.
     fn train(&self, config: &RunConfig, run: &RunFolder, steps: usize) -> anyhow::Result<Outcome> {
-        let Self { base, weights, training, validation, device, .. } = *self;
+        let Self { weights, data, device, .. } = *self;
         let stop = AtomicBool::new(false);
-        let job = Job { config, run, base, weights, training, validation, device, stop: &stop };
+        let job = Job { config, run, weights, data, device, stop: &stop };
         let made = Cell::new(0);
         Ok(fit(&job, |event| {
             if let Event::Step { .. } = event {

@@ -19,8 +19,8 @@ use burn::tensor::Device;
 use head::HeadConfig;
 use photos::Layout;
 use train::{
-    DataConfig, DeviceConfig, Event, Job, RunConfig, RunFolder, Start, TrainConfig, WeightsChoice,
-    fit,
+    Data, DataConfig, DeviceConfig, Event, Job, RunConfig, RunFolder, Start, TrainConfig,
+    WeightsChoice, fit,
 };
 use vgg::{FrozenBase, VggConfig};
 
@@ -53,10 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let job = Job {
         config: &config,
         run: &run,
-        base: &base,
         weights: &weights,
-        training: &training,
-        validation: &validation,
+        data: Data::Photographs { base: &base, training: &training, validation: &validation },
         device: &Device::flex(),
         stop: &AtomicBool::new(false),
     };

@@ -79,8 +79,11 @@ impl Start {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The folder with `train` and `validation` in it, or with the classes.
+    /// The folder with `train` and `validation` in it, or with the classes; empty where there are features.
     pub path: PathBuf,
+    /// The folder or URL of the features that are trained on in place of photographs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<String>,
     /// The share of each class that is kept for validation, where it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_split: Option<f64>,
@@ -110,6 +113,7 @@ impl DataConfig {
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            features: None,
             validation_split: None,
             group_duplicates: false,
             cache_mb: Self::CACHE_MB,

@@ -127,6 +127,31 @@ pub enum TrainError {
     /// Features that were kept in a file without a name came back otherwise.
     #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; `train --resume` computes them again", .0.display())]
     TemporaryFeatures(PathBuf),
+    /// A share to keep for validation is named where there are folders.
+    #[error(
+        "the features are of photographs in a folder to train and one to validate on\nhint: leave `--val-split` out"
+    )]
+    SplitOfFolders,
+    /// No photograph of a class is left to train or to validate on.
+    #[error(
+        "no features of the class `{class}` are there to be {what} on\nhint: see which photographs were skipped: the `skipped` of the JSON files beside the features"
+    )]
+    NoFeatures {
+        /// The class.
+        class: String,
+        /// `trained` or `validated`.
+        what: &'static str,
+    },
+    /// The features were computed with another base or other weights.
+    #[error(
+        "the features were computed with {found}, this run has {expected}\nhint: take the base and weights that they were computed with, or compute them again"
+    )]
+    OtherFeatures {
+        /// What the features have.
+        found: String,
+        /// What the run has.
+        expected: String,
+    },
     /// The loss is no number.
     #[error(
         "the loss is no number after epoch {epoch}, step {step}\nhint: start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
@@ -167,6 +192,9 @@ pub enum TrainError {
     /// The photographs can't be used.
     #[error(transparent)]
     Photos(#[from] photos::PhotosError),
+    /// Features that were computed elsewhere can't be used.
+    #[error(transparent)]
+    Shards(#[from] shards::ShardsError),
 }
 
 impl TrainError {

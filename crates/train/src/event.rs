@@ -36,6 +36,21 @@ pub enum Event {
         /// How many there are.
         total: usize,
     },
+    /// The features of `done` of `total` photographs, which were computed elsewhere, have been read.
+    Read {
+        /// Which photographs.
+        set: Set,
+        /// How many are done.
+        done: usize,
+        /// How many there are.
+        total: usize,
+    },
+    /// The features that epochs see do not fit into memory and are read anew in each of them, in the order of
+    /// parts of pieces.
+    Streamed {
+        /// How many bytes they are.
+        bytes: u64,
+    },
     /// The views that epochs draw from are all there.
     Views {
         /// The file that they are kept in.

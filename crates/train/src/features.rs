@@ -4,11 +4,14 @@ use std::path::Path;
 
 use crate::feature_file::FeatureFile;
 use crate::pictures::Pictures;
-use crate::{Event, Set, TrainError};
+use crate::{Event, FeatureData, Set, TrainError};
 
 /// How many pictures go through the base between two events, and two looks at whether to stop, where it does
 /// not say what is best.
 const BETWEEN_EVENTS: usize = 32;
+
+/// How many bytes of features of a set are read between them.
+const READ_TOGETHER: usize = 32 << 20;
 
 /// Features, a row a picture.
 #[derive(Debug)]
@@ -64,6 +67,40 @@ impl Features {
         }
     }
 
+    /// Reads so many views of photographs at `places` of `data`, which ascend, or without views what they are as
+    /// they are: the first view of all of them, then the second of all. Returns whether they are all there; they
+    /// are not where `stopped` says so before the end.
+    pub(crate) fn read_from(
+        &mut self,
+        data: &FeatureData,
+        places: &[usize],
+        views: Option<usize>,
+        set: Set,
+        stopped: impl Fn() -> bool,
+        listen: &mut impl FnMut(Event),
+    ) -> Result<bool, TrainError> {
+        let total = views.unwrap_or(1) * places.len();
+        let together = (READ_TOGETHER / (data.feature_count() * size_of::<f32>())).max(1);
+        for view in 0..views.unwrap_or(1) {
+            for block in places.chunks(together) {
+                if stopped() {
+                    return Ok(false);
+                }
+                self.extend(data.read(block, views.map(|_| view + 1))?)?;
+                listen(Event::Read { set, done: self.len(), total });
+            }
+        }
+        Ok(true)
+    }
+
+    fn extend(&mut self, values: Vec<f32>) -> Result<(), TrainError> {
+        match self {
+            Self::Memory(all, _) => all.extend(values),
+            Self::File(file) => file.append(&values)?,
+        }
+        Ok(())
+    }
+
     /// Computes the rows that are missing of `views` views of every photograph of `pictures`: the first view of
     /// all of them, then the second of all. Returns whether they are all there; they are not where `stopped`
     /// says so before the end.
@@ -86,10 +123,7 @@ impl Features {
             // The views are what the first epochs of a run without them would see.
             let which = rows.clone().map(|row| (row / photographs + 1, row % photographs));
             let values = pictures.features(&which.collect::<Vec<_>>())?;
-            match self {
-                Self::Memory(all, _) => all.extend(values),
-                Self::File(file) => file.append(&values)?,
-            }
+            self.extend(values)?;
             listen(Event::Features { set, done: rows.end, total });
         }
         Ok(true)

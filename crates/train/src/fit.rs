@@ -10,20 +10,19 @@ use burn::module::Module;
 use burn::tensor::Device;
 use head::dropout_mask;
 use model::{Metrics, ModelCard, WeightsRecord};
-use photos::Photos;
-use vgg::{FrozenBase, Weights};
+use vgg::Weights;
 
 use crate::checkpoint::{Checkpoint, Opened, save_best, set_aside};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::features::Features;
 use crate::history::History;
 use crate::pictures::Pictures;
-use crate::same_run::{check_same, digest_of_photographs, digest_of_settings};
+use crate::same_run::{check_same, digest_of_settings};
 use crate::source::{Batch, Source};
 use crate::tensorboard::TensorBoard;
 use crate::{
-    Best, Event, Optimizer, Plateau, RunConfig, RunFolder, RunningMean, Set, State, TrainError,
-    first_tail,
+    Best, Data, Event, Optimizer, Plateau, RunConfig, RunFolder, RunningMean, Set, State,
+    TrainError, first_tail,
 };
 
 /// The probability above which a picture counts as the second of two classes (Keras: `accuracy`).
@@ -35,14 +34,10 @@ pub struct Job<'a> {
     pub config: &'a RunConfig,
     /// Where it writes; what is there already is gone on with.
     pub run: &'a RunFolder,
-    /// The base, up to the cut.
-    pub base: &'a FrozenBase,
     /// The base's weights.
     pub weights: &'a Weights,
-    /// What is trained on.
-    pub training: &'a Photos,
-    /// What is validated on.
-    pub validation: &'a Photos,
+    /// What is trained and what is validated on.
+    pub data: Data<'a>,
     /// Where what follows the cut learns.
     pub device: &'a Device,
     /// Once true, the run stops after the batch at hand, and can be resumed.
@@ -75,11 +70,12 @@ pub enum Outcome {
 /// The run is complete already, its folder can't be read or written, the photographs are not those
 /// it began with, one of them or a file of features changes while it is in use, or the loss is no number.
 pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, TrainError> {
-    let Job { config, run, base, training, validation, .. } = *job;
+    let Job { config, run, data, .. } = *job;
+    let (training, validation) = (data.training_labels(), data.validation_labels());
     let train = config.train;
     let device = job.device.clone().autodiff();
 
-    let photographs = digest_of_photographs([training, validation]);
+    let photographs = data.digest();
     let Checkpoint { mut tail, mut optimizer, mut state } =
         match Checkpoint::open(run, config, &device)? {
             Some(Opened { checkpoint, card, fault }) => {
@@ -100,18 +96,18 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
         return Ok(Outcome::Stopped { epochs: state.epoch });
     };
     let mut curves = train.tensorboard.then(|| TensorBoard::open(run, state.epoch)).transpose()?;
-    let steps = training.labels().len().div_ceil(train.batch_size);
+    let steps = training.len().div_ceil(train.batch_size);
     tracing::info!(
         epoch = state.epoch,
         step = state.step,
         steps,
-        features = base.feature_count(),
+        features = data.feature_count(),
         "training"
     );
     // While a step is made here, another thread has the features of the next batch computed.
     thread::scope(|scope| {
         let (to, batches) = sync_channel(0);
-        let (from, photographs) = (state.clone(), training.labels().len());
+        let (from, photographs) = (state.clone(), training.len());
         scope.spawn(move || source.send(&from, train, photographs, &to));
         while !state.is_complete(&train) {
             let epoch = state.epoch + 1;
@@ -126,7 +122,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                     rows(mask, batch.len(), &device)
                 });
 
-                let labels: Vec<usize> = batch.iter().map(|&at| training.labels()[at]).collect();
+                let labels: Vec<usize> = batch.iter().map(|&at| training[at]).collect();
                 let logits = tail.forward(features, mask);
                 let loss = loss_of(logits.clone(), &labels);
                 let mean_loss = scalar(&loss);
@@ -160,10 +156,10 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             }
 
             let mut on_validation = RunningMean::default();
-            let places: Vec<usize> = (0..validation.labels().len()).collect();
+            let places: Vec<usize> = (0..validation.len()).collect();
             let still = tail.clone().valid();
             for batch in places.chunks(train.batch_size) {
-                let labels = &validation.labels()[batch[0]..][..batch.len()];
+                let labels = &validation[batch[0]..][..batch.len()];
                 let features = of_validation.rows(batch)?;
                 let (loss, correct) = evaluate(&still, features, labels, THRESHOLD, job.device);
                 on_validation.add(loss, correct, batch.len());
@@ -221,13 +217,26 @@ fn prepare<'a>(
     stopped: impl Fn() -> bool + Copy,
     listen: &mut impl FnMut(Event),
 ) -> Result<Option<(Source<'a>, Features)>, TrainError> {
-    let Job { config, run, base, training, validation, .. } = *job;
-    let room = config.data.memory().saturating_sub(training.cached() + validation.cached());
-    let augment = AugmentConfig::NONE;
-    let pictures = Pictures { base, photos: validation, augment, seed: config.train.seed };
-    let mut features =
-        Features::new(validation.labels().len(), base.feature_count(), room, run.path())?;
-    if !features.complete(&pictures, 1, Set::Validation, stopped, listen)? {
+    let Job { config, run, data, .. } = *job;
+    let cached = match data {
+        Data::Photographs { training, validation, .. } => training.cached() + validation.cached(),
+        Data::Features(_) => 0,
+    };
+    let room = config.data.memory().saturating_sub(cached);
+    let rows = data.validation_labels().len();
+    let mut features = Features::new(rows, data.feature_count(), room, run.path())?;
+    let complete = match data {
+        Data::Photographs { base, validation, .. } => {
+            let (augment, seed) = (AugmentConfig::NONE, config.train.seed);
+            let pictures = Pictures { base, photos: validation, augment, seed };
+            features.complete(&pictures, 1, Set::Validation, stopped, listen)?
+        }
+        Data::Features(data) => {
+            let places = data.validation();
+            features.read_from(data, places, None, Set::Validation, stopped, listen)?
+        }
+    };
+    if !complete {
         return Ok(None);
     }
     let room = room.saturating_sub(features.in_memory());
@@ -237,7 +246,7 @@ fn prepare<'a>(
 /// The state before the first step. It is written at once, so that a run stopped at any time can be
 /// resumed.
 fn begin(job: &Job<'_>, photographs: String, device: &Device) -> Result<Checkpoint, TrainError> {
-    let classes = job.training.classes();
+    let classes = job.data.classes();
     let tail = first_tail(job.config, job.weights, classes, device)?;
     let state = State {
         epoch: 0,
@@ -260,9 +269,9 @@ fn card(job: &Job<'_>, metrics: Option<Metrics>) -> ModelCard {
         format: ModelCard::FORMAT,
         base: job.config.base.clone(),
         weights: WeightsRecord::of(job.weights),
-        preprocessing: job.base.preprocessing(),
+        preprocessing: job.weights.preprocessing(),
         head: job.config.head,
-        classes: job.training.classes().to_vec(),
+        classes: job.data.classes().to_vec(),
         threshold: THRESHOLD,
         metrics,
     }

@@ -6,9 +6,11 @@
 
 mod checkpoint;
 mod config;
+mod data;
 mod error;
 mod evaluate;
 mod event;
+mod feature_data;
 mod feature_file;
 mod features;
 mod first_tail;
@@ -25,13 +27,16 @@ mod run_folder;
 mod same_run;
 mod source;
 mod state;
+mod stream;
 mod tensorboard;
 
 pub use checkpoint::check_resumable;
 pub use config::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
+pub use data::Data;
 pub use error::TrainError;
 pub use evaluate::evaluate;
 pub use event::{Event, Set, ViewsOrigin};
+pub use feature_data::FeatureData;
 pub use first_tail::first_tail;
 pub use fit::{Job, Outcome, fit};
 pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use model::WeightsRecord;
-use photos::Photos;
 use sha2::{Digest, Sha256};
 
 use crate::{DeviceConfig, Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice};
@@ -24,7 +23,9 @@ pub(crate) fn check_same(
         return Err(TrainError::OtherSettings(job.run.config()));
     }
     if state.photographs != photographs {
-        return Err(TrainError::OtherPhotographs(job.config.data.path.clone()));
+        let data = &job.config.data;
+        let place = data.features.as_ref().map_or_else(|| data.path.clone(), PathBuf::from);
+        return Err(TrainError::OtherPhotographs(place));
     }
     if weights.digest != job.weights.digest() {
         let (found, expected) = (job.weights.digest().to_owned(), weights.digest.clone());
@@ -48,6 +49,7 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     };
     same.data.path = PathBuf::new();
     (same.data.cache_mb, same.data.cache_dir) = (0, None);
+    same.data.features = same.data.features.map(|_| String::new());
     let DeviceConfig { precision, tf32, .. } = same.device;
     same.device = DeviceConfig { precision, tf32, ..DeviceConfig::default() };
     if let WeightsChoice::File(path) = &mut same.weights {
@@ -59,20 +61,6 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     }
     let text = toml::to_string(&same);
     hex(Sha256::digest(text.expect("valid settings are plain data")))
-}
-
-/// The digest of the photographs' pixels, labels and addresses, in their order.
-pub(crate) fn digest_of_photographs<const SETS: usize>(sets: [&Photos; SETS]) -> String {
-    let mut hash = Sha256::new();
-    for photos in sets {
-        for (at, &label) in photos.labels().iter().enumerate() {
-            hash.update((label as u64).to_le_bytes());
-            hash.update(photos.digest(at));
-            hash.update(photos.address(at).to_le_bytes());
-        }
-        hash.update(u64::MAX.to_le_bytes());
-    }
-    hex(hash.finalize())
 }
 
 pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {

@@ -4,23 +4,29 @@ use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use photos::Photos;
 use random::{Draws, Purpose};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use vgg::FrozenBase;
 
+use crate::data::{Data, digest_of_photographs};
 use crate::feature_file::FeatureFile;
 use crate::features::Features;
 use crate::pictures::Pictures;
 use crate::run_folder::{CONFIG, VIEWS};
-use crate::same_run::{digest_of_photographs, hex};
-use crate::{Event, Job, RunFolder, Set, State, TrainConfig, TrainError, ViewsOrigin};
+use crate::same_run::hex;
+use crate::stream::Stream;
+use crate::{Event, FeatureData, Job, RunFolder, Set, State, TrainConfig, TrainError, ViewsOrigin};
 
-/// The features of the training photographs, batch by batch.
+/// The features of what is trained on, batch by batch.
 pub(crate) enum Source<'a> {
     /// Every picture is augmented anew in every epoch and goes through the base.
     Augmented(Pictures<'a>),
     /// So many views of every picture were computed, and each epoch draws one of them.
     Kept { features: Features, views: usize, seed: u64 },
+    /// Features that were computed elsewhere are read anew in every epoch.
+    Streamed(Stream<'a>),
 }
 
 impl<'a> Source<'a> {
@@ -32,13 +38,29 @@ impl<'a> Source<'a> {
         stopped: impl Fn() -> bool,
         listen: &mut impl FnMut(Event),
     ) -> Result<Option<Self>, TrainError> {
-        let Job { config, run, base, training: photos, .. } = *job;
+        match job.data {
+            Data::Photographs { base, training, .. } => {
+                Self::of_photographs(job, base, training, most, stopped, listen)
+            }
+            Data::Features(data) => Self::of_features(job, data, most, stopped, listen),
+        }
+    }
+
+    fn of_photographs(
+        job: &Job<'a>,
+        base: &'a FrozenBase,
+        photos: &'a Photos,
+        most: usize,
+        stopped: impl Fn() -> bool,
+        listen: &mut impl FnMut(Event),
+    ) -> Result<Option<Self>, TrainError> {
+        let Job { config, run, .. } = *job;
         let (augment, seed) = (config.augment, config.train.seed);
         let pictures = Pictures { base, photos, augment, seed };
         let (photographs, width) = (photos.labels().len(), base.feature_count());
         let kept = |features, views| Self::Kept { features, views, seed };
         if let Some(views) = config.train.views {
-            let (key, rows) = (key_of_views(job), views * photographs);
+            let (key, rows) = (key_of_views(job, base, photos), views * photographs);
             if let Some(file) = find_complete(run, &key, width, rows) {
                 let (path, bytes) = (file.path().to_owned(), file.bytes());
                 listen(Event::Views { path, bytes, origin: ViewsOrigin::Found });
@@ -64,6 +86,28 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// In memory where they fit into `most` bytes, and then as an ordinary run keeps them.
+    fn of_features(
+        job: &Job<'a>,
+        data: &'a FeatureData,
+        most: usize,
+        stopped: impl Fn() -> bool,
+        listen: &mut impl FnMut(Event),
+    ) -> Result<Option<Self>, TrainError> {
+        let TrainConfig { views, seed, .. } = job.config.train;
+        let (places, width) = (data.training(), data.feature_count());
+        let rows = places.len().saturating_mul(views.unwrap_or(1));
+        let bytes = rows.saturating_mul(width).saturating_mul(size_of::<f32>());
+        if bytes > most {
+            listen(Event::Streamed { bytes: bytes as u64 });
+            return Ok(Some(Self::Streamed(Stream::new(data, views, most))));
+        }
+        let mut features = Features::new(rows, width, most, job.run.path())?;
+        let set = if views.is_some() { Set::Views } else { Set::Training };
+        let complete = features.read_from(data, places, views, set, stopped, listen)?;
+        Ok(complete.then(|| Self::Kept { features, views: views.unwrap_or(1), seed }))
+    }
+
     /// Sends every batch from where `state` stands to the last epoch, until no one listens.
     pub(crate) fn send(
         self,
@@ -74,6 +118,7 @@ impl<'a> Source<'a> {
     ) {
         let batches = batches(state, train, photographs);
         match self {
+            Self::Streamed(stream) => stream.send(state, &train, to),
             Self::Augmented(pictures) => send_augmented(pictures, batches, train.batch_size, to),
             Self::Kept { mut features, views, seed } => {
                 for (epoch, items) in batches {
@@ -173,7 +218,7 @@ pub(crate) struct Batch {
 }
 
 /// What the views of a run follow from; with the same key they are the same.
-fn key_of_views(job: &Job<'_>) -> String {
+fn key_of_views(job: &Job<'_>, base: &FrozenBase, training: &Photos) -> String {
     #[derive(Serialize)]
     struct Views<'a> {
         base: &'a vgg::VggConfig,
@@ -189,9 +234,9 @@ fn key_of_views(job: &Job<'_>) -> String {
     let views = Views {
         base: &job.config.base,
         weights: job.weights.digest(),
-        preprocessing: job.base.preprocessing(),
-        engine: job.base.engine(),
-        photographs: digest_of_photographs([job.training]),
+        preprocessing: base.preprocessing(),
+        engine: base.engine(),
+        photographs: digest_of_photographs([training]),
         augment: job.config.augment,
         seed: job.config.train.seed,
         version: env!("CARGO_PKG_VERSION"),

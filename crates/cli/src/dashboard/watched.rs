@@ -64,7 +64,7 @@ impl Watched {
     /// Takes in what happened.
     pub(super) fn learn(&mut self, event: &Event) {
         match *event {
-            Event::Features { set, done, total } => {
+            Event::Features { set, done, total } | Event::Read { set, done, total } => {
                 self.measure(Work::Features(set), done, total);
                 self.stage = Stage::Features { set, done, total };
             }
@@ -90,7 +90,10 @@ impl Watched {
                     validation: [metrics.val_loss, metrics.val_accuracy],
                 });
             }
-            Event::Views { .. } | Event::OlderState { .. } | Event::Saved { .. } => {}
+            Event::Views { .. }
+            | Event::Streamed { .. }
+            | Event::OlderState { .. }
+            | Event::Saved { .. } => {}
         }
     }
 

@@ -11,7 +11,7 @@ use head::HeadConfig;
 use image::{Rgb, RgbImage};
 use photos::Layout;
 use train::{
-    DataConfig, DeviceConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig,
+    Data, DataConfig, DeviceConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig,
     TrainError, WeightsChoice, fit,
 };
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
@@ -76,10 +76,8 @@ pub(crate) fn go_on(
     let job = Job {
         config,
         run,
-        base,
         weights,
-        training: &training,
-        validation: &validation,
+        data: Data::Photographs { base, training: &training, validation: &validation },
         device: &Device::flex(),
         stop: &stop,
     };

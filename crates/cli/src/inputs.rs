@@ -1,0 +1,130 @@
+//! All that a run of `train` reads: weights, and photographs or features of theirs.
+
+use std::path::Path;
+
+use photos::{Layout, LeftOut, Photos};
+use shards::{FeatureSet, Store};
+use train::{Data, FeatureData, RunConfig, RunFolder};
+use vgg::{FrozenBase, Weights};
+
+use crate::device::Devices;
+use crate::output::Output;
+use crate::run_summary::RunSummary;
+use crate::train::{print_cache_fault, print_left_out};
+use crate::verify_resume::Verification;
+use crate::{events, split_table};
+
+/// All that a run reads.
+pub(crate) struct Inputs {
+    pub(crate) devices: Devices,
+    pub(crate) weights: Weights,
+    source: Source,
+}
+
+enum Source {
+    Photographs {
+        base: Box<FrozenBase>,
+        layout: Layout,
+        training: Photos,
+        validation: Photos,
+        left_out: LeftOut,
+    },
+    Features(FeatureData),
+}
+
+impl Inputs {
+    /// Makes the base ready, reads the photographs, those that `run` has begun with if it has, and names what
+    /// is not among them; with `strict` a picture that can't be read is an error. Where the settings name
+    /// features these are taken instead: those of `set`, where it is open already.
+    pub(crate) fn load(
+        config: &RunConfig,
+        weights: Weights,
+        set: Option<FeatureSet>,
+        run: Option<&RunFolder>,
+        strict: bool,
+        output: Output,
+    ) -> anyhow::Result<Self> {
+        let devices = Devices::open(&config.device)?;
+        if let Some(url) = &config.data.features {
+            let set = match set {
+                Some(set) => set,
+                None => FeatureSet::open(&Store::open(url)?)?,
+            };
+            let data = FeatureData::divide(set, config, &weights)?;
+            for skipped in data.set().skipped() {
+                output.tell(|| events::skipped(Path::new(&skipped.key), &skipped.reason))?;
+            }
+            return Ok(Self { devices, weights, source: Source::Features(data) });
+        }
+        let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+        let base = Box::new(devices.base(&config.base, &weights)?);
+        let (training, validation, left_out) = match run {
+            Some(run) => split_table::load_again(run.path(), config, &layout)?,
+            None => split_table::load(config, &layout)?,
+        };
+        if output.is_for_people() {
+            print_left_out(&left_out)?;
+        }
+        for file in &left_out.unreadable {
+            output.tell(|| events::skipped(&file.path, &file.reason))?;
+        }
+        print_cache_fault([&training, &validation])?;
+        let unreadable = left_out.unreadable.len();
+        anyhow::ensure!(
+            !strict || unreadable == 0,
+            "{unreadable} file(s) that should be pictures can't be read\nhint: they are named above; mend or remove them, or leave `--strict` out to skip them"
+        );
+        let source = Source::Photographs { base, layout, training, validation, left_out };
+        Ok(Self { devices, weights, source })
+    }
+
+    /// What is trained and what is validated on.
+    pub(crate) fn data(&self) -> Data<'_> {
+        match &self.source {
+            Source::Photographs { base, training, validation, .. } => {
+                Data::Photographs { base, training, validation }
+            }
+            Source::Features(data) => Data::Features(data),
+        }
+    }
+
+    /// Writes `split.csv` and `skipped.csv`, where they are called for and not there yet: a run that was
+    /// killed early has neither.
+    pub(crate) fn write_tables(&self, run: &RunFolder, config: &RunConfig) -> anyhow::Result<()> {
+        match &self.source {
+            Source::Photographs { layout, training, validation, left_out, .. } => {
+                write_skipped(run, left_out)?;
+                split_table::write(run.path(), config, layout, [training, validation])
+            }
+            // Both are known from the features.
+            Source::Features(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn summary<'a>(
+        &'a self,
+        config: &'a RunConfig,
+        path: Option<&'a Path>,
+    ) -> RunSummary<'a> {
+        RunSummary { config, weights: &self.weights, data: self.data(), path }
+    }
+
+    pub(crate) fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {
+        let (weights, data, device) = (&self.weights, self.data(), self.devices.tensors());
+        Verification { config, weights, data, device }
+    }
+}
+
+/// Writes `skipped.csv`, where anything was skipped.
+fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
+    let path = run.path().join("skipped.csv");
+    if left_out.unreadable.is_empty() || path.exists() {
+        return Ok(());
+    }
+    let mut table = csv::Writer::from_writer(vec![]);
+    table.write_record(["file", "reason"])?;
+    for file in &left_out.unreadable {
+        table.write_record([&*file.path.to_string_lossy(), &file.reason])?;
+    }
+    Ok(formats::write_whole(&path, &table.into_inner()?)?)
+}

@@ -1,0 +1,168 @@
+//! Features that are too many for memory, in an order of their own in every epoch: parts of pieces are shuffled
+//! first, and then the rows of as many parts as fit into a window. While one window is trained on, the next is
+//! read.
+
+use std::ops::Range;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use random::{Draws, Purpose};
+
+use crate::source::Batch;
+use crate::{FeatureData, State, TrainConfig, TrainError};
+
+/// How many parts a window has: from as many places of the set the photographs of a batch come.
+const PARTS: usize = 32;
+
+/// How many windows are in memory at once: that which is trained on, that which is read, and as much again for
+/// what is decoded of it.
+const WINDOWS: usize = 3;
+
+/// Training features in parts.
+pub(crate) struct Stream<'a> {
+    data: &'a FeatureData,
+    parts: Vec<Part>,
+    views: Option<usize>,
+}
+
+/// Consecutive rows of a piece.
+struct Part {
+    piece: usize,
+    rows: Range<usize>,
+    /// For each photograph that is trained on its number among them, and its row in the piece.
+    items: Vec<(usize, usize)>,
+}
+
+/// A photograph of a window: its number, its part's place among the window's, and its row in that.
+type Placed = (usize, usize, usize);
+
+impl<'a> Stream<'a> {
+    /// All of what is trained on, in parts of which a window and the next fit into `most` bytes. With `views`
+    /// they are drawn from.
+    pub(crate) fn new(data: &'a FeatureData, views: Option<usize>, most: usize) -> Self {
+        let row = data.feature_count() * size_of::<f32>();
+        let longest = (most / (WINDOWS * PARTS * row)).max(1);
+        let mut placed: Vec<(usize, usize, usize)> = data
+            .training()
+            .iter()
+            .enumerate()
+            .map(|(item, &place)| {
+                let photo = &data.set().photographs()[place];
+                (photo.piece, FeatureData::row(photo, views.is_some()), item)
+            })
+            .collect();
+        placed.sort_unstable();
+        let mut parts: Vec<Part> = vec![];
+        for (piece, row, item) in placed {
+            match parts.last_mut() {
+                Some(part) if part.piece == piece && row - part.rows.start < longest => {
+                    part.rows.end = row + 1;
+                    part.items.push((item, row));
+                }
+                _ => parts.push(Part { piece, rows: row..row + 1, items: vec![(item, row)] }),
+            }
+        }
+        Self { data, parts, views }
+    }
+
+    /// The windows of an epoch: the parts of each, and the order of its photographs.
+    fn windows(&self, train: &TrainConfig, epoch: usize) -> Vec<(Vec<usize>, Vec<Placed>)> {
+        let draws = |item| Draws::at(train.seed, Purpose::Shuffle, epoch as u64, item);
+        let mut order: Vec<usize> = (0..self.parts.len()).collect();
+        if train.shuffle {
+            draws(1).shuffle(&mut order);
+        }
+        let window = |(number, parts): (usize, &[usize])| {
+            let mut photographs: Vec<Placed> = vec![];
+            for (at, &part) in parts.iter().enumerate() {
+                let Part { rows, items, .. } = &self.parts[part];
+                photographs.extend(items.iter().map(|(item, row)| (*item, at, row - rows.start)));
+            }
+            if train.shuffle {
+                draws(2 + number as u64).shuffle(&mut photographs);
+            }
+            (parts.to_vec(), photographs)
+        };
+        order.chunks(PARTS).enumerate().map(window).collect()
+    }
+
+    /// Sends every batch from where `state` stands to the last epoch, until no one listens.
+    pub(crate) fn send(
+        &self,
+        state: &State,
+        train: &TrainConfig,
+        to: &SyncSender<Result<Batch, TrainError>>,
+    ) {
+        let (begun, mut done) = (state.epoch + 1, state.step * train.batch_size);
+        thread::scope(|scope| {
+            let (read, windows) = sync_channel(0);
+            scope.spawn(move || {
+                for epoch in begun..=train.epochs {
+                    for (parts, mut photographs) in self.windows(train, epoch) {
+                        let passed = done.min(photographs.len());
+                        done -= passed;
+                        photographs.drain(..passed);
+                        if photographs.is_empty() {
+                            continue;
+                        }
+                        let values = self.read(&parts, train.seed, epoch);
+                        let failed = values.is_err();
+                        if read.send((epoch, photographs, values)).is_err() || failed {
+                            return;
+                        }
+                    }
+                    done = 0;
+                }
+            });
+            let width = self.data.feature_count();
+            let empty = || Batch { items: vec![], features: vec![] };
+            let (mut batch, mut of_epoch) = (empty(), begun);
+            for (epoch, photographs, values) in windows {
+                let values = match values {
+                    Ok(values) => values,
+                    Err(error) => {
+                        // Who listens ends with it, or has ended already.
+                        _ = to.send(Err(error));
+                        return;
+                    }
+                };
+                if epoch != of_epoch {
+                    of_epoch = epoch;
+                    let last = std::mem::replace(&mut batch, empty());
+                    if !last.items.is_empty() && to.send(Ok(last)).is_err() {
+                        return;
+                    }
+                }
+                for (item, part, row) in photographs {
+                    batch.items.push(item);
+                    batch.features.extend(&values[part][row * width..][..width]);
+                    if batch.items.len() == train.batch_size
+                        && to.send(Ok(std::mem::replace(&mut batch, empty()))).is_err()
+                    {
+                        return;
+                    }
+                }
+            }
+            if !batch.items.is_empty() {
+                // Who listens may have ended.
+                _ = to.send(Ok(batch));
+            }
+        });
+    }
+
+    /// The values of some parts. A part is read as one of its views, whichever the epoch draws.
+    fn read(&self, parts: &[usize], seed: u64, epoch: usize) -> Result<Vec<Vec<f32>>, TrainError> {
+        let set = self.data.set();
+        let values = |&at: &usize| {
+            let Part { piece, rows, .. } = &self.parts[at];
+            match self.views {
+                None => Ok(set.read_plain(*piece, rows.clone())?),
+                Some(views) => {
+                    let view = Draws::at(seed, Purpose::View, epoch as u64, at as u64).below(views);
+                    Ok(set.read_view(*piece, view + 1, rows.clone())?)
+                }
+            }
+        };
+        parts.iter().map(values).collect()
+    }
+}

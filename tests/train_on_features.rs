@@ -1,0 +1,157 @@
+//! `train --features`: a head on features that `features` has computed.
+
+use crate::permafrost::{Workplace, quick};
+
+const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max";
+
+/// A folder with photographs and, in `set`, their features.
+fn with_set(arguments: &str) -> Workplace {
+    let workplace = Workplace::with_photos();
+    compute(&workplace, "photos", arguments);
+    workplace
+}
+
+/// Computes all shards of `data`, three of two pieces each.
+fn compute(workplace: &Workplace, data: &str, arguments: &str) {
+    for shard in ["0/3", "1/3", "2/3"] {
+        let command =
+            format!("features {data} --out set {BASE} --shard {shard} --steps 2 {arguments}");
+        workplace.run(&command).expect_success();
+    }
+}
+
+fn on_set(arguments: &str) -> String {
+    format!("train --features set --weights none --batch-size 4 --epochs 3 {arguments}")
+}
+
+fn model(workplace: &Workplace, run: &str) -> Vec<u8> {
+    std::fs::read(workplace.path(run).join("best/model.safetensors")).expect("a model")
+}
+
+#[test]
+fn in_memory_a_run_is_the_ordinary_one_bit_for_bit() {
+    let workplace = with_set("--views 2");
+    for mode in ["--no-augment", "--views 2"] {
+        workplace.train(&format!("{mode} --epochs 3 --out photographs"));
+        let of_set = if mode == "--no-augment" { mode } else { "" };
+        let done = workplace.run(&on_set(&format!("{of_set} --out features"))).expect_success();
+        assert!(done.stdout.contains("6 pieces in "), "{}", done.stdout);
+        assert!(done.stdout.ends_with("\nRun: features\n"), "{}", done.stdout);
+        assert_eq!(workplace.history("features"), workplace.history("photographs"));
+        assert!(model(&workplace, "features") == model(&workplace, "photographs"));
+        for run in ["photographs", "features"] {
+            std::fs::remove_dir_all(workplace.path(run)).expect("a run");
+        }
+    }
+}
+
+#[test]
+fn one_folder_is_divided_as_an_ordinary_run_divides_it_and_goes_on_the_same() {
+    let workplace = Workplace::new();
+    for class in ["across", "along"] {
+        for number in 0..9 {
+            workplace.picture(&format!("photos/{class}/{number}.png"), class, number);
+        }
+    }
+    workplace.write("photos/along/broken.jpg", "no picture");
+    compute(&workplace, "photos", "");
+    workplace.train("--no-augment --val-split 0.3 --epochs 3 --out photographs");
+    workplace.run(&on_set("--val-split 0.3 --out features")).expect_success();
+    assert_eq!(workplace.history("features"), workplace.history("photographs"));
+
+    let config = workplace.read("features/config.toml").replace("epochs = 3", "epochs = 5");
+    workplace.write("features/config.toml", config);
+    workplace.run("train --resume features").expect_success();
+    workplace.train("--no-augment --val-split 0.3 --epochs 5 --out longer");
+    assert_eq!(workplace.history("features"), workplace.history("longer"));
+
+    // A model like any other, but that its run has no photographs.
+    workplace.run("predict features/best photos/along/1.png").expect_success();
+    for command in ["report features", "evaluate features/best"] {
+        let done = workplace.run(command);
+        assert_eq!(done.status, Some(2), "{}", done.stdout);
+        assert!(done.stderr.contains("trained on features"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn halves_give_nearly_the_same_history() {
+    let workplace = with_set("--dtype float16");
+    workplace.train("--no-augment --epochs 3 --out photographs");
+    workplace.run(&on_set("--out features")).expect_success();
+    let (found, expected) = (workplace.history("features"), workplace.history("photographs"));
+    assert_ne!(found, expected);
+    for (found, expected) in found.iter().zip(&expected).skip(1) {
+        for column in [1, 3] {
+            let number = |row: &[String]| row[column].parse::<f64>().expect("a loss");
+            let (found, expected) = (number(found), number(expected));
+            // A half has 11 bits: 5e-4 of each feature, which the losses of such a short run pass on.
+            assert!((found / expected - 1.0).abs() < 1e-3, "{found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoch() {
+    let workplace = with_set("--views 2");
+    for mode in ["--no-augment", ""] {
+        let done = workplace.run(&on_set(&format!("{mode} --cache-mb 0 --verify-resume")));
+        let done = done.expect_success();
+        assert!(done.stdout.contains("the same history, model and optimizer"), "{}", done.stdout);
+    }
+    // With one part a photograph, all in one window: the loss of the first epoch is that of another order.
+    workplace.run(&on_set("--no-augment --out memory")).expect_success();
+    let done = workplace.run(&on_set("--no-augment --cache-mb 0 --out streamed")).expect_success();
+    assert!(done.stdout.contains("every epoch reads them anew"), "{}", done.stdout);
+    assert_ne!(workplace.history("streamed"), workplace.history("memory"));
+    // Without anything learned or dropped the order does not matter.
+    let still = "--no-augment --learning-rate 1e-30 --dropout 0 --epochs 1";
+    workplace
+        .run(&on_set(&format!("{still} --out first")).replace("--epochs 3 ", ""))
+        .expect_success();
+    let streamed = format!("{still} --cache-mb 0 --out second");
+    workplace.run(&on_set(&streamed).replace("--epochs 3 ", "")).expect_success();
+    let loss = |run: &str| workplace.history(run)[1][1].parse::<f64>().expect("a loss");
+    assert!((loss("first") / loss("second") - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn a_set_of_something_else_is_refused() {
+    let workplace = with_set("--views 2");
+    for (arguments, part) in [
+        ("--features nowhere", "no features at `"),
+        ("--features set --seed 3", "weights of the digest"),
+        ("--features set --val-split 0.5", "leave `--val-split` out"),
+        ("--features set --size 64", "cannot be used with"),
+        ("--features set photos", "cannot be used with"),
+        ("--features set --thaw block1", "cannot be used with"),
+    ] {
+        let done = workplace.run(&format!("train --weights none {arguments} --out run"));
+        assert_eq!(done.status, Some(2), "{arguments}: {}", done.stdout);
+        assert!(done.stderr.contains(part), "{arguments}: {}", done.stderr);
+        assert!(!workplace.path("run").exists(), "{arguments}");
+    }
+    let lost = workplace.names_in("set").into_iter().find(|name| name.ends_with(".json"));
+    std::fs::remove_file(workplace.path("set").join(lost.expect("a piece"))).expect("a file");
+    let done = workplace.run(&on_set("--out run"));
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("1 of 6 pieces are missing"), "{}", done.stderr);
+}
+
+#[test]
+fn a_run_is_not_gone_on_with_on_another_set() {
+    let workplace = with_set("");
+    workplace.run(&on_set("--out run")).expect_success();
+    let config = workplace.read("run/config.toml").replace("epochs = 3", "epochs = 4");
+    workplace.write("run/config.toml", config);
+    workplace.picture("photos/train/along/more.png", "along", 9);
+    compute(&workplace, "photos", "");
+    let done = workplace.run("train --resume run");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(
+        done.stderr.contains("/set` are not those that this run began with"),
+        "{}",
+        done.stderr
+    );
+    assert!(workplace.run(&quick("--no-augment --out other")).expect_success().stderr.is_empty());
+}
