@@ -11,14 +11,16 @@ export const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
 });
 
-// Opens a page in a window of its own. `settings` are those of Playwright's contexts.
-export async function open(address, settings) {
+// Opens a page in a window of its own. `settings` are those of Playwright's contexts; what fits one of `expected`
+// may be said on the console.
+export async function open(address, { expected = [], ...settings }) {
   const context = await browser.newContext(settings);
   const page = await context.newPage();
   const faults = [];
   const origin = new URL(address).origin;
   page.on("console", (message) => {
-    if (message.type() !== "log") faults.push(`${message.type()}: ${message.text()}`);
+    const isExpected = expected.some((pattern) => pattern.test(message.text()));
+    if (message.type() !== "log" && !isExpected) faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("request", (request) => {

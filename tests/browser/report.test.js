@@ -32,6 +32,8 @@ for (const javaScriptEnabled of [true, false]) {
     }
     await point.locator(".reach").hover();
     assert.equal(await style(point.locator("text"), "opacity"), "1");
+    const stroke = await style(page.locator(".chart polyline.first").first(), "stroke");
+    assert.equal(await style(point.locator(".dot"), "fill"), stroke);
     assert.match(await point.locator("text").textContent(), /, .+ [\d.]+: [\d.]+$/);
 
     const cells = page.locator(".confusion td a");

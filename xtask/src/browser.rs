@@ -16,7 +16,7 @@ use crate::accuracy::Program;
 use crate::keras::{build, clear, start};
 
 /// The tests, a page each.
-const TESTS: [&str; 1] = ["report.test.js"];
+const TESTS: [&str; 3] = ["report.test.js", "compare.test.js", "serve.test.js"];
 
 /// The names that Chromium has on one system or another.
 const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];

@@ -14,6 +14,9 @@ const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
 
+/// How many letters of a line's name are shown beside a point.
+const NAME: usize = 20;
+
 /// The radius of a dot.
 pub(crate) const DOT: f64 = 3.0;
 
@@ -157,9 +160,9 @@ impl Chart<'_> {
         html! {
             g.point {
                 circle.reach cx=(short(at_x)) cy=(short(at_y)) r="7" {}
-                circle.dot class=(line.style) cx=(short(at_x)) cy=(short(at_y)) r="3.5" {}
+                circle class=(format!("dot {}", line.style)) cx=(short(at_x)) cy=(short(at_y)) r="3.5" {}
                 text x=(short(if is_right { at_x - 9.0 } else { at_x + 9.0 })) y=(short(at_y.max(TOP + 22.0) - 8.0))
-                    text-anchor=(if is_right { "end" } else { "start" }) { (line.name) ", " (text) }
+                    text-anchor=(if is_right { "end" } else { "start" }) { (end_of(line.name)) ", " (text) }
             }
         }
     }
@@ -195,6 +198,15 @@ impl Anchor {
             Self::End => "end",
         }
     }
+}
+
+/// As much of a name as has room beside a point: the end, which tells paths apart.
+fn end_of(name: &str) -> String {
+    let count = name.chars().count();
+    if count <= NAME {
+        return name.to_owned();
+    }
+    format!("…{}", name.chars().skip(count + 1 - NAME).collect::<String>())
 }
 
 /// The least and the largest of some values, with room around them; (0, 1) where there are none.
@@ -248,6 +260,12 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_long_name_is_shown() {
+        assert_eq!(end_of("runs/train"), "runs/train");
+        assert_eq!(end_of("/home/someone/runs/train-2"), "…omeone/runs/train-2");
+    }
 
     #[test]
     fn ticks_are_round_and_within() {

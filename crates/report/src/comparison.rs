@@ -147,7 +147,7 @@ impl Comparison {
                     "Numbers are those of the best epoch, the one with the lowest val_loss; the best of all runs are marked."
                     @if !self.settings.is_empty() { " Settings are shown where they differ." }
                 }
-                div.wide { table.runs {
+                div.wide tabindex="0" role="region" aria-label="The runs" { table.runs {
                     thead { tr { @for name in &headings { th scope="col" { (name) } } } }
                     tbody { @for ((run, row), look) in self.runs.iter().zip(&rows).zip(LOOKS.iter().cycle()) {
                         tr class=(look) { @for (column, text) in row.iter().enumerate() {

@@ -414,6 +414,10 @@ mod tests {
                     || address.starts_with("data:image/png;base64,")
             );
         }
+        // Of two attributes of one name browsers take the first.
+        for tag in page.split('<').map(|part| part.split('>').next().unwrap_or_default()) {
+            assert!(tag.matches(" class=").count() < 2, "{tag}");
+        }
         assert!(page.contains("run &lt;1&gt;") && page.contains("&lt;b&gt;&amp;"));
         assert!(!page.contains("<b>") && page.contains("a &amp; b"));
     }

@@ -1,0 +1,47 @@
+// The page of `permafrost compare`: node compare.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync, cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { assertAccessible, assertFits, browser, open } from "./browser.js";
+
+const [, program, run, , screenshots] = process.argv.slice(2);
+
+// A second run that differs in a setting and in its figures.
+const other = `${run}-other`;
+rmSync(other, { recursive: true, force: true });
+cpSync(run, other, { recursive: true });
+const change = (name, from, to) => {
+  const text = readFileSync(join(other, name), "utf8");
+  assert.match(text, from);
+  writeFileSync(join(other, name), text.replace(from, to));
+};
+change("config.toml", /learning_rate = 0.001\n/, "learning_rate = 0.01\n");
+change("history.csv", /^1,[\d.]+/m, "1,1.25");
+const file = join(screenshots, "compare.html");
+execFileSync(program, ["compare", run, other, "--out", file], { stdio: "inherit" });
+
+after(() => browser.close());
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [1280, 400]) {
+    test(`for everyone, ${colorScheme}, ${width} pixels wide`, async () => {
+      const viewport = { width, height: 900 };
+      const { page, close } = await open(pathToFileURL(file).href, { colorScheme, viewport });
+      await assertFits(page);
+      await assertAccessible(page);
+      const text = await page.locator("body").textContent();
+      for (const part of ["run-other", "learning_rate", "0.01"]) assert.ok(text.includes(part), part);
+      // Where points of two runs lie on each other, the last is on top.
+      const point = page.locator(".chart .point").last();
+      const opacity = () => point.locator("text").evaluate((node) => getComputedStyle(node).opacity);
+      assert.equal(await opacity(), "0");
+      await point.locator(".reach").hover();
+      assert.equal(await opacity(), "1");
+      await page.screenshot({ path: `${screenshots}/compare-${width}-${colorScheme}.png`, fullPage: true });
+      await close();
+    });
+  }
+}

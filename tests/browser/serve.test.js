@@ -1,0 +1,102 @@
+// The page of `permafrost serve`: node serve.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, test } from "node:test";
+import { assertAccessible, assertFits, browser, open } from "./browser.js";
+
+const [, program, run, photographs, screenshots] = process.argv.slice(2);
+const cats = join(photographs, "validation", "cats");
+const files = readdirSync(cats).slice(0, 2).map((name) => join(cats, name));
+
+const server = spawn(program, ["serve", join(run, "best"), "--port", "0"], {
+  // The weights' file is named in the run's settings.
+  stdio: ["ignore", "pipe", "inherit"],
+});
+const [line] = await new Promise((resolve, reject) => {
+  createInterface({ input: server.stdout }).once("line", (line) => resolve([line]));
+  server.once("exit", (code) => reject(new Error(`serve ended with ${code}`)));
+});
+const [address] = line.match(/http:\/\/\S+/);
+
+after(async () => {
+  const ended = new Promise((resolve) => server.once("exit", (code, signal) => resolve([code, signal])));
+  server.kill("SIGINT");
+  assert.deepEqual(await ended, [0, null], "Ctrl-C ends it with success");
+  await browser.close();
+});
+
+// Drops files onto the page as a hand does, with the events that a browser sends.
+async function drop(page, named) {
+  const data = await page.evaluateHandle((named) => {
+    const data = new DataTransfer();
+    for (const { name, bytes } of named) {
+      const values = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+      data.items.add(new File([values], name, { type: "image/jpeg" }));
+    }
+    return data;
+  }, named);
+  for (const event of ["dragenter", "dragover", "drop"]) {
+    await page.dispatchEvent("#drop", event, { dataTransfer: data });
+  }
+}
+
+const read = (path) => ({ name: path.split("/").pop(), bytes: readFileSync(path).toString("base64") });
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [1280, 400]) {
+    test(`photographs that are dropped get a class and a heat map, ${colorScheme}, ${width} pixels wide`, async () => {
+      const { page, close } = await open(address, { colorScheme, viewport: { width, height: 900 } });
+      await drop(page, files.map(read));
+      const cards = page.locator(".card");
+      await page.locator('.card[aria-busy="false"]').nth(files.length - 1).waitFor();
+      assert.equal(await cards.count(), files.length);
+      for (const card of await cards.all()) {
+        assert.match(await card.locator(".class").textContent(), /^(cats|dogs)$/);
+        const bars = await card.locator(".bars li").allTextContents();
+        assert.equal(bars.length, 2);
+        const map = card.locator(".map");
+        assert.ok(await map.isVisible());
+        // Something is drawn, and not the same everywhere.
+        const shades = await map.evaluate((canvas) => {
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return new Set(data.filter((_, at) => at % 4 === 3)).size;
+        });
+        assert.ok(shades > 2, `${shades} shades`);
+        await card.locator(".shows-map").uncheck();
+        assert.ok(!(await map.isVisible()));
+        await card.locator(".shows-map").check();
+      }
+      await assertFits(page);
+      await assertAccessible(page);
+      await page.screenshot({ path: `${screenshots}/serve-${width}-${colorScheme}.png`, fullPage: true });
+      await close();
+    });
+  }
+}
+
+test("what the page says is what POST /predict says", async () => {
+  const answer = await fetch(new URL("/predict", address), { method: "POST", body: readFileSync(files[0]) });
+  const { predictions } = await answer.json();
+  const { page, close } = await open(address, {});
+  await page.locator("#files").setInputFiles(files[0]);
+  const card = page.locator('.card[aria-busy="false"]');
+  await card.waitFor();
+  assert.equal(await card.locator(".class").textContent(), predictions[0].class);
+  await close();
+});
+
+test("a file that is no photograph is told so, beside one that is", async () => {
+  const { page, close } = await open(address, { expected: [/the server responded with a status of 422/] });
+  const broken = { name: "broken.jpg", bytes: Buffer.from("no picture").toString("base64") };
+  await drop(page, [broken, read(files[0])]);
+  await page.locator('.card[aria-busy="false"]').nth(1).waitFor();
+  const [first, second] = await page.locator(".card").all();
+  assert.match(await first.locator(".error").textContent(), /no JPEG, PNG/);
+  assert.ok(await second.locator(".map").isVisible());
+  await assertAccessible(page);
+  await page.screenshot({ path: `${screenshots}/serve-broken.png`, fullPage: true });
+  await close();
+});
