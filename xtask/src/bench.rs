@@ -3,6 +3,7 @@
 mod gpu;
 mod job;
 mod race;
+mod scale;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,6 +49,8 @@ pub(crate) enum Bench {
     /// The whole job: epochs of the example on photographs, exact and with `--views 10`, and what follows for
     /// 50 epochs of 2000 + 1000
     Job(job::JobArguments),
+    /// Frozen features in shards: what sharing costs, and a worker's memory
+    Scale(scale::ScaleArguments),
     /// The base and the whole example on a GPU by libtorch, checked against the CPU
     Gpu(gpu::GpuArguments),
 }
@@ -80,6 +83,7 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
         }
         Bench::Head { rounds } => head(root, rounds),
         Bench::Job(arguments) => job::run(root, pets, arguments),
+        Bench::Scale(arguments) => scale::run(root, pets, arguments),
         Bench::Gpu(arguments) => gpu::run(root, pets, arguments),
     }
 }

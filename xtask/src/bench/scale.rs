@@ -1,0 +1,161 @@
+//! `cargo xtask bench scale`: what sharing the frozen base's work costs, and whether a worker's memory grows.
+//!
+//! The same photographs go through `permafrost features` as one shard, and as 2 and as 4 in turn: what the
+//! shards take together, compared with the one, is what each pays again. Then a small base takes ever more
+//! photographs, repeated under other names, and the most memory that the worker has held is read.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::keras::{build, clear};
+
+/// How a base is chosen that takes a moment.
+const SMALL: [&str; 6] = ["--size", "64", "--until", "block2_pool", "--pooling", "max"];
+
+#[derive(Args)]
+pub(crate) struct ScaleArguments {
+    /// How many photographs are shared
+    #[arg(long, default_value_t = 4000)]
+    photographs: usize,
+    /// How many a worker's memory is looked at with, beside a twentieth of them
+    #[arg(long, default_value_t = 20_000)]
+    many: usize,
+}
+
+/// Measures with the photographs in `pets`.
+///
+/// # Errors
+/// If there are no photographs, the program can't be built, or it fails.
+pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Result<()> {
+    let folder = root.join("target/bench-scale");
+    clear(&folder)?;
+    let program = build(root, "permafrost", &["--package", "cli"])?;
+    let mut out = stdout();
+
+    let data = repeated(pets, &folder.join("shared"), arguments.photographs)?;
+    let mut of_one = None;
+    for shards in [1, 2, 4] {
+        let mut seconds = 0.0;
+        for shard in 0..shards {
+            let to = folder.join(format!("of-{shards}"));
+            let share = format!("{shard}/{shards}");
+            let worker = Worker::run(&program, &data, &to, &["--shard", &share])?;
+            seconds += worker.seconds;
+        }
+        let of_one = *of_one.get_or_insert(seconds);
+        writeln!(
+            out,
+            "{} photographs in {shards} shard(s), one after the other: {seconds:.1} s, {:.1} photographs/s, {:.3} of one shard's speed",
+            arguments.photographs,
+            arguments.photographs as f64 / seconds,
+            of_one / seconds
+        )?;
+    }
+    let written: u64 = sizes(&folder.join("of-1"))?;
+    writeln!(
+        out,
+        "bytes a photograph: {} read, {} written",
+        read_bytes(&data)? / arguments.photographs as u64,
+        written / arguments.photographs as u64
+    )?;
+
+    for count in [arguments.many / 20, arguments.many] {
+        let data = repeated(pets, &folder.join(format!("many-{count}")), count)?;
+        let worker = Worker::run(&program, &data, &folder.join(format!("to-{count}")), &SMALL)?;
+        writeln!(
+            out,
+            "{count} photographs, a small base: {:.0} photographs/s, at most {} of memory",
+            count as f64 / worker.seconds,
+            worker
+                .peak
+                .map_or("an unknown amount".into(), |bytes| format!("{} MB", bytes / 1_000_000))
+        )?;
+    }
+    Ok(())
+}
+
+/// What a worker took.
+struct Worker {
+    seconds: f64,
+    /// The most bytes of memory that it has held, where the system says.
+    peak: Option<u64>,
+}
+
+impl Worker {
+    fn run(program: &Path, data: &Path, to: &Path, more: &[&str]) -> Result<Self> {
+        let start = Instant::now();
+        let mut child = Command::new(program)
+            .arg("features")
+            .args([data.as_os_str(), "--out".as_ref(), to.as_os_str()])
+            .args(["--weights", "none", "--device", "cpu"])
+            .args(more)
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("could not start `{}`", program.display()))?;
+        let mut peak = None;
+        let status = loop {
+            // What it was before the end: the system forgets it with the program.
+            peak = peak_of(child.id()).or(peak);
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        ensure!(status.success(), "`permafrost features` ended with {status}");
+        Ok(Self { seconds: start.elapsed().as_secs_f64(), peak })
+    }
+}
+
+/// The most resident bytes so far, as Linux says.
+fn peak_of(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// A folder with so many photographs: those in `pets` again and again, under other names.
+fn repeated(pets: &Path, folder: &Path, count: usize) -> Result<PathBuf> {
+    let mut there = vec![];
+    for class in ["cats", "dogs"] {
+        let from = pets.join("train").join(class);
+        let entries = fs::read_dir(&from).with_context(|| {
+            format!(
+                "expected photographs in `{}`\nhint: they lie in the folder `pets` of `../shared`",
+                from.display()
+            )
+        })?;
+        fs::create_dir_all(folder.join(class))?;
+        for entry in entries {
+            there.push((class, fs::canonicalize(entry?.path())?));
+        }
+    }
+    there.sort();
+    for at in 0..count {
+        // A prime step, so that a folder of few is of both classes.
+        let (class, from) = &there[at * 61 % there.len()];
+        let to = folder.join(class).join(format!("{at:06}.jpg"));
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(from, to)?;
+        #[cfg(not(unix))]
+        fs::copy(from, to).map(drop)?;
+    }
+    Ok(folder.to_owned())
+}
+
+/// How many bytes the photographs of a folder of classes have.
+fn read_bytes(folder: &Path) -> Result<u64> {
+    ["cats", "dogs"].iter().map(|class| sizes(&folder.join(class))).sum()
+}
+
+/// How many bytes the files right in a folder have.
+fn sizes(folder: &Path) -> Result<u64> {
+    fs::read_dir(folder)?.map(|entry| Ok(fs::metadata(entry?.path())?.len())).sum()
+}
