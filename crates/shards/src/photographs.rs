@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::layout::{Classes, Tree};
 use crate::place::Place;
-use crate::store::hex;
+use crate::store::{Fetched, hex};
 use crate::{Folders, ShardsError, Store};
 
 /// The longest photograph that is read, as in a folder.
@@ -220,16 +220,14 @@ impl Photographs {
             return Ok(entries.par_iter().map(read).collect());
         };
         let names: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
-        let fetched = store.get_each(&names, LONGEST).into_iter();
-        let fetched = fetched.collect::<Result<Vec<_>, _>>()?;
-        let read = |bytes: Option<Result<Vec<u8>, u64>>| match bytes {
-            Some(Ok(bytes)) => load_picture_from(&bytes, size),
-            Some(Err(length)) => {
+        let read = move |fetched| match fetched {
+            Fetched::Whole(bytes) => load_picture_from(&bytes, size),
+            Fetched::TooLong(length) => {
                 Err(format!("it is too long: {length} bytes, at most {LONGEST} are read"))
             }
-            None => Err("it is not there".into()),
+            Fetched::Nothing => Err("it is not there".into()),
         };
-        Ok(fetched.into_par_iter().map(read).collect())
+        store.get_each(&names, LONGEST, read).into_iter().collect()
     }
 
     /// A digest of the keys of these files and of their lengths, as far as those are known without asking a
@@ -241,7 +239,7 @@ impl Photographs {
                 Source::File(path) => fs::metadata(path).ok().map(|about| about.len()),
                 Source::Object(length) => *length,
             };
-            hash.update(format!("{:?} {length:?}\n", entry.key));
+            hash.update(serde_json::to_vec(&(&entry.key, length)).expect("plain data"));
         }
         hex(hash.finalize())
     }

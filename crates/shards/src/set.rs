@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::card::{Card, Counts};
 use crate::object::{Shape, Small};
 use crate::photographs::compare_keys;
-use crate::store::hex;
+use crate::store::{Fetched, hex};
 use crate::{Cut, FeatureSettings, Folders, Object, Piece, ShardsError, Skipped, Store};
 
 /// A whole set of features. What is known of its photographs is in memory; features are read when they are
@@ -265,11 +265,10 @@ fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsE
     }
     let names: Vec<String> = cut.all().map(Piece::card).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let read = store.get_each(&names, u64::MAX).into_iter().zip(cut.all());
+    let read = store.get_each(&names, u64::MAX, Fetched::whole).into_iter().zip(cut.all());
     read.map(|(bytes, piece)| {
         let damaged = |fault| ShardsError::Damaged { place: store.place_of(&piece.card()), fault };
-        let bytes =
-            bytes?.and_then(Result::ok).ok_or_else(|| damaged("is not there any more".into()))?;
+        let bytes = bytes?.ok_or_else(|| damaged("is not there any more".into()))?;
         Card::parse(&bytes, piece).map_err(damaged)
     })
     .collect()

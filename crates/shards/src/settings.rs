@@ -114,7 +114,11 @@ impl FeatureSettings {
     /// The first setting that is another one here than in `expected`: its name, what it is here, and what it
     /// is there.
     pub(crate) fn difference(&self, expected: &Self) -> Option<[String; 3]> {
-        let value = |settings: &Self| serde_json::to_value(settings).expect("plain data");
+        // By way of text, which has the digits of a 32-bit number and not those of its 64-bit neighbour.
+        let value = |settings: &Self| -> Value {
+            let text = serde_json::to_string(settings).expect("plain data");
+            serde_json::from_str(&text).expect("JSON")
+        };
         difference("", &value(self), &value(expected))
     }
 }

@@ -51,6 +51,24 @@ pub struct Object {
     pub length: u64,
 }
 
+/// What was found under a name.
+pub(crate) enum Fetched {
+    Nothing,
+    /// An object of this length, which is more than was wanted.
+    TooLong(u64),
+    Whole(Vec<u8>),
+}
+
+impl Fetched {
+    /// The bytes, where there are any and any length was wanted.
+    pub(crate) fn whole(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Whole(bytes) => Some(bytes),
+            Self::Nothing | Self::TooLong(_) => None,
+        }
+    }
+}
+
 impl Store {
     /// The place at `url`: a path, `file://`, `s3://`, `gs://` or `az://`. Nothing is asked of it yet, and
     /// it need not be there. Credentials and endpoints come from the environment (`AWS_ACCESS_KEY_ID`,
@@ -143,33 +161,38 @@ impl Store {
     ///
     /// It may not be read, or the store does not answer.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, ShardsError> {
-        self.get_each(&[name], u64::MAX)
-            .remove(0)
-            .map(|bytes| bytes.map(|bytes| bytes.unwrap_or_default()))
+        self.get_each(&[name], u64::MAX, Fetched::whole).remove(0)
     }
 
-    /// The bytes of each of these objects, asked for at once; `None` where there is none of that name, and
-    /// within its length alone where that is more than `longest`.
+    /// What `work` makes of each of these objects. Some are asked for at a time, and while they come `work` is
+    /// done on those that are there: so many are in memory at most.
     ///
     /// # Errors
     ///
     /// For each, those of [`Self::get`].
-    pub(crate) fn get_each(
+    ///
+    /// # Panics
+    ///
+    /// Panics if `work` does.
+    pub(crate) fn get_each<T: Send + 'static>(
         &self,
         names: &[&str],
         longest: u64,
-    ) -> Vec<Result<Option<Result<Vec<u8>, u64>>, ShardsError>> {
+        work: impl Fn(Fetched) -> T + Clone + Send + 'static,
+    ) -> Vec<Result<T, ShardsError>> {
         let get = |name: &str| {
-            let name = name.to_owned();
+            let (name, work) = (name.to_owned(), work.clone());
             async move {
-                let bytes = async {
+                let fetched = async {
                     let found = self.0.objects.get(&self.path_of(&name)?).await?;
-                    if found.meta.size > longest {
-                        return Ok(Err(found.meta.size));
+                    match found.meta.size {
+                        length if length > longest => Ok(Fetched::TooLong(length)),
+                        _ => Ok(Fetched::Whole(found.bytes().await?.into())),
                     }
-                    Ok(Ok(found.bytes().await?.into()))
                 };
-                self.if_there(&name, bytes.await)
+                let fetched = self.if_there(&name, fetched.await)?.unwrap_or(Fetched::Nothing);
+                let done = tokio::task::spawn_blocking(move || work(fetched)).await;
+                Ok(done.expect("what is done with an object does not panic"))
             }
         };
         self.wait(stream::iter(names).map(|name| get(name)).buffered(UNDER_WAY).collect())
