@@ -58,8 +58,11 @@ fn open(workplace: &Workplace, folder: &str) -> FeatureSet {
     FeatureSet::open(&store).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Of each photograph its label, its features as it is, and those of its views.
-fn features(set: &FeatureSet) -> BTreeMap<String, (usize, Vec<f32>, Vec<Vec<f32>>)> {
+/// A photograph's label, its features as it is, and those of its views.
+type Features = (usize, Vec<f32>, Vec<Vec<f32>>);
+
+/// Those of every photograph of a set.
+fn features(set: &FeatureSet) -> BTreeMap<String, Features> {
     let features = |photo: &shards::Photograph| {
         let plain = set.read_plain(photo.piece, photo.row..photo.row + 1).expect("a row");
         let view = |(view, row): (usize, usize)| {

@@ -93,7 +93,7 @@ impl Card {
         let has_length = |features: u64| {
             card.object.features_at.checked_add(features) == Some(card.object.length)
         };
-        if !card.shape().features_len().is_some_and(has_length) {
+        if card.counts.width == 0 || !card.shape().features_len().is_some_and(has_length) {
             return Err("is damaged: its counts don't go with its object's length".into());
         }
         Ok(card)

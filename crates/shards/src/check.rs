@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::card::Card;
 use crate::photographs::Entry;
-use crate::set::small_of;
+use crate::set::{read_cards, small_of};
 use crate::{Cut, FeatureSettings, Photographs, Piece, ShardsError, Store};
 
 /// Something that is wrong with a piece.
@@ -71,18 +71,22 @@ pub fn check(
             find(Kind::Stale, name.clone(), format!("is of another set than most pieces: {cut}"));
         }
     }
-    let mut cards = vec![];
+    let mut whole = vec![];
     for piece in cut.all() {
         let missing = [piece.card(), piece.object()].into_iter().find(|name| !there.contains(name));
         match missing {
+            None => whole.push(piece),
             Some(name) if name == piece.card() => {
                 find(Kind::Missing, piece.to_string(), "is not there".into());
             }
-            Some(_) => find(Kind::Missing, piece.object(), "is not there, but its JSON is".into()),
-            None => match Card::parse(&store.get(&piece.card())?.unwrap_or_default(), piece) {
-                Ok(card) => cards.push(card),
-                Err(fault) => find(Kind::Damaged, piece.card(), fault),
-            },
+            Some(name) => find(Kind::Missing, name, "is not there, but its JSON is".into()),
+        }
+    }
+    let mut cards = vec![];
+    for (piece, card) in whole.iter().zip(read_cards(store, &whole)?) {
+        match card {
+            Ok(card) => cards.push(card),
+            Err(fault) => find(Kind::Damaged, piece.card(), fault),
         }
     }
     let settings = most_common_settings(&cards).cloned();

@@ -128,12 +128,12 @@ pub enum ShardsError {
     Disagree {
         /// The setting.
         name: String,
-        /// A piece.
-        piece: Piece,
+        /// The name of a piece.
+        piece: String,
         /// Its value.
         found: String,
-        /// The piece that it was compared with.
-        other: Piece,
+        /// The name of the piece that it was compared with.
+        other: String,
         /// The value of that one.
         expected: String,
     },

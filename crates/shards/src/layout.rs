@@ -139,8 +139,8 @@ mod tests {
     use photos::key_of;
     use proptest::prelude::*;
 
-    /// What an ordinary run makes of files with these names.
-    fn in_folder(keys: &[String]) -> Result<(Vec<String>, Option<Folders>, Vec<String>), String> {
+    /// The classes and photographs that an ordinary run finds among files with these names.
+    fn in_folder(keys: &[String]) -> Result<(Classes, Vec<String>), String> {
         let data = tempfile::tempdir().expect("a temporary folder");
         for key in keys {
             let path = data.path().join(key);
@@ -159,10 +159,10 @@ mod tests {
         let mut keys: Vec<_> =
             files.iter().flatten().map(|path| key_of(path, data.path())).collect();
         keys.sort();
-        Ok((classes.clone(), folders, keys))
+        Ok((Classes { names: classes.clone(), folders }, keys))
     }
 
-    fn in_store(keys: &[String]) -> Result<(Vec<String>, Option<Folders>, Vec<String>), String> {
+    fn in_store(keys: &[String]) -> Result<(Classes, Vec<String>), String> {
         let mut tree = Tree::default();
         let mut candidates: Vec<String> =
             keys.iter().filter(|key| tree.add(key)).cloned().collect();
@@ -172,7 +172,7 @@ mod tests {
         })?;
         candidates.retain(|key| classes.label_of(key).is_some());
         candidates.sort();
-        Ok((classes.names, classes.folders, candidates))
+        Ok((classes, candidates))
     }
 
     /// The kind of an error, without its path.

@@ -105,17 +105,17 @@ impl Shape {
         [&(header.len() as u64).to_le_bytes()[..], &header].concat()
     }
 
-    /// How many bytes the small tensors but the keys take.
-    fn numbers_len(&self) -> usize {
+    /// How many bytes the small tensors but the keys take; `None` where no object has so many.
+    fn numbers_len(&self) -> Option<usize> {
         let Counts { photographs, trainable, .. } = self.counts;
-        // Counts are those of features that an object has room for, which are no less than these.
-        photographs * (8 + 32 + 4) + self.views * trainable * 4
+        let of_views = self.views.checked_mul(trainable)?.checked_mul(4)?;
+        photographs.checked_mul(8 + 32 + 4)?.checked_add(of_views)
     }
 
     /// The object up to where the features begin.
     pub(crate) fn head(&self, small: &Small) -> Vec<u8> {
         let mut keys = serde_json::to_vec(&small.keys).expect("plain data");
-        let numbers = self.numbers_len();
+        let numbers = self.numbers_len().expect("they are in memory");
         // The tensors before the keys may end anywhere.
         keys.resize((numbers + keys.len()).next_multiple_of(ALIGNMENT) - numbers, b' ');
         let mut head = self.header(keys.len());
@@ -139,7 +139,7 @@ impl Shape {
             head.split_at_checked(length.checked_add(8)?)
         });
         let (header, tensors) = header.ok_or("has no whole header")?;
-        let keys_len = tensors.len().checked_sub(self.numbers_len());
+        let keys_len = self.numbers_len().and_then(|numbers| tensors.len().checked_sub(numbers));
         let keys_len = keys_len.ok_or("has no room for its photographs")?;
         if header != self.header(keys_len) {
             return Err("has another header than its JSON says".into());

@@ -1,6 +1,6 @@
 //! A set of features that is there: its photographs, and their features row by row.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
@@ -252,26 +252,50 @@ fn cut_of(store: &Store, there: &[Object]) -> Result<Option<Cut>, ShardsError> {
     }
 }
 
-/// The cards of all pieces, in order.
+/// The cards of all pieces, in order, whose objects are there with their lengths.
 fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsError> {
-    let there: BTreeSet<&str> = there.iter().map(|object| object.name.as_str()).collect();
+    let there: BTreeMap<&str, u64> =
+        there.iter().map(|object| (object.name.as_str(), object.length)).collect();
     let is_there =
-        |piece: &Piece| there.contains(&*piece.card()) && there.contains(&*piece.object());
+        |piece: &Piece| there.contains_key(&*piece.card()) && there.contains_key(&*piece.object());
     let missing: Vec<Piece> = cut.all().filter(|piece| !is_there(piece)).collect();
     if let Some(&first) = missing.first() {
         let (count, total) = (missing.len(), cut.all().count());
         let place = store.place().to_owned();
         return Err(ShardsError::MissingPieces { place, count, total, first });
     }
-    let names: Vec<String> = cut.all().map(Piece::card).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let read = store.get_each(&names, u64::MAX, Fetched::whole).into_iter().zip(cut.all());
-    read.map(|(bytes, piece)| {
-        let damaged = |fault| ShardsError::Damaged { place: store.place_of(&piece.card()), fault };
-        let bytes = bytes?.ok_or_else(|| damaged("is not there any more".into()))?;
-        Card::parse(&bytes, piece).map_err(damaged)
+    let pieces: Vec<Piece> = cut.all().collect();
+    let read = read_cards(store, &pieces)?.into_iter().zip(pieces);
+    read.map(|(card, piece)| {
+        let damaged =
+            |name: &str, fault| ShardsError::Damaged { place: store.place_of(name), fault };
+        let card = card.map_err(|fault| damaged(&piece.card(), fault))?;
+        let (found, expected) = (there[&*piece.object()], card.object.length);
+        if found != expected {
+            let fault = format!("has {found} bytes, expected {expected}");
+            return Err(damaged(&piece.object(), fault));
+        }
+        Ok(card)
     })
     .collect()
+}
+
+/// The cards of these pieces, or what is wrong with each.
+///
+/// # Errors
+///
+/// They can't be read.
+pub(crate) fn read_cards(
+    store: &Store,
+    pieces: &[Piece],
+) -> Result<Vec<Result<Card, String>>, ShardsError> {
+    let names: Vec<String> = pieces.iter().map(|piece| piece.card()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let parse = |(bytes, &piece): (Result<Option<Vec<u8>>, _>, _)| {
+        let bytes = bytes?.ok_or_else(|| "is not there any more".to_owned());
+        Ok(bytes.and_then(|bytes| Card::parse(&bytes, piece)))
+    };
+    store.get_each(&names, u64::MAX, Fetched::whole).into_iter().zip(pieces).map(parse).collect()
 }
 
 /// How a piece differs from the first one.
@@ -281,7 +305,8 @@ fn disagreement(card: &Card, first: &Card) -> Option<ShardsError> {
         (found != expected).then(|| ["width".to_owned(), found, expected])
     };
     let [name, found, expected] = card.settings.difference(&first.settings).or_else(widths)?;
-    Some(ShardsError::Disagree { name, piece: card.names(), found, other: first.names(), expected })
+    let [piece, other] = [card, first].map(|card| card.names().to_string());
+    Some(ShardsError::Disagree { name, piece, found, other, expected })
 }
 
 /// The small tensors of a piece whose object begins with `head`.

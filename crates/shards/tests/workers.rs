@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use augment::AugmentConfig;
 use image::{ImageFormat, Rgb, RgbImage};
+use serde_json::Value;
 use shards::{
     Cut, Dtype, Event, FeatureSet, FeatureSettings, Job, Outcome, Photographs, Skipped, Store,
     ViewSettings, check, compute,
@@ -139,5 +140,41 @@ fn a_worker_that_is_stopped_leaves_whole_pieces_alone() {
         });
         assert_eq!(found, expected);
         assert!(contents(&store) == contents(&whole));
+    }
+}
+
+#[test]
+fn a_json_that_claims_what_its_object_is_not_is_refused() {
+    let (remote, store) = (Store::in_memory(), Store::in_memory());
+    files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
+    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
+    Worker::new().work(&photographs, &store, |_| {});
+    FeatureSet::open(&store).expect("a set");
+    let name = Cut::new(1, 2).expect("a cut").all().next().expect("a piece").card();
+    let bytes = store.get(&name).expect("an answer").expect("a JSON");
+    let whole: Value = serde_json::from_slice(&bytes).expect("JSON");
+    for pointer in [
+        "/shard",
+        "/pieces",
+        "/counts/photographs",
+        "/counts/trainable",
+        "/counts/width",
+        "/settings/views/count",
+        "/object/length",
+        "/object/features_at",
+    ] {
+        for claim in [0, 1, 1 << 31, u64::MAX / 44, u64::MAX] {
+            let mut card = whole.clone();
+            let value = card.pointer_mut(pointer).expect("a number");
+            if *value == claim {
+                continue;
+            }
+            *value = claim.into();
+            store.put(&name, card.to_string().into_bytes()).expect("room");
+            let error = FeatureSet::open(&store).expect_err("another piece").to_string();
+            assert!(error.contains("\nhint: "), "{pointer} {claim}: {error}");
+            let checked = check(&store, None, |_, _| {}).expect("a set");
+            assert_ne!(checked.findings, [], "{pointer} {claim}");
+        }
     }
 }
