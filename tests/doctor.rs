@@ -92,3 +92,18 @@ fn a_folder_that_cant_be_trained_on_is_wrong_and_one_that_is_not_there_is_an_err
     }
     assert_eq!(workplace.all_files(), before);
 }
+
+#[test]
+fn a_picture_beside_the_class_folders_is_told_to_be_of_no_class() {
+    let workplace = Workplace::with_photos();
+    workplace.picture("photos/train/lost.png", "along", 1);
+    workplace.write("photos/train/notes.txt", "some words");
+    let done = workplace.run("doctor photos");
+    assert_eq!(done.status, Some(1), "{}", done.stdout);
+    let expected = "1 picture(s) that lie in no class's folder\n  `photos/train/lost.png`\n";
+    assert!(done.stdout.contains(expected), "{}", done.stdout);
+    let done = workplace.train("--epochs 1 --out run");
+    let expected = "ignored 1 picture(s) that lie in no class's folder, such as `";
+    assert!(done.stderr.starts_with(expected), "{}", done.stderr);
+    assert_eq!(done.stderr.lines().count(), 2, "{}", done.stderr);
+}

@@ -428,7 +428,7 @@ fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
         }
         assert_eq!(child.wait().expect("it ends").code(), Some(130), "{said:?}");
         let last = said.last().expect("lines");
-        assert!(last.ends_with(&format!("To go on: train --resume {out}")), "{last}");
+        assert!(last.ends_with(&format!("To go on: permafrost train --resume {out}")), "{last}");
         assert!(workplace.history(&out).len() < 41);
 
         let done = workplace.run(&format!("train --resume {out}")).expect_success();

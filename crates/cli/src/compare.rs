@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<ExitCode> {
         RunFolder::check_outside(out, &config.data.path)?;
     }
     let comparison = compared(&runs);
-    print_table(&comparison)?;
+    print_tables(&comparison)?;
     formats::write_whole(out, comparison.page().as_bytes())?;
     writeln!(stdout(), "Wrote {}.", out.display())?;
     Ok(ExitCode::SUCCESS)
@@ -88,7 +88,23 @@ impl Run {
         let data = &self.config.data;
         // The seed draws the split, where there is one.
         let seed = data.validation_split.map(|_| self.config.train.seed);
-        (data.path.clone(), data.validation_split, data.group_duplicates, seed)
+        (
+            data.path.clone(),
+            data.features.clone(),
+            data.validation_split,
+            data.group_duplicates,
+            seed,
+        )
+    }
+
+    /// What keeps its validation figures from being held against those of `first`.
+    fn difference(&self, first: &Self) -> Option<Difference<'_>> {
+        match (&self.classes, &first.classes) {
+            (Some(classes), Some(of_first)) if classes != of_first => {
+                Some(Difference::Classes(classes))
+            }
+            _ => (self.validation() != first.validation()).then_some(Difference::Photographs),
+        }
     }
 
     /// What there is to know of it beside `first`.
@@ -99,15 +115,23 @@ impl Run {
         if epochs < train.epochs && train.patience.is_none_or(|patience| waited < patience) {
             notes.push("not complete".to_owned());
         }
-        if let (Some(classes), Some(of_first)) = (&self.classes, &first.classes)
-            && classes != of_first
-        {
-            notes.push(format!("other classes than {}: {}", first.name, classes.join(", ")));
-        } else if self.validation() != first.validation() {
-            notes.push(format!("other photographs to validate on than {}", first.name));
+        match self.difference(first) {
+            Some(Difference::Classes(classes)) => {
+                notes.push(format!("other classes than {}: {}", first.name, classes.join(", ")));
+            }
+            Some(Difference::Photographs) => {
+                notes.push(format!("other photographs to validate on than {}", first.name));
+            }
+            None => {}
         }
         notes.join("; ")
     }
+}
+
+/// Why two runs are not held against each other.
+enum Difference<'a> {
+    Classes(&'a [String]),
+    Photographs,
 }
 
 /// The runs, each once.
@@ -143,6 +167,7 @@ fn compared(runs: &[Run]) -> Comparison {
             epochs: run.config.train.epochs,
             seconds: run.history.seconds,
             settings: names.iter().map(|name| settings.get(*name).cloned()).collect(),
+            is_comparable: run.difference(&runs[0]).is_none(),
             notes: String::new(),
         };
         compared.notes = run.notes(&runs[0], compared.best());
@@ -154,16 +179,34 @@ fn compared(runs: &[Run]) -> Comparison {
     }
 }
 
-/// Prints the table: names to the left, numbers to the right.
-fn print_table(comparison: &Comparison) -> anyhow::Result<()> {
-    let rows = comparison.table();
+/// Prints what runs came to, a line each, and then the settings that differ, a line each with the runs beside
+/// each other: together they would be wider than any terminal.
+fn print_tables(comparison: &Comparison) -> anyhow::Result<()> {
+    let mut rows = comparison.table();
+    let results = rows[0].len() - comparison.settings.len();
+    let settings: Vec<Vec<String>> = rows.iter_mut().map(|row| row.split_off(results)).collect();
+    print_table(&rows)?;
+    if comparison.settings.is_empty() {
+        return Ok(());
+    }
+    let names = rows[1..].iter().map(|row| row[0].clone());
+    let mut of_settings = vec![std::iter::once("setting".to_owned()).chain(names).collect()];
+    for at in 0..comparison.settings.len() {
+        of_settings.push(settings.iter().map(|row| row[at].clone()).collect());
+    }
+    writeln!(stdout())?;
+    print_table(&of_settings)
+}
+
+/// Prints a table: names to the left, numbers to the right.
+fn print_table(rows: &[Vec<String>]) -> anyhow::Result<()> {
     let columns = rows[0].len();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    for row in &rows {
+    for row in rows {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let is_text = ["run", "notes"].contains(&rows[0][column].as_str());
+            let is_text = ["run", "notes", "setting"].contains(&rows[0][column].as_str());
             line += &if is_text { format!("{cell:width$}") } else { format!("{cell:>width$}") };
             line += "  ";
         }

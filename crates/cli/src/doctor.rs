@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use photos::{ClassSurvey, Duplicates, Layout, PhotosError, Set, Spread, Survey};
+use photos::{
+    ClassSurvey, Duplicates, Layout, PhotosError, Set, Spread, Survey, is_named_as_picture,
+};
 use serde::Serialize;
 
 /// The exit status where something is wrong with the photographs.
@@ -129,12 +131,12 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
             find(false, &what, small);
         }
     }
-    let stray = survey.left_out.stray.iter();
-    find(
-        false,
-        "file(s) that are no pictures, which are ignored",
-        stray.map(|path| format!("`{}`", path.display())).collect(),
-    );
+    let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        survey.left_out.stray.iter().partition(|path| is_named_as_picture(path));
+    let named =
+        |files: Vec<&PathBuf>| files.iter().map(|path| format!("`{}`", path.display())).collect();
+    find(true, "picture(s) that lie in no class's folder", named(outside));
+    find(false, "file(s) that are no pictures, which are ignored", named(others));
     findings
 }
 

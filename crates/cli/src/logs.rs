@@ -18,7 +18,7 @@ const OF_RUN: &str = "warn,permafrost=info,train=info,vgg=info,vgg_tch=info";
 /// The run's log, from when there is a run.
 static RUN_LOG: OnceLock<File> = OnceLock::new();
 
-/// The last line of the run's log, without its time.
+/// The last warning or error of the run's log, without its time.
 static LAST_LINE: Mutex<String> = Mutex::new(String::new());
 
 /// What is said to standard error while that is held back.
@@ -63,7 +63,7 @@ pub(crate) fn release() {
     }
 }
 
-/// The last line of the run's log, without its time.
+/// The last warning or error of the run's log, without its time.
 pub(crate) fn last_line() -> String {
     lock(&LAST_LINE).clone()
 }
@@ -97,7 +97,11 @@ impl Write for RunLog {
             _ = file.write_all(bytes);
             let line = String::from_utf8_lossy(bytes);
             let line = line.trim().split_once(' ').map_or("", |(_, line)| line);
-            *lock(&LAST_LINE) = line.trim_start().to_owned();
+            let line = line.trim_start();
+            // The epochs are seen anyway.
+            if line.starts_with("WARN") || line.starts_with("ERROR") {
+                *lock(&LAST_LINE) = line.to_owned();
+            }
         }
         Ok(bytes.len())
     }

@@ -86,6 +86,7 @@ pub(crate) fn write(
         name: &name,
         classes: &card.classes,
         history: &history.epochs,
+        epochs: config.train.epochs,
         best: card.metrics.map_or(0, |metrics| metrics.epoch),
         predictions: &predictions,
         augmented: &augmented(config, training)?,

@@ -9,7 +9,7 @@ use std::thread;
 
 use clap::{Arg, Args};
 use model::{Metrics, WeightsSearch, load_card};
-use photos::{Layout, LeftOut, Photos};
+use photos::{Layout, LeftOut, Photos, is_named_as_picture};
 use shards::FeatureSet;
 use train::{
     Best, Data, Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable,
@@ -255,7 +255,7 @@ fn go(
         Outcome::Stopped { epochs } => {
             output.tell(|| events::stopped(run.path(), epochs))?;
             output.say_last(format_args!(
-                "Stopped after {epochs} of {} epochs. To go on: train --resume {}",
+                "Stopped after {epochs} of {} epochs. To go on: permafrost train --resume {}",
                 config.train.epochs,
                 quoted(run.path())
             ))?;
@@ -293,9 +293,15 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
     for file in &left_out.unreadable {
         writeln!(out, "skipped `{}`: {}", file.path.display(), file.reason)?;
     }
-    if let Some(first) = left_out.stray.first() {
-        let (count, first) = (left_out.stray.len(), first.display());
-        writeln!(out, "ignored {count} file(s) that are no pictures, such as `{first}`")?;
+    let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        left_out.stray.iter().partition(|path| is_named_as_picture(path));
+    for (files, what) in [
+        (outside, "picture(s) that lie in no class's folder"),
+        (others, "file(s) that are no pictures"),
+    ] {
+        if let Some(first) = files.first() {
+            writeln!(out, "ignored {} {what}, such as `{}`", files.len(), first.display())?;
+        }
     }
     Ok(())
 }

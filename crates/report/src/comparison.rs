@@ -45,6 +45,8 @@ pub struct ComparedRun {
     pub seconds: f64,
     /// The value of each of the comparison's settings, where it has one.
     pub settings: Vec<Option<String>>,
+    /// Whether its validation figures may be held against those of the first run.
+    pub is_comparable: bool,
     /// What else there is to know, if anything.
     pub notes: String,
 }
@@ -60,10 +62,11 @@ impl Comparison {
     /// The table: its headings, then a row a run.
     pub fn table(&self) -> Vec<Vec<String>> {
         let has_notes = self.runs.iter().any(|run| !run.notes.is_empty());
-        let results = ["run", "best epoch", "val_loss", "val_accuracy", "epochs", "seconds"];
+        let results =
+            ["run", "best epoch", "val_loss", "val_accuracy", "epochs", "epochs' seconds"];
         let mut headings: Vec<String> = results.map(String::from).into();
-        headings.extend(self.settings.iter().cloned());
         headings.extend(has_notes.then(|| "notes".to_owned()));
+        headings.extend(self.settings.iter().cloned());
         let row = |run: &ComparedRun| {
             let best = run.best();
             let of_best = |text: &dyn Fn(&Epoch) -> String| best.map_or(NONE.into(), text);
@@ -75,8 +78,8 @@ impl Comparison {
                 format!("{}/{}", run.history.len(), run.epochs),
                 format!("{:.1}", run.seconds),
             ];
-            row.extend(run.settings.iter().map(|text| text.clone().unwrap_or(NONE.into())));
             row.extend(has_notes.then(|| run.notes.clone()));
+            row.extend(run.settings.iter().map(|text| text.clone().unwrap_or(NONE.into())));
             row
         };
         std::iter::once(headings).chain(self.runs.iter().map(row)).collect()
@@ -99,8 +102,16 @@ impl Comparison {
         document(&heading, &self.result(), head, main).into_string()
     }
 
+    /// Whether the runs' validation figures may be held against each other.
+    fn is_comparable(&self) -> bool {
+        self.runs.iter().all(|run| run.is_comparable)
+    }
+
     /// Which run is the best.
     fn result(&self) -> String {
+        if !self.is_comparable() {
+            return "Validated on different photographs: which is better can't be told".to_owned();
+        }
         let runs = self.runs.iter().filter_map(|run| Some((run, run.best()?)));
         let best = runs.min_by(|(_, a), (_, b)| a.validation[0].total_cmp(&b.validation[0]));
         match best {
@@ -134,17 +145,19 @@ impl Comparison {
         let best = [lowest(0).min_by(f64::total_cmp), lowest(1).max_by(f64::total_cmp)];
         // Of the columns, the val_loss and the val_accuracy of the best epoch.
         let is_best = |run: &ComparedRun, column: usize| {
-            column.checked_sub(2).is_some_and(|at| {
-                best.get(at).is_some_and(|best| {
-                    best.is_some() && *best == run.best().map(|epoch| epoch.validation[at])
+            self.is_comparable()
+                && column.checked_sub(2).is_some_and(|at| {
+                    best.get(at).is_some_and(|best| {
+                        best.is_some() && *best == run.best().map(|epoch| epoch.validation[at])
+                    })
                 })
-            })
         };
         html! {
             section {
                 h2 { "What they came to" }
                 p {
-                    "Numbers are those of the best epoch, the one with the lowest val_loss; the best of all runs are marked."
+                    "Numbers are those of the best epoch, the one with the lowest val_loss"
+                    @if self.is_comparable() { "; the best of all runs are marked." } @else { "." }
                     @if !self.settings.is_empty() { " Settings are shown where they differ." }
                 }
                 div.wide tabindex="0" role="region" aria-label="The runs" { table.runs {
@@ -219,6 +232,7 @@ mod tests {
                 .collect(),
             epochs: 3,
             seconds: 1.25,
+            is_comparable: true,
             settings: vec![(!val_losses.is_empty()).then(|| "0.1".into())],
             notes: String::new(),
         }
@@ -231,7 +245,8 @@ mod tests {
     #[test]
     fn a_table_has_the_best_epoch_of_each_run_and_notes_where_there_are_any() {
         let mut runs = vec![run("a", &[0.5, 0.25, 0.25]), run("b", &[])];
-        let results = "run|best epoch|val_loss|val_accuracy|epochs|seconds|train.learning_rate";
+        let results =
+            "run|best epoch|val_loss|val_accuracy|epochs|epochs' seconds|train.learning_rate";
         let of_a = "a|2|0.2500|0.7500|3/3|1.2|0.1";
         let rows = |runs: &[ComparedRun]| -> Vec<String> {
             comparison(runs.to_vec()).table().iter().map(|row| row.join("|")).collect()
@@ -239,9 +254,9 @@ mod tests {
         assert_eq!(rows(&runs), [results, of_a, "b|-|-|-|0/3|1.2|-"]);
         runs[1].notes = "not complete".into();
         let noted = [
-            format!("{results}|notes"),
-            format!("{of_a}|"),
-            "b|-|-|-|0/3|1.2|-|not complete".into(),
+            results.replace("|train", "|notes|train"),
+            of_a.replace("|0.1", "||0.1"),
+            "b|-|-|-|0/3|1.2|not complete|-".into(),
         ];
         assert_eq!(rows(&runs), noted);
     }
@@ -261,6 +276,12 @@ mod tests {
         assert_eq!(page.matches("<polyline class=\"c0 solid\"").count(), 4);
         assert_eq!(page.matches("<polyline").count(), 8);
         assert!(comparison(vec![run("c", &[])]).page().contains("No epoch is complete yet"));
+        // On other photographs neither is the better one.
+        let other = ComparedRun { is_comparable: false, ..run("d", &[0.125]) };
+        let page = comparison(vec![run("a", &[0.5]), other]).page();
+        assert!(
+            page.contains("Validated on different photographs") && !page.contains("class=\"best\"")
+        );
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Page<'a> {
     pub classes: &'a [String],
     /// How every epoch went.
     pub history: &'a [Epoch],
+    /// How many epochs there were to be.
+    pub epochs: usize,
     /// The epoch that the model is of.
     pub best: usize,
     /// What the model says of the validation photographs.
@@ -107,7 +109,7 @@ impl Kind {
                 "Taken for another class as surely as that class's own photographs are in the mean: look whether they lie in the right folder.",
             ]),
             Self::LeastCertain => {
-                Some(["The least certain", "The two likeliest classes are almost level."])
+                Some(["The least certain", "The two likeliest classes are the least apart."])
             }
         }
     }
@@ -179,7 +181,14 @@ impl Page<'_> {
             .collect();
         for (kind, pictures) in [
             (Kind::Mistakes, self.predictions.mistakes()),
-            (Kind::LabelErrors, self.predictions.label_errors()),
+            (
+                Kind::LabelErrors,
+                if self.predictions.tells_label_errors() {
+                    self.predictions.label_errors()
+                } else {
+                    vec![]
+                },
+            ),
             (Kind::LeastCertain, self.predictions.least_certain()),
         ] {
             lists.push(first(kind, pictures, LISTED));
@@ -201,7 +210,8 @@ impl Page<'_> {
             section {
                 h2 { "Did it learn?" }
                 p { "The model is that of epoch " (self.best) " of " (self.history.len())
-                    ", which has the lowest loss on the validation photographs." }
+                    ", which has the lowest loss on the validation photographs."
+                    @if self.history.len() < self.epochs { " There were to be " (self.epochs) " epochs." } }
                 div.charts { (self.loss().draw()) (self.accuracy().draw()) }
             }
         }
@@ -282,13 +292,16 @@ impl Page<'_> {
 
     fn worth_a_look(&self, lists: &[List], shown: &Shown) -> Markup {
         html! {
-            @for List { kind, pictures, .. } in lists {
+            @for List { kind, pictures, count } in lists {
                 @if let Some([title, what]) = kind.title() {
                     section {
                         h2 { (title) }
-                        @if pictures.is_empty() { p { "None." } }
-                        @else {
-                            p { (what) }
+                        @if pictures.is_empty() {
+                            p { @if matches!(kind, Kind::LabelErrors) && !self.predictions.tells_label_errors() {
+                                "The model is right too seldom to say."
+                            } @else { "None." } }
+                        } @else {
+                            p { (what) @if *count > pictures.len() { " The first " (pictures.len()) " of " (count) "." } }
                             label.toggle { input type="checkbox" checked; "Show where the model sees the class that it names (Grad-CAM)" }
                             (self.pictures(pictures, SIDES[0], shown))
                         }
@@ -384,6 +397,7 @@ mod tests {
             name: "run <1>",
             classes: &classes,
             history: &[epoch(1), epoch(2)],
+            epochs: 3,
             best: 2,
             predictions: &predictions,
             augmented: &[[RgbImage::new(9, 9), RgbImage::new(9, 9)]],
@@ -436,6 +450,7 @@ mod tests {
         }
         assert!(page.contains("cats taken for dogs: 10"), "{page}");
         assert!(page.contains("loss by epoch") && page.contains("best: 2"));
+        assert!(page.contains("epoch 2 of 2,") && page.contains("There were to be 3 epochs."));
     }
 
     #[test]
@@ -451,6 +466,7 @@ mod tests {
             name: "run",
             classes: &classes,
             history: &[],
+            epochs: 1,
             best: 1,
             predictions: &predictions,
             augmented: &[],

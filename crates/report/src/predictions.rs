@@ -133,16 +133,25 @@ impl Predictions {
         wrong
     }
 
-    /// All pictures, those first whose two likeliest classes are the least apart.
+    /// Pictures whose two likeliest classes are less than half apart, those first where they are the least.
     pub fn least_certain(&self) -> Vec<usize> {
         let margin = |at: usize| {
             let mut sorted = self.probabilities[at].clone();
             sorted.sort_by(|a, b| b.total_cmp(a));
             sorted[0] - sorted[1]
         };
-        let mut pictures: Vec<usize> = (0..self.len()).collect();
+        let mut pictures: Vec<usize> = (0..self.len()).filter(|&at| margin(at) < 0.5).collect();
         pictures.sort_by(|&a, &b| margin(a).total_cmp(&margin(b)));
         pictures
+    }
+
+    /// Whether it is right often enough for [`Self::label_errors`] to mean anything: more often than half way
+    /// between naming the largest class always and no mistake.
+    pub fn tells_label_errors(&self) -> bool {
+        let scores = self.scores();
+        let largest = scores.iter().map(|class| class.support).max().unwrap_or(0);
+        let always = largest as f64 / self.len().max(1) as f64;
+        self.accuracy() > f64::midpoint(always, 1.0)
     }
 
     /// Pictures whose label may be wrong, the likeliest first: the model takes them for another class, and is
