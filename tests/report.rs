@@ -38,3 +38,20 @@ fn a_run_ends_with_its_page_which_can_be_made_again() {
         assert!(done.stderr.contains(part) && done.stderr.contains("\nhint: "), "{}", done.stderr);
     }
 }
+
+#[test]
+fn photographs_that_were_moved_are_told_so() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --out run");
+    let moved = workplace.path("elsewhere");
+    std::fs::rename(workplace.path("photos"), &moved).expect("a folder");
+    for command in ["report run", "evaluate run/best", "train --resume run"] {
+        // A run that is complete is resumed without a word about them.
+        let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
+        workplace.write("run/config.toml", config);
+        let done = workplace.run(command);
+        assert_eq!(done.status, Some(2), "{command}: {}", done.stdout);
+        assert!(done.stderr.contains("the run's photographs were in `"), "{}", done.stderr);
+        assert!(done.stderr.contains("\nhint: put them back"), "{}", done.stderr);
+    }
+}

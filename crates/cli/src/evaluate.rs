@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use model::Classifier;
-use photos::{Cache, Folder, Layout, LeftOut, Photos};
+use photos::{Cache, Folder, LeftOut, Photos};
 use rayon::prelude::*;
 use train::{DataConfig, RunFolder, RunningMean};
 
@@ -103,7 +103,7 @@ fn validation_of_run(model: &Path) -> anyhow::Result<(Photos, LeftOut)> {
         "the model's run was trained on features, not on photographs\nhint: name a folder of photographs: `evaluate {} FOLDER`",
         model.display()
     );
-    let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+    let layout = split_table::layout_of(&config)?;
     let (_, validation, left_out) = split_table::load_again(&run, &config, &layout)?;
     Ok((validation, left_out))
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use formats::FormatError;
 use image::{GrayImage, RgbImage};
 use model::{Explainer, HeatMap, ModelCard, WeightsSearch};
-use photos::{Layout, Photos};
+use photos::Photos;
 use rayon::prelude::*;
 use serde::Serialize;
 use train::{RunConfig, RunFolder, Start, WeightsChoice, order_of_epoch};
@@ -41,6 +41,10 @@ pub(crate) struct ReportArguments {
     /// The run's folder, such as runs/train
     #[arg(value_name = "RUN")]
     run: PathBuf,
+    /// The file with the weights of the run's base [default: searched for by digest, where they were and in
+    /// data/weights]
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArguments,
 }
@@ -52,26 +56,28 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
         "the run in `{0}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {0}/best FOLDER` says how well its model does on photographs",
         arguments.run.display()
     );
-    let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+    let layout = split_table::layout_of(&config)?;
     let (training, validation, _) = split_table::load_again(&arguments.run, &config, &layout)?;
-    let path = write(&arguments.run, &config, &training, &validation, &arguments.device.open()?)?;
+    let (photographs, weights) = ([&training, &validation], arguments.weights.clone());
+    let path = write(&arguments.run, &config, photographs, weights, &arguments.device.open()?)?;
     writeln!(stdout(), "Wrote {}.", path.display())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the page of the run in a folder, and returns where it is.
+/// Writes the page of the run in a folder, and returns where it is. The weights of its base are searched for
+/// where none are named.
 pub(crate) fn write(
     run: &Path,
     config: &RunConfig,
-    training: &Photos,
-    validation: &Photos,
+    [training, validation]: [&Photos; 2],
+    weights: Option<PathBuf>,
     devices: &Devices,
 ) -> anyhow::Result<PathBuf> {
     let search = WeightsSearch {
-        named: match &config.weights {
+        named: weights.or_else(|| match &config.weights {
             WeightsChoice::File(path) if path.exists() => Some(path.clone()),
             _ => None,
-        },
+        }),
         folder: WEIGHTS_FOLDER.into(),
     };
     let make_base = |config: &_, weights: &_| devices.base(config, weights);

@@ -13,6 +13,17 @@ const FILE: &str = "split.csv";
 const HEADER: [&str; 2] = ["file", "set"];
 const SETS: [&str; 2] = ["train", "validation"];
 
+/// How the photographs of a run lie, wherever it was started.
+pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
+    let data = &config.data;
+    anyhow::ensure!(
+        data.path.is_dir(),
+        "the run's photographs were in `{}`, where there is no folder now\nhint: put them back; `permafrost evaluate MODEL FOLDER` takes a model to others",
+        data.path.display()
+    );
+    Ok(Layout::find(&data.path, data.validation_split)?)
+}
+
 /// The photographs that a run begins with.
 pub(crate) fn load(
     config: &RunConfig,

@@ -27,7 +27,7 @@ use crate::output::{Output, OutputArguments};
 use crate::progress::Progress;
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
-use crate::{STOPPED, demo, device, events, interrupt, logs, report};
+use crate::{STOPPED, demo, device, events, interrupt, logs, report, split_table};
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             }
             // A folder that is gone is named before anything is computed.
             if config.data.features.is_none() {
-                Layout::find(&config.data.path, config.data.validation_split)?;
+                split_table::layout_of(&config)?;
             }
             let weights = weights_again(&run, &config)?;
             // Now and not later, to say where it is to be changed.
@@ -244,7 +244,7 @@ fn go(
             // Features have no pictures to show.
             if let Data::Photographs { training, validation, .. } = data {
                 // The model is there whatever becomes of its page.
-                match report::write(run.path(), config, training, validation, devices) {
+                match report::write(run.path(), config, [training, validation], None, devices) {
                     Ok(page) => output.say_last(format_args!("Report: {}", page.display()))?,
                     Err(error) => writeln!(stderr(), "no report could be made: {error}")?,
                 }
