@@ -126,7 +126,7 @@ fn compare(scratch: &Path, run: &str, whole: &str) -> Result<()> {
 }
 
 /// A history's rows without the column of seconds.
-fn without_seconds(history: &str) -> Vec<String> {
+pub(crate) fn without_seconds(history: &str) -> Vec<String> {
     let header: Vec<&str> = history.lines().next().unwrap_or_default().split(',').collect();
     let seconds = header.iter().position(|name| *name == "seconds");
     let kept = |row: &str| {

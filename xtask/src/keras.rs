@@ -79,7 +79,12 @@ pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     if fs::read(&stamp).is_ok_and(|installed| installed == list) && python.exists() {
         return Ok(python);
     }
-    writeln!(stderr(), "keras: installing Keras into `{}`, which takes minutes", folder.display())?;
+    writeln!(
+        stderr(),
+        "installing what `{}` lists into `{}`, which can take minutes",
+        requirements.display(),
+        folder.display()
+    )?;
     clear(folder)?;
     start(
         Command::new("python3").args(["-m", "venv"]).arg(folder),

@@ -8,6 +8,7 @@ mod agreement;
 mod bench;
 mod browser;
 mod build;
+mod cluster;
 mod consumers;
 mod crashes;
 mod digest;
@@ -102,6 +103,17 @@ enum Chore {
         dir: Option<PathBuf>,
     },
 
+    /// Run what `deploy/` holds: the batch script on a real Slurm with a task killed in the middle, and the command
+    /// lines of Kubernetes and AWS Batch
+    Cluster {
+        /// Only this [default: all]
+        check: Option<cluster::Check>,
+        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
+        /// workspace root]
+        #[arg(long, value_name = "DIR")]
+        shared: Option<PathBuf>,
+    },
+
     /// Build and run two small packages outside the workspace that use single crates of it
     Consumers,
 
@@ -172,6 +184,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Agreement { dir } => agreement::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Browser { dir } => browser::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
+        Chore::Cluster { check, shared } => {
+            cluster::run(root, &or_shared(root, shared, "../shared"), *check)?;
+        }
         Chore::Consumers => consumers::run(root)?,
         Chore::Fuzz { target, seconds, seed } => {
             fuzz::run(root, target.as_deref(), *seconds, *seed)?;

@@ -51,3 +51,14 @@ fn keras_without_photographs_is_an_error_before_anything_is_installed() {
     assert!(error.contains("\nhint: name the folder that holds `pets`: "), "{error}");
     assert!(!root.path().join("target").exists());
 }
+
+#[test]
+fn cluster_without_photographs_is_an_error_before_anything_is_built() {
+    let root = TempDir::new().unwrap();
+    let cluster = run(root.path(), &["cluster", "slurm"]);
+    let error = String::from_utf8(cluster.stderr).unwrap();
+    assert_eq!(cluster.status.code(), Some(2), "{error}");
+    assert!(error.starts_with("error: expected test material at `"), "{error}");
+    assert!(error.contains("\nhint: name the folder that holds `pets` and `weights`: "), "{error}");
+    assert!(!root.path().join("target").exists());
+}

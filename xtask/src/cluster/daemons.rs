@@ -1,0 +1,203 @@
+//! A Slurm of one node on loopback: `munged`, `slurmctld` and `slurmd`, with all that they keep in one folder,
+//! and stopped with this.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::printed;
+
+/// Until a daemon answers.
+const START: Duration = Duration::from_secs(60);
+/// Until tasks that were cancelled are gone.
+const STOP: Duration = Duration::from_secs(20);
+/// How long to wait between two looks.
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
+
+/// How many processors the node says it has, and so how many tasks run at a time.
+pub(super) const PROCESSORS: usize = 2;
+
+/// A Slurm that ends with this.
+pub(super) struct Slurm {
+    folder: PathBuf,
+    config: PathBuf,
+    daemons: Vec<Child>,
+}
+
+impl Slurm {
+    /// Starts one with its files in `folder`, and waits until its node takes tasks.
+    pub(super) fn start(folder: &Path) -> Result<Self> {
+        let daemons = ["munged", "slurmctld", "slurmd"].map(find_daemon);
+        let [munged, slurmctld, slurmd] = daemons;
+        let (munged, slurmctld, slurmd) = (munged?, slurmctld?, slurmd?);
+        for name in ["munge", "state", "spool"] {
+            fs::create_dir_all(folder.join(name))?;
+        }
+        let config = folder.join("slurm.conf");
+        fs::write(&config, config_in(folder)?)?;
+        let mut slurm = Self { folder: folder.to_owned(), config, daemons: vec![] };
+
+        let munge = |name: &str| folder.join("munge").join(name);
+        let socket = folder.join("munge.socket");
+        let mut mungekey = Command::new(munged.with_file_name("mungekey"));
+        printed(mungekey.arg("--create").arg("--keyfile").arg(munge("key")))?;
+        let mut command = Command::new(munged);
+        // `--force`: the folder of a workspace may be another user's than the one who runs this.
+        command.args(["--foreground", "--force"]);
+        for (option, file) in [
+            ("--key-file", munge("key")),
+            ("--pid-file", munge("pid")),
+            ("--log-file", munge("log")),
+            ("--seed-file", munge("seed")),
+            ("--socket", socket.clone()),
+        ] {
+            command.arg(format!("{option}={}", file.display()));
+        }
+        slurm.spawn(&mut command, &folder.join("munged.out"))?;
+        slurm.wait_until("munged", START, || Ok(socket.exists()))?;
+
+        for daemon in [slurmctld, slurmd] {
+            let mut command = Command::new(&daemon);
+            command.args(["-D", "-f"]).arg(&slurm.config);
+            let name = daemon.file_name().unwrap_or_default().display();
+            slurm.spawn(&mut command, &folder.join(format!("{name}.out")))?;
+        }
+        // It does not answer at first.
+        let idle = || {
+            Ok(slurm
+                .run("sinfo", &["--noheader", "--format=%T"])
+                .is_ok_and(|state| state.trim() == "idle"))
+        };
+        slurm.wait_until("node", START, idle)?;
+        Ok(slurm)
+    }
+
+    /// Stops it, and removes its files, which are of use only where something went wrong.
+    pub(super) fn stop(self) -> Result<()> {
+        let folder = self.folder.clone();
+        drop(self);
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("could not remove `{}`", folder.display()))
+    }
+
+    /// A command of Slurm's that asks this one.
+    pub(super) fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.env("SLURM_CONF", &self.config);
+        command
+    }
+
+    /// Runs one, and returns what it printed.
+    pub(super) fn run(&self, name: &str, arguments: &[&str]) -> Result<String> {
+        printed(self.command(name).args(arguments))
+    }
+
+    /// What `scontrol show job` says of a task, each as `Name=value`.
+    pub(super) fn task(&self, task: &str) -> Result<String> {
+        self.run("scontrol", &["show", "job", "--oneliner", task])
+    }
+
+    /// Waits until no task is left that waits or runs.
+    pub(super) fn wait_for_all(&self, limit: Duration) -> Result<()> {
+        self.wait_until("last task", limit, || Ok(self.run("squeue", &["--noheader"])?.is_empty()))
+    }
+
+    fn spawn(&mut self, command: &mut Command, log: &Path) -> Result<()> {
+        let log = File::create(log)?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let name = command.get_program().display().to_string();
+        self.daemons.push(command.spawn().with_context(|| format!("could not start `{name}`"))?);
+        Ok(())
+    }
+
+    /// Looks again and again whether something is so.
+    pub(super) fn wait_until(
+        &self,
+        what: &str,
+        limit: Duration,
+        is_so: impl Fn() -> Result<bool>,
+    ) -> Result<()> {
+        let begin = Instant::now();
+        while !is_so()? {
+            ensure!(
+                begin.elapsed() < limit,
+                "waited {limit:?} for the {what} of Slurm\nhint: see its logs in `{}`",
+                self.folder.display()
+            );
+            sleep(PAUSE);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Slurm {
+    fn drop(&mut self) {
+        // Tasks are no children of these: they are cancelled first. Nothing can be done where that fails.
+        if self.daemons.len() == 3 {
+            let _ = self.run("scancel", &["--full", "--signal=KILL", "--state=RUNNING"]);
+            let _ = self.run("scancel", &["--me"]);
+            let _ = self.wait_for_all(STOP);
+        }
+        for daemon in self.daemons.iter_mut().rev() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
+}
+
+/// Where a daemon is: in a folder that is on the paths of administrators only.
+fn find_daemon(name: &str) -> Result<PathBuf> {
+    let found = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"]
+        .map(|folder| Path::new(folder).join(name))
+        .into_iter()
+        .find(|path| path.is_file());
+    let Some(found) = found else {
+        bail!(
+            "found no `{name}`\nhint: install the packages `slurm-wlm` and `munge` of Debian and Ubuntu, or leave this check out: `cargo xtask cluster kubernetes`"
+        );
+    };
+    Ok(found)
+}
+
+/// The settings of a Slurm in `folder` of one node, this machine, that whoever runs this may use.
+fn config_in(folder: &Path) -> Result<String> {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname")
+        .context("could not read the name of this machine")?;
+    let host = host.trim().split('.').next().unwrap_or_default();
+    let user = printed(Command::new("id").arg("-un"))?;
+    let user = user.trim();
+    // Both are bound at a time, so that they differ.
+    let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
+    let [controller, node] = [listeners[0].local_addr()?.port(), listeners[1].local_addr()?.port()];
+    let folder = folder.display();
+    Ok(format!(
+        "ClusterName=check
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller}
+SlurmdPort={node}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+SlurmUser={user}
+SlurmdUser={user}
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+# Without the system's control groups, which a container does not have.
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+# As many tasks at a time wherever this runs.
+SlurmdParameters=config_overrides
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+NodeName={host} NodeAddr=127.0.0.1 CPUs={PROCESSORS} RealMemory=4000
+PartitionName=main Nodes={host} Default=YES
+"
+    ))
+}

@@ -1,0 +1,186 @@
+//! The batch script as an array of a real Slurm. One task is killed in the middle and one told to stop, and both are
+//! requeued; the set is whole all the same, and a head that is trained on it is the one that is trained on the
+//! photographs.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::daemons::{PROCESSORS, Slurm};
+use super::{Site, pieces_of, printed};
+use crate::crashes::without_seconds;
+
+/// As many as `--array` of the script says.
+const SHARDS: usize = 8;
+/// As many as `--steps` of the script says.
+const PIECES: usize = 16;
+/// The tasks that do not reach their end in the first start.
+const ENDED: [Ended; 2] = [
+    // At once, by a signal that nothing can be done about.
+    Ended { task: 3, scancel: &["--signal=KILL", "--batch"], exit_code: "0:9" },
+    // By a signal on which the program stops after the batch at hand.
+    Ended { task: 7, scancel: &[], exit_code: "130:0" },
+];
+/// What makes a task last some seconds.
+const VIEWS: &str = "20";
+/// Until all tasks have ended.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// How a task is ended in the middle.
+struct Ended {
+    task: usize,
+    /// What `scancel` is told beside the task.
+    scancel: &'static [&'static str],
+    /// What Slurm says of it then: its status and signal.
+    exit_code: &'static str,
+}
+
+/// Checks `deploy/features.sbatch`.
+pub(super) fn check(site: &Site) -> Result<()> {
+    let set = site.folder.join("set");
+    let base = Base::of(site)?;
+    let slurm = Slurm::start(&site.folder.join("daemons"))?;
+    let begin = Instant::now();
+    let job = submit(site, &slurm, &set, &base)?;
+    let mut kept = [0; SHARDS];
+    for ended in &ENDED {
+        kept[ended.task] = end_and_requeue(site, &slurm, &job, ended, &set)?;
+    }
+    slurm.wait_for_all(LIMIT)?;
+    let lasted = begin.elapsed();
+    for (task, kept) in kept.iter().enumerate() {
+        let state = slurm.task(&format!("{job}_{task}"))?;
+        let restarts = usize::from(*kept > 0);
+        for expected in ["JobState=COMPLETED ", "ExitCode=0:0 ", &format!("Restarts={restarts} ")] {
+            ensure!(state.contains(expected), "expected `{expected}` of task {task}:\n{state}");
+        }
+        let said = said(site, &job, task)?;
+        let expected = format!("Complete: {} piece(s) computed, {kept} were there.", PIECES - kept);
+        ensure!(said.contains(&expected), "expected `{expected}` of task {task}, it said:\n{said}");
+    }
+    slurm.stop()?;
+    writeln!(
+        stdout(),
+        "cluster: an array of {SHARDS} on {PROCESSORS} processors, in {lasted:.1?}; two tasks were ended after {} and {} of {PIECES} pieces, and went on",
+        kept[ENDED[0].task],
+        kept[ENDED[1].task]
+    )?;
+    site.expect_whole(&set)?;
+    expect_same_histories(site, &set, &base)
+}
+
+/// The arguments that say which base.
+struct Base {
+    weights: String,
+}
+
+impl Base {
+    fn of(site: &Site) -> Result<Self> {
+        let weights = site.weights.to_str().context("expected a path in unicode")?;
+        Ok(Self { weights: weights.to_owned() })
+    }
+
+    fn weights(&self) -> [&str; 2] {
+        ["--weights", &self.weights]
+    }
+
+    /// These, and which filters on which size.
+    fn arguments(&self) -> Vec<&str> {
+        let filters = ["--base", "vgg19", "--until", "block3_pool", "--pooling", "max"];
+        [&self.weights()[..], &filters, &["--size", "96"]].concat()
+    }
+}
+
+/// Starts the script on all photographs, with the program on the path, and returns the job's number.
+fn submit(site: &Site, slurm: &Slurm, set: &Path, base: &Base) -> Result<String> {
+    let folder = site.program.parent().context("expected a program in a folder")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
+    let mut sbatch = slurm.command("sbatch");
+    sbatch.env("PATH", std::env::join_paths(folders)?).current_dir(&site.folder);
+    sbatch.arg("--parsable").arg(site.root.join("deploy/features.sbatch"));
+    sbatch.args([&site.photographs, set]).args(base.arguments()).args(["--views", VIEWS]);
+    Ok(printed(&mut sbatch)?.trim().to_owned())
+}
+
+/// Ends a task that has written some pieces and not others, has it begin again, and returns how many it had.
+fn end_and_requeue(
+    site: &Site,
+    slurm: &Slurm,
+    job: &str,
+    ended: &Ended,
+    set: &Path,
+) -> Result<usize> {
+    let Ended { task: shard, scancel, exit_code } = ended;
+    let task = format!("{job}_{shard}");
+    let is_on = |states: &[&str]| -> Result<bool> {
+        let state = slurm.task(&task)?;
+        Ok(states.iter().any(|on| state.contains(&format!("JobState={on} "))))
+    };
+    let is_in_the_middle = || Ok(pieces_of(set, *shard)? >= 2 || !is_on(&["PENDING", "RUNNING"])?);
+    slurm.wait_until("first pieces", LIMIT, is_in_the_middle)?;
+    ensure!(
+        is_on(&["RUNNING"])?,
+        "expected task {shard} at work after its first pieces, it has ended and said:\n{}",
+        said(site, job, *shard)?
+    );
+    slurm.run("scancel", &[scancel, &[task.as_str()][..]].concat())?;
+    let is_over = || Ok(!is_on(&["RUNNING", "COMPLETING"])?);
+    slurm.wait_until("task that was ended", LIMIT, is_over)?;
+    let state = slurm.task(&task)?;
+    let expected = format!("ExitCode={exit_code} ");
+    ensure!(state.contains(&expected), "expected `{expected}` of task {shard}:\n{state}");
+    let kept = pieces_of(set, *shard)?;
+    ensure!(
+        (1..PIECES).contains(&kept),
+        "expected task {shard} to be ended in the middle, it had {kept} of {PIECES} pieces"
+    );
+    slurm.run("scontrol", &["requeue", &task])?;
+    // Slurm would have it wait for two minutes.
+    slurm.run("scontrol", &["update", &format!("JobId={task}"), "StartTime=now"])?;
+    Ok(kept)
+}
+
+/// What a task printed, in all its starts.
+fn said(site: &Site, job: &str, task: usize) -> Result<String> {
+    let path = site.folder.join(format!("features-{job}_{task}.out"));
+    fs::read_to_string(&path).with_context(|| format!("could not read `{}`", path.display()))
+}
+
+/// Trains on the photographs and on the set, with and without views, and compares.
+fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
+    let photographs = site.photographs.to_str().context("expected a path in unicode")?;
+    let set = set.to_str().context("expected a path in unicode")?;
+    for (mode, of_photographs, of_set) in [
+        ("plain", &["--no-augment"][..], &["--no-augment"][..]),
+        ("views", &["--views", VIEWS], &[]),
+    ] {
+        let [one, other] = [format!("{mode}-photographs"), format!("{mode}-features")];
+        let train = |out: &str, more: &[&str]| {
+            let all = ["train", "--epochs", "5", "--quiet", "--out", out];
+            site.run(&[&all[..], more].concat())
+        };
+        train(&one, &[&[photographs], &base.arguments()[..], of_photographs].concat())?;
+        train(&other, &[&["--features", set], &base.weights()[..], of_set].concat())?;
+        let [one, other] = [one, other].map(|run| history(site, &run));
+        let (one, other) = (one?, other?);
+        ensure!(one == other, "on features the history is {other:?}, on photographs {one:?}");
+        let last = one.last().context("expected epochs")?;
+        writeln!(
+            stdout(),
+            "cluster: the same history on features and photographs ({mode}): {last}"
+        )?;
+    }
+    Ok(())
+}
+
+/// A run's history but for its seconds.
+fn history(site: &Site, run: &str) -> Result<Vec<String>> {
+    let path = site.folder.join(run).join("history.csv");
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("could not read `{}`", path.display()))?;
+    Ok(without_seconds(&text))
+}
