@@ -210,13 +210,19 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
 }
 
 #[test]
-fn other_photographs_weights_views_and_types_are_computed_again() {
+fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_replaced() {
     let workplace = Workplace::with_photos();
     let compute = |arguments: &str| compute(&workplace, &format!("--out set {arguments}")).stdout;
     compute("");
     let mut before = contents(&workplace, "set");
     let mut changed = |arguments: &str, reason: &str| {
-        let said = compute(arguments);
+        if !arguments.is_empty() {
+            refused(&workplace, &format!("photos {BASE} --out set {arguments}"), reason);
+            assert!(contents(&workplace, "set") == before, "{reason}");
+        }
+        let replace = if arguments.is_empty() { "" } else { "--replace" };
+        let said = compute(&format!("{replace} {arguments}"));
+        let reason = reason.trim_start_matches("its ");
         assert!(
             said.contains(reason) && said.contains("1 piece(s) computed"),
             "{reason} in {said}"
@@ -231,11 +237,39 @@ fn other_photographs_weights_views_and_types_are_computed_again() {
     changed("", "was made of other photographs");
     fs::remove_file(workplace.path("photos/train/along/added.png")).expect("a file");
     changed("", "was made of other photographs");
-    changed("--seed 1", "the `weights` \"");
-    changed("--seed 1 --views 1", "the `views` null, not {");
-    changed("--seed 1 --views 1 --zoom 0.1", "the `views.augment.zoom` ");
-    changed("--dtype float16", "the `dtype` ");
-    changed("--base vgg19", "the `base.variant` \"vgg16\", not \"vgg19\"");
+    for set in ["train", "validation"] {
+        workplace.picture(&format!("photos/{set}/askew/0.png"), "along", 2);
+    }
+    changed("", "has the `classes` [");
+    changed("--seed 1", "its `weights`");
+    changed("--seed 1 --views 1", "its `views`");
+    changed("--seed 1 --views 1 --zoom 0.1", "its `views.augment.zoom`");
+    changed("--dtype float16", "its `dtype`");
+    changed("--base vgg19", "its `base.variant`");
+    refused(&workplace, &format!("photos {BASE} --out set"), "is \"vgg19\", not \"vgg16\"");
+}
+
+#[test]
+fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_computed() {
+    let workplace = Workplace::with_photos();
+    compute(&workplace, "--out set --steps 3");
+    for kind in ["json", "safetensors"] {
+        let first = format!("set/shard-00000-of-00001-piece-0000-of-0003.{kind}");
+        fs::remove_file(workplace.path(&first)).expect("a file");
+    }
+    let before = contents(&workplace, "set");
+    let other = format!("photos {BASE} --out set --steps 3 --dtype float16");
+    refused(&workplace, &other, "its `dtype` is \"float32\", not \"float16\"");
+    assert!(contents(&workplace, "set") == before);
+}
+
+#[test]
+fn the_folder_of_a_run_is_no_place_for_a_set() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    let before = workplace.contents("run");
+    refused(&workplace, &format!("photos {BASE} --out run"), "`run` is a run of `train`");
+    assert!(workplace.contents("run") == before);
 }
 
 #[test]

@@ -65,11 +65,14 @@ pub(crate) struct FeaturesArguments {
     /// End with an error where a file that should be a picture can't be read, and don't skip it
     #[arg(long)]
     strict: bool,
+    /// Compute pieces again that were made with other settings; what is there of them is lost
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     device: DeviceArguments,
     /// Read the set at URL and list what is missing, stale or damaged; with DATA, also what was made of other
     /// photographs than there are
-    #[arg(long, value_name = "URL", conflicts_with_all = ["out", "shard"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["out", "shard", "replace"])]
     check: Option<String>,
     /// Print what was found as JSON
     #[arg(long, requires = "check")]
@@ -92,6 +95,13 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         && data.is_dir()
     {
         RunFolder::check_outside(&out, &data)?;
+    }
+    if let Some(folder) = local_path(out)? {
+        anyhow::ensure!(
+            !folder.join("config.toml").exists(),
+            "`{}` is a run of `train`\nhint: name a folder of its own with `--out`",
+            folder.display()
+        );
     }
     let store = Store::open(out)?;
     let photographs = Photographs::find(data, |key| cut.piece_of(key).shard == share.shard)?;
@@ -134,6 +144,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         shard: share.shard,
         store: &store,
         strict: arguments.strict,
+        replace: arguments.replace,
         stop: &stop,
     };
     let (mut found, mut written) = (0, 0);

@@ -1,5 +1,6 @@
 //! A worker: computes the pieces of a shard that are not there yet, one after the other.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -32,6 +33,8 @@ pub struct Job<'a> {
     pub store: &'a Store,
     /// Whether a photograph that can't be read is an error, and not skipped.
     pub strict: bool,
+    /// Whether pieces that were made with other settings are computed again, and not an error.
+    pub replace: bool,
     /// Raised to have the worker stop after the batch at hand.
     pub stop: &'a AtomicBool,
 }
@@ -85,12 +88,18 @@ pub enum Outcome {
 ///
 /// # Errors
 ///
-/// A set of another cut lies there, or photographs, temporary files or the store fail.
+/// A set of another cut lies there, or, unless they are to be replaced, pieces of the shard that were made with
+/// other settings; or photographs, temporary files or the store fail.
 pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, ShardsError> {
-    let mut there = job.store.list()?.into_iter().filter_map(|object| Piece::of_name(&object.name));
-    if let Some(found) = there.find(|piece| piece.cut() != job.cut) {
+    let there = job.store.list()?.into_iter().filter_map(|object| Piece::of_name(&object.name));
+    let there: BTreeSet<Piece> = there.collect();
+    if let Some(&found) = there.iter().find(|piece| piece.cut() != job.cut) {
         let (place, expected) = (job.store.place().to_owned(), job.cut);
         return Err(ShardsError::OtherCut { place, found, expected });
+    }
+    // All of them before the first is touched.
+    for piece in job.cut.pieces_of(job.shard).filter(|piece| there.contains(piece)) {
+        job.card_of(piece)?;
     }
     let by_piece = by_piece(job.photographs, job.cut);
     let of_piece = |piece| by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
@@ -145,11 +154,26 @@ struct Computed {
 }
 
 impl Job<'_> {
+    /// The card of a piece that is there, or what is wrong with it. Settings that were mistyped are told from
+    /// photographs that have changed: what was computed with the others may have taken hours.
+    fn card_of(&self, piece: Piece) -> Result<Option<Result<Card, String>>, ShardsError> {
+        let Some(bytes) = self.store.get(&piece.card())? else { return Ok(None) };
+        let card = Card::parse(&bytes, piece);
+        if let Ok(card) = &card
+            && !self.replace
+            && let Some([name, found, expected]) = card.settings.chosen_difference(self.settings)
+        {
+            let place = self.store.place().to_owned();
+            return Err(ShardsError::OtherSettings { place, piece, name, found, expected });
+        }
+        Ok(Some(card))
+    }
+
     fn look_at(&self, piece: Piece, listed: &str) -> Result<There, ShardsError> {
-        let Some(bytes) = self.store.get(&piece.card())? else { return Ok(There::Nothing) };
-        let card = match Card::parse(&bytes, piece) {
-            Ok(card) => card,
-            Err(fault) => return Ok(There::Other(fault)),
+        let card = match self.card_of(piece)? {
+            None => return Ok(There::Nothing),
+            Some(Ok(card)) => card,
+            Some(Err(fault)) => return Ok(There::Other(fault)),
         };
         if let Some([name, found, expected]) = card.settings.difference(self.settings) {
             return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));

@@ -107,6 +107,22 @@ pub enum ShardsError {
         /// The cut that was expected.
         expected: Cut,
     },
+    /// Pieces lie there that were made with other settings.
+    #[error(
+        "`{piece}` at `{place}` was made with other settings: its `{name}` is {found}, not {expected}\nhint: name the settings that it was made with, or another place with `--out`; `--replace` computes it again and loses what is there"
+    )]
+    OtherSettings {
+        /// The place.
+        place: String,
+        /// The first such piece.
+        piece: Piece,
+        /// The setting.
+        name: String,
+        /// What it is there.
+        found: String,
+        /// What it is to be.
+        expected: String,
+    },
     /// A set lacks pieces.
     #[error(
         "{count} of {total} pieces are missing at `{place}`, the first of them `{first}`\nhint: `permafrost features --check` lists them all; start their workers again, which go on with what is missing"

@@ -68,6 +68,7 @@ impl Worker {
             shard: 0,
             store,
             strict: false,
+            replace: false,
             stop,
         };
         compute(&job, listen).expect("features")
