@@ -3,6 +3,7 @@
 mod bad_input;
 #[cfg(unix)]
 mod closed;
+mod closed_pipes;
 mod compare;
 mod dashboard;
 mod devices;

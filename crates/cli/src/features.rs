@@ -1,7 +1,7 @@
 //! `permafrost features`: computes a share of a set of frozen features, or checks a set.
 
 use std::env;
-use std::io::{Write, stderr, stdout};
+use std::io::Write;
 use std::process::ExitCode;
 
 use augment::AugmentConfig;
@@ -21,6 +21,7 @@ use crate::device::DeviceArguments;
 use crate::settings::{check_fetched, weights_named};
 use crate::share::Share;
 use crate::train::stop_on_ctrl_c;
+use crate::unbroken::{stderr, stdout};
 
 /// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many
 /// machines

@@ -39,6 +39,7 @@ mod sort_into;
 mod split_table;
 mod summary;
 mod train;
+mod unbroken;
 mod verify_resume;
 
 use std::io::{self, Write};

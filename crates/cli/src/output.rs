@@ -2,12 +2,13 @@
 //! program.
 
 use std::fmt::Display;
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::Value;
 
 use crate::dashboard;
+use crate::unbroken::stdout;
 
 /// What is printed.
 #[derive(Args)]

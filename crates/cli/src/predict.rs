@@ -1,6 +1,6 @@
 //! `permafrost predict`: names the class of photographs.
 
-use std::io::{Write, stdout};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +13,7 @@ use crate::bar::Bar;
 use crate::device::DeviceArguments;
 use crate::picture_files::PictureFiles;
 use crate::sort_into::{SortInto, UNSURE};
+use crate::unbroken;
 
 /// Name the class of photographs
 #[derive(Args)]
@@ -98,9 +99,9 @@ struct Prediction<'a> {
 /// The three ways to print predictions.
 enum Output {
     /// Columns for people: the file's name is padded to this width.
-    Table(usize),
-    Csv(Box<csv::Writer<std::io::Stdout>>),
-    Json,
+    Table(Box<dyn Write>, usize),
+    Csv(Box<csv::Writer<Box<dyn Write>>>),
+    Json(Box<dyn Write>),
 }
 
 impl Output {
@@ -109,11 +110,16 @@ impl Output {
         card: &ModelCard,
         files: &[PathBuf],
     ) -> anyhow::Result<Self> {
+        // Copies are made also when no one reads on; without them there is nothing left to do.
+        let mut out: Box<dyn Write> = match arguments.sort_into {
+            Some(_) => Box::new(unbroken::stdout()),
+            None => Box::new(io::stdout()),
+        };
         if arguments.json {
-            return Ok(Self::Json);
+            return Ok(Self::Json(out));
         }
         if arguments.csv {
-            let mut writer = csv::Writer::from_writer(stdout());
+            let mut writer = csv::Writer::from_writer(out);
             let mark = arguments.unsure.map(|_| UNSURE);
             let columns = ["file", "class"].into_iter().chain(mark);
             writer.write_record(columns.chain(card.classes.iter().map(String::as_str)))?;
@@ -121,8 +127,8 @@ impl Output {
         }
         let longest = files.iter().map(|file| file.to_string_lossy().chars().count()).max();
         let width = longest.unwrap_or(0).max("file".len());
-        writeln!(stdout(), "{:width$}  probability  class", "file")?;
-        Ok(Self::Table(width))
+        writeln!(out, "{:width$}  probability  class", "file")?;
+        Ok(Self::Table(out, width))
     }
 
     fn write(
@@ -133,11 +139,11 @@ impl Output {
     ) -> anyhow::Result<()> {
         let Prediction { class, is_unsure, probabilities } = prediction;
         match self {
-            Self::Table(width) => {
+            Self::Table(out, width) => {
                 let name = file.to_string_lossy();
                 let probability = probabilities[card.decide(probabilities)];
                 let mark = if *is_unsure == Some(true) { "  (unsure)" } else { "" };
-                writeln!(stdout(), "{name:0$}  {probability:11.4}  {class}{mark}", *width)?;
+                writeln!(out, "{name:0$}  {probability:11.4}  {class}{mark}", *width)?;
             }
             Self::Csv(writer) => {
                 let cells = [file.to_string_lossy().into_owned(), (*class).to_owned()];
@@ -146,7 +152,7 @@ impl Output {
                 writer.write_record(cells.into_iter().chain(mark).chain(numbers))?;
                 writer.flush()?;
             }
-            Self::Json => {
+            Self::Json(out) => {
                 let mut line = json!({
                     "file": file.to_string_lossy(),
                     "class": class,
@@ -155,7 +161,7 @@ impl Output {
                 if let Some(is_unsure) = is_unsure {
                     line[UNSURE] = (*is_unsure).into();
                 }
-                writeln!(stdout(), "{line}")?;
+                writeln!(out, "{line}")?;
             }
         }
         Ok(())

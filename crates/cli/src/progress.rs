@@ -1,6 +1,6 @@
 //! What `train` shows while it runs: a bar where a person watches, and one line an epoch.
 
-use std::io::{self, Write, stderr, stdout};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use console::Term;
@@ -9,6 +9,7 @@ use train::{Event, Set, TrainConfig, ViewsOrigin};
 
 use crate::bar::Bar;
 use crate::pace::{Pace, duration};
+use crate::unbroken::{stderr, stdout};
 
 /// A run that takes less than this is not worth a line that says so.
 const LONG: f64 = 60.0;

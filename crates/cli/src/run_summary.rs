@@ -1,12 +1,14 @@
 //! What `train` says before its first epoch: what will happen, one aligned row for each part of it.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 use std::path::Path;
 
 use augment::{AugmentConfig, Compose, RandomFlip};
 use model::{ModelCard, load_card};
 use train::{Data, RunConfig, Start, TrainConfig};
 use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
+
+use crate::unbroken::stdout;
 
 /// How wide the rows are, where no word is wider.
 const WIDTH: usize = 80;
@@ -29,7 +31,7 @@ pub(crate) struct RunSummary<'a> {
 impl RunSummary<'_> {
     /// Prints it.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
-        let mut out = stdout().lock();
+        let mut out = stdout();
         print_row(&mut out, "Photographs", &self.photographs())?;
         print_row(&mut out, "Classes", &classes(self.data))?;
         print_row(&mut out, "Base", &self.base()?)?;

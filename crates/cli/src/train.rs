@@ -1,6 +1,6 @@
 //! `permafrost train`: from a folder of photographs to a model.
 
-use std::io::{Write, stderr};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::output::{Output, OutputArguments};
 use crate::progress::Progress;
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
+use crate::unbroken::stderr;
 use crate::{STOPPED, demo, device, events, interrupt, logs, report, split_table};
 
 /// Train a classifier on a folder of photographs

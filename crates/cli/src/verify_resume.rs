@@ -2,13 +2,15 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 use train::{Data, Event, Job, Outcome, RunConfig, RunFolder, fit};
 use vgg::Weights;
+
+use crate::unbroken::stdout;
 
 /// How many epochs are trained, twice.
 const EPOCHS: usize = 2;

@@ -1,0 +1,52 @@
+//! Output that no one reads any more, as behind `| head`: the rest of the work is done all the same.
+
+use std::io;
+use std::process::Stdio;
+
+use crate::permafrost::{Workplace, quick};
+
+/// Runs the program with nobody at the other end of what it prints, and expects success.
+fn run_unheard(workplace: &Workplace, arguments: &str) {
+    let closed = || {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        Stdio::from(writer)
+    };
+    let mut command = workplace.command(arguments);
+    let status = command.stdout(closed()).stderr(closed()).status().expect("the program starts");
+    assert_eq!(status.code(), Some(0), "{arguments}");
+}
+
+#[test]
+fn a_run_that_no_one_watches_ends_with_its_page() {
+    let workplace = Workplace::with_photos();
+    workplace.write("photos/train/along/broken.jpg", "no picture");
+    for how in ["", "--quiet", "--json"] {
+        run_unheard(&workplace, &quick(&format!("--epochs 2 --no-augment --out run {how}")));
+        assert_eq!(workplace.history("run").len(), 3, "{how}");
+        assert!(workplace.path("run/report.html").exists(), "{how}");
+        std::fs::remove_dir_all(workplace.path("run")).expect("a run");
+    }
+}
+
+#[test]
+fn photographs_are_sorted_though_no_one_reads_their_classes() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    for how in ["", "--csv", "--json"] {
+        let sort = format!("predict run/best photos/validation --sort-into sorted {how}");
+        run_unheard(&workplace, &sort);
+        let copies = workplace.contents("sorted");
+        assert_eq!(copies.iter().filter(|(_, bytes)| bytes.is_some()).count(), 12, "{how}");
+        std::fs::remove_dir_all(workplace.path("sorted")).expect("copies");
+    }
+    run_unheard(&workplace, "predict run/best photos/validation");
+}
+
+#[test]
+fn a_worker_that_no_one_watches_computes_its_pieces() {
+    let workplace = Workplace::with_photos();
+    let base = "--weights none --size 32 --until block1_pool --pooling max";
+    run_unheard(&workplace, &format!("features photos {base} --out set --steps 2"));
+    assert_eq!(workplace.names_in("set").len(), 4);
+}
