@@ -1,0 +1,80 @@
+//! Serves a folder through an S3 interface on this machine alone: every folder in it is a bucket. Signatures
+//! are checked, against AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of its own environment.
+//!
+//! On demand it fails now and then, is slow, or both. The first line that it prints is its address; each one
+//! after that is a request and what became of it.
+
+mod trouble;
+
+use std::env;
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use trouble::{Pace, Trouble};
+
+#[derive(Parser)]
+struct Arguments {
+    /// The folder whose folders are the buckets
+    folder: PathBuf,
+    /// The port on 127.0.0.1; 0 for a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The share of requests that fail
+    #[arg(long, default_value_t = 0.0)]
+    fail: f64,
+    /// Decides which
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// How long every request waits first
+    #[arg(long, default_value_t = 0)]
+    latency_ms: u64,
+    /// How many megabytes go in or out a second, all requests together
+    #[arg(long)]
+    mb_per_second: Option<f64>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    Runtime::new()?.block_on(serve(arguments))
+}
+
+async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let folder = FileSystem::new(&arguments.folder).map_err(|error| format!("{error:?}"))?;
+    let mut builder = S3ServiceBuilder::new(folder);
+    let [key, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(env::var);
+    builder.set_auth(SimpleAuth::from_single(key?, secret?));
+    let trouble = Arc::new(Trouble::new(
+        builder.build(),
+        arguments.fail,
+        arguments.seed,
+        Duration::from_millis(arguments.latency_ms),
+        arguments.mb_per_second.map(Pace::new),
+    ));
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let listener = TcpListener::bind(address).await?;
+    println!("http://{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        // An answer is written in two parts, of which the second would wait for the first to be acknowledged.
+        stream.set_nodelay(true)?;
+        let trouble = trouble.clone();
+        tokio::spawn(async move {
+            let answer = service_fn(|request| trouble.answer(request));
+            // Whoever has gone, or was let down on purpose, is told nothing.
+            _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+        });
+    }
+}

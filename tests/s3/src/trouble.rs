@@ -1,0 +1,180 @@
+//! What real object stores do to their clients: they are far away, and a part of their answers are errors,
+//! do not come at all, or break off.
+
+use std::fmt;
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::CONTENT_LENGTH;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use s3s::Body;
+use s3s::service::S3Service;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// A service that fails now and then.
+pub(crate) struct Trouble {
+    service: S3Service,
+    share: f64,
+    seed: u64,
+    latency: Duration,
+    pace: Option<Pace>,
+    /// How many requests there were.
+    requests: AtomicU64,
+}
+
+/// How a request fails.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// It is refused, as by a store with too much to do.
+    Refused,
+    /// The connection is closed before anything is done.
+    Closed,
+    /// It is done, but answered with an error.
+    Forgotten,
+    /// It is done, but the connection is closed without an answer.
+    Lost,
+    /// It is done, but the connection is closed within the answer.
+    Cut,
+}
+
+/// The connection is closed without an answer.
+#[derive(Debug)]
+pub(crate) struct Hangup;
+
+impl Trouble {
+    pub(crate) fn new(
+        service: S3Service,
+        share: f64,
+        seed: u64,
+        latency: Duration,
+        pace: Option<Pace>,
+    ) -> Self {
+        Self { service, share, seed, latency, pace, requests: AtomicU64::new(0) }
+    }
+
+    /// Answers, or fails.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Hangup> {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let asked = format!("{} {}", request.method(), request.uri().path());
+        let answer = self.answer_or(self.fault(number), request).await;
+        match &answer {
+            Ok(answer) => println!("{asked} {}", answer.status().as_u16()),
+            Err(Hangup) => println!("{asked} closed"),
+        }
+        answer
+    }
+
+    async fn answer_or(
+        &self,
+        fault: Option<Fault>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Hangup> {
+        sleep(self.latency).await;
+        match fault {
+            Some(Fault::Refused) => return Ok(error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown")),
+            Some(Fault::Closed) => return Err(Hangup),
+            _ => {}
+        }
+        let has_body = request.method() != Method::HEAD;
+        self.pass(request.headers()).await;
+        let answer = self.service.call(request.map(Body::from)).await.map_err(|_| Hangup)?;
+        if has_body {
+            self.pass(answer.headers()).await;
+        }
+        match fault {
+            Some(Fault::Forgotten) => Ok(error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")),
+            Some(Fault::Lost) => Err(Hangup),
+            Some(Fault::Cut) if has_body => cut(answer).await,
+            _ => Ok(answer),
+        }
+    }
+
+    /// How the request with this number fails, if it does.
+    fn fault(&self, number: u64) -> Option<Fault> {
+        let fraction = fraction(self.seed, number);
+        let all = [Fault::Refused, Fault::Closed, Fault::Forgotten, Fault::Lost, Fault::Cut];
+        (fraction < self.share).then(|| all[(fraction / self.share * all.len() as f64) as usize])
+    }
+
+    /// Waits for as long as the bytes of a message take.
+    async fn pass(&self, headers: &HeaderMap) {
+        let length =
+            headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if let (Some(pace), Some(length)) = (&self.pace, length) {
+            pace.pass(length).await;
+        }
+    }
+}
+
+/// A line that all bytes share.
+pub(crate) struct Pace {
+    bytes_per_second: f64,
+    free: Mutex<Instant>,
+}
+
+impl Pace {
+    pub(crate) fn new(megabytes_per_second: f64) -> Self {
+        Self { bytes_per_second: megabytes_per_second * 1e6, free: Mutex::new(Instant::now()) }
+    }
+
+    async fn pass(&self, bytes: u64) {
+        let takes = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
+        let done = {
+            let mut free = self.free.lock().expect("nobody panics with it");
+            *free = (*free).max(Instant::now()) + takes;
+            *free
+        };
+        sleep_until(done).await;
+    }
+}
+
+/// An answer as S3 gives it.
+fn error(status: StatusCode, code: &str) -> Response<Body> {
+    let message = "On purpose.";
+    let text = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let mut answer = Response::new(Body::from(text));
+    *answer.status_mut() = status;
+    answer
+}
+
+/// The first half of an answer, after which the connection is closed.
+async fn cut(answer: Response<Body>) -> Result<Response<Body>, Hangup> {
+    let (mut head, body) = answer.into_parts();
+    let bytes = BodyExt::collect(body).await.map_err(|_| Hangup)?.to_bytes();
+    if bytes.is_empty() {
+        return Err(Hangup);
+    }
+    head.headers.insert(CONTENT_LENGTH, bytes.len().into());
+    let half = stream::iter([Ok(Frame::data(bytes.slice(..bytes.len() / 2)))]);
+    let end = stream::once(async {
+        // Until the half is on its way.
+        sleep(Duration::from_millis(20)).await;
+        Err::<Frame<Bytes>, _>(io::Error::other(Hangup))
+    });
+    Ok(Response::from_parts(head, Body::http_body_unsync(StreamBody::new(half.chain(end)))))
+}
+
+impl fmt::Display for Hangup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the connection is closed on purpose")
+    }
+}
+
+impl std::error::Error for Hangup {}
+
+/// A fraction of 0..1 that follows from `seed` and `number` (splitmix64).
+fn fraction(seed: u64, number: u64) -> f64 {
+    let mut bits =
+        (seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
