@@ -6,6 +6,7 @@
 //! crate schedules nothing, never prints, and takes credentials from the environment alone.
 #![doc = include_str!("../README.md")]
 
+mod again;
 mod card;
 mod check;
 mod compute;

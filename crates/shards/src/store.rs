@@ -14,11 +14,12 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{GetResult, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::ShardsError;
+use crate::again::{Patience, again, told};
 use crate::place::{Place, Remote};
 use crate::redact::redact;
 
@@ -27,6 +28,9 @@ const PART: usize = 8 << 20;
 const PARTS_UNDER_WAY: usize = 4;
 /// How many parts an upload may have, by the rules of Amazon's.
 const MOST_PARTS: u64 = 10_000;
+
+/// How many bytes of an object are read at a time where all are wanted, but none kept.
+const READ: u64 = 32 << 20;
 
 /// How many requests are under way where many objects are asked for.
 const UNDER_WAY: usize = 32;
@@ -131,7 +135,8 @@ impl Store {
     ///
     /// There is no such bucket, it may not be listed, or the store does not answer.
     pub fn list(&self) -> Result<Vec<Object>, ShardsError> {
-        let listed = self.wait(self.0.objects.list_with_delimiter(Some(&self.0.prefix)));
+        let list = || self.0.objects.list_with_delimiter(Some(&self.0.prefix));
+        let listed = self.wait(told(self.place(), again(list)));
         let listed = listed.map_err(|error| self.refused(self.place().into(), error))?;
         let mut objects: Vec<_> =
             listed.objects.into_iter().filter_map(|about| self.object(about)).collect();
@@ -146,11 +151,29 @@ impl Store {
     /// Those of [`Self::list`].
     pub fn list_below(&self, mut show: impl FnMut(Object)) -> Result<(), ShardsError> {
         let listed = self.wait(async {
-            let mut found = self.0.objects.list(Some(&self.0.prefix));
-            while let Some(about) = found.try_next().await? {
-                self.object(about).into_iter().for_each(&mut show);
+            let (mut patience, mut last) = (Patience::new(), None);
+            let prefix = Some(&self.0.prefix);
+            loop {
+                // A listing that broke off goes on behind what was shown: object stores list in order.
+                let mut found = match &last {
+                    None => self.0.objects.list(prefix),
+                    Some(last) => self.0.objects.list_with_offset(prefix, last),
+                };
+                let error = loop {
+                    match told(self.place(), found.try_next()).await {
+                        Ok(Some(about)) => {
+                            patience = Patience::new();
+                            last = Some(about.location.clone());
+                            self.object(about).into_iter().for_each(&mut show);
+                        }
+                        Ok(None) => return Ok(()),
+                        Err(error) => break error,
+                    }
+                };
+                if !patience.lasts(&error).await {
+                    return Err(error);
+                }
             }
-            Ok(())
         });
         listed.map_err(|error| self.refused(self.place().into(), error))
     }
@@ -183,13 +206,13 @@ impl Store {
         let get = |name: &str| {
             let (name, work) = (name.to_owned(), work.clone());
             async move {
-                let fetched = async {
+                let fetched = again(|| async {
                     let found = self.0.objects.get(&self.path_of(&name)?).await?;
                     match found.meta.size {
                         length if length > longest => Ok(Fetched::TooLong(length)),
                         _ => Ok(Fetched::Whole(found.bytes().await?.into())),
                     }
-                };
+                });
                 let fetched = self.if_there(&name, fetched.await)?.unwrap_or(Fetched::Nothing);
                 let done = tokio::task::spawn_blocking(move || work(fetched)).await;
                 Ok(done.expect("what is done with an object does not panic"))
@@ -215,14 +238,14 @@ impl Store {
         let get = |name: &str, range: Range<u64>| {
             let name = name.to_owned();
             async move {
-                let bytes = async {
+                let bytes = again(|| async {
                     let path = self.path_of(&name)?;
                     // Where nothing is asked for, only whether it is there.
                     if range.is_empty() {
                         return self.0.objects.head(&path).await.map(|_| vec![]);
                     }
                     Ok(Vec::from(self.0.objects.get_range(&path, range.clone()).await?))
-                };
+                });
                 let bytes =
                     bytes.await.map_err(|error| self.refused(self.place_of(&name), error))?;
                 let expected = range.end - range.start;
@@ -243,8 +266,8 @@ impl Store {
     ///
     /// Those of [`Self::get`].
     pub fn length(&self, name: &str) -> Result<Option<u64>, ShardsError> {
-        let length = self.wait(async { Ok(self.0.objects.head(&self.path_of(name)?).await?.size) });
-        self.if_there(name, length)
+        let length = async || Ok(self.0.objects.head(&self.path_of(name)?).await?.size);
+        self.if_there(name, self.wait(again(length)))
     }
 
     /// The SHA-256 and the length of an object, which is read to its end without being kept; `None` where
@@ -254,17 +277,20 @@ impl Store {
     ///
     /// Those of [`Self::get`].
     pub(crate) fn digest(&self, name: &str) -> Result<Option<(String, u64)>, ShardsError> {
-        let digest = self.wait(async {
-            let found: GetResult = self.0.objects.get(&self.path_of(name)?).await?;
-            let (mut hash, mut length) = (Sha256::new(), 0);
-            let mut parts = found.into_stream();
-            while let Some(part) = parts.try_next().await? {
-                hash.update(&part);
-                length += part.len() as u64;
-            }
-            Ok((hex(hash.finalize()), length))
-        });
-        self.if_there(name, digest)
+        self.if_there(name, self.wait(self.digest_of(name)))
+    }
+
+    /// Asks for a part after the other: all of a large object may take longer than anything is waited for.
+    async fn digest_of(&self, name: &str) -> object_store::Result<(String, u64)> {
+        let path = &self.path_of(name)?;
+        let length = again(|| self.0.objects.head(path)).await?.size;
+        let (mut hash, mut start) = (Sha256::new(), 0);
+        while start < length {
+            let end = length.min(start + READ);
+            hash.update(again(|| self.0.objects.get_range(path, start..end)).await?);
+            start = end;
+        }
+        Ok((hex(hash.finalize()), length))
     }
 
     /// Puts an object there, in place of what may have that name.
@@ -273,7 +299,9 @@ impl Store {
     ///
     /// It may not be written, there is no room, or the store does not answer. What was there still is.
     pub fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), ShardsError> {
-        let put = self.wait(async { self.0.objects.put(&self.path_of(name)?, bytes.into()).await });
+        let bytes = PutPayload::from(bytes);
+        let put = async || self.0.objects.put(&self.path_of(name)?, bytes.clone()).await;
+        let put = self.wait(again(put));
         put.map(drop).map_err(|error| self.refused(self.place_of(name), error))
     }
 
@@ -303,10 +331,23 @@ impl Store {
             let bytes = next_part().map_err(ShardsError::scratch)?;
             self.put(name, bytes)?;
         } else {
-            let put = self.wait(self.put_in_parts(name, &mut next_part));
-            put?.map_err(|error| self.refused(self.place_of(name), error))?;
+            let put = self.wait(self.put_in_parts(name, &mut next_part))?;
+            let digest = hex(hash.finalize());
+            return match put {
+                // A store may say that there is no such upload where it was asked to complete it a second time, as
+                // its first answer was lost. It is not asked what it means by its error, but what it has.
+                Err(error) if !self.has(name, length, &digest) => {
+                    Err(self.refused(self.place_of(name), error))
+                }
+                _ => Ok(digest),
+            };
         }
         Ok(hex(hash.finalize()))
+    }
+
+    /// Whether there is an object of that name with these bytes.
+    fn has(&self, name: &str, length: u64, digest: &str) -> bool {
+        matches!(self.digest(name), Ok(Some((found, of))) if of == length && found == digest)
     }
 
     /// Uploads what `next_part` gives, until it gives nothing. What of it was uploaded is removed where it
@@ -316,8 +357,8 @@ impl Store {
         name: &str,
         next_part: &mut impl FnMut() -> io::Result<Vec<u8>>,
     ) -> Result<object_store::Result<()>, ShardsError> {
-        let upload = async { self.0.objects.put_multipart(&self.path_of(name)?).await };
-        let mut upload = match upload.await {
+        let upload = async || self.0.objects.put_multipart(&self.path_of(name)?).await;
+        let mut upload = match again(upload).await {
             Ok(upload) => upload,
             Err(error) => return Ok(Err(error)),
         };
@@ -353,8 +394,8 @@ impl Store {
     ///
     /// Those of [`Self::put`].
     pub fn remove(&self, name: &str) -> Result<(), ShardsError> {
-        let removed = self.wait(async { self.0.objects.delete(&self.path_of(name)?).await });
-        self.if_there(name, removed).map(drop)
+        let remove = async || self.0.objects.delete(&self.path_of(name)?).await;
+        self.if_there(name, self.wait(again(remove))).map(drop)
     }
 
     fn wait<T>(&self, done: impl Future<Output = T>) -> T {
@@ -445,24 +486,41 @@ fn system_error(error: &object_store::Error) -> Option<&io::Error> {
 
 #[cfg(feature = "remote")]
 fn open_remote(remote: &Remote) -> Result<object_store::Result<Box<dyn ObjectStore>>, ShardsError> {
-    use object_store::aws::AmazonS3Builder;
-    use object_store::azure::MicrosoftAzureBuilder;
-    use object_store::gcp::GoogleCloudStorageBuilder;
+    use object_store::ClientConfigKey::Timeout;
+    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+    use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+    use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+    use object_store::{BackoffConfig, RetryConfig};
 
+    use crate::again::{FIRST_PAUSE, LONGEST_PAUSE, PATIENCE};
     use crate::place::Scheme;
 
     let bucket = remote.bucket.as_str();
+    // Time limits how often a request is made again, not a number: ten attempts are over in a second.
+    let retry = RetryConfig {
+        backoff: BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 3.0 },
+        max_retries: 1_000,
+        retry_timeout: PATIENCE,
+    };
+    // In the 30 s that a request may take by default, four parts of an upload need 1 MB/s and more.
+    let timeout = |variable| std::env::var(variable).unwrap_or_else(|_| "120 seconds".into());
     let boxed: object_store::Result<Box<dyn ObjectStore>> = match remote.scheme {
         Scheme::Amazon => AmazonS3Builder::from_env()
+            .with_config(AmazonS3ConfigKey::Client(Timeout), timeout("AWS_TIMEOUT"))
             .with_bucket_name(bucket)
+            .with_retry(retry)
             .build()
             .map(|objects| Box::new(objects) as _),
         Scheme::Google => GoogleCloudStorageBuilder::from_env()
+            .with_config(GoogleConfigKey::Client(Timeout), timeout("GOOGLE_TIMEOUT"))
             .with_bucket_name(bucket)
+            .with_retry(retry)
             .build()
             .map(|objects| Box::new(objects) as _),
         Scheme::Azure => MicrosoftAzureBuilder::from_env()
+            .with_config(AzureConfigKey::Client(Timeout), timeout("AZURE_TIMEOUT"))
             .with_container_name(bucket)
+            .with_retry(retry)
             .build()
             .map(|objects| Box::new(objects) as _),
     };
