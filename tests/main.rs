@@ -1,6 +1,8 @@
 //! Whole-program tests: the built binary, run as a user would, each in a folder of its own.
 
 mod bad_input;
+#[cfg(feature = "remote")]
+mod breaking_off;
 #[cfg(unix)]
 mod closed;
 mod closed_pipes;
