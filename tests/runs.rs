@@ -390,7 +390,7 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
     std::fs::rename(workplace.path("photos"), workplace.path("moved")).expect("a folder");
     let longer = config.replace("epochs = 2", "epochs = 4");
     workplace.write("run/config.toml", &longer);
-    refused("no folder at");
+    refused("the run's photographs were in `");
     workplace.write("run/config.toml", longer.replace("/photos\"", "/moved\""));
     workplace.run("train --resume run").expect_success();
     assert_eq!(workplace.history("run").len(), 5);

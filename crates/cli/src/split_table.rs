@@ -18,7 +18,7 @@ pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
     let data = &config.data;
     anyhow::ensure!(
         data.path.is_dir(),
-        "the run's photographs were in `{}`, where there is no folder now\nhint: put them back; `permafrost evaluate MODEL FOLDER` takes a model to others",
+        "the run's photographs were in `{}`, where there is no folder now\nhint: put them back, or say where they are now by `path` below `[data]` in the run's `config.toml`",
         data.path.display()
     );
     Ok(Layout::find(&data.path, data.validation_split)?)
