@@ -163,8 +163,8 @@ impl Job<'_> {
             && !self.replace
             && let Some([name, found, expected]) = card.settings.chosen_difference(self.settings)
         {
-            let place = self.store.place().to_owned();
-            return Err(ShardsError::OtherSettings { place, piece, name, found, expected });
+            let place = self.store.place_of(&piece.card());
+            return Err(ShardsError::OtherSettings { place, name, found, expected });
         }
         Ok(Some(card))
     }

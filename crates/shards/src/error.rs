@@ -109,13 +109,11 @@ pub enum ShardsError {
     },
     /// Pieces lie there that were made with other settings.
     #[error(
-        "`{piece}` at `{place}` was made with other settings: its `{name}` is {found}, not {expected}\nhint: name the settings that it was made with, or another place with `--out`; `--replace` computes it again and loses what is there"
+        "`{place}` was made with other settings: its `{name}` is {found}, not {expected}\nhint: name the settings that it was made with, or another place with `--out`; `--replace` computes it again and loses what is there"
     )]
     OtherSettings {
-        /// The place.
+        /// Where the first such piece lies.
         place: String,
-        /// The first such piece.
-        piece: Piece,
         /// The setting.
         name: String,
         /// What it is there.
