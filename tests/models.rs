@@ -125,6 +125,7 @@ fn an_unreadable_file_does_not_keep_the_others_from_being_named() {
         done.stderr
     );
     assert!(done.stderr.contains("error: 1 of 7 file(s) can't be read"), "{}", done.stderr);
+    assert!(done.stderr.contains("BMP, WebP or TIFF files"), "{}", done.stderr);
 }
 
 /// The base is not in the bundle: a model is used on its own weights or not at all.

@@ -90,7 +90,7 @@ impl PictureFiles {
         }
         anyhow::ensure!(
             skipped == 0,
-            "{skipped} of {} file(s) can't be read\nhint: check that they are JPEG, PNG, GIF, BMP or WebP files that you may read",
+            "{skipped} of {} file(s) can't be read\nhint: check that they are JPEG, PNG, GIF, BMP, WebP or TIFF files that you may read",
             self.paths.len()
         );
         Ok(())
