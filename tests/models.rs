@@ -73,11 +73,18 @@ fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritt
     assert_eq!(copies.len(), 12, "{copies:?}");
     let sorted = workplace.contents("sorted");
     assert_eq!(sorted.iter().filter(|(_, bytes)| bytes.is_some()).count(), 12);
-    // A second time every name is taken.
-    workplace.run(predict).expect_success();
-    let again = workplace.contents("sorted");
-    assert_eq!(again.iter().filter(|(_, bytes)| bytes.is_some()).count(), 24);
-    assert!(sorted.iter().all(|file| again.contains(file)), "something was overwritten");
+    // A second time all are there.
+    let said = workplace.run(predict).expect_success().stderr;
+    assert_eq!(said, "Copied 0 into sorted, 12 were there.\n");
+    assert!(workplace.contents("sorted") == sorted, "something was copied again");
+    // A file of the same length with other bytes is no copy.
+    let (changed, bytes) = sorted.iter().find(|(_, bytes)| bytes.is_some()).expect("a copy");
+    let mut other = bytes.clone().expect("bytes");
+    *other.last_mut().expect("bytes") ^= 1;
+    std::fs::write(changed, &other).expect("a writable folder");
+    let said = workplace.run(predict).expect_success().stderr;
+    assert_eq!(said, "Copied 1 into sorted, 11 were there.\n");
+    assert_eq!(std::fs::read(changed).expect("a file"), other, "something was overwritten");
     assert!(workplace.contents("photos") == photographs, "a photograph has changed");
 }
 

@@ -35,7 +35,8 @@ pub(crate) struct PredictArguments {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
-    /// Copy each photograph into the folder of its class in DIR; none that is there is overwritten
+    /// Copy each photograph into the folder of its class in DIR; none that is there is overwritten, or copied
+    /// again
     #[arg(long, value_name = "DIR")]
     sort_into: Option<PathBuf>,
     /// Mark those whose best probability is below this, 0.5 to 1, and copy them into `unsure` in DIR
@@ -64,7 +65,8 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         .transpose()?;
     let mut output = Output::new(arguments, card, files.paths())?;
     let bar = Bar::default();
-    files.read_in_batches(card.base.size, &bar, |files, pictures| {
+    let (mut copied, mut were_there) = (0, 0);
+    let read = files.read_in_batches(card.base.size, &bar, |files, pictures| {
         let probabilities = classifier.predict(pictures)?;
         let predictions = probabilities.into_iter().map(|probabilities| {
             let class = &card.classes[card.decide(&probabilities)];
@@ -80,11 +82,20 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         })?;
         if let Some(sort_into) = &sort_into {
             for (file, Prediction { class, is_unsure, .. }) in files.iter().zip(&predictions) {
-                sort_into.copy(file, if *is_unsure == Some(true) { UNSURE } else { class })?;
+                let class = if *is_unsure == Some(true) { UNSURE } else { class };
+                match sort_into.copy(file, class)? {
+                    true => copied += 1,
+                    false => were_there += 1,
+                }
             }
         }
         Ok(())
-    })?;
+    });
+    if let Some(folder) = &arguments.sort_into {
+        bar.clear();
+        bar.say(&format!("Copied {copied} into {}, {were_there} were there.", folder.display()));
+    }
+    read?;
     Ok(ExitCode::SUCCESS)
 }
 

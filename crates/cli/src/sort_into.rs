@@ -1,9 +1,9 @@
 //! `predict --sort-into`: copies of photographs in a folder for each class. Nothing that is there is
-//! overwritten, and a copy is there whole or not at all.
+//! overwritten, what is there already is not copied again, and a copy is there whole or not at all.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
 use formats::{FormatError, UNFINISHED_FILE};
@@ -58,16 +58,24 @@ impl<'a> SortInto<'a> {
     }
 
     /// Copies a photograph into the folder of a class, under its own name or, where that is taken, the first of
-    /// NAME-2, NAME-3 and so on that is free.
+    /// NAME-2, NAME-3 and so on that is free. Returns whether it did: a file of one of these names with the same
+    /// bytes is a copy that was there.
     ///
     /// # Errors
     ///
     /// It can't be read any more, or the system refuses to write there.
-    pub(crate) fn copy(&self, photograph: &Path, class: &str) -> Result<(), FormatError> {
+    pub(crate) fn copy(&self, photograph: &Path, class: &str) -> Result<bool, FormatError> {
         let folder = self.folder.join(class);
         let refused = |error| FormatError::io(&folder, error);
         fs::create_dir_all(&folder).map_err(refused)?;
         let mut from = File::open(photograph).map_err(|e| FormatError::io(photograph, e))?;
+        for taken in
+            names(photograph).map(|name| folder.join(name)).take_while(|path| path.exists())
+        {
+            if have_same_bytes(photograph, &taken).map_err(|e| FormatError::io(&taken, e))? {
+                return Ok(false);
+            }
+        }
         let mut builder = tempfile::Builder::new();
         builder.prefix(UNFINISHED_FILE);
         // Readable by whom the user's umask says, as any file that the user makes.
@@ -82,7 +90,7 @@ impl<'a> SortInto<'a> {
         copy.as_file().sync_all().map_err(refused)?;
         for name in names(photograph) {
             match copy.persist_noclobber(folder.join(name)) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
                     copy = taken.file;
                 }
@@ -91,6 +99,22 @@ impl<'a> SortInto<'a> {
         }
         unreachable!("numbers do not end")
     }
+}
+
+/// Whether two paths are files with the same bytes.
+fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
+    let [(is_file, length), of_other] = [fs::metadata(one)?, fs::metadata(other)?]
+        .map(|metadata| (metadata.is_file(), metadata.len()));
+    if (is_file, length) != of_other {
+        return Ok(false);
+    }
+    let mut bytes = BufReader::new(File::open(one)?).bytes();
+    for byte in BufReader::new(File::open(other)?).bytes() {
+        if bytes.next().transpose()? != Some(byte?) {
+            return Ok(false);
+        }
+    }
+    Ok(bytes.next().is_none())
 }
 
 /// The name of the file at `path`, and the same with a number.
