@@ -67,3 +67,21 @@ fn a_file_that_cant_be_read_is_named_and_another_one_is_shown() {
     assert_eq!(done.stderr.lines().count(), 1);
     assert_eq!(sheet(&workplace, "sheet.png").width(), 9 * CELL + GAP);
 }
+
+#[test]
+fn a_sheet_without_a_photograph_or_of_another_format_is_not_written() {
+    let workplace = Workplace::with_photos();
+    workplace.write("broken/one/1.jpg", "no picture");
+    workplace.write("broken/two/2.jpg", "no picture");
+    for (arguments, part) in [
+        ("broken --out sheet.png", "no class in `broken` has a photograph that can be read"),
+        ("photos --out sheet.jpg", "`sheet.jpg` is no name of a PNG file"),
+    ] {
+        let done = workplace.run(&format!("show {arguments}"));
+        assert_eq!(done.status, Some(2), "{}", done.stdout);
+        assert!(done.stderr.contains(part), "{}", done.stderr);
+        assert!(done.stderr.contains("\nhint: "), "{}", done.stderr);
+    }
+    assert_eq!(workplace.names_in(""), ["broken", "photos"]);
+    workplace.run("show photos --out SHEET.PNG").expect_success();
+}

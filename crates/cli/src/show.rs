@@ -51,6 +51,11 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
         "`{}` is there already\nhint: remove it, or name another file with `--out`",
         out.display()
     );
+    anyhow::ensure!(
+        out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")),
+        "`{}` is no name of a PNG file, which is what is written\nhint: name a file that ends in `.png` with `--out`",
+        out.display()
+    );
     let augment = arguments.settings.config(AugmentConfig::default());
     augment.validate()?;
     let layout = Layout::list(data, None)?;
@@ -74,9 +79,11 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
         versions.saturating_add(1)
     );
 
+    let mut is_empty = true;
     let mut sheet = Sheet::new(folder.classes.len(), rows, across);
     for (label, name) in folder.classes.iter().enumerate() {
         let shown = drawn_photographs(folder, label, *count)?;
+        is_empty &= shown.is_empty();
         let files = folder.files[label].len();
         sheet.begin_class(&format!("{name}: {} of {files} files", shown.len()));
         if *versions == 0 {
@@ -89,6 +96,11 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
             sheet.add_row(&[vec![photograph], others].concat());
         }
     }
+    anyhow::ensure!(
+        !is_empty,
+        "no class in `{}` has a photograph that can be read\nhint: check that they are JPEG, PNG, GIF, BMP, WebP or TIFF files that you may read",
+        data.display()
+    );
     let mut png = Cursor::new(vec![]);
     sheet.into_picture().write_to(&mut png, ImageFormat::Png)?;
     formats::write_whole(out, png.get_ref())?;
