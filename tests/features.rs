@@ -532,6 +532,28 @@ fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
 }
 
 #[cfg(unix)]
+#[test]
+fn a_worker_that_is_stopped_in_its_only_piece_says_how_less_is_lost() {
+    use std::io::{BufRead, BufReader, Read};
+
+    let workplace = Workplace::with_photos();
+    let mut worker = command(&workplace, &format!("photos {BASE} --out set --views 10000"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut said = BufReader::new(worker.stdout.take().expect("a pipe"));
+    // Before this line a signal would end it at once.
+    said.read_line(&mut String::new()).expect("a line");
+    let mut rest = String::new();
+    let stop = || Command::new("kill").arg(worker.id().to_string()).status().expect("`kill`");
+    assert!(stop().success());
+    said.read_to_string(&mut rest).expect("text");
+    assert_eq!(worker.wait().expect("a child").code(), Some(130));
+    assert!(rest.starts_with("Stopped: 0 of 1 piece(s) are there. What was computed"), "{rest}");
+    assert!(rest.contains("`--steps 20`"), "{rest}");
+}
+
+#[cfg(unix)]
 fn count(folder: &std::path::Path, end: &str) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(end)).count()

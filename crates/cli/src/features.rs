@@ -124,6 +124,8 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     let base = arguments.device.open()?.base(&config, &weights)?;
     let settings =
         FeatureSettings::new(&config, &weights, &base, &photographs, arguments.dtype, views);
+    let bar = Bar::default();
+    let stop = stop_on_ctrl_c(bar.clone())?;
     writeln!(
         stdout(),
         "Shard {} of {} ({}), numbered from 0: {} file(s), {} class(es), {} piece(s), to {}",
@@ -135,8 +137,6 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         cut.pieces(),
         store.place()
     )?;
-    let bar = Bar::default();
-    let stop = stop_on_ctrl_c(bar.clone())?;
     let job = Job {
         photographs: &photographs,
         base: &base,
@@ -178,8 +178,11 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         Outcome::Stopped => {
             writeln!(
                 stdout(),
-                "Stopped: {there} of {pieces} piece(s) are there. Start it again to go on with the others."
+                "Stopped: {there} of {pieces} piece(s) are there. What was computed of the next one is lost; start it again to go on with the others."
             )?;
+            if there == 0 {
+                writeln!(stdout(), "More pieces, as with `--steps 20`, lose less.")?;
+            }
             Ok(ExitCode::from(STOPPED))
         }
     }
