@@ -155,3 +155,22 @@ fn a_run_is_not_gone_on_with_on_another_set() {
     );
     assert!(workplace.run(&quick("--no-augment --out other")).expect_success().stderr.is_empty());
 }
+
+#[test]
+fn the_weights_of_a_set_are_found_by_their_digest() {
+    let workplace = Workplace::with_photos();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
+    let bytes = std::fs::read(fixture).expect("the fixture");
+    workplace.write("block1.h5", &bytes);
+    let base = "--weights block1.h5 --size 32 --until block1_pool --pooling max";
+    workplace.run(&format!("features photos {base} --out set")).expect_success();
+    let train = "train --features set --epochs 1 --out run";
+    let done = workplace.run(train);
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    for part in ["weights of the digest ", "hint: name their file with `--weights FILE`"] {
+        assert!(done.stderr.contains(part), "{}", done.stderr);
+    }
+    assert!(!workplace.path("run").exists());
+    workplace.write("data/weights/anything.h5", &bytes);
+    workplace.run(train).expect_success();
+}

@@ -8,7 +8,7 @@ use head::HeadConfig;
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
 use shards::{FeatureSet, FeatureSettings, Store, local_path};
 use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
-use vgg::{Origin, Variant, VggConfig};
+use vgg::{Origin, Variant, VggConfig, Weights};
 
 use crate::arguments::{AugmentArguments, BaseArguments, WEIGHTS_FOLDER, cache_folder};
 use crate::demo;
@@ -167,6 +167,7 @@ impl Settings {
             weights: match (weights_of_start, self.weights.as_deref()) {
                 (Some(weights), _) => weights,
                 (None, None) if self.demo => WeightsChoice::Seed(seed),
+                (None, None) if let Some(features) = features => weights_of_set(features)?,
                 (None, named) => weights_named(named, base.variant, seed)?,
             },
             start,
@@ -289,6 +290,19 @@ pub(crate) fn weights_named(
         Some("none") => WeightsChoice::Seed(seed),
         Some(file) => WeightsChoice::File(absolute(file)?),
     })
+}
+
+/// The file with the weights that features were computed with, found by its digest as that of a model is.
+fn weights_of_set(features: &FeatureSettings) -> anyhow::Result<WeightsChoice> {
+    let search = WeightsSearch { named: None, folder: WEIGHTS_FOLDER.into() };
+    let found = search.find_in_folder(&features.base, &features.weights);
+    match found.as_ref().map(Weights::origin) {
+        Some(Origin::File(path)) => Ok(WeightsChoice::File(absolute(path)?)),
+        _ => anyhow::bail!(
+            "the features were computed with weights of the digest {}, which no file in `{WEIGHTS_FOLDER}` holds\nhint: name their file with `--weights FILE`, or for random weights `--weights none` and their `--seed`; `cargo xtask fetch weights` downloads the ImageNet weights",
+            features.weights
+        ),
+    }
 }
 
 /// A folder from the root on; a URL as it is.

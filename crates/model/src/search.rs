@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use vgg::Weights;
+use vgg::{VggConfig, Weights};
 
 use crate::{ModelCard, ModelError};
 
@@ -45,22 +45,40 @@ impl WeightsSearch {
                 Err(ModelError::OtherSeeded { seed, found, expected: expected.clone() })
             };
         }
-        let mut tried = vec![];
-        for path in card.weights.path.iter().cloned().chain(files_in(&self.folder)) {
-            match Weights::load(&path, &card.base) {
-                Ok(weights) if weights.digest() == expected => {
-                    return with_preprocessing(weights, card);
-                }
-                Ok(weights) => tried.push((path, format!("other weights, {}", weights.digest()))),
-                Err(error) => {
-                    let message = error.to_string();
-                    tried.push((path, message.lines().next().unwrap_or_default().to_owned()));
-                }
+        let files = card.weights.path.iter().cloned().chain(files_in(&self.folder));
+        match first_with_digest(files, &card.base, expected) {
+            Ok(weights) => with_preprocessing(weights, card),
+            Err(tried) => {
+                let folder = self.folder.clone();
+                Err(ModelError::WeightsNotFound { digest: expected.clone(), tried, folder })
             }
         }
-        let folder = self.folder.clone();
-        Err(ModelError::WeightsNotFound { digest: expected.clone(), tried, folder })
     }
+
+    /// The weights of this base with a digest, from the first file in the folder that holds them.
+    pub fn find_in_folder(&self, base: &VggConfig, digest: &str) -> Option<Weights> {
+        first_with_digest(files_in(&self.folder), base, digest).ok()
+    }
+}
+
+/// The weights with a digest, or each file that was looked at and why it is not the one.
+fn first_with_digest(
+    files: impl IntoIterator<Item = PathBuf>,
+    base: &VggConfig,
+    digest: &str,
+) -> Result<Weights, Vec<(PathBuf, String)>> {
+    let mut tried = vec![];
+    for path in files {
+        match Weights::load(&path, base) {
+            Ok(weights) if weights.digest() == digest => return Ok(weights),
+            Ok(weights) => tried.push((path, format!("other weights, {}", weights.digest()))),
+            Err(error) => {
+                let message = error.to_string();
+                tried.push((path, message.lines().next().unwrap_or_default().to_owned()));
+            }
+        }
+    }
+    Err(tried)
 }
 
 /// The weights, where the card names the preprocessing that comes with them.
