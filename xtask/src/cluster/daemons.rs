@@ -1,6 +1,7 @@
 //! A Slurm of one node on loopback: `munged`, `slurmctld` and `slurmd`, with all that they keep in one folder,
 //! and stopped with this.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -46,9 +47,8 @@ impl Slurm {
         let socket = folder.join("munge.socket");
         let mut mungekey = Command::new(munged.with_file_name("mungekey"));
         printed(mungekey.arg("--create").arg("--keyfile").arg(munge("key")))?;
-        let mut command = Command::new(munged);
         // `--force`: the folder of a workspace may be another user's than the one who runs this.
-        command.args(["--foreground", "--force"]);
+        let mut arguments = vec!["--foreground".into(), "--force".into()];
         for (option, file) in [
             ("--key-file", munge("key")),
             ("--pid-file", munge("pid")),
@@ -56,16 +56,16 @@ impl Slurm {
             ("--seed-file", munge("seed")),
             ("--socket", socket.clone()),
         ] {
-            command.arg(format!("{option}={}", file.display()));
+            arguments.extend([option.into(), file.into()]);
         }
-        slurm.spawn(&mut command, &folder.join("munged.out"))?;
+        slurm.spawn(&munged, &arguments, &folder.join("munged.out"))?;
         slurm.wait_until("munged", START, || Ok(socket.exists()))?;
 
         for daemon in [slurmctld, slurmd] {
-            let mut command = Command::new(&daemon);
-            command.args(["-D", "-f"]).arg(&slurm.config);
             let name = daemon.file_name().unwrap_or_default().display();
-            slurm.spawn(&mut command, &folder.join(format!("{name}.out")))?;
+            let log = folder.join(format!("{name}.out"));
+            let config = slurm.config.clone().into();
+            slurm.spawn(&daemon, &["-D".into(), "-f".into(), config], &log)?;
         }
         // It does not answer at first.
         let idle = || {
@@ -107,11 +107,16 @@ impl Slurm {
         self.wait_until("last task", limit, || Ok(self.run("squeue", &["--noheader"])?.is_empty()))
     }
 
-    fn spawn(&mut self, command: &mut Command, log: &Path) -> Result<()> {
+    fn spawn(&mut self, daemon: &Path, arguments: &[OsString], log: &Path) -> Result<()> {
         let log = File::create(log)?;
+        // A daemon ends with this program, also where that is killed.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(daemon).args(arguments);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let name = command.get_program().display().to_string();
-        self.daemons.push(command.spawn().with_context(|| format!("could not start `{name}`"))?);
+        let spawned = command.spawn().context(
+            "could not start `setpriv`\nhint: install the package `util-linux` of Debian and Ubuntu",
+        );
+        self.daemons.push(spawned?);
         Ok(())
     }
 
