@@ -2,7 +2,8 @@
 
 use crate::permafrost::{Workplace, quick};
 
-const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max";
+/// On the CPU's own engine, on which a photograph's features have the same bits in any batch.
+const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max --device cpu";
 
 /// A folder with photographs and, in `set`, their features.
 fn with_set(arguments: &str) -> Workplace {
@@ -21,7 +22,9 @@ fn compute(workplace: &Workplace, data: &str, arguments: &str) {
 }
 
 fn on_set(arguments: &str) -> String {
-    format!("train --features set --weights none --batch-size 4 --epochs 3 {arguments}")
+    format!(
+        "train --features set --weights none --device cpu --batch-size 4 --epochs 3 {arguments}"
+    )
 }
 
 fn model(workplace: &Workplace, run: &str) -> Vec<u8> {
@@ -32,7 +35,7 @@ fn model(workplace: &Workplace, run: &str) -> Vec<u8> {
 fn in_memory_a_run_is_the_ordinary_one_bit_for_bit() {
     let workplace = with_set("--views 2");
     for mode in ["--no-augment", "--views 2"] {
-        workplace.train(&format!("{mode} --epochs 3 --out photographs"));
+        workplace.train(&format!("{mode} --epochs 3 --out photographs --device cpu"));
         let of_set = if mode == "--no-augment" { mode } else { "" };
         let done = workplace.run(&on_set(&format!("{of_set} --out features"))).expect_success();
         assert!(done.stdout.contains("6 pieces in "), "{}", done.stdout);
@@ -55,14 +58,14 @@ fn one_folder_is_divided_as_an_ordinary_run_divides_it_and_goes_on_the_same() {
     }
     workplace.write("photos/along/broken.jpg", "no picture");
     compute(&workplace, "photos", "");
-    workplace.train("--no-augment --val-split 0.3 --epochs 3 --out photographs");
+    workplace.train("--no-augment --val-split 0.3 --epochs 3 --out photographs --device cpu");
     workplace.run(&on_set("--val-split 0.3 --out features")).expect_success();
     assert_eq!(workplace.history("features"), workplace.history("photographs"));
 
     let config = workplace.read("features/config.toml").replace("epochs = 3", "epochs = 5");
     workplace.write("features/config.toml", config);
     workplace.run("train --resume features").expect_success();
-    workplace.train("--no-augment --val-split 0.3 --epochs 5 --out longer");
+    workplace.train("--no-augment --val-split 0.3 --epochs 5 --out longer --device cpu");
     assert_eq!(workplace.history("features"), workplace.history("longer"));
 
     // A model like any other, but that its run has no photographs.
@@ -77,7 +80,7 @@ fn one_folder_is_divided_as_an_ordinary_run_divides_it_and_goes_on_the_same() {
 #[test]
 fn halves_give_nearly_the_same_history() {
     let workplace = with_set("--dtype float16");
-    workplace.train("--no-augment --epochs 3 --out photographs");
+    workplace.train("--no-augment --epochs 3 --out photographs --device cpu");
     workplace.run(&on_set("--out features")).expect_success();
     let (found, expected) = (workplace.history("features"), workplace.history("photographs"));
     assert_ne!(found, expected);
