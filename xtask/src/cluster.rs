@@ -1,10 +1,11 @@
-//! `cargo xtask cluster`: what `deploy/` holds, run as the engines run it.
+//! `cargo xtask cluster`: what `deploy/` holds, run as the engines run it, and features in an object store.
 //!
 //! Each check starts the program as built, on real photographs and real pretrained filters, and leaves what it
 //! wrote in a folder of its own below `target/cluster`.
 
 mod containers;
 mod daemons;
+mod s3;
 mod slurm;
 
 use std::fs;
@@ -16,6 +17,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
+use crate::crashes::without_seconds;
 use crate::keras::{build, clear};
 
 /// What to check.
@@ -25,6 +27,8 @@ pub(crate) enum Check {
     Slurm,
     /// The manifest of Kubernetes and the job definition of AWS Batch
     Kubernetes,
+    /// Photographs and features in an object store that fails now and then, and is killed in the middle
+    S3,
 }
 
 /// What a check needs.
@@ -73,6 +77,7 @@ pub(crate) fn run(root: &Path, shared: &Path, check: Option<Check>) -> Result<()
         match wanted {
             Check::Slurm => slurm::check(&site)?,
             Check::Kubernetes => containers::check(&site)?,
+            Check::S3 => s3::check(&site)?,
         }
         writeln!(stdout(), "cluster: {name} passed in {:.0?}", begin.elapsed())?;
     }
@@ -95,6 +100,36 @@ impl Site {
         write!(stdout(), "cluster: {checked}")?;
         ensure!(checked.starts_with("Whole: "), "expected a whole set, found:\n{checked}");
         Ok(())
+    }
+
+    /// The history of a run in the check's folder, but for its seconds.
+    fn history(&self, run: &str) -> Result<Vec<String>> {
+        let path = self.folder.join(run).join("history.csv");
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("could not read `{}`", path.display()))?;
+        Ok(without_seconds(&text))
+    }
+}
+
+/// The arguments that say which base.
+struct Base {
+    weights: String,
+}
+
+impl Base {
+    fn of(site: &Site) -> Result<Self> {
+        let weights = site.weights.to_str().context("expected a path in unicode")?;
+        Ok(Self { weights: weights.to_owned() })
+    }
+
+    fn weights(&self) -> [&str; 2] {
+        ["--weights", &self.weights]
+    }
+
+    /// These, and which filters on which size.
+    fn arguments(&self) -> Vec<&str> {
+        let filters = ["--base", "vgg19", "--until", "block3_pool", "--pooling", "max"];
+        [&self.weights()[..], &filters, &["--size", "96"]].concat()
     }
 }
 

@@ -104,7 +104,7 @@ enum Chore {
     },
 
     /// Run what `deploy/` holds: the batch script on a real Slurm with a task killed in the middle, and the command
-    /// lines of Kubernetes and AWS Batch
+    /// lines of Kubernetes and AWS Batch; and features through an S3 interface that fails now and then
     Cluster {
         /// Only this [default: all]
         check: Option<cluster::Check>,

@@ -64,11 +64,13 @@ impl Trouble {
     ) -> Result<Response<Body>, Hangup> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let asked = format!("{} {}", request.method(), request.uri().path());
-        let answer = self.answer_or(self.fault(number), request).await;
-        match &answer {
-            Ok(answer) => println!("{asked} {}", answer.status().as_u16()),
-            Err(Hangup) => println!("{asked} closed"),
-        }
+        let fault = self.fault(number);
+        let answer = self.answer_or(fault, request).await;
+        let status = match &answer {
+            Ok(answer) => answer.status().as_str().to_owned(),
+            Err(Hangup) => "closed".to_owned(),
+        };
+        println!("{asked} {status}{}", if fault.is_some() { " on purpose" } else { "" });
         answer
     }
 
@@ -91,8 +93,8 @@ impl Trouble {
         }
         match fault {
             Some(Fault::Forgotten) => Ok(error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")),
-            Some(Fault::Lost) => Err(Hangup),
             Some(Fault::Cut) if has_body => cut(answer).await,
+            Some(Fault::Lost | Fault::Cut) => Err(Hangup),
             _ => Ok(answer),
         }
     }

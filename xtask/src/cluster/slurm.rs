@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::daemons::{PROCESSORS, Slurm};
-use super::{Site, pieces_of, printed};
-use crate::crashes::without_seconds;
+use super::{Base, Site, pieces_of, printed};
 
 /// As many as `--array` of the script says.
 const SHARDS: usize = 8;
@@ -70,28 +69,6 @@ pub(super) fn check(site: &Site) -> Result<()> {
     )?;
     site.expect_whole(&set)?;
     expect_same_histories(site, &set, &base)
-}
-
-/// The arguments that say which base.
-struct Base {
-    weights: String,
-}
-
-impl Base {
-    fn of(site: &Site) -> Result<Self> {
-        let weights = site.weights.to_str().context("expected a path in unicode")?;
-        Ok(Self { weights: weights.to_owned() })
-    }
-
-    fn weights(&self) -> [&str; 2] {
-        ["--weights", &self.weights]
-    }
-
-    /// These, and which filters on which size.
-    fn arguments(&self) -> Vec<&str> {
-        let filters = ["--base", "vgg19", "--until", "block3_pool", "--pooling", "max"];
-        [&self.weights()[..], &filters, &["--size", "96"]].concat()
-    }
 }
 
 /// Starts the script on all photographs, with the program on the path, and returns the job's number.
@@ -165,7 +142,7 @@ fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
         };
         train(&one, &[&[photographs], &base.arguments()[..], of_photographs].concat())?;
         train(&other, &[&["--features", set], &base.weights()[..], of_set].concat())?;
-        let [one, other] = [one, other].map(|run| history(site, &run));
+        let [one, other] = [one, other].map(|run| site.history(&run));
         let (one, other) = (one?, other?);
         ensure!(one == other, "on features the history is {other:?}, on photographs {one:?}");
         let last = one.last().context("expected epochs")?;
@@ -175,12 +152,4 @@ fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// A run's history but for its seconds.
-fn history(site: &Site, run: &str) -> Result<Vec<String>> {
-    let path = site.folder.join(run).join("history.csv");
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("could not read `{}`", path.display()))?;
-    Ok(without_seconds(&text))
 }

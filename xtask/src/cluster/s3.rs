@@ -1,0 +1,369 @@
+//! Photographs and features in an object store: a real one over HTTP, which verifies signatures. A twentieth of
+//! its answers fail, and it is killed in the middle and started again. The set is whole all the same, a head that
+//! is trained on it is the one that is trained on the photographs, and what is refused is refused clearly and
+//! without anything secret.
+
+mod server;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf, absolute};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use self::server::Server;
+use super::{Base, Site, pieces_of};
+use crate::keras::build;
+
+const SHARDS: usize = 8;
+const PIECES: usize = 4;
+const VIEWS: &str = "2";
+
+/// The share of requests that fail.
+const FAIL: &str = "0.05";
+/// For how long the server is away, and how many pieces there are by then.
+const AWAY: Duration = Duration::from_secs(5);
+const FIRST: usize = SHARDS * PIECES / 4;
+/// How often a worker may be started, as an engine would.
+const STARTS: usize = 4;
+
+const PHOTOGRAPHS: &str = "s3://photographs/pets";
+const SET: &str = "s3://features/pets";
+
+/// What never is to be read anywhere.
+#[derive(Clone, Copy)]
+struct Keys {
+    id: &'static str,
+    secret: &'static str,
+}
+
+impl Keys {
+    const RIGHT: Self =
+        Self { id: "AKIA0OF0THE0CHECK0", secret: "secret+of/the+check/and+of/nothing+else" };
+    const WRONG: Self = Self { secret: "another+secret/which+the/store+does/not", ..Self::RIGHT };
+
+    fn variables(self) -> [(&'static str, &'static str); 2] {
+        [("AWS_ACCESS_KEY_ID", self.id), ("AWS_SECRET_ACCESS_KEY", self.secret)]
+    }
+}
+
+/// Checks the program as it is built with object stores.
+pub(super) fn check(site: &Site) -> Result<()> {
+    let program = build(&site.root, "permafrost", &["--package", "cli", "--features", "remote"])?;
+    let server = build(&site.root, "s3-server", &["--manifest-path", "tests/s3/Cargo.toml"])?;
+    let buckets = site.folder.join("buckets");
+    let photographs = buckets.join("photographs/pets");
+    copy_photographs(&site.photographs, &photographs)?;
+    let set = buckets.join("features/pets");
+    fs::create_dir_all(&set)?;
+
+    let mut server = Server::start(&absolute(server)?, &buckets)?;
+    let base = Base::of(site)?;
+    let client = Client { site, program: absolute(program)?, url: server.url.clone(), base };
+    let begin = Instant::now();
+    compute(&client, &mut server, &set)?;
+    let seconds = begin.elapsed().as_secs_f64() - AWAY.as_secs_f64();
+    writeln!(stdout(), "cluster: all pieces in {seconds:.1} s beside those")?;
+    client.expect_whole("check")?;
+    upload_in_parts(&client, &photographs, &buckets)?;
+    expect_same_histories(&client, &photographs, &set)?;
+    mend(&client, &set)?;
+    expect_refusals(&client)?;
+    let files = expect_nothing_secret(&site.folder, &["buckets"])?;
+    writeln!(stdout(), "cluster: nothing secret in {files} files of runs and of what was said")?;
+    let (requests, failed) = server.requests()?;
+    writeln!(stdout(), "cluster: {failed} of {requests} requests failed on purpose")?;
+    ensure!(failed > requests / 40, "expected some {FAIL} of them to fail");
+    Ok(())
+}
+
+/// The program, with the store in its environment.
+struct Client<'a> {
+    site: &'a Site,
+    program: PathBuf,
+    url: String,
+    base: Base,
+}
+
+impl Client<'_> {
+    fn command(&self, keys: Keys, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).current_dir(&self.site.folder).envs(keys.variables());
+        command.env("AWS_ENDPOINT_URL", &self.url).env("AWS_ALLOW_HTTP", "true");
+        command.env("AWS_REGION", "nowhere-1").env_remove("AWS_SESSION_TOKEN");
+        // The more is logged, the more it may tell.
+        command.env("RUST_LOG", "trace").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program, expects this status, and returns what it printed and what it said was wrong. All that it
+    /// said is kept in a file of that name.
+    fn run_with(
+        &self,
+        keys: Keys,
+        name: &str,
+        status: i32,
+        arguments: &[&str],
+    ) -> Result<[String; 2]> {
+        let output =
+            self.command(keys, arguments).output().context("could not start the program")?;
+        let file = self.site.folder.join(name).with_extension("txt");
+        fs::write(&file, [&output.stdout[..], &output.stderr].concat())?;
+        let said = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+        let printed = said[0].clone().into_owned();
+        // Behind what is logged.
+        let error = said[1].split_once("\nerror: ").map(|(_, error)| error.to_owned());
+        let error = error.unwrap_or_default();
+        ensure!(
+            output.status.code() == Some(status),
+            "expected status {status} of `permafrost {}`, found {}, and `{}`:\n{printed}{error}",
+            arguments.join(" "),
+            output.status,
+            file.display()
+        );
+        Ok([printed, error])
+    }
+
+    fn run(&self, name: &str, status: i32, arguments: &[&str]) -> Result<String> {
+        let [printed, _] = self.run_with(Keys::RIGHT, name, status, arguments)?;
+        Ok(printed)
+    }
+
+    /// What a worker is told beside its share.
+    fn features<'a>(&'a self, data: &'a str, out: &'a str) -> Vec<&'a str> {
+        [&["features", data, "--out", out][..], &self.base.arguments()].concat()
+    }
+
+    fn expect_whole(&self, name: &str) -> Result<()> {
+        let checked = self.run(name, 0, &["features", PHOTOGRAPHS, "--check", SET])?;
+        write!(stdout(), "cluster: {checked}")?;
+        ensure!(checked.starts_with("Whole: "), "expected a whole set, found:\n{checked}");
+        Ok(())
+    }
+}
+
+/// Copies the photographs, and one more under a name that URLs and signatures encode.
+fn copy_photographs(from: &Path, to: &Path) -> Result<()> {
+    let mut first = None;
+    for class in ["train/cats", "train/dogs", "validation/cats", "validation/dogs"] {
+        fs::create_dir_all(to.join(class))?;
+        for entry in fs::read_dir(from.join(class))? {
+            let entry = entry?;
+            fs::copy(entry.path(), to.join(class).join(entry.file_name()))?;
+            first.get_or_insert(entry.path());
+        }
+    }
+    let strange = to.join("train/cats/Kätzchen im Schnee");
+    fs::create_dir_all(&strange)?;
+    let first = first.context("expected photographs")?;
+    fs::copy(first, strange.join("№ 1 + 100 % & #é.jpg"))?;
+    Ok(())
+}
+
+/// A worker that ends with this.
+struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // There is nothing to be done where that fails.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Computes all shards at a time, while the server is killed and started again.
+fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
+    let start = |shard: usize| -> Result<Worker> {
+        let log = client.site.folder.join(format!("shard-{shard}.txt"));
+        let log = OpenOptions::new().create(true).append(true).open(log)?;
+        let (share, pieces) = (format!("{shard}/{SHARDS}"), PIECES.to_string());
+        let more = ["--shard", &share, "--steps", &pieces, "--views", VIEWS];
+        let arguments = [&client.features(PHOTOGRAPHS, SET)[..], &more].concat();
+        let mut command = client.command(Keys::RIGHT, &arguments);
+        command.stdout(log.try_clone()?).stderr(log);
+        Ok(Worker(command.spawn().context("could not start the program")?))
+    };
+    let there = || -> Result<usize> { (0..SHARDS).map(|shard| pieces_of(set, shard)).sum() };
+    let is_at_work = |worker: &mut Worker| Ok::<_, anyhow::Error>(worker.0.try_wait()?.is_none());
+
+    let mut workers = (0..SHARDS).map(start).collect::<Result<Vec<_>>>()?;
+    while there()? < FIRST {
+        let at_work = workers.iter_mut().map(is_at_work).collect::<Result<Vec<_>>>()?;
+        ensure!(at_work.contains(&true), "all workers have ended with {} pieces there", there()?);
+        sleep(Duration::from_millis(20));
+    }
+    server.kill_and_start_after(AWAY)?;
+    // Nothing was written meanwhile.
+    let before = there()?;
+    let at_work = workers.iter_mut().map(is_at_work).collect::<Result<Vec<_>>>()?;
+    let at_work = at_work.into_iter().filter(|is| *is).count();
+    ensure!(
+        before < SHARDS * PIECES && at_work > 0,
+        "expected workers in the middle of their work, found {before} pieces there and {at_work} at work"
+    );
+    let mut again = 0;
+    for (shard, worker) in workers.iter_mut().enumerate() {
+        let mut starts = 1;
+        while !worker.0.wait()?.success() {
+            ensure!(starts < STARTS, "the worker of shard {shard} fails: see `shard-{shard}.txt`");
+            *worker = start(shard)?;
+            (starts, again) = (starts + 1, again + 1);
+        }
+    }
+    writeln!(
+        stdout(),
+        "cluster: the server was killed with {before} of {} pieces there and {at_work} of {SHARDS} workers at work, and away for {AWAY:.0?}; workers started again: {again}",
+        SHARDS * PIECES
+    )?;
+    Ok(())
+}
+
+/// Computes a piece that is so large that it goes in parts, and compares it with that on a disk.
+fn upload_in_parts(client: &Client<'_>, photographs: &Path, buckets: &Path) -> Result<()> {
+    let photographs = photographs.to_str().context("expected a path in unicode")?;
+    for (name, data, out) in [
+        ("large-remote", PHOTOGRAPHS, "s3://features/large"),
+        ("large-local", photographs, "large"),
+    ] {
+        let arguments = client.features(data, out);
+        // All of the map, and not its largest values.
+        let pooling = arguments.iter().position(|word| *word == "--pooling").context("pooling")?;
+        client.run(name, 0, &[&arguments[..pooling], &arguments[pooling + 2..]].concat())?;
+    }
+    let [remote, local] = [buckets.join("features/large"), client.site.folder.join("large")];
+    for entry in fs::read_dir(&local)? {
+        let entry = entry?;
+        let found = fs::read(remote.join(entry.file_name()))?;
+        ensure!(found == fs::read(entry.path())?, "{:?} is another one", entry.file_name());
+    }
+    Ok(())
+}
+
+/// Trains on the photographs and on the set, in memory and streamed, and compares.
+fn expect_same_histories(client: &Client<'_>, photographs: &Path, set: &Path) -> Result<()> {
+    let photographs = photographs.to_str().context("expected a path in unicode")?;
+    let copy = set.to_str().context("expected a path in unicode")?;
+    let base = client.base.arguments();
+    let weights = client.base.weights();
+    let streamed = ["--cache-mb", "0"];
+    let of_set = |set, more: &[&'static str]| [&["--features", set], &weights[..], more].concat();
+    for (mode, of_one, of_other) in [
+        (
+            "plain",
+            [&[photographs, "--no-augment"], &base[..]].concat(),
+            of_set(SET, &["--no-augment"]),
+        ),
+        ("views", [&[photographs, "--views", VIEWS], &base[..]].concat(), of_set(SET, &[])),
+        ("streamed", of_set(copy, &streamed), of_set(SET, &streamed)),
+    ] {
+        let [one, other] = ["local", "remote"].map(|place| format!("{mode}-{place}"));
+        for (run, more) in [(&one, of_one), (&other, of_other)] {
+            let all = ["train", "--epochs", "5", "--quiet", "--out", run];
+            client.run(run, 0, &[&all[..], &more].concat())?;
+        }
+        let (one, other) = (client.site.history(&one)?, client.site.history(&other)?);
+        ensure!(one == other, "{mode}: the history is {other:?}, on this machine {one:?}");
+        let last = one.last().context("expected epochs")?;
+        writeln!(
+            stdout(),
+            "cluster: the same history over S3 and on this machine ({mode}): {last}"
+        )?;
+    }
+    Ok(())
+}
+
+/// Truncates an object: the check names it, and its worker computes it again.
+fn mend(client: &Client<'_>, set: &Path) -> Result<()> {
+    let piece = format!("shard-00003-of-{SHARDS:05}-piece-0001-of-{PIECES:04}");
+    let object = set.join(&piece).with_extension("safetensors");
+    let file = File::options().write(true).open(&object)?;
+    file.set_len(file.metadata()?.len() - 4)?;
+    let checked = client.run("check-damaged", 1, &["features", "--check", SET])?;
+    let expected = format!("damaged {piece}.safetensors: it has ");
+    ensure!(checked.contains(&expected), "expected `{expected}`, found:\n{checked}");
+    let (share, pieces) = (format!("3/{SHARDS}"), PIECES.to_string());
+    let more = ["--shard", &share, "--steps", &pieces, "--views", VIEWS];
+    let said = client.run("again", 0, &[&client.features(PHOTOGRAPHS, SET)[..], &more].concat())?;
+    ensure!(said.contains(&format!("Again {piece}: ")), "expected `{piece}` again, found:\n{said}");
+    client.expect_whole("check-mended")
+}
+
+/// A wrong secret, and buckets that are not there.
+fn expect_refusals(client: &Client<'_>) -> Result<()> {
+    let nowhere = "s3://nowhere/pets";
+    for (name, keys, arguments, expected) in [
+        (
+            "wrong-secret",
+            Keys::WRONG,
+            client.features(PHOTOGRAPHS, SET),
+            [format!("access to `{PHOTOGRAPHS}` is denied"), "SignatureDoesNotMatch".into()],
+        ),
+        (
+            "no-photographs",
+            Keys::RIGHT,
+            client.features(nowhere, SET),
+            [format!("nothing at `{nowhere}`"), "NoSuchBucket".into()],
+        ),
+        (
+            "no-features",
+            Keys::RIGHT,
+            client.features(PHOTOGRAPHS, nowhere),
+            [format!("nothing at `{nowhere}`"), "NoSuchBucket".into()],
+        ),
+        (
+            "no-set",
+            Keys::RIGHT,
+            vec!["features", "--check", nowhere],
+            [format!("nothing at `{nowhere}`"), "NoSuchBucket".into()],
+        ),
+    ] {
+        let [_, error] = client.run_with(keys, name, 2, &arguments)?;
+        for expected in [&expected[0], &expected[1], "\nhint: "] {
+            ensure!(error.contains(expected), "{name}: expected `{expected}`, found:\n{error}");
+        }
+    }
+    writeln!(stdout(), "cluster: a wrong secret and missing buckets are refused by name")?;
+    Ok(())
+}
+
+/// Reads all files below `folder` but for folders of these names, and returns how many there are.
+fn expect_nothing_secret(folder: &Path, but: &[&str]) -> Result<usize> {
+    let mut files = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            if !but.iter().any(|name| entry.file_name() == *name) {
+                files += expect_nothing_secret(&entry.path(), but)?;
+            }
+            continue;
+        }
+        let bytes = fs::read(entry.path())?;
+        for secret in [Keys::RIGHT.id, Keys::RIGHT.secret, Keys::WRONG.secret] {
+            let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            ensure!(!is_there, "`{}` holds something secret", entry.path().display());
+        }
+        files += 1;
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_wherever_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("run/last")).unwrap();
+        fs::create_dir_all(folder.path().join("buckets")).unwrap();
+        fs::write(folder.path().join("run/config.toml"), "epochs = 5\n").unwrap();
+        fs::write(folder.path().join("buckets/upload"), Keys::RIGHT.secret).unwrap();
+        assert_eq!(expect_nothing_secret(folder.path(), &["buckets"]).unwrap(), 1);
+        let said = format!("signed with {}\n", Keys::RIGHT.secret);
+        fs::write(folder.path().join("run/last/said"), said).unwrap();
+        assert!(expect_nothing_secret(folder.path(), &["buckets"]).is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! The object store: `tests/s3`, which serves a folder, as a program that can be killed.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{FAIL, Keys};
+
+/// Until it listens.
+const START: Duration = Duration::from_secs(20);
+
+/// A server that ends with this.
+pub(super) struct Server {
+    program: PathBuf,
+    buckets: PathBuf,
+    /// One for each start.
+    logs: Vec<PathBuf>,
+    child: Child,
+    /// `http://` and its address.
+    pub(super) url: String,
+}
+
+impl Server {
+    /// Starts the program on these buckets, on a free port; its logs lie beside them.
+    pub(super) fn start(program: &Path, buckets: &Path) -> Result<Self> {
+        let log = buckets.with_file_name("server-0.txt");
+        let mut child = start(program, buckets, "0", &log)?;
+        let url = url_of(&mut child, &log)?;
+        let (program, buckets) = (program.to_owned(), buckets.to_owned());
+        Ok(Self { program, buckets, logs: vec![log], child, url })
+    }
+
+    /// Ends it at once, whatever it is doing, and starts it again after a while, at the same address.
+    pub(super) fn kill_and_start_after(&mut self, away: Duration) -> Result<()> {
+        self.child.kill().context("could not kill the server")?;
+        self.child.wait()?;
+        sleep(away);
+        let log = self.buckets.with_file_name(format!("server-{}.txt", self.logs.len()));
+        let (_, port) = self.url.rsplit_once(':').context("expected a port")?;
+        self.child = start(&self.program, &self.buckets, port, &log)?;
+        url_of(&mut self.child, &log)?;
+        self.logs.push(log);
+        Ok(())
+    }
+
+    /// How many requests there were, and how many of them failed on purpose.
+    pub(super) fn requests(&self) -> Result<(usize, usize)> {
+        let mut requests = (0, 0);
+        for log in &self.logs {
+            for line in fs::read_to_string(log)?.lines().skip(1) {
+                requests.0 += 1;
+                requests.1 += usize::from(line.ends_with(" on purpose"));
+            }
+        }
+        Ok(requests)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // There is nothing to be done where that fails.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(program: &Path, buckets: &Path, port: &str, log: &Path) -> Result<Child> {
+    let log = File::create(log)?;
+    let mut command = Command::new(program);
+    command.arg(buckets).args(["--port", port, "--fail", FAIL]).envs(Keys::RIGHT.variables());
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command.spawn().with_context(|| format!("could not start `{}`", program.display()))
+}
+
+/// What it prints first, which it does once it listens.
+fn url_of(child: &mut Child, log: &Path) -> Result<String> {
+    let begin = Instant::now();
+    loop {
+        let said = fs::read_to_string(log)?;
+        if let Some((line, _)) = said.split_once('\n').filter(|(line, _)| line.starts_with("http"))
+        {
+            return Ok(line.to_owned());
+        }
+        let has_ended = child.try_wait()?.is_some();
+        ensure!(
+            !has_ended && begin.elapsed() < START,
+            "expected the server's address, found `{said}`"
+        );
+        sleep(Duration::from_millis(10));
+    }
+}
