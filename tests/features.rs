@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::iter;
 use std::process::{Command, Stdio};
 
 use photos::load_picture;
 use serde_json::Value;
-use shards::{FeatureSet, Store};
+use shards::{FeatureSet, Rows, Store};
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
 use crate::permafrost::{Done, Workplace};
@@ -64,13 +65,13 @@ type Features = (usize, Vec<f32>, Vec<Vec<f32>>);
 /// Those of every photograph of a set.
 fn features(set: &FeatureSet) -> BTreeMap<String, Features> {
     let features = |photo: &shards::Photograph| {
-        let plain = set.read_plain(photo.piece, photo.row..photo.row + 1).expect("a row");
-        let view = |(view, row): (usize, usize)| {
-            set.read_view(photo.piece, view, row..row + 1).expect("a row")
-        };
-        let views = 1..=set.views();
-        let views = photo.trainable_row.map(|row| views.map(|at| view((at, row))).collect());
-        (photo.key.clone(), (photo.label, plain, views.unwrap_or_default()))
+        let rows = |view, row| Rows { piece: photo.piece, view, rows: row..row + 1 };
+        let views = photo.trainable_row.into_iter();
+        let views = views.flat_map(|row| (1..=set.views()).map(move |view| rows(Some(view), row)));
+        let all: Vec<Rows> = iter::once(rows(None, photo.row)).chain(views).collect();
+        let mut read = set.read(&all).expect("rows");
+        let plain = read.remove(0);
+        (photo.key.clone(), (photo.label, plain, read))
     };
     set.photographs().iter().map(features).collect()
 }
@@ -442,9 +443,10 @@ fn a_damaged_row_is_found_when_it_is_read() {
     let mut bytes = fs::read(&path).expect("the object");
     *bytes.last_mut().expect("bytes") ^= 1;
     fs::write(path, bytes).expect("a writable folder");
-    assert!(set.read_plain(0, 0..24).is_ok());
-    assert!(set.read_view(0, 1, 0..11).is_ok());
-    let error = set.read_view(0, 1, 11..12).expect_err("damage").to_string();
+    let rows = |view, rows| Rows { piece: 0, view, rows };
+    let (plain, whole, damaged) = (rows(None, 0..24), rows(Some(1), 0..11), rows(Some(1), 11..12));
+    assert!(set.read(&[plain.clone(), whole]).is_ok());
+    let error = set.read(&[plain, damaged]).expect_err("damage").to_string();
     assert!(error.contains("has a row without its checksum"), "{error}");
 }
 

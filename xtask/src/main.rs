@@ -23,6 +23,7 @@ mod listing;
 mod load;
 mod lock;
 mod manifest;
+mod object_store;
 mod parity;
 mod part;
 mod partial;

@@ -30,6 +30,6 @@ pub use cut::{Cut, Piece};
 pub use error::ShardsError;
 pub use photographs::Photographs;
 pub use place::local_path;
-pub use set::{FeatureSet, Photograph};
+pub use set::{FeatureSet, Photograph, Rows};
 pub use settings::{Dtype, FeatureSettings, Folders, ViewSettings};
 pub use store::{Object, Store};

@@ -41,6 +41,25 @@ pub struct Photograph {
     pub trainable_row: Option<usize>,
 }
 
+/// Consecutive rows of a piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// The number of the piece, below [`FeatureSet::piece_count`].
+    pub piece: usize,
+    /// A view, counted from 1; `None` for the photographs as they are.
+    pub view: Option<usize>,
+    /// Rows among all of the piece's photographs; of a view, among those that can be trained on.
+    pub rows: Range<usize>,
+}
+
+/// Where rows lie, and what they must be.
+struct Found<'a> {
+    shape: &'a Shape,
+    name: String,
+    bytes: Range<u64>,
+    checksums: &'a [u32],
+}
+
 /// A piece, and what its rows must be.
 #[derive(Debug)]
 struct Part {
@@ -169,61 +188,50 @@ impl FeatureSet {
         &self.digest
     }
 
-    /// The features of the photographs in these rows of a piece as they are, one row after the other.
+    /// The features in each of these rows, a row after the other. Some are asked for at a time; what is in memory
+    /// is at most twice what is returned.
     ///
     /// # Errors
     ///
-    /// The object can't be read, or a row does not have its checksum.
+    /// An object can't be read, or a row does not have its checksum.
     ///
     /// # Panics
     ///
-    /// Panics if there are no such rows.
-    pub fn read_plain(&self, piece: usize, rows: Range<usize>) -> Result<Vec<f32>, ShardsError> {
-        let part = &self.pieces[piece];
-        self.read(part, part.shape.plain(rows.clone()), &part.plain_checksums[rows])
+    /// Panics if there is no such piece or view, or there are no such rows.
+    pub fn read(&self, of: &[Rows]) -> Result<Vec<Vec<f32>>, ShardsError> {
+        let parts: Vec<Found<'_>> = of.iter().map(|rows| self.find(rows)).collect();
+        let ranges: Vec<_> =
+            parts.iter().map(|found| (found.name.as_str(), found.bytes.clone())).collect();
+        let values = |(bytes, found): (Result<Vec<u8>, _>, &Found<'_>)| {
+            let (bytes, Found { shape, name, checksums, .. }) = (bytes?, found);
+            let mut rows = bytes.chunks_exact(shape.row_len()).zip(*checksums);
+            if rows.any(|(row, &checksum)| crc32fast::hash(row) != checksum) {
+                let fault = "has a row without its checksum".into();
+                return Err(ShardsError::Damaged { place: self.store.place_of(name), fault });
+            }
+            Ok(shape.dtype.decode(&bytes))
+        };
+        self.store.get_ranges(&ranges).into_iter().zip(&parts).map(values).collect()
     }
 
-    /// The features of a view, counted from 1, of the photographs in these rows among those of a piece that can
-    /// be trained on.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Self::read_plain`].
-    ///
-    /// # Panics
-    ///
-    /// Panics if there is no such view, or there are no such rows.
-    pub fn read_view(
-        &self,
-        piece: usize,
-        view: usize,
-        rows: Range<usize>,
-    ) -> Result<Vec<f32>, ShardsError> {
-        assert!((1..=self.views()).contains(&view), "there are {} views", self.views());
-        let part = &self.pieces[piece];
-        let trainable = part.shape.counts.trainable;
-        let checksums = &part.views_checksums[(view - 1) * trainable..view * trainable];
-        self.read(part, part.shape.view(view, rows.clone()), &checksums[rows])
-    }
-
-    fn read(
-        &self,
-        part: &Part,
-        bytes: Range<u64>,
-        checksums: &[u32],
-    ) -> Result<Vec<f32>, ShardsError> {
-        if checksums.is_empty() {
-            return Ok(vec![]);
+    fn find(&self, Rows { piece, view, rows }: &Rows) -> Found<'_> {
+        let Part { piece, shape, features_at, plain_checksums, views_checksums } =
+            &self.pieces[*piece];
+        let (bytes, checksums) = match *view {
+            None => (shape.plain(rows.clone()), &plain_checksums[..]),
+            Some(view) => {
+                assert!((1..=shape.views).contains(&view), "there are {} views", shape.views);
+                let trainable = shape.counts.trainable;
+                let of_view = (view - 1) * trainable..view * trainable;
+                (shape.view(view, rows.clone()), &views_checksums[of_view])
+            }
+        };
+        Found {
+            shape,
+            name: piece.object(),
+            bytes: features_at + bytes.start..features_at + bytes.end,
+            checksums: &checksums[rows.clone()],
         }
-        let name = part.piece.object();
-        let range = part.features_at + bytes.start..part.features_at + bytes.end;
-        let bytes = self.store.get_range(&name, range)?;
-        let mut rows = bytes.chunks_exact(part.shape.row_len()).zip(checksums);
-        if rows.any(|(row, &checksum)| crc32fast::hash(row) != checksum) {
-            let fault = "has a row without its checksum".into();
-            return Err(ShardsError::Damaged { place: self.store.place_of(&name), fault });
-        }
-        Ok(part.shape.dtype.decode(&bytes))
     }
 }
 

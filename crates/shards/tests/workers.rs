@@ -8,8 +8,8 @@ use augment::AugmentConfig;
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 use shards::{
-    Cut, Dtype, Event, FeatureSet, FeatureSettings, Job, Outcome, Photographs, Skipped, Store,
-    ViewSettings, check, compute,
+    Cut, Dtype, Event, FeatureSet, FeatureSettings, Job, Outcome, Photographs, Rows, Skipped,
+    Store, ViewSettings, check, compute,
 };
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
@@ -110,8 +110,9 @@ fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
     let set = FeatureSet::open(&sets[0]).expect("a set");
     let trainable = set.photographs().iter().filter(|photo| photo.trainable_row.is_some());
     assert_eq!((trainable.count(), set.views(), set.width()), (10, 3, 64));
-    let (first, second) = (set.read_view(0, 1, 0..1), set.read_view(0, 2, 0..1));
-    assert_ne!(first.expect("a row"), second.expect("a row"));
+    let of_views = [1, 2].map(|view| Rows { piece: 0, view: Some(view), rows: 0..1 });
+    let read = set.read(&of_views).expect("rows");
+    assert_ne!(read[0], read[1]);
 }
 
 #[test]

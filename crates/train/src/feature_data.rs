@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use photos::kept_for_validation;
 use sha2::{Digest, Sha256};
-use shards::{FeatureSet, Photograph};
+use shards::{FeatureSet, Photograph, Rows};
 use vgg::Weights;
 
 use crate::same_run::hex;
@@ -131,17 +131,19 @@ impl FeatureData {
             let row = Self::row(photo, view.is_some());
             of_pieces.entry(photo.piece).or_default().push((at, row));
         }
+        // Places and rows are both in the order of classes and paths, so that these are near each other.
+        let range = |(&piece, of_piece): (&usize, &Vec<(usize, usize)>)| {
+            let rows = || of_piece.iter().map(|&(_, row)| row);
+            let (first, last) = (rows().min().unwrap_or(0), rows().max().unwrap_or(0));
+            Rows { piece, view, rows: first..last + 1 }
+        };
+        let ranges: Vec<Rows> = of_pieces.iter().map(range).collect();
         let mut values = vec![0.0; places.len() * width];
-        for (piece, rows) in of_pieces {
-            // Both are in the order of classes and paths, so that these are near each other.
-            let all = || rows.iter().map(|&(_, row)| row);
-            let (first, last) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
-            let read = match view {
-                None => self.set.read_plain(piece, first..last + 1)?,
-                Some(view) => self.set.read_view(piece, view, first..last + 1)?,
-            };
-            for (at, row) in rows {
-                let from = &read[(row - first) * width..][..width];
+        for ((read, range), of_piece) in
+            self.set.read(&ranges)?.iter().zip(&ranges).zip(of_pieces.values())
+        {
+            for &(at, row) in of_piece {
+                let from = &read[(row - range.rows.start) * width..][..width];
                 values[at * width..][..width].copy_from_slice(from);
             }
         }

@@ -10,8 +10,9 @@ use crate::{Event, FeatureData, Set, TrainError};
 /// not say what is best.
 const BETWEEN_EVENTS: usize = 32;
 
-/// How many bytes of features of a set are read between them.
-const READ_TOGETHER: usize = 32 << 20;
+/// How many bytes of features of a set are read between them: so many that a far store's latency is a small part
+/// of the time that they take.
+const READ_TOGETHER: usize = 16 << 20;
 
 /// Features, a row a picture.
 #[derive(Debug)]

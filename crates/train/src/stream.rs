@@ -7,6 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use random::{Draws, Purpose};
+use shards::Rows;
 
 use crate::source::Batch;
 use crate::{FeatureData, State, TrainConfig, TrainError};
@@ -152,17 +153,12 @@ impl<'a> Stream<'a> {
 
     /// The values of some parts. A part is read as one of its views, whichever the epoch draws.
     fn read(&self, parts: &[usize], seed: u64, epoch: usize) -> Result<Vec<Vec<f32>>, TrainError> {
-        let set = self.data.set();
-        let values = |&at: &usize| {
+        let rows = |&at: &usize| {
             let Part { piece, rows, .. } = &self.parts[at];
-            match self.views {
-                None => Ok(set.read_plain(*piece, rows.clone())?),
-                Some(views) => {
-                    let view = Draws::at(seed, Purpose::View, epoch as u64, at as u64).below(views);
-                    Ok(set.read_view(*piece, view + 1, rows.clone())?)
-                }
-            }
+            let draw = |views| Draws::at(seed, Purpose::View, epoch as u64, at as u64).below(views);
+            let view = self.views.map(|views| draw(views) + 1);
+            Rows { piece: *piece, view, rows: rows.clone() }
         };
-        parts.iter().map(values).collect()
+        Ok(self.data.set().read(&parts.iter().map(rows).collect::<Vec<_>>())?)
     }
 }

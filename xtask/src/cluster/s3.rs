@@ -3,8 +3,6 @@
 //! is trained on it is the one that is trained on the photographs, and what is refused is refused clearly and
 //! without anything secret.
 
-mod server;
-
 use std::fs::{self, File, OpenOptions};
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf, absolute};
@@ -14,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use self::server::Server;
 use super::{Base, Site, pieces_of};
 use crate::keras::build;
+use crate::object_store::{Keys, Server};
 
 const SHARDS: usize = 8;
 const PIECES: usize = 4;
@@ -33,34 +31,19 @@ const STARTS: usize = 4;
 const PHOTOGRAPHS: &str = "s3://photographs/pets";
 const SET: &str = "s3://features/pets";
 
-/// What never is to be read anywhere.
-#[derive(Clone, Copy)]
-struct Keys {
-    id: &'static str,
-    secret: &'static str,
-}
-
-impl Keys {
-    const RIGHT: Self =
-        Self { id: "AKIA0OF0THE0CHECK0", secret: "secret+of/the+check/and+of/nothing+else" };
-    const WRONG: Self = Self { secret: "another+secret/which+the/store+does/not", ..Self::RIGHT };
-
-    fn variables(self) -> [(&'static str, &'static str); 2] {
-        [("AWS_ACCESS_KEY_ID", self.id), ("AWS_SECRET_ACCESS_KEY", self.secret)]
-    }
-}
+/// As little to be read anywhere as the right ones.
+const WRONG: Keys = Keys { secret: "another+secret/which+the/store+does/not", ..Keys::RIGHT };
 
 /// Checks the program as it is built with object stores.
 pub(super) fn check(site: &Site) -> Result<()> {
     let program = build(&site.root, "permafrost", &["--package", "cli", "--features", "remote"])?;
-    let server = build(&site.root, "s3-server", &["--manifest-path", "tests/s3/Cargo.toml"])?;
     let buckets = site.folder.join("buckets");
     let photographs = buckets.join("photographs/pets");
     copy_photographs(&site.photographs, &photographs)?;
     let set = buckets.join("features/pets");
     fs::create_dir_all(&set)?;
 
-    let mut server = Server::start(&absolute(server)?, &buckets)?;
+    let mut server = Server::start(&site.root, &buckets, &["--fail", FAIL])?;
     let base = Base::of(site)?;
     let client = Client { site, program: absolute(program)?, url: server.url.clone(), base };
     let begin = Instant::now();
@@ -91,9 +74,8 @@ struct Client<'a> {
 impl Client<'_> {
     fn command(&self, keys: Keys, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments).current_dir(&self.site.folder).envs(keys.variables());
-        command.env("AWS_ENDPOINT_URL", &self.url).env("AWS_ALLOW_HTTP", "true");
-        command.env("AWS_REGION", "nowhere-1").env_remove("AWS_SESSION_TOKEN");
+        command.args(arguments).current_dir(&self.site.folder);
+        keys.tell(&mut command, &self.url);
         // The more is logged, the more it may tell.
         command.env("RUST_LOG", "trace").stdin(Stdio::null());
         command
@@ -297,7 +279,7 @@ fn expect_refusals(client: &Client<'_>) -> Result<()> {
     for (name, keys, arguments, expected) in [
         (
             "wrong-secret",
-            Keys::WRONG,
+            WRONG,
             client.features(PHOTOGRAPHS, SET),
             [format!("access to `{PHOTOGRAPHS}` is denied"), "SignatureDoesNotMatch".into()],
         ),
@@ -341,7 +323,7 @@ fn expect_nothing_secret(folder: &Path, but: &[&str]) -> Result<usize> {
             continue;
         }
         let bytes = fs::read(entry.path())?;
-        for secret in [Keys::RIGHT.id, Keys::RIGHT.secret, Keys::WRONG.secret] {
+        for secret in [Keys::RIGHT.id, Keys::RIGHT.secret, WRONG.secret] {
             let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             ensure!(!is_there, "`{}` holds something secret", entry.path().display());
         }

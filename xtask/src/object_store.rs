@@ -1,54 +1,82 @@
 //! The object store: `tests/s3`, which serves a folder, as a program that can be killed.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{FAIL, Keys};
+use crate::keras::build;
 
 /// Until it listens.
 const START: Duration = Duration::from_secs(20);
 
+/// What signs requests.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys {
+    pub(crate) id: &'static str,
+    pub(crate) secret: &'static str,
+}
+
+impl Keys {
+    pub(crate) const RIGHT: Self =
+        Self { id: "AKIA0OF0THE0CHECK0", secret: "secret+of/the+check/and+of/nothing+else" };
+
+    fn variables(self) -> [(&'static str, &'static str); 2] {
+        [("AWS_ACCESS_KEY_ID", self.id), ("AWS_SECRET_ACCESS_KEY", self.secret)]
+    }
+
+    /// Has a command sign with these what it asks of the server at `url`.
+    pub(crate) fn tell(self, command: &mut Command, url: &str) {
+        command.envs(self.variables()).env_remove("AWS_SESSION_TOKEN");
+        command.env("AWS_ENDPOINT_URL", url).env("AWS_ALLOW_HTTP", "true");
+        command.env("AWS_REGION", "nowhere-1");
+    }
+}
+
 /// A server that ends with this.
-pub(super) struct Server {
+pub(crate) struct Server {
     program: PathBuf,
     buckets: PathBuf,
+    /// How it fails and how slow it is, as its arguments say it.
+    trouble: Vec<String>,
     /// One for each start.
     logs: Vec<PathBuf>,
     child: Child,
     /// `http://` and its address.
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
-    /// Starts the program on these buckets, on a free port; its logs lie beside them.
-    pub(super) fn start(program: &Path, buckets: &Path) -> Result<Self> {
+    /// Builds the program and starts it on these buckets, on a free port; its logs lie beside them.
+    pub(crate) fn start(root: &Path, buckets: &Path, trouble: &[&str]) -> Result<Self> {
+        let manifest = root.join("tests/s3/Cargo.toml");
+        let manifest = manifest.to_str().context("expected a path in unicode")?;
+        let program = absolute(build(root, "s3-server", &["--manifest-path", manifest])?)?;
+        let trouble: Vec<String> = trouble.iter().map(|&word| word.to_owned()).collect();
         let log = buckets.with_file_name("server-0.txt");
-        let mut child = start(program, buckets, "0", &log)?;
+        let mut child = start(&program, buckets, &trouble, "0", &log)?;
         let url = url_of(&mut child, &log)?;
-        let (program, buckets) = (program.to_owned(), buckets.to_owned());
-        Ok(Self { program, buckets, logs: vec![log], child, url })
+        Ok(Self { program, buckets: buckets.to_owned(), trouble, logs: vec![log], child, url })
     }
 
     /// Ends it at once, whatever it is doing, and starts it again after a while, at the same address.
-    pub(super) fn kill_and_start_after(&mut self, away: Duration) -> Result<()> {
+    pub(crate) fn kill_and_start_after(&mut self, away: Duration) -> Result<()> {
         self.child.kill().context("could not kill the server")?;
         self.child.wait()?;
         sleep(away);
         let log = self.buckets.with_file_name(format!("server-{}.txt", self.logs.len()));
         let (_, port) = self.url.rsplit_once(':').context("expected a port")?;
-        self.child = start(&self.program, &self.buckets, port, &log)?;
+        self.child = start(&self.program, &self.buckets, &self.trouble, port, &log)?;
         url_of(&mut self.child, &log)?;
         self.logs.push(log);
         Ok(())
     }
 
     /// How many requests there were, and how many of them failed on purpose.
-    pub(super) fn requests(&self) -> Result<(usize, usize)> {
+    pub(crate) fn requests(&self) -> Result<(usize, usize)> {
         let mut requests = (0, 0);
         for log in &self.logs {
             for line in fs::read_to_string(log)?.lines().skip(1) {
@@ -68,10 +96,16 @@ impl Drop for Server {
     }
 }
 
-fn start(program: &Path, buckets: &Path, port: &str, log: &Path) -> Result<Child> {
+fn start(
+    program: &Path,
+    buckets: &Path,
+    trouble: &[String],
+    port: &str,
+    log: &Path,
+) -> Result<Child> {
     let log = File::create(log)?;
     let mut command = Command::new(program);
-    command.arg(buckets).args(["--port", port, "--fail", FAIL]).envs(Keys::RIGHT.variables());
+    command.arg(buckets).args(["--port", port]).args(trouble).envs(Keys::RIGHT.variables());
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     command.spawn().with_context(|| format!("could not start `{}`", program.display()))
 }
