@@ -107,6 +107,14 @@ fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoc
     let done = workplace.run(&on_set("--no-augment --cache-mb 0 --out streamed")).expect_success();
     assert!(done.stdout.contains("every epoch reads them anew"), "{}", done.stdout);
     assert_ne!(workplace.history("streamed"), workplace.history("memory"));
+    // With more memory it would go on in another order.
+    let config = workplace.read("streamed/config.toml").replace("epochs = 3", "epochs = 4");
+    workplace.write("streamed/config.toml", config.replace("cache_mb = 0", "cache_mb = 9"));
+    let refused = workplace.run("train --resume streamed");
+    assert_eq!(refused.status, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("`cache_mb` (not with `--features`)"), "{}", refused.stderr);
+    workplace.write("streamed/config.toml", config);
+    workplace.run("train --resume streamed").expect_success();
     // Without anything learned or dropped the order does not matter.
     let still = "--no-augment --learning-rate 1e-30 --dropout 0 --epochs 1";
     workplace

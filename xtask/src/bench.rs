@@ -4,6 +4,7 @@ mod gpu;
 mod job;
 mod race;
 mod scale;
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,6 +52,8 @@ pub(crate) enum Bench {
     Job(job::JobArguments),
     /// Frozen features in shards: what sharing costs, and a worker's memory
     Scale(scale::ScaleArguments),
+    /// Frozen features in an object store that is far away: computed, and trained on
+    Store(store::StoreArguments),
     /// The base and the whole example on a GPU by libtorch, checked against the CPU
     Gpu(gpu::GpuArguments),
 }
@@ -84,6 +87,7 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
         Bench::Head { rounds } => head(root, rounds),
         Bench::Job(arguments) => job::run(root, pets, arguments),
         Bench::Scale(arguments) => scale::run(root, pets, arguments),
+        Bench::Store(arguments) => store::run(root, pets, arguments),
         Bench::Gpu(arguments) => gpu::run(root, pets, arguments),
     }
 }

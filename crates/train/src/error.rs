@@ -47,7 +47,7 @@ pub enum TrainError {
         fault: String,
     },
     /// `config.toml` was changed since the run began.
-    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb`, `cache_dir`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.display())]
+    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.display())]
     OtherSettings(PathBuf),
     /// The run's folder, or what else is written, would be among the photographs.
     #[error("`{}` lies in the folder of photographs `{}`, which is only read\nhint: name another one with `--out`, `--cache-dir` or `--sort-into`", .path.display(), .data.display())]

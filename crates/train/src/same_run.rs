@@ -34,10 +34,10 @@ pub(crate) fn check_same(
     Ok(())
 }
 
-/// The digest of the settings that a run can't go on without: not when it ends, how often it
-/// is saved, whether TensorBoard is written for, where files lie, how much memory may be taken and which device computes in the same precision.
-/// Weights and photographs are known by their content,
-/// and what the run has started from is in its first checkpoint.
+/// The digest of the settings that a run can't go on without: not when it ends, how often it is saved, whether
+/// TensorBoard is written for, where files lie, how much memory photographs may take and which device computes
+/// in the same precision. Weights and photographs are known by their content, and what the run has started from
+/// is in its first checkpoint.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
     same.train = TrainConfig {
@@ -48,7 +48,11 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
         ..same.train
     };
     same.data.path = PathBuf::new();
-    (same.data.cache_mb, same.data.cache_dir) = (0, None);
+    same.data.cache_dir = None;
+    // Features that memory does not hold are shown in an order which follows from how many fit.
+    if same.data.features.is_none() {
+        same.data.cache_mb = 0;
+    }
     same.data.features = same.data.features.map(|_| String::new());
     let DeviceConfig { precision, tf32, .. } = same.device;
     same.device = DeviceConfig { precision, tf32, ..DeviceConfig::default() };

@@ -122,7 +122,7 @@ fn peak_of(id: u32) -> Option<u64> {
 }
 
 /// A folder with so many photographs: those in `pets` again and again, under other names.
-fn repeated(pets: &Path, folder: &Path, count: usize) -> Result<PathBuf> {
+pub(super) fn repeated(pets: &Path, folder: &Path, count: usize) -> Result<PathBuf> {
     let mut there = vec![];
     for class in ["cats", "dogs"] {
         let from = pets.join("train").join(class);

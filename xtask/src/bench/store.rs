@@ -1,0 +1,127 @@
+//! `cargo xtask bench store`: what a far object store costs those who compute features and those who train on
+//! them.
+//!
+//! The same photographs become features twice: on this machine, and through an S3 interface whose requests wait
+//! and whose bytes share a narrow line. Then a head is trained on each set, more of it than memory may hold: what
+//! further epochs take tells what an epoch reads anew.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf, absolute};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use super::scale::repeated;
+use crate::crashes::without_seconds;
+use crate::keras::{build, clear};
+use crate::object_store::{Keys, Server};
+
+#[derive(Args)]
+pub(crate) struct StoreArguments {
+    /// How many photographs become features
+    #[arg(long, default_value_t = 4000)]
+    photographs: usize,
+    /// How many epochs are timed beside the first
+    #[arg(long, default_value_t = 3)]
+    epochs: usize,
+    /// How many megabytes of features may be in memory
+    #[arg(long, default_value_t = 128)]
+    cache_mb: usize,
+    /// How long every request waits first
+    #[arg(long, default_value_t = 50)]
+    latency_ms: u64,
+    /// How many megabytes go to the store or from it a second
+    #[arg(long, default_value_t = 100.0)]
+    mb_per_second: f64,
+}
+
+/// Measures with the photographs in `pets`.
+///
+/// # Errors
+/// If there are no photographs, the programs can't be built, one of them fails, or what is far away becomes
+/// something else than what is near.
+pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Result<()> {
+    let StoreArguments { photographs, epochs, cache_mb, latency_ms, mb_per_second } = arguments;
+    let folder = absolute(root.join("target/bench-store"))?;
+    clear(&folder)?;
+    let buckets = folder.join("buckets");
+    let near = repeated(pets, &buckets.join("near/photographs"), *photographs)?;
+    for bucket in ["far", "near"] {
+        fs::create_dir_all(buckets.join(bucket))?;
+    }
+    let build_with = ["--package", "cli", "--features", "remote"];
+    let program = absolute(build(root, "permafrost", &build_with)?)?;
+    let trouble = [latency_ms.to_string(), mb_per_second.to_string()];
+    let trouble = ["--latency-ms", &trouble[0], "--mb-per-second", &trouble[1]];
+    let server = Server::start(root, &buckets, &trouble)?;
+    let mut out = stdout();
+    writeln!(out, "far: {latency_ms} ms a request, {mb_per_second} MB/s")?;
+
+    let client = Client { program, folder: folder.clone(), url: server.url.clone() };
+    let mut seconds = vec![];
+    for (place, data, set) in [
+        ("near", near.display().to_string(), buckets.join("near/set").display().to_string()),
+        ("far", "s3://near/photographs".into(), "s3://far/set".into()),
+    ] {
+        let before = server.requests()?.0;
+        let took = client.run(&["features", &data, "--out", &set, "--steps", "4"])?;
+        writeln!(
+            out,
+            "{photographs} photographs {place}: {took:.1} s, {:.1} photographs/s, {} requests",
+            *photographs as f64 / took,
+            server.requests()?.0 - before
+        )?;
+        seconds.push(took);
+    }
+    writeln!(out, "far against near: {:.3} of the speed", seconds[0] / seconds[1])?;
+
+    let mut histories = vec![];
+    for (place, set) in
+        [("near", buckets.join("near/set").display().to_string()), ("far", "s3://far/set".into())]
+    {
+        let (before, cache) = (server.requests()?.0, cache_mb.to_string());
+        let train = |epochs: usize| {
+            let (run, epochs) = (format!("{place}-{epochs}"), epochs.to_string());
+            let what = ["train", "--features", &set, "--cache-mb", &cache, "--quiet"];
+            client.run(&[&what[..], &["--epochs", &epochs, "--out", &run]].concat())
+        };
+        let first = train(1)?;
+        let epoch = (train(1 + epochs)? - first) / *epochs as f64;
+        // A fifth is validated on, and read once.
+        let shown = *photographs as f64 * 0.8;
+        writeln!(
+            out,
+            "an epoch {place}, {cache_mb} MB in memory: {epoch:.2} s, {:.0} photographs/s; up to the end of the first {first:.1} s; {} requests",
+            shown / epoch,
+            server.requests()?.0 - before
+        )?;
+        let history = folder.join(format!("{place}-{}/history.csv", 1 + epochs));
+        histories.push(without_seconds(&fs::read_to_string(history)?));
+    }
+    ensure!(histories[0] == histories[1], "expected the same histories, found {histories:?}");
+    Ok(())
+}
+
+/// The program, with the store in its environment.
+struct Client {
+    program: PathBuf,
+    folder: PathBuf,
+    url: String,
+}
+
+impl Client {
+    /// Runs the program on weights that need no download, and returns how many seconds it took.
+    fn run(&self, arguments: &[&str]) -> Result<f64> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).args(["--weights", "none", "--device", "cpu"]);
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        Keys::RIGHT.tell(&mut command, &self.url);
+        let start = Instant::now();
+        let status = command.status()?;
+        ensure!(status.success(), "`permafrost {}` ended with {status}", arguments.join(" "));
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
