@@ -202,24 +202,27 @@ impl Photographs {
         photos::address_of_key(self.classes.below(key).unwrap_or(key))
     }
 
-    /// Reads photographs and resizes them to `size` = (height, width), all at once.
+    /// Reads photographs and resizes them to `size` = (height, width), so many at a time. Those of an object store
+    /// are asked for before they are wanted.
     ///
     /// # Errors
     ///
     /// The object store does not answer; what can't be read for itself is no error.
-    pub(crate) fn read(
-        &self,
-        entries: &[&Entry],
+    pub(crate) fn read<'a>(
+        &'a self,
+        entries: &'a [&Entry],
         size: [usize; 2],
-    ) -> Result<Vec<Read>, ShardsError> {
+        together: usize,
+    ) -> Box<dyn Iterator<Item = Result<Vec<Read>, ShardsError>> + 'a> {
+        let batches = entries.chunks(together);
         let Some(store) = &self.store else {
-            let read = |entry: &&Entry| match &entry.source {
+            let read = move |entry: &&Entry| match &entry.source {
                 Source::File(path) => load_picture(path, size),
                 Source::Object(_) => unreachable!("objects are in a store"),
             };
-            return Ok(entries.par_iter().map(read).collect());
+            return Box::new(batches.map(move |batch| Ok(batch.par_iter().map(read).collect())));
         };
-        let names: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+        let names = entries.iter().map(|entry| entry.key.clone());
         let read = move |fetched| match fetched {
             Fetched::Whole(bytes) => load_picture_from(&bytes, size),
             Fetched::TooLong(length) => {
@@ -227,7 +230,8 @@ impl Photographs {
             }
             Fetched::Nothing => Err("it is not there".into()),
         };
-        store.get_each(&names, LONGEST, read).into_iter().collect()
+        let mut objects = store.get_each(names, LONGEST, read);
+        Box::new(batches.map(move |batch| objects.by_ref().take(batch.len()).collect()))
     }
 
     /// A digest of the keys of these files and of their lengths, as far as those are known without asking a

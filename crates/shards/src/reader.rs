@@ -63,9 +63,11 @@ impl Reader<'_> {
         let size = settings.base.size;
         let mut known = Known::default();
         let mut done = 0;
-        for batch in entries.chunks(base.batch().unwrap_or(BATCH)) {
+        let together = base.batch().unwrap_or(BATCH);
+        let batches = entries.chunks(together).zip(photographs.read(entries, size, together));
+        for (batch, read) in batches {
             let mut photos = vec![];
-            for (&entry, read) in batch.iter().zip(photographs.read(batch, size)?) {
+            for (&entry, read) in batch.iter().zip(read?) {
                 let key = entry.key.clone();
                 match read {
                     Ok(pixels) => photos.push(Photo { entry, pixels }),

@@ -298,12 +298,11 @@ pub(crate) fn read_cards(
     pieces: &[Piece],
 ) -> Result<Vec<Result<Card, String>>, ShardsError> {
     let names: Vec<String> = pieces.iter().map(|piece| piece.card()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let parse = |(bytes, &piece): (Result<Option<Vec<u8>>, _>, _)| {
         let bytes = bytes?.ok_or_else(|| "is not there any more".to_owned());
         Ok(bytes.and_then(|bytes| Card::parse(&bytes, piece)))
     };
-    store.get_each(&names, u64::MAX, Fetched::whole).into_iter().zip(pieces).map(parse).collect()
+    store.get_each(names, u64::MAX, Fetched::whole).zip(pieces).map(parse).collect()
 }
 
 /// How a piece differs from the first one.

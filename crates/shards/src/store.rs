@@ -6,9 +6,11 @@
 use std::fmt;
 use std::future::Future;
 use std::io::{self, Read};
+use std::iter;
 use std::ops::Range;
 use std::path::absolute;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
@@ -17,6 +19,8 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use crate::ShardsError;
 use crate::again::{Patience, again, told};
@@ -33,14 +37,14 @@ const MOST_PARTS: u64 = 10_000;
 const READ: u64 = 32 << 20;
 
 /// How many requests are under way where many objects are asked for.
-const UNDER_WAY: usize = 32;
+const UNDER_WAY: usize = 64;
 
 /// A place where objects lie. Clones are the same place, and may be used by several threads at a time.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    objects: Box<dyn ObjectStore>,
+    objects: Arc<dyn ObjectStore>,
     prefix: Path,
     place: String,
     runtime: Runtime,
@@ -114,9 +118,10 @@ impl Store {
     }
 
     fn new(objects: Box<dyn ObjectStore>, prefix: Path, place: String) -> Self {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.expect("the system gives a process timers and sockets");
-        Self(Arc::new(Inner { objects, prefix, place, runtime }))
+        // Its one thread goes on with what was asked for while the others have something else to do.
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("the system gives a process a thread, timers and sockets");
+        Self(Arc::new(Inner { objects: objects.into(), prefix, place, runtime }))
     }
 
     /// The place, as it can be shown.
@@ -184,11 +189,12 @@ impl Store {
     ///
     /// It may not be read, or the store does not answer.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, ShardsError> {
-        self.get_each(&[name], u64::MAX, Fetched::whole).remove(0)
+        let got = async || self.0.objects.get(&self.path_of(name)?).await?.bytes().await;
+        Ok(self.if_there(name, self.wait(again(got)))?.map(Vec::from))
     }
 
-    /// What `work` makes of each of these objects. Some are asked for at a time, and while they come `work` is
-    /// done on those that are there: so many are in memory at most.
+    /// What `work` makes of each of these objects, in order. Some are asked for at a time, also while nobody looks
+    /// at what has come: so many are in memory at most, and on as many as there are cores `work` is done.
     ///
     /// # Errors
     ///
@@ -197,28 +203,44 @@ impl Store {
     /// # Panics
     ///
     /// Panics if `work` does.
-    pub(crate) fn get_each<T: Send + 'static>(
-        &self,
-        names: &[&str],
+    pub(crate) fn get_each<'a, T: Send + 'static>(
+        &'a self,
+        names: impl IntoIterator<Item = String> + 'a,
         longest: u64,
         work: impl Fn(Fetched) -> T + Clone + Send + 'static,
-    ) -> Vec<Result<T, ShardsError>> {
-        let get = |name: &str| {
-            let (name, work) = (name.to_owned(), work.clone());
-            async move {
-                let fetched = again(|| async {
-                    let found = self.0.objects.get(&self.path_of(&name)?).await?;
+    ) -> impl Iterator<Item = Result<T, ShardsError>> + 'a {
+        let cores = available_parallelism().map_or(1, usize::from);
+        let at_work = Arc::new(Semaphore::new(cores));
+        let get = move |name: String| {
+            let (path, objects) = (self.path_of(&name), self.0.objects.clone());
+            let (work, at_work) = (work.clone(), at_work.clone());
+            let got = self.0.runtime.spawn(async move {
+                let path = path?;
+                let fetched = again(async || {
+                    let found = objects.get(&path).await?;
                     match found.meta.size {
                         length if length > longest => Ok(Fetched::TooLong(length)),
                         _ => Ok(Fetched::Whole(found.bytes().await?.into())),
                     }
                 });
-                let fetched = self.if_there(&name, fetched.await)?.unwrap_or(Fetched::Nothing);
-                let done = tokio::task::spawn_blocking(move || work(fetched)).await;
-                Ok(done.expect("what is done with an object does not panic"))
-            }
+                let fetched = match fetched.await {
+                    Err(error) if is_of_no_object(&error) => Fetched::Nothing,
+                    fetched => fetched?,
+                };
+                let permit = at_work.acquire_owned().await.expect("it is never closed");
+                let done = spawn_blocking(move || {
+                    let _permit = permit;
+                    work(fetched)
+                });
+                Ok(done.await.expect("what is done with an object does not panic"))
+            });
+            async { (name, got.await.expect("a request does not panic")) }
         };
-        self.wait(stream::iter(names).map(|name| get(name)).buffered(UNDER_WAY).collect())
+        let mut got = stream::iter(names).map(get).buffered(UNDER_WAY);
+        iter::from_fn(move || {
+            let (name, got) = self.wait(got.next())?;
+            Some(got.map_err(|error| self.refused(self.place_of(&name), error)))
+        })
     }
 
     /// Bytes of an object.
@@ -425,12 +447,7 @@ impl Store {
     ) -> Result<Option<T>, ShardsError> {
         match found {
             Ok(found) => Ok(Some(found)),
-            // Where there is no such bucket there is more to say.
-            Err(error @ object_store::Error::NotFound { .. })
-                if !error.to_string().contains("NoSuchBucket") =>
-            {
-                Ok(None)
-            }
+            Err(error) if is_of_no_object(&error) => Ok(None),
             Err(error) => Err(self.refused(self.place_of(name), error)),
         }
     }
@@ -468,6 +485,12 @@ impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Store").field(&self.place()).finish()
     }
+}
+
+/// Whether there is no such object. Where there is no such bucket either, there is more to say.
+fn is_of_no_object(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. })
+        && !error.to_string().contains("NoSuchBucket")
 }
 
 /// What the system said, where an error of a folder of this machine is from it.
