@@ -88,7 +88,8 @@ fn main() -> ExitCode {
     logs::begin();
     quiet_decoders::quieten_decoders();
 
-    let done = match Permafrost::parse().command {
+    let arguments = Permafrost::try_parse().unwrap_or_else(|error| train::explained(error).exit());
+    let done = match arguments.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
 use model::{Metrics, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos, is_named_as_picture};
@@ -67,6 +68,17 @@ fn apart_from_resume(argument: Arg) -> Arg {
         "resume" | "quiet" | "json" | "tui" => argument,
         _ => argument.conflicts_with("resume"),
     }
+}
+
+/// Says, where settings are named for a run that has its own, where those are changed.
+pub(crate) fn explained(mut error: clap::Error) -> clap::Error {
+    let words = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| error.get(kind));
+    let is_resumed = words.into_iter().flatten().any(|word| word.to_string().contains("--resume"));
+    if error.kind() == ErrorKind::ArgumentConflict && is_resumed {
+        let tip = "a run goes on with the settings in its `config.toml`, where `epochs` and `patience` may be raised";
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
