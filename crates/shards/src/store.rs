@@ -38,6 +38,8 @@ const READ: u64 = 32 << 20;
 
 /// How many requests are under way where many objects are asked for.
 const UNDER_WAY: usize = 64;
+/// How many bytes of theirs are in memory at most, but for one object that has more.
+const BYTES_UNDER_WAY: u64 = 256 << 20;
 
 /// A place where objects lie. Clones are the same place, and may be used by several threads at a time.
 #[derive(Clone)]
@@ -194,7 +196,7 @@ impl Store {
     }
 
     /// What `work` makes of each of these objects, in order. Some are asked for at a time, also while nobody looks
-    /// at what has come: so many are in memory at most, and on as many as there are cores `work` is done.
+    /// at what has come: some megabytes of them are in memory, and on as many as there are cores `work` is done.
     ///
     /// # Errors
     ///
@@ -211,25 +213,31 @@ impl Store {
     ) -> impl Iterator<Item = Result<T, ShardsError>> + 'a {
         let cores = available_parallelism().map_or(1, usize::from);
         let at_work = Arc::new(Semaphore::new(cores));
+        let room = Arc::new(Semaphore::new(kilobytes(BYTES_UNDER_WAY) as usize));
         let get = move |name: String| {
             let (path, objects) = (self.path_of(&name), self.0.objects.clone());
-            let (work, at_work) = (work.clone(), at_work.clone());
+            let (work, at_work, room) = (work.clone(), at_work.clone(), room.clone());
             let got = self.0.runtime.spawn(async move {
                 let path = path?;
                 let fetched = again(async || {
                     let found = objects.get(&path).await?;
                     match found.meta.size {
-                        length if length > longest => Ok(Fetched::TooLong(length)),
-                        _ => Ok(Fetched::Whole(found.bytes().await?.into())),
+                        length if length > longest => Ok((Fetched::TooLong(length), None)),
+                        length => {
+                            let wanted = kilobytes(length.min(BYTES_UNDER_WAY));
+                            let room = room.clone().acquire_many_owned(wanted).await;
+                            let room = room.expect("it is never closed");
+                            Ok((Fetched::Whole(found.bytes().await?.into()), Some(room)))
+                        }
                     }
                 });
-                let fetched = match fetched.await {
-                    Err(error) if is_of_no_object(&error) => Fetched::Nothing,
+                let (fetched, room) = match fetched.await {
+                    Err(error) if is_of_no_object(&error) => (Fetched::Nothing, None),
                     fetched => fetched?,
                 };
-                let permit = at_work.acquire_owned().await.expect("it is never closed");
+                let core = at_work.acquire_owned().await.expect("it is never closed");
                 let done = spawn_blocking(move || {
-                    let _permit = permit;
+                    let _until_then = (room, core);
                     work(fetched)
                 });
                 Ok(done.await.expect("what is done with an object does not panic"))
@@ -485,6 +493,10 @@ impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Store").field(&self.place()).finish()
     }
+}
+
+fn kilobytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
 }
 
 /// Whether there is no such object. Where there is no such bucket either, there is more to say.
