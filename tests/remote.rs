@@ -14,9 +14,8 @@ const SECRETS: [(&str, &str); 3] = [
     ("AWS_SESSION_TOKEN", "session-token-of-nobody"),
 ];
 
-/// A store that answers every request with `status` and an error of this code, which repeats what it should
-/// not; returns its URL.
-fn store_that_answers(status: &'static str, code: &'static str) -> String {
+/// A store that answers every request so; returns its URL.
+fn store_that_answers(status: &'static str, body: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -28,11 +27,6 @@ fn store_that_answers(status: &'static str, code: &'static str) -> String {
             {
                 request.push(byte[0]);
             }
-            let [key, secret, token] = SECRETS.map(|(_, value)| value);
-            let body = format!(
-                "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>As the test wants \
-                it.</Message><AWSAccessKeyId>{key}</AWSAccessKeyId><StringToSign>{secret} {token}</StringToSign></Error>"
-            );
             let length = body.len();
             let answer = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -42,6 +36,15 @@ fn store_that_answers(status: &'static str, code: &'static str) -> String {
         }
     });
     format!("http://{address}")
+}
+
+/// An error of this code, which repeats what it should not.
+fn error(code: &str) -> String {
+    let [key, secret, token] = SECRETS.map(|(_, value)| value);
+    format!(
+        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>As the test wants \
+        it.</Message><AWSAccessKeyId>{key}</AWSAccessKeyId><StringToSign>{secret} {token}</StringToSign></Error>"
+    )
 }
 
 #[test]
@@ -55,7 +58,7 @@ fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_log
         let mut command = workplace.command(
             "features photos --out s3://bucket/set --weights none --size 32 --until block1_pool",
         );
-        command.envs(SECRETS).env("AWS_ENDPOINT_URL", store_that_answers(status, code));
+        command.envs(SECRETS).env("AWS_ENDPOINT_URL", store_that_answers(status, error(code)));
         command
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "nowhere-1")
@@ -71,5 +74,23 @@ fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_log
             let line = stderr.lines().find(|line| line.contains(secret));
             assert_eq!(line, None, "{name} is logged");
         }
+    }
+}
+
+#[test]
+fn an_object_whose_name_is_no_path_is_named() {
+    let workplace = Workplace::new();
+    let listing = "<?xml version=\"1.0\"?><ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated>\
+        <Contents><Key>photos/a//1.jpg</Key><Size>9</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
+        <ETag>\"0\"</ETag></Contents></ListBucketResult>";
+    let mut command = workplace.command(
+        "features s3://bucket/photos --out set --weights none --size 32 --until block1_pool",
+    );
+    command.envs(SECRETS).env("AWS_ENDPOINT_URL", store_that_answers("200 OK", listing.into()));
+    command.env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "nowhere-1");
+    let Done { status, stdout, stderr } = Done::of(&mut command);
+    assert_eq!(status, Some(2), "{stdout}{stderr}");
+    for part in ["`s3://bucket/photos` has an object that can't be read", "a//1.jpg", "\nhint: "] {
+        assert!(stderr.contains(part), "{stderr}");
     }
 }

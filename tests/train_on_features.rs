@@ -95,6 +95,25 @@ fn halves_give_nearly_the_same_history() {
 }
 
 #[test]
+fn rows_far_from_each_other_are_read_apart() {
+    let workplace = Workplace::new();
+    for (class, number) in
+        ["across", "along"].iter().flat_map(|class| (0..30).map(move |at| (class, at)))
+    {
+        workplace.picture(&format!("photos/{class}/{number:02}.png"), class, number);
+    }
+    // 262 kB a photograph, of which every tenth is validated on: a megabyte is less than what lies between two.
+    let base = "--weights none --size 64 --until block1_pool --device cpu";
+    workplace.run(&format!("features photos --out set {base}")).expect_success();
+    let head = "--hidden 2 --val-split 0.1 --no-augment --epochs 1 --batch-size 4 --device cpu --weights none";
+    workplace.run(&format!("train --features set {head} --out features")).expect_success();
+    workplace
+        .run(&format!("train photos {head} --size 64 --until block1_pool --out photographs"))
+        .expect_success();
+    assert_eq!(workplace.history("features"), workplace.history("photographs"));
+}
+
+#[test]
 fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoch() {
     let workplace = with_set("--views 2");
     for mode in ["--no-augment", ""] {
@@ -107,6 +126,8 @@ fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoc
     let done = workplace.run(&on_set("--no-augment --cache-mb 0 --out streamed")).expect_success();
     assert!(done.stdout.contains("every epoch reads them anew"), "{}", done.stdout);
     assert_ne!(workplace.history("streamed"), workplace.history("memory"));
+    let compared = workplace.run("compare memory streamed").expect_success();
+    assert!(compared.stdout.contains("cache_mb"), "{}", compared.stdout);
     // With more memory it would go on in another order.
     let config = workplace.read("streamed/config.toml").replace("epochs = 3", "epochs = 4");
     workplace.write("streamed/config.toml", config.replace("cache_mb = 0", "cache_mb = 9"));

@@ -15,8 +15,11 @@ use crate::history::History;
 
 /// Settings that runs are not told apart by: where and how often something is kept, and how many epochs there
 /// are to be, which the table has beside those that there are.
-const NOT_COMPARED: [&str; 5] =
-    ["data.cache_dir", "data.cache_mb", "train.epochs", "train.save_every", "train.tensorboard"];
+const NOT_COMPARED: [&str; 4] =
+    ["data.cache_dir", "train.epochs", "train.save_every", "train.tensorboard"];
+
+/// Neither by this one, but where features are trained on: in which order follows from how many fit.
+const CACHE: &str = "data.cache_mb";
 
 /// Compare runs: print a table of what they came to and of the settings in which they differ, and draw their
 /// curves on one page
@@ -153,9 +156,11 @@ fn read_each_once(paths: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
 
 fn compared(runs: &[Run]) -> Comparison {
     let settings: Vec<_> = runs.iter().map(|run| run.config.named_settings()).collect();
+    let is_of_features = runs.iter().any(|run| run.config.data.features.is_some());
     let differs = |name: &&String| {
         let of_first = settings[0].get(*name);
         !NOT_COMPARED.contains(&name.as_str())
+            && (is_of_features || *name != CACHE)
             && settings.iter().any(|of_run| of_run.get(*name) != of_first)
     };
     let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();

@@ -50,6 +50,16 @@ pub enum ShardsError {
         /// What was said.
         reason: String,
     },
+    /// The store has an object whose name is no path.
+    #[error(
+        "`{place}` has an object that can't be read: {reason}\nhint: rename it, or name the photographs in a list (`DATA` as a `.txt` file)"
+    )]
+    Name {
+        /// The place.
+        place: String,
+        /// What is wrong with which name.
+        reason: String,
+    },
     /// Features that wait for their upload can't be kept on the disk.
     #[error(
         "the folder for temporary files, `{folder}`, fails: {source}\nhint: make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--steps`"

@@ -10,7 +10,6 @@ use std::iter;
 use std::ops::Range;
 use std::path::absolute;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
@@ -196,7 +195,7 @@ impl Store {
     }
 
     /// What `work` makes of each of these objects, in order. Some are asked for at a time, also while nobody looks
-    /// at what has come: some megabytes of them are in memory, and on as many as there are cores `work` is done.
+    /// at what has come: some megabytes of them are in memory, and on as many as there are threads to compute `work` is done.
     ///
     /// # Errors
     ///
@@ -211,8 +210,8 @@ impl Store {
         longest: u64,
         work: impl Fn(Fetched) -> T + Clone + Send + 'static,
     ) -> impl Iterator<Item = Result<T, ShardsError>> + 'a {
-        let cores = available_parallelism().map_or(1, usize::from);
-        let at_work = Arc::new(Semaphore::new(cores));
+        // Not the machine's cores: a worker that is given some of them is told so by RAYON_NUM_THREADS.
+        let at_work = Arc::new(Semaphore::new(rayon::current_num_threads()));
         let room = Arc::new(Semaphore::new(kilobytes(BYTES_UNDER_WAY) as usize));
         let get = move |name: String| {
             let (path, objects) = (self.path_of(&name), self.0.objects.clone());
@@ -260,12 +259,13 @@ impl Store {
         self.get_ranges(&[(name, range)]).remove(0)
     }
 
-    /// A range of bytes of each of these objects, asked for at once.
+    /// A range of bytes of each of these objects. Some are asked for at a time, and long ones in parts, so that
+    /// none takes longer than anything is waited for.
     pub(crate) fn get_ranges(
         &self,
         ranges: &[(&str, Range<u64>)],
     ) -> Vec<Result<Vec<u8>, ShardsError>> {
-        let get = |name: &str, range: Range<u64>| {
+        let get = &|name: &str, range: Range<u64>| {
             let name = name.to_owned();
             async move {
                 let bytes = again(|| async {
@@ -286,8 +286,24 @@ impl Store {
                 Err(ShardsError::Damaged { place: self.place_of(&name), fault })
             }
         };
-        let get = stream::iter(ranges).map(|(name, range)| get(name, range.clone()));
-        self.wait(get.buffered(UNDER_WAY).collect())
+        let parts = ranges.iter().enumerate().flat_map(|(at, (name, range))| {
+            let starts = range.clone().step_by(PART).skip(1);
+            let starts = iter::once(range.start).chain(starts);
+            starts.map(move |start| (at, *name, start..range.end.min(start + PART as u64)))
+        });
+        let got =
+            stream::iter(parts).map(|(at, name, part)| async move { (at, get(name, part).await) });
+        let mut got = got.buffered(UNDER_WAY);
+        let mut all: Vec<_> = ranges.iter().map(|_| Ok(vec![])).collect();
+        while let Some((at, part)) = self.wait(got.next()) {
+            match (&mut all[at], part) {
+                (Ok(bytes), Ok(part)) if bytes.is_empty() => *bytes = part,
+                (Ok(bytes), Ok(part)) => bytes.extend(part),
+                (whole @ Ok(_), Err(error)) => *whole = Err(error),
+                (Err(_), _) => {}
+            }
+        }
+        all
     }
 
     /// How many bytes an object has; `None` where there is none of that name.
@@ -461,7 +477,7 @@ impl Store {
     }
 
     fn refused(&self, place: String, error: object_store::Error) -> ShardsError {
-        use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+        use object_store::Error::{InvalidPath, NotFound, PermissionDenied, Unauthenticated};
 
         let system = system_error(&error);
         let reason = match system {
@@ -482,6 +498,8 @@ impl Store {
             || says("401 Unauthorized")
         {
             ShardsError::Denied { place, reason }
+        } else if matches!(error, InvalidPath { .. }) {
+            ShardsError::Name { place, reason }
         } else {
             ShardsError::Store { place, reason }
         }

@@ -32,6 +32,13 @@ fn what_is_put_comes_back_whole_and_in_parts() {
             assert_eq!(store.length("a.json").expect("an answer"), Some(length as u64));
         }
         assert_eq!(store.get_range("b.json", 3..7).expect("a range"), bytes(10)[3..7]);
+        store.put("long", bytes(20 << 20)).expect("room");
+        let long = store.get_range("long", 5..20_000_000).expect("a range of several parts");
+        assert!(long == bytes(20 << 20)[5..20_000_000]);
+        assert!(store.get_range("long", 9..9).expect("nothing of it").is_empty());
+        let past = store.get_range("long", 5..21 << 20).expect_err("no such bytes").to_string();
+        assert!(past.contains("ends within bytes"), "{past}");
+        store.remove("long").expect("an answer");
         let past = store.get_range("b.json", 3..11).expect_err("no such bytes").to_string();
         assert!(past.contains("b.json`") && past.contains("\nhint: "), "{past}");
         let missing = store.get_range("c.json", 0..1).expect_err("no such object");

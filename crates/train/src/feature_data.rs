@@ -1,7 +1,5 @@
 //! A set of features that were computed elsewhere, divided into what is trained and what is validated on.
 
-use std::collections::BTreeMap;
-
 use photos::kept_for_validation;
 use sha2::{Digest, Sha256};
 use shards::{FeatureSet, Photograph, Rows};
@@ -12,6 +10,10 @@ use crate::{RunConfig, TrainError};
 
 /// The share of each class that is kept for validation where none is named.
 const DEFAULT_SPLIT: f64 = 0.2;
+
+/// Rows that are not wanted are read where they have less than so many bytes between two that are: one request
+/// costs more.
+const BETWEEN: usize = 1 << 20;
 
 /// A set of features, and which of its photographs are trained and which validated on.
 #[derive(Debug)]
@@ -117,32 +119,34 @@ impl FeatureData {
         if of_views { photo.trainable_row.expect("it is trained on") } else { photo.row }
     }
 
-    /// The features of photographs at `places`, which ascend, one after the other: as they are, or one of
-    /// their views.
+    /// The features of photographs at `places`, one after the other: as they are, or one of their views.
     pub(crate) fn read(
         &self,
         places: &[usize],
         view: Option<usize>,
     ) -> Result<Vec<f32>, TrainError> {
         let width = self.set.width();
-        let mut of_pieces: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
-        for (at, &place) in places.iter().enumerate() {
-            let photo = &self.set.photographs()[place];
-            let row = Self::row(photo, view.is_some());
-            of_pieces.entry(photo.piece).or_default().push((at, row));
-        }
-        // Places and rows are both in the order of classes and paths, so that these are near each other.
-        let range = |(&piece, of_piece): (&usize, &Vec<(usize, usize)>)| {
-            let rows = || of_piece.iter().map(|&(_, row)| row);
-            let (first, last) = (rows().min().unwrap_or(0), rows().max().unwrap_or(0));
-            Rows { piece, view, rows: first..last + 1 }
+        let mut wanted: Vec<(usize, usize, usize)> = places
+            .iter()
+            .enumerate()
+            .map(|(at, &place)| {
+                let photo = &self.set.photographs()[place];
+                (photo.piece, Self::row(photo, view.is_some()), at)
+            })
+            .collect();
+        wanted.sort_unstable();
+        let most_between = BETWEEN / (width * size_of::<f32>());
+        let runs: Vec<_> = wanted
+            .chunk_by(|one, next| one.0 == next.0 && next.1 - one.1 <= most_between + 1)
+            .collect();
+        let rows_of = |run: &&[(usize, usize, usize)]| {
+            let (first, last) = (run[0], run[run.len() - 1]);
+            Rows { piece: first.0, view, rows: first.1..last.1 + 1 }
         };
-        let ranges: Vec<Rows> = of_pieces.iter().map(range).collect();
+        let ranges: Vec<Rows> = runs.iter().map(rows_of).collect();
         let mut values = vec![0.0; places.len() * width];
-        for ((read, range), of_piece) in
-            self.set.read(&ranges)?.iter().zip(&ranges).zip(of_pieces.values())
-        {
-            for &(at, row) in of_piece {
+        for ((read, range), run) in self.set.read(&ranges)?.iter().zip(&ranges).zip(runs) {
+            for &(_, row, at) in run {
                 let from = &read[(row - range.rows.start) * width..][..width];
                 values[at * width..][..width].copy_from_slice(from);
             }

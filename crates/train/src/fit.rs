@@ -223,8 +223,12 @@ fn prepare<'a>(
         Data::Features(_) => 0,
     };
     let room = config.data.memory().saturating_sub(cached);
-    let rows = data.validation_labels().len();
-    let mut features = Features::new(rows, data.feature_count(), room, run.path())?;
+    let (rows, width) = (data.validation_labels().len(), data.feature_count());
+    let all = rows + config.train.views.unwrap_or(1) * data.training_labels().len();
+    // What is read anew in every epoch needs room as well.
+    let is_streamed = matches!(data, Data::Features(_)) && all * width * size_of::<f32>() > room;
+    let of_validation = if is_streamed { room / 2 } else { room };
+    let mut features = Features::new(rows, width, of_validation, run.path())?;
     let complete = match data {
         Data::Photographs { base, validation, .. } => {
             let (augment, seed) = (AugmentConfig::NONE, config.train.seed);
