@@ -95,6 +95,25 @@ fn halves_give_nearly_the_same_history() {
 }
 
 #[test]
+fn a_place_may_lie_beside_the_folder_one_is_in() {
+    let workplace = Workplace::with_photos();
+    let folder = workplace.path("");
+    let name = folder.components().next_back().expect("a folder").as_os_str().display();
+    let set = format!("../{name}/nowhere/../set");
+    workplace.run(&format!("features photos --out {set} {BASE}")).expect_success();
+    assert!(workplace.path("set/shard-00000-of-00001-piece-0000-of-0001.json").is_file());
+    assert!(!workplace.path("nowhere").exists());
+    let checked = workplace.run(&format!("features photos --check {set}")).expect_success();
+    assert!(checked.stdout.starts_with("Whole: "), "{}", checked.stdout);
+    let train = format!("train --features {set} --weights none --device cpu --epochs 1 --out run");
+    workplace.run(&train).expect_success();
+    workplace.write("list.txt", "train/across/0.png\n");
+    let listed = workplace.run(&format!("features ../{name}/list.txt --out other {BASE}"));
+    let expected = format!("`../{name}` has a `train` folder but none of");
+    assert!(listed.stderr.contains(&expected), "{}", listed.stderr);
+}
+
+#[test]
 fn rows_far_from_each_other_are_read_apart() {
     let workplace = Workplace::new();
     for (class, number) in

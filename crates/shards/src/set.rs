@@ -101,8 +101,8 @@ impl FeatureSet {
             pieces: Vec::with_capacity(cards.len()),
             digest: String::new(),
         };
-        for (card, head) in cards.iter().zip(store.get_ranges(&ranges)) {
-            let small = small_of(store, card, &head?)?;
+        for (card, head) in cards.iter().zip(store.get_ranges(&ranges)?) {
+            let small = small_of(store, card, &head)?;
             set.add(card, small);
         }
         set.photographs.sort_by(|a, b| compare_keys(&a.key, &b.key));
@@ -202,8 +202,8 @@ impl FeatureSet {
         let parts: Vec<Found<'_>> = of.iter().map(|rows| self.find(rows)).collect();
         let ranges: Vec<_> =
             parts.iter().map(|found| (found.name.as_str(), found.bytes.clone())).collect();
-        let values = |(bytes, found): (Result<Vec<u8>, _>, &Found<'_>)| {
-            let (bytes, Found { shape, name, checksums, .. }) = (bytes?, found);
+        let values = |(bytes, found): (Vec<u8>, &Found<'_>)| {
+            let Found { shape, name, checksums, .. } = found;
             let mut rows = bytes.chunks_exact(shape.row_len()).zip(*checksums);
             if rows.any(|(row, &checksum)| crc32fast::hash(row) != checksum) {
                 let fault = "has a row without its checksum".into();
@@ -211,7 +211,7 @@ impl FeatureSet {
             }
             Ok(shape.dtype.decode(&bytes))
         };
-        self.store.get_ranges(&ranges).into_iter().zip(&parts).map(values).collect()
+        self.store.get_ranges(&ranges)?.into_iter().zip(&parts).map(values).collect()
     }
 
     fn find(&self, Rows { piece, view, rows }: &Rows) -> Found<'_> {

@@ -15,6 +15,9 @@ const DEFAULT_SPLIT: f64 = 0.2;
 /// costs more.
 const BETWEEN: usize = 1 << 20;
 
+/// How many bytes are read together, wanted or not.
+const TOGETHER: usize = 32 << 20;
+
 /// A set of features, and which of its photographs are trained and which validated on.
 #[derive(Debug)]
 pub struct FeatureData {
@@ -135,21 +138,39 @@ impl FeatureData {
             })
             .collect();
         wanted.sort_unstable();
-        let most_between = BETWEEN / (width * size_of::<f32>());
-        let runs: Vec<_> = wanted
-            .chunk_by(|one, next| one.0 == next.0 && next.1 - one.1 <= most_between + 1)
-            .collect();
-        let rows_of = |run: &&[(usize, usize, usize)]| {
-            let (first, last) = (run[0], run[run.len() - 1]);
-            Rows { piece: first.0, view, rows: first.1..last.1 + 1 }
-        };
-        let ranges: Vec<Rows> = runs.iter().map(rows_of).collect();
-        let mut values = vec![0.0; places.len() * width];
-        for ((read, range), run) in self.set.read(&ranges)?.iter().zip(&ranges).zip(runs) {
-            for &(_, row, at) in run {
-                let from = &read[(row - range.rows.start) * width..][..width];
-                values[at * width..][..width].copy_from_slice(from);
+        let row_len = width * size_of::<f32>();
+        let (most_between, longest) = (BETWEEN / row_len, (TOGETHER / row_len).max(1));
+        let (mut runs, mut begin) = (vec![], 0);
+        for end in 1..=wanted.len() {
+            let (first, last) = (wanted[begin], wanted[end - 1]);
+            let is_apart = |next: &(usize, usize, usize)| {
+                next.0 != last.0
+                    || next.1 - last.1 > most_between + 1
+                    || next.1 - first.1 >= longest
+            };
+            if wanted.get(end).is_none_or(is_apart) {
+                let rows = Rows { piece: first.0, view, rows: first.1..last.1 + 1 };
+                runs.push((rows, &wanted[begin..end]));
+                begin = end;
             }
+        }
+        let mut values = vec![0.0; places.len() * width];
+        let mut rest = &runs[..];
+        while !rest.is_empty() {
+            let mut rows = 0;
+            let fits = |(run, _): &&(Rows, _)| {
+                rows += run.rows.len();
+                rows <= longest
+            };
+            let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            let ranges: Vec<Rows> = now.iter().map(|(rows, _)| rows.clone()).collect();
+            for (read, (range, wanted)) in self.set.read(&ranges)?.iter().zip(now) {
+                for &(_, row, at) in *wanted {
+                    let from = &read[(row - range.rows.start) * width..][..width];
+                    values[at * width..][..width].copy_from_slice(from);
+                }
+            }
+            rest = later;
         }
         Ok(values)
     }
