@@ -234,7 +234,7 @@ fn check_set(url: &str, data: Option<&str>, json: bool) -> anyhow::Result<ExitCo
             0 => writeln!(out, "Whole: {summary}")?,
             count => writeln!(
                 out,
-                "{count} finding(s): {summary}.\nRemove what is damaged, and start the workers of these shards again."
+                "{count} finding(s): {summary}.\nRemove what is damaged or of another set, and start the workers of these shards again, where settings differ with `--replace`."
             )?,
         }
     }

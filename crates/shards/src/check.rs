@@ -20,7 +20,8 @@ pub struct Finding {
     pub reason: String,
 }
 
-/// Kinds of faults. Whatever it is, the worker of that shard mends it.
+/// Kinds of faults. The worker of that shard mends what is missing, what is damaged once it is removed, and what was
+/// made of other photographs; other settings where it replaces them, and what is of another cut never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
