@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use formats::{Array, Arrays};
 use random::{Draws, Purpose};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::naming::Naming;
@@ -45,24 +46,27 @@ impl Weights {
     ///
     /// `config` describes no network.
     pub fn seeded(config: &VggConfig, seed: u64) -> Result<Self, VggError> {
-        let mut arrays = Arrays::new();
         let learned = config.layers()?.into_iter().filter(|layer| layer.parameters() > 0);
-        for (number, layer) in learned.enumerate() {
-            for (name, shape) in layer.arrays() {
-                let count = shape.iter().product();
-                let data = if let [kernel @ .., _] = shape.as_slice()
-                    && !kernel.is_empty()
-                {
-                    let mut draws = Draws::at(seed, Purpose::BaseKernel, 0, number as u64);
-                    let deviation = (2.0 / kernel.iter().product::<usize>() as f32).sqrt();
-                    let deviation = if number == 0 { deviation / INPUT_SCALE } else { deviation };
-                    (0..count).map(|_| draws.normal() * deviation).collect()
-                } else {
-                    vec![0.0; count]
-                };
-                arrays.insert(name, Array::new(shape, data));
-            }
-        }
+        let numbered = learned.enumerate().flat_map(|(number, layer)| {
+            layer.arrays().into_iter().map(move |(name, shape)| (number, name, shape))
+        });
+        let all: Vec<_> = numbered.collect();
+        // Each kernel has draws of its own.
+        let drawn = all.into_par_iter().map(|(number, name, shape)| {
+            let count = shape.iter().product();
+            let data = if let [kernel @ .., _] = shape.as_slice()
+                && !kernel.is_empty()
+            {
+                let mut draws = Draws::at(seed, Purpose::BaseKernel, 0, number as u64);
+                let deviation = (2.0 / kernel.iter().product::<usize>() as f32).sqrt();
+                let deviation = if number == 0 { deviation / INPUT_SCALE } else { deviation };
+                (0..count).map(|_| draws.normal() * deviation).collect()
+            } else {
+                vec![0.0; count]
+            };
+            (name, Array::new(shape, data))
+        });
+        let arrays = drawn.collect::<Vec<_>>().into_iter().collect();
         // Random weights have no preferences.
         Ok(Self::new(Origin::Seeded(seed), Preprocessing::Caffe, arrays))
     }

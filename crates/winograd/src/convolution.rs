@@ -9,7 +9,7 @@ use crate::lanes::Lanes;
 use crate::map::{Extents, Share, Shares};
 use crate::path::{Path, Work};
 use crate::scratch::{Spare, take};
-use crate::tiles::{POINTS, of_kernel};
+use crate::tiles::{POINTS, TOGETHER, of_kernels};
 
 mod chunk;
 mod product;
@@ -60,14 +60,18 @@ impl Convolution {
         }
         slices.into_par_iter().enumerate().for_each(|(block, mut points)| {
             for channel in 0..input.channels {
-                for lane in 0..width.min(outputs - block * width) {
-                    let at = |y: usize, x: usize| {
+                for first in (0..width.min(outputs - block * width)).step_by(TOGETHER) {
+                    let taps = |y: usize, x: usize| {
                         let tap = (y * 3 + x) * input.channels + channel;
-                        f64::from(kernel[tap * outputs + block * width + lane])
+                        let taps = &kernel[tap * outputs..][..outputs][block * width + first..];
+                        let mut filled = [0.0; TOGETHER];
+                        filled.iter_mut().zip(taps).for_each(|(to, &tap)| *to = f64::from(tap));
+                        filled
                     };
-                    let taps = std::array::from_fn(|y| std::array::from_fn(|x| at(y, x)));
-                    for (point, value) in of_kernel(taps).as_flattened().iter().enumerate() {
-                        points[point][channel * width + lane] = *value as f32;
+                    let taps = std::array::from_fn(|y| std::array::from_fn(|x| taps(y, x)));
+                    for (point, values) in of_kernels(taps).as_flattened().iter().enumerate() {
+                        let to = &mut points[point][channel * width + first..][..TOGETHER];
+                        to.iter_mut().zip(values).for_each(|(to, &value)| *to = value as f32);
                     }
                 }
             }

@@ -49,20 +49,26 @@ fn times<L: Lanes>(value: L, factor: f32, addend: L) -> L {
     value.mul_add(L::splat(factor), addend)
 }
 
-/// `G kernel G^T` for one input and output channel, in 64-bit floats.
-pub(crate) fn of_kernel(kernel: [[f64; 3]; 3]) -> [[f64; 6]; 6] {
-    let column = |[g0, g1, g2]: [f64; 3]| -> [f64; 6] {
+/// As many output channels as are transformed at once, side by side; every path's width is a multiple.
+pub(crate) const TOGETHER: usize = 8;
+
+/// `G kernel G^T` for one input channel and some output channels, in 64-bit floats.
+pub(crate) fn of_kernels(kernels: [[[f64; TOGETHER]; 3]; 3]) -> [[[f64; TOGETHER]; 6]; 6] {
+    let column = |[g0, g1, g2]: [[f64; TOGETHER]; 3]| {
         let root = std::f64::consts::SQRT_2;
-        [
-            g0,
-            -(2.0 * g0 + g2) / 3.0 - root / 3.0 * g1,
-            -(2.0 * g0 + g2) / 3.0 + root / 3.0 * g1,
-            (g0 + 2.0 * g2) / 6.0 + root / 6.0 * g1,
-            (g0 + 2.0 * g2) / 6.0 - root / 6.0 * g1,
-            g2,
-        ]
+        let mut points = [[0.0; TOGETHER]; 6];
+        for lane in 0..TOGETHER {
+            let (g0, g1, g2) = (g0[lane], g1[lane], g2[lane]);
+            points[0][lane] = g0;
+            points[1][lane] = -(2.0 * g0 + g2) / 3.0 - root / 3.0 * g1;
+            points[2][lane] = -(2.0 * g0 + g2) / 3.0 + root / 3.0 * g1;
+            points[3][lane] = (g0 + 2.0 * g2) / 6.0 + root / 6.0 * g1;
+            points[4][lane] = (g0 + 2.0 * g2) / 6.0 - root / 6.0 * g1;
+            points[5][lane] = g2;
+        }
+        points
     };
-    let columns: [[f64; 6]; 3] =
-        std::array::from_fn(|x| column(std::array::from_fn(|y| kernel[y][x])));
+    let columns: [[[f64; TOGETHER]; 6]; 3] =
+        std::array::from_fn(|x| column(std::array::from_fn(|y| kernels[y][x])));
     std::array::from_fn(|y| column(std::array::from_fn(|x| columns[x][y])))
 }
