@@ -1,7 +1,8 @@
 //! `cargo xtask bench scale`: what sharing the frozen base's work costs, and whether a worker's memory grows.
 //!
-//! The same photographs go through `permafrost features` as one shard, and as 2 and as 4 in turn: what the
-//! shards take together, compared with the one, is what each pays again. Then a small base takes ever more
+//! The same photographs go through `permafrost features` as one shard, and as 2 and as 4 in turn, forwards in
+//! one round and backwards in the next: what the shards of a round take together, compared with its one, is what
+//! each pays again. Then a small base takes ever more
 //! photographs, repeated under other names, and the most memory that the worker has held is read.
 
 use std::fs;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::spread;
 use crate::keras::{build, clear};
 
 /// How a base is chosen that takes a moment.
@@ -27,7 +29,13 @@ pub(crate) struct ScaleArguments {
     /// How many a worker's memory is looked at with, beside a twentieth of them
     #[arg(long, default_value_t = 20_000)]
     many: usize,
+    /// How many rounds of sharing count; there is none to warm up
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
 }
+
+/// Into how many shards the photographs are cut.
+const CUTS: [usize; 3] = [1, 2, 4];
 
 /// Measures with the photographs in `pets`.
 ///
@@ -40,22 +48,29 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
     let mut out = stdout();
 
     let data = repeated(pets, &folder.join("shared"), arguments.photographs)?;
-    let mut of_one = None;
-    for shards in [1, 2, 4] {
-        let mut seconds = 0.0;
-        for shard in 0..shards {
-            let to = folder.join(format!("of-{shards}"));
-            let share = format!("{shard}/{shards}");
-            let worker = Worker::run(&program, &data, &to, &["--shard", &share])?;
-            seconds += worker.seconds;
+    let mut seconds = CUTS.map(|_| vec![]);
+    for round in 0..arguments.rounds {
+        let mut order: Vec<usize> = (0..CUTS.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
         }
-        let of_one = *of_one.get_or_insert(seconds);
+        for at in order {
+            let to = folder.join(format!("of-{}", CUTS[at]));
+            clear(&to)?;
+            seconds[at].push(in_turn(&program, &data, &to, CUTS[at])?);
+        }
+    }
+    for (shards, of_cut) in CUTS.iter().zip(&seconds) {
+        let ratios: Vec<f64> =
+            seconds[0].iter().zip(of_cut).map(|(of_one, seconds)| of_one / seconds).collect();
+        let [_, median, _] = spread(of_cut)?;
+        let [least, ratio, largest] = spread(&ratios)?;
         writeln!(
             out,
-            "{} photographs in {shards} shard(s), one after the other: {seconds:.1} s, {:.1} photographs/s, {:.3} of one shard's speed",
+            "{} photographs in {shards} shard(s), one after the other: {median:.1} s, {:.1} photographs/s, {ratio:.3} ({least:.3} to {largest:.3}) of one shard's speed; median of {} round(s)",
             arguments.photographs,
-            arguments.photographs as f64 / seconds,
-            of_one / seconds
+            arguments.photographs as f64 / median,
+            arguments.rounds
         )?;
     }
     let written: u64 = sizes(&folder.join("of-1"))?;
@@ -79,6 +94,16 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
         )?;
     }
     Ok(())
+}
+
+/// How many seconds so many workers take, one after the other.
+fn in_turn(program: &Path, data: &Path, to: &Path, shards: usize) -> Result<f64> {
+    let mut seconds = 0.0;
+    for shard in 0..shards {
+        let share = format!("{shard}/{shards}");
+        seconds += Worker::run(program, data, to, &["--shard", &share])?.seconds;
+    }
+    Ok(seconds)
 }
 
 /// What a worker took.
