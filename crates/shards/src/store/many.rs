@@ -1,0 +1,160 @@
+//! Many objects, or many parts of some, asked for at once.
+
+use std::iter;
+use std::ops::Range;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use object_store::ObjectStoreExt;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::faults::is_of_no_object;
+use crate::again::again;
+use crate::{ShardsError, Store};
+
+/// How many bytes of a range are asked for at a time.
+const RANGE: usize = 2 << 20;
+
+/// How many requests are under way where many objects are asked for.
+const UNDER_WAY: usize = 64;
+/// How many bytes of theirs are in memory at most, but for one object that has more.
+const BYTES_UNDER_WAY: u64 = 256 << 20;
+
+/// What was found under a name.
+pub(crate) enum Fetched {
+    Nothing,
+    /// An object of this length, which is more than was wanted.
+    TooLong(u64),
+    Whole(Vec<u8>),
+}
+
+impl Fetched {
+    /// The bytes, where there are any and any length was wanted.
+    pub(crate) fn whole(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Whole(bytes) => Some(bytes),
+            Self::Nothing | Self::TooLong(_) => None,
+        }
+    }
+}
+
+impl Store {
+    /// What `work` makes of each of these objects, in order. Some are asked for at a time, also while nobody looks
+    /// at what has come: some megabytes of them are in memory, and on as many as there are threads to compute `work` is done.
+    ///
+    /// # Errors
+    ///
+    /// For each, those of [`Self::get`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `work` does.
+    pub(crate) fn get_each<'a, T: Send + 'static>(
+        &'a self,
+        names: impl IntoIterator<Item = String> + 'a,
+        longest: u64,
+        work: impl Fn(Fetched) -> T + Clone + Send + 'static,
+    ) -> impl Iterator<Item = Result<T, ShardsError>> + 'a {
+        // Not the machine's cores: a worker that is given some of them is told so by RAYON_NUM_THREADS.
+        let at_work = Arc::new(Semaphore::new(rayon::current_num_threads()));
+        let room = Arc::new(Semaphore::new(kilobytes(BYTES_UNDER_WAY) as usize));
+        let get = move |name: String| {
+            let (path, objects) = (self.path_of(&name), self.0.objects.clone());
+            let (work, at_work, room) = (work.clone(), at_work.clone(), room.clone());
+            let got = self.0.runtime.spawn(async move {
+                let path = path?;
+                let fetched = again(async || {
+                    let found = objects.get(&path).await?;
+                    match found.meta.size {
+                        length if length > longest => Ok((Fetched::TooLong(length), None)),
+                        length => {
+                            let wanted = kilobytes(length.min(BYTES_UNDER_WAY));
+                            let room = room.clone().acquire_many_owned(wanted).await;
+                            let room = room.expect("it is never closed");
+                            Ok((Fetched::Whole(found.bytes().await?.into()), Some(room)))
+                        }
+                    }
+                });
+                let (fetched, room) = match fetched.await {
+                    Err(error) if is_of_no_object(&error) => (Fetched::Nothing, None),
+                    fetched => fetched?,
+                };
+                let core = at_work.acquire_owned().await.expect("it is never closed");
+                let done = spawn_blocking(move || {
+                    let _until_then = (room, core);
+                    work(fetched)
+                });
+                Ok(done.await.expect("what is done with an object does not panic"))
+            });
+            async { (name, got.await.expect("a request does not panic")) }
+        };
+        let mut got = stream::iter(names).map(get).buffered(UNDER_WAY);
+        iter::from_fn(move || {
+            let (name, got) = self.wait(got.next())?;
+            Some(got.map_err(|error| self.refused(self.place_of(&name), error)))
+        })
+    }
+
+    /// Bytes of an object.
+    ///
+    /// # Errors
+    ///
+    /// There is none of that name, it is shorter, it may not be read, or the store does not answer.
+    pub fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ShardsError> {
+        Ok(self.get_ranges(&[(name, range)])?.remove(0))
+    }
+
+    /// A range of bytes of each of these objects. Some are asked for at a time, and long ones in parts: all that is
+    /// under way together comes in the time of one request even on a line of 1 MB/s.
+    ///
+    /// # Errors
+    ///
+    /// The first of those of [`Self::get_range`].
+    pub(crate) fn get_ranges(
+        &self,
+        ranges: &[(&str, Range<u64>)],
+    ) -> Result<Vec<Vec<u8>>, ShardsError> {
+        let get = &|name: &str, range: Range<u64>| {
+            let name = name.to_owned();
+            async move {
+                let bytes = again(|| async {
+                    let path = self.path_of(&name)?;
+                    // Where nothing is asked for, only whether it is there.
+                    if range.is_empty() {
+                        return self.0.objects.head(&path).await.map(|_| vec![]);
+                    }
+                    Ok(Vec::from(self.0.objects.get_range(&path, range.clone()).await?))
+                });
+                let bytes =
+                    bytes.await.map_err(|error| self.refused(self.place_of(&name), error))?;
+                let expected = range.end - range.start;
+                if bytes.len() as u64 == expected {
+                    return Ok(bytes);
+                }
+                let fault = format!("ends within bytes {} to {}", range.start, range.end);
+                Err(ShardsError::Damaged { place: self.place_of(&name), fault })
+            }
+        };
+        let parts = ranges.iter().enumerate().flat_map(|(at, (name, range))| {
+            let starts = range.clone().step_by(RANGE).skip(1);
+            let starts = iter::once(range.start).chain(starts);
+            starts.map(move |start| (at, *name, start..range.end.min(start + RANGE as u64)))
+        });
+        let got =
+            stream::iter(parts).map(|(at, name, part)| async move { (at, get(name, part).await) });
+        let mut got = got.buffered(UNDER_WAY);
+        let mut all = vec![vec![]; ranges.len()];
+        while let Some((at, part)) = self.wait(got.next()) {
+            match &mut all[at] {
+                bytes if bytes.is_empty() => *bytes = part?,
+                bytes => bytes.extend(part?),
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn kilobytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,58 @@
+//! Opens cloud stores, as the environment says.
+
+use object_store::ObjectStore;
+
+use crate::ShardsError;
+use crate::place::Remote;
+
+#[cfg(feature = "remote")]
+pub(super) fn open(
+    remote: &Remote,
+) -> Result<object_store::Result<Box<dyn ObjectStore>>, ShardsError> {
+    use object_store::ClientConfigKey::Timeout;
+    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+    use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+    use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+    use object_store::{BackoffConfig, RetryConfig};
+
+    use crate::again::{FIRST_PAUSE, LONGEST_PAUSE, PATIENCE};
+    use crate::place::Scheme;
+
+    let bucket = remote.bucket.as_str();
+    // Time limits how often a request is made again, not a number: ten attempts are over in a second.
+    let retry = RetryConfig {
+        backoff: BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 3.0 },
+        max_retries: 1_000,
+        retry_timeout: PATIENCE,
+    };
+    // In the 30 s that a request may take by default, four parts of an upload need 1 MB/s and more.
+    let timeout = |variable| std::env::var(variable).unwrap_or_else(|_| "120 seconds".into());
+    let boxed: object_store::Result<Box<dyn ObjectStore>> = match remote.scheme {
+        Scheme::Amazon => AmazonS3Builder::from_env()
+            .with_config(AmazonS3ConfigKey::Client(Timeout), timeout("AWS_TIMEOUT"))
+            .with_bucket_name(bucket)
+            .with_retry(retry)
+            .build()
+            .map(|objects| Box::new(objects) as _),
+        Scheme::Google => GoogleCloudStorageBuilder::from_env()
+            .with_config(GoogleConfigKey::Client(Timeout), timeout("GOOGLE_TIMEOUT"))
+            .with_bucket_name(bucket)
+            .with_retry(retry)
+            .build()
+            .map(|objects| Box::new(objects) as _),
+        Scheme::Azure => MicrosoftAzureBuilder::from_env()
+            .with_config(AzureConfigKey::Client(Timeout), timeout("AZURE_TIMEOUT"))
+            .with_container_name(bucket)
+            .with_retry(retry)
+            .build()
+            .map(|objects| Box::new(objects) as _),
+    };
+    Ok(boxed)
+}
+
+#[cfg(not(feature = "remote"))]
+pub(super) fn open(
+    remote: &Remote,
+) -> Result<object_store::Result<Box<dyn ObjectStore>>, ShardsError> {
+    Err(ShardsError::NotBuilt(crate::place::Place::Remote(remote.clone()).to_string()))
+}

@@ -1,0 +1,114 @@
+//! Objects that are put into a store, large ones in parts.
+
+use std::io::{self, Read};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use object_store::{ObjectStoreExt, PutPayload};
+use sha2::{Digest, Sha256};
+
+use super::hex;
+use crate::again::again;
+use crate::{ShardsError, Store};
+
+/// How many bytes an upload has in a part, and how many parts are under way.
+const PART: usize = 8 << 20;
+const PARTS_UNDER_WAY: usize = 4;
+/// How many parts an upload may have, by the rules of Amazon's.
+const MOST_PARTS: u64 = 10_000;
+
+impl Store {
+    /// Puts an object there, in place of what may have that name.
+    ///
+    /// # Errors
+    ///
+    /// It may not be written, there is no room, or the store does not answer. What was there still is.
+    pub fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), ShardsError> {
+        let bytes = PutPayload::from(bytes);
+        let put = async || self.0.objects.put(&self.path_of(name)?, bytes.clone()).await;
+        let put = self.wait(again(put));
+        put.map(drop).map_err(|error| self.refused(self.place_of(name), error))
+    }
+
+    /// Puts an object of `length` bytes there, which `content` gives, in parts of some megabytes; returns its
+    /// SHA-256.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::put`], or `content` fails or is of another length.
+    pub fn put_from(
+        &self,
+        name: &str,
+        length: u64,
+        content: &mut impl Read,
+    ) -> Result<String, ShardsError> {
+        let mut hash = Sha256::new();
+        let part_len = PART.max(length.div_ceil(MOST_PARTS) as usize);
+        let mut left = length;
+        let mut next_part = || -> io::Result<Vec<u8>> {
+            let mut part = vec![0; left.min(part_len as u64) as usize];
+            content.read_exact(&mut part)?;
+            left -= part.len() as u64;
+            hash.update(&part);
+            Ok(part)
+        };
+        if length <= part_len as u64 {
+            let bytes = next_part().map_err(ShardsError::scratch)?;
+            self.put(name, bytes)?;
+        } else {
+            let put = self.wait(self.put_in_parts(name, &mut next_part))?;
+            let digest = hex(hash.finalize());
+            return match put {
+                // A store may say that there is no such upload where it was asked to complete it a second time, as
+                // its first answer was lost. It is not asked what it means by its error, but what it has.
+                Err(error) if !self.has(name, length, &digest) => {
+                    Err(self.refused(self.place_of(name), error))
+                }
+                _ => Ok(digest),
+            };
+        }
+        Ok(hex(hash.finalize()))
+    }
+
+    /// Whether there is an object of that name with these bytes.
+    fn has(&self, name: &str, length: u64, digest: &str) -> bool {
+        matches!(self.digest(name), Ok(Some((found, of))) if of == length && found == digest)
+    }
+
+    /// Uploads what `next_part` gives, until it gives nothing. What of it was uploaded is removed where it
+    /// fails.
+    async fn put_in_parts(
+        &self,
+        name: &str,
+        next_part: &mut impl FnMut() -> io::Result<Vec<u8>>,
+    ) -> Result<object_store::Result<()>, ShardsError> {
+        let upload = async || self.0.objects.put_multipart(&self.path_of(name)?).await;
+        let mut upload = match again(upload).await {
+            Ok(upload) => upload,
+            Err(error) => return Ok(Err(error)),
+        };
+        let sent = async {
+            let mut under_way = FuturesUnordered::new();
+            loop {
+                let part = next_part().map_err(ShardsError::scratch)?;
+                let is_last = part.is_empty();
+                if !is_last {
+                    under_way.push(upload.put_part(part.into()));
+                }
+                while under_way.len() >= if is_last { 1 } else { PARTS_UNDER_WAY } {
+                    if let Err(error) = under_way.next().await.expect("some are under way") {
+                        return Ok(Err(error));
+                    }
+                }
+                if is_last {
+                    return Ok(upload.complete().await.map(drop));
+                }
+            }
+        };
+        let sent = sent.await;
+        if !matches!(sent, Ok(Ok(()))) {
+            // The first error is the one to tell.
+            _ = upload.abort().await;
+        }
+        sent
+    }
+}
