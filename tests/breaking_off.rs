@@ -1,22 +1,31 @@
-//! An object store whose answers break off or do not come: every one, the first time that it is asked for. The
-//! store is a few lines on this machine; nothing leaves it.
+//! An object store whose answers break off, every one the first time that it is asked for, or do not come any more.
+//! The store is a few lines on this machine; nothing leaves it.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::permafrost::{Done, Workplace};
 
 /// What an object's length is said to be beside a range of it: someone wants a number.
 const TOTAL: u64 = 1 << 40;
 
+/// How many objects it lists at a time.
+const PAGE: usize = 10;
+
 /// What lies in the one bucket, and how often what was asked for.
 #[derive(Default)]
 struct Store {
     objects: BTreeMap<String, Vec<u8>>,
+    /// After so many more answers about objects it says nothing of them.
+    silent_after: Option<usize>,
+    /// Those who wait for an answer.
+    waiting: Vec<TcpStream>,
     /// The parts of the one upload, while there is one.
     parts: Option<BTreeMap<String, Vec<u8>>>,
     asked: BTreeMap<String, usize>,
@@ -35,7 +44,11 @@ impl Store {
         let name = path.trim_start_matches("/bucket").trim_start_matches('/').to_owned();
         let of_query = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
         match (method, name.as_str()) {
-            ("GET", "") => (200, self.list().into_bytes()),
+            ("GET", "") => {
+                let [prefix, after, token] = ["prefix=", "start-after=", "continuation-token="]
+                    .map(|name| of_query(name).unwrap_or_default().replace("%2F", "/"));
+                (200, self.list(&prefix, after.max(token).as_str()).into_bytes())
+            }
             ("GET" | "HEAD", name) => match self.objects.get(name) {
                 None => (404, b"<Error><Code>NoSuchKey</Code></Error>".to_vec()),
                 Some(object) => {
@@ -72,14 +85,32 @@ impl Store {
         }
     }
 
-    fn list(&self) -> String {
+    /// Has what is in a folder.
+    fn take(&mut self, workplace: &Workplace, folder: &str) {
+        for (path, content) in workplace.contents(folder) {
+            let name = path.strip_prefix(workplace.path("")).expect("a path in it");
+            let name = name.to_str().expect("text").replace('\\', "/");
+            self.objects.extend(content.map(|content| (name, content)));
+        }
+    }
+
+    /// A page of the objects whose names begin with `prefix`, behind the one named `after`.
+    fn list(&self, prefix: &str, after: &str) -> String {
+        let wanted =
+            |(name, _): &(&String, &Vec<u8>)| name.starts_with(prefix) && name.as_str() > after;
+        let mut rest = self.objects.iter().filter(wanted);
+        let page: Vec<_> = rest.by_ref().take(PAGE).collect();
+        let next = rest.next().and(page.last()).map(|(name, _)| {
+            format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{name}</NextContinuationToken>")
+        });
         let entry = |(name, object): (&String, &Vec<u8>)| {
             let length = object.len();
             format!(
                 "<Contents><Key>{name}</Key><Size>{length}</Size><LastModified>2024-01-01T00:00:00Z</LastModified></Contents>"
             )
         };
-        format!("<R>{}</R>", self.objects.iter().map(entry).collect::<String>())
+        let entries: String = page.into_iter().map(entry).collect();
+        format!("<R>{}{entries}</R>", next.unwrap_or_default())
     }
 
     /// Hears a request and answers it, or half of it the first time.
@@ -98,6 +129,16 @@ impl Store {
         let header = |name: &str| headers.get(name).map_or("", String::as_str);
         let mut content = vec![0; header("content-length").parse().unwrap_or(0)];
         reader.read_exact(&mut content)?;
+        if target.starts_with("/bucket/") {
+            match &mut self.silent_after {
+                Some(0) => {
+                    self.waiting.push(stream);
+                    return Ok(());
+                }
+                Some(left) => *left -= 1,
+                None => {}
+            }
+        }
         let range = header("range");
         let (status, content) = self.answer(&method, &target, range, content);
         let asked = self.asked.entry(format!("{method} {target}")).or_default();
@@ -125,22 +166,13 @@ impl Store {
     }
 }
 
-/// Runs the program with a store, whose bucket is named `bucket`.
-fn run(workplace: &Workplace, address: &str, arguments: &str) -> Done {
-    let mut command = workplace.command(arguments);
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-        command.env(name, "of-nobody");
-    }
-    command.env("AWS_ENDPOINT_URL", address).env("AWS_ALLOW_HTTP", "true");
-    Done::of(command.env("AWS_REGION", "nowhere-1"))
-}
-
-#[test]
-fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_end() {
-    let workplace = Workplace::with_photos();
+/// A store at an address, whose bucket is named `bucket` and has the photographs of `workplace` below `photos`.
+fn store_with_photos(workplace: &Workplace) -> (Arc<Mutex<Store>>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
-    let store = Arc::new(Mutex::new(Store::default()));
+    let mut store = Store::default();
+    store.take(workplace, "photos");
+    let store = Arc::new(Mutex::new(store));
     let served = store.clone();
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -148,10 +180,53 @@ fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_
             _ = served.lock().expect("no panics").serve(stream.expect("a connection"));
         }
     });
+    (store, address)
+}
+
+/// The program with a store.
+fn command(workplace: &Workplace, address: &str, arguments: &str) -> Command {
+    let mut command = workplace.command(arguments);
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        command.env(name, "of-nobody");
+    }
+    command.env("AWS_ENDPOINT_URL", address).env("AWS_ALLOW_HTTP", "true");
+    command.env("AWS_REGION", "nowhere-1");
+    command
+}
+
+fn run(workplace: &Workplace, address: &str, arguments: &str) -> Done {
+    Done::of(&mut command(workplace, address, arguments))
+}
+
+/// Runs the program until it waits for the store and has nothing else to do.
+#[cfg(unix)]
+fn until_it_waits(store: &Mutex<Store>, mut command: Command) -> Child {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    while store.lock().expect("no panics").waiting.is_empty() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    thread::sleep(Duration::from_millis(500));
+    child
+}
+
+/// Sends the program what ends one.
+#[cfg(unix)]
+fn stopped(child: Child) -> Done {
+    let sent = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(sent.expect("`kill` starts").success());
+    let done = Done::of_child(child);
+    assert_eq!(done.status, Some(130), "{}{}", done.stdout, done.stderr);
+    done
+}
+
+#[test]
+fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_end() {
+    let workplace = Workplace::with_photos();
+    let (store, address) = store_with_photos(&workplace);
     // A piece of 9 MB, which goes in two parts.
     let settings = "--weights none --size 32 --until block1_pool --views 10";
-    for out in ["s3://bucket/set", "set"] {
-        run(&workplace, &address, &format!("features photos --out {out} {settings}"))
+    for (data, out) in [("s3://bucket/photos", "s3://bucket/set"), ("photos", "set")] {
+        run(&workplace, &address, &format!("features {data} --out {out} {settings}"))
             .expect_success();
     }
     let checked =
@@ -163,14 +238,71 @@ fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_
         let expected = fs::read(workplace.path(name)).expect("a file of that name");
         assert!(*object == expected, "`{name}` is another one");
     }
-    assert_eq!(store.objects.len(), 2);
+    assert_eq!(store.objects.len(), 24 + 2);
     let asked = |begin: &str, end: &str| {
         let asked =
             store.asked.iter().find(|(what, _)| what.starts_with(begin) && what.contains(end));
         *asked.expect("it was asked for").1
     };
     assert!(asked("GET /bucket?", "prefix=set") >= 2);
+    // A listing of three pages goes on behind what it has.
+    let begun = store
+        .asked
+        .iter()
+        .filter(|(what, _)| what.contains("prefix=photos") && !what.contains("continuation-token"));
+    assert_eq!(begun.map(|(_, &times)| times).collect::<Vec<_>>(), [2, 2, 2]);
     assert_eq!(asked("POST ", "?uploads"), 2);
     assert_eq!(asked("POST ", "?uploadId=1"), 2);
     assert_eq!(asked("PUT ", "partNumber=2"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_is_lost() {
+    let workplace = Workplace::with_photos();
+    for class in ["across", "along"] {
+        for number in 6..36 {
+            workplace.picture(&format!("photos/train/{class}/{number}.png"), class, number);
+        }
+    }
+    let (store, address) = store_with_photos(&workplace);
+    let silent_after = |count| store.lock().expect("no panics").silent_after = count;
+
+    let settings = "--weights none --device cpu --size 32 --until block1_pool";
+    let compute = format!("features s3://bucket/photos --out set {settings}");
+    silent_after(Some(8));
+    let compute_it = command(&workplace, &address, &compute);
+    let done = stopped(until_it_waits(&store, compute_it));
+    assert!(done.stdout.contains("Stopped: 0 of 1 piece(s) are there."), "{}", done.stdout);
+    silent_after(None);
+    run(&workplace, &address, &compute).expect_success();
+
+    // Without memory features are read anew in every epoch, each photograph's by itself, 32 at a time.
+    store.lock().expect("no panics").take(&workplace, "set");
+    let train = "train --features s3://bucket/set --weights none --device cpu --no-augment --cache-mb 0 --batch-size 4 --epochs 2";
+    run(&workplace, &address, &format!("{train} --out whole")).expect_success();
+    // The JSON, the head, the photographs to validate on, a whole window and some of the next.
+    silent_after(Some(1 + 1 + 1 + 32 + 8));
+    let on_set = |arguments: &str| command(&workplace, &address, arguments);
+    stopped(until_it_waits(&store, on_set(&format!("{train} --out resumed"))));
+    // The next window, and some of the last 8 photographs.
+    silent_after(Some(1 + 1 + 1 + 32 + 4));
+    let child = until_it_waits(&store, on_set("train --resume resumed"));
+    {
+        // Those who wait ask again, and find that the features are gone.
+        let mut store = store.lock().expect("no panics");
+        store.objects.retain(|name, _| !name.starts_with("set/") || name.ends_with(".json"));
+        store.silent_after = None;
+        store.waiting.clear();
+    }
+    let done = Done::of_child(child);
+    assert_eq!(done.status, Some(2), "{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("nothing at `s3://bucket/set/shard-"), "{}", done.stderr);
+    store.lock().expect("no panics").take(&workplace, "set");
+    run(&workplace, &address, "train --resume resumed").expect_success();
+    assert_eq!(workplace.history("resumed"), workplace.history("whole"));
+    // Nothing that was learned was lost.
+    let log = workplace.read("resumed/run.log");
+    let begun = [0, 8, 16].map(|step| log.contains(&format!("training epoch=0 step={step} ")));
+    assert_eq!(begun, [true; 3], "{log}");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use photos::{files_below, is_named_as_picture, load_picture};
+use photos::{PictureError, files_below, is_named_as_picture, load_picture};
 use rayon::prelude::*;
 
 use crate::bar::Bar;
@@ -64,7 +64,7 @@ impl PictureFiles {
         let mut skipped = 0;
         let has_folder = self.named.iter().any(|path| path.is_dir());
         for (number, batch) in self.paths.chunks(BATCH).enumerate() {
-            let read: Vec<Result<Arc<[u8]>, String>> =
+            let read: Vec<Result<Arc<[u8]>, PictureError>> =
                 batch.par_iter().map(|file| load_picture(file, size)).collect();
             let (mut readable, mut pictures) = (vec![], vec![]);
             for (file, picture) in batch.iter().zip(&read) {

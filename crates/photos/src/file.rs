@@ -6,6 +6,38 @@ use std::path::Path;
 
 use crate::Format;
 
+/// Why a file gives no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// It is not there, may not be read, or holds no picture: so it stays until someone does something about it.
+    #[error("{0}")]
+    Fault(String),
+    /// The system could not read it, which may go well another time.
+    #[error(transparent)]
+    System(io::Error),
+}
+
+impl From<io::Error> for PictureError {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{
+            InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+        };
+
+        match error.kind() {
+            NotFound | PermissionDenied | NotADirectory | IsADirectory | InvalidFilename => {
+                Self::Fault(error.to_string())
+            }
+            _ => Self::System(error),
+        }
+    }
+}
+
+impl From<String> for PictureError {
+    fn from(reason: String) -> Self {
+        Self::Fault(reason)
+    }
+}
+
 /// The longest file that is read, 1 GiB: more than [`MAX_PIXELS`](crate::MAX_PIXELS) take up uncompressed in
 /// any mode but 16 bits with alpha.
 const MAX_BYTES: u64 = 1 << 30;
@@ -17,25 +49,45 @@ pub(crate) const EMPTY: &str = "it is empty";
 ///
 /// # Errors
 ///
-/// The reason, as text, why it can't be read or is no picture.
-pub(crate) fn read_picture(path: &Path) -> Result<Vec<u8>, String> {
-    let text = |error: io::Error| error.to_string();
+/// It can't be read or is no picture.
+pub(crate) fn read_picture(path: &Path) -> Result<Vec<u8>, PictureError> {
     // Asked before it is opened, which waits for ever where it is a pipe that nobody writes to.
-    let about = fs::metadata(path).map_err(text)?;
+    let about = fs::metadata(path)?;
     if !about.is_file() {
-        return Err("it is not a regular file".into());
+        return Err("it is not a regular file".to_owned().into());
     }
     if about.len() == 0 {
-        return Err(EMPTY.into());
+        return Err(EMPTY.to_owned().into());
     }
-    let mut file = File::open(path).map_err(text)?;
+    let mut file = File::open(path)?;
     let mut bytes = Vec::with_capacity(Format::HEAD);
-    file.by_ref().take(Format::HEAD as u64).read_to_end(&mut bytes).map_err(text)?;
+    file.by_ref().take(Format::HEAD as u64).read_to_end(&mut bytes)?;
     Format::require(&bytes)?;
     if about.len() > MAX_BYTES {
-        return Err(format!("it is too long: {} bytes, at most {MAX_BYTES} are read", about.len()));
+        let length = about.len();
+        let reason = format!("it is too long: {length} bytes, at most {MAX_BYTES} are read");
+        return Err(reason.into());
     }
     bytes.reserve_exact(about.len() as usize);
-    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(text)?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Linux says.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_may_be_read_another_time_is_told_from_one_that_stays_as_it_is() {
+        let is_of_system = |code| {
+            let error = PictureError::from(io::Error::from_raw_os_error(code));
+            matches!(error, PictureError::System(_))
+        };
+        // No such file, permission denied, not a directory, is a directory, too long a name.
+        assert!([2, 13, 20, 21, 36].into_iter().all(|code| !is_of_system(code)));
+        // Input/output error, out of memory, too many open files, not connected, timed out, stale handle.
+        assert!([5, 12, 23, 24, 107, 110, 116].into_iter().all(is_of_system));
+    }
 }

@@ -29,6 +29,7 @@ mod survey;
 pub use decode::{Colour, decode};
 pub use duplicates::NEAR_BITS;
 pub use error::PhotosError;
+pub use file::PictureError;
 pub use folder::Folder;
 pub use format::Format;
 pub use key::{address_of_key, key_of};

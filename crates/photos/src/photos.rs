@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::decode::{Header, decode_with_header};
 use crate::duplicates::{Fingerprint, near};
-use crate::file::{EMPTY, read_picture};
+use crate::file::{EMPTY, PictureError, read_picture};
 use crate::key::{address_of_key, key_of};
 use crate::perceptual::perceptual_hash;
 use crate::pixel_file::{Key, PixelFile, Row};
@@ -117,9 +117,9 @@ impl PhotoFile {
 ///
 /// # Errors
 ///
-/// The reason, as text, why the file can't be read.
-pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, String> {
-    load_with_header(path, size).map(|(pixels, _)| pixels)
+/// The file can't be read, or is no picture.
+pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, PictureError> {
+    Ok(resized(&read_picture(path)?, size)?.0)
 }
 
 /// The same for a picture that is in memory: `bytes` are what its file would hold.
@@ -136,7 +136,7 @@ pub fn load_picture_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, St
 
 /// The same, and how the picture is stored.
 fn load_with_header(path: &Path, size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
-    resized(&read_picture(path)?, size)
+    resized(&read_picture(path).map_err(|error| error.to_string())?, size)
 }
 
 fn resized(bytes: &[u8], size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
@@ -318,7 +318,7 @@ impl Photos {
             _ => {}
         }
         let changed = |reason| PhotosError::Changed { path: path.clone(), reason };
-        let pixels = load_picture(path, self.size).map_err(changed)?;
+        let pixels = load_picture(path, self.size).map_err(|error| changed(error.to_string()))?;
         if digest_of(&pixels) == *digest {
             Ok(pixels)
         } else {

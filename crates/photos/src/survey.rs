@@ -174,7 +174,8 @@ impl Survey {
 }
 
 fn read(path: &Path) -> Result<Photograph, String> {
-    let (picture, header) = decode_with_header(&read_picture(path)?)?;
+    let (picture, header) =
+        decode_with_header(&read_picture(path).map_err(|error| error.to_string())?)?;
     let size = picture.dimensions();
     let mut digest = Sha256::new();
     digest.update(size.0.to_le_bytes());

@@ -5,10 +5,9 @@
 //! for again. All that is asked of a store may be asked twice.
 
 use std::future::Future;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// For how long a store that fails is asked again: it may be restarted meanwhile.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -51,17 +50,6 @@ pub(crate) async fn again<T, F: Future<Output = object_store::Result<T>>>(
             done => return done,
         }
     }
-}
-
-/// What `done` comes to. Where that takes long, someone may wait for a store whose address is misspelt: it is said.
-pub(crate) async fn told<T>(place: &str, done: impl Future<Output = T>) -> T {
-    let mut done = pin!(done);
-    if let Ok(done) = timeout(LONGEST_PAUSE, done.as_mut()).await {
-        return done;
-    }
-    let seconds = PATIENCE.as_secs();
-    tracing::warn!("`{place}` does not answer yet, and is asked again for {seconds} seconds");
-    done.await
 }
 
 /// Whether it was the connection that failed.

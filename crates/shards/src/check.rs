@@ -107,7 +107,7 @@ pub fn check(
             find(Kind::Stale, piece.to_string(), reason);
         } else if let Some((photographs, by_piece)) = &listed {
             let entries = by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
-            if photographs.digest_of(entries) != card.listed {
+            if photographs.digest_of(entries)? != card.listed {
                 let reason = "was made of other photographs than there are now".into();
                 find(Kind::Stale, piece.to_string(), reason);
             }

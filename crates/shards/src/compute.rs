@@ -110,7 +110,7 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
         if job.stop.load(Ordering::Relaxed) {
             return Ok(Outcome::Stopped);
         }
-        let listed = job.photographs.digest_of(entries);
+        let listed = job.photographs.digest_of(entries)?;
         match job.look_at(piece, &listed)? {
             There::Whole(skipped) => {
                 total -= entries.len();
@@ -204,24 +204,27 @@ impl Job<'_> {
         entries: &[&Entry],
         progress: &mut impl FnMut(usize),
     ) -> Result<Option<Computed>, ShardsError> {
-        let Self { photographs, base, settings, strict, .. } = *self;
+        let Self { photographs, base, settings, strict, stop, .. } = *self;
         let trainable = entries.iter().filter(|entry| !entry.is_validation).count();
         let room = [entries.len(), trainable];
         let (width, views) = (base.feature_count(), settings.view_count());
         let mut spool = Spool::new(width, settings.dtype, room, views)?;
-        let reader = Reader { photographs, entries, base, settings, strict };
+        let reader = Reader { photographs, entries, base, settings, strict, stop };
         thread::scope(|scope| {
             let (to, inputs) = sync_channel(1);
             let reading = scope.spawn(move || reader.send(&to));
             for Input { view, row, pictures, done } in inputs {
-                if self.stop.load(Ordering::Relaxed) {
+                if stop.load(Ordering::Relaxed) {
                     return Ok(None);
                 }
                 spool.write(view, row, &base.features(&pictures)?)?;
                 progress(done);
             }
-            let known = reading.join().expect("reading does not panic")?;
-            Ok(Some(Computed { known, spool }))
+            match reading.join().expect("reading does not panic") {
+                Ok(known) => Ok(Some(Computed { known, spool })),
+                Err(ShardsError::Stopped) => Ok(None),
+                Err(error) => Err(error),
+            }
         })
     }
 

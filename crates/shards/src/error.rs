@@ -94,6 +94,9 @@ pub enum ShardsError {
         /// What is wrong, as the end of a sentence that begins with the line.
         fault: String,
     },
+    /// It was stopped while it waited for an object store.
+    #[error("stopped while waiting for an object store")]
+    Stopped,
     /// A photograph can't be read, where none is to be skipped.
     #[error(
         "`{key}` can't be read: {reason}\nhint: mend or remove it, or leave `--strict` out to skip it"

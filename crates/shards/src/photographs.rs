@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::{fs, io};
 
-use photos::{Folder, Layout, Unreadable, key_of, load_picture, load_picture_from};
+use photos::{Folder, Layout, PictureError, Unreadable, key_of, load_picture, load_picture_from};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -146,10 +147,10 @@ impl Photographs {
             {
                 return Err(fault(number, "is no path below the list's folder"));
             }
-            if !seen.insert(Sha256::digest(key)) {
-                return Err(fault(number, "is there twice"));
-            }
             if tree.add(key) && keep(key) {
+                if !seen.insert(Sha256::digest(key)) {
+                    return Err(fault(number, "is there twice"));
+                }
                 let source = match &around {
                     Place::Local(folder) => Source::File(folder.join(key)),
                     Place::Remote(_) => Source::Object(None),
@@ -207,22 +208,31 @@ impl Photographs {
     ///
     /// # Errors
     ///
-    /// The object store does not answer; what can't be read for itself is no error.
+    /// The disk fails, or the object store does not answer; or `stop` was raised while it was waited for. What can't
+    /// be read for itself is no error.
     pub(crate) fn read<'a>(
         &'a self,
         entries: &'a [&Entry],
         size: [usize; 2],
         together: usize,
+        stop: &'a AtomicBool,
     ) -> Box<dyn Iterator<Item = Result<Vec<Read>, ShardsError>> + 'a> {
         let batches = entries.chunks(together);
         let Some(store) = &self.store else {
             let read = move |entry: &&Entry| match &entry.source {
-                Source::File(path) => load_picture(path, size),
+                Source::File(path) => match load_picture(path, size) {
+                    Ok(pixels) => Ok(Ok(pixels)),
+                    Err(PictureError::Fault(reason)) => Ok(Err(reason)),
+                    Err(PictureError::System(error)) => Err(failed(path, &error)),
+                },
                 Source::Object(_) => unreachable!("objects are in a store"),
             };
-            return Box::new(batches.map(move |batch| Ok(batch.par_iter().map(read).collect())));
+            return Box::new(batches.map(move |batch| batch.par_iter().map(read).collect()));
         };
-        let names = entries.iter().map(|entry| entry.key.clone());
+        let names = entries.iter().map(|entry| match entry.source {
+            Source::Object(length) => (entry.key.clone(), length),
+            Source::File(_) => unreachable!("files are in no store"),
+        });
         let read = move |fetched| match fetched {
             Fetched::Whole(bytes) => load_picture_from(&bytes, size),
             Fetched::TooLong(length) => {
@@ -230,23 +240,37 @@ impl Photographs {
             }
             Fetched::Nothing => Err("it is not there".into()),
         };
-        let mut objects = store.get_each(names, LONGEST, read);
+        let mut objects = store.get_each(names, LONGEST, stop, read);
         Box::new(batches.map(move |batch| objects.by_ref().take(batch.len()).collect()))
     }
 
     /// A digest of the keys of these files and of their lengths, as far as those are known without asking a
     /// store for each.
-    pub(crate) fn digest_of(&self, entries: &[&Entry]) -> String {
+    ///
+    /// # Errors
+    ///
+    /// The disk fails.
+    pub(crate) fn digest_of(&self, entries: &[&Entry]) -> Result<String, ShardsError> {
         let mut hash = Sha256::new();
         for entry in entries {
             let length = match &entry.source {
-                Source::File(path) => fs::metadata(path).ok().map(|about| about.len()),
+                Source::File(path) => match fs::metadata(path).map_err(PictureError::from) {
+                    Ok(about) => Some(about.len()),
+                    Err(PictureError::Fault(_)) => None,
+                    Err(PictureError::System(error)) => return Err(failed(path, &error)),
+                },
                 Source::Object(length) => *length,
             };
             hash.update(serde_json::to_vec(&(&entry.key, length)).expect("plain data"));
         }
-        hex(hash.finalize())
+        Ok(hex(hash.finalize()))
     }
+}
+
+/// What to say where the system can't read a file that may be a photograph: to skip it would leave it out of the set
+/// for good.
+fn failed(path: &Path, error: &io::Error) -> ShardsError {
+    ShardsError::Store { place: path.display().to_string(), reason: error.to_string() }
 }
 
 /// Compares keys as paths compare: part by part.

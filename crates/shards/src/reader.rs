@@ -1,6 +1,7 @@
 //! Reads the photographs of a piece and makes of them what the base takes, batch by batch.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 
 use augment::{AugmentConfig, Picture};
@@ -23,6 +24,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) base: &'a FrozenBase,
     pub(crate) settings: &'a FeatureSettings,
     pub(crate) strict: bool,
+    pub(crate) stop: &'a AtomicBool,
 }
 
 /// What the base takes at a time.
@@ -57,14 +59,16 @@ impl Reader<'_> {
     ///
     /// # Errors
     ///
-    /// The object store does not answer, or a photograph can't be read where none is to be skipped.
+    /// The disk fails, the object store does not answer, or it was stopped while it was waited for; or a photograph
+    /// can't be read where none is to be skipped.
     pub(crate) fn send(&self, to: &SyncSender<Input>) -> Result<Known, ShardsError> {
-        let Self { photographs, entries, base, settings, strict } = *self;
+        let Self { photographs, entries, base, settings, strict, stop } = *self;
         let size = settings.base.size;
         let mut known = Known::default();
         let mut done = 0;
         let together = base.batch().unwrap_or(BATCH);
-        let batches = entries.chunks(together).zip(photographs.read(entries, size, together));
+        let read = photographs.read(entries, size, together, stop);
+        let batches = entries.chunks(together).zip(read);
         for (batch, read) in batches {
             let mut photos = vec![];
             for (&entry, read) in batch.iter().zip(read?) {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest, Sha256};
 
 use crate::card::{Card, Counts};
 use crate::object::{Shape, Small};
 use crate::photographs::compare_keys;
-use crate::store::{Fetched, hex};
+use crate::store::{Fetched, NEVER, hex};
 use crate::{Cut, FeatureSettings, Folders, Object, Piece, ShardsError, Skipped, Store};
 
 /// A whole set of features. What is known of its photographs is in memory; features are read when they are
@@ -101,7 +102,7 @@ impl FeatureSet {
             pieces: Vec::with_capacity(cards.len()),
             digest: String::new(),
         };
-        for (card, head) in cards.iter().zip(store.get_ranges(&ranges)?) {
+        for (card, head) in cards.iter().zip(store.get_ranges(&ranges, &NEVER)?) {
             let small = small_of(store, card, &head)?;
             set.add(card, small);
         }
@@ -199,6 +200,23 @@ impl FeatureSet {
     ///
     /// Panics if there is no such piece or view, or there are no such rows.
     pub fn read(&self, of: &[Rows]) -> Result<Vec<Vec<f32>>, ShardsError> {
+        self.read_unless(&NEVER, of)
+    }
+
+    /// The same, but [`ShardsError::Stopped`] where `stop` is raised while an object store is waited for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::read`], and that one.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::read`].
+    pub fn read_unless(
+        &self,
+        stop: &AtomicBool,
+        of: &[Rows],
+    ) -> Result<Vec<Vec<f32>>, ShardsError> {
         let parts: Vec<Found<'_>> = of.iter().map(|rows| self.find(rows)).collect();
         let ranges: Vec<_> =
             parts.iter().map(|found| (found.name.as_str(), found.bytes.clone())).collect();
@@ -211,7 +229,7 @@ impl FeatureSet {
             }
             Ok(shape.dtype.decode(&bytes))
         };
-        self.store.get_ranges(&ranges)?.into_iter().zip(&parts).map(values).collect()
+        self.store.get_ranges(&ranges, stop)?.into_iter().zip(&parts).map(values).collect()
     }
 
     fn find(&self, Rows { piece, view, rows }: &Rows) -> Found<'_> {
@@ -297,12 +315,12 @@ pub(crate) fn read_cards(
     store: &Store,
     pieces: &[Piece],
 ) -> Result<Vec<Result<Card, String>>, ShardsError> {
-    let names: Vec<String> = pieces.iter().map(|piece| piece.card()).collect();
+    let names = pieces.iter().map(|piece| (piece.card(), None));
     let parse = |(bytes, &piece): (Result<Option<Vec<u8>>, _>, _)| {
         let bytes = bytes?.ok_or_else(|| "is not there any more".to_owned());
         Ok(bytes.and_then(|bytes| Card::parse(&bytes, piece)))
     };
-    store.get_each(names, u64::MAX, Fetched::whole).zip(pieces).map(parse).collect()
+    store.get_each(names, u64::MAX, &NEVER, Fetched::whole).zip(pieces).map(parse).collect()
 }
 
 /// How a piece differs from the first one.

@@ -7,7 +7,10 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::path::{Component, PathBuf, absolute};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::stream::TryStreamExt;
 use object_store::local::LocalFileSystem;
@@ -16,9 +19,10 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 
 use crate::ShardsError;
-use crate::again::{Patience, again, told};
+use crate::again::{LONGEST_PAUSE, PATIENCE, Patience, again};
 use crate::place::Place;
 use crate::redact::redact;
 
@@ -31,6 +35,11 @@ pub(crate) use many::Fetched;
 
 /// How many bytes of an object are read at a time where all are wanted, but none kept.
 const READ: u64 = 32 << 20;
+
+/// How often someone who waits looks whether to stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// For those who can't be stopped.
+pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// A place where objects lie. Clones are the same place, and may be used by several threads at a time.
 #[derive(Clone)]
@@ -116,7 +125,7 @@ impl Store {
     /// There is no such bucket, it may not be listed, or the store does not answer.
     pub fn list(&self) -> Result<Vec<Object>, ShardsError> {
         let list = || self.0.objects.list_with_delimiter(Some(&self.0.prefix));
-        let listed = self.wait(told(self.place(), again(list)));
+        let listed = self.wait(again(list));
         let listed = listed.map_err(|error| self.refused(self.place().into(), error))?;
         let mut objects: Vec<_> =
             listed.objects.into_iter().filter_map(|about| self.object(about)).collect();
@@ -140,7 +149,7 @@ impl Store {
                     Some(last) => self.0.objects.list_with_offset(prefix, last),
                 };
                 let error = loop {
-                    match told(self.place(), found.try_next()).await {
+                    match found.try_next().await {
                         Ok(Some(about)) => {
                             patience = Patience::new();
                             last = Some(about.location.clone());
@@ -212,7 +221,37 @@ impl Store {
     }
 
     fn wait<T>(&self, done: impl Future<Output = T>) -> T {
-        self.0.runtime.block_on(done)
+        self.wait_unless(&NEVER, done).expect("nobody stops it")
+    }
+
+    /// What `done` comes to. Where that takes long, it is said: the address of a store may be misspelt.
+    ///
+    /// # Errors
+    ///
+    /// `stop` was raised before.
+    fn wait_unless<T>(
+        &self,
+        stop: &AtomicBool,
+        done: impl Future<Output = T>,
+    ) -> Result<T, ShardsError> {
+        let (start, mut is_told, mut done) = (Instant::now(), false, pin!(done));
+        self.0.runtime.block_on(async {
+            loop {
+                if let Ok(done) = timeout(LOOK, done.as_mut()).await {
+                    return Ok(done);
+                }
+                if stop.load(Ordering::Relaxed) {
+                    return Err(ShardsError::Stopped);
+                }
+                if !is_told && start.elapsed() > LONGEST_PAUSE {
+                    is_told = true;
+                    let (place, seconds) = (self.place(), PATIENCE.as_secs());
+                    tracing::warn!(
+                        "waiting for `{place}`: what does not answer is asked again for {seconds} seconds"
+                    );
+                }
+            }
+        })
     }
 
     fn path_of(&self, name: &str) -> object_store::Result<Path> {

@@ -8,8 +8,8 @@ use augment::AugmentConfig;
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 use shards::{
-    Cut, Dtype, Event, FeatureSet, FeatureSettings, Job, Outcome, Photographs, Rows, Skipped,
-    Store, ViewSettings, check, compute,
+    Cut, Dtype, Event, FeatureSet, FeatureSettings, Job, Outcome, Photographs, Rows, ShardsError,
+    Skipped, Store, ViewSettings, check, compute,
 };
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
@@ -55,6 +55,15 @@ impl Worker {
 
     /// Computes shard 0 of 1 in two pieces.
     fn work(&self, photographs: &Photographs, store: &Store, listen: impl FnMut(Event)) -> Outcome {
+        self.try_to_work(photographs, store, listen).expect("features")
+    }
+
+    fn try_to_work(
+        &self,
+        photographs: &Photographs,
+        store: &Store,
+        listen: impl FnMut(Event),
+    ) -> Result<Outcome, ShardsError> {
         let Self { config, weights, base, stop } = self;
         let views = ViewSettings { count: 3, augment: AugmentConfig::default(), seed: 5 };
         let dtype = Dtype::Float32;
@@ -71,7 +80,7 @@ impl Worker {
             replace: false,
             stop,
         };
-        compute(&job, listen).expect("features")
+        compute(&job, listen)
     }
 }
 
@@ -179,4 +188,29 @@ fn a_json_that_claims_what_its_object_is_not_is_refused() {
             assert_ne!(checked.findings, [], "{pointer} {claim}");
         }
     }
+}
+
+/// A file of the system that says something else than that it is not there, may not be read, or is no picture.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_photograph_that_the_system_fails_to_read_is_not_left_out() {
+    let failing = "/sys/class/net/lo/speed";
+    let kind = fs::read(failing).expect_err("the loopback device has no speed").kind();
+    assert_eq!(kind, std::io::ErrorKind::InvalidInput);
+    let (folder, store) = (tempfile::tempdir().expect("a temporary folder"), Store::in_memory());
+    for (name, bytes) in files() {
+        let path = folder.path().join(&name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+        fs::write(path, &bytes).expect("a writable folder");
+    }
+    let link = folder.path().join("train/b/other.jpg");
+    std::os::unix::fs::symlink(failing, &link).expect("a writable folder");
+    let data = folder.path().to_str().expect("text");
+    let photographs = Photographs::find(data, |_| true).expect("photographs");
+    let error = Worker::new().try_to_work(&photographs, &store, |_| {});
+    let error = error.expect_err("a photograph is missing").to_string();
+    let place = format!("`{}`: Invalid argument", link.display());
+    assert!(error.starts_with(&place) && error.contains("start again once the disk"), "{error}");
+    // Of two pieces at most the other one is there.
+    assert!(contents(&store).len() <= 2);
 }

@@ -1,5 +1,7 @@
 //! A set of features that were computed elsewhere, divided into what is trained and what is validated on.
 
+use std::sync::atomic::AtomicBool;
+
 use photos::kept_for_validation;
 use sha2::{Digest, Sha256};
 use shards::{FeatureSet, Photograph, Rows};
@@ -127,6 +129,7 @@ impl FeatureData {
         &self,
         places: &[usize],
         view: Option<usize>,
+        stop: &AtomicBool,
     ) -> Result<Vec<f32>, TrainError> {
         let width = self.set.width();
         let mut wanted: Vec<(usize, usize, usize)> = places
@@ -164,7 +167,7 @@ impl FeatureData {
             };
             let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
             let ranges: Vec<Rows> = now.iter().map(|(rows, _)| rows.clone()).collect();
-            for (read, (range, wanted)) in self.set.read(&ranges)?.iter().zip(now) {
+            for (read, (range, wanted)) in self.set.read_unless(stop, &ranges)?.iter().zip(now) {
                 for &(_, row, at) in *wanted {
                     let from = &read[(row - range.rows.start) * width..][..width];
                     values[at * width..][..width].copy_from_slice(from);

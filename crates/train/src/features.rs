@@ -1,6 +1,9 @@
 //! Features that are computed once: in memory, or in a file where memory is not to grow with them.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use shards::ShardsError;
 
 use crate::feature_file::FeatureFile;
 use crate::pictures::Pictures;
@@ -70,24 +73,27 @@ impl Features {
 
     /// Reads so many views of photographs at `places` of `data`, which ascend, or without views what they are as
     /// they are: the first view of all of them, then the second of all. Returns whether they are all there; they
-    /// are not where `stopped` says so before the end.
+    /// are not where `stop` is raised before the end.
     pub(crate) fn read_from(
         &mut self,
         data: &FeatureData,
         places: &[usize],
         views: Option<usize>,
         set: Set,
-        stopped: impl Fn() -> bool,
+        stop: &AtomicBool,
         listen: &mut impl FnMut(Event),
     ) -> Result<bool, TrainError> {
         let total = views.unwrap_or(1) * places.len();
         let together = (READ_TOGETHER / (data.feature_count() * size_of::<f32>())).max(1);
         for view in 0..views.unwrap_or(1) {
             for block in places.chunks(together) {
-                if stopped() {
+                if stop.load(Ordering::Relaxed) {
                     return Ok(false);
                 }
-                self.extend(data.read(block, views.map(|_| view + 1))?)?;
+                match data.read(block, views.map(|_| view + 1), stop) {
+                    Err(TrainError::Shards(ShardsError::Stopped)) => return Ok(false),
+                    values => self.extend(values?)?,
+                }
                 listen(Event::Read { set, done: self.len(), total });
             }
         }

@@ -10,6 +10,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use head::dropout_mask;
 use model::{Metrics, ModelCard, WeightsRecord};
+use shards::ShardsError;
 use vgg::Weights;
 
 use crate::checkpoint::{Checkpoint, Opened, save_best, set_aside};
@@ -114,7 +115,15 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             let started = Instant::now();
             while state.step < steps {
                 let batch = batches.recv().expect("a batch for every step");
-                let Batch { items: batch, features } = batch?;
+                let Batch { items: batch, features } = match batch {
+                    Ok(batch) => batch,
+                    Err(error) => {
+                        let checkpoint = Checkpoint { tail, optimizer, state };
+                        let stopped = save_and_stop(job, checkpoint, started, &mut listen);
+                        let is_stopped = matches!(error, TrainError::Shards(ShardsError::Stopped));
+                        return if is_stopped { stopped } else { Err(error) };
+                    }
+                };
                 let features = rows(features, batch.len(), &device);
                 let mask = (config.head.dropout > 0.0).then(|| {
                     let (epoch, step) = (epoch as u64, state.step as u64);
@@ -147,11 +156,8 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                     state.seconds = before;
                 }
                 if stopped() && state.step < steps {
-                    state.seconds += started.elapsed().as_secs_f64();
-                    let epochs = state.epoch;
-                    Checkpoint { tail, optimizer, state }.save(run, &card(job, None))?;
-                    listen(Event::Saved { path: run.last() });
-                    return Ok(Outcome::Stopped { epochs });
+                    let checkpoint = Checkpoint { tail, optimizer, state };
+                    return save_and_stop(job, checkpoint, started, &mut listen);
                 }
             }
 
@@ -209,6 +215,20 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     })
 }
 
+/// Keeps what was learned in the midst of an epoch that began at `started`.
+fn save_and_stop(
+    job: &Job<'_>,
+    mut checkpoint: Checkpoint,
+    started: Instant,
+    listen: &mut impl FnMut(Event),
+) -> Result<Outcome, TrainError> {
+    checkpoint.state.seconds += started.elapsed().as_secs_f64();
+    let epochs = checkpoint.state.epoch;
+    checkpoint.save(job.run, &card(job, None))?;
+    listen(Event::Saved { path: job.run.last() });
+    Ok(Outcome::Stopped { epochs })
+}
+
 /// Where the features of batches come from, and those of the validation photographs. Features that are
 /// computed once are kept in the memory that the photographs leave, and beyond it in a file. `None` where
 /// `stopped` says so before they are computed.
@@ -237,7 +257,7 @@ fn prepare<'a>(
         }
         Data::Features(data) => {
             let places = data.validation();
-            features.read_from(data, places, None, Set::Validation, stopped, listen)?
+            features.read_from(data, places, None, Set::Validation, job.stop, listen)?
         }
     };
     if !complete {

@@ -42,7 +42,7 @@ impl<'a> Source<'a> {
             Data::Photographs { base, training, .. } => {
                 Self::of_photographs(job, base, training, most, stopped, listen)
             }
-            Data::Features(data) => Self::of_features(job, data, most, stopped, listen),
+            Data::Features(data) => Self::of_features(job, data, most, listen),
         }
     }
 
@@ -91,7 +91,6 @@ impl<'a> Source<'a> {
         job: &Job<'a>,
         data: &'a FeatureData,
         most: usize,
-        stopped: impl Fn() -> bool,
         listen: &mut impl FnMut(Event),
     ) -> Result<Option<Self>, TrainError> {
         let TrainConfig { views, seed, .. } = job.config.train;
@@ -100,11 +99,11 @@ impl<'a> Source<'a> {
         let bytes = rows.saturating_mul(width).saturating_mul(size_of::<f32>());
         if bytes > most {
             listen(Event::Streamed { bytes: bytes as u64 });
-            return Ok(Some(Self::Streamed(Stream::new(data, views, most))));
+            return Ok(Some(Self::Streamed(Stream::new(data, views, most, job.stop))));
         }
         let mut features = Features::new(rows, width, most, job.run.path())?;
         let set = if views.is_some() { Set::Views } else { Set::Training };
-        let complete = features.read_from(data, places, views, set, stopped, listen)?;
+        let complete = features.read_from(data, places, views, set, job.stop, listen)?;
         Ok(complete.then(|| Self::Kept { features, views: views.unwrap_or(1), seed }))
     }
 

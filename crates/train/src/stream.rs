@@ -3,6 +3,7 @@
 //! read.
 
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
@@ -24,6 +25,7 @@ pub(crate) struct Stream<'a> {
     data: &'a FeatureData,
     parts: Vec<Part>,
     views: Option<usize>,
+    stop: &'a AtomicBool,
 }
 
 /// Consecutive rows of a piece.
@@ -39,8 +41,13 @@ type Placed = (usize, usize, usize);
 
 impl<'a> Stream<'a> {
     /// All of what is trained on, in parts of which a window and the next fit into `most` bytes. With `views`
-    /// they are drawn from.
-    pub(crate) fn new(data: &'a FeatureData, views: Option<usize>, most: usize) -> Self {
+    /// they are drawn from. Once `stop` is raised, a store that does not answer is not waited for.
+    pub(crate) fn new(
+        data: &'a FeatureData,
+        views: Option<usize>,
+        most: usize,
+        stop: &'a AtomicBool,
+    ) -> Self {
         let row = data.feature_count() * size_of::<f32>();
         let longest = (most / (WINDOWS * PARTS * row)).max(1);
         let mut placed: Vec<(usize, usize, usize)> = data
@@ -63,7 +70,7 @@ impl<'a> Stream<'a> {
                 _ => parts.push(Part { piece, rows: row..row + 1, items: vec![(item, row)] }),
             }
         }
-        Self { data, parts, views }
+        Self { data, parts, views, stop }
     }
 
     /// The windows of an epoch: the parts of each, and the order of its photographs.
@@ -159,6 +166,7 @@ impl<'a> Stream<'a> {
             let view = self.views.map(|views| draw(views) + 1);
             Rows { piece: *piece, view, rows: rows.clone() }
         };
-        Ok(self.data.set().read(&parts.iter().map(rows).collect::<Vec<_>>())?)
+        let rows: Vec<_> = parts.iter().map(rows).collect();
+        Ok(self.data.set().read_unless(self.stop, &rows)?)
     }
 }

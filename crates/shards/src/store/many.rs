@@ -3,12 +3,15 @@
 use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures_util::stream::{self, StreamExt};
-use object_store::ObjectStoreExt;
-use tokio::sync::Semaphore;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
+use super::NEVER;
 use super::faults::is_of_no_object;
 use crate::again::again;
 use crate::{ShardsError, Store};
@@ -18,8 +21,12 @@ const RANGE: usize = 2 << 20;
 
 /// How many requests are under way where many objects are asked for.
 const UNDER_WAY: usize = 64;
-/// How many bytes of theirs are in memory at most, but for one object that has more.
-const BYTES_UNDER_WAY: u64 = 256 << 20;
+/// How many bytes of theirs are on the way or in memory at most, but for one object that has more: so many come in
+/// the time of one request even on a line of 1 MB/s.
+const BYTES_UNDER_WAY: u64 = 96 << 20;
+
+/// How many bytes an object is taken to have where that is not known.
+const USUAL: u64 = 1 << 20;
 
 /// What was found under a name.
 pub(crate) enum Fetched {
@@ -40,45 +47,34 @@ impl Fetched {
 }
 
 impl Store {
-    /// What `work` makes of each of these objects, in order. Some are asked for at a time, also while nobody looks
-    /// at what has come: some megabytes of them are in memory, and on as many as there are threads to compute `work` is done.
+    /// What `work` makes of each of these objects, in order; their lengths are given where they are known. Some are
+    /// asked for at a time, also while nobody looks at what has come: some megabytes of them are in memory, and on as
+    /// many as there are threads to compute `work` is done.
     ///
     /// # Errors
     ///
-    /// For each, those of [`Self::get`].
+    /// For each, those of [`Self::get`], or `stop` was raised while it was waited for.
     ///
     /// # Panics
     ///
     /// Panics if `work` does.
     pub(crate) fn get_each<'a, T: Send + 'static>(
         &'a self,
-        names: impl IntoIterator<Item = String> + 'a,
+        names: impl IntoIterator<Item = (String, Option<u64>)> + 'a,
         longest: u64,
+        stop: &'a AtomicBool,
         work: impl Fn(Fetched) -> T + Clone + Send + 'static,
     ) -> impl Iterator<Item = Result<T, ShardsError>> + 'a {
         // Not the machine's cores: a worker that is given some of them is told so by RAYON_NUM_THREADS.
         let at_work = Arc::new(Semaphore::new(rayon::current_num_threads()));
-        let room = Arc::new(Semaphore::new(kilobytes(BYTES_UNDER_WAY) as usize));
-        let get = move |name: String| {
+        let room = Arc::new(Semaphore::new(kilobytes(u64::MAX) as usize));
+        let get = move |(name, length): (String, Option<u64>)| {
             let (path, objects) = (self.path_of(&name), self.0.objects.clone());
             let (work, at_work, room) = (work.clone(), at_work.clone(), room.clone());
             let got = self.0.runtime.spawn(async move {
-                let path = path?;
-                let fetched = again(async || {
-                    let found = objects.get(&path).await?;
-                    match found.meta.size {
-                        length if length > longest => Ok((Fetched::TooLong(length), None)),
-                        length => {
-                            let wanted = kilobytes(length.min(BYTES_UNDER_WAY));
-                            let room = room.clone().acquire_many_owned(wanted).await;
-                            let room = room.expect("it is never closed");
-                            Ok((Fetched::Whole(found.bytes().await?.into()), Some(room)))
-                        }
-                    }
-                });
-                let (fetched, room) = match fetched.await {
+                let (fetched, room) = match fetch(&*objects, &path?, length, longest, room).await {
                     Err(error) if is_of_no_object(&error) => (Fetched::Nothing, None),
-                    fetched => fetched?,
+                    fetched => fetched.map(|(fetched, room)| (fetched, Some(room)))?,
                 };
                 let core = at_work.acquire_owned().await.expect("it is never closed");
                 let done = spawn_blocking(move || {
@@ -91,7 +87,10 @@ impl Store {
         };
         let mut got = stream::iter(names).map(get).buffered(UNDER_WAY);
         iter::from_fn(move || {
-            let (name, got) = self.wait(got.next())?;
+            let (name, got) = match self.wait_unless(stop, got.next()) {
+                Ok(got) => got?,
+                Err(stopped) => return Some(Err(stopped)),
+            };
             Some(got.map_err(|error| self.refused(self.place_of(&name), error)))
         })
     }
@@ -102,7 +101,7 @@ impl Store {
     ///
     /// There is none of that name, it is shorter, it may not be read, or the store does not answer.
     pub fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ShardsError> {
-        Ok(self.get_ranges(&[(name, range)])?.remove(0))
+        Ok(self.get_ranges(&[(name, range)], &NEVER)?.remove(0))
     }
 
     /// A range of bytes of each of these objects. Some are asked for at a time, and long ones in parts: all that is
@@ -110,10 +109,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The first of those of [`Self::get_range`].
+    /// The first of those of [`Self::get_range`], or `stop` was raised before the end.
     pub(crate) fn get_ranges(
         &self,
         ranges: &[(&str, Range<u64>)],
+        stop: &AtomicBool,
     ) -> Result<Vec<Vec<u8>>, ShardsError> {
         let get = &|name: &str, range: Range<u64>| {
             let name = name.to_owned();
@@ -145,7 +145,7 @@ impl Store {
             stream::iter(parts).map(|(at, name, part)| async move { (at, get(name, part).await) });
         let mut got = got.buffered(UNDER_WAY);
         let mut all = vec![vec![]; ranges.len()];
-        while let Some((at, part)) = self.wait(got.next()) {
+        while let Some((at, part)) = self.wait_unless(stop, got.next())? {
             match &mut all[at] {
                 bytes if bytes.is_empty() => *bytes = part?,
                 bytes => bytes.extend(part?),
@@ -155,6 +155,44 @@ impl Store {
     }
 }
 
+/// What is at `path`, and the room that it takes. That is waited for before it is asked for and not with an answer at
+/// hand, whose time runs.
+async fn fetch(
+    objects: &dyn ObjectStore,
+    path: &Path,
+    length: Option<u64>,
+    longest: u64,
+    room: Arc<Semaphore>,
+) -> object_store::Result<(Fetched, OwnedSemaphorePermit)> {
+    let mut wanted = kilobytes(length.unwrap_or(USUAL));
+    loop {
+        let taken = room.clone().acquire_many_owned(wanted).await;
+        let mut taken = taken.expect("it is never closed");
+        let answer = again(async || {
+            let found = objects.get(path).await?;
+            let length = found.meta.size;
+            let needed = if length > longest { 0 } else { kilobytes(length) };
+            let Ok(more) = room.clone().try_acquire_many_owned(needed.saturating_sub(wanted))
+            else {
+                return Ok(Err(needed));
+            };
+            let fetched = match length {
+                length if length > longest => Fetched::TooLong(length),
+                _ => Fetched::Whole(found.bytes().await?.into()),
+            };
+            Ok(Ok((fetched, more)))
+        });
+        match answer.await? {
+            Ok((fetched, more)) => {
+                taken.merge(more);
+                return Ok((fetched, taken));
+            }
+            Err(needed) => wanted = needed,
+        }
+    }
+}
+
+/// The room that so many bytes take.
 fn kilobytes(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
+    bytes.min(BYTES_UNDER_WAY).div_ceil(1024) as u32
 }
