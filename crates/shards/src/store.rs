@@ -50,6 +50,8 @@ struct Inner {
     prefix: Path,
     place: String,
     runtime: Runtime,
+    /// Whether it was said that it takes long.
+    is_told: AtomicBool,
 }
 
 /// An object that is there.
@@ -105,7 +107,13 @@ impl Store {
         // Its one thread goes on with what was asked for while the others have something else to do.
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("the system gives a process a thread, timers and sockets");
-        Self(Arc::new(Inner { objects: objects.into(), prefix, place, runtime }))
+        Self(Arc::new(Inner {
+            objects: objects.into(),
+            prefix,
+            place,
+            runtime,
+            is_told: false.into(),
+        }))
     }
 
     /// The place, as it can be shown.
@@ -224,7 +232,7 @@ impl Store {
         self.wait_unless(&NEVER, done).expect("nobody stops it")
     }
 
-    /// What `done` comes to. Where that takes long, it is said: the address of a store may be misspelt.
+    /// What `done` comes to. Where that takes long, it is said once: the address of a store may be misspelt.
     ///
     /// # Errors
     ///
@@ -234,7 +242,7 @@ impl Store {
         stop: &AtomicBool,
         done: impl Future<Output = T>,
     ) -> Result<T, ShardsError> {
-        let (start, mut is_told, mut done) = (Instant::now(), false, pin!(done));
+        let (start, mut done) = (Instant::now(), pin!(done));
         self.0.runtime.block_on(async {
             loop {
                 if let Ok(done) = timeout(LOOK, done.as_mut()).await {
@@ -243,8 +251,7 @@ impl Store {
                 if stop.load(Ordering::Relaxed) {
                     return Err(ShardsError::Stopped);
                 }
-                if !is_told && start.elapsed() > LONGEST_PAUSE {
-                    is_told = true;
+                if start.elapsed() > LONGEST_PAUSE && !self.0.is_told.swap(true, Ordering::Relaxed) {
                     let (place, seconds) = (self.place(), PATIENCE.as_secs());
                     tracing::warn!(
                         "waiting for `{place}`: what does not answer is asked again for {seconds} seconds"
