@@ -21,7 +21,7 @@ use crate::device::DeviceArguments;
 use crate::settings::{check_fetched, weights_named};
 use crate::share::Share;
 use crate::train::stop_on_ctrl_c;
-use crate::unbroken::{stderr, stdout};
+use crate::unbroken::stdout;
 
 /// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many
 /// machines
@@ -106,13 +106,6 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     }
     let store = Store::open(out)?;
     let photographs = Photographs::find(data, |key| cut.piece_of(key).shard == share.shard)?;
-    for folder in photographs.unreadable() {
-        writeln!(stderr(), "skipped `{}`: {}", folder.path.display(), folder.reason)?;
-    }
-    anyhow::ensure!(
-        !arguments.strict || photographs.unreadable().is_empty(),
-        "folders of photographs can't be listed\nhint: they are named above; leave `--strict` out to skip them"
-    );
     let config = arguments.base.config(VggConfig::default());
     let named = arguments.weights.as_deref();
     let choice = weights_named(named, config.variant, arguments.seed)?;

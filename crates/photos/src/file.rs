@@ -17,6 +17,13 @@ pub enum PictureError {
     System(io::Error),
 }
 
+/// What the system says of a link that leads to itself.
+const LOOP: i32 = match () {
+    () if cfg!(windows) => 1921,
+    () if cfg!(target_os = "linux") => 40,
+    () => 62,
+};
+
 impl From<io::Error> for PictureError {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::{
@@ -27,6 +34,7 @@ impl From<io::Error> for PictureError {
             NotFound | PermissionDenied | NotADirectory | IsADirectory | InvalidFilename => {
                 Self::Fault(error.to_string())
             }
+            _ if error.raw_os_error() == Some(LOOP) => Self::Fault(error.to_string()),
             _ => Self::System(error),
         }
     }
@@ -85,8 +93,8 @@ mod tests {
             let error = PictureError::from(io::Error::from_raw_os_error(code));
             matches!(error, PictureError::System(_))
         };
-        // No such file, permission denied, not a directory, is a directory, too long a name.
-        assert!([2, 13, 20, 21, 36].into_iter().all(|code| !is_of_system(code)));
+        // No such file, permission denied, not a directory, is a directory, too long a name, a link to itself.
+        assert!([2, 13, 20, 21, 36, 40].into_iter().all(|code| !is_of_system(code)));
         // Input/output error, out of memory, too many open files, not connected, timed out, stale handle.
         assert!([5, 12, 23, 24, 107, 110, 116].into_iter().all(is_of_system));
     }

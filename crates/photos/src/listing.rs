@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::{PhotosError, Unreadable};
+use crate::{PhotosError, PictureError, Unreadable};
 
 /// What is below a folder.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// `folder` itself can't be listed.
+    /// `folder` itself can't be listed, or the system fails to list one in it.
     pub(crate) fn below(folder: &Path, outer: &HashSet<Identity>) -> Result<Self, PhotosError> {
         let mut seen = outer.clone();
         seen.extend(with_ancestors(folder)?);
@@ -36,9 +36,12 @@ impl Listing {
             let list = |folder| if seen.insert(folder) { entries(&path) } else { Ok(vec![]) };
             match identity(&path).and_then(list) {
                 Ok(entries) => pending.extend(entries.into_iter().rev()),
-                Err(error) => {
-                    listing.unreadable.push(Unreadable { path, reason: error.to_string() });
-                }
+                Err(error) => match error.into() {
+                    PictureError::Fault(reason) => {
+                        listing.unreadable.push(Unreadable { path, reason });
+                    }
+                    PictureError::System(source) => return Err(PhotosError::io(&path, source)),
+                },
             }
         }
         listing.files.sort();

@@ -58,6 +58,12 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// What cards of every schema have.
+#[derive(Deserialize)]
+struct Schema {
+    schema: u64,
+}
+
 impl Card {
     /// The piece that it says it is of.
     pub(crate) fn names(&self) -> Piece {
@@ -77,10 +83,6 @@ impl Card {
     ///
     /// What is wrong with it, as the end of a sentence that begins with its name.
     pub(crate) fn parse(bytes: &[u8], piece: Piece) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Schema {
-            schema: u64,
-        }
         let damaged = |error: serde_json::Error| format!("is damaged: {error}");
         let Schema { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
         if schema != SCHEMA {
@@ -97,6 +99,13 @@ impl Card {
             return Err("is damaged: its counts don't go with its object's length".into());
         }
         Ok(card)
+    }
+
+    /// Where these bytes are a card of another schema: what differs, the schema that it has, and that which it is to
+    /// have.
+    pub(crate) fn other_schema(bytes: &[u8]) -> Option<[String; 3]> {
+        let Schema { schema } = serde_json::from_slice(bytes).ok()?;
+        (schema != SCHEMA).then(|| ["schema".into(), schema.to_string(), SCHEMA.to_string()])
     }
 
     /// What its object looks like.

@@ -107,8 +107,12 @@ pub fn check(
             find(Kind::Stale, piece.to_string(), reason);
         } else if let Some((photographs, by_piece)) = &listed {
             let entries = by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
+            let mended = photographs.mended(&card.skipped, card.settings.base.size)?;
             if photographs.digest_of(entries)? != card.listed {
                 let reason = "was made of other photographs than there are now".into();
+                find(Kind::Stale, piece.to_string(), reason);
+            } else if mended > 0 {
+                let reason = format!("skipped {mended} file(s) that can be read now");
                 find(Kind::Stale, piece.to_string(), reason);
             }
         }

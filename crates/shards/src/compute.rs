@@ -154,14 +154,21 @@ struct Computed {
 }
 
 impl Job<'_> {
-    /// The card of a piece that is there, or what is wrong with it. Settings that were mistyped are told from
-    /// photographs that have changed: what was computed with the others may have taken hours.
+    /// The card of a piece that is there, or what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// Unless they are to be replaced, that it was made with other settings: these may be mistyped, and what was computed
+    /// with the others may have taken hours.
     fn card_of(&self, piece: Piece) -> Result<Option<Result<Card, String>>, ShardsError> {
         let Some(bytes) = self.store.get(&piece.card())? else { return Ok(None) };
         let card = Card::parse(&bytes, piece);
-        if let Ok(card) = &card
+        let difference = match &card {
+            Ok(card) => card.settings.difference(self.settings),
+            Err(_) => Card::other_schema(&bytes),
+        };
+        if let Some([name, found, expected]) = difference
             && !self.replace
-            && let Some([name, found, expected]) = card.settings.chosen_difference(self.settings)
         {
             let place = self.store.place_of(&piece.card());
             return Err(ShardsError::OtherSettings { place, name, found, expected });
@@ -187,6 +194,12 @@ impl Job<'_> {
                 let (found, expected) = (length.unwrap_or_default(), card.object.length);
                 let reason = format!("has {found} bytes, not {expected}");
                 return Ok(There::Other(reason));
+            }
+        }
+        match self.photographs.mended(&card.skipped, self.settings.base.size)? {
+            0 => {}
+            count => {
+                return Ok(There::Other(format!("skipped {count} file(s) that can be read now")));
             }
         }
         match card.skipped.first() {

@@ -97,6 +97,16 @@ pub enum ShardsError {
     /// It was stopped while it waited for an object store.
     #[error("stopped while waiting for an object store")]
     Stopped,
+    /// A folder of photographs can't be listed.
+    #[error(
+        "the folder `{folder}` can't be listed: {reason}\nhint: let it be read or remove it, or name the photographs in a list (`DATA` as a `.txt` file)"
+    )]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// Why.
+        reason: String,
+    },
     /// A photograph can't be read, where none is to be skipped.
     #[error(
         "`{key}` can't be read: {reason}\nhint: mend or remove it, or leave `--strict` out to skip it"

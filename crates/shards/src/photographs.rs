@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 
 use crate::layout::{Classes, Tree};
 use crate::place::Place;
-use crate::store::{Fetched, hex};
-use crate::{Folders, ShardsError, Store};
+use crate::reader::BATCH;
+use crate::store::{Fetched, NEVER, hex};
+use crate::{Folders, ShardsError, Skipped, Store};
 
 /// The longest photograph that is read, as in a folder.
 const LONGEST: u64 = 1 << 30;
@@ -25,7 +26,6 @@ pub struct Photographs {
     store: Option<Store>,
     classes: Classes,
     pub(crate) entries: Vec<Entry>,
-    unreadable: Vec<Unreadable>,
 }
 
 /// A file that may be a photograph.
@@ -55,7 +55,7 @@ impl Photographs {
     ///
     /// # Errors
     ///
-    /// There is nothing, it can't be listed, or it is not laid out for training, as
+    /// There is nothing, it or a folder in it can't be listed, or it is not laid out for training, as
     /// [`Layout::find`] says.
     pub fn find(data: &str, keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let place = Place::parse(data)?;
@@ -87,7 +87,7 @@ impl Photographs {
 
     fn in_folder(data: &Path, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let layout = Layout::find(data, None)?;
-        let (mut entries, mut unreadable) = (vec![], vec![]);
+        let mut entries = vec![];
         let mut add = |folder: &Folder, is_validation| {
             for (label, files) in folder.files.iter().enumerate() {
                 for path in files {
@@ -98,23 +98,30 @@ impl Photographs {
                     }
                 }
             }
-            unreadable.extend(folder.unreadable.iter().cloned());
+            // What is left out of a set is in none of its pieces: nobody would know.
+            match folder.unreadable.first() {
+                None => Ok(()),
+                Some(Unreadable { path, reason }) => {
+                    let (folder, reason) = (path.display().to_string(), reason.clone());
+                    Err(ShardsError::Folder { folder, reason })
+                }
+            }
         };
         let (names, folders) = match &layout {
             Layout::Folders { train, validation } => {
-                add(train, false);
-                add(validation, true);
+                add(train, false)?;
+                add(validation, true)?;
                 let name = |folder: &Folder| key_of(&folder.path, data);
                 let folders = Folders { train: name(train), validation: name(validation) };
                 (train.classes.clone(), Some(folders))
             }
             Layout::Split { folder, .. } => {
-                add(folder, false);
+                add(folder, false)?;
                 (folder.classes.clone(), None)
             }
         };
         entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
-        Ok(Self { store: None, classes: Classes { names, folders }, entries, unreadable })
+        Ok(Self { store: None, classes: Classes { names, folders }, entries })
     }
 
     /// Those in the list at this place.
@@ -175,7 +182,7 @@ impl Photographs {
         };
         let mut entries: Vec<_> = found.into_iter().filter_map(entry).collect();
         entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
-        Ok(Self { store, classes, entries, unreadable: vec![] })
+        Ok(Self { store, classes, entries })
     }
 
     /// How many files there are that may be photographs.
@@ -191,11 +198,6 @@ impl Photographs {
     /// The folders of what is trained and what is validated on, where there are two.
     pub fn folders(&self) -> Option<&Folders> {
         self.classes.folders.as_ref()
-    }
-
-    /// The folders that can't be listed.
-    pub fn unreadable(&self) -> &[Unreadable] {
-        &self.unreadable
     }
 
     /// What the random draws of a photograph are addressed by.
@@ -242,6 +244,28 @@ impl Photographs {
         };
         let mut objects = store.get_each(names, LONGEST, stop, read);
         Box::new(batches.map(move |batch| objects.by_ref().take(batch.len()).collect()))
+    }
+
+    /// How many of these files, which could not be read once, can be read by now.
+    ///
+    /// # Errors
+    ///
+    /// The disk fails, or the object store does not answer.
+    pub(crate) fn mended(
+        &self,
+        skipped: &[Skipped],
+        size: [usize; 2],
+    ) -> Result<usize, ShardsError> {
+        let find = |Skipped { key, .. }: &Skipped| {
+            self.entries.binary_search_by(|entry| compare_keys(&entry.key, key)).ok()
+        };
+        let entries: Vec<&Entry> =
+            skipped.iter().filter_map(find).map(|at| &self.entries[at]).collect();
+        let mut mended = 0;
+        for batch in self.read(&entries, size, BATCH, &NEVER) {
+            mended += batch?.iter().filter(|read| read.is_ok()).count();
+        }
+        Ok(mended)
     }
 
     /// A digest of the keys of these files and of their lengths, as far as those are known without asking a

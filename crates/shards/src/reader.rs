@@ -14,7 +14,7 @@ use crate::photographs::Entry;
 use crate::{FeatureSettings, Photographs, ShardsError, Skipped, ViewSettings};
 
 /// How many photographs are read at a time where the base does not say what is best.
-const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 32;
 
 /// Photographs, and what is made of them.
 #[derive(Clone, Copy)]

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use sha2::{Digest, Sha256};
 
 use crate::card::{Card, Counts};
+use crate::layout::Classes;
 use crate::object::{Shape, Small};
 use crate::photographs::compare_keys;
 use crate::store::{Fetched, NEVER, hex};
@@ -345,8 +346,10 @@ pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small,
     let (settings, cut) = (&card.settings, card.names().cut());
     let small = card.shape().parse(head).map_err(damaged)?;
     let trainable = small.keys.iter().filter(|key| !settings.is_validation(key)).count();
-    let fault = if small.labels.iter().any(|&label| label >= settings.classes.len()) {
-        "has a label of no class"
+    let classes = Classes { names: settings.classes.clone(), folders: settings.folders.clone() };
+    let is_of = |key: &str, label| classes.label_of(key).is_some_and(|(of, _)| of == label);
+    let fault = if small.keys.iter().zip(&small.labels).any(|(key, &label)| !is_of(key, label)) {
+        "has a photograph with the label of another class"
     } else if !small.keys.is_sorted_by(|a, b| compare_keys(a, b).is_lt()) {
         "has keys out of order"
     } else if small.keys.iter().any(|key| cut.piece_of(key) != card.names()) {

@@ -121,12 +121,6 @@ impl FeatureSettings {
         };
         difference("", &value(self), &value(expected))
     }
-
-    /// The same of those settings that do not follow from the photographs.
-    pub(crate) fn chosen_difference(&self, expected: &Self) -> Option<[String; 3]> {
-        let (classes, folders) = (expected.classes.clone(), expected.folders.clone());
-        Self { classes, folders, ..self.clone() }.difference(expected)
-    }
 }
 
 /// The first place where two values differ.

@@ -147,32 +147,29 @@ impl Store {
     ///
     /// Those of [`Self::list`].
     pub fn list_below(&self, mut show: impl FnMut(Object)) -> Result<(), ShardsError> {
-        let listed = self.wait(async {
-            let (mut patience, mut last) = (Patience::new(), None);
-            let prefix = Some(&self.0.prefix);
-            loop {
-                // A listing that broke off goes on behind what was shown: object stores list in order.
-                let mut found = match &last {
-                    None => self.0.objects.list(prefix),
-                    Some(last) => self.0.objects.list_with_offset(prefix, last),
-                };
-                let error = loop {
-                    match found.try_next().await {
-                        Ok(Some(about)) => {
-                            patience = Patience::new();
-                            last = Some(about.location.clone());
-                            self.object(about).into_iter().for_each(&mut show);
-                        }
-                        Ok(None) => return Ok(()),
-                        Err(error) => break error,
+        let (mut patience, mut last) = (Patience::new(), None);
+        let prefix = Some(&self.0.prefix);
+        loop {
+            // A listing that broke off goes on behind what was shown: object stores list in order.
+            let mut found = match &last {
+                None => self.0.objects.list(prefix),
+                Some(last) => self.0.objects.list_with_offset(prefix, last),
+            };
+            let error = loop {
+                match self.wait(found.try_next()) {
+                    Ok(Some(about)) => {
+                        patience = Patience::new();
+                        last = Some(about.location.clone());
+                        self.object(about).into_iter().for_each(&mut show);
                     }
-                };
-                if !patience.lasts(&error).await {
-                    return Err(error);
+                    Ok(None) => return Ok(()),
+                    Err(error) => break error,
                 }
+            };
+            if !self.wait(patience.lasts(&error)) {
+                return Err(self.refused(self.place().into(), error));
             }
-        });
-        listed.map_err(|error| self.refused(self.place().into(), error))
+        }
     }
 
     /// The bytes of an object; `None` where there is none of that name.
@@ -202,20 +199,17 @@ impl Store {
     ///
     /// Those of [`Self::get`].
     pub(crate) fn digest(&self, name: &str) -> Result<Option<(String, u64)>, ShardsError> {
-        self.if_there(name, self.wait(self.digest_of(name)))
-    }
-
-    /// Asks for a part after the other: all of a large object may take longer than anything is waited for.
-    async fn digest_of(&self, name: &str) -> object_store::Result<(String, u64)> {
-        let path = &self.path_of(name)?;
-        let length = again(|| self.0.objects.head(path)).await?.size;
+        // A part after the other: all of a large object may take longer than anything is waited for.
+        let Some(length) = self.length(name)? else { return Ok(None) };
         let (mut hash, mut start) = (Sha256::new(), 0);
         while start < length {
             let end = length.min(start + READ);
-            hash.update(again(|| self.0.objects.get_range(path, start..end)).await?);
+            let part = async || self.0.objects.get_range(&self.path_of(name)?, start..end).await;
+            let Some(part) = self.if_there(name, self.wait(again(part)))? else { return Ok(None) };
+            hash.update(part);
             start = end;
         }
-        Ok((hex(hash.finalize()), length))
+        Ok(Some((hex(hash.finalize()), length)))
     }
 
     /// Removes an object, if there is one of that name.
@@ -245,11 +239,12 @@ impl Store {
         let (start, mut done) = (Instant::now(), pin!(done));
         self.0.runtime.block_on(async {
             loop {
-                if let Ok(done) = timeout(LOOK, done.as_mut()).await {
-                    return Ok(done);
-                }
+                // Before, too: what comes at once, again and again, is not to go on either.
                 if stop.load(Ordering::Relaxed) {
                     return Err(ShardsError::Stopped);
+                }
+                if let Ok(done) = timeout(LOOK, done.as_mut()).await {
+                    return Ok(done);
                 }
                 if start.elapsed() > LONGEST_PAUSE && !self.0.is_told.swap(true, Ordering::Relaxed) {
                     let (place, seconds) = (self.place(), PATIENCE.as_secs());

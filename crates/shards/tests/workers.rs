@@ -33,6 +33,17 @@ fn files() -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// A folder with them.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, bytes) in files() {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+        fs::write(path, bytes).expect("a writable folder");
+    }
+    folder
+}
+
 struct Worker {
     config: VggConfig,
     weights: Weights,
@@ -91,13 +102,8 @@ fn contents(store: &Store) -> Vec<(String, Option<Vec<u8>>)> {
 
 #[test]
 fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
-    let (folder, remote) = (tempfile::tempdir().expect("a temporary folder"), Store::in_memory());
-    for (name, bytes) in files() {
-        let path = folder.path().join(&name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
-        fs::write(path, &bytes).expect("a writable folder");
-        remote.put(&name, bytes).expect("room");
-    }
+    let (folder, remote) = (folder(), Store::in_memory());
+    files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
     let data = folder.path().to_str().expect("text");
     let local = Photographs::find(data, |_| true).expect("photographs");
     let below = Photographs::below(&remote, |_| true).expect("photographs");
@@ -122,6 +128,8 @@ fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
     let of_views = [1, 2].map(|view| Rows { piece: 0, view: Some(view), rows: 0..1 });
     let read = set.read(&of_views).expect("rows");
     assert_ne!(read[0], read[1]);
+    let stopped = set.read_unless(&AtomicBool::new(true), &of_views);
+    assert!(matches!(stopped, Err(ShardsError::Stopped)));
 }
 
 #[test]
@@ -197,12 +205,7 @@ fn a_photograph_that_the_system_fails_to_read_is_not_left_out() {
     let failing = "/sys/class/net/lo/speed";
     let kind = fs::read(failing).expect_err("the loopback device has no speed").kind();
     assert_eq!(kind, std::io::ErrorKind::InvalidInput);
-    let (folder, store) = (tempfile::tempdir().expect("a temporary folder"), Store::in_memory());
-    for (name, bytes) in files() {
-        let path = folder.path().join(&name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
-        fs::write(path, &bytes).expect("a writable folder");
-    }
+    let (folder, store) = (folder(), Store::in_memory());
     let link = folder.path().join("train/b/other.jpg");
     std::os::unix::fs::symlink(failing, &link).expect("a writable folder");
     let data = folder.path().to_str().expect("text");
@@ -213,4 +216,30 @@ fn a_photograph_that_the_system_fails_to_read_is_not_left_out() {
     assert!(error.starts_with(&place) && error.contains("start again once the disk"), "{error}");
     // Of two pieces at most the other one is there.
     assert!(contents(&store).len() <= 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_itself_is_skipped_and_a_folder_that_cannot_be_listed_is_an_error() {
+    let (folder, store) = (folder(), Store::in_memory());
+    let class = folder.path().join("train/b");
+    std::os::unix::fs::symlink("round.jpg", class.join("round.jpg")).expect("a writable folder");
+    let data = folder.path().to_str().expect("text");
+    let photographs = Photographs::find(data, |_| true).expect("photographs");
+    let mut skipped = vec![];
+    Worker::new().work(&photographs, &store, |event| {
+        if let Event::Skipped(Skipped { key, .. }) = event {
+            skipped.push(key);
+        }
+    });
+    skipped.sort();
+    assert_eq!(skipped, ["train/a/broken.jpg", "train/b/round.jpg"]);
+    check(&store, Some(&photographs), |_, _| {}).expect("a set");
+
+    // Twice 700 levels have a path of more than the 4096 bytes that the system takes.
+    let [one, other] = ["one", "other"].map(|name| class.join(name).join(["deep"; 700].join("/")));
+    [&one, &other].into_iter().for_each(|path| fs::create_dir_all(path).expect("folders"));
+    fs::rename(class.join("other"), one.join("other")).expect("a writable folder");
+    let error = Photographs::find(data, |_| true).expect_err("a folder too deep").to_string();
+    assert!(error.contains("can't be listed: ") && error.contains("\nhint: "), "{error}");
 }

@@ -126,6 +126,13 @@ impl<'a> Stream<'a> {
             let empty = || Batch { items: vec![], features: vec![] };
             let (mut batch, mut of_epoch) = (empty(), begun);
             for (epoch, photographs, values) in windows {
+                if epoch != of_epoch {
+                    of_epoch = epoch;
+                    let last = std::mem::replace(&mut batch, empty());
+                    if !last.items.is_empty() && to.send(Ok(last)).is_err() {
+                        return;
+                    }
+                }
                 let values = match values {
                     Ok(values) => values,
                     Err(error) => {
@@ -134,13 +141,6 @@ impl<'a> Stream<'a> {
                         return;
                     }
                 };
-                if epoch != of_epoch {
-                    of_epoch = epoch;
-                    let last = std::mem::replace(&mut batch, empty());
-                    if !last.items.is_empty() && to.send(Ok(last)).is_err() {
-                        return;
-                    }
-                }
                 for (item, part, row) in photographs {
                     batch.items.push(item);
                     batch.features.extend(&values[part][row * width..][..width]);

@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// A range of bytes of each of these objects. Some are asked for at a time, and long ones in parts: all that is
-    /// under way together comes in the time of one request even on a line of 1 MB/s.
+    /// under way together comes in the time of one request even on a line of 2 MB/s.
     ///
     /// # Errors
     ///

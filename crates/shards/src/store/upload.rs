@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use object_store::{ObjectStoreExt, PutPayload};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
 
 use super::hex;
@@ -55,7 +55,7 @@ impl Store {
             let bytes = next_part().map_err(ShardsError::scratch)?;
             self.put(name, bytes)?;
         } else {
-            let put = self.wait(self.put_in_parts(name, &mut next_part))?;
+            let put = self.put_in_parts(name, &mut next_part)?;
             let digest = hex(hash.finalize());
             return match put {
                 // A store may say that there is no such upload where it was asked to complete it a second time, as
@@ -76,39 +76,44 @@ impl Store {
 
     /// Uploads what `next_part` gives, until it gives nothing. What of it was uploaded is removed where it
     /// fails.
-    async fn put_in_parts(
+    fn put_in_parts(
         &self,
         name: &str,
         next_part: &mut impl FnMut() -> io::Result<Vec<u8>>,
     ) -> Result<object_store::Result<()>, ShardsError> {
         let upload = async || self.0.objects.put_multipart(&self.path_of(name)?).await;
-        let mut upload = match again(upload).await {
+        let mut upload = match self.wait(again(upload)) {
             Ok(upload) => upload,
             Err(error) => return Ok(Err(error)),
         };
-        let sent = async {
-            let mut under_way = FuturesUnordered::new();
-            loop {
-                let part = next_part().map_err(ShardsError::scratch)?;
-                let is_last = part.is_empty();
-                if !is_last {
-                    under_way.push(upload.put_part(part.into()));
-                }
-                while under_way.len() >= if is_last { 1 } else { PARTS_UNDER_WAY } {
-                    if let Err(error) = under_way.next().await.expect("some are under way") {
-                        return Ok(Err(error));
-                    }
-                }
-                if is_last {
-                    return Ok(upload.complete().await.map(drop));
-                }
-            }
-        };
-        let sent = sent.await;
+        let sent = self.send_parts(&mut *upload, next_part);
         if !matches!(sent, Ok(Ok(()))) {
             // The first error is the one to tell.
-            _ = upload.abort().await;
+            _ = self.wait(upload.abort());
         }
         sent
+    }
+
+    fn send_parts(
+        &self,
+        upload: &mut dyn MultipartUpload,
+        next_part: &mut impl FnMut() -> io::Result<Vec<u8>>,
+    ) -> Result<object_store::Result<()>, ShardsError> {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let part = next_part().map_err(ShardsError::scratch)?;
+            let is_last = part.is_empty();
+            if !is_last {
+                under_way.push(upload.put_part(part.into()));
+            }
+            while under_way.len() >= if is_last { 1 } else { PARTS_UNDER_WAY } {
+                if let Err(error) = self.wait(under_way.next()).expect("some are under way") {
+                    return Ok(Err(error));
+                }
+            }
+            if is_last {
+                return Ok(self.wait(upload.complete()).map(drop));
+            }
+        }
     }
 }
