@@ -205,7 +205,7 @@ fn until_it_waits(store: &Mutex<Store>, mut command: Command) -> Child {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     while store.lock().expect("no panics").waiting.is_empty() {
         if child.try_wait().expect("it was started").is_some() {
-            let done = Done::of_child(child);
+            let done = end_of(child);
             panic!("it ended before: {}{}", done.stdout, done.stderr);
         }
         thread::sleep(Duration::from_millis(10));
@@ -214,12 +214,17 @@ fn until_it_waits(store: &Mutex<Store>, mut command: Command) -> Child {
     child
 }
 
+#[cfg(unix)]
+fn end_of(child: Child) -> Done {
+    Done::of_output(child.wait_with_output().expect("it was started"))
+}
+
 /// Sends the program what ends one.
 #[cfg(unix)]
 fn stopped(child: Child) -> Done {
     let sent = Command::new("kill").arg(child.id().to_string()).status();
     assert!(sent.expect("`kill` starts").success());
-    let done = Done::of_child(child);
+    let done = end_of(child);
     assert_eq!(done.status, Some(130), "{}{}", done.stdout, done.stderr);
     done
 }
@@ -300,7 +305,7 @@ fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_i
         store.silent_after = None;
         store.waiting.clear();
     }
-    let done = Done::of_child(child);
+    let done = end_of(child);
     assert_eq!(done.status, Some(2), "{}{}", done.stdout, done.stderr);
     assert!(done.stderr.contains("nothing at `s3://bucket/set/shard-"), "{}", done.stderr);
     store.lock().expect("no panics").take(&workplace, "set");

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Command, Output};
 
 use image::{Rgb, RgbImage};
 
@@ -169,12 +169,8 @@ impl Done {
         Self::of_output(command.output().expect("the program starts"))
     }
 
-    /// Waits for the end of a program that was started.
-    pub(crate) fn of_child(child: Child) -> Self {
-        Self::of_output(child.wait_with_output().expect("it was started"))
-    }
-
-    fn of_output(output: Output) -> Self {
+    /// What a program came to.
+    pub(crate) fn of_output(output: Output) -> Self {
         Self {
             status: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("text"),

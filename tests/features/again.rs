@@ -1,0 +1,141 @@
+//! Workers that find something there: their own pieces, others', or what has changed since.
+
+use std::fs;
+use std::process::Stdio;
+
+use super::{BASE, command, compute, contents, findings, open, refused, run};
+use crate::permafrost::Workplace;
+
+#[test]
+fn workers_on_one_shard_write_the_same_bytes_also_at_the_same_time() {
+    let workplace = Workplace::with_photos();
+    let arguments = |out: &str| format!("photos {BASE} --views 2 --steps 2 --out {out}");
+    compute(&workplace, "--views 2 --steps 2 --out alone");
+    let workers: Vec<_> = (0..3)
+        .map(|_| {
+            command(&workplace, &arguments("together"))
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("the program starts")
+        })
+        .collect();
+    for mut worker in workers {
+        assert!(worker.wait().expect("a worker").success());
+    }
+    assert_eq!(contents(&workplace, "alone"), contents(&workplace, "together"));
+    assert_eq!(workplace.names_in("alone").len(), 4);
+    let text = workplace.read(&format!("alone/{}", workplace.names_in("alone")[0]));
+    assert!(!text.contains(&*workplace.path("").to_string_lossy()), "{text}");
+}
+
+#[test]
+fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_computed_again() {
+    let workplace = Workplace::with_photos();
+    let compute = || compute(&workplace, "--out set").stdout;
+    assert!(compute().contains("Complete: 1 piece(s) computed, 0 were there."));
+    let whole = contents(&workplace, "set");
+    assert!(compute().contains("Complete: 0 piece(s) computed, 1 were there."));
+    let [object, card] = ["safetensors", "json"]
+        .map(|kind| format!("set/shard-00000-of-00001-piece-0000-of-0001.{kind}"));
+    let read = |path: &str| fs::read(workplace.path(path)).expect("a file");
+    let (object_bytes, card_bytes) = (read(&object), read(&card));
+    let newer = String::from_utf8(card_bytes.clone())
+        .expect("text")
+        .replace("\"schema\": 1", "\"schema\": 2");
+    for (path, bytes, reason) in [
+        (&object, &object_bytes[..object_bytes.len() - 1], "bytes, not"),
+        (&card, &card_bytes[..card_bytes.len() / 2], "is damaged"),
+        (&card, b"{}", "is damaged: missing field `schema`"),
+    ] {
+        workplace.write(path, bytes);
+        let said = compute();
+        assert!(
+            said.contains(reason) && said.contains("1 piece(s) computed"),
+            "{reason} in {said}"
+        );
+        assert!(contents(&workplace, "set") == whole, "{reason}");
+    }
+    fs::remove_file(workplace.path(&object)).expect("a file");
+    assert!(compute().contains("1 piece(s) computed"));
+    assert!(contents(&workplace, "set") == whole);
+    // What another version of the program has made is not lost without a word.
+    workplace.write(&card, &newer);
+    refused(&workplace, &format!("photos {BASE} --out set"), "its `schema` is 2, not 1");
+    assert_eq!(workplace.read(&card), newer);
+}
+
+#[test]
+fn a_file_that_was_skipped_and_can_be_read_now_is_looked_at_again() {
+    let workplace = Workplace::with_photos();
+    let path = workplace.path("photos/train/along/0.png");
+    let whole = fs::read(&path).expect("a picture");
+    let mut damaged = whole.clone();
+    damaged[0] ^= 1;
+    fs::write(&path, damaged).expect("a writable folder");
+    compute(&workplace, "--out set");
+    assert_eq!(open(&workplace, "set").skipped().len(), 1);
+    run(&workplace, "photos --check set").expect_success();
+    fs::write(&path, whole).expect("a writable folder");
+    let [[kind, _, reason]] = &findings(&workplace, "photos --check set")[..] else {
+        panic!("one finding")
+    };
+    let expected = "skipped 1 file(s) that can be read now";
+    assert_eq!([kind, reason], ["stale", expected]);
+    let said = compute(&workplace, "--out set --strict").stdout;
+    assert!(said.contains(expected) && said.contains("1 piece(s) computed"), "{said}");
+    assert_eq!(open(&workplace, "set").photographs().len(), 24);
+}
+
+#[test]
+fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_replaced() {
+    let workplace = Workplace::with_photos();
+    let compute = |arguments: &str| compute(&workplace, &format!("--out set {arguments}")).stdout;
+    compute("");
+    let mut before = contents(&workplace, "set");
+    let mut changed = |arguments: &str, reason: &str| {
+        if !arguments.is_empty() {
+            refused(&workplace, &format!("photos {BASE} --out set {arguments}"), reason);
+            assert!(contents(&workplace, "set") == before, "{reason}");
+        }
+        let replace = if arguments.is_empty() { "" } else { "--replace" };
+        let said = compute(&format!("{replace} {arguments}"));
+        let reason = reason.trim_start_matches("its ");
+        assert!(
+            said.contains(reason) && said.contains("1 piece(s) computed"),
+            "{reason} in {said}"
+        );
+        let after = contents(&workplace, "set");
+        assert!(after != before, "{reason}");
+        before = after;
+    };
+    workplace.picture("photos/train/along/added.png", "along", 9);
+    changed("", "was made of other photographs");
+    workplace.picture("photos/train/along/added.png", "across", 3);
+    changed("", "was made of other photographs");
+    fs::remove_file(workplace.path("photos/train/along/added.png")).expect("a file");
+    changed("", "was made of other photographs");
+    for set in ["train", "validation"] {
+        workplace.picture(&format!("photos/{set}/askew/0.png"), "along", 2);
+    }
+    changed("--seed 0", "its `classes`");
+    changed("--seed 1", "its `weights`");
+    changed("--seed 1 --views 1", "its `views`");
+    changed("--seed 1 --views 1 --zoom 0.1", "its `views.augment.zoom`");
+    changed("--dtype float16", "its `dtype`");
+    changed("--base vgg19", "its `base.variant`");
+    refused(&workplace, &format!("photos {BASE} --out set"), "is \"vgg19\", not \"vgg16\"");
+}
+
+#[test]
+fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_computed() {
+    let workplace = Workplace::with_photos();
+    compute(&workplace, "--out set --steps 3");
+    for kind in ["json", "safetensors"] {
+        let first = format!("set/shard-00000-of-00001-piece-0000-of-0003.{kind}");
+        fs::remove_file(workplace.path(&first)).expect("a file");
+    }
+    let before = contents(&workplace, "set");
+    let other = format!("photos {BASE} --out set --steps 3 --dtype float16");
+    refused(&workplace, &other, "its `dtype` is \"float32\", not \"float16\"");
+    assert!(contents(&workplace, "set") == before);
+}
