@@ -1,6 +1,8 @@
 //! Four inks become three lights, as TensorFlow's `decode_jpeg` does it on top of libjpeg: red = (255 - cyan)
 //! x (255 - black) / 255, rounded down, and so on. No ICC profile is asked what the inks look like.
 
+use crate::jpeg::ycbcr_to_rgb;
+
 /// What 255 stands for in a file. Adobe's programs write the light that an ink leaves and say so with a
 /// segment of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +25,8 @@ pub(crate) fn cmyk_to_rgb(pixels: &[u8], inks: Inks) -> Vec<u8> {
 /// Turns the first three of each four bytes from YCbCr into the inks that libjpeg makes of them, 255 less
 /// red, green and blue (`ycck_cmyk_convert` in its `jdcolor.c`).
 pub(crate) fn ycck_to_cmyk(pixels: &mut [u8]) {
-    for [first, second, third, _] in pixels.as_chunks_mut().0 {
-        let [luma, blue, red] =
-            [f32::from(*first), f32::from(*second) - 128.0, f32::from(*third) - 128.0];
-        *first = 255 - (luma + 1.402 * red).round() as u8;
-        *second = 255 - (luma - 0.344_136 * blue - 0.714_136 * red).round() as u8;
-        *third = 255 - (luma + 1.772 * blue).round() as u8;
+    for [inks @ .., _] in pixels.as_chunks_mut::<4>().0 {
+        ycbcr_to_rgb(inks);
+        *inks = inks.map(|light| 255 - light);
     }
 }

@@ -4,8 +4,8 @@
 use crate::Format;
 use crate::size::check_size;
 
-/// Walks through the parts of a file of `format` to its end. BMP and TIFF have no end to look for; decoders
-/// find out that bytes are missing.
+/// Walks through the parts of a file of `format` to its end. JPEG is walked through by its decoder. BMP and TIFF have
+/// no end to look for; decoders find out that bytes are missing.
 ///
 /// # Errors
 ///
@@ -14,7 +14,6 @@ use crate::size::check_size;
 pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<(), String> {
     let cut = |end: &str| format!("it is cut short: {end} is missing");
     match format {
-        Format::Jpeg if is_cut_jpeg(bytes) => Err(cut("the JPEG's end marker")),
         Format::Png => png_chunks(bytes).unwrap_or_else(|| Err(cut("the PNG's end chunk IEND"))),
         Format::Gif => gif_blocks(bytes).unwrap_or_else(|| Err(cut("the GIF's trailer"))),
         Format::WebP => {
@@ -28,29 +27,6 @@ pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<(), String> {
         }
         Format::Jpeg | Format::Bmp | Format::Tiff => Ok(()),
     }
-}
-
-/// Whether a JPEG's segments and scans lead to no end marker. A thumbnail in a segment has one of its own, and
-/// what cameras append after the end, such as a film, may hold any bytes: so the markers are followed one by
-/// one.
-fn is_cut_jpeg(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    while let Some(at) = memchr::memchr(0xff, rest) {
-        rest = &rest[at + 1..];
-        match rest.first() {
-            Some(0xd9) => return false,
-            // A byte of ones in a scan, a restart, and bytes that fill up before a marker.
-            Some(0x00 | 0x01 | 0xd0..=0xd7 | 0xff) => {}
-            Some(_) => {
-                let length = rest
-                    .get(1..3)
-                    .map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
-                rest = rest.get(1 + length..).unwrap_or_default();
-            }
-            None => {}
-        }
-    }
-    true
 }
 
 /// Chunks: length, name, content, checksum; the first, IHDR, begins with the size. `None` if the bytes end

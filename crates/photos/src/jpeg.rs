@@ -1,95 +1,145 @@
-//! JPEG by `zune-jpeg`. `image` reads with it too, but parses the header three times over and hands it the
-//! entropy-coded bytes through a call of `memcpy` for every four.
+//! JPEG, by two decoders.
+//!
+//! Photographs as cameras and programs write them are read by `zune-jpeg`. It is fast, but turns some valid files
+//! into a wrong picture without an error: those of several scans that are not progressive, and those whose colour
+//! is sampled in an unusual way. These, and files that it refuses, are read by the decoder here, which is several
+//! times slower, takes every scan order and sampling that libjpeg takes, and refuses data that ends early.
+//! `cargo xtask images` compares both with Pillow.
+
+mod coefficients;
+mod huffman;
+mod samples;
+mod structure;
 
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
 
 use image::RgbImage;
 use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
-use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use self::structure::{Coding, Colours, Structure};
 use crate::Format;
 use crate::cmyk::{Inks, cmyk_to_rgb, ycck_to_cmyk};
 use crate::decode::{Colour, Header};
-use crate::size::check_size;
+use crate::exif;
 
 /// The pixels as they are stored, and how they were.
 ///
 /// # Errors
 ///
-/// The reason, as text, why the bytes are no JPEG.
+/// The reason, as text, why the bytes are no JPEG, or one that is damaged or of a kind that is not read.
 pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
-    let options = DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(u16::MAX.into())
-        .set_max_height(u16::MAX.into())
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(Bytes(Cursor::new(bytes)), options);
-    decoder.decode_headers().map_err(reason)?;
-    let (width, height) = decoder.dimensions().ok_or("its header has no dimensions")?;
-    let (width, height) = (width as u32, height as u32);
-    check_size(width, height)?;
+    let structure = Structure::of(bytes)?;
+    let [width, height] = structure.frame.size;
     // Each block of 8x8 pixels takes a bit or more: what is shorter isn't worth the memory.
-    let blocks = width.div_ceil(8) as usize * height.div_ceil(8) as usize;
+    let blocks = width.div_ceil(8) * height.div_ceil(8);
     if bytes.len() < blocks / 8 {
         return Err(format!("it is cut short: {} bytes for {width}x{height} pixels", bytes.len()));
     }
-    let stored = decoder.input_colorspace().ok_or("its header has no colours")?;
-    let has_inks = matches!(stored, ColorSpace::CMYK | ColorSpace::YCCK);
+    let fast = if is_usual(&structure) { decode_fast(bytes, &structure) } else { None };
+    let mut pixels = match fast {
+        Some(pixels) => pixels,
+        None => decode_exactly(bytes, &structure)?,
+    };
+    let has_inks = matches!(structure.colours, Colours::Cmyk | Colours::Ycck);
     if has_inks {
-        decoder.set_options(options.jpeg_set_out_colorspace(stored));
-    }
-    let mut pixels = decoder.decode().map_err(reason)?;
-    if has_inks {
-        if stored == ColorSpace::YCCK {
+        if structure.colours == Colours::Ycck {
             ycck_to_cmyk(&mut pixels);
         }
-        let inks = if has_adobe_segment(bytes) { Inks::Inverted } else { Inks::Plain };
+        let inks = if structure.has_adobe { Inks::Inverted } else { Inks::Plain };
         pixels = cmyk_to_rgb(&pixels, inks);
     }
-    let picture = RgbImage::from_raw(width, height, pixels)
+    let picture = RgbImage::from_raw(width as u32, height as u32, pixels)
         .ok_or("its pixels are not as many as its header says")?;
-    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let header = Header {
         format: Format::Jpeg,
-        colour: match stored {
-            ColorSpace::Luma => Colour::Grey,
+        colour: match structure.colours {
+            Colours::Grey => Colour::Grey,
             _ if has_inks => Colour::Cmyk,
             _ => Colour::Rgb,
         },
         has_alpha: false,
         has_16_bits: false,
-        orientation: exif.unwrap_or(Orientation::NoTransforms),
-        has_profile: decoder.icc_profile().is_some(),
+        orientation: structure
+            .exif
+            .and_then(exif::orientation)
+            .unwrap_or(Orientation::NoTransforms),
+        has_profile: structure.has_profile,
     };
     Ok((picture, header))
 }
 
-/// Whether one of the header's segments is Adobe's APP14: marker, length with its own two bytes, content.
-fn has_adobe_segment(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    while let [0xff, marker, high, low, content @ ..] = rest {
-        match marker {
-            0xee if content.starts_with(b"Adobe") => return true,
-            0xda => return false,
-            // A marker may be preceded by more bytes of ones.
-            0xff => rest = &rest[1..],
-            _ => {
-                let length = usize::from(u16::from_be_bytes([*high, *low]));
-                rest = rest.get(length + 2..).unwrap_or_default();
-            }
+/// Whether `zune-jpeg` reads such a file correctly: a progressive one, or one of a single scan, with colour of the
+/// full resolution or of half of it in width, height or both. Colour of two samples or fewer in a row it interpolates
+/// and libjpeg doesn't.
+fn is_usual(structure: &Structure) -> bool {
+    let components = &structure.frame.components;
+    let is_sampled_as_usual = match components.as_slice() {
+        [luma, rest @ ..] => {
+            let [across, down] = luma.sampling;
+            let is_full = rest.iter().all(|component| component.sampling == [1, 1]);
+            is_full && across <= 2 && down <= 2 && (rest.len() < 3 || across * down == 1)
+                && (across == 1 || structure.frame.size[0] > 4)
         }
+        [] => false,
+    };
+    is_sampled_as_usual
+        && (structure.is_in_one_scan || structure.frame.coding == Coding::Progressive)
+}
+
+/// The file's values: red, green and blue, or the four inks. Nothing where `zune-jpeg` refuses the file, takes its
+/// colours for others, or finds that a scan ends early.
+fn decode_fast(bytes: &[u8], structure: &Structure) -> Option<Vec<u8>> {
+    // Behind the last scan's data come ones that are no code. Data that ends early is an error so; else the decoder
+    // would go on with zeros.
+    let guarded = [&bytes[..structure.end], &[0xff, 0x00].repeat(16), &[0xff, 0xd9]].concat();
+    let out = match structure.colours {
+        Colours::Cmyk => ColorSpace::CMYK,
+        Colours::Ycck => ColorSpace::YCCK,
+        _ => ColorSpace::RGB,
+    };
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(u16::MAX.into())
+        .set_max_height(u16::MAX.into())
+        .jpeg_set_out_colorspace(out);
+    let mut decoder = JpegDecoder::new_with_options(Bytes(Cursor::new(&guarded)), options);
+    decoder.decode_headers().ok()?;
+    let found = match decoder.input_colorspace()? {
+        ColorSpace::Luma => Colours::Grey,
+        ColorSpace::YCbCr => Colours::YCbCr,
+        ColorSpace::RGB => Colours::Rgb,
+        ColorSpace::CMYK => Colours::Cmyk,
+        ColorSpace::YCCK => Colours::Ycck,
+        _ => return None,
+    };
+    if found != structure.colours {
+        return None;
     }
-    false
+    decoder.decode().ok()
 }
 
-/// What the decoder says, without the line break that it ends some reasons with.
-fn reason(error: DecodeErrors) -> String {
-    error.to_string().trim_end().to_owned()
+/// The same by the decoder here, which reads whatever [`Structure::of`] lets pass.
+fn decode_exactly(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
+    let planes = coefficients::coefficients(bytes, &structure.frame)?;
+    let mut pixels = samples::interleaved(&structure.frame, planes)?;
+    match structure.colours {
+        Colours::Grey => pixels = pixels.into_iter().flat_map(|value| [value; 3]).collect(),
+        Colours::YCbCr => pixels.as_chunks_mut().0.iter_mut().for_each(ycbcr_to_rgb),
+        Colours::Rgb | Colours::Cmyk | Colours::Ycck => {}
+    }
+    Ok(pixels)
 }
 
+/// Turns a pixel from YCbCr into red, green and blue (ITU-T T.871).
+pub(crate) fn ycbcr_to_rgb(pixel: &mut [u8; 3]) {
+    let [luma, blue, red] =
+        [f32::from(pixel[0]), f32::from(pixel[1]) - 128.0, f32::from(pixel[2]) - 128.0];
+    *pixel = [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue]
+        .map(|value| value.round() as u8);
+}
 /// A cursor that copies four bytes as one word.
 struct Bytes<'a>(Cursor<&'a [u8]>);
 

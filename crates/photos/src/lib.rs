@@ -9,6 +9,7 @@ mod decode;
 mod duplicates;
 mod end;
 mod error;
+mod exif;
 mod file;
 mod folder;
 mod format;

@@ -1,0 +1,84 @@
+//! The orientation in EXIF data, read as leniently as cameras and editors write it.
+//!
+//! Source: CIPA DC-008 (EXIF 2.32), section 4.6.2, and TIFF 6.0, section 2.
+
+use image::metadata::Orientation;
+
+const ORIENTATION: u16 = 0x112;
+
+/// Returns the orientation in `exif`: a TIFF header and directory, with or without `Exif\0\0` before it. The value
+/// may be of the type BYTE, SHORT or LONG.
+///
+/// `None` if there is no such entry, if its value is not 1 to 8, or if the data is cut short before it.
+pub(crate) fn orientation(exif: &[u8]) -> Option<Orientation> {
+    let tiff = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
+    let is_little = match tiff.get(..4)? {
+        b"II*\0" => true,
+        b"MM\0*" => false,
+        _ => return None,
+    };
+    let number = |bytes: &[u8]| {
+        let join = |number: u32, &byte: &u8| number << 8 | u32::from(byte);
+        if is_little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) }
+    };
+    let directory = tiff.get(number(tiff.get(4..8)?) as usize..)?;
+    let count = number(directory.get(..2)?) as usize;
+    let entry = directory[2..]
+        .chunks_exact(12)
+        .take(count)
+        .find(|entry| number(&entry[..2]) == u32::from(ORIENTATION))?;
+    let value = match number(&entry[2..4]) {
+        1 => &entry[8..9],
+        3 => &entry[8..10],
+        4 => &entry[8..12],
+        _ => return None,
+    };
+    Orientation::from_exif(u8::try_from(number(value)).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// EXIF data of one entry, whose value has `kind`, in both byte orders.
+    fn data(kind: u16, value: u32) -> [Vec<u8>; 2] {
+        let little = [
+            &b"II*\0\x08\0\0\0\x01\0\x12\x01"[..],
+            &kind.to_le_bytes(),
+            &1u32.to_le_bytes(),
+            &value.to_le_bytes(),
+        ];
+        let width = [0, 1, 0, 2, 4][kind as usize];
+        let big = [
+            &b"MM\0*\0\0\0\x08\0\x01\x01\x12"[..],
+            &kind.to_be_bytes(),
+            &1u32.to_be_bytes(),
+            &value.to_be_bytes()[4 - width..],
+            &[0; 4][width..],
+        ];
+        [little.concat(), big.concat()]
+    }
+
+    #[test]
+    fn an_orientation_is_read_whatever_its_type_byte_order_and_prefix() {
+        for kind in [1, 3, 4] {
+            for exif in data(kind, 6) {
+                assert_eq!(orientation(&exif), Some(Orientation::Rotate90), "type {kind}");
+                let prefixed = [&b"Exif\0\0"[..], &exif].concat();
+                assert_eq!(orientation(&prefixed), Some(Orientation::Rotate90), "type {kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn data_that_is_cut_or_holds_another_value_has_no_orientation() {
+        for value in [0, 9, 256 + 6] {
+            assert_eq!(data(4, value).map(|exif| orientation(&exif)), [None, None], "{value}");
+        }
+        for exif in data(3, 6) {
+            for end in 0..exif.len() {
+                assert_eq!(orientation(&exif[..end]), None, "cut at {end}");
+            }
+        }
+    }
+}

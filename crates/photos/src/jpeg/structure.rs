@@ -1,0 +1,389 @@
+//! The structure of a JPEG file: its marker segments, and what they say before anything is decoded.
+//!
+//! It tells which files the fast decoder reads correctly, names those that no decoder here reads, and finds
+//! damage that decoders pass over: a missing end, and restart markers that are missing or out of order.
+//!
+//! Source: ITU-T T.81, annex B; the colours follow `default_decompress_parms` in libjpeg's `jdapimin.c`.
+
+use crate::size::check_size;
+
+/// A marker and what belongs to it.
+pub(super) struct Segment<'a> {
+    /// The second byte of the marker, such as 0xda of a scan.
+    pub(super) marker: u8,
+    /// The segment's content, without its length.
+    pub(super) content: &'a [u8],
+    /// The entropy-coded data behind a scan's header, with its restart markers; else empty.
+    pub(super) data: &'a [u8],
+}
+
+/// The segments of a file from its start to its end marker. Bytes between them are passed over, as libjpeg does.
+pub(super) struct Segments<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Segments<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 2 }
+    }
+
+    /// Moves to the next marker that is not a restart, and returns the index of its 0xff.
+    fn find_marker(&mut self) -> Option<usize> {
+        loop {
+            let start = self.at + memchr::memchr(0xff, self.bytes.get(self.at..)?)?;
+            let filled = self.bytes[start..].iter().take_while(|&&byte| byte == 0xff).count();
+            match self.bytes.get(start + filled)? {
+                0x00 | 0x01 | 0xd0..=0xd7 => self.at = start + filled + 1,
+                _ => {
+                    self.at = start + filled;
+                    return Some(start);
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Segments<'a> {
+    /// A segment and its place, or nothing if the file ends before its end marker.
+    type Item = (usize, Segment<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.find_marker()?;
+        let marker = self.bytes[self.at];
+        let length = match (marker, self.bytes.get(self.at + 1..self.at + 3)) {
+            (END, _) => return Some((start, Segment { marker, content: &[], data: &[] })),
+            (_, Some(&[high, low])) => usize::from(u16::from_be_bytes([high, low])),
+            _ => return None,
+        };
+        let begin = self.at + 3;
+        self.at += 1 + length.max(2);
+        let content = self.bytes.get(begin..self.at)?;
+        let mut data = &[][..];
+        if marker == SCAN {
+            let begin = self.at;
+            let end = self.find_marker()?;
+            data = &self.bytes[begin..end];
+            self.at = end;
+        }
+        Some((start, Segment { marker, content, data }))
+    }
+}
+
+pub(super) const END: u8 = 0xd9;
+pub(super) const SCAN: u8 = 0xda;
+pub(super) const QUANTIZATION: u8 = 0xdb;
+pub(super) const HUFFMAN: u8 = 0xc4;
+pub(super) const RESTART_INTERVAL: u8 = 0xdd;
+
+/// The coding of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Sequential,
+    Progressive,
+}
+
+/// A component of a frame: one of the colour channels, at a resolution of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Component {
+    pub(super) id: u8,
+    /// The horizontal and vertical sampling factors, 1 to 4.
+    pub(super) sampling: [usize; 2],
+    /// The index of its quantization table, 0 to 3.
+    pub(super) table: usize,
+}
+
+/// The frame header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) coding: Coding,
+    /// Width and height in pixels.
+    pub(super) size: [usize; 2],
+    pub(super) components: Vec<Component>,
+}
+
+impl Frame {
+    fn parse(marker: u8, content: &[u8]) -> Result<Self, String> {
+        let coding = match marker {
+            0xc0 | 0xc1 => Coding::Sequential,
+            0xc2 => Coding::Progressive,
+            0xc3 | 0xc7 | 0xcb | 0xcf => return Err(unread("lossless")),
+            0xc9 | 0xca => return Err(unread("arithmetic-coded")),
+            _ => return Err(unread("hierarchical")),
+        };
+        let [precision, height_high, height_low, width_high, width_low, count, rest @ ..] = content
+        else {
+            return Err(damaged("its frame header is cut short"));
+        };
+        if *precision != 8 {
+            return Err(unread(&format!("{precision}-bit")));
+        }
+        let [width, height] = [[width_high, width_low], [height_high, height_low]]
+            .map(|[high, low]| u16::from_be_bytes([*high, *low]));
+        check_size(width.into(), height.into())?;
+        if rest.len() != 3 * usize::from(*count) {
+            return Err(damaged("its frame header is cut short"));
+        }
+        if !matches!(count, 1 | 3 | 4) {
+            return Err(format!("it has {count} colour channels, expected 1, 3 or 4"));
+        }
+        let components: Vec<Component> = rest
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&[id, sampling, table]| Component {
+                id,
+                sampling: [sampling >> 4, sampling & 15].map(usize::from),
+                table: table.into(),
+            })
+            .collect();
+        let frame = Self { coding, size: [width, height].map(usize::from), components };
+        let most = frame.most_sampling();
+        for (at, component) in frame.components.iter().enumerate() {
+            let [across, down] = component.sampling;
+            if !(1..=4).contains(&across) || !(1..=4).contains(&down) || component.table > 3 {
+                return Err(damaged("its frame header is invalid"));
+            }
+            if most[0] % across != 0 || most[1] % down != 0 {
+                let [most_across, most_down] = most;
+                return Err(unread(&format!(
+                    "fractionally sampled ({across}x{down} of {most_across}x{most_down})"
+                )));
+            }
+            if frame.components[..at].iter().any(|other| other.id == component.id) {
+                return Err(damaged("two of its colour channels have the same number"));
+            }
+        }
+        Ok(frame)
+    }
+
+    /// Returns the largest horizontal and vertical sampling factors.
+    pub(super) fn most_sampling(&self) -> [usize; 2] {
+        [0, 1].map(|axis| {
+            self.components.iter().map(|component| component.sampling[axis]).max().unwrap_or(1)
+        })
+    }
+
+    /// Returns how many minimum coded units a scan of several components has, across and down.
+    pub(super) fn units(&self) -> [usize; 2] {
+        let most = self.most_sampling();
+        [0, 1].map(|axis| self.size[axis].div_ceil(8 * most[axis]))
+    }
+
+    /// Returns the width and height of a component in samples.
+    pub(super) fn samples(&self, component: &Component) -> [usize; 2] {
+        let most = self.most_sampling();
+        [0, 1].map(|axis| (self.size[axis] * component.sampling[axis]).div_ceil(most[axis]))
+    }
+}
+
+/// A scan header.
+#[derive(Clone, Debug)]
+pub(super) struct Scan {
+    /// For each component in the scan its index in the frame, and those of its DC and AC Huffman tables.
+    pub(super) components: Vec<[usize; 3]>,
+    /// The first and last coefficient, in zigzag order.
+    pub(super) band: [usize; 2],
+    /// The bit positions of the successive approximation, before and after the scan.
+    pub(super) bits: [u8; 2],
+}
+
+impl Scan {
+    pub(super) fn parse(content: &[u8], frame: &Frame) -> Result<Self, String> {
+        let invalid = || damaged("one of its scan headers is invalid");
+        let (&count, rest) = content.split_first().ok_or_else(invalid)?;
+        let (components, rest) =
+            rest.split_at_checked(2 * usize::from(count)).ok_or_else(invalid)?;
+        let &[first, last, bits] = rest.first_chunk().ok_or_else(invalid)?;
+        let mut scan = Self {
+            components: vec![],
+            band: [first, last].map(usize::from),
+            bits: [bits >> 4, bits & 15],
+        };
+        for &[id, tables] in components.as_chunks().0 {
+            let index = frame.components.iter().position(|component| component.id == id);
+            let index = index.ok_or_else(invalid)?;
+            if scan.components.iter().any(|&[other, ..]| other == index) {
+                return Err(invalid());
+            }
+            scan.components.push([index, (tables >> 4).into(), (tables & 15).into()]);
+        }
+        let has_tables = |&[_, dc, ac]: &[usize; 3]| dc < 4 && ac < 4;
+        let is_valid = !scan.components.is_empty()
+            && scan.components.iter().all(has_tables)
+            && match frame.coding {
+                Coding::Sequential => true,
+                // DC coefficients have scans of their own, those of AC coefficients are of one component.
+                Coding::Progressive => {
+                    let [first, last] = scan.band;
+                    let is_dc = first == 0 && last == 0;
+                    let is_ac = 1 <= first && first <= last && last < 64;
+                    (is_dc || is_ac && scan.components.len() == 1)
+                        && scan.bits.into_iter().all(|bit| bit <= 13)
+                }
+            };
+        if is_valid { Ok(scan) } else { Err(invalid()) }
+    }
+
+    /// Returns how many minimum coded units it has, across and down: of one component, its own blocks alone.
+    pub(super) fn units(&self, frame: &Frame) -> [usize; 2] {
+        match self.components.as_slice() {
+            [[index, ..]] => {
+                frame.samples(&frame.components[*index]).map(|samples| samples.div_ceil(8))
+            }
+            _ => frame.units(),
+        }
+    }
+}
+
+/// Splits a scan's data at its restart markers, of which there must be one after every `interval` of `units`
+/// minimum coded units, numbered 0 to 7 over and over. Data behind the last of them is passed over.
+pub(super) fn intervals(
+    data: &[u8],
+    units: usize,
+    interval: usize,
+) -> Result<Vec<&[u8]>, String> {
+    if interval == 0 {
+        return Ok(vec![data]);
+    }
+    let count = units.div_ceil(interval);
+    let mut intervals = vec![];
+    let mut rest = data;
+    while intervals.len() + 1 < count {
+        let number = intervals.len();
+        match next_restart(rest) {
+            Some(at) if usize::from(rest[at + 1] - 0xd0) == number % 8 => {
+                intervals.push(&rest[..at]);
+                rest = &rest[at + 2..];
+            }
+            _ => {
+                return Err(damaged(&format!(
+                    "restart marker {} of {} is missing or out of order",
+                    number + 1,
+                    count - 1
+                )));
+            }
+        }
+    }
+    let end = next_restart(rest).unwrap_or(rest.len());
+    intervals.push(&rest[..end]);
+    Ok(intervals)
+}
+
+/// Returns the place of the next restart marker.
+fn next_restart(data: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(0xff, data)
+        .find(|&at| data.get(at + 1).is_some_and(|next| (0xd0..=0xd7).contains(next)))
+}
+
+/// The colours that a file's components are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Colours {
+    Grey,
+    Rgb,
+    YCbCr,
+    Cmyk,
+    Ycck,
+}
+
+/// What the segments of a file say.
+pub(super) struct Structure<'a> {
+    pub(super) frame: Frame,
+    pub(super) colours: Colours,
+    /// Whether Adobe's segment is there, whose programs store the values of inks inverted.
+    pub(super) has_adobe: bool,
+    /// The first EXIF data.
+    pub(super) exif: Option<&'a [u8]>,
+    /// Whether there is an ICC profile.
+    pub(super) has_profile: bool,
+    /// Whether all components are in each scan, in the order of the frame.
+    pub(super) is_in_one_scan: bool,
+    /// The place of the end marker.
+    pub(super) end: usize,
+}
+
+impl<'a> Structure<'a> {
+    /// Reads all segments up to the end marker.
+    ///
+    /// # Errors
+    ///
+    /// The reason, as text: the end is missing, a header or the sequence of restart markers is damaged, or the
+    /// file is of a kind that is not read.
+    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, String> {
+        let mut frame: Option<Frame> = None;
+        let (mut adobe, mut has_jfif, mut exif, mut has_profile) = (None, false, None, false);
+        let (mut scans, mut interval, mut end) = (vec![], 0, None);
+        for (place, Segment { marker, content, data }) in Segments::of(bytes) {
+            match marker {
+                END => {
+                    end = Some(place);
+                    break;
+                }
+                0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                    if frame.is_some() {
+                        return Err(damaged("it has two frame headers"));
+                    }
+                    frame = Some(Frame::parse(marker, content)?);
+                }
+                0xcc => return Err(unread("arithmetic-coded")),
+                RESTART_INTERVAL => {
+                    if let &[high, low, ..] = content {
+                        interval = usize::from(u16::from_be_bytes([high, low]));
+                    }
+                }
+                SCAN => {
+                    let frame = frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
+                    let scan = Scan::parse(content, frame)?;
+                    let [across, down] = scan.units(frame);
+                    intervals(data, across * down, interval)?;
+                    let indices = scan.components.iter().map(|&[index, ..]| index);
+                    scans.push(indices.eq(0..frame.components.len()));
+                }
+                0xe0 if content.starts_with(b"JFIF\0") => has_jfif = true,
+                0xe1 if content.starts_with(b"Exif\0\0") => exif = exif.or(Some(content)),
+                0xe2 if content.starts_with(b"ICC_PROFILE\0") => has_profile = true,
+                // The transform is the twelfth byte; libjpeg takes a shorter segment for another program's.
+                0xee if content.starts_with(b"Adobe") => adobe = content.get(11).copied().or(adobe),
+                _ => {}
+            }
+        }
+        let end = end.ok_or("it is cut short: the JPEG's end marker is missing")?;
+        let frame = frame.ok_or_else(|| damaged("it has no frame header"))?;
+        if scans.is_empty() {
+            return Err(damaged("it has no scan"));
+        }
+        let colours = colours(&frame.components, has_jfif, adobe);
+        Ok(Self {
+            colours,
+            has_adobe: adobe.is_some(),
+            exif,
+            has_profile,
+            is_in_one_scan: scans == [true],
+            end,
+            frame,
+        })
+    }
+}
+
+fn colours(components: &[Component], has_jfif: bool, adobe: Option<u8>) -> Colours {
+    match (components.len(), adobe) {
+        (1, _) => Colours::Grey,
+        (3, _) if has_jfif => Colours::YCbCr,
+        (3, Some(0)) => Colours::Rgb,
+        (3, Some(_)) => Colours::YCbCr,
+        (3, None) if components.iter().map(|component| component.id).eq(*b"RGB") => Colours::Rgb,
+        (3, None) => Colours::YCbCr,
+        (_, Some(0) | None) => Colours::Cmyk,
+        _ => Colours::Ycck,
+    }
+}
+
+/// The reason that a file is damaged.
+pub(super) fn damaged(fault: &str) -> String {
+    format!("it is damaged: {fault}")
+}
+
+/// The reason that a file is of a kind that is not read.
+fn unread(kind: &str) -> String {
+    format!("it is {kind} JPEG, which is not read")
+}
