@@ -45,26 +45,15 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let scratch = root.join("target/keras-check");
     clear(&scratch)?;
 
-    let mut checking = Command::new(python)
-        // `-B`: nothing is written beside the scripts.
-        .arg("-B")
-        .arg(checks.join("check.py"))
-        .args([&program, &features?, &explain?, &photographs, &scratch])
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("could not start the Python of `target/keras`")?;
-    let mut silent = CHECKS.to_vec();
-    if let Some(output) = checking.stdout.take() {
-        silent = pass_on(BufReader::new(output), stdout())
-            .context("could not pass on what the checks print")?;
-    }
-    let status = checking.wait().context("could not wait for `check.py`")?;
-    ensure!(status.success(), "Keras and Permafrost differ: `check.py` ended with {status}");
-    ensure!(
-        silent.is_empty(),
-        "expected every check to compare something, found nothing of `{}`",
-        silent.join("`, `")
-    );
+    passed_on(
+        Command::new(python)
+            // `-B`: nothing is written beside the scripts.
+            .arg("-B")
+            .arg(checks.join("check.py"))
+            .args([&program, &features?, &explain?, &photographs, &scratch]),
+        &CHECKS,
+    )
+    .context("Keras and Permafrost differ")?;
     writeln!(stdout(), "keras: all checks passed: {}", CHECKS.join(", "))?;
     Ok(())
 }
@@ -142,9 +131,38 @@ pub(crate) fn clear(folder: &Path) -> Result<()> {
     clear().with_context(|| format!("could not clear `{}`", folder.display()))
 }
 
-/// Passes on what the checks print, and returns those that printed nothing.
-fn pass_on(output: impl BufRead, mut to: impl Write) -> io::Result<Vec<&'static str>> {
-    let mut silent = CHECKS.to_vec();
+/// Runs a script of checks and passes on what it prints.
+///
+/// # Errors
+///
+/// If it can't be started or fails, or printed no line that begins with the name of one of `checks`.
+pub(crate) fn passed_on(script: &mut Command, checks: &[&'static str]) -> Result<()> {
+    let mut running = script
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("could not start `{}`", script.get_program().to_string_lossy()))?;
+    let mut silent = checks.to_vec();
+    if let Some(output) = running.stdout.take() {
+        silent = pass_on(BufReader::new(output), stdout(), checks)
+            .context("could not pass on what the checks print")?;
+    }
+    let status = running.wait().context("could not wait for the checks")?;
+    ensure!(status.success(), "the checks ended with {status}");
+    ensure!(
+        silent.is_empty(),
+        "expected every check to compare something, found nothing of `{}`",
+        silent.join("`, `")
+    );
+    Ok(())
+}
+
+/// Passes on what checks print, and returns those that printed nothing.
+fn pass_on(
+    output: impl BufRead,
+    mut to: impl Write,
+    checks: &[&'static str],
+) -> io::Result<Vec<&'static str>> {
+    let mut silent = checks.to_vec();
     for line in output.lines() {
         let line = line?;
         silent.retain(|check| line.split_once(": ").is_none_or(|(name, _)| name != *check));
@@ -162,7 +180,7 @@ mod tests {
         let output = "compare: 7 kinds\nfeatures: 1e-6\nhistory compared nothing\nexports: 1e-7\n";
         let mut seen = Vec::new();
         assert_eq!(
-            pass_on(output.as_bytes(), &mut seen).unwrap(),
+            pass_on(output.as_bytes(), &mut seen, &CHECKS).unwrap(),
             ["history", "imports", "thaw", "explain", "classify", "tensorboard"]
         );
         assert_eq!(String::from_utf8(seen).unwrap(), output);

@@ -16,6 +16,7 @@ mod download;
 mod fetch;
 mod fuzz;
 mod http;
+mod images;
 mod item;
 mod keras;
 mod libtorch;
@@ -94,6 +95,13 @@ enum Chore {
     /// Compare with Keras itself, installed into `target/keras`: features, training, exports, imports
     Keras {
         /// The folder that holds `pets` [default: `../shared`, seen from the workspace root]
+        dir: Option<PathBuf>,
+    },
+
+    /// Compare decoded images with Pillow's, installed into `target/images`: damaged and unusual files, and every
+    /// layout of JPEG, TIFF, PNG, BMP, GIF and WebP; needs `cjpeg`
+    Images {
+        /// The folder that holds `cases` [default: `../shared`, seen from the workspace root]
         dir: Option<PathBuf>,
     },
 
@@ -184,6 +192,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Agreement { dir } => agreement::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Browser { dir } => browser::run(root, &or_shared(root, dir, "../shared"))?,
+        Chore::Images { dir } => images::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Cluster { check, shared } => {
             cluster::run(root, &or_shared(root, shared, "../shared"), *check)?;

@@ -9,10 +9,13 @@ use image::{
 use serde::Serialize;
 
 use crate::Format;
-use crate::end::check_end;
+use crate::bmp::with_windows_header;
+use crate::end::{check_end, png_exif};
+use crate::exif;
 use crate::jpeg::decode_jpeg;
 use crate::panics::catch_panics;
 use crate::size::check_size;
+use crate::tiff::decode_tiff;
 
 /// How the colours of a picture are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -68,6 +71,8 @@ pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), Str
     check_end(format, bytes)?;
     let decode = || match format {
         Format::Jpeg => decode_jpeg(bytes),
+        Format::Tiff => decode_tiff(bytes),
+        Format::Bmp => decode_other(format, &with_windows_header(bytes)?),
         _ => decode_other(format, bytes),
     };
     let (pixels, header) = catch_panics(decode)?;
@@ -77,7 +82,7 @@ pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), Str
 }
 
 /// Bytes that a decoder may set aside for what is not pixels, and for those in between.
-const WORK_BYTES: u64 = 1 << 26;
+pub(crate) const WORK_BYTES: u64 = 1 << 26;
 
 fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), String> {
     let text = |error: ImageError| error.to_string();
@@ -104,7 +109,11 @@ fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), Stri
         // A GIF is read as if it had that channel, for the one colour in its table that may be transparent.
         has_alpha: colour_type.has_alpha() && format != Format::Gif,
         has_16_bits: colour_type.bits_per_pixel() > 8 * u16::from(colour_type.channel_count()),
-        orientation: decoder.orientation().map_err(text)?,
+        orientation: match format {
+            Format::Png => png_exif(bytes).and_then(exif::orientation),
+            _ => decoder.exif_metadata().map_err(text)?.as_deref().and_then(exif::orientation),
+        }
+        .unwrap_or(Orientation::NoTransforms),
         has_profile: decoder.icc_profile().map_err(text)?.is_some(),
     };
     let picture = DynamicImage::from_decoder(decoder).map_err(text)?;

@@ -15,7 +15,7 @@ pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<(), String> {
     let cut = |end: &str| format!("it is cut short: {end} is missing");
     match format {
         Format::Png => png_chunks(bytes).unwrap_or_else(|| Err(cut("the PNG's end chunk IEND"))),
-        Format::Gif => gif_blocks(bytes).unwrap_or_else(|| Err(cut("the GIF's trailer"))),
+        Format::Gif => gif_blocks(bytes).unwrap_or_else(|| Err(cut("a part of the GIF's blocks"))),
         Format::WebP => {
             riff_chunks(bytes.get(12..).unwrap_or_default())?;
             let size = bytes.get(4..8).map(little_endian);
@@ -32,32 +32,51 @@ pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<(), String> {
 /// Chunks: length, name, content, checksum; the first, IHDR, begins with the size. `None` if the bytes end
 /// before the chunk IEND does.
 fn png_chunks(bytes: &[u8]) -> Option<Result<(), String>> {
-    let big_endian = |bytes: &[u8]| Some(u32::from_be_bytes(bytes.try_into().ok()?));
-    let mut rest = bytes.get(8..)?;
-    loop {
-        let (length, name) = (big_endian(rest.get(..4)?)?, rest.get(4..8)?);
-        let next = rest.get((length as usize).checked_add(12)?..)?;
-        if name == b"IEND" {
-            return Some(Ok(()));
+    for (name, content) in PngChunks(bytes.get(8..)?) {
+        match name {
+            b"IEND" => return Some(Ok(())),
+            b"IHDR" => {
+                let side = |at| Some(u32::from_be_bytes(*content.get(at..)?.first_chunk()?));
+                if let Err(reason) = check_size(side(0)?, side(4)?) {
+                    return Some(Err(reason));
+                }
+            }
+            _ => {}
         }
-        if name == b"IHDR"
-            && let Err(reason) =
-                check_size(big_endian(rest.get(8..12)?)?, big_endian(rest.get(12..16)?)?)
-        {
-            return Some(Err(reason));
-        }
-        rest = next;
+    }
+    None
+}
+
+/// The EXIF data of a PNG file, which may stand before or after its pixels.
+pub(crate) fn png_exif(bytes: &[u8]) -> Option<&[u8]> {
+    PngChunks(bytes.get(8..)?).find(|(name, _)| *name == b"eXIf").map(|(_, content)| content)
+}
+
+/// The names and contents of a PNG file's chunks, of which the first bytes are to come.
+struct PngChunks<'a>(&'a [u8]);
+
+impl<'a> Iterator for PngChunks<'a> {
+    type Item = (&'a [u8; 4], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (length, rest) = self.0.split_first_chunk()?;
+        let (name, rest) = rest.split_first_chunk()?;
+        let (content, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        let (_, rest) = rest.split_first_chunk::<4>()?;
+        self.0 = rest;
+        Some((name, content))
     }
 }
 
-/// Frames and extensions, each a chain of sub-blocks. `None` if the bytes end before the trailer. What is no
-/// block ends the file, as long as there is a frame before it.
+/// Frames and extensions, each a chain of sub-blocks. `None` if the bytes end within one, or before the first frame
+/// is whole. The trailer may be missing, and what is no block ends the file, as long as there is a frame before it.
 fn gif_blocks(bytes: &[u8]) -> Option<Result<(), String>> {
     let palette = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
     let mut rest = bytes.get(13 + palette(*bytes.get(10)?)..)?;
     let mut has_frame = false;
     loop {
-        rest = match rest.first()? {
+        let Some(kind) = rest.first() else { return has_frame.then_some(Ok(())) };
+        rest = match kind {
             0x3b => return Some(Ok(())),
             0x21 => rest.get(2..)?,
             0x2c => {

@@ -17,9 +17,12 @@ pub enum Format {
     Bmp,
     /// WebP, with or without loss, of which the first frame is read.
     WebP,
-    /// TIFF 6.0, of which the first page is read.
+    /// TIFF 6.0 or BigTIFF, of which the first page is read.
     Tiff,
 }
+
+/// How TIFF files begin, and BigTIFF files, in both byte orders.
+const TIFF: [&[u8; 4]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 
 impl Format {
     /// How many bytes [`Self::of`] looks at.
@@ -40,7 +43,7 @@ impl Format {
             () if starts_with(b"GIF87a") || starts_with(b"GIF89a") => Self::Gif,
             () if is_bmp() => Self::Bmp,
             () if starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") => Self::WebP,
-            () if starts_with(b"II*\0") || starts_with(b"MM\0*") => Self::Tiff,
+            () if TIFF.iter().any(|magic| starts_with(*magic)) => Self::Tiff,
             () => return None,
         })
     }

@@ -33,11 +33,6 @@ use crate::exif;
 pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
     let structure = Structure::of(bytes)?;
     let [width, height] = structure.frame.size;
-    // Each block of 8x8 pixels takes a bit or more: what is shorter isn't worth the memory.
-    let blocks = width.div_ceil(8) * height.div_ceil(8);
-    if bytes.len() < blocks / 8 {
-        return Err(format!("it is cut short: {} bytes for {width}x{height} pixels", bytes.len()));
-    }
     let fast = if is_usual(&structure) { decode_fast(bytes, &structure) } else { None };
     let mut pixels = match fast {
         Some(pixels) => pixels,
@@ -80,7 +75,10 @@ fn is_usual(structure: &Structure) -> bool {
         [luma, rest @ ..] => {
             let [across, down] = luma.sampling;
             let is_full = rest.iter().all(|component| component.sampling == [1, 1]);
-            is_full && across <= 2 && down <= 2 && (rest.len() < 3 || across * down == 1)
+            is_full
+                && across <= 2
+                && down <= 2
+                && (rest.len() < 3 || across * down == 1)
                 && (across == 1 || structure.frame.size[0] > 4)
         }
         [] => false,
@@ -119,6 +117,32 @@ fn decode_fast(bytes: &[u8], structure: &Structure) -> Option<Vec<u8>> {
         return None;
     }
     decoder.decode().ok()
+}
+
+/// Decodes a strip or tile of a TIFF file, whose tables may be in `tables`, a JPEG file without a frame. Returns its
+/// width and height, and its values as they are stored, (height, width, samples).
+///
+/// # Errors
+///
+/// The reason, as text: as of [`decode_jpeg`], or it has another number of samples.
+pub(crate) fn decode_strip(
+    strip: &[u8],
+    tables: Option<&[u8]>,
+    samples: usize,
+) -> Result<([usize; 2], Vec<u8>), String> {
+    let tables = tables.unwrap_or_default();
+    let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(tables);
+    let strip = match tables {
+        [] => strip.to_vec(),
+        _ => [tables, strip.get(2..).unwrap_or_default()].concat(),
+    };
+    let frame = Structure::of(&strip)?.frame;
+    if frame.components.len() != samples {
+        let found = frame.components.len();
+        return Err(format!("its JPEG data has {found} colour channels, expected {samples}"));
+    }
+    let planes = coefficients::coefficients(&strip, &frame)?;
+    Ok((frame.size, samples::interleaved(&frame, planes)?))
 }
 
 /// The same by the decoder here, which reads whatever [`Structure::of`] lets pass.

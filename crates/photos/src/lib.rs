@@ -4,6 +4,7 @@
 //! without any readable photograph is an error.
 #![doc = include_str!("../README.md")]
 
+mod bmp;
 mod cmyk;
 mod decode;
 mod duplicates;
@@ -26,6 +27,7 @@ mod resize;
 mod size;
 mod split;
 mod survey;
+mod tiff;
 
 pub use decode::{Colour, decode};
 pub use duplicates::NEAR_BITS;

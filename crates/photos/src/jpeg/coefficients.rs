@@ -86,10 +86,7 @@ pub(super) fn coefficients(bytes: &[u8], frame: &Frame) -> Result<Vec<Plane>, St
     Ok(planes)
 }
 
-fn set_quantization(
-    tables: &mut [Option<[u16; 64]>; 4],
-    mut content: &[u8],
-) -> Result<(), String> {
+fn set_quantization(tables: &mut [Option<[u16; 64]>; 4], mut content: &[u8]) -> Result<(), String> {
     let invalid = || damaged("one of its quantization tables is invalid");
     while let Some((&precision_and_index, rest)) = content.split_first() {
         let width = if precision_and_index >> 4 == 0 { 1 } else { 2 };
@@ -129,8 +126,7 @@ impl Reader<'_> {
         let scan = self.scan;
         for (number, &[index, dc, ac]) in scan.components.iter().enumerate() {
             let is_alone = scan.components.len() == 1;
-            let [across, down] =
-                if is_alone { [1, 1] } else { frame.components[index].sampling };
+            let [across, down] = if is_alone { [1, 1] } else { frame.components[index].sampling };
             let Plane { blocks, across: in_row, .. } = &mut planes[index];
             for y in place[1] * down..(place[1] + 1) * down {
                 for x in place[0] * across..(place[0] + 1) * across {

@@ -144,7 +144,7 @@ impl Frame {
             if !(1..=4).contains(&across) || !(1..=4).contains(&down) || component.table > 3 {
                 return Err(damaged("its frame header is invalid"));
             }
-            if most[0] % across != 0 || most[1] % down != 0 {
+            if !most[0].is_multiple_of(across) || !most[1].is_multiple_of(down) {
                 let [most_across, most_down] = most;
                 return Err(unread(&format!(
                     "fractionally sampled ({across}x{down} of {most_across}x{most_down})"
@@ -238,11 +238,7 @@ impl Scan {
 
 /// Splits a scan's data at its restart markers, of which there must be one after every `interval` of `units`
 /// minimum coded units, numbered 0 to 7 over and over. Data behind the last of them is passed over.
-pub(super) fn intervals(
-    data: &[u8],
-    units: usize,
-    interval: usize,
-) -> Result<Vec<&[u8]>, String> {
+pub(super) fn intervals(data: &[u8], units: usize, interval: usize) -> Result<Vec<&[u8]>, String> {
     if interval == 0 {
         return Ok(vec![data]);
     }
@@ -351,6 +347,12 @@ impl<'a> Structure<'a> {
         let frame = frame.ok_or_else(|| damaged("it has no frame header"))?;
         if scans.is_empty() {
             return Err(damaged("it has no scan"));
+        }
+        // Each block of 8x8 pixels takes a bit or more: what is shorter isn't worth the memory.
+        let [width, height] = frame.size;
+        if bytes.len() < width.div_ceil(8) * height.div_ceil(8) / 8 {
+            let length = bytes.len();
+            return Err(format!("it is cut short: {length} bytes for {width}x{height} pixels"));
         }
         let colours = colours(&frame.components, has_jfif, adobe);
         Ok(Self {

@@ -4,3 +4,5 @@ mod damaged;
 mod memory;
 mod modes;
 mod pictures;
+mod scans;
+mod tiffs;

@@ -8,7 +8,7 @@ use png::{BitDepth, ColorType as Png};
 use crate::pictures::{LOSSY_WEBP, encoded, every_kind, jpeg, png, smooth};
 
 /// The largest and the mean difference of two pictures' values.
-fn difference(ours: &RgbImage, theirs: &RgbImage) -> (u8, f32) {
+pub(crate) fn difference(ours: &RgbImage, theirs: &RgbImage) -> (u8, f32) {
     assert_eq!(ours.dimensions(), theirs.dimensions());
     let off: Vec<u8> = ours.iter().zip(theirs.iter()).map(|(a, b)| a.abs_diff(*b)).collect();
     let sum: f32 = off.iter().map(|&off| f32::from(off)).sum();
@@ -142,4 +142,44 @@ fn an_icc_profile_changes_no_pixel() {
     });
     assert!(with_profile.len() > plain.len() + 400);
     assert_eq!(decode(&with_profile), decode(&plain));
+}
+
+/// OS/2's header of 64 bytes, made of that of Windows.
+#[test]
+fn a_bmp_of_os2_has_the_pixels_of_that_of_windows() {
+    let bmp = encoded(&smooth(37, 29).into(), ImageFormat::Bmp);
+    let offset = u32::from_le_bytes([bmp[10], bmp[11], bmp[12], bmp[13]]) + 24;
+    let header = [&bmp[..10], &offset.to_le_bytes(), &64u32.to_le_bytes(), &bmp[18..54]];
+    let os2 = [&header.concat(), &[0; 24][..], &bmp[54..]].concat();
+    assert_eq!(decode(&os2).as_ref(), Ok(&smooth(37, 29)));
+    let mut compressed = os2;
+    compressed[30] = 3;
+    let reason = decode(&compressed).expect_err("a compression of OS/2");
+    assert_eq!(reason, "it is BMP of the OS/2 compression 3, which is not read");
+}
+
+#[test]
+fn exif_in_webp_and_png_turns_the_picture_whatever_its_prefix_and_place() {
+    let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06\0\0\0\0";
+    let prefixed = [b"Exif\0\0", &exif[..]].concat();
+    let webp = encoded(&smooth(37, 29).into(), ImageFormat::WebP);
+    for exif in [exif, prefixed.as_slice()] {
+        let size = (exif.len() as u32).to_le_bytes();
+        let extended = b"VP8X\x0a\0\0\0\x08\0\0\0\x24\0\0\x1c\0\0";
+        let chunks = [&extended[..], &webp[12..], b"EXIF", &size, exif].concat();
+        let length = (chunks.len() as u32 + 4).to_le_bytes();
+        let turned = [b"RIFF", &length[..], b"WEBP", &chunks].concat();
+        assert_eq!(decode(&turned).expect("a WebP").dimensions(), (29, 37));
+    }
+    let png = encoded(&smooth(37, 29).into(), ImageFormat::Png);
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(b"eXIf");
+    crc.update(exif);
+    let length = (exif.len() as u32).to_be_bytes();
+    let chunk = [&length, &b"eXIf"[..], exif, &crc.finalize().to_be_bytes()].concat();
+    // Behind the header, and before the end.
+    for place in [33, png.len() - 12] {
+        let turned = [&png[..place], &chunk, &png[place..]].concat();
+        assert_eq!(decode(&turned).expect("a PNG").dimensions(), (29, 37));
+    }
 }

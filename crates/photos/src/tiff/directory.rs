@@ -1,0 +1,135 @@
+//! The first directory of a TIFF file: the entries that say what its values mean, before they are decoded.
+//!
+//! Source: TIFF 6.0, section 2, and the BigTIFF proposal, whose offsets have 64 bits.
+
+use std::ops::Range;
+
+/// The number of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    NewSubfileType = 254,
+    OldSubfileType = 255,
+    Compression = 259,
+    Photometric = 262,
+    FillOrder = 266,
+    Orientation = 274,
+    Samples = 277,
+    Planes = 284,
+    FaxOptions = 292,
+    ColourMap = 320,
+    Inks = 332,
+    ExtraSamples = 338,
+    SampleFormat = 339,
+    JpegTables = 347,
+    Subsampling = 530,
+    Profile = 34_675,
+    DngVersion = 50_706,
+}
+
+/// The first directory of a file.
+pub(super) struct Directory<'a> {
+    bytes: &'a [u8],
+    is_little: bool,
+    is_big_tiff: bool,
+    /// Where its entries are.
+    entries: Range<usize>,
+}
+
+impl<'a> Directory<'a> {
+    /// Finds the first directory of the file `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// The reason, as text: the file ends before the directory does.
+    pub(super) fn first(bytes: &'a [u8]) -> Result<Self, String> {
+        let is_little = bytes.starts_with(b"II");
+        let is_big_tiff = bytes.get(if is_little { 2 } else { 3 }) == Some(&43);
+        let mut directory = Self { bytes, is_little, is_big_tiff, entries: 0..0 };
+        let find = || {
+            let wide = if is_big_tiff { 8 } else { 4 };
+            let start = usize::try_from(directory.number(wide..2 * wide)?).ok()?;
+            let begin = start.checked_add(if is_big_tiff { 8 } else { 2 })?;
+            let count = usize::try_from(directory.number(start..begin)?).ok()?;
+            let end = begin.checked_add(count.checked_mul(directory.entry_size())?)?;
+            bytes.get(begin..end).map(|_| begin..end)
+        };
+        directory.entries =
+            find().ok_or("it is cut short: a part of the TIFF's directory is missing")?;
+        Ok(directory)
+    }
+
+    fn entry_size(&self) -> usize {
+        if self.is_big_tiff { 20 } else { 12 }
+    }
+
+    /// The unsigned number in the bytes at `place`.
+    fn number(&self, place: Range<usize>) -> Option<u64> {
+        let bytes = self.bytes.get(place)?;
+        let join = |number: u64, &byte: &u8| number << 8 | u64::from(byte);
+        Some(if self.is_little {
+            bytes.iter().rev().fold(0, join)
+        } else {
+            bytes.iter().fold(0, join)
+        })
+    }
+
+    /// The places of the values of an entry, each of the same length: of BYTE, SHORT, LONG, LONG8 or UNDEFINED.
+    fn values(&self, tag: Tag) -> Option<(Range<usize>, usize)> {
+        let mut starts = self.entries.clone().step_by(self.entry_size());
+        let start = starts.find(|&at| self.number(at..at + 2) == Some(tag as u64))?;
+        let width = match self.number(start + 2..start + 4)? {
+            1 | 7 => 1,
+            3 => 2,
+            4 => 4,
+            16 => 8,
+            _ => return None,
+        };
+        let wide = if self.is_big_tiff { 8 } else { 4 };
+        let place = start + 4 + wide;
+        let count = usize::try_from(self.number(start + 4..place)?).ok()?;
+        let length = count.checked_mul(width)?;
+        let begin = if length <= wide {
+            place
+        } else {
+            usize::try_from(self.number(place..place + wide)?).ok()?
+        };
+        let end = begin.checked_add(length)?;
+        self.bytes.get(begin..end).map(|_| (begin..end, width))
+    }
+
+    /// The first value of an entry.
+    pub(super) fn first_of(&self, tag: Tag) -> Option<u64> {
+        let (Range { start, .. }, width) = self.values(tag)?;
+        self.number(start..start + width)
+    }
+
+    /// All values of an entry of SHORT.
+    pub(super) fn shorts(&self, tag: Tag) -> Option<Vec<u16>> {
+        let (place, width) = self.values(tag).filter(|&(_, width)| width == 2)?;
+        let values = place.step_by(width).map(|at| self.number(at..at + width));
+        values.map(|value| value.map(|value| value as u16)).collect()
+    }
+
+    /// The bytes of an entry of BYTE or UNDEFINED.
+    pub(super) fn bytes_of(&self, tag: Tag) -> Option<&'a [u8]> {
+        let (place, _) = self.values(tag).filter(|&(_, width)| width == 1)?;
+        self.bytes.get(place)
+    }
+
+    /// Whether there is such an entry, of whatever type.
+    pub(super) fn has(&self, tag: Tag) -> bool {
+        let mut starts = self.entries.clone().step_by(self.entry_size());
+        starts.any(|at| self.number(at..at + 2) == Some(tag as u64))
+    }
+
+    /// The place of an entry's first value, and `value` as the bytes that would stand there.
+    pub(super) fn overlay(&self, tag: Tag, value: u16) -> Option<(u64, Vec<u8>)> {
+        let (Range { start, .. }, width) = self.values(tag)?;
+        let little = u64::from(value).to_le_bytes();
+        let mut bytes = little[..width].to_vec();
+        if !self.is_little {
+            bytes.reverse();
+        }
+        Some((start as u64, bytes))
+    }
+}

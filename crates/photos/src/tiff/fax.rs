@@ -1,0 +1,50 @@
+//! Bilevel images as fax machines send them: CCITT Group 3 in one dimension, and Group 4.
+//!
+//! Source: ITU-T T.4 and T.6; TIFF 6.0, section 11.
+
+use std::convert::Infallible;
+
+use fax::Color;
+use fax::decoder::{Group3Decoder, decode_g4, pels};
+
+/// The two codings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    Three,
+    Four,
+}
+
+/// Appends the `width` x `height` pixels of `strip` to `pixels`: 0 for white, 1 for black.
+///
+/// # Errors
+///
+/// The reason, as text: the data holds an invalid code, or ends early.
+pub(super) fn decode(
+    group: Group,
+    strip: impl Iterator<Item = u8>,
+    [width, height]: [u16; 2],
+    pixels: &mut Vec<u8>,
+) -> Result<(), String> {
+    let damaged = || "it is damaged: its fax data holds an invalid code or ends early".to_owned();
+    let mut add =
+        |row: &[u16]| pixels.extend(pels(row, width).map(|pixel| u8::from(pixel == Color::Black)));
+    // The decoder looks further ahead than the last code goes. Zeros are no code.
+    let strip = strip.chain([0; 3]);
+    match group {
+        Group::Three => {
+            let strip = strip.map(Ok::<u8, Infallible>);
+            let mut decoder = Group3Decoder::new(strip).map_err(|_| damaged())?;
+            for _ in 0..height {
+                // Behind the last row there need not be an end-of-line code: whether a row is whole says its length.
+                let _ = decoder.advance();
+                let row = decoder.transitions();
+                if row.last() != Some(&width) {
+                    return Err(damaged());
+                }
+                add(row);
+            }
+            Ok(())
+        }
+        Group::Four => decode_g4(strip, width, Some(height), add).ok_or_else(damaged),
+    }
+}

@@ -1,0 +1,113 @@
+//! JPEG files of unusual scans and samplings, which `cjpeg` wrote from [`smooth`]; and damage within scans.
+
+use image::RgbImage;
+use photos::decode;
+
+use crate::modes::difference;
+use crate::pictures::{every_kind, smooth};
+
+const UNUSUAL: [(&str, &[u8]); 8] = [
+    ("a scan for each component", include_bytes!("scans/each.jpg")),
+    ("a scan for each, with restarts", include_bytes!("scans/each_with_restarts.jpg")),
+    ("brightness in the last scan", include_bytes!("scans/luma_last.jpg")),
+    ("colour in the second scan", include_bytes!("scans/luma_then_chroma.jpg")),
+    ("colour finer than brightness", include_bytes!("scans/fine_chroma.jpg")),
+    ("three resolutions, progressive", include_bytes!("scans/three_resolutions.jpg")),
+    ("coarser brightness, refined", include_bytes!("scans/refined.jpg")),
+    ("a third of the colour", include_bytes!("scans/three_across.jpg")),
+];
+
+#[test]
+fn a_jpeg_of_any_scans_and_sampling_has_its_colours() {
+    for (kind, bytes) in UNUSUAL {
+        let (largest, mean) = difference(&decode(bytes).expect(kind), &smooth(37, 29));
+        // As of the usual samplings: colours of a part of the resolution are off most at the edges.
+        assert!(largest <= 40 && mean <= 4.0, "{kind}: largest {largest}, mean {mean}");
+    }
+}
+
+/// libjpeg repeats colour of two samples in a row and does not interpolate it: these are its values.
+#[test]
+fn a_jpeg_of_four_pixels_across_has_the_pixels_of_libjpeg() {
+    let picture = decode(include_bytes!("scans/small.jpg")).expect("a JPEG");
+    let expected = RgbImage::from_raw(4, 4, SMALL.to_vec()).expect("as many values");
+    let (largest, _) = difference(&picture, &expected);
+    assert!(largest <= 1, "{largest}");
+}
+
+#[test]
+fn an_arithmetic_coded_jpeg_is_refused_by_its_name() {
+    let reason = decode(include_bytes!("scans/arithmetic.jpg")).expect_err("no decoder");
+    assert_eq!(reason, "it is arithmetic-coded JPEG, which is not read");
+}
+
+/// The place of the header of the last scan, and of the end marker.
+fn last_scan(jpeg: &[u8]) -> (usize, usize) {
+    let scan = jpeg.windows(2).rposition(|marker| marker == [0xff, 0xda]).expect("a scan");
+    (scan, jpeg.len() - 2)
+}
+
+/// Decoders go on with zeros and say nothing: the lower part of the picture is grey then.
+#[test]
+fn a_scan_that_ends_early_is_an_error_also_before_an_end_marker() {
+    let usual = every_kind();
+    let usual = usual.iter().map(|(kind, bytes)| (*kind, bytes.as_slice()));
+    for (kind, whole) in usual.filter(|(_, bytes)| bytes.starts_with(b"\xff\xd8")).chain(UNUSUAL) {
+        let (scan, end) = last_scan(whole);
+        for part in 1..4 {
+            let cut = scan + 14 + (end - scan - 14) * part / 4;
+            let bytes = [&whole[..cut], &[0xff, 0xd9]].concat();
+            assert!(decode(&bytes).is_err(), "{kind}, {part} quarters of the last scan");
+        }
+    }
+}
+
+#[test]
+fn a_lost_restart_interval_is_an_error() {
+    let usual = every_kind();
+    let (_, usual) = usual.iter().find(|(kind, _)| *kind == "restarts").expect("this kind");
+    for whole in [usual, include_bytes!("scans/each_with_restarts.jpg").as_slice()] {
+        let place = |number: u8| {
+            whole.windows(2).position(|marker| marker == [0xff, 0xd0 + number]).expect("a marker")
+        };
+        for (first, second) in [(0, 1), (2, 3), (1, 4)] {
+            let bytes = [&whole[..place(first)], &whole[place(second)..]].concat();
+            let reason = decode(&bytes).expect_err("a part of the picture");
+            assert!(reason.starts_with("it is damaged: restart marker"), "{reason}");
+        }
+    }
+}
+
+/// Some cameras write one, and some editors a thumbnail of their own, with another orientation, behind it.
+#[test]
+fn the_first_of_two_exif_segments_counts() {
+    let jpeg = include_bytes!("scans/each.jpg");
+    let segment = |orientation: u8| {
+        let exif =
+            [b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"
+                .as_slice()];
+        [exif[0], &[orientation, 0, 0, 0, 0, 0, 0]].concat()
+    };
+    let bytes = [&jpeg[..2], &segment(6), &segment(1), &jpeg[2..]].concat();
+    assert_eq!(decode(&bytes).expect("a JPEG").dimensions(), (29, 37));
+}
+
+#[test]
+fn a_short_segment_of_adobe_is_passed_over() {
+    let usual = every_kind();
+    let (_, jpeg) = usual.iter().find(|(kind, _)| *kind == "4:2:0").expect("this kind");
+    let bytes = [&jpeg[..2], b"\xff\xee\0\x09Adobe\0\x64", &jpeg[2..]].concat();
+    let [with, without] = [&bytes, jpeg].map(|bytes| decode(bytes).expect("a JPEG"));
+    // Another decoder reads it, which rounds otherwise.
+    let (largest, mean) = difference(&with, &without);
+    assert!(largest <= 4 && mean <= 1.0, "largest {largest}, mean {mean}");
+}
+
+/// The pixels of `scans/small.jpg` as Pillow 13.0.0 decodes them.
+#[rustfmt::skip]
+const SMALL: [u8; 48] = [
+    131, 127, 128, 133, 129, 130, 139, 130, 135, 140, 131, 136,
+    134, 130, 131, 136, 132, 133, 142, 133, 138, 143, 134, 139,
+    128, 140, 136, 130, 142, 138, 135, 144, 143, 136, 145, 144,
+    132, 144, 140, 134, 146, 142, 139, 148, 147, 140, 149, 148,
+];

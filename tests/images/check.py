@@ -1,0 +1,129 @@
+"""Compares how image files are decoded here with how Pillow decodes them, for `cargo xtask images`.
+
+    check.py PROGRAM CASES SCRATCH
+
+PROGRAM is the example `decode` of the crate `photos`. CASES has a folder for each case, with an input and the image
+that is right, `expected.png`. The other files are drawn into SCRATCH: every JPEG sampling, scan script, restart
+interval and size that `cjpeg` writes, and the layouts of TIFF, PNG, BMP, GIF and WebP.
+
+Prints a line for each family of files, and every file that is decoded otherwise than it must be. Exits with 1 if
+there is one.
+"""
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image, ImageOps
+
+import jpegs
+import others
+
+# The largest mean difference from the right image, in levels of 255. Two decoders of JPEG may round each value and
+# interpolate colour differently; all other formats have one right value, or two where 16 bits become 8.
+MOST = {"jpg": 2.0}
+MOST_OF_OTHERS = 1.0
+
+# Cases that may be refused: the reason must hold these words.
+MAY_BE_REFUSED = {
+    "jpeg-arithmetic": "arithmetic",
+    "jpeg-restart-interval-lost": "damaged",
+    "tiff-float-0-255": "floating-point",
+}
+MUST_BE_REFUSED = {"raw-thumbnail": "raw"}
+
+
+def decode(program, files):
+    """Decodes `files`; returns for each an array (height, width, 3), or the reason why it is refused."""
+    names = "".join(f"{file}\n" for file in files)
+    output = subprocess.run([program], input=names.encode(), stdout=subprocess.PIPE, check=True).stdout
+    results, at = [], 0
+    for _ in files:
+        end = output.index(b"\n", at)
+        kind, _, rest = output[at:end].decode().partition(" ")
+        at = end + 1
+        if kind == "refused":
+            results.append(rest)
+            continue
+        width, height = map(int, rest.split())
+        length = width * height * 3
+        results.append(np.frombuffer(output[at : at + length], np.uint8).reshape(height, width, 3))
+        at += length
+    assert at == len(output), "the program printed more than was asked for"
+    return results
+
+
+def by_pillow(file):
+    """The upright image as Pillow decodes it, (height, width, 3)."""
+    with Image.open(file) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def fault(file, found, expected):
+    """What is wrong with the decoded image, or None; and its mean difference."""
+    if isinstance(found, str):
+        return f"is refused: {found}", None
+    if found.shape != expected.shape:
+        return f"has the shape {found.shape}, expected {expected.shape}", None
+    mean = np.abs(found.astype(int) - expected.astype(int)).mean()
+    most = MOST.get(file.suffix[1:], MOST_OF_OTHERS)
+    return (f"differs by {mean:.2f} levels on average, at most {most} are allowed" if mean > most else None), mean
+
+
+def check_cases(program, cases):
+    """Every case of the folder `cases`."""
+    folders = sorted(folder for folder in cases.iterdir() if folder.is_dir())
+    assert folders, f"expected cases in {cases}, found none"
+    inputs = []
+    for folder in folders:
+        [file] = [file for file in folder.iterdir() if file.name not in ("README", "expected.png")]
+        inputs.append(file)
+    faults, most = [], 0.0
+    for folder, file, found in zip(folders, inputs, decode(program, inputs), strict=True):
+        words = {**MAY_BE_REFUSED, **MUST_BE_REFUSED}.get(folder.name)
+        if words is not None and isinstance(found, str):
+            wrong, mean = (None if words in found else f"is refused for another reason: {found}"), None
+        elif folder.name in MUST_BE_REFUSED:
+            wrong, mean = "is read, expected to be refused", None
+        else:
+            wrong, mean = fault(file, found, by_pillow(folder / "expected.png"))
+        outcome = found if isinstance(found, str) else f"mean difference {mean or 0:.2f}"
+        print(f"cases: {folder.name}: {outcome}")
+        most = max(most, mean or 0.0)
+        faults += [f"{folder.name} {wrong}"] if wrong else []
+    return faults
+
+
+def check_drawn(program, family, files):
+    """Drawn files: of each its path, the right image (None: Pillow's), and the word of the reason if it must be
+    refused."""
+    assert files, f"expected drawn files of {family}, found none"
+    faults, most, read, refused = [], 0.0, 0, 0
+    for (file, expected, word), found in zip(files, decode(program, [file for file, _, _ in files]), strict=True):
+        if word is not None:
+            refused += 1
+            if not isinstance(found, str) or word not in found:
+                what = found if isinstance(found, str) else "an image"
+                faults.append(f"{file.name} gives {what}, expected a refusal that says `{word}`")
+            continue
+        read += 1
+        wrong, mean = fault(file, found, by_pillow(file) if expected is None else expected)
+        faults += [f"{file.name} {wrong}"] if wrong else []
+        most = max(most, mean or 0.0)
+    print(f"{family}: {read} files to read, mean difference at most {most:.2f}; {refused} to refuse")
+    return faults
+
+
+def main():
+    program, cases, scratch = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+    faults = check_cases(program, cases)
+    for family, draw in {"jpeg": jpegs.draw, **others.FAMILIES}.items():
+        folder = scratch / family
+        folder.mkdir()
+        faults += check_drawn(program, family, draw(folder))
+    for line in faults:
+        print(f"fault: {line}")
+    sys.exit(1 if faults else 0)
+
+
+main()

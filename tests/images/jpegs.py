@@ -1,0 +1,101 @@
+"""JPEG files of every sampling, scan script, restart interval and size, written by `cjpeg`; and damaged ones."""
+import itertools
+import subprocess
+
+from PIL import Image
+
+from pictures import smooth
+
+# The scans of a file, as `cjpeg` reads them; None: one scan of all components.
+SCANS = {
+    "one": None,
+    "each": "0;1;2;",
+    "luma-then-chroma": "0;1 2;",
+    "red-apart": "0 1;2;",
+    "luma-last": "1;2;0;",
+}
+PROGRESSIVE = {
+    "progressive": None,
+    "progressive-each": "0:0-0,0,0;1:0-0,0,0;2:0-0,0,0;0:1-63,0,0;1:1-63,0,0;2:1-63,0,0;",
+    "progressive-mixed": "0 1 2:0-0,0,1;0:1-9,0,0;2:1-63,0,0;1:1-63,0,0;0:10-63,0,0;0 1 2:0-0,1,0;",
+}
+FACTORS = list(itertools.product(range(1, 5), repeat=2))
+USUAL = ["1x1,1x1,1x1", "2x1,1x1,1x1", "1x2,1x1,1x1", "2x2,1x1,1x1", "4x1,1x1,1x1", "4x2,1x1,1x1", "1x1,2x2,2x2"]
+# Components of three resolutions.
+UNEVEN = ["1x1,2x2,1x1", "2x2,1x1,2x1", "2x1,1x1,1x2", "2x2,2x1,1x2", "1x2,1x1,2x1", "2x1,2x1,1x1", "4x1,2x1,1x1"]
+
+
+def samplings():
+    """All samplings whose two colour components are alike, and that a scan of all components can hold."""
+    for (y_across, y_down), (c_across, c_down) in itertools.product(FACTORS, repeat=2):
+        is_whole = max(y_across, c_across) % min(y_across, c_across) == 0
+        is_whole = is_whole and max(y_down, c_down) % min(y_down, c_down) == 0
+        if is_whole and y_across * y_down + 2 * c_across * c_down <= 10:
+            yield f"{y_across}x{y_down},{c_across}x{c_down},{c_across}x{c_down}"
+
+
+def variants():
+    """Arguments to `cjpeg` and a scan script, and the size: of each file."""
+    scripts = {**SCANS, **PROGRESSIVE}
+    for sampling in samplings():
+        for script in ("one", "each", "luma-last", "progressive"):
+            for size in ((33, 31), (61, 47), (5, 3)):
+                yield sampling, script, size, ()
+    for sampling, script, size in itertools.product(UNEVEN, scripts, ((33, 31), (61, 47), (5, 3))):
+        yield sampling, script, size, ()
+    for sampling, script in itertools.product(USUAL, scripts):
+        yield sampling, script, (17, 16), ()
+        for interval in ("1", "1B", "2B", "3B", "7B"):
+            yield sampling, script, (61, 47), ("-restart", interval)
+    for side in range(1, 34):
+        for sampling, script in itertools.product(("2x2,1x1,1x1", "1x1,1x1,1x1"), ("one", "each", "progressive")):
+            for size in ((side, side), (side, 1), (1, side)):
+                yield sampling, script, size, ()
+        for options in (("-grayscale",), ("-grayscale", "-progressive"), ("-rgb",)):
+            yield None, "one", (side, 34 - side), options
+
+
+def cjpeg(folder, sampling, script, size, options):
+    """Writes a file and returns its path."""
+    name = "_".join([sampling or "default", script, "x".join(map(str, size)), *options])
+    source, file = folder / f"{size[0]}x{size[1]}.ppm", folder / f"{name.replace(',', '-')}.jpg"
+    if not source.exists():
+        Image.fromarray(smooth(*size)).save(source)
+    arguments = ["cjpeg", "-quality", "95", *options, *(["-sample", sampling] if sampling else [])]
+    if script in PROGRESSIVE:
+        arguments.append("-progressive")
+    text = {**SCANS, **PROGRESSIVE}[script]
+    if text is not None:
+        scans = folder / f"{script}.txt"
+        scans.write_text(text)
+        arguments += ["-scans", scans]
+    subprocess.run([*arguments, "-outfile", file, source], check=True)
+    return file
+
+
+def damaged(folder):
+    """Files that decoders read without an error though a part of their image is missing."""
+    for sampling, script in (("2x2,1x1,1x1", "one"), ("2x2,1x1,1x1", "each"), ("2x2,1x1,1x1", "progressive")):
+        whole = cjpeg(folder, sampling, script, (61, 47), ("-restart", "1B")).read_bytes()
+        for number in (1, 5):
+            first = whole.index(bytes([0xFF, 0xD0 + number]))
+            second = whole.index(bytes([0xFF, 0xD0 + number + 1]), first)
+            file = folder / f"lost_{script}_{number}.jpg"
+            file.write_bytes(whole[:first] + whole[second:])
+            yield file, None, "damaged"
+        whole = cjpeg(folder, sampling, script, (61, 47), ()).read_bytes()
+        # Half of the last scan, and the end marker.
+        scan = whole.rindex(b"\xff\xda")
+        file = folder / f"half_{script}.jpg"
+        file.write_bytes(whole[: (scan + len(whole)) // 2] + b"\xff\xd9")
+        yield file, None, "damaged"
+
+
+def draw(folder):
+    """Draws all files; of each its path, None for Pillow's image, and the word of the reason if it must be refused."""
+    files = [(cjpeg(folder, *variant), None, None) for variant in dict.fromkeys(variants())]
+    arithmetic = [
+        (cjpeg(folder, sampling, script, (61, 47), ("-arithmetic",)), None, "arithmetic")
+        for sampling, script in itertools.product(USUAL[:3], ("one", "each", "progressive"))
+    ]
+    return files + arithmetic + list(damaged(folder))
