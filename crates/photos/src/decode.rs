@@ -54,13 +54,16 @@ pub(crate) struct Header {
 /// - 16 bits are scaled to 8 and rounded (TensorFlow drops the lower 8, which is up to a level less);
 /// - CMYK and YCCK in a JPEG become red = (255 - cyan) x (255 - black) / 255, rounded down, and so on, as in
 ///   TensorFlow, where Adobe's segment says that the values are stored inverted;
+/// - colours multiplied by an alpha channel, as TIFF may have them, are divided by it;
 /// - ICC profiles are ignored, as in TensorFlow: values are taken as sRGB whatever the profile.
+///
+/// Memory: at most 44 bytes a pixel (TIFF of eight 32-bit samples), 16 of JPEG, and 64 MiB.
 ///
 /// # Errors
 ///
 /// The reason, as text, why the bytes are no such picture: among others that it has more than
 /// [`MAX_PIXELS`](crate::MAX_PIXELS) pixels, which is found out before memory is set aside for them, or that
-/// its end is missing (a JPEG's end marker, a PNG's chunk IEND, a GIF's trailer).
+/// a part of it is missing. The crate's README has a table of the kinds that are not read.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
     decode_with_header(bytes).map(|(picture, _)| picture)
 }

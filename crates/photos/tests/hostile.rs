@@ -30,9 +30,22 @@ fn position(file: &[u8], bytes: &[u8]) -> usize {
 }
 
 fn jpeg(side: u16) -> Vec<u8> {
-    let file = encoded(ImageFormat::Jpeg);
-    let frame = position(&file, &[0xff, 0xc0]);
-    with(&file, frame + 5, &[side.to_be_bytes(), side.to_be_bytes()].concat())
+    jpeg_of(&encoded(ImageFormat::Jpeg), side)
+}
+
+/// A file that the second decoder reads.
+fn jpeg_of_several_scans(side: u16) -> Vec<u8> {
+    jpeg_of(include_bytes!("../../../tests/fixtures/images/unusual/each.jpg"), side)
+}
+
+fn jpeg_of(file: &[u8], side: u16) -> Vec<u8> {
+    let frame = position(file, &[0xff, 0xc0]);
+    with(file, frame + 5, &[side.to_be_bytes(), side.to_be_bytes()].concat())
+}
+
+/// A strip whose own header says that it is larger than the image.
+fn tiff_of_jpeg(side: u16) -> Vec<u8> {
+    jpeg_of(include_bytes!("../../../tests/fixtures/images/unusual/jpeg_strips.tif"), side)
 }
 
 fn png(side: u32) -> Vec<u8> {
@@ -102,6 +115,7 @@ fn a_picture_of_too_many_pixels_is_refused_by_its_size_before_memory_is_set_asid
     let files = [
         ("JPEG", jpeg(30_000)),
         ("JPEG", jpeg(65_535)),
+        ("JPEG", jpeg_of_several_scans(30_000)),
         ("PNG", png(30_000)),
         ("PNG", png(i32::MAX as u32)),
         ("GIF", gif(30_000, 64)),
@@ -113,9 +127,14 @@ fn a_picture_of_too_many_pixels_is_refused_by_its_size_before_memory_is_set_asid
         ("WebP", animated_webp(16_000)),
         ("TIFF", tiff(30_000)),
         ("TIFF", tiff(u32::MAX)),
+        ("TIFF", tiff_of_jpeg(30_000)),
     ];
     // A size within bounds, of which hardly any pixels are there.
-    let short = [("JPEG", jpeg(11_000))];
+    let short = [
+        ("JPEG", jpeg(11_000)),
+        ("JPEG", jpeg_of_several_scans(11_000)),
+        ("TIFF", tiff_of_jpeg(11_000)),
+    ];
     let (large, short) =
         (files.map(|file| (file, "it is too large: ")), short.map(|file| (file, "it is cut")));
     for ((kind, file), expected) in large.into_iter().chain(short) {

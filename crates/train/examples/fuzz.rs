@@ -118,7 +118,13 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
         Ok(files)
     };
     let files = match target {
-        "photograph" => photographs()?,
+        "photograph" => {
+            let mut files = photographs()?;
+            for entry in fs::read_dir(fixtures.join("images/unusual"))? {
+                files.push(fs::read(entry?.path())?);
+            }
+            files
+        }
         "h5" => named(".h5")?,
         // A `.keras` file that is not a whole model is read as arrays alone.
         "keras" => vec![fs::read(fixtures.join("head.keras"))?],

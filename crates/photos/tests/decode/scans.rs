@@ -6,15 +6,21 @@ use photos::decode;
 use crate::modes::difference;
 use crate::pictures::{every_kind, smooth};
 
+macro_rules! unusual {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../../tests/fixtures/images/unusual/", $name, ".jpg"))
+    };
+}
+
 const UNUSUAL: [(&str, &[u8]); 8] = [
-    ("a scan for each component", include_bytes!("scans/each.jpg")),
-    ("a scan for each, with restarts", include_bytes!("scans/each_with_restarts.jpg")),
-    ("brightness in the last scan", include_bytes!("scans/luma_last.jpg")),
-    ("colour in the second scan", include_bytes!("scans/luma_then_chroma.jpg")),
-    ("colour finer than brightness", include_bytes!("scans/fine_chroma.jpg")),
-    ("three resolutions, progressive", include_bytes!("scans/three_resolutions.jpg")),
-    ("coarser brightness, refined", include_bytes!("scans/refined.jpg")),
-    ("a third of the colour", include_bytes!("scans/three_across.jpg")),
+    ("a scan for each component", unusual!("each")),
+    ("a scan for each, with restarts", unusual!("each_with_restarts")),
+    ("brightness in the last scan", unusual!("luma_last")),
+    ("colour in the second scan", unusual!("luma_then_chroma")),
+    ("colour finer than brightness", unusual!("fine_chroma")),
+    ("three resolutions, progressive", unusual!("three_resolutions")),
+    ("coarser brightness, refined", unusual!("refined")),
+    ("a third of the colour", unusual!("three_across")),
 ];
 
 #[test]
@@ -29,7 +35,7 @@ fn a_jpeg_of_any_scans_and_sampling_has_its_colours() {
 /// libjpeg repeats colour of two samples in a row and does not interpolate it: these are its values.
 #[test]
 fn a_jpeg_of_four_pixels_across_has_the_pixels_of_libjpeg() {
-    let picture = decode(include_bytes!("scans/small.jpg")).expect("a JPEG");
+    let picture = decode(unusual!("small")).expect("a JPEG");
     let expected = RgbImage::from_raw(4, 4, SMALL.to_vec()).expect("as many values");
     let (largest, _) = difference(&picture, &expected);
     assert!(largest <= 1, "{largest}");
@@ -37,7 +43,8 @@ fn a_jpeg_of_four_pixels_across_has_the_pixels_of_libjpeg() {
 
 #[test]
 fn an_arithmetic_coded_jpeg_is_refused_by_its_name() {
-    let reason = decode(include_bytes!("scans/arithmetic.jpg")).expect_err("no decoder");
+    let reason = decode(include_bytes!("../../../../tests/fixtures/images/arithmetic.jpg"))
+        .expect_err("no decoder");
     assert_eq!(reason, "it is arithmetic-coded JPEG, which is not read");
 }
 
@@ -66,7 +73,7 @@ fn a_scan_that_ends_early_is_an_error_also_before_an_end_marker() {
 fn a_lost_restart_interval_is_an_error() {
     let usual = every_kind();
     let (_, usual) = usual.iter().find(|(kind, _)| *kind == "restarts").expect("this kind");
-    for whole in [usual, include_bytes!("scans/each_with_restarts.jpg").as_slice()] {
+    for whole in [usual, unusual!("each_with_restarts").as_slice()] {
         let place = |number: u8| {
             whole.windows(2).position(|marker| marker == [0xff, 0xd0 + number]).expect("a marker")
         };
@@ -81,7 +88,7 @@ fn a_lost_restart_interval_is_an_error() {
 /// Some cameras write one, and some editors a thumbnail of their own, with another orientation, behind it.
 #[test]
 fn the_first_of_two_exif_segments_counts() {
-    let jpeg = include_bytes!("scans/each.jpg");
+    let jpeg = unusual!("each");
     let segment = |orientation: u8| {
         let exif =
             [b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"
@@ -103,7 +110,7 @@ fn a_short_segment_of_adobe_is_passed_over() {
     assert!(largest <= 4 && mean <= 1.0, "largest {largest}, mean {mean}");
 }
 
-/// The pixels of `scans/small.jpg` as Pillow 13.0.0 decodes them.
+/// The pixels of `small.jpg` as Pillow 13.0.0 decodes them.
 #[rustfmt::skip]
 const SMALL: [u8; 48] = [
     131, 127, 128, 133, 129, 130, 139, 130, 135, 140, 131, 136,
