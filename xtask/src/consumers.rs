@@ -1,13 +1,14 @@
 //! `cargo xtask consumers`: shows that single crates can be used from outside the workspace.
 //!
-//! Each package in `xtask/consumers/` is copied into `target/consumers/` as a workspace of its own
+//! Each library of the workspace is checked by itself first: in the workspace, features that another package asks for
+//! may hide that it does not ask for them. Then each package in `xtask/consumers/` is copied into `target/consumers/` as a workspace of its own
 //! that depends on our crates by path, then built and run. It shares the workspace's lock file,
 //! profile and target folder, so that what has the same features is not built again. Burn is: fewer
 //! packages ask for features of what it depends on, so the first run takes minutes.
 
 use std::fs;
 use std::io::{Write, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use toml::{Table, Value};
@@ -17,11 +18,24 @@ use crate::cargo;
 /// The packages, by the name of their folder.
 const CONSUMERS: [&str; 2] = ["augment", "vgg"];
 
-/// Builds and runs every consumer against the crates at `root`.
+/// Checks every library at `root` by itself, then builds and runs every consumer.
 ///
 /// # Errors
 /// If one can't be made, does not compile, or fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
+    for library in libraries(root)? {
+        writeln!(stdout(), "library `{library}` by itself:")?;
+        let status = cargo()
+            .args(["check", "--offline", "--package", &library])
+            .current_dir(root)
+            .status()
+            .context("could not start `cargo`")?;
+        ensure!(
+            status.success(),
+            "the library `{library}` does not compile by itself: `cargo check` ended with {status}\n\
+             hint: see what the compiler says above; a feature may be missing in `crates/{library}/Cargo.toml`"
+        );
+    }
     for name in CONSUMERS {
         let source = root.join("xtask/consumers").join(name);
         let copy = root.join("target/consumers").join(name);
@@ -52,6 +66,20 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The names of the packages in `crates` that are libraries, sorted.
+fn libraries(root: &Path) -> Result<Vec<String>> {
+    let folder = root.join("crates");
+    let entries =
+        fs::read_dir(&folder).with_context(|| format!("could not read `{}`", folder.display()))?;
+    let crates: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let libraries = crates.iter().filter(|path| path.join("src/lib.rs").is_file());
+    let names = libraries.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    ensure!(!names.is_empty(), "expected libraries in `{}`, found none", folder.display());
+    Ok(names)
 }
 
 /// The consumer's manifest as a workspace of its own: paths made absolute, the workspace's dev profile.

@@ -123,7 +123,8 @@ enum Chore {
         shared: Option<PathBuf>,
     },
 
-    /// Build and run two small packages outside the workspace that use single crates of it
+    /// Check every library by itself, and build and run two small packages outside the workspace that use single
+    /// crates of it
     Consumers,
 
     /// Kill the program at random moments, resume it, and fail where it ends otherwise than without
