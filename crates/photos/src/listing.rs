@@ -112,11 +112,25 @@ pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Whether people don't see the file or folder `path` or didn't put it there: names with a dot before them,
-/// and what Windows and macOS leave behind.
+/// Names that systems give to files and folders of their own, in lower case: macOS, Windows, Linux, and the disk
+/// stations of Synology and QNAP.
+const OF_SYSTEMS: [&str; 11] = [
+    "__macosx",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "@eadir",
+    "@recycle",
+    "#recycle",
+    "#snapshot",
+];
+
+/// Whether people don't see the file or folder `path` or didn't put it there: its name begins with a dot, or is one
+/// that macOS, Windows, Linux or a disk station gives, in capitals or not.
 pub fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with('.')
-        || name == "__MACOSX"
-        || ["thumbs.db", "desktop.ini"].contains(&name.to_lowercase().as_str())
+    name.starts_with('.') || OF_SYSTEMS.contains(&name.to_lowercase().as_str())
 }
