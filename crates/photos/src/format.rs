@@ -3,6 +3,8 @@
 use image::ImageFormat;
 use serde::Serialize;
 
+use crate::foreign::name_of;
+
 /// A file format of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,9 +52,12 @@ impl Format {
 
     /// The same, or the reason, as text, why the file is not read.
     pub(crate) fn require(head: &[u8]) -> Result<Self, String> {
-        let other = if head.get(4..8) == Some(b"ftyp") { ", but perhaps HEIF or AVIF" } else { "" };
-        Self::of(head)
-            .ok_or_else(|| format!("it is no JPEG, PNG, GIF, BMP, WebP or TIFF picture{other}"))
+        Self::of(head).ok_or_else(|| match name_of(head) {
+            Some(name) => {
+                format!("its format is {name}, which is not read; convert it to JPEG or PNG")
+            }
+            None => "it is no JPEG, PNG, GIF, BMP, WebP or TIFF picture".into(),
+        })
     }
 }
 

@@ -4,9 +4,22 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-/// Names that say that a file is meant to be a picture.
-const PICTURE_EXTENSIONS: [&str; 12] =
-    ["avif", "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+/// Extensions of files that are meant to be images and are read, if their content is one.
+const READ: [&str; 12] =
+    ["apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+
+/// Extensions of image formats that are not read.
+const NOT_READ: [&str; 27] = [
+    "avif", "avifs", "cur", "dds", "exr", "heic", "heics", "heif", "heifs", "ico", "j2c", "j2k",
+    "jp2", "jpf", "jpx", "jxl", "jxr", "pam", "pbm", "pgm", "pnm", "ppm", "psd", "qoi", "svg",
+    "tga", "wdp",
+];
+
+/// Extensions of the raw formats of cameras, which are not read.
+const RAW: [&str; 25] = [
+    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos", "mrw",
+    "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
+];
 
 /// A file that should be a picture but can't be read, or a folder that can't be listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +60,7 @@ impl LeftOut {
 /// Whether the extension of `path` says that it is meant to be a picture.
 pub fn is_named_as_picture(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    PICTURE_EXTENSIONS.contains(&extension.as_str())
+    [&READ[..], &NOT_READ, &RAW].iter().any(|known| known.contains(&extension.as_str()))
 }
 
 /// Writes a path as text, with a replacement character for what is none.

@@ -13,6 +13,7 @@ mod error;
 mod exif;
 mod file;
 mod folder;
+mod foreign;
 mod format;
 mod jpeg;
 mod key;

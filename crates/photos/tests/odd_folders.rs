@@ -135,7 +135,7 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
         ("a/empty.jpg", "it is empty"),
         ("a/words.gif", "it is no JPEG"),
         ("a/dangling.jpg", "No such file"),
-        ("b/photograph.heic", "perhaps HEIF or AVIF"),
+        ("b/photograph.heic", "its format is HEIC, which is not read"),
         ("b/socket.png", "not a regular file"),
     ];
     assert_eq!(unreadable.len(), reasons.len(), "{unreadable:?}");

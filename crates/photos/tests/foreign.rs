@@ -1,0 +1,49 @@
+//! Images of formats that are not read: each is skipped with its format as the reason.
+
+use std::fs;
+use std::path::Path;
+
+use image::RgbImage;
+use photos::{Cache, Folder, Photos, is_named_as_picture};
+
+#[test]
+fn formats_that_are_not_read_are_named() {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    for class in ["a", "b"] {
+        let folder = data.path().join(class);
+        fs::create_dir(&folder).expect("a writable folder");
+        RgbImage::new(5, 4).save(folder.join("1.png")).expect("a writable folder");
+    }
+    let tga = b"\0\0\x02\0\0\0\0\0\0\0\0\0\x14\0\x0a\0\x18\0 and pixels";
+    let heads: [(&str, &[u8], &str); 9] = [
+        ("1.jxl", b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        ("2.jp2", b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        ("3.ppm", b"P6\n20 10\n255\n", "PPM"),
+        ("4.ICO", b"\0\0\x01\0\x01\0\x10\x10", "Windows icon"),
+        ("5.tga", tga, "TGA"),
+        ("6.dds", b"DDS \x7c\0\0\0", "DDS"),
+        ("7.cr3", b"\0\0\0\x18ftypcrx \0\0\0\x01", "Canon raw"),
+        ("8.raf", b"FUJIFILMCCD-RAW 0201", "Fujifilm raw"),
+        ("9.jpg", b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+    ];
+    for (name, head, _) in heads {
+        fs::write(data.path().join("a").join(name), head).expect("a writable folder");
+    }
+    let folder = Folder::scan(data.path()).expect("classes");
+    let (_, left_out) = Photos::load(&folder, [2, 2], &Cache::default()).expect("photographs");
+    assert!(left_out.stray.is_empty(), "{left_out:?}");
+    for (file, (name, _, format)) in left_out.unreadable.iter().zip(heads) {
+        assert!(file.path.ends_with(name), "{file:?}");
+        let reason =
+            format!("its format is {format}, which is not read; convert it to JPEG or PNG");
+        assert_eq!(file.reason, reason);
+    }
+    assert_eq!(left_out.unreadable.len(), heads.len());
+}
+
+#[test]
+fn raw_files_that_are_no_images_are_still_named() {
+    for extension in ["nef", "CR2", "arw", "dng", "orf", "rw2", "raf", "heics"] {
+        assert!(is_named_as_picture(Path::new(&format!("1.{extension}"))), "{extension}");
+    }
+}
