@@ -13,6 +13,7 @@ mod dirty;
 mod doctor;
 mod events;
 mod features;
+mod layouts;
 mod models;
 #[cfg(unix)]
 mod ordinary_user;

@@ -78,6 +78,7 @@ fn a_run_begins_with_what_will_happen() {
     let (summary, _) = done.stdout.split_once("Computed").expect("a summary");
     insta::assert_snapshot!(summary, @r"
     Photographs   13 to train on, 12 to validate on, resized to 32x32
+    Folders       train to train on, validation to validate on
     Classes       across 6 + 6, along 7 + 6; the largest is 1.2 times the smallest
     Base          vgg16 up to block1_pool, pooling max: 64 features; frozen
     Weights       random, of seed 0; preprocessing as in Caffe

@@ -18,7 +18,7 @@ fn a_sheet_has_a_heading_and_a_row_for_each_class_and_changes_nothing() {
     let workplace = Workplace::with_photos();
     let before = workplace.contents("photos");
     let done = workplace.run("show photos --count 4").expect_success();
-    assert_eq!(done.stdout, "Wrote sheet.png.\n");
+    assert_eq!(done.stdout, "Wrote sheet.png, of `photos/train`.\n");
     let drawn = sheet(&workplace, "sheet.png");
     assert_eq!(drawn.dimensions(), (4 * CELL + GAP, 2 * (HEADING + CELL)));
     // Stripes along are the same in each row of pixels, and stripes across in each column.

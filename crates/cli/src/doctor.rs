@@ -12,6 +12,8 @@ use photos::{
 };
 use serde::Serialize;
 
+use crate::train::UNUSED;
+
 /// The exit status where something is wrong with the photographs.
 const WRONG: u8 = 1;
 
@@ -137,6 +139,8 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
         |files: Vec<&PathBuf>| files.iter().map(|path| format!("`{}`", path.display())).collect();
     find(true, "picture(s) that lie in no class's folder", named(outside));
     find(false, "file(s) that are no pictures, which are ignored", named(others));
+    let unused = survey.left_out.unused.iter().collect();
+    find(false, &format!("{UNUSED}, which are ignored"), named(unused));
     findings
 }
 
@@ -158,7 +162,11 @@ fn name(set: Set) -> &'static str {
 fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Result<()> {
     for set in &survey.sets {
         let total: usize = set.classes.iter().map(|class| class.photographs).sum();
-        writeln!(out, "{}: {total} photographs, {} classes", name(set.set), set.classes.len())?;
+        write!(out, "{}: {total} photographs, {} classes", name(set.set), set.classes.len())?;
+        if set.set != Set::Whole {
+            write!(out, ", in `{}`", set.folder.display())?;
+        }
+        writeln!(out)?;
         for class in &set.classes {
             let share = 100.0 * class.photographs as f64 / total.max(1) as f64;
             writeln!(out, "  {}: {} ({share:.0} %)", class.class, class.photographs)?;

@@ -16,7 +16,7 @@ pub(crate) fn skipped(path: &Path, reason: &str) -> Value {
 
 /// What the run is made of.
 pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
-    let RunSummary { config, weights, data, path } = *summary;
+    let RunSummary { config, weights, data, path, .. } = *summary;
     let [training, validation] = count_classes(data);
     let classes: Vec<Value> = data
         .classes()

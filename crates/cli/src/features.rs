@@ -2,14 +2,15 @@
 
 use std::env;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use augment::AugmentConfig;
 use clap::Args;
 use serde_json::json;
 use shards::{
-    Checked, Cut, Dtype, Event, FeatureSettings, Job, Kind, Outcome, Photographs, Skipped, Store,
-    ViewSettings, check, compute, local_path,
+    Checked, Cut, Dtype, Event, FeatureSettings, Folders, Job, Kind, Outcome, Photographs, Skipped,
+    Store, ViewSettings, check, compute, local_path,
 };
 use train::{RunFolder, WeightsChoice};
 use vgg::{VggConfig, Weights};
@@ -20,7 +21,7 @@ use crate::bar::Bar;
 use crate::device::DeviceArguments;
 use crate::settings::{check_fetched, weights_named};
 use crate::share::Share;
-use crate::train::stop_on_ctrl_c;
+use crate::train::{print_unused, stop_on_ctrl_c};
 use crate::unbroken::stdout;
 
 /// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many
@@ -130,6 +131,10 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         cut.pieces(),
         store.place()
     )?;
+    if let Some(Folders { train, validation }) = photographs.folders() {
+        writeln!(stdout(), "Folders: {train} to train on, {validation} to validate on")?;
+    }
+    print_unused(&photographs.unused().iter().map(PathBuf::from).collect::<Vec<_>>())?;
     let job = Job {
         photographs: &photographs,
         base: &base,

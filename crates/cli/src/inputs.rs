@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use photos::{Layout, LeftOut, Photos};
+use photos::{Folder, Layout, LeftOut, Photos, key_of};
 use shards::{FeatureSet, Store};
 use train::{Data, FeatureData, RunConfig, RunFolder};
 use vgg::{FrozenBase, Weights};
@@ -106,7 +106,18 @@ impl Inputs {
         config: &'a RunConfig,
         path: Option<&'a Path>,
     ) -> RunSummary<'a> {
-        RunSummary { config, weights: &self.weights, data: self.data(), path }
+        let folders = match &self.source {
+            Source::Photographs { layout: Layout::Folders { train, validation, .. }, .. } => {
+                let name = |folder: &Folder| key_of(&folder.path, &config.data.path);
+                Some([name(train), name(validation)])
+            }
+            Source::Photographs { layout: Layout::Split { .. }, .. } => None,
+            Source::Features(data) => {
+                let folders = data.set().folders();
+                folders.map(|folders| [folders.train.clone(), folders.validation.clone()])
+            }
+        };
+        RunSummary { config, weights: &self.weights, data: self.data(), folders, path }
     }
 
     pub(crate) fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {

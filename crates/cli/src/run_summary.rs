@@ -24,6 +24,8 @@ pub(crate) struct RunSummary<'a> {
     pub(crate) config: &'a RunConfig,
     pub(crate) weights: &'a Weights,
     pub(crate) data: Data<'a>,
+    /// Paths of the training and the validation folder below that of the data, if it has them.
+    pub(crate) folders: Option<[String; 2]>,
     /// The run's folder, where it is kept.
     pub(crate) path: Option<&'a Path>,
 }
@@ -33,6 +35,10 @@ impl RunSummary<'_> {
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut out = stdout();
         print_row(&mut out, "Photographs", &self.photographs())?;
+        if let Some([train, validation]) = &self.folders {
+            let text = format!("{train} to train on, {validation} to validate on");
+            print_row(&mut out, "Folders", &text)?;
+        }
         print_row(&mut out, "Classes", &classes(self.data))?;
         print_row(&mut out, "Base", &self.base()?)?;
         print_row(&mut out, "Weights", &self.weights())?;

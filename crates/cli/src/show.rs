@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use augment::{AugmentConfig, Picture};
 use clap::Args;
 use image::{ImageFormat, Rgb, RgbImage};
-use photos::{Folder, Layout, is_named_as_picture, load_picture};
+use photos::{Folder, Layout, PhotosError, is_named_as_picture, load_picture};
 use random::{Draws, Purpose};
 use rayon::prelude::*;
 use train::RunFolder;
 
 use crate::arguments::AugmentArguments;
 use crate::sheet::{CELL, Sheet};
+use crate::train::print_unused;
 
 /// Photographs and their augmentation are drawn with this seed, so that a sheet is the same every time.
 const SEED: u64 = 0;
@@ -60,15 +61,17 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     augment.validate()?;
     let layout = Layout::list(data, None)?;
     RunFolder::check_outside(out, data)?;
+    // A class without photographs has an empty row, but there must be classes.
+    let is_grave = |fault: &PhotosError| {
+        matches!(fault, PhotosError::NoClasses(_) | PhotosError::SameSubfolders { .. })
+    };
+    if let Some(fault) = layout.faults().into_iter().find(is_grave) {
+        return Err(fault.into());
+    }
     let folder = match &layout {
         Layout::Folders { train, .. } => train,
         Layout::Split { folder, .. } => folder,
     };
-    if folder.classes.is_empty()
-        && let Some(fault) = layout.faults().into_iter().next()
-    {
-        return Err(fault.into());
-    }
     let (across, rows) =
         if *versions > 0 { (versions.saturating_add(1), *count) } else { (*count, 1) };
     let pixels = Sheet::pixels(folder.classes.len(), rows, across);
@@ -104,7 +107,13 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let mut png = Cursor::new(vec![]);
     sheet.into_picture().write_to(&mut png, ImageFormat::Png)?;
     formats::write_whole(out, png.get_ref())?;
-    writeln!(stdout(), "Wrote {}.", out.display())?;
+    match &layout {
+        Layout::Folders { beside, .. } => {
+            print_unused(&beside.unused)?;
+            writeln!(stdout(), "Wrote {}, of `{}`.", out.display(), folder.path.display())?;
+        }
+        Layout::Split { .. } => writeln!(stdout(), "Wrote {}.", out.display())?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

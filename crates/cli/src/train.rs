@@ -31,6 +31,12 @@ use crate::settings::Settings;
 use crate::unbroken::stderr;
 use crate::{STOPPED, demo, device, events, interrupt, logs, report, split_table};
 
+/// Description of the folders that are not used.
+pub(crate) const UNUSED: &str = "folder(s) that are neither the training nor the validation folder";
+
+/// Number of them that are named.
+const UNUSED_NAMED: usize = 10;
+
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
 #[command(
@@ -316,6 +322,20 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
             writeln!(out, "ignored {} {what}, such as `{}`", files.len(), first.display())?;
         }
     }
+    print_unused(&left_out.unused)
+}
+
+/// Names the folders that are not used.
+pub(crate) fn print_unused(folders: &[PathBuf]) -> anyhow::Result<()> {
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let named = folders.iter().take(UNUSED_NAMED);
+    let mut names: Vec<String> = named.map(|folder| format!("`{}`", folder.display())).collect();
+    if folders.len() > UNUSED_NAMED {
+        names.push(format!("{} more", folders.len() - UNUSED_NAMED));
+    }
+    writeln!(stderr(), "ignored {} {UNUSED}: {}", folders.len(), names.join(", "))?;
     Ok(())
 }
 

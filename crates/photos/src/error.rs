@@ -38,7 +38,7 @@ pub enum PhotosError {
     NoClasses(PathBuf),
     /// There is nothing to tell apart.
     #[error(
-        "`{}` has only the class `{class}`, expected two or more\nhint: put the photographs of each class into a folder of its own",
+        "`{}` has only the class `{class}`, expected two or more\nhint: {hint}",
         .folder.display()
     )]
     OneClass {
@@ -46,6 +46,8 @@ pub enum PhotosError {
         folder: PathBuf,
         /// Its only class.
         class: String,
+        /// What to do about it.
+        hint: String,
     },
     /// A class folder's name is not text.
     #[error("the class folder `{}` has a name that is not UTF-8\nhint: rename it", .0.display())]
@@ -95,8 +97,8 @@ pub enum PhotosError {
     },
     /// A training folder without a validation folder beside it.
     #[error(
-        "`{}` has a `train` folder but none of `validation`, `val`, `valid` or `test` beside it\nhint: name `{}` itself to keep a part of it for validation, or add the folder",
-        .0.display(), .0.join("train").display()
+        "`{}` has a `{}` folder but none of `validation`, `val`, `valid` or `test` beside it\nhint: name `{}` itself to keep a part of it for validation, or add the folder",
+        .0.parent().unwrap_or(.0).display(), .0.file_name().unwrap_or_default().display(), .0.display()
     )]
     NoValidation(PathBuf),
     /// A validation folder without a training folder beside it.
@@ -105,6 +107,21 @@ pub enum PhotosError {
         .0.display(), .0.with_file_name("train").display()
     )]
     NoTraining(PathBuf),
+    /// The class folders are all alike, so that the classes may be the folders in them.
+    #[error(
+        "the {count} folders with images in `{}` hold the same subfolders, {subfolders}, expected one folder per class\nhint: if these are the classes, name one folder that holds them, such as `{}`, or rename two such folders to `train` and `validation`; else move the images out of them",
+        .folder.display(), .example.display()
+    )]
+    SameSubfolders {
+        /// The folder.
+        folder: PathBuf,
+        /// Number of class folders with images in it.
+        count: usize,
+        /// One of them.
+        example: PathBuf,
+        /// Names of the subfolders, or of some of them.
+        subfolders: String,
+    },
     /// A share for validation is asked for where there is a validation folder.
     #[error(
         "`{}` is a validation folder, so no share of the training photographs is kept for validation\nhint: leave `--val-split` out, or name the training folder itself",

@@ -1,13 +1,14 @@
 //! Lists a folder of photographs: its classes are its folders, in the order of their names.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{io, mem};
 
 use rayon::prelude::*;
 
 use crate::listing::{Identity, Listing, entries, identity, with_ancestors};
-use crate::{LeftOut, PhotosError, Unreadable};
+use crate::{LeftOut, PhotosError, Unreadable, is_named_as_picture};
 
 /// A folder with one folder a class, listed but not yet read.
 #[derive(Clone, Debug)]
@@ -25,9 +26,9 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Lists the class folders of `path` and their files, through links too. Hidden files and folders and
-    /// what Windows leaves behind (`Thumbs.db`, `desktop.ini`) are passed over, and so is a link to a folder
-    /// that it is in. Within a class no folder is listed twice, by whatever links it is reached.
+    /// Lists the class folders of `path` and their files, through links too. [Hidden](crate::is_hidden) files and
+    /// folders are passed over, and so is a link to a folder that it is in. Within a class no folder is listed twice,
+    /// by whatever links it is reached.
     ///
     /// # Errors
     ///
@@ -94,12 +95,47 @@ impl Folder {
 
     /// That there is nothing to tell apart, where it has one class alone.
     pub(crate) fn only_class(&self) -> Option<PhotosError> {
-        match self.classes.as_slice() {
-            [class] => {
-                Some(PhotosError::OneClass { folder: self.path.clone(), class: class.clone() })
-            }
-            _ => None,
+        let [class] = self.classes.as_slice() else { return None };
+        let (folder, class) = (self.path.clone(), class.clone());
+        let inside = self.files.first().and_then(|files| Inside::of(files));
+        let hint = match inside {
+            Some(inside) if inside.subfolders.len() > 1 => format!(
+                "if the folders in `{}` are the classes, name that folder",
+                inside.folder.display()
+            ),
+            _ => "put the photographs of each class into a folder of its own".into(),
+        };
+        Some(PhotosError::OneClass { folder, class, hint })
+    }
+
+    /// The error that the class folders are all alike, if they are: the classes may then be the folders in them, and
+    /// the folders splits of other names, or places where the images are from.
+    ///
+    /// They are alike if all class folders with images, two or more, hold the same two or more subfolders with images.
+    /// A folder around all images of a class does not count, so that each class may hold an `images` folder. Classes
+    /// that all hold images beside these subfolders are not alike. Images are told by their names.
+    pub(crate) fn same_subfolders(&self) -> Option<PhotosError> {
+        let inside: Vec<Inside<'_>> =
+            self.files.iter().filter_map(|files| Inside::of(files)).collect();
+        let [first, others @ ..] = inside.as_slice() else { return None };
+        if others.is_empty()
+            || first.subfolders.len() < 2
+            || others.iter().any(|inside| inside.subfolders != first.subfolders)
+            || inside.iter().all(|inside| inside.has_images)
+        {
+            return None;
         }
+        let names = first.subfolders.iter().map(|name| format!("`{}`", name.display()));
+        let mut subfolders = names.take(MOST_NAMED).collect::<Vec<_>>().join(", ");
+        if first.subfolders.len() > MOST_NAMED {
+            subfolders += &format!(" and {} more", first.subfolders.len() - MOST_NAMED);
+        }
+        Some(PhotosError::SameSubfolders {
+            folder: self.path.clone(),
+            count: inside.len(),
+            example: first.folder.to_owned(),
+            subfolders,
+        })
     }
 
     /// Numbers the classes as `classes` does, which are those of a trained model or of the training
@@ -123,7 +159,8 @@ impl Folder {
 
     /// What was left out before any file was read.
     pub(crate) fn left_out(&self) -> LeftOut {
-        LeftOut { unreadable: self.unreadable.clone(), stray: self.stray.clone() }
+        let (unreadable, stray) = (self.unreadable.clone(), self.stray.clone());
+        LeftOut { unreadable, stray, unused: vec![] }
     }
 
     pub(crate) fn other_classes(&self, expected: &[String]) -> PhotosError {
@@ -153,6 +190,35 @@ impl Folder {
                 .into();
         }
         format!("is {}? the names must be the same", near.join(", is "))
+    }
+}
+
+/// Number of subfolders that an error names.
+const MOST_NAMED: usize = 5;
+
+/// The deepest folder that holds all images of a class, and what is in it.
+struct Inside<'a> {
+    folder: &'a Path,
+    /// Names of the folders in it with images below.
+    subfolders: BTreeSet<&'a OsStr>,
+    /// Whether images lie in it beside the folders.
+    has_images: bool,
+}
+
+impl<'a> Inside<'a> {
+    /// Returns `None` if no file of the class is named like an image.
+    fn of(files: &'a [PathBuf]) -> Option<Self> {
+        let images = || files.iter().filter(|path| is_named_as_picture(path));
+        let folders = || images().filter_map(|path| path.parent());
+        let mut folder = folders().next()?;
+        for other in folders() {
+            while !other.starts_with(folder) {
+                folder = folder.parent()?;
+            }
+        }
+        let names = folders().filter_map(|other| other.strip_prefix(folder).ok()?.iter().next());
+        let (subfolders, has_images) = (names.collect(), folders().any(|other| other == folder));
+        Some(Self { folder, subfolders, has_images })
     }
 }
 

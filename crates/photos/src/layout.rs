@@ -1,42 +1,26 @@
 //! How a folder says what to train on and what to validate on.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::listing::is_hidden;
-use crate::{Cache, Folder, LeftOut, Photos, PhotosError};
-
-/// What a folder of photographs to validate on may be called, in capitals or not; the first that is there is
-/// taken.
-pub const VALIDATION_FOLDERS: [&str; 4] = ["validation", "val", "valid", "test"];
+use crate::listing::entries;
+use crate::{Cache, Folder, LeftOut, Photos, PhotosError, SplitFolders, is_named_as_picture};
 
 /// The share of each class that is kept for validation where there is no validation folder and no
 /// share is named.
 const DEFAULT_SPLIT: f64 = 0.2;
 
-/// The folder of that name, in capitals or not, where it has folders in it; a class has files.
-fn folder_of_classes(data: &Path, name: &str) -> Option<PathBuf> {
-    let folders_in = |path: &Path| {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        let paths = entries.map(|entry| entry.path());
-        paths.filter(|path| path.is_dir() && !is_hidden(path)).collect::<Vec<_>>()
-    };
-    let mut folders = folders_in(data);
-    folders.sort();
-    folders.into_iter().find(|path| {
-        path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name))
-            && !folders_in(path).is_empty()
-    })
-}
-
 /// The two ways in which photographs are laid out, listed but not yet read.
 #[derive(Clone, Debug)]
 pub enum Layout {
-    /// `train` and one of `validation`, `val`, `valid` and `test`, with the same classes.
+    /// A training and a validation folder, [known by their names](SplitFolders), with the same classes.
     Folders {
         /// What is trained on.
         train: Folder,
         /// What is validated on.
         validation: Folder,
+        /// Folders and images beside the two, which are not used.
+        beside: LeftOut,
     },
     /// One folder, of which a share of each class is kept for validation.
     Split {
@@ -50,12 +34,12 @@ pub enum Layout {
 impl Layout {
     /// Finds out how the photographs at `data` are laid out, and lists them. `split` is the share
     /// of each class kept for validation, 0.2 where it is left out, and only for a folder without
-    /// `train` and `validation` in it.
+    /// a training and a validation folder in it.
     ///
     /// # Errors
     ///
     /// The folder is missing or has fewer than two classes, a class has no files, the two folders'
-    /// classes differ, or `split` does not go with the folder.
+    /// classes differ, all classes hold the same subfolders, or `split` does not go with the folder.
     pub fn find(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
         let layout = Self::list(data, split)?;
         match layout.faults().into_iter().next() {
@@ -77,28 +61,27 @@ impl Layout {
         {
             return Err(PhotosError::Split(share));
         }
-        let validation = VALIDATION_FOLDERS.iter().find_map(|name| folder_of_classes(data, name));
-        let Some(train) = folder_of_classes(data, "train") else {
-            if let Some(validation) = validation {
-                return Err(PhotosError::NoTraining(validation));
-            }
+        let Some(splits) = SplitFolders::find(data, folders_in)? else {
             let (folder, share) = (Folder::list(data)?, split.unwrap_or(DEFAULT_SPLIT));
             return Ok(Self::Split { folder, share });
         };
-        let validation = validation.ok_or_else(|| PhotosError::NoValidation(data.to_owned()))?;
         if split.is_some() {
-            return Err(PhotosError::SplitTwice(validation));
+            return Err(PhotosError::SplitTwice(splits.validation));
         }
-        let (train, validation) = (Folder::list(&train)?, Folder::list(&validation)?);
-        Ok(Self::Folders { train, validation })
+        let (train, validation) = (Folder::list(&splits.train)?, Folder::list(&splits.validation)?);
+        let stray = images_around(data, &splits);
+        let beside = LeftOut { unreadable: vec![], stray, unused: splits.unused };
+        Ok(Self::Folders { train, validation, beside })
     }
 
-    /// What keeps the classes and files from being trained on: fewer than two classes, classes without files,
-    /// or two folders whose classes differ. A layout that was [found](Self::find) has none.
+    /// What keeps the classes and files from being trained on: classes that all hold the same subfolders, fewer than
+    /// two classes, classes without files, or two folders whose classes differ. A layout that was
+    /// [found](Self::find) has none.
     pub fn faults(&self) -> Vec<PhotosError> {
         match self {
-            Self::Folders { train, validation } => {
-                let mut faults = train.faults();
+            Self::Folders { train, validation, .. } => {
+                let mut faults: Vec<PhotosError> = train.same_subfolders().into_iter().collect();
+                faults.extend(train.faults());
                 faults.extend(validation.faults());
                 faults.extend(train.only_class());
                 if train.classes != validation.classes {
@@ -107,7 +90,8 @@ impl Layout {
                 faults
             }
             Self::Split { folder, .. } => {
-                let mut faults = folder.faults();
+                let mut faults: Vec<PhotosError> = folder.same_subfolders().into_iter().collect();
+                faults.extend(folder.faults());
                 faults.extend(folder.only_class());
                 faults
             }
@@ -192,11 +176,12 @@ impl Layout {
         split: impl FnOnce(Photos, f64) -> Result<(Photos, Photos), PhotosError>,
     ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
         match self {
-            Self::Folders { train, validation } => {
+            Self::Folders { train, validation, beside } => {
                 let (train, mut left_out) = Photos::load(train, size, cache)?;
                 let rest = Cache { memory: cache.memory - train.cached(), ..cache.clone() };
                 let (validation, also_left_out) = Photos::load(validation, size, &rest)?;
                 left_out.extend(also_left_out);
+                left_out.extend(beside.clone());
                 Ok((train, validation, left_out))
             }
             Self::Split { folder, share } => {
@@ -206,4 +191,23 @@ impl Layout {
             }
         }
     }
+}
+
+/// The folders in a folder, sorted by name; none if it can't be listed.
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = entries(folder).unwrap_or_default().into_iter();
+    entries.filter(|entry| entry.is_folder).map(|entry| entry.path).collect()
+}
+
+/// The images in `data` and in the folders between it and the folders of classes, which are of no class.
+fn images_around(data: &Path, splits: &SplitFolders) -> Vec<PathBuf> {
+    let around = [&splits.train, &splits.validation]
+        .into_iter()
+        .flat_map(|split| split.ancestors().skip(1).take_while(|folder| folder.starts_with(data)));
+    let around: BTreeSet<&Path> = around.collect();
+    let entries = around.into_iter().flat_map(|folder| entries(folder).unwrap_or_default());
+    entries
+        .filter(|entry| !entry.is_folder && is_named_as_picture(&entry.path))
+        .map(|entry| entry.path)
+        .collect()
 }

@@ -31,7 +31,7 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// What of a folder is not among its photographs. Hidden files are in neither list.
+/// What of a folder is not among its photographs. Hidden files and folders are in no list.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LeftOut {
     /// Files that should be pictures but can't be read, and folders that can't be listed.
@@ -39,6 +39,9 @@ pub struct LeftOut {
     /// Files that are something else, and files beside the class folders.
     #[serde(serialize_with = "as_texts")]
     pub stray: Vec<PathBuf>,
+    /// Folders beside those of the splits, which are not used. Their files are not looked at.
+    #[serde(serialize_with = "as_texts")]
+    pub unused: Vec<PathBuf>,
 }
 
 impl LeftOut {
@@ -54,6 +57,7 @@ impl LeftOut {
     pub(crate) fn extend(&mut self, other: Self) {
         self.unreadable.extend(other.unreadable);
         self.stray.extend(other.stray);
+        self.unused.extend(other.unused);
     }
 }
 

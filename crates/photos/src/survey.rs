@@ -48,6 +48,9 @@ pub enum Set {
 pub struct SetSurvey {
     /// Which set it is.
     pub set: Set,
+    /// Its folder, which holds the class folders.
+    #[serde(serialize_with = "as_text")]
+    pub folder: PathBuf,
     /// Its classes, sorted by name.
     pub classes: Vec<ClassSurvey>,
 }
@@ -132,7 +135,7 @@ impl Survey {
     /// Reads and decodes every file of `layout` once, on all cores, one picture on each at a time.
     pub fn of(layout: &Layout) -> Self {
         let folders = match layout {
-            Layout::Folders { train, validation } => {
+            Layout::Folders { train, validation, .. } => {
                 vec![(Set::Train, train), (Set::Validation, validation)]
             }
             Layout::Split { folder, .. } => vec![(Set::Whole, folder)],
@@ -159,7 +162,10 @@ impl Survey {
                 }
                 classes.push(ClassSurvey::of(class.clone(), files.len(), &photographs));
             }
-            survey.sets.push(SetSurvey { set, classes });
+            survey.sets.push(SetSurvey { set, folder: folder.path.clone(), classes });
+        }
+        if let Layout::Folders { beside, .. } = layout {
+            survey.left_out.extend(beside.clone());
         }
         let duplicates = |group: &Vec<usize>| Duplicates {
             members: group.iter().map(|&at| members[at].clone()).collect(),

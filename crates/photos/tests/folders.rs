@@ -144,7 +144,7 @@ fn a_fault_of_a_folder_is_named_with_a_hint() {
     let alone = pictures(&["train/a/1.png", "train/b/1.png"]);
     assert!(message(Layout::find(alone.path(), None)).contains("none of `validation`"));
 
-    let reversed = pictures(&["training/a/1.png", "training/b/1.png", "val/a/1.png"]);
+    let reversed = pictures(&["learning/a/1.png", "learning/b/1.png", "val/a/1.png"]);
     assert!(message(Layout::find(reversed.path(), None)).contains("no `train` folder beside it"));
 
     let differ = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/c/1.png"]);

@@ -1,28 +1,22 @@
 //! Names of objects laid out as [`photos::Layout`] lays out a folder, by the same rules: hidden names are
-//! passed over, `train` and a validation folder are found in capitals or not, and the folders in them, or else
+//! passed over, [`SplitFolders`] finds the folders to train and to validate on, and the folders in them, or else
 //! the first folders, are the classes.
 //!
-//! Names come one by one and are not kept, so that memory does not grow with the photographs of other shards.
+//! Names come one by one, and of each folder one is kept, so that memory does not grow with the photographs of other
+//! shards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use photos::{Folder, Layout, PhotosError, VALIDATION_FOLDERS, is_hidden};
+use photos::{Folder, Layout, LeftOut, SplitFolders, is_hidden, is_named_as_picture, key_of};
 
 use crate::{Folders, ShardsError};
 
 /// The folders of what was added.
 #[derive(Default)]
 pub(crate) struct Tree {
-    folders: BTreeMap<String, Top>,
-}
-
-/// A folder right below the place of the photographs.
-#[derive(Default)]
-struct Top {
-    has_files: bool,
-    /// The folders in it, and whether there are files below them.
-    folders: BTreeMap<String, bool>,
+    /// For each folder that is not hidden the name of a file in it, of an image if it has one.
+    folders: BTreeMap<String, Option<String>>,
 }
 
 /// What classes there are and where.
@@ -32,26 +26,36 @@ pub(crate) struct Classes {
     pub(crate) folders: Option<Folders>,
 }
 
+/// What was found among the names.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) classes: Classes,
+    /// The folders beside those of the splits.
+    pub(crate) unused: Vec<String>,
+}
+
 impl Tree {
     /// Adds the file of this name; returns whether it may be a photograph.
     pub(crate) fn add(&mut self, key: &str) -> bool {
-        let is_shown = |part: &&str| !is_hidden(Path::new(part));
         let Some((folder, file)) = key.rsplit_once('/') else { return false };
         // Folders are there also where all in them is hidden.
-        let mut shown = folder.split('/').take_while(is_shown);
-        let Some(first) = shown.next() else { return false };
-        let second = shown.next();
-        let is_file = is_shown(&file) && folder.split('/').all(|part| is_shown(&part));
-        let top = match self.folders.get_mut(first) {
-            Some(top) => top,
-            None => self.folders.entry(first.to_owned()).or_default(),
+        let shown: usize = folder
+            .split('/')
+            .take_while(|part| !is_hidden(Path::new(part)))
+            .map(|part| part.len() + 1)
+            .sum();
+        if shown == 0 {
+            return false;
+        }
+        let is_file = shown > folder.len() && !is_hidden(Path::new(file));
+        let shown = &folder[..shown - 1];
+        let one = match self.folders.get_mut(shown) {
+            Some(one) => one,
+            None => self.folders.entry(shown.to_owned()).or_default(),
         };
-        top.has_files |= is_file;
-        if let Some(second) = second {
-            match top.folders.get_mut(second) {
-                Some(has_files) => *has_files |= is_file,
-                None => _ = top.folders.insert(second.to_owned(), is_file),
-            }
+        let is_image = |name: &str| is_named_as_picture(Path::new(name));
+        if is_file && one.as_deref().is_none_or(|one| !is_image(one) && is_image(file)) {
+            *one = Some(file.to_owned());
         }
         is_file
     }
@@ -61,52 +65,61 @@ impl Tree {
     /// # Errors
     ///
     /// As [`Layout::find`].
-    pub(crate) fn classes(&self, place: &str) -> Result<Classes, ShardsError> {
-        let path = Path::new(place);
-        let found = |name: &str| {
-            self.folders
-                .iter()
-                .find(|(found, top)| found.eq_ignore_ascii_case(name) && !top.folders.is_empty())
+    pub(crate) fn classes(&self, place: &str) -> Result<Found, ShardsError> {
+        let place = Path::new(place);
+        let folders_in = |folder: &Path| {
+            let names = self.names_in(&key_of(folder, place));
+            names.into_iter().map(|name| folder.join(name)).collect()
         };
-        let validation = VALIDATION_FOLDERS.iter().find_map(|name| found(name));
-        let (layout, folders) = match (found("train"), validation) {
-            (None, None) => {
-                let classes = self.folders.iter().map(|(name, top)| (name, top.has_files));
-                (Layout::Split { folder: folder(path, classes), share: 0.0 }, None)
-            }
-            (None, Some((validation, _))) => {
-                return Err(PhotosError::NoTraining(path.join(validation)).into());
-            }
-            (Some(_), None) => return Err(PhotosError::NoValidation(path.to_owned()).into()),
-            (Some((train, top)), Some((validation, validation_top))) => {
-                let of = |name: &str, top: &Top| {
-                    let classes = top.folders.iter().map(|(name, &has_files)| (name, has_files));
-                    folder(&path.join(name), classes)
-                };
-                let layout = Layout::Folders {
-                    train: of(train, top),
-                    validation: of(validation, validation_top),
-                };
-                let folders = Folders { train: train.clone(), validation: validation.clone() };
-                (layout, Some(folders))
-            }
+        let splits = SplitFolders::find(place, folders_in)?;
+        let layout = match &splits {
+            None => Layout::Split { folder: self.folder(place, place), share: 0.0 },
+            Some(splits) => Layout::Folders {
+                train: self.folder(&splits.train, place),
+                validation: self.folder(&splits.validation, place),
+                beside: LeftOut::default(),
+            },
         };
         if let Some(fault) = layout.faults().into_iter().next() {
             return Err(fault.into());
         }
         let (Layout::Folders { train: folder, .. } | Layout::Split { folder, .. }) = layout;
-        Ok(Classes { names: folder.classes, folders })
-    }
-}
-
-/// A folder as it would be listed, but for its files, of which each class that has some has one.
-fn folder<'a>(path: &Path, classes: impl Iterator<Item = (&'a String, bool)>) -> Folder {
-    let (classes, files) = classes
-        .map(|(name, has_files)| {
-            (name.clone(), if has_files { vec![PathBuf::from(name)] } else { vec![] })
+        let folders = splits.as_ref().map(|splits| Folders {
+            train: key_of(&splits.train, place),
+            validation: key_of(&splits.validation, place),
+        });
+        let unused = splits.map(|splits| splits.unused).unwrap_or_default();
+        Ok(Found {
+            classes: Classes { names: folder.classes, folders },
+            unused: unused.iter().map(|folder| key_of(folder, place)).collect(),
         })
-        .unzip();
-    Folder { path: path.to_owned(), classes, files, unreadable: vec![], stray: vec![] }
+    }
+
+    /// The names of the folders in a folder, which is named by its key.
+    fn names_in(&self, folder: &str) -> BTreeSet<&str> {
+        self.below(folder).filter_map(|(below, _)| below.split('/').next()).collect()
+    }
+
+    /// The folders below a folder, each with a file.
+    fn below(&self, folder: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let before = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let from = self.folders.range(before.clone()..);
+        from.map_while(move |(found, file)| Some((found.strip_prefix(&*before)?, file.as_deref())))
+    }
+
+    /// A folder of classes as it would be listed, but with one file for each folder in it that has some.
+    fn folder(&self, path: &Path, place: &Path) -> Folder {
+        let key = key_of(path, place);
+        let mut classes: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
+        for (below, file) in self.below(&key) {
+            let class = below.split('/').next().expect("a part");
+            let files = classes.entry(class).or_default();
+            files.extend(file.map(|file| path.join(below).join(file)));
+        }
+        let (classes, files) =
+            classes.into_iter().map(|(class, files)| (class.to_owned(), files)).unzip();
+        Folder { path: path.to_owned(), classes, files, unreadable: vec![], stray: vec![] }
+    }
 }
 
 impl Classes {
@@ -116,18 +129,14 @@ impl Classes {
         let below = self.below(key)?;
         let (class, _) = below.split_once('/')?;
         let label = self.names.binary_search_by(|name| name.as_str().cmp(class)).ok()?;
-        let is_validation = self
-            .folders
-            .as_ref()
-            .is_some_and(|folders| key.starts_with(&format!("{}/", folders.validation)));
-        Some((label, is_validation))
+        Some((label, self.folders.as_ref().is_some_and(|folders| folders.is_validation(key))))
     }
 
     /// The key below the folder of classes, by which an ordinary run calls the photograph.
     pub(crate) fn below<'a>(&self, key: &'a str) -> Option<&'a str> {
         let Some(Folders { train, validation }) = &self.folders else { return Some(key) };
-        let (first, rest) = key.split_once('/')?;
-        (first == train || first == validation).then_some(rest)
+        let below = |folder: &str| key.strip_prefix(folder)?.strip_prefix('/');
+        below(train).or_else(|| below(validation))
     }
 }
 
@@ -136,11 +145,14 @@ mod tests {
     use super::*;
     use std::fs;
 
-    use photos::key_of;
+    use photos::PhotosError;
     use proptest::prelude::*;
 
-    /// The classes and photographs that an ordinary run finds among files with these names.
-    fn in_folder(keys: &[String]) -> Result<(Classes, Vec<String>), String> {
+    /// The classes, the photographs and the unused folders.
+    type Laid = (Classes, Vec<String>, Vec<String>);
+
+    /// Those that an ordinary run finds among files with these names.
+    fn in_folder(keys: &[String]) -> Result<Laid, String> {
         let data = tempfile::tempdir().expect("a temporary folder");
         for key in keys {
             let path = data.path().join(key);
@@ -149,30 +161,32 @@ mod tests {
         }
         let layout = Layout::find(data.path(), None).map_err(|error| kind(&error))?;
         let name = |folder: &Folder| key_of(&folder.path, data.path());
-        let (classes, folders, files) = match &layout {
-            Layout::Folders { train, validation } => {
+        let (classes, folders, files, unused) = match &layout {
+            Layout::Folders { train, validation, beside } => {
                 let folders = Folders { train: name(train), validation: name(validation) };
-                (&train.classes, Some(folders), [&train.files[..], &validation.files].concat())
+                let files = [&train.files[..], &validation.files].concat();
+                (&train.classes, Some(folders), files, &beside.unused[..])
             }
-            Layout::Split { folder, .. } => (&folder.classes, None, folder.files.clone()),
+            Layout::Split { folder, .. } => (&folder.classes, None, folder.files.clone(), &[][..]),
         };
+        let unused = unused.iter().map(|path| key_of(path, data.path())).collect();
         let mut keys: Vec<_> =
             files.iter().flatten().map(|path| key_of(path, data.path())).collect();
         keys.sort();
-        Ok((Classes { names: classes.clone(), folders }, keys))
+        Ok((Classes { names: classes.clone(), folders }, keys, unused))
     }
 
-    fn in_store(keys: &[String]) -> Result<(Classes, Vec<String>), String> {
+    fn in_store(keys: &[String]) -> Result<Laid, String> {
         let mut tree = Tree::default();
         let mut candidates: Vec<String> =
             keys.iter().filter(|key| tree.add(key)).cloned().collect();
-        let classes = tree.classes("data").map_err(|error| match error {
+        let Found { classes, unused } = tree.classes("data").map_err(|error| match error {
             ShardsError::Photos(error) => kind(&error),
             other => panic!("{other}"),
         })?;
         candidates.retain(|key| classes.label_of(key).is_some());
         candidates.sort();
-        Ok((classes, candidates))
+        Ok((classes, candidates, unused))
     }
 
     /// The kind of an error, without its path.
@@ -187,7 +201,7 @@ mod tests {
         #[test]
         fn names_in_a_store_are_laid_out_as_files_in_a_folder(
             keys in prop::collection::hash_set(
-                "(train/|Train/|val/|validation/|test/)?(a/|b/|\\.c/|__MACOSX/){0,2}(a|b|\\.b|Thumbs\\.db)\\.jpg", 0..24,
+                "(x/)?(train/|Train/|seg_train/|val/|validation/|test/|test_set/|train - Copy/)?(train/|test/)?(a/|b/|\\.c/|@eaDir/){0,2}(a|b|\\.b|Thumbs\\.db)\\.(jpg|txt)", 0..24,
             ),
         ) {
             let keys: Vec<String> = keys.into_iter().collect();

@@ -11,7 +11,7 @@ use photos::{Folder, Layout, PictureError, Unreadable, key_of, load_picture, loa
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::layout::{Classes, Tree};
+use crate::layout::{Classes, Found, Tree};
 use crate::place::Place;
 use crate::reader::BATCH;
 use crate::store::{Fetched, NEVER, hex};
@@ -25,6 +25,7 @@ const LONGEST: u64 = 1 << 30;
 pub struct Photographs {
     store: Option<Store>,
     classes: Classes,
+    unused: Vec<String>,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -107,21 +108,22 @@ impl Photographs {
                 }
             }
         };
-        let (names, folders) = match &layout {
-            Layout::Folders { train, validation } => {
+        let (names, folders, unused) = match &layout {
+            Layout::Folders { train, validation, beside } => {
                 add(train, false)?;
                 add(validation, true)?;
                 let name = |folder: &Folder| key_of(&folder.path, data);
                 let folders = Folders { train: name(train), validation: name(validation) };
-                (train.classes.clone(), Some(folders))
+                let unused = beside.unused.iter().map(|folder| key_of(folder, data)).collect();
+                (train.classes.clone(), Some(folders), unused)
             }
             Layout::Split { folder, .. } => {
                 add(folder, false)?;
-                (folder.classes.clone(), None)
+                (folder.classes.clone(), None, vec![])
             }
         };
         entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
-        Ok(Self { store: None, classes: Classes { names, folders }, entries })
+        Ok(Self { store: None, classes: Classes { names, folders }, unused, entries })
     }
 
     /// Those in the list at this place.
@@ -175,14 +177,14 @@ impl Photographs {
         place: String,
         store: Option<Store>,
     ) -> Result<Self, ShardsError> {
-        let classes = tree.classes(&place)?;
+        let Found { classes, unused } = tree.classes(&place)?;
         let entry = |(key, source): (String, Source)| {
             let (label, is_validation) = classes.label_of(&key)?;
             Some(Entry { key, label, is_validation, source })
         };
         let mut entries: Vec<_> = found.into_iter().filter_map(entry).collect();
         entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
-        Ok(Self { store, classes, entries })
+        Ok(Self { store, classes, unused, entries })
     }
 
     /// How many files there are that may be photographs.
@@ -198,6 +200,11 @@ impl Photographs {
     /// The folders of what is trained and what is validated on, where there are two.
     pub fn folders(&self) -> Option<&Folders> {
         self.classes.folders.as_ref()
+    }
+
+    /// The keys of the folders beside these two, which are not used.
+    pub fn unused(&self) -> &[String] {
+        &self.unused
     }
 
     /// What the random draws of a photograph are addressed by.

@@ -257,8 +257,7 @@ impl FeatureSet {
 impl FeatureSettings {
     /// Whether the photograph with this key is in the validation folder.
     pub(crate) fn is_validation(&self, key: &str) -> bool {
-        let first = key.split_once('/').map(|(first, _)| first);
-        self.folders.as_ref().is_some_and(|folders| first == Some(&folders.validation))
+        self.folders.as_ref().is_some_and(|folders| folders.is_validation(key))
     }
 }
 

@@ -44,7 +44,7 @@ pub struct ViewSettings {
     pub seed: u64,
 }
 
-/// The names of the two folders that photographs are in.
+/// The two folders that photographs are in, as the beginnings of their keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Folders {
@@ -52,6 +52,13 @@ pub struct Folders {
     pub train: String,
     /// That of what is validated on.
     pub validation: String,
+}
+
+impl Folders {
+    /// Whether the photograph with this key is in the validation folder.
+    pub(crate) fn is_validation(&self, key: &str) -> bool {
+        key.strip_prefix(&self.validation).is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// How values are stored.

@@ -117,6 +117,11 @@ fn what_is_not_laid_out_for_training_is_refused_as_in_a_folder() {
         (&["train/a/1.jpg", "train/b/1.jpg"], "none of `validation`"),
         (&["val/a/1.jpg", "val/b/1.jpg"], "no `train` folder"),
         (&["train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/c/1.jpg"], "`c`"),
+        (
+            &["foo/a/1.jpg", "foo/b/1.jpg", "bar/a/1.jpg", "bar/b/1.jpg"],
+            "the same subfolders, `a`, `b`",
+        ),
+        (&["x/training_set/a/1.jpg", "x/training_set/b/1.jpg"], "has a `training_set` folder"),
     ] {
         let store = Store::in_memory();
         for name in names {
@@ -124,5 +129,30 @@ fn what_is_not_laid_out_for_training_is_refused_as_in_a_folder() {
         }
         let error = Photographs::below(&store, |_| true).expect_err("no layout").to_string();
         assert!(error.contains(expected) && error.contains("\nhint: "), "{error}");
+    }
+}
+
+#[test]
+fn splits_in_a_store_are_known_by_the_names_that_they_have_in_a_folder() {
+    for (train, validation) in [
+        ("training_set", "test_set"),
+        ("Training", "Testing"),
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("x/train/train", "x/test/test"),
+    ] {
+        let store = Store::in_memory();
+        for split in [train, validation] {
+            for image in ["a/1.jpg", "b/1.jpg", "b/@eaDir/1.jpg"] {
+                store.put(&format!("{split}/{image}"), vec![]).expect("room");
+            }
+        }
+        let around = if train.starts_with("x/") { "x/" } else { "" };
+        store.put(&format!("{around}train - Copy/a/1.jpg"), vec![]).expect("room");
+        store.put("#recycle/a/1.jpg", vec![]).expect("room");
+        let photographs = Photographs::below(&store, |_| true).expect("photographs");
+        assert_eq!((photographs.classes().join(" ").as_str(), photographs.count()), ("a b", 4));
+        let folders = photographs.folders().expect("two folders");
+        assert_eq!([&*folders.train, &*folders.validation], [train, validation]);
+        assert_eq!(photographs.unused(), [format!("{around}train - Copy")]);
     }
 }

@@ -1,0 +1,164 @@
+//! Finds the training and the validation folder by their names.
+//!
+//! Data sets name them in many ways: `train` and `val`, `training_set` and `test_set`, `Training` and `Testing`,
+//! `seg_train/seg_train`. The rule looks at names alone, so that it is the same for a disk and for the objects of a
+//! store. It never guesses a split from other names.
+
+use std::path::{Path, PathBuf};
+
+use crate::PhotosError;
+
+/// Names of the folder to train on. The first one found is taken.
+const TRAINING: [&str; 2] = ["train", "training"];
+
+/// Names of the folder to validate on. The first one found is taken.
+const VALIDATION: [&str; 3] = ["validation", "val", "valid"];
+
+/// Names of the folder to validate on if there is none of [`VALIDATION`].
+const TEST: [&str; 2] = ["test", "testing"];
+
+/// Words that do not matter in the name of such a folder: `train_set`, `seg_train`, `test images`.
+const FILLERS: [&str; 7] = ["data", "dataset", "folder", "image", "images", "seg", "set"];
+
+/// Number of folders that may lie around the splits, such as that of the archive they came in.
+const MOST_AROUND: usize = 3;
+
+/// The folders of the training and the validation split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitFolders {
+    /// The folder with the classes to train on.
+    pub train: PathBuf,
+    /// The folder with the classes to validate on.
+    pub validation: PathBuf,
+    /// The folders beside the two, which are not used.
+    pub unused: Vec<PathBuf>,
+}
+
+impl SplitFolders {
+    /// Finds the two folders in `data`, or in the only folder in it. `folders_in` lists the folders in a folder,
+    /// sorted, without [hidden](crate::is_hidden) ones. Returns `None` if no name says what is a split.
+    ///
+    /// A split holds class folders. Its name may be in capitals, have a word such as `set` added, and hold the
+    /// class folders in a folder of the same name, `training_set/training_set`.
+    ///
+    /// # Errors
+    ///
+    /// One of the two folders is missing.
+    pub fn find(
+        data: &Path,
+        folders_in: impl Fn(&Path) -> Vec<PathBuf>,
+    ) -> Result<Option<Self>, PhotosError> {
+        let mut around = data.to_owned();
+        for _ in 0..=MOST_AROUND {
+            let folders = folders_in(&around);
+            let splits: Vec<&Path> = folders
+                .iter()
+                .map(PathBuf::as_path)
+                .filter(|folder| kind_of(folder).is_some() && !folders_in(folder).is_empty())
+                .collect();
+            let train = first_named(&splits, &TRAINING);
+            let validation =
+                first_named(&splits, &VALIDATION).or_else(|| first_named(&splits, &TEST));
+            match (train, validation) {
+                (Some(train), Some(validation)) => {
+                    let is_unused = |folder: &&PathBuf| **folder != train && **folder != validation;
+                    return Ok(Some(Self {
+                        train: doubled(train, &folders_in),
+                        validation: doubled(validation, &folders_in),
+                        unused: folders.iter().filter(is_unused).cloned().collect(),
+                    }));
+                }
+                (Some(train), None) => return Err(PhotosError::NoValidation(train.to_owned())),
+                (None, Some(validation)) => {
+                    return Err(PhotosError::NoTraining(validation.to_owned()));
+                }
+                (None, None) => {}
+            }
+            match folders.as_slice() {
+                [only] => around = only.clone(),
+                _ => break,
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The folder in `split` that is named like it, if that is the only one and holds the classes.
+fn doubled(split: &Path, folders_in: impl Fn(&Path) -> Vec<PathBuf>) -> PathBuf {
+    match folders_in(split).as_slice() {
+        [only] if kind_of(only) == kind_of(split) && !folders_in(only).is_empty() => only.clone(),
+        _ => split.to_owned(),
+    }
+}
+
+/// The list of names that the folder's name is one of.
+fn kind_of(folder: &Path) -> Option<usize> {
+    let word = word_of(folder)?;
+    [&TRAINING[..], &VALIDATION, &TEST].iter().position(|names| names.contains(&&*word))
+}
+
+/// The first of `folders` by the order of `names`. A plain name goes before one with other words in it.
+fn first_named<'a>(folders: &[&'a Path], names: &[&str]) -> Option<&'a Path> {
+    let find = |is: &dyn Fn(&Path, &str) -> bool| {
+        names.iter().find_map(|name| folders.iter().find(|folder| is(folder, name)).copied())
+    };
+    find(&|folder, name| lower_case(folder) == name)
+        .or_else(|| find(&|folder, name| word_of(folder).as_deref() == Some(name)))
+}
+
+/// The only word in the name of a folder that is no filler, in lower case: `test` for `Test-Set` and `testset`.
+fn word_of(folder: &Path) -> Option<String> {
+    let name = lower_case(folder);
+    let mut words = name
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty() && !FILLERS.contains(word));
+    let (word, rest) = (words.next()?, words.next());
+    let plain = word.strip_suffix("set").or_else(|| word.strip_suffix("data")).unwrap_or(word);
+    rest.is_none().then(|| plain.to_owned())
+}
+
+fn lower_case(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_is_known_by_its_one_word() {
+        for (name, expected) in [
+            ("train", Some("train")),
+            ("Training_Set", Some("training")),
+            ("seg_train", Some("train")),
+            ("trainset", Some("train")),
+            ("Test images", Some("test")),
+            ("TESTDATA", Some("test")),
+            ("val-data", Some("val")),
+            ("dataset", None),
+            ("train - Copy", None),
+            ("train (1)", None),
+            ("Copy of train", None),
+            ("test_simple", None),
+            ("bullet_train", None),
+        ] {
+            assert_eq!(word_of(Path::new(name)).as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn plain_names_go_first_and_test_last() {
+        for (folders, expected) in [
+            (&["test", "val", "validation_set"][..], Some("val")),
+            (&["test", "validation_set"], Some("validation_set")),
+            (&["test_set", "testing"], Some("testing")),
+            (&["Test", "Test_Simple"], Some("Test")),
+            (&["train"], None),
+        ] {
+            let folders: Vec<&Path> = folders.iter().map(Path::new).collect();
+            let validation = first_named(&folders, &VALIDATION);
+            let first = validation.or_else(|| first_named(&folders, &TEST));
+            assert_eq!(first, expected.map(Path::new));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Layouts of folders as data sets have them: which folders are splits, which are classes, and which are neither.
+
+use std::fs;
+use std::path::Path;
+
+use image::{Rgb, RgbImage};
+use photos::{Cache, Layout, PhotosError};
+
+/// A folder with an image at each path that ends in `.png` and some text at any other.
+fn folder(paths: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for path in paths {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+        if path.extension().is_some_and(|extension| extension == "png") {
+            RgbImage::from_pixel(5, 4, Rgb([1, 2, 3])).save(path).expect("a writable folder");
+        } else {
+            fs::write(path, "some words").expect("a writable folder");
+        }
+    }
+    folder
+}
+
+/// Images of two classes in each of `folders`, and others at `paths`.
+fn two_classes(folders: &[&str], paths: &[&str]) -> tempfile::TempDir {
+    let images = |folder: &&str| {
+        ["cats/1.png", "cats/2.png", "dogs/1.png", "dogs/2.png"].map(|at| format!("{folder}/{at}"))
+    };
+    let images: Vec<String> = folders.iter().flat_map(images).collect();
+    folder(&[images.iter().map(String::as_str).collect(), paths.to_vec()].concat())
+}
+
+fn below(data: &Path, paths: &[impl AsRef<Path>]) -> Vec<String> {
+    let below = |path: &Path| path.strip_prefix(data).expect("a path in it").display().to_string();
+    paths.iter().map(|path| below(path.as_ref())).collect()
+}
+
+/// Expects `data` to have the classes `cats` and `dogs` in two folders, and returns what else is there: unused
+/// folders and images that are of no class.
+fn expect_splits(data: &Path, train: &str, validation: &str) -> [Vec<String>; 2] {
+    let layout = Layout::find(data, None).unwrap_or_else(|error| panic!("{train}: {error}"));
+    let Layout::Folders { train: first, validation: second, .. } = &layout else {
+        panic!("{train} and {validation} are no splits");
+    };
+    assert_eq!(below(data, &[&first.path, &second.path]), [train, validation]);
+    let (training, held_out, left_out) =
+        layout.load([2, 2], 0, &Cache::default()).expect("photographs");
+    for photos in [&training, &held_out] {
+        assert_eq!(photos.classes(), ["cats", "dogs"], "{train}");
+        assert_eq!(photos.labels(), [0, 0, 1, 1], "{train}");
+    }
+    assert!(left_out.unreadable.is_empty(), "{train}");
+    [below(data, &left_out.unused), below(data, &left_out.stray)]
+}
+
+/// Expects `data` to be one folder of these classes.
+fn expect_classes(data: &Path, classes: &[&str]) {
+    match Layout::find(data, None) {
+        Ok(Layout::Split { folder, .. }) => assert_eq!(folder.classes, classes),
+        other => panic!("{classes:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn splits_are_known_by_the_names_that_data_sets_have() {
+    for (train, validation) in [
+        ("train", "validation"),
+        ("train", "test"),
+        ("training_set", "test_set"),
+        ("training", "testing"),
+        ("Training", "Testing"),
+        ("Train", "Valid"),
+        ("TRAIN", "VAL"),
+        ("training-set", "validation-set"),
+        ("trainset", "testset"),
+        ("Train Data", "Test Data"),
+        ("train_images", "val_images"),
+        ("seg_train", "seg_test"),
+    ] {
+        let data = two_classes(&[train, validation], &[]);
+        let nothing: [Vec<String>; 2] = [vec![], vec![]];
+        assert_eq!(expect_splits(data.path(), train, validation), nothing);
+    }
+}
+
+#[test]
+fn splits_may_lie_one_level_deeper_on_either_side() {
+    for (train, validation) in [
+        ("train/train", "test/test"),
+        ("training_set/training_set", "test_set/test_set"),
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("Training/train", "Testing"),
+        ("x/train", "x/val"),
+        ("x/train/train", "x/test/test"),
+        ("archive/dataset/training_set/training_set", "archive/dataset/test_set/test_set"),
+    ] {
+        let data = two_classes(&[train, validation], &[]);
+        let nothing: [Vec<String>; 2] = [vec![], vec![]];
+        assert_eq!(expect_splits(data.path(), train, validation), nothing);
+    }
+}
+
+#[test]
+fn a_folder_is_not_looked_into_if_it_is_one_of_two() {
+    let data = two_classes(&["x/train", "x/test"], &["y/1.png"]);
+    expect_classes(data.path(), &["x", "y"]);
+    let data = two_classes(&["train", "val"], &["train/train/birds/1.png"]);
+    let error = Layout::find(data.path(), None).expect_err("other classes").to_string();
+    assert!(error.contains("expected `cats`, `dogs`, `train`"), "{error}");
+}
+
+#[test]
+fn what_lies_beside_the_splits_is_named_as_unused() {
+    let beside = [
+        "cats/1.png",
+        "train - Copy/cats/1.png",
+        "train (1)/cats/1.png",
+        "single_prediction/1.png",
+        "lost.png",
+        "labels.csv",
+        "@eaDir/1.png",
+    ];
+    let data = two_classes(&["train", "val", "test"], &beside);
+    let [unused, stray] = expect_splits(data.path(), "train", "val");
+    assert_eq!(unused, ["cats", "single_prediction", "test", "train (1)", "train - Copy"]);
+    assert_eq!(stray, ["lost.png"]);
+
+    let data = two_classes(&["x/train/train", "x/test"], &["x/dogs/1.png", "x/train/lost.png"]);
+    let [unused, stray] = expect_splits(data.path(), "x/train/train", "x/test");
+    assert_eq!((unused, stray), (vec!["x/dogs".to_owned()], vec!["x/train/lost.png".to_owned()]));
+}
+
+#[test]
+fn what_was_taken_before_is_taken_where_several_names_would_do() {
+    for (folders, train, validation) in [
+        (&["train", "training_set", "val", "test_set"][..], "train", "val"),
+        (&["train", "train_images", "val", "validation_set"], "train", "val"),
+        (&["training", "validation_set", "test"], "training", "validation_set"),
+        (&["train", "testing", "test"], "train", "test"),
+    ] {
+        let data = two_classes(folders, &[]);
+        expect_splits(data.path(), train, validation);
+    }
+}
+
+#[test]
+fn one_split_without_the_other_is_an_error_that_names_it() {
+    for (folder, part) in [
+        ("training_set", "has a `training_set` folder but none of `validation`"),
+        ("x/Train", "`x` has a `Train` folder but none of `validation`"),
+        ("test_set", "`test_set` has no `train` folder"),
+    ] {
+        let data = two_classes(&[folder], &[]);
+        let error = Layout::find(data.path(), None).expect_err("one split").to_string();
+        let error = error.replace(&format!("{}/", data.path().display()), "");
+        assert!(error.contains(part) && error.contains("\nhint: "), "{error}");
+    }
+}
+
+#[test]
+fn a_folder_around_the_classes_alone_is_an_error_that_names_it() {
+    for around in ["animals", "archive/animals"] {
+        let data = two_classes(&[around], &[]);
+        let error = Layout::find(data.path(), None).expect_err("one class").to_string();
+        let folder = data.path().join(around);
+        let hint = format!(
+            "\nhint: if the folders in `{}` are the classes, name that folder",
+            folder.display()
+        );
+        assert!(error.contains("has only the class `") && error.ends_with(&hint), "{error}");
+    }
+}
+
+#[test]
+fn class_folders_with_the_same_subfolders_are_an_error_that_names_them() {
+    for folders in [
+        &["foo", "bar"][..],
+        &["foo/foo", "bar/bar"],
+        &["amazon/images", "dslr/images", "webcam/images"],
+        &["train - Copy", "validation - Copy"],
+        &["train/north", "train/south", "val/north", "val/south"],
+    ] {
+        for more in [&[][..], &["foo/preview.png", "notes/notes.txt"]] {
+            let data = two_classes(folders, if folders[0] == "foo" { more } else { &[] });
+            let error = Layout::find(data.path(), None).expect_err("no classes");
+            assert!(matches!(error, PhotosError::SameSubfolders { .. }), "{folders:?}: {error}");
+            let text = error.to_string();
+            assert!(text.contains("hold the same subfolders, `cats`, `dogs`, expected"), "{text}");
+            assert!(text.contains("\nhint: "), "{text}");
+        }
+    }
+}
+
+#[test]
+fn class_folders_may_hold_folders() {
+    for (classes, paths) in [
+        (["a", "b"], &["a/images/1.png", "b/images/1.png"][..]),
+        (["a", "b"], &["a/raw/x/1.png", "a/raw/y/1.png", "b/raw/x/1.png"]),
+        (["a", "b"], &["a/x/1.png", "a/y/1.png", "b/x/1.png", "b/z/1.png"]),
+        (["a", "b"], &["a/x/1.png", "a/y/1.png", "b/1.png"]),
+        // The folders are beside the images of both classes.
+        (["a", "b"], &["a/1.png", "a/x/1.png", "a/y/1.png", "b/1.png", "b/x/1.png", "b/y/1.png"]),
+        // Folders without images say nothing.
+        (["a", "b"], &["a/x/1.png", "a/y/1.txt", "b/x/1.png", "b/y/1.txt"]),
+        (["test", "train"], &["train/1.png", "test/1.png"]),
+    ] {
+        expect_classes(folder(paths).path(), &classes);
+    }
+}
+
+#[test]
+fn folders_of_systems_are_passed_over() {
+    for name in [
+        "@eaDir",
+        "$RECYCLE.BIN",
+        "$Recycle.Bin",
+        "System Volume Information",
+        "lost+found",
+        "#recycle",
+        ".thumbnails",
+        "__MACOSX",
+    ] {
+        let paths = ["a/1.png", "b/1.png"].map(str::to_owned).into_iter();
+        let paths = paths.chain(["", "a/", "b/deep/"].map(|at| format!("{at}{name}/cats/2.png")));
+        let paths: Vec<String> = paths.collect();
+        let data = folder(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+        let layout = Layout::find(data.path(), None).expect("classes");
+        let Layout::Split { folder, .. } = layout else { panic!("{name} is a split") };
+        assert_eq!(folder.classes, ["a", "b"], "{name}");
+        assert_eq!(folder.files.iter().map(Vec::len).sum::<usize>(), 2, "{name}");
+
+        // Nor is it a second folder beside the one around the splits, or one that is not used.
+        let beside = format!("{name}/1.png");
+        let data = two_classes(&["x/train", "x/val"], &[&beside, &format!("x/{beside}")]);
+        let nothing: [Vec<String>; 2] = [vec![], vec![]];
+        assert_eq!(expect_splits(data.path(), "x/train", "x/val"), nothing, "{name}");
+    }
+}
