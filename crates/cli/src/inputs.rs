@@ -62,18 +62,16 @@ impl Inputs {
             Some(run) => split_table::load_again(run.path(), config, &layout)?,
             None => split_table::load(config, &layout)?,
         };
-        if output.is_for_people() {
-            print_left_out(&left_out)?;
-        }
         for file in &left_out.unreadable {
             output.tell(|| events::skipped(&file.path, &file.reason))?;
         }
+        if strict && !left_out.unreadable.is_empty() {
+            return Err(unreadable(&left_out));
+        }
+        if output.is_for_people() {
+            print_left_out(&left_out)?;
+        }
         print_cache_fault([&training, &validation])?;
-        let unreadable = left_out.unreadable.len();
-        anyhow::ensure!(
-            !strict || unreadable == 0,
-            "{unreadable} file(s) that should be pictures can't be read\nhint: they are named above; mend or remove them, or leave `--strict` out to skip them"
-        );
         let source = Source::Photographs { base, layout, training, validation, left_out };
         Ok(Self { devices, weights, source })
     }
@@ -124,6 +122,16 @@ impl Inputs {
         let (weights, data, device) = (&self.weights, self.data(), self.devices.tensors());
         Verification { config, weights, data, device }
     }
+}
+
+/// The error of a strict run, which names every file that can't be read.
+fn unreadable(left_out: &LeftOut) -> anyhow::Error {
+    let mut text =
+        format!("{} file(s) that should be pictures can't be read", left_out.unreadable.len());
+    for file in &left_out.unreadable {
+        text += &format!("\n  `{}`: {}", file.path.display(), file.reason);
+    }
+    anyhow::anyhow!("{text}\nhint: mend or remove them, or leave `--strict` out to skip them")
 }
 
 /// Writes `skipped.csv`, where anything was skipped.
