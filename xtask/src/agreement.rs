@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::accuracy::{Program, best_of};
+use crate::accuracy::{IMAGENET, Program, SMALL, best_of};
 use crate::keras;
 
 /// How far a figure of the first epoch may be from the CPU's, as a part of it. Both compute in float32, in
@@ -19,17 +19,18 @@ const PICTURES: f64 = 2.0;
 /// How far the mean accuracy of the best models may be with the base in bfloat16.
 const BFLOAT16: f64 = 0.01;
 
-/// Trains the demo, and four times on the photographs in `shared`, on each device.
+/// Trains the demo, four times on the photographs in `shared` on a small base, and once on the whole ImageNet VGG16,
+/// on each device.
 ///
 /// # Errors
 /// If test material is missing, a command fails, or the runs do not agree.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let photographs = shared.join("pets");
-    let weights = shared.join("weights/vgg19_blocks1-3.safetensors");
+    let (weights, base) = (shared.join(SMALL.0), SMALL.1);
     let runs = root.join("target/agreement");
     keras::clear(&runs)?;
     let build = &["--features", "libtorch"][..];
-    let program = Program { root, photographs: &photographs, weights: &weights, build };
+    let program = Program { root, photographs: &photographs, weights: &weights, base, build };
 
     let [cpu, libtorch] =
         ["cpu", "libtorch"].map(|device| (device, runs.join(format!("demo-{device}"))));
@@ -37,6 +38,14 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
         program.train(run, &["--demo", "--device", device])?;
     }
     compare("demo", &cpu.1, &libtorch.1, 100.0)?;
+
+    let program_of_imagenet = Program { weights: &shared.join(IMAGENET), base: &[], ..program };
+    let [cpu, libtorch] = ["cpu", "libtorch"].map(|device| {
+        let run = runs.join(format!("imagenet-{device}"));
+        let more = ["--epochs", "2", "--no-augment", "--device", device, "--precision", "f32"];
+        program_of_imagenet.train_on_photographs(&run, &more).map(|()| run)
+    });
+    compare("VGG16 of ImageNet", &cpu?, &libtorch?, 72.0)?;
 
     let mut means = [0.0; 2];
     for seed in ["1", "2", "3", "4"] {

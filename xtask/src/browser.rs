@@ -12,7 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::accuracy::Program;
+use crate::accuracy::{Program, SMALL};
 use crate::keras::{build, clear, start};
 
 /// The tests, a page each.
@@ -28,7 +28,7 @@ const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "c
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let shared = absolute(shared)?;
     let photographs = shared.join("pets");
-    let weights = shared.join("weights/vgg19_blocks1-3.safetensors");
+    let weights = shared.join(SMALL.0);
     for path in [&photographs, &weights] {
         ensure!(
             path.exists(),
@@ -45,7 +45,8 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let binary = build(root, "permafrost", &["--package", "cli"])?;
     let run = folder.join("run");
     clear(&run)?;
-    let program = Program { root, photographs: &photographs, weights: &weights, build: &[] };
+    let base = SMALL.1;
+    let program = Program { root, photographs: &photographs, weights: &weights, base, build: &[] };
     program.train_on_photographs(&run, &["--epochs", "3", "--size", "96", "--seed", "1"])?;
 
     for test in TESTS {

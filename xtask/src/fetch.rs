@@ -16,7 +16,7 @@ use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::part::Part;
 use crate::record::Record;
-use crate::selection::{What, all_items};
+use crate::selection::{Files, What, all_items};
 use crate::source::Source;
 use crate::unpack;
 use crate::wanted::Wanted;
@@ -74,9 +74,10 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     };
     let data = root.join("data");
     let record_path = data.join("digests.toml");
+    let files = Files { data: &data, source: arguments.from.as_ref() };
     let items = match &arguments.what {
-        Some(what) => what.items(&manifest),
-        None if arguments.list => all_items(&manifest),
+        Some(what) => what.items(&manifest, files),
+        None if arguments.list => all_items(&manifest, files),
         None => bail!(
             "expected `weights`, `data`, `all` or `libtorch`, found none of them\n\
              hint: `cargo xtask fetch --list` shows what there is"

@@ -39,6 +39,8 @@ pub(crate) struct Weights {
     pub(crate) include_top: bool,
     /// The file itself.
     pub(crate) file: PublishedFile,
+    /// Another file of the same arrays, which a folder may hold instead. It has no address.
+    pub(crate) same: Option<PublishedFile>,
 }
 
 /// One zip archive of photographs in folders.
@@ -96,6 +98,7 @@ pub(crate) struct PublishedFile {
     /// The name it is published under, which is also its name in a `--from` folder.
     pub(crate) name: String,
     /// Addresses, tried in turn.
+    #[serde(default)]
     pub(crate) urls: Vec<String>,
     /// Its size in bytes.
     pub(crate) size: u64,
@@ -140,19 +143,27 @@ impl Manifest {
         let weights = self.weights.iter().map(|weights| &weights.file);
         let archives = self.archives.iter().map(|archive| &archive.file);
         weights.chain(&self.class_names).chain(archives).try_for_each(PublishedFile::check)?;
+        let same = self.weights.iter().filter_map(|weights| weights.same.as_ref());
+        same.map(PublishedFile::check_parts).collect::<Result<()>>()?;
         self.archives.iter().try_for_each(Archive::check)?;
         self.libtorch.iter().try_for_each(Libtorch::check)
     }
 }
 
 impl PublishedFile {
-    fn check(&self) -> Result<()> {
+    fn check_parts(&self) -> Result<()> {
         let Self { name, urls, size, path, .. } = self;
         check_name(name)?;
         check_inside(path)?;
         ensure!(*size > 0, "expected a size of one byte or more for `{name}`, found 0");
-        ensure!(!urls.is_empty(), "expected an address or more for `{name}`, found none");
         urls.iter().try_for_each(|url| check_address(url))
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check_parts()?;
+        let Self { name, urls, .. } = self;
+        ensure!(!urls.is_empty(), "expected an address or more for `{name}`, found none");
+        Ok(())
     }
 }
 
@@ -207,8 +218,12 @@ mod tests {
     fn the_program_finds_the_fetched_weights_where_it_looks() {
         let manifest = Manifest::built_in().unwrap();
         for weights in &manifest.weights {
-            assert_eq!(weights.file.path, PathBuf::from("weights").join(&weights.file.name));
+            for file in [&weights.file].into_iter().chain(&weights.same) {
+                assert_eq!(file.path, PathBuf::from("weights").join(&file.name));
+            }
         }
+        let same = manifest.weights[0].same.as_ref().map(|same| same.name.as_str());
+        assert_eq!(same, Some("vgg16_imagenet_notop.safetensors"));
         assert_eq!(
             manifest.weights[0].file.name,
             "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -220,6 +235,8 @@ mod tests {
         let manifest = Manifest::built_in().unwrap();
         assert_eq!(manifest.weights.len(), 4);
         assert_eq!(manifest.class_names.len(), 1);
+        let same = manifest.weights.iter().filter_map(|weights| weights.same.as_ref());
+        assert!(same.map(|file| file.digest.as_ref()).all(|digest| digest.is_some()));
         let weights = manifest.weights.iter().map(|weights| &weights.file);
         for file in weights.chain(&manifest.class_names) {
             assert!(file.digest.is_some(), "{}", file.name);

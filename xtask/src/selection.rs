@@ -1,9 +1,12 @@
 //! `weights`, `data`, `all` or `libtorch`: what of the manifest is meant.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::item::Item;
 use crate::manifest::{Archive, Base, Device, Libtorch, Manifest, PublishedFile, Weights};
+use crate::source::Source;
 use crate::wanted::Wanted;
 
 /// What to fetch.
@@ -56,9 +59,30 @@ enum WhichBase {
     All,
 }
 
+/// Which of two files of the same weights is meant: the one in `data`, else the one that the folder `source` holds,
+/// else the published one.
+#[derive(Clone, Copy)]
+pub(crate) struct Files<'a> {
+    pub(crate) data: &'a Path,
+    pub(crate) source: Option<&'a Source>,
+}
+
+impl Files<'_> {
+    fn of<'m>(&self, weights: &'m Weights) -> &'m PublishedFile {
+        let Weights { file, same: Some(same), .. } = weights else { return &weights.file };
+        let in_data = |file: &PublishedFile| self.data.join(&file.path).exists();
+        let in_source = |file: &PublishedFile| match self.source {
+            Some(Source::Folder(folder)) => folder.join(&file.name).exists(),
+            Some(Source::Mirror(_)) | None => false,
+        };
+        let is_published = in_data(file) || !in_data(same) && (in_source(file) || !in_source(same));
+        if is_published { file } else { same }
+    }
+}
+
 impl What {
     /// What there is of it in the manifest.
-    pub(crate) fn items<'a>(&self, manifest: &'a Manifest) -> Vec<Wanted<'a>> {
+    pub(crate) fn items<'a>(&self, manifest: &'a Manifest, files: Files<'_>) -> Vec<Wanted<'a>> {
         let (which, with_data) = match self {
             Self::Weights(which) => (Some(which), false),
             Self::Data => (None, true),
@@ -71,7 +95,7 @@ impl What {
         let mut items = Vec::new();
         for weights in &manifest.weights {
             if which.is_some_and(|which| which.include(weights)) {
-                items.push(weights_item(weights));
+                items.push(weights_item(weights, files));
             }
         }
         if which.is_some_and(|which| which.include_top) {
@@ -85,8 +109,8 @@ impl What {
 }
 
 /// Everything in the manifest; of libtorch, which has one place, that for the CPU.
-pub(crate) fn all_items(manifest: &Manifest) -> Vec<Wanted<'_>> {
-    let weights = manifest.weights.iter().map(weights_item);
+pub(crate) fn all_items<'a>(manifest: &'a Manifest, files: Files<'_>) -> Vec<Wanted<'a>> {
+    let weights = manifest.weights.iter().map(|weights| weights_item(weights, files));
     let class_names = manifest.class_names.iter().map(class_names_item);
     let published = weights.chain(class_names).chain(manifest.archives.iter().map(archive_item));
     published.map(Wanted::Published).chain(libtorch_for(manifest, Device::Cpu)).collect()
@@ -108,13 +132,13 @@ impl WhichWeights {
     }
 }
 
-fn weights_item(weights: &Weights) -> Item<'_> {
+fn weights_item<'a>(weights: &'a Weights, files: Files<'_>) -> Item<'a> {
     let base = match weights.base {
         Base::Vgg16 => "",
         Base::Vgg19 => " --base vgg19",
     };
     let top = if weights.include_top { " --include-top" } else { "" };
-    Item { file: &weights.file, archive: None, arguments: format!("weights{base}{top}") }
+    Item { file: files.of(weights), archive: None, arguments: format!("weights{base}{top}") }
 }
 
 fn class_names_item(file: &PublishedFile) -> Item<'_> {

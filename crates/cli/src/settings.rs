@@ -326,9 +326,11 @@ fn example() -> RunConfig {
     }
 }
 
-/// The file that `cargo xtask fetch weights` makes.
+/// The file that `cargo xtask fetch weights` makes: Keras's, or the same arrays as safetensors.
 fn imagenet(variant: Variant) -> PathBuf {
-    let name = format!("{}_weights_tf_dim_ordering_tf_kernels_notop.h5", variant.name());
-    let path = Path::new(WEIGHTS_FOLDER).join(name);
+    let names = ["weights_tf_dim_ordering_tf_kernels_notop.h5", "imagenet_notop.safetensors"];
+    let [keras, same] =
+        names.map(|name| Path::new(WEIGHTS_FOLDER).join(format!("{}_{name}", variant.name())));
+    let path = if same.exists() && !keras.exists() { same } else { keras };
     absolute(&path).unwrap_or(path)
 }

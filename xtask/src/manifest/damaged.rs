@@ -136,17 +136,15 @@ fn followed(path: &Path) -> Option<PathBuf> {
 fn check_what_is_read(manifest: &Manifest) {
     let weights = manifest.weights.iter().map(|weights| &weights.file);
     let archives = manifest.archives.iter().map(|archive| &archive.file);
-    for file in weights.chain(&manifest.class_names).chain(archives) {
+    let published: Vec<_> = weights.chain(&manifest.class_names).chain(archives).collect();
+    assert!(published.iter().all(|file| !file.urls.is_empty()));
+    let same = manifest.weights.iter().filter_map(|weights| weights.same.as_ref());
+    for file in published.into_iter().chain(same) {
         assert!(followed(&file.path).is_some(), "{}", file.path.display());
         assert!(followed(Path::new(&file.name)).is_some(), "{}", file.name);
         assert!(!file.name.contains('/'), "{}", file.name);
         assert!((1..=i64::MAX as u64).contains(&file.size), "{}", file.size);
-        let mut urls = file.urls.iter();
-        assert!(
-            !file.urls.is_empty() && urls.all(|url| url.starts_with("http")),
-            "{:?}",
-            file.urls
-        );
+        assert!(file.urls.iter().all(|url| url.starts_with("http")), "{:?}", file.urls);
         if let Some(digest) = file.digest.as_ref().map(Digest::to_string) {
             let (algorithm, hex) = digest.split_once(':').expect("an algorithm");
             assert!(matches!((algorithm, hex.len()), ("md5", 32) | ("sha256", 64)), "{digest}");

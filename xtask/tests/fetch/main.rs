@@ -153,6 +153,28 @@ fn a_folder_can_take_the_place_of_the_network() {
 }
 
 #[test]
+fn a_folder_may_hold_another_file_of_the_same_weights_which_is_checked_too() {
+    let sandbox =
+        Sandbox::with_weights_of_two_names(&unreachable_address(), WEIGHTS.len(), WEIGHTS_MD5);
+    let folder = sandbox.path("downloads");
+    let arguments = ["fetch", "weights", "--from", folder.to_str().unwrap()];
+    sandbox.write("downloads/tiny.safetensors", b"postrained weights");
+    let fetch = sandbox.run(&arguments);
+    assert_eq!(fetch.code, 1, "{fetch:?}");
+    assert!(fetch.stderr.contains("expected digest"), "{fetch:?}");
+
+    sandbox.write("downloads/tiny.safetensors", WEIGHTS);
+    let fetch = sandbox.run(&arguments);
+    assert_eq!(fetch.code, 0, "{fetch:?}");
+    assert_eq!(sandbox.names_in("data/weights"), ["tiny.safetensors"]);
+    // It is enough: nothing is downloaded.
+    let again = sandbox.run(&["fetch", "weights"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.stdout.contains("already there"), "{again:?}");
+    assert_eq!(sandbox.run(&["fetch", "weights", "--offline"]).code, 0);
+}
+
+#[test]
 fn a_file_from_a_folder_is_checked_like_a_download() {
     let sandbox = weights_from(&unreachable_address());
     sandbox.write("downloads/tiny.h5", b"postrained weights");

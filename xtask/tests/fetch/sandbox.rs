@@ -42,6 +42,24 @@ impl Sandbox {
         ))
     }
 
+    /// The same, with `tiny.safetensors` of the same size as another file of the same weights.
+    pub(crate) fn with_weights_of_two_names(url: &str, size: usize, digest: &str) -> Self {
+        let sandbox = Self::with_weights(url, size, digest);
+        let manifest = fs::read_to_string(sandbox.path("manifest.toml")).unwrap();
+        let same = format!(
+            r#"
+            [weights.same]
+            name = "tiny.safetensors"
+            size = {size}
+            digest = "{digest}"
+            licence = "CC BY 4.0"
+            path = "weights/tiny.safetensors"
+            "#
+        );
+        sandbox.write("manifest.toml", (manifest + &same).as_bytes());
+        sandbox
+    }
+
     /// The manifest has names of classes, `names.json`, that go with dense layers, and no weights.
     pub(crate) fn with_class_names(url: &str, size: usize, digest: &str) -> Self {
         Self::with_manifest(&format!(
