@@ -59,7 +59,7 @@ pub enum FormatError {
         hint: &'static str,
     },
     /// An array holds values of a type that is not read here.
-    #[error("`{}` holds `{name}` as {found}, expected 32-bit floats\nhint: save the weights as 32-bit floats", .path.display())]
+    #[error("`{}` holds `{name}` as {found}, expected 32-bit or 16-bit floats\nhint: save the weights as 32-bit floats", .path.display())]
     ElementType {
         /// The file.
         path: PathBuf,

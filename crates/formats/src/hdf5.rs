@@ -14,8 +14,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use hdf5_pure::{DType, Dataset, FormatError as Hdf5Error, Group, Layout, Source};
+use hdf5_pure::{
+    DType, Dataset, Datatype, DatatypeByteOrder, FloatingPointLayout, FormatError as Hdf5Error,
+    Group, Layout, Source,
+};
 
+use crate::element::{ByteOrder, Element};
 use crate::{Array, FormatError};
 
 /// How deep groups nest: a model within a model is two groups deeper.
@@ -54,7 +58,7 @@ pub(crate) struct Hdf5<'a> {
     path: &'a Path,
     file: hdf5_pure::File,
     bytes_left: Arc<AtomicU64>,
-    values_left: Cell<u64>,
+    array_bytes_left: Cell<u64>,
 }
 
 impl<'a> Hdf5<'a> {
@@ -92,7 +96,7 @@ impl<'a> Hdf5<'a> {
                 hint,
             ));
         }
-        Ok(Self { path, file, bytes_left, values_left: Cell::new(length / 4) })
+        Ok(Self { path, file, bytes_left, array_bytes_left: Cell::new(length) })
     }
 
     /// The file's outermost group.
@@ -145,16 +149,16 @@ impl<'a> Hdf5<'a> {
 
     /// The values of `dataset`, which errors call `name`.
     pub(crate) fn array(&self, name: &str, dataset: &Dataset) -> Result<Array, FormatError> {
-        let element = dataset.dtype().map_err(|error| self.damaged(&error))?;
-        if element != DType::F32 {
-            let found = match element {
+        let dtype = dataset.dtype().map_err(|error| self.damaged(&error))?;
+        let Some((element, order)) = element(&dtype) else {
+            let found = match dtype {
                 DType::Other(_) | DType::Compound(_) | DType::Enum(_) | DType::Array(..) => {
                     "values of another type".to_owned()
                 }
                 number => number.to_string(),
             };
             return Err(FormatError::element_type(self.path, name, found));
-        }
+        };
         let layout = dataset.layout().map_err(|error| self.damaged(&error))?;
         if !matches!(layout, Layout::Compact { .. } | Layout::Contiguous { .. }) {
             return Err(FormatError::Compressed {
@@ -163,8 +167,10 @@ impl<'a> Hdf5<'a> {
             });
         }
         let shape = dataset.shape().map_err(|error| self.damaged(&error))?;
-        let count = shape.iter().try_fold(1u64, |count, &length| count.checked_mul(length));
-        let left = count.and_then(|count| self.values_left.get().checked_sub(count));
+        let bytes = shape
+            .iter()
+            .try_fold(element.size() as u64, |bytes, &length| bytes.checked_mul(length));
+        let left = bytes.and_then(|bytes| self.array_bytes_left.get().checked_sub(bytes));
         let Some(left) = left else {
             return Err(FormatError::damaged(
                 self.path,
@@ -173,8 +179,12 @@ impl<'a> Hdf5<'a> {
                 ),
             ));
         };
-        self.values_left.set(left);
-        let data = dataset.read_f32().map_err(|error| self.damaged(&error))?;
+        self.array_bytes_left.set(left);
+        let data = match element {
+            Element::Float32 => dataset.read_f32(),
+            _ => dataset.read_raw().map(|bytes| element.decode(&bytes, order)),
+        };
+        let data = data.map_err(|error| self.damaged(&error))?;
         let shape: Vec<usize> = shape.iter().map(|&length| length as usize).collect();
         if data.len() != shape.iter().product::<usize>() {
             return Err(FormatError::damaged(self.path, format!("holds only a part of `{name}`")));
@@ -186,6 +196,50 @@ impl<'a> Hdf5<'a> {
         no_hdf5(self.path, error)
     }
 }
+
+/// Returns the element type that `dtype` describes and the order of its bytes, if it is read.
+fn element(dtype: &DType) -> Option<(Element, ByteOrder)> {
+    let other = match dtype {
+        DType::F32 => return Some((Element::Float32, ByteOrder::NATIVE)),
+        DType::Other(other) => other.as_ref(),
+        _ => return None,
+    };
+    match *other {
+        Datatype::FloatingPoint { size: 2, byte_order, layout } => {
+            let order = match byte_order {
+                DatatypeByteOrder::LittleEndian => ByteOrder::Little,
+                DatatypeByteOrder::BigEndian => ByteOrder::Big,
+                DatatypeByteOrder::Vax => return None,
+            };
+            match layout {
+                FLOAT16 => Some((Element::Float16, order)),
+                BFLOAT16 => Some((Element::Bfloat16, order)),
+                _ => None,
+            }
+        }
+        // As h5py writes the bfloat16 of a Keras model, whose NumPy type is two bytes of unknown meaning.
+        Datatype::Opaque { size: 2, .. } => Some((Element::Bfloat16, ByteOrder::Little)),
+        _ => None,
+    }
+}
+
+const FLOAT16: FloatingPointLayout = FloatingPointLayout {
+    bit_offset: 0,
+    bit_precision: 16,
+    exponent_location: 10,
+    exponent_size: 5,
+    mantissa_location: 0,
+    mantissa_size: 10,
+    exponent_bias: 15,
+};
+
+const BFLOAT16: FloatingPointLayout = FloatingPointLayout {
+    exponent_location: 7,
+    exponent_size: 8,
+    mantissa_size: 7,
+    exponent_bias: 127,
+    ..FLOAT16
+};
 
 fn no_hdf5(path: &Path, error: &hdf5_pure::Error) -> FormatError {
     FormatError::damaged(path, format!("is no whole HDF5 file: {error}"))

@@ -5,6 +5,7 @@
 mod archive;
 mod array;
 mod chain;
+mod element;
 mod error;
 mod event_file;
 mod hdf5;

@@ -9,6 +9,7 @@ use std::path::Path;
 use pytorch_reader::{DType, PickleError, PytorchError, PytorchReader, Tensor};
 
 use crate::archive::Archive;
+use crate::element::{ByteOrder, Element};
 use crate::opened::Opened;
 use crate::{Array, Arrays, FormatError};
 
@@ -40,14 +41,16 @@ pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
     // How many batches a normalization has seen, `num_batches_tracked`, is no weight. As an error it
     // would hide the layer's other arrays from whoever says of all names at once which are not known.
     tensors.retain(|_, tensor| !is_count(tensor));
-    let other = tensors.values().filter(|tensor| tensor.dtype() != DType::F32);
+    let other = tensors.values().filter(|tensor| element(tensor).is_none());
     if let Some(tensor) = other.min_by_key(|tensor| &tensor.name) {
         return Err(FormatError::element_type(path, &tensor.name, format!("{:?}", tensor.dtype())));
     }
-    // Tensors may share their values, so a little more than the file has is no fault.
-    let values =
-        tensors.values().try_fold(0usize, |sum, tensor| sum.checked_add(tensor.num_elements()));
-    if values.is_none_or(|values| values as u64 > opened.length / 8 * 3) {
+    // Tensors may share their values, so a little more than the file has is no fault. 16-bit floats may
+    // share less, as they take twice the memory once they are widened.
+    let all_float32 = tensors.values().all(|tensor| tensor.dtype() == DType::F32);
+    let most = opened.length / 8 * if all_float32 { 12 } else { 10 };
+    let bytes = tensors.values().try_fold(0usize, |sum, tensor| sum.checked_add(tensor.byte_len()));
+    if bytes.is_none_or(|bytes| bytes as u64 > most) {
         return Err(FormatError::damaged(
             path,
             "says that its arrays are far more than it is long",
@@ -55,13 +58,23 @@ pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
     }
     tensors
         .values()
-        .map(|tensor| {
+        .filter_map(|tensor| Some((tensor, element(tensor)?)))
+        .map(|(tensor, element)| {
             let bytes = tensor.read().map_err(|error| refused(path, &error.into()))?;
-            let (values, _) = bytes.as_chunks::<4>();
-            let data = values.iter().map(|&bytes| f32::from_ne_bytes(bytes)).collect();
+            let data = element.decode(&bytes, ByteOrder::NATIVE);
             Ok((tensor.name.clone(), Array::new(tensor.shape().to_vec(), data)))
         })
         .collect()
+}
+
+/// Returns the element type of a tensor, if it is read.
+fn element(tensor: &Tensor) -> Option<Element> {
+    match tensor.dtype() {
+        DType::F32 => Some(Element::Float32),
+        DType::F16 => Some(Element::Float16),
+        DType::BF16 => Some(Element::Bfloat16),
+        _ => None,
+    }
 }
 
 /// Whether a tensor is a single integer.

@@ -14,13 +14,13 @@ use crate::{Arrays, FormatError, archive, hdf5, keras, pytorch, safetensors};
 ///   of an older Keras has no name of its own there and goes by its class and a count, such as
 ///   `conv2d_3`.
 ///
-/// What an optimizer or a random generator keeps is passed over, and so is what a batch normalization
-/// of PyTorch's counts.
+/// 16-bit floats are widened to 32 bits. What an optimizer or a random generator keeps is passed over, and so
+/// is what a batch normalization of PyTorch's counts.
 ///
 /// # Errors
 ///
 /// There is no such file, it is of no format known here, damaged or cut short, packed, a model of a
-/// kind that is not read, or holds other values than 32-bit floats, or two arrays of one name.
+/// kind that is not read, or holds other values than 32-bit or 16-bit floats, or two arrays of one name.
 pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
     let mut opened = Opened::open(path)?;
     let head = &opened.head;

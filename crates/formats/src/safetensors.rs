@@ -4,6 +4,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
+use crate::element::{ByteOrder, Element};
 use crate::{Array, Arrays, FormatError, json, write_whole};
 
 /// Whether a file that begins with `bytes` has a safetensors header: eight bytes of length, then
@@ -22,12 +23,13 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Arrays, FormatError> {
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     file.iter()
         .map(|(name, view)| {
-            if view.dtype() != Dtype::F32 {
-                let found = format!("{:?}", view.dtype());
-                return Err(FormatError::element_type(path, name, found));
-            }
-            let (values, _) = view.data().as_chunks::<4>();
-            let data = values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+            let element = match view.dtype() {
+                Dtype::F32 => Element::Float32,
+                Dtype::F16 => Element::Float16,
+                Dtype::BF16 => Element::Bfloat16,
+                other => return Err(FormatError::element_type(path, name, format!("{other:?}"))),
+            };
+            let data = element.decode(view.data(), ByteOrder::Little);
             Ok((name.to_owned(), Array::new(view.shape().to_vec(), data)))
         })
         .collect()

@@ -10,7 +10,7 @@ use formats::{Array, Arrays, FormatError, write_safetensors};
 use hdf5_pure::FileBuilder;
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 14] = [
+const FIXTURES: [&str; 16] = [
     "formats/keras2.h5",
     "formats/keras2.keras",
     "formats/keras2.safetensors",
@@ -18,9 +18,11 @@ const FIXTURES: [&str; 14] = [
     "formats/keras3.h5",
     "formats/keras3.keras",
     "formats/keras3.weights.h5",
+    "formats/keras3_bfloat16.h5",
     "formats/pytorch.pth",
     "formats/pytorch.safetensors",
     "formats/pytorch_2017.pth",
+    "formats/pytorch_half.pth",
     "formats/pytorch_integers.pth",
     "formats/pytorch_legacy.pth",
     "formats/pytorch_parameters_function.pth",
@@ -166,6 +168,25 @@ fn a_header_of_more_parts_than_arrays_can_have_is_refused() {
                 assert!(message.contains("has a header of more parts"), "{message}");
             }
         }
+    }
+}
+
+/// Widened to 32 bits, they are twice as long as in the file.
+#[test]
+fn halves_below_a_long_header_are_read_within_bounds() {
+    let place = Place::new();
+    let values = 1 << 20;
+    for notes in [0, 1_000, 10_000, 30_000] {
+        let note = |at| format!(r#""{at}":"""#);
+        let notes = (0..notes).map(note).collect::<Vec<_>>().join(",");
+        let header = format!(
+            r#"{{"__metadata__":{{{notes}}},"a":{{"dtype":"F16","shape":[{values}],"data_offsets":[0,{}]}}}}"#,
+            2 * values
+        );
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(header.as_bytes());
+        file.resize(file.len() + 2 * values, 0);
+        let _ = place.read(&file);
     }
 }
 

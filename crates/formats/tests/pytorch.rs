@@ -51,10 +51,7 @@ fn the_count_of_a_batch_normalization_is_passed_over() {
 
 #[test]
 fn a_tensor_of_another_type_is_an_error_that_names_it() {
-    for (name, expected) in
-        [("pytorch_counts.pth", "`counts` as I64"), ("pytorch_half.pth", "`half` as F16")]
-    {
-        let message = read_arrays(&fixture(name)).expect_err("another type").to_string();
-        assert!(message.contains(expected) && message.contains(name), "{message}");
-    }
+    let name = "pytorch_counts.pth";
+    let message = read_arrays(&fixture(name)).expect_err("another type").to_string();
+    assert!(message.contains("`counts` as I64") && message.contains(name), "{message}");
 }

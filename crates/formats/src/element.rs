@@ -1,0 +1,97 @@
+//! Element types that are read: 32-bit floats, and 16-bit floats, which are widened to 32 bits. Every
+//! finite value stays exactly the same.
+
+use half::{bf16, f16};
+
+/// An element type of weights files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    /// IEEE 754 binary32.
+    Float32,
+    /// IEEE 754 binary16: 5 bits of exponent, 10 of mantissa.
+    Float16,
+    /// The upper half of a 32-bit float: 8 bits of exponent, 7 of mantissa.
+    Bfloat16,
+}
+
+/// The order of a value's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ByteOrder {
+    /// The lowest byte first.
+    Little,
+    /// The highest byte first.
+    Big,
+}
+
+impl ByteOrder {
+    /// The order of the machine that this runs on.
+    pub(crate) const NATIVE: Self =
+        if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
+}
+
+impl Element {
+    /// Returns the number of bytes of one value.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Float32 => 4,
+            Self::Float16 | Self::Bfloat16 => 2,
+        }
+    }
+
+    /// Decodes whole values. Bytes of a last value that is not whole are ignored.
+    pub(crate) fn decode(self, bytes: &[u8], order: ByteOrder) -> Vec<f32> {
+        match self {
+            Self::Float32 => decode(bytes, order, f32::from_le_bytes),
+            Self::Float16 => decode(bytes, order, |bytes| f16::from_le_bytes(bytes).to_f32()),
+            Self::Bfloat16 => decode(bytes, order, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        }
+    }
+}
+
+/// Decodes values of `N` bytes, which `from_little` takes with the lowest byte first.
+fn decode<const N: usize>(
+    bytes: &[u8],
+    order: ByteOrder,
+    from_little: impl Fn([u8; N]) -> f32,
+) -> Vec<f32> {
+    let (values, _) = bytes.as_chunks::<N>();
+    let decoded = values.iter().map(|&(mut value)| {
+        if order == ByteOrder::Big {
+            value.reverse();
+        }
+        from_little(value)
+    });
+    decoded.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_16_bit_float_is_widened_to_the_same_value() {
+        for bits in 0..=u16::MAX {
+            let one = |element: Element| element.decode(&bits.to_le_bytes(), ByteOrder::Little)[0];
+            let found = f64::from(one(Element::Float16));
+            let (exponent, mantissa) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
+            let magnitude = match exponent {
+                0 => mantissa * (-24f64).exp2(),
+                0x1f if mantissa == 0.0 => f64::INFINITY,
+                0x1f => f64::NAN,
+                _ => (1.0 + mantissa / 1024.0) * f64::from(exponent - 15).exp2(),
+            };
+            let expected = if bits >> 15 == 0 { magnitude } else { -magnitude };
+            assert!(found == expected || found.is_nan() && expected.is_nan(), "{bits:#x}");
+
+            let found = one(Element::Bfloat16);
+            let expected = f32::from_bits(u32::from(bits) << 16);
+            assert!(found == expected || found.is_nan() && expected.is_nan(), "{bits:#x}");
+        }
+    }
+
+    #[test]
+    fn the_highest_byte_may_come_first() {
+        assert_eq!(Element::Float32.decode(&[0x3f, 0x80, 0, 0, 9], ByteOrder::Big), [1.0]);
+        assert_eq!(Element::Float16.decode(&[0x3c, 0, 0xc0, 0], ByteOrder::Big), [1.0, -2.0]);
+    }
+}
