@@ -8,6 +8,7 @@ mod chain;
 mod element;
 mod error;
 mod event_file;
+mod foreign;
 mod hdf5;
 mod json;
 mod keras;

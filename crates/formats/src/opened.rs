@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use crate::FormatError;
 use crate::archive::Archive;
+use crate::{FormatError, foreign};
 
 /// How many of a file's first bytes tell what it is, and that it is no tar archive.
 const HEAD: u64 = 262;
@@ -38,6 +38,6 @@ impl<'a> Opened<'a> {
     /// The file as an archive. It reads on its own from here on: both move the same position.
     pub(crate) fn archive(&self) -> Result<Archive<'a>, FormatError> {
         let file = self.file.try_clone().map_err(|source| FormatError::io(self.path, source))?;
-        Archive::open(self.path, file, self.length)
+        Archive::open(self.path, file, self.length).map_err(foreign::named_if_script)
     }
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::opened::Opened;
-use crate::{Arrays, FormatError, archive, hdf5, keras, pytorch, safetensors};
+use crate::{Arrays, FormatError, archive, foreign, hdf5, keras, pytorch, safetensors};
 
 /// Reads every array of the file at `path`:
 ///
@@ -34,14 +34,14 @@ pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
         let archive = opened.archive()?;
         if archive.has(keras::CONFIG) {
             keras::read_arrays(opened, archive)
-        } else if pytorch::is_in(&archive) {
+        } else if pytorch::is_in(&archive) && !foreign::is_script(archive.names()) {
             pytorch::read(&opened)
         } else {
-            Err(FormatError::Unknown { path: path.to_owned() })
+            Err(foreign::archive(path, archive.names()))
         }
     } else if pytorch::is_legacy(head) {
         pytorch::read(&opened)
     } else {
-        Err(FormatError::Unknown { path: path.to_owned() })
+        Err(foreign::file(path, head))
     }
 }

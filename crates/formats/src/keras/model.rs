@@ -18,7 +18,7 @@ use crate::archive::{self, Archive};
 use crate::array::{Array, Arrays, insert};
 use crate::hdf5::{self, Hdf5};
 use crate::opened::Opened;
-use crate::{FormatError, json};
+use crate::{FormatError, foreign, json};
 
 /// The entry that describes the model.
 pub(crate) const CONFIG: &str = "config.json";
@@ -60,11 +60,11 @@ pub struct KerasLayer {
 pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
     let opened = Opened::open(path)?;
     if !archive::is_zip(&opened.head) {
-        return Err(FormatError::Unknown { path: path.to_owned() });
+        return Err(foreign::file(path, &opened.head));
     }
     let archive = opened.archive()?;
     if !archive.has(CONFIG) {
-        return Err(FormatError::Unknown { path: path.to_owned() });
+        return Err(foreign::archive(path, archive.names()));
     }
     let (config, layers) = read(opened, archive)?;
     links::check(path, &config)?;
