@@ -57,6 +57,7 @@ pub(crate) fn with_room<T: Send>(
 pub(crate) struct Hdf5<'a> {
     path: &'a Path,
     file: hdf5_pure::File,
+    length: u64,
     bytes_left: Arc<AtomicU64>,
     array_bytes_left: Cell<u64>,
 }
@@ -96,7 +97,7 @@ impl<'a> Hdf5<'a> {
                 hint,
             ));
         }
-        Ok(Self { path, file, bytes_left, array_bytes_left: Cell::new(length) })
+        Ok(Self { path, file, length, bytes_left, array_bytes_left: Cell::new(length) })
     }
 
     /// The file's outermost group.
@@ -121,14 +122,33 @@ impl<'a> Hdf5<'a> {
         Ok(group.iter_datasets().map_err(|error| self.damaged(&error))?.collect())
     }
 
-    /// The text of an attribute of `group`, where it has one.
+    /// The text of a short attribute of `group`, where it has one.
     pub(crate) fn attribute(
         &self,
         group: &Group,
         name: &str,
     ) -> Result<Option<String>, FormatError> {
+        self.attribute_within(group, name, ATTRIBUTES)
+    }
+
+    /// Reads the text of an attribute of `group` that may take up to half of the file, if it has one.
+    pub(crate) fn long_attribute(
+        &self,
+        group: &Group,
+        name: &str,
+    ) -> Result<Option<String>, FormatError> {
+        self.attribute_within(group, name, ATTRIBUTES + self.length / 2)
+    }
+
+    /// Reads the text of an attribute of `group`, if it has one. All of its attributes may take `limit` bytes.
+    fn attribute_within(
+        &self,
+        group: &Group,
+        name: &str,
+        limit: u64,
+    ) -> Result<Option<String>, FormatError> {
         let before = self.bytes_left.load(Ordering::Relaxed);
-        let allowed = before.min(ATTRIBUTES);
+        let allowed = before.min(limit);
         self.bytes_left.store(allowed, Ordering::Relaxed);
         let attributes = group.attrs();
         let left = self.bytes_left.load(Ordering::Relaxed);

@@ -17,16 +17,18 @@ mod opened;
 mod pytorch;
 mod read;
 mod safetensors;
+mod weights;
 mod whole;
 
 pub use array::{Array, Arrays};
 pub use chain::{Activation, Chain, ChainKind, ChainLayer};
 pub use error::FormatError;
 pub use event_file::EventFile;
-pub use keras::{KerasLayer, KerasModel, read_keras, write_keras};
+pub use keras::{KerasLayer, KerasLayers, KerasModel, LayerDescription, read_keras, write_keras};
 pub use onnx::write_onnx;
-pub use read::read_arrays;
+pub use read::{read_arrays, read_weights};
 pub use safetensors::write_safetensors;
+pub use weights::WeightsFile;
 pub use whole::{
     UNFINISHED_FILE, recover_folder, replace_folder, replace_folder_keeping, write_whole,
 };

@@ -4,7 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::opened::Opened;
-use crate::{Arrays, FormatError, archive, foreign, hdf5, keras, pytorch, safetensors};
+use crate::{
+    Arrays, FormatError, WeightsFile, archive, foreign, hdf5, keras, pytorch, safetensors,
+};
 
 /// Reads every array of the file at `path`:
 ///
@@ -22,6 +24,15 @@ use crate::{Arrays, FormatError, archive, foreign, hdf5, keras, pytorch, safeten
 /// There is no such file, it is of no format known here, damaged or cut short, packed, a model of a
 /// kind that is not read, or holds other values than 32-bit or 16-bit floats, or two arrays of one name.
 pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
+    Ok(read_weights(path)?.arrays)
+}
+
+/// Reads every array of the file at `path`, as [`read_arrays`] does, and the layers that the file names.
+///
+/// # Errors
+///
+/// Those of [`read_arrays`].
+pub fn read_weights(path: &Path) -> Result<WeightsFile, FormatError> {
     let mut opened = Opened::open(path)?;
     let head = &opened.head;
     if hdf5::is_hdf5(head) {
@@ -29,18 +40,18 @@ pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
     } else if safetensors::is_safetensors(head) {
         let mut bytes = Vec::new();
         opened.file.read_to_end(&mut bytes).map_err(|source| FormatError::io(path, source))?;
-        safetensors::parse(path, &bytes)
+        Ok(safetensors::parse(path, &bytes)?.into())
     } else if archive::is_zip(head) {
         let archive = opened.archive()?;
         if archive.has(keras::CONFIG) {
-            keras::read_arrays(opened, archive)
+            keras::read_weights(opened, archive)
         } else if pytorch::is_in(&archive) && !foreign::is_script(archive.names()) {
-            pytorch::read(&opened)
+            Ok(pytorch::read(&opened)?.into())
         } else {
             Err(foreign::archive(path, archive.names()))
         }
     } else if pytorch::is_legacy(head) {
-        pytorch::read(&opened)
+        Ok(pytorch::read(&opened)?.into())
     } else {
         Err(foreign::file(path, head))
     }

@@ -7,14 +7,15 @@ use std::fs;
 
 use bounded::{Place, fixture};
 use formats::{Array, Arrays, FormatError, write_safetensors};
-use hdf5_pure::FileBuilder;
+use hdf5_pure::{AttrValue, FileBuilder};
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 16] = [
+const FIXTURES: [&str; 17] = [
     "formats/keras2.h5",
     "formats/keras2.keras",
     "formats/keras2.safetensors",
     "formats/keras2.weights.h5",
+    "formats/keras2_head.h5",
     "formats/keras3.h5",
     "formats/keras3.keras",
     "formats/keras3.weights.h5",
@@ -187,6 +188,43 @@ fn halves_below_a_long_header_are_read_within_bounds() {
         file.extend_from_slice(header.as_bytes());
         file.resize(file.len() + 2 * values, 0);
         let _ = place.read(&file);
+    }
+}
+
+/// An `.h5` file that holds a whole model with this description.
+fn whole_model(description: &str) -> Vec<u8> {
+    let mut file = FileBuilder::new();
+    let mut weights = file.create_group("model_weights");
+    let mut dense = weights.create_group("dense");
+    dense.create_dataset("kernel:0").with_f32_data(&[1.0, 2.0]).with_shape(&[2, 1]);
+    weights.add_group(dense.finish());
+    file.add_group(weights.finish());
+    file.set_attr("model_config", AttrValue::VarLenString(description.to_owned()));
+    file.finish().expect("a valid file")
+}
+
+#[test]
+fn a_description_in_an_attribute_that_is_hostile_is_refused() {
+    let place = Place::new();
+    let deep = "[".repeat(100_000);
+    let wide = format!("[{}0]", "0,".repeat(100_000));
+    let open = r#"{"config":"#.repeat(10_000);
+    for description in [&*deep, &wide, &open, "{", "{}", "7", "", r#"{"config":{"layers":[{}]}}"#] {
+        let message = place.refused(&whole_model(description));
+        let is_long = message.contains("has attributes that are too long");
+        assert!(is_long || message.contains("`model_config`"), "{message}");
+    }
+    let layer = r#"{"class_name":"Dense","config":{"name":"dense"}}"#;
+    let model = format!(r#"{{"class_name":"Sequential","config":{{"layers":[{layer}]}}}}"#);
+    assert_eq!(place.read(&whole_model(&model)).expect("a whole file").len(), 1);
+    // As before Keras 2.2.3.
+    let list = format!(r#"{{"class_name":"Sequential","config":[{layer}]}}"#);
+    assert!(place.read(&whole_model(&list)).is_ok());
+    // Many layers, up to what a file of this length can describe and beyond.
+    for count in [100, 1_000, 2_000, 5_000, 20_000] {
+        let layers = vec![layer; count].join(",");
+        let result = place.read(&whole_model(&format!(r#"{{"config":{{"layers":[{layers}]}}}}"#)));
+        assert!(count > 100 || result.is_ok());
     }
 }
 

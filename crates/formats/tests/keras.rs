@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use formats::{Array, Arrays, FormatError, KerasLayer, read_arrays, read_keras};
+use formats::{
+    Array, Arrays, FormatError, KerasLayer, KerasLayers, read_arrays, read_keras, read_weights,
+};
 use hdf5_pure::{AttrValue, FileBuilder};
 
 fn fixture(name: &str) -> PathBuf {
@@ -95,6 +97,52 @@ fn a_keras_file_is_a_row_of_layers_with_nested_models_in_their_place() {
         assert_eq!(layer("block1_conv1").config["filters"], 4);
         assert!(layer("flatten").arrays.is_empty());
     }
+}
+
+/// The classes and names of the layers that a fixture describes.
+fn described(name: &str) -> Vec<(String, String)> {
+    let file = read_weights(&fixture(name)).expect("a whole fixture");
+    let KerasLayers::InOrder(layers) = file.layers else { panic!("{name} describes no model") };
+    layers.into_iter().map(|layer| (layer.class, layer.name)).collect()
+}
+
+#[test]
+fn both_containers_of_a_model_describe_the_same_layers() {
+    for stem in ["keras2", "keras3", "keras2_rescaling", "keras3_rescaling", "keras3_head"] {
+        let layers = described(&format!("{stem}.h5"));
+        assert!(layers.len() >= 3);
+        assert_eq!(layers, described(&format!("{stem}.keras")), "{stem}");
+    }
+}
+
+#[test]
+fn operations_are_described_with_the_numbers_that_they_are_called_with() {
+    let means = [-103.939, -116.779, -123.68];
+    for (name, reversal) in [
+        ("keras2_head.h5", &[-1.0][..]),
+        ("keras3_head.h5", &[2.0, 1.0, 0.0]),
+        ("keras3_head.keras", &[2.0, 1.0, 0.0]),
+    ] {
+        let file = read_weights(&fixture(name)).expect("a whole fixture");
+        let KerasLayers::InOrder(layers) = file.layers else { panic!("{name}") };
+        let numbers: Vec<f64> =
+            layers.iter().flat_map(|layer| layer.call_numbers.clone()).collect();
+        let (found, shift) = numbers.split_at(reversal.len());
+        assert_eq!(found, reversal, "{name}");
+        assert_eq!(shift.len(), 3, "{name}: {shift:?}");
+        assert!(shift.iter().zip(means).all(|(a, b)| (a - b).abs() < 1e-4), "{name}: {shift:?}");
+    }
+}
+
+#[test]
+fn a_file_of_weights_alone_names_layers_without_weights_in_no_order() {
+    for name in ["keras2_rescaling.weights.h5", "keras3_rescaling.weights.h5"] {
+        let file = read_weights(&fixture(name)).expect("a whole fixture");
+        let KerasLayers::Unordered(layers) = file.layers else { panic!("{name}") };
+        assert!(layers.iter().any(|layer| layer.class == "rescaling"), "{name}: {layers:?}");
+    }
+    let file = read_weights(&fixture("pytorch.pth")).expect("a whole fixture");
+    assert_eq!(file.layers, KerasLayers::Unknown);
 }
 
 #[test]

@@ -25,7 +25,7 @@ const NO_WEIGHTS: [&str; 2] = ["optimizer", "metrics"];
 /// name too: its weights are no integers.
 const GENERATOR: &str = "generator";
 
-/// The arrays of one layer, as they are stored.
+/// The arrays of one layer or of a part of it, as they are stored; none of a layer without weights.
 pub(crate) struct LayerGroup {
     /// Where they are: `layers/sequential/layers/conv2d_1`.
     pub(crate) location: String,
@@ -41,7 +41,14 @@ pub(crate) fn are_in(file: &Hdf5, root: &Group) -> Result<bool, FormatError> {
     Ok(groups.iter().any(|(name, _)| name == "vars" || CONTAINERS.contains(&name.as_str())))
 }
 
-/// The arrays of all layers below `root`.
+impl LayerGroup {
+    /// Returns the class of the layer in snake case.
+    pub(crate) fn class(&self) -> &str {
+        class_of(self.location.rsplit('/').next().unwrap_or_default())
+    }
+}
+
+/// The groups of all layers below `root`.
 pub(crate) fn collect(file: &Hdf5, root: &Group) -> Result<Vec<LayerGroup>, FormatError> {
     let mut walk = Walk { file, found: Vec::new() };
     walk.object(root, &Place::default())?;
@@ -130,10 +137,8 @@ impl Walk<'_> {
             let array = self.file.array(&format!("{layer}/{part}"), &dataset)?;
             arrays.push((part, array));
         }
-        if !arrays.is_empty() {
-            let location = place.location.clone();
-            self.found.push(LayerGroup { location, layer: layer.to_owned(), arrays });
-        }
+        let location = place.location.clone();
+        self.found.push(LayerGroup { location, layer: layer.to_owned(), arrays });
         Ok(())
     }
 }

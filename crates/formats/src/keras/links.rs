@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::FormatError;
 
+/// Name that Keras 2 writes instead of a layer's in a link to a constant.
+const CONSTANT: &str = "_CONSTANT_VALUE";
+
 /// Checks the model that `description` describes and those within it.
 pub(crate) fn check(path: &Path, description: &Value) -> Result<(), FormatError> {
     let config = &description["config"];
@@ -78,6 +81,27 @@ fn collect<'a>(links: &'a Value, names: &mut Vec<&'a str>) {
             parts => parts.iter().for_each(|part| collect(part, names)),
         },
         Value::Object(fields) => fields.values().for_each(|field| collect(field, names)),
+        _ => {}
+    }
+}
+
+/// Collects the numbers in a setting or in the arguments of a call, other than those of links. Keras writes
+/// the same numbers as a list, a list of lists or a single one.
+pub(crate) fn numbers(value: &Value, found: &mut Vec<f64>) {
+    match value {
+        Value::Number(number) => found.extend(number.as_f64()),
+        Value::Array(parts) => match parts.as_slice() {
+            [Value::String(name), Value::Number(_), constant, ..] if name == CONSTANT => {
+                numbers(constant, found);
+            }
+            [Value::String(_), Value::Number(_), Value::Number(_), rest @ ..] => {
+                rest.iter().for_each(|part| numbers(part, found));
+            }
+            parts => parts.iter().for_each(|part| numbers(part, found)),
+        },
+        Value::Object(fields) if value["class_name"] != "__keras_tensor__" => {
+            fields.values().for_each(|field| numbers(field, found));
+        }
         _ => {}
     }
 }

@@ -11,23 +11,21 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::group_names::GroupNames;
+use super::description::{self, KNOWN_MODELS, KerasLayers, LayerDescription, Placed};
 use super::groups::{self, LayerGroup};
 use super::links;
 use crate::archive::{self, Archive};
 use crate::array::{Array, Arrays, insert};
 use crate::hdf5::{self, Hdf5};
 use crate::opened::Opened;
-use crate::{FormatError, foreign, json};
+use crate::weights::WeightsFile;
+use crate::{FormatError, foreign};
 
 /// The entry that describes the model.
 pub(crate) const CONFIG: &str = "config.json";
 
 /// The entry that holds its arrays.
 pub(crate) const WEIGHTS: &str = "model.weights.h5";
-
-/// What can be done about a model of another kind.
-const KNOWN_MODELS: &str = "only Sequential and Functional models of Keras's own layers can be read; build such a model with the same weights and save it";
 
 /// A model as Keras describes it: its layers in a row, those of nested models in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,94 +66,39 @@ pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
     }
     let (config, layers) = read(opened, archive)?;
     links::check(path, &config)?;
-    Ok(KerasModel { layers })
-}
-
-/// The arrays of all layers, as `LAYER/kernel`.
-pub(crate) fn read_arrays(opened: Opened, archive: Archive) -> Result<Arrays, FormatError> {
-    let (_, layers) = read(opened, archive)?;
-    let named = layers.into_iter().flat_map(|layer| {
-        let name = layer.name;
-        layer.arrays.into_iter().map(move |(part, array)| (format!("{name}/{part}"), array))
+    let layers = layers.into_iter().map(|ReadLayer { layer, arrays }| {
+        let LayerDescription { name, class, config, .. } = layer;
+        KerasLayer { name, class, config, arrays }
     });
-    Ok(named.collect())
+    Ok(KerasModel { layers: layers.collect() })
 }
 
-fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<KerasLayer>), FormatError> {
+/// Reads the arrays of all layers, as `LAYER/kernel`, and the layers in their order.
+pub(crate) fn read_weights(opened: Opened, archive: Archive) -> Result<WeightsFile, FormatError> {
+    let (_, read) = read(opened, archive)?;
+    let (mut arrays, mut layers) = (Arrays::new(), Vec::new());
+    for ReadLayer { layer, arrays: own } in read {
+        arrays
+            .extend(own.into_iter().map(|(part, array)| (format!("{}/{part}", layer.name), array)));
+        layers.push(layer);
+    }
+    Ok(WeightsFile { arrays, layers: KerasLayers::InOrder(layers) })
+}
+
+fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>), FormatError> {
     let path = opened.path;
     let mut config = Vec::new();
     archive.copy(CONFIG, &mut config)?;
     let (start, length) = archive.copy(WEIGHTS, &mut io::sink())?;
-    if !json::is_within_bounds(&config, opened.length) {
-        let fault = format!("has a `{CONFIG}` of more parts than its layers can have");
-        return Err(FormatError::damaged(path, fault));
-    }
-    let config: Value = serde_json::from_slice(&config)
-        .map_err(|error| FormatError::damaged(path, format!("has no valid `{CONFIG}`: {error}")))?;
-    let groups = hdf5::with_room(path, || {
+    let config = description::parse(path, CONFIG, &config, opened.length)?;
+    let mut groups = hdf5::with_room(path, || {
         let file = Hdf5::open(path, opened.file, start, length)?;
         groups::collect(&file, &file.root())
     })?;
-    let mut row = Row { path, groups, layers: Vec::new(), names: BTreeSet::new() };
-    row.model(&config["config"], "")?;
-    // What else a model keeps beside its layers, such as a metric, is none of theirs.
-    if let Some(group) = row.groups.iter().find(|group| group.location.starts_with("layers/")) {
-        let location = &group.location;
-        let fault = format!("holds arrays at `{location}`, where `{CONFIG}` has no layer");
-        return Err(FormatError::unsupported(path, fault, KNOWN_MODELS));
-    }
-    Ok((config, row.layers))
-}
-
-struct Row<'a> {
-    path: &'a Path,
-    groups: Vec<LayerGroup>,
-    layers: Vec<KerasLayer>,
-    names: BTreeSet<String>,
-}
-
-impl Row<'_> {
-    /// Adds the layers of the model that `config` describes and whose group is at `location`.
-    fn model(&mut self, config: &Value, location: &str) -> Result<(), FormatError> {
-        let unsupported = |fault| FormatError::unsupported(self.path, fault, KNOWN_MODELS);
-        let Some(layers) = config["layers"].as_array() else {
-            return Err(unsupported(format!(
-                "describes no layers in its `{CONFIG}`, expected a Sequential or Functional model"
-            )));
-        };
-        let mut names = GroupNames::default();
-        for layer in layers {
-            let (class, name) = (layer["class_name"].as_str(), layer["config"]["name"].as_str());
-            let (Some(class), Some(name)) = (class, name.or(layer["name"].as_str())) else {
-                return Err(unsupported(format!(
-                    "describes a layer without a name in its `{CONFIG}`"
-                )));
-            };
-            let class = class.rsplit('>').next().unwrap_or(class);
-            let group = links::is_layer(layer).then(|| {
-                let slash = if location.is_empty() { "" } else { "/" };
-                format!("{location}{slash}layers/{}", names.next(class))
-            });
-            match group {
-                Some(group) if layer["config"]["layers"].is_array() => {
-                    self.model(&layer["config"], &group)?;
-                }
-                _ if class == "InputLayer" && !self.layers.is_empty() => {}
-                group => self.layer(name, class, &layer["config"], group)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn layer(
-        &mut self,
-        name: &str,
-        class: &str,
-        config: &Value,
-        group: Option<String>,
-    ) -> Result<(), FormatError> {
-        if !self.names.insert(name.to_owned()) {
-            return Err(FormatError::Twice { path: self.path.to_owned(), name: name.to_owned() });
+    let (mut layers, mut names) = (Vec::new(), BTreeSet::new());
+    for Placed { layer, group } in description::layers(path, CONFIG, &config)? {
+        if !names.insert(layer.name.clone()) {
+            return Err(FormatError::Twice { path: path.to_owned(), name: layer.name });
         }
         let mut arrays = Arrays::new();
         if let Some(group) = group {
@@ -163,19 +106,28 @@ impl Row<'_> {
             let own = |found: &mut LayerGroup| {
                 found.location == group || found.location.starts_with(&inner)
             };
-            for (part, array) in self.groups.extract_if(.., own).flat_map(|found| found.arrays) {
-                insert(self.path, &mut arrays, part, array)?;
+            for (part, array) in groups.extract_if(.., own).flat_map(|found| found.arrays) {
+                insert(path, &mut arrays, part, array)?;
             }
         }
-        arrays.extend(settings(class, config));
-        self.layers.push(KerasLayer {
-            name: name.to_owned(),
-            class: class.to_owned(),
-            config: config.clone(),
-            arrays,
-        });
-        Ok(())
+        arrays.extend(settings(&layer.class, &layer.config));
+        layers.push(ReadLayer { layer, arrays });
     }
+    // What else a model keeps beside its layers, such as a metric, is none of theirs.
+    let of_a_layer =
+        |group: &&LayerGroup| group.location.starts_with("layers/") && !group.arrays.is_empty();
+    if let Some(group) = groups.iter().find(of_a_layer) {
+        let location = &group.location;
+        let fault = format!("holds arrays at `{location}`, where `{CONFIG}` has no layer");
+        return Err(FormatError::unsupported(path, fault, KNOWN_MODELS));
+    }
+    Ok((config, layers))
+}
+
+/// A layer with the arrays that were found for it.
+struct ReadLayer {
+    layer: LayerDescription,
+    arrays: Arrays,
 }
 
 /// What a layer without weights does to a picture's values, as arrays like those of others, so that
@@ -183,7 +135,7 @@ impl Row<'_> {
 fn settings(class: &str, config: &Value) -> Vec<(String, Array)> {
     let numbers = |name: &str| {
         let mut numbers = Vec::new();
-        collect_numbers(&config[name], &mut numbers);
+        links::numbers(&config[name], &mut numbers);
         numbers
     };
     let parts = match class {
@@ -199,13 +151,4 @@ fn settings(class: &str, config: &Value) -> Vec<(String, Array)> {
         Array::new(vec![numbers.len()], numbers.into_iter().map(|number| number as f32).collect())
     };
     parts.map(|(part, numbers)| (part.to_owned(), array(numbers))).collect()
-}
-
-/// Keras writes the same numbers as a list, a list of lists or a single one.
-fn collect_numbers(value: &Value, numbers: &mut Vec<f64>) {
-    match value {
-        Value::Number(number) => numbers.extend(number.as_f64()),
-        Value::Array(parts) => parts.iter().for_each(|part| collect_numbers(part, numbers)),
-        _ => {}
-    }
 }

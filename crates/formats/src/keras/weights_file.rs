@@ -7,41 +7,65 @@
 use std::path::Path;
 
 use hdf5_pure::Group;
+use serde_json::Value;
 
+use super::description::{self, KerasLayers, LayerDescription};
+use super::group_names::class_of;
 use super::groups;
 use crate::FormatError;
 use crate::array::{Arrays, insert};
 use crate::hdf5::{self, Hdf5};
 use crate::opened::Opened;
+use crate::weights::WeightsFile;
 
 /// Arrays among the layers' that hold the state of a random generator.
 const SEEDS: [&str; 2] = ["StateVar", "seed_generator_state"];
 
+/// The attribute of a whole model that describes its layers.
+const CONFIG: &str = "model_config";
+
 /// Reads a weights file or a whole model, of Keras 2 or 3.
-pub(crate) fn read(opened: Opened) -> Result<Arrays, FormatError> {
+///
+/// Only a whole model describes its layers. A weights file names them at most: their order is not known, and
+/// a layer without weights, such as `Rescaling`, shows only by its class.
+pub(crate) fn read(opened: Opened) -> Result<WeightsFile, FormatError> {
     hdf5::with_room(opened.path, || read_here(opened))
 }
 
-fn read_here(opened: Opened) -> Result<Arrays, FormatError> {
+fn read_here(opened: Opened) -> Result<WeightsFile, FormatError> {
     let path = opened.path;
     let file = Hdf5::open(path, opened.file, 0, opened.length)?;
     let root = file.root();
-    let mut arrays = Arrays::new();
+    let (mut arrays, mut layers) = (Arrays::new(), Vec::new());
     if groups::are_in(&file, &root)? {
         for group in groups::collect(&file, &root)? {
+            layers.push(named(&group.layer, group.class()));
             for (part, array) in group.arrays {
                 insert(path, &mut arrays, format!("{}/{part}", group.layer), array)?;
             }
         }
-        return Ok(arrays);
+        return Ok(WeightsFile { arrays, layers: KerasLayers::Unordered(layers) });
     }
     // A whole model has the optimizer's state beside its weights.
     let groups = file.groups(&root, 0)?;
-    match groups.into_iter().find(|(name, _)| name == "model_weights") {
-        Some((_, weights)) => collect(&file, path, &weights, "", 1, &mut arrays)?,
-        None => collect(&file, path, &root, "", 0, &mut arrays)?,
-    }
-    Ok(arrays)
+    let Some((_, weights)) = groups.into_iter().find(|(name, _)| name == "model_weights") else {
+        collect(&file, path, &root, "", 0, &mut arrays, &mut layers)?;
+        return Ok(WeightsFile { arrays, layers: KerasLayers::Unordered(layers) });
+    };
+    collect(&file, path, &weights, "", 1, &mut arrays, &mut layers)?;
+    let Some(config) = file.long_attribute(&root, CONFIG)? else {
+        return Ok(WeightsFile { arrays, layers: KerasLayers::Unordered(layers) });
+    };
+    let config = description::parse(path, CONFIG, config.as_bytes(), opened.length)?;
+    let layers = description::layers(path, CONFIG, &config)?;
+    let layers = layers.into_iter().map(|placed| placed.layer).collect();
+    Ok(WeightsFile { arrays, layers: KerasLayers::InOrder(layers) })
+}
+
+/// A layer of which only the name and the class in snake case are known.
+fn named(name: &str, class: &str) -> LayerDescription {
+    let (name, class) = (name.to_owned(), class.to_owned());
+    LayerDescription { name, class, config: Value::Null, call_numbers: Vec::new() }
 }
 
 fn collect(
@@ -51,6 +75,7 @@ fn collect(
     layer: &str,
     depth: usize,
     arrays: &mut Arrays,
+    layers: &mut Vec<LayerDescription>,
 ) -> Result<(), FormatError> {
     for (name, dataset) in file.datasets(group)? {
         let full_name = full_name(layer, &name);
@@ -61,7 +86,9 @@ fn collect(
         insert(path, arrays, full_name, array)?;
     }
     for (name, inner) in file.groups(group, depth)? {
-        collect(file, path, &inner, &name, depth + 1, arrays)?;
+        // A layer's default name is its class and a count.
+        layers.push(named(&name, class_of(&name)));
+        collect(file, path, &inner, &name, depth + 1, arrays, layers)?;
     }
     Ok(())
 }
