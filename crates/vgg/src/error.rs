@@ -61,6 +61,33 @@ pub enum VggError {
     /// The weights file can't be read.
     #[error(transparent)]
     File(#[from] formats::FormatError),
+    /// The model in the weights file changes pixel values before its base takes them.
+    #[error(
+        "`{}` changes pixel values before its base takes them: expected no layer that does, found {found}\nhint: {hint}",
+        .path.display()
+    )]
+    ChangesPixels {
+        /// The file.
+        path: PathBuf,
+        /// The layer or array that does.
+        found: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// The weights file does not say which preprocessing its weights expect.
+    #[error(
+        "`{}` does not say which preprocessing its weights expect: expected layers below the name `features`, as torchvision writes them, found `{found}`\nhint: if they expect torchvision's (RGB from 0 to 1, less the mean, divided by the deviation), save them with its names: `torch.save({{\"features.\" + name{}: value for name, value in state.items()}}, \"features.pth\")`",
+        .path.display(),
+        if .prefix.is_empty() { String::new() } else { format!(".removeprefix(\"{prefix}\")") }
+    )]
+    UnknownPreprocessing {
+        /// The file.
+        path: PathBuf,
+        /// The name of the first kernel.
+        found: String,
+        /// What stands before the number in the names.
+        prefix: String,
+    },
     /// The weights file holds other arrays than the network needs.
     #[error(
         "`{}` does not hold the weights of `{}` {extent}:\n  {}\nhint: {hint}",

@@ -12,10 +12,14 @@ mod error;
 mod frozen;
 mod image_net;
 mod layers;
+mod load;
+mod location;
 mod module;
 mod naming;
 mod preprocessing;
+mod published;
 mod summary;
+mod surroundings;
 mod weights;
 
 pub use config::{Pooling, Variant, VggConfig};

@@ -8,6 +8,7 @@
 
 use formats::{Array, Arrays};
 
+use crate::location::Location;
 use crate::{Layer, LayerKind, Preprocessing, VggConfig};
 
 /// Who wrote a file of weights.
@@ -41,17 +42,14 @@ enum Order {
 }
 
 impl Naming {
-    /// That of a file with these arrays.
-    pub(crate) fn of(arrays: &Arrays) -> Self {
+    /// That of a file with these arrays; `location` is the place of the base if they have names of PyTorch.
+    pub(crate) fn of(arrays: &Arrays, location: Option<&Location>) -> Self {
         let any = |prefix: &str| arrays.keys().any(|name| name.starts_with(prefix));
-        if any("pre_logits.") {
-            Self::Timm
-        } else if any("features.") {
-            Self::Torchvision
-        } else if any("conv2d") {
-            Self::KerasNumbered
-        } else {
-            Self::Keras
+        match location {
+            Some(location) if any(&location.name_in_file("pre_logits.")) => Self::Timm,
+            Some(_) => Self::Torchvision,
+            None if any("conv2d") && !any("block1_conv1/") => Self::KerasNumbered,
+            None => Self::Keras,
         }
     }
 
@@ -100,6 +98,23 @@ impl Naming {
             }
         }
         all
+    }
+
+    /// Returns the names that the convolutions and poolings of the network have in a file of Keras.
+    pub(crate) fn base_layers(self, config: &VggConfig) -> Vec<String> {
+        let (mut convolutions, mut pools) = (0, 0);
+        let layers = config.all_layers().into_iter();
+        let names = layers.filter_map(|layer| {
+            let (class, count) = match layer.kind {
+                LayerKind::Convolution { .. } => ("conv2d", &mut convolutions),
+                LayerKind::MaxPooling => ("max_pooling2d", &mut pools),
+                _ => return None,
+            };
+            let number = *count;
+            *count += 1;
+            Some(if self == Self::KerasNumbered { numbered(class, number) } else { layer.name })
+        });
+        names.collect()
     }
 
     /// A layer's kernel and bias; `map` is what a dense layer takes, before it is flattened.
@@ -210,6 +225,18 @@ mod tests {
             [&*stems[0], &*stems[12], &*stems[13], &*stems[15]],
             ["conv2d", "conv2d_12", "dense", "dense_2"]
         );
+    }
+
+    #[test]
+    fn the_layers_of_a_base_end_with_its_last_pooling() {
+        let config = VggConfig { variant: Variant::Vgg19, ..VggConfig::default() };
+        for (naming, first, last) in [
+            (Naming::Keras, "block1_conv1", "block5_pool"),
+            (Naming::KerasNumbered, "conv2d", "max_pooling2d_4"),
+        ] {
+            let layers = naming.base_layers(&config);
+            assert_eq!((layers.len(), &*layers[0], &*layers[20]), (21, first, last));
+        }
     }
 
     #[test]

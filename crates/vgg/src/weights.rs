@@ -7,15 +7,12 @@ use random::{Draws, Purpose};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::naming::Naming;
-use crate::{Layer, Preprocessing, VggConfig, VggError};
+use crate::load::load;
+use crate::{Preprocessing, VggConfig, VggError};
 
 /// The deviation of a preprocessed picture's values, about. Random kernels keep the scale of what
 /// comes in, so those of the first layer bring it to 1.
 const INPUT_SCALE: f32 = 64.0;
-
-/// How many arrays of another network are named in an error.
-const SHOWN: usize = 8;
 
 /// Where weights are from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,73 +70,26 @@ impl Weights {
 
     /// Reads the weights of `config`, whatever the file is called:
     ///
-    /// - Keras's, with Caffe's preprocessing: a published `.h5`, a `.weights.h5`, the base within a
-    ///   `.keras` file, or safetensors with the names above;
-    /// - torchvision's, with its own preprocessing: a `.pth`, also of a checkpoint that holds the
-    ///   network below a name, or safetensors with the names `features.0.weight` of torchvision or
-    ///   timm.
+    /// - Keras's, with Caffe's preprocessing: a published `.h5`, a `.weights.h5`, the base within a whole model
+    ///   (`.keras` or `.h5`), or safetensors with the names above.
+    /// - torchvision's, with its own preprocessing: a `.pth` or safetensors with the names
+    ///   `features.0.weight` of torchvision or timm. The names may have a prefix, as in a checkpoint, or be
+    ///   those of `DataParallel`.
+    /// - The weights published in Caffe, with its preprocessing, under torchvision's names or as a list of
+    ///   layers without a name (`0.weight`).
     ///
-    /// Layers of the network that `config` leaves out may be in the file, and so may dense layers of
-    /// a head on top, and the preprocessing that an exported model holds.
+    /// The file may also hold layers that `config` leaves out, another head, and the preprocessing of an
+    /// exported model. A `.weights.h5` file, and safetensors with Keras's names, do not say which layers follow
+    /// the base: there a head may have dense layers only. They do not say what precedes the base either. A
+    /// `Rescaling` in a `.weights.h5` file is refused, but other operations on the input leave no trace.
     ///
     /// # Errors
     ///
-    /// `config` describes no network, the file can't be read, or it lacks arrays, holds them in
-    /// another shape, or holds arrays that are none of the network's, of which the first are named:
-    /// all differences at once.
+    /// `config` describes no network, or the file can't be read. Arrays are missing, have another shape, or
+    /// belong to the base but not to this network: the error names the first of them. The model changes pixel
+    /// values before the base, or the file does not say which preprocessing its weights expect.
     pub fn load(path: &Path, config: &VggConfig) -> Result<Self, VggError> {
-        let layers = config.layers()?;
-        let mut file = without_prefix(formats::read_arrays(path)?);
-        let naming = Naming::of(&file);
-        let exported_with = take_preprocessing(&mut file);
-        let needed: Vec<String> =
-            layers.iter().flat_map(Layer::arrays).map(|(name, _)| name).collect();
-        let (mut arrays, mut problems) = (Arrays::new(), vec![]);
-        for stored in naming.all_stored(config) {
-            let (found, name, expected) =
-                (file.remove(&stored.stored_name), &stored.stored_name, &stored.shape);
-            if !needed.contains(&stored.name) {
-                continue;
-            }
-            match found {
-                None => problems.push(format!("`{name}` is missing")),
-                Some(array) if array.shape != *expected => problems.push(format!(
-                    "`{name}` has the shape {:?}, expected {expected:?}",
-                    array.shape
-                )),
-                Some(array) => {
-                    if array.data.iter().any(|value| !value.is_finite()) {
-                        problems.push(format!("`{name}` holds values that are no numbers"));
-                    }
-                    arrays.insert(stored.name.clone(), stored.in_keras_layout(array));
-                }
-            }
-        }
-        let unknown: Vec<&String> = file.keys().filter(|name| !is_of_head(name, &file)).collect();
-        let network = config.variant.name();
-        problems.extend(
-            unknown.iter().take(SHOWN).map(|name| format!("`{name}` is no array of `{network}`")),
-        );
-        if unknown.len() > SHOWN {
-            problems.push(format!("and {} more are none", unknown.len() - SHOWN));
-        }
-        if !problems.is_empty() {
-            let (extent, hint) = if config.include_top {
-                let hint = "check that the file is of this network and holds its three dense layers; `--base` names the other network";
-                ("with its three dense layers".to_owned(), hint)
-            } else {
-                let hint = "check that the file is of this network; `--base` names the other one, and a base that is in the file only up to some layer can be used with `--until`";
-                (format!("up to `{}`", config.until), hint)
-            };
-            return Err(VggError::Mismatch {
-                path: path.to_owned(),
-                variant: config.variant,
-                extent,
-                problems,
-                hint,
-            });
-        }
-        let preprocessing = exported_with.unwrap_or(naming.preprocessing());
+        let (preprocessing, arrays) = load(path, config)?;
         Ok(Self::new(Origin::File(path.to_owned()), preprocessing, arrays))
     }
 
@@ -177,35 +127,4 @@ impl Weights {
     pub fn arrays(&self) -> &Arrays {
         &self.arrays
     }
-}
-
-/// Of a PyTorch checkpoint that holds the network below a name, such as `state_dict.` or `module.`, the
-/// network alone.
-fn without_prefix(arrays: Arrays) -> Arrays {
-    let prefix = arrays.keys().find_map(|name| name.strip_suffix("features.0.weight"));
-    match prefix.map(String::from) {
-        Some(prefix) if prefix.ends_with('.') => arrays
-            .into_iter()
-            .filter_map(|(name, array)| Some((name.strip_prefix(&prefix)?.to_owned(), array)))
-            .collect(),
-        _ => arrays,
-    }
-}
-
-/// Takes the preprocessing out of the arrays of an exported model, where it is of a known style.
-fn take_preprocessing(arrays: &mut Arrays) -> Option<Preprocessing> {
-    let [kernel, bias] = PREPROCESSING.map(|name| arrays.get(name));
-    let preprocessing = Preprocessing::of_convolution(&kernel?.data, &bias?.data)?;
-    for name in PREPROCESSING {
-        arrays.remove(name);
-    }
-    Some(preprocessing)
-}
-
-const PREPROCESSING: [&str; 2] = ["preprocessing/kernel", "preprocessing/bias"];
-
-/// Whether an array is a dense layer's: its layer has a kernel (inputs, units).
-fn is_of_head(name: &str, arrays: &Arrays) -> bool {
-    let kernel = name.rsplit_once('/').map(|(layer, _)| format!("{layer}/kernel"));
-    kernel.and_then(|kernel| arrays.get(&kernel)).is_some_and(|kernel| kernel.shape.len() == 2)
 }

@@ -1,0 +1,182 @@
+//! Reads the weights of a network from a file: finds the base in it, checks that all of the base is there and
+//! that nothing changes it, and finds out which preprocessing the weights expect.
+
+use std::path::Path;
+
+use formats::{Arrays, KerasLayers, WeightsFile, read_weights};
+
+use crate::location::Location;
+use crate::naming::{Naming, Stored};
+use crate::published::{ChannelOrder, channel_order, reverse_channels};
+use crate::surroundings::Surroundings;
+use crate::{Layer, Preprocessing, VggConfig, VggError};
+
+/// How many arrays of another network are named in an error.
+const SHOWN: usize = 8;
+
+/// The kernel that takes the preprocessed image.
+const FIRST_KERNEL: &str = "block1_conv1/kernel";
+
+/// The layer by which an exported model preprocesses, and its arrays.
+const PREPROCESSING: &str = "preprocessing";
+const PREPROCESSING_ARRAYS: [&str; 2] = ["preprocessing/kernel", "preprocessing/bias"];
+
+/// Reads the weights of `config`, in Keras's layout, and the preprocessing that they expect.
+///
+/// # Errors
+///
+/// Those of [`crate::Weights::load`].
+pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Arrays), VggError> {
+    let layers = config.layers()?;
+    let WeightsFile { arrays: mut file, layers: described } = read_weights(path)?;
+    let location = Location::of(&file);
+    let naming = Naming::of(&file, location.as_ref());
+    let exported_with = take_preprocessing(&mut file);
+
+    let mut network = naming.all_stored(config);
+    if let Some(location) = &location {
+        for stored in &mut network {
+            stored.stored_name = location.name_in_file(&stored.stored_name);
+        }
+    }
+    let base_layers = naming.base_layers(config);
+    let surroundings = Surroundings::of(&described, &base_layers);
+    let numbers = network.iter().map(|stored| location.as_ref()?.number(&stored.stored_name));
+    let last_number = numbers.flatten().max().unwrap_or_default();
+
+    let (mut arrays, mut problems) = take_network(&mut file, network, &layers);
+    let is_whole = problems.is_empty();
+    if is_whole {
+        let known = exported_with.map(|_| PREPROCESSING);
+        check_pixels(path, &file, location.as_ref(), &surroundings, known)?;
+    }
+    let unknown: Vec<&String> = file
+        .keys()
+        .filter(|name| match &location {
+            Some(location) => location.is_in_base(name, last_number),
+            None => !is_of_head(name, &file, &surroundings),
+        })
+        .collect();
+    let variant = config.variant;
+    let no_array = |name| format!("`{name}` is no array of `{}`", variant.name());
+    problems.extend(unknown.iter().take(SHOWN).map(no_array));
+    if unknown.len() > SHOWN {
+        problems.push(format!("and {} more are none", unknown.len() - SHOWN));
+    }
+    if !problems.is_empty() {
+        let extent = if config.include_top {
+            "with its three dense layers".to_owned()
+        } else {
+            format!("up to `{}`", config.until)
+        };
+        let has_order = location.is_some() || matches!(described, KerasLayers::InOrder(_));
+        let hint = if config.include_top {
+            "check that the file is of this network and holds its three dense layers; `--base` names the other network"
+        } else if is_whole && !has_order {
+            "check that the file is of this network; if these are arrays of a head, save the whole model as `.keras`, which says where they belong, or the base alone"
+        } else {
+            "check that the file is of this network; `--base` names the other one, and a base that is in the file only up to some layer can be used with `--until`"
+        };
+        return Err(VggError::Mismatch { path: path.to_owned(), variant, extent, problems, hint });
+    }
+    let preprocessing = match exported_with {
+        Some(style) => style,
+        None => preprocessing(path, naming, location, &mut arrays)?,
+    };
+    Ok((preprocessing, arrays))
+}
+
+/// Takes the arrays of the network out of the file. Returns those of `layers`, and what is wrong with them.
+fn take_network(
+    file: &mut Arrays,
+    network: Vec<Stored>,
+    layers: &[Layer],
+) -> (Arrays, Vec<String>) {
+    let needed: Vec<String> = layers.iter().flat_map(Layer::arrays).map(|(name, _)| name).collect();
+    let (mut arrays, mut problems) = (Arrays::new(), vec![]);
+    for stored in network {
+        let (found, name, expected) =
+            (file.remove(&stored.stored_name), &stored.stored_name, &stored.shape);
+        if !needed.contains(&stored.name) {
+            continue;
+        }
+        match found {
+            None => problems.push(format!("`{name}` is missing")),
+            Some(array) if array.shape != *expected => problems
+                .push(format!("`{name}` has the shape {:?}, expected {expected:?}", array.shape)),
+            Some(array) => {
+                if array.data.iter().any(|value| !value.is_finite()) {
+                    problems.push(format!("`{name}` holds values that are no numbers"));
+                }
+                arrays.insert(stored.name.clone(), stored.in_keras_layout(array));
+            }
+        }
+    }
+    (arrays, problems)
+}
+
+/// Checks that the model around the base leaves pixel values as they are. The layer `known` is passed over.
+fn check_pixels(
+    path: &Path,
+    file: &Arrays,
+    location: Option<&Location>,
+    surroundings: &Surroundings,
+    known: Option<&str>,
+) -> Result<(), VggError> {
+    let changes = |found, hint| Err(VggError::ChangesPixels { path: path.to_owned(), found, hint });
+    if let Some(layer) = surroundings.changes_pixels(known) {
+        let found = format!("`{}` ({})", layer.name, layer.class);
+        let hint = "if the base itself expects Caffe's preprocessing, as Keras's ImageNet weights do, save it alone: `base.save_weights(\"base.weights.h5\")`";
+        return changes(found, hint);
+    }
+    if let Some((name, array)) = location.and_then(|location| location.other_normalization(file)) {
+        let hint = "if the base itself expects torchvision's preprocessing, save it alone: `torch.save(base.state_dict(), \"base.pth\")`";
+        return changes(format!("`{name}` with the values {:?}", array.data), hint);
+    }
+    Ok(())
+}
+
+/// Finds out which preprocessing the weights of a file expect that does not hold it. Published weights take
+/// the channels in Caffe's order afterwards.
+fn preprocessing(
+    path: &Path,
+    naming: Naming,
+    location: Option<Location>,
+    arrays: &mut Arrays,
+) -> Result<Preprocessing, VggError> {
+    let Some(location) = location else { return Ok(naming.preprocessing()) };
+    if let Some(kernel) = arrays.get_mut(FIRST_KERNEL)
+        && let Some(order) = channel_order(kernel)
+    {
+        if order == ChannelOrder::RedFirst {
+            reverse_channels(kernel);
+        }
+        return Ok(Preprocessing::Caffe);
+    }
+    if location.is_named {
+        return Ok(naming.preprocessing());
+    }
+    let found = location.name_in_file("features.0.weight");
+    Err(VggError::UnknownPreprocessing { path: path.to_owned(), found, prefix: location.list })
+}
+
+/// Takes the preprocessing out of the arrays of an exported model, where it is of a known style.
+fn take_preprocessing(arrays: &mut Arrays) -> Option<Preprocessing> {
+    let [kernel, bias] = PREPROCESSING_ARRAYS.map(|name| arrays.get(name));
+    let preprocessing = Preprocessing::of_convolution(&kernel?.data, &bias?.data)?;
+    for name in PREPROCESSING_ARRAYS {
+        arrays.remove(name);
+    }
+    Some(preprocessing)
+}
+
+/// Returns true if an array is a head's: its layer follows the base. If the file does not say where the layer
+/// belongs, it must be dense.
+fn is_of_head(name: &str, arrays: &Arrays, surroundings: &Surroundings) -> bool {
+    let Some((path, _)) = name.rsplit_once('/') else { return false };
+    let layer = path.split('/').next().unwrap_or(path);
+    surroundings.is_of_head(layer).unwrap_or_else(|| {
+        let kernel = arrays.get(&format!("{path}/kernel"));
+        kernel.is_some_and(|kernel| kernel.shape.len() == 2)
+    })
+}

@@ -1,0 +1,119 @@
+//! Finds the base in a state dict of PyTorch: the list of layers whose first kernel is VGG's, and the module
+//! around it.
+//!
+//! Torchvision calls the list `features`. Training adds names in front (`state_dict.`, `module.`), and
+//! `DataParallel` around the list alone one behind it: PyTorch's ImageNet example writes
+//! `features.module.0.weight`. A list saved alone has only numbers: `0.weight`.
+
+use formats::{Array, Arrays};
+
+/// The name of torchvision's list.
+const LIST: &str = "features.";
+
+/// The first kernel of a list.
+const FIRST: &str = "0.weight";
+
+/// The shape of that kernel, (out, in, height, width).
+const FIRST_SHAPE: [usize; 4] = [64, 3, 3, 3];
+
+/// Modules that wrap another one under a name of their own.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+
+/// The mean and the deviation of torchvision's preprocessing, of images in 0..=1.
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// The place of the base in a state dict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    /// Prefix of the names of the dense layers, such as `module.`.
+    root: String,
+    /// Prefix of the numbers of the list, such as `module.features.`.
+    pub(crate) list: String,
+    /// True if the list is called `features`, as in torchvision.
+    pub(crate) is_named: bool,
+}
+
+impl Location {
+    /// Finds the base in `arrays`; none if they have no names of PyTorch.
+    pub(crate) fn of(arrays: &Arrays) -> Option<Self> {
+        let list_of = |name: &String| Self::of_list(name.strip_suffix(FIRST)?);
+        let lists: Vec<(Self, bool)> = arrays
+            .iter()
+            .filter_map(|(name, array)| Some((list_of(name)?, array.shape == FIRST_SHAPE)))
+            .collect();
+        // Of equal ones the first.
+        let best = lists.iter().rev().max_by_key(|(location, fits)| (*fits, location.is_named));
+        let is_of_pytorch = |name: &String| name.ends_with(".weight") && !name.contains('/');
+        match best {
+            Some((location, fits)) if *fits || location.is_named => Some(location.clone()),
+            // Names what is missing as torchvision does it.
+            _ => arrays.keys().any(is_of_pytorch).then(|| Self::of_list(LIST)).flatten(),
+        }
+    }
+
+    /// The place with the list at `list`; none if `list` ends within a name.
+    fn of_list(list: &str) -> Option<Self> {
+        if !list.is_empty() && !list.ends_with('.') {
+            return None;
+        }
+        let mut unwrapped = list;
+        while let Some(inner) = WRAPPERS.iter().find_map(|wrapper| strip_part(unwrapped, wrapper)) {
+            unwrapped = inner;
+        }
+        let root = strip_part(unwrapped, LIST);
+        let is_named = root.is_some();
+        Some(Self { root: root.unwrap_or_default().to_owned(), list: list.to_owned(), is_named })
+    }
+
+    /// Returns the name in the file of the array that torchvision or timm calls `name`.
+    pub(crate) fn name_in_file(&self, name: &str) -> String {
+        match name.strip_prefix(LIST) {
+            Some(rest) => format!("{}{rest}", self.list),
+            None => format!("{}{name}", self.root),
+        }
+    }
+
+    /// Returns the number in the list of the layer that the array `name` belongs to.
+    pub(crate) fn number(&self, name: &str) -> Option<usize> {
+        name.strip_prefix(&self.list)?.split('.').next()?.parse().ok()
+    }
+
+    /// Returns true if the array `name` belongs to the base, whose last layer has the number `last` in the list.
+    /// Later layers of a list without a name are a head's.
+    pub(crate) fn is_in_base(&self, name: &str, last: usize) -> bool {
+        if self.is_named {
+            name.starts_with(&self.list)
+        } else {
+            self.number(name).is_some_and(|number| number <= last)
+        }
+    }
+
+    /// Finds an array outside of the list by which the model normalizes its inputs other than torchvision does.
+    pub(crate) fn other_normalization<'a>(
+        &self,
+        arrays: &'a Arrays,
+    ) -> Option<(&'a str, &'a Array)> {
+        let is_of_channels = |name: &str, array: &Array, part: &str| {
+            let last = name.rsplit('.').next().unwrap_or_default();
+            array.data.len() == 3 && last.contains(part) && !last.starts_with("running_")
+        };
+        let differs = |array: &Array, expected: [f32; 3]| {
+            let close = |scale: f32| {
+                array.data.iter().zip(expected).all(|(a, b)| (a - b * scale).abs() <= 1e-3 * scale)
+            };
+            !close(1.0) && !close(255.0)
+        };
+        let outside = arrays.iter().filter(|(name, _)| self.number(name).is_none());
+        let mut outside = outside.map(|(name, array)| (name.as_str(), array));
+        outside.find(|(name, array)| {
+            is_of_channels(name, array, "mean") && differs(array, MEAN)
+                || is_of_channels(name, array, "std") && differs(array, DEVIATION)
+        })
+    }
+}
+
+/// Removes the last part of a path of names with dots behind them.
+fn strip_part<'a>(path: &'a str, part: &str) -> Option<&'a str> {
+    path.strip_suffix(part).filter(|rest| rest.is_empty() || rest.ends_with('.'))
+}

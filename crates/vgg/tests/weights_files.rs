@@ -1,0 +1,248 @@
+//! Files of weights as other tools write them: which are taken, with which preprocessing, and which are not.
+
+use std::path::{Path, PathBuf};
+
+use formats::{Array, Arrays, write_safetensors};
+use vgg::{Preprocessing, VggConfig, VggError, Weights};
+
+/// The upper row of VGG16's first published kernel to the first output, for blue, green and red.
+const PUBLISHED: [[f32; 3]; 3] = [
+    [0.429_470_57, 0.373_467, -0.061_360_11],
+    [0.550_379_46, 0.440_074_53, -0.081_387_04],
+    [0.480_015_4, 0.408_547_4, -0.065_145_55],
+];
+
+fn config(until: &str) -> VggConfig {
+    VggConfig { size: [32, 40], until: until.into(), ..VggConfig::default() }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/formats").join(name)
+}
+
+/// Loads the first block from a file with these arrays.
+fn load(arrays: &Arrays) -> Result<Weights, VggError> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("weights.safetensors");
+    write_safetensors(&path, arrays).expect("a writable folder");
+    Weights::load(&path, &config("block1_conv2"))
+}
+
+fn refused(arrays: &Arrays) -> String {
+    load(arrays).expect_err("another file").to_string()
+}
+
+/// An array whose values are all different.
+fn counted(shape: &[usize]) -> Array {
+    let count: usize = shape.iter().product();
+    Array::new(shape.to_vec(), (0..count).map(|at| at as f32 / count as f32 - 0.4).collect())
+}
+
+/// The first block of VGG16 as a list of PyTorch's layers, each name behind `prefix`.
+fn list(prefix: &str) -> Arrays {
+    [("0", 3), ("2", 64)]
+        .into_iter()
+        .flat_map(|(number, inputs)| {
+            [
+                (format!("{prefix}{number}.weight"), counted(&[64, inputs, 3, 3])),
+                (format!("{prefix}{number}.bias"), counted(&[64])),
+            ]
+        })
+        .collect()
+}
+
+/// The same with the values of the published first kernel, for `channels` in this order.
+fn published_list(prefix: &str, channels: [usize; 3]) -> Arrays {
+    let mut arrays = list(prefix);
+    let kernel = arrays.get_mut(&format!("{prefix}0.weight")).expect("a kernel");
+    let mut all_blue_first = vec![];
+    for output in kernel.data.chunks_exact(27) {
+        all_blue_first.push(output.to_vec());
+    }
+    for (channel, row) in PUBLISHED.iter().enumerate() {
+        all_blue_first[0][channel * 9..channel * 9 + 3].copy_from_slice(row);
+    }
+    let ordered = all_blue_first.iter().flat_map(|output| {
+        channels.iter().flat_map(move |channel| output[channel * 9..channel * 9 + 9].to_vec())
+    });
+    kernel.data = ordered.collect();
+    arrays
+}
+
+#[test]
+fn the_base_is_found_below_any_prefix() {
+    let expected = load(&list("features.")).expect("torchvision's weights");
+    assert_eq!(expected.preprocessing(), Preprocessing::Torchvision);
+    for prefix in [
+        "features.module.",
+        "module.features.",
+        "state_dict.features.module.",
+        "model.backbone.features.",
+        "_orig_mod.features.",
+        "module.features._orig_mod.module.",
+    ] {
+        let found = load(&list(prefix)).expect(prefix);
+        assert_eq!(found.digest(), expected.digest(), "{prefix}");
+        let mut lacking = list(prefix);
+        lacking.remove(&format!("{prefix}2.bias"));
+        let message = refused(&lacking);
+        assert!(message.contains(&format!("`{prefix}2.bias` is missing")), "{message}");
+    }
+}
+
+#[test]
+fn the_dense_layers_of_the_network_are_beside_its_list() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("weights.safetensors");
+    write_safetensors(&path, &list("module.features.module.")).expect("a writable folder");
+    let config = VggConfig { size: [32, 32], include_top: true, ..VggConfig::default() };
+    let message = Weights::load(&path, &config).expect_err("no dense layers").to_string();
+    for name in ["module.features.module.28.bias", "module.classifier.6.weight"] {
+        assert!(message.contains(&format!("`{name}` is missing")), "{message}");
+    }
+}
+
+#[test]
+fn another_head_around_the_list_is_passed_over_and_other_layers_in_it_are_not() {
+    let expected = load(&list("features.")).expect("torchvision's weights");
+    let mut arrays = list("net.features.");
+    for name in ["net.fc.weight", "net.norm.running_mean", "head.0.weight", "steps"] {
+        arrays.insert(name.into(), counted(&[3]));
+    }
+    assert_eq!(load(&arrays).expect("a base and a head").digest(), expected.digest());
+    for name in ["net.features.1.running_mean", "net.features.16.weight", "net.features.31.bias"] {
+        let mut arrays = arrays.clone();
+        arrays.insert(name.into(), counted(&[64]));
+        let message = refused(&arrays);
+        assert!(message.contains(&format!("`{name}` is no array of `vgg16`")), "{message}");
+    }
+}
+
+#[test]
+fn a_list_without_a_name_is_refused_in_pytorchs_names_as_its_preprocessing_is_not_known() {
+    for prefix in ["", "vgg.", "module."] {
+        let error = load(&list(prefix)).expect_err("a list without a name");
+        let message = error.to_string();
+        assert!(matches!(error, VggError::UnknownPreprocessing { .. }), "{message}");
+        assert!(message.contains(&format!("found `{prefix}0.weight`")), "{message}");
+        assert!(message.contains("\nhint: if they expect torchvision's"), "{message}");
+    }
+    let mut lacking = list("vgg.");
+    lacking.remove("vgg.2.weight");
+    let message = refused(&lacking);
+    assert!(message.contains("`vgg.2.weight` is missing"), "{message}");
+}
+
+#[test]
+fn a_state_dict_of_another_network_is_refused_in_pytorchs_names() {
+    let arrays = Arrays::from([
+        ("conv1.weight".into(), counted(&[64, 3, 7, 7])),
+        ("bn1.running_mean".into(), counted(&[64])),
+    ]);
+    let message = refused(&arrays);
+    assert!(message.contains("`features.0.weight` is missing"), "{message}");
+}
+
+/// Files with the weights that were trained in Caffe are common, and their names are torchvision's or none.
+#[test]
+fn published_weights_bring_caffes_preprocessing_under_any_names() {
+    let [blue_first, red_first] = [[0, 1, 2], [2, 1, 0]];
+    let expected = load(&published_list("features.", blue_first)).expect("published weights");
+    assert_eq!(expected.preprocessing(), Preprocessing::Caffe);
+    for prefix in ["", "vgg.", "features."] {
+        for channels in [blue_first, red_first] {
+            let mut arrays = published_list(prefix, channels);
+            // The convolution that stands for a dense layer in SSD.
+            arrays.insert(format!("{prefix}31.weight"), counted(&[4, 2, 3, 3]));
+            if prefix == "features." {
+                arrays.remove("features.31.weight");
+            }
+            let found = load(&arrays).expect("published weights");
+            assert_eq!(found.digest(), expected.digest(), "{prefix} {channels:?}");
+        }
+    }
+    let mut arrays = published_list("", blue_first);
+    arrays.insert("1.running_mean".into(), counted(&[64]));
+    let message = refused(&arrays);
+    assert!(message.contains("`1.running_mean` is no array of `vgg16`"), "{message}");
+}
+
+#[test]
+fn a_model_of_pytorch_that_normalizes_by_itself_is_taken_only_if_it_does_what_torchvision_does() {
+    let with = |mean: [f32; 3], deviation: [f32; 3]| {
+        let mut arrays = list("net.features.");
+        let array = |values: [f32; 3]| Array::new(vec![1, 3, 1, 1], values.to_vec());
+        arrays.insert("normalize.mean".into(), array(mean));
+        arrays.insert("normalize.std".into(), array(deviation));
+        arrays
+    };
+    let [mean, deviation] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
+    let expected = load(&list("features.")).expect("torchvision's weights");
+    let scaled = |values: [f32; 3]| values.map(|value| value * 255.0);
+    for arrays in [with(mean, deviation), with(scaled(mean), scaled(deviation))] {
+        assert_eq!(load(&arrays).expect("torchvision's").digest(), expected.digest());
+    }
+    for (arrays, name) in
+        [(with([0.5; 3], deviation), "normalize.mean"), (with(mean, [0.5; 3]), "normalize.std")]
+    {
+        let error = load(&arrays).expect_err("another normalization");
+        let message = error.to_string();
+        assert!(matches!(error, VggError::ChangesPixels { .. }), "{message}");
+        let expected = format!("found `{name}` with the values [0.5, 0.5, 0.5]\nhint: ");
+        assert!(message.contains(&expected), "{message}");
+    }
+}
+
+/// Behind the base a normalization and a convolution, before it what `preprocess_input` does.
+#[test]
+fn a_model_of_keras_with_another_head_gives_its_base() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
+    let expected =
+        Weights::load(path.as_ref(), &config("block1_conv1")).expect("the weights alone");
+    for name in ["keras2_head.h5", "keras3_head.h5", "keras3_head.keras"] {
+        let found = Weights::load(&fixture(name), &config("block1_conv1")).expect(name);
+        assert_eq!(found.digest(), expected.digest(), "{name}");
+        assert_eq!(found.preprocessing(), Preprocessing::Caffe);
+    }
+}
+
+#[test]
+fn a_rescaling_is_refused_alike_in_every_container() {
+    for stem in ["keras2_rescaling", "keras3_rescaling"] {
+        for (ending, class) in
+            [("keras", "Rescaling"), ("h5", "Rescaling"), ("weights.h5", "rescaling")]
+        {
+            let path = fixture(&format!("{stem}.{ending}"));
+            let error = Weights::load(&path, &config("block1_conv1")).expect_err("a rescaling");
+            let message = error.to_string();
+            assert!(matches!(error, VggError::ChangesPixels { .. }), "{message}");
+            assert!(message.contains(&format!("found `rescaling` ({class})\nhint: ")), "{message}");
+        }
+    }
+}
+
+#[test]
+fn models_of_keras_in_16_bit_floats_are_taken() {
+    let load = |name: String| Weights::load(&fixture(&name), &config("block1_conv1"));
+    for stem in ["keras3_float16", "keras3_bfloat16"] {
+        let [h5, keras] = ["h5", "keras"]
+            .map(|ending| load(format!("{stem}.{ending}")).expect("weights").digest().to_owned());
+        assert_eq!(h5, keras);
+    }
+}
+
+/// A file of weights alone does not say whether the layer is a head's.
+#[test]
+fn an_unknown_layer_in_a_file_without_order_is_refused_with_the_way_to_one_with_order() {
+    let mut arrays: Arrays = config("block1_conv2")
+        .layers()
+        .expect("a network")
+        .iter()
+        .flat_map(vgg::Layer::arrays)
+        .map(|(name, shape)| (name, counted(&shape)))
+        .collect();
+    arrays.insert("norm/gamma".into(), counted(&[64]));
+    let message = refused(&arrays);
+    assert!(message.contains("`norm/gamma` is no array of `vgg16`"), "{message}");
+    assert!(message.contains("save the whole model as `.keras`"), "{message}");
+}
