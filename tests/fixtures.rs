@@ -23,7 +23,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 }
 
 /// What only the small set has.
-const OWN: [&str; 1] = ["gradients.safetensors"];
+const OWN: [&str; 2] = ["gradients.safetensors", "imagenet_features.safetensors"];
 
 /// The float arrays of the safetensors fixture `name`.
 pub(crate) fn arrays(name: &str) -> BTreeMap<String, Fixture> {

@@ -1,10 +1,10 @@
 """Shows that Permafrost and Keras agree. `cargo xtask keras` installs what this needs and runs
 
-    check.py PERMAFROST FEATURES EXPLAIN PHOTOGRAPHS SCRATCH
+    check.py PERMAFROST FEATURES EXPLAIN PHOTOGRAPHS IMAGENET SCRATCH
 
 PERMAFROST is the program, FEATURES and EXPLAIN the built examples of `crates/vgg` and `crates/model`,
-PHOTOGRAPHS a folder with `train` and `validation`, `cats` and `dogs` in each, SCRATCH an empty folder. Every comparison prints a
-line that begins with the name of its check. A check that fails does not keep the others from running.
+PHOTOGRAPHS a folder with `train` and `validation`, `cats` and `dogs` in each, IMAGENET the weights of VGG16 as
+safetensors, SCRATCH an empty folder. Every comparison prints a line that begins with the name of its check. A check that fails does not keep the others from running.
 """
 import logging
 import os
@@ -46,8 +46,8 @@ CHECKS = {
 
 
 def main():
-    program, features_of, explain_by, jpegs, scratch = (Path(argument).resolve() for argument in sys.argv[1:])
-    permafrost = Permafrost(program, features_of, explain_by, scratch)
+    program, features_of, explain_by, jpegs, imagenet, scratch = (Path(argument).resolve() for argument in sys.argv[1:])
+    permafrost = Permafrost(program, features_of, explain_by, imagenet, scratch)
     photographs.write_pngs(jpegs, scratch / "all")
     pngs = photographs.write_pngs(jpegs, scratch / "two", photographs.FEWER_DOGS)
     photographs.write_three_classes(jpegs, scratch / "three")

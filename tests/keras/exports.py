@@ -22,7 +22,7 @@ def check(permafrost, pngs):
 
     pngs = permafrost.scratch / "three"
     run = permafrost.scratch / "run-three"
-    settings = ("--weights", permafrost.scratch / "published.h5", "--pooling", "avg", "--epochs", 5)
+    settings = ("--weights", permafrost.imagenet, "--pooling", "avg", "--epochs", 5)
     permafrost.train(pngs, run, *settings)
     check_model(permafrost, "three classes", run / "best", photographs.twenty(pngs))
 

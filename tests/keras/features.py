@@ -1,4 +1,4 @@
-"""Features: those of pictures of ten sizes, with the same weights in every file of Keras's."""
+"""Features: those of pictures of ten sizes, with the same weights in every file of Keras's, and with ImageNet's."""
 import keras
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -19,16 +19,21 @@ def check(permafrost, _):
     random = np.random.default_rng(1)
     pictures = {f"{height}x{width}": picture(random, height, width) for height, width in SIZES}
     save_file(pictures, scratch / "pictures.safetensors")
-    base = vgg16.frozen_base()
-    expected = {}
+    compare_features(permafrost, vgg16.frozen_base(), pictures, [scratch / name for name in vgg16.FILES])
+    compare_features(permafrost, vgg16.imagenet_base(permafrost.imagenet), pictures, [permafrost.imagenet])
+
+
+def compare_features(permafrost, base, pictures, files):
+    """The features of `pictures` by Keras's `base`, and by the program with the same weights in each of `files`."""
+    scratch, expected = permafrost.scratch, {}
     for name, values in pictures.items():
         expected[name] = base(keras.applications.vgg16.preprocess_input(values[None].copy())).numpy()[0]
-    for name in vgg16.FILES:
-        permafrost.features(scratch / name, scratch / "pictures.safetensors", scratch / "features.safetensors")
+    for file in files:
+        permafrost.features(file, scratch / "pictures.safetensors", scratch / "features.safetensors")
         found = load_file(scratch / "features.safetensors")
         assert found.keys() == expected.keys(), f"expected {expected.keys()}, found {found.keys()}"
         for size in pictures:
-            compare("features", f"{name}, {size}", found[size], expected[size], TOLERANCE, "largest")
+            compare("features", f"{file.name}, {size}", found[size], expected[size], TOLERANCE, "largest")
 
 
 def picture(random, height, width):

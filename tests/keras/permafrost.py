@@ -7,10 +7,11 @@ import numpy as np
 
 
 class Permafrost:
-    """`program` is `permafrost`, `features_of` and `explain_by` are examples, `scratch` where all run."""
+    """`program` is `permafrost`, `features_of` and `explain_by` are examples, `imagenet` is a file of weights,
+    `scratch` where all run."""
 
-    def __init__(self, program, features_of, explain_by, scratch):
-        self.program, self.scratch = program, scratch
+    def __init__(self, program, features_of, explain_by, imagenet, scratch):
+        self.program, self.imagenet, self.scratch = program, imagenet, scratch
         self.features_of, self.explain_by = features_of, explain_by
 
     def features(self, weights, pictures, features):

@@ -7,6 +7,7 @@ grows from layer to layer until their features are nearly the same.
 import h5py
 import keras
 import numpy as np
+from safetensors.numpy import load_file
 
 CONVOLUTIONS = [
     ("block1_conv1", 3, 64), ("block1_conv2", 64, 64),
@@ -48,6 +49,15 @@ def frozen_base(size=(None, None)):
     for number, (name, _, _) in enumerate(CONVOLUTIONS):
         base.get_layer(name).set_weights(formula_weights(number))
     base.trainable = False
+    return base
+
+
+def imagenet_base(weights):
+    """Keras's own VGG16 without its top, with the arrays of the safetensors file `weights`."""
+    arrays = load_file(weights)
+    base = keras.applications.VGG16(weights=None, include_top=False, input_shape=(None, None, 3))
+    for name, _, _ in CONVOLUTIONS:
+        base.get_layer(name).set_weights([arrays[f"{name}/kernel"], arrays[f"{name}/bias"]])
     return base
 
 

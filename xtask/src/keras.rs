@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::accuracy::IMAGENET;
 use crate::cargo;
 
 /// What `check.py` checks. Each prints lines that begin with its name.
@@ -32,11 +33,17 @@ const CHECKS: [&str; 9] = [
 /// If photographs are missing, Keras can't be installed, the program can't be built, or a check
 /// fails or did not run.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
-    let photographs = absolute(shared)?.join("pets");
+    let shared = absolute(shared)?;
+    let (photographs, imagenet) = (shared.join("pets"), shared.join(IMAGENET));
     ensure!(
         photographs.is_dir(),
-        "expected photographs at `{}`, found none\nhint: name the folder that holds `pets`: `cargo xtask keras DIR`",
+        "expected photographs at `{}`, found none\nhint: name the folder that holds `pets` and `weights`: `cargo xtask keras DIR`",
         photographs.display()
+    );
+    ensure!(
+        imagenet.is_file(),
+        "expected weights at `{}`, found none\nhint: name the folder that holds `pets` and `weights`: `cargo xtask keras DIR`",
+        imagenet.display()
     );
     let checks = root.join("tests/keras");
     let python = install(&root.join("target/keras"), &checks.join("requirements.txt"))?;
@@ -50,7 +57,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
             // `-B`: nothing is written beside the scripts.
             .arg("-B")
             .arg(checks.join("check.py"))
-            .args([&program, &features?, &explain?, &photographs, &scratch]),
+            .args([&program, &features?, &explain?, &photographs, &imagenet, &scratch]),
         &CHECKS,
     )
     .context("Keras and Permafrost differ")?;

@@ -94,7 +94,8 @@ enum Chore {
 
     /// Compare with Keras itself, installed into `target/keras`: features, training, exports, imports
     Keras {
-        /// The folder that holds `pets` [default: `../shared`, seen from the workspace root]
+        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
+        /// workspace root]
         dir: Option<PathBuf>,
     },
 

@@ -9,6 +9,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::accuracy::IMAGENET;
 use crate::cargo;
 
 /// What the folder must hold for the comparison to be the whole one.
@@ -34,15 +35,21 @@ const FIXTURES: [&str; 19] = [
     "vgg16_formula.safetensors",
 ];
 
-/// Runs the parity tests of the workspace at `root` on the fixtures in `dir`.
+/// Runs the parity tests of the workspace at `root` on the fixtures in `dir` and the weights beside it.
 ///
 /// # Errors
-/// If fixtures are missing, a test fails, or no parity test ran.
+/// If fixtures or weights are missing, a test fails, or no parity test ran.
 pub(crate) fn run(root: &Path, dir: &Path) -> Result<()> {
     check_fixtures(dir)?;
+    let weights = dir.join("..").join(IMAGENET);
+    ensure!(
+        weights.is_file(),
+        "expected the ImageNet weights at `{}`, found none",
+        weights.display()
+    );
     let mut tests = cargo()
         // This package is left out: what it has named after parity compares nothing with Keras.
-        .args(["test", "--workspace", "--exclude", "xtask", "parity"])
+        .args(["test", "--workspace", "--exclude", "xtask", "parity", "--", "--include-ignored"])
         .env("PERMAFROST_PARITY", dir.canonicalize()?)
         .current_dir(root)
         .stdout(Stdio::piped())

@@ -48,7 +48,7 @@ fn keras_without_photographs_is_an_error_before_anything_is_installed() {
     let error = String::from_utf8(keras.stderr).unwrap();
     assert_eq!(keras.status.code(), Some(2), "{error}");
     assert!(error.starts_with("error: expected photographs at `"), "{error}");
-    assert!(error.contains("\nhint: name the folder that holds `pets`: "), "{error}");
+    assert!(error.contains("\nhint: name the folder that holds `pets` and `weights`: "), "{error}");
     assert!(!root.path().join("target").exists());
 }
 

@@ -6,6 +6,8 @@ mod direct;
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
 
+use std::path::Path;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use direct::direct;
@@ -64,6 +66,20 @@ fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
     let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
     let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(largest > 0.0 && off <= 1e-4 * largest, "{name}: {off} of {largest}");
+}
+
+/// The weights lie beside the whole set of fixtures, in `../weights`.
+#[test]
+#[ignore = "needs the ImageNet weights: `cargo xtask parity` runs it"]
+fn parity_of_features_with_the_imagenet_weights() {
+    let set = std::env::var_os("PERMAFROST_PARITY").expect("`cargo xtask parity` sets it");
+    let path = Path::new(&set).join("../weights/vgg16_imagenet_notop.safetensors");
+    let config = VggConfig { size: [64, 64], ..VggConfig::default() };
+    let weights = Weights::load(&path, &config).expect("the weights of this network");
+    let picture = &arrays("vgg16_formula.safetensors")["64x64/input_picture"];
+    let expected = &arrays("imagenet_features.safetensors")["64x64/features"];
+    let found = features(&config, &weights, &picture.data);
+    assert_close("64x64/features", &found, &expected.data);
 }
 
 #[test]
