@@ -11,8 +11,8 @@ use crate::pictures::{every_kind, jpeg, smooth};
 /// A class's folder, with a name of more than ASCII.
 const CLASS: &str = "photos/train/chats et chiens ü";
 
-/// A file that makes its decoder panic.
-const PANIC: &[u8] = include_bytes!("../crates/photos/tests/decode/found/separate_scans.jpg");
+/// A file that once made a decoder panic.
+const DAMAGED: &[u8] = include_bytes!("../crates/photos/tests/decode/found/separate_scans.jpg");
 
 /// A path in the class's folder.
 fn in_class(path: &str) -> String {
@@ -71,7 +71,7 @@ fn write_bad(workplace: &Workplace) -> BTreeSet<String> {
         ("empty.jpg", b""),
         ("no, \"words\".jpeg", b"not a picture"),
         ("oversized.jpg", &oversized),
-        ("panic.jpg", PANIC),
+        ("damaged.jpg", DAMAGED),
         ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0"),
         ("text by content.png", b"words"),
     ];

@@ -24,6 +24,7 @@ use crate::Format;
 use crate::cmyk::{Inks, cmyk_to_rgb, ycck_to_cmyk};
 use crate::decode::{Colour, Header};
 use crate::exif;
+use crate::panics::catch_panics;
 
 /// The pixels as they are stored, and how they were.
 ///
@@ -33,10 +34,10 @@ use crate::exif;
 pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
     let structure = Structure::of(bytes)?;
     let [width, height] = structure.frame.size;
-    let fast = if is_usual(&structure) { decode_fast(bytes, &structure) } else { None };
-    let mut pixels = match fast {
-        Some(pixels) => pixels,
-        None => decode_exactly(bytes, &structure)?,
+    let fast = || catch_panics(|| decode_fast(bytes, &structure));
+    let mut pixels = match is_usual(&structure).then(fast) {
+        Some(Ok(pixels)) => pixels,
+        Some(Err(_)) | None => decode_exactly(bytes, &structure)?,
     };
     let has_inks = matches!(structure.colours, Colours::Cmyk | Colours::Ycck);
     if has_inks {
@@ -87,9 +88,12 @@ fn is_usual(structure: &Structure) -> bool {
         && (structure.is_in_one_scan || structure.frame.coding == Coding::Progressive)
 }
 
-/// The file's values: red, green and blue, or the four inks. Nothing where `zune-jpeg` refuses the file, takes its
-/// colours for others, or finds that a scan ends early.
-fn decode_fast(bytes: &[u8], structure: &Structure) -> Option<Vec<u8>> {
+/// Returns the values of all pixels, red, green and blue or the four inks.
+///
+/// # Errors
+///
+/// `zune-jpeg` refuses the file or takes its colours for others, or a scan ends early.
+fn decode_fast(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
     // Behind the last scan's data come ones that are no code. Data that ends early is an error so; else the decoder
     // would go on with zeros.
     let guarded = [&bytes[..structure.end], &[0xff, 0x00].repeat(16), &[0xff, 0xd9]].concat();
@@ -104,19 +108,18 @@ fn decode_fast(bytes: &[u8], structure: &Structure) -> Option<Vec<u8>> {
         .set_max_height(u16::MAX.into())
         .jpeg_set_out_colorspace(out);
     let mut decoder = JpegDecoder::new_with_options(Bytes(Cursor::new(&guarded)), options);
-    decoder.decode_headers().ok()?;
-    let found = match decoder.input_colorspace()? {
-        ColorSpace::Luma => Colours::Grey,
-        ColorSpace::YCbCr => Colours::YCbCr,
-        ColorSpace::RGB => Colours::Rgb,
-        ColorSpace::CMYK => Colours::Cmyk,
-        ColorSpace::YCCK => Colours::Ycck,
-        _ => return None,
+    decoder.decode_headers().map_err(|error| error.to_string())?;
+    let expected = match structure.colours {
+        Colours::Grey => ColorSpace::Luma,
+        Colours::Rgb => ColorSpace::RGB,
+        Colours::YCbCr => ColorSpace::YCbCr,
+        Colours::Cmyk => ColorSpace::CMYK,
+        Colours::Ycck => ColorSpace::YCCK,
     };
-    if found != structure.colours {
-        return None;
+    if decoder.input_colorspace() != Some(expected) {
+        return Err("its colours are taken for others".into());
     }
-    decoder.decode().ok()
+    decoder.decode().map_err(|error| error.to_string())
 }
 
 /// Decodes a strip or tile of a TIFF file, whose tables may be in `tables`, a JPEG file without a frame. Returns its

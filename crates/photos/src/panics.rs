@@ -15,7 +15,7 @@ pub fn is_decoding() -> bool {
     IS_DECODING.get()
 }
 
-/// What `decode` returns.
+/// Returns what `decode` returns. Calls may be nested.
 ///
 /// # Errors
 ///
@@ -23,10 +23,10 @@ pub fn is_decoding() -> bool {
 pub(crate) fn catch_panics<T>(
     decode: impl FnOnce() -> Result<T, String> + UnwindSafe,
 ) -> Result<T, String> {
-    IS_DECODING.set(true);
+    let was_decoding = IS_DECODING.replace(true);
     let decoded = catch_unwind(decode);
-    IS_DECODING.set(false);
-    decoded.unwrap_or_else(|_| Err("its decoder gave up on it".into()))
+    IS_DECODING.set(was_decoding);
+    decoded.unwrap_or_else(|_| Err("its decoder failed: it may be damaged".into()))
 }
 
 #[cfg(test)]
@@ -40,7 +40,12 @@ mod tests {
         assert!(!is_decoding());
         assert_eq!(catch_panics(|| Err::<(), _>("cut short".into())), Err("cut short".into()));
         let reason = catch_panics(|| -> Result<(), _> { panic!("a fault of a decoder") });
-        assert_eq!(reason, Err("its decoder gave up on it".into()));
+        assert_eq!(reason, Err("its decoder failed: it may be damaged".into()));
         assert!(!is_decoding());
+        let within_another = catch_panics(|| {
+            let _ = catch_panics(|| -> Result<(), _> { panic!("a fault of a decoder") });
+            Ok(is_decoding())
+        });
+        assert_eq!(within_another, Ok(true));
     }
 }

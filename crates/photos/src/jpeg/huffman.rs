@@ -4,27 +4,37 @@
 
 use super::structure::damaged;
 
-/// A Huffman table: for every 16 bits that may come next, the symbol and the length of its code.
+/// A Huffman table.
 pub(super) struct Table {
-    /// Symbol and length; a length of 0 if no code begins so.
-    codes: Vec<(u8, u8)>,
+    /// For each length of codes from 1 to 16 the first code behind them, and the index of the symbol of code 0 if
+    /// codes of this length began there. Codes are shifted up to 16 bits.
+    lengths: [(i32, i32); 16],
+    symbols: Vec<u8>,
 }
 
 impl Table {
     /// Builds a table from how many codes there are of each length from 1 to 16, and their symbols.
     fn of(counts: &[u8; 16], symbols: &[u8]) -> Result<Self, String> {
-        let mut codes = Vec::with_capacity(1 << 16);
-        let mut symbols = symbols.iter();
-        for (&count, length) in counts.iter().zip(1u8..) {
-            for &symbol in symbols.by_ref().take(count.into()) {
-                codes.extend(std::iter::repeat_n((symbol, length), 1 << (16 - length)));
-                if codes.len() > 1 << 16 {
-                    return Err(damaged("one of its Huffman tables has too many codes"));
-                }
-            }
+        let mut lengths = [(0, 0); 16];
+        let (mut code, mut index) = (0, 0);
+        for ((&count, bits), length) in counts.iter().zip(1..).zip(&mut lengths) {
+            let first = code >> (16 - bits);
+            code += i32::from(count) << (16 - bits);
+            *length = (code, index - first);
+            index += i32::from(count);
         }
-        codes.resize(1 << 16, (0, 0));
-        Ok(Self { codes })
+        if code > 1 << 16 {
+            return Err(damaged("one of its Huffman tables has too many codes"));
+        }
+        Ok(Self { lengths, symbols: symbols.to_vec() })
+    }
+
+    /// Returns the symbol whose code the 16 bits `next` begin with, and the length of the code.
+    fn find(&self, next: i32) -> Option<(u8, u32)> {
+        let (&(_, offset), bits) =
+            self.lengths.iter().zip(1..).find(|&(&(end, _), _)| next < end)?;
+        let index = usize::try_from((next >> (16 - bits)) + offset).ok()?;
+        Some((*self.symbols.get(index)?, bits))
     }
 }
 
@@ -69,7 +79,7 @@ impl Tables {
 }
 
 fn get(tables: &[Option<Table>; 4], index: usize) -> Result<&Table, String> {
-    tables[index].as_ref().ok_or_else(|| damaged("a Huffman table is missing"))
+    tables.get(index).and_then(Option::as_ref).ok_or_else(|| damaged("a Huffman table is missing"))
 }
 
 /// The bits of the data between two restart markers. Reading beyond its end is an error.
@@ -125,11 +135,10 @@ impl<'a> Bits<'a> {
 
     /// Reads a symbol.
     pub(super) fn symbol(&mut self, table: &Table) -> Result<u8, String> {
-        let (symbol, length) = table.codes[self.peek()];
-        if length == 0 {
-            return Err(damaged("a scan holds an invalid code"));
-        }
-        self.consume(length.into())?;
+        let next = self.peek() as i32;
+        let (symbol, length) =
+            table.find(next).ok_or_else(|| damaged("a scan holds an invalid code"))?;
+        self.consume(length)?;
         Ok(symbol)
     }
 

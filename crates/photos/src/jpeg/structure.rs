@@ -76,6 +76,10 @@ pub(super) const QUANTIZATION: u8 = 0xdb;
 pub(super) const HUFFMAN: u8 = 0xc4;
 pub(super) const RESTART_INTERVAL: u8 = 0xdd;
 
+/// The most scans of a file that are read. Encoders write some ten; each takes time for every block of the image,
+/// however short it is.
+const MAX_SCANS: usize = 100;
+
 /// The coding of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
@@ -208,9 +212,7 @@ impl Scan {
             }
             scan.components.push([index, (tables >> 4).into(), (tables & 15).into()]);
         }
-        let has_tables = |&[_, dc, ac]: &[usize; 3]| dc < 4 && ac < 4;
         let is_valid = !scan.components.is_empty()
-            && scan.components.iter().all(has_tables)
             && match frame.coding {
                 Coding::Sequential => true,
                 // DC coefficients have scans of their own, those of AC coefficients are of one component.
@@ -333,6 +335,9 @@ impl<'a> Structure<'a> {
                     let [across, down] = scan.units(frame);
                     intervals(data, across * down, interval)?;
                     let indices = scan.components.iter().map(|&[index, ..]| index);
+                    if scans.len() == MAX_SCANS {
+                        return Err(format!("it has more than {MAX_SCANS} scans"));
+                    }
                     scans.push(indices.eq(0..frame.components.len()));
                 }
                 0xe0 if content.starts_with(b"JFIF\0") => has_jfif = true,
