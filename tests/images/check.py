@@ -20,9 +20,12 @@ import jpegs
 import others
 
 # The largest mean difference from the right image, in levels of 255. Two decoders of JPEG may round each value and
-# interpolate colour differently; all other formats have one right value, or two where 16 bits become 8.
-MOST = {"jpg": 2.0}
-MOST_OF_OTHERS = 1.0
+# interpolate colour differently; all other formats have one right value, or two if 16 bits become 8.
+MOST_OF_CASES = {"jpg": 2.0}
+MOST = 1.0
+
+# The largest mean difference of a block of 8x8 pixels: a part of an image that is wrong, such as a grey block.
+MOST_OF_BLOCK = 3.0
 
 # Cases that may be refused: the reason must hold these words.
 MAY_BE_REFUSED = {
@@ -59,15 +62,26 @@ def by_pillow(file):
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def fault(file, found, expected):
-    """What is wrong with the decoded image, or None; and its mean difference."""
+def worst_block(difference):
+    """The largest mean difference of a block of 8x8 pixels."""
+    height, width, _ = difference.shape
+    blocks = [difference[y : y + 8, x : x + 8] for y in range(0, height, 8) for x in range(0, width, 8)]
+    return max(block.mean() for block in blocks)
+
+
+def fault(file, found, expected, most=MOST):
+    """The fault of the decoded image, or None; and its mean difference."""
     if isinstance(found, str):
         return f"is refused: {found}", None
     if found.shape != expected.shape:
         return f"has the shape {found.shape}, expected {expected.shape}", None
-    mean = np.abs(found.astype(int) - expected.astype(int)).mean()
-    most = MOST.get(file.suffix[1:], MOST_OF_OTHERS)
-    return (f"differs by {mean:.2f} levels on average, at most {most} are allowed" if mean > most else None), mean
+    difference = np.abs(found.astype(int) - expected.astype(int))
+    mean, block = difference.mean(), worst_block(difference)
+    if mean > most:
+        return f"differs by {mean:.2f} levels on average, at most {most} are allowed", mean
+    if block > MOST_OF_BLOCK:
+        return f"differs by {block:.2f} levels in a block of 8x8 pixels, at most {MOST_OF_BLOCK} are allowed", mean
+    return None, mean
 
 
 def check_cases(program, cases):
@@ -86,7 +100,8 @@ def check_cases(program, cases):
         elif folder.name in MUST_BE_REFUSED:
             wrong, mean = "is read, expected to be refused", None
         else:
-            wrong, mean = fault(file, found, by_pillow(folder / "expected.png"))
+            most = MOST_OF_CASES.get(file.suffix[1:], MOST)
+            wrong, mean = fault(file, found, by_pillow(folder / "expected.png"), most)
         outcome = found if isinstance(found, str) else f"mean difference {mean or 0:.2f}"
         print(f"cases: {folder.name}: {outcome}")
         most = max(most, mean or 0.0)

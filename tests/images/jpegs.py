@@ -1,5 +1,6 @@
 """JPEG files of every sampling, scan script, restart interval and size, written by `cjpeg`; and damaged ones."""
 import itertools
+import re
 import subprocess
 
 from PIL import Image
@@ -73,6 +74,21 @@ def cjpeg(folder, sampling, script, size, options):
     return file
 
 
+def data_ranges(jpeg):
+    """The ranges of entropy-coded data in a file: of each scan, or between its restart markers."""
+    segment = 2
+    while jpeg[segment + 1] != 0xD9:
+        is_scan = jpeg[segment + 1] == 0xDA
+        segment += 2 + int.from_bytes(jpeg[segment + 2 : segment + 4])
+        begin = start = segment
+        for found in re.finditer(rb"\xff[^\0]", jpeg[start:]) if is_scan else ():
+            segment = start + found.start()
+            yield begin, segment
+            if not 0xD0 <= jpeg[segment + 1] <= 0xD7:
+                break
+            begin = segment + 2
+
+
 def damaged(folder):
     """Files that decoders read without an error though a part of their image is missing."""
     for sampling, script in (("2x2,1x1,1x1", "one"), ("2x2,1x1,1x1", "each"), ("2x2,1x1,1x1", "progressive")):
@@ -83,12 +99,14 @@ def damaged(folder):
             file = folder / f"lost_{script}_{number}.jpg"
             file.write_bytes(whole[:first] + whole[second:])
             yield file, None, "damaged"
-        whole = cjpeg(folder, sampling, script, (61, 47), ()).read_bytes()
-        # Half of the last scan, and the end marker.
-        scan = whole.rindex(b"\xff\xda")
-        file = folder / f"half_{script}.jpg"
-        file.write_bytes(whole[: (scan + len(whole)) // 2] + b"\xff\xd9")
-        yield file, None, "damaged"
+    for script in {**SCANS, **PROGRESSIVE}:
+        for options in ((), ("-restart", "7B")):
+            whole = cjpeg(folder, "2x2,1x1,1x1", script, (61, 47), options).read_bytes()
+            for number, (begin, end) in enumerate(data_ranges(whole)):
+                for part in (0, 1, 2):
+                    file = folder / f"cut_{script}_{len(options)}_{number}_{part}.jpg"
+                    file.write_bytes(whole[: begin + (end - begin) * part // 3] + whole[end:])
+                    yield file, None, "damaged"
 
 
 def draw(folder):

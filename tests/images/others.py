@@ -67,6 +67,10 @@ def tiff(folder):
     write("bits", rgb[..., 0] > 128, grey(np.where(rgb[..., 0] > 128, 255, 0).astype(np.uint8)), photometric="minisblack")
     for kind in (np.uint32, np.int8, np.int16, np.float64):
         write(f"refused_{np.dtype(kind).name}", rgb.astype(kind), None, "which is not read", photometric="rgb")
+    for bits in (10, 12, 14):
+        file = folder / f"refused_{bits}_bits.tif"
+        file.write_bytes(packed_tiff(wide[..., 0] >> (16 - bits), bits, 1))
+        files.append((file, None, f"{bits}-bit"))
     write("refused_floats", rgb.astype(np.float32), None, "floating-point", photometric="rgb")
     write("refused_nan", np.where(rgb > 130, rgb / np.float32(255), np.float32("nan")), None, "NaN", photometric="rgb")
     write("refused_lab", rgb, None, "L*a*b*", photometric="icclab")

@@ -1,39 +1,18 @@
 //! The orientation in EXIF data, read as leniently as cameras and editors write it.
 //!
-//! Source: CIPA DC-008 (EXIF 2.32), section 4.6.2, and TIFF 6.0, section 2.
+//! Source: CIPA DC-008 (EXIF 2.32), section 4.6.2.
 
 use image::metadata::Orientation;
 
-const ORIENTATION: u16 = 0x112;
+use crate::tiff::orientation_in;
 
-/// Returns the orientation in `exif`: a TIFF header and directory, with or without `Exif\0\0` before it. The value
-/// may be of the type BYTE, SHORT or LONG.
+/// Returns the orientation in `exif`: a TIFF header and directory, with or without `Exif\0\0` before it.
 ///
 /// `None` if there is no such entry, if its value is not 1 to 8, or if the data is cut short before it.
 pub(crate) fn orientation(exif: &[u8]) -> Option<Orientation> {
     let tiff = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
-    let is_little = match tiff.get(..4)? {
-        b"II*\0" => true,
-        b"MM\0*" => false,
-        _ => return None,
-    };
-    let number = |bytes: &[u8]| {
-        let join = |number: u32, &byte: &u8| number << 8 | u32::from(byte);
-        if is_little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) }
-    };
-    let directory = tiff.get(number(tiff.get(4..8)?) as usize..)?;
-    let count = number(directory.get(..2)?) as usize;
-    let entry = directory[2..]
-        .chunks_exact(12)
-        .take(count)
-        .find(|entry| number(&entry[..2]) == u32::from(ORIENTATION))?;
-    let value = match number(&entry[2..4]) {
-        1 => &entry[8..9],
-        3 => &entry[8..10],
-        4 => &entry[8..12],
-        _ => return None,
-    };
-    Orientation::from_exif(u8::try_from(number(value)).ok()?)
+    let is_tiff = tiff.starts_with(b"II*\0") || tiff.starts_with(b"MM\0*");
+    is_tiff.then(|| orientation_in(tiff)).flatten()
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@
 mod coefficients;
 mod huffman;
 mod samples;
+mod segments;
 mod structure;
 
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
+use std::ops::RangeInclusive;
 
 use image::RgbImage;
 use image::metadata::Orientation;
@@ -34,10 +36,10 @@ use crate::panics::catch_panics;
 pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
     let structure = Structure::of(bytes)?;
     let [width, height] = structure.frame.size;
-    let fast = || catch_panics(|| decode_fast(bytes, &structure));
-    let mut pixels = match is_usual(&structure).then(fast) {
+    let fast = || catch_panics(|| decode_by_zune(bytes, &structure));
+    let mut pixels = match is_for_zune(&structure).then(fast) {
         Some(Ok(pixels)) => pixels,
-        Some(Err(_)) | None => decode_exactly(bytes, &structure)?,
+        Some(Err(_)) | None => decode_any(bytes, &structure)?,
     };
     let has_inks = matches!(structure.colours, Colours::Cmyk | Colours::Ycck);
     if has_inks {
@@ -67,10 +69,10 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
     Ok((picture, header))
 }
 
-/// Whether `zune-jpeg` reads such a file correctly: a progressive one, or one of a single scan, with colour of the
-/// full resolution or of half of it in width, height or both. Colour of two samples or fewer in a row it interpolates
-/// and libjpeg doesn't.
-fn is_usual(structure: &Structure) -> bool {
+/// Returns true if `zune-jpeg` reads such a file correctly: a progressive one or one of a single scan, with colour of
+/// the full resolution or of half of it in width, height or both. If colour has two samples in a row or fewer,
+/// `zune-jpeg` interpolates them and libjpeg does not.
+fn is_for_zune(structure: &Structure) -> bool {
     let components = &structure.frame.components;
     let is_sampled_as_usual = match components.as_slice() {
         [luma, rest @ ..] => {
@@ -88,15 +90,44 @@ fn is_usual(structure: &Structure) -> bool {
         && (structure.is_in_one_scan || structure.frame.coding == Coding::Progressive)
 }
 
-/// Returns the values of all pixels, red, green and blue or the four inks.
+/// Ones that are no code of any table. Data that ends early is an error before them, where `zune-jpeg` else reads zeros
+/// without an error.
+const GUARD: [u8; 32] = {
+    let mut guard = [0; 32];
+    let mut at = 0;
+    while at < 32 {
+        guard[at] = 0xff;
+        at += 2;
+    }
+    guard
+};
+
+/// Returns the file up to the end of its last scan, with a [`GUARD`] wherever entropy-coded data ends. Progressive files
+/// have none in their first scan: `zune-jpeg` requires a marker right after it.
+fn guarded(bytes: &[u8], structure: &Structure) -> Vec<u8> {
+    let unguarded = usize::from(structure.frame.coding == Coding::Progressive);
+    let ends = structure.data_ends.iter().skip(unguarded).flatten();
+    let mut guarded = Vec::with_capacity(bytes.len() + GUARD.len());
+    let mut begin = 0;
+    for &end in ends {
+        guarded.extend_from_slice(&bytes[begin..end]);
+        guarded.extend_from_slice(&GUARD);
+        begin = end;
+    }
+    guarded.extend_from_slice(&[0xff, 0xd9]);
+    guarded
+}
+
+/// Decodes the file by `zune-jpeg`. Returns the values of all pixels: red, green and blue, or the four inks.
 ///
 /// # Errors
 ///
 /// `zune-jpeg` refuses the file or takes its colours for others, or a scan ends early.
-fn decode_fast(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
-    // Behind the last scan's data come ones that are no code. Data that ends early is an error so; else the decoder
-    // would go on with zeros.
-    let guarded = [&bytes[..structure.end], &[0xff, 0x00].repeat(16), &[0xff, 0xd9]].concat();
+fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
+    let guarded = guarded(bytes, structure);
+    if structure.frame.coding == Coding::Progressive {
+        check_first_scan(bytes, structure)?;
+    }
     let out = match structure.colours {
         Colours::Cmyk => ColorSpace::CMYK,
         Colours::Ycck => ColorSpace::YCCK,
@@ -122,16 +153,18 @@ fn decode_fast(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
     decoder.decode().map_err(|error| error.to_string())
 }
 
-/// Decodes a strip or tile of a TIFF file, whose tables may be in `tables`, a JPEG file without a frame. Returns its
-/// width and height, and its values as they are stored, (height, width, samples).
+/// Decodes a strip or tile of a TIFF file, whose tables may be in `tables`, a JPEG file without a frame. `sizes` are the
+/// least and the largest width and height. Returns its width and height, and its values as they are stored, (height,
+/// width, samples).
 ///
 /// # Errors
 ///
-/// The reason, as text: as of [`decode_jpeg`], or it has another number of samples.
+/// The reason, as text: as of [`decode_jpeg`], or it has another size or number of samples.
 pub(crate) fn decode_strip(
     strip: &[u8],
     tables: Option<&[u8]>,
     samples: usize,
+    sizes: [RangeInclusive<usize>; 2],
 ) -> Result<([usize; 2], Vec<u8>), String> {
     let tables = tables.unwrap_or_default();
     let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(tables);
@@ -144,12 +177,28 @@ pub(crate) fn decode_strip(
         let found = frame.components.len();
         return Err(format!("its JPEG data has {found} colour channels, expected {samples}"));
     }
+    let [width, height] = frame.size;
+    let [widths, heights] = sizes;
+    if !widths.contains(&width) || !heights.contains(&height) {
+        let [least_width, least_height] = [widths.start(), heights.start()];
+        return Err(format!(
+            "one of its JPEG strips has {width}x{height} pixels, expected {least_width}x{least_height}"
+        ));
+    }
     let planes = coefficients::coefficients(&strip, &frame)?;
     Ok((frame.size, samples::interleaved(&frame, planes)?))
 }
 
-/// The same by the decoder here, which reads whatever [`Structure::of`] lets pass.
-fn decode_exactly(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
+/// Checks that the first scan of a progressive file does not end early. It holds DC coefficients, a small part of the
+/// file.
+fn check_first_scan(bytes: &[u8], structure: &Structure) -> Result<(), String> {
+    let end = structure.data_ends.first().and_then(|ends| ends.last()).copied();
+    let part = [&bytes[..end.unwrap_or(bytes.len())], &[0xff, 0xd9]].concat();
+    coefficients::coefficients(&part, &structure.frame).map(drop)
+}
+
+/// Decodes any file that [`Structure::of`] accepts. Returns the same as [`decode_by_zune`].
+fn decode_any(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
     let planes = coefficients::coefficients(bytes, &structure.frame)?;
     let mut pixels = samples::interleaved(&structure.frame, planes)?;
     match structure.colours {
@@ -167,6 +216,7 @@ pub(crate) fn ycbcr_to_rgb(pixel: &mut [u8; 3]) {
     *pixel = [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue]
         .map(|value| value.round() as u8);
 }
+
 /// A cursor that copies four bytes as one word.
 struct Bytes<'a>(Cursor<&'a [u8]>);
 

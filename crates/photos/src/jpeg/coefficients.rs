@@ -4,10 +4,10 @@
 //! Source: ITU-T T.81, annexes F.2 and G.2.
 
 use super::huffman::{Bits, Table, Tables};
-use super::structure::{
-    Coding, END, Frame, HUFFMAN, QUANTIZATION, RESTART_INTERVAL, SCAN, Scan, Segments, damaged,
-    intervals,
+use super::segments::{
+    END, HUFFMAN, QUANTIZATION, RESTART_INTERVAL, SCAN, Segments, damaged, intervals,
 };
+use super::structure::{Coding, Frame, Scan};
 
 /// The place of a coefficient in its block, row by row, from its place in zigzag order.
 const ZIGZAG: [u8; 64] = [
@@ -47,7 +47,7 @@ pub(super) fn coefficients(bytes: &[u8], frame: &Frame) -> Result<Vec<Plane>, St
     let mut tables = Tables::standard();
     let mut quantization = [None; 4];
     let mut interval = 0;
-    for (_, segment) in Segments::of(bytes) {
+    for segment in Segments::of(bytes) {
         match segment.marker {
             END => break,
             HUFFMAN => tables.set(segment.content)?,
@@ -66,12 +66,12 @@ pub(super) fn coefficients(bytes: &[u8], frame: &Frame) -> Result<Vec<Plane>, St
                 let [across, down] = scan.units(frame);
                 let whole = if interval == 0 { usize::MAX } else { interval };
                 let mut units = 0..across * down;
-                for data in intervals(segment.data, across * down, interval)? {
+                for data in intervals(bytes, segment.data, across * down, interval)? {
                     let mut reader = Reader {
                         scan: &scan,
                         coding: frame.coding,
                         tables: &tables,
-                        bits: Bits::of(data),
+                        bits: Bits::of(&bytes[data]),
                         predictions: [0; 4],
                         zero_blocks: 0,
                     };

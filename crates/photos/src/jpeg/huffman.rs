@@ -2,7 +2,7 @@
 //!
 //! Source: ITU-T T.81, annexes C and F.2.2, and for the standard tables annex K.3.
 
-use super::structure::damaged;
+use super::segments::damaged;
 
 /// A Huffman table.
 pub(super) struct Table {

@@ -7,7 +7,8 @@
 use std::f32::consts::PI;
 
 use super::coefficients::{Block, Plane};
-use super::structure::{Component, Frame, damaged};
+use super::segments::damaged;
+use super::structure::{Component, Frame};
 
 /// The samples of a component, each 0 to 255, row by row.
 struct Samples {

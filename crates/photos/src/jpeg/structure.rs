@@ -1,83 +1,17 @@
-//! The structure of a JPEG file: its marker segments, and what they say before anything is decoded.
+//! The headers of a JPEG file, read and checked before anything is decoded.
 //!
-//! It tells which files the fast decoder reads correctly, names those that no decoder here reads, and finds
-//! damage that decoders pass over: a missing end, and restart markers that are missing or out of order.
+//! They tell which files the fast decoder reads correctly, and which no decoder here reads. The check finds damage that
+//! decoders overlook: a missing end, and restart markers that are missing or out of order.
 //!
 //! Source: ITU-T T.81, annex B; the colours follow `default_decompress_parms` in libjpeg's `jdapimin.c`.
 
+use std::ops::Range;
+
+use super::segments::{END, RESTART_INTERVAL, SCAN, Segment, Segments, damaged, intervals};
 use crate::size::check_size;
 
-/// A marker and what belongs to it.
-pub(super) struct Segment<'a> {
-    /// The second byte of the marker, such as 0xda of a scan.
-    pub(super) marker: u8,
-    /// The segment's content, without its length.
-    pub(super) content: &'a [u8],
-    /// The entropy-coded data behind a scan's header, with its restart markers; else empty.
-    pub(super) data: &'a [u8],
-}
-
-/// The segments of a file from its start to its end marker. Bytes between them are passed over, as libjpeg does.
-pub(super) struct Segments<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Segments<'a> {
-    pub(super) fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 2 }
-    }
-
-    /// Moves to the next marker that is not a restart, and returns the index of its 0xff.
-    fn find_marker(&mut self) -> Option<usize> {
-        loop {
-            let start = self.at + memchr::memchr(0xff, self.bytes.get(self.at..)?)?;
-            let filled = self.bytes[start..].iter().take_while(|&&byte| byte == 0xff).count();
-            match self.bytes.get(start + filled)? {
-                0x00 | 0x01 | 0xd0..=0xd7 => self.at = start + filled + 1,
-                _ => {
-                    self.at = start + filled;
-                    return Some(start);
-                }
-            }
-        }
-    }
-}
-
-impl<'a> Iterator for Segments<'a> {
-    /// A segment and its place, or nothing if the file ends before its end marker.
-    type Item = (usize, Segment<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let start = self.find_marker()?;
-        let marker = self.bytes[self.at];
-        let length = match (marker, self.bytes.get(self.at + 1..self.at + 3)) {
-            (END, _) => return Some((start, Segment { marker, content: &[], data: &[] })),
-            (_, Some(&[high, low])) => usize::from(u16::from_be_bytes([high, low])),
-            _ => return None,
-        };
-        let begin = self.at + 3;
-        self.at += 1 + length.max(2);
-        let content = self.bytes.get(begin..self.at)?;
-        let mut data = &[][..];
-        if marker == SCAN {
-            let begin = self.at;
-            let end = self.find_marker()?;
-            data = &self.bytes[begin..end];
-            self.at = end;
-        }
-        Some((start, Segment { marker, content, data }))
-    }
-}
-
-pub(super) const END: u8 = 0xd9;
-pub(super) const SCAN: u8 = 0xda;
-pub(super) const QUANTIZATION: u8 = 0xdb;
-pub(super) const HUFFMAN: u8 = 0xc4;
-pub(super) const RESTART_INTERVAL: u8 = 0xdd;
-
-/// The most scans of a file that are read. Encoders write some ten; each takes time for every block of the image,
-/// however short it is.
+/// The most scans that a file may have. Encoders write about ten. Each takes time for every block of the image, however
+/// short it is.
 const MAX_SCANS: usize = 100;
 
 /// The coding of a frame.
@@ -168,7 +102,7 @@ impl Frame {
         })
     }
 
-    /// Returns how many minimum coded units a scan of several components has, across and down.
+    /// Returns the number of minimum coded units across and down in a scan of several components.
     pub(super) fn units(&self) -> [usize; 2] {
         let most = self.most_sampling();
         [0, 1].map(|axis| self.size[axis].div_ceil(8 * most[axis]))
@@ -227,7 +161,41 @@ impl Scan {
         if is_valid { Ok(scan) } else { Err(invalid()) }
     }
 
-    /// Returns how many minimum coded units it has, across and down: of one component, its own blocks alone.
+    /// Checks that a refinement of DC coefficients has a bit for each block, in the `ranges` of data between restart
+    /// markers. Decoders can't tell: any bits are valid there.
+    fn check_refinement(
+        &self,
+        bytes: &[u8],
+        frame: &Frame,
+        ranges: &[Range<usize>],
+        interval: usize,
+    ) -> Result<(), String> {
+        if frame.coding != Coding::Progressive || self.band[0] > 0 || self.bits[0] == 0 {
+            return Ok(());
+        }
+        let in_unit = match self.components.as_slice() {
+            [_] => 1,
+            all => all
+                .iter()
+                .map(|&[index, ..]| frame.components[index].sampling.iter().product::<usize>())
+                .sum(),
+        };
+        let [across, down] = self.units(frame);
+        let mut units = across * down;
+        for range in ranges {
+            let data = &bytes[range.clone()];
+            // Each byte of ones has one of zeros after it, to tell it from a marker.
+            let stored = data.len() - memchr::memchr_iter(0xff, data).count();
+            let in_range = if interval == 0 { units } else { units.min(interval) };
+            if 8 * stored < in_range * in_unit {
+                return Err(damaged("the data of a scan ends early"));
+            }
+            units -= in_range;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of minimum coded units across and down. Of one component they are its own blocks.
     pub(super) fn units(&self, frame: &Frame) -> [usize; 2] {
         match self.components.as_slice() {
             [[index, ..]] => {
@@ -238,43 +206,7 @@ impl Scan {
     }
 }
 
-/// Splits a scan's data at its restart markers, of which there must be one after every `interval` of `units`
-/// minimum coded units, numbered 0 to 7 over and over. Data behind the last of them is passed over.
-pub(super) fn intervals(data: &[u8], units: usize, interval: usize) -> Result<Vec<&[u8]>, String> {
-    if interval == 0 {
-        return Ok(vec![data]);
-    }
-    let count = units.div_ceil(interval);
-    let mut intervals = vec![];
-    let mut rest = data;
-    while intervals.len() + 1 < count {
-        let number = intervals.len();
-        match next_restart(rest) {
-            Some(at) if usize::from(rest[at + 1] - 0xd0) == number % 8 => {
-                intervals.push(&rest[..at]);
-                rest = &rest[at + 2..];
-            }
-            _ => {
-                return Err(damaged(&format!(
-                    "restart marker {} of {} is missing or out of order",
-                    number + 1,
-                    count - 1
-                )));
-            }
-        }
-    }
-    let end = next_restart(rest).unwrap_or(rest.len());
-    intervals.push(&rest[..end]);
-    Ok(intervals)
-}
-
-/// Returns the place of the next restart marker.
-fn next_restart(data: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(0xff, data)
-        .find(|&at| data.get(at + 1).is_some_and(|next| (0xd0..=0xd7).contains(next)))
-}
-
-/// The colours that a file's components are.
+/// The colour space of a file's components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colours {
     Grey,
@@ -284,20 +216,20 @@ pub(super) enum Colours {
     Ycck,
 }
 
-/// What the segments of a file say.
+/// The headers of a file.
 pub(super) struct Structure<'a> {
     pub(super) frame: Frame,
     pub(super) colours: Colours,
-    /// Whether Adobe's segment is there, whose programs store the values of inks inverted.
+    /// True if there is a segment of Adobe, whose programs store inverted inks.
     pub(super) has_adobe: bool,
     /// The first EXIF data.
     pub(super) exif: Option<&'a [u8]>,
-    /// Whether there is an ICC profile.
+    /// True if there is an ICC profile.
     pub(super) has_profile: bool,
-    /// Whether all components are in each scan, in the order of the frame.
+    /// True if one scan has all components, in the order of the frame.
     pub(super) is_in_one_scan: bool,
-    /// The place of the end marker.
-    pub(super) end: usize,
+    /// For each scan the places where its entropy-coded data ends: at each restart marker, and at its end.
+    pub(super) data_ends: Vec<Vec<usize>>,
 }
 
 impl<'a> Structure<'a> {
@@ -310,11 +242,12 @@ impl<'a> Structure<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Result<Self, String> {
         let mut frame: Option<Frame> = None;
         let (mut adobe, mut has_jfif, mut exif, mut has_profile) = (None, false, None, false);
-        let (mut scans, mut interval, mut end) = (vec![], 0, None);
-        for (place, Segment { marker, content, data }) in Segments::of(bytes) {
+        let (mut interval, mut is_whole, mut is_in_one_scan) = (0, false, false);
+        let mut data_ends: Vec<Vec<usize>> = vec![];
+        for Segment { marker, content, data } in Segments::of(bytes) {
             match marker {
                 END => {
-                    end = Some(place);
+                    is_whole = true;
                     break;
                 }
                 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
@@ -331,26 +264,32 @@ impl<'a> Structure<'a> {
                 }
                 SCAN => {
                     let frame = frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
-                    let scan = Scan::parse(content, frame)?;
-                    let [across, down] = scan.units(frame);
-                    intervals(data, across * down, interval)?;
-                    let indices = scan.components.iter().map(|&[index, ..]| index);
-                    if scans.len() == MAX_SCANS {
+                    if data_ends.len() == MAX_SCANS {
                         return Err(format!("it has more than {MAX_SCANS} scans"));
                     }
-                    scans.push(indices.eq(0..frame.components.len()));
+                    let scan = Scan::parse(content, frame)?;
+                    let [across, down] = scan.units(frame);
+                    let ranges = intervals(bytes, data, across * down, interval)?;
+                    scan.check_refinement(bytes, frame, &ranges, interval)?;
+                    let indices = scan.components.iter().map(|&[index, ..]| index);
+                    is_in_one_scan = data_ends.is_empty() && indices.eq(0..frame.components.len());
+                    data_ends.push(ranges.into_iter().map(|range| range.end).collect());
                 }
+                // Segments after the first scan describe no image of this file.
+                _ if !data_ends.is_empty() => {}
                 0xe0 if content.starts_with(b"JFIF\0") => has_jfif = true,
                 0xe1 if content.starts_with(b"Exif\0\0") => exif = exif.or(Some(content)),
                 0xe2 if content.starts_with(b"ICC_PROFILE\0") => has_profile = true,
-                // The transform is the twelfth byte; libjpeg takes a shorter segment for another program's.
+                // The transform is the twelfth byte. libjpeg takes a shorter segment for another program's.
                 0xee if content.starts_with(b"Adobe") => adobe = content.get(11).copied().or(adobe),
                 _ => {}
             }
         }
-        let end = end.ok_or("it is cut short: the JPEG's end marker is missing")?;
+        if !is_whole {
+            return Err("it is cut short: the JPEG's end marker is missing".into());
+        }
         let frame = frame.ok_or_else(|| damaged("it has no frame header"))?;
-        if scans.is_empty() {
+        if data_ends.is_empty() {
             return Err(damaged("it has no scan"));
         }
         // Each block of 8x8 pixels takes a bit or more: what is shorter isn't worth the memory.
@@ -360,15 +299,8 @@ impl<'a> Structure<'a> {
             return Err(format!("it is cut short: {length} bytes for {width}x{height} pixels"));
         }
         let colours = colours(&frame.components, has_jfif, adobe);
-        Ok(Self {
-            colours,
-            has_adobe: adobe.is_some(),
-            exif,
-            has_profile,
-            is_in_one_scan: scans == [true],
-            end,
-            frame,
-        })
+        let has_adobe = adobe.is_some();
+        Ok(Self { frame, colours, has_adobe, exif, has_profile, is_in_one_scan, data_ends })
     }
 }
 
@@ -385,12 +317,7 @@ fn colours(components: &[Component], has_jfif: bool, adobe: Option<u8>) -> Colou
     }
 }
 
-/// The reason that a file is damaged.
-pub(super) fn damaged(fault: &str) -> String {
-    format!("it is damaged: {fault}")
-}
-
-/// The reason that a file is of a kind that is not read.
+/// Returns the reason why a kind of file is not read.
 fn unread(kind: &str) -> String {
     format!("it is {kind} JPEG, which is not read")
 }

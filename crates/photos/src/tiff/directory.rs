@@ -31,31 +31,25 @@ pub(super) struct Directory<'a> {
     bytes: &'a [u8],
     is_little: bool,
     is_big_tiff: bool,
-    /// Where its entries are.
+    /// Range of its entries in the file.
     entries: Range<usize>,
 }
 
 impl<'a> Directory<'a> {
-    /// Finds the first directory of the file `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// The reason, as text: the file ends before the directory does.
-    pub(super) fn first(bytes: &'a [u8]) -> Result<Self, String> {
+    /// Finds the first directory of the file `bytes`, up to the last entry that is whole. Returns `None` if the file ends
+    /// before it.
+    pub(super) fn first(bytes: &'a [u8]) -> Option<Self> {
         let is_little = bytes.starts_with(b"II");
         let is_big_tiff = bytes.get(if is_little { 2 } else { 3 }) == Some(&43);
         let mut directory = Self { bytes, is_little, is_big_tiff, entries: 0..0 };
-        let find = || {
-            let wide = if is_big_tiff { 8 } else { 4 };
-            let start = usize::try_from(directory.number(wide..2 * wide)?).ok()?;
-            let begin = start.checked_add(if is_big_tiff { 8 } else { 2 })?;
-            let count = usize::try_from(directory.number(start..begin)?).ok()?;
-            let end = begin.checked_add(count.checked_mul(directory.entry_size())?)?;
-            bytes.get(begin..end).map(|_| begin..end)
-        };
-        directory.entries =
-            find().ok_or("it is cut short: a part of the TIFF's directory is missing")?;
-        Ok(directory)
+        let wide = if is_big_tiff { 8 } else { 4 };
+        let start = usize::try_from(directory.number(wide..2 * wide)?).ok()?;
+        let begin = start.checked_add(if is_big_tiff { 8 } else { 2 })?;
+        let count = usize::try_from(directory.number(start..begin)?).ok()?;
+        let size = directory.entry_size();
+        let whole = bytes.len().checked_sub(begin)? / size;
+        directory.entries = begin..begin + count.min(whole) * size;
+        Some(directory)
     }
 
     fn entry_size(&self) -> usize {
@@ -73,7 +67,7 @@ impl<'a> Directory<'a> {
         })
     }
 
-    /// The places of the values of an entry, each of the same length: of BYTE, SHORT, LONG, LONG8 or UNDEFINED.
+    /// The range of an entry's values, and the length of each: of BYTE, SHORT, LONG, LONG8 or UNDEFINED.
     fn values(&self, tag: Tag) -> Option<(Range<usize>, usize)> {
         let mut starts = self.entries.clone().step_by(self.entry_size());
         let start = starts.find(|&at| self.number(at..at + 2) == Some(tag as u64))?;
@@ -116,7 +110,7 @@ impl<'a> Directory<'a> {
         self.bytes.get(place)
     }
 
-    /// Whether there is such an entry, of whatever type.
+    /// Returns true if there is such an entry, of whatever type.
     pub(super) fn has(&self, tag: Tag) -> bool {
         let mut starts = self.entries.clone().step_by(self.entry_size());
         starts.any(|at| self.number(at..at + 2) == Some(tag as u64))

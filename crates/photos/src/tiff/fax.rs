@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 
 use fax::Color;
-use fax::decoder::{Group3Decoder, decode_g4, pels};
+use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder, pels};
 
 /// The two codings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +28,13 @@ pub(super) fn decode(
     let damaged = || "it is damaged: its fax data holds an invalid code or ends early".to_owned();
     let mut add =
         |row: &[u16]| pixels.extend(pels(row, width).map(|pixel| u8::from(pixel == Color::Black)));
-    // The decoder looks further ahead than the last code goes. Zeros are no code.
-    let strip = strip.chain([0; 3]);
+    // The decoders look further ahead than the last code goes. Zeros are no code.
+    let strip = strip.chain([0; 3]).map(Ok::<u8, Infallible>);
     match group {
         Group::Three => {
-            let strip = strip.map(Ok::<u8, Infallible>);
             let mut decoder = Group3Decoder::new(strip).map_err(|_| damaged())?;
             for _ in 0..height {
-                // Behind the last row there need not be an end-of-line code: whether a row is whole says its length.
+                // After the last row there need not be an end-of-line code. The length tells whether a row is whole.
                 let _ = decoder.advance();
                 let row = decoder.transitions();
                 if row.last() != Some(&width) {
@@ -43,8 +42,16 @@ pub(super) fn decode(
                 }
                 add(row);
             }
-            Ok(())
         }
-        Group::Four => decode_g4(strip, width, Some(height), add).ok_or_else(damaged),
+        Group::Four => {
+            let Ok(mut decoder) = Group4Decoder::new(strip, width);
+            for _ in 0..height {
+                match decoder.advance() {
+                    Ok(DecodeStatus::Incomplete) => add(decoder.transition()),
+                    Ok(DecodeStatus::End) | Err(_) => return Err(damaged()),
+                }
+            }
+        }
     }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! JPEG files of unusual scans and samplings, which `cjpeg` wrote from [`smooth`]; and damage within scans.
 
+use std::ops::Range;
+
 use image::RgbImage;
 use photos::decode;
 
@@ -48,23 +50,53 @@ fn an_arithmetic_coded_jpeg_is_refused_by_its_name() {
     assert_eq!(reason, "it is arithmetic-coded JPEG, which is not read");
 }
 
-/// The place of the header of the last scan, and of the end marker.
-fn last_scan(jpeg: &[u8]) -> (usize, usize) {
-    let scan = jpeg.windows(2).rposition(|marker| marker == [0xff, 0xda]).expect("a scan");
-    (scan, jpeg.len() - 2)
+/// Returns the ranges of entropy-coded data in a file: of each scan, or between its restart markers.
+fn data_ranges(jpeg: &[u8]) -> Vec<Range<usize>> {
+    let mut ranges = vec![];
+    let mut segment = 2;
+    while jpeg[segment + 1] != 0xd9 {
+        let length = u16::from_be_bytes([jpeg[segment + 2], jpeg[segment + 3]]);
+        let mut begin = segment + 2 + usize::from(length);
+        if jpeg[segment + 1] != 0xda {
+            segment = begin;
+            continue;
+        }
+        for at in begin..jpeg.len() - 1 {
+            match [jpeg[at], jpeg[at + 1]] {
+                [0xff, 0xd0..=0xd7] => {
+                    ranges.push(begin..at);
+                    begin = at + 2;
+                }
+                [0xff, 1..=0xfe] => {
+                    ranges.push(begin..at);
+                    segment = at;
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
+    ranges
 }
 
-/// Decoders go on with zeros and say nothing: the lower part of the picture is grey then.
+/// Decoders read zeros instead and say nothing: a part of the image is grey then.
 #[test]
-fn a_scan_that_ends_early_is_an_error_also_before_an_end_marker() {
+fn data_that_ends_early_is_an_error_in_any_scan_and_restart_interval() {
     let usual = every_kind();
     let usual = usual.iter().map(|(kind, bytes)| (*kind, bytes.as_slice()));
     for (kind, whole) in usual.filter(|(_, bytes)| bytes.starts_with(b"\xff\xd8")).chain(UNUSUAL) {
-        let (scan, end) = last_scan(whole);
-        for part in 1..4 {
-            let cut = scan + 14 + (end - scan - 14) * part / 4;
-            let bytes = [&whole[..cut], &[0xff, 0xd9]].concat();
-            assert!(decode(&bytes).is_err(), "{kind}, {part} quarters of the last scan");
+        let ranges = data_ranges(whole);
+        assert!(!ranges.is_empty(), "{kind}");
+        for (number, range) in ranges.iter().enumerate() {
+            for part in 0..4 {
+                let cut = range.start + range.len() * part / 4;
+                let bytes = [&whole[..cut], &whole[range.end..]].concat();
+                let range = range.len();
+                assert!(
+                    decode(&bytes).is_err(),
+                    "{kind}, {part} quarters of {range} bytes of data {number}"
+                );
+            }
         }
     }
 }

@@ -189,6 +189,14 @@ fn fax_data_is_read_in_either_order_of_bits_and_refused_where_it_ends_early() {
     assert!(
         reason(&tiff([8, 2], &strip[..3], &entries)).starts_with("it is damaged: its fax data")
     );
+    // Group 4: two rows as the row before, which is white at first, `1` each, and an end marker.
+    let group_4: [(u16, &[u16]); 3] = [(PHOTOMETRIC, &[0]), (BITS, &[1]), (COMPRESSION, &[4])];
+    let strip_4 = [0b1100_0000, 0b0000_0100, 0b0000_0000, 0b0100_0000];
+    assert_eq!(pixels(&tiff([8, 2], &strip_4, &group_4)), [[255; 3]; 16]);
+    for cut in [&strip_4[..], &[]] {
+        let reason = reason(&tiff([8, 9], cut, &group_4));
+        assert!(reason.starts_with("it is damaged: its fax data"), "{reason}");
+    }
     let two_dimensional = [&entries[..], &[(292, &[1])]].concat();
     assert!(reason(&tiff([8, 2], &strip, &two_dimensional)).contains("two-dimensional"));
 }
@@ -209,11 +217,16 @@ fn what_is_not_read_is_refused_by_its_name() {
         (&[(PHOTOMETRIC, &[6])], "it is TIFF of subsampled YCbCr without JPEG, which is not read"),
         (&[RGB, (COMPRESSION, &[50_000])], "it is TIFF compressed by Zstandard, which is not read"),
         (&[RGB, (COMPRESSION, &[6])], "it is TIFF compressed as old-style JPEG, which is not read"),
+        (&[RGB, (BITS, &[12, 12, 12])], "it is TIFF of 12-bit values, which is not read"),
+        (
+            &[RGB, (BITS, &[16, 16, 16]), (FILL_ORDER, &[2])],
+            "it is TIFF of 16-bit values with the bits of each byte reversed, which is not read",
+        ),
         (
             &[RGB, (SAMPLE_FORMAT, &[2, 2, 2])],
             "it is TIFF of 8-bit signed integers, which is not read",
         ),
-        (&[], "it does not say what its values mean"),
+        (&[], "its photometric interpretation is missing"),
     ] {
         assert_eq!(file(entries), expected);
     }

@@ -1,0 +1,136 @@
+//! The values of strips and tiles that the `tiff` crate unpacks, brought to 8 bits.
+
+use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
+
+use super::colour::{Alpha, Photometric};
+use super::directory::{Directory, Tag};
+use super::overlay::AsSamples;
+use super::{Samples, reason};
+use crate::decode::WORK_BYTES;
+
+/// Returns the values of all pixels, (height, width, samples): 8 bits each, or indices into a palette. Colours that are
+/// multiplied by alpha are divided by it.
+pub(super) fn plain(
+    mut decoder: Decoder<AsSamples>,
+    directory: &Directory,
+    samples: Samples,
+) -> Result<Vec<u8>, String> {
+    let has_planes = directory.first_of(Tag::Planes) == Some(2) && samples.count > 1;
+    // The `tiff` crate takes the lowest tiles of the second plane for whole ones.
+    if has_planes && decoder.get_chunk_type() == ChunkType::Tile {
+        return Err("it is TIFF of planes in tiles, which is not read".into());
+    }
+    if samples.is_reversed && samples.bits > 8 {
+        let bits = samples.bits;
+        return Err(format!(
+            "it is TIFF of {bits}-bit values with the bits of each byte reversed, which is not read"
+        ));
+    }
+    let layout = decoder.image_buffer_layout().map_err(reason)?;
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = layout.complete_len;
+    limits.intermediate_buffer_size = layout.complete_len + WORK_BYTES as usize;
+    let mut unpacked = DecodingResult::U8(vec![]);
+    let layout = decoder.with_limits(limits).read_image_to_buffer(&mut unpacked).map_err(reason)?;
+    let planes = if has_planes { layout.planes } else { 1 };
+    match unpacked {
+        DecodingResult::U8(mut values) => {
+            if samples.is_reversed {
+                values.iter_mut().for_each(|value| *value = value.reverse_bits());
+            }
+            let mut values = interleaved(spread(values, samples), planes);
+            divide_by_alpha(&mut values, samples, |value, alpha| {
+                // Some programs round what they multiply and some cut it off, which adds half a level on average. A
+                // quarter is right to within 0.72 levels for both, on an image whose alpha goes from 30 to 255.
+                let (quarters, alpha) = (4 * u32::from(value) + 1, u32::from(alpha));
+                ((quarters * 255 + 2 * alpha) / (4 * alpha)).min(255) as u8
+            });
+            Ok(values)
+        }
+        DecodingResult::U16(values) => {
+            let mut values = interleaved(values, planes);
+            divide_by_alpha(&mut values, samples, |value, alpha| {
+                let (value, alpha) = (u64::from(value), u64::from(alpha));
+                ((value * 65_535 + alpha / 2) / alpha).min(65_535) as u16
+            });
+            Ok(values.into_iter().map(|value| ((u32::from(value) + 128) / 257) as u8).collect())
+        }
+        DecodingResult::F32(values) => {
+            check_range(&values)?;
+            let mut values = interleaved(values, planes);
+            divide_by_alpha(&mut values, samples, |value, alpha| (value / alpha).min(1.0));
+            Ok(values.into_iter().map(|value| (value * 255.0).round() as u8).collect())
+        }
+        _ => {
+            let format = directory.shorts(Tag::SampleFormat);
+            let kind = match format.and_then(|format| format.first().copied()) {
+                Some(2) => "signed integers",
+                Some(3) => "floating-point numbers",
+                _ => "integers",
+            };
+            Err(format!("it is TIFF of {}-bit {kind}, which is not read", samples.bits))
+        }
+    }
+}
+
+/// Checks that floating-point values are 0 to 1.
+fn check_range(values: &[f32]) -> Result<(), String> {
+    let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
+    for &value in values {
+        if value.is_nan() {
+            return Err("one of its floating-point values is NaN".into());
+        }
+        (least, most) = (least.min(value), most.max(value));
+    }
+    if least < 0.0 || most > 1.0 {
+        return Err(format!(
+            "its floating-point values go from {least} to {most}, expected 0 to 1"
+        ));
+    }
+    Ok(())
+}
+
+/// Unpacks values of fewer than 8 bits, whose rows are filled up to whole bytes, and scales them to 8 bits unless they
+/// are indices.
+fn spread(values: Vec<u8>, samples: Samples) -> Vec<u8> {
+    let bits = usize::from(samples.bits);
+    if bits == 8 {
+        return values;
+    }
+    let in_row = samples.size[0] * samples.count;
+    let most = if samples.photometric == Photometric::Palette { 255 } else { (1u16 << bits) - 1 };
+    let row = |row: &[u8]| -> Vec<u8> {
+        let unpacked = (0..in_row * bits).step_by(bits);
+        let unpacked = unpacked.map(|at| row[at / 8] << (at % 8) >> (8 - bits));
+        unpacked.map(|value| (u16::from(value) * 255 / most) as u8).collect()
+    };
+    values.chunks_exact((in_row * bits).div_ceil(8)).flat_map(row).collect()
+}
+
+/// Brings the values of planes, one after the other, together pixel by pixel.
+fn interleaved<T: Copy>(values: Vec<T>, planes: usize) -> Vec<T> {
+    if planes == 1 || values.is_empty() {
+        return values;
+    }
+    let planes: Vec<&[T]> = values.chunks_exact(values.len() / planes).collect();
+    (0..planes[0].len()).flat_map(|at| planes.iter().map(move |plane| plane[at])).collect()
+}
+
+/// Divides the colours of each pixel by the alpha after them, if they were multiplied by it. Those of alpha 0 stay.
+fn divide_by_alpha<T: Copy + PartialEq + Default>(
+    values: &mut [T],
+    samples: Samples,
+    divide: impl Fn(T, T) -> T,
+) {
+    if samples.alpha != Alpha::Associated {
+        return;
+    }
+    let colours = samples.photometric.colour_samples();
+    for pixel in values.chunks_exact_mut(samples.count) {
+        if let Some(&alpha) = pixel.get(colours)
+            && alpha != T::default()
+        {
+            pixel[..colours].iter_mut().for_each(|value| *value = divide(*value, alpha));
+        }
+    }
+}
