@@ -101,6 +101,17 @@ pub enum PhotosError {
         .0.parent().unwrap_or(.0).display(), .0.file_name().unwrap_or_default().display(), .0.display()
     )]
     NoValidation(PathBuf),
+    /// A validation folder without class folders, beside a training folder.
+    #[error(
+        "`{}` has no class folders, so it can't be validated on\nhint: put its photographs into a folder for each class, or name `{}` itself to keep a part of it for validation",
+        .validation.display(), .train.display()
+    )]
+    FlatValidation {
+        /// The training folder.
+        train: PathBuf,
+        /// The validation folder.
+        validation: PathBuf,
+    },
     /// A validation folder without a training folder beside it.
     #[error(
         "`{}` has no `train` folder beside it\nhint: call the folder of training photographs `{}`",

@@ -113,7 +113,7 @@ impl Folder {
     ///
     /// They are alike if all class folders with images, two or more, hold the same two or more subfolders with images.
     /// A folder around all images of a class does not count, so that each class may hold an `images` folder. Classes
-    /// that all hold images beside these subfolders are not alike. Images are told by their names.
+    /// that all hold more images beside these subfolders than in them are not alike. Images are told by their names.
     pub(crate) fn same_subfolders(&self) -> Option<PhotosError> {
         let inside: Vec<Inside<'_>> =
             self.files.iter().filter_map(|files| Inside::of(files)).collect();
@@ -121,7 +121,7 @@ impl Folder {
         if others.is_empty()
             || first.subfolders.len() < 2
             || others.iter().any(|inside| inside.subfolders != first.subfolders)
-            || inside.iter().all(|inside| inside.has_images)
+            || inside.iter().all(|inside| inside.beside > inside.below)
         {
             return None;
         }
@@ -201,8 +201,10 @@ struct Inside<'a> {
     folder: &'a Path,
     /// Names of the folders in it with images below.
     subfolders: BTreeSet<&'a OsStr>,
-    /// Whether images lie in it beside the folders.
-    has_images: bool,
+    /// Number of images beside these folders.
+    beside: usize,
+    /// Number of images below these folders.
+    below: usize,
 }
 
 impl<'a> Inside<'a> {
@@ -217,8 +219,9 @@ impl<'a> Inside<'a> {
             }
         }
         let names = folders().filter_map(|other| other.strip_prefix(folder).ok()?.iter().next());
-        let (subfolders, has_images) = (names.collect(), folders().any(|other| other == folder));
-        Some(Self { folder, subfolders, has_images })
+        let subfolders = names.collect();
+        let beside = folders().filter(|other| *other == folder).count();
+        Some(Self { folder, subfolders, beside, below: images().count() - beside })
     }
 }
 

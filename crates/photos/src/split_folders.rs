@@ -35,7 +35,7 @@ pub struct SplitFolders {
 }
 
 impl SplitFolders {
-    /// Finds the two folders in `data`, or in the only folder in it. `folders_in` lists the folders in a folder,
+    /// Finds the two folders in `data`, or in the only folder in it, up to three levels deep. `folders_in` lists the folders in a folder,
     /// sorted, without [hidden](crate::is_hidden) ones. Returns `None` if no name says what is a split.
     ///
     /// A split holds class folders. Its name may be in capitals, have a word such as `set` added, and hold the
@@ -68,7 +68,16 @@ impl SplitFolders {
                         unused: folders.iter().filter(is_unused).cloned().collect(),
                     }));
                 }
-                (Some(train), None) => return Err(PhotosError::NoValidation(train.to_owned())),
+                (Some(train), None) => {
+                    let train = train.to_owned();
+                    let is_flat = |folder: &&PathBuf| kind_of(folder).is_some_and(|kind| kind > 0);
+                    return Err(match folders.iter().find(is_flat) {
+                        Some(validation) => {
+                            PhotosError::FlatValidation { train, validation: validation.clone() }
+                        }
+                        None => PhotosError::NoValidation(train),
+                    });
+                }
                 (None, Some(validation)) => {
                     return Err(PhotosError::NoTraining(validation.to_owned()));
                 }
@@ -91,7 +100,7 @@ fn doubled(split: &Path, folders_in: impl Fn(&Path) -> Vec<PathBuf>) -> PathBuf 
     }
 }
 
-/// The list of names that the folder's name is one of.
+/// Returns the index of the list of names that the folder's name is one of.
 fn kind_of(folder: &Path) -> Option<usize> {
     let word = word_of(folder)?;
     [&TRAINING[..], &VALIDATION, &TEST].iter().position(|names| names.contains(&&*word))
@@ -106,7 +115,7 @@ fn first_named<'a>(folders: &[&'a Path], names: &[&str]) -> Option<&'a Path> {
         .or_else(|| find(&|folder, name| word_of(folder).as_deref() == Some(name)))
 }
 
-/// The only word in the name of a folder that is no filler, in lower case: `test` for `Test-Set` and `testset`.
+/// Returns the only word in the name of a folder besides fillers, in lower case: `test` for `Test-Set` and `testset`.
 fn word_of(folder: &Path) -> Option<String> {
     let name = lower_case(folder);
     let mut words = name

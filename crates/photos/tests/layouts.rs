@@ -155,6 +155,9 @@ fn one_split_without_the_other_is_an_error_that_names_it() {
         let error = error.replace(&format!("{}/", data.path().display()), "");
         assert!(error.contains(part) && error.contains("\nhint: "), "{error}");
     }
+    let data = two_classes(&["train"], &["test/1.png", "notes/notes.txt"]);
+    let error = Layout::find(data.path(), None).expect_err("one split").to_string();
+    assert!(error.contains("test` has no class folders, so it can't be validated on"), "{error}");
 }
 
 #[test]
@@ -180,7 +183,8 @@ fn class_folders_with_the_same_subfolders_are_an_error_that_names_them() {
         &["train - Copy", "validation - Copy"],
         &["train/north", "train/south", "val/north", "val/south"],
     ] {
-        for more in [&[][..], &["foo/preview.png", "notes/notes.txt"]] {
+        let previews = &["foo/preview.png", "bar/preview.png", "notes/notes.txt"];
+        for more in [&[][..], &previews[..1], previews] {
             let data = two_classes(folders, if folders[0] == "foo" { more } else { &[] });
             let error = Layout::find(data.path(), None).expect_err("no classes");
             assert!(matches!(error, PhotosError::SameSubfolders { .. }), "{folders:?}: {error}");
@@ -198,8 +202,22 @@ fn class_folders_may_hold_folders() {
         (["a", "b"], &["a/raw/x/1.png", "a/raw/y/1.png", "b/raw/x/1.png"]),
         (["a", "b"], &["a/x/1.png", "a/y/1.png", "b/x/1.png", "b/z/1.png"]),
         (["a", "b"], &["a/x/1.png", "a/y/1.png", "b/1.png"]),
-        // The folders are beside the images of both classes.
-        (["a", "b"], &["a/1.png", "a/x/1.png", "a/y/1.png", "b/1.png", "b/x/1.png", "b/y/1.png"]),
+        // Most images of both classes are beside the folders.
+        (
+            ["a", "b"],
+            &[
+                "a/1.png",
+                "a/2.png",
+                "a/3.png",
+                "a/x/1.png",
+                "a/y/1.png",
+                "b/1.png",
+                "b/2.png",
+                "b/3.png",
+                "b/x/1.png",
+                "b/y/1.png",
+            ],
+        ),
         // Folders without images say nothing.
         (["a", "b"], &["a/x/1.png", "a/y/1.txt", "b/x/1.png", "b/y/1.txt"]),
         (["test", "train"], &["train/1.png", "test/1.png"]),

@@ -74,6 +74,17 @@ pub enum VggError {
         /// What to do about it.
         hint: &'static str,
     },
+    /// The weights file holds several networks, such as one and its moving average.
+    #[error(
+        "`{}` holds more than one network, expected one: the arrays below `{}` and `{}` differ\nhint: save the state dict of one of them alone: `torch.save(model.state_dict(), \"model.pth\")`",
+        .path.display(), .lists[0], .lists[1]
+    )]
+    SeveralNetworks {
+        /// The file.
+        path: PathBuf,
+        /// The beginnings of the names of two of them.
+        lists: [String; 2],
+    },
     /// The weights file does not say which preprocessing its weights expect.
     #[error(
         "`{}` does not say which preprocessing its weights expect: expected layers below the name `features`, as torchvision writes them, found `{found}`\nhint: if they expect torchvision's (RGB from 0 to 1, less the mean, divided by the deviation), save them with its names: `torch.save({{\"features.\" + name{}: value for name, value in state.items()}}, \"features.pth\")`",

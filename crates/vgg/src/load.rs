@@ -11,7 +11,7 @@ use crate::published::{ChannelOrder, channel_order, reverse_channels};
 use crate::surroundings::Surroundings;
 use crate::{Layer, Preprocessing, VggConfig, VggError};
 
-/// How many arrays of another network are named in an error.
+/// Number of arrays of another network that an error names.
 const SHOWN: usize = 8;
 
 /// The kernel that takes the preprocessed image.
@@ -29,7 +29,8 @@ const PREPROCESSING_ARRAYS: [&str; 2] = ["preprocessing/kernel", "preprocessing/
 pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Arrays), VggError> {
     let layers = config.layers()?;
     let WeightsFile { arrays: mut file, layers: described } = read_weights(path)?;
-    let location = Location::of(&file);
+    let location = Location::of(&file)
+        .map_err(|lists| VggError::SeveralNetworks { path: path.to_owned(), lists })?;
     let naming = Naming::of(&file, location.as_ref());
     let exported_with = take_preprocessing(&mut file);
 
@@ -106,7 +107,7 @@ fn take_network(
                 .push(format!("`{name}` has the shape {:?}, expected {expected:?}", array.shape)),
             Some(array) => {
                 if array.data.iter().any(|value| !value.is_finite()) {
-                    problems.push(format!("`{name}` holds values that are no numbers"));
+                    problems.push(format!("`{name}` holds values that are NaN or infinite"));
                 }
                 arrays.insert(stored.name.clone(), stored.in_keras_layout(array));
             }

@@ -35,24 +35,39 @@ pub(crate) struct Location {
 }
 
 impl Location {
-    /// Finds the base in `arrays`; none if they have no names of PyTorch.
-    pub(crate) fn of(arrays: &Arrays) -> Option<Self> {
+    /// Finds the base in `arrays`. Returns `None` if they have no names of PyTorch.
+    ///
+    /// # Errors
+    ///
+    /// Two lists, equally likely the base's, have other values.
+    pub(crate) fn of(arrays: &Arrays) -> Result<Option<Self>, [String; 2]> {
         let list_of = |name: &String| Self::of_list(name.strip_suffix(FIRST)?);
         let lists: Vec<(Self, bool)> = arrays
             .iter()
             .filter_map(|(name, array)| Some((list_of(name)?, array.shape == FIRST_SHAPE)))
             .collect();
-        // Of equal ones the first.
-        let best = lists.iter().rev().max_by_key(|(location, fits)| (*fits, location.is_named));
-        let is_of_pytorch = |name: &String| name.ends_with(".weight") && !name.contains('/');
-        match best {
-            Some((location, fits)) if *fits || location.is_named => Some(location.clone()),
+        let rank = |(location, fits): &(Self, bool)| (*fits, location.is_named);
+        let best = lists.iter().map(rank).max().unwrap_or_default();
+        let mut best = lists.iter().filter(|list| rank(list) == best && best != (false, false));
+        let Some((location, _)) = best.next() else {
             // Names what is missing as torchvision does it.
-            _ => arrays.keys().any(is_of_pytorch).then(|| Self::of_list(LIST)).flatten(),
+            let is_of_pytorch = |name: &String| name.ends_with(".weight") && !name.contains('/');
+            let is_of_pytorch = arrays.keys().any(is_of_pytorch);
+            return Ok(is_of_pytorch.then(|| Self::of_list(LIST)).flatten());
+        };
+        let differs = |other: &Self| {
+            arrays.iter().any(|(name, array)| {
+                let rest = name.strip_prefix(&location.list);
+                rest.is_some_and(|rest| arrays.get(&format!("{}{rest}", other.list)) != Some(array))
+            })
+        };
+        match best.find(|(other, _)| differs(other)) {
+            Some((other, _)) => Err([location.list.clone(), other.list.clone()]),
+            None => Ok(Some(location.clone())),
         }
     }
 
-    /// The place with the list at `list`; none if `list` ends within a name.
+    /// Returns the place with the list at `list`, or `None` if `list` ends within a name.
     fn of_list(list: &str) -> Option<Self> {
         if !list.is_empty() && !list.ends_with('.') {
             return None;

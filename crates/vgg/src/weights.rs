@@ -81,12 +81,14 @@ impl Weights {
     /// The file may also hold layers that `config` leaves out, another head, and the preprocessing of an
     /// exported model. A `.weights.h5` file, and safetensors with Keras's names, do not say which layers follow
     /// the base: there a head may have dense layers only. They do not say what precedes the base either. A
-    /// `Rescaling` in a `.weights.h5` file is refused, but other operations on the input leave no trace.
+    /// `Rescaling` of the usual name in a `.weights.h5` file is refused, but other operations on the input leave
+    /// no trace.
     ///
     /// # Errors
     ///
     /// `config` describes no network, or the file can't be read. Arrays are missing, have another shape, or
-    /// belong to the base but not to this network: the error names the first of them. The model changes pixel
+    /// belong to the base but not to this network: the error names the first of them. A state dict of PyTorch
+    /// holds several networks with other values. The model changes pixel
     /// values before the base, or the file does not say which preprocessing its weights expect.
     pub fn load(path: &Path, config: &VggConfig) -> Result<Self, VggError> {
         let (preprocessing, arrays) = load(path, config)?;

@@ -90,6 +90,19 @@ fn the_base_is_found_below_any_prefix() {
     }
 }
 
+/// As a checkpoint of training with a moving average holds them.
+#[test]
+fn two_networks_in_a_file_are_an_error_unless_they_are_equal() {
+    let mut both = list("model.features.");
+    both.extend(list("model_ema.features."));
+    let found = load(&both).expect("the same weights twice");
+    assert_eq!(found.digest(), load(&list("features.")).expect("weights").digest());
+    both.get_mut("model_ema.features.2.bias").expect("a bias").data[0] += 0.5;
+    let message = refused(&both);
+    assert!(message.contains("holds more than one network"), "{message}");
+    assert!(message.contains("`model.features.` and `model_ema.features.` differ"), "{message}");
+}
+
 #[test]
 fn the_dense_layers_of_the_network_are_beside_its_list() {
     let folder = tempfile::tempdir().expect("a temporary folder");

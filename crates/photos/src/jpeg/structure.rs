@@ -58,6 +58,9 @@ impl Frame {
         }
         let [width, height] = [[width_high, width_low], [height_high, height_low]]
             .map(|[high, low]| u16::from_be_bytes([*high, *low]));
+        if height == 0 {
+            return Err("its height is after its first scan (DNL), which is not read".into());
+        }
         check_size(width.into(), height.into())?;
         if rest.len() != 3 * usize::from(*count) {
             return Err(damaged("its frame header is cut short"));

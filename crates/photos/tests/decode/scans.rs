@@ -56,12 +56,10 @@ fn data_ranges(jpeg: &[u8]) -> Vec<Range<usize>> {
     let mut segment = 2;
     while jpeg[segment + 1] != 0xd9 {
         let length = u16::from_be_bytes([jpeg[segment + 2], jpeg[segment + 3]]);
-        let mut begin = segment + 2 + usize::from(length);
-        if jpeg[segment + 1] != 0xda {
-            segment = begin;
-            continue;
-        }
-        for at in begin..jpeg.len() - 1 {
+        let is_scan = jpeg[segment + 1] == 0xda;
+        segment += 2 + usize::from(length);
+        let (start, mut begin) = (segment, segment);
+        for at in (start..jpeg.len() - 1).take_while(|_| is_scan) {
             match [jpeg[at], jpeg[at + 1]] {
                 [0xff, 0xd0..=0xd7] => {
                     ranges.push(begin..at);
