@@ -143,8 +143,8 @@ impl Manifest {
         let weights = self.weights.iter().map(|weights| &weights.file);
         let archives = self.archives.iter().map(|archive| &archive.file);
         weights.chain(&self.class_names).chain(archives).try_for_each(PublishedFile::check)?;
-        let same = self.weights.iter().filter_map(|weights| weights.same.as_ref());
-        same.map(PublishedFile::check_parts).collect::<Result<()>>()?;
+        let mut same = self.weights.iter().filter_map(|weights| weights.same.as_ref());
+        same.try_for_each(PublishedFile::check_parts)?;
         self.archives.iter().try_for_each(Archive::check)?;
         self.libtorch.iter().try_for_each(Libtorch::check)
     }
