@@ -1,9 +1,9 @@
 //! `cargo xtask images`: shows that image files are decoded as Pillow decodes them.
 //!
-//! It makes a Python environment in `target/images`, from the package index, builds the example `decode` of the crate
-//! `photos`, and hands both to `tests/images/check.py`, which draws thousands of files: every JPEG sampling, scan
-//! script, restart interval and size, and the layouts of the other formats. A family of files of which nothing was
-//! printed counts as a failure: it would show nothing.
+//! It makes a Python environment in `target/images`, from the package index, and builds the example `decode` of the
+//! crate `photos`. The script `tests/images/check.py` gets both, and draws thousands of files: every JPEG sampling, scan
+//! script, restart interval and size, and the layouts of the other formats. If nothing is printed of a family of files,
+//! that is a failure: it would show nothing.
 
 use std::path::{Path, absolute};
 use std::process::Command;

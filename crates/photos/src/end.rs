@@ -47,12 +47,12 @@ fn png_chunks(bytes: &[u8]) -> Option<Result<(), String>> {
     None
 }
 
-/// The EXIF data of a PNG file, which may stand before or after its pixels.
+/// Returns the EXIF data of a PNG file, which may be before or after its pixels.
 pub(crate) fn png_exif(bytes: &[u8]) -> Option<&[u8]> {
     PngChunks(bytes.get(8..)?).find(|(name, _)| *name == b"eXIf").map(|(_, content)| content)
 }
 
-/// The names and contents of a PNG file's chunks, of which the first bytes are to come.
+/// The names and contents of a PNG file's chunks that are not yet read.
 struct PngChunks<'a>(&'a [u8]);
 
 impl<'a> Iterator for PngChunks<'a> {

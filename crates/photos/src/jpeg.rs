@@ -1,9 +1,10 @@
 //! JPEG, by two decoders.
 //!
-//! Photographs as cameras and programs write them are read by `zune-jpeg`. It is fast, but turns some valid files
-//! into a wrong picture without an error: those of several scans that are not progressive, and those whose colour
-//! is sampled in an unusual way. These, and files that it refuses, are read by the decoder here, which is several
-//! times slower, takes every scan order and sampling that libjpeg takes, and refuses data that ends early.
+//! Images as cameras and programs write them are read by `zune-jpeg`. It is fast, but turns some valid files into a
+//! wrong image without an error: those of several scans that are not progressive, and those whose colour is sampled in
+//! an unusual way. These, and files that it refuses, are read by the decoder here. It is several times slower, takes
+//! every scan order and sampling that libjpeg takes, and refuses data that ends early. The libraries that were tried
+//! for it read some of these files wrongly too (`jpeg-decoder`), refuse many (`libjpeg-turbo-rs`), or need a C compiler.
 //! `cargo xtask images` compares both with Pillow.
 
 mod coefficients;
@@ -28,7 +29,7 @@ use crate::decode::{Colour, Header};
 use crate::exif;
 use crate::panics::catch_panics;
 
-/// The pixels as they are stored, and how they were.
+/// Decodes a JPEG file. Returns its pixels as they are stored, and its header.
 ///
 /// # Errors
 ///
@@ -49,8 +50,8 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
         let inks = if structure.has_adobe { Inks::Inverted } else { Inks::Plain };
         pixels = cmyk_to_rgb(&pixels, inks);
     }
-    let picture = RgbImage::from_raw(width as u32, height as u32, pixels)
-        .ok_or("its pixels are not as many as its header says")?;
+    let image =
+        RgbImage::from_raw(width as u32, height as u32, pixels).ok_or("it has too few pixels")?;
     let header = Header {
         format: Format::Jpeg,
         colour: match structure.colours {
@@ -66,7 +67,7 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
             .unwrap_or(Orientation::NoTransforms),
         has_profile: structure.has_profile,
     };
-    Ok((picture, header))
+    Ok((image, header))
 }
 
 /// Returns true if `zune-jpeg` reads such a file correctly: a progressive one or one of a single scan, with colour of

@@ -1,4 +1,4 @@
-//! What of a folder is not among its photographs, and why.
+//! Skipped and unused files of a folder, and why they are not read.
 
 use std::path::{Path, PathBuf};
 

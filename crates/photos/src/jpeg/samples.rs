@@ -1,4 +1,4 @@
-//! Turns coefficients into samples, and brings the components of a picture to its size.
+//! Turns coefficients into samples, and brings the components of an image to its size.
 //!
 //! The inverse DCT is computed in floating point (ITU-T T.81, annex A.3.3). Components of half the width, the height
 //! or both are interpolated as libjpeg does it by default ("fancy upsampling", `jdsample.c`): a sample weighs 3/4,
@@ -13,7 +13,7 @@ use super::structure::{Component, Frame};
 /// The samples of a component, each 0 to 255, row by row.
 struct Samples {
     values: Vec<u8>,
-    /// Width and height of what is within the picture.
+    /// Width and height within the image.
     size: [usize; 2],
     /// Samples from one row to the next.
     stride: usize,
@@ -93,7 +93,7 @@ impl Samples {
         &self.values[y * self.stride..][..self.size[0]]
     }
 
-    /// Fills `row` with the row `y` of the picture, which is `ratio` times as wide and high.
+    /// Fills `row` with the row `y` of the image, which is `ratio` times as wide and high.
     fn upsampled_row(&self, ratio: [usize; 2], y: usize, row: &mut [u8]) {
         // libjpeg does not interpolate across three samples or fewer.
         let is_wide = self.size[0] > 2;
@@ -126,7 +126,7 @@ impl Samples {
         }
     }
 
-    /// The row that the picture's row `y` lies in at half the height, and the nearer neighbour.
+    /// Returns the row that holds the image's row `y` at half the height, and the nearer neighbour.
     fn nearest_rows(&self, y: usize) -> [&[u8]; 2] {
         let near = y / 2;
         let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };

@@ -37,9 +37,9 @@ fn a_jpeg_of_any_scans_and_sampling_has_its_colours() {
 /// libjpeg repeats colour of two samples in a row and does not interpolate it: these are its values.
 #[test]
 fn a_jpeg_of_four_pixels_across_has_the_pixels_of_libjpeg() {
-    let picture = decode(unusual!("small")).expect("a JPEG");
+    let image = decode(unusual!("small")).expect("a JPEG");
     let expected = RgbImage::from_raw(4, 4, SMALL.to_vec()).expect("as many values");
-    let (largest, _) = difference(&picture, &expected);
+    let (largest, _) = difference(&image, &expected);
     assert!(largest <= 1, "{largest}");
 }
 
@@ -109,7 +109,7 @@ fn a_lost_restart_interval_is_an_error() {
         };
         for (first, second) in [(0, 1), (2, 3), (1, 4)] {
             let bytes = [&whole[..place(first)], &whole[place(second)..]].concat();
-            let reason = decode(&bytes).expect_err("a part of the picture");
+            let reason = decode(&bytes).expect_err("a part of the image");
             assert!(reason.starts_with("it is damaged: restart marker"), "{reason}");
         }
     }

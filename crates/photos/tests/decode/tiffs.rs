@@ -89,7 +89,7 @@ fn pixels(bytes: &[u8]) -> Vec<[u8; 3]> {
 }
 
 fn reason(bytes: &[u8]) -> String {
-    decode(bytes).expect_err("no picture")
+    decode(bytes).expect_err("no image")
 }
 
 const RGB: (u16, &[u16]) = (PHOTOMETRIC, &[2]);
@@ -166,8 +166,8 @@ fn numbers_outside_0_to_1_are_refused_and_others_read() {
 
 #[test]
 fn a_big_tiff_is_read() {
-    let picture = RgbImage::from_fn(7, 5, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
-    assert_eq!(decode(&big_tiff([7, 5], &picture)).as_ref(), Ok(&picture));
+    let image = RgbImage::from_fn(7, 5, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+    assert_eq!(decode(&big_tiff([7, 5], &image)).as_ref(), Ok(&image));
 }
 
 /// White and black runs of 3 and 5 pixels: `1000` and `0011` (T.4, table 2).
