@@ -62,6 +62,12 @@ pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
     let directory =
         Directory::first(bytes).ok_or("it is cut short: the TIFF's directory is missing")?;
     refuse_raw(bytes, &directory)?;
+    if directory.claims_too_much_text() {
+        return Err(
+            "it is cut short or damaged: an entry of the TIFF's directory is longer than the file"
+                .into(),
+        );
+    }
     let photometric = Photometric::of(&directory)?;
     let packing = packing(&directory)?;
     let mut decoder = Decoder::new(AsSamples::of(bytes, &directory)).map_err(reason)?;

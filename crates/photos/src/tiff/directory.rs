@@ -110,6 +110,16 @@ impl<'a> Directory<'a> {
         self.bytes.get(place)
     }
 
+    /// Returns true if an entry claims more bytes of text than the file has. The `tiff` crate prints a line about it.
+    pub(super) fn claims_too_much_text(&self) -> bool {
+        const ASCII: u64 = 2;
+        let wide = if self.is_big_tiff { 8 } else { 4 };
+        self.entries.clone().step_by(self.entry_size()).any(|at| {
+            let count = self.number(at + 4..at + 4 + wide);
+            self.number(at + 2..at + 4) == Some(ASCII) && count > Some(self.bytes.len() as u64)
+        })
+    }
+
     /// Returns true if there is such an entry, of whatever type.
     pub(super) fn has(&self, tag: Tag) -> bool {
         let mut starts = self.entries.clone().step_by(self.entry_size());

@@ -170,6 +170,20 @@ fn a_big_tiff_is_read() {
     assert_eq!(decode(&big_tiff([7, 5], &image)).as_ref(), Ok(&image));
 }
 
+#[test]
+fn text_longer_than_the_file_is_damage() {
+    let mut bytes = tiff([1, 1], &[1, 2, 3], &[RGB, (SAMPLES, &[3]), (BITS, &[8, 8, 8])]);
+    let entry = [SAMPLES.to_le_bytes(), SHORT.to_le_bytes()].concat();
+    let place = bytes.windows(4).position(|found| found == entry).expect("this entry");
+    bytes[place + 2] = 2;
+    bytes[place + 4..place + 8].fill(0xff);
+    let reason = reason(&bytes);
+    assert!(
+        reason.ends_with("an entry of the TIFF's directory is longer than the file"),
+        "{reason}"
+    );
+}
+
 /// White and black runs of 3 and 5 pixels: `1000` and `0011` (T.4, table 2).
 #[test]
 fn fax_data_is_read_in_either_order_of_bits_and_refused_where_it_ends_early() {
