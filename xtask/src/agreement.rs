@@ -40,8 +40,11 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     compare("demo", &cpu.1, &libtorch.1, 100.0)?;
 
     // Pooled: steps on flattened features of the ImageNet weights are so large that a run is chaotic.
-    let program_of_imagenet =
-        Program { weights: &shared.join(IMAGENET), base: &["--pooling", "avg"], ..program };
+    let program_of_imagenet = Program {
+        weights: &shared.join(IMAGENET),
+        base: &["--pooling", "avg", "--size", "96"],
+        ..program
+    };
     let [cpu, libtorch] = ["cpu", "libtorch"].map(|device| {
         let run = runs.join(format!("imagenet-{device}"));
         let more = ["--epochs", "2", "--no-augment", "--device", device, "--precision", "f32"];
