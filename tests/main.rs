@@ -28,4 +28,5 @@ mod serve;
 mod shells;
 mod show;
 mod summaries;
+mod surroundings;
 mod train_on_features;

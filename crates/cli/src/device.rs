@@ -4,7 +4,9 @@
 use std::str::FromStr;
 use std::{env, fmt};
 
+use burn::BurnConfig;
 use burn::tensor::Device;
+use burn_std::config::RuntimeConfig;
 use clap::Args;
 use train::DeviceConfig;
 use vgg::{FrozenBase, Precision, VggConfig, VggError, Weights};
@@ -88,6 +90,19 @@ impl DeviceArguments {
     /// Those of [`Self::resolve`].
     pub(crate) fn open(&self) -> anyhow::Result<Devices> {
         Devices::open(&self.resolve()?)
+    }
+}
+
+/// Sets the configuration of the backends to its default, before anything reads it: else Burn and CubeCL take it
+/// from the first `burn.toml` or `cubecl.toml` in the working folder or above it, whoever wrote that, and from
+/// variables. A log that such a file names is written over.
+pub(crate) fn configure_backends() {
+    BurnConfig::set(BurnConfig::default());
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    {
+        use burn::cubecl::config::CubeClRuntimeConfig;
+
+        CubeClRuntimeConfig::set(CubeClRuntimeConfig::default());
     }
 }
 

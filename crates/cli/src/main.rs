@@ -85,6 +85,7 @@ enum Command {
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
+    device::configure_backends();
     logs::begin();
     quiet_decoders::quieten_decoders();
 

@@ -10,11 +10,13 @@ use std::error::Error;
 use std::path::Path;
 
 use burn::tensor::Device;
+use burn_std::config::{BurnConfig, RuntimeConfig};
 use formats::{Array, Arrays, read_arrays, write_safetensors};
 use model::{Explainer, WeightsSearch};
 use vgg::FrozenBase;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, pictures, maps] = arguments.as_slice() else {
         return Err("expected MODEL PICTURES.safetensors MAPS.safetensors".into());

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use augment::AugmentConfig;
+use burn_std::config::{BurnConfig, RuntimeConfig};
 use formats::{read_arrays, read_keras};
 use head::HeadConfig;
 use image::{DynamicImage, ImageFormat};
@@ -31,6 +32,7 @@ use vgg::{VggConfig, Weights};
 const SLOW: Duration = Duration::from_secs(5);
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
+    BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [target, seconds, seed, fixtures, input] = arguments.as_slice() else {
         return Err("usage: fuzz TARGET SECONDS SEED FIXTURES INPUT".into());

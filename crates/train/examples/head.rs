@@ -11,6 +11,7 @@ use std::io::{Write, stdin, stdout};
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use burn_std::config::{BurnConfig, RuntimeConfig};
 use head::{HeadConfig, dropout_mask};
 use train::{Optimizer, RmsProp, RunningMean, binary_cross_entropy, count_correct};
 use vgg::VggConfig;
@@ -18,6 +19,7 @@ use vgg::VggConfig;
 const BATCH: usize = 32;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    BurnConfig::set(BurnConfig::default());
     let steps: usize = std::env::args().nth(1).ok_or("usage: head STEPS")?.parse()?;
     let device = Device::flex().autodiff();
     let config = HeadConfig::default();

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use augment::AugmentConfig;
 use burn::tensor::Device;
+use burn_std::config::{BurnConfig, RuntimeConfig};
 use head::HeadConfig;
 use photos::Layout;
 use train::{
@@ -25,6 +26,7 @@ use train::{
 use vgg::{FrozenBase, VggConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [photographs, run, epochs, views @ ..] = arguments.as_slice() else {
         return Err("usage: job PHOTOGRAPHS RUN EPOCHS [VIEWS]".into());

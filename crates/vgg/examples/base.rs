@@ -11,9 +11,11 @@ use std::io::{Write, stdin, stdout};
 use std::time::Instant;
 
 use burn::tensor::Device;
+use burn_std::config::{BurnConfig, RuntimeConfig};
 use vgg::{FrozenBase, VggConfig, Weights};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [engine, batch] = arguments.as_slice() else {
         return Err("usage: base winograd|flex BATCH".into());

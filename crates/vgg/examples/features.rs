@@ -9,10 +9,12 @@
 use std::error::Error;
 use std::path::Path;
 
+use burn_std::config::{BurnConfig, RuntimeConfig};
 use formats::{Array, Arrays, read_arrays, write_safetensors};
 use vgg::{FrozenBase, VggConfig, Weights};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [weights, pictures, features] = arguments.as_slice() else {
         return Err("expected WEIGHTS PICTURES.safetensors FEATURES.safetensors".into());

@@ -1,0 +1,53 @@
+//! The program takes settings from its arguments and from `PERMAFROST_DEVICE`, and not from files or variables that
+//! its dependencies know.
+
+use crate::permafrost::{Done, Workplace, quick};
+
+/// Every name under which Burn or CubeCL looks for settings, in the working folder and all folders above it.
+const NAMES: [&str; 4] = ["burn.toml", "Burn.toml", "cubecl.toml", "CubeCL.toml"];
+
+#[test]
+fn settings_files_of_burn_and_cubecl_in_the_folder_or_above_it_are_not_read() {
+    let planted = r#"
+[autodiff.logger]
+level = "full"
+append = false
+stdout = true
+file = "precious.txt"
+
+[cubecl.compilation.logger]
+level = "full"
+append = false
+file = "precious.txt"
+
+[compilation.logger]
+level = "full"
+append = false
+file = "precious.txt"
+"#;
+    let workplace = Workplace::with_photos();
+    for name in NAMES {
+        for place in ["", "below/"] {
+            workplace.write("below/precious.txt", "a text of someone's");
+            workplace.write(&format!("{place}{name}"), planted);
+            let arguments = quick("--epochs 1").replacen("photos", "../photos", 1);
+            let mut command = workplace.command(&arguments);
+            let done = Done::of(command.current_dir(workplace.path("below")));
+            assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""), "{place}{name}");
+            assert!(!done.stdout.contains("node"), "{}", done.stdout);
+            let text = workplace.read("below/precious.txt");
+            assert_eq!(text, "a text of someone's", "{place}{name}");
+            std::fs::remove_file(workplace.path(&format!("{place}{name}"))).expect("the file");
+        }
+    }
+}
+
+#[test]
+fn variables_that_burn_reads_choose_no_device_and_write_no_log() {
+    let workplace = Workplace::with_photos();
+    let mut command = workplace.command(&quick("--epochs 1"));
+    let variables = [("BURN_DEVICE", "nonsense"), ("CUBECL_DEBUG_LOG", "log")];
+    let done = Done::of(command.envs(variables));
+    assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
+    assert_eq!(workplace.names_in(""), ["photos", "runs"]);
+}
