@@ -4,12 +4,25 @@
 use std::env;
 use std::path::Path;
 
+/// Where `torch-sys` looks for a libtorch that is installed.
+const SYSTEM: &str = "/usr/lib/libtorch.so";
+
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     if env::var_os("CARGO_FEATURE_LIBTORCH").is_none() {
         return;
     }
-    let Some(libtorch) = env::var_os("LIBTORCH") else { return };
+    let Some(libtorch) = env::var_os("LIBTORCH") else {
+        // Then `torch-sys` takes one that is installed, or downloads one whose digest nobody checks.
+        println!("cargo::rerun-if-env-changed=LIBTORCH_USE_PYTORCH");
+        if env::var_os("LIBTORCH_USE_PYTORCH").is_none() && !Path::new(SYSTEM).exists() {
+            println!(
+                "cargo::error=no libtorch is named, and none is downloaded: run `cargo xtask fetch libtorch` in the \
+                 workspace of `vgg-tch`, and set LIBTORCH to its folder `data/libtorch`"
+            );
+        }
+        return;
+    };
     let libraries = Path::new(&libtorch).join("lib");
     println!("cargo::rerun-if-changed={}", libraries.display());
     println!("cargo::rustc-link-search=native={}", libraries.display());

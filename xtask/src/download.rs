@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use indicatif::DecimalBytes;
 
 use crate::digest::Digest;
-use crate::http::{self, Answer, Start};
+use crate::http::{Answer, Network, Start};
 use crate::listing::tell;
 use crate::manifest::PublishedFile;
 use crate::part::Part;
@@ -33,8 +33,7 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Downloads or copies `file` to a part beside `target`, trying its addresses in turn; `pace` is how
-/// long a second of waiting lasts.
+/// Downloads or copies `file` to a part beside `target`, trying its addresses in turn.
 ///
 /// Returns the part and its digest: the published one, or where there is none the sha256.
 ///
@@ -46,14 +45,14 @@ pub(crate) fn download(
     source: Option<&Source>,
     target: &Path,
     by_hand: &str,
-    pace: f64,
+    network: Network,
 ) -> Result<(Part, Digest)> {
     let partial = Partial::beside(target);
     let mut failures = String::new();
     for location in locations(file, source) {
         tell(&format!("fetching `{}` ({}) from {location}", file.name, DecimalBytes(file.size)));
-        let attempt = || try_once(&location, file, &partial);
-        match repeatedly(pace, attempt, || partial.clear())? {
+        let attempt = || try_once(network, &location, file, &partial);
+        match repeatedly(network.pace, attempt, || partial.clear())? {
             Ok(digest) => return Ok((partial.complete()?, digest)),
             Err(error) => failures += &format!("\n  {location}: {error:#}"),
         }
@@ -69,11 +68,12 @@ pub(crate) fn download(
 }
 
 fn try_once(
+    network: Network,
     location: &Location,
     file: &PublishedFile,
     partial: &Partial,
 ) -> Result<Digest, Failure> {
-    let Answer { start, body } = ask(location, file, partial)?;
+    let Answer { start, body } = ask(network, location, file, partial)?;
     let mut sink = Sink::open(file, partial, start.at).map_err(Failure::Local)?;
     if start.at == 0
         && let (Location::Url(url), Some(etag)) = (location, &start.etag)
@@ -91,11 +91,16 @@ fn try_once(
     }
 }
 
-fn ask(location: &Location, file: &PublishedFile, partial: &Partial) -> Result<Answer, Failure> {
+fn ask(
+    network: Network,
+    location: &Location,
+    file: &PublishedFile,
+    partial: &Partial,
+) -> Result<Answer, Failure> {
     let size = file.size;
     match location {
         Location::Url(url) => {
-            http::get(url, size, &partial.start(url, size, file.digest.is_some()))
+            network.get(url, size, &partial.start(url, size, file.digest.is_some()))
         }
         Location::Path(path) => {
             let open = || -> Result<Answer> {

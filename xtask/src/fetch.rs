@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::address::PlainHttp;
 use crate::download::download;
+use crate::http::Network;
 use crate::item::{Item, Presence};
 use crate::listing::{self, say};
 use crate::lock::Lock;
@@ -49,6 +51,13 @@ pub(crate) struct Arguments {
     /// put it
     #[arg(long, global = true, conflicts_with_all = ["from", "list"])]
     offline: bool,
+
+    /// Also ask other machines by plain HTTP; a redirect from `https` to `http` is refused all the same
+    ///
+    /// By default an address must begin with `https://` unless its host is this machine. What the manifest pins by
+    /// SHA-256, such as libtorch, is as safe either way; the MD5 of weights only guards against damage.
+    #[arg(long, global = true)]
+    insecure: bool,
 
     /// How long a second of waiting between attempts lasts, for tests.
     #[arg(long, global = true, hide = true, value_name = "SECONDS", default_value_t = 1.0)]
@@ -94,14 +103,16 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let _lock = if nothing_missing { None } else { Some(Lock::wait(&data)?) };
     let record = Record::read(record_path)?;
     let source = arguments.from.as_ref();
-    let mut fetcher = Fetcher { data, source, pace: arguments.pace, record };
+    let plain_http = if arguments.insecure { PlainHttp::Allowed } else { PlainHttp::LoopbackOnly };
+    let network = Network { pace: arguments.pace, plain_http };
+    let mut fetcher = Fetcher { data, source, network, record };
     items.iter().try_for_each(|wanted| fetcher.fetch(wanted))
 }
 
 struct Fetcher<'a> {
     data: PathBuf,
     source: Option<&'a Source>,
-    pace: f64,
+    network: Network,
     record: Record,
 }
 
@@ -112,7 +123,7 @@ impl Fetcher<'_> {
             Presence::Missing | Presence::Begun(_) => match wanted {
                 Wanted::Published(item) => self.bring(item, &target),
                 Wanted::Libtorch(libtorch) => {
-                    libtorch.bring(&self.data, self.source, &mut self.record, self.pace)
+                    libtorch.bring(&self.data, self.source, self.network)
                 }
             },
             Presence::Wrong(error) => Err(error.context(format!(
@@ -130,7 +141,7 @@ impl Fetcher<'_> {
             self.source,
             &item.download_target(&self.data),
             &item.by_hand(&self.data),
-            self.pace,
+            self.network,
         )?;
         self.record.check(file, &digest)?;
         let done = match item.archive {

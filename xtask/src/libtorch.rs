@@ -1,7 +1,7 @@
 //! `cargo xtask fetch libtorch`: the library that the program's feature `libtorch` is built against.
 //!
-//! The official archive is tried first, then the package index; or one that is on this machine is taken. It
-//! is checked in a folder beside its place, and renamed into place when it is whole.
+//! Wheels that the manifest pins by their SHA-256 come from a package index; or one that is on this machine is
+//! taken. It is checked in a folder beside its place, and renamed into place when it is whole.
 
 mod elf;
 pub(crate) mod folder;
@@ -11,23 +11,25 @@ mod wheels;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Error, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 
 use self::folder::{Found, TAKEN_FROM};
 use self::index::Index;
 use self::link::link;
-use crate::download::{Unavailable, download};
-use crate::http;
+use crate::download::Unavailable;
+use crate::http::Network;
 use crate::item::Presence;
 use crate::listing::{say, tell};
-use crate::manifest::{Device, Libtorch, PublishedFile};
+use crate::manifest::{Device, Libtorch};
 use crate::part::Part;
-use crate::partial::Partial;
-use crate::record::Record;
-use crate::retry::repeatedly;
 use crate::source::Source;
-use crate::unpack::unpack_chosen;
+
+/// Prints the address of the index that pip asks, by all its settings.
+const ASK_PIP: &str = "\
+from pip._internal.commands import create_command
+print(create_command('download').parser.get_default_values().index_url)";
 
 /// Tells `torch-sys` to take a libtorch of another version than its own.
 pub(crate) const BYPASS: &str = "LIBTORCH_BYPASS_VERSION_CHECK";
@@ -85,7 +87,7 @@ impl Libtorch {
         )
     }
 
-    /// Brings it to its place, where there is nothing yet; `pace` is how long a second of waiting lasts.
+    /// Brings it to its place, where there is nothing yet.
     ///
     /// # Errors
     /// `Unavailable` if no source has it. Another error if what came is not as expected, or this machine is
@@ -94,21 +96,21 @@ impl Libtorch {
         &self,
         data: &Path,
         source: Option<&Source>,
-        record: &mut Record,
-        pace: f64,
+        network: Network,
     ) -> Result<()> {
         let target = self.target(data);
         let part = Part::beside(&target)?;
         fs::create_dir(part.path())
             .with_context(|| format!("could not make `{}`", part.path().display()))?;
-        let index = |url| Index { url, pace };
         match source {
             Some(Source::Folder(folder)) => self.take(folder, part.path())?,
             Some(Source::Mirror(url)) => {
-                self.bring_wheels(&index(url), data, part.path())
-                    .map_err(|error| self.unavailable(None, error))?;
+                self.bring_wheels(&Index { url, network }, data, part.path())?
             }
-            None => self.bring_published(data, part.path(), record, pace)?,
+            None => {
+                let url = index_url()?.ok_or_else(|| self.unavailable(&no_index()))?;
+                self.bring_wheels(&Index { url: &url, network }, data, part.path())?;
+            }
         }
         let found = Found::examine(part.path())
             .with_context(|| format!("the libtorch for `{}` is not whole", target.display()))?;
@@ -125,61 +127,16 @@ impl Libtorch {
         Ok(())
     }
 
-    /// The official archive, else the package index, where one is named.
-    fn bring_published(
-        &self,
-        data: &Path,
-        into: &Path,
-        record: &mut Record,
-        pace: f64,
-    ) -> Result<()> {
-        let no_archive = match self.bring_archive(data, into, record, pace) {
-            Err(error) if error.is::<Unavailable>() => error,
-            other => return other,
-        };
-        tell(&format!("{no_archive:#}"));
-        let Some(url) = index_url()? else {
-            let none = Unavailable(
-                "no Python package index is named to ask instead: set `PIP_INDEX_URL` to yours, or name it with `--from URL`".into(),
-            );
-            return Err(self.unavailable(Some(no_archive), none.into()));
-        };
-        self.bring_wheels(&Index { url: &url, pace }, data, into)
-            .map_err(|error| self.unavailable(Some(no_archive), error))?;
-        // What there may be of the archive is no longer of use.
-        Partial::beside(&data.join(self.archive_name())).clear()
-    }
-
-    fn bring_archive(
-        &self,
-        data: &Path,
-        into: &Path,
-        record: &mut Record,
-        pace: f64,
-    ) -> Result<()> {
-        tell(&format!("looking for the official archive `{}`", self.archive));
-        check_platform()?;
-        let size = repeatedly(pace, || http::size_of(&self.archive), || Ok(()))?
-            .map_err(|error| Unavailable(format!("could not ask `{}`: {error:#}", self.archive)))?;
-        let file = PublishedFile {
-            name: self.archive_name(),
-            urls: vec![self.archive.clone()],
-            size,
-            digest: None,
-            licence: self.licence.clone(),
-            path: self.path.clone(),
-        };
-        let (part, digest) = download(&file, None, &data.join(&file.name), "", pace)?;
-        record.check(&file, &digest)?;
-        let place = |path: &Path| path.strip_prefix("libtorch").ok().map(Path::to_owned);
-        unpack_chosen(part.path(), self.unpacked_at_most, into, place)
-            .with_context(|| format!("`{}` is not as expected", file.name))?;
-        record.remember(&file, digest)
-    }
-
     fn bring_wheels(&self, index: &Index<'_>, data: &Path, into: &Path) -> Result<()> {
-        check_platform()?;
-        wheels::bring(self, index, data, into)
+        let bring = || {
+            check_platform()?;
+            wheels::bring(self, index, data, into)
+        };
+        // An error of this machine stays what it is.
+        bring().map_err(|error| match error.is::<Unavailable>() {
+            true => self.unavailable(&error),
+            false => error,
+        })
     }
 
     /// Makes links to the headers and libraries in `folder`, of whatever version.
@@ -207,22 +164,11 @@ impl Libtorch {
         Ok(())
     }
 
-    fn archive_name(&self) -> String {
-        let name = self.archive.rsplit('/').next().unwrap_or(&self.archive);
-        name.replace("%2B", "+")
-    }
-
-    /// What the sources said, with the hints; an error of this machine stays what it is.
-    fn unavailable(&self, earlier: Option<Error>, last: Error) -> Error {
-        if !last.is::<Unavailable>() {
-            return last;
-        }
-        let mut said = String::new();
-        for error in earlier.iter().chain([&last]) {
-            said += &format!("\n{}", format!("{error:#}").trim_end());
-        }
-        Unavailable(format!("could not fetch libtorch {}{said}\n{}", self.version, self.by_hand()))
-            .into()
+    /// What the index said, with the hints.
+    fn unavailable(&self, error: &Error) -> Error {
+        let said = format!("{error:#}");
+        let said = format!("could not fetch libtorch {}\n{}", self.version, said.trim_end());
+        Unavailable(format!("{said}\n{}", self.by_hand())).into()
     }
 }
 
@@ -234,18 +180,28 @@ pub(crate) fn bypass_notice(found: &str, expected: &str) -> String {
     )
 }
 
-/// The index that the user has set for pip.
+/// The index that pip asks: the one in `PIP_INDEX_URL`, else the one that pip is set to, if there is a pip.
 fn index_url() -> Result<Option<String>> {
     let url = match std::env::var("PIP_INDEX_URL") {
-        Ok(url) if !url.trim().is_empty() => url.trim().to_owned(),
-        _ => return Ok(None),
+        Ok(url) if !url.trim().is_empty() => url,
+        _ => match Command::new("python3").args(["-c", ASK_PIP]).output() {
+            Ok(output) if output.status.success() => String::from_utf8(output.stdout)?,
+            _ => return Ok(None),
+        },
     };
     ensure!(
         !url.contains('@'),
-        "expected a package index without a password, found one in `PIP_INDEX_URL`\n\
+        "expected a package index without a password, found one in the settings of pip\n\
          hint: name another with `--from URL`, or install PyTorch with pip and name its folder with `--from DIR`"
     );
-    Ok(Some(url))
+    Ok(Some(url.trim().to_owned()))
+}
+
+fn no_index() -> Error {
+    anyhow!(
+        "no Python package index is named: set `PIP_INDEX_URL` to yours, name it with `--from URL`, or install pip, \
+         which has one"
+    )
 }
 
 /// Only for this platform are the names of what to download known.

@@ -4,6 +4,7 @@
 //! seconds on a fresh checkout; what needs those crates is started as another program.
 
 mod accuracy;
+mod address;
 mod agreement;
 mod bench;
 mod browser;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::Deserialize;
 
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 
 /// The whole manifest.
 #[derive(Deserialize)]
@@ -65,10 +65,10 @@ pub(crate) struct Libtorch {
     pub(crate) device: Device,
     /// The release, without what it was built for.
     pub(crate) version: String,
-    /// The address of the official archive.
+    /// The address of the official archive, for a download by hand.
     pub(crate) archive: String,
-    /// Which of the packages that PyTorch requires are needed; without it, all of NVIDIA's.
-    pub(crate) packages: Option<Vec<String>>,
+    /// The wheels that hold it, by file name, each with its SHA-256.
+    pub(crate) wheels: BTreeMap<String, Digest>,
     /// Which libraries are unpacked from the wheels; without it, all.
     pub(crate) libraries: Option<Vec<String>>,
     /// About how many bytes the wheels have together.
@@ -175,11 +175,24 @@ impl Archive {
 }
 
 impl Libtorch {
+    /// The name of the wheel of PyTorch itself.
+    pub(crate) fn torch_wheel(&self) -> Option<&str> {
+        let start = format!("torch-{}-", self.version);
+        self.wheels.keys().map(String::as_str).find(|name| name.starts_with(&start))
+    }
+
     fn check(&self) -> Result<()> {
-        let Self { archive, packages, libraries, size, path, .. } = self;
+        let Self { archive, libraries, size, path, version, .. } = self;
         check_address(archive)?;
-        let names = packages.iter().chain(libraries).flatten();
-        names.into_iter().try_for_each(|name| check_name(name))?;
+        libraries.iter().flatten().try_for_each(|name| check_name(name))?;
+        for (name, digest) in &self.wheels {
+            check_wheel(name)?;
+            ensure!(
+                digest.algorithm() == Algorithm::Sha256,
+                "expected a sha256 for `{name}`, found `{digest}`"
+            );
+        }
+        ensure!(self.torch_wheel().is_some(), "expected a wheel of torch {version}, found none");
         ensure!(*size > 0, "expected a size of one byte or more for libtorch, found 0");
         check_inside(path)
     }
@@ -189,6 +202,19 @@ impl Libtorch {
 fn check_name(name: &str) -> Result<()> {
     let is_name = Path::new(name).file_name() == Some(OsStr::new(name));
     ensure!(is_name, "expected the name of a file, found `{name}`");
+    Ok(())
+}
+
+/// Checks that it is the name of a wheel for Linux on x86-64: `PACKAGE-VERSION-PYTHON-ABI-PLATFORM.whl`, maybe with a
+/// build number (PEP 427).
+fn check_wheel(name: &str) -> Result<()> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._+".contains(letter);
+    let parts = name.strip_suffix(".whl").unwrap_or_default().split('-').collect::<Vec<_>>();
+    let is_wheel = (5..=6).contains(&parts.len())
+        && parts.iter().all(|part| !part.is_empty() && !part.starts_with('.'))
+        && parts.last().is_some_and(|platform| platform.ends_with("_x86_64"))
+        && name.chars().all(is_plain);
+    ensure!(is_wheel, "expected the name of a wheel for Linux on x86-64, found `{name}`");
     Ok(())
 }
 

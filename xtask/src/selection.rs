@@ -21,8 +21,8 @@ pub(crate) enum What {
     /// Weights and data
     All(WhichWeights),
 
-    /// What the feature `libtorch` is built against, into `data/libtorch/`: the official archive, else
-    /// wheels from the Python package index that PIP_INDEX_URL names
+    /// What the feature `libtorch` is built against, into `data/libtorch/`: wheels from the Python package index that
+    /// PIP_INDEX_URL names or that pip asks, pinned by their SHA-256
     ///
     /// `--from DIR` takes one that is there, by links to it, of any version: a libtorch folder, or the
     /// folder `site-packages/torch` of an installed PyTorch. `--from URL` takes the wheels from another

@@ -62,3 +62,45 @@ fn cluster_without_photographs_is_an_error_before_anything_is_built() {
     assert!(error.contains("\nhint: name the folder that holds `pets` and `weights`: "), "{error}");
     assert!(!root.path().join("target").exists());
 }
+
+/// Runs the build script of `vgg-tch` with its feature `libtorch` and these variables; returns what it prints.
+#[cfg(target_os = "linux")]
+fn build_script_with(variables: &[(&str, &str)]) -> String {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("build");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let script = workspace.join("crates/vgg-tch/build.rs");
+    let compiled = Command::new(rustc)
+        .args(["--edition", "2024", "-o"])
+        .args([&program, &script])
+        .status()
+        .unwrap();
+    assert!(compiled.success());
+    let mut run = Command::new(&program);
+    run.env_clear().env("CARGO_FEATURE_LIBTORCH", "1").env("CARGO_CFG_TARGET_FAMILY", "unix");
+    let output = run.envs(variables.iter().copied()).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_build_for_which_no_libtorch_is_named_is_refused_instead_of_taking_an_unchecked_download() {
+    let refused = build_script_with(&[]);
+    let error = "\ncargo::error=no libtorch is named, and none is downloaded: run `cargo xtask fetch libtorch`";
+    let is_installed = Path::new("/usr/lib/libtorch.so").exists();
+    assert_eq!(refused.contains(error), !is_installed, "{refused}");
+    for named in [("LIBTORCH", "/opt/libtorch"), ("LIBTORCH_USE_PYTORCH", "1")] {
+        let taken = build_script_with(&[named]);
+        assert!(!taken.contains("cargo::error"), "{taken}");
+    }
+}
+
+#[test]
+fn the_bindings_are_asked_for_without_their_download() {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
+    let tch = &manifest["workspace"]["dependencies"]["tch"];
+    assert!(tch.get("features").is_none(), "{tch}");
+}

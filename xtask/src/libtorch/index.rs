@@ -1,17 +1,18 @@
-//! A Python package index: which file of a package is for this platform, where it is, and its digest.
+//! A Python package index: where the wheels are that the manifest pins.
 //!
 //! The index is asked for its list of a package's files, as JSON (the "simple" interface, PEP 691) or, where
-//! it has only that, as HTML (PEP 503). Both come with the files' digests.
+//! it has only that, as HTML (PEP 503). It is trusted with nothing: a file is taken by its pinned name and checked
+//! by its pinned digest.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use serde::Deserialize;
 
-use super::folder::release;
+use crate::address::joined;
 use crate::digest::Digest;
 use crate::download::Unavailable;
-use crate::http;
+use crate::http::Network;
 use crate::listing::tell;
 use crate::manifest::PublishedFile;
 use crate::retry::repeatedly;
@@ -34,68 +35,63 @@ struct Listed {
     size: Option<u64>,
 }
 
-/// A package index, and how long a second of waiting for it lasts.
+/// A package index, and how it is asked.
 pub(crate) struct Index<'a> {
     /// The address below which each package has its list.
     pub(crate) url: &'a str,
-    /// For tests.
-    pub(crate) pace: f64,
+    /// How it is asked.
+    pub(crate) network: Network,
 }
 
 impl Index<'_> {
-    /// The wheel of `package` in `version` for Linux on x86-64, whatever Python it is for.
+    /// Finds the wheel of this name, which must have this digest.
+    ///
+    /// The file is named and checked as it is pinned; of the index's answer only the address and the size are
+    /// used.
     ///
     /// # Errors
-    /// `Unavailable` if the index can't be asked or has none.
-    pub(crate) fn wheel(&self, package: &str, version: &str) -> Result<PublishedFile> {
-        let page_url = format!("{}/{package}/", self.url.trim_end_matches('/'));
-        tell(&format!("asking the package index `{page_url}` for `{package}` {version}"));
+    /// `Unavailable` if the index can't be asked, does not have it, or lists it with another digest.
+    pub(crate) fn wheel(&self, name: &str, digest: &Digest) -> Result<PublishedFile> {
+        let page_url = format!("{}/{}/", self.url.trim_end_matches('/'), package_of(name));
+        tell(&format!("asking the package index `{page_url}` for `{name}`"));
         let unavailable = |error: Error| -> Error {
-            Unavailable(format!("could not find `{package}` {version} at `{page_url}`: {error:#}"))
-                .into()
+            Unavailable(format!("could not find `{name}` at `{page_url}`: {error:#}")).into()
         };
-        let page = repeatedly(self.pace, || http::page(&page_url, FORMS), || Ok(()))?;
+        let network = self.network;
+        let page = repeatedly(network.pace, || network.page(&page_url, FORMS), || Ok(()))?;
         let listed = page.and_then(|page| parse(&page)).map_err(unavailable)?;
-        let fitting = listed.into_iter().filter(|file| fits(&file.filename, package, version));
-        let Some(file) = fitting.min_by(|one, other| one.filename.cmp(&other.filename)) else {
-            return Err(unavailable(Error::msg(
-                "expected a wheel for Linux on x86-64, found none",
+        let count = listed.len();
+        let file = listed.into_iter().find(|file| file.filename == name).with_context(|| {
+            format!("expected the pinned file among the {count} that are listed, found others")
+        });
+        let file = file.map_err(unavailable)?;
+        if let Some(hex) = file.hashes.get("sha256")
+            && format!("sha256:{hex}") != digest.to_string()
+        {
+            return Err(unavailable(anyhow!(
+                "expected the pinned digest `{digest}`, found `sha256:{hex}` in its list"
             )));
-        };
+        }
         let url = joined(&page_url, &file.url);
-        let digest = file.hashes.get("sha256").context("expected its sha256, found none");
-        let digest = digest
-            .and_then(|hex| format!("sha256:{hex}").parse::<Digest>())
-            .map_err(unavailable)?;
         let size = match file.size {
             Some(size) => size,
-            None => {
-                repeatedly(self.pace, || http::size_of(&url), || Ok(()))?.map_err(unavailable)?
-            }
+            None => repeatedly(network.pace, || network.size_of(&url), || Ok(()))?
+                .map_err(unavailable)?,
         };
         Ok(PublishedFile {
-            path: file.filename.clone().into(),
-            name: file.filename,
+            path: name.into(),
+            name: name.to_owned(),
             urls: vec![url],
             size,
-            digest: Some(digest),
+            digest: Some(digest.clone()),
             licence: String::new(),
         })
     }
 }
 
-/// Whether a file is the wheel of this package and version for Linux on x86-64.
-///
-/// Its name is `PACKAGE-VERSION-PYTHON-ABI-PLATFORM.whl` (PEP 427), maybe with a build number in between.
-fn fits(filename: &str, package: &str, version: &str) -> bool {
-    let Some(stem) = filename.strip_suffix(".whl") else { return false };
-    let parts: Vec<_> = stem.split('-').collect();
-    let &[name, found_version, .., platforms] = parts.as_slice() else { return false };
-    let for_this =
-        |platform: &str| platform.starts_with("manylinux") && platform.ends_with("_x86_64");
-    name.replace(['_', '.'], "-").eq_ignore_ascii_case(package)
-        && (found_version == version || release(found_version) == version)
-        && platforms.split('.').any(for_this)
+/// The name below which an index lists the wheel: `PACKAGE-VERSION-...whl`, normalized (PEP 427 and 503).
+fn package_of(wheel: &str) -> String {
+    wheel.split('-').next().unwrap_or(wheel).replace(['_', '.'], "-").to_lowercase()
 }
 
 fn parse(page: &str) -> Result<Vec<Listed>> {
@@ -126,54 +122,15 @@ fn link(text: &str) -> Option<Listed> {
     })
 }
 
-/// Where `address`, found on the page at `page`, leads (RFC 3986, section 5.2, as far as links go).
-fn joined(page: &str, address: &str) -> String {
-    if address.contains("://") {
-        return address.to_owned();
-    }
-    let (scheme, rest) = page.split_once("://").unwrap_or(("https", page));
-    if let Some(elsewhere) = address.strip_prefix("//") {
-        return format!("{scheme}://{elsewhere}");
-    }
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut folders: Vec<_> = path.split('/').collect();
-    folders.pop();
-    let mut relative = address;
-    if let Some(absolute) = address.strip_prefix('/') {
-        folders.clear();
-        relative = absolute;
-    }
-    for part in relative.split('/') {
-        match part {
-            ".." => {
-                folders.pop();
-            }
-            "." => {}
-            part => folders.push(part),
-        }
-    }
-    format!("{scheme}://{host}/{}", folders.join("/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_wheel_fits_by_package_version_and_platform() {
-        let torch = |name| fits(name, "torch", "2.9.0");
-        assert!(torch("torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl"));
-        assert!(torch("torch-2.9.0+cpu-cp310-cp310-manylinux_2_28_x86_64.whl"));
-        assert!(!torch("torch-2.9.0-cp310-cp310-manylinux_2_28_aarch64.whl"));
-        assert!(!torch("torch-2.9.0-cp310-none-macosx_11_0_arm64.whl"));
-        assert!(!torch("torch-2.9.1-cp310-cp310-manylinux_2_28_x86_64.whl"));
-        assert!(!torch("torchvision-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl"));
-        assert!(!torch("torch-2.9.0.tar.gz"));
-        assert!(fits(
-            "nvidia_cuda_cupti_cu12-12.8.90-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
-            "nvidia-cuda-cupti-cu12",
-            "12.8.90"
-        ));
+    fn a_wheel_is_listed_below_the_normalized_name_of_its_package() {
+        assert_eq!(package_of("torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl"), "torch");
+        let name = "nvidia_cuda_cupti_cu12-12.8.90-py3-none-manylinux2014_x86_64.whl";
+        assert_eq!(package_of(name), "nvidia-cuda-cupti-cu12");
     }
 
     #[test]
@@ -189,15 +146,5 @@ mod tests {
         }
         assert!(parse("It works!").is_err());
         assert!(parse("{}").is_err());
-    }
-
-    #[test]
-    fn addresses_are_seen_from_the_page_they_are_on() {
-        let from_page = |address| joined("https://host:1/root/simple/torch/", address);
-        assert_eq!(from_page("http://other/a.whl"), "http://other/a.whl");
-        assert_eq!(from_page("//other/a.whl"), "https://other/a.whl");
-        assert_eq!(from_page("/a.whl"), "https://host:1/a.whl");
-        assert_eq!(from_page("a.whl"), "https://host:1/root/simple/torch/a.whl");
-        assert_eq!(from_page("../../files/./a.whl"), "https://host:1/root/files/a.whl");
     }
 }

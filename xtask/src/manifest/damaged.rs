@@ -159,10 +159,12 @@ fn check_what_is_read(manifest: &Manifest) {
     }
     for libtorch in &manifest.libtorch {
         assert!(followed(&libtorch.path).is_some(), "{}", libtorch.path.display());
-        for name in libtorch.libraries.iter().chain(&libtorch.packages).flatten() {
+        for name in libtorch.libraries.iter().flatten().chain(libtorch.wheels.keys()) {
             assert!(followed(Path::new(name)).is_some() && !name.contains('/'), "{name}");
         }
         assert!(libtorch.archive.starts_with("http"));
+        assert!(libtorch.wheels.keys().all(|name| name.ends_with("_x86_64.whl")));
+        assert!(libtorch.wheels.values().all(|digest| digest.to_string().starts_with("sha256:")));
         assert!((1..=i64::MAX as u64).contains(&libtorch.size), "{}", libtorch.size);
     }
 }
@@ -211,7 +213,6 @@ fn a_value_that_leads_elsewhere_or_nowhere_is_refused() {
         ("inside", r#""..""#),
         ("archive", r#""file:///etc/passwd""#),
         ("libraries", r#"["../libc10.so"]"#),
-        ("packages", r#"["nvidia/cuda"]"#),
         (r#""train/cats""#, "-1"),
     ] {
         // The last of them is on one line, whatever the key.
@@ -224,4 +225,29 @@ fn a_value_that_leads_elsewhere_or_nowhere_is_refused() {
     let text = REAL.replace(r#""train/cats""#, r#""../cats""#);
     let error = Manifest::parse(&text).err().unwrap();
     assert!(format!("{error:#}").ends_with("stays inside, found `../cats`"), "{error:#}");
+}
+
+#[test]
+fn a_wheel_with_a_strange_name_or_without_a_sha256_is_refused() {
+    let wheel = "torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl";
+    for name in [
+        "../torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl",
+        "a/torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl",
+        r"..\\torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl",
+        "torch-2.9.0-cp310-cp310-manylinux_2_28_aarch64.whl",
+        "torch-2.9.0.tar.gz",
+        "torch-2.9.0-..-..-x_x86_64.whl",
+        "torch-2.9.1-cp310-cp310-manylinux_2_28_x86_64.whl",
+        "",
+    ] {
+        let error = Manifest::parse(&REAL.replace(wheel, name)).err().unwrap();
+        let found = format!("{error:#}");
+        assert!(found.contains("not as expected: expected "), "{name}: {found}");
+    }
+    let start = format!("\"{wheel}\" = \"");
+    let at = REAL.find(&start).unwrap() + start.len();
+    for digest in ["md5:6d6bbae143d832006294945121d1f1fc", "sha256:0", ""] {
+        let text = format!("{}{digest}{}", &REAL[..at], &REAL[at + "sha256:".len() + 64..]);
+        assert!(Manifest::parse(&text).is_err(), "{digest}");
+    }
 }

@@ -1,15 +1,16 @@
-//! `fetch libtorch` from an archive, from a package index and from folders, and `build`, which needs one.
+//! `fetch libtorch` from a package index and from folders, and `build`, which needs one.
 //!
 //! The libraries are made up here: an ELF header, and a dynamic section that names others.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
 use crate::sandbox::{Outcome, Sandbox, outcome_of, zip_with};
-use crate::server::{Response, Server, unreachable_address};
+use crate::server::{Response, Server};
 
 const HEADER: &str = "include/torch/csrc/api/include/torch/torch.h";
 
@@ -48,7 +49,8 @@ fn library(needed: &[&str]) -> Vec<u8> {
     bytes
 }
 
-fn sandbox_with(archive: &str) -> Sandbox {
+/// A sandbox whose manifest pins the two wheels.
+fn sandbox_with(torch: &[u8]) -> Sandbox {
     Sandbox::with_manifest(&format!(
         r#"
         weights = []
@@ -56,36 +58,44 @@ fn sandbox_with(archive: &str) -> Sandbox {
         [[libtorch]]
         device = "cpu"
         version = "2.9.0"
-        archive = "{archive}/libtorch-2.9.0%2Bcpu.zip"
-        packages = ["nvidia-cuda-runtime-cu12"]
+        archive = "https://libtorch.invalid/libtorch-2.9.0%2Bcpu.zip"
         libraries = ["libtorch_cpu.so", "libc10.so", "libcudart.so.12"]
         size = 1000
         unpacked_at_most = 100000
         licence = "BSD 3-Clause"
         path = "libtorch"
-        "#
+        [libtorch.wheels]
+        "{TORCH}" = "sha256:{}"
+        "{CUDART}" = "sha256:{}"
+        "#,
+        sha256(torch),
+        sha256(&cudart_wheel())
     ))
+}
+
+fn sandbox() -> Sandbox {
+    sandbox_with(&torch_wheel(""))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn fetch(sandbox: &Sandbox, more: &[&str]) -> Outcome {
     let mut command = sandbox.command(&[&["fetch", "libtorch"], more].concat());
-    outcome_of(command.env_remove("PIP_INDEX_URL"))
+    outcome_of(command.env_remove("PIP_INDEX_URL").env("PATH", sandbox.path("bin")))
 }
 
 /// The wheel of PyTorch, but for what `without` says.
 fn torch_wheel(without: &str) -> Vec<u8> {
     let cpu = library(&["libc10.so", "libcudart.so.12", "libc.so.6"]);
     let c10 = library(&["libc.so.6"]);
-    let requirements: &[u8] = b"Requires-Dist: filelock\n\
-        Requires-Dist: nvidia-cuda-runtime-cu12==12.8.90; platform_system == \"Linux\"\n\
-        Requires-Dist: nvidia-nccl-cu12==2.27.5; platform_system == \"Linux\"\n";
     let mut files: Vec<(&str, &[u8])> = vec![
         ("torch/include/torch/csrc/api/include/torch/torch.h", b"// torch"),
         ("torch/lib/libtorch_cpu.so", &cpu),
         ("torch/lib/libc10.so", &c10),
         ("torch/lib/libtorch.so", b"needs CUDA"),
         ("torch/version.py", b"__version__ = '2.9.0+cu128'\n"),
-        ("torch-2.9.0.dist-info/METADATA", requirements),
     ];
     files.retain(|(name, _)| without.is_empty() || !name.contains(without));
     zip_with(&files)
@@ -97,7 +107,7 @@ fn cudart_wheel() -> Vec<u8> {
 
 /// What an index says of one wheel.
 fn page(name: &str, wheel: &[u8]) -> Response {
-    let digest: String = Sha256::digest(wheel).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = sha256(wheel);
     let page = format!(
         r#"{{"files": [
             {{"filename": "{}", "url": "/other", "hashes": {{}}, "size": 1}},
@@ -116,10 +126,10 @@ const CUDART: &str = "nvidia_cuda_runtime_cu12-12.8.90-py3-none-manylinux2014_x8
 fn index(torch: &[u8]) -> Server {
     let cudart = cudart_wheel();
     Server::start([
-        page(TORCH, torch),
-        Response::ok(torch),
         page(CUDART, &cudart),
         Response::ok(&cudart),
+        page(TORCH, torch),
+        Response::ok(torch),
     ])
 }
 
@@ -133,6 +143,14 @@ fn write_folder(sandbox: &Sandbox, folder: &str, version: &str) {
     write("version.py", format!("__version__ = '{version}'\n").as_bytes());
 }
 
+/// Writes a program at a place below the root; returns its path.
+fn write_program(sandbox: &Sandbox, place: &str, text: &str) -> PathBuf {
+    sandbox.write(place, text.as_bytes());
+    let path = sandbox.path(place);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
 fn assert_whole(sandbox: &Sandbox, version: &str) {
     let offline = sandbox.run(&["fetch", "libtorch", "--offline"]);
     let expected = format!("there with all its libraries, version {version}\n");
@@ -141,40 +159,13 @@ fn assert_whole(sandbox: &Sandbox, version: &str) {
 }
 
 #[test]
-fn the_official_archive_is_unpacked() {
-    let (cpu, c10) = (library(&["libc10.so"]), library(&[]));
-    let zip = zip_with(&[
-        (&format!("libtorch/{HEADER}"), b"// torch"),
-        ("libtorch/build-version", b"2.9.0+cpu\n"),
-        ("libtorch/lib/libtorch.so", &library(&["libtorch_cpu.so"])),
-        ("libtorch/lib/libtorch_cpu.so", &cpu),
-        ("libtorch/lib/libc10.so", &c10),
-    ]);
-    let server = Server::start([Response::ok(&zip), Response::ok(&zip)]);
-    let sandbox = sandbox_with(&server.url);
-    let first = fetch(&sandbox, &[]);
-    assert_eq!(first.code, 0, "{first:?}");
-    assert_whole(&sandbox, "2.9.0+cpu");
-    assert!(server.requests()[0].starts_with("head /libtorch-2.9.0%2bcpu.zip "));
-    assert_eq!(sandbox.names_in("data"), ["digests.toml", "libtorch"]);
-
-    let again = fetch(&sandbox, &[]);
-    assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.stdout.contains("already there"), "{again:?}");
-    assert_eq!(server.requests().len(), 2);
-}
-
-#[test]
-fn the_index_that_is_set_for_pip_is_asked_where_the_official_archive_can_not_be_had() {
-    let index = index(&torch_wheel(""));
-    let archive = Server::start([Response::status(404)]);
-    let sandbox = sandbox_with(&archive.url);
+fn pinned_wheels_become_one_folder() {
+    let torch = torch_wheel("");
+    let (index, sandbox) = (index(&torch), sandbox());
     let mut command = sandbox.command(&["fetch", "libtorch"]);
     let outcome = outcome_of(command.env("PIP_INDEX_URL", format!("{}/simple/", index.url)));
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    let named = format!("looking for the official archive `{}/libtorch-2.9.0", archive.url);
-    assert!(outcome.stderr.starts_with(&named), "{outcome:?}");
-    let named = format!("asking the package index `{}/simple/torch/`", index.url);
+    let named = format!("asking the package index `{}/simple/torch/` for `{TORCH}`", index.url);
     assert!(outcome.stderr.contains(&named), "{outcome:?}");
     assert_whole(&sandbox, "2.9.0+cu128");
     assert_eq!(sandbox.names_in("data"), ["libtorch"]);
@@ -182,12 +173,27 @@ fn the_index_that_is_set_for_pip_is_asked_where_the_official_archive_can_not_be_
     assert_eq!(sandbox.names_in("data/libtorch/lib"), libraries);
     let target = fs::read_link(sandbox.data("libtorch/lib/libtorch.so")).unwrap();
     assert_eq!(target.to_str(), Some("libtorch_cpu.so"));
-    assert!(index.requests()[1].starts_with(&format!("get /files/{} ", TORCH.to_lowercase())));
+    assert!(index.requests()[3].starts_with(&format!("get /files/{} ", TORCH.to_lowercase())));
+
+    let again = fetch(&sandbox, &[]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.stdout.contains("already there"), "{again:?}");
+}
+
+#[test]
+fn where_no_variable_names_an_index_the_one_that_pip_asks_is_taken() {
+    let torch = torch_wheel("");
+    let (index, sandbox) = (index(&torch), sandbox());
+    let python = format!("#!/bin/sh\necho {}/simple\n", index.url);
+    write_program(&sandbox, "bin/python3", &python);
+    let outcome = fetch(&sandbox, &[]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_whole(&sandbox, "2.9.0+cu128");
 }
 
 #[test]
 fn where_no_index_is_named_the_ways_to_name_one_are_said() {
-    let sandbox = sandbox_with(&unreachable_address());
+    let sandbox = sandbox();
     let outcome = fetch(&sandbox, &[]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
     for part in ["no Python package index is named", "PIP_INDEX_URL", "--from URL", "\nhint: "] {
@@ -198,7 +204,7 @@ fn where_no_index_is_named_the_ways_to_name_one_are_said() {
 
 #[test]
 fn an_index_with_a_password_is_refused_and_the_password_not_shown() {
-    let sandbox = sandbox_with(&unreachable_address());
+    let sandbox = sandbox();
     let mut command = sandbox.command(&["fetch", "libtorch"]);
     let outcome = outcome_of(command.env("PIP_INDEX_URL", "http://me:secret@127.0.0.1:1/simple"));
     assert_eq!(outcome.code, 2, "{outcome:?}");
@@ -206,40 +212,104 @@ fn an_index_with_a_password_is_refused_and_the_password_not_shown() {
     assert!(outcome.stderr.contains("\nhint: name another with `--from URL`"), "{outcome:?}");
 }
 
-#[test]
-fn a_wheel_with_another_digest_than_the_index_says_is_not_used() {
-    let wheel = torch_wheel("");
-    let mut other = wheel.clone();
-    other[40] ^= 1;
-    let index = Server::start([page(TORCH, &wheel), Response::ok(&other)]);
-    let sandbox = sandbox_with(&unreachable_address());
+/// Fetches from an index that lists and sends `sent` for the wheel of PyTorch; what is pinned is another one.
+fn fetch_of_another(list: Response, sent: &[u8]) -> (Outcome, usize) {
+    let cudart = cudart_wheel();
+    let index =
+        Server::start([page(CUDART, &cudart), Response::ok(&cudart), list, Response::ok(sent)]);
+    let sandbox = sandbox();
     let outcome = fetch(&sandbox, &["--from", &format!("{}/simple", index.url)]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(outcome.stderr.contains("expected digest `sha256:"), "{outcome:?}");
     assert!(outcome.stderr.contains("\nhint: or install PyTorch 2.9.0"), "{outcome:?}");
-    assert!(sandbox.names_in("data").is_empty());
+    assert!(!sandbox.data("libtorch").exists());
+    (outcome, index.requests().len())
+}
+
+#[test]
+fn a_wheel_with_another_digest_than_the_pinned_one_is_not_used_even_where_the_index_lists_that() {
+    let (wheel, other) = (torch_wheel(""), torch_wheel("version"));
+    let (outcome, requests) = fetch_of_another(page(TORCH, &other), &other);
+    let expected = format!(
+        "expected the pinned digest `sha256:{}`, found `sha256:{}` in its list",
+        sha256(&wheel),
+        sha256(&other)
+    );
+    assert!(outcome.stderr.contains(&expected), "{outcome:?}");
+    assert_eq!(requests, 3);
+
+    // One that lists the pinned digest, or none, and sends other bytes.
+    let mut changed = wheel.clone();
+    changed[40] ^= 1;
+    let silent = format!(
+        r#"{{"files": [{{"filename": "{TORCH}", "url": "/w", "hashes": {{}}, "size": {}}}]}}"#,
+        wheel.len()
+    );
+    for list in [page(TORCH, &wheel), Response::ok(silent.as_bytes())] {
+        let (outcome, _) = fetch_of_another(list, &changed);
+        let expected = format!("expected digest `sha256:{}`, found `sha256:", sha256(&wheel));
+        assert!(outcome.stderr.contains(&expected), "{outcome:?}");
+    }
+}
+
+#[test]
+fn no_file_is_taken_but_by_its_pinned_name() {
+    let wheel = torch_wheel("");
+    for name in [
+        "torch-2.9.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+        &format!("../../{TORCH}"),
+        &format!("/tmp/{TORCH}"),
+        &format!("..\\\\{TORCH}"),
+        "",
+    ] {
+        let (outcome, requests) = fetch_of_another(page(name, &wheel), &wheel);
+        let expected = "expected the pinned file among the 2 that are listed, found others";
+        assert!(outcome.stderr.contains(expected), "{name}: {outcome:?}");
+        assert_eq!(requests, 3, "{name}");
+    }
+}
+
+#[test]
+fn an_index_without_protection_on_another_machine_is_asked_only_if_that_is_allowed() {
+    let (pages, sandbox) = ([page(CUDART, &cudart_wheel()), Response::status(404)], sandbox());
+    let proxy = Server::start(pages.map(Response::through_tunnel));
+    let from = ["--from", "http://index.invalid/simple"];
+    let run = |more: &[&str]| {
+        let mut command = sandbox.command(&[&["fetch", "libtorch"], &from[..], more].concat());
+        outcome_of(command.env("HTTP_PROXY", &proxy.url))
+    };
+    let refused = run(&[]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let expected = "expected an address that begins with `https://`, found \
+                    `http://index.invalid/simple/nvidia-cuda-runtime-cu12/`\n";
+    assert!(refused.stderr.contains(expected), "{refused:?}");
+    assert!(refused.stderr.contains("or allow plain HTTP with `--insecure`\n"), "{refused:?}");
+    assert!(proxy.requests().is_empty());
+
+    let asked = run(&["--insecure"]);
+    assert!(asked.stderr.contains("the server answered 404"), "{asked:?}");
+    assert_eq!(proxy.requests().len(), 2);
 }
 
 #[test]
 fn a_wheel_that_is_there_is_not_downloaded_again_when_a_later_one_could_not_be_had() {
-    let wheel = torch_wheel("");
-    let sandbox = sandbox_with(&unreachable_address());
-    let first = Server::start([page(TORCH, &wheel), Response::ok(&wheel), Response::status(404)]);
+    let (wheel, cudart) = (torch_wheel(""), cudart_wheel());
+    let sandbox = sandbox();
+    let first =
+        Server::start([page(CUDART, &cudart), Response::ok(&cudart), Response::status(404)]);
     let outcome = fetch(&sandbox, &["--from", &first.url]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(outcome.stderr.contains("could not find `nvidia-cuda-runtime-cu12` 12.8.90"));
-    assert_eq!(sandbox.names_in("data"), [format!("{TORCH}.part")]);
+    assert!(outcome.stderr.contains(&format!("could not find `{TORCH}`")), "{outcome:?}");
+    assert_eq!(sandbox.names_in("data"), [format!("{CUDART}.part")]);
 
-    let cudart = cudart_wheel();
     let second = Server::start([
-        page(TORCH, &wheel),
-        Response::rest_of(&wheel, wheel.len() - 1),
         page(CUDART, &cudart),
-        Response::ok(&cudart),
+        Response::rest_of(&cudart, cudart.len() - 1),
+        page(TORCH, &wheel),
+        Response::ok(&wheel),
     ]);
     let outcome = fetch(&sandbox, &["--from", &format!("{}/simple", second.url)]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    let range = format!("\r\nrange: bytes={}-\r\n", wheel.len() - 1);
+    let range = format!("\r\nrange: bytes={}-\r\n", cudart.len() - 1);
     assert!(second.requests()[1].contains(&range), "{:?}", second.requests());
     assert_eq!(sandbox.names_in("data"), ["libtorch"]);
 }
@@ -249,10 +319,10 @@ fn what_lacks_headers_or_a_library_does_not_land() {
     for (without, expected) in [
         ("include", "expected the folder `include` in it, found none"),
         ("libc10", "expected the library `libc10.so`, which programs need, found none"),
-        ("Requires", "expected a wheel of PyTorch, found another archive"),
+        ("version", "expected the file `torch/version.py`"),
     ] {
-        let index = index(&torch_wheel(if without == "Requires" { "METADATA" } else { without }));
-        let sandbox = sandbox_with(&unreachable_address());
+        let torch = torch_wheel(without);
+        let (index, sandbox) = (index(&torch), sandbox_with(&torch));
         let outcome = fetch(&sandbox, &["--from", &format!("{}/simple", index.url)]);
         assert_eq!(outcome.code, 2, "{without}: {outcome:?}");
         assert!(outcome.stderr.contains(expected), "{without}: {outcome:?}");
@@ -262,7 +332,7 @@ fn what_lacks_headers_or_a_library_does_not_land() {
 
 #[test]
 fn a_library_that_is_cut_short_or_needs_one_that_is_missing_is_found_out() {
-    let sandbox = sandbox_with(&unreachable_address());
+    let sandbox = sandbox();
     write_folder(&sandbox, "data/libtorch", "2.9.0");
     let whole = library(&["libc10.so", "libnccl.so.2"]);
     for (bytes, expected) in [
@@ -281,11 +351,10 @@ fn a_library_that_is_cut_short_or_needs_one_that_is_missing_is_found_out() {
 }
 
 #[test]
-fn an_archive_that_names_places_outside_writes_nothing_there() {
-    let zip = zip_with(&[("libtorch/../../../outside", b"escaped")]);
-    let server = Server::start([Response::ok(&zip), Response::ok(&zip)]);
-    let sandbox = sandbox_with(&server.url);
-    let outcome = fetch(&sandbox, &[]);
+fn a_wheel_that_names_places_outside_writes_nothing_there() {
+    let torch = zip_with(&[("torch/../../../outside", b"escaped")]);
+    let (index, sandbox) = (index(&torch), sandbox_with(&torch));
+    let outcome = fetch(&sandbox, &["--from", &index.url]);
     assert_eq!(outcome.code, 2, "{outcome:?}");
     assert!(outcome.stderr.contains("expected names that stay inside"), "{outcome:?}");
     assert!(sandbox.names_in("data").is_empty());
@@ -294,7 +363,7 @@ fn an_archive_that_names_places_outside_writes_nothing_there() {
 
 #[test]
 fn an_installed_pytorch_is_taken_by_links_whatever_its_version_and_that_is_said() {
-    let sandbox = sandbox_with(&unreachable_address());
+    let sandbox = sandbox();
     write_folder(&sandbox, "site-packages/torch", "2.11.0+cpu");
     let from = sandbox.path("site-packages/torch");
     let outcome = fetch(&sandbox, &["--from", from.to_str().unwrap()]);
@@ -316,7 +385,7 @@ fn an_installed_pytorch_is_taken_by_links_whatever_its_version_and_that_is_said(
 
 #[test]
 fn a_folder_that_is_no_libtorch_is_not_taken() {
-    let sandbox = sandbox_with(&unreachable_address());
+    let sandbox = sandbox();
     sandbox.write("empty/lib/readme", b"");
     let from = sandbox.path("empty");
     let outcome = fetch(&sandbox, &["--from", from.to_str().unwrap()]);
@@ -330,9 +399,7 @@ fn a_folder_that_is_no_libtorch_is_not_taken() {
 fn build_with_cargo_that_prints(sandbox: &Sandbox) -> Outcome {
     let cargo = "#!/bin/sh\necho \"$@\"\necho \"libtorch: $LIBTORCH\"\n\
         echo \"bypass: $LIBTORCH_BYPASS_VERSION_CHECK\"\n";
-    sandbox.write("cargo", cargo.as_bytes());
-    let path = sandbox.path("cargo");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = write_program(sandbox, "cargo", cargo);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("--root").arg(sandbox.path(".")).args(["build", "--release"]).env("CARGO", path);
     command.env_remove("LIBTORCH").env_remove("LIBTORCH_BYPASS_VERSION_CHECK");
@@ -341,7 +408,7 @@ fn build_with_cargo_that_prints(sandbox: &Sandbox) -> Outcome {
 
 #[test]
 fn a_build_with_libtorch_names_what_is_missing_and_the_command_that_fetches_it() {
-    let sandbox = sandbox_with(&unreachable_address());
+    let sandbox = sandbox();
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{outcome:?}");
     let hint = "is no libtorch to build with: expected a folder, found none\n\
@@ -351,7 +418,7 @@ fn a_build_with_libtorch_names_what_is_missing_and_the_command_that_fetches_it()
 
 #[test]
 fn a_build_takes_no_other_version_that_was_not_asked_for() {
-    let sandbox = sandbox_with(&unreachable_address());
+    let sandbox = sandbox();
     write_folder(&sandbox, "data/libtorch", "2.8.0");
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{outcome:?}");
@@ -360,7 +427,7 @@ fn a_build_takes_no_other_version_that_was_not_asked_for() {
 
 #[test]
 fn a_build_hands_cargo_the_feature_the_folder_and_all_arguments() {
-    let sandbox = sandbox_with(&unreachable_address());
+    let sandbox = sandbox();
     write_folder(&sandbox, "data/libtorch", "2.9.0+cpu");
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!(outcome.code, 0, "{outcome:?}");

@@ -1,0 +1,141 @@
+//! Addresses of files and pages: where a link leads, and which addresses may be asked.
+//!
+//! Plain HTTP shows and trusts everybody on the way, so it is refused unless the host is this machine or the
+//! user allows it.
+
+use std::net::IpAddr;
+
+use anyhow::{Context, Result, ensure};
+use ureq::http::Uri;
+
+/// Whether plain HTTP is used with other machines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlainHttp {
+    /// The user has allowed it.
+    Allowed,
+    /// Only this machine is asked without protection.
+    LoopbackOnly,
+    /// Not even this machine: the address redirected from was protected.
+    Refused,
+}
+
+/// Checks that `address` may be asked.
+///
+/// # Errors
+/// If it is no address, or neither `https` nor an allowed `http`.
+pub(crate) fn check(address: &str, plain_http: PlainHttp) -> Result<()> {
+    let uri: Uri = address.parse().with_context(|| format!("invalid address `{address}`"))?;
+    let host = uri.host().with_context(|| format!("expected a host in `{address}`, found none"))?;
+    let is_allowed = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => match plain_http {
+            PlainHttp::Allowed => true,
+            PlainHttp::LoopbackOnly => is_loopback(host),
+            PlainHttp::Refused => false,
+        },
+        _ => false,
+    };
+    let hint = match plain_http {
+        PlainHttp::Refused => "",
+        _ => {
+            "\nhint: name an address that begins with `https://`, or allow plain HTTP with `--insecure`"
+        }
+    };
+    ensure!(is_allowed, "expected an address that begins with `https://`, found `{address}`{hint}");
+    Ok(())
+}
+
+/// Whether a host is this machine by its name alone, without a look-up.
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+/// Resolves `address`, found on the page at `page` (RFC 3986, section 5.2, for links and redirects).
+pub(crate) fn joined(page: &str, address: &str) -> String {
+    let is_scheme = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
+    if address.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
+        return address.to_owned();
+    }
+    let page = page.split(['?', '#']).next().unwrap_or(page);
+    let (scheme, rest) = page.split_once("://").unwrap_or(("https", page));
+    if let Some(elsewhere) = address.strip_prefix("//") {
+        return format!("{scheme}://{elsewhere}");
+    }
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut folders: Vec<_> = path.split('/').collect();
+    folders.pop();
+    let mut relative = address;
+    if let Some(absolute) = address.strip_prefix('/') {
+        folders.clear();
+        relative = absolute;
+    }
+    for part in relative.split('/') {
+        match part {
+            ".." => {
+                folders.pop();
+            }
+            "." => {}
+            part => folders.push(part),
+        }
+    }
+    format!("{scheme}://{host}/{}", folders.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_refused_except_to_this_machine_or_where_it_is_allowed() {
+        let refused = |address| check(address, PlainHttp::LoopbackOnly).is_err();
+        for address in [
+            "https://example.org/a.whl",
+            "http://localhost:8000/a.whl",
+            "http://127.0.0.1/a.whl",
+            "http://127.1.2.3:80/a.whl",
+            "http://[::1]:8000/a.whl",
+        ] {
+            assert!(!refused(address), "{address}");
+        }
+        for address in [
+            "http://example.org/a.whl",
+            "http://localhost.example.org/a.whl",
+            "http://127.0.0.1.example.org/a.whl",
+            "http://127.0.0.1@example.org/a.whl",
+            "http://10.0.0.1/a.whl",
+            "http://[::2]/a.whl",
+            "HTTP://example.org/a.whl",
+        ] {
+            assert!(refused(address), "{address}");
+            assert!(check(address, PlainHttp::Allowed).is_ok(), "{address}");
+        }
+        for address in ["ftp://example.org/a.whl", "file:///etc/passwd", "/a.whl", "https://", ""] {
+            assert!(refused(address) && check(address, PlainHttp::Allowed).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn after_a_protected_address_no_plain_one_is_asked() {
+        for address in ["http://example.org/a.whl", "http://127.0.0.1/a.whl"] {
+            let error = check(address, PlainHttp::Refused).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("expected an address that begins with `https://`, found `{address}`")
+            );
+        }
+        assert!(check("https://example.org/a.whl", PlainHttp::Refused).is_ok());
+    }
+
+    #[test]
+    fn addresses_are_seen_from_the_page_they_are_on() {
+        let from_page = |address| joined("https://host:1/root/simple/torch/", address);
+        assert_eq!(from_page("http://other/a.whl"), "http://other/a.whl");
+        assert_eq!(from_page("//other/a.whl"), "https://other/a.whl");
+        assert_eq!(from_page("/a.whl"), "https://host:1/a.whl");
+        assert_eq!(from_page("a.whl"), "https://host:1/root/simple/torch/a.whl");
+        assert_eq!(from_page("../../files/./a.whl"), "https://host:1/root/files/a.whl");
+        assert_eq!(from_page("/to?of=http://other"), "https://host:1/to?of=http://other");
+        assert_eq!(joined("https://host/a?b=c/d", "e"), "https://host/e");
+    }
+}
