@@ -21,10 +21,12 @@ mod images;
 mod item;
 mod keras;
 mod libtorch;
+mod licences;
 mod listing;
 mod load;
 mod lock;
 mod manifest;
+mod notices;
 mod object_store;
 mod parity;
 mod part;
@@ -170,6 +172,20 @@ enum Chore {
         bench: bench::Bench,
     },
 
+    /// Check the licences and sources of all packages by the rules in `deny.toml`, with cargo-deny, which is installed
+    /// into `target/licences`
+    Licences,
+
+    /// Write the licence texts of all that a build of the program contains into a folder
+    Notices {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        into: PathBuf,
+        /// Features of the program, such as `remote`
+        #[arg(long, default_value = "")]
+        features: String,
+    },
+
     /// Run what CI runs, `.ci/run`, and exit with its status
     Ci,
 }
@@ -212,6 +228,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Bench { bench } => {
             bench::run(root, &or_shared(root, &None, "../shared/pets"), bench)?;
         }
+        Chore::Licences => licences::run(root)?,
+        Chore::Notices { into, features } => notices::run(root, features, into)?,
         Chore::Ci => return ci(root),
     }
     Ok(ExitCode::SUCCESS)
