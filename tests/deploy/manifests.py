@@ -3,7 +3,7 @@
     manifests.py DEPLOY
 
 It validates the manifest of Kubernetes against the schema of every version from 1.29 on, and the job definition of
-AWS Batch against the shape of its request, both strictly, and prints as JSON what they come to: `versions` (of Kubernetes),
+AWS Batch and the lifecycle of S3 against the shapes of their requests, all strictly, and prints as JSON what they come to: `versions` (of Kubernetes),
 `workers`, and of `kubernetes` and `batch` each `arguments` and `environment`; `scratch` is the folder that may be written to.
 """
 import copy
@@ -40,10 +40,19 @@ def number(version):
     return tuple(int(part) for part in version.split(".")[:2])
 
 
-def batch_faults(definition):
-    shape = botocore.session.Session().get_service_model("batch").operation_model("RegisterJobDefinition").input_shape
-    report = botocore.validate.ParamValidator().validate(definition, shape)
+def amazon_faults(service, operation, request):
+    shape = botocore.session.Session().get_service_model(service).operation_model(operation).input_shape
+    report = botocore.validate.ParamValidator().validate(request, shape)
     return report.generate_report() if report.has_errors() else ""
+
+
+def batch_faults(definition):
+    return amazon_faults("batch", "RegisterJobDefinition", definition)
+
+
+def lifecycle_faults(lifecycle):
+    request = {"Bucket": "features", "LifecycleConfiguration": lifecycle}
+    return amazon_faults("s3", "PutBucketLifecycleConfiguration", request)
 
 
 def misspelt(document, path):
@@ -111,6 +120,9 @@ def main():
         fail("the manifest of Kubernetes is not valid:\n" + "\n".join(faults))
     if faults := batch_faults(definition):
         fail(f"the job definition of AWS Batch is not valid:\n{faults}")
+    lifecycle = json.loads((deploy / "s3-lifecycle.json").read_text())
+    if faults := lifecycle_faults(lifecycle):
+        fail(f"the lifecycle of S3 is not valid:\n{faults}")
     # What finds no fault in these would find none at all.
     for path in [
         ["spec", "backoffLimitPerIndex"],
@@ -123,6 +135,9 @@ def main():
     for path in [["retryStrategy", "attempts"], ["containerProperties", "readonlyRootFilesystem"]]:
         if not batch_faults(misspelt(definition, path)):
             fail(f"a misspelt {path} passes as valid")
+    path = ["Rules", 0, "AbortIncompleteMultipartUpload", "DaysAfterInitiation"]
+    if not lifecycle_faults(misspelt(lifecycle, path)):
+        fail(f"a misspelt {path} passes as valid")
 
     user, scratch = image((deploy / "Containerfile").read_text())
     print(json.dumps({

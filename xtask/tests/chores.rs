@@ -97,10 +97,71 @@ fn a_build_for_which_no_libtorch_is_named_is_refused_instead_of_taking_an_unchec
     }
 }
 
-#[test]
-fn the_bindings_are_asked_for_without_their_download() {
+/// The entry of a package in the workspace's dependencies.
+fn dependency(name: &str) -> toml::Value {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
-    let tch = &manifest["workspace"]["dependencies"]["tch"];
+    manifest["workspace"]["dependencies"][name].clone()
+}
+
+#[test]
+fn the_bindings_are_asked_for_without_their_download() {
+    let tch = dependency("tch");
     assert!(tch.get("features").is_none(), "{tch}");
+}
+
+#[test]
+fn readers_of_untrusted_files_are_pinned_exactly() {
+    for name in ["fax", "hdf5-pure", "pytorch-reader", "tiff", "zip", "zune-jpeg"] {
+        let dependency = dependency(name);
+        let version = dependency.get("version").unwrap_or(&dependency).as_str().unwrap();
+        assert!(version.starts_with('='), "{name} {version}");
+    }
+}
+
+/// A file in `deploy`.
+fn deployed(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
+    fs::read_to_string(Path::new(folder).join(name)).unwrap()
+}
+
+#[test]
+fn the_image_is_built_by_the_lock_file_on_bases_that_can_be_pinned_and_holds_all_licences() {
+    let containerfile = deployed("Containerfile");
+    let lines: Vec<_> =
+        containerfile.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let cargo: Vec<_> = lines.iter().filter(|line| line.starts_with("RUN cargo")).collect();
+    assert!(cargo.len() >= 3, "{containerfile}");
+    assert!(cargo.iter().all(|line| line.contains(" --locked")), "{containerfile}");
+    let mut bases = lines.iter().filter_map(|line| line.strip_prefix("FROM "));
+    assert!(bases.all(|base| base.starts_with("${")), "{containerfile}");
+    assert!(containerfile.contains("-- notices --features remote /licences\n"));
+    assert!(containerfile.contains("COPY --from=build /licences /usr/share/doc/permafrost\n"));
+}
+
+#[test]
+fn no_build_that_the_documents_of_deploy_name_ignores_the_lock_file() {
+    let files = ["README.md", "features.sbatch", "kubernetes.yaml"].map(deployed);
+    let builds =
+        files.iter().flat_map(|text| text.split('`')).filter(|it| it.contains("cargo build"));
+    let builds: Vec<_> = builds.collect();
+    assert!(
+        !builds.is_empty() && builds.iter().all(|build| build.contains("--locked")),
+        "{builds:?}"
+    );
+}
+
+#[test]
+fn unfinished_uploads_end_after_a_day_in_both_stores_that_have_such_a_rule() {
+    let read = |name| serde_json::from_str::<serde_json::Value>(&deployed(name)).unwrap();
+    let (amazon, google) = (read("s3-lifecycle.json"), read("gcs-lifecycle.json"));
+    let rule = &amazon["Rules"][0];
+    assert_eq!(rule["Status"], "Enabled");
+    assert_eq!(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 1);
+    let rule = &google["rule"][0];
+    assert_eq!(rule["action"]["type"], "AbortIncompleteMultipartUpload");
+    assert_eq!(rule["condition"]["age"], 1);
+    for name in ["s3-lifecycle.json", "gcs-lifecycle.json"] {
+        assert!(deployed("README.md").contains(&format!("deploy/{name}")), "{name}");
+    }
 }
