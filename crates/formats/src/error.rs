@@ -25,6 +25,12 @@ pub enum FormatError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// There is a symbolic link at this path.
+    #[error("`{}` is a symbolic link, which is not written through\nhint: remove the link, or write to another folder", .path.display())]
+    Link {
+        /// The path of the link.
+        path: PathBuf,
+    },
     /// There is a folder at this path.
     #[error("`{}` is a folder, expected a file\nhint: name the file in it", .path.display())]
     IsFolder {

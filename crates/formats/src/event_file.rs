@@ -11,6 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::FormatError;
+use crate::in_place::open_in_place;
 use crate::whole::refused;
 
 /// What every file begins with.
@@ -35,7 +36,8 @@ impl EventFile {
     ///
     /// The folder is missing, or the system refuses to write there.
     pub fn create(path: &Path, time: f64, first_step: u64) -> Result<Self, FormatError> {
-        let file = File::create(path).map_err(|source| refused(path, source))?;
+        let mut options = File::options();
+        let file = open_in_place(path, options.write(true).create(true).truncate(true))?;
         let mut created = Self { path: path.to_owned(), file };
         let mut version = event(time, 0);
         put_bytes(&mut version, 3, VERSION.as_bytes());

@@ -10,6 +10,7 @@ mod error;
 mod event_file;
 mod foreign;
 mod hdf5;
+mod in_place;
 mod json;
 mod keras;
 mod onnx;
@@ -24,11 +25,13 @@ pub use array::{Array, Arrays};
 pub use chain::{Activation, Chain, ChainKind, ChainLayer};
 pub use error::FormatError;
 pub use event_file::EventFile;
+pub use in_place::{open_in_place, refuse_link};
 pub use keras::{KerasLayer, KerasLayers, KerasModel, LayerDescription, read_keras, write_keras};
 pub use onnx::write_onnx;
 pub use read::{read_arrays, read_weights};
 pub use safetensors::write_safetensors;
 pub use weights::WeightsFile;
 pub use whole::{
-    UNFINISHED_FILE, recover_folder, replace_folder, replace_folder_keeping, write_whole,
+    UNFINISHED_FILE, cannot_sync_folder, recover_folder, replace_folder, replace_folder_keeping,
+    sync_folder, write_whole,
 };

@@ -167,9 +167,37 @@ fn remove_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Makes renames in a folder last through a power cut. Windows has no such call.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
+/// Makes renames in a folder last through a power cut. Some shares of networks and of virtual machines have no such
+/// call, which is noted in the log; Windows has none.
+///
+/// # Errors
+///
+/// There is no such folder, or the system fails to write.
+pub fn sync_folder(path: &Path) -> std::io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match fs::File::open(path).and_then(|folder| folder.sync_all()) {
+        Err(error) if cannot_sync_folder(&error) => {
+            let folder = path.display();
+            tracing::info!(%folder, %error, "can't sync the folder: a power cut may undo a rename");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// Whether the error of a request to sync a folder says that this folder can't be synced, and not that the disk
+/// fails: that it is not supported, or that the folder may be written but not opened (as in `fsync_fname` of
+/// PostgreSQL).
+pub fn cannot_sync_folder(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    return matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::ENOTSUP | libc::EBADF | libc::EACCES)
+    );
+    #[cfg(not(unix))]
+    false
 }
 
 #[cfg(test)]
@@ -194,6 +222,20 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).expect("the file"), text);
         }
         assert_eq!(names_in(folder.path()), ["file"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_cannot_be_synced_is_tolerated_and_a_disk_that_fails_is_not() {
+        // Folders of the system's own, which the system can't sync.
+        let folder = Path::new("/proc/self");
+        let error = fs::File::open(folder).and_then(|folder| folder.sync_all());
+        assert_eq!(error.expect_err("no disk").raw_os_error(), Some(libc::EINVAL));
+        sync_folder(folder).expect("tolerated");
+        assert!(sync_folder(Path::new("/proc/self/missing")).is_err());
+        let judged = |code| cannot_sync_folder(&std::io::Error::from_raw_os_error(code));
+        assert!([libc::EINVAL, libc::ENOTSUP, libc::EBADF, libc::EACCES].into_iter().all(judged));
+        assert!(![libc::EIO, libc::ENOSPC, libc::EDQUOT, libc::ENOENT].into_iter().any(judged));
     }
 
     #[test]
