@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::Format;
 
 /// Why a file gives no picture.
@@ -52,6 +54,15 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// The reason why a file without bytes is no picture.
 pub(crate) const EMPTY: &str = "it is empty";
+
+/// The SHA-256 of the content of the file at `path`, which begins as a picture does but is not decoded.
+///
+/// # Errors
+///
+/// It can't be read or is no picture.
+pub fn digest_of_picture(path: &Path) -> Result<[u8; 32], PictureError> {
+    Ok(Sha256::digest(read_picture(path)?).into())
+}
 
 /// The content of the file at `path`, which begins as a picture does.
 ///

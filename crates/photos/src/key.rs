@@ -1,18 +1,31 @@
-//! What photographs are called, wherever their folder is.
+//! Keys: names of photographs that do not depend on where their folder is.
 
+use std::borrow::Cow;
 use std::path::{Component, Path};
 
 use sha2::{Digest, Sha256};
 
-/// A photograph's key: its path below `folder`, with `/` between the parts on every system. Bytes that are no
-/// text are escaped, so that two names stay two.
+/// A photograph's key: its path below `folder`, with `/` between the parts on every system. Two paths never have
+/// the same key: in a name that is not UTF-8, bytes that are not printable ASCII are escaped (`\xff`), and in every
+/// name a backslash is doubled.
 pub fn key_of(path: &Path, folder: &Path) -> String {
     let below = path.strip_prefix(folder).unwrap_or(path);
     let part = |part: Component<'_>| {
         let escaped = || part.as_os_str().as_encoded_bytes().escape_ascii().to_string();
-        part.as_os_str().to_str().map_or_else(escaped, str::to_owned)
+        part.as_os_str().to_str().map_or_else(escaped, key_of_name)
     };
     below.components().map(part).collect::<Vec<_>>().join("/")
+}
+
+/// The key of the object or listed file called `name`, which has `/` between its parts: the same as that of a file
+/// of that name in a folder.
+pub fn key_of_name(name: &str) -> String {
+    name.replace('\\', r"\\")
+}
+
+/// The name that has this key, if it is one in UTF-8: the reverse of [`key_of_name`].
+pub fn name_of_key(key: &str) -> Cow<'_, str> {
+    if key.contains('\\') { key.replace(r"\\", "\\").into() } else { key.into() }
 }
 
 /// The number that a photograph's random draws are addressed by: the first 8 bytes, the least first, of the
@@ -25,6 +38,8 @@ pub fn address_of_key(key: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
+    use proptest::{prelude::*, sample::select};
 
     #[test]
     fn keys_are_paths_below_the_folder() {
@@ -37,12 +52,55 @@ mod tests {
     }
 
     #[cfg(unix)]
-    #[test]
-    fn names_that_are_no_text_stay_apart() {
+    fn key_of_bytes(path: &[u8]) -> String {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
 
-        let key = |name: &[u8]| key_of(Path::new(OsStr::from_bytes(name)), Path::new("data"));
-        assert_ne!(key(b"data/cats/\xff.jpg"), key(b"data/cats/\xfe.jpg"));
+        key_of(&Path::new("data").join(OsStr::from_bytes(path)), Path::new("data"))
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_keys_of_names_with_a_backslash_or_without_utf_8_are_escaped() {
+        for (name, expected) in [
+            (&b"a 'b' \t \xc3\xa4.jpg"[..], "a 'b' \t ä.jpg"),
+            (b"\\xff.jpg", r"\\xff.jpg"),
+            (b"\xff.jpg", r"\xff.jpg"),
+            (b"\\\xff \xc3\xa4.jpg", r"\\\xff \xc3\xa4.jpg"),
+        ] {
+            assert_eq!(key_of_bytes(name), expected);
+        }
+    }
+
+    #[cfg(unix)]
+    proptest! {
+        /// Of paths of any bytes, among them such as escapes are made of.
+        #[test]
+        fn two_paths_never_have_the_same_key(
+            paths in prop::collection::vec(
+                prop::collection::vec(prop_oneof![select(b"\\xf'\t/\xff\xc3\xa4".as_slice()), 1..=255u8], 1..8),
+                2..20,
+            ),
+        ) {
+            use std::os::unix::ffi::OsStrExt;
+            use std::collections::BTreeMap;
+            use std::ffi::OsStr;
+
+            let mut keys = BTreeMap::new();
+            for path in paths {
+                // Paths are equal if their parts are.
+                let below: std::path::PathBuf = Path::new(OsStr::from_bytes(&path))
+                    .components()
+                    .filter(|part| matches!(part, Component::Normal(_)))
+                    .collect();
+                let key = key_of_bytes(below.as_os_str().as_bytes());
+                if let Some(name) = below.to_str() {
+                    prop_assert_eq!(key_of_name(name), &*key);
+                    prop_assert_eq!(name_of_key(&key), name);
+                }
+                let first = keys.entry(key).or_insert_with(|| below.clone());
+                prop_assert_eq!(&*first, &below);
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bmp;
+mod cache_file;
 mod cmyk;
 mod decode;
 mod duplicates;
@@ -31,13 +32,14 @@ mod split_folders;
 mod survey;
 mod tiff;
 
+pub use cache_file::open_cache;
 pub use decode::{Colour, decode};
 pub use duplicates::NEAR_BITS;
 pub use error::PhotosError;
-pub use file::PictureError;
+pub use file::{PictureError, digest_of_picture};
 pub use folder::Folder;
 pub use format::Format;
-pub use key::{address_of_key, key_of};
+pub use key::{address_of_key, key_of, key_of_name, name_of_key};
 pub use layout::Layout;
 pub use left_out::{LeftOut, Unreadable, is_named_as_picture};
 pub use listing::{files_below, is_hidden};

@@ -1,6 +1,5 @@
 //! The photographs of a folder: of one size, each with its label, as many in memory as a bound allows.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -93,13 +92,13 @@ impl PhotoFile {
         row: usize,
         fault: &OnceLock<String>,
     ) -> Result<Self, String> {
-        let about = fs::metadata(path).map_err(|error| error.to_string())?;
-        let key = PixelFile::key(path.strip_prefix(folder).unwrap_or(path), &about);
+        let content = read_picture(path).map_err(|error| error.to_string())?;
+        let key = PixelFile::key(&content);
         let (path, address) = (path.to_owned(), address_of_key(&key_of(path, folder)));
         if let Some(Row { digest, has_profile, .. }) = file.read(row, &key) {
             return Ok(Self { path, address, digest, has_profile, kept: Kept::InFile(row, key) });
         }
-        let (pixels, Header { has_profile, .. }) = load_with_header(&path, size)?;
+        let (pixels, Header { has_profile, .. }) = resized(&content, size)?;
         let digest = digest_of(&pixels);
         let mut kept = Kept::Nowhere;
         if fault.get().is_none() {

@@ -1,17 +1,18 @@
 //! A file of decoded pictures, so that those beyond the memory's bound are decoded once.
 //!
-//! A row is 32 bytes that say what the pixels were made of, the SHA-256 of the pixels, a byte for whether there
+//! A row is its key (32 bytes that follow from the content of the photograph's file), the SHA-256 of the pixels, a byte for whether there
 //! was an ICC profile, and the pixels. A photograph's row is its place in the listing of its folder. Nothing
 //! locks the file: a row that does not say what it should, because another program is writing it, wrote it
 //! for another listing or was stopped in the middle, is none, and is written anew.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
+
+use crate::cache_file::{create_cache_folder, open_cache};
 
 /// What the pixels of a row were made of.
 pub(crate) type Key = [u8; 32];
@@ -62,10 +63,9 @@ impl PixelFile {
         if there.is_some_and(|there| there.starts_with(&photographs)) {
             return Err(io::Error::other("it lies among the photographs, which are only read"));
         }
-        fs::create_dir_all(cache)?;
+        create_cache_folder(cache, &photographs)?;
         let path = cache.join(format!("pixels-{name}-{height}x{width}.bin"));
-        let mut options = File::options();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path)?;
+        let file = open_cache(&path, &photographs)?;
         let file = Self { file, path, picture_len: height * width * 3 };
         if file.file.metadata()?.len() > file.start_of(rows) {
             file.file.set_len(file.start_of(rows))?;
@@ -73,15 +73,12 @@ impl PixelFile {
         Ok(file)
     }
 
-    /// What the pixels of a file depend on: its `path` below its folder, its length, when it was last changed,
-    /// and what decodes it.
-    pub(crate) fn key(path: &Path, about: &Metadata) -> Key {
-        let changed = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    /// Everything that the pixels of a file follow from: its `content`, and the decoder. Length and time of the last
+    /// change would not do: a changed photograph may have those of the old one.
+    pub(crate) fn key(content: &[u8]) -> Key {
         let mut key = Sha256::new();
         key.update(DECODING.to_le_bytes());
-        key.update(about.len().to_le_bytes());
-        key.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
-        key.update(path.as_os_str().as_encoded_bytes());
+        key.update(content);
         key.finalize().into()
     }
 

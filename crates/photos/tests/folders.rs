@@ -272,6 +272,27 @@ fn what_memory_does_not_hold_is_decoded_once_and_kept_in_a_file() {
 }
 
 #[test]
+fn a_photograph_changed_within_its_length_and_time_is_decoded_again() {
+    let data = pictures(&["a/1.png", "b/1.png"]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let bounds = Cache { memory: 0, folder: Some(cache.path().to_owned()) };
+    let path = data.path().join("a/1.png");
+    let first_value = |value| {
+        let picture = RgbImage::from_pixel(5, 4, Rgb([value, 7, 7]));
+        picture.save_with_format(&path, image::ImageFormat::Bmp).expect("a writable folder");
+        let file = fs::File::options().write(true).open(&path).expect("the file");
+        file.set_modified(std::time::UNIX_EPOCH).expect("a time");
+        let folder = Folder::scan(data.path()).expect("classes");
+        let (photos, _) = Photos::load(&folder, [3, 2], &bounds).expect("photographs");
+        assert!(photos.cache_fault().is_none());
+        (file.metadata().expect("a file").len(), photos.pixels(0).expect("pixels")[0])
+    };
+    let (length, value) = first_value(1);
+    assert_eq!(value, 1);
+    assert_eq!(first_value(2), (length, 2));
+}
+
+#[test]
 fn a_file_of_pixels_that_can_not_be_written_is_told_and_done_without() {
     let data = pictures(&["a/1.png", "b/1.png"]);
     let folder = Folder::scan(data.path()).expect("classes");
