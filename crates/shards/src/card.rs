@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::object::Shape;
 use crate::{FeatureSettings, Piece};
 
-/// The version of what pieces look like.
-pub(crate) const SCHEMA: u64 = 1;
+/// Version of the layout of pieces. Version 1 has no digests of contents and of the head, and is read as well.
+pub(crate) const SCHEMA: u64 = 2;
 
 /// What is known of a piece. There is no time, machine or path in it: who makes the same piece writes the
 /// same bytes.
@@ -21,6 +21,9 @@ pub(crate) struct Card {
     pub(crate) settings: FeatureSettings,
     /// The digest of the keys and sizes of the files that it was made of.
     pub(crate) listed: String,
+    /// The digest of their contents; `None` in a card of schema 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) contents: Option<Contents>,
     pub(crate) counts: Counts,
     /// Those of the files that should be pictures and can't be read.
     pub(crate) skipped: Vec<Skipped>,
@@ -45,7 +48,35 @@ pub(crate) struct ObjectCard {
     pub(crate) length: u64,
     /// Where the features begin; what is before is read at once.
     pub(crate) features_at: u64,
+    /// The SHA-256 of what is before, in which each row of features has a checksum; `None` in a card of schema 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) head_sha256: Option<String>,
     pub(crate) sha256: String,
+}
+
+/// Files, by what they are called and by what is in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MadeOf {
+    pub(crate) listed: String,
+    pub(crate) contents: Contents,
+}
+
+/// The digest of the keys of files and of their contents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Contents {
+    pub(crate) by: By,
+    pub(crate) digest: String,
+}
+
+/// What stands for the content of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum By {
+    /// Its SHA-256.
+    Sha256,
+    /// The ETag that an object store gives it, which is asked for without reading it.
+    Etag,
 }
 
 /// A file that should be a picture and can't be read.
@@ -85,10 +116,13 @@ impl Card {
     pub(crate) fn parse(bytes: &[u8], piece: Piece) -> Result<Self, String> {
         let damaged = |error: serde_json::Error| format!("is damaged: {error}");
         let Schema { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
-        if schema != SCHEMA {
+        if !(1..=SCHEMA).contains(&schema) {
             return Err(format!("is of schema {schema}, expected {SCHEMA}"));
         }
         let card: Self = serde_json::from_slice(bytes).map_err(damaged)?;
+        if [card.contents.is_some(), card.object.head_sha256.is_some()] != [schema > 1; 2] {
+            return Err("is damaged: its digests are not those of its schema".into());
+        }
         if card.names() != piece {
             return Err(format!("says that it is of `{}`", card.names()));
         }
@@ -105,7 +139,20 @@ impl Card {
     /// have.
     pub(crate) fn other_schema(bytes: &[u8]) -> Option<[String; 3]> {
         let Schema { schema } = serde_json::from_slice(bytes).ok()?;
-        (schema != SCHEMA).then(|| ["schema".into(), schema.to_string(), SCHEMA.to_string()])
+        (!(1..=SCHEMA).contains(&schema))
+            .then(|| ["schema".into(), schema.to_string(), SCHEMA.to_string()])
+    }
+
+    /// Whether it was made of these files.
+    pub(crate) fn is_of(&self, files: &MadeOf) -> bool {
+        self.listed == files.listed
+            && (!self.has_contents_as(files) || self.contents.as_ref() == Some(&files.contents))
+    }
+
+    /// Whether the contents of its files and of these can be compared: they can't if it has none, or those of files
+    /// that were read from elsewhere.
+    pub(crate) fn has_contents_as(&self, files: &MadeOf) -> bool {
+        self.contents.as_ref().is_some_and(|contents| contents.by == files.contents.by)
     }
 
     /// What its object looks like.

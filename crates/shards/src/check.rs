@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::card::Card;
 use crate::photographs::Entry;
 use crate::set::{read_cards, small_of};
+use crate::store::NEVER;
 use crate::{Cut, FeatureSettings, Photographs, Piece, ShardsError, Store};
 
 /// Something that is wrong with a piece.
@@ -92,6 +93,7 @@ pub fn check(
     }
     let settings = most_common_settings(&cards).cloned();
     let listed = photographs.map(|photographs| (photographs, by_piece(photographs, cut)));
+    let mut by_length = 0;
     for (done, card) in cards.iter().enumerate() {
         progress(done, cards.len());
         let piece = card.names();
@@ -108,7 +110,9 @@ pub fn check(
         } else if let Some((photographs, by_piece)) = &listed {
             let entries = by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
             let mended = photographs.mended(&card.skipped, card.settings.base.size)?;
-            if photographs.digest_of(entries)? != card.listed {
+            let files = photographs.made_of(entries, &NEVER)?;
+            by_length += usize::from(!card.has_contents_as(&files));
+            if !card.is_of(&files) {
                 let reason = "was made of other photographs than there are now".into();
                 find(Kind::Stale, piece.to_string(), reason);
             } else if mended > 0 {
@@ -117,8 +121,19 @@ pub fn check(
             }
         }
     }
+    warn_of_lengths(store, by_length);
     checked.findings.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(checked)
+}
+
+/// Says that some pieces were compared with the photographs by less than their contents.
+pub(crate) fn warn_of_lengths(store: &Store, pieces: usize) {
+    if pieces > 0 {
+        tracing::warn!(
+            "{pieces} piece(s) at `{}` were compared with the photographs by names and lengths alone: they were made by an earlier version, or of photographs that lay elsewhere",
+            store.place()
+        );
+    }
 }
 
 /// The photographs of each piece.

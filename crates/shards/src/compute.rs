@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use sha2::{Digest, Sha256};
 use vgg::FrozenBase;
 
-use crate::card::{Card, Counts, ObjectCard, SCHEMA};
-use crate::check::by_piece;
+use crate::card::{Card, Counts, MadeOf, ObjectCard, SCHEMA};
+use crate::check::{by_piece, warn_of_lengths};
 use crate::object::{Shape, Small};
 use crate::photographs::Entry;
 use crate::reader::{Input, Known, Reader};
 use crate::spool::Spool;
+use crate::store::hex;
 use crate::{Cut, FeatureSettings, Photographs, Piece, ShardsError, Skipped, Store};
 
 /// What a worker is to do.
@@ -104,15 +106,20 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
     let by_piece = by_piece(job.photographs, job.cut);
     let of_piece = |piece| by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
     let mut total: usize = job.cut.pieces_of(job.shard).map(|piece| of_piece(piece).len()).sum();
-    let mut done = 0;
+    let (mut done, mut by_length) = (0, 0);
     for piece in job.cut.pieces_of(job.shard) {
         let entries = of_piece(piece);
         if job.stop.load(Ordering::Relaxed) {
             return Ok(Outcome::Stopped);
         }
-        let listed = job.photographs.digest_of(entries)?;
-        match job.look_at(piece, &listed)? {
-            There::Whole(skipped) => {
+        // Before they are read: one that is changed meanwhile is then another one than the card says.
+        let files = match job.photographs.made_of(entries, job.stop) {
+            Err(ShardsError::Stopped) => return Ok(Outcome::Stopped),
+            files => files?,
+        };
+        match job.look_at(piece, &files)? {
+            There::Whole { skipped, is_by_length } => {
+                by_length += usize::from(is_by_length);
                 total -= entries.len();
                 skipped.into_iter().for_each(|file| listen(Event::Skipped(file)));
                 listen(Event::Found { piece });
@@ -132,17 +139,21 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
         done += entries.len();
         computed.known.skipped.iter().for_each(|file| listen(Event::Skipped(file.clone())));
         let photographs = computed.known.keys.len();
-        let bytes = job.write(piece, listed, computed)?;
+        let bytes = job.write(piece, files, computed)?;
         listen(Event::Written { piece, photographs, bytes });
     }
+    warn_of_lengths(job.store, by_length);
     Ok(Outcome::Complete)
 }
 
 /// What is there of a piece.
 enum There {
     Nothing,
-    /// All of it; these files were skipped.
-    Whole(Vec<Skipped>),
+    /// All of it; these files were skipped, and contents could not be compared.
+    Whole {
+        skipped: Vec<Skipped>,
+        is_by_length: bool,
+    },
     /// Something else, and what.
     Other(String),
 }
@@ -176,7 +187,7 @@ impl Job<'_> {
         Ok(Some(card))
     }
 
-    fn look_at(&self, piece: Piece, listed: &str) -> Result<There, ShardsError> {
+    fn look_at(&self, piece: Piece, files: &MadeOf) -> Result<There, ShardsError> {
         let card = match self.card_of(piece)? {
             None => return Ok(There::Nothing),
             Some(Ok(card)) => card,
@@ -185,7 +196,7 @@ impl Job<'_> {
         if let Some([name, found, expected]) = card.settings.difference(self.settings) {
             return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));
         }
-        if card.listed != listed {
+        if !card.is_of(files) {
             return Ok(There::Other("was made of other photographs".into()));
         }
         match self.store.length(&piece.object())? {
@@ -206,7 +217,10 @@ impl Job<'_> {
             Some(Skipped { key, reason }) if self.strict => {
                 Err(ShardsError::Unreadable { key: key.clone(), reason: reason.clone() })
             }
-            _ => Ok(There::Whole(card.skipped)),
+            _ => {
+                let is_by_length = !card.has_contents_as(files);
+                Ok(There::Whole { skipped: card.skipped, is_by_length })
+            }
         }
     }
 
@@ -245,7 +259,7 @@ impl Job<'_> {
     fn write(
         &self,
         piece: Piece,
-        listed: String,
+        MadeOf { listed, contents }: MadeOf,
         Computed { known, mut spool }: Computed,
     ) -> Result<u64, ShardsError> {
         let Known { keys, labels, digests, trainable, skipped } = known;
@@ -260,7 +274,7 @@ impl Job<'_> {
             labels,
             digests,
         });
-        let features_at = head.len() as u64;
+        let (features_at, head_sha256) = (head.len() as u64, Some(hex(Sha256::digest(&head))));
         let features = shape.features_len().expect("they are in a file");
         let length = features_at + features;
         let mut content = head.as_slice().chain(spool.read([counts.photographs, trainable], views));
@@ -273,9 +287,10 @@ impl Job<'_> {
             pieces: piece.pieces,
             settings: self.settings.clone(),
             listed,
+            contents: Some(contents),
             counts,
             skipped,
-            object: ObjectCard { length, features_at, sha256 },
+            object: ObjectCard { length, features_at, head_sha256, sha256 },
         };
         self.store.put(&piece.card(), card.to_bytes())?;
         Ok(length)

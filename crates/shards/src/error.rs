@@ -94,6 +94,14 @@ pub enum ShardsError {
         /// What is wrong, as the end of a sentence that begins with the line.
         fault: String,
     },
+    /// Two photographs have the same key.
+    #[error(
+        "two photographs have the key `{key}`\nhint: name each photograph once in a list (`DATA` as a `.txt` file)"
+    )]
+    SameKey {
+        /// The key.
+        key: String,
+    },
     /// It was stopped while it waited for an object store.
     #[error("stopped while waiting for an object store")]
     Stopped,

@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use photos::{Folder, Layout, LeftOut, SplitFolders, is_hidden, is_named_as_picture, key_of};
+use photos::{
+    Folder, Layout, LeftOut, SplitFolders, is_hidden, is_named_as_picture, key_of, name_of_key,
+};
 
 use crate::{Folders, ShardsError};
 
@@ -36,8 +38,8 @@ pub(crate) struct Found {
 
 impl Tree {
     /// Adds the file of this name; returns whether it may be a photograph.
-    pub(crate) fn add(&mut self, key: &str) -> bool {
-        let Some((folder, file)) = key.rsplit_once('/') else { return false };
+    pub(crate) fn add(&mut self, name: &str) -> bool {
+        let Some((folder, file)) = name.rsplit_once('/') else { return false };
         // Folders are there also where all in them is hidden.
         let shown: usize = folder
             .split('/')
@@ -68,7 +70,7 @@ impl Tree {
     pub(crate) fn classes(&self, place: &str) -> Result<Found, ShardsError> {
         let place = Path::new(place);
         let folders_in = |folder: &Path| {
-            let names = self.names_in(&key_of(folder, place));
+            let names = self.names_in(&name_of_key(&key_of(folder, place)));
             names.into_iter().map(|name| folder.join(name)).collect()
         };
         let splits = SplitFolders::find(place, folders_in)?;
@@ -95,7 +97,7 @@ impl Tree {
         })
     }
 
-    /// The names of the folders in a folder, which is named by its key.
+    /// The names of the folders in a folder, which is given by its own name below the place.
     fn names_in(&self, folder: &str) -> BTreeSet<&str> {
         self.below(folder).filter_map(|(below, _)| below.split('/').next()).collect()
     }
@@ -111,7 +113,7 @@ impl Tree {
     fn folder(&self, path: &Path, place: &Path) -> Folder {
         let key = key_of(path, place);
         let mut classes: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
-        for (below, file) in self.below(&key) {
+        for (below, file) in self.below(&name_of_key(&key)) {
             let class = below.split('/').next().expect("a part");
             let files = classes.entry(class).or_default();
             files.extend(file.map(|file| path.join(below).join(file)));
@@ -127,7 +129,7 @@ impl Classes {
     /// of no class.
     pub(crate) fn label_of(&self, key: &str) -> Option<(usize, bool)> {
         let below = self.below(key)?;
-        let (class, _) = below.split_once('/')?;
+        let class = &*name_of_key(below.split_once('/')?.0);
         let label = self.names.binary_search_by(|name| name.as_str().cmp(class)).ok()?;
         Some((label, self.folders.as_ref().is_some_and(|folders| folders.is_validation(key))))
     }
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    use photos::PhotosError;
+    use photos::{PhotosError, key_of_name};
     use proptest::prelude::*;
 
     /// The classes, the photographs and the unused folders.
@@ -179,7 +181,7 @@ mod tests {
     fn in_store(keys: &[String]) -> Result<Laid, String> {
         let mut tree = Tree::default();
         let mut candidates: Vec<String> =
-            keys.iter().filter(|key| tree.add(key)).cloned().collect();
+            keys.iter().filter(|key| tree.add(key)).map(|name| key_of_name(name)).collect();
         let Found { classes, unused } = tree.classes("data").map_err(|error| match error {
             ShardsError::Photos(error) => kind(&error),
             other => panic!("{other}"),
@@ -201,7 +203,7 @@ mod tests {
         #[test]
         fn names_in_a_store_are_laid_out_as_files_in_a_folder(
             keys in prop::collection::hash_set(
-                "(x/)?(train/|Train/|seg_train/|val/|validation/|test/|test_set/|train - Copy/)?(train/|test/)?(a/|b/|\\.c/|@eaDir/){0,2}(a|b|\\.b|Thumbs\\.db)\\.(jpg|txt)", 0..24,
+                "(x/)?(train/|Train/|seg_train/|val/|validation/|test/|test_set/|train - Copy/)?(train/|test/)?(a/|b/|b\\\\x/|\\.c/|@eaDir/){0,2}(a|b|b\\\\|\\.b|Thumbs\\.db)\\.(jpg|txt)", 0..24,
             ),
         ) {
             let keys: Vec<String> = keys.into_iter().collect();

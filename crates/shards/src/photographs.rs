@@ -4,18 +4,22 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::{fs, io};
 
-use photos::{Folder, Layout, PictureError, Unreadable, key_of, load_picture, load_picture_from};
+use photos::{
+    Folder, Layout, PictureError, Unreadable, digest_of_picture, key_of, key_of_name, load_picture,
+    load_picture_from, name_of_key,
+};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::card::{By, Contents, MadeOf};
 use crate::layout::{Classes, Found, Tree};
 use crate::place::Place;
 use crate::reader::BATCH;
 use crate::store::{Fetched, NEVER, hex};
-use crate::{Folders, ShardsError, Skipped, Store};
+use crate::{Folders, Object, ShardsError, Skipped, Store};
 
 /// The longest photograph that is read, as in a folder.
 const LONGEST: u64 = 1 << 30;
@@ -42,8 +46,15 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug)]
 enum Source {
     File(PathBuf),
-    /// In the store, of this length where the listing says so.
-    Object(Option<u64>),
+    /// In the store, as the listing has it; `None` for one that a list names.
+    Object(Option<Listed>),
+}
+
+/// What a listing of a store says of an object.
+#[derive(Clone, Debug)]
+struct Listed {
+    length: u64,
+    etag: Option<String>,
 }
 
 /// The pixels of a photograph, or why there are none.
@@ -52,7 +63,7 @@ pub(crate) type Read = Result<Arc<[u8]>, String>;
 impl Photographs {
     /// The photographs at `data` whose key `keep` wants: a folder, listed as an ordinary run lists it; a URL
     /// of an object store, whose objects are laid out by the same rules; or a list, a `.txt` file in either,
-    /// with the key of a photograph a line, below the list's own folder.
+    /// with the path of a photograph a line, below the list's own folder.
     ///
     /// # Errors
     ///
@@ -77,12 +88,21 @@ impl Photographs {
     ///
     /// Those of [`Self::find`].
     pub fn below(store: &Store, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
-        let (mut tree, mut found) = (Tree::default(), vec![]);
-        store.list_below(|object| {
-            if tree.add(&object.name) && keep(&object.name) {
-                found.push((object.name, Source::Object(Some(object.length))));
+        let (mut tree, mut found, mut refused) = (Tree::default(), vec![], None);
+        store.list_below(|Object { name, length }, etag| {
+            if cfg!(windows) && name.contains('\\') {
+                refused = Some(name);
+                return;
+            }
+            let key = key_of_name(&name);
+            if tree.add(&name) && keep(&key) {
+                found.push((key, Source::Object(Some(Listed { length, etag }))));
             }
         })?;
+        if let Some(name) = refused {
+            let reason = format!("`{name}` has a backslash, which parts folders on Windows");
+            return Err(ShardsError::Name { place: store.place().to_owned(), reason });
+        }
         Self::laid_out(&tree, found, store.place().to_owned(), Some(store.clone()))
     }
 
@@ -122,7 +142,7 @@ impl Photographs {
                 (folder.classes.clone(), None, vec![])
             }
         };
-        entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
+        let entries = sorted(entries)?;
         Ok(Self { store: None, classes: Classes { names, folders }, unused, entries })
     }
 
@@ -147,24 +167,25 @@ impl Photographs {
             fault(line, "is not UTF-8")
         })?;
         let (mut tree, mut found, mut seen) = (Tree::default(), vec![], HashSet::new());
-        for (number, key) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate() {
-            if key.is_empty() {
+        for (number, name) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate() {
+            if name.is_empty() {
                 continue;
             }
-            if key.split('/').any(|part| matches!(part, "" | "." | ".."))
-                || (cfg!(windows) && key.contains(['\\', ':']))
+            if name.split('/').any(|part| matches!(part, "" | "." | ".."))
+                || (cfg!(windows) && name.contains(['\\', ':']))
             {
                 return Err(fault(number, "is no path below the list's folder"));
             }
-            if tree.add(key) && keep(key) {
-                if !seen.insert(Sha256::digest(key)) {
+            let key = key_of_name(name);
+            if tree.add(name) && keep(&key) {
+                if !seen.insert(Sha256::digest(name)) {
                     return Err(fault(number, "is there twice"));
                 }
                 let source = match &around {
-                    Place::Local(folder) => Source::File(folder.join(key)),
+                    Place::Local(folder) => Source::File(folder.join(name)),
                     Place::Remote(_) => Source::Object(None),
                 };
-                found.push((key.to_owned(), source));
+                found.push((key, source));
             }
         }
         let is_local = matches!(around, Place::Local(_));
@@ -182,8 +203,7 @@ impl Photographs {
             let (label, is_validation) = classes.label_of(&key)?;
             Some(Entry { key, label, is_validation, source })
         };
-        let mut entries: Vec<_> = found.into_iter().filter_map(entry).collect();
-        entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
+        let entries = sorted(found.into_iter().filter_map(entry).collect())?;
         Ok(Self { store, classes, unused, entries })
     }
 
@@ -238,8 +258,10 @@ impl Photographs {
             };
             return Box::new(batches.map(move |batch| batch.par_iter().map(read).collect()));
         };
-        let names = entries.iter().map(|entry| match entry.source {
-            Source::Object(length) => (entry.key.clone(), length),
+        let names = entries.iter().map(|entry| match &entry.source {
+            Source::Object(listed) => {
+                (name_of_key(&entry.key).into_owned(), listed.as_ref().map(|listed| listed.length))
+            }
             Source::File(_) => unreachable!("files are in no store"),
         });
         let read = move |fetched| match fetched {
@@ -275,13 +297,35 @@ impl Photographs {
         Ok(mended)
     }
 
+    /// What is known of these files without decoding them.
+    ///
+    /// # Errors
+    ///
+    /// The disk fails, or the object store does not answer; or `stop` was raised.
+    pub(crate) fn made_of(
+        &self,
+        entries: &[&Entry],
+        stop: &AtomicBool,
+    ) -> Result<MadeOf, ShardsError> {
+        let listed = self.digest_of_listing(entries)?;
+        let (by, contents) = match &self.store {
+            None => (By::Sha256, digests(entries, stop)?),
+            Some(store) => (By::Etag, etags(store, entries, stop)?),
+        };
+        let mut hash = Sha256::new();
+        for (entry, content) in entries.iter().zip(contents) {
+            hash.update(serde_json::to_vec(&(&entry.key, content)).expect("plain data"));
+        }
+        Ok(MadeOf { listed, contents: Contents { by, digest: hex(hash.finalize()) } })
+    }
+
     /// A digest of the keys of these files and of their lengths, as far as those are known without asking a
     /// store for each.
     ///
     /// # Errors
     ///
     /// The disk fails.
-    pub(crate) fn digest_of(&self, entries: &[&Entry]) -> Result<String, ShardsError> {
+    fn digest_of_listing(&self, entries: &[&Entry]) -> Result<String, ShardsError> {
         let mut hash = Sha256::new();
         for entry in entries {
             let length = match &entry.source {
@@ -290,11 +334,56 @@ impl Photographs {
                     Err(PictureError::Fault(_)) => None,
                     Err(PictureError::System(error)) => return Err(failed(path, &error)),
                 },
-                Source::Object(length) => *length,
+                Source::Object(listed) => listed.as_ref().map(|listed| listed.length),
             };
             hash.update(serde_json::to_vec(&(&entry.key, length)).expect("plain data"));
         }
         Ok(hex(hash.finalize()))
+    }
+}
+
+/// The SHA-256 of the content of each file; `None` for one that is no photograph.
+fn digests(entries: &[&Entry], stop: &AtomicBool) -> Result<Vec<Option<String>>, ShardsError> {
+    let digest = |entry: &&Entry| {
+        if stop.load(Relaxed) {
+            return Err(ShardsError::Stopped);
+        }
+        let Source::File(path) = &entry.source else { unreachable!("objects are in a store") };
+        match digest_of_picture(path) {
+            Ok(digest) => Ok(Some(hex(digest))),
+            Err(PictureError::Fault(_)) => Ok(None),
+            Err(PictureError::System(error)) => Err(failed(path, &error)),
+        }
+    };
+    entries.par_iter().map(digest).collect()
+}
+
+/// The ETag of each object, which the store is asked for if the listing does not say it.
+fn etags(
+    store: &Store,
+    entries: &[&Entry],
+    stop: &AtomicBool,
+) -> Result<Vec<Option<String>>, ShardsError> {
+    let is_named = |entry: &&&Entry| matches!(entry.source, Source::Object(None));
+    let names = entries.iter().filter(is_named).map(|entry| name_of_key(&entry.key).into_owned());
+    let mut asked = store.etags(names, stop)?.into_iter();
+    let etag = |entry: &&Entry| match &entry.source {
+        Source::Object(Some(listed)) => listed.etag.clone(),
+        _ => asked.next().expect("one for each name"),
+    };
+    Ok(entries.iter().map(etag).collect())
+}
+
+/// Sorts photographs by key.
+///
+/// # Errors
+///
+/// Two have the same key: a store that lists a name twice, say.
+fn sorted(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ShardsError> {
+    entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
+    match entries.array_windows().find(|[one, other]| one.key == other.key) {
+        Some([twice, _]) => Err(ShardsError::SameKey { key: twice.key.clone() }),
+        None => Ok(entries),
     }
 }
 
@@ -307,4 +396,26 @@ fn failed(path: &Path, error: &io::Error) -> ShardsError {
 /// Compares keys as paths compare: part by part.
 pub(crate) fn compare_keys(one: &str, other: &str) -> Ordering {
     one.split('/').cmp(other.split('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn photographs_with_the_same_key_are_an_error_that_names_it() {
+        let photographs = |names: &[&str]| {
+            let mut tree = Tree::default();
+            let found = names.iter().map(|&name| {
+                assert!(tree.add(name), "a photograph");
+                (key_of_name(name), Source::Object(None))
+            });
+            let found = found.collect();
+            Photographs::laid_out(&tree, found, "data".into(), None)
+        };
+        assert_eq!(photographs(&["a/1.png", "b/1.png"]).expect("photographs").count(), 2);
+        let error = photographs(&["a/1.png", "b/1.png", "a/1.png"]).expect_err("a name twice");
+        let message = error.to_string();
+        assert!(message.contains("`a/1.png`") && message.contains("\nhint: "), "{message}");
+    }
 }

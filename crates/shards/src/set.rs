@@ -88,6 +88,13 @@ impl FeatureSet {
                 return Err(disagreement);
             }
         }
+        let unproven = cards.iter().filter(|card| card.object.head_sha256.is_none()).count();
+        if unproven > 0 {
+            tracing::warn!(
+                "{unproven} piece(s) at `{}` were made by an earlier version, which did not record the SHA-256 of their labels and checksums: rows are compared with checksums that may not be theirs",
+                store.place()
+            );
+        }
         let names: Vec<String> = cards.iter().map(|card| card.names().object()).collect();
         let ranges: Vec<(&str, Range<u64>)> = names
             .iter()
@@ -342,6 +349,15 @@ fn disagreement(card: &Card, first: &Card) -> Option<ShardsError> {
 pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small, ShardsError> {
     let name = card.names().object();
     let damaged = |fault| ShardsError::Damaged { place: store.place_of(&name), fault };
+    let found = hex(Sha256::digest(head));
+    if let Some(expected) = &card.object.head_sha256
+        && found != *expected
+    {
+        return Err(damaged(format!(
+            "begins with {} bytes of the SHA-256 {found}, expected {expected}",
+            head.len()
+        )));
+    }
     let (settings, cut) = (&card.settings, card.names().cut());
     let small = card.shape().parse(head).map_err(damaged)?;
     let trainable = small.keys.iter().filter(|key| !settings.is_validation(key)).count();

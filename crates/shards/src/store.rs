@@ -141,12 +141,15 @@ impl Store {
         Ok(objects)
     }
 
-    /// Shows every object below this place, in no order.
+    /// Shows every object below this place with its ETag, if the store gives any, in no order.
     ///
     /// # Errors
     ///
     /// Those of [`Self::list`].
-    pub fn list_below(&self, mut show: impl FnMut(Object)) -> Result<(), ShardsError> {
+    pub fn list_below(
+        &self,
+        mut show: impl FnMut(Object, Option<String>),
+    ) -> Result<(), ShardsError> {
         let (mut patience, mut last) = (Patience::new(), None);
         let prefix = Some(&self.0.prefix);
         loop {
@@ -160,7 +163,10 @@ impl Store {
                     Ok(Some(about)) => {
                         patience = Patience::new();
                         last = Some(about.location.clone());
-                        self.object(about).into_iter().for_each(&mut show);
+                        let etag = about.e_tag.clone();
+                        if let Some(object) = self.object(about) {
+                            show(object, etag);
+                        }
                     }
                     Ok(None) => return Ok(()),
                     Err(error) => break error,

@@ -53,13 +53,18 @@ struct Worker {
 
 impl Worker {
     fn new() -> Self {
+        Self::seeded(1)
+    }
+
+    /// With these random weights.
+    fn seeded(seed: u64) -> Self {
         let config = VggConfig {
             size: [32, 32],
             until: "block1_pool".into(),
             pooling: Pooling::Average,
             ..VggConfig::default()
         };
-        let weights = Weights::seeded(&config, 1).expect("weights");
+        let weights = Weights::seeded(&config, seed).expect("weights");
         let base = FrozenBase::new(&config, &weights).expect("a base");
         Self { config, weights, base, stop: AtomicBool::new(false) }
     }
@@ -121,7 +126,19 @@ fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
         assert_eq!((checked.findings, checked.photographs, checked.skipped), (vec![], 14, 1));
         store
     });
-    assert!(contents(&sets[0]) == contents(&sets[1]));
+    // But for what stands for the contents of the files: their SHA-256, or the store's ETags.
+    let [of_folder, of_store] = sets.each_ref().map(|store| {
+        let without = |(name, bytes): (String, Option<Vec<u8>>)| {
+            let bytes = bytes.expect("it is there");
+            let Ok(mut card) = serde_json::from_slice::<Value>(&bytes) else {
+                return (name, bytes);
+            };
+            card.as_object_mut().expect("a card").remove("contents").expect("a digest");
+            (name, card.to_string().into_bytes())
+        };
+        contents(store).into_iter().map(without).collect::<Vec<_>>()
+    });
+    assert!(of_folder == of_store);
     let set = FeatureSet::open(&sets[0]).expect("a set");
     let trainable = set.photographs().iter().filter(|photo| photo.trainable_row.is_some());
     assert_eq!((trainable.count(), set.views(), set.width()), (10, 3, 64));
@@ -160,6 +177,151 @@ fn a_worker_that_is_stopped_leaves_whole_pieces_alone() {
         assert_eq!(found, expected);
         assert!(contents(&store) == contents(&whole));
     }
+}
+
+/// A picture whose file has the same length whatever `value` is.
+fn uncompressed(value: u8) -> Vec<u8> {
+    let mut bytes = Cursor::new(vec![]);
+    let picture = RgbImage::from_pixel(30, 40, Rgb([value, 7, 7]));
+    picture.write_to(&mut bytes, ImageFormat::Bmp).expect("an encodable picture");
+    bytes.into_inner()
+}
+
+/// How many pieces a worker finds, and how many are stale by a check.
+fn found_and_stale(worker: &Worker, photographs: &Photographs, store: &Store) -> [usize; 2] {
+    let checked = check(store, Some(photographs), |_, _| {}).expect("a set");
+    let mut found = 0;
+    worker.work(photographs, store, |event| {
+        found += usize::from(matches!(event, Event::Found { .. }));
+    });
+    [found, checked.findings.len()]
+}
+
+/// Rewrites the cards of a set as the version before wrote them.
+fn as_of_schema_1(store: &Store) {
+    for (name, bytes) in contents(store) {
+        if let Ok(mut card) = serde_json::from_slice::<Value>(&bytes.expect("it is there")) {
+            card["schema"] = 1.into();
+            card.as_object_mut().expect("a card").remove("contents").expect("a digest");
+            let object = card["object"].as_object_mut().expect("an object");
+            object.remove("head_sha256").expect("a digest");
+            store.put(&name, card.to_string().into_bytes()).expect("room");
+        }
+    }
+}
+
+#[test]
+fn a_photograph_changed_within_its_length_and_time_is_found_by_check_and_computed_again() {
+    let (folder, store, worker) = (folder(), Store::in_memory(), Worker::new());
+    let path = folder.path().join("train/b/changed.bmp");
+    let list = folder.path().join("list.txt");
+    let names: Vec<_> = files().into_iter().map(|(name, _)| name).collect();
+    fs::write(&list, names.join("\n") + "\ntrain/b/changed.bmp").expect("a writable folder");
+    let write = |value| {
+        fs::write(&path, uncompressed(value)).expect("a writable folder");
+        let file = fs::File::options().write(true).open(&path).expect("the file");
+        file.set_modified(std::time::UNIX_EPOCH).expect("a time");
+    };
+    for data in [folder.path(), &list] {
+        write(1);
+        let find = || Photographs::find(data.to_str().expect("text"), |_| true).expect("some");
+        worker.work(&find(), &store, |_| {});
+        assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+        write(2);
+        assert_eq!(found_and_stale(&worker, &find(), &store), [1, 1]);
+        assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+    }
+}
+
+#[test]
+fn an_object_changed_within_its_length_is_found_by_its_etag() {
+    let (remote, store, worker) = (Store::in_memory(), Store::in_memory(), Worker::new());
+    files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
+    let write = |value| remote.put("train/b/changed.bmp", uncompressed(value)).expect("room");
+    let find = || Photographs::below(&remote, |_| true).expect("photographs");
+    write(1);
+    worker.work(&find(), &store, |_| {});
+    assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+    write(2);
+    assert_eq!(found_and_stale(&worker, &find(), &store), [1, 1]);
+    assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+}
+
+#[test]
+fn a_set_of_the_version_before_is_read_and_continued_by_lengths() {
+    let (folder, store, worker) = (folder(), Store::in_memory(), Worker::new());
+    let find = || Photographs::find(folder.path().to_str().expect("text"), |_| true);
+    let find = || find().expect("photographs");
+    worker.work(&find(), &store, |_| {});
+    let rows = || {
+        let set = FeatureSet::open(&store).expect("a set");
+        set.read(&[Rows { piece: 0, view: None, rows: 0..2 }]).expect("rows")
+    };
+    let expected = rows();
+    as_of_schema_1(&store);
+    assert!(rows() == expected);
+    assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+    fs::remove_file(folder.path().join("train/b/0 ä.png")).expect("a file");
+    assert_eq!(found_and_stale(&worker, &find(), &store), [1, 1]);
+    assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+}
+
+#[test]
+fn an_object_of_another_set_is_found_by_the_digest_of_its_head_before_it_is_trained_on() {
+    let (folder, [store, other]) = (folder(), [Store::in_memory(), Store::in_memory()]);
+    let photographs = Photographs::find(folder.path().to_str().expect("text"), |_| true);
+    let photographs = photographs.expect("photographs");
+    Worker::new().work(&photographs, &store, |_| {});
+    Worker::seeded(2).work(&photographs, &other, |_| {});
+    let name = Cut::new(1, 2).expect("a cut").all().next().expect("a piece").object();
+    let [bytes, of_other] = [&store, &other].map(|store| store.get(&name).expect("an answer"));
+    assert_eq!(bytes.map(|bytes| bytes.len()), of_other.as_ref().map(Vec::len));
+    store.put(&name, of_other.expect("an object")).expect("room");
+    let error = FeatureSet::open(&store).expect_err("another object").to_string();
+    assert!(error.contains("of the SHA-256") && error.contains("\nhint: "), "{error}");
+    // The version before took the other features for those of the set.
+    as_of_schema_1(&store);
+    FeatureSet::open(&store).expect("a set");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_with_backslashes_and_names_that_are_not_utf_8_make_a_whole_set() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let (folder, remote) = (folder(), Store::in_memory());
+    files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
+    for set in ["train", "val"] {
+        let class = folder.path().join(set).join(r"c\x");
+        fs::create_dir(&class).expect("a writable folder");
+        for (number, name) in [&b"\xff.png"[..], b"\\xff.png", b"\\\\xff.png"].iter().enumerate() {
+            let bytes = uncompressed(number as u8);
+            fs::write(class.join(OsStr::from_bytes(name)), &bytes).expect("a writable folder");
+            if let Ok(name) = str::from_utf8(name) {
+                remote.put(&format!(r"{set}/c\x/{name}"), bytes).expect("room");
+            }
+        }
+    }
+    let find = || Photographs::find(folder.path().to_str().expect("text"), |_| true);
+    let compute = |photographs: &Photographs| {
+        let (store, worker) = (Store::in_memory(), Worker::new());
+        worker.work(photographs, &store, |_| {});
+        assert_eq!(found_and_stale(&worker, photographs, &store), [2, 0]);
+        let set = FeatureSet::open(&store).expect("a set");
+        assert_eq!(set.classes(), ["a", "b", r"c\x"]);
+        let photographs = set.photographs().iter();
+        photographs.map(|photo| (photo.key.clone(), photo.digest)).collect::<Vec<_>>()
+    };
+    let of_folder = compute(&find().expect("photographs"));
+    assert_eq!(of_folder.len(), 14 + 6);
+    for set in ["train", "val"] {
+        let name = OsStr::from_bytes(b"\xff.png");
+        fs::remove_file(folder.path().join(set).join(r"c\x").join(name)).expect("a file");
+    }
+    let of_folder = compute(&find().expect("photographs"));
+    let of_store = compute(&Photographs::below(&remote, |_| true).expect("photographs"));
+    assert_eq!(of_folder, of_store);
 }
 
 #[test]

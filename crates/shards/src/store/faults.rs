@@ -56,7 +56,7 @@ pub(super) fn is_of_no_object(error: &object_store::Error) -> bool {
 }
 
 /// What the system said, where an error of a folder of this machine is from it.
-fn system_error(error: &object_store::Error) -> Option<&io::Error> {
+pub(super) fn system_error(error: &object_store::Error) -> Option<&io::Error> {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         if let Some(system) = error.downcast_ref::<io::Error>()

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -93,6 +93,24 @@ impl Store {
             };
             Some(got.map_err(|error| self.refused(self.place_of(&name), error)))
         })
+    }
+
+    /// The ETag of each of these objects, in order; `None` where there is none of that name, or the store gives none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::get`], or `stop` was raised before the end.
+    pub(crate) fn etags(
+        &self,
+        names: impl IntoIterator<Item = String>,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Option<String>>, ShardsError> {
+        let head = async |name: String| {
+            let found = again(async || self.0.objects.head(&self.path_of(&name)?).await).await;
+            Ok(self.if_there(&name, found)?.and_then(|about| about.e_tag))
+        };
+        let heads = stream::iter(names).map(head).buffered(UNDER_WAY).try_collect();
+        self.wait_unless(stop, heads)?
     }
 
     /// Bytes of an object.

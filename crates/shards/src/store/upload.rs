@@ -6,6 +6,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
 
+use super::faults::system_error;
 use super::hex;
 use crate::again::again;
 use crate::{ShardsError, Store};
@@ -23,10 +24,15 @@ impl Store {
     ///
     /// It may not be written, there is no room, or the store does not answer. What was there still is.
     pub fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), ShardsError> {
+        let (length, digest) = (bytes.len() as u64, hex(Sha256::digest(&bytes)));
         let bytes = PutPayload::from(bytes);
         let put = async || self.0.objects.put(&self.path_of(name)?, bytes.clone()).await;
-        let put = self.wait(again(put));
-        put.map(drop).map_err(|error| self.refused(self.place_of(name), error))
+        match in_folder_without_sync(|| self.wait(again(put))) {
+            Err(error) if !(cannot_sync(&error) && self.has(name, length, &digest)) => {
+                Err(self.refused(self.place_of(name), error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Puts an object of `length` bytes there, which `content` gives, in parts of some megabytes; returns its
@@ -82,7 +88,7 @@ impl Store {
         next_part: &mut impl FnMut() -> io::Result<Vec<u8>>,
     ) -> Result<object_store::Result<()>, ShardsError> {
         let upload = async || self.0.objects.put_multipart(&self.path_of(name)?).await;
-        let mut upload = match self.wait(again(upload)) {
+        let mut upload = match in_folder_without_sync(|| self.wait(again(upload))) {
             Ok(upload) => upload,
             Err(error) => return Ok(Err(error)),
         };
@@ -115,5 +121,40 @@ impl Store {
                 return Ok(self.wait(upload.complete()).map(drop));
             }
         }
+    }
+}
+
+/// Writes something. A folder that is made for it is synced before, so where that can't be done, nothing was written
+/// but the folder is there now, and `write` is called again.
+fn in_folder_without_sync<T>(
+    mut write: impl FnMut() -> object_store::Result<T>,
+) -> object_store::Result<T> {
+    write().or_else(|error| if cannot_sync(&error) { write() } else { Err(error) })
+}
+
+/// Whether it may be that all was written and only the folder can't be synced, which some shares can't.
+fn cannot_sync(error: &object_store::Error) -> bool {
+    system_error(error).is_some_and(formats::cannot_sync_folder)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use object_store::Error::Generic;
+
+    #[test]
+    fn a_folder_that_cannot_be_synced_is_written_to_and_a_disk_that_fails_is_not_asked_again() {
+        // "Invalid argument" and "input/output error".
+        let error =
+            |code| Generic { store: "disk", source: Box::new(io::Error::from_raw_os_error(code)) };
+        for (code, expected) in [(22, 2), (5, 1)] {
+            let mut calls = 0;
+            let written = in_folder_without_sync(|| {
+                calls += 1;
+                if calls == 1 { Err(error(code)) } else { Ok(()) }
+            });
+            assert_eq!((calls, written.is_ok()), (expected, code == 22));
+        }
+        assert!(cannot_sync(&error(22)) && !cannot_sync(&error(5)));
     }
 }
