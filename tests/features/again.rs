@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use super::{BASE, command, compute, contents, findings, open, refused, run};
+use super::{BASE, as_of_schema_1, command, compute, contents, findings, open, refused, run};
 use crate::permafrost::Workplace;
 
 #[test]
@@ -41,7 +41,7 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
     let (object_bytes, card_bytes) = (read(&object), read(&card));
     let newer = String::from_utf8(card_bytes.clone())
         .expect("text")
-        .replace("\"schema\": 1", "\"schema\": 2");
+        .replace("\"schema\": 2", "\"schema\": 3");
     for (path, bytes, reason) in [
         (&object, &object_bytes[..object_bytes.len() - 1], "bytes, not"),
         (&card, &card_bytes[..card_bytes.len() / 2], "is damaged"),
@@ -60,8 +60,24 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
     assert!(contents(&workplace, "set") == whole);
     // What another version of the program has made is not lost without a word.
     workplace.write(&card, &newer);
-    refused(&workplace, &format!("photos {BASE} --out set"), "its `schema` is 2, not 1");
+    refused(&workplace, &format!("photos {BASE} --out set"), "its `schema` is 3, not 2");
     assert_eq!(workplace.read(&card), newer);
+}
+
+#[test]
+fn a_set_of_the_version_before_goes_on_and_what_can_not_be_compared_is_said() {
+    let workplace = Workplace::with_photos();
+    let done = compute(&workplace, "--out set");
+    assert!(!done.stderr.contains("alone"), "{}", done.stderr);
+    as_of_schema_1(&workplace, "set");
+    for done in [compute(&workplace, "--out set"), run(&workplace, "photos --check set")] {
+        let done = done.expect_success();
+        let said = "1 piece(s) at `set` were compared with the photographs by names and lengths";
+        assert!(done.stderr.contains(said), "{}", done.stderr);
+    }
+    let train = format!("train --features set {BASE} --epochs 1 --no-augment --out run");
+    let done = workplace.run(&train).expect_success();
+    assert!(done.stderr.contains("did not record the SHA-256"), "{}", done.stderr);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use shards::{FeatureSet, Rows, Store};
 
-use super::{compute, findings, open, run};
+use super::{as_of_schema_1, compute, findings, open, run};
 use crate::permafrost::Workplace;
 
 #[test]
@@ -103,6 +103,9 @@ fn a_label_of_another_class_than_the_path_says_is_damage() {
     bytes[8 + length + start] ^= 1;
     fs::write(path, bytes).expect("a writable folder");
     let store = Store::open(workplace.path("set").to_str().expect("text")).expect("a place");
-    let error = FeatureSet::open(&store).expect_err("damage").to_string();
-    assert!(error.contains("has a photograph with the label of another class"), "{error}");
+    let error = || FeatureSet::open(&store).expect_err("damage").to_string();
+    assert!(error().contains("bytes of the SHA-256 "), "{}", error());
+    // Without the digest of the labels it is seen too.
+    as_of_schema_1(&workplace, "set");
+    assert!(error().contains("has a photograph with the label of another class"), "{}", error());
 }

@@ -5,10 +5,12 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+
+use crate::listing::tell;
 
 /// A `NAME.part`, removed when dropped unless it has landed.
 pub(crate) struct Part {
@@ -44,9 +46,15 @@ impl Part {
         std::mem::forget(self);
     }
 
-    /// Renames it into place.
+    /// Renames it into place, once the disk has it: its files were synced when they were written, and here are the
+    /// folders that it holds and the one that it lands in.
     pub(crate) fn land(self, target: &Path) -> Result<()> {
-        fs::rename(&self.path, target).with_context(|| {
+        let land = || {
+            sync_folders(&self.path)?;
+            fs::rename(&self.path, target)?;
+            sync_folder(target.parent().unwrap_or(target))
+        };
+        land().with_context(|| {
             format!("could not rename `{}` to `{}`", self.path.display(), target.display())
         })
     }
@@ -57,6 +65,41 @@ impl Drop for Part {
         // After landing there is nothing to remove; and a part that can't be removed now is
         // removed by the next run.
         let _ = remove(&self.path);
+    }
+}
+
+/// Syncs a folder and the folders in it; a file has none.
+fn sync_folders(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        sync_folders(&entry?.path())?;
+    }
+    sync_folder(path)
+}
+
+/// Makes renames in a folder last through a power cut. What the system says of a folder that it can't sync, as on some
+/// shares of networks and of virtual machines, is no error; Windows has no such call.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    /// "Bad file descriptor" on Unix.
+    const EBADF: i32 = 9;
+
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let path = if path == Path::new("") { Path::new(".") } else { path };
+    match fs::File::open(path).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied
+            ) || error.raw_os_error() == Some(EBADF) =>
+        {
+            tell(&format!("`{}` can't be synced: {error}", path.display()));
+            Ok(())
+        }
+        done => done,
     }
 }
 
@@ -74,5 +117,31 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
         Err(error) => Err(error),
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_lands_with_what_is_in_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let target = folder.path().join("target");
+        let part = Part::beside(&target).expect("a writable folder");
+        fs::create_dir_all(part.path().join("inner/deep")).expect("a writable folder");
+        fs::write(part.path().join("inner/deep/file"), "text").expect("a writable folder");
+        part.land(&target).expect("a writable folder");
+        assert_eq!(fs::read_to_string(target.join("inner/deep/file")).expect("the file"), "text");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_cannot_be_synced_is_tolerated() {
+        let folder = Path::new("/proc/self");
+        assert!(fs::File::open(folder).and_then(|folder| folder.sync_all()).is_err());
+        sync_folder(folder).expect("tolerated");
+        assert!(sync_folder(Path::new("/proc/self/missing")).is_err());
     }
 }

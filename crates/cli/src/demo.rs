@@ -4,12 +4,13 @@
 //! The two classes have the same colours, sizes, places and noise, and only the shape tells them
 //! apart: dots or lines.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use augment::AugmentConfig;
+use formats::{replace_folder, sync_folder};
 use head::HeadConfig;
-use image::{Rgb, RgbImage};
+use image::{ImageFormat, Rgb, RgbImage};
 use imageproc::drawing::{draw_filled_circle_mut, draw_polygon_mut};
 use imageproc::point::Point;
 use random::{Draws, Purpose};
@@ -54,7 +55,7 @@ pub(crate) fn settings() -> RunConfig {
     }
 }
 
-/// Draws the pictures into `folder`, unless they are there. They are drawn beside their place and
+/// Draws the pictures into `folder`, unless they are there. They are drawn beside their place, synced to the disk and
 /// renamed, so that what is there is complete.
 pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Result<()> {
     if folder.exists() {
@@ -69,23 +70,29 @@ pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Resul
 
 /// Draws them all and says how many.
 fn draw_all(folder: &Path) -> anyhow::Result<usize> {
-    let beside = folder.with_extension("new");
-    if beside.exists() {
-        fs::remove_dir_all(&beside)?;
-    }
+    fs::create_dir_all(folder.parent().unwrap_or(folder))?;
     let mut pictures = vec![];
-    for (set, count) in [("train", TRAINING), ("validation", VALIDATION)] {
-        for class in CLASSES {
-            let class_folder = beside.join(set).join(class);
-            fs::create_dir_all(&class_folder)?;
-            pictures
-                .extend((0..count).map(|at| (class, class_folder.join(format!("{at:03}.png")))));
+    replace_folder(folder, |beside| -> anyhow::Result<()> {
+        let mut folders = vec![];
+        for (set, count) in [("train", TRAINING), ("validation", VALIDATION)] {
+            for class in CLASSES {
+                let class_folder = beside.join(set).join(class);
+                fs::create_dir_all(&class_folder)?;
+                let paths = (0..count).map(|at| class_folder.join(format!("{at:03}.png")));
+                pictures.extend(paths.map(|path| (class, path)));
+                folders.push(class_folder);
+            }
+            folders.push(beside.join(set));
         }
-    }
-    pictures.par_iter().enumerate().try_for_each(|(item, (class, path))| {
-        draw(class, &mut Draws::at(SEED, Purpose::Drawing, 0, item as u64)).save(path)
+        pictures.par_iter().enumerate().try_for_each(|(item, (class, path))| {
+            let picture = draw(class, &mut Draws::at(SEED, Purpose::Drawing, 0, item as u64));
+            let mut file = File::create(path)?;
+            picture.write_to(&mut file, ImageFormat::Png)?;
+            file.sync_all()?;
+            anyhow::Ok(())
+        })?;
+        folders.iter().try_for_each(|folder| Ok(sync_folder(folder)?))
     })?;
-    fs::rename(&beside, folder)?;
     Ok(pictures.len())
 }
 

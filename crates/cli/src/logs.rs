@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use formats::FormatError;
+use formats::{FormatError, open_in_place};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -44,8 +44,7 @@ pub(crate) fn begin() {
 ///
 /// It can't be written.
 pub(crate) fn append_to(path: &Path) -> Result<(), FormatError> {
-    let file = File::options().append(true).create(true).open(path);
-    let file = file.map_err(|error| FormatError::io(path, error))?;
+    let file = open_in_place(path, File::options().append(true).create(true))?;
     RUN_LOG.set(file).expect("a program has one run");
     Ok(())
 }

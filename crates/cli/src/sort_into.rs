@@ -1,6 +1,7 @@
 //! `predict --sort-into`: copies of photographs in a folder for each class. Nothing that is there is
 //! overwritten, what is there already is not copied again, and a copy is there whole or not at all.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
@@ -23,7 +24,8 @@ impl<'a> SortInto<'a> {
     ///
     /// # Errors
     ///
-    /// Copies would lie in a folder that is read, or a class's name is none that a folder can have.
+    /// Copies would lie in a folder that is read, a class's name is none that a folder can have, or two classes have
+    /// one folder.
     pub(crate) fn new(
         folder: &'a Path,
         classes: &[String],
@@ -44,6 +46,15 @@ impl<'a> SortInto<'a> {
             anyhow::ensure!(
                 !unsure || !class.eq_ignore_ascii_case(UNSURE),
                 "the model has a class `{class}`, and `--unsure` makes a folder of that name\nhint: leave out `--unsure` or `--sort-into`"
+            );
+        }
+        if cfg!(any(windows, target_os = "macos"))
+            && let Some([one, other]) = in_one_folder(classes)
+        {
+            anyhow::bail!(
+                "the model's classes `{}` and `{}` have one folder on this system\nhint: `--csv` and `--json` take any name",
+                one.escape_debug(),
+                other.escape_debug()
             );
         }
         let read = named.iter().filter(|path| path.is_dir());
@@ -101,6 +112,16 @@ impl<'a> SortInto<'a> {
     }
 }
 
+/// The first two classes with the same folder on Windows or macOS, which ignore case; Windows also drops dots and
+/// spaces at the end.
+fn in_one_folder(classes: &[String]) -> Option<[&str; 2]> {
+    let mut folders = HashMap::new();
+    classes.iter().find_map(|class| {
+        let folder = class.trim_end_matches(['.', ' ']).to_lowercase();
+        Some([folders.insert(folder, class.as_str())?, class])
+    })
+}
+
 /// Whether two paths are files with the same bytes.
 fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     let [(is_file, length), of_other] = [fs::metadata(one)?, fs::metadata(other)?]
@@ -148,6 +169,16 @@ mod tests {
             let names: Vec<OsString> = names(Path::new(path)).take(3).collect();
             assert_eq!(names, expected);
         }
+    }
+
+    #[test]
+    fn classes_with_one_folder_where_case_is_ignored_are_found() {
+        let clash = |classes: [&str; 3]| {
+            in_one_folder(&classes.map(String::from)).map(|clash| clash.map(String::from))
+        };
+        assert_eq!(clash(["cat", "dog", "cat b"]), None);
+        assert_eq!(clash(["Ähre", "dog", "ähre"]), Some(["Ähre", "ähre"].map(String::from)));
+        assert_eq!(clash(["dog", "cat", "cat. "]), Some(["cat", "cat. "].map(String::from)));
     }
 
     #[test]

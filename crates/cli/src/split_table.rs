@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use photos::{Layout, LeftOut, Photos, key_of};
+use photos::{Layout, LeftOut, Photos, key_of, name_of_key};
 use train::RunConfig;
 
 const FILE: &str = "split.csv";
@@ -45,7 +45,11 @@ pub(crate) fn load_again(
 ) -> anyhow::Result<(Photos, Photos, LeftOut)> {
     let path = run.join(FILE);
     let Some(table) = read(&path)? else { return load(config, layout) };
-    let is_validation = |path: &Path| table.get(&key_of(path, &config.data.path)).copied();
+    let is_validation = |path: &Path| {
+        let key = key_of(path, &config.data.path);
+        // An earlier version did not escape backslashes.
+        table.get(&key).or_else(|| table.get(&*name_of_key(&key))).copied()
+    };
     let loaded = layout.load_divided(config.base.size, &config.data.cache(), is_validation)?;
     let (training, validation, _) = &loaded;
     let found = training.labels().len() + validation.labels().len();

@@ -10,6 +10,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use formats::refuse_link;
+use photos::open_cache;
+
 use crate::TrainError;
 
 /// A file of rows.
@@ -33,16 +36,20 @@ impl FeatureFile {
     }
 
     /// The file at `path` with the rows of `width` values that `key` stands for, as many as were written;
-    /// made where there is none.
+    /// made where there is none. It is no more open to other users than the folder `photographs`.
     ///
     /// # Errors
     ///
-    /// The file holds something else, or the system refuses.
-    pub(crate) fn open_or_create(path: &Path, key: &str, width: usize) -> Result<Self, TrainError> {
+    /// The file holds something else or is a symbolic link, or the system refuses.
+    pub(crate) fn open_or_create(
+        path: &Path,
+        photographs: &Path,
+        key: &str,
+        width: usize,
+    ) -> Result<Self, TrainError> {
         let io = |error| TrainError::io(path, error);
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(path).map_err(io)?;
+        refuse_link(path)?;
+        let mut file = open_cache(path, photographs).map_err(io)?;
         let header = header(key, width);
         if file.metadata().map_err(io)?.len() < header.len() as u64 {
             // It was stopped before its first row.
@@ -184,14 +191,16 @@ mod tests {
     fn rows_come_back_in_any_order_and_can_be_added_to_later() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("rows");
-        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("a new file");
+        let mut file =
+            FeatureFile::open_or_create(&path, folder.path(), "key", 3).expect("a new file");
         file.append(&rows(0..2)).expect("room");
         file.append(&rows(2..5)).expect("room");
         let expected = [rows(4..5), rows(0..1), rows(4..5)].concat();
         assert_eq!(file.read(&[4, 0, 4]).expect("rows"), expected);
         assert!(FeatureFile::open_complete(&path, "key", 3, 6).is_none());
 
-        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("the same file");
+        let mut file =
+            FeatureFile::open_or_create(&path, folder.path(), "key", 3).expect("the same file");
         assert_eq!(file.rows(), 5);
         file.append(&rows(5..6)).expect("room");
         let mut file = FeatureFile::open_complete(&path, "key", 3, 6).expect("all rows");
@@ -203,12 +212,14 @@ mod tests {
     fn a_file_cut_anywhere_holds_the_rows_before_the_cut() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("rows");
-        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("a new file");
+        let mut file =
+            FeatureFile::open_or_create(&path, folder.path(), "key", 3).expect("a new file");
         file.append(&rows(0..3)).expect("room");
         let whole = fs::read(&path).expect("the file");
         for length in 0..whole.len() {
             fs::write(&path, &whole[..length]).expect("a writable folder");
-            let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("the same file");
+            let mut file =
+                FeatureFile::open_or_create(&path, folder.path(), "key", 3).expect("the same file");
             let held = length.saturating_sub(whole.len() - 3 * 16) / 16;
             assert_eq!(file.rows(), held);
             file.append(&rows(held..3)).expect("room");
@@ -216,13 +227,27 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn features_are_not_written_through_a_symbolic_link() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [victim, link] = ["victim", "link"].map(|name| folder.path().join(name));
+        fs::write(&victim, "kept").expect("a writable folder");
+        std::os::unix::fs::symlink(&victim, &link).expect("a link");
+        let error = FeatureFile::open_or_create(&link, folder.path(), "key", 3);
+        let message = error.expect_err("a link").to_string();
+        assert!(message.contains("symbolic link") && message.contains("\nhint: "), "{message}");
+        assert_eq!(fs::read_to_string(victim).expect("the file"), "kept");
+    }
+
     #[test]
     fn other_and_damaged_features_are_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("rows");
-        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("a new file");
+        let mut file =
+            FeatureFile::open_or_create(&path, folder.path(), "key", 3).expect("a new file");
         file.append(&rows(0..3)).expect("room");
-        assert!(FeatureFile::open_or_create(&path, "other", 3).is_err());
+        assert!(FeatureFile::open_or_create(&path, folder.path(), "other", 3).is_err());
         assert!(FeatureFile::open_complete(&path, "other", 3, 1).is_none());
         assert!(FeatureFile::open_complete(&path, "key", 2, 1).is_none());
 
@@ -234,7 +259,8 @@ mod tests {
         let message = file.read(&[0, 1]).expect_err("a damaged row").to_string();
         assert!(message.contains("checksum") && message.contains("\nhint: "), "{message}");
         assert!(FeatureFile::open_complete(&path, "key", 3, 3).is_none());
-        let mut file = FeatureFile::open_or_create(&path, "key", 3).expect("the same file");
+        let mut file =
+            FeatureFile::open_or_create(&path, folder.path(), "key", 3).expect("the same file");
         assert_eq!(file.rows(), 1);
         file.append(&rows(1..3)).expect("room");
         assert_eq!(file.read(&[0, 1, 2]).expect("rows"), rows(0..3));

@@ -18,7 +18,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use formats::{UNFINISHED_FILE, write_whole};
+use formats::{UNFINISHED_FILE, open_in_place, write_whole};
 
 use crate::{RunConfig, TrainError};
 
@@ -127,8 +127,7 @@ impl RunFolder {
     fn locked(path: &Path) -> Result<Self, TrainError> {
         let lock_path = path.join(LOCK);
         let mut options = File::options();
-        let lock = options.write(true).create(true).truncate(false).open(&lock_path);
-        let lock = lock.map_err(|error| TrainError::io(&lock_path, error))?;
+        let lock = open_in_place(&lock_path, options.write(true).create(true).truncate(false))?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(path.to_owned())),
             // Some network drives have no locks; a run there is as safe as without them.

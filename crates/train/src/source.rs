@@ -66,7 +66,7 @@ impl<'a> Source<'a> {
                 listen(Event::Views { path, bytes, origin: ViewsOrigin::Found });
                 return Ok(Some(kept(Features::File(file), views)));
             }
-            let file = FeatureFile::open_or_create(&run.views(), &key, width)?;
+            let file = FeatureFile::open_or_create(&run.views(), &config.data.path, &key, width)?;
             let mut features = Features::File(file);
             if !features.complete(&pictures, views, Set::Views, stopped, listen)? {
                 return Ok(None);

@@ -110,6 +110,34 @@ fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
 }
 
 #[test]
+fn a_run_is_not_resumed_on_a_photograph_changed_within_its_length_and_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let path = data.join("class 0/0.png");
+    let write = |value| {
+        let picture = image::RgbImage::from_pixel(32, 32, image::Rgb([value, 90, 0]));
+        picture.save_with_format(&path, image::ImageFormat::Bmp).expect("a writable folder");
+        let file = fs::File::options().write(true).open(&path).expect("the file");
+        file.set_modified(std::time::UNIX_EPOCH).expect("a time");
+        file.metadata().expect("a file").len()
+    };
+    let length = write(1);
+    let mut config = config(&data, AugmentConfig::NONE);
+    // All pixels are read from the cache.
+    config.data.cache_mb = 0;
+    config.data.cache_dir = Some(folder.path().join("caches"));
+    let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
+    let first_epoch = |event: &Event| matches!(event, Event::Epoch { .. });
+    go(&run, &config, first_epoch).expect("an epoch");
+    assert_eq!(write(2), length);
+    assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
+    write(1);
+    let outcome = go(&run, &config, never).expect("the run");
+    assert!(matches!(outcome, Outcome::Complete { .. }));
+}
+
+#[test]
 fn where_the_last_state_is_damaged_the_run_goes_on_from_the_one_before_and_is_the_same() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
