@@ -27,6 +27,11 @@ impl Array {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "values of a shape {shape:?}");
         Self { shape, data }
     }
+
+    /// Returns true if no value is NaN or infinite.
+    pub fn is_finite(&self) -> bool {
+        self.data.iter().all(|value| value.is_finite())
+    }
 }
 
 /// Adds an array of the file at `path` unless there is one of its name.

@@ -37,6 +37,12 @@ pub enum FormatError {
         /// The path asked for.
         path: PathBuf,
     },
+    /// A named pipe, a device or a socket is at this path.
+    #[error("`{}` is not a regular file\nhint: name a file on a disk; a pipe or a device is not read", .path.display())]
+    NotRegular {
+        /// The path asked for.
+        path: PathBuf,
+    },
     /// The file's first bytes are of no format known here.
     #[error(
         "`{}` is no weights file known here: safetensors, Keras (`.h5`, `.weights.h5`, `.keras`) or PyTorch (`.pth`)\nhint: a download that failed often leaves a web page or half a file under this name; compare its size with the original's",

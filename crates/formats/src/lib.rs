@@ -17,6 +17,7 @@ mod onnx;
 mod opened;
 mod pytorch;
 mod read;
+mod regular;
 mod safetensors;
 mod weights;
 mod whole;
@@ -29,6 +30,7 @@ pub use in_place::{open_in_place, refuse_link};
 pub use keras::{KerasLayer, KerasLayers, KerasModel, LayerDescription, read_keras, write_keras};
 pub use onnx::write_onnx;
 pub use read::{read_arrays, read_weights};
+pub use regular::read_regular;
 pub use safetensors::write_safetensors;
 pub use weights::WeightsFile;
 pub use whole::{

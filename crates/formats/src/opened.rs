@@ -5,6 +5,7 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use crate::archive::Archive;
+use crate::regular::open_regular;
 use crate::{FormatError, foreign};
 
 /// How many of a file's first bytes tell what it is, and that it is no tar archive.
@@ -21,11 +22,8 @@ pub(crate) struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     pub(crate) fn open(path: &'a Path) -> Result<Self, FormatError> {
-        if path.is_dir() {
-            return Err(FormatError::IsFolder { path: path.to_owned() });
-        }
+        let mut file = open_regular(path)?;
         let open = || {
-            let mut file = File::open(path)?;
             let length = file.metadata()?.len();
             let mut head = Vec::new();
             Read::by_ref(&mut file).take(HEAD).read_to_end(&mut head)?;

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use formats::{Array, Arrays, FormatError, read_arrays, write_safetensors};
+use formats::{
+    Array, Arrays, FormatError, read_arrays, read_keras, read_regular, write_safetensors,
+};
 
 /// The first block of VGG16 in the layout of Keras's published weight files, written by h5py.
 fn keras_file() -> PathBuf {
@@ -71,4 +73,21 @@ fn a_missing_file_a_folder_and_a_web_page_are_told_apart() {
     assert!(matches!(read_arrays(&folder.path().join("none")), Err(FormatError::Missing { .. })));
     assert!(matches!(read_arrays(folder.path()), Err(FormatError::IsFolder { .. })));
     assert!(matches!(read_arrays(&page), Err(FormatError::Unknown { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_and_a_device_are_refused_before_they_are_opened() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipe = folder.path().join("pipe.safetensors");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    // A link does not hide what it leads to.
+    let device = folder.path().join("device.h5");
+    std::os::unix::fs::symlink("/dev/zero", &device).expect("a writable folder");
+    for path in [&pipe, &device] {
+        assert!(matches!(read_arrays(path), Err(FormatError::NotRegular { .. })));
+        assert!(matches!(read_keras(path), Err(FormatError::NotRegular { .. })));
+        assert!(matches!(read_regular(path), Err(FormatError::NotRegular { .. })));
+    }
 }

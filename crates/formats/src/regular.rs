@@ -1,0 +1,36 @@
+//! Opens regular files only. A path may come from a file that a stranger wrote: reading a named pipe waits for
+//! ever, and reading a device may do anything.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use crate::FormatError;
+
+/// Opens the regular file at `path` for reading.
+///
+/// # Errors
+///
+/// Nothing is at `path`, it is not a regular file or a link to one, or the system refuses to open it.
+pub(crate) fn open_regular(path: &Path) -> Result<File, FormatError> {
+    let io = |source| FormatError::io(path, source);
+    let metadata = fs::metadata(path).map_err(io)?;
+    if metadata.is_dir() {
+        Err(FormatError::IsFolder { path: path.to_owned() })
+    } else if metadata.is_file() {
+        File::open(path).map_err(io)
+    } else {
+        Err(FormatError::NotRegular { path: path.to_owned() })
+    }
+}
+
+/// Reads the whole of the regular file at `path`.
+///
+/// # Errors
+///
+/// Nothing is at `path`, it is not a regular file or a link to one, or the system refuses to read it.
+pub fn read_regular(path: &Path) -> Result<Vec<u8>, FormatError> {
+    let mut bytes = vec![];
+    open_regular(path)?.read_to_end(&mut bytes).map_err(|source| FormatError::io(path, source))?;
+    Ok(bytes)
+}
