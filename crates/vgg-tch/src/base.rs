@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use tch::{Cuda, Device, TchError, Tensor};
-use vgg::{FrozenEngine, Precision, VggConfig, VggError, Weights};
+use vgg::{FrozenEngine, Precision, VggConfig, VggError, Weights, engine_name};
 
 use crate::network::Network;
 
@@ -203,7 +203,8 @@ fn name(targets: &[Target], Options { precision, tf32, deterministic, .. }: Opti
             name += word;
         }
     }
-    name
+    // Its kernels for CPUs take the instructions that they find.
+    if is_cpu { engine_name(&name) } else { name }
 }
 
 /// How libtorch, cuDNN and cuBLAS say so.

@@ -1,7 +1,7 @@
 //! On the CPU: the features of this engine and those of `vgg`'s own.
 #![cfg(feature = "libtorch")]
 
-use vgg::{FrozenBase, Pooling, Precision, VggConfig, VggError, Weights};
+use vgg::{FrozenBase, Pooling, Precision, VggConfig, VggError, Weights, engine_name};
 use vgg_tch::{Options, Target, TchBase, cuda_devices};
 
 fn base(config: &VggConfig, weights: &Weights, options: Options, times: usize) -> FrozenBase {
@@ -69,7 +69,7 @@ fn names_say_what_features_depend_on_and_a_gpu_that_is_not_there_is_an_error() {
     let config = VggConfig { until: "block1_pool".into(), ..VggConfig::default() };
     let weights = Weights::seeded(&config, 3).expect("a network");
     let options = Options { precision: Precision::Bf16, tf32: true, ..Options::default() };
-    assert_eq!(base(&config, &weights, options, 1).engine(), "libtorch bf16 tf32");
+    assert_eq!(base(&config, &weights, options, 1).engine(), engine_name("libtorch bf16 tf32"));
     let missing = Target::Cuda(cuda_devices());
     let refused = TchBase::new(&config, &weights, &[missing], Options::default());
     let text = refused.expect_err("no such GPU").to_string();

@@ -58,6 +58,14 @@ pub enum VggError {
         /// What to do about it.
         hint: &'static str,
     },
+    /// A network gives no number for an image.
+    #[error(
+        "the output for image {index} is NaN or infinite\nhint: the model has diverged in training, or its weights are not for its base; take another model"
+    )]
+    Output {
+        /// Index of the image in the batch.
+        index: usize,
+    },
     /// The weights file can't be read.
     #[error(transparent)]
     File(#[from] formats::FormatError),

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use winograd::{Chain, Settings};
 
+use crate::engine::engine_name;
 use crate::{FrozenEngine, LayerKind, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights};
 
 /// How many pictures go through the network at once on a Burn device. The feature maps of one picture
@@ -13,6 +14,7 @@ const BATCH: usize = 8;
 #[derive(Debug)]
 pub struct FrozenBase {
     engine: Engine,
+    engine_name: String,
     size: [usize; 2],
     feature_shape: Vec<usize>,
     preprocessing: Preprocessing,
@@ -59,7 +61,8 @@ impl FrozenBase {
             }
         }
         let chain = Chain::new(Settings::default(), [height, width, 3], &layers);
-        Self::on(Engine::Winograd(Box::new(chain), pooling), config, weights)
+        let name = engine_name("winograd f32");
+        Self::on(Engine::Winograd(Box::new(chain), pooling), name, config, weights)
     }
 
     /// The same as a Burn module on this device.
@@ -79,7 +82,7 @@ impl FrozenBase {
         let device = device.clone().inner();
         let (frozen, _) = config.cut()?;
         let network = Vgg::new(frozen, weights.arrays(), &device);
-        Self::on(Engine::Burn(Box::new(network), device), config, weights)
+        Self::on(Engine::Burn(Box::new(network), device), "burn f32".into(), config, weights)
     }
 
     /// The same by another engine, which has the layers and weights of `config` up to the cut.
@@ -92,15 +95,22 @@ impl FrozenBase {
         weights: &Weights,
         engine: Box<dyn FrozenEngine>,
     ) -> Result<Self, VggError> {
-        Self::on(Engine::Other(engine), config, weights)
+        let name = engine.name().to_owned();
+        Self::on(Engine::Other(engine), name, config, weights)
     }
 
-    fn on(engine: Engine, config: &VggConfig, weights: &Weights) -> Result<Self, VggError> {
+    fn on(
+        engine: Engine,
+        engine_name: String,
+        config: &VggConfig,
+        weights: &Weights,
+    ) -> Result<Self, VggError> {
         if config.include_top {
             return Err(VggError::FrozenTop);
         }
         Ok(Self {
             engine,
+            engine_name,
             size: config.size,
             feature_shape: config.feature_shape()?,
             preprocessing: weights.preprocessing(),
@@ -123,14 +133,10 @@ impl FrozenBase {
         self.feature_shape.iter().product()
     }
 
-    /// What computes the features, and in what. By another engine they may be others, in their last digits at
-    /// least.
+    /// What computes the features, and in what; on a CPU also with which instructions, as in
+    /// `winograd f32 on avx512`. By another engine they may be others, in their last digits at least.
     pub fn engine(&self) -> &str {
-        match &self.engine {
-            Engine::Winograd(..) => "winograd f32",
-            Engine::Burn(..) => "burn f32",
-            Engine::Other(engine) => engine.name(),
-        }
+        &self.engine_name
     }
 
     /// How many pictures the engine best gets at a time, where it makes a difference.

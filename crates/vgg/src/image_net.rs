@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::{FrozenBase, MakeBase, Vgg, VggConfig, VggError, Weights};
+use crate::{FrozenBase, MakeBase, Vgg, VggConfig, VggError, Weights, check_finite};
 
 /// VGG16 or VGG19 with the classifier on top.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl ImageNet {
     ///
     /// # Errors
     ///
-    /// The device has failed.
+    /// The device has failed, or a probability is NaN or infinite.
     ///
     /// # Panics
     ///
@@ -66,7 +66,9 @@ impl ImageNet {
         let features = self.base.features_of_pictures(pictures)?;
         let data = TensorData::new(features, [pictures.len(), height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
-        let probabilities = self.top.classify(maps).into_data();
+        let probabilities = self.top.classify(maps);
+        check_finite(&probabilities)?;
+        let probabilities = probabilities.into_data();
         let values = probabilities.as_slice::<f32>().expect("32-bit floats");
         Ok(values.chunks_exact(Self::CLASSES).map(<[f32]>::to_vec).collect())
     }

@@ -44,6 +44,16 @@ impl Path {
         paths
     }
 
+    /// Returns its name: that of the instruction set or, of portable code, that of the architecture, such as
+    /// `aarch64`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Portable => std::env::consts::ARCH,
+        }
+    }
+
     /// How many channels a kernel gives at once: two registers.
     pub(crate) fn width(self) -> usize {
         match self {

@@ -1,0 +1,38 @@
+//! What a network gives: numbers, or an error.
+
+use burn::tensor::Tensor;
+
+use crate::VggError;
+
+/// Checks the outputs of a network for a batch, a row for each image.
+///
+/// # Errors
+///
+/// A value is NaN or infinite: [`VggError::Output`] with the index of the first such row.
+pub fn check_finite(rows: &Tensor<2>) -> Result<(), VggError> {
+    let [_, width] = rows.dims();
+    let data = rows.to_data();
+    let mut rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(width);
+    let is_finite = |row: &[f32]| row.iter().all(|value| value.is_finite());
+    match rows.position(|row| !is_finite(row)) {
+        Some(index) => Err(VggError::Output { index }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn the_first_row_with_a_value_that_is_nan_or_infinite_is_named() {
+        let check = |rows| check_finite(&Tensor::<2>::from_data(rows, &Device::flex()));
+        assert!(check([[1.0, -2.0], [0.0, f32::MAX]]).is_ok());
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let error = check([[1.0, -2.0], [0.0, value]]).expect_err("no number");
+            assert!(matches!(error, VggError::Output { index: 1 }), "{error}");
+        }
+    }
+}
