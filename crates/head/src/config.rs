@@ -12,6 +12,11 @@ pub struct HeadConfig {
     pub dropout: f32,
 }
 
+impl HeadConfig {
+    /// The numbers of units that the first dense layer may have.
+    pub const HIDDEN: std::ops::RangeInclusive<usize> = 1..=65_536;
+}
+
 impl Default for HeadConfig {
     fn default() -> Self {
         Self { hidden: 256, dropout: 0.5 }

@@ -4,24 +4,49 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use burn::tensor::Device;
-use formats::{FormatError, read_arrays, write_safetensors, write_whole};
+use formats::{FormatError, read_arrays, read_regular, write_safetensors, write_whole};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use vgg::VggError;
 
+use crate::card::InvalidValue;
 use crate::{ModelCard, ModelError, Tail, TailError};
 
 const CARD: &str = "model.json";
 const ARRAYS: &str = "model.safetensors";
+
+/// The key of [`CardFile::arrays`].
+const ARRAYS_DIGEST: &str = "arrays";
+
+/// The first version of `model.json` that has the digest of the arrays.
+const FORMAT_WITH_DIGEST: u32 = 3;
+
+/// `model.json`: a card, and what is known of the file beside it.
+#[derive(Serialize)]
+struct CardFile<'a> {
+    #[serde(flatten)]
+    card: &'a ModelCard,
+    /// The SHA-256 of `model.safetensors`.
+    arrays: String,
+}
 
 /// Writes a model into the folder at `path`, which must be there. Callers that replace a model
 /// write it into a new folder first, see [`formats::replace_folder`].
 ///
 /// # Errors
 ///
-/// The system refuses to write there.
+/// An array holds values that are NaN or infinite, or the system refuses to write there.
 pub fn save_bundle(path: &Path, card: &ModelCard, tail: &Tail) -> Result<(), ModelError> {
-    write_safetensors(&path.join(ARRAYS), &tail.to_arrays())?;
-    let mut json = serde_json::to_vec_pretty(card).expect("a card is plain data");
+    let arrays_path = path.join(ARRAYS);
+    let arrays = tail.to_arrays();
+    if let Some((name, _)) = arrays.iter().find(|(_, array)| !array.is_finite()) {
+        return Err(ModelError::NonFinite { path: arrays_path, name: name.clone() });
+    }
+    write_safetensors(&arrays_path, &arrays)?;
+    let file = CardFile { card, arrays: digest_of_file(&arrays_path)? };
+    let mut json = serde_json::to_vec_pretty(&file).expect("a card is plain data");
     json.push(b'\n');
     Ok(write_whole(&path.join(CARD), &json)?)
 }
@@ -30,14 +55,22 @@ pub fn save_bundle(path: &Path, card: &ModelCard, tail: &Tail) -> Result<(), Mod
 ///
 /// # Errors
 ///
-/// There is no model, or its files are damaged, of another version or do not fit each other.
+/// There is no model, or its files are damaged, of another version or do not fit each other, or an array holds
+/// values that are NaN or infinite.
 pub fn load_tail(path: &Path, device: &Device) -> Result<(ModelCard, Tail), ModelError> {
-    let card = load_card(path)?;
+    let (card, digest) = load_card_file(path)?;
     let arrays_path = path.join(ARRAYS);
+    if let Some(expected) = digest {
+        let found = digest_of_file(&arrays_path)?;
+        if found != expected {
+            return Err(ModelError::OtherArrays { path: arrays_path, found, expected });
+        }
+    }
     let arrays = read_arrays(&arrays_path)?;
     match Tail::new(&card.base, &card.head, card.classes.len(), arrays, device) {
         Ok(tail) => Ok((card, tail)),
         Err(TailError::Base(error)) => Err(error.into()),
+        Err(TailError::NonFinite(name)) => Err(ModelError::NonFinite { path: arrays_path, name }),
         Err(error) => Err(ModelError::Arrays { path: arrays_path, fault: error.to_string() }),
     }
 }
@@ -48,29 +81,59 @@ pub fn load_tail(path: &Path, device: &Device) -> Result<(ModelCard, Tail), Mode
 ///
 /// There is no model, or its card is damaged or of another version.
 pub fn load_card(path: &Path) -> Result<ModelCard, ModelError> {
+    Ok(load_card_file(path)?.0)
+}
+
+/// Reads a model's card from the folder at `path`, and the digest of its arrays unless the bundle is older than
+/// digests are.
+fn load_card_file(path: &Path) -> Result<(ModelCard, Option<String>), ModelError> {
     let card_path = path.join(CARD);
-    let text = match std::fs::read(&card_path) {
+    let text = match read_regular(&card_path) {
         Ok(text) => text,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+        Err(FormatError::Missing { .. }) => return Err(ModelError::Missing(path.to_owned())),
+        Err(FormatError::Io { source, .. }) if source.kind() == ErrorKind::NotADirectory => {
             return Err(ModelError::Missing(path.to_owned()));
         }
-        Err(error) => return Err(FormatError::io(&card_path, error).into()),
+        Err(error) => return Err(error.into()),
     };
     let no_card = |source| ModelError::Card { path: card_path.clone(), source };
-    let json: serde_json::Value = serde_json::from_slice(&text).map_err(no_card)?;
+    let mut json: Value = serde_json::from_slice(&text).map_err(no_card)?;
     // The version is looked at first: another version's fields would only be called unknown.
-    if let Some(found) = json.get("format").and_then(serde_json::Value::as_u64)
-        && found != u64::from(ModelCard::FORMAT)
+    if let Some(found) = json.get("format").and_then(Value::as_u64)
+        && !ModelCard::FORMATS.contains(&found)
     {
-        let (found, expected) = (found as u32, ModelCard::FORMAT);
+        let expected = ModelCard::FORMAT;
         return Err(ModelError::Format { path: card_path, found, expected });
     }
+    // It is of the file, not of the card.
+    let digest = json.as_object_mut().and_then(|fields| fields.remove(ARRAYS_DIGEST));
     let card: ModelCard = serde_json::from_value(json).map_err(no_card)?;
+    let invalid = |name, found, expected| {
+        Err(ModelError::CardValue { path: card_path.clone(), name, found, expected })
+    };
+    let digest = match digest {
+        Some(Value::String(digest)) => Some(digest),
+        None if card.format < FORMAT_WITH_DIGEST => None,
+        other => {
+            let found = other.map_or("missing".into(), |value| value.to_string());
+            return invalid(ARRAYS_DIGEST, found, "the SHA-256 of `model.safetensors`");
+        }
+    };
     if card.base.include_top {
         return Err(VggError::FrozenTop.into());
     }
-    match card.classes.len() {
-        0 | 1 => Err(ModelError::Classes { path: card_path, count: card.classes.len() }),
-        _ => Ok(card),
+    if card.classes.len() < 2 {
+        return Err(ModelError::Classes { path: card_path, count: card.classes.len() });
     }
+    card.base.cut()?;
+    match card.invalid_value() {
+        Some(InvalidValue { name, found, expected }) => invalid(name, found, expected),
+        None => Ok((card, digest)),
+    }
+}
+
+/// Returns the SHA-256 of the file at `path`.
+fn digest_of_file(path: &Path) -> Result<String, FormatError> {
+    let digest = Sha256::digest(read_regular(path)?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,5 +1,7 @@
 //! `model.json`: what a classifier is, apart from its arrays.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use head::HeadConfig;
@@ -26,6 +28,17 @@ pub struct ModelCard {
     pub threshold: f32,
     /// How the model did when it was saved; none before the first epoch ended.
     pub metrics: Option<Metrics>,
+    /// Names of the engines that it was trained on, the first one first; empty if that is unknown, as in bundles
+    /// of format 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engines: Vec<String>,
+}
+
+/// A value that a card can't have.
+pub(crate) struct InvalidValue {
+    pub(crate) name: &'static str,
+    pub(crate) found: String,
+    pub(crate) expected: &'static str,
 }
 
 /// Where a base's weights are from, and how to know them again.
@@ -58,8 +71,30 @@ pub struct Metrics {
 }
 
 impl ModelCard {
-    /// The version of the layout that this crate writes and reads.
-    pub const FORMAT: u32 = 2;
+    /// The version of the layout that this crate writes.
+    pub const FORMAT: u32 = 3;
+
+    /// The versions of the layout that this crate reads. Version 2 has no digest of the arrays and no engines.
+    pub const FORMATS: RangeInclusive<u64> = 2..=Self::FORMAT as u64;
+
+    /// Returns the first value that is out of its range. The base is checked where its layers are made.
+    pub(crate) fn invalid_value(&self) -> Option<InvalidValue> {
+        let Self { head, classes, threshold, .. } = self;
+        let mut seen = BTreeSet::new();
+        let class = classes.iter().find(|class| class.is_empty() || !seen.insert(*class));
+        let invalid = |name, found, expected| Some(InvalidValue { name, found, expected });
+        if let Some(class) = class {
+            invalid("classes", format!("{class:?}"), "names that are not empty, each of them once")
+        } else if !HeadConfig::HIDDEN.contains(&head.hidden) {
+            invalid("head.hidden", head.hidden.to_string(), "1 to 65,536")
+        } else if !(0.0..1.0).contains(&head.dropout) {
+            invalid("head.dropout", head.dropout.to_string(), "a fraction from 0 to below 1")
+        } else if !(0.0..=1.0).contains(threshold) {
+            invalid("threshold", threshold.to_string(), "a probability from 0 to 1")
+        } else {
+            None
+        }
+    }
 
     /// The place of the class with these probabilities of all classes.
     pub fn decide(&self, probabilities: &[f32]) -> usize {

@@ -61,7 +61,7 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// The device has failed.
+    /// The device has failed, or what the model gives for a picture is NaN or infinite.
     ///
     /// # Panics
     ///
@@ -70,6 +70,6 @@ impl Classifier {
         let features = self.base.features_of_pictures(pictures)?;
         let data = TensorData::new(features, [pictures.len(), self.base.feature_count()]);
         let logits = self.tail.forward(Tensor::from_data(data, &self.device), None);
-        Ok(self.tail.rows_of_probabilities(logits))
+        Ok(self.tail.rows_of_probabilities(logits)?)
     }
 }

@@ -39,9 +39,39 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// The version found.
-        found: u32,
+        found: u64,
         /// The version read here.
         expected: u32,
+    },
+    /// A value of `model.json` is out of its range.
+    #[error("`{}`: `{name}` is {found}, expected {expected}\nhint: the file may be damaged; copy the whole folder again", .path.display())]
+    CardValue {
+        /// The file.
+        path: PathBuf,
+        /// The value's name.
+        name: &'static str,
+        /// The value found.
+        found: String,
+        /// The values that are valid.
+        expected: &'static str,
+    },
+    /// The arrays are not those that were written with the card.
+    #[error("`{}` has the SHA-256 {found}, expected {expected}\nhint: the file is damaged, or of another model than `model.json`; copy the whole folder again", .path.display())]
+    OtherArrays {
+        /// The file.
+        path: PathBuf,
+        /// Its digest.
+        found: String,
+        /// The digest in the card.
+        expected: String,
+    },
+    /// An array of a model holds values that are no use.
+    #[error("`{}`: the array `{name}` holds values that are NaN or infinite\nhint: its training has diverged, or the file is damaged; take another model", .path.display())]
+    NonFinite {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        name: String,
     },
     /// The arrays do not fit the card.
     #[error("`{}` does not fit `model.json`: {fault}\nhint: the two files belong together; copy the whole folder", .path.display())]

@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use head::flatten;
-use vgg::{FrozenBase, MakeBase, Vgg};
+use vgg::{FrozenBase, MakeBase, Vgg, check_finite};
 
 use crate::{ModelCard, ModelError, Tail, WeightsSearch, load_tail};
 
@@ -79,14 +79,14 @@ impl Explainer {
     ///
     /// # Errors
     ///
-    /// The device has failed.
+    /// The device has failed, or what the model gives for a picture is NaN or infinite.
     ///
     /// # Panics
     ///
     /// Panics if a picture is not of the model's size.
     pub fn predict(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
         let logits = self.forward(pictures, |maps| maps)?;
-        Ok(self.tail.rows_of_probabilities(logits))
+        Ok(self.tail.rows_of_probabilities(logits)?)
     }
 
     /// For each picture, RGB in 0..=255 and in the order (height, width, 3), the probabilities of all classes
@@ -97,7 +97,7 @@ impl Explainer {
     ///
     /// # Errors
     ///
-    /// The device has failed.
+    /// The device has failed, or what the model gives for a picture is NaN or infinite.
     ///
     /// # Panics
     ///
@@ -115,7 +115,7 @@ impl Explainer {
             seen = Some(maps.clone());
             maps
         })?;
-        let probabilities = self.tail.rows_of_probabilities(logits.clone().inner());
+        let probabilities = self.tail.rows_of_probabilities(logits.clone().inner())?;
         let outputs = logits.dims()[1];
         let chosen = probabilities.iter().flat_map(|row| {
             let class = class.unwrap_or_else(|| self.card.decide(row));
@@ -132,7 +132,10 @@ impl Explainer {
         let gradient = maps.grad(&gradients).expect("the logits follow from the maps");
         let [_, _, height, width] = maps.dims();
         let weights = gradient.mean_dim(2).mean_dim(3);
-        let seen = relu((maps.inner() * weights).sum_dim(1)).into_data();
+        let seen = (maps.inner() * weights).sum_dim(1).flatten(1, 3);
+        // Before what is below 0 is cut off, and NaN with it.
+        check_finite(&seen)?;
+        let seen = relu(seen).into_data();
         let seen = seen.as_slice::<f32>().expect("32-bit floats").chunks_exact(height * width);
         let explanation = |(probabilities, seen): (Vec<f32>, &[f32])| {
             let most = seen.iter().copied().fold(f32::MIN_POSITIVE, f32::max);

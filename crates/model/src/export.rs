@@ -144,6 +144,7 @@ mod tests {
             classes: (0..classes).map(|class| class.to_string()).collect(),
             threshold: 0.5,
             metrics: None,
+            engines: vec![],
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         save_bundle(folder.path(), &card, &tail).expect("a writable folder");

@@ -33,11 +33,19 @@ impl KerasHead {
     /// # Errors
     ///
     /// There is no such file, it is no `.keras` file, damaged or packed; or a layer is none that a
-    /// VGG base or our head has, which is named.
+    /// VGG base or our head has, which is named; or an array holds values that are NaN or infinite.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let refused = |fault| ModelError::KerasHead { path: path.to_owned(), fault };
         match read_keras(path) {
-            Ok(model) => Self::of(&model.layers).map_err(refused),
+            Ok(model) => {
+                let head = Self::of(&model.layers).map_err(refused)?;
+                match head.arrays.iter().find(|(_, array)| !array.is_finite()) {
+                    Some((name, _)) => {
+                        Err(ModelError::NonFinite { path: path.to_owned(), name: name.clone() })
+                    }
+                    None => Ok(head),
+                }
+            }
             Err(FormatError::Unknown { .. }) => Err(refused(
                 "it is no `.keras` file, as `model.save(\"NAME.keras\")` writes it".into(),
             )),

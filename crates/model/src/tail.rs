@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use formats::{Array, Arrays};
 use head::{ARRAY_NAMES, Head, HeadConfig, OtherShape, flatten};
-use vgg::{Vgg, VggConfig, VggError};
+use vgg::{Vgg, VggConfig, VggError, check_finite};
 
 /// The thawed layers and the head, as one module. Its parameters end in the layer's name:
 /// `thawed.block5_conv1.weight`, `head.dense.weight`.
@@ -29,6 +29,9 @@ pub enum TailError {
     /// There is an array too many.
     #[error("`{0}` is none of its arrays")]
     Unknown(String),
+    /// An array holds values that are NaN or infinite.
+    #[error("`{0}` holds values that are NaN or infinite")]
+    NonFinite(String),
     /// A thawed layer's array is of another shape.
     #[error("`{name}` has the shape {found:?}, expected {expected:?}")]
     Shape {
@@ -50,7 +53,7 @@ impl Tail {
     /// # Errors
     ///
     /// `base` describes no network, or the arrays are not those of [`trainable_weights`], each in its
-    /// shape.
+    /// shape and without values that are NaN or infinite.
     ///
     /// [`trainable_weights`]: crate::trainable_weights
     pub fn new(
@@ -60,6 +63,9 @@ impl Tail {
         mut arrays: Arrays,
         device: &Device,
     ) -> Result<Self, TailError> {
+        if let Some((name, _)) = arrays.iter().find(|(_, array)| !array.is_finite()) {
+            return Err(TailError::NonFinite(name.clone()));
+        }
         let mut in_order = vec![];
         for name in ARRAY_NAMES {
             let array = arrays.remove(name).ok_or_else(|| TailError::Missing(name.into()))?;
@@ -146,8 +152,17 @@ impl Tail {
     }
 
     /// The probabilities of all classes, a row for each of the logits.
-    pub(crate) fn rows_of_probabilities(&self, logits: Tensor<2>) -> Vec<Vec<f32>> {
+    ///
+    /// # Errors
+    ///
+    /// A logit or a probability is NaN or infinite.
+    pub(crate) fn rows_of_probabilities(
+        &self,
+        logits: Tensor<2>,
+    ) -> Result<Vec<Vec<f32>>, VggError> {
+        check_finite(&logits)?;
         let probabilities = self.probabilities(logits);
+        check_finite(&probabilities)?;
         let [_, outputs] = probabilities.dims();
         let data = probabilities.into_data();
         let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);
@@ -155,7 +170,7 @@ impl Tail {
             &[second] => vec![1.0 - second, second],
             several => several.to_vec(),
         };
-        rows.map(of_row).collect()
+        Ok(rows.map(of_row).collect())
     }
 
     /// Its arrays, by name and in Keras's layout.

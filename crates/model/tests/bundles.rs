@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
-use formats::{Array, Arrays, write_safetensors};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor};
+use formats::{
+    Activation, Array, Arrays, Chain, ChainKind, ChainLayer, write_keras, write_safetensors,
+};
 use head::{ARRAY_NAMES, HeadConfig};
 use model::{
-    Classifier, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, load_tail, save_bundle,
+    Classifier, Explainer, KerasHead, ModelCard, Tail, TailError, WeightsRecord, WeightsSearch,
+    head_arrays, load_tail, save_bundle,
 };
 use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 
@@ -29,6 +33,7 @@ fn saved(folder: &Path) -> ModelCard {
         classes: ["a", "b", "c"].map(String::from).to_vec(),
         threshold: 0.5,
         metrics: None,
+        engines: vec![],
     };
     save_bundle(folder, &card, &tail(&card)).expect("a writable folder");
     card
@@ -76,7 +81,8 @@ fn refused_after(from: &str, to: &str, words: &str) {
 
 #[test]
 fn a_card_of_another_version_or_that_fits_no_arrays_is_refused() {
-    refused_after("\"format\": 2", "\"format\": 1", "has format 1, expected 2");
+    refused_after("\"format\": 3", "\"format\": 1", "has format 1, expected 3");
+    refused_after("\"format\": 3", "\"format\": 4294967299", "has format 4294967299, expected 3");
     refused_after("\"caffe\"", "\"torchvision\"", "but its weights come with caffe");
     refused_after("\"pooling\"", "\"include_top\": true, \"pooling\"", "no classifier on top");
     refused_after("\"threshold\"", "\"treshold\"", "is no model card");
@@ -89,6 +95,7 @@ fn a_card_of_another_version_or_that_fits_no_arrays_is_refused() {
 fn arrays_that_are_missing_or_too_many_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     saved(folder.path());
+    without_digest(folder.path(), 2);
     let path = folder.path().join("model.safetensors");
     let whole = formats::read_arrays(&path).expect("the arrays");
     let refused = |arrays: &Arrays| {
@@ -103,6 +110,236 @@ fn arrays_that_are_missing_or_too_many_are_refused_by_name() {
     let mut more = whole;
     more.insert("other".into(), Array::new(vec![1], vec![0.0]));
     assert!(refused(&more).contains("`other` is none of its arrays"));
+}
+
+/// Takes the digest of the arrays out of a bundle, and gives it a format.
+fn without_digest(folder: &Path, format: u32) {
+    let path = folder.join("model.json");
+    let text = fs::read_to_string(&path).expect("a card");
+    let lines = text.lines().filter(|line| !line.contains("\"arrays\": ")).collect::<Vec<_>>();
+    let text = lines.join("\n").replace("\"format\": 3", &format!("\"format\": {format}"));
+    fs::write(&path, text.replace("\"metrics\": null,", "\"metrics\": null"))
+        .expect("a writable folder");
+}
+
+#[test]
+fn a_bundle_of_the_format_before_digests_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let card = saved(folder.path());
+    let text = r#"{
+  "format": 2,
+  "base": {
+    "variant": "vgg16",
+    "size": [
+      32,
+      32
+    ],
+    "until": "block1_conv1",
+    "pooling": "avg"
+  },
+  "weights": {
+    "digest": "DIGEST",
+    "seed": 4
+  },
+  "preprocessing": "caffe",
+  "head": {
+    "hidden": 3,
+    "dropout": 0.5
+  },
+  "classes": [
+    "a",
+    "b",
+    "c"
+  ],
+  "threshold": 0.5,
+  "metrics": null
+}
+"#;
+    let text = text.replace("DIGEST", &card.weights.digest);
+    fs::write(folder.path().join("model.json"), text).expect("a writable folder");
+    let (read, learned) = load_tail(folder.path(), &Device::flex()).expect("an old model");
+    assert_eq!(read, ModelCard { format: 2, ..card.clone() });
+    assert_eq!(learned.to_arrays(), tail(&card).to_arrays());
+}
+
+#[test]
+fn a_bundle_with_other_arrays_than_it_was_written_with_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    saved(folder.path());
+    let path = folder.path().join("model.safetensors");
+    let whole = fs::read(&path).expect("the arrays");
+    // One bit of a kernel: every value is still finite and every shape right.
+    let mut flipped = whole.clone();
+    *flipped.last_mut().expect("bytes") ^= 1;
+    for damaged in [&flipped[..], &whole[..whole.len() - 4]] {
+        fs::write(&path, damaged).expect("a writable folder");
+        let message = load_tail(folder.path(), &Device::flex()).expect_err("damage").to_string();
+        assert!(message.contains("model.safetensors` has the SHA-256"), "{message}");
+        assert!(message.contains("\nhint: "), "{message}");
+    }
+    fs::write(&path, &whole).expect("a writable folder");
+    load_tail(folder.path(), &Device::flex()).expect("the bundle as it was");
+    without_digest(folder.path(), 3);
+    let message = load_tail(folder.path(), &Device::flex()).expect_err("no digest").to_string();
+    assert!(message.contains("`arrays` is missing, expected the SHA-256"), "{message}");
+}
+
+#[test]
+fn values_that_a_card_cannot_have_are_refused_by_name() {
+    for (from, to, words) in [
+        ("\"a\"", "\"b\"", "`classes` is \"b\", expected names"),
+        ("\"a\"", "\"\"", "`classes` is \"\", expected names"),
+        ("\"hidden\": 3", "\"hidden\": 0", "`head.hidden` is 0, expected 1 to 65,536"),
+        (
+            "\"hidden\": 3",
+            "\"hidden\": 18446744073709551615",
+            "`head.hidden` is 18446744073709551615, expected",
+        ),
+        ("\"dropout\": 0.5", "\"dropout\": 1.0", "`head.dropout` is 1, expected"),
+        ("\"dropout\": 0.5", "\"dropout\": -0.1", "`head.dropout` is -0.1, expected"),
+        ("\"dropout\": 0.5", "\"dropout\": 1e39", "`head.dropout` is inf, expected"),
+        ("\"threshold\": 0.5", "\"threshold\": 1.5", "`threshold` is 1.5, expected"),
+        ("\"threshold\": 0.5", "\"threshold\": -1e39", "`threshold` is -inf, expected"),
+        ("      32,\n      32\n", "      32,\n      0\n", "the picture size is 32 x 0"),
+        (
+            "      32,\n      32\n",
+            "      18446744073709551615,\n      32\n",
+            "the picture size is 18446744073709551615 x 32",
+        ),
+    ] {
+        refused_after(from, to, words);
+    }
+}
+
+#[test]
+fn arrays_with_values_that_are_nan_or_infinite_are_neither_read_nor_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let card = saved(folder.path());
+    without_digest(folder.path(), 2);
+    let path = folder.path().join("model.safetensors");
+    let whole = formats::read_arrays(&path).expect("the arrays");
+    for name in ARRAY_NAMES {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut arrays = whole.clone();
+            arrays.get_mut(name).expect("an array").data[0] = value;
+            write_safetensors(&path, &arrays).expect("a writable folder");
+            let message =
+                load_tail(folder.path(), &Device::flex()).expect_err("no number").to_string();
+            let words = format!("the array `{name}` holds values that are NaN or infinite\nhint: ");
+            assert!(message.contains(&words), "{message}");
+        }
+    }
+    // A step with too high a rate makes such arrays, which `Tail::new` does not.
+    let learned = tail(&card);
+    let spoilt = learned.clone().map(&mut Spoil);
+    let message = save_bundle(folder.path(), &card, &spoilt).expect_err("no number").to_string();
+    assert!(message.contains("holds values that are NaN or infinite"), "{message}");
+    save_bundle(folder.path(), &card, &learned).expect("a writable folder");
+}
+
+/// Makes every value NaN.
+struct Spoil;
+
+impl ModuleMapper for Spoil {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|values| values * f32::NAN)
+    }
+}
+
+#[test]
+fn an_output_that_is_infinite_is_an_error_with_the_index_of_its_image() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let card = saved(folder.path());
+    // Every array is finite, but their product is not unless the image is black.
+    let mut arrays = tail(&card).to_arrays();
+    for name in [ARRAY_NAMES[0], ARRAY_NAMES[2]] {
+        arrays.get_mut(name).expect("an array").data.fill(1e38);
+    }
+    let learned = Tail::new(&card.base, &card.head, 3, arrays, &Device::flex()).expect("a tail");
+    save_bundle(folder.path(), &card, &learned).expect("a writable folder");
+    let search = nowhere(folder.path());
+    let classifier = Classifier::load(folder.path(), &search, &FrozenBase::new, &Device::flex())
+        .expect("a model");
+    let image = vec![200; classifier.picture_len()];
+    let message = classifier.predict(&[&image]).expect_err("an infinite logit").to_string();
+    assert!(message.contains("the output for image 0 is NaN or infinite\nhint: "), "{message}");
+    let explainer = Explainer::load(folder.path(), &search, &FrozenBase::new, &Device::flex())
+        .expect("a model");
+    assert!(explainer.predict(&[&image]).is_err());
+    assert!(explainer.explain(&[&image], None).is_err());
+}
+
+#[test]
+fn unfrozen_layers_and_a_head_of_keras_with_nan_are_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let card = saved(folder.path());
+    let base = VggConfig { thaw: Some("block1_conv1".into()), ..card.base.clone() };
+    let mut arrays = tail(&card).to_arrays();
+    let weights = Weights::seeded(&base, 4).expect("a network");
+    arrays.extend(weights.arrays().clone());
+    Tail::new(&base, &card.head, 3, arrays.clone(), &Device::flex()).expect("a tail");
+    let name = "block1_conv1/bias";
+    arrays.get_mut(name).expect("an array").data[1] = f32::NAN;
+    let refused = Tail::new(&base, &card.head, 3, arrays, &Device::flex()).expect_err("NaN");
+    assert!(matches!(&refused, TailError::NonFinite(array) if array == name), "{refused}");
+
+    let path = folder.path().join("head.keras");
+    for value in [0.5, f32::NAN, f32::INFINITY] {
+        let [kernel, kernel_1] =
+            [[3, 3]; 2].map(|shape| Array::new(shape.to_vec(), vec![0.1; shape.iter().product()]));
+        let [bias, bias_1] = [0.0, value].map(|value| Array::new(vec![3], vec![value; 3]));
+        let dense = |name: &str, kernel, bias, activation| ChainLayer {
+            name: name.into(),
+            frozen: false,
+            kind: ChainKind::Dense { kernel, bias, activation },
+        };
+        let layers = vec![
+            ChainLayer {
+                name: "pooling".into(),
+                frozen: false,
+                kind: ChainKind::GlobalAveragePooling,
+            },
+            dense("first", &kernel, &bias, Activation::Linear),
+            dense("last", &kernel_1, &bias_1, Activation::Softmax),
+        ];
+        let (name, size, classes) = ("head".into(), [1, 1], card.classes.clone());
+        write_keras(&path, &Chain { name, size, layers, classes }).expect("a writable folder");
+        match KerasHead::read(&path) {
+            Ok(head) => assert!(head.arrays.values().all(Array::is_finite)),
+            Err(error) => {
+                let message = error.to_string();
+                let words =
+                    "the array `dense_1/bias` holds values that are NaN or infinite\nhint: ";
+                assert!(!value.is_finite() && message.contains(words), "{message}");
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_card_that_names_a_named_pipe_as_its_weights_is_refused_and_nothing_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    saved(folder.path());
+    let pipe = folder.path().join("weights.h5");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let path = folder.path().join("model.json");
+    let text = fs::read_to_string(&path).expect("a card");
+    let named = format!("\"path\": {:?}", pipe.to_str().expect("a name"));
+    fs::write(&path, text.replace("\"seed\": 4", &named)).expect("a writable folder");
+    let search = nowhere(folder.path());
+    let load = || Classifier::load(folder.path(), &search, &FrozenBase::new, &Device::flex());
+    let message = load().expect_err("a named pipe").to_string();
+    assert!(
+        message.contains("weights.h5`: ") && message.contains("is not a regular file"),
+        "{message}"
+    );
+    fs::remove_file(&path).expect("a file");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+    assert!(made.success());
+    let message = load().expect_err("a named pipe").to_string();
+    assert!(message.contains("model.json` is not a regular file"), "{message}");
 }
 
 #[test]

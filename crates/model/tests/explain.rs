@@ -33,6 +33,7 @@ fn saved(folder: &Path, classes: usize, thaw: Option<&str>) -> (ModelCard, Weigh
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
         threshold: 0.5,
         metrics: None,
+        engines: vec![],
     };
     let device = Device::flex();
     let mut arrays = head_arrays(&card.head.init(CHANNELS, classes, 4, &device));

@@ -142,6 +142,7 @@ fn save(folder: &Path) {
         classes: ["along", "across", "<b>&"].map(String::from).into(),
         threshold: 0.5,
         metrics: None,
+        engines: vec![],
     };
     let device = Device::flex();
     let arrays = head_arrays(&card.head.init(64, card.classes.len(), 4, &device));
