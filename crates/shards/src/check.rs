@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::card::Card;
 use crate::photographs::Entry;
-use crate::set::{read_cards, small_of};
+use crate::set::{engines_of, read_cards, small_of};
 use crate::store::NEVER;
 use crate::{Cut, FeatureSettings, Photographs, Piece, ShardsError, Store};
 
@@ -46,6 +46,9 @@ pub struct Checked {
     pub photographs: usize,
     /// How many files were skipped as unreadable in them.
     pub skipped: usize,
+    /// The engines that computed the pieces, and how many each. With several instruction sets the last digits of
+    /// features depend on the piece.
+    pub engines: BTreeMap<String, usize>,
 }
 
 /// Reads all of the set at `store` and says what is wrong with it, in the order of the pieces. Where
@@ -63,8 +66,13 @@ pub fn check(
     let there: BTreeSet<String> = store.list()?.into_iter().map(|object| object.name).collect();
     let cut = most_common(there.iter().filter_map(|name| Some(Piece::of_name(name)?.cut())));
     let cut = cut.ok_or_else(|| ShardsError::NoSet(store.place().into()))?;
-    let mut checked =
-        Checked { findings: vec![], pieces: cut.all().count(), photographs: 0, skipped: 0 };
+    let mut checked = Checked {
+        findings: vec![],
+        pieces: cut.all().count(),
+        photographs: 0,
+        skipped: 0,
+        engines: BTreeMap::new(),
+    };
     let mut find = |kind, name: String, reason: String| {
         checked.findings.push(Finding { kind, name, reason });
     };
@@ -122,6 +130,7 @@ pub fn check(
         }
     }
     warn_of_lengths(store, by_length);
+    checked.engines = engines_of(&cards);
     checked.findings.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(checked)
 }

@@ -35,6 +35,9 @@ pub struct Job<'a> {
     pub store: &'a Store,
     /// Whether a photograph that can't be read is an error, and not skipped.
     pub strict: bool,
+    /// Whether pieces that were computed with another instruction set, or an unknown one, are treated as those with
+    /// other settings, and not only told of.
+    pub strict_engine: bool,
     /// Whether pieces that were made with other settings are computed again, and not an error.
     pub replace: bool,
     /// Raised to have the worker stop after the batch at hand.
@@ -48,6 +51,14 @@ pub enum Event {
     Found {
         /// The piece.
         piece: Piece,
+    },
+    /// A piece that is there was computed by another engine than this worker's, perhaps: with another instruction
+    /// set, or with one that it does not name. Its features may have other last digits.
+    OtherEngine {
+        /// The piece.
+        piece: Piece,
+        /// The engine that computed it.
+        found: String,
     },
     /// A piece that is there is computed again.
     Again {
@@ -118,9 +129,12 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
             files => files?,
         };
         match job.look_at(piece, &files)? {
-            There::Whole { skipped, is_by_length } => {
+            There::Whole { skipped, engine, is_by_length } => {
                 by_length += usize::from(is_by_length);
                 total -= entries.len();
+                if engine != job.settings.engine {
+                    listen(Event::OtherEngine { piece, found: engine });
+                }
                 skipped.into_iter().for_each(|file| listen(Event::Skipped(file)));
                 listen(Event::Found { piece });
                 continue;
@@ -149,9 +163,13 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
 /// What is there of a piece.
 enum There {
     Nothing,
-    /// All of it; these files were skipped, and contents could not be compared.
+    /// All of it.
     Whole {
+        /// The files that were skipped.
         skipped: Vec<Skipped>,
+        /// The engine that computed it.
+        engine: String,
+        /// True if contents could not be compared.
         is_by_length: bool,
     },
     /// Something else, and what.
@@ -175,7 +193,7 @@ impl Job<'_> {
         let Some(bytes) = self.store.get(&piece.card())? else { return Ok(None) };
         let card = Card::parse(&bytes, piece);
         let difference = match &card {
-            Ok(card) => card.settings.difference(self.settings),
+            Ok(card) => self.difference(card),
             Err(_) => Card::other_schema(&bytes),
         };
         if let Some([name, found, expected]) = difference
@@ -187,13 +205,20 @@ impl Job<'_> {
         Ok(Some(card))
     }
 
+    /// The first setting of a piece that is not this worker's.
+    fn difference(&self, card: &Card) -> Option<[String; 3]> {
+        let other_instructions = || card.settings.other_instructions(self.settings);
+        let difference = card.settings.difference(self.settings);
+        difference.or_else(|| self.strict_engine.then(other_instructions).flatten())
+    }
+
     fn look_at(&self, piece: Piece, files: &MadeOf) -> Result<There, ShardsError> {
         let card = match self.card_of(piece)? {
             None => return Ok(There::Nothing),
             Some(Ok(card)) => card,
             Some(Err(fault)) => return Ok(There::Other(fault)),
         };
-        if let Some([name, found, expected]) = card.settings.difference(self.settings) {
+        if let Some([name, found, expected]) = self.difference(&card) {
             return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));
         }
         if !card.is_of(files) {
@@ -219,7 +244,8 @@ impl Job<'_> {
             }
             _ => {
                 let is_by_length = !card.has_contents_as(files);
-                Ok(There::Whole { skipped: card.skipped, is_by_length })
+                let engine = card.settings.engine;
+                Ok(There::Whole { skipped: card.skipped, engine, is_by_length })
             }
         }
     }
@@ -240,11 +266,16 @@ impl Job<'_> {
         thread::scope(|scope| {
             let (to, inputs) = sync_channel(1);
             let reading = scope.spawn(move || reader.send(&to));
-            for Input { view, row, pictures, done } in inputs {
+            for Input { view, row, keys, pictures, done } in inputs {
                 if stop.load(Ordering::Relaxed) {
                     return Ok(None);
                 }
-                spool.write(view, row, &base.features(&pictures)?)?;
+                let features = base.features(&pictures)?;
+                if let Some(at) = features.iter().position(|&value| !settings.dtype.holds(value)) {
+                    let (key, value) = (keys[at / width].clone(), features[at]);
+                    return Err(ShardsError::Value { key, value, dtype: settings.dtype });
+                }
+                spool.write(view, row, &features)?;
                 progress(done);
             }
             match reading.join().expect("reading does not panic") {

@@ -1,6 +1,6 @@
 //! What can go wrong with sets of features and the places that they lie in.
 
-use crate::{Cut, Piece};
+use crate::{Cut, Dtype, Piece};
 
 /// Features that can't be computed, stored or read, and why.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +124,19 @@ pub enum ShardsError {
         key: String,
         /// Why.
         reason: String,
+    },
+    /// A feature is NaN or infinite, or too large for the type that features are stored as.
+    #[error(
+        "a feature of `{key}` is {value:e}, expected at most {:e} as {}\nhint: {}", .dtype.largest(), .dtype.word(),
+        if .value.is_finite() { "store the features as float32" } else { "the weights or the device are at fault; take others" }
+    )]
+    Value {
+        /// The photograph.
+        key: String,
+        /// The feature.
+        value: f32,
+        /// The type that features are stored as.
+        dtype: Dtype,
     },
     /// There are no features.
     #[error("no features at `{0}`\nhint: `permafrost features DATA --out URL` computes them")]

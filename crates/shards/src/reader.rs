@@ -33,6 +33,8 @@ pub(crate) struct Input {
     pub(crate) view: usize,
     /// The row of the first of them.
     pub(crate) row: usize,
+    /// Their keys.
+    pub(crate) keys: Vec<String>,
     pub(crate) pictures: Vec<f32>,
     /// How many files of the piece are done with this, where views count as parts of them.
     pub(crate) done: usize,
@@ -98,9 +100,10 @@ impl Reader<'_> {
                     break;
                 }
                 let pictures = self.input(&photos, if view == 0 { plain } else { views }, view);
+                let keys = photos.iter().map(|photo| photo.entry.key.clone()).collect();
                 let row = if view == 0 { row } else { trainable_row };
                 let done = done + batch.len() * (view + 1) / (views.count + 1);
-                if to.send(Input { view, row, pictures, done }).is_err() {
+                if to.send(Input { view, row, keys, pictures, done }).is_err() {
                     return Ok(known);
                 }
             }

@@ -19,6 +19,7 @@ use crate::{Cut, FeatureSettings, Folders, Object, Piece, ShardsError, Skipped, 
 pub struct FeatureSet {
     store: Store,
     settings: FeatureSettings,
+    engines: BTreeMap<String, usize>,
     width: usize,
     photographs: Vec<Photograph>,
     skipped: Vec<Skipped>,
@@ -104,6 +105,7 @@ impl FeatureSet {
         let mut set = Self {
             store: store.clone(),
             settings: first.settings.clone(),
+            engines: engines_of(&cards),
             width: first.counts.width,
             photographs: vec![],
             skipped: vec![],
@@ -144,6 +146,12 @@ impl FeatureSet {
     /// What the features follow from.
     pub fn settings(&self) -> &FeatureSettings {
         &self.settings
+    }
+
+    /// The engines that computed the pieces, and how many each: more than one where workers had other instruction
+    /// sets.
+    pub fn engines(&self) -> &BTreeMap<String, usize> {
+        &self.engines
     }
 
     /// The names of the classes; a label is a place here.
@@ -328,6 +336,15 @@ pub(crate) fn read_cards(
         Ok(bytes.and_then(|bytes| Card::parse(&bytes, piece)))
     };
     store.get_each(names, u64::MAX, &NEVER, Fetched::whole).zip(pieces).map(parse).collect()
+}
+
+/// The engines that computed pieces, and how many each.
+pub(crate) fn engines_of(cards: &[Card]) -> BTreeMap<String, usize> {
+    let mut engines = BTreeMap::new();
+    for card in cards {
+        *engines.entry(card.settings.engine.clone()).or_default() += 1;
+    }
+    engines
 }
 
 /// How a piece differs from the first one.

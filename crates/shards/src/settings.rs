@@ -1,9 +1,10 @@
 //! What features follow from: pieces with the same settings are of one set.
 
 use augment::AugmentConfig;
+use half::f16;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use vgg::{FrozenBase, Preprocessing, VggConfig, Weights};
+use vgg::{FrozenBase, Preprocessing, VggConfig, Weights, without_instructions};
 
 use crate::Photographs;
 
@@ -19,7 +20,8 @@ pub struct FeatureSettings {
     pub weights: String,
     /// The preprocessing that comes with the weights.
     pub preprocessing: Preprocessing,
-    /// What computes; others may give other last digits.
+    /// The engine that computes, as [`FrozenBase::engine`] names it. With another instruction set features have
+    /// other last digits, but are of the same set; sets that older versions made don't say with which.
     pub engine: String,
     /// How values are stored.
     pub dtype: Dtype,
@@ -81,6 +83,30 @@ impl Dtype {
         }
     }
 
+    /// Its name in settings and arguments.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+        }
+    }
+
+    /// The largest value that it has.
+    pub(crate) fn largest(self) -> f32 {
+        match self {
+            Self::Float32 => f32::MAX,
+            Self::Float16 => f16::MAX.to_f32(),
+        }
+    }
+
+    /// Returns true if a value, rounded to the type, is neither NaN nor infinite.
+    pub(crate) fn holds(self, value: f32) -> bool {
+        match self {
+            Self::Float32 => value.is_finite(),
+            Self::Float16 => f16::from_f32(value).is_finite(),
+        }
+    }
+
     /// Its name in a safetensors file.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -119,14 +145,23 @@ impl FeatureSettings {
     }
 
     /// The first setting that is another one here than in `expected`: its name, what it is here, and what it
-    /// is there.
+    /// is there. The instruction set of the engine is not compared.
     pub(crate) fn difference(&self, expected: &Self) -> Option<[String; 3]> {
         // By way of text, which has the digits of a 32-bit number and not those of its 64-bit neighbour.
         let value = |settings: &Self| -> Value {
-            let text = serde_json::to_string(settings).expect("plain data");
+            let engine = without_instructions(&settings.engine).to_owned();
+            let settings = Self { engine, ..settings.clone() };
+            let text = serde_json::to_string(&settings).expect("plain data");
             serde_json::from_str(&text).expect("JSON")
         };
         difference("", &value(self), &value(expected))
+    }
+
+    /// Returns the difference between the engines, of settings that have no other one: the instruction set is
+    /// another one, or is known of one alone.
+    pub(crate) fn other_instructions(&self, expected: &Self) -> Option<[String; 3]> {
+        let [found, expected] = [self, expected].map(|settings| settings.engine.clone());
+        (found != expected).then(|| ["engine".to_owned(), found, expected])
     }
 }
 

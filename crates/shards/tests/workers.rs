@@ -11,7 +11,7 @@ use shards::{
     Cut, Dtype, Event, FeatureSet, FeatureSettings, Job, Outcome, Photographs, Rows, ShardsError,
     Skipped, Store, ViewSettings, check, compute,
 };
-use vgg::{FrozenBase, Pooling, VggConfig, Weights};
+use vgg::{FrozenBase, FrozenEngine, Pooling, VggConfig, VggError, Weights, engine_name};
 
 /// Photographs of two classes, and a file that is none.
 fn files() -> Vec<(String, Vec<u8>)> {
@@ -48,7 +48,33 @@ struct Worker {
     config: VggConfig,
     weights: Weights,
     base: FrozenBase,
+    dtype: Dtype,
+    strict_engine: bool,
+    replace: bool,
     stop: AtomicBool,
+}
+
+/// This machine's engine by another name, whose features are this many times as large.
+#[derive(Debug)]
+struct Other {
+    base: FrozenBase,
+    name: &'static str,
+    factor: f32,
+}
+
+impl FrozenEngine for Other {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn batch(&self) -> usize {
+        3
+    }
+
+    fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
+        let features = self.base.features(pictures)?;
+        Ok(features.into_iter().map(|value| value * self.factor).collect())
+    }
 }
 
 impl Worker {
@@ -66,7 +92,16 @@ impl Worker {
         };
         let weights = Weights::seeded(&config, seed).expect("weights");
         let base = FrozenBase::new(&config, &weights).expect("a base");
-        Self { config, weights, base, stop: AtomicBool::new(false) }
+        let (dtype, stop) = (Dtype::Float32, AtomicBool::new(false));
+        Self { config, weights, base, dtype, strict_engine: false, replace: false, stop }
+    }
+
+    /// A worker on a machine with another engine.
+    fn with_engine(name: &'static str, factor: f32) -> Self {
+        let worker = Self::new();
+        let engine = Other { base: worker.base, name, factor };
+        let base = FrozenBase::with_engine(&worker.config, &worker.weights, Box::new(engine));
+        Self { base: base.expect("a base"), ..worker }
     }
 
     /// Computes shard 0 of 1 in two pieces.
@@ -80,10 +115,10 @@ impl Worker {
         store: &Store,
         listen: impl FnMut(Event),
     ) -> Result<Outcome, ShardsError> {
-        let Self { config, weights, base, stop } = self;
+        let Self { config, weights, base, dtype, strict_engine, replace, stop } = self;
         let views = ViewSettings { count: 3, augment: AugmentConfig::default(), seed: 5 };
-        let dtype = Dtype::Float32;
-        let settings = FeatureSettings::new(config, weights, base, photographs, dtype, Some(views));
+        let settings =
+            FeatureSettings::new(config, weights, base, photographs, *dtype, Some(views));
         let cut = Cut::new(1, 2).expect("a cut");
         let job = Job {
             photographs,
@@ -93,7 +128,8 @@ impl Worker {
             shard: 0,
             store,
             strict: false,
-            replace: false,
+            strict_engine: *strict_engine,
+            replace: *replace,
             stop,
         };
         compute(&job, listen)
@@ -322,6 +358,94 @@ fn names_with_backslashes_and_names_that_are_not_utf_8_make_a_whole_set() {
     let of_folder = compute(&find().expect("photographs"));
     let of_store = compute(&Photographs::below(&remote, |_| true).expect("photographs"));
     assert_eq!(of_folder, of_store);
+}
+
+/// The engines of the pieces that were there and were not computed by this worker's, as a worker tells of them.
+fn others(worker: &Worker, photographs: &Photographs, store: &Store) -> Vec<String> {
+    let mut others = vec![];
+    worker.work(photographs, store, |event| match event {
+        Event::OtherEngine { found, .. } => others.push(found),
+        Event::Found { .. } | Event::Skipped(_) => {}
+        event => panic!("{event:?}"),
+    });
+    others
+}
+
+#[test]
+fn pieces_of_another_instruction_set_are_told_of_and_refused_or_replaced_only_if_asked() {
+    let remote = Store::in_memory();
+    files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
+    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
+    let store = Store::in_memory();
+    let (name, here) = ("winograd f32 on another", engine_name("winograd f32"));
+    Worker::with_engine(name, 1.0).work(&photographs, &store, |_| {});
+    let before = contents(&store);
+    let mut worker = Worker::new();
+    assert_eq!(others(&worker, &photographs, &store), [name, name]);
+    assert!(contents(&store) == before);
+
+    worker.strict_engine = true;
+    let refused = worker.try_to_work(&photographs, &store, |_| {}).expect_err("another engine");
+    let message = refused.to_string();
+    assert!(message.contains("`engine` is") && message.contains(name), "{message}");
+    assert!(message.contains(&here) && contents(&store) == before, "{message}");
+
+    // One of the two pieces is computed again: a set of two engines.
+    let first = Cut::new(1, 2).expect("a cut").all().next().expect("a piece");
+    store.remove(&first.card()).expect("a card");
+    worker.strict_engine = false;
+    worker.work(&photographs, &store, |_| {});
+    let engines = [(name.to_owned(), 1), (here.clone(), 1)].into();
+    let checked = check(&store, Some(&photographs), |_, _| {}).expect("a set");
+    assert_eq!((checked.findings, &checked.engines), (vec![], &engines));
+    assert_eq!(FeatureSet::open(&store).expect("a set").engines(), &engines);
+
+    (worker.strict_engine, worker.replace) = (true, true);
+    worker.work(&photographs, &store, |_| {});
+    let set = FeatureSet::open(&store).expect("a set");
+    assert_eq!(set.engines(), &[(here, 2)].into());
+}
+
+#[test]
+fn a_set_whose_pieces_do_not_name_an_instruction_set_is_used_and_told_of() {
+    let remote = Store::in_memory();
+    files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
+    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
+    let store = Store::in_memory();
+    // As versions named it that did not know of instruction sets.
+    Worker::with_engine("winograd f32", 1.0).work(&photographs, &store, |_| {});
+    let old = "winograd f32".to_owned();
+    assert_eq!(FeatureSet::open(&store).expect("a set").engines(), &[(old.clone(), 2)].into());
+    assert_eq!(others(&Worker::new(), &photographs, &store), [old.clone(), old]);
+    // Another engine is not only another instruction set.
+    let other = Worker::with_engine("libtorch f32 on another", 1.0);
+    let refused = other.try_to_work(&photographs, &store, |_| {});
+    assert!(matches!(refused, Err(ShardsError::OtherSettings { .. })));
+}
+
+#[test]
+fn a_feature_that_its_type_does_not_hold_is_an_error_with_the_name_of_its_photograph() {
+    let remote = Store::in_memory();
+    files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
+    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
+    for (factor, dtype, words) in [
+        (1e6, Dtype::Float16, "expected at most 6.5504e4 as float16\nhint: store"),
+        (f32::INFINITY, Dtype::Float16, "as float16\nhint: the weights"),
+        (f32::NAN, Dtype::Float32, "is NaN, expected at most 3.4028235e38 as float32\nhint: the"),
+    ] {
+        let worker = Worker { dtype, ..Worker::with_engine("too large", factor) };
+        let store = Store::in_memory();
+        let message = worker.try_to_work(&photographs, &store, |_| {}).expect_err("too large");
+        let message = message.to_string();
+        assert!(
+            message.starts_with("a feature of `") && message.contains(".png` is "),
+            "{message}"
+        );
+        assert!(message.contains(words), "{message}");
+        assert_eq!(contents(&store), []);
+    }
+    let worker = Worker { dtype: Dtype::Float16, ..Worker::with_engine("small", 1.0) };
+    worker.work(&photographs, &Store::in_memory(), |_| {});
 }
 
 #[test]
