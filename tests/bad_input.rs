@@ -82,6 +82,17 @@ fn settings_out_of_their_range_are_refused() {
         ("--size 1024 --until block1_conv1 --hidden 65536", "65536 hidden units"),
         ("--hidden 0", "`hidden`"),
         ("--hidden 10000000000000000000", "`hidden`"),
+        ("--epochs 1000000001", "`epochs` is 1000000001, expected 1 to 1,000,000,000"),
+        ("--epochs 18446744073709551615", "`epochs` is 18446744073709551615, expected"),
+        ("--batch-size 18446744073709551615", "`batch_size` is 18446744073709551615, expected"),
+        ("--patience 18446744073709551615", "`patience` is 18446744073709551615, expected"),
+        ("--save-every 18446744073709551615", "`save_every` is 18446744073709551615, expected"),
+        ("--views 18446744073709551615", "`views` is 18446744073709551615, expected"),
+        ("--cache-mb 18446744073709551615", "`cache_mb` is 18446744073709551615, expected"),
+        ("--seed 18446744073709551615", "`seed` is 18446744073709551615, expected"),
+        ("--size 18446744073709551615", "18446744073709551615 x 18446744073709551615"),
+        ("--reduce-on-plateau 18446744073709551615", "`reduce_on_plateau` is 1844674407"),
+        ("--learning-rate 1e39", "`learning_rate`"),
         ("--learning-rate 0", "`learning_rate`"),
         ("--rotation 1.5", "`rotation`"),
         ("--zoom 1", "`zoom`"),
@@ -90,6 +101,20 @@ fn settings_out_of_their_range_are_refused() {
         refused(&workplace, &format!("train photos --weights none {arguments}"), named);
     }
     refused(&workplace, "train photos/train --weights none --val-split 2", "2");
+    for (arguments, named) in [
+        ("features photos --out set --steps 18446744073709551615", "18446744073709551615 pieces"),
+        ("features photos --out set --shard 0/18446744073709551615", "18446744073709551615 shards"),
+        (
+            "features photos --out set --views 18446744073709551615",
+            "`--views` is 18446744073709551",
+        ),
+        ("features photos --out set --size 18446744073709551615", "picture size"),
+        ("summary --size 18446744073709551615", "picture size"),
+        ("show photos --out sheet.png --count 18446744073709551615", "18446744073709551615"),
+        ("show photos --out sheet.png --augment 18446744073709551615", "18446744073709551615"),
+    ] {
+        refused(&workplace, arguments, named);
+    }
     refused(&workplace, "summary --until nowhere", "`nowhere`");
     refused(&workplace, "summary --thaw nowhere", "`nowhere`");
     refused(

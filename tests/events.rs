@@ -116,6 +116,8 @@ fn every_event_of_a_run_is_as_the_schema_says_and_every_kind_of_the_schema_comes
     let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 100000");
     workplace.write("run/config.toml", config);
     workplace.write("run/last/state.json", "{");
+    // That of another engine, from which the run goes on.
+    workplace.on_another_engine("run/previous");
     all.extend(resumed_and_stopped(&workplace));
     let base = "--weights none --size 32 --until block1_pool --pooling max";
     workplace.run(&format!("features photos --out set {base}")).expect_success();
@@ -159,7 +161,7 @@ fn resumed_and_stopped(workplace: &Workplace) -> Vec<Value> {
 #[cfg(not(unix))]
 fn resumed_and_stopped(_: &Workplace) -> Vec<Value> {
     let event = |kind: &str| serde_json::json!({ "event": kind });
-    ["older_state", "saved", "stopped"].map(event).to_vec()
+    ["older_state", "other_engine", "saved", "stopped"].map(event).to_vec()
 }
 
 #[test]

@@ -216,3 +216,50 @@ fn an_exported_model_can_be_trained_from() {
         assert_eq!(predict(&format!("again-{format}")), predict("run"));
     }
 }
+
+#[test]
+fn an_output_that_is_infinite_is_an_error_with_its_photo_and_files_nothing() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    workplace.overflowing("run/best");
+    for command in [
+        "predict run/best photos/validation",
+        "predict run/best photos/validation --sort-into sorted --unsure 0.8",
+        "evaluate run/best",
+        "report run",
+    ] {
+        let done = workplace.run(command);
+        assert_eq!(done.status, Some(2), "{command}: {}", done.stdout);
+        let words = "photos/validation/across/0.png` is NaN or infinite\nhint: ";
+        assert!(done.stderr.contains(words), "{command}: {}", done.stderr);
+        assert!(
+            !done.stdout.contains("NaN") && !done.stdout.contains("across/"),
+            "{}",
+            done.stdout
+        );
+    }
+    assert!(!workplace.path("sorted").exists());
+}
+
+#[test]
+fn a_model_with_one_bit_changed_is_refused_by_every_command() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    let path = workplace.path("run/best/model.safetensors");
+    let mut bytes = std::fs::read(&path).expect("the arrays");
+    *bytes.last_mut().expect("bytes") ^= 1;
+    workplace.write("run/best/model.safetensors", bytes);
+    for command in [
+        "predict run/best photos",
+        "evaluate run/best",
+        "export run/best --format onnx --out model.onnx",
+        "report run",
+        "serve run/best --port 0",
+        "train photos --from run/best --epochs 1 --out second",
+    ] {
+        let done = workplace.run(command);
+        assert_eq!(done.status, Some(2), "{command}: {}", done.stdout);
+        assert!(done.stderr.contains("model.safetensors` has the SHA-256"), "{}", done.stderr);
+    }
+    assert!(!workplace.path("model.onnx").exists() && !workplace.path("second").exists());
+}

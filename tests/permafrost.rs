@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use image::{Rgb, RgbImage};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// The built program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_permafrost");
@@ -149,6 +151,39 @@ impl Workplace {
                 cells
             })
             .collect()
+    }
+
+    /// Makes of a run's state one that was written on a machine with another engine, which is returned.
+    pub(crate) fn on_another_engine(&self, state: &str) -> &'static str {
+        let another = "winograd f32 on another";
+        let path = format!("{state}/state.json");
+        let mut json: Value = serde_json::from_str(&self.read(&path)).expect("a state");
+        let before = json["engines"][0].take().as_str().expect("an engine").to_owned();
+        let text = self.read(&path).replace(&before, another);
+        let digest: String =
+            Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.write(&path, text);
+        let path = format!("{state}/digests.json");
+        let mut digests: Value = serde_json::from_str(&self.read(&path)).expect("digests");
+        digests["state.json"] = digest.into();
+        self.write(&path, digests.to_string());
+        another
+    }
+
+    /// Gives every kernel of the head of a model the same large value: each is finite, but no logit is. Its card is
+    /// made one of format 2, which has no digest of the arrays.
+    pub(crate) fn overflowing(&self, model: &str) {
+        let path = self.path(&format!("{model}/model.safetensors"));
+        let mut arrays = formats::read_arrays(&path).expect("the arrays");
+        for (name, array) in &mut arrays {
+            array.data.fill(if name.ends_with("kernel") { 1e38 } else { 0.0 });
+        }
+        formats::write_safetensors(&path, &arrays).expect("a writable folder");
+        let path = format!("{model}/model.json");
+        let mut card: Value = serde_json::from_str(&self.read(&path)).expect("a card");
+        card["format"] = 2.into();
+        card.as_object_mut().expect("an object").remove("arrays").expect("a digest");
+        self.write(&path, card.to_string());
     }
 
     fn make_room(&self, path: &str) -> PathBuf {

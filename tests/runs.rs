@@ -3,6 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+use vgg::{engine_name, instruction_set};
+
 use crate::permafrost::{Done, Workplace, quick};
 
 /// A text as one line.
@@ -76,13 +79,14 @@ fn a_run_begins_with_what_will_happen() {
     workplace.picture("photos/train/along/more.png", "along", 9);
     let done = workplace.train("--epochs 2 --patience 3 --device cpu --out run");
     let (summary, _) = done.stdout.split_once("Computed").expect("a summary");
+    let summary = summary.replace(instruction_set(), "INSTRUCTIONS");
     insta::assert_snapshot!(summary, @r"
     Photographs   13 to train on, 12 to validate on, resized to 32x32
     Folders       train to train on, validation to validate on
     Classes       across 6 + 6, along 7 + 6; the largest is 1.2 times the smallest
     Base          vgg16 up to block1_pool, pooling max: 64 features; frozen
     Weights       random, of seed 0; preprocessing as in Caffe
-    Device        cpu; the base by winograd f32, the head in f32
+    Device        cpu; the base by winograd f32 on INSTRUCTIONS, the head in f32
     Augmentation  flip horizontal, rotation 0.1, zoom 0.2, in one warp
     Head          256 units, dropout 0.5: 16897 parameters learn at 0.001
     Training      2 epochs of 4 steps, 4 photographs a step; ends after 3 epochs
@@ -324,7 +328,11 @@ fn resuming_is_verified_on_the_users_own_photographs_and_nothing_is_left() {
         let done = workplace.train(&format!("--verify-resume --epochs 9 {mode}"));
         let said = done.stdout.lines().last().expect("a line");
         assert!(said.starts_with("A run of 2 epoch(s) in "), "{said}");
-        assert!(said.ends_with(" bit for bit."), "{said}");
+        let promise = format!(
+            " bit for bit. That holds for this build on processors of this kind ({}).",
+            engine_name("winograd f32")
+        );
+        assert!(said.ends_with(&promise), "{said}");
         assert!(!said.contains(" in 1 pieces"), "{said}");
         assert_eq!(workplace.all_files(), before);
     }
@@ -540,4 +548,40 @@ fn a_run_writes_curves_for_tensorboard_where_it_is_told_to_and_goes_on_with_them
     workplace.train("--epochs 3 --out plain");
     assert!(!workplace.path("plain/tensorboard").exists());
     assert_eq!(workplace.history("run"), workplace.history("plain"));
+}
+
+#[test]
+fn a_run_resumed_on_another_engine_warns_and_is_refused_if_that_is_asked() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 2 --out run --device cpu");
+    let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 3");
+    workplace.write("run/config.toml", config);
+    let another = workplace.on_another_engine("run/last");
+    let state = workplace.read("run/last/state.json");
+    let refused = workplace.run("train --resume run --strict-resume");
+    assert_eq!(refused.status, Some(2), "{}", refused.stdout);
+    let here = engine_name("winograd f32");
+    assert!(refused.stderr.contains(another) && refused.stderr.contains(&here));
+    assert!(refused.stderr.contains("\nhint: "), "{}", refused.stderr);
+    assert_eq!(workplace.read("run/last/state.json"), state);
+
+    let done = workplace.run("train --resume run").expect_success();
+    let warning = format!("warning: this run was on {another} and goes on by {here}");
+    assert!(done.stderr.contains(&warning), "{}", done.stderr);
+    assert!(workplace.read("run/run.log").contains("goes on with another engine"));
+    for file in ["run/last/state.json", "run/last/model.json"] {
+        let json: Value = serde_json::from_str(&workplace.read(file)).expect("JSON");
+        assert_eq!(json["engines"], serde_json::json!([another, here]));
+    }
+    let done = workplace.run("train photos --strict-resume");
+    assert!(done.stderr.contains("--resume"), "{}", done.stderr);
+}
+
+#[test]
+fn as_many_epochs_as_can_be_counted_end_by_patience() {
+    let workplace = Workplace::with_photos();
+    let done = workplace.train(
+        "--epochs 1000000000 --batch-size 1000000000 --patience 1 --save-every 1000000000 --learning-rate 1e-30 --no-augment --cache-mb 1000000000 --out run",
+    );
+    assert!(done.stdout.contains("Ended early: no lower val_loss"), "{}", done.stdout);
 }

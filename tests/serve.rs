@@ -167,3 +167,16 @@ fn a_signal_ends_it_well_and_an_open_address_is_warned_of() {
         assert_eq!(warned, host == "0.0.0.0", "{said}");
     }
 }
+
+#[test]
+fn an_output_that_is_infinite_is_an_error_and_no_class() {
+    let workplace = trained();
+    workplace.overflowing("run/best");
+    let photograph =
+        std::fs::read(workplace.path("photos/validation/along/0.png")).expect("a file");
+    let served = Served::new(&workplace, "--device cpu");
+    let (status, answer) = served.post("Host: localhost", &photograph);
+    assert_eq!(status, 500, "{answer}");
+    assert!(answer["error"].as_str().expect("text").contains("NaN or infinite"), "{answer}");
+    assert_eq!(answer.get("predictions"), None, "{answer}");
+}

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Stdio;
 
+use vgg::engine_name;
+
 use super::{BASE, as_of_schema_1, command, compute, contents, findings, open, refused, run};
 use crate::permafrost::Workplace;
 
@@ -154,4 +156,69 @@ fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_compu
     let other = format!("photos {BASE} --out set --steps 3 --dtype float16");
     refused(&workplace, &other, "its `dtype` is \"float32\", not \"float16\"");
     assert!(contents(&workplace, "set") == before);
+}
+
+/// Gives the pieces of the set in `set` of which `is_changed` another engine.
+fn rename_engine(workplace: &Workplace, another: &str, is_changed: impl Fn(&str) -> bool) {
+    let here = engine_name("winograd f32");
+    for name in workplace.names_in("set").iter().filter(|name| name.ends_with(".json")) {
+        let path = format!("set/{name}");
+        let text = workplace.read(&path);
+        assert!(text.contains(&here), "{text}");
+        if is_changed(name) {
+            workplace.write(&path, text.replace(&here, another));
+        }
+    }
+}
+
+#[test]
+fn a_set_of_several_instruction_sets_is_told_of_and_refused_if_that_is_asked() {
+    let workplace = Workplace::with_photos();
+    let arguments = "--out set --steps 2 --device cpu";
+    compute(&workplace, arguments);
+    let (here, another) = (engine_name("winograd f32"), "winograd f32 on another");
+    rename_engine(&workplace, another, |name| name.contains("piece-0000"));
+    let before = contents(&workplace, "set");
+
+    let checked = run(&workplace, "--check set").expect_success();
+    let counts = format!("several engines, 1 by {here}, 1 by {another}");
+    let others = format!("several engines, 1 by {another}, 1 by {here}");
+    assert!(checked.stderr.contains(&counts) || checked.stderr.contains(&others));
+    let strict = run(&workplace, "--check set --strict-engine");
+    assert_eq!(strict.status, Some(1), "{}", strict.stderr);
+    let json = run(&workplace, "--check set --json").expect_success().stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["engines"], serde_json::json!({&here: 1, another: 1}));
+
+    let done = compute(&workplace, arguments);
+    let warning = format!("were computed by {another}, this machine has {here}");
+    assert!(done.stderr.contains(&warning), "{}", done.stderr);
+    let train = "train --features set --weights none --device cpu --epochs 1 --out run";
+    let done = workplace.run(train).expect_success();
+    assert!(done.stderr.contains("computed by several engines"), "{}", done.stderr);
+    let card = workplace.read("run/best/model.json");
+    assert!(card.contains(another) && card.contains(&here), "{card}");
+    assert!(card.contains(&engine_name("head f32")), "{card}");
+    let strict = format!("photos {BASE} {arguments} --strict-engine");
+    let refused = run(&workplace, &strict);
+    assert_eq!(refused.status, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("`engine` is"), "{}", refused.stderr);
+    assert_eq!(contents(&workplace, "set"), before);
+
+    run(&workplace, &format!("{strict} --replace")).expect_success();
+    run(&workplace, "--check set --strict-engine").expect_success();
+}
+
+#[test]
+fn a_set_that_does_not_name_its_instruction_set_is_used_and_told_of() {
+    let workplace = Workplace::with_photos();
+    compute(&workplace, "--out set --steps 2 --device cpu");
+    rename_engine(&workplace, "winograd f32", |_| true);
+    run(&workplace, "--check set").expect_success();
+    let done = compute(&workplace, "--out set --steps 2 --device cpu");
+    assert!(done.stdout.contains("0 piece(s) computed, 2 were there."), "{}", done.stdout);
+    assert!(done.stderr.contains("winograd f32 with an unknown instruction set"));
+    let train = "train --features set --weights none --device cpu --epochs 1 --out run";
+    let done = workplace.run(train).expect_success();
+    assert!(!done.stderr.contains("warning"), "{}", done.stderr);
 }

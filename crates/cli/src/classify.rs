@@ -14,6 +14,7 @@ use crate::arguments::{WEIGHTS_FOLDER, one_of};
 use crate::bar::Bar;
 use crate::class_index::read_class_names;
 use crate::device::DeviceArguments;
+use crate::named_output::named;
 use crate::picture_files::PictureFiles;
 
 /// How many classes are printed for a photograph.
@@ -64,7 +65,8 @@ pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
     let network = ImageNet::new(&config, &weights, &make_base, devices.tensors())?;
     let bar = Bar::default();
     files.read_in_batches(config.size, &bar, |files, pictures| {
-        let probabilities = network.classify(pictures)?;
+        let probabilities = network.classify(pictures);
+        let probabilities = probabilities.map_err(|error| named(error, |index| files[index]))?;
         bar.out_of_the_way(|| {
             for (file, probabilities) in files.iter().zip(probabilities) {
                 print(file, &best(&probabilities, &names), arguments.json)?;

@@ -14,6 +14,7 @@ use train::{DataConfig, RunFolder, RunningMean};
 use crate::arguments::{ModelArguments, cache_folder};
 use crate::bar::Bar;
 use crate::device::DeviceArguments;
+use crate::named_output::named;
 use crate::split_table;
 use crate::train::{print_cache_fault, print_left_out};
 
@@ -77,8 +78,10 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
         let features = classifier.base().features_of_pictures(&pictures)?;
         let labels = &photos.labels()[batch[0]..][..batch.len()];
-        let (loss, correct) =
+        let evaluated =
             train::evaluate(classifier.tail(), features, labels, card.threshold, devices.tensors());
+        let name = |index: usize| photos.path(batch[index]);
+        let (loss, correct) = evaluated.map_err(|error| named(error, name))?;
         mean.add(loss, correct, batch.len());
         bar.count(batch[0] + batch.len(), total, "photographs");
     }

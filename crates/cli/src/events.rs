@@ -39,7 +39,7 @@ pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
         },
         "preprocessing": weights.preprocessing().name(),
         "device": config.device.name,
-        "engine": data.engine(),
+        "engine": data.engines().join(", "),
     })
 }
 
@@ -84,6 +84,9 @@ pub(crate) fn told(event: &Event) -> Value {
         }
         Event::OlderState { fault, epochs } => {
             json!({"event": "older_state", "fault": fault, "epochs": epochs})
+        }
+        Event::OtherEngine { before, now } => {
+            json!({"event": "other_engine", "before": before, "now": now})
         }
         Event::Saved { path } => json!({"event": "saved", "path": text(path)}),
     }

@@ -1,5 +1,6 @@
 //! `permafrost features`: computes a share of a set of frozen features, or checks a set.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use shards::{
     Store, ViewSettings, check, compute, local_path,
 };
 use train::{RunFolder, WeightsChoice};
-use vgg::{VggConfig, Weights};
+use vgg::{VggConfig, Weights, without_instructions};
 
 use crate::STOPPED;
 use crate::arguments::{AugmentArguments, BaseArguments, one_of};
@@ -22,7 +23,7 @@ use crate::device::DeviceArguments;
 use crate::settings::{check_fetched, weights_named};
 use crate::share::Share;
 use crate::train::{print_unused, stop_on_ctrl_c};
-use crate::unbroken::stdout;
+use crate::unbroken::{stderr, stdout};
 
 /// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many
 /// machines
@@ -67,6 +68,10 @@ pub(crate) struct FeaturesArguments {
     /// End with an error where a file that should be a picture can't be read, and don't skip it
     #[arg(long)]
     strict: bool,
+    /// Refuse pieces that were computed with another instruction set than this machine has, or an unknown one; with
+    /// `--check`, a set of several engines
+    #[arg(long)]
+    strict_engine: bool,
     /// Compute pieces again that were made with other settings; what is there of them is lost
     #[arg(long)]
     replace: bool,
@@ -83,7 +88,7 @@ pub(crate) struct FeaturesArguments {
 
 pub(crate) fn run(arguments: &FeaturesArguments) -> anyhow::Result<ExitCode> {
     match (&arguments.check, &arguments.data, &arguments.out) {
-        (Some(url), data, _) => check_set(url, data.as_deref(), arguments.json),
+        (Some(url), data, _) => check_set(url, data.as_deref(), arguments),
         (None, Some(data), Some(out)) => compute_share(arguments, data, out),
         _ => unreachable!("arguments that are required are there"),
     }
@@ -143,10 +148,12 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         shard: share.shard,
         store: &store,
         strict: arguments.strict,
+        strict_engine: arguments.strict_engine,
         replace: arguments.replace,
         stop: &stop,
     };
     let (mut found, mut written) = (0, 0);
+    let mut others = BTreeSet::new();
     let mut shown = Ok(());
     let mut print = |line: String| {
         if shown.is_ok() {
@@ -155,6 +162,9 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     };
     let outcome = compute(&job, |event| match event {
         Event::Found { .. } => found += 1,
+        Event::OtherEngine { found, .. } => {
+            others.insert(found);
+        }
         Event::Again { piece, reason } => print(format!("Again {piece}: it {reason}")),
         Event::Progress { done, total } => bar.count(done, total, "photographs"),
         Event::Skipped(Skipped { key, reason }) => bar.say(&format!("skipped `{key}`: {reason}")),
@@ -165,6 +175,15 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         }
     });
     bar.clear();
+    for other in &others {
+        let is_known = without_instructions(other) != other;
+        writeln!(
+            stderr(),
+            "warning: pieces that were there were computed by {other}{}, this machine has {}: features may differ in the last digits from piece to piece\nhint: `--strict-engine --replace` computes them again",
+            if is_known { "" } else { " with an unknown instruction set" },
+            settings.engine
+        )?;
+    }
     let outcome = outcome?;
     shown?;
     let (there, pieces) = (found + written, cut.pieces());
@@ -199,7 +218,11 @@ impl FeaturesArguments {
     }
 }
 
-fn check_set(url: &str, data: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+fn check_set(
+    url: &str,
+    data: Option<&str>,
+    arguments: &FeaturesArguments,
+) -> anyhow::Result<ExitCode> {
     let store = Store::open(url)?;
     let photographs = data.map(|data| Photographs::find(data, |_| true)).transpose()?;
     let bar = Bar::default();
@@ -207,14 +230,15 @@ fn check_set(url: &str, data: Option<&str>, json: bool) -> anyhow::Result<ExitCo
         bar.move_to(done, total, format!("{done}/{total}"), "pieces checked".into());
     });
     bar.clear();
-    let Checked { findings, pieces, photographs, skipped } = checked?;
+    let Checked { findings, pieces, photographs, skipped, engines } = checked?;
     let mut out = stdout();
-    if json {
+    if arguments.json {
         let checked = json!({
             "place": store.place(),
             "pieces": pieces,
             "photographs": photographs,
             "skipped": skipped,
+            "engines": engines,
             "findings": findings,
         });
         writeln!(out, "{checked}")?;
@@ -236,5 +260,16 @@ fn check_set(url: &str, data: Option<&str>, json: bool) -> anyhow::Result<ExitCo
             )?,
         }
     }
-    Ok(ExitCode::from(u8::from(!findings.is_empty())))
+    let is_mixed = engines.len() > 1;
+    if is_mixed {
+        let engines: Vec<String> =
+            engines.iter().map(|(engine, pieces)| format!("{pieces} by {engine}")).collect();
+        writeln!(
+            stderr(),
+            "warning: the pieces were computed by several engines, {}: features may differ in the last digits from piece to piece\nhint: `--strict-engine` has a worker refuse pieces of another engine and, with `--replace`, compute them again",
+            engines.join(", ")
+        )?;
+    }
+    let is_refused = !findings.is_empty() || is_mixed && arguments.strict_engine;
+    Ok(ExitCode::from(u8::from(is_refused)))
 }

@@ -1,5 +1,6 @@
 //! All that a run of `train` reads: weights, and photographs or features of theirs.
 
+use std::io::Write;
 use std::path::Path;
 
 use photos::{Folder, Layout, LeftOut, Photos, key_of};
@@ -11,6 +12,7 @@ use crate::device::Devices;
 use crate::output::Output;
 use crate::run_summary::RunSummary;
 use crate::train::{print_cache_fault, print_left_out};
+use crate::unbroken::stderr;
 use crate::verify_resume::Verification;
 use crate::{events, split_table};
 
@@ -51,6 +53,14 @@ impl Inputs {
                 None => FeatureSet::open(&Store::open(url)?)?,
             };
             let data = FeatureData::divide(set, config, &weights)?;
+            if data.set().engines().len() > 1 {
+                let engines: Vec<&str> = data.set().engines().keys().map(String::as_str).collect();
+                writeln!(
+                    stderr(),
+                    "warning: these features were computed by several engines, {}: they may differ in the last digits from piece to piece",
+                    engines.join(" and ")
+                )?;
+            }
             for skipped in data.set().skipped() {
                 output.tell(|| events::skipped(Path::new(&skipped.key), &skipped.reason))?;
             }

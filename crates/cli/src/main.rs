@@ -22,6 +22,7 @@ mod inputs;
 mod interrupt;
 mod logs;
 mod man;
+mod named_output;
 mod output;
 mod pace;
 mod picture_files;

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::arguments::ModelArguments;
 use crate::bar::Bar;
 use crate::device::DeviceArguments;
+use crate::named_output::named;
 use crate::picture_files::PictureFiles;
 use crate::sort_into::{SortInto, UNSURE};
 use crate::unbroken;
@@ -67,7 +68,8 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     let bar = Bar::default();
     let (mut copied, mut were_there) = (0, 0);
     let read = files.read_in_batches(card.base.size, &bar, |files, pictures| {
-        let probabilities = classifier.predict(pictures)?;
+        let probabilities = classifier.predict(pictures);
+        let probabilities = probabilities.map_err(|error| named(error, |index| files[index]))?;
         let predictions = probabilities.into_iter().map(|probabilities| {
             let class = &card.classes[card.decide(&probabilities)];
             let best = probabilities[most_likely(&probabilities)];

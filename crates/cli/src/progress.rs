@@ -98,6 +98,16 @@ impl Progress {
                     "warning: {fault}; going on from the state before it, after {epochs} epoch(s)"
                 )?;
             }
+            Event::OtherEngine { before, now } => {
+                let before = before.as_ref().map_or_else(
+                    || "does not say which engine it was on".to_owned(),
+                    |engine| format!("was on {engine}"),
+                );
+                writeln!(
+                    stderr(),
+                    "warning: this run {before} and goes on by {now}: its result may differ in the last digits from that of a run on one engine\nhint: `--strict-resume` refuses this"
+                )?;
+            }
             Event::Saved { .. } => self.bar.clear(),
         }
         Ok(())

@@ -18,6 +18,7 @@ use train::{RunConfig, RunFolder, Start, WeightsChoice, order_of_epoch};
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::device::{DeviceArguments, Devices};
 use crate::history::History;
+use crate::named_output::named;
 use crate::split_table;
 use crate::train::quoted;
 
@@ -110,7 +111,8 @@ pub(crate) fn write(
         Ok::<_, anyhow::Error>(Photograph { name: name.display().to_string(), picture })
     };
     let heat_map = |at| {
-        let explanations = explainer.explain(&[&validation.pixels(at)?], None)?;
+        let explanations = explainer.explain(&[&validation.pixels(at)?], None);
+        let explanations = explanations.map_err(|error| named(error, |_| validation.path(at)))?;
         let HeatMap { size: [height, width], values } = &explanations[0].heat_map;
         let values = values.iter().map(|value| (value * 255.0).round() as u8).collect();
         let map = GrayImage::from_raw(*width as u32, *height as u32, values);
@@ -136,7 +138,9 @@ fn predictions(explainer: &Explainer, photos: &Photos) -> anyhow::Result<Predict
         let pixels =
             batch.par_iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
         let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
-        probabilities.extend(explainer.predict(&pictures)?);
+        let predicted = explainer.predict(&pictures);
+        let name = |index: usize| photos.path(batch[index]);
+        probabilities.extend(predicted.map_err(|error| named(error, name))?);
     }
     let decided = probabilities.iter().map(|row| card.decide(row)).collect();
     Ok(Predictions::new(card.classes.len(), photos.labels().to_vec(), probabilities, decided))

@@ -128,7 +128,11 @@ impl RunSummary<'_> {
     }
 
     fn device(&self) -> String {
-        format!("{}; the base by {}, the head in f32", self.config.device.name, self.data.engine())
+        format!(
+            "{}; the base by {}, the head in f32",
+            self.config.device.name,
+            self.data.engines().join(", ")
+        )
     }
 
     fn views(&self) -> Option<String> {

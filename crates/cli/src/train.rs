@@ -58,6 +58,10 @@ pub(crate) struct TrainArguments {
     /// Go on with the stopped run in DIR, with its own settings
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
+    /// Refuse to resume a run that was on another engine, such as a CPU with another instruction set, or that does
+    /// not say on which
+    #[arg(long, requires = "resume")]
+    strict_resume: bool,
     /// Train two epochs twice, at once and in pieces, compare, and keep neither
     #[arg(long, conflicts_with = "out")]
     verify_resume: bool,
@@ -71,7 +75,7 @@ pub(crate) struct TrainArguments {
 /// A resumed run has the settings that it began with; only what is printed of it is up to who resumes it.
 fn apart_from_resume(argument: Arg) -> Arg {
     match argument.get_id().as_str() {
-        "resume" | "quiet" | "json" | "tui" => argument,
+        "resume" | "strict_resume" | "quiet" | "json" | "tui" => argument,
         _ => argument.conflicts_with("resume"),
     }
 }
@@ -110,7 +114,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             })?;
             let inputs = Inputs::load(&config, weights, None, Some(&run), false, output)?;
             inputs.write_tables(&run, &config)?;
-            go(&config, &inputs, &run, output)
+            go(&config, &inputs, &run, arguments.strict_resume, output)
         }
         None => {
             let settings = &arguments.settings;
@@ -151,7 +155,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             }
             let run = RunFolder::create(&path, &config)?;
             inputs.write_tables(&run, &config)?;
-            go(&config, &inputs, &run, output)
+            go(&config, &inputs, &run, false, output)
         }
     }
 }
@@ -196,6 +200,7 @@ fn go(
     config: &RunConfig,
     inputs: &Inputs,
     run: &RunFolder,
+    strict_engine: bool,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let Inputs { devices, weights, .. } = inputs;
@@ -204,7 +209,7 @@ fn go(
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         device = config.device.name,
-        engine = data.engine(),
+        engine = data.engines().join(", "),
         training = data.training_labels().len(),
         validation = data.validation_labels().len(),
         "run"
@@ -223,7 +228,7 @@ fn go(
         Some(dashboard) => dashboard.stop(),
         None => stop_on_ctrl_c(progress.bar().clone())?,
     };
-    let job = Job { config, run, weights, data, device, stop: &stop };
+    let job = Job { config, run, weights, data, device, strict_engine, stop: &stop };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
         if let Some(dashboard) = &dashboard {
@@ -289,7 +294,7 @@ fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched>
     let names = [
         run.path().display().to_string(),
         config.base.to_string(),
-        format!("{}, {}", config.device.name, data.engine()),
+        format!("{}, {}", config.device.name, data.engines().join(", ")),
     ];
     let epochs = if run.history().exists() { History::read(run.path())?.epochs } else { vec![] };
     Ok(Watched::new(names, config.train, data.training_labels().len(), epochs))

@@ -70,8 +70,9 @@ impl Verification<'_> {
         );
         writeln!(
             stdout(),
-            "A run of {} epoch(s) in {pieces} pieces ended as the run in one: the same history, model and optimizer, bit for bit.",
-            config.train.epochs
+            "A run of {} epoch(s) in {pieces} pieces ended as the run in one: the same history, model and optimizer, bit for bit. That holds for this build on processors of this kind ({}).",
+            config.train.epochs,
+            self.data.engines().join(", ")
         )?;
         Ok(ExitCode::SUCCESS)
     }
@@ -80,7 +81,7 @@ impl Verification<'_> {
     fn train(&self, config: &RunConfig, run: &RunFolder, steps: usize) -> anyhow::Result<Outcome> {
         let Self { weights, data, device, .. } = *self;
         let stop = AtomicBool::new(false);
-        let job = Job { config, run, weights, data, device, stop: &stop };
+        let job = Job { config, run, weights, data, device, strict_engine: true, stop: &stop };
         let made = Cell::new(0);
         Ok(fit(&job, |event| {
             if let Event::Step { .. } = event {

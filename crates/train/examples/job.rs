@@ -58,6 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         weights: &weights,
         data: Data::Photographs { base: &base, training: &training, validation: &validation },
         device: &Device::flex(),
+        strict_engine: false,
         stop: &AtomicBool::new(false),
     };
     let start = Instant::now();

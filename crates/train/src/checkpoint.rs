@@ -6,10 +6,10 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use formats::{
-    read_arrays, recover_folder, replace_folder, replace_folder_keeping, write_safetensors,
-    write_whole,
+    FormatError, read_arrays, read_regular, recover_folder, replace_folder, replace_folder_keeping,
+    write_safetensors, write_whole,
 };
-use model::{ModelCard, Tail, load_tail, save_bundle};
+use model::{ModelCard, ModelError, Tail, load_tail, save_bundle};
 use sha2::{Digest, Sha256};
 
 use crate::same_run::hex;
@@ -18,6 +18,9 @@ use crate::{Optimizer, RunConfig, RunFolder, State, TrainError};
 const STATE: &str = "state.json";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const DIGESTS: &str = "digests.json";
+
+/// The files that [`DIGESTS`] names, sorted.
+const FILES: [&str; 4] = ["model.json", "model.safetensors", OPTIMIZER, STATE];
 
 /// What of a run changes from step to step.
 pub(crate) struct Checkpoint {
@@ -50,12 +53,16 @@ pub fn check_resumable(
 impl Checkpoint {
     /// Writes `last`, and keeps what was there as `previous`.
     pub(crate) fn save(&self, run: &RunFolder, card: &ModelCard) -> Result<(), TrainError> {
+        let optimizer = self.optimizer.to_arrays();
+        if let Some((name, _)) = optimizer.iter().find(|(_, array)| !array.is_finite()) {
+            return Err(non_finite(run, &self.state, name.clone()));
+        }
         replace_folder_keeping(&run.last(), &run.previous(), |folder| {
-            save_bundle(folder, card, &self.tail)?;
-            write_safetensors(&folder.join(OPTIMIZER), &self.optimizer.to_arrays())?;
+            save_model(run, &self.state, folder, card, &self.tail)?;
+            write_safetensors(&folder.join(OPTIMIZER), &optimizer)?;
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
             write_whole(&folder.join(STATE), &state)?;
-            let digests = digests(folder).map_err(|error| TrainError::io(folder, error))?;
+            let digests = digests(folder)?;
             let digests = serde_json::to_vec_pretty(&digests).expect("digests are plain data");
             write_whole(&folder.join(DIGESTS), &digests)?;
             tracing::debug!(epoch = self.state.epoch, step = self.state.step, "checkpoint");
@@ -101,20 +108,26 @@ impl Checkpoint {
         device: &Device,
     ) -> Result<(Self, ModelCard), TrainError> {
         let fault = |path: &Path, fault| TrainError::Checkpoint { path: path.to_owned(), fault };
-        let read = |path: &Path| fs::read(path).map_err(|error| TrainError::io(path, error));
         let digests_path = folder.join(DIGESTS);
-        let expected: BTreeMap<String, String> = serde_json::from_slice(&read(&digests_path)?)
-            .map_err(|error| fault(&digests_path, format!("can't be read: {error}")))?;
+        let expected: BTreeMap<String, String> =
+            serde_json::from_slice(&read_regular(&digests_path)?)
+                .map_err(|error| fault(&digests_path, format!("can't be read: {error}")))?;
+        if !expected.keys().eq(&FILES) {
+            let found: Vec<&str> = expected.keys().map(String::as_str).collect();
+            let reason =
+                format!("names `{}`, expected `{}`", found.join("`, `"), FILES.join("`, `"));
+            return Err(fault(&digests_path, reason));
+        }
         for (name, digest) in &expected {
             let path = folder.join(name);
-            if hex(Sha256::digest(read(&path)?)) != *digest {
+            if hex(Sha256::digest(read_regular(&path)?)) != *digest {
                 let reason = "is not the file that was written there: its digest differs";
                 return Err(fault(&path, reason.to_owned()));
             }
         }
 
         let state_path = folder.join(STATE);
-        let state: State = serde_json::from_slice(&read(&state_path)?)
+        let state: State = serde_json::from_slice(&read_regular(&state_path)?)
             .map_err(|error| fault(&state_path, format!("can't be read: {error}")))?;
         let (card, tail) = load_tail(folder, device)?;
         let optimizer_path = folder.join(OPTIMIZER);
@@ -137,21 +150,38 @@ pub(crate) struct Opened {
 }
 
 /// The digests of the files in a folder, by name, but for that of the digests themselves.
-fn digests(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
-    let mut digests = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name != DIGESTS {
-            digests.insert(name, hex(Sha256::digest(fs::read(entry.path())?)));
-        }
-    }
-    Ok(digests)
+fn digests(folder: &Path) -> Result<BTreeMap<&'static str, String>, FormatError> {
+    let digest = |name| Ok((name, hex(Sha256::digest(read_regular(&folder.join(name))?))));
+    FILES.into_iter().map(digest).collect()
+}
+
+/// Writes a model into `folder`, unless training has diverged.
+fn save_model(
+    run: &RunFolder,
+    state: &State,
+    folder: &Path,
+    card: &ModelCard,
+    tail: &Tail,
+) -> Result<(), TrainError> {
+    save_bundle(folder, card, tail).map_err(|error| match error {
+        ModelError::NonFinite { name, .. } => non_finite(run, state, name),
+        error => error.into(),
+    })
+}
+
+/// The error of an array that is not saved.
+fn non_finite(run: &RunFolder, state: &State, name: String) -> TrainError {
+    TrainError::NonFinite { name, epoch: state.epoch + 1, step: state.step, last: run.last() }
 }
 
 /// Writes `best`.
-pub(crate) fn save_best(run: &RunFolder, card: &ModelCard, tail: &Tail) -> Result<(), TrainError> {
-    replace_folder(&run.best(), |folder| Ok(save_bundle(folder, card, tail)?))
+pub(crate) fn save_best(
+    run: &RunFolder,
+    state: &State,
+    card: &ModelCard,
+    tail: &Tail,
+) -> Result<(), TrainError> {
+    replace_folder(&run.best(), |folder| save_model(run, state, folder, card, tail))
 }
 
 /// Puts a state that can't be gone on from out of the way, as `last.damaged`, in place of an older one.

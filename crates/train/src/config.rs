@@ -1,5 +1,6 @@
 //! Everything that a run depends on, as `config.toml` has it.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use augment::AugmentConfig;
@@ -13,6 +14,14 @@ use crate::{RmsProp, TrainError};
 /// The largest kernel that a head may have: with its gradient and what the optimizer remembers it
 /// takes some 4 GB.
 const LARGEST_HEAD: usize = 1 << 28;
+
+/// The numbers of epochs, steps or photographs that a setting may have: more than any run needs, and few enough for
+/// products of two of them to be counted.
+const COUNTS: RangeInclusive<usize> = 1..=1_000_000_000;
+const COUNTS_TEXT: &str = "1 to 1,000,000,000";
+
+/// The rates of learning that a setting may have.
+const RATES: &str = "more than 0, as a 32-bit float";
 
 /// The settings of a run, each section that of its crate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -228,36 +237,58 @@ impl RunConfig {
         let Self { augment, base, head, train, .. } = self;
         base.cut()?;
         augment.validate()?;
+        let count = |name, value: usize| (COUNTS.contains(&value), name, value, COUNTS_TEXT);
+        let some = |name, value: Option<usize>| value.map(|value| count(name, value));
+        let counts = [
+            Some(count("epochs", train.epochs)),
+            Some(count("batch_size", train.batch_size)),
+            some("save_every", train.save_every),
+            some("patience", train.patience),
+            some("reduce_on_plateau", train.reduce_on_plateau),
+            self.device.base_batch.map(|batch| {
+                ((1..=65_536).contains(&batch), "base_batch", batch, "1 to 65,536, or none")
+            }),
+            train.views.map(|views| {
+                ((1..=10_000).contains(&views), "views", views, "1 to 10,000, or none")
+            }),
+            Some((
+                HeadConfig::HIDDEN.contains(&head.hidden),
+                "hidden",
+                head.hidden,
+                "1 to 65,536 units",
+            )),
+            Some((
+                self.data.cache_mb <= *COUNTS.end(),
+                "cache_mb",
+                self.data.cache_mb,
+                "0 to 1,000,000,000",
+            )),
+        ];
+        for (fits, name, value, expected) in counts.into_iter().flatten() {
+            if !fits {
+                return Err(TrainError::Setting { name, value: value.to_string(), expected });
+            }
+        }
+        let seeds = match self.weights {
+            WeightsChoice::Seed(seed) => [train.seed, seed],
+            WeightsChoice::File(_) => [train.seed; 2],
+        };
+        if let Some(seed) = seeds.into_iter().find(|&seed| i64::try_from(seed).is_err()) {
+            let (name, value) = ("seed", seed.to_string());
+            let expected = "0 to 9,223,372,036,854,775,807, which a TOML file holds";
+            return Err(TrainError::Setting { name, value, expected });
+        }
+        let is_rate = |rate: f64| rate as f32 > 0.0 && (rate as f32).is_finite();
         let (rate, thaw_rate) = (train.learning_rate, train.thaw_learning_rate);
         for (fits, name, value, expected) in [
-            (train.epochs > 0, "epochs", train.epochs.to_string(), "1 or more"),
-            (train.batch_size > 0, "batch_size", train.batch_size.to_string(), "1 or more"),
-            (
-                (1..=65_536).contains(&head.hidden),
-                "hidden",
-                head.hidden.to_string(),
-                "1 to 65,536 units",
-            ),
             (
                 (0.0..1.0).contains(&head.dropout),
                 "dropout",
                 head.dropout.to_string(),
                 "a fraction from 0 to below 1",
             ),
-            (
-                thaw_rate > 0.0 && thaw_rate.is_finite(),
-                "thaw_learning_rate",
-                thaw_rate.to_string(),
-                "more than 0",
-            ),
-            (rate > 0.0 && rate.is_finite(), "learning_rate", rate.to_string(), "more than 0"),
-            (self.device.base_batch != Some(0), "base_batch", "0".into(), "1 or more, or none"),
-            (
-                train.views.is_none_or(|views| (1..=10_000).contains(&views)),
-                "views",
-                train.views.unwrap_or_default().to_string(),
-                "1 to 10,000, or none",
-            ),
+            (is_rate(thaw_rate), "thaw_learning_rate", thaw_rate.to_string(), RATES),
+            (is_rate(rate), "learning_rate", rate.to_string(), RATES),
             (
                 train.views.is_none() || !augment.is_none(),
                 "views",
@@ -267,15 +298,6 @@ impl RunConfig {
         ] {
             if !fits {
                 return Err(TrainError::Setting { name, value, expected });
-            }
-        }
-        for (name, count) in [
-            ("save_every", train.save_every),
-            ("patience", train.patience),
-            ("reduce_on_plateau", train.reduce_on_plateau),
-        ] {
-            if count == Some(0) {
-                return Err(TrainError::Setting { name, value: "0".into(), expected: "1 or more" });
             }
         }
         let inputs = base.output_count()?;

@@ -2,7 +2,7 @@
 
 use photos::Photos;
 use sha2::{Digest, Sha256};
-use vgg::FrozenBase;
+use vgg::{FrozenBase, engine_name};
 
 use crate::FeatureData;
 use crate::same_run::hex;
@@ -56,11 +56,19 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// What computes the features, or has computed them.
-    pub fn engine(self) -> &'a str {
+    /// The engines that compute the features, or have computed them.
+    pub fn engines(self) -> Vec<String> {
         match self {
-            Self::Photographs { base, .. } => base.engine(),
-            Self::Features(data) => &data.set().settings().engine,
+            Self::Photographs { base, .. } => vec![base.engine().to_owned()],
+            Self::Features(data) => data.set().engines().keys().cloned().collect(),
+        }
+    }
+
+    /// The engine that a run depends on here: that of the base or, on features, that of the head.
+    pub(crate) fn engine_here(self) -> String {
+        match self {
+            Self::Photographs { base, .. } => base.engine().to_owned(),
+            Self::Features(_) => engine_name("head f32"),
         }
     }
 

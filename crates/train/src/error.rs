@@ -60,6 +60,16 @@ pub enum TrainError {
     /// The photographs are not those that the run began with.
     #[error("the photographs in `{}` are not those that this run began with\nhint: a resumed run needs the same files; put them back, or start a new run", .0.display())]
     OtherPhotographs(PathBuf),
+    /// The run was on another engine before, or does not say on which.
+    #[error(
+        "the run was on the engine `{expected}`, this machine has `{found}`: the result may have other last digits\nhint: resume it on a machine with the same instruction set, or allow another one"
+    )]
+    OtherEngine {
+        /// The engine here.
+        found: String,
+        /// The engine before.
+        expected: String,
+    },
     /// The base's weights are not those that the run began with.
     #[error(
         "the weights have the digest {found}, but this run began with {expected}\nhint: a resumed run needs the same weights; put the file back, or start a new run"
@@ -152,15 +162,30 @@ pub enum TrainError {
         /// What the run has.
         expected: String,
     },
-    /// The loss is no number.
+    /// The loss is NaN or infinite.
     #[error(
-        "the loss is no number after epoch {epoch}, step {step}\nhint: start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
+        "the loss is NaN or infinite after epoch {epoch}, step {step}\nhint: start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
         .last.display()
     )]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
         /// The step, from 1.
+        step: usize,
+        /// The folder with the state before.
+        last: PathBuf,
+    },
+    /// What is to be saved holds values that are NaN or infinite.
+    #[error(
+        "`{name}` holds values that are NaN or infinite after epoch {epoch}, step {step}, and is not saved\nhint: start a new run with a lower learning rate; the state before is in `{}`",
+        .last.display()
+    )]
+    NonFinite {
+        /// The array.
+        name: String,
+        /// The epoch at hand, from 1.
+        epoch: usize,
+        /// How many of its steps were made.
         step: usize,
         /// The folder with the state before.
         last: PathBuf,

@@ -2,12 +2,17 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use model::Tail;
+use vgg::{VggError, check_finite};
 
 use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
 
 /// The mean loss of `tail`, without dropout, on the features of a batch, (labels, features at the cut), and
 /// how many of them it classifies correctly. With two classes, a probability above `threshold` is the
 /// second.
+///
+/// # Errors
+///
+/// A logit is NaN or infinite: [`VggError::Output`] with the index of its label.
 ///
 /// # Panics
 ///
@@ -18,10 +23,11 @@ pub fn evaluate(
     labels: &[usize],
     threshold: f32,
     device: &Device,
-) -> (f64, usize) {
+) -> Result<(f64, usize), VggError> {
     let logits = tail.forward(rows(features, labels.len(), device), None);
+    check_finite(&logits)?;
     let loss = scalar(&loss_of(logits.clone(), labels));
-    (loss, correct_of(tail, logits, labels, threshold))
+    Ok((loss, correct_of(tail, logits, labels, threshold)))
 }
 
 /// Values as `count` rows on a device.

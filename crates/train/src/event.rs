@@ -91,6 +91,14 @@ pub enum Event {
         /// How many epochs were complete then.
         epochs: usize,
     },
+    /// The run goes on with another engine than before, perhaps: one with another instruction set, or the run does
+    /// not say with which it began. Its result may have other last digits than that of a run on one engine.
+    OtherEngine {
+        /// The engine before, if the run says it.
+        before: Option<String>,
+        /// The engine now.
+        now: String,
+    },
     /// A model and all that is needed to go on were written.
     Saved {
         /// The folder.

@@ -69,6 +69,14 @@ impl FeatureFile {
         (file.rows >= rows).then_some(file)
     }
 
+    /// Returns true if there is a file at `path` with rows of what `key` stands for.
+    pub(crate) fn has_key(path: &Path, key: &str, width: usize) -> bool {
+        let header = header(key, width);
+        let mut start = vec![0; header.len()];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+        read.is_ok() && start == header.as_bytes()
+    }
+
     /// `None` where it does not begin with `expected`. The rows are those before the first that does not have
     /// its checksum: a system that went down may have left room that was never written to.
     fn opened(

@@ -41,6 +41,8 @@ pub struct Job<'a> {
     pub data: Data<'a>,
     /// Where what follows the cut learns.
     pub device: &'a Device,
+    /// Whether a run that was on another engine before, or does not say on which, is refused, and not only told of.
+    pub strict_engine: bool,
     /// Once true, the run stops after the batch at hand, and can be resumed.
     pub stop: &'a AtomicBool,
 }
@@ -79,12 +81,18 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     let photographs = data.digest();
     let Checkpoint { mut tail, mut optimizer, mut state } =
         match Checkpoint::open(run, config, &device)? {
-            Some(Opened { checkpoint, card, fault }) => {
-                check_same(job, &checkpoint.state, &photographs, &card.weights)?;
+            Some(Opened { mut checkpoint, card: opened, fault }) => {
+                check_same(job, &checkpoint.state, &photographs, &opened.weights)?;
+                check_engine(job, &checkpoint.state)?;
                 if let Some(fault) = fault {
                     // So that the next state is not kept in the place of the only whole one.
                     set_aside(&run.last())?;
                     listen(Event::OlderState { fault, epochs: checkpoint.state.epoch });
+                }
+                if let Some(event) = checkpoint.state.go_on_with(job.data.engine_here()) {
+                    // At once, so that whatever is computed here is known as this engine's.
+                    checkpoint.save(run, &card(job, &checkpoint.state, opened.metrics))?;
+                    listen(event);
                 }
                 checkpoint
             }
@@ -93,7 +101,8 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
     let mut history = History::open(run, state.epoch)?;
 
     let stopped = || job.stop.load(Ordering::Relaxed);
-    let Some((source, mut of_validation)) = prepare(job, stopped, &mut listen)? else {
+    let Some((source, mut of_validation)) = prepare(job, &state.engines, stopped, &mut listen)?
+    else {
         return Ok(Outcome::Stopped { epochs: state.epoch });
     };
     let mut curves = train.tensorboard.then(|| TensorBoard::open(run, state.epoch)).transpose()?;
@@ -151,7 +160,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                     let before = state.seconds;
                     state.seconds += started.elapsed().as_secs_f64();
                     let checkpoint = Checkpoint { tail, optimizer, state };
-                    checkpoint.save(run, &card(job, None))?;
+                    checkpoint.save(run, &card(job, &checkpoint.state, None))?;
                     Checkpoint { tail, optimizer, state } = checkpoint;
                     state.seconds = before;
                 }
@@ -167,7 +176,10 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             for batch in places.chunks(train.batch_size) {
                 let labels = &validation[batch[0]..][..batch.len()];
                 let features = of_validation.rows(batch)?;
-                let (loss, correct) = evaluate(&still, features, labels, THRESHOLD, job.device);
+                let diverged =
+                    |_| TrainError::Diverged { epoch, step: state.step, last: run.last() };
+                let (loss, correct) =
+                    evaluate(&still, features, labels, THRESHOLD, job.device).map_err(diverged)?;
                 on_validation.add(loss, correct, batch.len());
             }
             let metrics = Metrics {
@@ -181,10 +193,10 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
             if !val_loss.is_finite() {
                 return Err(TrainError::Diverged { epoch, step: state.step, last: run.last() });
             }
-            let card = card(job, Some(metrics));
+            let card = card(job, &state, Some(metrics));
             let best = state.best.is_none_or(|best| val_loss < best.val_loss);
             if best {
-                save_best(run, &card, &tail)?;
+                save_best(run, &state, &card, &tail)?;
                 state.best = Some(Best { epoch, val_loss, val_accuracy });
             }
             let seconds = state.seconds + started.elapsed().as_secs_f64();
@@ -224,9 +236,22 @@ fn save_and_stop(
 ) -> Result<Outcome, TrainError> {
     checkpoint.state.seconds += started.elapsed().as_secs_f64();
     let epochs = checkpoint.state.epoch;
-    checkpoint.save(job.run, &card(job, None))?;
+    checkpoint.save(job.run, &card(job, &checkpoint.state, None))?;
     listen(Event::Saved { path: job.run.last() });
     Ok(Outcome::Stopped { epochs })
+}
+
+/// Checks that a run goes on with the engine that it was on, if that is asked.
+fn check_engine(job: &Job<'_>, state: &State) -> Result<(), TrainError> {
+    let found = job.data.engine_here();
+    match state.engines.last() {
+        Some(before) if *before == found => Ok(()),
+        before if job.strict_engine => {
+            let expected = before.map_or(State::UNKNOWN, String::as_str).to_owned();
+            Err(TrainError::OtherEngine { found, expected })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where the features of batches come from, and those of the validation photographs. Features that are
@@ -234,6 +259,7 @@ fn save_and_stop(
 /// `stopped` says so before they are computed.
 fn prepare<'a>(
     job: &Job<'a>,
+    engines: &[String],
     stopped: impl Fn() -> bool + Copy,
     listen: &mut impl FnMut(Event),
 ) -> Result<Option<(Source<'a>, Features)>, TrainError> {
@@ -264,7 +290,7 @@ fn prepare<'a>(
         return Ok(None);
     }
     let room = room.saturating_sub(features.in_memory());
-    Ok(Source::open(job, room, stopped, listen)?.map(|source| (source, features)))
+    Ok(Source::open(job, engines, room, stopped, listen)?.map(|source| (source, features)))
 }
 
 /// The state before the first step. It is written at once, so that a run stopped at any time can be
@@ -281,14 +307,18 @@ fn begin(job: &Job<'_>, photographs: String, device: &Device) -> Result<Checkpoi
         plateau: Plateau::default(),
         settings: digest_of_settings(job.config),
         photographs,
+        engines: vec![job.data.engine_here()],
     };
     let optimizer = Optimizer::new(|name| job.config.rule(name, 1.0), &tail);
     let checkpoint = Checkpoint { optimizer, tail, state };
-    checkpoint.save(job.run, &card(job, None))?;
+    checkpoint.save(job.run, &card(job, &checkpoint.state, None))?;
     Ok(checkpoint)
 }
 
-fn card(job: &Job<'_>, metrics: Option<Metrics>) -> ModelCard {
+fn card(job: &Job<'_>, state: &State, metrics: Option<Metrics>) -> ModelCard {
+    let mut engines = job.data.engines();
+    engines.retain(|engine| !state.engines.contains(engine));
+    engines.extend(state.engines.iter().cloned());
     ModelCard {
         format: ModelCard::FORMAT,
         base: job.config.base.clone(),
@@ -298,5 +328,6 @@ fn card(job: &Job<'_>, metrics: Option<Metrics>) -> ModelCard {
         classes: job.data.classes().to_vec(),
         threshold: THRESHOLD,
         metrics,
+        engines,
     }
 }

@@ -72,7 +72,8 @@ impl Optimizer {
     ///
     /// # Errors
     ///
-    /// The reason, as text: a parameter does not get its state, or there is state of none of them.
+    /// The reason, as text: a parameter does not get its state, the state is NaN or infinite, or there is state
+    /// of none of them.
     pub fn with_arrays<M: Module>(
         rule: impl Fn(&str) -> RmsProp,
         module: &M,
@@ -89,6 +90,9 @@ impl Optimizer {
                     "`{name}` has the shape {:?}, expected {expected:?}",
                     array.shape
                 ));
+            }
+            if !array.is_finite() {
+                return Err(format!("`{name}` holds values that are NaN or infinite"));
             }
             *tensor = Tensor::from_data(TensorData::new(array.data, expected), device);
             Ok(())

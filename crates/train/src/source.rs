@@ -1,5 +1,6 @@
 //! Where a batch's features come from, and a thread that has the next one ready.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
@@ -8,7 +9,7 @@ use photos::Photos;
 use random::{Draws, Purpose};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use vgg::FrozenBase;
+use vgg::{FrozenBase, without_instructions};
 
 use crate::data::{Data, digest_of_photographs};
 use crate::feature_file::FeatureFile;
@@ -31,16 +32,18 @@ pub(crate) enum Source<'a> {
 
 impl<'a> Source<'a> {
     /// The source that the settings ask for; what it keeps is computed here, in up to `most` bytes of memory.
+    /// Of the run's own views all are taken that were computed by one of the run's `engines`.
     /// `None` where `stopped` says so before the end.
     pub(crate) fn open(
         job: &Job<'a>,
+        engines: &[String],
         most: usize,
         stopped: impl Fn() -> bool,
         listen: &mut impl FnMut(Event),
     ) -> Result<Option<Self>, TrainError> {
         match job.data {
             Data::Photographs { base, training, .. } => {
-                Self::of_photographs(job, base, training, most, stopped, listen)
+                Self::of_photographs(job, engines, base, training, most, stopped, listen)
             }
             Data::Features(data) => Self::of_features(job, data, most, listen),
         }
@@ -48,6 +51,7 @@ impl<'a> Source<'a> {
 
     fn of_photographs(
         job: &Job<'a>,
+        engines: &[String],
         base: &'a FrozenBase,
         photos: &'a Photos,
         most: usize,
@@ -60,13 +64,27 @@ impl<'a> Source<'a> {
         let (photographs, width) = (photos.labels().len(), base.feature_count());
         let kept = |features, views| Self::Kept { features, views, seed };
         if let Some(views) = config.train.views {
-            let (key, rows) = (key_of_views(job, base, photos), views * photographs);
-            if let Some(file) = find_complete(run, &key, width, rows) {
+            let key_of = |engine: &str| key_of_views(job, base, engine, photos);
+            // As versions named it that did not know of instruction sets.
+            let old = key_of(without_instructions(base.engine()));
+            let known: Vec<String> = engines.iter().map(|engine| key_of(engine)).collect();
+            let (mut key, rows) = (key_of(base.engine()), views * photographs);
+            if let Some(file) = find_complete(run, &key, known.iter().chain([&old]), width, rows) {
                 let (path, bytes) = (file.path().to_owned(), file.bytes());
                 listen(Event::Views { path, bytes, origin: ViewsOrigin::Found });
                 return Ok(Some(kept(Features::File(file), views)));
             }
-            let file = FeatureFile::open_or_create(&run.views(), &config.data.path, &key, width)?;
+            // What is there in part is completed by the same engine, or one that may be the same.
+            let views_path = run.views();
+            if FeatureFile::has_key(&views_path, &old, width) {
+                key = old;
+            } else if known
+                .iter()
+                .any(|other| *other != key && FeatureFile::has_key(&views_path, other, width))
+            {
+                fs::remove_file(&views_path).map_err(|error| TrainError::io(&views_path, error))?;
+            }
+            let file = FeatureFile::open_or_create(&views_path, &config.data.path, &key, width)?;
             let mut features = Features::File(file);
             if !features.complete(&pictures, views, Set::Views, stopped, listen)? {
                 return Ok(None);
@@ -217,7 +235,7 @@ pub(crate) struct Batch {
 }
 
 /// What the views of a run follow from; with the same key they are the same.
-fn key_of_views(job: &Job<'_>, base: &FrozenBase, training: &Photos) -> String {
+fn key_of_views(job: &Job<'_>, base: &FrozenBase, engine: &str, training: &Photos) -> String {
     #[derive(Serialize)]
     struct Views<'a> {
         base: &'a vgg::VggConfig,
@@ -234,7 +252,7 @@ fn key_of_views(job: &Job<'_>, base: &FrozenBase, training: &Photos) -> String {
         base: &job.config.base,
         weights: job.weights.digest(),
         preprocessing: base.preprocessing(),
-        engine: base.engine(),
+        engine,
         photographs: digest_of_photographs([training]),
         augment: job.config.augment,
         seed: job.config.train.seed,
@@ -243,8 +261,15 @@ fn key_of_views(job: &Job<'_>, base: &FrozenBase, training: &Photos) -> String {
     hex(Sha256::digest(serde_json::to_vec(&views).expect("settings are plain data")))
 }
 
-/// The views with that key, all of them, which this run or one beside it has kept.
-fn find_complete(run: &RunFolder, key: &str, width: usize, rows: usize) -> Option<FeatureFile> {
+/// The views with `key`, all of them, which this run or one beside it has kept; or with one of `others`, which this
+/// run has kept.
+fn find_complete<'a>(
+    run: &RunFolder,
+    key: &'a String,
+    others: impl Iterator<Item = &'a String>,
+    width: usize,
+    rows: usize,
+) -> Option<FeatureFile> {
     let beside = || -> Option<Vec<PathBuf>> {
         let folder = std::path::absolute(run.path()).ok()?;
         let mut runs: Vec<_> =
@@ -254,6 +279,7 @@ fn find_complete(run: &RunFolder, key: &str, width: usize, rows: usize) -> Optio
         Some(runs)
     };
     let beside = beside().unwrap_or_default().into_iter().map(|run| run.join(VIEWS));
-    let mut files = std::iter::once(run.views()).chain(beside).filter(|path| path.is_file());
-    files.find_map(|path| FeatureFile::open_complete(&path, key, width, rows))
+    let own = std::iter::once(key).chain(others).map(|key| (run.views(), key));
+    let mut files = own.chain(beside.map(|path| (path, key))).filter(|(path, _)| path.is_file());
+    files.find_map(|(path, key)| FeatureFile::open_complete(&path, key, width, rows))
 }

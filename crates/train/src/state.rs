@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Plateau, RunningMean, TrainConfig};
+use crate::{Event, Plateau, RunningMean, TrainConfig};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,9 +25,31 @@ pub struct State {
     pub settings: String,
     /// The digest of the photographs' pixels and classes: with others it would be another run.
     pub photographs: String,
+    /// Names of the engines that the run was on, in the order in which it was last on them; empty in runs that
+    /// older versions began, and after these [`Self::UNKNOWN`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engines: Vec<String>,
 }
 
 impl State {
+    /// Stands for the engine of a run that does not say on which it began.
+    pub const UNKNOWN: &str = "unknown";
+
+    /// Records that the run goes on with an engine, and returns what is to be told if it may be another one.
+    pub(crate) fn go_on_with(&mut self, now: String) -> Option<Event> {
+        let before = self.engines.last().cloned();
+        if before.as_ref() == Some(&now) {
+            return None;
+        }
+        tracing::warn!(before, now, "the run goes on with another engine");
+        if before.is_none() {
+            self.engines.push(Self::UNKNOWN.into());
+        }
+        self.engines.retain(|known| *known != now);
+        self.engines.push(now.clone());
+        Some(Event::OtherEngine { before, now })
+    }
+
     /// Whether nothing is left to do: all epochs are complete, or patience has run out.
     pub fn is_complete(&self, train: &TrainConfig) -> bool {
         let waited = self.best.map_or(0, |best| self.epoch - best.epoch);

@@ -93,6 +93,7 @@ impl Watched {
             Event::Views { .. }
             | Event::Streamed { .. }
             | Event::OlderState { .. }
+            | Event::OtherEngine { .. }
             | Event::Saved { .. } => {}
         }
     }

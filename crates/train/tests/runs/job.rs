@@ -9,7 +9,7 @@ use augment::AugmentConfig;
 use burn::tensor::Device;
 use head::HeadConfig;
 use image::{Rgb, RgbImage};
-use photos::Layout;
+use photos::{Layout, Photos};
 use train::{
     Data, DataConfig, DeviceConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig,
     TrainError, WeightsChoice, fit,
@@ -61,6 +61,31 @@ pub(crate) fn go(
     go_on(run, config, &base, &weights, stop_when)
 }
 
+/// Goes on with the run in `run`, unless it was on another engine before.
+pub(crate) fn go_strictly(run: &RunFolder, config: &RunConfig) -> Result<Outcome, TrainError> {
+    let weights = config.load_weights().expect("a network");
+    let base = FrozenBase::new(&config.base, &weights).expect("a network");
+    let (training, validation) = photos(config);
+    let job = Job {
+        config,
+        run,
+        weights: &weights,
+        data: Data::Photographs { base: &base, training: &training, validation: &validation },
+        device: &Device::flex(),
+        strict_engine: true,
+        stop: &AtomicBool::new(false),
+    };
+    fit(&job, |_| {})
+}
+
+/// The photographs of a run.
+fn photos(config: &RunConfig) -> (Photos, Photos) {
+    let layout = Layout::find(&config.data.path, None).expect("pictures");
+    let (training, validation, _) =
+        layout.load(config.base.size, config.train.seed, &config.data.cache()).expect("pictures");
+    (training, validation)
+}
+
 /// The same with this base and these weights.
 pub(crate) fn go_on(
     run: &RunFolder,
@@ -69,9 +94,7 @@ pub(crate) fn go_on(
     weights: &Weights,
     stop_when: impl Fn(&Event) -> bool,
 ) -> Result<Outcome, TrainError> {
-    let layout = Layout::find(&config.data.path, None).expect("pictures");
-    let (training, validation, _) =
-        layout.load(config.base.size, config.train.seed, &config.data.cache()).expect("pictures");
+    let (training, validation) = photos(config);
     let stop = AtomicBool::new(false);
     let job = Job {
         config,
@@ -79,6 +102,7 @@ pub(crate) fn go_on(
         weights,
         data: Data::Photographs { base, training: &training, validation: &validation },
         device: &Device::flex(),
+        strict_engine: false,
         stop: &stop,
     };
     fit(&job, |event| {

@@ -1,19 +1,23 @@
 //! Whole runs on a handful of small pictures: what they write, and that stopping changes nothing.
 
+mod engines;
 mod job;
 mod patience;
 mod thaw;
 mod views;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use augment::AugmentConfig;
 use burn::tensor::Device;
+use formats::Array;
 use job::{complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures};
-use model::{Classifier, WeightsSearch};
-use train::{Event, Outcome, RunConfig, RunFolder, TrainConfig, TrainError};
+use model::{Classifier, WeightsSearch, load_tail};
+use sha2::{Digest, Sha256};
+use train::{Event, Outcome, RunConfig, RunFolder, TrainConfig, TrainError, WeightsChoice};
 use vgg::FrozenBase;
 
 #[test]
@@ -200,9 +204,111 @@ fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
         let path = folder.path().join(format!("run {batch_size}"));
         let run = RunFolder::create(&path, &config).expect("a free folder");
         let message = go(&run, &config, never).expect_err("no number").to_string();
-        assert!(message.contains("the loss is no number"), "{message}");
+        assert!(message.contains("the loss is NaN or infinite"), "{message}");
         assert!(message.contains("\nhint: "), "{message}");
         assert!(!run.best().exists() && !run.history().exists());
         assert!(run.last().join("state.json").exists());
+    }
+}
+
+/// With this rate the first step makes parameters infinite, and its loss is that of finite ones before.
+#[test]
+fn parameters_that_are_infinite_are_not_saved() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let mut config = config(&data, AugmentConfig::NONE);
+    config.train.learning_rate = 3e38;
+    config.train.save_every = Some(1);
+    let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
+    let message = go(&run, &config, never).expect_err("infinite parameters").to_string();
+    assert!(message.contains("NaN or infinite after epoch 1, step 1, and is not"), "{message}");
+    assert!(message.contains("`dense") && message.contains("\nhint: "), "{message}");
+    let (_, tail) = load_tail(&run.last(), &Device::flex()).expect("the state before");
+    assert!(tail.to_arrays().values().all(Array::is_finite));
+    assert!(!run.best().exists());
+}
+
+#[test]
+fn a_state_whose_digests_do_not_name_every_file_of_it_is_damaged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let config = config(&data, AugmentConfig::NONE);
+    let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
+    let first_epoch = |event: &Event| matches!(event, Event::Epoch { .. });
+    go(&run, &config, first_epoch).expect("a run");
+    fs::remove_dir_all(run.previous()).expect("a folder");
+    let path = run.last().join("digests.json");
+    let whole: BTreeMap<String, String> =
+        serde_json::from_slice(&fs::read(&path).expect("digests")).expect("JSON");
+    let names: Vec<&str> = whole.keys().map(String::as_str).collect();
+    assert_eq!(names, ["model.json", "model.safetensors", "optimizer.safetensors", "state.json"]);
+    let refused = |digests: &BTreeMap<String, String>| {
+        fs::write(&path, serde_json::to_vec(digests).expect("JSON")).expect("a writable folder");
+        let message = go(&run, &config, never).expect_err("damage").to_string();
+        assert!(message.contains("digests.json` names `"), "{message}");
+        assert!(message.contains("expected `model.json`, `"), "{message}");
+    };
+    for name in whole.keys() {
+        let mut fewer = whole.clone();
+        fewer.remove(name);
+        refused(&fewer);
+    }
+    fs::write(run.last().join("more"), "more").expect("a writable folder");
+    let digest = Sha256::digest("more").iter().map(|byte| format!("{byte:02x}")).collect();
+    for name in ["more", "../config.toml"] {
+        let mut more = whole.clone();
+        more.insert(name.into(), String::clone(&digest));
+        refused(&more);
+    }
+    // A file that no one reads is no damage.
+    fs::write(&path, serde_json::to_vec(&whole).expect("JSON")).expect("a writable folder");
+    go(&run, &config, never).expect("the rest of the run");
+}
+
+#[test]
+fn numbers_out_of_their_ranges_are_refused_with_the_range() {
+    let valid = config("data".as_ref(), AugmentConfig::default());
+    valid.validate().expect("valid settings");
+    type Change = fn(&mut RunConfig, usize);
+    let cases: [(&str, Change, &[usize]); 10] = [
+        ("epochs", |config, value| config.train.epochs = value, &[0, 1_000_000_001]),
+        ("batch_size", |config, value| config.train.batch_size = value, &[0, 1_000_000_001]),
+        ("views", |config, value| config.train.views = Some(value), &[0, 10_001]),
+        ("save_every", |config, value| config.train.save_every = Some(value), &[0]),
+        ("patience", |config, value| config.train.patience = Some(value), &[0]),
+        ("reduce_on_plateau", |config, value| config.train.reduce_on_plateau = Some(value), &[0]),
+        ("base_batch", |config, value| config.device.base_batch = Some(value), &[0, 65_537]),
+        ("hidden", |config, value| config.head.hidden = value, &[0, 65_537]),
+        ("cache_mb", |config, value| config.data.cache_mb = value, &[]),
+        ("picture size", |config, value| config.base.size = [32, value], &[0, 31, 1025]),
+    ];
+    for (name, change, others) in cases {
+        for &value in others.iter().chain(&[usize::MAX, usize::MAX / 2]) {
+            let mut config = valid.clone();
+            change(&mut config, value);
+            let message = config.validate().expect_err(name).to_string();
+            assert!(message.contains(name) && message.contains(&value.to_string()), "{message}");
+            assert!(message.contains("expected ") && message.contains("\nhint: "), "{message}");
+        }
+    }
+    for rate in [0.0, -1.0, 1e-60, 1e39, f64::INFINITY, f64::NAN] {
+        for thaw in [false, true] {
+            let mut config = valid.clone();
+            let of = &mut config.train;
+            *(if thaw { &mut of.thaw_learning_rate } else { &mut of.learning_rate }) = rate;
+            let message = config.validate().expect_err("a rate").to_string();
+            assert!(message.contains("learning_rate` is "), "{message}");
+        }
+    }
+    // What is valid can be written.
+    for seed in [i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut config = valid.clone();
+        config.train.seed = seed;
+        config.weights = WeightsChoice::Seed(seed);
+        let created = RunFolder::create(&folder.path().join("run"), &config);
+        assert_eq!(created.is_ok(), seed <= i64::MAX as u64, "{created:?}");
     }
 }

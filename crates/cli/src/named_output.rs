@@ -1,0 +1,34 @@
+//! Errors of a network about an image of a batch, with the image's name.
+
+use std::path::Path;
+
+use model::ModelError;
+use vgg::VggError;
+
+/// Returns the error, where it is about an image, with that image's name.
+pub(crate) fn named<'a>(
+    error: impl Into<ModelError>,
+    name: impl Fn(usize) -> &'a Path,
+) -> anyhow::Error {
+    match error.into() {
+        ModelError::Base(VggError::Output { index }) => anyhow::anyhow!(
+            "the model's output for `{}` is NaN or infinite\nhint: the model has diverged in training, or its weights are not for its base; take another model",
+            name(index).display()
+        ),
+        error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_is_nan_is_told_with_the_name_of_its_photo() {
+        let files = ["a.jpg", "b.jpg"].map(Path::new);
+        let message = named(VggError::Output { index: 1 }, |index| files[index]).to_string();
+        assert!(message.starts_with("the model's output for `b.jpg` is NaN or infinite\nhint: "));
+        let other = named(VggError::NoTop, |index| files[index]).to_string();
+        assert_eq!(other, VggError::NoTop.to_string());
+    }
+}

@@ -1,0 +1,184 @@
+//! Runs that go on with another engine, as on a CPU with another instruction set.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use augment::AugmentConfig;
+use model::load_card;
+use sha2::{Digest, Sha256};
+use train::{Event, RunConfig, RunFolder, Set, State, TrainError, ViewsOrigin};
+use vgg::{FrozenBase, FrozenEngine, VggError, engine_name};
+
+use crate::job::{complete, config, expect_same, go, go_on, go_strictly, never, pictures};
+
+/// The name of an engine that no machine has.
+const OTHER: &str = "winograd f32 on another";
+
+/// This machine's engine, by another name.
+#[derive(Debug)]
+struct Named(FrozenBase);
+
+impl FrozenEngine for Named {
+    fn name(&self) -> &str {
+        OTHER
+    }
+
+    fn batch(&self) -> usize {
+        32
+    }
+
+    fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
+        self.0.features(pictures)
+    }
+}
+
+/// Goes on with a run on the other engine.
+fn go_on_other(run: &RunFolder, config: &RunConfig, stop_when: impl Fn(&Event) -> bool) {
+    let weights = config.load_weights().expect("a network");
+    let base = FrozenBase::new(&config.base, &weights).expect("a network");
+    let base = FrozenBase::with_engine(&config.base, &weights, Box::new(Named(base)));
+    go_on(run, config, &base.expect("a network"), &weights, stop_when).expect("a run");
+}
+
+/// Begins a run in the folder at `path` on the other engine, of which one epoch is complete.
+fn begun(config: &RunConfig, path: &Path) -> RunFolder {
+    let run = RunFolder::create(path, config).expect("a free folder");
+    go_on_other(&run, config, |event| matches!(event, Event::Epoch { .. }));
+    run
+}
+
+/// Goes on with a run on this machine's engine, and returns the engines that are told of.
+fn told(run: &RunFolder, config: &RunConfig) -> Option<(Option<String>, String)> {
+    let told = RefCell::new(None);
+    let look = |event: &Event| {
+        if let Event::OtherEngine { before, now } = event {
+            *told.borrow_mut() = Some((before.clone(), now.clone()));
+        }
+        false
+    };
+    go(run, config, look).expect("the rest of the run");
+    told.into_inner()
+}
+
+fn engines(run: &RunFolder) -> Vec<String> {
+    let text = fs::read(run.last().join("state.json")).expect("a state");
+    let state: State = serde_json::from_slice(&text).expect("a state");
+    assert_eq!(load_card(&run.last()).expect("a card").engines, state.engines);
+    state.engines
+}
+
+/// Makes of a state one that a version has written which did not record engines.
+fn without_engines(folder: &Path) {
+    let mut digests = BTreeMap::new();
+    for name in ["model.json", "state.json"] {
+        let path = folder.join(name);
+        let mut json: serde_json::Map<_, _> =
+            serde_json::from_slice(&fs::read(&path).expect("a file")).expect("JSON");
+        assert!(json.remove("engines").is_some());
+        if json.remove("arrays").is_some() {
+            json.insert("format".into(), 2.into());
+        }
+        fs::write(&path, serde_json::to_vec(&json).expect("JSON")).expect("a writable folder");
+    }
+    for name in ["model.json", "model.safetensors", "optimizer.safetensors", "state.json"] {
+        let bytes = fs::read(folder.join(name)).expect("a file");
+        let digest: String =
+            Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        digests.insert(name, digest);
+    }
+    let digests = serde_json::to_vec(&digests).expect("JSON");
+    fs::write(folder.join("digests.json"), digests).expect("a writable folder");
+}
+
+#[test]
+fn a_run_that_goes_on_with_another_engine_says_so_and_records_it_or_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let config = config(&data, AugmentConfig::NONE);
+    let here = engine_name("winograd f32");
+    let whole = complete(&config, &folder.path().join("whole"));
+    assert_eq!(engines(&whole), [here.clone()]);
+
+    let run = begun(&config, &folder.path().join("run"));
+    assert_eq!(engines(&run), [OTHER]);
+    let refused = go_strictly(&run, &config).expect_err("another engine");
+    assert!(matches!(refused, TrainError::OtherEngine { .. }), "{refused}");
+    let message = refused.to_string();
+    assert!(message.contains(OTHER) && message.contains(&here), "{message}");
+    assert_eq!(engines(&run), [OTHER]);
+    assert_eq!(told(&run, &config), Some((Some(OTHER.into()), here.clone())));
+    assert_eq!(engines(&run), [OTHER.to_owned(), here.clone()]);
+    assert_eq!(load_card(&run.best()).expect("a card").engines.last(), Some(&here));
+
+    // On one engine nothing is told, and the strict way is open.
+    let run = RunFolder::create(&folder.path().join("same"), &config).expect("a free folder");
+    go(&run, &config, |event| matches!(event, Event::Epoch { .. })).expect("a run");
+    go_strictly(&run, &config).expect("the rest of the run");
+    assert_eq!(engines(&run), [here]);
+    expect_same(&run, &whole);
+}
+
+#[test]
+fn a_run_that_does_not_say_its_engine_goes_on_and_records_that_it_is_unknown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let config = config(&data, AugmentConfig::NONE);
+    let whole = complete(&config, &folder.path().join("whole"));
+    let run = RunFolder::create(&folder.path().join("old"), &config).expect("a free folder");
+    go(&run, &config, |event| matches!(event, Event::Epoch { .. })).expect("a run");
+    without_engines(&run.last());
+    let message = go_strictly(&run, &config).expect_err("an unknown engine").to_string();
+    assert!(message.contains("`unknown`"), "{message}");
+    let here = engine_name("winograd f32");
+    assert_eq!(told(&run, &config), Some((None, here.clone())));
+    assert_eq!(engines(&run), ["unknown".to_owned(), here]);
+    expect_same(&run, &whole);
+}
+
+/// Returns where the views of a run come from that goes on here.
+fn origin(run: &RunFolder, config: &RunConfig) -> ViewsOrigin {
+    let origin = Cell::new(None);
+    let look = |event: &Event| {
+        if let Event::Views { origin: from, .. } = event {
+            origin.set(Some(*from));
+        }
+        matches!(event, Event::Epoch { .. })
+    };
+    go(run, config, look).expect("a run");
+    origin.get().expect("views")
+}
+
+#[test]
+fn views_of_another_engine_are_taken_by_their_own_run_alone_and_never_completed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let mut config = config(&data, AugmentConfig::default());
+    config.train.views = Some(3);
+
+    let whole = begun(&config, &folder.path().join("a/whole"));
+    let views = fs::read(whole.views()).expect("views");
+    let beside = RunFolder::create(&folder.path().join("a/beside"), &config).expect("a folder");
+    assert_eq!(origin(&beside, &config), ViewsOrigin::Computed);
+    assert_eq!(origin(&whole, &config), ViewsOrigin::Found);
+    assert!(fs::read(whole.views()).expect("views") == views);
+
+    let part = RunFolder::create(&folder.path().join("b/part"), &config).expect("a free folder");
+    let first_views = |event: &Event| matches!(event, Event::Features { set: Set::Views, .. });
+    go_on_other(&part, &config, first_views);
+    assert!(fs::read(part.views()).expect("views").len() < views.len());
+    // Begun here, gone on with there, and both before the first step.
+    go(&part, &config, first_views).expect("some views");
+    go_on_other(&part, &config, first_views);
+    assert_eq!(engines(&part), [engine_name("winograd f32"), OTHER.to_owned()]);
+    assert_eq!(origin(&part, &config), ViewsOrigin::Computed);
+    // The same values by the name of this machine's engine, which the line at the beginning has.
+    let computed = fs::read(part.views()).expect("views");
+    assert!(computed.len() == views.len() && computed != views);
+    assert!(computed == fs::read(beside.views()).expect("views"));
+    go(&part, &config, never).expect("the rest of the run");
+}
