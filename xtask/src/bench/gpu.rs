@@ -133,8 +133,10 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
 
 /// The example that times and checks libtorch, and beside it the program with that feature.
 pub(super) fn build_example(root: &Path) -> Result<PathBuf> {
-    let what = ["--workspace", "--features", "cli/libtorch,vgg-tch/libtorch", "--bins"];
-    keras::build(root, "examples/tch", &[&what[..], &["--example", "tch"]].concat())
+    // As `cargo test -p cli -p vgg-tch` with these features has built them.
+    let packages = ["--package", "cli", "--package", "vgg-tch"];
+    let what = ["--features", "cli/libtorch,vgg-tch/libtorch", "--bins", "--example", "tch"];
+    keras::build(root, "examples/tch", &[&packages[..], &what].concat())
 }
 
 /// How far the features of a device are from those of the CPU.
