@@ -120,11 +120,11 @@ pub fn check(
             let mended = photographs.mended(&card.skipped, card.settings.base.size)?;
             let files = photographs.made_of(entries, &NEVER)?;
             by_length += usize::from(!card.has_contents_as(&files));
-            if !card.is_of(&files) {
-                let reason = "was made of other photographs than there are now".into();
-                find(Kind::Stale, piece.to_string(), reason);
-            } else if mended > 0 {
+            if mended > 0 {
                 let reason = format!("skipped {mended} file(s) that can be read now");
+                find(Kind::Stale, piece.to_string(), reason);
+            } else if !card.is_of(&files) {
+                let reason = "was made of other photographs than there are now".into();
                 find(Kind::Stale, piece.to_string(), reason);
             }
         }

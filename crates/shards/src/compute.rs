@@ -221,6 +221,12 @@ impl Job<'_> {
         if let Some([name, found, expected]) = self.difference(&card) {
             return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));
         }
+        match self.photographs.mended(&card.skipped, self.settings.base.size)? {
+            0 => {}
+            count => {
+                return Ok(There::Other(format!("skipped {count} file(s) that can be read now")));
+            }
+        }
         if !card.is_of(files) {
             return Ok(There::Other("was made of other photographs".into()));
         }
@@ -230,12 +236,6 @@ impl Job<'_> {
                 let (found, expected) = (length.unwrap_or_default(), card.object.length);
                 let reason = format!("has {found} bytes, not {expected}");
                 return Ok(There::Other(reason));
-            }
-        }
-        match self.photographs.mended(&card.skipped, self.settings.base.size)? {
-            0 => {}
-            count => {
-                return Ok(There::Other(format!("skipped {count} file(s) that can be read now")));
             }
         }
         match card.skipped.first() {
