@@ -430,6 +430,39 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
 
 #[cfg(unix)]
 #[test]
+fn a_run_is_not_logged_through_a_symbolic_link() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
+    workplace.write("run/config.toml", config);
+    workplace.write("victim", "kept");
+    let log = workplace.path("run/run.log");
+    std::fs::remove_file(&log).expect("the log");
+    std::os::unix::fs::symlink(workplace.path("victim"), &log).expect("a link");
+    let done = workplace.run("train --resume run");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    let said = "run.log` is a symbolic link, which is not written through\nhint: ";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
+    assert_eq!(workplace.read("victim"), "kept");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_split_of_names_with_backslashes_is_found_again_also_as_an_earlier_version_wrote_it() {
+    let workplace = Workplace::with_photos();
+    workplace.picture(r"photos/train/along/a\b.png", "along", 40);
+    let train = quick("--val-split 0.5 --epochs 1 --no-augment --out run");
+    workplace.run(&train.replace("photos", "photos/train")).expect_success();
+    let table = workplace.read("run/split.csv");
+    assert!(table.contains(r"along/a\\b.png,"), "{table}");
+    let evaluate = || workplace.run("evaluate run/best").expect_success().stdout;
+    let expected = evaluate();
+    workplace.write("run/split.csv", table.replace(r"\\", r"\"));
+    assert_eq!(evaluate(), expected);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
     let workplace = Workplace::with_photos();
     workplace.train("--epochs 40 --seed 4 --out whole");
