@@ -89,7 +89,6 @@ fn settings_out_of_their_range_are_refused() {
         ("--save-every 18446744073709551615", "`save_every` is 18446744073709551615, expected"),
         ("--views 18446744073709551615", "`views` is 18446744073709551615, expected"),
         ("--cache-mb 18446744073709551615", "`cache_mb` is 18446744073709551615, expected"),
-        ("--seed 18446744073709551615", "`seed` is 18446744073709551615, expected"),
         ("--size 18446744073709551615", "18446744073709551615 x 18446744073709551615"),
         ("--reduce-on-plateau 18446744073709551615", "`reduce_on_plateau` is 1844674407"),
         ("--learning-rate 1e39", "`learning_rate`"),

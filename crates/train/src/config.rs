@@ -269,15 +269,6 @@ impl RunConfig {
                 return Err(TrainError::Setting { name, value: value.to_string(), expected });
             }
         }
-        let seeds = match self.weights {
-            WeightsChoice::Seed(seed) => [train.seed, seed],
-            WeightsChoice::File(_) => [train.seed; 2],
-        };
-        if let Some(seed) = seeds.into_iter().find(|&seed| i64::try_from(seed).is_err()) {
-            let (name, value) = ("seed", seed.to_string());
-            let expected = "0 to 9,223,372,036,854,775,807, which a TOML file holds";
-            return Err(TrainError::Setting { name, value, expected });
-        }
         let is_rate = |rate: f64| rate as f32 > 0.0 && (rate as f32).is_finite();
         let (rate, thaw_rate) = (train.learning_rate, train.thaw_learning_rate);
         for (fits, name, value, expected) in [

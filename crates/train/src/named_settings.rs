@@ -2,9 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use toml::Value;
 
 use crate::RunConfig;
+
+/// A setting. TOML's own values hold no count above 2^63, as a seed may be.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Setting {
+    Count(u64),
+    Other(Value),
+}
 
 impl RunConfig {
     /// Every setting by its section and name in `config.toml`, such as `train.learning_rate`, with the text that
@@ -12,13 +21,15 @@ impl RunConfig {
     pub fn named_settings(&self) -> BTreeMap<String, String> {
         // By way of the text, in which a 32-bit float has its own digits and not those of its 64-bit neighbour.
         let text = toml::to_string(self).expect("valid settings are plain data");
-        let sections: toml::Table = text.parse().expect("what was just written");
+        let sections: BTreeMap<String, BTreeMap<String, Setting>> =
+            toml::from_str(&text).expect("what was just written");
         let mut named = BTreeMap::new();
         for (section, settings) in sections {
-            for (name, value) in settings.as_table().into_iter().flatten() {
-                let text = match value {
-                    Value::String(word) => word.clone(),
-                    other => other.to_string(),
+            for (name, setting) in settings {
+                let text = match setting {
+                    Setting::Count(count) => count.to_string(),
+                    Setting::Other(Value::String(word)) => word,
+                    Setting::Other(other) => other.to_string(),
                 };
                 named.insert(format!("{section}.{name}"), text);
             }
@@ -47,7 +58,7 @@ mod tests {
             augment: AugmentConfig::default(),
             base: VggConfig::default(),
             head: HeadConfig::default(),
-            train: TrainConfig { patience: Some(5), ..TrainConfig::default() },
+            train: TrainConfig { patience: Some(5), seed: u64::MAX, ..TrainConfig::default() },
             device: DeviceConfig::default(),
         };
         let named = config.named_settings();
@@ -59,6 +70,7 @@ mod tests {
             ("base.size", "[180, 180]"),
             ("train.learning_rate", "0.001"),
             ("train.patience", "5"),
+            ("train.seed", "18446744073709551615"),
         ] {
             assert_eq!(named[name], text, "{name}");
         }
