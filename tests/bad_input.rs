@@ -107,7 +107,7 @@ fn settings_out_of_their_range_are_refused() {
             "features photos --out set --views 18446744073709551615",
             "`--views` is 18446744073709551",
         ),
-        ("features photos --out set --size 18446744073709551615", "picture size"),
+        ("features photos --weights none --out set --size 18446744073709551615", "picture size"),
         ("summary --size 18446744073709551615", "picture size"),
         ("show photos --out sheet.png --count 18446744073709551615", "18446744073709551615"),
         ("show photos --out sheet.png --augment 18446744073709551615", "18446744073709551615"),

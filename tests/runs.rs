@@ -607,14 +607,16 @@ fn a_run_resumed_on_another_engine_warns_and_is_refused_if_that_is_asked() {
         assert_eq!(json["engines"], serde_json::json!([another, here]));
     }
     let done = workplace.run("train photos --strict-resume");
-    assert!(done.stderr.contains("--resume"), "{}", done.stderr);
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("`--strict-resume` without `--resume`"), "{}", done.stderr);
 }
 
 #[test]
 fn as_many_epochs_as_can_be_counted_end_by_patience() {
     let workplace = Workplace::with_photos();
-    let done = workplace.train(
-        "--epochs 1000000000 --batch-size 1000000000 --patience 1 --save-every 1000000000 --learning-rate 1e-30 --no-augment --cache-mb 1000000000 --out run",
+    let done = workplace.run(
+        "train photos --weights none --size 32 --until block1_pool --pooling max --epochs 1000000000 --batch-size 1000000000 --patience 1 --save-every 1000000000 --learning-rate 1e-30 --no-augment --cache-mb 1000000000 --out run",
     );
+    let done = done.expect_success();
     assert!(done.stdout.contains("Ended early: no lower val_loss"), "{}", done.stdout);
 }

@@ -60,7 +60,7 @@ pub(crate) struct TrainArguments {
     resume: Option<PathBuf>,
     /// Refuse to resume a run that was on another engine, such as a CPU with another instruction set, or that does
     /// not say on which
-    #[arg(long, requires = "resume")]
+    #[arg(long)]
     strict_resume: bool,
     /// Train two epochs twice, at once and in pieces, compare, and keep neither
     #[arg(long, conflicts_with = "out")]
@@ -117,6 +117,11 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             go(&config, &inputs, &run, arguments.strict_resume, output)
         }
         None => {
+            // Not by clap, which requires nothing that another argument conflicts with.
+            anyhow::ensure!(
+                !arguments.strict_resume,
+                "`--strict-resume` without `--resume`: a new run has no engine before\nhint: name the run to go on with: `--resume DIR`"
+            );
             let settings = &arguments.settings;
             let set = settings.open_features()?;
             let mut config = settings.resolve(set.as_ref().map(FeatureSet::settings))?;
