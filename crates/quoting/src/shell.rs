@@ -1,0 +1,64 @@
+//! Words of a command that people copy into a shell.
+
+use std::ffi::OsStr;
+
+use crate::shown::{escaped, plain};
+
+/// Returns a word that POSIX shells take for exactly this text. A path that begins with a dash is made one that no
+/// program takes for a flag.
+///
+/// Words with control characters are in `$'...'`, which is in POSIX since 2024, and in bash, zsh and ksh before.
+pub fn argument(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref().as_encoded_bytes();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-:,+@".contains(letter);
+    let quoted = match plain(word, &[]) {
+        Some("") => "''".to_owned(),
+        Some(text) if text.chars().all(is_plain) => text.to_owned(),
+        Some(text) => format!("'{}'", text.replace('\'', r"'\''")),
+        None => format!("$'{}'", escaped(word, &['\'', '\\'], &[])),
+    };
+    if word.starts_with(b"-") { format!("./{quoted}") } else { quoted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_read_them_otherwise() {
+        for (word, expected) in [
+            ("runs/train-2", "runs/train-2"),
+            ("s3://bucket/a", "s3://bucket/a"),
+            ("my cats", "'my cats'"),
+            ("it's", r"'it'\''s'"),
+            ("$(rm -rf .)", "'$(rm -rf .)'"),
+            ("~", "'~'"),
+            ("-f", "./-f"),
+            ("", "''"),
+            ("a\nb'\\\x1b", r"$'a\nb\'\\\033'"),
+        ] {
+            assert_eq!(argument(word), expected);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_gives_each_word_back() {
+        use std::os::unix::ffi::OsStrExt;
+        let words: [&[u8]; 8] = [
+            b"a b",
+            b"it's \"quoted\"",
+            b"$HOME `id` $(id) ; & | > < * ? [a] {a,b} # ! ~ \\",
+            b"a\nhint: run this\x1b[31m\x07\x01",
+            b"not UTF-8: \xff\xfe7",
+            "\u{202e}\u{9b}1\u{200b}".as_bytes(),
+            "été 猫".as_bytes(),
+            b"",
+        ];
+        for word in words {
+            let script = format!("printf %s {}", argument(OsStr::from_bytes(word)));
+            let output = std::process::Command::new("bash").args(["-c", &script]).output();
+            assert_eq!(output.expect("bash").stdout, word, "{script}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Names in messages, quoted as git quotes them: unchanged, or in double quotes with C's escapes.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fmt::{self, Display, Formatter, Write};
+
+/// Control characters that C has a letter for, each with its letter.
+const SHORT: [[char; 2]; 7] = [
+    ['\x07', 'a'],
+    ['\x08', 'b'],
+    ['\t', 't'],
+    ['\n', 'n'],
+    ['\x0b', 'v'],
+    ['\x0c', 'f'],
+    ['\r', 'r'],
+];
+
+/// Shows a name, or other text of one line, to people.
+pub trait Shown {
+    /// Returns what displays the text on one line, with nothing in it that a terminal would obey.
+    fn shown(&self) -> Name<'_>;
+}
+
+impl<T: AsRef<OsStr> + ?Sized> Shown for T {
+    fn shown(&self) -> Name<'_> {
+        Name(self.as_ref())
+    }
+}
+
+/// A name to display.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a>(&'a OsStr);
+
+impl Display for Name<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.pad(&match plain(self.0.as_encoded_bytes(), &[]) {
+            Some(text) => Cow::Borrowed(text),
+            None => {
+                Cow::Owned(format!("\"{}\"", escaped(self.0.as_encoded_bytes(), &['"', '\\'], &[])))
+            }
+        })
+    }
+}
+
+/// Returns the text itself if it is UTF-8 without hidden characters, apart from those of `kept`.
+pub(crate) fn plain<'a>(text: &'a [u8], kept: &[char]) -> Option<&'a str> {
+    let is_escaped = |letter| is_hidden(letter) && !kept.contains(&letter);
+    str::from_utf8(text).ok().filter(|text| !text.contains(is_escaped))
+}
+
+/// Returns the text with C's escapes: a backslash before the characters `with_backslash`, and hidden characters
+/// apart from those of `kept` as git escapes them: `\n` and the like, else each byte in octal digits.
+pub(crate) fn escaped(text: &[u8], with_backslash: &[char], kept: &[char]) -> String {
+    let mut escaped = String::new();
+    let octal = |escaped: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            write!(escaped, "\\{byte:03o}").expect("a string grows");
+        }
+    };
+    for chunk in text.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match SHORT.iter().find(|[control, _]| *control == letter) {
+                _ if kept.contains(&letter) => escaped.push(letter),
+                _ if with_backslash.contains(&letter) => escaped.extend(['\\', letter]),
+                Some([_, name]) => escaped.extend(['\\', *name]),
+                None if is_hidden(letter) => {
+                    octal(&mut escaped, letter.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                None => escaped.push(letter),
+            }
+        }
+        octal(&mut escaped, chunk.invalid());
+    }
+    escaped
+}
+
+/// Whether a terminal obeys a character, or shows nothing for it: control characters, line and paragraph
+/// separators, and Unicode's `Default_Ignorable_Code_Point` and annotations, without joiners and variation
+/// selectors, which scripts and emoji need.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e00ff}'
+                | '\u{e01f0}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ordinary_names_stay_as_they_are() {
+        for name in [
+            "cats/1.jpg",
+            r#"C:\photos\cat "1".jpg"#,
+            "caf\u{e9} cafe\u{301}",
+            "\u{3000}\u{732b}",
+            "\u{1f469}\u{200d}\u{1f52c}\u{fe0f}",
+            "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645}",
+            "$(rm -rf .)",
+            "",
+        ] {
+            assert_eq!(name.shown().to_string(), name);
+        }
+        assert_eq!(format!("[{:4}][{:>4}]", "a".shown(), "a".shown()), "[a   ][   a]");
+    }
+
+    #[test]
+    fn names_that_a_terminal_would_obey_are_quoted_as_git_quotes_them() {
+        for (name, expected) in [
+            ("\x1b[2J", r#""\033[2J""#),
+            ("a\nhint: b", r#""a\nhint: b""#),
+            ("\t\"\\\u{7f}", r#""\t\"\\\177""#),
+            ("\u{9b}31m", r#""\302\23331m""#),
+            ("gpj.\u{202e}exe", r#""gpj.\342\200\256exe""#),
+            ("\u{2028}\u{200b}\u{e0041}", r#""\342\200\250\342\200\213\363\240\201\201""#),
+        ] {
+            assert_eq!(name.shown().to_string(), expected);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_not_utf_8_are_shown_as_they_are() {
+        let name: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"a\xff.jpg");
+        assert_eq!(name.shown().to_string(), r#""a\377.jpg""#);
+    }
+
+    #[test]
+    fn what_is_hidden_is_what_unicode_says() {
+        let class = r"[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Cf}]";
+        // Joiners and variation selectors, and format characters with a shape: numbers' signs, hieroglyphs.
+        let kept = r"[\x{34F}\x{200C}\x{200D}\p{Variation_Selector}\p{Prepended_Concatenation_Mark}\x{13430}-\x{1343F}]";
+        let hir = regex_syntax::parse(&format!("[{class}--{kept}]")).expect("a class");
+        let regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Unicode(expected)) =
+            hir.into_kind()
+        else {
+            panic!("expected a class");
+        };
+        let is_expected =
+            |c: char| expected.iter().any(|range| (range.start()..=range.end()).contains(&c));
+        for letter in '\0'..=char::MAX {
+            assert_eq!(is_hidden(letter), is_expected(letter), "{:?}", letter.escape_unicode());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_shown_on_one_line_and_no_two_the_same(one: String, other: String) {
+            let [shown, of_other] = [&one, &other].map(|name| name.shown().to_string());
+            prop_assert!(!shown.contains(is_hidden), "{shown:?}");
+            // A name that looks as if it were quoted can be a file's; git quotes it, messages need not.
+            prop_assert!(one == other || one.starts_with('"') || other.starts_with('"') || shown != of_other);
+        }
+    }
+}
