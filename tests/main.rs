@@ -13,6 +13,7 @@ mod dirty;
 mod doctor;
 mod events;
 mod features;
+mod hostile_names;
 mod layouts;
 mod models;
 #[cfg(unix)]

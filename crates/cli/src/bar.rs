@@ -1,11 +1,13 @@
 //! A bar on standard error where a person watches. Whoever has a clone of it may print lines above it.
 
-use std::io::{Write, stderr};
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use quoting::printable;
 
 use crate::pace::{Pace, duration};
+use crate::printed::stderr;
 
 /// A bar that is drawn once it moves, until it is cleared.
 #[derive(Clone, Default)]
@@ -44,7 +46,7 @@ impl Bar {
     pub(crate) fn say(&self, line: &str) {
         let drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match drawn.as_ref().filter(|drawn| !drawn.bar.is_hidden()) {
-            Some(drawn) => drawn.bar.println(line),
+            Some(drawn) => drawn.bar.println(printable(line)),
             // There is no one left to tell where this fails.
             None => drop(writeln!(stderr(), "{line}")),
         }

@@ -5,16 +5,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
+use quoting::Shown;
 use vgg::ImageNet;
 
 /// Reads the names in the order of the classes.
 pub(crate) fn read_class_names(path: &Path) -> anyhow::Result<Vec<String>> {
     let hint = "hint: `cargo xtask fetch weights --include-top` brings Keras's `imagenet_class_index.json`; name another place with `--class-index`";
     let text = std::fs::read(path)
-        .map_err(|error| anyhow::anyhow!("`{}`: {error}\n{hint}", path.display()))?;
+        .map_err(|error| anyhow::anyhow!("`{}`: {error}\n{hint}", path.shown()))?;
     let entries: BTreeMap<usize, (String, String)> =
         serde_json::from_slice(&text).map_err(|error| {
-            anyhow::anyhow!("`{}` is no class-index file: {error}\n{hint}", path.display())
+            anyhow::anyhow!(
+                "`{}` is no class-index file: {}\n{hint}",
+                path.shown(),
+                error.to_string().shown()
+            )
         })?;
     let names =
         (0..ImageNet::CLASSES).map(|class| entries.get(&class).map(|(_, name)| name.clone()));
@@ -22,7 +27,7 @@ pub(crate) fn read_class_names(path: &Path) -> anyhow::Result<Vec<String>> {
     names.filter(|_| entries.len() == ImageNet::CLASSES).with_context(|| {
         format!(
             "`{}` names {} classes, expected those from 0 to {}\n{hint}",
-            path.display(),
+            path.shown(),
             entries.len(),
             ImageNet::CLASSES - 1
         )

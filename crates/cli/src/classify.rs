@@ -1,12 +1,13 @@
 //! `permafrost classify`: names photographs by ImageNet's 1000 classes, with the whole network as it
 //! was trained.
 
-use std::io::{Write, stdout};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use model::json_number;
+use quoting::Shown;
 use serde_json::json;
 use vgg::{ImageNet, Variant, VggConfig, Weights};
 
@@ -16,6 +17,7 @@ use crate::class_index::read_class_names;
 use crate::device::DeviceArguments;
 use crate::named_output::named;
 use crate::picture_files::PictureFiles;
+use crate::printed::stdout;
 
 /// How many classes are printed for a photograph.
 const BEST: usize = 5;
@@ -85,7 +87,7 @@ fn weights(arguments: &ClassifyArguments, config: &VggConfig) -> anyhow::Result<
     if arguments.weights.is_none() && !path.is_file() {
         anyhow::bail!(
             "the weights with the dense layers are not at `{}`\nhint: `cargo xtask fetch weights --base {name} --include-top` downloads them, some 550 MB; `--weights` names another file",
-            path.display()
+            path.shown()
         );
     }
     Ok(Weights::load(path, config)?)
@@ -101,17 +103,17 @@ fn best<'a>(probabilities: &[f32], names: &'a [String]) -> Vec<(&'a str, f32)> {
 }
 
 fn print(file: &Path, best: &[(&str, f32)], as_json: bool) -> anyhow::Result<()> {
-    let mut out = stdout();
     if as_json {
         let classes: Vec<_> = best
             .iter()
             .map(|&(class, probability)| json!({"class": class, "probability": json_number(probability)}))
             .collect();
-        writeln!(out, "{}", json!({"file": file.to_string_lossy(), "best": classes}))?;
+        writeln!(io::stdout(), "{}", json!({"file": file.to_string_lossy(), "best": classes}))?;
     } else {
-        writeln!(out, "{}", file.display())?;
+        let mut out = stdout();
+        writeln!(out, "{}", file.shown())?;
         for (class, probability) in best {
-            writeln!(out, "  {probability:.4}  {class}")?;
+            writeln!(out, "  {probability:.4}  {}", class.shown())?;
         }
     }
     Ok(())

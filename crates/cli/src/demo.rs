@@ -13,6 +13,7 @@ use head::HeadConfig;
 use image::{ImageFormat, Rgb, RgbImage};
 use imageproc::drawing::{draw_filled_circle_mut, draw_polygon_mut};
 use imageproc::point::Point;
+use quoting::Shown;
 use random::{Draws, Purpose};
 use rayon::prelude::*;
 use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
@@ -63,9 +64,9 @@ pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Resul
     }
     let count = draw_all(folder).map_err(|error| {
         let hint = "hint: the demo draws into `data/demo`; run it where you may write";
-        anyhow::anyhow!("could not draw into `{}`: {error}\n{hint}", folder.display())
+        anyhow::anyhow!("could not draw into `{}`: {error}\n{hint}", folder.shown())
     })?;
-    Ok(output.say(format_args!("Drew {count} pictures into {}.", folder.display()))?)
+    Ok(output.say(format_args!("Drew {count} pictures into {}.", folder.shown()))?)
 }
 
 /// Draws them all and says how many.

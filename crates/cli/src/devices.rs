@@ -1,6 +1,6 @@
 //! `permafrost devices`: what this build can compute with, and how fast it is.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use clap::Args;
 use vgg::{Precision, VggConfig, Weights};
 
 use crate::device::{Devices, Name};
+use crate::printed::stdout;
 
 /// How long each device is measured at least, once it is warm.
 const LEAST: Duration = Duration::from_secs(2);

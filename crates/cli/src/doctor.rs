@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,8 +10,10 @@ use clap::Args;
 use photos::{
     ClassSurvey, Duplicates, Layout, PhotosError, Set, Spread, Survey, is_named_as_picture,
 };
+use quoting::Shown;
 use serde::Serialize;
 
+use crate::printed::stdout;
 use crate::train::UNUSED;
 
 /// The exit status where something is wrong with the photographs.
@@ -66,12 +68,11 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     let mut findings: Vec<Finding> = layout.faults().iter().map(Finding::of_fault).collect();
     findings.extend(findings_of(&survey));
     let wrong = findings.iter().any(|finding| finding.wrong);
-    let mut out = stdout().lock();
     if arguments.json {
         let page = serde_json::json!({"survey": survey, "findings": findings, "wrong": wrong});
-        writeln!(out, "{page}")?;
+        writeln!(io::stdout(), "{page}")?;
     } else {
-        print(&mut out, &survey, &findings)?;
+        print(&mut stdout(), &survey, &findings)?;
     }
     Ok(if wrong { ExitCode::from(WRONG) } else { ExitCode::SUCCESS })
 }
@@ -88,7 +89,9 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
     find(
         true,
         "file(s) that should be pictures can't be read",
-        unreadable.map(|file| format!("`{}`: {}", file.path.display(), file.reason)).collect(),
+        unreadable
+            .map(|file| format!("`{}`: {}", file.path.shown(), file.reason.shown()))
+            .collect(),
     );
     for (kind, groups) in [("the same photograph", &survey.same), ("near duplicates", &survey.near)]
     {
@@ -120,13 +123,14 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
         find(
             true,
             "class(es) with too few photographs to train on and to validate on",
-            few.map(|class| format!("`{}`: {}", class.class, class.photographs)).collect(),
+            few.map(|class| format!("`{}`: {}", class.class.shown(), class.photographs)).collect(),
         );
         let counts = || classes().map(|class| class.photographs);
         let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
         let small = classes().filter(|class| class.photographs * 3 < most);
-        let small: Vec<String> =
-            small.map(|class| format!("`{}`: {}", class.class, class.photographs)).collect();
+        let small: Vec<String> = small
+            .map(|class| format!("`{}`: {}", class.class.shown(), class.photographs))
+            .collect();
         if least * 3 < most {
             let what =
                 format!("class(es) of {} less than a third as large as the largest", name(set.set));
@@ -136,7 +140,7 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
     let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
         survey.left_out.stray.iter().partition(|path| is_named_as_picture(path));
     let named =
-        |files: Vec<&PathBuf>| files.iter().map(|path| format!("`{}`", path.display())).collect();
+        |files: Vec<&PathBuf>| files.iter().map(|path| format!("`{}`", path.shown())).collect();
     find(true, "picture(s) that lie in no class's folder", named(outside));
     find(false, "file(s) that are no pictures, which are ignored", named(others));
     let unused = survey.left_out.unused.iter().collect();
@@ -146,7 +150,7 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
 
 fn members(group: &Duplicates) -> String {
     let member = |member: &photos::Member| {
-        format!("`{}` ({}, {})", member.path.display(), name(member.set), member.class)
+        format!("`{}` ({}, {})", member.path.shown(), name(member.set), member.class.shown())
     };
     group.members.iter().map(member).collect::<Vec<_>>().join(", ")
 }
@@ -164,12 +168,12 @@ fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Res
         let total: usize = set.classes.iter().map(|class| class.photographs).sum();
         write!(out, "{}: {total} photographs, {} classes", name(set.set), set.classes.len())?;
         if set.set != Set::Whole {
-            write!(out, ", in `{}`", set.folder.display())?;
+            write!(out, ", in `{}`", set.folder.shown())?;
         }
         writeln!(out)?;
         for class in &set.classes {
             let share = 100.0 * class.photographs as f64 / total.max(1) as f64;
-            writeln!(out, "  {}: {} ({share:.0} %)", class.class, class.photographs)?;
+            writeln!(out, "  {}: {} ({share:.0} %)", class.class.shown(), class.photographs)?;
             print_class(out, class)?;
         }
     }

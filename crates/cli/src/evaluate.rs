@@ -1,13 +1,14 @@
 //! `permafrost evaluate`: how well a model does on a folder of photographs.
 
 use std::collections::BTreeSet;
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use model::Classifier;
 use photos::{Cache, Folder, LeftOut, Photos};
+use quoting::argument;
 use rayon::prelude::*;
 use train::{DataConfig, RunFolder, RunningMean};
 
@@ -15,6 +16,8 @@ use crate::arguments::{ModelArguments, cache_folder};
 use crate::bar::Bar;
 use crate::device::DeviceArguments;
 use crate::named_output::named;
+use crate::printed::listed;
+use crate::printed::stdout;
 use crate::split_table;
 use crate::train::{print_cache_fault, print_left_out};
 
@@ -58,10 +61,10 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     };
     anyhow::ensure!(
         photos.classes() == card.classes,
-        "the photographs that the model's run validates on are of the classes `{}`, the model's are `{}`\nhint: put the folder back as it was, or name another one: `evaluate {} FOLDER`",
-        photos.classes().join("`, `"),
-        card.classes.join("`, `"),
-        model.display()
+        "the photographs that the model's run validates on are of the classes {}, the model's are {}\nhint: put the folder back as it was, or name another one: `evaluate {} FOLDER`",
+        listed(photos.classes()),
+        listed(&card.classes),
+        argument(model)
     );
     let total = photos.labels().len();
     let mut out = stdout();
@@ -99,12 +102,12 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
 fn validation_of_run(model: &Path) -> anyhow::Result<(Photos, LeftOut)> {
     let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
     let config = RunFolder::settings(&run).map_err(|error| {
-        anyhow::anyhow!("{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`", model.display())
+        anyhow::anyhow!("{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`", argument(model))
     })?;
     anyhow::ensure!(
         config.data.features.is_none(),
         "the model's run was trained on features, not on photographs\nhint: name a folder of photographs: `evaluate {} FOLDER`",
-        model.display()
+        argument(model)
     );
     let layout = split_table::layout_of(&config)?;
     let (_, validation, left_out) = split_table::load_again(&run, &config, &layout)?;

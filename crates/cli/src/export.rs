@@ -1,14 +1,16 @@
 //! `permafrost export`: a trained model as one file for other programs.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use model::ExportFormat;
+use quoting::Shown;
 
 use crate::arguments::{ModelArguments, one_of};
 use crate::device;
+use crate::printed::{listed, stdout};
 
 /// Write a model as one file for Keras, ONNX Runtime and others
 #[derive(Args)]
@@ -33,17 +35,17 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         !out.exists(),
         "`{}` is there already\nhint: remove it, or name another file with `--out`",
-        out.display()
+        out.shown()
     );
     anyhow::ensure!(
         *format != ExportFormat::Keras || out.extension().is_some_and(|ending| ending == "keras"),
         "`{}` does not end in `.keras`, without which Keras opens no such file\nhint: name it `{}`",
-        out.display(),
-        out.with_extension("keras").display()
+        out.shown(),
+        out.with_extension("keras").shown()
     );
     let card = model::export(&model.model, &model.search(), *format, out, &device::cpu())?;
     let mut lines = stdout();
-    writeln!(lines, "Wrote {}.", out.display())?;
+    writeln!(lines, "Wrote {}.", out.shown())?;
     if *format == ExportFormat::Safetensors {
         return Ok(ExitCode::SUCCESS);
     }
@@ -52,10 +54,11 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     match card.classes.as_slice() {
         [_, second] => writeln!(
             lines,
-            "Gives the probability of `{second}`, which it is above {}.",
+            "Gives the probability of `{}`, which it is above {}.",
+            second.shown(),
             card.threshold
         )?,
-        classes => writeln!(lines, "Gives the probabilities of `{}`.", classes.join("`, `"))?,
+        classes => writeln!(lines, "Gives the probabilities of {}.", listed(classes))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use augment::AugmentConfig;
 use clap::Args;
+use quoting::Shown;
 use serde_json::json;
 use shards::{
     Checked, Cut, Dtype, Event, FeatureSettings, Folders, Job, Kind, Outcome, Photographs, Skipped,
@@ -23,7 +24,7 @@ use crate::device::DeviceArguments;
 use crate::settings::{check_fetched, weights_named};
 use crate::share::Share;
 use crate::train::{print_unused, stop_on_ctrl_c};
-use crate::unbroken::{stderr, stdout};
+use crate::unbroken::{exact_stdout, stderr, stdout};
 
 /// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many
 /// machines
@@ -107,7 +108,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         anyhow::ensure!(
             !folder.join("config.toml").exists(),
             "`{}` is a run of `train`\nhint: name a folder of its own with `--out`",
-            folder.display()
+            folder.shown()
         );
     }
     let store = Store::open(out)?;
@@ -134,10 +135,15 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         photographs.count(),
         photographs.classes().len(),
         cut.pieces(),
-        store.place()
+        store.place().to_string().shown()
     )?;
     if let Some(Folders { train, validation }) = photographs.folders() {
-        writeln!(stdout(), "Folders: {train} to train on, {validation} to validate on")?;
+        writeln!(
+            stdout(),
+            "Folders: {} to train on, {} to validate on",
+            train.shown(),
+            validation.shown()
+        )?;
     }
     print_unused(&photographs.unused().iter().map(PathBuf::from).collect::<Vec<_>>())?;
     let job = Job {
@@ -165,9 +171,11 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         Event::OtherEngine { found, .. } => {
             others.insert(found);
         }
-        Event::Again { piece, reason } => print(format!("Again {piece}: it {reason}")),
+        Event::Again { piece, reason } => print(format!("Again {piece}: it {}", reason.shown())),
         Event::Progress { done, total } => bar.count(done, total, "photographs"),
-        Event::Skipped(Skipped { key, reason }) => bar.say(&format!("skipped `{key}`: {reason}")),
+        Event::Skipped(Skipped { key, reason }) => {
+            bar.say(&format!("skipped `{}`: {}", key.shown(), reason.shown()));
+        }
         Event::Written { piece, photographs, bytes } => {
             written += 1;
             let megabytes = bytes as f64 / 1e6;
@@ -231,7 +239,6 @@ fn check_set(
     });
     bar.clear();
     let Checked { findings, pieces, photographs, skipped, engines } = checked?;
-    let mut out = stdout();
     if arguments.json {
         let checked = json!({
             "place": store.place(),
@@ -241,15 +248,16 @@ fn check_set(
             "engines": engines,
             "findings": findings,
         });
-        writeln!(out, "{checked}")?;
+        writeln!(exact_stdout(), "{checked}")?;
     } else {
+        let mut out = stdout();
         for finding in &findings {
             let kind = match finding.kind {
                 Kind::Missing => "missing",
                 Kind::Stale => "stale",
                 Kind::Damaged => "damaged",
             };
-            writeln!(out, "{kind:7} {}: it {}", finding.name, finding.reason)?;
+            writeln!(out, "{kind:7} {}: it {}", finding.name.shown(), finding.reason.shown())?;
         }
         let summary = format!("{photographs} photographs, {skipped} skipped, in {pieces} piece(s)");
         match findings.len() {

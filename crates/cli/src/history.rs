@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
+use quoting::Shown;
 use report::Epoch;
 
 /// What a run's epochs came to.
@@ -19,7 +20,7 @@ impl History {
     /// That of the run in a folder.
     pub(crate) fn read(run: &Path) -> anyhow::Result<Self> {
         let path = run.join(Self::FILE);
-        let broken = || format!("`{}` is no history\nhint: put it back as it was", path.display());
+        let broken = || format!("`{}` is no history\nhint: put it back as it was", path.shown());
         let mut history = Self { epochs: vec![], seconds: 0.0 };
         for row in csv::Reader::from_path(&path).with_context(broken)?.into_records() {
             let row = row.with_context(broken)?;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use photos::{Folder, Layout, LeftOut, Photos, key_of};
+use quoting::{Shown, cell};
 use shards::{FeatureSet, Store};
 use train::{Data, FeatureData, RunConfig, RunFolder};
 use vgg::{FrozenBase, Weights};
@@ -139,7 +140,7 @@ fn unreadable(left_out: &LeftOut) -> anyhow::Error {
     let mut text =
         format!("{} file(s) that should be pictures can't be read", left_out.unreadable.len());
     for file in &left_out.unreadable {
-        text += &format!("\n  `{}`: {}", file.path.display(), file.reason);
+        text += &format!("\n  `{}`: {}", file.path.shown(), file.reason.shown());
     }
     anyhow::anyhow!("{text}\nhint: mend or remove them, or leave `--strict` out to skip them")
 }
@@ -153,7 +154,7 @@ fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
     let mut table = csv::Writer::from_writer(vec![]);
     table.write_record(["file", "reason"])?;
     for file in &left_out.unreadable {
-        table.write_record([&*file.path.to_string_lossy(), &file.reason])?;
+        table.write_record([&*cell(&file.path.to_string_lossy()), &cell(&file.reason)])?;
     }
     Ok(formats::write_whole(&path, &table.into_inner()?)?)
 }

@@ -7,7 +7,10 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use formats::{FormatError, open_in_place};
+use quoting::Shown;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
@@ -31,10 +34,17 @@ pub(crate) fn begin() {
     let to_stderr = to_stderr.from_env_lossy();
     let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = io::stderr().is_terminal() && !no_colour;
-    let said = fmt::layer().with_ansi(colour).with_writer(|| Said);
+    // What happens on one line, whatever text it came with.
+    let fields = debug_fn(|writer, field, value| match (field.name(), format!("{value:?}")) {
+        ("message", text) => write!(writer, "{}", text.shown()),
+        (name, text) => write!(writer, "{name}={}", text.shown()),
+    });
+    let fields = fields.delimited(" ");
+    let said = fmt::layer().fmt_fields(fields.clone()).with_ansi(colour).with_writer(|| Said);
+    let to_file = fmt::layer().fmt_fields(fields).with_ansi(false).with_writer(|| RunLog);
     tracing_subscriber::registry()
         .with(said.with_filter(to_stderr))
-        .with(fmt::layer().with_ansi(false).with_writer(|| RunLog).with_filter(of_run))
+        .with(to_file.with_filter(of_run))
         .init();
 }
 

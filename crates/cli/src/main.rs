@@ -27,6 +27,7 @@ mod output;
 mod pace;
 mod picture_files;
 mod predict;
+mod printed;
 mod progress;
 mod quiet_decoders;
 mod report;
@@ -114,7 +115,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // There is no one left to tell where this fails.
-            let _ = writeln!(io::stderr(), "error: {error}");
+            let _ = writeln!(printed::stderr(), "error: {error}");
             ExitCode::from(2)
         }
     }

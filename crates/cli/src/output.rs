@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::dashboard;
-use crate::unbroken::stdout;
+use crate::unbroken::{exact_stdout, stdout};
 
 /// What is printed.
 #[derive(Args)]
@@ -74,6 +74,6 @@ impl Output {
 
     /// Prints an event.
     pub(crate) fn tell(self, event: impl FnOnce() -> Value) -> io::Result<()> {
-        if self == Self::Events { writeln!(stdout(), "{}", event()) } else { Ok(()) }
+        if self == Self::Events { writeln!(exact_stdout(), "{}", event()) } else { Ok(()) }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use photos::{PictureError, files_below, is_named_as_picture, load_picture};
+use quoting::Shown;
 use rayon::prelude::*;
 
 use crate::bar::Bar;
@@ -27,14 +28,14 @@ impl PictureFiles {
                 anyhow::ensure!(
                     !below.is_empty(),
                     "`{}` has no files\nhint: name a photograph, or a folder of them",
-                    path.display()
+                    path.shown()
                 );
                 paths.extend(below);
             } else {
                 anyhow::ensure!(
                     path.exists(),
                     "no file at `{}`\nhint: name a photograph, or a folder of them",
-                    path.display()
+                    path.shown()
                 );
                 paths.push(path.clone());
             }
@@ -77,7 +78,11 @@ impl PictureFiles {
                     Err(_) if !self.named.contains(file) && !is_named_as_picture(file) => {}
                     Err(reason) => {
                         skipped += 1;
-                        bar.say(&format!("skipped `{}`: {reason}", file.display()));
+                        bar.say(&format!(
+                            "skipped `{}`: {}",
+                            file.shown(),
+                            reason.to_string().shown()
+                        ));
                     }
                 }
             }

@@ -1,11 +1,13 @@
 //! `permafrost predict`: names the class of photographs.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use model::{Classifier, ModelCard, most_likely};
+use quoting::{Printable, Shown, cell};
 use serde_json::json;
 
 use crate::arguments::ModelArguments;
@@ -30,7 +32,8 @@ pub(crate) struct PredictArguments {
     /// Photographs, or folders of them
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Print comma-separated values: the file, its class and the probability of every class
+    /// Print comma-separated values: the file, its class and the probability of every class; a single quote stands
+    /// before names that a spreadsheet would take for formulas
     #[arg(long, conflicts_with = "json")]
     csv: bool,
     /// Print one JSON object a line
@@ -95,7 +98,7 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     });
     if let Some(folder) = &arguments.sort_into {
         bar.clear();
-        bar.say(&format!("Copied {copied} into {}, {were_there} were there.", folder.display()));
+        bar.say(&format!("Copied {copied} into {}, {were_there} were there.", folder.shown()));
     }
     read?;
     Ok(ExitCode::SUCCESS)
@@ -112,7 +115,7 @@ struct Prediction<'a> {
 /// The three ways to print predictions.
 enum Output {
     /// Columns for people: the file's name is padded to this width.
-    Table(Box<dyn Write>, usize),
+    Table(Printable<Box<dyn Write>>, usize),
     Csv(Box<csv::Writer<Box<dyn Write>>>),
     Json(Box<dyn Write>),
 }
@@ -125,7 +128,7 @@ impl Output {
     ) -> anyhow::Result<Self> {
         // Copies are made also when no one reads on; without them there is nothing left to do.
         let mut out: Box<dyn Write> = match arguments.sort_into {
-            Some(_) => Box::new(unbroken::stdout()),
+            Some(_) => Box::new(unbroken::exact_stdout()),
             None => Box::new(io::stdout()),
         };
         if arguments.json {
@@ -135,13 +138,14 @@ impl Output {
             let mut writer = csv::Writer::from_writer(out);
             let mark = arguments.unsure.map(|_| UNSURE);
             let columns = ["file", "class"].into_iter().chain(mark);
-            writer.write_record(columns.chain(card.classes.iter().map(String::as_str)))?;
+            let classes = card.classes.iter().map(|class| cell(class));
+            writer.write_record(columns.map(Into::into).chain(classes).map(Cow::into_owned))?;
             return Ok(Self::Csv(Box::new(writer)));
         }
-        let longest = files.iter().map(|file| file.to_string_lossy().chars().count()).max();
+        let longest = files.iter().map(|file| file.shown().to_string().chars().count()).max();
         let width = longest.unwrap_or(0).max("file".len());
         writeln!(out, "{:width$}  probability  class", "file")?;
-        Ok(Self::Table(out, width))
+        Ok(Self::Table(Printable(out), width))
     }
 
     fn write(
@@ -153,13 +157,13 @@ impl Output {
         let Prediction { class, is_unsure, probabilities } = prediction;
         match self {
             Self::Table(out, width) => {
-                let name = file.to_string_lossy();
                 let probability = probabilities[card.decide(probabilities)];
                 let mark = if *is_unsure == Some(true) { "  (unsure)" } else { "" };
+                let (name, class) = (file.shown(), class.shown());
                 writeln!(out, "{name:0$}  {probability:11.4}  {class}{mark}", *width)?;
             }
             Self::Csv(writer) => {
-                let cells = [file.to_string_lossy().into_owned(), (*class).to_owned()];
+                let cells = [cell(&file.to_string_lossy()), cell(class)].map(Cow::into_owned);
                 let mark = is_unsure.map(|is_unsure| is_unsure.to_string());
                 let numbers = probabilities.iter().map(f32::to_string);
                 writer.write_record(cells.into_iter().chain(mark).chain(numbers))?;

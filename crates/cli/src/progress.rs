@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use console::Term;
 use model::Metrics;
+use quoting::Shown;
 use train::{Event, Set, TrainConfig, ViewsOrigin};
 
 use crate::bar::Bar;
@@ -55,7 +56,7 @@ impl Progress {
                 )?;
             }
             Event::Views { path, bytes, origin } => {
-                let (path, megabytes) = (path.display(), bytes.div_ceil(1_000_000));
+                let (path, megabytes) = (path.shown(), bytes.div_ceil(1_000_000));
                 let what = match origin {
                     ViewsOrigin::Computed => "The views are kept",
                     ViewsOrigin::Found => "Takes the views that are",

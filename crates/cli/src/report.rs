@@ -1,6 +1,6 @@
 //! `permafrost report`, and what `train` makes at its end: `report.html` of a run.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use formats::FormatError;
 use image::{GrayImage, RgbImage};
 use model::{Explainer, HeatMap, ModelCard, WeightsSearch};
 use photos::Photos;
+use quoting::{Shown, argument};
 use rayon::prelude::*;
 use serde::Serialize;
 use train::{RunConfig, RunFolder, Start, WeightsChoice, order_of_epoch};
@@ -19,8 +20,8 @@ use crate::arguments::WEIGHTS_FOLDER;
 use crate::device::{DeviceArguments, Devices};
 use crate::history::History;
 use crate::named_output::named;
+use crate::printed::stdout;
 use crate::split_table;
-use crate::train::quoted;
 
 /// The page's name in the run's folder.
 pub(crate) const FILE: &str = "report.html";
@@ -54,14 +55,15 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let config = RunFolder::settings(&arguments.run)?;
     anyhow::ensure!(
         config.data.features.is_none(),
-        "the run in `{0}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {0}/best FOLDER` says how well its model does on photographs",
-        arguments.run.display()
+        "the run in `{}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {} FOLDER` says how well its model does on photographs",
+        arguments.run.shown(),
+        argument(arguments.run.join("best"))
     );
     let layout = split_table::layout_of(&config)?;
     let (training, validation, _) = split_table::load_again(&arguments.run, &config, &layout)?;
     let (photographs, weights) = ([&training, &validation], arguments.weights.clone());
     let path = write(&arguments.run, &config, photographs, weights, &arguments.device.open()?)?;
-    writeln!(stdout(), "Wrote {}.", path.display())?;
+    writeln!(stdout(), "Wrote {}.", path.shown())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -108,7 +110,7 @@ pub(crate) fn write(
         let pixels = validation.pixels(at)?.to_vec();
         let picture = RgbImage::from_raw(width as u32, height as u32, pixels);
         let picture = picture.expect("a picture is height x width x 3");
-        Ok::<_, anyhow::Error>(Photograph { name: name.display().to_string(), picture })
+        Ok::<_, anyhow::Error>(Photograph { name: name.to_string_lossy().into_owned(), picture })
     };
     let heat_map = |at| {
         let explanations = explainer.explain(&[&validation.pixels(at)?], None);
@@ -177,7 +179,7 @@ fn facts(
 ) -> Vec<(String, String)> {
     let weights = match &config.weights {
         WeightsChoice::Seed(seed) => format!("random, seed {seed}"),
-        WeightsChoice::File(path) => path.display().to_string(),
+        WeightsChoice::File(path) => path.shown().to_string(),
     };
     let [height, width] = config.base.size;
     let facts = [
@@ -212,19 +214,21 @@ fn command(config: &RunConfig) -> String {
     let mut flags = vec![];
     let mut add = |flag: &str, value: Option<String>| {
         if let Some(value) = value {
-            flags.push(format!("--{flag} {value}").trim_end().to_owned());
+            let value = if value.is_empty() { value } else { format!(" {}", argument(value)) };
+            flags.push(format!("--{flag}{value}"));
         }
     };
     let set = |is_set: bool| is_set.then(String::new);
+    let text = |path: &Path| path.to_string_lossy().into_owned();
     match &config.start {
         Start::Random => {}
-        Start::Model(path) => add("from", Some(quoted(path))),
-        Start::Head(path) => add("head-from", Some(quoted(path))),
+        Start::Model(path) => add("from", Some(text(path))),
+        Start::Head(path) => add("head-from", Some(text(path))),
     }
     match &config.weights {
         WeightsChoice::Seed(_) if matches!(config.start, Start::Model(_)) => {}
         WeightsChoice::Seed(_) => add("weights", Some("none".into())),
-        WeightsChoice::File(path) => add("weights", Some(quoted(path))),
+        WeightsChoice::File(path) => add("weights", Some(text(path))),
     }
     if !matches!(config.start, Start::Model(_)) {
         add("base", Some(base.variant.name().into()));
@@ -260,7 +264,7 @@ fn command(config: &RunConfig) -> String {
     add("device", Some(device.name.clone()));
     add("precision", Some(device.precision.name().into()));
     add("tf32", set(device.tf32));
-    format!("permafrost train {} \\\n  {}", quoted(&data.path), flags.join(" \\\n  "))
+    format!("permafrost train {} \\\n  {}", argument(&data.path), flags.join(" \\\n  "))
 }
 
 /// The name that a setting has in files and arguments.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use augment::{AugmentConfig, Compose, RandomFlip};
 use model::{ModelCard, load_card};
+use quoting::Shown;
 use train::{Data, RunConfig, Start, TrainConfig};
 use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
 
@@ -36,7 +37,8 @@ impl RunSummary<'_> {
         let mut out = stdout();
         print_row(&mut out, "Photographs", &self.photographs())?;
         if let Some([train, validation]) = &self.folders {
-            let text = format!("{train} to train on, {validation} to validate on");
+            let text =
+                format!("{} to train on, {} to validate on", train.shown(), validation.shown());
             print_row(&mut out, "Folders", &text)?;
         }
         print_row(&mut out, "Classes", &classes(self.data))?;
@@ -50,7 +52,7 @@ impl RunSummary<'_> {
         print_row(&mut out, "Head", &self.head()?)?;
         print_row(&mut out, "Training", &self.training())?;
         if let Some(path) = self.path {
-            print_row(&mut out, "Run", &path.display().to_string())?;
+            print_row(&mut out, "Run", &path.shown().to_string())?;
         }
         Ok(())
     }
@@ -71,7 +73,7 @@ impl RunSummary<'_> {
                 }
                 let pieces = counted(data.set().piece_count(), "piece");
                 let place = config.data.features.as_deref().unwrap_or_default();
-                texts.push(format!("their features are {pieces} in {place}"));
+                texts.push(format!("their features are {pieces} in {}", place.shown()));
                 return texts.join("; ");
             }
         };
@@ -82,9 +84,9 @@ impl RunSummary<'_> {
         let kept = training.cached() / (height * width * 3);
         if kept < train && config.train.views.is_none() && !config.augment.is_none() {
             let others = match (training.cache_file(), training.cache_fault()) {
-                (Some(file), None) => format!("lie decoded in {}", file.display()),
+                (Some(file), None) => format!("lie decoded in {}", file.shown()),
                 (_, Some(fault)) => {
-                    format!("are decoded again in every epoch, because of {fault}")
+                    format!("are decoded again in every epoch, because of {}", fault.shown())
                 }
                 (None, None) => "are decoded again in every epoch".into(),
             };
@@ -118,7 +120,7 @@ impl RunSummary<'_> {
     fn weights(&self) -> String {
         let origin = match self.weights.origin() {
             Origin::Seeded(seed) => format!("random, of seed {seed}"),
-            Origin::File(path) => path.display().to_string(),
+            Origin::File(path) => path.shown().to_string(),
         };
         let style = match self.weights.preprocessing() {
             Preprocessing::Caffe => "Caffe",
@@ -163,15 +165,15 @@ impl RunSummary<'_> {
             .sum();
         let start = match start {
             Start::Random => String::new(),
-            Start::Head(path) => format!("; starts as in {}", path.display()),
+            Start::Head(path) => format!("; starts as in {}", path.shown()),
             Start::Model(path) => match load_card(path) {
                 Ok(ModelCard { metrics: Some(metrics), .. }) => format!(
                     "; starts as in {}, saved with val_loss: {:.4} - val_accuracy: {:.4}",
-                    path.display(),
+                    path.shown(),
                     metrics.val_loss,
                     metrics.val_accuracy
                 ),
-                _ => format!("; starts as in {}", path.display()),
+                _ => format!("; starts as in {}", path.shown()),
             },
         };
         Ok(format!(
@@ -214,7 +216,8 @@ fn classes(data: Data<'_>) -> String {
     if names.len() > NAMED {
         return format!("{} of {least} to {most} to train on; {balance}", names.len());
     }
-    let of_class = |((name, train), valid)| format!("{name} {train} + {valid}");
+    let of_class =
+        |((name, train), valid): ((&String, _), _)| format!("{} {train} + {valid}", name.shown());
     let each: Vec<String> = names.iter().zip(&train).zip(&valid).map(of_class).collect();
     format!("{}; {balance}", each.join(", "))
 }

@@ -1,16 +1,18 @@
 //! `permafrost serve`: a page to drop photographs on, and the same for programs.
 
-use std::io::{Write, stderr, stdout};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 
 use clap::Args;
 use model::Explainer;
+use quoting::Shown;
 use serve::{Limits, Server};
 
 use crate::arguments::ModelArguments;
 use crate::device::DeviceArguments;
 use crate::interrupt;
+use crate::printed::{stderr, stdout};
 
 /// Serve a page to drop photographs on, and `POST /predict`
 #[derive(Args)]
@@ -58,14 +60,14 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         Explainer::load(model, &arguments.model.search(), &make_base, devices.tensors())?;
     let interrupted = interrupt::flag()?;
     let address = server.address()?;
-    let running = server.start(&model.display().to_string(), explainer)?;
+    let running = server.start(&model.to_string_lossy(), explainer)?;
     if !host.is_loopback() {
         writeln!(
             stderr(),
             "warning: whoever reaches this computer at {address} can send photographs and see what the model says; nothing is encrypted, nobody is asked who they are\nhint: leave `--host` out to serve this computer alone"
         )?;
     }
-    writeln!(stdout(), "Serving {} on http://{address}/ (Ctrl-C stops)", model.display())?;
+    writeln!(stdout(), "Serving {} on http://{address}/ (Ctrl-C stops)", model.shown())?;
     interrupt::wait_for(&interrupted);
     running.stop();
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use augment::AugmentConfig;
 use clap::Args;
 use head::HeadConfig;
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
+use quoting::Shown;
 use shards::{FeatureSet, FeatureSettings, Store, local_path};
 use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Origin, Variant, VggConfig, Weights};
@@ -247,7 +248,7 @@ impl Settings {
         if self.data.is_none() && self.features.is_none() && !self.demo && !data.is_dir() {
             anyhow::bail!(
                 "no photographs were named, and the example's are not at `{}`\nhint: name a folder of photographs, as in `train FOLDER`\nhint: `cargo xtask fetch all` downloads the example's photographs and weights; `train --demo` needs neither, and with photographs of your own `--weights none` takes random weights",
-                data.display()
+                data.shown()
             );
         }
         Ok(())
@@ -271,7 +272,7 @@ pub(crate) fn check_fetched(
     {
         anyhow::bail!(
             "the ImageNet weights are not at `{}`\nhint: `cargo xtask fetch weights --base {}` downloads them; `--weights none` takes random weights; `train --demo` needs neither photographs nor weights",
-            path.display(),
+            path.shown(),
             variant.name()
         );
     }
@@ -308,7 +309,7 @@ fn weights_of_set(features: &FeatureSettings) -> anyhow::Result<WeightsChoice> {
 /// A folder from the root on; a URL as it is.
 fn absolute_place(url: &str) -> anyhow::Result<String> {
     match local_path(url)? {
-        Some(path) => Ok(absolute(path)?.display().to_string()),
+        Some(path) => Ok(absolute(path)?.to_string_lossy().into_owned()),
         None => Ok(url.to_owned()),
     }
 }

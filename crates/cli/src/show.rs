@@ -1,6 +1,6 @@
 //! `permafrost show`: a sheet of the photographs of each class, as the network gets them.
 
-use std::io::{Cursor, Write, stderr, stdout};
+use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,11 +8,13 @@ use augment::{AugmentConfig, Picture};
 use clap::Args;
 use image::{ImageFormat, Rgb, RgbImage};
 use photos::{Folder, Layout, PhotosError, is_named_as_picture, load_picture};
+use quoting::Shown;
 use random::{Draws, Purpose};
 use rayon::prelude::*;
 use train::RunFolder;
 
 use crate::arguments::AugmentArguments;
+use crate::printed::{stderr, stdout};
 use crate::sheet::{CELL, Sheet};
 use crate::train::print_unused;
 
@@ -50,12 +52,12 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         !out.exists(),
         "`{}` is there already\nhint: remove it, or name another file with `--out`",
-        out.display()
+        out.shown()
     );
     anyhow::ensure!(
         out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")),
         "`{}` is no name of a PNG file, which is what is written\nhint: name a file that ends in `.png` with `--out`",
-        out.display()
+        out.shown()
     );
     let augment = arguments.settings.config(AugmentConfig::default());
     augment.validate()?;
@@ -102,7 +104,7 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         !is_empty,
         "no class in `{}` has a photograph that can be read\nhint: check that they are JPEG, PNG, GIF, BMP, WebP or TIFF files that you may read",
-        data.display()
+        data.shown()
     );
     let mut png = Cursor::new(vec![]);
     sheet.into_picture().write_to(&mut png, ImageFormat::Png)?;
@@ -110,9 +112,9 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     match &layout {
         Layout::Folders { beside, .. } => {
             print_unused(&beside.unused)?;
-            writeln!(stdout(), "Wrote {}, of `{}`.", out.display(), folder.path.display())?;
+            writeln!(stdout(), "Wrote {}, of `{}`.", out.shown(), folder.path.shown())?;
         }
-        Layout::Split { .. } => writeln!(stdout(), "Wrote {}.", out.display())?,
+        Layout::Split { .. } => writeln!(stdout(), "Wrote {}.", out.shown())?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -132,7 +134,12 @@ fn drawn_photographs(folder: &Folder, label: usize, count: usize) -> anyhow::Res
                     shown.push(picture.expect("pixels for all of it"));
                 }
                 Err(reason) if is_named_as_picture(file) => {
-                    writeln!(stderr(), "skipped `{}`: {reason}", file.display())?;
+                    writeln!(
+                        stderr(),
+                        "skipped `{}`: {}",
+                        file.shown(),
+                        reason.to_string().shown()
+                    )?;
                 }
                 _ => {}
             }

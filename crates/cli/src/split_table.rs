@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use photos::{Layout, LeftOut, Photos, key_of, name_of_key};
+use quoting::{Shown, cell};
 use train::RunConfig;
 
 const FILE: &str = "split.csv";
@@ -19,7 +20,7 @@ pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
     anyhow::ensure!(
         data.path.is_dir(),
         "the run's photographs were in `{}`, where there is no folder now\nhint: put them back, or say where they are now by `path` below `[data]` in the run's `config.toml`",
-        data.path.display()
+        data.path.shown()
     );
     Ok(Layout::find(&data.path, data.validation_split)?)
 }
@@ -47,8 +48,9 @@ pub(crate) fn load_again(
     let Some(table) = read(&path)? else { return load(config, layout) };
     let is_validation = |path: &Path| {
         let key = key_of(path, &config.data.path);
-        // An earlier version did not escape backslashes.
-        table.get(&key).or_else(|| table.get(&*name_of_key(&key))).copied()
+        // Tables of older runs have no guards before what looks like a formula, and backslashes that are not escaped.
+        let keys = [&*cell(&key), &key, &*name_of_key(&key)];
+        keys.into_iter().find_map(|key| table.get(key)).copied()
     };
     let loaded = layout.load_divided(config.base.size, &config.data.cache(), is_validation)?;
     let (training, validation, _) = &loaded;
@@ -57,9 +59,9 @@ pub(crate) fn load_again(
         found == table.len(),
         "of the {} photographs in `{}` {} can't be read any more\nhint: put them back into `{}`; the run goes on with those that it began with",
         table.len(),
-        path.display(),
+        path.shown(),
         table.len() - found,
-        config.data.path.display()
+        config.data.path.shown()
     );
     Ok(loaded)
 }
@@ -79,7 +81,8 @@ pub(crate) fn write(
     table.write_record(HEADER)?;
     for (photos, set) in photographs.into_iter().zip(SETS) {
         for at in 0..photos.labels().len() {
-            table.write_record([&key_of(photos.path(at), &config.data.path), set])?;
+            let key = key_of(photos.path(at), &config.data.path);
+            table.write_record([&*cell(&key), set])?;
         }
     }
     Ok(formats::write_whole(&path, &table.into_inner()?)?)
@@ -96,12 +99,13 @@ fn read(path: &Path) -> anyhow::Result<Option<HashMap<String, bool>>> {
     let broken = |fault: String| {
         anyhow::anyhow!(
             "`{}` {fault}\nhint: put it back as it was; the run goes on with the photographs that it names",
-            path.display()
+            path.shown()
         )
     };
     let mut table = HashMap::new();
     for row in csv::Reader::from_reader(bytes.as_slice()).into_records() {
-        let row = row.map_err(|error| broken(format!("is no table: {error}")))?;
+        let row =
+            row.map_err(|error| broken(format!("is no table: {}", error.to_string().shown())))?;
         let set = row.get(1).and_then(|set| SETS.iter().position(|name| *name == set));
         let (Some(file), Some(set)) = (row.get(0), set) else {
             return Err(broken(format!("has a row that is none: {row:?}")));

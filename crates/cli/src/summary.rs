@@ -1,6 +1,6 @@
 //! `permafrost summary`: the network as a table. It needs no weights.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,6 +8,7 @@ use head::HeadConfig;
 use vgg::{ImageNet, Summary, VggConfig};
 
 use crate::arguments::BaseArguments;
+use crate::printed::stdout;
 
 /// Print a network's layers, their output shapes and numbers of parameters
 #[derive(Args)]
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &SummaryArguments) -> anyhow::Result<ExitCode> {
         ..VggConfig::default()
     };
     let base = arguments.base.config(default);
-    let mut out = stdout().lock();
+    let mut out = stdout();
     if arguments.whole {
         let head = HeadConfig::default();
         writeln!(out, "{}", model::summary(&base, &head, 2, &arguments.input_name)?)?;

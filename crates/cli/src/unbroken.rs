@@ -3,17 +3,24 @@
 
 use std::io::{self, ErrorKind, Result, Stderr, Stdout, Write};
 
+use quoting::Printable;
+
 /// A stream whose closed other end is no fault: what is written to it then is passed over.
 pub(crate) struct Unbroken<W>(W);
 
-/// Standard output.
-pub(crate) fn stdout() -> Unbroken<Stdout> {
-    Unbroken(io::stdout())
+/// Standard output for people.
+pub(crate) fn stdout() -> Printable<Unbroken<Stdout>> {
+    Printable(exact_stdout())
 }
 
-/// Standard error.
-pub(crate) fn stderr() -> Unbroken<Stderr> {
-    Unbroken(io::stderr())
+/// Standard error for people.
+pub(crate) fn stderr() -> Printable<Unbroken<Stderr>> {
+    Printable(Unbroken(io::stderr()))
+}
+
+/// Standard output for programs, which get every byte as it is.
+pub(crate) fn exact_stdout() -> Unbroken<Stdout> {
+    Unbroken(io::stdout())
 }
 
 impl<W: Write> Write for Unbroken<W> {

@@ -34,8 +34,7 @@ fn an_entry_that_leads_out_of_the_archive_is_refused_by_name() {
     for whole in ["formats/keras3.keras", "formats/pytorch.pth"] {
         for name in ["../evil", "assets/../../evil", "/etc/evil", "..\\evil"] {
             let message = place.refused(&with(&fixture(whole), (name, Stored, b"")));
-            let shown = name.escape_debug().to_string();
-            assert!(message.contains(&format!("named `{shown}`")), "{message}");
+            assert!(message.contains(&format!("named `{name}`")), "{message}");
         }
     }
 }

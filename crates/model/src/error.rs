@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use quoting::Shown;
+
 /// A model that can't be read or written, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// There is no bundle at this path.
     #[error(
         "no model at `{}`: it has no `model.json`\nhint: a run keeps its models in its folders `best` and `last`",
-        .0.display()
+        .0.shown()
     )]
     Missing(PathBuf),
     /// A file of the bundle can't be read or written.
@@ -18,7 +20,7 @@ pub enum ModelError {
     #[error(transparent)]
     Base(#[from] vgg::VggError),
     /// `model.json` is no such file.
-    #[error("`{}` is no model card: {source}\nhint: the file may be damaged, or of another version", .path.display())]
+    #[error("`{}` is no model card: {source}\nhint: the file may be damaged, or of another version", .path.shown(), source = .source.to_string().shown())]
     Card {
         /// The file.
         path: PathBuf,
@@ -26,7 +28,7 @@ pub enum ModelError {
         source: serde_json::Error,
     },
     /// `model.json` has too few classes to tell apart.
-    #[error("`{}` has {count} class(es), expected two or more\nhint: the file may be damaged; copy the whole folder again", .path.display())]
+    #[error("`{}` has {count} class(es), expected two or more\nhint: the file may be damaged; copy the whole folder again", .path.shown())]
     Classes {
         /// The file.
         path: PathBuf,
@@ -34,7 +36,7 @@ pub enum ModelError {
         count: usize,
     },
     /// `model.json` is of another version.
-    #[error("`{}` has format {found}, expected {expected}\nhint: it is from another version of this program", .path.display())]
+    #[error("`{}` has format {found}, expected {expected}\nhint: it is from another version of this program", .path.shown())]
     Format {
         /// The file.
         path: PathBuf,
@@ -74,7 +76,7 @@ pub enum ModelError {
         name: String,
     },
     /// The arrays do not fit the card.
-    #[error("`{}` does not fit `model.json`: {fault}\nhint: the two files belong together; copy the whole folder", .path.display())]
+    #[error("`{}` does not fit `model.json`: {fault}\nhint: the two files belong together; copy the whole folder", .path.shown(), fault = .fault.shown())]
     Arrays {
         /// The file.
         path: PathBuf,
@@ -82,7 +84,7 @@ pub enum ModelError {
         fault: String,
     },
     /// A `.keras` file holds no head of our shape.
-    #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.display())]
+    #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.shown(), fault = .fault.shown())]
     KerasHead {
         /// The file.
         path: PathBuf,
@@ -102,7 +104,9 @@ pub enum ModelError {
     /// The weights named are not those that the model was trained on.
     #[error(
         "`{}` holds other weights than this model was trained on: digest {found}, expected {expected}\nhint: leave `--weights` out to look for them at their old place and in `data/weights`",
-        .path.display()
+        .path.shown(),
+        found = .found.shown(),
+        expected = .expected.shown()
     )]
     OtherWeights {
         /// The file.
@@ -115,8 +119,9 @@ pub enum ModelError {
     /// The weights are nowhere to be found.
     #[error(
         "the weights of this model's base (digest {digest}) were not found\n{}hint: name the file with `--weights FILE`, or put it into `{}`",
-        .tried.iter().map(|(path, reason)| format!("  `{}`: {reason}\n", path.display())).collect::<String>(),
-        .folder.display()
+        .tried.iter().map(|(path, reason)| format!("  `{}`: {}\n", path.shown(), reason.shown())).collect::<String>(),
+        .folder.shown(),
+        digest = .digest.shown()
     )]
     WeightsNotFound {
         /// The digest in the card.
@@ -128,7 +133,9 @@ pub enum ModelError {
     },
     /// The same seed no longer gives the same weights.
     #[error(
-        "the random weights of this model's base can't be drawn again: seed {seed} gives the digest {found}, expected {expected}\nhint: the model is from another version of this program; train it again"
+        "the random weights of this model's base can't be drawn again: seed {seed} gives the digest {found}, expected {expected}\nhint: the model is from another version of this program; train it again",
+        found = .found.shown(),
+        expected = .expected.shown()
     )]
     OtherSeeded {
         /// The seed in the card.

@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use quoting::Shown;
+
 /// A folder that can't be trained on or evaluated, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum PhotosError {
     /// There is nothing at this path.
-    #[error("no folder at `{}`\nhint: check the spelling, and the folder you are in", .0.display())]
+    #[error("no folder at `{}`\nhint: check the spelling, and the folder you are in", .0.shown())]
     Missing(PathBuf),
     /// There is a file at this path.
-    #[error("`{}` is a file, expected a folder\nhint: name a folder with one folder of photographs a class", .0.display())]
+    #[error("`{}` is a file, expected a folder\nhint: name a folder with one folder of photographs a class", .0.shown())]
     NotAFolder(PathBuf),
     /// The system refused to read.
-    #[error("`{}`: {source}\nhint: check its permissions", .path.display())]
+    #[error("`{}`: {source}\nhint: check its permissions", .path.shown())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -22,7 +24,8 @@ pub enum PhotosError {
     /// A photograph is not what it was when it was first read.
     #[error(
         "`{}` has changed while it was in use: {reason}\nhint: leave photographs as they are while they are in use; what is read can be moved or edited once the program has ended",
-        .path.display()
+        .path.shown(),
+        reason = .reason.shown()
     )]
     Changed {
         /// The file.
@@ -33,13 +36,15 @@ pub enum PhotosError {
     /// The folder has no folders in it.
     #[error(
         "`{}` has no class folders\nhint: put the photographs of each class into a folder of its own, such as `{}` and `{}`",
-        .0.display(), .0.join("cats").display(), .0.join("dogs").display()
+        .0.shown(), .0.join("cats").shown(), .0.join("dogs").shown()
     )]
     NoClasses(PathBuf),
     /// There is nothing to tell apart.
     #[error(
         "`{}` has only the class `{class}`, expected two or more\nhint: {hint}",
-        .folder.display()
+        .folder.shown(),
+        class = .class.shown(),
+        hint = .hint.shown()
     )]
     OneClass {
         /// The folder.
@@ -50,12 +55,13 @@ pub enum PhotosError {
         hint: String,
     },
     /// A class folder's name is not text.
-    #[error("the class folder `{}` has a name that is not UTF-8\nhint: rename it", .0.display())]
+    #[error("the class folder `{}` has a name that is not UTF-8\nhint: rename it", .0.shown())]
     ClassName(PathBuf),
     /// A class has no files at all.
     #[error(
         "the class `{class}` has no photographs: `{}` is empty\nhint: put photographs there, or remove the folder",
-        .folder.display()
+        .folder.shown(),
+        class = .class.shown()
     )]
     EmptyClass {
         /// The class.
@@ -66,7 +72,9 @@ pub enum PhotosError {
     /// A class has files, but none is a photograph that can be read.
     #[error(
         "the class `{class}` has no readable photographs: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: JPEG, PNG, GIF, BMP, WebP and TIFF are read; put such photographs there, or remove the folder",
-        .folder.display(), .example.display()
+        .folder.shown(), .example.shown(),
+        class = .class.shown(),
+        reason = .reason.shown()
     )]
     UnreadableClass {
         /// The class.
@@ -83,7 +91,10 @@ pub enum PhotosError {
     /// Two folders that belong together have different classes.
     #[error(
         "`{}` has the classes {found}, expected {expected}\nhint: {hint}",
-        .folder.display()
+        .folder.shown(),
+        found = .found.shown(),
+        expected = .expected.shown(),
+        hint = .hint.shown()
     )]
     OtherClasses {
         /// The folder.
@@ -98,13 +109,13 @@ pub enum PhotosError {
     /// A training folder without a validation folder beside it.
     #[error(
         "`{}` has a `{}` folder but none of `validation`, `val`, `valid` or `test` beside it\nhint: name `{}` itself to keep a part of it for validation, or add the folder",
-        .0.parent().unwrap_or(.0).display(), .0.file_name().unwrap_or_default().display(), .0.display()
+        .0.parent().unwrap_or(.0).shown(), .0.file_name().unwrap_or_default().shown(), .0.shown()
     )]
     NoValidation(PathBuf),
     /// A validation folder without class folders, beside a training folder.
     #[error(
         "`{}` has no class folders, so it can't be validated on\nhint: put its photographs into a folder for each class, or name `{}` itself to keep a part of it for validation",
-        .validation.display(), .train.display()
+        .validation.shown(), .train.shown()
     )]
     FlatValidation {
         /// The training folder.
@@ -115,13 +126,14 @@ pub enum PhotosError {
     /// A validation folder without a training folder beside it.
     #[error(
         "`{}` has no `train` folder beside it\nhint: call the folder of training photographs `{}`",
-        .0.display(), .0.with_file_name("train").display()
+        .0.shown(), .0.with_file_name("train").shown()
     )]
     NoTraining(PathBuf),
     /// The class folders are all alike, so that the classes may be the folders in them.
     #[error(
         "the {count} folders with images in `{}` hold the same subfolders, {subfolders}, expected one folder per class\nhint: if these are the classes, name one folder that holds them, such as `{}`, or rename two such folders to `train` and `validation`; else move the images out of them",
-        .folder.display(), .example.display()
+        .folder.shown(), .example.shown(),
+        subfolders = .subfolders.shown()
     )]
     SameSubfolders {
         /// The folder.
@@ -136,7 +148,7 @@ pub enum PhotosError {
     /// A share for validation is asked for where there is a validation folder.
     #[error(
         "`{}` is a validation folder, so no share of the training photographs is kept for validation\nhint: leave `--val-split` out, or name the training folder itself",
-        .0.display()
+        .0.shown()
     )]
     SplitTwice(PathBuf),
     /// The share for validation is no share.
@@ -146,7 +158,8 @@ pub enum PhotosError {
     Split(f64),
     /// A class is too small to be split.
     #[error(
-        "the class `{class}` has {count} readable photograph(s), expected two or more, one of them for validation\nhint: add photographs, or remove the class"
+        "the class `{class}` has {count} readable photograph(s), expected two or more, one of them for validation\nhint: add photographs, or remove the class",
+        class = .class.shown()
     )]
     TooFewToSplit {
         /// The class.
@@ -156,7 +169,8 @@ pub enum PhotosError {
     },
     /// A class is of one group that is not to be divided.
     #[error(
-        "the {count} photographs of the class `{class}` can't be divided without near duplicates on both sides\nhint: add photographs that are not copies of one another, or split without `--group-duplicates`"
+        "the {count} photographs of the class `{class}` can't be divided without near duplicates on both sides\nhint: add photographs that are not copies of one another, or split without `--group-duplicates`",
+        class = .class.shown()
     )]
     OneGroup {
         /// The class.

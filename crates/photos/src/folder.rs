@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{io, mem};
 
+use quoting::Shown;
 use rayon::prelude::*;
 
 use crate::listing::{Identity, Listing, entries, identity, with_ancestors};
@@ -101,7 +102,7 @@ impl Folder {
         let hint = match inside {
             Some(inside) if inside.subfolders.len() > 1 => format!(
                 "if the folders in `{}` are the classes, name that folder",
-                inside.folder.display()
+                inside.folder.shown()
             ),
             _ => "put the photographs of each class into a folder of its own".into(),
         };
@@ -125,7 +126,7 @@ impl Folder {
         {
             return None;
         }
-        let names = first.subfolders.iter().map(|name| format!("`{}`", name.display()));
+        let names = first.subfolders.iter().map(|name| format!("`{}`", name.shown()));
         let mut subfolders = names.take(MOST_NAMED).collect::<Vec<_>>().join(", ");
         if first.subfolders.len() > MOST_NAMED {
             subfolders += &format!(" and {} more", first.subfolders.len() - MOST_NAMED);
@@ -165,7 +166,7 @@ impl Folder {
 
     pub(crate) fn other_classes(&self, expected: &[String]) -> PhotosError {
         let quoted = |names: &[String]| {
-            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            names.iter().map(|name| format!("`{}`", name.shown())).collect::<Vec<_>>().join(", ")
         };
         PhotosError::OtherClasses {
             folder: self.path.clone(),
@@ -182,7 +183,7 @@ impl Folder {
         let near = others.filter_map(|class| {
             let meant = missing().filter_map(|name| Some((distance(class, name)?, name)));
             let (_, name) = meant.min()?;
-            Some(format!("`{class}` meant to be `{name}`"))
+            Some(format!("`{}` meant to be `{}`", class.shown(), name.shown()))
         });
         let near: Vec<String> = near.collect();
         if near.is_empty() {

@@ -69,7 +69,7 @@ pub fn is_named_as_picture(path: &Path) -> bool {
 
 /// Writes a path as text, with a replacement character for what is none.
 pub(crate) fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&path.display())
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 fn as_texts<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {

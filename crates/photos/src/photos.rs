@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use burn_dataset::{Dataset, DatasetError};
+use quoting::Shown;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -104,7 +105,7 @@ impl PhotoFile {
         if fault.get().is_none() {
             match file.write(row, &key, &Row { pixels, digest, has_profile }) {
                 Ok(()) => kept = Kept::InFile(row, key),
-                Err(error) => _ = fault.set(format!("`{}`: {error}", file.path().display())),
+                Err(error) => _ = fault.set(format!("`{}`: {error}", file.path().shown())),
             }
         }
         Ok(Self { path, address, digest, has_profile, kept })
@@ -173,7 +174,7 @@ impl Photos {
         {
             match PixelFile::open(cache, &folder.path, size, rows) {
                 Ok(file) => photos.pixel_file = Some(Arc::new(file)),
-                Err(error) => _ = fault.set(format!("`{}`: {error}", cache.display())),
+                Err(error) => _ = fault.set(format!("`{}`: {error}", cache.shown())),
             }
         }
         let mut first_row = 0;

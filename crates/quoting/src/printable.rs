@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn what_is_written_has_lines_but_nothing_else_that_a_terminal_obeys() {
         let mut out = Printable(vec![]);
-        writeln!(out, "{}: {}\r\nété", "a\x1b]0;title\x07", "b\u{202e}").expect("memory");
+        writeln!(out, "a\x1b]0;title\x07: b\u{202e}\r\nété").expect("memory");
         out.write_all(b"\xff\n").expect("memory");
         let text = String::from_utf8(out.0).expect("text");
         assert_eq!(text, "a\\033]0;title\\a: b\\342\\200\\256\\r\nété\n\\377\n");

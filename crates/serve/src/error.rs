@@ -1,5 +1,6 @@
 //! Why a server does not start.
 
+use quoting::Shown;
 use std::io;
 use std::net::SocketAddr;
 
@@ -24,7 +25,8 @@ pub enum ServeError {
     },
     /// A name to allow is none.
     #[error(
-        "`{0}` is no host name\nhint: give it as in an address but without scheme, port and path: `photographs.example`"
+        "`{}` is no host name\nhint: give it as in an address but without scheme, port and path: `photographs.example`",
+        .0.shown()
     )]
     Host(String),
     /// The system gives no threads or sockets.

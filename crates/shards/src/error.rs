@@ -1,5 +1,7 @@
 //! What can go wrong with sets of features and the places that they lie in.
 
+use quoting::Shown;
+
 use crate::{Cut, Dtype, Piece};
 
 /// Features that can't be computed, stored or read, and why.
@@ -7,7 +9,9 @@ use crate::{Cut, Dtype, Piece};
 pub enum ShardsError {
     /// A place is written in a way that is not understood.
     #[error(
-        "`{url}` {fault}\nhint: name a folder, or a URL such as `file:///data/features`, `s3://bucket/features`, `gs://bucket/features` or `az://container/features`; credentials come from the environment alone"
+        "`{url}` {fault}\nhint: name a folder, or a URL such as `file:///data/features`, `s3://bucket/features`, `gs://bucket/features` or `az://container/features`; credentials come from the environment alone",
+        url = .url.shown(),
+        fault = .fault.shown()
     )]
     Url {
         /// The place, without anything secret.
@@ -17,12 +21,15 @@ pub enum ShardsError {
     },
     /// The place is in an object store, which this build knows nothing of.
     #[error(
-        "`{0}` is in an object store, which this build was made without\nhint: build it with the feature `remote`: `cargo build -p cli --features remote`"
+        "`{}` is in an object store, which this build was made without\nhint: build it with the feature `remote`: `cargo build -p cli --features remote`",
+        .0.shown()
     )]
     NotBuilt(String),
     /// There is nothing of that name.
     #[error(
-        "nothing at `{place}`: {reason}\nhint: check the spelling of the folder, bucket or container, and its region"
+        "nothing at `{place}`: {reason}\nhint: check the spelling of the folder, bucket or container, and its region",
+        place = .place.shown(),
+        reason = .reason.shown()
     )]
     Missing {
         /// The place.
@@ -32,7 +39,9 @@ pub enum ShardsError {
     },
     /// It may not be read or written.
     #[error(
-        "access to `{place}` is denied: {reason}\nhint: check the permissions of the folder; for an object store, that the environment has credentials (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) that may list, read and write there"
+        "access to `{place}` is denied: {reason}\nhint: check the permissions of the folder; for an object store, that the environment has credentials (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) that may list, read and write there",
+        place = .place.shown(),
+        reason = .reason.shown()
     )]
     Denied {
         /// The place.
@@ -42,7 +51,9 @@ pub enum ShardsError {
     },
     /// The disk or the store has failed.
     #[error(
-        "`{place}`: {reason}\nhint: what is there already is kept; start again once the disk or the object store answers"
+        "`{place}`: {reason}\nhint: what is there already is kept; start again once the disk or the object store answers",
+        place = .place.shown(),
+        reason = .reason.shown()
     )]
     Store {
         /// The place.
@@ -52,7 +63,9 @@ pub enum ShardsError {
     },
     /// The store has an object whose name is no path.
     #[error(
-        "`{place}` has an object that can't be read: {reason}\nhint: rename it, or name the photographs in a list (`DATA` as a `.txt` file)"
+        "`{place}` has an object that can't be read: {reason}\nhint: rename it, or name the photographs in a list (`DATA` as a `.txt` file)",
+        place = .place.shown(),
+        reason = .reason.shown()
     )]
     Name {
         /// The place.
@@ -62,7 +75,8 @@ pub enum ShardsError {
     },
     /// Features that wait for their upload can't be kept on the disk.
     #[error(
-        "the folder for temporary files, `{folder}`, fails: {source}\nhint: make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--steps`"
+        "the folder for temporary files, `{folder}`, fails: {source}\nhint: make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--steps`",
+        folder = .folder.shown()
     )]
     Scratch {
         /// The folder.
@@ -84,7 +98,9 @@ pub enum ShardsError {
     },
     /// The list of photographs can't be used.
     #[error(
-        "line {line} of `{list}` {fault}\nhint: a list has one photograph a line: its path below the list's own folder, such as `train/cats/1.jpg`"
+        "line {line} of `{list}` {fault}\nhint: a list has one photograph a line: its path below the list's own folder, such as `train/cats/1.jpg`",
+        list = .list.shown(),
+        fault = .fault.shown()
     )]
     List {
         /// The list.
@@ -107,7 +123,9 @@ pub enum ShardsError {
     Stopped,
     /// A folder of photographs can't be listed.
     #[error(
-        "the folder `{folder}` can't be listed: {reason}\nhint: let it be read or remove it, or name the photographs in a list (`DATA` as a `.txt` file)"
+        "the folder `{folder}` can't be listed: {reason}\nhint: let it be read or remove it, or name the photographs in a list (`DATA` as a `.txt` file)",
+        folder = .folder.shown(),
+        reason = .reason.shown()
     )]
     Folder {
         /// The folder.
@@ -117,7 +135,9 @@ pub enum ShardsError {
     },
     /// A photograph can't be read, where none is to be skipped.
     #[error(
-        "`{key}` can't be read: {reason}\nhint: mend or remove it, or leave `--strict` out to skip it"
+        "`{key}` can't be read: {reason}\nhint: mend or remove it, or leave `--strict` out to skip it",
+        key = .key.shown(),
+        reason = .reason.shown()
     )]
     Unreadable {
         /// The photograph.
@@ -139,10 +159,10 @@ pub enum ShardsError {
         dtype: Dtype,
     },
     /// There are no features.
-    #[error("no features at `{0}`\nhint: `permafrost features DATA --out URL` computes them")]
+    #[error("no features at `{}`\nhint: `permafrost features DATA --out URL` computes them", .0.shown())]
     NoSet(String),
     /// Pieces of another cut lie there.
-    #[error("`{place}` has `{found}`, but a set of {expected} was expected\nhint: a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--steps {}`", .found.shards, .found.pieces)]
+    #[error("`{place}` has `{found}`, but a set of {expected} was expected\nhint: a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--steps {}`", .found.shards, .found.pieces, place = .place.shown())]
     OtherCut {
         /// The place.
         place: String,
@@ -153,7 +173,11 @@ pub enum ShardsError {
     },
     /// Pieces lie there that were made with other settings.
     #[error(
-        "`{place}` was made with other settings: its `{name}` is {found}, not {expected}\nhint: name the settings that it was made with, or another place with `--out`; `--replace` computes it again and loses what is there"
+        "`{place}` was made with other settings: its `{name}` is {found}, not {expected}\nhint: name the settings that it was made with, or another place with `--out`; `--replace` computes it again and loses what is there",
+        place = .place.shown(),
+        name = .name.shown(),
+        found = .found.shown(),
+        expected = .expected.shown()
     )]
     OtherSettings {
         /// Where the first such piece lies.
@@ -167,7 +191,8 @@ pub enum ShardsError {
     },
     /// A set lacks pieces.
     #[error(
-        "{count} of {total} pieces are missing at `{place}`, the first of them `{first}`\nhint: `permafrost features --check` lists them all; start their workers again, which go on with what is missing"
+        "{count} of {total} pieces are missing at `{place}`, the first of them `{first}`\nhint: `permafrost features --check` lists them all; start their workers again, which go on with what is missing",
+        place = .place.shown()
     )]
     MissingPieces {
         /// The place.
@@ -181,7 +206,12 @@ pub enum ShardsError {
     },
     /// Two pieces were not made alike.
     #[error(
-        "the pieces disagree: `{name}` of `{piece}` is {found}, that of `{other}` is {expected}\nhint: start the worker of that shard again with the settings of the others; `permafrost features --check` lists all that differ"
+        "the pieces disagree: `{name}` of `{piece}` is {found}, that of `{other}` is {expected}\nhint: start the worker of that shard again with the settings of the others; `permafrost features --check` lists all that differ",
+        name = .name.shown(),
+        piece = .piece.shown(),
+        found = .found.shown(),
+        other = .other.shown(),
+        expected = .expected.shown()
     )]
     Disagree {
         /// The setting.
@@ -197,7 +227,9 @@ pub enum ShardsError {
     },
     /// A piece is not what it was when it was written.
     #[error(
-        "`{place}` {fault}\nhint: remove it and start the worker of that shard again; `permafrost features --check` lists all that is damaged"
+        "`{place}` {fault}\nhint: remove it and start the worker of that shard again; `permafrost features --check` lists all that is damaged",
+        place = .place.shown(),
+        fault = .fault.shown()
     )]
     Damaged {
         /// The object.
@@ -215,6 +247,6 @@ pub enum ShardsError {
 
 impl ShardsError {
     pub(crate) fn scratch(source: std::io::Error) -> Self {
-        Self::Scratch { folder: std::env::temp_dir().display().to_string(), source }
+        Self::Scratch { folder: std::env::temp_dir().to_string_lossy().into_owned(), source }
     }
 }

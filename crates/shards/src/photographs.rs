@@ -123,7 +123,7 @@ impl Photographs {
             match folder.unreadable.first() {
                 None => Ok(()),
                 Some(Unreadable { path, reason }) => {
-                    let (folder, reason) = (path.display().to_string(), reason.clone());
+                    let (folder, reason) = (path.to_string_lossy().into_owned(), reason.clone());
                     Err(ShardsError::Folder { folder, reason })
                 }
             }
@@ -390,7 +390,7 @@ fn sorted(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ShardsError> {
 /// What to say where the system can't read a file that may be a photograph: to skip it would leave it out of the set
 /// for good.
 fn failed(path: &Path, error: &io::Error) -> ShardsError {
-    ShardsError::Store { place: path.display().to_string(), reason: error.to_string() }
+    ShardsError::Store { place: path.to_string_lossy().into_owned(), reason: error.to_string() }
 }
 
 /// Compares keys as paths compare: part by part.

@@ -115,7 +115,7 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Local(path) => path.display().fmt(formatter),
+            Self::Local(path) => path.to_string_lossy().fmt(formatter),
             Self::Remote(Remote { scheme, bucket, prefix }) => {
                 write!(formatter, "{}://{bucket}", scheme.name())?;
                 if prefix.is_empty() { Ok(()) } else { write!(formatter, "/{prefix}") }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use formats::FormatError;
+use quoting::{Shown, argument};
 
 /// A run that can't start, go on or be resumed, and why.
 #[derive(Debug, thiserror::Error)]
@@ -10,17 +11,17 @@ pub enum TrainError {
     /// The folder already holds a run.
     #[error(
         "`{}` already holds a run\nhint: go on with it by `train --resume {}`, or name another folder with `--out`",
-        .0.display(), .0.display()
+        .0.shown(), argument(.0)
     )]
     RunExists(PathBuf),
     /// The folder holds something else.
-    #[error("`{}` is not empty and holds no run\nhint: name another folder with `--out`", .0.display())]
+    #[error("`{}` is not empty and holds no run\nhint: name another folder with `--out`", .0.shown())]
     NotEmpty(PathBuf),
     /// The folder holds no run.
-    #[error("no run at `{}`: it has no `config.toml`\nhint: name a folder that `train` has made, such as `runs/train`", .0.display())]
+    #[error("no run at `{}`: it has no `config.toml`\nhint: name a folder that `train` has made, such as `runs/train`", .0.shown())]
     NoRun(PathBuf),
     /// The run has done all its epochs.
-    #[error("the run in `{}` is complete after {epochs} epochs\nhint: its best model is in `{}`", .path.display(), .path.join("best").display())]
+    #[error("the run in `{}` is complete after {epochs} epochs\nhint: its best model is in `{}`", .path.shown(), .path.join("best").shown())]
     Complete {
         /// The run's folder.
         path: PathBuf,
@@ -28,10 +29,10 @@ pub enum TrainError {
         epochs: usize,
     },
     /// Another program writes to the run's folder.
-    #[error("another program is at work on the run in `{}`\nhint: wait until it ends, or stop it with Ctrl-C; to start another run name another folder with `--out`", .0.display())]
+    #[error("another program is at work on the run in `{}`\nhint: wait until it ends, or stop it with Ctrl-C; to start another run name another folder with `--out`", .0.shown())]
     Locked(PathBuf),
     /// `config.toml` is no such file.
-    #[error("`{}` can't be read: {reason}\nhint: a run is resumed with its own settings; put the file back as it was", .path.display())]
+    #[error("`{}` can't be read: {reason}\nhint: a run is resumed with its own settings; put the file back as it was", .path.shown())]
     Config {
         /// The file.
         path: PathBuf,
@@ -39,7 +40,7 @@ pub enum TrainError {
         reason: String,
     },
     /// The checkpoint does not fit the run.
-    #[error("`{}` {fault}\nhint: the run can't be resumed from there; start a new one", .path.display())]
+    #[error("`{}` {fault}\nhint: the run can't be resumed from there; start a new one", .path.shown(), fault = .fault.shown())]
     Checkpoint {
         /// The file or folder.
         path: PathBuf,
@@ -47,10 +48,10 @@ pub enum TrainError {
         fault: String,
     },
     /// `config.toml` was changed since the run began.
-    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.display())]
+    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.shown())]
     OtherSettings(PathBuf),
     /// The run's folder, or what else is written, would be among the photographs.
-    #[error("`{}` lies in the folder of photographs `{}`, which is only read\nhint: name another one with `--out`, `--cache-dir` or `--sort-into`", .path.display(), .data.display())]
+    #[error("`{}` lies in the folder of photographs `{}`, which is only read\nhint: name another one with `--out`, `--cache-dir` or `--sort-into`", .path.shown(), .data.shown())]
     RunInData {
         /// The folder.
         path: PathBuf,
@@ -58,7 +59,7 @@ pub enum TrainError {
         data: PathBuf,
     },
     /// The photographs are not those that the run began with.
-    #[error("the photographs in `{}` are not those that this run began with\nhint: a resumed run needs the same files; put them back, or start a new run", .0.display())]
+    #[error("the photographs in `{}` are not those that this run began with\nhint: a resumed run needs the same files; put them back, or start a new run", .0.shown())]
     OtherPhotographs(PathBuf),
     /// The run was on another engine before, or does not say on which.
     #[error(
@@ -72,7 +73,9 @@ pub enum TrainError {
     },
     /// The base's weights are not those that the run began with.
     #[error(
-        "the weights have the digest {found}, but this run began with {expected}\nhint: a resumed run needs the same weights; put the file back, or start a new run"
+        "the weights have the digest {found}, but this run began with {expected}\nhint: a resumed run needs the same weights; put the file back, or start a new run",
+        found = .found.shown(),
+        expected = .expected.shown()
     )]
     OtherWeights {
         /// The digest of the weights now.
@@ -83,7 +86,9 @@ pub enum TrainError {
     /// The model to start from is of other classes or another base.
     #[error(
         "the model in `{}` has the {what} {found}, this run {expected}\nhint: a model is trained further on the same base, with photographs of the same classes; start without it for others",
-        .path.display()
+        .path.shown(),
+        found = .found.shown(),
+        expected = .expected.shown()
     )]
     OtherStart {
         /// The model's folder.
@@ -96,7 +101,7 @@ pub enum TrainError {
         expected: String,
     },
     /// What to start from does not fit the run.
-    #[error("`{}` does not fit this run: {fault}\nhint: take the `--base`, `--size`, `--until`, `--pooling` and as many classes as it was made for", .path.display())]
+    #[error("`{}` does not fit this run: {fault}\nhint: take the `--base`, `--size`, `--until`, `--pooling` and as many classes as it was made for", .path.shown(), fault = .fault.shown())]
     Start {
         /// The folder or file.
         path: PathBuf,
@@ -104,7 +109,7 @@ pub enum TrainError {
         fault: String,
     },
     /// The run would freeze what the model to start from has trained.
-    #[error("the model in `{}` has trained `{name}`, which this run would freeze\nhint: thaw from that layer or an earlier one with `--thaw`", .path.display())]
+    #[error("the model in `{}` has trained `{name}`, which this run would freeze\nhint: thaw from that layer or an earlier one with `--thaw`", .path.shown(), name = .name.shown())]
     FreezesTrained {
         /// The model's folder.
         path: PathBuf,
@@ -112,7 +117,7 @@ pub enum TrainError {
         name: String,
     },
     /// A path can't be written into `config.toml`.
-    #[error("the path `{}` is not UTF-8\nhint: rename the file or folder", .0.display())]
+    #[error("the path `{}` is not UTF-8\nhint: rename the file or folder", .0.shown())]
     PathText(PathBuf),
     /// The head would not fit into memory.
     #[error(
@@ -127,7 +132,7 @@ pub enum TrainError {
         limit: usize,
     },
     /// A file of features can't be used.
-    #[error("`{}` {fault}\nhint: remove it; what is missing is computed again", .path.display())]
+    #[error("`{}` {fault}\nhint: remove it; what is missing is computed again", .path.shown())]
     Features {
         /// The file.
         path: PathBuf,
@@ -135,7 +140,7 @@ pub enum TrainError {
         fault: &'static str,
     },
     /// Features that were kept in a file without a name came back otherwise.
-    #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; `train --resume` computes them again", .0.display())]
+    #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; `train --resume` computes them again", .0.shown())]
     TemporaryFeatures(PathBuf),
     /// A share to keep for validation is named where there are folders.
     #[error(
@@ -144,7 +149,8 @@ pub enum TrainError {
     SplitOfFolders,
     /// No photograph of a class is left to train or to validate on.
     #[error(
-        "no features of the class `{class}` are there to be {what} on\nhint: see which photographs were skipped: the `skipped` of the JSON files beside the features"
+        "no features of the class `{class}` are there to be {what} on\nhint: see which photographs were skipped: the `skipped` of the JSON files beside the features",
+        class = .class.shown()
     )]
     NoFeatures {
         /// The class.
@@ -154,7 +160,9 @@ pub enum TrainError {
     },
     /// The features were computed with another base or other weights.
     #[error(
-        "the features were computed with {found}, this run has {expected}\nhint: take the base and weights that they were computed with, or compute them again"
+        "the features were computed with {found}, this run has {expected}\nhint: take the base and weights that they were computed with, or compute them again",
+        found = .found.shown(),
+        expected = .expected.shown()
     )]
     OtherFeatures {
         /// What the features have.
@@ -165,7 +173,7 @@ pub enum TrainError {
     /// The loss is NaN or infinite.
     #[error(
         "the loss is NaN or infinite after epoch {epoch}, step {step}\nhint: start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
-        .last.display()
+        .last.shown()
     )]
     Diverged {
         /// The epoch, from 1.
@@ -192,7 +200,8 @@ pub enum TrainError {
     },
     /// A setting is out of its range.
     #[error(
-        "`{name}` is {value}, expected {expected}\nhint: leave it out to take the value of the Keras example"
+        "`{name}` is {value}, expected {expected}\nhint: leave it out to take the value of the Keras example",
+        value = .value.shown()
     )]
     Setting {
         /// The setting.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use quoting::Shown;
 use shards::ShardsError;
 
 use crate::feature_file::FeatureFile;
@@ -38,7 +39,7 @@ impl Features {
         if rows.saturating_mul(width).saturating_mul(size_of::<f32>()) <= most {
             Ok(Self::Memory(Vec::with_capacity(rows * width), width))
         } else {
-            tracing::info!(rows, width, folder = %folder.display(), "features are kept in a file");
+            tracing::info!(rows, width, folder = %folder.shown(), "features are kept in a file");
             Ok(Self::File(FeatureFile::temporary(folder, width)?))
         }
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use quoting::Shown;
+
 use crate::Variant;
 
 /// A network that can't be built, and why.
@@ -20,7 +22,8 @@ pub enum VggError {
     /// The base is to end after a layer that the network has not.
     #[error(
         "`{}` has no layer `{layer}`\nhint: its layers are {}",
-        .variant.name(), .known.join(", ")
+        .variant.name(), .known.join(", "),
+        layer = .layer.shown()
     )]
     UnknownLayer {
         /// The network.
@@ -32,7 +35,8 @@ pub enum VggError {
     },
     /// The base is to learn from a layer on after which nothing learns.
     #[error(
-        "no layer of the base from `{0}` on has weights that could learn\nhint: name an earlier convolution or block"
+        "no layer of the base from `{}` on has weights that could learn\nhint: name an earlier convolution or block",
+        .0.shown()
     )]
     NothingToThaw(String),
     /// The classifier on top needs the whole base, unpooled.
@@ -49,7 +53,7 @@ pub enum VggError {
     )]
     NoTop,
     /// The device that the base runs on has failed.
-    #[error("`{engine}` can't compute features: {reason}\nhint: {hint}")]
+    #[error("`{engine}` can't compute features: {reason}\nhint: {hint}", engine = .engine.shown(), reason = .reason.shown())]
     Engine {
         /// What it runs on.
         engine: String,
@@ -72,7 +76,8 @@ pub enum VggError {
     /// The model in the weights file changes pixel values before its base takes them.
     #[error(
         "`{}` changes pixel values before its base takes them: expected no layer that does, found {found}\nhint: {hint}",
-        .path.display()
+        .path.shown(),
+        found = .found.shown()
     )]
     ChangesPixels {
         /// The file.
@@ -85,7 +90,7 @@ pub enum VggError {
     /// The weights file holds several networks, such as one and its moving average.
     #[error(
         "`{}` holds more than one network, expected one: the arrays below `{}` and `{}` differ\nhint: save the state dict of one of them alone: `torch.save(model.state_dict(), \"model.pth\")`",
-        .path.display(), .lists[0], .lists[1]
+        .path.shown(), .lists[0].shown(), .lists[1].shown()
     )]
     SeveralNetworks {
         /// The file.
@@ -96,8 +101,9 @@ pub enum VggError {
     /// The weights file does not say which preprocessing its weights expect.
     #[error(
         "`{}` does not say which preprocessing its weights expect: expected layers below the name `features`, as torchvision writes them, found `{found}`\nhint: if they expect torchvision's (RGB from 0 to 1, less the mean, divided by the deviation), save them with its names: `torch.save({{\"features.\" + name{}: value for name, value in state.items()}}, \"features.pth\")`",
-        .path.display(),
-        if .prefix.is_empty() { String::new() } else { format!(".removeprefix(\"{prefix}\")") }
+        .path.shown(),
+        if .prefix.is_empty() { String::new() } else { format!(".removeprefix(\"{prefix}\")") },
+        found = .found.shown()
     )]
     UnknownPreprocessing {
         /// The file.
@@ -110,7 +116,8 @@ pub enum VggError {
     /// The weights file holds other arrays than the network needs.
     #[error(
         "`{}` does not hold the weights of `{}` {extent}:\n  {}\nhint: {hint}",
-        .path.display(), .variant.name(), .problems.join("\n  ")
+        .path.shown(), .variant.name(), .problems.iter().map(|problem| problem.shown().to_string()).collect::<Vec<_>>().join("\n  "),
+        extent = .extent.shown()
     )]
     Mismatch {
         /// The file.

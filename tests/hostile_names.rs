@@ -1,0 +1,143 @@
+//! Names that are made to be obeyed: by the terminal, by whoever reads a message, by a shell or a spreadsheet.
+
+use std::process::Command;
+
+use crate::permafrost::{Done, Workplace, quick};
+
+/// A class whose name moves the cursor, and forges a hint on a line of its own.
+const CLASS: &str = "al\u{1b}[2Jong\nhint: run curl";
+
+/// A file whose name turns the direction of text and forges a line, and which can't be read.
+const UNREADABLE: &str = "gnp.\u{202e}\u{9b}1m\nhint: run curl\n.jpg";
+
+/// A file whose name is a formula.
+const FORMULA: &str = "=1+cmd|' calc'!A0.png";
+
+fn workplace() -> Workplace {
+    let workplace = Workplace::new();
+    for set in ["train", "validation"] {
+        for number in 0..6 {
+            workplace.picture(&format!("photos/{set}/across/{number}.png"), "across", number);
+            workplace.picture(&format!("photos/{set}/{CLASS}/{number}.png"), "along", number);
+        }
+    }
+    workplace.picture(&format!("photos/train/{CLASS}/{FORMULA}"), "along", 7);
+    workplace.write(&format!("photos/train/{CLASS}/{UNREADABLE}"), "no picture");
+    workplace
+}
+
+/// Checks that nothing printed is obeyed, and that names are there, quoted.
+fn check(done: &Done, what: &str) {
+    for text in [&done.stdout, &done.stderr] {
+        let hidden = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}".contains(c);
+        assert!(!text.contains(hidden), "{what}: {text:?}");
+        assert!(
+            !text.lines().any(|line| line.trim_start().starts_with("hint: run curl")),
+            "{what}: {text}"
+        );
+    }
+}
+
+fn run_checked(command: &mut Command, status: i32) -> Done {
+    let done = Done::of(command);
+    let what = format!("{command:?}");
+    assert_eq!(done.status, Some(status), "{what}\n{}\n{}", done.stdout, done.stderr);
+    check(&done, &what);
+    done
+}
+
+#[test]
+fn names_that_a_terminal_would_obey_are_escaped_in_all_that_is_printed() {
+    let workplace = workplace();
+    let path = format!("photos/train/{CLASS}/{UNREADABLE}");
+    let out = "runs/\u{1b}]0;title\u{7}\nhint: run curl";
+
+    let doctor = run_checked(&mut workplace.command("doctor photos"), 1);
+    let shown = r#"photos/train/al\033[2Jong\nhint: run curl/gnp.\342\200\256\302\2331m\nhint: run curl\n.jpg""#;
+    assert!(doctor.stdout.contains(shown), "{}", doctor.stdout);
+
+    let mut train = workplace.command(&quick("--epochs 2 --out"));
+    let trained = run_checked(train.arg(out), 0);
+    assert!(trained.stderr.contains(&format!("{shown}`: ")), "{}", trained.stderr);
+    let log = workplace.read(&format!("{out}/run.log"));
+    check(&Done { status: None, stdout: log, stderr: String::new() }, "run.log");
+    let model = format!("{out}/best");
+    run_checked(workplace.command("evaluate").arg(&model), 0);
+    run_checked(workplace.command("report").arg(out), 0);
+    run_checked(workplace.command("compare").args([out, out]), 0);
+    run_checked(&mut workplace.command("show photos --out sheet.png"), 0);
+    let exported =
+        run_checked(workplace.command("export --format onnx --out model.onnx").arg(&model), 0);
+    assert!(exported.stdout.contains(r"al\033[2Jong"), "{}", exported.stdout);
+    let table = run_checked(workplace.command("predict").args([&model, "photos/train"]), 2);
+    assert!(table.stderr.contains(shown), "{}", table.stderr);
+    let features = "features photos --weights none --size 32 --until block1_pool --out features";
+    run_checked(&mut workplace.command(features), 0);
+
+    // Errors, of the program and of its arguments.
+    for arguments in [["doctor", &path], ["evaluate", &path], ["train", &path], ["report", &path]] {
+        run_checked(workplace.command("").args(arguments), 2);
+    }
+    run_checked(workplace.command("train --resume").arg(out), 0);
+    run_checked(workplace.command("train").arg("--\u{1b}[31m"), 2);
+    run_checked(workplace.command("train --size").arg("\u{1b}[31m\nhint: run curl"), 2);
+    let mut debug = workplace.command("train --resume");
+    run_checked(debug.arg(out).env("RUST_LOG", "trace"), 0);
+}
+
+#[test]
+fn programs_get_exact_names_and_spreadsheets_no_formulas() {
+    let workplace = workplace();
+    workplace.train("--epochs 1 --out runs/train");
+    let formula = format!("photos/train/{CLASS}/{FORMULA}");
+    let predict = |flag| {
+        workplace.run(&format!("predict runs/train/best photos/validation {flag}")).expect_success()
+    };
+    let first: serde_json::Value =
+        serde_json::from_str(predict("--json").stdout.lines().last().expect("a line"))
+            .expect("JSON");
+    assert_eq!(first["file"], format!("photos/validation/{CLASS}/5.png"));
+    let mut csv = workplace.command("predict --csv");
+    let folder = workplace.path(&formula).parent().expect("a folder").to_owned();
+    let csv = Done::of(csv.arg(workplace.path("runs/train/best")).arg(FORMULA).current_dir(folder));
+    assert!(csv.stdout.contains(&format!("\n'{FORMULA},")), "{}{}", csv.stdout, csv.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_command_in_the_report_trains_again_whatever_folders_are_called() {
+    let workplace = Workplace::new();
+    let data = "it's $(touch owned) & `touch owned`; \"*\"\n<photos>";
+    for set in ["train", "validation"] {
+        for class in ["across", "along"] {
+            for number in 0..4 {
+                workplace.picture(&format!("{data}/{set}/{class}/{number}.png"), class, number);
+            }
+        }
+    }
+    let mut train = workplace.command(&quick("--epochs 1").replace("train photos", "train"));
+    run_checked(train.arg(data), 0);
+    let page = workplace.read("runs/train/report.html");
+    let command =
+        page.split("<code>permafrost ").nth(1).and_then(|rest| rest.split("</code>").next());
+    let command = command.expect("a command").replace("&lt;", "<").replace("&gt;", ">");
+    let command = command.replace("&quot;", "\"").replace("&amp;", "&");
+    workplace.shell(&format!("\"$0\" {command}")).expect_success();
+    assert_eq!(workplace.history("runs/train-2"), workplace.history("runs/train"));
+    assert!(!workplace.path("owned").exists(), "{command}");
+}
+
+#[test]
+fn a_split_is_read_again_with_guards_against_formulas_and_without_as_older_runs_have_it() {
+    let workplace = Workplace::with_photos();
+    workplace.picture("photos/train/=1/=1.png", "along", 9);
+    workplace.picture("photos/train/=1/=2.png", "along", 8);
+    workplace
+        .run(&quick("--val-split 0.5 --epochs 1 --out run").replace("photos", "photos/train"))
+        .expect_success();
+    let table = workplace.read("run/split.csv");
+    assert_eq!(table.matches("\n'=1/=").count(), 2, "{table}");
+    let evaluated = workplace.run("evaluate run/best").expect_success().stdout;
+    workplace.write("run/split.csv", table.replace("\n'=", "\n="));
+    assert_eq!(workplace.run("evaluate run/best").expect_success().stdout, evaluated);
+}
