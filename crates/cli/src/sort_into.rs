@@ -7,7 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
-use formats::{FormatError, UNFINISHED_FILE};
+use formats::{FormatError, unfinished_in};
+use quoting::Shown;
 use train::RunFolder;
 
 /// The folder, beside those of the classes, for photographs of which the model is not sure.
@@ -41,11 +42,12 @@ impl<'a> SortInto<'a> {
             anyhow::ensure!(
                 is_name,
                 "the model's class `{}` is no name of a folder\nhint: `--csv` and `--json` take any name",
-                class.escape_debug()
+                class.shown()
             );
             anyhow::ensure!(
                 !unsure || !class.eq_ignore_ascii_case(UNSURE),
-                "the model has a class `{class}`, and `--unsure` makes a folder of that name\nhint: leave out `--unsure` or `--sort-into`"
+                "the model has a class `{}`, and `--unsure` makes a folder of that name\nhint: leave out `--unsure` or `--sort-into`",
+                class.shown()
             );
         }
         if cfg!(any(windows, target_os = "macos"))
@@ -87,12 +89,7 @@ impl<'a> SortInto<'a> {
                 return Ok(false);
             }
         }
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(UNFINISHED_FILE);
-        // Readable by whom the user's umask says, as any file that the user makes.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut copy = builder.tempfile_in(&folder).map_err(refused)?;
+        let mut copy = unfinished_in(&folder).map_err(refused)?;
         io::copy(&mut from, &mut copy).map_err(refused)?;
         if let Ok(modified) = from.metadata().and_then(|metadata| metadata.modified()) {
             // Programs for photographs sort by it; without it the copy is as good.

@@ -11,6 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
 use model::{Metrics, WeightsSearch, load_card};
 use photos::{Layout, LeftOut, Photos, is_named_as_picture};
+use quoting::{Shown, argument};
 use shards::FeatureSet;
 use train::{
     Best, Data, Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable,
@@ -33,6 +34,9 @@ use crate::{STOPPED, demo, device, events, interrupt, logs, report, split_table}
 
 /// Description of the folders that are not used.
 pub(crate) const UNUSED: &str = "folder(s) that are neither the training nor the validation folder";
+
+/// Folder of runs that are not named, the first of those numbered.
+const RUN: &str = "runs/train";
 
 /// Number of them that are named.
 const UNUSED_NAMED: usize = 10;
@@ -82,6 +86,20 @@ fn apart_from_resume(argument: Arg) -> Arg {
 
 /// Says, where settings are named for a run that has its own, where those are changed.
 pub(crate) fn explained(mut error: clap::Error) -> clap::Error {
+    let shown = |text: &String| text.shown().to_string();
+    let contexts: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(shown(text)))),
+            ContextValue::Strings(texts) => {
+                Some((kind, ContextValue::Strings(texts.iter().map(shown).collect())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in contexts {
+        error.insert(kind, value);
+    }
     let words = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| error.get(kind));
     let is_resumed = words.into_iter().flatten().any(|word| word.to_string().contains("--resume"));
     if error.kind() == ErrorKind::ArgumentConflict && is_resumed {
@@ -110,7 +128,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             // Now and not later, to say where it is to be changed.
             Devices::open(&config.device).map_err(|error| {
                 let settings = run.config();
-                anyhow::anyhow!("{error}\nhint: the run takes its device from `name` and `precision` below `[device]` in `{}`", settings.display())
+                anyhow::anyhow!("{error}\nhint: the run takes its device from `name` and `precision` below `[device]` in `{}`", settings.shown())
             })?;
             let inputs = Inputs::load(&config, weights, None, Some(&run), false, output)?;
             inputs.write_tables(&run, &config)?;
@@ -126,13 +144,13 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let set = settings.open_features()?;
             let mut config = settings.resolve(set.as_ref().map(FeatureSet::settings))?;
             settings.check_photographs(&config)?;
-            let path = match &arguments.out {
-                Some(path) => path.clone(),
-                None => next_free(Path::new("runs/train")),
-            };
-            RunFolder::check_free(&path)?;
+            let path = arguments.out.as_deref().unwrap_or(Path::new(RUN));
+            if arguments.out.is_some() {
+                RunFolder::check_free(path)?;
+            }
             if config.data.features.is_none() {
-                for written in config.data.cache_dir.iter().chain([&path]) {
+                let cache = config.data.cache_dir.as_deref();
+                for written in cache.into_iter().chain([path]) {
                     RunFolder::check_outside(written, &config.data.path)?;
                 }
                 if settings.demo {
@@ -158,7 +176,10 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 inputs.summary(&config, None).print()?;
                 return inputs.verification(&config).run();
             }
-            let run = RunFolder::create(&path, &config)?;
+            let run = match &arguments.out {
+                Some(path) => RunFolder::create(path, &config)?,
+                None => RunFolder::create_numbered(path, &config)?,
+            };
             inputs.write_tables(&run, &config)?;
             go(&config, &inputs, &run, false, output)
         }
@@ -178,9 +199,9 @@ fn say_complete(run: &RunFolder, epochs: usize, output: Output) -> anyhow::Resul
     })?;
     output.say_last(format_args!(
         "The run in {} is complete after {epochs} epochs. Its best model is in {}.\nTo train it for longer, raise `epochs` or `patience` in {}.",
-        run.path().display(),
-        run.best().display(),
-        run.config().display()
+        run.path().shown(),
+        run.best().shown(),
+        run.config().shown()
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -274,11 +295,11 @@ fn go(
             if let Data::Photographs { training, validation, .. } = data {
                 // The model is there whatever becomes of its page.
                 match report::write(run.path(), config, [training, validation], None, devices) {
-                    Ok(page) => output.say_last(format_args!("Report: {}", page.display()))?,
+                    Ok(page) => output.say_last(format_args!("Report: {}", page.shown()))?,
                     Err(error) => writeln!(stderr(), "no report could be made: {error}")?,
                 }
             }
-            output.say_last(format_args!("Run: {}", run.path().display()))?;
+            output.say_last(format_args!("Run: {}", run.path().shown()))?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Stopped { epochs } => {
@@ -286,7 +307,7 @@ fn go(
             output.say_last(format_args!(
                 "Stopped after {epochs} of {} epochs. To go on: permafrost train --resume {}",
                 config.train.epochs,
-                quoted(run.path())
+                argument(run.path())
             ))?;
             Ok(ExitCode::from(STOPPED))
         }
@@ -297,7 +318,7 @@ fn go(
 fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched> {
     let RunSummary { config, data, .. } = *summary;
     let names = [
-        run.path().display().to_string(),
+        run.path().shown().to_string(),
         config.base.to_string(),
         format!("{}, {}", config.device.name, data.engines().join(", ")),
     ];
@@ -320,7 +341,7 @@ pub(crate) fn print_cache_fault<const SETS: usize>(sets: [&Photos; SETS]) -> any
 pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
     let mut out = stderr();
     for file in &left_out.unreadable {
-        writeln!(out, "skipped `{}`: {}", file.path.display(), file.reason)?;
+        writeln!(out, "skipped `{}`: {}", file.path.shown(), file.reason.shown())?;
     }
     let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
         left_out.stray.iter().partition(|path| is_named_as_picture(path));
@@ -329,7 +350,7 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
         (others, "file(s) that are no pictures"),
     ] {
         if let Some(first) = files.first() {
-            writeln!(out, "ignored {} {what}, such as `{}`", files.len(), first.display())?;
+            writeln!(out, "ignored {} {what}, such as `{}`", files.len(), first.shown())?;
         }
     }
     print_unused(&left_out.unused)
@@ -341,7 +362,7 @@ pub(crate) fn print_unused(folders: &[PathBuf]) -> anyhow::Result<()> {
         return Ok(());
     }
     let named = folders.iter().take(UNUSED_NAMED);
-    let mut names: Vec<String> = named.map(|folder| format!("`{}`", folder.display())).collect();
+    let mut names: Vec<String> = named.map(|folder| format!("`{}`", folder.shown())).collect();
     if folders.len() > UNUSED_NAMED {
         names.push(format!("{} more", folders.len() - UNUSED_NAMED));
     }
@@ -358,20 +379,4 @@ pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Arc<AtomicBool>> {
         bar.say("stopping after this batch; Ctrl-C again stops at once");
     });
     Ok(stop)
-}
-
-/// A path as a shell takes it.
-pub(crate) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// `path`, or the first of `path-2`, `path-3` and so on that is not there.
-fn next_free(path: &Path) -> PathBuf {
-    let numbered = (2..).map(|number| PathBuf::from(format!("{}-{number}", path.display())));
-    std::iter::once(path.to_owned())
-        .chain(numbered)
-        .find(|path| !path.exists())
-        .expect("numbers do not end")
 }

@@ -19,6 +19,7 @@ mod pytorch;
 mod read;
 mod regular;
 mod safetensors;
+mod unfinished;
 mod weights;
 mod whole;
 
@@ -32,8 +33,9 @@ pub use onnx::write_onnx;
 pub use read::{read_arrays, read_weights};
 pub use regular::read_regular;
 pub use safetensors::write_safetensors;
+pub use unfinished::{UNFINISHED_FILE, unfinished_in};
 pub use weights::WeightsFile;
 pub use whole::{
-    UNFINISHED_FILE, cannot_sync_folder, recover_folder, replace_folder, replace_folder_keeping,
-    sync_folder, write_whole,
+    cannot_sync_folder, recover_folder, replace_folder, replace_folder_keeping, sync_folder,
+    write_whole,
 };

@@ -6,10 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::FormatError;
-
-/// How the names begin of files that are not written to their end; a program that is killed leaves them.
-pub const UNFINISHED_FILE: &str = ".permafrost-";
+use crate::{FormatError, unfinished_in};
 
 /// Writes `bytes` to the file at `path`, in place of what may be there.
 ///
@@ -26,12 +23,7 @@ pub(crate) fn write_whole_with(
     fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>,
 ) -> Result<(), FormatError> {
     let write = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(UNFINISHED_FILE);
-        // Readable by whom the user's umask says, as any file that the user makes.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder_of(path))?;
+        let mut file = unfinished_in(folder_of(path))?;
         fill(file.as_file_mut())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -43,7 +35,7 @@ pub(crate) fn write_whole_with(
 /// Puts a new folder at `path`, in place of what may be there: `fill` writes its files into a
 /// folder beside it, which then takes the name.
 ///
-/// No system replaces a folder that holds files in one step. A crash between the two renames leaves
+/// Linux and macOS exchange the two in one step on most file systems. Elsewhere a crash between two renames leaves
 /// the old folder, whole, as the hidden `.NAME.permafrost-old`; [`recover_folder`] puts it back.
 ///
 /// # Errors
@@ -62,6 +54,10 @@ pub fn replace_folder<E: From<FormatError>>(
         let old = beside(path, "old");
         sync_folder(&new)?;
         if path.exists() {
+            if exchange(&new, path)? {
+                sync_folder(folder_of(path))?;
+                return remove_folder(&new);
+            }
             fs::rename(path, &old)?;
         }
         fs::rename(&new, path)?;
@@ -73,7 +69,7 @@ pub fn replace_folder<E: From<FormatError>>(
 
 /// Puts a new folder at `path`, and what was there, if anything, at `kept`, in place of an older one: `fill`
 /// writes the new folder's files into a folder beside it. A crash at any time leaves a whole folder at one of
-/// the two.
+/// the two, and at `path` where the system can exchange folders.
 ///
 /// # Errors
 ///
@@ -88,6 +84,11 @@ pub fn replace_folder_keeping<E: From<FormatError>>(
     let swap = || {
         sync_folder(&new)?;
         if path.exists() {
+            if exchange(&new, path)? {
+                remove_folder(kept)?;
+                fs::rename(&new, kept)?;
+                return sync_folder(folder_of(path));
+            }
             remove_folder(kept)?;
             fs::rename(path, kept)?;
         }
@@ -167,6 +168,26 @@ fn remove_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Has two folders exchange their places, so that neither is ever missing. Returns false where the system or the
+/// file system can't do that.
+fn exchange(one: &Path, other: &Path) -> std::io::Result<bool> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    {
+        let _ = (one, other);
+        Ok(false)
+    }
+}
+
 /// Makes renames in a folder last through a power cut. Some shares of networks and of virtual machines have no such
 /// call, which is noted in the log; Windows has none.
 ///
@@ -192,10 +213,13 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
 /// PostgreSQL).
 pub fn cannot_sync_folder(error: &std::io::Error) -> bool {
     #[cfg(unix)]
-    return matches!(
-        error.raw_os_error(),
-        Some(libc::EINVAL | libc::ENOTSUP | libc::EBADF | libc::EACCES)
-    );
+    {
+        use rustix::io::Errno;
+        matches!(
+            Errno::from_io_error(error),
+            Some(Errno::INVAL | Errno::NOTSUP | Errno::BADF | Errno::ACCESS)
+        )
+    }
     #[cfg(not(unix))]
     false
 }
@@ -304,6 +328,34 @@ mod tests {
         let mut names = names_in(folder.path());
         names.sort();
         assert_eq!(names, ["last", "previous"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_is_never_missing_while_it_is_replaced() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [path, kept, last] = ["model", "previous", "last"].map(|name| folder.path().join(name));
+        let replace = || {
+            replace_folder(&path, fill_with("model")).expect("a folder in its place");
+            replace_folder_keeping(&last, &kept, fill_with("last")).expect("a folder in its place");
+        };
+        replace();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                (0..200).for_each(|_| replace());
+                done.store(true, Ordering::Relaxed);
+            });
+            while !done.load(Ordering::Relaxed) {
+                for path in [&path, &last] {
+                    assert!(path.join("file").exists(), "{path:?}");
+                }
+            }
+        });
+        let mut names = names_in(folder.path());
+        names.sort();
+        assert_eq!(names, ["last", "model", "previous"]);
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 use std::fs::{self, DirEntry, File, TryLockError};
 use std::io::ErrorKind;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -87,6 +88,33 @@ impl RunFolder {
         let run = Self::locked(path)?;
         write_whole(&run.config(), text.as_bytes())?;
         Ok(run)
+    }
+
+    /// Makes the first folder of PATH, PATH-2, PATH-3 and so on that is not there yet. Of several programs that do so
+    /// at once, each gets a folder of its own.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses to write there.
+    pub fn create_numbered(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
+        config.validate()?;
+        if let Some(around) = path.parent() {
+            fs::create_dir_all(around).map_err(|error| TrainError::io(around, error))?;
+        }
+        let numbered = (2_u64..).map(|number| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!("-{number}"));
+            name.into()
+        });
+        for path in iter::once(path.to_owned()).chain(numbered) {
+            // Unlike a look whether it is there, this tells one program alone that the folder is new.
+            match fs::create_dir(&path) {
+                Ok(()) => return Self::create(&path, config),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(TrainError::io(&path, error)),
+            }
+        }
+        unreachable!("numbers do not end")
     }
 
     /// Opens a folder that holds a run, and reads its settings.

@@ -79,6 +79,24 @@ fn a_folder_with_a_run_is_not_written_to_and_a_complete_run_is_not_resumed() {
 }
 
 #[test]
+fn runs_without_a_name_that_begin_at_once_each_get_a_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = config(&folder.path().join("data"), AugmentConfig::NONE);
+    let path = folder.path().join("runs/train");
+    let runs: Vec<RunFolder> = std::thread::scope(|threads| {
+        let create = || RunFolder::create_numbered(&path, &config).expect("a free folder");
+        let running: Vec<_> = (0..8).map(|_| threads.spawn(create)).collect();
+        running.into_iter().map(|thread| thread.join().expect("a run")).collect()
+    });
+    let mut names: Vec<_> = runs.iter().map(|run| run.path().to_owned()).collect();
+    names.sort();
+    let mut expected: Vec<_> =
+        (2..=8).map(|n| folder.path().join(format!("runs/train-{n}"))).collect();
+    expected.insert(0, path);
+    assert_eq!(names, expected);
+}
+
+#[test]
 fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
