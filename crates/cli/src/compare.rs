@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{ErrorKind, Write, stderr, stdout};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ::report::{ComparedRun, Comparison, Epoch};
 use clap::Args;
 use model::load_card;
+use quoting::Shown;
 use train::{RunConfig, RunFolder};
 
 use crate::history::History;
+use crate::printed::{stderr, stdout};
 
 /// Settings that runs are not told apart by: where and how often something is kept, and how many epochs there
 /// are to be, which the table has beside those that there are.
@@ -20,6 +22,9 @@ const NOT_COMPARED: [&str; 4] =
 
 /// Neither by this one, but where features are trained on: in which order follows from how many fit.
 const CACHE: &str = "data.cache_mb";
+
+/// Number of classes that a note names.
+const NAMED: usize = 6;
 
 /// Compare runs: print a table of what they came to and of the settings in which they differ, and draw their
 /// curves on one page
@@ -46,7 +51,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<ExitCode> {
     let comparison = compared(&runs);
     print_tables(&comparison)?;
     formats::write_whole(out, comparison.page().as_bytes())?;
-    writeln!(stdout(), "Wrote {}.", out.display())?;
+    writeln!(stdout(), "Wrote {}.", out.shown())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -57,7 +62,7 @@ fn check_replaceable(out: &Path) -> anyhow::Result<()> {
         Ok(bytes) if Comparison::is_page(&bytes) => Ok(()),
         _ => anyhow::bail!(
             "`{}` is there already, and is no page of `compare`\nhint: remove it, or name another file with `--out`",
-            out.display()
+            out.shown()
         ),
     }
 }
@@ -82,7 +87,7 @@ impl Run {
         let card =
             ["last", "previous", "best"].iter().find_map(|at| load_card(&path.join(at)).ok());
         // Without the slash at the end that a shell adds.
-        let name = path.components().collect::<PathBuf>().display().to_string();
+        let name = path.components().collect::<PathBuf>().to_string_lossy().into_owned();
         Ok(Self { name, config, history, classes: card.map(|card| card.classes) })
     }
 
@@ -120,7 +125,11 @@ impl Run {
         }
         match self.difference(first) {
             Some(Difference::Classes(classes)) => {
-                notes.push(format!("other classes than {}: {}", first.name, classes.join(", ")));
+                let named = classes.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>();
+                let more = classes.len() - named.len();
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let (name, named) = (&first.name, named.join(", "));
+                notes.push(format!("other classes than {name}: {named}{more}"));
             }
             Some(Difference::Photographs) => {
                 notes.push(format!("other photographs to validate on than {}", first.name));
@@ -145,7 +154,7 @@ fn read_each_once(paths: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
         let run = Run::read(path)?;
         let place = path.canonicalize().unwrap_or_else(|_| path.clone());
         if seen.contains(&place) {
-            writeln!(stderr(), "`{}` is named twice and shown once", run.name)?;
+            writeln!(stderr(), "`{}` is named twice and shown once", run.name.shown())?;
             continue;
         }
         seen.push(place);
@@ -187,7 +196,8 @@ fn compared(runs: &[Run]) -> Comparison {
 /// Prints what runs came to, a line each, and then the settings that differ, a line each with the runs beside
 /// each other: together they would be wider than any terminal.
 fn print_tables(comparison: &Comparison) -> anyhow::Result<()> {
-    let mut rows = comparison.table();
+    let shown = |row: Vec<String>| row.iter().map(|cell| cell.shown().to_string()).collect();
+    let mut rows: Vec<Vec<String>> = comparison.table().into_iter().map(shown).collect();
     let results = rows[0].len() - comparison.settings.len();
     let settings: Vec<Vec<String>> = rows.iter_mut().map(|row| row.split_off(results)).collect();
     print_table(&rows)?;

@@ -5,6 +5,7 @@ mod calibration;
 mod chart;
 mod charts;
 mod comparison;
+mod confusion;
 mod document;
 mod heat;
 mod page;

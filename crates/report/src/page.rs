@@ -7,13 +7,18 @@ use image::{GrayImage, RgbImage};
 use maud::{Markup, html};
 
 use crate::chart::number;
+use crate::confusion::{Confusion, MANY};
 use crate::document::document;
 use crate::heat::glow;
+use crate::plot::SCORES;
 use crate::thumbnail::thumbnail;
-use crate::{BINS, Predictions};
+use crate::{BINS, ClassScores, Predictions};
 
 /// How many pictures a list shows.
 const LISTED: usize = 24;
+
+/// Number of classes of which the scores are shown, where they are more.
+const SCORED: usize = 30;
 
 /// How many pictures all cells of the confusion matrix show together.
 const IN_CELLS: usize = 240;
@@ -171,12 +176,15 @@ impl Page<'_> {
             let count = pictures.len();
             List { kind, pictures: pictures.into_iter().take(most).collect(), count }
         };
-        let counts = self.predictions.confusion();
-        let cells =
-            || (0..counts.len()).flat_map(|label| (0..counts.len()).map(move |to| (label, to)));
-        let filled = || cells().filter(|&(label, to)| counts[label][to] > 0);
-        let each = (IN_CELLS / filled().count().max(1)).clamp(1, LISTED);
-        let mut lists: Vec<List> = filled()
+        let cells: Vec<(usize, usize)> = if self.is_of_many() {
+            let largest = self.predictions.largest_confusions().into_iter();
+            largest.map(|Confusion { label, decided, .. }| (label, decided)).collect()
+        } else {
+            self.predictions.pairs().into_keys().collect()
+        };
+        let each = (IN_CELLS / cells.len().max(1)).clamp(1, LISTED);
+        let mut lists: Vec<List> = cells
+            .into_iter()
             .map(|(label, to)| first(Kind::Cell(label, to), self.predictions.cell(label, to), each))
             .collect();
         for (kind, pictures) in [
@@ -194,6 +202,11 @@ impl Page<'_> {
             lists.push(first(kind, pictures, LISTED));
         }
         lists
+    }
+
+    /// Whether classes are too many for a table of their confusion.
+    fn is_of_many(&self) -> bool {
+        self.classes.len() > MANY
     }
 
     fn result(&self) -> String {
@@ -218,24 +231,10 @@ impl Page<'_> {
     }
 
     fn confusion(&self, lists: &[List], shown: &Shown) -> Markup {
-        let counts = self.predictions.confusion();
-        let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
         html! {
             section {
                 h2 { "Where is it wrong?" }
-                p { "A row is what photographs are, a column what they are taken for. A number leads to its photographs." }
-                div.wide tabindex="0" role="region" aria-label="Confusion" { table.confusion {
-                    thead { tr { td {} @for class in self.classes { th scope="col" { (class) } } } }
-                    tbody { @for (label, row) in counts.iter().enumerate() { tr {
-                        th scope="row" { (self.classes[label]) }
-                        @for (to, &count) in row.iter().enumerate() {
-                            td class=(if label == to { "right" } else { "wrong" })
-                                style=(format!("--share:{:.2}", count as f64 / most as f64)) {
-                                @if count > 0 { a href=(format!("#cell-{label}-{to}")) { (count) } } @else { "0" }
-                            }
-                        }
-                    } } }
-                } }
+                @if self.is_of_many() { (self.draw_cells()) (self.list_confusions()) } @else { (self.table_of_confusion()) }
                 @for List { kind, pictures, count } in lists {
                     @if let Kind::Cell(label, to) = kind {
                         div.cell id=(format!("cell-{label}-{to}")) tabindex="-1" {
@@ -249,18 +248,44 @@ impl Page<'_> {
         }
     }
 
+    fn table_of_confusion(&self) -> Markup {
+        let counts = self.predictions.confusion();
+        let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
+        html! {
+                p { "A row is what photographs are, a column what they are taken for. A number leads to its photographs." }
+                div.wide tabindex="0" role="region" aria-label="Confusion" { table.confusion {
+                    thead { tr { td {} @for class in self.classes { th scope="col" { (class) } } } }
+                    tbody { @for (label, row) in counts.iter().enumerate() { tr {
+                        th scope="row" { (self.classes[label]) }
+                        @for (to, &count) in row.iter().enumerate() {
+                            td class=(if label == to { "right" } else { "wrong" })
+                                style=(format!("--share:{:.2}", count as f64 / most as f64)) {
+                                @if count > 0 { a href=(format!("#cell-{label}-{to}")) { (count) } } @else { "0" }
+                            }
+                        }
+                    } } }
+                } }
+        }
+    }
+
     fn scores(&self) -> Markup {
-        let scores = self.predictions.scores();
+        let all = self.predictions.scores();
+        let mut scores: Vec<(usize, ClassScores)> = all.into_iter().enumerate().collect();
+        if self.is_of_many() {
+            scores.sort_by(|(_, a), (_, b)| a.f1.total_cmp(&b.f1));
+            scores.truncate(SCORED);
+        }
         let share = |value: f64| format!("{value:.3}");
         let auc = |class| self.predictions.auc(class).map_or("-".into(), share);
         html! {
             section {
                 h2 { "How well are classes told apart?" }
+                @if self.is_of_many() { p { "The " (scores.len()) " of " (self.classes.len()) " classes with the lowest F1. " code { (SCORES) } " among the plots has all." } }
                 div.beside {
                     div {
                         div.wide tabindex="0" role="region" aria-label="Scores by class" { table.scores {
                             thead { tr { th scope="col" { "class" } @for name in ["precision", "recall", "F1", "AUC", "photographs"] { th scope="col" { (name) } } } }
-                            tbody { @for (class, found) in scores.iter().enumerate() { tr {
+                            tbody { @for (class, found) in scores { tr {
                                 th scope="row" { (self.classes[class]) }
                                 td { (share(found.precision)) } td { (share(found.recall)) } td { (share(found.f1)) }
                                 td { (auc(class)) } td { (found.support) }

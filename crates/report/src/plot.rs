@@ -3,16 +3,17 @@
 use std::io::Cursor;
 
 use ab_glyph::{FontRef, PxScale};
-use image::imageops::{FilterType, resize};
-use image::{ImageFormat, Rgb, RgbImage};
+use image::imageops::{overlay, thumbnail};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use imageproc::drawing::{
     draw_filled_circle_mut, draw_filled_rect_mut, draw_polygon_mut, draw_text_mut, text_size,
 };
 use imageproc::point::Point;
 use imageproc::rect::Rect;
 
-use crate::Page;
 use crate::chart::{Anchor, Chart, DOT, Shape};
+use crate::confusion::{MANY, SHOWN, legend, named, shortened};
+use crate::{ClassScores, Page, Predictions};
 
 /// How many pixels of a file are one of a page.
 const SHARP: f64 = 2.0;
@@ -24,29 +25,37 @@ const CARD: &str = "#ffffff";
 const INK: &str = "#1b1f24";
 const SOFT: &str = "#565d66";
 const LINE: &str = "#d9dbd6";
-const FIRST: &str = "#0b62a8";
-const SECOND: &str = "#b3470d";
+pub(crate) const FIRST: &str = "#0b62a8";
+pub(crate) const SECOND: &str = "#b3470d";
 
 const LETTERS: f64 = 12.0;
 
 /// The room around a plot.
 const AROUND: f64 = 14.0;
 
-/// The side of a cell of the confusion, and of how many letters of a name are shown beside it.
+/// The side of a cell of the confusion.
 const CELL: f64 = 64.0;
-const NAME: usize = 18;
+/// The name of the table of all scores.
+pub(crate) const SCORES: &str = "scores.csv";
 
 const CAPTION: &str = "rows: what they are, columns: what they are taken for";
 
 impl Page<'_> {
-    /// The page's charts and confusion as PNG files, each with its name.
+    /// The page's charts and confusion as PNG files, each with its name. For more classes than the page lists there
+    /// is a table of all scores too.
     pub fn plots(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let is_of_many = self.classes.len() > MANY;
         let mut plots = vec![
             ("loss.png", self.loss().png()),
             ("accuracy.png", self.accuracy().png()),
-            ("confusion.png", confusion(self.classes, &self.predictions.confusion())),
             ("reliability.png", self.reliability().png()),
         ];
+        if is_of_many {
+            plots.push(("confusion.png", confusion_of_many(self.classes, self.predictions)));
+            plots.push((SCORES, table_of(self.classes, self.predictions)));
+        } else {
+            plots.push(("confusion.png", confusion(self.classes, &self.predictions.confusion())));
+        }
         plots
             .extend(self.receiver_operating_characteristic().map(|chart| ("roc.png", chart.png())));
         plots
@@ -117,11 +126,45 @@ fn confusion(classes: &[String], counts: &[Vec<usize>]) -> Vec<u8> {
     canvas.png()
 }
 
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(NAME) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
+/// The same for many classes, whose cells are colours without numbers.
+fn confusion_of_many(classes: &[String], predictions: &Predictions) -> Vec<u8> {
+    let names: Vec<(f64, String)> =
+        named(classes).map(|(middle, name)| (middle, shortened(name))).collect();
+    let font = Canvas::new([1.0, 1.0]);
+    let longest = names.iter().map(|(_, name)| font.width_of(name)).fold(0.0, f64::max);
+    let margin = longest + 2.0 * AROUND;
+    let legend = legend(classes.len());
+    let above = AROUND + LETTERS * 1.5 * legend.len() as f64;
+    let extent = margin + SHOWN + AROUND;
+    let mut canvas = Canvas::new([extent, above + extent]);
+    for (at, line) in (1..).zip(&legend) {
+        let place = [AROUND, AROUND + LETTERS * 1.5 * f64::from(at) - 4.0];
+        canvas.text(SOFT, place, Anchor::Start, line);
     }
+    let corner = [margin, above + margin];
+    canvas.origin = corner;
+    for (middle, name) in names {
+        canvas.text(INK, [-10.0, middle + 4.0], Anchor::End, &name);
+        canvas.upright_text(INK, [middle + 4.0, -10.0], &name);
+    }
+    let edge = [[0.0, 0.0], [SHOWN, 0.0], [SHOWN, SHOWN], [0.0, SHOWN], [0.0, 0.0]];
+    canvas.path("grid", &edge);
+    let mut picture = DynamicImage::ImageRgb8(canvas.finished());
+    let [x, y] = corner.map(|value| (value * SHARP) as i64);
+    overlay(&mut picture, &DynamicImage::ImageRgba8(predictions.cells()), x, y);
+    png(&picture.into_rgb8())
+}
+
+/// The scores of all classes as a CSV file.
+fn table_of(classes: &[String], predictions: &Predictions) -> Vec<u8> {
+    let mut table = "class,precision,recall,f1,photographs\n".to_owned();
+    for (class, ClassScores { precision, recall, f1, support }) in
+        classes.iter().zip(predictions.scores())
+    {
+        let class = quoting::cell(class).replace('"', "\"\"");
+        table += &format!("\"{class}\",{precision},{recall},{f1},{support}\n");
+    }
+    table.into_bytes()
 }
 
 /// A picture that is drawn larger than it will be.
@@ -175,7 +218,7 @@ impl Canvas {
         let upright = image::imageops::rotate270(&lying.picture);
         let [x, y] = self.place([at[0] - LETTERS * 1.2, at[1]]);
         let y = y as i64 - i64::from(upright.height());
-        image::imageops::overlay(&mut self.picture, &upright, x as i64, y);
+        overlay(&mut self.picture, &upright, x as i64, y);
     }
 
     fn square(&mut self, fill: Rgb<u8>, corner: [f64; 2], side: f64) {
@@ -227,15 +270,23 @@ impl Canvas {
         }
     }
 
-    /// The file of what is drawn.
-    fn png(self) -> Vec<u8> {
+    /// What is drawn, at the size of a file.
+    fn finished(self) -> RgbImage {
         let (width, height) = self.picture.dimensions();
         let smooth = |extent: u32| (f64::from(extent) / SMOOTH) as u32;
-        let small = resize(&self.picture, smooth(width), smooth(height), FilterType::Triangle);
-        let mut bytes = Cursor::new(vec![]);
-        small.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded into memory");
-        bytes.into_inner()
+        thumbnail(&self.picture, smooth(width), smooth(height))
     }
+
+    /// The file of what is drawn.
+    fn png(self) -> Vec<u8> {
+        png(&self.finished())
+    }
+}
+
+fn png(picture: &RgbImage) -> Vec<u8> {
+    let mut bytes = Cursor::new(vec![]);
+    picture.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded into memory");
+    bytes.into_inner()
 }
 
 /// The colour, the width and the length of dashes of a style, as `page.css` has them.
@@ -250,7 +301,7 @@ fn pen(style: &str) -> (&'static str, f64, Option<f64>) {
     }
 }
 
-fn colour(hue: &str) -> Rgb<u8> {
+pub(crate) fn colour(hue: &str) -> Rgb<u8> {
     let part = |at: usize| u8::from_str_radix(&hue[at..at + 2], 16).expect("a colour");
     Rgb([part(1), part(3), part(5)])
 }

@@ -1,5 +1,7 @@
 //! What a model says of labelled pictures, and what is counted from it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// Probabilities of labelled pictures.
@@ -108,14 +110,29 @@ impl Predictions {
         counts
     }
 
+    /// Number of pictures of each pair (label, decided) that occurs. Unlike [`Self::confusion`] it does not grow with
+    /// the square of the classes.
+    pub fn pairs(&self) -> BTreeMap<(usize, usize), usize> {
+        let mut pairs = BTreeMap::new();
+        for (&label, &decided) in self.labels.iter().zip(&self.decided) {
+            *pairs.entry((label, decided)).or_insert(0) += 1;
+        }
+        pairs
+    }
+
     /// How each class is told from the others, as scikit-learn's `precision_recall_fscore_support` has it.
     pub fn scores(&self) -> Vec<ClassScores> {
-        let counts = self.confusion();
         let share = |part: usize, of: usize| if of == 0 { 0.0 } else { part as f64 / of as f64 };
+        let [mut rights, mut supports, mut takens] = [0; 3].map(|_| vec![0; self.classes]);
+        for ((label, decided), count) in self.pairs() {
+            supports[label] += count;
+            takens[decided] += count;
+            if label == decided {
+                rights[label] = count;
+            }
+        }
         let of_class = |class: usize| {
-            let right = counts[class][class];
-            let support = counts[class].iter().sum();
-            let taken = counts.iter().map(|row| row[class]).sum();
+            let [right, support, taken] = [rights[class], supports[class], takens[class]];
             ClassScores {
                 precision: share(right, taken),
                 recall: share(right, support),
@@ -136,13 +153,16 @@ impl Predictions {
     /// Pictures whose two likeliest classes are less than half apart, those first where they are the least.
     pub fn least_certain(&self) -> Vec<usize> {
         let margin = |at: usize| {
-            let mut sorted = self.probabilities[at].clone();
-            sorted.sort_by(|a, b| b.total_cmp(a));
-            sorted[0] - sorted[1]
+            let largest_two = |[first, second]: [f32; 2], &value: &f32| {
+                if value > first { [value, first] } else { [first, second.max(value)] }
+            };
+            let [first, second] = self.probabilities[at].iter().fold([0.0; 2], largest_two);
+            first - second
         };
-        let mut pictures: Vec<usize> = (0..self.len()).filter(|&at| margin(at) < 0.5).collect();
-        pictures.sort_by(|&a, &b| margin(a).total_cmp(&margin(b)));
-        pictures
+        let margins = (0..self.len()).map(|at| (margin(at), at));
+        let mut pictures: Vec<(f32, usize)> = margins.filter(|(margin, _)| *margin < 0.5).collect();
+        pictures.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        pictures.into_iter().map(|(_, at)| at).collect()
     }
 
     /// Whether it is right often enough for [`Self::label_errors`] to mean anything: more often than half way
@@ -158,12 +178,13 @@ impl Predictions {
     /// as sure of it as it is of that class's own pictures in the mean. It is confident learning (C. Northcutt
     /// and others, 2021), ranked by how much likelier than its label the other class is.
     pub fn label_errors(&self) -> Vec<usize> {
-        let usual: Vec<f64> = (0..self.classes)
-            .map(|class| {
-                let own = || (0..self.len()).filter(|&at| self.labels[at] == class);
-                own().map(|at| self.probability(at, class)).sum::<f64>() / own().count() as f64
-            })
-            .collect();
+        let mut usual = vec![0.0; self.classes];
+        for at in 0..self.len() {
+            usual[self.labels[at]] += self.probability(at, self.labels[at]);
+        }
+        for (usual, class) in usual.iter_mut().zip(self.scores()) {
+            *usual /= class.support as f64;
+        }
         let surplus = |at: usize| self.confidence(at) - self.probability(at, self.labels[at]);
         let mut found: Vec<usize> = (0..self.len())
             .filter(|&at| !self.is_right(at) && self.confidence(at) >= usual[self.decided[at]])

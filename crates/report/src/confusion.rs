@@ -1,0 +1,210 @@
+//! The confusion of many classes: a picture of a size that does not grow with them, in which each pair of classes is
+//! a coloured cell, and a table of the pairs that are confused most.
+
+use std::io::Cursor;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use image::{ImageFormat, Rgba, RgbaImage};
+use maud::{Markup, html};
+
+use crate::plot::{FIRST, SECOND, colour};
+use crate::{Page, Predictions};
+
+/// Number of classes above which cells have no numbers.
+pub(crate) const MANY: usize = 30;
+
+/// Number of confusions that are listed.
+const LISTED: usize = 30;
+
+/// Height and width of the picture of all cells, in pixels.
+const SIDE: usize = 1600;
+
+/// Height and width of it on the page and in a file, in a page's pixels.
+pub(crate) const SHOWN: f64 = 800.0;
+
+/// Room for the names of classes.
+const NAMES: f64 = 150.0;
+
+/// Distance between two names, at least.
+const LINE: f64 = 16.0;
+
+/// Opacity of a cell with hardly any photographs.
+const FAINTEST: f64 = 0.25;
+
+/// Number of cells each way, at most: more of them could not be seen.
+const CELLS: usize = 200;
+
+/// How to read the picture, line by line.
+pub(crate) fn legend(classes: usize) -> Vec<String> {
+    let mut lines = vec![
+        "rows: what they are, columns: what they are taken for".to_owned(),
+        "blue: right, orange: wrong; the darker, the larger the share of the row".to_owned(),
+    ];
+    let shared = classes.div_ceil(CELLS);
+    if shared > 1 {
+        lines.push(format!(
+            "a cell has up to {shared} classes each way, and the colour of the darkest pair"
+        ));
+    }
+    lines
+}
+
+/// Photographs of a class that are taken for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Confusion {
+    pub(crate) label: usize,
+    pub(crate) decided: usize,
+    /// Number of them.
+    pub(crate) count: usize,
+}
+
+impl Predictions {
+    /// The largest confusions, those with the most photographs first.
+    pub(crate) fn largest_confusions(&self) -> Vec<Confusion> {
+        let pairs = self.pairs().into_iter().filter(|((label, decided), _)| label != decided);
+        let mut found: Vec<Confusion> =
+            pairs.map(|((label, decided), count)| Confusion { label, decided, count }).collect();
+        found.sort_by_key(|confusion| std::cmp::Reverse(confusion.count));
+        found.truncate(LISTED);
+        found
+    }
+
+    /// A picture with a cell for each pair of classes: a row is a label, a column what is decided for it. Its
+    /// opacity is the share of the row. Of many classes, neighbours share a cell, in which the strongest pair is seen.
+    pub(crate) fn cells(&self) -> RgbaImage {
+        let pairs = self.pairs();
+        let mut support = vec![0; self.classes()];
+        pairs.iter().for_each(|((label, _), count)| support[*label] += count);
+        let cells = self.classes().min(CELLS);
+        let gap = SIDE / cells / 16;
+        let pixels = |class: usize| {
+            let cell = class * cells / self.classes();
+            let [from, to] = [cell, cell + 1].map(|cell| cell * SIDE / cells);
+            from as u32..(to - gap) as u32
+        };
+        let mut picture = RgbaImage::new(SIDE as u32, SIDE as u32);
+        for ((label, decided), count) in pairs {
+            let share = count as f64 / support[label] as f64;
+            let opacity = (255.0 * (FAINTEST + (1.0 - FAINTEST) * share.sqrt())) as u8;
+            let [r, g, b] = colour(if label == decided { FIRST } else { SECOND }).0;
+            for (y, x) in pixels(label).flat_map(|y| pixels(decided).map(move |x| (y, x))) {
+                let pixel = picture.get_pixel_mut(x, y);
+                if pixel.0[3] < opacity {
+                    *pixel = Rgba([r, g, b, opacity]);
+                }
+            }
+        }
+        picture
+    }
+}
+
+/// The classes whose names there is room for, each with its name and the middle of its cells in a page's pixels.
+pub(crate) fn named(classes: &[String]) -> impl Iterator<Item = (f64, &str)> {
+    let cell = SHOWN / classes.len() as f64;
+    let every = (LINE / cell).ceil() as usize;
+    let named = classes.iter().enumerate().step_by(every.max(1));
+    named.map(move |(at, name)| ((at as f64 + 0.5) * cell, name.as_str()))
+}
+
+impl Page<'_> {
+    /// All cells, with the names that there is room for.
+    pub(crate) fn draw_cells(&self) -> Markup {
+        let mut png = Cursor::new(vec![]);
+        let cells = self.predictions.cells();
+        cells.write_to(&mut png, ImageFormat::Png).expect("a picture can be encoded into memory");
+        let address = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png.into_inner()));
+        let size = NAMES + SHOWN;
+        html! {
+            figure.chart style=(format!("max-width:{size}px")) {
+                svg viewBox=(format!("0 0 {size} {size}")) role="img" aria-label=(format!("Confusion of {} classes", self.classes.len())) {
+                    image.cells href=(address) x=(NAMES) y=(NAMES) width=(SHOWN) height=(SHOWN) {}
+                    rect.edge x=(NAMES) y=(NAMES) width=(SHOWN) height=(SHOWN) {}
+                    @for (middle, name) in named(self.classes) {
+                        @let (at, name) = (NAMES + middle + 4.0, shortened(name));
+                        text x=(NAMES - 8.0) y=(format!("{at:.1}")) text-anchor="end" { (name) }
+                        text transform=(format!("translate({at:.1} {}) rotate(-90)", NAMES - 8.0)) { (name) }
+                    }
+                }
+                figcaption { (legend(self.classes.len()).join("; ")) }
+            }
+        }
+    }
+
+    /// A table of the largest confusions, each with a link to its photographs.
+    pub(crate) fn list_confusions(&self) -> Markup {
+        let all = self.predictions.pairs();
+        let wrong = all.keys().filter(|(label, decided)| label != decided).count();
+        let largest = self.predictions.largest_confusions();
+        html! {
+            h3 { "The largest confusions" }
+            p { (largest.len()) " of " (wrong) " pairs of classes that are confused. A number leads to its photographs." }
+            div.wide tabindex="0" role="region" aria-label="The largest confusions" { table.scores.confusions {
+                thead { tr { @for name in ["class", "taken for", "photographs", "share of the class"] { th scope="col" { (name) } } } }
+                tbody { @for Confusion { label, decided, count } in largest {
+                    @let support: usize = all.range((label, 0)..(label + 1, 0)).map(|(_, count)| count).sum();
+                    tr {
+                        th scope="row" { (self.classes[label]) }
+                        td { (self.classes[decided]) }
+                        td { a href=(format!("#cell-{label}-{decided}")) { (count) } }
+                        td { (format!("{:.1}\u{a0}%", 100.0 * count as f64 / support as f64)) }
+                    }
+                } }
+            } }
+        }
+    }
+}
+
+/// Number of letters of a name that are shown beside cells.
+const NAME: usize = 18;
+
+/// The beginning of a long name.
+pub(crate) fn shortened(name: &str) -> String {
+    match name.char_indices().nth(NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn predictions(classes: usize, pairs: &[(usize, usize)]) -> Predictions {
+        let rows = pairs.iter().map(|_| vec![1.0 / classes as f32; classes]).collect();
+        let (labels, decided) = pairs.iter().copied().unzip();
+        Predictions::new(classes, labels, rows, decided)
+    }
+
+    #[test]
+    fn a_cell_has_the_colour_of_what_it_is_and_the_opacity_of_its_share() {
+        let cells = predictions(40, &[(0, 0), (0, 0), (0, 0), (0, 1), (39, 0)]).cells();
+        let pixel =
+            |label: u32, decided: u32| cells.get_pixel(decided * 40 + 20, label * 40 + 20).0;
+        let [blue, orange] = [FIRST, SECOND].map(|hue| colour(hue).0);
+        assert_eq!(pixel(0, 0)[..3], blue);
+        assert_eq!((&pixel(0, 1)[..3], pixel(0, 1)[3]), (&orange[..], 159));
+        assert_eq!((&pixel(39, 0)[..3], pixel(39, 0)[3]), (&orange[..], 255));
+        assert!(pixel(0, 0)[3] > pixel(0, 1)[3] && pixel(1, 1)[3] == 0);
+    }
+
+    #[test]
+    fn neighbours_among_many_classes_share_a_cell_that_can_be_seen() {
+        let cells = predictions(5000, &[(4999, 4999), (0, 4999), (1, 0), (1, 1)]).cells();
+        assert_eq!(cells.dimensions(), (1600, 1600));
+        for (x, y, opacity) in
+            [(1599, 1599, 255), (1592, 0, 255), (1599, 7, 255), (7, 7, 198), (8, 8, 0)]
+        {
+            assert_eq!(cells.get_pixel(x, y).0[3], opacity, "{x}, {y}");
+        }
+        assert_eq!(named(&vec![String::from("a"); 5000]).count(), 50);
+    }
+
+    #[test]
+    fn the_largest_confusions_come_first_and_what_is_right_is_none() {
+        let found =
+            predictions(3, &[(0, 1), (2, 1), (2, 1), (1, 1), (1, 1), (1, 1)]).largest_confusions();
+        let confusion = |label, decided, count| Confusion { label, decided, count };
+        assert_eq!(found, [confusion(2, 1, 2), confusion(0, 1, 1)]);
+    }
+}

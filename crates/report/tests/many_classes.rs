@@ -1,0 +1,101 @@
+//! The page and plots of a run with many classes: neither memory nor bytes grow with the square of them.
+
+use image::{GrayImage, Rgb, RgbImage};
+use peak_alloc::PeakAlloc;
+use report::{Epoch, Page, Photograph, Predictions};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Number of photographs of each class.
+const EACH: usize = 3;
+
+/// What a page and its plots came to.
+struct Written {
+    page: String,
+    plots: Vec<(&'static str, Vec<u8>)>,
+    /// Memory at the highest, in megabytes.
+    peak: f32,
+}
+
+/// Predictions that are right in half of the photographs, nearly right in a quarter and anywhere in a quarter.
+fn predictions(classes: usize) -> Predictions {
+    let labels: Vec<usize> = (0..classes * EACH).map(|at| at / EACH).collect();
+    let decide = |(at, &label): (usize, &usize)| match at % 4 {
+        0 | 1 => label,
+        2 => (label / 10 * 10 + at % 10).min(classes - 1),
+        _ => at * 7919 % classes,
+    };
+    let decided: Vec<usize> = labels.iter().enumerate().map(decide).collect();
+    let row = |(at, &decided): (usize, &usize)| {
+        let sure = 0.3 + 0.6 * (at * 31 % 100) as f32 / 100.0;
+        let mut row = vec![(1.0 - sure) / (classes - 1) as f32; classes];
+        row[decided] = sure;
+        row
+    };
+    let probabilities = decided.iter().enumerate().map(row).collect();
+    Predictions::new(classes, labels, probabilities, decided)
+}
+
+fn write(classes: usize) -> Written {
+    let names: Vec<String> = (0..classes)
+        .map(|class| format!("{}{class:04}", ["=cat ", "Labrador retriever ", "owl "][class % 3]))
+        .collect();
+    let predictions = predictions(classes);
+    MEMORY.reset_peak_usage();
+    let epoch =
+        |epoch| Epoch { epoch, training: [1.0 / epoch as f64, 0.5], validation: [0.9, 0.6] };
+    let page = Page {
+        name: "run",
+        classes: &names,
+        history: &[epoch(1), epoch(2), epoch(3)],
+        epochs: 3,
+        best: 2,
+        predictions: &predictions,
+        augmented: &[],
+        facts: &[],
+        command: "permafrost train",
+        settings: "",
+    };
+    let photograph = |at: usize| {
+        let noise = |x: u32, y: u32| (x * 7 + y * 13 + (x * y) % 31 + at as u32) as u8;
+        let picture = RgbImage::from_fn(180, 180, |x, y| Rgb([noise(x, y), noise(y, x), 99]));
+        Ok::<_, ()>(Photograph { name: format!("{at}.jpg"), picture })
+    };
+    let heat_map = |_| Ok(GrayImage::from_pixel(5, 5, image::Luma([200])));
+    let text = page.write(photograph, heat_map).expect("photographs");
+    let plots = page.plots();
+    Written { page: text, plots, peak: MEMORY.peak_usage_as_mb() }
+}
+
+/// Both in one test, so that no other one runs meanwhile.
+#[test]
+fn the_report_of_a_thousand_classes_is_bounded_in_memory_and_bytes() {
+    for classes in [30, 31, 1000] {
+        let Written { page, plots, peak } = write(classes);
+        let bytes = |name| {
+            let found = plots.iter().find(|(found, _)| *found == name);
+            found.map(|(_, bytes)| bytes)
+        };
+        let picture = bytes("confusion.png").expect("a picture");
+        assert!(peak < 500.0, "{classes}: {peak} MB");
+        assert!(page.len() < 5_000_000, "{classes}: {} bytes", page.len());
+        assert!(picture.len() < 2_000_000, "{classes}: {} bytes", picture.len());
+        assert_eq!(page.contains("table class=\"confusion\""), classes <= 30);
+        assert!(page.matches("<li style=").count() <= 1000 && page.matches("<tr>").count() <= 100);
+        if classes <= 30 {
+            assert_eq!(bytes("scores.csv"), None);
+            continue;
+        }
+        let table = String::from_utf8(bytes("scores.csv").expect("a table").clone()).expect("text");
+        assert_eq!(table.lines().count(), classes + 1);
+        assert!(
+            table.starts_with("class,precision,recall,f1,photographs\n\"'=cat 0000\","),
+            "{table}"
+        );
+        for link in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next()) {
+            let id = format!("id=\"{}\"", link.expect("an end"));
+            assert_eq!(page.matches(&id).count(), 1, "{id}");
+        }
+    }
+}
