@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use model::ModelError;
+use quoting::Shown;
 use vgg::VggError;
 
 /// Returns the error, where it is about an image, with that image's name.
@@ -13,7 +14,7 @@ pub(crate) fn named<'a>(
     match error.into() {
         ModelError::Base(VggError::Output { index }) => anyhow::anyhow!(
             "the model's output for `{}` is NaN or infinite\nhint: the model has diverged in training, or its weights are not for its base; take another model",
-            name(index).display()
+            name(index).shown()
         ),
         error => error.into(),
     }

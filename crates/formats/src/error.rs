@@ -28,7 +28,7 @@ pub enum FormatError {
         source: std::io::Error,
     },
     /// There is a symbolic link at this path.
-    #[error("`{}` is a symbolic link, which is not written through\nhint: remove the link, or write to another folder", .path.display())]
+    #[error("`{}` is a symbolic link, which is not written through\nhint: remove the link, or write to another folder", .path.shown())]
     Link {
         /// The path of the link.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum FormatError {
         path: PathBuf,
     },
     /// A named pipe, a device or a socket is at this path.
-    #[error("`{}` is not a regular file\nhint: name a file on a disk; a pipe or a device is not read", .path.display())]
+    #[error("`{}` is not a regular file\nhint: name a file on a disk; a pipe or a device is not read", .path.shown())]
     NotRegular {
         /// The path asked for.
         path: PathBuf,

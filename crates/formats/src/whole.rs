@@ -6,6 +6,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use quoting::Shown;
+
 use crate::{FormatError, unfinished_in};
 
 /// Writes `bytes` to the file at `path`, in place of what may be there.
@@ -200,7 +202,7 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
     match fs::File::open(path).and_then(|folder| folder.sync_all()) {
         Err(error) if cannot_sync_folder(&error) => {
-            let folder = path.display();
+            let folder = path.shown();
             tracing::info!(%folder, %error, "can't sync the folder: a power cut may undo a rename");
             Ok(())
         }
@@ -213,13 +215,10 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
 /// PostgreSQL).
 pub fn cannot_sync_folder(error: &std::io::Error) -> bool {
     #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        matches!(
-            Errno::from_io_error(error),
-            Some(Errno::INVAL | Errno::NOTSUP | Errno::BADF | Errno::ACCESS)
-        )
-    }
+    return matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::ENOTSUP | libc::EBADF | libc::EACCES)
+    );
     #[cfg(not(unix))]
     false
 }

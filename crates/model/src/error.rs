@@ -46,7 +46,7 @@ pub enum ModelError {
         expected: u32,
     },
     /// A value of `model.json` is out of its range.
-    #[error("`{}`: `{name}` is {found}, expected {expected}\nhint: the file may be damaged; copy the whole folder again", .path.display())]
+    #[error("`{}`: `{name}` is {found}, expected {expected}\nhint: the file may be damaged; copy the whole folder again", .path.shown(), found = .found.shown())]
     CardValue {
         /// The file.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum ModelError {
         expected: &'static str,
     },
     /// The arrays are not those that were written with the card.
-    #[error("`{}` has the SHA-256 {found}, expected {expected}\nhint: the file is damaged, or of another model than `model.json`; copy the whole folder again", .path.display())]
+    #[error("`{}` has the SHA-256 {found}, expected {expected}\nhint: the file is damaged, or of another model than `model.json`; copy the whole folder again", .path.shown(), expected = .expected.shown())]
     OtherArrays {
         /// The file.
         path: PathBuf,
@@ -68,7 +68,7 @@ pub enum ModelError {
         expected: String,
     },
     /// An array of a model holds values that are no use.
-    #[error("`{}`: the array `{name}` holds values that are NaN or infinite\nhint: its training has diverged, or the file is damaged; take another model", .path.display())]
+    #[error("`{}`: the array `{name}` holds values that are NaN or infinite\nhint: its training has diverged, or the file is damaged; take another model", .path.shown(), name = .name.shown())]
     NonFinite {
         /// The file.
         path: PathBuf,

@@ -148,7 +148,8 @@ pub enum ShardsError {
     /// A feature is NaN or infinite, or too large for the type that features are stored as.
     #[error(
         "a feature of `{key}` is {value:e}, expected at most {:e} as {}\nhint: {}", .dtype.largest(), .dtype.word(),
-        if .value.is_finite() { "store the features as float32" } else { "the weights or the device are at fault; take others" }
+        if .value.is_finite() { "store the features as float32" } else { "the weights or the device are at fault; take others" },
+        key = .key.shown()
     )]
     Value {
         /// The photograph.

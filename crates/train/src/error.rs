@@ -63,7 +63,8 @@ pub enum TrainError {
     OtherPhotographs(PathBuf),
     /// The run was on another engine before, or does not say on which.
     #[error(
-        "the run was on the engine `{expected}`, this machine has `{found}`: the result may have other last digits\nhint: resume it on a machine with the same instruction set, or allow another one"
+        "the run was on the engine `{expected}`, this machine has `{found}`: the result may have other last digits\nhint: resume it on a machine with the same instruction set, or allow another one",
+        expected = .expected.shown()
     )]
     OtherEngine {
         /// The engine here.
@@ -186,7 +187,8 @@ pub enum TrainError {
     /// What is to be saved holds values that are NaN or infinite.
     #[error(
         "`{name}` holds values that are NaN or infinite after epoch {epoch}, step {step}, and is not saved\nhint: start a new run with a lower learning rate; the state before is in `{}`",
-        .last.display()
+        .last.shown(),
+        name = .name.shown()
     )]
     NonFinite {
         /// The array.
