@@ -100,7 +100,7 @@ fn a_run_that_goes_on_with_another_engine_says_so_and_records_it_or_is_refused()
     let config = config(&data, AugmentConfig::NONE);
     let here = engine_name("winograd f32");
     let whole = complete(&config, &folder.path().join("whole"));
-    assert_eq!(engines(&whole), [here.clone()]);
+    assert_eq!(engines(&whole), [here.as_str()]);
 
     let run = begun(&config, &folder.path().join("run"));
     assert_eq!(engines(&run), [OTHER]);
