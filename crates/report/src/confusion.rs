@@ -39,12 +39,12 @@ const CELLS: usize = 200;
 pub(crate) fn legend(classes: usize) -> Vec<String> {
     let mut lines = vec![
         "rows: what they are, columns: what they are taken for".to_owned(),
-        "blue: right, orange: wrong; the darker, the larger the share of the row".to_owned(),
+        "blue: right, orange: wrong; the stronger, the larger the share of the row".to_owned(),
     ];
     let shared = classes.div_ceil(CELLS);
     if shared > 1 {
         lines.push(format!(
-            "a cell has up to {shared} classes each way, and the colour of the darkest pair"
+            "a cell has up to {shared} classes each way, and the colour of the strongest pair"
         ));
     }
     lines
