@@ -87,18 +87,29 @@ pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), Str
 /// Bytes that a decoder may set aside for what is not pixels, and for those in between.
 pub(crate) const WORK_BYTES: u64 = 1 << 26;
 
-fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), String> {
-    let text = |error: ImageError| error.to_string();
+/// Opens a file of a format that `image` decodes, up to its pixels.
+///
+/// # Errors
+///
+/// The reason, as text: the header is damaged, or the image has no pixels or too many.
+pub(crate) fn open_other(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.into());
-    let limits = |bytes| {
-        let mut limits = Limits::no_limits();
-        limits.max_alloc = Some(bytes);
-        limits
-    };
     reader.limits(limits(WORK_BYTES));
-    let mut decoder = reader.into_decoder().map_err(text)?;
+    let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
+    Ok(decoder)
+}
+
+fn limits(bytes: u64) -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(bytes);
+    limits
+}
+
+fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), String> {
+    let text = |error: ImageError| error.to_string();
+    let mut decoder = open_other(format, bytes)?;
     decoder.set_limits(limits(2 * decoder.total_bytes() + WORK_BYTES)).map_err(text)?;
     let colour_type = decoder.color_type();
     let header = Header {

@@ -22,7 +22,7 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use self::structure::{Coding, Colours, Structure};
+use self::structure::{Coding, Colours, Frame, Structure};
 use crate::Format;
 use crate::cmyk::{Inks, cmyk_to_rgb, ycck_to_cmyk};
 use crate::decode::{Colour, Header};
@@ -68,6 +68,39 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
         has_profile: structure.has_profile,
     };
     Ok((image, header))
+}
+
+/// Returns the width and height of a JPEG file, and an upper bound on the bytes that [`decode_jpeg`] sets aside.
+///
+/// # Errors
+///
+/// The reason, as text, why the frame header is not read.
+pub(crate) fn jpeg_cost(bytes: &[u8]) -> Result<([u32; 2], u64), String> {
+    /// For each restart marker: its place, the range of its data, and a [`GUARD`], in lists that grow.
+    const MARKER: usize = 128;
+    /// Rows of one minimum coded unit in all stages of `zune-jpeg`, for each pixel of the width.
+    const ROWS: usize = 1 << 10;
+
+    let frame = Frame::first(bytes)?;
+    let [width, height] = frame.size;
+    let (pixels, count) = (width * height, frame.components.len());
+    let [across, down] = frame.units();
+    let blocks = frame.components.iter().map(|component| {
+        let [in_row, rows] = component.sampling;
+        across * in_row * down * rows
+    });
+    let (all, largest) = (blocks.clone().sum::<usize>(), blocks.max().unwrap_or(0));
+    // `zune-jpeg` sets aside twice the coefficients where only the height is sampled.
+    let most = frame.most_sampling();
+    let coefficients = 128 * all * most[1].div_ceil(most[0]);
+    let decoding = coefficients + 64 * largest + pixels * count.max(3);
+    let markers = memchr::memchr_iter(0xff, bytes).map(|at| bytes.get(at + 1));
+    let markers = markers.filter(|next| matches!(next, Some(0xd0..=0xd7))).count();
+    // Inks are turned into colours, and an image is turned by a copy.
+    let finishing = pixels * (count + 3).max(6);
+    let memory =
+        decoding.max(finishing) + 4 * bytes.len() + MARKER * markers + ROWS * across * 8 * most[0];
+    Ok(([width as u32, height as u32], memory as u64))
 }
 
 /// Returns true if `zune-jpeg` reads such a file correctly: a progressive one or one of a single scan, with colour of

@@ -7,6 +7,7 @@
 mod bmp;
 mod cache_file;
 mod cmyk;
+mod cost;
 mod decode;
 mod duplicates;
 mod end;
@@ -33,6 +34,7 @@ mod survey;
 mod tiff;
 
 pub use cache_file::open_cache;
+pub use cost::{DecodingCost, decoding_cost};
 pub use decode::{Colour, decode};
 pub use duplicates::NEAR_BITS;
 pub use error::PhotosError;

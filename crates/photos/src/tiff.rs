@@ -24,7 +24,7 @@ use self::directory::{Directory, Tag};
 use self::fax::Group;
 use self::overlay::AsSamples;
 use crate::Format;
-use crate::decode::{Colour, Header};
+use crate::decode::{Colour, Header, WORK_BYTES};
 use crate::size::check_size;
 
 /// The most samples of a pixel: four colours and as many others.
@@ -59,33 +59,9 @@ struct Samples {
 ///
 /// The reason, as text, why the bytes are no TIFF image, or one that is damaged or of a kind that is not read.
 pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
-    let directory =
-        Directory::first(bytes).ok_or("it is cut short: the TIFF's directory is missing")?;
-    refuse_raw(bytes, &directory)?;
-    if directory.claims_too_much_text() {
-        return Err(
-            "it is cut short or damaged: an entry of the TIFF's directory is longer than the file"
-                .into(),
-        );
-    }
-    let photometric = Photometric::of(&directory)?;
-    let packing = packing(&directory)?;
-    let mut decoder = Decoder::new(AsSamples::of(bytes, &directory)).map_err(reason)?;
-    let (width, height) = decoder.dimensions().map_err(reason)?;
-    check_size(width, height)?;
-    let samples = Samples {
-        size: [width, height].map(|size| size as usize),
-        count: directory.first_of(Tag::Samples).unwrap_or(1) as usize,
-        bits: decoder.colortype().map_err(reason)?.bit_depth(),
-        photometric,
-        alpha: Alpha::of(&directory),
-        is_reversed: directory.first_of(Tag::FillOrder) == Some(2),
-    };
-    let fewest = photometric.colour_samples();
-    if !(fewest..=MAX_SAMPLES).contains(&samples.count) {
-        let found = samples.count;
-        return Err(format!("it has {found} samples a pixel, expected {fewest} to {MAX_SAMPLES}"));
-    }
+    let Page { directory, packing, decoder, samples } = Page::first(bytes)?;
+    let [width, height] = samples.size.map(|size| size as u32);
+    let photometric = samples.photometric;
     let values = match (packing, samples.bits) {
         (Packing::Plain, 1 | 2 | 4 | 8 | 16 | 32) => values::plain(decoder, &directory, samples)?,
         (Packing::Fax(group), 1) => chunks::fax_values(bytes, &directory, decoder, samples, group)?,
@@ -112,6 +88,73 @@ pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
         has_profile: directory.has(Tag::Profile),
     };
     Ok((image, header))
+}
+
+/// Returns the width and height of the first page, and an upper bound on the bytes that [`decode_tiff`] sets aside.
+///
+/// # Errors
+///
+/// The reason, as text, why the directory is not read.
+pub(crate) fn tiff_cost(bytes: &[u8]) -> Result<([u32; 2], u64), String> {
+    let Page { decoder, samples, packing, .. } = Page::first(bytes)?;
+    let [width, height] = samples.size.map(|size| size as u64);
+    let (pixels, count) = (width * height, samples.count as u64);
+    // Unpacked, once more as strips or pixels side by side, and brought to 8 bits.
+    let values = pixels * count * (3 * u64::from(samples.bits.div_ceil(8)) + 1);
+    let strip = match packing {
+        Packing::Jpeg => {
+            // Coefficients of units that reach over the edges, and their samples.
+            let (most_width, most_height) = decoder.chunk_dimensions();
+            let area = (u64::from(most_width) + 64) * (u64::from(most_height).min(height) + 64);
+            5 * area * count
+        }
+        Packing::Plain | Packing::Fax(_) => WORK_BYTES,
+    };
+    let memory = values + 6 * pixels + strip + 4 * bytes.len() as u64;
+    Ok((samples.size.map(|size| size as u32), memory))
+}
+
+/// The first page of a file, before its values are decoded.
+struct Page<'a> {
+    directory: Directory<'a>,
+    packing: Packing,
+    decoder: Decoder<AsSamples<'a>>,
+    samples: Samples,
+}
+
+impl<'a> Page<'a> {
+    fn first(bytes: &'a [u8]) -> Result<Self, String> {
+        let directory =
+            Directory::first(bytes).ok_or("it is cut short: the TIFF's directory is missing")?;
+        refuse_raw(bytes, &directory)?;
+        if directory.claims_too_much_text() {
+            return Err(
+            "it is cut short or damaged: an entry of the TIFF's directory is longer than the file"
+                .into(),
+        );
+        }
+        let photometric = Photometric::of(&directory)?;
+        let packing = packing(&directory)?;
+        let mut decoder = Decoder::new(AsSamples::of(bytes, &directory)).map_err(reason)?;
+        let (width, height) = decoder.dimensions().map_err(reason)?;
+        check_size(width, height)?;
+        let samples = Samples {
+            size: [width, height].map(|size| size as usize),
+            count: directory.first_of(Tag::Samples).unwrap_or(1) as usize,
+            bits: decoder.colortype().map_err(reason)?.bit_depth(),
+            photometric,
+            alpha: Alpha::of(&directory),
+            is_reversed: directory.first_of(Tag::FillOrder) == Some(2),
+        };
+        let fewest = photometric.colour_samples();
+        if !(fewest..=MAX_SAMPLES).contains(&samples.count) {
+            let found = samples.count;
+            return Err(format!(
+                "it has {found} samples a pixel, expected {fewest} to {MAX_SAMPLES}"
+            ));
+        }
+        Ok(Self { directory, packing, decoder, samples })
+    }
 }
 
 /// Returns the orientation in the first directory of `bytes`, a TIFF file or EXIF data.

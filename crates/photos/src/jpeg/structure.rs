@@ -41,6 +41,16 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    /// Reads the frame header of the file `bytes`, which is before its first scan.
+    pub(super) fn first(bytes: &[u8]) -> Result<Self, String> {
+        let before_scan = Segments::of(bytes).take_while(|segment| segment.marker != SCAN);
+        before_scan
+            .filter(|segment| is_frame(segment.marker))
+            .map(|segment| Self::parse(segment.marker, segment.content))
+            .next()
+            .unwrap_or_else(|| Err(damaged("it has no frame header")))
+    }
+
     fn parse(marker: u8, content: &[u8]) -> Result<Self, String> {
         let coding = match marker {
             0xc0 | 0xc1 => Coding::Sequential,
@@ -253,7 +263,7 @@ impl<'a> Structure<'a> {
                     is_whole = true;
                     break;
                 }
-                0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                marker if is_frame(marker) => {
                     if frame.is_some() {
                         return Err(damaged("it has two frame headers"));
                     }
@@ -305,6 +315,11 @@ impl<'a> Structure<'a> {
         let has_adobe = adobe.is_some();
         Ok(Self { frame, colours, has_adobe, exif, has_profile, is_in_one_scan, data_ends })
     }
+}
+
+/// Returns true if `marker` begins a frame header.
+fn is_frame(marker: u8) -> bool {
+    matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf)
 }
 
 fn colours(components: &[Component], has_jfif: bool, adobe: Option<u8>) -> Colours {

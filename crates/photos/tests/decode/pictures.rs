@@ -61,13 +61,18 @@ pub(crate) const LOSSY_WEBP: &[u8] = b"RIFF>\x00\x00\x00WEBPVP8 2\x00\x00\x00\xd
 
 /// A whole file of each format and of the ways in which JPEG and PNG are written.
 pub(crate) fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
-    let picture = smooth(37, 29);
-    let size = [37, 29];
+    every_kind_of([37, 29])
+}
+
+/// The same with `size` = (width, height), except lossy WebP.
+pub(crate) fn every_kind_of(size: [u32; 2]) -> Vec<(&'static str, Vec<u8>)> {
+    let [width, height] = size;
+    let picture = smooth(width, height);
     let image = DynamicImage::from(picture.clone());
     let rgb = |set: &dyn Fn(&mut Encoder<&mut Vec<u8>>)| jpeg(&picture, size, ColorType::Rgb, set);
     let inks = image.to_rgba8().into_raw();
-    let bits: Vec<u8> = (0..29 * 5u32).map(|at| (at * 37) as u8).collect();
-    let places: Vec<u8> = (0..29 * 37u32).map(|at| (at % 16) as u8).collect();
+    let bits: Vec<u8> = (0..height * width.div_ceil(8)).map(|at| (at * 37) as u8).collect();
+    let places: Vec<u8> = (0..height * width).map(|at| (at % 16) as u8).collect();
     let palette: Vec<u8> = (0..16 * 3u8).map(|at| at * 5).collect();
     vec![
         ("baseline", rgb(&|_| {})),

@@ -1,0 +1,83 @@
+//! What decoding an image takes, judged by its header.
+//!
+//! A file of some kilobytes may declare an image of gigabytes. A program that decodes what others send asks here first,
+//! and refuses or queues it. The bounds hold for the decoders of this crate, which a test measures.
+
+use image::ImageDecoder;
+
+use crate::Format;
+use crate::bmp::with_windows_header;
+use crate::decode::{WORK_BYTES, open_other};
+use crate::end::{check_end, lossless_bytes, png_chunk};
+use crate::jpeg::jpeg_cost;
+use crate::panics::catch_panics;
+use crate::tiff::tiff_cost;
+
+/// What decoding an image takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodingCost {
+    /// Width and height in pixels, as stored.
+    pub size: [u32; 2],
+    /// Number of pixels: of the image, or of a frame inside that is larger.
+    pub pixels: u64,
+    /// Upper bound on the bytes that [`decode`](crate::decode) sets aside, without those of the file.
+    pub memory: u64,
+}
+
+/// The bytes that the tables of WebP's lossless coding take at most, for each byte of the file. A code of 15 bits a
+/// symbol takes 12 bytes of the file and 4 KiB of memory, and a file may hold 327,680 of them whatever its size in
+/// pixels.
+const WEBP_TABLES: u64 = 640;
+
+/// The bytes that a byte of Deflate data becomes at most.
+const DEFLATE: u64 = 1032;
+
+/// Returns what [`decode`](crate::decode) takes for `bytes`, without decoding pixels.
+///
+/// # Errors
+///
+/// The reason, as text, why the header is not that of an image which is read. An image with such a header may still be
+/// damaged.
+///
+/// # Examples
+///
+/// ```
+/// let gif = b"GIF89a\x01\0\x01\0\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
+/// assert_eq!(photos::decoding_cost(gif)?.size, [1, 1]);
+/// # Ok::<(), String>(())
+/// ```
+pub fn decoding_cost(bytes: &[u8]) -> Result<DecodingCost, String> {
+    let format = Format::require(bytes)?;
+    let inside = check_end(format, bytes)?;
+    let (size, memory) = catch_panics(|| match format {
+        Format::Jpeg => jpeg_cost(bytes),
+        Format::Tiff => tiff_cost(bytes),
+        Format::Bmp => other_cost(format, &with_windows_header(bytes)?, inside),
+        Format::Png | Format::Gif | Format::WebP => other_cost(format, bytes, inside),
+    })?;
+    let pixels = (u64::from(size[0]) * u64::from(size[1])).max(inside);
+    Ok(DecodingCost { size, pixels, memory })
+}
+
+/// The cost in a format that `image` decodes; `inside` is the number of pixels of the largest frame.
+fn other_cost(format: Format, bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), String> {
+    let decoder = open_other(format, bytes)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    // As stored, and turned or brought to 8-bit RGB by a copy.
+    let values = decoder.total_bytes() + decoder.total_bytes().max(3 * pixels);
+    let length = bytes.len() as u64;
+    let work = match format {
+        // A profile is unpacked and copied.
+        Format::Png => {
+            let profile = png_chunk(bytes, b"iCCP").map_or(0, <[u8]>::len) as u64;
+            2 * (DEFLATE * profile).min(WORK_BYTES) + (1 << 20)
+        }
+        // The frame, and the canvas of an animation.
+        Format::Gif => 5 * inside,
+        // The frame, its alpha channel, and what predicts both.
+        Format::WebP => 12 * inside.max(pixels) + WEBP_TABLES * lossless_bytes(bytes) as u64,
+        Format::Bmp | Format::Jpeg | Format::Tiff => 0,
+    };
+    Ok(([width, height], values + work + 4 * length + (1 << 20)))
+}

@@ -1,0 +1,111 @@
+//! Costs that are judged by headers, against what decoders set aside, counted by an allocator.
+
+#[allow(dead_code, reason = "the test binary `decode` uses the rest")]
+#[path = "decode/pictures.rs"]
+mod pictures;
+
+use std::fs;
+use std::sync::Mutex;
+
+use jpeg_encoder::{ColorType, SamplingFactor};
+use peak_alloc::PeakAlloc;
+use photos::{decode, decoding_cost};
+
+use crate::pictures::{every_kind_of, jpeg, smooth};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Held by each test, as the allocator counts what all threads set aside.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Returns what `work` returns, and the most bytes that were set aside meanwhile.
+fn measured<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
+    let done = work();
+    (done, (ALLOCATOR.peak_usage() - before) as u64)
+}
+
+/// The JPEG file with an EXIF segment that says to turn it by 90 degrees.
+fn turned(jpeg: &[u8]) -> Vec<u8> {
+    let exif =
+        b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    [&jpeg[..2], exif, &jpeg[2..]].concat()
+}
+
+fn files() -> Vec<(String, Vec<u8>)> {
+    let mut files = vec![];
+    for size in [[250, 190], [16, 3_000], [3_000, 16], [9, 7]] {
+        for (kind, bytes) in every_kind_of(size) {
+            if bytes.starts_with(&[0xff, 0xd8]) {
+                files.push((format!("{kind} of {size:?}, turned"), turned(&bytes)));
+            }
+            files.push((format!("{kind} of {size:?}"), bytes));
+        }
+    }
+    let unusual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/images/unusual");
+    for entry in fs::read_dir(unusual).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        files.push((path.display().to_string(), fs::read(path).expect("a file")));
+    }
+    files
+}
+
+/// A small PNG with 4 MiB of zeros for a color profile, which Deflate makes small.
+fn with_long_profile() -> Vec<u8> {
+    let mut bytes = vec![];
+    let mut info = png::Info::with_size(8, 8);
+    info.color_type = png::ColorType::Rgb;
+    info.icc_profile = Some(vec![0; 1 << 22].into());
+    let encoder = png::Encoder::with_info(&mut bytes, info).expect("valid");
+    let mut writer = encoder.write_header().expect("a writable header");
+    writer.write_image_data(&[0; 8 * 8 * 3]).expect("writable rows");
+    drop(writer);
+    assert!(bytes.len() < 1 << 16);
+    bytes
+}
+
+#[test]
+fn decoding_takes_no_more_memory_than_is_judged_by_the_header() {
+    let _alone = ALONE.lock();
+    let mut files = files();
+    files.push(("a long profile".into(), with_long_profile()));
+    for (kind, bytes) in files {
+        let (cost, to_judge) = measured(|| decoding_cost(&bytes).expect(&kind));
+        let (image, to_decode) = measured(|| decode(&bytes).expect(&kind));
+        let used = to_judge.max(to_decode);
+        assert!(used <= cost.memory, "{kind}: {used} bytes, judged {}", cost.memory);
+        let [width, height] = cost.size;
+        let [long, short] = [width.max(height), width.min(height)];
+        let found = [image.width().max(image.height()), image.width().min(image.height())];
+        assert_eq!([long, short], found, "{kind}");
+        assert_eq!(cost.pixels, u64::from(width) * u64::from(height), "{kind}");
+    }
+}
+
+/// Phones write JPEG with colour of half the resolution each way.
+#[test]
+fn a_photograph_as_phones_write_it_is_judged_at_10_bytes_a_pixel_or_less() {
+    let _alone = ALONE.lock();
+    let bytes = jpeg(&smooth(1_600, 1_200), [1_600, 1_200], ColorType::Rgb, |jpeg| {
+        jpeg.set_sampling_factor(SamplingFactor::R_4_2_0);
+    });
+    let cost = decoding_cost(&bytes).expect("a JPEG");
+    assert!((6 * cost.pixels..10 * cost.pixels).contains(&cost.memory), "{cost:?}");
+}
+
+#[test]
+fn a_header_that_promises_pixels_is_judged_without_setting_them_aside() {
+    let _alone = ALONE.lock();
+    let mut bytes = vec![];
+    let mut encoder = png::Encoder::new(&mut bytes, 11_000, 12_000);
+    encoder.set_color(png::ColorType::Rgb);
+    drop(encoder.write_header().expect("a writable header"));
+    let end = bytes.len() - 12;
+    bytes.splice(end..end, *b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
+    let (cost, used) = measured(|| decoding_cost(&bytes).expect("a header"));
+    assert_eq!((cost.size, cost.pixels), ([11_000, 12_000], 132_000_000));
+    assert!((3 * cost.pixels..7 * cost.pixels).contains(&cost.memory), "{cost:?}");
+    assert!(used < 1 << 20, "{used} bytes");
+}
