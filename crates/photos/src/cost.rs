@@ -32,6 +32,9 @@ const WEBP_TABLES: u64 = 640;
 /// The bytes that a byte of Deflate data becomes at most.
 const DEFLATE: u64 = 1032;
 
+/// The bytes of a decoder's own tables and rows.
+const BUFFERS: u64 = 1 << 20;
+
 /// Returns what [`decode`](crate::decode) takes for `bytes`, without decoding pixels.
 ///
 /// # Errors
@@ -52,32 +55,43 @@ pub fn decoding_cost(bytes: &[u8]) -> Result<DecodingCost, String> {
     let (size, memory) = catch_panics(|| match format {
         Format::Jpeg => jpeg_cost(bytes),
         Format::Tiff => tiff_cost(bytes),
+        Format::Png => png_cost(bytes, inside),
         Format::Bmp => other_cost(format, &with_windows_header(bytes)?, inside),
-        Format::Png | Format::Gif | Format::WebP => other_cost(format, bytes, inside),
+        Format::Gif | Format::WebP => other_cost(format, bytes, inside),
     })?;
     let pixels = (u64::from(size[0]) * u64::from(size[1])).max(inside);
     Ok(DecodingCost { size, pixels, memory })
 }
 
-/// The cost in a format that `image` decodes; `inside` is the number of pixels of the largest frame.
+/// The cost of a PNG file, which is not opened: that unpacks its color profile. `inside` is its number of pixels.
+fn png_cost(bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), String> {
+    let header = png_chunk(bytes, b"IHDR").and_then(<[u8]>::first_chunk);
+    let damaged = || "it is damaged: its header is cut short".to_owned();
+    let [size @ .., depth]: [u8; 9] = header.copied().ok_or_else(damaged)?;
+    let size: [u32; 2] = [0, 4].map(|at| {
+        size[at..at + 4].iter().fold(0, |number, &byte: &u8| number << 8 | u32::from(byte))
+    });
+    // Red, green, blue and alpha, and turned or brought to 8-bit RGB by a copy.
+    let values = 2 * inside * if depth == 16 { 8 } else { 4 };
+    // A profile is unpacked and copied.
+    let profile = png_chunk(bytes, b"iCCP").map_or(0, <[u8]>::len) as u64;
+    let profile = 2 * (DEFLATE * profile).min(WORK_BYTES);
+    Ok((size, values + profile + 4 * bytes.len() as u64 + BUFFERS))
+}
+
+/// The cost in another format that `image` decodes; `inside` is the number of pixels of the largest frame.
 fn other_cost(format: Format, bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), String> {
     let decoder = open_other(format, bytes)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     // As stored, and turned or brought to 8-bit RGB by a copy.
     let values = decoder.total_bytes() + decoder.total_bytes().max(3 * pixels);
-    let length = bytes.len() as u64;
     let work = match format {
-        // A profile is unpacked and copied.
-        Format::Png => {
-            let profile = png_chunk(bytes, b"iCCP").map_or(0, <[u8]>::len) as u64;
-            2 * (DEFLATE * profile).min(WORK_BYTES) + (1 << 20)
-        }
-        // The frame, and the canvas of an animation.
+        // The frame.
         Format::Gif => 5 * inside,
-        // The frame, its alpha channel, and what predicts both.
+        // The frame, its alpha channel, what predicts both, and the canvas of an animation.
         Format::WebP => 12 * inside.max(pixels) + WEBP_TABLES * lossless_bytes(bytes) as u64,
-        Format::Bmp | Format::Jpeg | Format::Tiff => 0,
+        Format::Png | Format::Bmp | Format::Jpeg | Format::Tiff => 0,
     };
-    Ok(([width, height], values + work + 4 * length + (1 << 20)))
+    Ok(([width, height], values + work + 4 * bytes.len() as u64 + BUFFERS))
 }

@@ -74,8 +74,8 @@ fn decoding_takes_no_more_memory_than_is_judged_by_the_header() {
     for (kind, bytes) in files {
         let (cost, to_judge) = measured(|| decoding_cost(&bytes).expect(&kind));
         let (image, to_decode) = measured(|| decode(&bytes).expect(&kind));
-        let used = to_judge.max(to_decode);
-        assert!(used <= cost.memory, "{kind}: {used} bytes, judged {}", cost.memory);
+        assert!(to_decode <= cost.memory, "{kind}: {to_decode} bytes, judged {}", cost.memory);
+        assert!(to_judge < 1 << 20, "{kind}: {to_judge} bytes to judge");
         let [width, height] = cost.size;
         let [long, short] = [width.max(height), width.min(height)];
         let found = [image.width().max(image.height()), image.width().min(image.height())];
@@ -106,6 +106,6 @@ fn a_header_that_promises_pixels_is_judged_without_setting_them_aside() {
     bytes.splice(end..end, *b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
     let (cost, used) = measured(|| decoding_cost(&bytes).expect("a header"));
     assert_eq!((cost.size, cost.pixels), ([11_000, 12_000], 132_000_000));
-    assert!((3 * cost.pixels..7 * cost.pixels).contains(&cost.memory), "{cost:?}");
+    assert!((3 * cost.pixels..9 * cost.pixels).contains(&cost.memory), "{cost:?}");
     assert!(used < 1 << 20, "{used} bytes");
 }
