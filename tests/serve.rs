@@ -114,15 +114,20 @@ fn it_says_what_predict_says_to_the_last_bit_and_writes_nothing() {
 #[test]
 fn limits_and_names_are_those_of_the_command_line() {
     let workplace = trained();
-    let served =
-        Served::new(&workplace, "--max-mb 1 --max-files 3 --allow-host photographs.example");
+    let served = Served::new(
+        &workplace,
+        "--max-mb 1 --max-files 3 --max-megapixels 2 --max-memory-mb 16 --allow-host photographs.example",
+    );
     let health = "GET /health HTTP/1.1\r\nConnection: close\r\nHost: ";
     let (status, told) = served.ask(format!("{health}photographs.example\r\n\r\n"));
+    let memory = told["limits"]["memory"].as_u64().expect("a bound");
+    assert!(memory < 300_000_000, "{memory} bytes");
     let expected = json!({
         "status": "ok",
-        "model": "run/best",
+        // Not `run/best`: whoever opens the page is told no path.
+        "model": "run",
         "classes": ["across", "along"],
-        "limits": {"bytes": 1_000_000, "files": 3},
+        "limits": {"bytes": 1_000_000, "files": 3, "pixels": 2_000_000, "request_pixels": 8_000_000, "memory": memory},
     });
     assert_eq!((status, told), (200, expected));
     let (status, told) = served.ask(format!("{health}evil.example\r\n\r\n"));

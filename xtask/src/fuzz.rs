@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use crate::keras;
 
 /// What is read, and the name that its file must have.
-const TARGETS: [(&str, &str); 8] = [
+const TARGETS: [(&str, &str); 9] = [
     ("photograph", "photograph"),
     ("h5", "weights.h5"),
     ("keras", "model.keras"),
@@ -21,6 +21,7 @@ const TARGETS: [(&str, &str); 8] = [
     ("card", "model.json"),
     ("state", "state.json"),
     ("config", "config.toml"),
+    ("request", "request"),
 ];
 
 /// Reads damaged files of every target, or of the one named, for so many seconds each.

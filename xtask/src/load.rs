@@ -1,22 +1,24 @@
 //! `cargo xtask load`: many clients at once on `permafrost serve`, bad requests among good ones. What is good
-//! must be answered, what is bad refused with its status, and the server's memory must not grow.
+//! must be answered, what is bad refused with its status, and the server's memory must not grow. Then hostile clients
+//! join: the others must not wait much longer, and memory must stay within the bound that the server states.
 
 mod client;
+mod hostile;
 mod picture;
+mod server;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{BufRead, BufReader, Write, stdout};
-use std::net::SocketAddr;
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use self::client::{Answered, Client, Kind};
+use self::server::{Memory, Server};
 use crate::keras;
 
 /// A model of a second: all of the base on small pictures.
@@ -29,6 +31,14 @@ const GROWTH: u64 = 32 << 20;
 
 /// Until memory is what such a load takes.
 const WARM_UP: Duration = Duration::from_secs(8);
+
+/// The phases of a load. What begins in one and ends in another is not measured.
+const SETTLING: u8 = 0;
+const ALONE: u8 = 1;
+const WITH_HOSTILE: u8 = 2;
+
+/// How many times as long others may wait while hostile clients are at work.
+const FACTOR: f64 = 3.0;
 
 /// How the clients go on.
 pub(crate) struct Load<'a> {
@@ -43,7 +53,8 @@ pub(crate) struct Load<'a> {
 /// Lets clients on a server of the workspace at `root`.
 ///
 /// # Errors
-/// If the program can't be built, a request is not answered as it should be, or the server's memory grows.
+/// If the program can't be built, a request is not answered as it should be, the server's memory grows or exceeds its
+/// bound, or hostile clients keep others waiting.
 pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     ensure!(load.clients > 0 && load.seconds > 0, "expected a client and a second or more");
     let program = keras::build(root, "permafrost", &["--package", "cli"])?;
@@ -51,36 +62,57 @@ pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
         Some(model) => model.to_owned(),
         None => train(root, &program)?,
     };
-    let server = Server::start(&program, &model)?;
+    let core = server::pin()?;
+    match core {
+        Some(core) => {
+            writeln!(stdout(), "load: the server has core {core}, the clients have another")?
+        }
+        None => writeln!(stdout(), "load: the server and the clients share all cores")?,
+    }
+    let server = Server::start(&program, &model, core)?;
+    let bound = server.bound()?;
 
-    let stop = AtomicBool::new(false);
-    let measured = AtomicBool::new(false);
+    let [stop, stop_hostile] = [AtomicBool::new(false), AtomicBool::new(false)];
+    let phase = AtomicU8::new(SETTLING);
     let seconds = Duration::from_secs(load.seconds);
     let (mut answered, mut memory) = (vec![], vec![]);
     thread::scope(|scope| -> Result<()> {
         let clients: Vec<_> = (0..load.clients)
             .map(|number| {
                 let client = Client::new(server.address, number);
-                let (stop, measured) = (&stop, &measured);
-                scope.spawn(move || client.run(stop, measured))
+                let (stop, phase) = (&stop, &phase);
+                scope.spawn(move || client.run(stop, phase))
             })
             .collect();
         thread::sleep(WARM_UP);
-        measured.store(true, Ordering::Relaxed);
+        phase.store(ALONE, Ordering::Relaxed);
         let begin = Instant::now();
         memory.extend(server.memory());
         while begin.elapsed() < seconds {
             thread::sleep(seconds / 20);
             memory.extend(server.memory());
         }
-        stop.store(true, Ordering::Relaxed);
+        phase.store(SETTLING, Ordering::Relaxed);
+        hostile::start(scope, server.address, &stop_hostile);
+        thread::sleep(WARM_UP / 2);
+        phase.store(WITH_HOSTILE, Ordering::Relaxed);
+        thread::sleep(seconds);
+        phase.store(SETTLING, Ordering::Relaxed);
+        for stop in [&stop, &stop_hostile] {
+            stop.store(true, Ordering::Relaxed);
+        }
         for client in clients {
             answered.extend(client.join().expect("clients do not panic")?);
         }
         Ok(())
     })?;
-    report(&answered, seconds)?;
-    check_memory(&memory)
+    let of = |phase| answered.iter().filter(move |answered: &&Answered| answered.phase == phase);
+    report(of(ALONE).collect(), seconds)?;
+    check_growth(&memory)?;
+    writeln!(stdout(), "load: with {} hostile connections:", hostile::connections())?;
+    report(of(WITH_HOSTILE).collect(), seconds)?;
+    let most = [ALONE, WITH_HOSTILE].map(|phase| slowest(of(phase)));
+    check(most, memory.last().copied(), server.memory(), bound)
 }
 
 /// Trains a model on drawn pictures.
@@ -94,54 +126,8 @@ fn train(root: &Path, program: &Path) -> Result<PathBuf> {
     Ok(folder.join("run/best"))
 }
 
-/// A server that ends with this.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(program: &Path, model: &Path) -> Result<Self> {
-        let mut child = Command::new(program)
-            .args(["serve", "--port", "0"])
-            .arg(model)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("could not start the program")?;
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut line)?;
-        }
-        let address = line.split_once("http://").and_then(|(_, rest)| rest.split_once('/'));
-        let address = address.and_then(|(address, _)| address.parse().ok());
-        let address = address.with_context(|| format!("expected an address, found `{line}`"))?;
-        Ok(Self { child, address })
-    }
-
-    /// How many bytes of memory it has, where the system says so in the way of Linux.
-    fn memory(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        resident(&status)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // There is nothing to be done where that fails.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The resident bytes in the text of `/proc/PID/status`.
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kilobytes << 10)
-}
-
 /// Prints what was answered, and how fast.
-fn report(answered: &[Answered], seconds: Duration) -> Result<()> {
+fn report(answered: Vec<&Answered>, seconds: Duration) -> Result<()> {
     ensure!(!answered.is_empty(), "expected answers, found none");
     let rate = answered.len() as f64 / seconds.as_secs_f64();
     writeln!(stdout(), "load: {} requests, {rate:.0} a second", answered.len())?;
@@ -169,22 +155,80 @@ fn percentile(times: &[Duration], percent: usize) -> Duration {
     times[(times.len() * percent).div_ceil(100).max(1) - 1]
 }
 
-fn check_memory(memory: &[u64]) -> Result<()> {
+/// The 99th percentile of the requests that got a prediction.
+fn slowest<'a>(answered: impl Iterator<Item = &'a Answered>) -> Option<Duration> {
+    let good = answered.filter(|answered| answered.kind.status() == 200);
+    let mut times: Vec<Duration> = good.map(|answered| answered.took).collect();
+    times.sort();
+    (!times.is_empty()).then(|| percentile(&times, 99))
+}
+
+/// Prints what the hostile share did to others and to memory, and checks it.
+fn check(
+    [alone, with_hostile]: [Option<Duration>; 2],
+    before: Option<Memory>,
+    after: Option<Memory>,
+    bound: u64,
+) -> Result<()> {
+    let (Some(alone), Some(with_hostile)) = (alone, with_hostile) else {
+        bail!("expected answers in both phases, found none in one");
+    };
+    let factor = with_hostile.as_secs_f64() / alone.as_secs_f64();
+    writeln!(stdout(), "load: {:34} {:>9} {:>9} {:>9}", "", "alone", "hostile", "at most")?;
+    writeln!(
+        stdout(),
+        "load: {:34} {:>7.3} s {:>7.3} s {:>7.3} s",
+        "99th percentile of predictions",
+        alone.as_secs_f64(),
+        with_hostile.as_secs_f64(),
+        FACTOR * alone.as_secs_f64()
+    )?;
+    if let (Some(before), Some(after)) = (before, after) {
+        let most = before.peak + bound;
+        writeln!(
+            stdout(),
+            "load: {:34} {:>6.0} MB {:>6.0} MB {:>6.0} MB",
+            "peak memory of the server",
+            mb(before.peak),
+            mb(after.peak),
+            mb(most)
+        )?;
+        ensure!(
+            after.peak <= most,
+            "the server took {:.0} MB, expected at most {:.0} MB: {:.0} MB before, and {:.0} MB for all requests",
+            mb(after.peak),
+            mb(most),
+            mb(before.peak),
+            mb(bound)
+        );
+    }
+    ensure!(
+        factor <= FACTOR,
+        "predictions took {factor:.1} times as long with hostile clients, expected at most {FACTOR}"
+    );
+    Ok(())
+}
+
+fn mb(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Checks that memory does not grow while clients send the same over and over.
+fn check_growth(memory: &[Memory]) -> Result<()> {
     let (&[first, ..], &[.., last]) = (memory, memory) else {
         writeln!(stdout(), "load: this system does not say how much memory the server has")?;
         return Ok(());
     };
-    let most = memory.iter().copied().max().unwrap_or(last);
-    let mb = |bytes: u64| bytes as f64 / 1e6;
+    let most = memory.iter().map(|memory| memory.now).max().unwrap_or(last.now);
     writeln!(
         stdout(),
         "load: the server's memory was {:.0} MB after the warm-up, {:.0} MB at the end, {:.0} MB at most",
-        mb(first),
-        mb(last),
+        mb(first.now),
+        mb(last.now),
         mb(most)
     )?;
-    let bound = first + (first / 10).max(GROWTH);
-    ensure!(last <= bound, "the server's memory grew, expected at most {:.0} MB", mb(bound));
+    let bound = first.now + (first.now / 10).max(GROWTH);
+    ensure!(last.now <= bound, "the server's memory grew, expected at most {:.0} MB", mb(bound));
     Ok(())
 }
 
@@ -201,16 +245,22 @@ mod tests {
     }
 
     #[test]
-    fn resident_memory_is_read_as_linux_writes_it() {
-        let status = "Name:\tpermafrost\nVmHWM:\t  9000 kB\nVmRSS:\t  1234 kB\nThreads:\t5\n";
-        assert_eq!(resident(status), Some(1234 << 10));
-        assert_eq!(resident("Name:\tpermafrost\n"), None);
+    fn memory_that_grows_fails() {
+        let now = |values: &[u64]| -> Vec<Memory> {
+            values.iter().map(|value| Memory { now: value << 20, peak: 0 }).collect()
+        };
+        assert!(check_growth(&now(&[100, 300, 132])).is_ok());
+        assert!(check_growth(&now(&[100, 133])).is_err());
+        assert!(check_growth(&[]).is_ok());
     }
 
     #[test]
-    fn memory_that_grows_fails() {
-        assert!(check_memory(&[100 << 20, 300 << 20, 132 << 20]).is_ok());
-        assert!(check_memory(&[100 << 20, 133 << 20]).is_err());
-        assert!(check_memory(&[]).is_ok());
+    fn others_that_wait_too_long_and_memory_above_the_bound_fail() {
+        let memory = |peak| Some(Memory { now: 0, peak });
+        let seconds = |alone, hostile| [alone, hostile].map(Duration::from_secs).map(Some);
+        assert!(check(seconds(1, 3), memory(100), memory(150), 50).is_ok());
+        assert!(check(seconds(1, 4), memory(100), memory(150), 50).is_err());
+        assert!(check(seconds(1, 3), memory(100), memory(151), 50).is_err());
+        assert!(check([None, None], None, None, 50).is_err());
     }
 }

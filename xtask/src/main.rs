@@ -143,7 +143,8 @@ enum Chore {
 
     /// Read damaged files of every kind, and fail where one panics, aborts or takes long
     Fuzz {
-        /// Only this kind: photograph, h5, keras, safetensors, pth, card, state or config
+        /// Only this kind: photograph, h5, keras, safetensors, pth, card, state, config or
+        /// request
         target: Option<String>,
         /// For how long each
         #[arg(long, default_value_t = 300)]
@@ -153,12 +154,13 @@ enum Chore {
         seed: u64,
     },
 
-    /// Send photographs and bad files to `permafrost serve` from many clients at once, and fail where one is
-    /// not answered as it should be, or the server's memory grows
+    /// Send photographs and bad files to `permafrost serve` from many clients at once, then with hostile clients
+    /// among them, and fail if one is not answered as it should be or waits too long, or the server's memory grows
+    /// or exceeds its bound
     Load {
         /// The model's folder [default: one that is trained on drawn pictures]
         model: Option<PathBuf>,
-        /// For how long
+        /// For how long, without and then with hostile clients
         #[arg(long, default_value_t = 30)]
         seconds: u64,
         /// How many clients

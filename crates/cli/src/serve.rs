@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Component, Path};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -42,13 +43,27 @@ pub(crate) struct ServeArguments {
     /// The most photographs of a request
     #[arg(long, value_name = "PHOTOGRAPHS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_files: u16,
+    /// Megapixels of a photograph, at most; decoding takes up to 10 bytes a pixel
+    #[arg(long, value_name = "MEGAPIXELS", default_value_t = 110, value_parser = clap::value_parser!(u16).range(1..=134))]
+    max_megapixels: u16,
+    /// Megapixels of a request, at most [default: four times those of a photograph]
+    #[arg(long, value_name = "MEGAPIXELS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_request_megapixels: Option<u32>,
+    /// Megabytes of all requests at once, at most; photographs that are being decoded are not among them
+    #[arg(long, value_name = "MEGABYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_memory_mb: u32,
 }
 
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
-    let ServeArguments { host, port, max_mb, max_files, .. } = arguments;
+    let ServeArguments { host, port, max_mb, max_files, max_megapixels, .. } = arguments;
+    let pixels = u64::from(*max_megapixels) * 1_000_000;
+    let request_pixels = arguments.max_request_megapixels;
     let limits = Limits {
         body: usize::from(*max_mb) * 1_000_000,
         files: (*max_files).into(),
+        pixels,
+        request_pixels: request_pixels.map_or(4 * pixels, |most| u64::from(most) * 1_000_000),
+        room: arguments.max_memory_mb as usize * 1_000_000,
         ..Limits::default()
     };
     // A port that is in use is said before a model is read.
@@ -60,7 +75,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         Explainer::load(model, &arguments.model.search(), &make_base, devices.tensors())?;
     let interrupted = interrupt::flag()?;
     let address = server.address()?;
-    let running = server.start(&model.to_string_lossy(), explainer)?;
+    let running = server.start(&name_of(model), explainer)?;
     if !host.is_loopback() {
         writeln!(
             stderr(),
@@ -71,4 +86,34 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     interrupt::wait_for(&interrupted);
     running.stop();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what a model is called for everyone who opens the page, which tells no path of this computer: the name of its
+/// folder, or of the run that it is the best or the last model of.
+fn name_of(model: &Path) -> String {
+    let whole = model.canonicalize().unwrap_or_else(|_| model.to_owned());
+    let mut names = whole.components().rev().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    let name = names.next().unwrap_or_default();
+    let run = if matches!(&*name, "best" | "last") { names.next() } else { None };
+    run.unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_called_by_its_folder_or_run_and_never_by_a_path() {
+        for (model, expected) in [
+            ("/home/somebody/runs/pets/best", "pets"),
+            ("runs/pets/last", "pets"),
+            ("/home/somebody/bundle/", "bundle"),
+            ("best", "best"),
+        ] {
+            assert_eq!(name_of(Path::new(model)), expected);
+        }
+    }
 }

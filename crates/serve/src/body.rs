@@ -1,73 +1,51 @@
-//! A request's body in memory: within its limits of length and time, and when there is room for it.
+//! A request's body in memory: its share of that grows as the bytes arrive, and they have to arrive at a least rate.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::RETRY_AFTER;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::Limits;
 use crate::refusal::Refusal;
+use crate::shares::{Budget, Client, Held};
 
-/// How many bytes a permit of [`Room`] stands for.
-const UNIT: usize = 1 << 10;
+/// Bytes that are set aside when the first ones arrive.
+const FIRST: usize = 16 << 10;
 
-/// Room for the bodies that are in memory at once. Those who wait for it are let in in the order in which they
-/// came.
-#[derive(Clone)]
-pub(crate) struct Room(Arc<Semaphore>);
-
-/// A place in it, given back when this is dropped.
-pub(crate) type Place = OwnedSemaphorePermit;
-
-impl Room {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self(Arc::new(Semaphore::new(units(limits.room.max(limits.body)) as usize)))
-    }
-}
-
-fn units(bytes: usize) -> u32 {
-    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
-}
-
-/// Reads a request's body. Its place in `room` is to be kept for as long as its bytes.
+/// Reads a request's body. Its share of `memory` is given back with its bytes.
 ///
 /// # Errors
 ///
-/// It is too long, which is known from its header where that says so, takes too long to come, or breaks off;
-/// or there is no room for it.
+/// It is too long, which is known from its header if that says so, arrives too slowly, or breaks off; or the client's
+/// share of memory is used up.
 pub(crate) async fn read(
-    body: Incoming,
+    mut body: Incoming,
     limits: &Limits,
-    room: &Room,
-) -> Result<(Bytes, Place), Refusal> {
+    memory: &Arc<Budget>,
+    client: Client,
+) -> Result<Bytes, Refusal> {
     let length = body.size_hint().exact();
     if length.is_some_and(|length| length > limits.body as u64) {
         return Err(too_long(limits.body));
     }
-    // Where the header does not say, as long as it may be.
-    let length = length.map_or(limits.body, |length| length as usize);
-    let place = room.0.clone().acquire_many_owned(units(length));
-    let Ok(Ok(place)) = timeout(limits.answer_time, place).await else {
-        return Err(busy("there was no room for another request"));
-    };
-    let Ok(bytes) = timeout(limits.body_time, collect(body, limits.body)).await else {
-        return Err(Refusal::new(
-            StatusCode::REQUEST_TIMEOUT,
-            format!("the request took longer than {}", seconds(limits.body_time)),
-            "send smaller photographs, or over a faster connection",
-        ));
-    };
-    Ok((bytes?, place))
-}
-
-async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Refusal> {
-    let mut bytes = Vec::with_capacity(body.size_hint().lower() as usize);
-    while let Some(frame) = body.frame().await {
+    let most = length.map_or(limits.body, |length| length as usize);
+    let share = memory.take(client, 0).ok_or_else(no_memory)?;
+    let mut bytes: Vec<u8> = vec![];
+    let begin = Instant::now();
+    let (mut window, mut in_window) = (begin, 0);
+    loop {
+        let [end, window_end] = [begin + limits.body_time, window + limits.upload.window];
+        let Ok(frame) = timeout_at(end.min(window_end), body.frame()).await else {
+            if end <= window_end || in_window < limits.upload.bytes {
+                return Err(too_slow(limits, begin.elapsed().as_secs_f32(), bytes.len()));
+            }
+            (window, in_window) = (window_end, 0);
+            continue;
+        };
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| {
             Refusal::new(
                 StatusCode::BAD_REQUEST,
@@ -77,16 +55,22 @@ async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Refusal> {
         })?;
         // What is no data comes after the end and means nothing here.
         let Ok(data) = frame.into_data() else { continue };
-        if data.len() > most - bytes.len() {
-            return Err(too_long(most));
+        in_window += data.len();
+        let wanted = bytes.len() + data.len();
+        if wanted > limits.body {
+            return Err(too_long(limits.body));
         }
-        if data.len() > bytes.capacity() - bytes.len() {
+        if wanted > bytes.capacity() {
             // Twice as long, as ever, but not longer than it may become.
-            bytes.reserve_exact(bytes.len().clamp(data.len(), most - bytes.len()));
+            let capacity = wanted.max((2 * bytes.capacity()).max(FIRST).min(most));
+            if !share.grow(capacity - bytes.capacity()) {
+                return Err(no_memory());
+            }
+            bytes.reserve_exact(capacity - bytes.len());
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(bytes.into())
+    Ok(Bytes::from_owner(Held { bytes, _share: share.into() }))
 }
 
 fn too_long(most: usize) -> Refusal {
@@ -97,13 +81,30 @@ fn too_long(most: usize) -> Refusal {
     )
 }
 
+fn too_slow(limits: &Limits, took: f32, arrived: usize) -> Refusal {
+    let least = limits.upload.bytes as f32 / limits.upload.window.as_secs_f32();
+    Refusal::new(
+        StatusCode::REQUEST_TIMEOUT,
+        format!(
+            "{arrived} bytes of the request arrived in {took:.1} s, expected all within {} s and at least {least:.0} bytes a second",
+            limits.body_time.as_secs_f32()
+        ),
+        "send smaller photographs, or over a faster connection",
+    )
+}
+
+/// The answer to a request of a client whose share of memory is used up.
+pub(crate) fn no_memory() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the server has as many requests of yours in work as it can hold",
+        "send it again in a second, and fewer at once",
+    )
+    .with_header(RETRY_AFTER, "1")
+}
+
 /// The answer to a request that waited in vain.
 pub(crate) fn busy(what: &str) -> Refusal {
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, what, "try again in a minute")
         .with_header(RETRY_AFTER, "60")
-}
-
-/// So many seconds, as text.
-fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs_f32())
 }

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io::ErrorKind;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +9,20 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::patient::Patient;
 use crate::routes::Site;
-
-/// The bytes of a connection's buffer, and so of a request's header.
-const BUFFER: usize = 64 << 10;
+use crate::shares::Client;
 
 /// How long what a client still sends is passed over after the last answer.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes of that, at most.
+const PASSED_OVER: usize = 16 << 20;
 
 /// Answers the requests on a connection until its end; once `stopping` is true, the one under way is the last.
 pub(crate) async fn converse(
@@ -30,19 +30,18 @@ pub(crate) async fn converse(
     stream: TcpStream,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let Ok(local) = stream.local_addr() else { return };
+    let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else { return };
+    let (local, client) = (local.ip().to_canonical(), Client::of(peer.ip()));
     let limits = site.limits.clone();
     let service = service_fn(move |request| {
         let site = site.clone();
-        Box::pin(async move {
-            Ok::<_, Infallible>(site.answer(request, local.ip().to_canonical()).await)
-        })
+        Box::pin(async move { Ok::<_, Infallible>(site.answer(request, local, client).await) })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_time)), service);
+        .max_buf_size(limits.header)
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.download)), service);
     {
         let mut stop = pin!(stopping.wait_for(|stopping| *stopping));
         let mut is_told = false;
@@ -70,13 +69,16 @@ pub(crate) async fn converse(
 /// unread would reset it, and with that drop what the client has not read yet.
 async fn close(mut stream: TcpStream) -> std::io::Result<()> {
     poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await?;
-    let mut passed_over = [0; 1 << 12];
-    loop {
-        stream.readable().await?;
-        match stream.try_read(&mut passed_over) {
-            Ok(0) => return Ok(()),
-            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
-            _ => {}
+    let mut buffer = vec![0; 1 << 14];
+    let mut passed_over = 0;
+    while passed_over < PASSED_OVER {
+        let mut read = ReadBuf::new(&mut buffer);
+        // A ready read takes part in the runtime's budget: after some of them others have their turn.
+        poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut read)).await?;
+        match read.filled().len() {
+            0 => break,
+            length => passed_over += length,
         }
     }
+    Ok(())
 }

@@ -1,13 +1,16 @@
 //! A trained classifier behind a web address: a page to drop photographs on, and the same for programs.
 //!
-//! Everything that comes from outside is bounded: how many bytes, files and connections, how much of them is
-//! in memory at once, and how long a client may take. What is sent is never written to the disk.
+//! Everything that comes from outside is bounded: bytes, files, pixels and connections, the memory that they take
+//! together, and the time that a client may take. What is bounded for all is divided among clients. What is sent is never
+//! written to the disk.
 #![doc = include_str!("../README.md")]
 
 mod body;
 mod connection;
 mod error;
+mod fair;
 mod hosts;
+mod images;
 mod limits;
 mod multipart;
 mod page;
@@ -17,7 +20,9 @@ mod questions;
 mod refusal;
 mod routes;
 mod server;
+mod shares;
+mod workers;
 
 pub use error::ServeError;
-pub use limits::Limits;
+pub use limits::{Limits, Pace};
 pub use server::{Running, Server};

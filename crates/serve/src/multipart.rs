@@ -6,6 +6,17 @@ use memchr::memmem::{Finder, find};
 /// The most header lines of a part.
 const HEADERS: usize = 16;
 
+/// Bytes of a part's header besides those of its file's name.
+const HEADER: usize = 4 << 10;
+
+/// The most of a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Most {
+    pub(crate) files: usize,
+    /// Bytes of a file's name.
+    pub(crate) name: usize,
+}
+
 /// A file as a form sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -32,12 +43,12 @@ pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// The files in `body`, and as soon as there is one more than `most` no further ones.
+/// The files in `body`, and as soon as there is one more than `most.files` no further ones.
 ///
 /// # Errors
 ///
 /// The reason, as text, why the body is no form with files only.
-pub(crate) fn parts(body: &Bytes, boundary: &str, most: usize) -> Result<Vec<Part>, String> {
+pub(crate) fn parts(body: &Bytes, boundary: &str, most: Most) -> Result<Vec<Part>, String> {
     let delimiter = format!("\r\n--{boundary}");
     let delimiter = Finder::new(delimiter.as_bytes());
     let cut = || "it ends before its last boundary".to_owned();
@@ -49,7 +60,7 @@ pub(crate) fn parts(body: &Bytes, boundary: &str, most: usize) -> Result<Vec<Par
         delimiter.find(body).ok_or("its boundary is not in it")? + delimiter.needle().len()
     };
     let mut parts = vec![];
-    while parts.len() <= most {
+    while parts.len() <= most.files {
         let rest = &body[at..];
         if rest.starts_with(b"--") {
             break;
@@ -59,7 +70,7 @@ pub(crate) fn parts(body: &Bytes, boundary: &str, most: usize) -> Result<Vec<Par
             return Err("a boundary has other bytes behind it".into());
         }
         at += line + 2;
-        let (length, file_name) = head(&body[at..])?;
+        let (length, file_name) = head(&body[at..], most.name)?;
         let begin = at + length;
         let end = begin + delimiter.find(&body[begin..]).ok_or_else(cut)?;
         parts.push(Part { file_name, content: body.slice(begin..end) });
@@ -69,10 +80,16 @@ pub(crate) fn parts(body: &Bytes, boundary: &str, most: usize) -> Result<Vec<Par
 }
 
 /// The length of a part's header with the empty line that ends it, and the file's name in it.
-fn head(part: &[u8]) -> Result<(usize, String), String> {
+fn head(part: &[u8], most: usize) -> Result<(usize, String), String> {
+    // In the header a quotation mark takes three bytes.
+    let longest = HEADER + 3 * most;
+    let part = &part[..part.len().min(longest)];
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let (length, headers) = match httparse::parse_headers(part, &mut headers) {
         Ok(httparse::Status::Complete(parsed)) => parsed,
+        Ok(httparse::Status::Partial) if part.len() == longest => {
+            return Err(format!("a part's header is too long, expected at most {longest} bytes"));
+        }
         Ok(httparse::Status::Partial) => return Err("it ends in a part's header".into()),
         Err(error) => return Err(format!("a part's header can't be read: {error}")),
     };
@@ -83,7 +100,14 @@ fn head(part: &[u8]) -> Result<(usize, String), String> {
     let name = disposition.and_then(|disposition| parameter(&disposition, "filename"));
     match name {
         // Browsers write a quotation mark so.
-        Some(name) if !name.is_empty() => Ok((length, name.replace("%22", "\""))),
+        Some(name) if !name.is_empty() => {
+            let name = name.replace("%22", "\"");
+            if name.len() > most {
+                let found = name.len();
+                return Err(format!("a file's name has {found} bytes, expected at most {most}"));
+            }
+            Ok((length, name))
+        }
         _ => Err("it has a part without a file name".into()),
     }
 }
@@ -127,6 +151,8 @@ mod tests {
 
     use super::*;
 
+    const MOST: Most = Most { files: 9, name: 100 };
+
     /// A form with these files, as browsers write it.
     fn form(files: &[(&str, &[u8])]) -> Bytes {
         let mut body = vec![];
@@ -150,7 +176,7 @@ mod tests {
         ) {
             prop_assume!(contents.iter().all(|content| find(content, b"\r\n--limit").is_none()));
             let files: Vec<(&str, &[u8])> = contents.iter().map(|content| ("a.jpg", &content[..])).collect();
-            let found = parts(&form(&files), "limit", 9).expect("a form");
+            let found = parts(&form(&files), "limit", MOST).expect("a form");
             let found: Vec<&[u8]> = found.iter().map(|part| &part.content[..]).collect();
             prop_assert_eq!(found, contents);
         }
@@ -162,8 +188,8 @@ mod tests {
             let whole = form(&[("a.jpg", b"one"), ("b.jpg", b"")]);
             // What follows the last boundary means nothing.
             let cut = cut.min(whole.len() - 5);
-            prop_assert!(parts(&whole.slice(..cut), "limit", 9).is_err());
-            let _ = parts(&[b"--limit\r\n", &noise[..]].concat().into(), "limit", 9);
+            prop_assert!(parts(&whole.slice(..cut), "limit", MOST).is_err());
+            let _ = parts(&[b"--limit\r\n", &noise[..]].concat().into(), "limit", MOST);
             let _ = parameter(&String::from_utf8_lossy(&noise), "t");
         }
     }
@@ -171,7 +197,7 @@ mod tests {
     #[test]
     fn names_are_read_as_browsers_and_curl_write_them() {
         let names = |written: &str| {
-            let parts = parts(&form(&[(written, b"")]), "limit", 9);
+            let parts = parts(&form(&[(written, b"")]), "limit", MOST);
             parts.map(|parts| parts[0].file_name.clone())
         };
         for (written, expected) in [
@@ -184,6 +210,11 @@ mod tests {
             assert_eq!(names(written).as_deref(), Ok(expected));
         }
         assert_eq!(names(""), Err("it has a part without a file name".into()));
+        assert_eq!(names(&"%22".repeat(100)), Ok("\"".repeat(100)));
+        let long = names(&"a".repeat(101));
+        assert_eq!(long, Err("a file's name has 101 bytes, expected at most 100".into()));
+        let longer = names(&"a".repeat(10_000)).expect_err("a header that is too long");
+        assert!(longer.contains("expected at most 4396 bytes"), "{longer}");
         let plain = "form-data; name=files ;filename = a.jpg ; x=y";
         assert_eq!(parameter(plain, "FileName").as_deref(), Some("a.jpg"));
         assert_eq!(parameter("form-data; xfilename=a", "filename"), None);
@@ -193,10 +224,11 @@ mod tests {
     fn what_comes_before_the_first_and_after_the_last_boundary_is_passed_over() {
         let whole = form(&[("a.jpg", b"one"), ("b.jpg", b"two")]);
         let around: Bytes = [b"a preamble\r\n", &whole[..], b"--limit\r\nno part"].concat().into();
-        assert_eq!(parts(&around, "limit", 9), parts(&whole, "limit", 9));
-        assert_eq!(parts(&whole, "limit", 9).map(|parts| parts.len()), Ok(2));
+        assert_eq!(parts(&around, "limit", MOST), parts(&whole, "limit", MOST));
+        assert_eq!(parts(&whole, "limit", MOST).map(|parts| parts.len()), Ok(2));
         assert_eq!(
-            parts(&form(&[("a.jpg", &b""[..]); 9]), "limit", 3).map(|parts| parts.len()),
+            parts(&form(&[("a.jpg", &b""[..]); 9]), "limit", Most { files: 3, ..MOST })
+                .map(|parts| parts.len()),
             Ok(4)
         );
     }

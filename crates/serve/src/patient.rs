@@ -1,44 +1,56 @@
-//! A connection whose other end may take its time, but not for ever: one that takes nothing of what it is sent
-//! for so long has failed.
+//! A connection whose other end may take its time, but not for ever: one that takes less of what it is sent than a least
+//! rate has failed.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::Pace;
 
 pub(crate) struct Patient {
     stream: TcpStream,
-    write_time: Duration,
-    /// How long the write that waits may go on.
-    waits: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
+    /// The end of a window, from when a write has to wait until all is written.
+    window: Option<Pin<Box<Sleep>>>,
+    /// Bytes that were written in it.
+    in_window: usize,
 }
 
 impl Patient {
-    pub(crate) fn new(stream: TcpStream, write_time: Duration) -> Self {
-        Self { stream, write_time, waits: None }
+    pub(crate) fn new(stream: TcpStream, pace: Pace) -> Self {
+        Self { stream, pace, window: None, in_window: 0 }
     }
 
     pub(crate) fn into_stream(self) -> TcpStream {
         self.stream
     }
 
-    /// The outcome of a write, unless it has waited for too long.
-    fn bounded<T>(
+    /// The outcome of a write, unless too little was written in a window.
+    fn bounded(
         &mut self,
         context: &mut Context<'_>,
-        outcome: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
-            self.waits = None;
-            return outcome;
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = outcome {
+            self.in_window += written.as_ref().copied().unwrap_or(0);
+            return Poll::Ready(written);
         }
-        let waits = self.waits.get_or_insert_with(|| Box::pin(sleep(self.write_time)));
-        ready!(waits.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        loop {
+            let window = self.window.get_or_insert_with(|| {
+                self.in_window = 0;
+                Box::pin(sleep(self.pace.window))
+            });
+            ready!(window.as_mut().poll(context));
+            if self.in_window < self.pace.bytes {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.in_window = 0;
+            window.as_mut().reset(Instant::now() + self.pace.window);
+        }
     }
 }
 
@@ -76,6 +88,8 @@ impl AsyncWrite for Patient {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // All is written, as a connection flushes once it has nothing more to write.
+        self.window = None;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

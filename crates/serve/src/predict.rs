@@ -1,142 +1,170 @@
-//! What becomes of a request's photographs: decoded on a few threads, answered by the model's, told as JSON.
+//! What becomes of a request's images: judged, decoded, answered by the model's thread, told as JSON. Everything that
+//! takes time waits for its turn among that of all clients, and the memory that it takes is counted before.
 
+use std::io;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use model::ModelCard;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
-use crate::body::Place;
+use crate::Limits;
+use crate::body::no_memory;
+use crate::fair::Sender;
+use crate::images::{Fault, Image, images};
+use crate::limits::ModelSize;
 use crate::questions::{Answer, Question};
 use crate::refusal::Refusal;
-
-/// What a photograph's sender can do about one that can't be read.
-const UNREADABLE: &str =
-    "see whether other programs open it; JPEG, PNG, GIF, BMP, WebP and TIFF are read";
-
-/// A photograph as it was sent.
-pub(crate) struct Photograph {
-    /// Its file's name, where that was sent.
-    pub(crate) name: Option<String>,
-    pub(crate) bytes: Bytes,
-}
+use crate::shares::{Budget, Client, Held, Share};
+use crate::workers::{Priority, Workers};
 
 /// What answers.
-#[derive(Clone)]
 pub(crate) struct Predictor {
     card: Arc<ModelCard>,
-    /// As many photographs are decoded at once as there are permits, which bounds the memory that takes.
-    decoders: Arc<Semaphore>,
-    questions: mpsc::Sender<Question>,
+    size: ModelSize,
+    limits: Limits,
+    memory: Arc<Budget>,
+    workers: Workers,
+    /// One thread for images that take much memory, so that one of them is decoded at a time and keeps no other waiting.
+    for_large: Workers,
+    questions: Sender<Question>,
 }
 
-/// What is said of a photograph: an answer, or the reason why it can't be read.
-type Outcome = Result<Answer, String>;
+/// A request's client, and what it asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) client: Client,
+    pub(crate) wants_map: bool,
+}
+
+/// What is said of an image: JSON with a prediction, or the reason why there is none.
+type Told = Result<String, Fault>;
 
 impl Predictor {
+    /// # Errors
+    ///
+    /// The system gives no threads.
     pub(crate) fn new(
         card: Arc<ModelCard>,
-        decoders: usize,
-        questions: mpsc::Sender<Question>,
-    ) -> Self {
-        Self { card, decoders: Arc::new(Semaphore::new(decoders)), questions }
+        limits: Limits,
+        memory: Arc<Budget>,
+        questions: Sender<Question>,
+    ) -> io::Result<Self> {
+        let workers = Workers::start("decode", limits.decoders, Priority::Normal)?;
+        let for_large = Workers::start("decode-large", 1, Priority::Low)?;
+        let size = ModelSize::of(&card);
+        Ok(Self { card, size, limits, memory, workers, for_large, questions })
     }
 
-    /// The predictions for `photographs`, in their order. `place` is given back once all are decoded.
+    /// The predictions for the images in `body`, in their order, as JSON, which holds its share of memory until it is
+    /// sent. They are parts of a form if there is a boundary between them.
     ///
     /// # Errors
     ///
-    /// None of them can be read, or the model has failed.
+    /// The body is no form, or too much for a limit; none of the images can be read; or the model has failed.
     pub(crate) async fn predict(
-        &self,
-        photographs: Vec<Photograph>,
-        wants_map: bool,
-        place: Place,
-    ) -> Result<Value, Refusal> {
-        let place = Arc::new(place);
+        self: Arc<Self>,
+        body: Bytes,
+        boundary: Option<String>,
+        asked: Asked,
+    ) -> Result<Bytes, Refusal> {
+        let (limits, length) = (self.limits.clone(), body.len() as u64);
+        let images = move || images(body, boundary.as_deref(), &limits);
+        let images = self.workers.run(asked.client, length / 4, images).await;
+        let images = images.map_err(|_| failed("a fault in the program"))??;
+        let held = images.len() * self.size.held(asked.wants_map);
+        let share = self.memory.take(asked.client, held).ok_or_else(no_memory)?;
+        let share = Arc::new(share);
+
+        let names: Vec<Option<String>> = images.iter().map(|image| image.name.clone()).collect();
         // Those that still run when this is dropped, as when the client has gone away, are ended.
         let mut tasks = JoinSet::new();
-        let (names, contents): (Vec<_>, Vec<_>) =
-            photographs.into_iter().map(|photograph| (photograph.name, photograph.bytes)).unzip();
-        for (at, bytes) in contents.into_iter().enumerate() {
-            let (predictor, place) = (self.clone(), place.clone());
-            tasks.spawn(async move { (at, predictor.outcome(bytes, wants_map, place).await) });
+        for (at, image) in images.into_iter().enumerate() {
+            let (predictor, share) = (self.clone(), share.clone());
+            tasks.spawn(async move { (at, predictor.told(image, asked, share).await) });
         }
-        drop(place);
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; names.len()];
+        let mut told: Vec<Option<Told>> = vec![None; names.len()];
         while let Some(done) = tasks.join_next().await {
             let (at, outcome) = done.map_err(|error| failed(&error.to_string()))?;
-            outcomes[at] = Some(outcome?);
+            told[at] = Some(outcome?);
         }
-        let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
-        let told =
-            names.iter().zip(&outcomes).map(|(name, outcome)| self.tell(name.as_deref(), outcome));
-        let predictions: Vec<Value> = told.collect();
-        if outcomes.iter().any(Result::is_ok) {
-            return Ok(json!({"predictions": predictions}));
+        let told: Vec<Told> = told.into_iter().flatten().collect();
+        if told.iter().all(Result::is_err) {
+            return Err(none_read(&names, told));
         }
-        let error = match &outcomes[..] {
-            [Err(reason)] => unreadable(reason),
-            _ => format!("none of the {} photographs can be read", outcomes.len()),
-        };
-        Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, UNREADABLE)
-            .with_predictions(predictions))
+        let length = told.iter().flatten().map(String::len).sum::<usize>();
+        let mut text = String::with_capacity(length + names.len());
+        for (name, told) in names.iter().zip(told) {
+            text += if text.is_empty() { "{\"predictions\":[" } else { "," };
+            text += &told.unwrap_or_else(|fault| fault.tell(name.as_deref()).to_string());
+        }
+        text += "]}";
+        share.shrink_to(text.capacity());
+        Ok(Bytes::from_owner(Held { bytes: text, _share: share }))
     }
 
-    async fn outcome(
-        &self,
-        bytes: Bytes,
-        wants_map: bool,
-        place: Arc<Place>,
-    ) -> Result<Outcome, Refusal> {
-        let decoder = self.decoders.clone().acquire_owned().await;
+    async fn told(&self, image: Image, asked: Asked, share: Arc<Share>) -> Result<Told, Refusal> {
+        let Image { name, bytes, cost } = image;
+        let cost = match cost {
+            Ok(cost) => cost,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let Asked { client, wants_map } = asked;
+        let is_large = cost.memory > self.limits.small();
+        let workers = if is_large { &self.for_large } else { &self.workers };
         let size = self.card.base.size;
-        let decoded = spawn_blocking(move || {
-            let decoded = photos::load_picture_from(&bytes, size);
-            // The bytes before their place.
-            drop(bytes);
-            drop((decoder, place));
-            decoded
-        });
-        let picture = match decoded.await.map_err(|error| failed(&error.to_string()))? {
-            Ok(picture) => picture,
-            Err(reason) => return Ok(Err(reason)),
+        let decode = move || photos::load_picture_from(&bytes, size);
+        let decoded = workers.run(client, cost.memory, decode).await;
+        let picture = match decoded.map_err(|_| failed("a fault in the program"))? {
+            Ok(bytes) => Bytes::from_owner(Held { bytes, _share: share }),
+            Err(reason) => return Ok(Err(Fault::unreadable(&reason))),
         };
         let (answer, answered) = oneshot::channel();
-        let question = Question { picture, wants_map, answer };
-        let asked = self.questions.send(question).await;
-        asked.map_err(|_| failed("it has ended"))?;
+        // A heat map takes a backward pass as well.
+        let cost = if wants_map { 3 } else { 1 };
+        self.questions.send(client, cost, Question { picture, wants_map, answer });
         let answer = answered.await.map_err(|_| failed("it has ended"))?;
-        Ok(Ok(answer.map_err(|reason| failed(&reason))?))
-    }
-
-    fn tell(&self, name: Option<&str>, outcome: &Outcome) -> Value {
-        let Answer { probabilities, heat_map } = match outcome {
-            Ok(answer) => answer,
-            Err(reason) => {
-                return json!({"name": name, "error": unreadable(reason), "hint": UNREADABLE});
-            }
-        };
-        let mut told = json!({
-            "name": name,
-            "class": self.card.classes[self.card.decide(probabilities)],
-            "probabilities": self.card.by_class(probabilities),
-        });
-        if let Some(heat_map) = heat_map {
-            let [height, width] = heat_map.size;
-            let row = |row: &[f32]| row.iter().map(|&value| model::json_number(value)).collect();
-            let rows: Vec<Value> = heat_map.values.chunks(width).map(row).collect();
-            told["heat_map"] = json!({"height": height, "width": width, "values": rows});
-        }
-        told
+        let answer = answer.map_err(|reason| failed(&reason))?;
+        let card = self.card.clone();
+        let tell = move || tell(&card, name.as_deref(), answer);
+        let told = self.workers.run(client, self.size.telling(wants_map), tell).await;
+        Ok(Ok(told.map_err(|_| failed("a fault in the program"))?))
     }
 }
 
-fn unreadable(reason: &str) -> String {
-    format!("the photograph can't be read: {reason}")
+/// The JSON of a prediction.
+fn tell(card: &ModelCard, name: Option<&str>, answer: Answer) -> String {
+    let Answer { probabilities, heat_map } = answer;
+    let mut told = json!({
+        "name": name,
+        "class": card.classes[card.decide(&probabilities)],
+        "probabilities": card.by_class(&probabilities),
+    });
+    if let Some(heat_map) = heat_map {
+        let [height, width] = heat_map.size;
+        let row = |row: &[f32]| row.iter().map(|&value| model::json_number(value)).collect();
+        let rows: Vec<Value> = heat_map.values.chunks(width).map(row).collect();
+        told["heat_map"] = json!({"height": height, "width": width, "values": rows});
+    }
+    let mut text = told.to_string();
+    text.shrink_to_fit();
+    text
+}
+
+/// The answer to a request of which no image can be read.
+fn none_read(names: &[Option<String>], told: Vec<Told>) -> Refusal {
+    let faults: Vec<Fault> = told.into_iter().filter_map(Result::err).collect();
+    let predictions: Vec<Value> =
+        names.iter().zip(&faults).map(|(name, fault)| fault.tell(name.as_deref())).collect();
+    let error = match &faults[..] {
+        [fault] => fault.error.clone(),
+        _ => format!("none of the {} photographs can be read", faults.len()),
+    };
+    let hint = faults.first().map_or("", |fault| fault.hint);
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint).with_predictions(predictions)
 }
 
 fn failed(reason: &str) -> Refusal {
@@ -146,4 +174,65 @@ fn failed(reason: &str) -> Refusal {
         format!("the model gave no answer: {reason}"),
         "see what the server printed",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use head::HeadConfig;
+    use image::{ImageFormat, RgbImage};
+    use model::WeightsRecord;
+    use vgg::{Preprocessing, VggConfig, Weights};
+
+    use super::*;
+    use crate::fair::queue;
+    use crate::questions::answer_all;
+
+    fn card() -> ModelCard {
+        let base =
+            VggConfig { size: [32, 32], until: "block1_pool".into(), ..VggConfig::default() };
+        ModelCard {
+            format: ModelCard::FORMAT,
+            weights: WeightsRecord::of(&Weights::seeded(&base, 4).expect("a network")),
+            base,
+            preprocessing: Preprocessing::Caffe,
+            head: HeadConfig { hidden: 5, dropout: 0.5 },
+            classes: ["cats", "dogs", "birds"].map(String::from).into(),
+            threshold: 0.5,
+            metrics: None,
+        }
+    }
+
+    #[test]
+    fn memory_is_held_until_the_answer_is_sent_and_no_longer() {
+        let (card, limits) = (Arc::new(card()), Limits::default());
+        let memory = Budget::new(limits.held(ModelSize::of(&card)));
+        let whole = memory.free();
+        let (asks, questions) = queue();
+        let model = thread::spawn(move || {
+            answer_all(&questions, |pictures, _| {
+                let answer = Answer { probabilities: vec![0.1, 0.7, 0.2], heat_map: None };
+                Ok(vec![answer; pictures.len()])
+            });
+        });
+        let predictor = Predictor::new(card, limits, memory.clone(), asks).expect("threads");
+        let mut png = std::io::Cursor::new(vec![]);
+        RgbImage::new(40, 30).write_to(&mut png, ImageFormat::Png).expect("an image");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let asked = Asked { client: Client::of([127, 0, 0, 1].into()), wants_map: false };
+        let predictor = Arc::new(predictor);
+        let answer = predictor.clone().predict(png.into_inner().into(), None, asked);
+        let answer = runtime.block_on(answer).expect("an answer");
+        drop(predictor);
+        model.join().expect("no panic");
+        let held = whole - memory.free();
+        assert!((answer.len()..2 * answer.len()).contains(&held), "{held} bytes");
+        // As of a connection that has not written all of it.
+        let rest = answer.slice(1..);
+        drop(answer);
+        assert_eq!(whole - memory.free(), held);
+        drop(rest);
+        assert_eq!(memory.free(), whole);
+    }
 }

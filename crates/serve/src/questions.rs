@@ -1,17 +1,19 @@
 //! What the model is asked, by one thread: the pictures that wait are answered as one batch.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
+use hyper::body::Bytes;
 use model::HeatMap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+
+use crate::fair::FairQueue;
 
 /// How many pictures are answered at once.
 pub(crate) const BATCH: usize = 32;
 
 /// A picture of the model's size, and where the answer goes.
 pub(crate) struct Question {
-    pub(crate) picture: Arc<[u8]>,
+    pub(crate) picture: Bytes,
     pub(crate) wants_map: bool,
     pub(crate) answer: oneshot::Sender<Result<Answer, String>>,
 }
@@ -26,15 +28,18 @@ pub(crate) struct Answer {
 /// Answers until no one can ask any more. `explain` gets pictures and whether heat maps are wanted; where it
 /// fails or panics, those who asked are told the reason, and the next are answered all the same.
 pub(crate) fn answer_all(
-    mut questions: mpsc::Receiver<Question>,
+    questions: &FairQueue<Question>,
     explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, String>,
 ) {
-    let mut waiting = Vec::with_capacity(BATCH);
-    while questions.blocking_recv_many(&mut waiting, BATCH) > 0 {
+    loop {
+        let mut waiting = questions.take(BATCH);
+        if waiting.is_empty() {
+            return;
+        }
         // Whoever has gone away since needs none.
         waiting.retain(|question| !question.answer.is_closed());
         let (with_map, without): (Vec<_>, Vec<_>) =
-            waiting.drain(..).partition(|question: &Question| question.wants_map);
+            waiting.into_iter().partition(|question: &Question| question.wants_map);
         for (questions, wants_map) in [(with_map, true), (without, false)] {
             if questions.is_empty() {
                 continue;
@@ -61,23 +66,29 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::fair::queue;
+    use crate::shares::Client;
+
+    fn client() -> Client {
+        Client::of([127, 0, 0, 1].into())
+    }
 
     /// Asks about pictures of one byte each, those that are odd with a heat map, and returns the answers.
     fn ask(
         pictures: &[u8],
         explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, String>,
     ) -> Vec<Result<Answer, String>> {
-        let (sender, receiver) = mpsc::channel(pictures.len());
+        let (sender, receiver) = queue();
         let mut answers = vec![];
         for &picture in pictures {
             let (answer, answered) = oneshot::channel();
             let question =
-                Question { picture: [picture].into(), wants_map: picture % 2 == 1, answer };
-            assert!(sender.try_send(question).is_ok());
+                Question { picture: vec![picture].into(), wants_map: picture % 2 == 1, answer };
+            sender.send(client(), 1, question);
             answers.push(answered);
         }
         drop(sender);
-        answer_all(receiver, explain);
+        answer_all(&receiver, explain);
         answers.into_iter().map(|mut answer| answer.try_recv().expect("an answer")).collect()
     }
 
@@ -123,11 +134,11 @@ mod tests {
 
     #[test]
     fn who_has_gone_away_is_not_answered() {
-        let (sender, receiver) = mpsc::channel(1);
+        let (sender, receiver) = queue();
         let (answer, answered) = oneshot::channel();
-        let question = Question { picture: [0].into(), wants_map: false, answer };
-        assert!(sender.try_send(question).is_ok());
+        let question = Question { picture: vec![0].into(), wants_map: false, answer };
+        sender.send(client(), 1, question);
         drop((sender, answered));
-        answer_all(receiver, |_, _| panic!("asked"));
+        answer_all(&receiver, |_, _| panic!("asked"));
     }
 }

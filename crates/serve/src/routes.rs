@@ -1,6 +1,7 @@
 //! The addresses: what each takes and gives.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Incoming};
@@ -11,12 +12,14 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::Limits;
-use crate::body::{self, Room, busy};
+use crate::body::{self, busy};
 use crate::hosts::Hosts;
-use crate::multipart::{Part, boundary, parts};
+use crate::images::malformed;
+use crate::multipart::boundary;
 use crate::page;
-use crate::predict::{Photograph, Predictor};
+use crate::predict::{Asked, Predictor};
 use crate::refusal::Refusal;
+use crate::shares::{Budget, Client};
 
 type Answer = Response<Full<Bytes>>;
 
@@ -24,8 +27,9 @@ type Answer = Response<Full<Bytes>>;
 pub(crate) struct Site {
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
-    pub(crate) room: Room,
-    pub(crate) predictor: Predictor,
+    /// Bytes of all requests at once.
+    pub(crate) memory: Arc<Budget>,
+    pub(crate) predictor: Arc<Predictor>,
     /// What `/health` says.
     pub(crate) health: Value,
 }
@@ -43,11 +47,16 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 ];
 
 impl Site {
-    /// The answer to a request on a connection to the address `local`.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Answer {
+    /// The answer to a request of `client` on a connection to the address `local`.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        local: IpAddr,
+        client: Client,
+    ) -> Answer {
         let asked = format!("{} {}", request.method(), request.uri().path());
         let has_body = !request.body().is_end_stream();
-        let mut answer = self.route(request, local).await.unwrap_or_else(|refusal| {
+        let mut answer = self.route(request, local, client).await.unwrap_or_else(|refusal| {
             let mut answer = of_json(&refusal.told);
             *answer.status_mut() = refusal.status;
             let close = (has_body && !refusal.is_read).then_some((header::CONNECTION, "close"));
@@ -61,7 +70,12 @@ impl Site {
         answer
     }
 
-    async fn route(&self, request: Request<Incoming>, local: IpAddr) -> Result<Answer, Refusal> {
+    async fn route(
+        &self,
+        request: Request<Incoming>,
+        local: IpAddr,
+        client: Client,
+    ) -> Result<Answer, Refusal> {
         let (request, body) = request.into_parts();
         self.hosts.check(&request, local)?;
         let path = request.uri.path();
@@ -89,11 +103,16 @@ impl Site {
         match file {
             Some((kind, text)) => Ok(of_kind(kind, text)),
             None if path == "/health" => Ok(of_json(&self.health)),
-            None => self.predict(&request, body).await,
+            None => self.predict(&request, body, client).await,
         }
     }
 
-    async fn predict(&self, request: &Parts, body: Incoming) -> Result<Answer, Refusal> {
+    async fn predict(
+        &self,
+        request: &Parts,
+        body: Incoming,
+        client: Client,
+    ) -> Result<Answer, Refusal> {
         let wants_map = wants_map(request.uri.query())?;
         if request.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Refusal::new(
@@ -105,48 +124,12 @@ impl Site {
         let kind = request.headers.get(header::CONTENT_TYPE);
         let kind = kind.map_or(&b""[..], HeaderValue::as_bytes);
         let boundary = boundary(&String::from_utf8_lossy(kind)).map_err(malformed)?;
-        let (bytes, place) = body::read(body, &self.limits, &self.room).await?;
-        let predictions = async {
-            let photographs = photographs(bytes, boundary, self.limits.files)?;
-            let predicted = self.predictor.predict(photographs, wants_map, place);
-            let predicted = timeout(self.limits.answer_time, predicted).await;
-            predicted.map_err(|_| busy("the model has too much to do"))?
-        };
-        Ok(of_json(&predictions.await.map_err(Refusal::of_read)?))
+        let body = body::read(body, &self.limits, &self.memory, client).await?;
+        let predicted = self.predictor.clone().predict(body, boundary, Asked { client, wants_map });
+        let predicted = timeout(self.limits.answer_time, predicted).await;
+        let predicted = predicted.unwrap_or_else(|_| Err(busy("the model has too much to do")));
+        Ok(of_kind("application/json", predicted.map_err(Refusal::of_read)?))
     }
-}
-
-/// The photographs in a body, which are parts of a form where there is a boundary between them.
-fn photographs(
-    body: Bytes,
-    boundary: Option<String>,
-    most: usize,
-) -> Result<Vec<Photograph>, Refusal> {
-    let Some(boundary) = boundary else {
-        return Ok(vec![Photograph { name: None, bytes: body }]);
-    };
-    let parts = parts(&body, &boundary, most).map_err(malformed)?;
-    match parts.len() {
-        0 => Err(malformed("it has none".into())),
-        count if count > most => Err(Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("there are too many photographs, expected at most {most}"),
-            "send fewer at once, or start the server with another `--max-files`",
-        )),
-        _ => {
-            let photograph =
-                |part: Part| Photograph { name: Some(part.file_name), bytes: part.content };
-            Ok(parts.into_iter().map(photograph).collect())
-        }
-    }
-}
-
-fn malformed(reason: String) -> Refusal {
-    Refusal::new(
-        StatusCode::BAD_REQUEST,
-        format!("the body is no form with files: {reason}"),
-        "send a photograph as the body, or several as files in `multipart/form-data`, as `curl -F photograph=@1.jpg` does",
-    )
 }
 
 /// Whether a request for predictions asks for heat maps.
@@ -172,12 +155,18 @@ fn of_kind(kind: &'static str, content: impl Into<Bytes>) -> Answer {
     answer
 }
 
-/// What `/health` says of a server that answers at all.
+/// What `/health` says of a server that answers at all, which whoever reaches the server may read.
 pub(crate) fn health(model: &str, card: &model::ModelCard, limits: &Limits) -> Value {
     json!({
         "status": "ok",
         "model": model,
         "classes": card.classes,
-        "limits": {"bytes": limits.body, "files": limits.files},
+        "limits": {
+            "bytes": limits.body,
+            "files": limits.files,
+            "pixels": limits.pixels,
+            "request_pixels": limits.request_pixels,
+            "memory": limits.memory(card),
+        },
     })
 }

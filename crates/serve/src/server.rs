@@ -8,19 +8,26 @@ use std::time::Duration;
 
 use model::Explainer;
 use tokio::runtime::{self, Runtime};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::body::Room;
 use crate::connection::converse;
+use crate::fair::queue;
 use crate::hosts::Hosts;
+use crate::limits::ModelSize;
 use crate::predict::Predictor;
-use crate::questions::{Answer, BATCH, answer_all};
+use crate::questions::{Answer, answer_all};
 use crate::routes::{Site, health};
+use crate::shares::{Budget, Client};
 use crate::{Limits, ServeError};
 
 /// How long to wait when the system gives no further connection, as when there are too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The answer to a connection of a client that has as many as are left for others.
+const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    Connection: close\r\nRetry-After: 1\r\nContent-Type: application/json\r\nContent-Length: 104\r\n\r\n\
+    {\"error\":\"too many connections from your address\",\"hint\":\"close some of them, or try again in a second\"}";
 
 /// A server that has its address, but no model yet: connections wait.
 #[derive(Debug)]
@@ -66,31 +73,31 @@ impl Server {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Answers with what `explainer` says from now on. `name` is what the model is called.
+    /// Answers with what `explainer` says from now on. `name` is what the model is called, which everyone who reaches the
+    /// server may read.
     ///
     /// # Errors
     ///
     /// The system gives no threads.
     pub fn start(self, name: &str, explainer: Explainer) -> Result<Running, ServeError> {
-        let decoders = thread::available_parallelism().map_or(1, usize::from);
-        let mut runtime = runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_all().max_blocking_threads(decoders).build()?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         self.listener.set_nonblocking(true)?;
         let listener = {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(self.listener)?
         };
         let card = Arc::new(explainer.card().clone());
-        let (asks, questions) = mpsc::channel(2 * BATCH);
+        let (asks, questions) = queue();
         let explain = move |pictures: &[&[u8]], wants_map| explain(&explainer, pictures, wants_map);
         thread::Builder::new()
             .name("model".into())
-            .spawn(move || answer_all(questions, explain))?;
+            .spawn(move || answer_all(&questions, explain))?;
+        let memory = Budget::new(self.limits.held(ModelSize::of(&card)));
         let site = Site {
             hosts: self.hosts,
-            room: Room::new(&self.limits),
+            memory: memory.clone(),
             health: health(name, &card, &self.limits),
-            predictor: Predictor::new(card, decoders, asks),
+            predictor: Predictor::new(card, self.limits.clone(), memory, asks)?.into(),
             limits: self.limits,
         };
         let (stopping, stop) = watch::channel(false);
@@ -131,7 +138,7 @@ fn serve(
         // After that time those who are left are cut off.
         let _ = timeout(stop_time, places.acquire_many(all)).await;
     });
-    // A photograph that is being decoded is not waited for.
+    // An image that is being decoded is not waited for.
     runtime.shutdown_background();
 }
 
@@ -141,15 +148,22 @@ async fn accept(
     places: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 ) {
+    let shares = Budget::new(site.limits.connections);
     while let Ok(place) = places.clone().acquire_owned().await {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let Some(share) = shares.take(Client::of(peer.ip()), 1) else {
+                    tracing::debug!("{peer} has as many connections as are left for others");
+                    // It is of no use to anyone how that ends.
+                    let _ = stream.try_write(TOO_MANY);
+                    continue;
+                };
                 // Answers are small: none waits for the next.
                 let _ = stream.set_nodelay(true);
                 let (site, stop) = (site.clone(), stop.clone());
                 tokio::spawn(async move {
                     converse(site, stream, stop).await;
-                    drop(place);
+                    drop((place, share));
                 });
             }
             Err(error) => {

@@ -7,6 +7,9 @@
 //! program aborts. A panic, or a read of more than five seconds, is a finding and ends the program with
 //! status 1; else it prints how many files were read.
 
+#[path = "fuzz/request.rs"]
+mod request;
+
 use std::error::Error;
 use std::fs;
 use std::io::{Write, stdout};
@@ -41,7 +44,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let seeds = whole_files(target, Path::new(fixtures))?;
     let input = Path::new(input);
     // What a panic says is told once, below.
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(|_| request::count_panic()));
     for file in &seeds {
         if !read(target, file, input)? {
             return Err(format!("a whole file of `{target}` is not read").into());
@@ -87,6 +90,7 @@ fn read(target: &str, bytes: &[u8], input: &Path) -> Result<bool, Box<dyn Error>
         "card" => load_card(input.parent().ok_or("INPUT is in no folder")?).is_ok(),
         "state" => serde_json::from_slice::<State>(bytes).is_ok(),
         "config" => RunFolder::open(input.parent().ok_or("INPUT is in no folder")?).is_ok(),
+        "request" => request::is_answered(bytes)?,
         other => return Err(format!("`{other}` is no target").into()),
     })
 }
@@ -165,6 +169,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
             vec![serde_json::to_vec_pretty(&state)?]
         }
         "config" => vec![toml::to_string(&config)?.into_bytes()],
+        "request" => request::whole()?,
         other => return Err(format!("`{other}` is no target").into()),
     };
     if files.is_empty() { Err("no whole files are at FIXTURES".into()) } else { Ok(files) }

@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use socket2::{Domain, Socket, Type};
 
 use super::picture::picture;
 
@@ -14,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What separates the parts of a form.
 const BOUNDARY: &str = "a-boundary-that-is-in-no-photograph";
+
+/// The content type of a single photograph.
+const OCTETS: &str = "application/octet-stream";
 
 /// A request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +84,12 @@ impl Kind {
 pub(crate) struct Answered {
     pub(crate) kind: Kind,
     pub(crate) took: Duration,
+    /// The phase that it was sent and answered in.
+    pub(crate) phase: u8,
 }
+
+/// Number of addresses that clients come from.
+const ADDRESSES: usize = 16;
 
 /// A client with its photograph.
 pub(crate) struct Client {
@@ -97,11 +106,11 @@ impl Client {
     }
 
     /// Sends requests until told to stop, on one connection for as long as the server keeps that, and returns
-    /// those that were sent once they are measured.
+    /// those that were sent and answered in one phase.
     ///
     /// # Errors
     /// If one is answered otherwise than it must be.
-    pub(crate) fn run(&self, stop: &AtomicBool, measured: &AtomicBool) -> Result<Vec<Answered>> {
+    pub(crate) fn run(&self, stop: &AtomicBool, phase: &AtomicU8) -> Result<Vec<Answered>> {
         let mut answered = vec![];
         let mut connection = None;
         // All begin alike, so that the largest batches that there can be come before memory is looked at.
@@ -110,7 +119,7 @@ impl Client {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            let counts = measured.load(Ordering::Relaxed);
+            let sent_in = phase.load(Ordering::Relaxed);
             let begin = Instant::now();
             let (status, stays) = self
                 .ask(&mut connection, kind)
@@ -125,8 +134,8 @@ impl Client {
             if !stays {
                 connection = None;
             }
-            if counts {
-                answered.push(Answered { kind, took: begin.elapsed() });
+            if sent_in == phase.load(Ordering::Relaxed) {
+                answered.push(Answered { kind, took: begin.elapsed(), phase: sent_in });
             }
         }
         Ok(answered)
@@ -141,7 +150,7 @@ impl Client {
         let connection = match connection {
             Some(open) => open,
             None => {
-                let stream = TcpStream::connect(self.address)?;
+                let stream = connect(self.address, [127, 0, 1, (self.number % ADDRESSES) as u8])?;
                 stream.set_read_timeout(Some(PATIENCE))?;
                 stream.set_write_timeout(Some(PATIENCE))?;
                 stream.set_nodelay(true)?;
@@ -155,9 +164,9 @@ impl Client {
     fn request(&self, kind: Kind) -> Vec<u8> {
         let whole = &self.photograph[..];
         let cut = &whole[..whole.len() / 2];
-        let form = match kind {
+        let (content, form) = match kind {
             Kind::Form => form(&[whole, cut, whole]),
-            _ => vec![],
+            _ => (OCTETS.into(), vec![]),
         };
         let body: &[u8] = match kind {
             Kind::Form => &form,
@@ -169,10 +178,6 @@ impl Client {
         let query = if kind == Kind::WithHeatMap { "?heat_map=true" } else { "" };
         let host = if kind == Kind::OtherHost { "photographs.example" } else { "localhost" };
         let length = if kind == Kind::Huge { 1_000_000_000 } else { body.len() };
-        let content = match kind {
-            Kind::Form => format!("multipart/form-data; boundary={BOUNDARY}"),
-            _ => "application/octet-stream".into(),
-        };
         let header = format!(
             "POST /predict{query} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content}\r\nContent-Length: {length}\r\n\r\n"
         );
@@ -180,7 +185,20 @@ impl Client {
     }
 }
 
-fn form(files: &[&[u8]]) -> Vec<u8> {
+/// Connects from another address of this computer, by which a server tells clients apart. Only Linux has more than one
+/// without being told.
+pub(crate) fn connect(server: SocketAddr, from: [u8; 4]) -> std::io::Result<TcpStream> {
+    if !cfg!(target_os = "linux") {
+        return TcpStream::connect(server);
+    }
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    socket.connect(&server.into())?;
+    Ok(socket.into())
+}
+
+/// The content type and the bytes of a form with these files.
+pub(crate) fn form(files: &[&[u8]]) -> (String, Vec<u8>) {
     let mut body = vec![];
     for file in files {
         let header = format!(
@@ -189,7 +207,7 @@ fn form(files: &[&[u8]]) -> Vec<u8> {
         body.extend([header.as_bytes(), file, b"\r\n"].concat());
     }
     body.extend(format!("--{BOUNDARY}--\r\n").into_bytes());
-    body
+    (format!("multipart/form-data; boundary={BOUNDARY}"), body)
 }
 
 /// Reads an answer to its end; its status, and whether the connection stays open.

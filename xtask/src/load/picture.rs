@@ -8,9 +8,6 @@ use flate2::write::ZlibEncoder;
 
 /// A PNG of `width` x `height` pixels, RGB, that is another one for each `number`.
 pub(crate) fn picture(width: u32, height: u32, number: u32) -> Vec<u8> {
-    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
-    // 8 bits, RGB, and the only compression, filter and order there are.
-    header.extend([8, 2, 0, 0, 0]);
     let mut rows = ZlibEncoder::new(vec![], Compression::fast());
     let mut noise = number;
     for y in 0..height {
@@ -24,9 +21,26 @@ pub(crate) fn picture(width: u32, height: u32, number: u32) -> Vec<u8> {
         }
         rows.write_all(&row).expect("memory takes it");
     }
-    let rows = rows.finish().expect("memory takes it");
+    png(width, height, &rows.finish().expect("memory takes it"))
+}
+
+/// A PNG of `width` x `height` black pixels, which is a thousandth of them long.
+pub(crate) fn bomb(width: u32, height: u32) -> Vec<u8> {
+    let mut rows = ZlibEncoder::new(vec![], Compression::fast());
+    let row = vec![0; 1 + 3 * width as usize];
+    for _ in 0..height {
+        rows.write_all(&row).expect("memory takes it");
+    }
+    png(width, height, &rows.finish().expect("memory takes it"))
+}
+
+/// A PNG with these rows, which are compressed.
+fn png(width: u32, height: u32, rows: &[u8]) -> Vec<u8> {
+    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    // 8 bits, RGB, and the only compression, filter and order there are.
+    header.extend([8, 2, 0, 0, 0]);
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
-    for (name, content) in [(b"IHDR", &header), (b"IDAT", &rows), (b"IEND", &vec![])] {
+    for (name, content) in [(b"IHDR", &header[..]), (b"IDAT", rows), (b"IEND", &[])] {
         let mut check = Crc::new();
         check.update(name);
         check.update(content);

@@ -2,9 +2,10 @@
 // file or the server says is put on the page as text, never as markup.
 "use strict";
 
-// How many classes a card shows, and how many photographs are sent at once.
+// How many classes a card shows, how many photographs are sent at once, and how often one is sent again.
 const SHOWN = 5;
 const AT_ONCE = 4;
+const RETRIES = 10;
 
 const at = (id) => document.getElementById(id);
 const [cards, files, tools, status, allMaps] =
@@ -83,16 +84,25 @@ async function predict(file) {
   await file.slice(0, 1).arrayBuffer().catch(() => {
     throw { error: "it can't be read", hint: "drop files, not folders" };
   });
-  const headers = { "Content-Type": "application/octet-stream" };
-  const asked = fetch("/predict?heat_map=true", { method: "POST", headers, body: file });
-  const answer = await asked.then(async (response) => ({ ok: response.ok, said: await response.json() }))
-    .catch(() => {
+  for (let retries = 0; ; retries += 1) {
+    const headers = { "Content-Type": "application/octet-stream" };
+    const asked = fetch("/predict?heat_map=true", { method: "POST", headers, body: file });
+    const answer = await asked.then(async (response) => ({
+      ok: response.ok,
+      // Seconds, where the server has too much in work.
+      wait: Number(response.headers.get("Retry-After") ?? Infinity),
+      said: await response.json(),
+    })).catch(() => {
       throw { error: "the server does not answer", hint: "see whether it still runs" };
     });
-  if (!answer.ok) {
-    throw answer.said;
+    if (answer.ok) {
+      return answer.said.predictions[0];
+    }
+    if (answer.wait > 5 || retries === RETRIES) {
+      throw answer.said;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000 * answer.wait));
   }
-  return answer.said.predictions[0];
 }
 
 function showPrediction(card, name, { class: decided, probabilities, heat_map: map }) {

@@ -145,12 +145,16 @@ fn the_page_may_load_nothing_but_its_own_files_and_is_framed_by_no_one() {
 
 #[test]
 fn the_state_names_the_model_its_classes_and_the_limits() {
-    let served = Served::new(Limits { body: 5_000, files: 3, ..Limits::default() });
+    let limits = Limits { body: 5_000, files: 3, ..Limits::default() };
+    let served = Served::new(limits.clone());
     let expected = json!({
         "status": "ok",
         "model": "stripes",
         "classes": ["along", "across", "<b>&"],
-        "limits": {"bytes": 5_000, "files": 3},
+        "limits": {"bytes": 5_000, "files": 3, "pixels": 110_000_000, "request_pixels": 440_000_000},
     });
-    assert_eq!(served.get("/health").json(), expected);
+    let mut found = served.get("/health").json();
+    let memory = found["limits"].as_object_mut().and_then(|limits| limits.remove("memory"));
+    assert_eq!(memory, Some(limits.memory(explainer().card()).into()));
+    assert_eq!(found, expected);
 }

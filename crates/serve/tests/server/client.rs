@@ -38,6 +38,19 @@ impl Served {
         stream
     }
 
+    /// The same from another address of this computer: 127.0.0.`number`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn connect_from(&self, number: u8, sent: impl AsRef<[u8]>) -> TcpStream {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.expect("a socket");
+        let from = SocketAddr::from(([127, 0, 0, number], 0));
+        socket.bind(&from.into()).expect("an address of this computer");
+        socket.connect(&self.address.into()).expect("a server");
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(sent.as_ref()).expect("a server that reads");
+        stream
+    }
+
     /// The answer to a request, after which the connection is closed.
     pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
         Answer::of(self.connect(request))
@@ -59,15 +72,7 @@ impl Served {
 
     /// The answer to files in a form.
     pub(crate) fn post_files(&self, path: &str, files: &[(&str, &[u8])]) -> Answer {
-        let mut body = vec![];
-        for (name, content) in files {
-            let header = format!(
-                "--limit\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"{name}\"\r\n\r\n"
-            );
-            body.extend([header.as_bytes(), content, b"\r\n"].concat());
-        }
-        body.extend(b"--limit--\r\n");
-        self.post(path, "multipart/form-data; boundary=limit", &body)
+        self.post(path, "multipart/form-data; boundary=limit", &form(files))
     }
 
     pub(crate) fn stop(mut self) {
@@ -148,6 +153,19 @@ fn save(folder: &Path) {
     let arrays = head_arrays(&card.head.init(64, card.classes.len(), 4, &device));
     let tail = Tail::new(&card.base, &card.head, card.classes.len(), arrays, &device);
     save_bundle(folder, &card, &tail.expect("all arrays")).expect("a writable folder");
+}
+
+/// A form with these files, whose boundary is `limit`.
+pub(crate) fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = vec![];
+    for (name, content) in files {
+        let header = format!(
+            "--limit\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"{name}\"\r\n\r\n"
+        );
+        body.extend([header.as_bytes(), content, b"\r\n"].concat());
+    }
+    body.extend(b"--limit--\r\n");
+    body
 }
 
 /// A PNG of stripes.

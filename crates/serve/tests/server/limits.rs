@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use serve::Limits;
+use serve::{Limits, Pace};
 
 use crate::client::{Answer, Served, photograph};
 
@@ -47,31 +48,50 @@ fn a_body_that_does_not_come_is_given_up_and_others_are_served_meanwhile() {
 }
 
 #[test]
-fn a_body_waits_for_room_until_those_before_it_are_read_or_given_up() {
-    let photograph = photograph(1);
-    // Room for two of the slow ones, or for a photograph.
-    let room = 2_048.max(photograph.len());
-    let served = Served::new(Limits { body: room, room, body_time: SOON, ..Limits::default() });
-    let slow = [half_sent(&served), half_sent(&served)];
-    assert_eq!(served.post("/predict", "image/png", &photograph).status, 200);
-    for stream in slow {
-        Answer::of(stream).expect_refusal(408);
-    }
+fn a_body_that_arrives_too_slowly_is_given_up_before_its_time_is_over() {
+    let upload = Pace { bytes: 500, window: SOON };
+    let served = Served::new(Limits { upload, ..Limits::default() });
+    let mut slow = half_sent(&served);
+    slow.write_all(&[0; 499]).expect("a server that reads");
+    let answer = Answer::of(slow).expect_refusal(408);
+    assert!(answer.body.contains("499 bytes of the request arrived"), "{answer:?}");
 }
 
 #[test]
-fn a_request_that_waits_for_room_for_too_long_is_told_to_come_again() {
-    let served = Served::new(Limits {
-        body: 1_024,
-        room: 1_024,
-        answer_time: 3 * SOON,
-        ..Limits::default()
-    });
-    let slow = half_sent(&served);
-    let answer = served.post("/predict", "image/png", b"no picture").expect_refusal(503);
-    assert!(answer.header.contains("retry-after: 60"), "{answer:?}");
-    drop(slow);
-    served.post("/predict", "image/png", b"no picture").expect_refusal(422);
+fn requests_that_announce_much_and_send_nothing_hold_no_memory() {
+    let served = Served::new(Limits { answer_time: 10 * SOON, ..Limits::default() });
+    let idle: Vec<_> = (0..24)
+        .map(|_| {
+            let mut stream = served.connect(HALF.replace("1000", "32000000"));
+            stream.read_exact(&mut [0; 25]).expect("to be asked for the body");
+            stream
+        })
+        .collect();
+    assert_eq!(served.post("/predict", "image/png", &photograph(1)).status, 200);
+    drop(idle);
+}
+
+#[test]
+fn a_client_that_holds_its_share_of_memory_is_told_to_come_again() {
+    let body = 1 << 20;
+    let served = Served::new(Limits { body, files: 1, room: 0, ..Limits::default() });
+    let header = HALF.replace("Expect: 100-continue", "Connection: close");
+    let header = header.replace("1000", &body.to_string());
+    let half = [header.as_bytes(), &vec![0; body - 1]].concat();
+    let mut streams = [(); 2].map(|()| served.connect(&half));
+    let (sender, answers) = mpsc::channel();
+    for (at, stream) in streams.iter().enumerate() {
+        let (stream, sender) = (stream.try_clone().expect("a connection"), sender.clone());
+        thread::spawn(move || sender.send((at, Answer::of(stream))));
+    }
+    // The two grow until one of them is refused, which leaves the other what it needs.
+    let (refused, answer) = answers.recv().expect("an answer");
+    let answer = answer.expect_refusal(503);
+    assert!(answer.header.contains("retry-after: 1\r\n"), "{answer:?}");
+    streams[1 - refused].write_all(&[0]).expect("a server that reads");
+    let (_, answer) = answers.recv().expect("an answer");
+    answer.expect_refusal(422);
+    served.post("/predict", "image/png", &vec![0; body]).expect_refusal(422);
 }
 
 #[test]
@@ -84,12 +104,44 @@ fn further_connections_wait_until_one_ends() {
 
 #[test]
 fn a_client_that_takes_nothing_of_its_answers_is_cut_off() {
-    let served = Served::new(Limits { write_time: SOON, ..Limits::default() });
+    let download = Pace { bytes: 1, window: SOON };
+    let served = Served::new(Limits { download, ..Limits::default() });
     let mut stream = served.connect("");
     let request = "GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
     // It is the end of the connection that ends this.
     while stream.write_all(request.as_bytes()).is_ok() {}
     assert_eq!(served.get("/health").status, 200);
+}
+
+#[test]
+fn a_client_that_takes_its_answers_slowly_is_cut_off() {
+    let download = Pace { bytes: usize::MAX, window: SOON };
+    let served = Served::new(Limits { download, ..Limits::default() });
+    let mut stream = served.connect("");
+    let mut answers = stream.try_clone().expect("a connection");
+    let reading = thread::spawn(move || while answers.read(&mut [0]).is_ok_and(|read| read > 0) {});
+    let request = "GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
+    // It is the end of the connection that ends this.
+    while stream.write_all(request.as_bytes()).is_ok() {}
+    reading.join().expect("no panic");
+    assert_eq!(served.get("/health").status, 200);
+}
+
+#[test]
+fn a_client_that_goes_on_sending_after_its_last_answer_keeps_nobody_waiting() {
+    let served = Served::new(Limits::default());
+    let header =
+        "POST /predict HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 30000000000\r\n\r\n";
+    let mut streams: Vec<TcpStream> = (0..4).map(|_| served.connect(header)).collect();
+    thread::scope(|scope| {
+        for stream in &mut streams {
+            // After some bytes more the connection is at an end.
+            scope.spawn(move || while stream.write_all(&[0; 1 << 16]).is_ok() {});
+        }
+        for _ in 0..20 {
+            assert_eq!(served.get("/health").status, 200);
+        }
+    });
 }
 
 #[test]

@@ -3,4 +3,7 @@
 mod answers;
 mod client;
 mod limits;
+#[cfg(target_os = "linux")]
+mod many_clients;
+mod pixels;
 mod refusals;

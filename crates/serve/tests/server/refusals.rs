@@ -42,6 +42,9 @@ fn what_is_no_photograph_is_refused_with_the_reason() {
 fn a_request_that_is_not_understood_is_refused() {
     let served = Served::new(Limits::default());
     let form = "multipart/form-data; boundary=limit";
+    let with_name = |name: &str| {
+        format!("--limit\r\nContent-Disposition: form-data; filename={name}\r\n\r\nb\r\n--limit--")
+    };
     for (path, kind, body) in [
         ("/predict?heat_map=yes", "image/png", ""),
         ("/predict?heatmap=true", "image/png", ""),
@@ -55,6 +58,8 @@ fn a_request_that_is_not_understood_is_refused() {
             "--limit\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--limit--",
         ),
         ("/predict", form, "--limit\r\nContent-Disposition: form-data; filename=a\r\n\r\nb\r\n"),
+        ("/predict", form, &with_name(&"a".repeat(1025))),
+        ("/predict", form, &with_name(&"a".repeat(100_000))),
     ] {
         served.post(path, kind, body.as_bytes()).expect_refusal(400);
     }

@@ -1,0 +1,170 @@
+//! A queue that serves clients in turn: who has had less comes first, whoever came first.
+//!
+//! Each client has a queue of its own and a time up to which it has been served, which its items move on by what they
+//! cost. The client with the earliest time is served next; one that comes anew begins at the time of the one that is
+//! served. So of several clients that always have something waiting each gets the same, and who sends a little now and
+//! then waits for one item of each other client at most. This is start-time fair queueing (Goyal, Vin and Cheng, 1996).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::shares::Client;
+
+/// The side that items are taken from.
+#[derive(Debug)]
+pub(crate) struct FairQueue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+/// The side that items are put in. Once it is dropped, those who wait for items get none.
+#[derive(Debug)]
+pub(crate) struct Sender<T>(Arc<FairQueue<T>>);
+
+#[derive(Debug)]
+struct State<T> {
+    clients: HashMap<Client, Waiting<T>>,
+    /// The time of the item that is served.
+    now: u64,
+    /// Number of items that have come.
+    arrived: u64,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    items: VecDeque<Item<T>>,
+    /// The time up to which the client has been served.
+    served: u64,
+}
+
+#[derive(Debug)]
+struct Item<T> {
+    cost: u64,
+    /// Decides among clients of equal times.
+    arrival: u64,
+    content: T,
+}
+
+/// Makes both sides of a queue.
+pub(crate) fn queue<T>() -> (Sender<T>, Arc<FairQueue<T>>) {
+    let state = State { clients: HashMap::new(), now: 0, arrived: 0, is_closed: false };
+    let queue = Arc::new(FairQueue { state: Mutex::new(state), changed: Condvar::new() });
+    (Sender(queue.clone()), queue)
+}
+
+impl<T> Sender<T> {
+    /// Puts an item in, which costs its client `cost`.
+    pub(crate) fn send(&self, client: Client, cost: u64, content: T) {
+        let mut state = self.0.lock();
+        let (now, arrival) = (state.now, state.arrived);
+        state.arrived += 1;
+        let waiting = state.clients.entry(client);
+        let waiting = waiting.or_insert(Waiting { items: VecDeque::new(), served: now });
+        if waiting.items.is_empty() {
+            waiting.served = waiting.served.max(now);
+        }
+        waiting.items.push_back(Item { cost, arrival, content });
+        self.0.changed.notify_one();
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<T> FairQueue<T> {
+    /// Waits for items, and takes up to `most` of those that are there. Returns none if the other side is gone and
+    /// nothing is left.
+    pub(crate) fn take(&self, most: usize) -> Vec<T> {
+        let mut state = self.lock();
+        loop {
+            let taken: Vec<T> = std::iter::from_fn(|| state.next()).take(most).collect();
+            if !taken.is_empty() || state.is_closed {
+                return taken;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn next(&mut self) -> Option<T> {
+        let waiting = self.clients.values_mut().filter(|waiting| !waiting.items.is_empty());
+        let first = waiting.min_by_key(|waiting| (waiting.served, waiting.items[0].arrival))?;
+        let item = first.items.pop_front()?;
+        self.now = first.served;
+        first.served += item.cost;
+        // Whoever has nothing waiting is remembered for as long as it is ahead of others.
+        let now = self.now;
+        self.clients.retain(|_, waiting| !waiting.items.is_empty() || waiting.served > now);
+        Some(item.content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn client(number: u8) -> Client {
+        Client::of([10, 0, 0, number].into())
+    }
+
+    #[test]
+    fn a_client_that_floods_does_not_delay_one_that_sends_little() {
+        let (sender, queue) = queue();
+        for number in 0..1_000 {
+            sender.send(client(1), 1, (1, number));
+        }
+        assert_eq!(queue.take(10), (0..10).map(|number| (1, number)).collect::<Vec<_>>());
+        sender.send(client(2), 1, (2, 0));
+        assert!(queue.take(2).contains(&(2, 0)));
+        for number in 1..5 {
+            sender.send(client(2), 1, (2, number));
+        }
+        let taken = queue.take(10);
+        assert_eq!(taken.iter().filter(|item| item.0 == 2).count(), 4);
+    }
+
+    #[test]
+    fn clients_get_the_same_by_what_their_items_cost() {
+        let (sender, queue) = queue();
+        for _ in 0..100 {
+            sender.send(client(1), 10, 10);
+            (0..10).for_each(|_| sender.send(client(2), 1, 1));
+        }
+        let taken = queue.take(110);
+        let cost_of = |cost| taken.iter().filter(|item| **item == cost).sum::<u64>();
+        assert!(cost_of(10).abs_diff(cost_of(1)) <= 10, "{} and {}", cost_of(10), cost_of(1));
+    }
+
+    #[test]
+    fn a_client_can_not_save_up_what_it_did_not_use() {
+        let (sender, queue) = queue();
+        sender.send(client(2), 1, 2);
+        assert_eq!(queue.take(1), [2]);
+        (0..50).for_each(|_| sender.send(client(1), 1, 1));
+        assert_eq!(queue.take(40), [1; 40]);
+        (0..50).for_each(|_| sender.send(client(2), 1, 2));
+        let taken = queue.take(20);
+        assert!((9..=11).contains(&taken.iter().filter(|item| **item == 2).count()), "{taken:?}");
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_an_item_and_by_the_end() {
+        let (sender, queue) = queue();
+        let waiting = thread::spawn(move || [queue.take(5), queue.take(5)]);
+        sender.send(client(1), 1, 7);
+        drop(sender);
+        assert_eq!(waiting.join().expect("no panic"), [vec![7], vec![]]);
+    }
+}

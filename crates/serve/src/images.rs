@@ -1,0 +1,135 @@
+//! The images of a request, and which of them are decoded: judged by their headers, before any pixel is.
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use photos::{DecodingCost, decoding_cost};
+use serde_json::{Value, json};
+
+use crate::Limits;
+use crate::multipart::{Most, Part, parts};
+use crate::refusal::Refusal;
+
+/// What the sender of an image can do about one that can't be read.
+const UNREADABLE: &str =
+    "see whether other programs open it; JPEG, PNG, GIF, BMP, WebP and TIFF are read";
+
+/// An image as it was sent.
+pub(crate) struct Image {
+    /// Its file's name, where that was sent.
+    pub(crate) name: Option<String>,
+    pub(crate) bytes: Bytes,
+    /// What decoding it takes, or why it is not decoded.
+    pub(crate) cost: Result<DecodingCost, Fault>,
+}
+
+/// The reason why an image gets no prediction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) error: String,
+    pub(crate) hint: &'static str,
+}
+
+impl Fault {
+    /// That of an image that can't be read.
+    pub(crate) fn unreadable(reason: &str) -> Self {
+        Self { error: format!("the photograph can't be read: {reason}"), hint: UNREADABLE }
+    }
+
+    pub(crate) fn tell(&self, name: Option<&str>) -> Value {
+        json!({"name": name, "error": self.error, "hint": self.hint})
+    }
+}
+
+/// Returns the images in a body, which are parts of a form if there is a boundary between them.
+///
+/// # Errors
+///
+/// The body is no form, or has too many images, or they have too many pixels together.
+pub(crate) fn images(
+    body: Bytes,
+    boundary: Option<&str>,
+    limits: &Limits,
+) -> Result<Vec<Image>, Refusal> {
+    let files: Vec<(Option<String>, Bytes)> = match boundary {
+        None => vec![(None, body)],
+        Some(boundary) => {
+            let most = Most { files: limits.files, name: limits.name };
+            let parts = parts(&body, boundary, most).map_err(malformed)?;
+            parts
+                .into_iter()
+                .map(|Part { file_name, content }| (Some(file_name), content))
+                .collect()
+        }
+    };
+    if files.is_empty() {
+        return Err(malformed("it has none".into()));
+    }
+    if files.len() > limits.files {
+        return Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("there are too many photographs, expected at most {}", limits.files),
+            "send fewer at once, or start the server with another `--max-files`",
+        ));
+    }
+    let judge = |(name, bytes): (Option<String>, Bytes)| {
+        let cost = judged(&bytes, limits);
+        Image { name, bytes, cost }
+    };
+    let images: Vec<Image> = files.into_iter().map(judge).collect();
+    let pixels: u64 =
+        images.iter().filter_map(|image| image.cost.as_ref().ok()).map(|cost| cost.pixels).sum();
+    if pixels > limits.request_pixels {
+        return Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "the photographs have {:.1} megapixels together, expected at most {}",
+                megapixels(pixels),
+                megapixels(limits.request_pixels)
+            ),
+            "send fewer at once, or smaller ones",
+        ));
+    }
+    Ok(images)
+}
+
+/// Returns what decoding an image takes, or why it is not decoded.
+fn judged(bytes: &[u8], limits: &Limits) -> Result<DecodingCost, Fault> {
+    if bytes.is_empty() {
+        return Err(Fault::unreadable("it is empty"));
+    }
+    let cost = decoding_cost(bytes).map_err(|reason| Fault::unreadable(&reason))?;
+    if cost.pixels > limits.pixels {
+        let [width, height] = cost.size;
+        return Err(Fault {
+            error: format!(
+                "the photograph is too large: its header says {width}x{height} pixels, expected at most {} megapixels",
+                megapixels(limits.pixels)
+            ),
+            hint: "make it smaller",
+        });
+    }
+    if cost.memory > limits.decoding() {
+        return Err(Fault {
+            error: format!(
+                "the photograph is too large: by its header it takes up to {:.0} MB to decode, expected at most {:.0} MB",
+                cost.memory as f64 / 1e6,
+                limits.decoding() as f64 / 1e6
+            ),
+            hint: "make it smaller, or save it as JPEG, or as PNG of 8 bits",
+        });
+    }
+    Ok(cost)
+}
+
+fn megapixels(pixels: u64) -> f64 {
+    pixels as f64 / 1e6
+}
+
+/// The answer to a body that says that it is a form with files and is none.
+pub(crate) fn malformed(reason: String) -> Refusal {
+    Refusal::new(
+        StatusCode::BAD_REQUEST,
+        format!("the body is no form with files: {reason}"),
+        "send a photograph as the body, or several as files in `multipart/form-data`, as `curl -F photograph=@1.jpg` does",
+    )
+}

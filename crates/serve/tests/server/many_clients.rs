@@ -1,0 +1,67 @@
+//! Several clients at once: what one takes is not missing to another.
+
+use std::sync::mpsc;
+use std::thread;
+
+use serve::Limits;
+
+use crate::client::{Answer, Served, form, photograph};
+
+fn request(kind: &str, body: &[u8]) -> Vec<u8> {
+    let header = format!(
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [header.as_bytes(), body].concat()
+}
+
+#[test]
+fn a_client_with_half_of_the_connections_gets_no_more_and_another_is_served() {
+    let served = Served::new(Limits { connections: 8, ..Limits::default() });
+    let idle: Vec<_> = (0..4).map(|_| served.connect_from(2, "")).collect();
+    let refused = Answer::of(served.connect_from(2, "")).expect_refusal(503);
+    assert!(refused.header.contains("retry-after: 1"), "{refused:?}");
+    let answer = Answer::of(served.connect_from(3, request("image/png", &photograph(1))));
+    assert_eq!(answer.status, 200);
+    drop(idle);
+}
+
+#[test]
+fn a_client_with_half_of_the_memory_gets_no_more_and_another_is_served() {
+    let body = 1 << 20;
+    let served = Served::new(Limits { body, files: 1, room: 0, ..Limits::default() });
+    let part = |length| {
+        let header =
+            format!("POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {body}\r\n\r\n");
+        [header.as_bytes(), &vec![0; length]].concat()
+    };
+    let _first = served.connect_from(2, part(body - 1));
+    // One of two that come at once is refused, whichever is read first.
+    let second = served.connect_from(2, part(body - 1));
+    let answer = Answer::of(served.connect_from(3, request("image/png", &photograph(1))));
+    assert_eq!(answer.status, 200);
+    drop(second);
+}
+
+#[test]
+fn a_client_that_floods_the_server_does_not_delay_another_until_its_own_are_done() {
+    let served = Served::new(Limits::default());
+    let photograph = photograph(1);
+    let many =
+        request("multipart/form-data; boundary=limit", &form(&[("1.png", &photograph[..]); 32]));
+    let (done, order) = mpsc::channel();
+    let flood: Vec<_> = (0..20).map(|_| served.connect_from(2, &many)).collect();
+    let answer = served.connect_from(3, request("image/png", &photograph));
+    thread::scope(|scope| {
+        for (client, stream) in flood.into_iter().map(|stream| (2, stream)).chain([(3, answer)]) {
+            let done = done.clone();
+            scope.spawn(move || {
+                assert_eq!(Answer::of(stream).status, 200);
+                done.send(client).expect("a receiver");
+            });
+        }
+    });
+    let order: Vec<u8> = order.try_iter().collect();
+    assert_eq!(order.len(), 21);
+    assert!(order.iter().position(|client| *client == 3) < Some(20), "{order:?}");
+}

@@ -1,0 +1,150 @@
+//! Clients that want to harm: each kind from an address of its own. How they are answered does not matter, only what
+//! becomes of the others meanwhile.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use super::client::{connect, form};
+use super::picture::{bomb, picture};
+
+/// The time that a client waits for anything before it gives up and begins anew.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a client does to harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Sends small files that declare more pixels than are taken, and as many as are.
+    PixelBombs,
+    /// Announces the longest body and sends a byte of it.
+    IdleUploads,
+    /// Sends photographs as fast as it can.
+    Flood,
+    /// Sends as many tiny files in a request as are taken.
+    TinyFiles,
+    /// Asks for heat maps, and takes nothing of what it is sent.
+    SlowReaders,
+}
+
+/// The kinds, and the number of connections of each.
+const KINDS: [(Kind, usize); 5] = [
+    (Kind::PixelBombs, 8),
+    (Kind::IdleUploads, 64),
+    (Kind::Flood, 64),
+    (Kind::TinyFiles, 16),
+    (Kind::SlowReaders, 16),
+];
+
+/// Number of connections of all kinds.
+pub(crate) fn connections() -> usize {
+    KINDS.iter().map(|(_, count)| count).sum()
+}
+
+/// Starts all of them; they end once `stop` is true.
+pub(crate) fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    server: SocketAddr,
+    stop: &'scope AtomicBool,
+) {
+    for (number, (kind, count)) in (1..).zip(KINDS) {
+        for _ in 0..count {
+            scope.spawn(move || {
+                let requests = kind.requests();
+                for request in requests.iter().cycle() {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    if kind.harm(server, number, request, stop).is_err() {
+                        // Refused or cut off, which is as it should be. It tries again soon.
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                }
+            });
+        }
+    }
+}
+
+impl Kind {
+    /// The requests that it sends in turn.
+    fn requests(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::PixelBombs => {
+                // 24.9 megapixels are within the limit of the server, 108 are not.
+                [(4_990, 4_990), (12_000, 9_000)]
+                    .map(|(width, height)| post("", "", &bomb(width, height)))
+                    .into()
+            }
+            Self::IdleUploads => {
+                vec![b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8000000\r\n\r\nx".to_vec()]
+            }
+            Self::Flood => vec![post("", "", &picture(320, 240, 1))],
+            Self::TinyFiles => {
+                let tiny = picture(4, 4, 1);
+                let (kind, body) = form(&[&tiny; 32]);
+                vec![post("", &kind, &body)]
+            }
+            Self::SlowReaders => {
+                vec![post("?heat_map=true", "", &picture(160, 120, 1)).repeat(64)]
+            }
+        }
+    }
+
+    /// Sends a request from an address of its own, and waits until it is answered or the connection ends.
+    fn harm(
+        self,
+        server: SocketAddr,
+        number: u8,
+        request: &[u8],
+        stop: &AtomicBool,
+    ) -> std::io::Result<()> {
+        let mut stream = connect(server, [127, 0, 2, number])?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        match self {
+            Self::SlowReaders => {
+                stream.set_write_timeout(Some(Duration::from_millis(200)))?;
+                let mut sent = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let rest = &request[sent % request.len()..];
+                    match stream.write(rest) {
+                        Ok(0) => break,
+                        Ok(length) => sent += length,
+                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            }
+            _ => {
+                stream.write_all(request)?;
+                wait(&mut stream, stop)
+            }
+        }
+    }
+}
+
+/// Waits for the end of a connection, or until `stop` is true.
+fn wait(stream: &mut TcpStream, stop: &AtomicBool) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_millis(200)))?;
+    let mut buffer = [0; 1 << 12];
+    while !stop.load(Ordering::Relaxed) {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// A request whose connection ends with its answer, unless it asks for a heat map.
+fn post(query: &str, kind: &str, body: &[u8]) -> Vec<u8> {
+    let close = if query.is_empty() { "Connection: close\r\n" } else { "" };
+    let header = format!(
+        "POST /predict{query} HTTP/1.1\r\nHost: localhost\r\n{close}Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [header.as_bytes(), body].concat()
+}
