@@ -32,10 +32,12 @@ const GROWTH: u64 = 32 << 20;
 /// Until memory is what such a load takes.
 const WARM_UP: Duration = Duration::from_secs(8);
 
-/// The phases of a load. What begins in one and ends in another is not measured.
-const SETTLING: u8 = 0;
+/// The phases of a load, in their order. A request counts in the phase that it is answered in, and in that of hostile
+/// clients if it is answered after it: one that they keep waiting is not missing.
+const WARMING: u8 = 0;
 const ALONE: u8 = 1;
-const WITH_HOSTILE: u8 = 2;
+const JOINING: u8 = 2;
+const WITH_HOSTILE: u8 = 3;
 
 /// How many times as long others may wait while hostile clients are at work.
 const FACTOR: f64 = 3.0;
@@ -73,7 +75,7 @@ pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     let bound = server.bound()?;
 
     let [stop, stop_hostile] = [AtomicBool::new(false), AtomicBool::new(false)];
-    let phase = AtomicU8::new(SETTLING);
+    let phase = AtomicU8::new(WARMING);
     let seconds = Duration::from_secs(load.seconds);
     let (mut answered, mut memory) = (vec![], vec![]);
     thread::scope(|scope| -> Result<()> {
@@ -92,12 +94,11 @@ pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
             thread::sleep(seconds / 20);
             memory.extend(server.memory());
         }
-        phase.store(SETTLING, Ordering::Relaxed);
+        phase.store(JOINING, Ordering::Relaxed);
         hostile::start(scope, server.address, &stop_hostile);
         thread::sleep(WARM_UP / 2);
         phase.store(WITH_HOSTILE, Ordering::Relaxed);
         thread::sleep(seconds);
-        phase.store(SETTLING, Ordering::Relaxed);
         for stop in [&stop, &stop_hostile] {
             stop.store(true, Ordering::Relaxed);
         }
@@ -132,7 +133,7 @@ fn report(answered: Vec<&Answered>, seconds: Duration) -> Result<()> {
     let rate = answered.len() as f64 / seconds.as_secs_f64();
     writeln!(stdout(), "load: {} requests, {rate:.0} a second", answered.len())?;
     let mut kinds: BTreeMap<Kind, Vec<Duration>> = BTreeMap::new();
-    for Answered { kind, took } in answered {
+    for Answered { kind, took, .. } in answered {
         kinds.entry(*kind).or_default().push(*took);
     }
     for (kind, mut times) in kinds {

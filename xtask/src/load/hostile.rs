@@ -82,7 +82,7 @@ impl Kind {
             Self::Flood => vec![post("", "", &picture(320, 240, 1))],
             Self::TinyFiles => {
                 let tiny = picture(4, 4, 1);
-                let (kind, body) = form(&[&tiny; 32]);
+                let (kind, body) = form(&[&tiny[..]; 32]);
                 vec![post("", &kind, &body)]
             }
             Self::SlowReaders => {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// The limits that memory is checked against: lower than by default, so that little is far too much.
-const LIMITS: [&str; 6] = ["--max-mb", "8", "--max-megapixels", "25", "--max-memory-mb", "64"];
+const LIMITS: [&str; 4] = ["--max-mb", "8", "--max-megapixels", "25"];
 
 /// A server that ends with this.
 pub(crate) struct Server {
