@@ -201,6 +201,7 @@ mod tests {
             classes: ["cats", "dogs", "birds"].map(String::from).into(),
             threshold: 0.5,
             metrics: None,
+            engines: vec![],
         }
     }
 

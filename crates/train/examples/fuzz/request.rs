@@ -87,6 +87,7 @@ fn start() -> Result<SocketAddr, Box<dyn Error>> {
         classes: ["cats", "dogs", "birds"].map(String::from).into(),
         threshold: 0.5,
         metrics: None,
+        engines: vec![],
     };
     let device = Device::flex();
     let inputs = card.base.output_count()?;
