@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use head::HeadConfig;
 use image::{ImageFormat, RgbImage};
 use model::{Explainer, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, save_bundle};
-use serve::{Limits, Pace, Server};
+use serve::{Limits, Pace, Running, Server};
 use vgg::{FrozenBase, VggConfig, Weights};
 
 /// The server gives up a request that is not all there after that time.
@@ -40,13 +40,13 @@ pub(crate) fn count_panic() {
 ///
 /// Panics if the server does.
 pub(crate) fn is_answered(request: &[u8]) -> Result<bool, Box<dyn Error>> {
-    static SERVER: OnceLock<SocketAddr> = OnceLock::new();
-    let server = match SERVER.get() {
-        Some(server) => *server,
-        None => *SERVER.get_or_init({
+    static SERVER: OnceLock<(SocketAddr, Running)> = OnceLock::new();
+    let (server, _) = match SERVER.get() {
+        Some(server) => server,
+        None => {
             let server = start()?;
-            move || server
-        }),
+            SERVER.get_or_init(|| server)
+        }
     };
     let panics = PANICS.load(Ordering::Relaxed);
     let mut stream = TcpStream::connect(server)?;
@@ -65,7 +65,7 @@ pub(crate) fn is_answered(request: &[u8]) -> Result<bool, Box<dyn Error>> {
 }
 
 /// Starts a server with a small model, which runs to the end of this program.
-fn start() -> Result<SocketAddr, Box<dyn Error>> {
+fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
     let limits = Limits {
         pixels: 1_000_000,
         header_time: SOON,
@@ -96,8 +96,7 @@ fn start() -> Result<SocketAddr, Box<dyn Error>> {
     save_bundle(folder.path(), &card, &tail)?;
     let search = WeightsSearch { named: None, folder: folder.path().join("nowhere") };
     let explainer = Explainer::load(folder.path(), &search, &FrozenBase::new, &device)?;
-    server.start("small", explainer)?;
-    Ok(address)
+    Ok((address, server.start("small", explainer)?))
 }
 
 /// Whole requests: a photograph as the body, in chunks, and in a form, with and without a heat map.
