@@ -67,8 +67,8 @@ impl Photographs {
     ///
     /// # Errors
     ///
-    /// There is nothing, it or a folder in it can't be listed, or it is not laid out for training, as
-    /// [`Layout::find`] says.
+    /// There is nothing, it or a folder in it can't be listed, a list names a file twice, or it is not laid out for
+    /// training, as [`Layout::find`] says.
     pub fn find(data: &str, keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let place = Place::parse(data)?;
         let is_list = data.to_lowercase().ends_with(".txt");
@@ -82,7 +82,8 @@ impl Photographs {
         }
     }
 
-    /// Those whose key `keep` wants of the objects below a place.
+    /// Those whose key `keep` wants of the objects below a place. A change of theirs is found by the ETag, which for a
+    /// place on a disk says no more than the file's time and length: [`Self::find`] reads what is in a folder.
     ///
     /// # Errors
     ///
