@@ -8,7 +8,7 @@ use report::{Epoch, Page, Photograph, Predictions};
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Number of photographs of each class.
-const EACH: usize = 3;
+const EACH: usize = 2;
 
 /// What a page and its plots came to.
 struct Written {
