@@ -1,6 +1,9 @@
 //! The program takes settings from its arguments and from `PERMAFROST_DEVICE`, and not from files or variables that
 //! its dependencies know.
 
+use std::fs;
+use std::path::Path;
+
 use crate::permafrost::{Done, Workplace, quick};
 
 /// Every name under which Burn or CubeCL looks for settings, in the working folder and all folders above it.
@@ -37,7 +40,7 @@ file = "precious.txt"
             assert!(!done.stdout.contains("node"), "{}", done.stdout);
             let text = workplace.read("below/precious.txt");
             assert_eq!(text, "a text of someone's", "{place}{name}");
-            std::fs::remove_file(workplace.path(&format!("{place}{name}"))).expect("the file");
+            fs::remove_file(workplace.path(&format!("{place}{name}"))).expect("the file");
         }
     }
 }
@@ -50,4 +53,23 @@ fn variables_that_burn_reads_choose_no_device_and_write_no_log() {
     let done = Done::of(command.envs(variables));
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
     assert_eq!(workplace.names_in(""), ["photos", "runs"]);
+}
+
+#[test]
+fn every_example_that_computes_with_burn_sets_its_configuration_too() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of crates");
+    let below = |folder: &Path| -> Vec<_> {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    };
+    let examples = below(crates).into_iter().flat_map(|folder| below(&folder.join("examples")));
+    let mut computing = 0;
+    for example in examples.filter(|path| path.is_file()) {
+        let source = fs::read_to_string(&example).expect("a source");
+        if source.contains("Device::flex()") {
+            computing += 1;
+            assert!(source.contains("BurnConfig::set("), "{}", example.display());
+        }
+    }
+    assert!(computing >= 4, "{computing}");
 }

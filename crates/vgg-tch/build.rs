@@ -17,8 +17,9 @@ fn main() {
         println!("cargo::rerun-if-env-changed=LIBTORCH_USE_PYTORCH");
         if env::var_os("LIBTORCH_USE_PYTORCH").is_none() && !Path::new(SYSTEM).exists() {
             println!(
-                "cargo::error=no libtorch is named, and none is downloaded: run `cargo xtask fetch libtorch` in the \
-                 workspace of `vgg-tch`, and set LIBTORCH to its folder `data/libtorch`"
+                "cargo::error=no libtorch is named, and one that a build downloads is not used, since nobody checks it: run \
+                 `cargo xtask fetch libtorch` in the workspace of `vgg-tch`, and set LIBTORCH to its folder \
+                 `data/libtorch`"
             );
         }
         return;

@@ -88,7 +88,7 @@ fn build_script_with(variables: &[(&str, &str)]) -> String {
 #[test]
 fn a_build_for_which_no_libtorch_is_named_is_refused_instead_of_taking_an_unchecked_download() {
     let refused = build_script_with(&[]);
-    let error = "\ncargo::error=no libtorch is named, and none is downloaded: run `cargo xtask fetch libtorch`";
+    let error = "\ncargo::error=no libtorch is named, and one that a build downloads is not used";
     let is_installed = Path::new("/usr/lib/libtorch.so").exists();
     assert_eq!(refused.contains(error), !is_installed, "{refused}");
     for named in [("LIBTORCH", "/opt/libtorch"), ("LIBTORCH_USE_PYTORCH", "1")] {

@@ -51,12 +51,12 @@ impl<'a> SortInto<'a> {
             );
         }
         if cfg!(any(windows, target_os = "macos"))
-            && let Some([one, other]) = in_one_folder(classes)
+            && let Some([one, other]) = in_one_folder(classes, cfg!(windows))
         {
             anyhow::bail!(
                 "the model's classes `{}` and `{}` have one folder on this system\nhint: `--csv` and `--json` take any name",
-                one.escape_debug(),
-                other.escape_debug()
+                one.shown(),
+                other.shown()
             );
         }
         let read = named.iter().filter(|path| path.is_dir());
@@ -109,13 +109,13 @@ impl<'a> SortInto<'a> {
     }
 }
 
-/// The first two classes with the same folder on Windows or macOS, which ignore case; Windows also drops dots and
-/// spaces at the end.
-fn in_one_folder(classes: &[String]) -> Option<[&str; 2]> {
+/// Returns the first two classes with the same folder on Windows or macOS, which ignore case; Windows also drops dots
+/// and spaces at the end.
+fn in_one_folder(classes: &[String], is_windows: bool) -> Option<[&str; 2]> {
     let mut folders = HashMap::new();
     classes.iter().find_map(|class| {
-        let folder = class.trim_end_matches(['.', ' ']).to_lowercase();
-        Some([folders.insert(folder, class.as_str())?, class])
+        let folder = if is_windows { class.trim_end_matches(['.', ' ']) } else { class };
+        Some([folders.insert(folder.to_lowercase(), class.as_str())?, class])
     })
 }
 
@@ -170,12 +170,18 @@ mod tests {
 
     #[test]
     fn classes_with_one_folder_where_case_is_ignored_are_found() {
-        let clash = |classes: [&str; 3]| {
-            in_one_folder(&classes.map(String::from)).map(|clash| clash.map(String::from))
+        let clash = |classes: [&str; 3], is_windows| {
+            let classes = classes.map(String::from);
+            in_one_folder(&classes, is_windows).map(|clash| clash.map(String::from))
         };
-        assert_eq!(clash(["cat", "dog", "cat b"]), None);
-        assert_eq!(clash(["Ähre", "dog", "ähre"]), Some(["Ähre", "ähre"].map(String::from)));
-        assert_eq!(clash(["dog", "cat", "cat. "]), Some(["cat", "cat. "].map(String::from)));
+        for is_windows in [false, true] {
+            assert_eq!(clash(["cat", "dog", "cat b"], is_windows), None);
+            let found = clash(["Ähre", "dog", "ähre"], is_windows);
+            assert_eq!(found, Some(["Ähre", "ähre"].map(String::from)));
+        }
+        let ends = ["dog", "cat", "cat. "];
+        assert_eq!(clash(ends, true), Some(["cat", "cat. "].map(String::from)));
+        assert_eq!(clash(ends, false), None);
     }
 
     #[test]
