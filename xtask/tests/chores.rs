@@ -126,15 +126,22 @@ fn deployed(name: &str) -> String {
 }
 
 #[test]
-fn the_image_is_built_by_the_lock_file_on_bases_that_can_be_pinned_and_holds_all_licences() {
+fn the_image_is_built_by_the_lock_file_on_bases_pinned_by_digest_and_holds_all_licences() {
     let containerfile = deployed("Containerfile");
     let lines: Vec<_> =
         containerfile.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     let cargo: Vec<_> = lines.iter().filter(|line| line.starts_with("RUN cargo")).collect();
     assert!(cargo.len() >= 3, "{containerfile}");
     assert!(cargo.iter().all(|line| line.contains(" --locked")), "{containerfile}");
-    let mut bases = lines.iter().filter_map(|line| line.strip_prefix("FROM "));
-    assert!(bases.all(|base| base.starts_with("${")), "{containerfile}");
+    let bases = lines.iter().filter_map(|line| line.strip_prefix("FROM ${"));
+    let names: Vec<_> = bases.filter_map(|base| Some(base.split_once('}')?.0)).collect();
+    assert_eq!(names, ["RUST", "DEBIAN"], "{containerfile}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("FROM ")).count(), names.len());
+    for name in names {
+        let pinned = lines.iter().find_map(|line| line.strip_prefix(&format!("ARG {name}=")));
+        let (_, digest) = pinned.and_then(|base| base.split_once("@sha256:")).unwrap();
+        assert!(digest.len() == 64 && digest.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    }
     assert!(containerfile.contains("-- notices --features remote /licences\n"));
     assert!(containerfile.contains("COPY --from=build /licences /usr/share/doc/permafrost\n"));
 }
