@@ -1,4 +1,4 @@
-//! What decoding an image takes, judged by its header.
+//! The cost of decoding an image, judged by its header.
 //!
 //! A file of some kilobytes may declare an image of gigabytes. A program that decodes what others send asks here first,
 //! and refuses or queues it. The bounds hold for the decoders of this crate, which a test measures.
@@ -13,14 +13,15 @@ use crate::jpeg::jpeg_cost;
 use crate::panics::catch_panics;
 use crate::tiff::tiff_cost;
 
-/// What decoding an image takes.
+/// The cost of decoding an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodingCost {
     /// Width and height in pixels, as stored.
     pub size: [u32; 2],
     /// Number of pixels: of the image, or of a frame inside that is larger.
     pub pixels: u64,
-    /// Upper bound on the bytes that [`decode`](crate::decode) sets aside, without those of the file.
+    /// Upper bound on the bytes that [`decode`](crate::decode) sets aside, without those of the file. It holds for
+    /// [`load_picture_from`](crate::load_picture_from) too, with four times the bytes of the image that it returns.
     pub memory: u64,
 }
 
@@ -32,10 +33,13 @@ const WEBP_TABLES: u64 = 640;
 /// The bytes that a byte of Deflate data becomes at most.
 const DEFLATE: u64 = 1032;
 
+/// The rows that the decoder of PNG holds at most. They count in an image of few rows.
+const PNG_ROWS: u64 = 3;
+
 /// The bytes of a decoder's own tables and rows.
 const BUFFERS: u64 = 1 << 20;
 
-/// Returns what [`decode`](crate::decode) takes for `bytes`, without decoding pixels.
+/// Returns the cost of [`decode`](crate::decode) for `bytes`, without decoding pixels.
 ///
 /// # Errors
 ///
@@ -71,8 +75,11 @@ fn png_cost(bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), String> {
     let size: [u32; 2] = [0, 4].map(|at| {
         size[at..at + 4].iter().fold(0, |number, &byte: &u8| number << 8 | u32::from(byte))
     });
-    // Red, green, blue and alpha, and turned or brought to 8-bit RGB by a copy.
-    let values = 2 * inside * if depth == 16 { 8 } else { 4 };
+    // Red, green, blue and alpha.
+    let pixel = if depth == 16 { 8 } else { 4 };
+    // The image, and turned or brought to 8-bit RGB by a copy; and the rows that the decoder holds, as compressed rows
+    // are unpacked in pieces that double.
+    let values = 2 * inside * pixel + PNG_ROWS * u64::from(size[0]) * pixel;
     // A profile is unpacked and copied.
     let profile = png_chunk(bytes, b"iCCP").map_or(0, <[u8]>::len) as u64;
     let profile = 2 * (DEFLATE * profile).min(WORK_BYTES);

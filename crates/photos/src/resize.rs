@@ -32,8 +32,9 @@ struct Resize<'a, F> {
 impl<T: Copy + Default, F: Fn(f32) -> T> NullaryFnOnce for Resize<'_, F> {
     type Output = Vec<T>;
 
-    /// First between two rows and then along the result, in loops that vectorise: only the step between,
-    /// which brings neighbours together, jumps.
+    /// Interpolates between two rows and then along the result, in loops that vectorise: only the step before them,
+    /// which brings the four neighbours of each output pixel together, jumps. Memory and time so follow the size of the
+    /// output, however wide the image is.
     #[inline(always)]
     fn call(self) -> Vec<T> {
         let Self { picture, size: [height, width], finish } = self;
@@ -41,17 +42,20 @@ impl<T: Copy + Default, F: Fn(f32) -> T> NullaryFnOnce for Resize<'_, F> {
         let column_taps = taps(picture.width() as usize, width);
         let along: Vec<f32> = column_taps.iter().flat_map(|column| [column.fraction; 3]).collect();
         let stride = picture.width() as usize * 3;
-        let mut blended = vec![0.0; stride];
-        let mut neighbours = [(); 2].map(|()| vec![0.0; width * 3]);
+        let [mut upper, mut lower] = [(); 2].map(|()| [(); 2].map(|()| vec![0; width * 3]));
+        let mut blended = [(); 2].map(|()| vec![0.0; width * 3]);
         let mut output = vec![T::default(); height * width * 3];
         for (row, output) in row_taps.iter().zip(output.chunks_exact_mut(width * 3)) {
-            let [upper, lower] =
-                [row.lower, row.upper].map(|row| &picture.as_raw()[row * stride..][..stride]);
-            for ((value, &upper), &lower) in blended.iter_mut().zip(upper).zip(lower) {
-                *value = between(upper.into(), lower.into(), row.fraction);
+            for (neighbours, at) in [(&mut upper, row.lower), (&mut lower, row.upper)] {
+                let pixels = picture.as_raw()[at * stride..][..stride].as_chunks().0;
+                gather(neighbours, pixels, &column_taps);
             }
-            gather(&mut neighbours, blended.as_chunks().0, &column_taps);
-            let [left, right] = &neighbours;
+            for ((blended, upper), lower) in blended.iter_mut().zip(&upper).zip(&lower) {
+                for ((value, &upper), &lower) in blended.iter_mut().zip(upper).zip(lower) {
+                    *value = between(upper.into(), lower.into(), row.fraction);
+                }
+            }
+            let [left, right] = &blended;
             for (((output, &left), &right), &along) in
                 output.iter_mut().zip(left).zip(right).zip(&along)
             {
@@ -64,7 +68,7 @@ impl<T: Copy + Default, F: Fn(f32) -> T> NullaryFnOnce for Resize<'_, F> {
 
 /// Copies the pixels that each output pixel of a row lies between: left and right.
 #[inline(always)]
-fn gather([left, right]: &mut [Vec<f32>; 2], row: &[[f32; 3]], columns: &[Taps]) {
+fn gather([left, right]: &mut [Vec<u8>; 2], row: &[[u8; 3]], columns: &[Taps]) {
     let (left, right) = (left.as_chunks_mut().0.iter_mut(), right.as_chunks_mut().0.iter_mut());
     for ((left, right), column) in left.zip(right).zip(columns) {
         (*left, *right) = (row[column.lower], row[column.upper]);

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use jpeg_encoder::{ColorType, SamplingFactor};
 use peak_alloc::PeakAlloc;
-use photos::{decode, decoding_cost};
+use photos::{decode, decoding_cost, load_picture_from};
 
 use crate::pictures::{every_kind_of, jpeg, smooth};
 
@@ -19,7 +19,13 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 /// Held by each test, as the allocator counts what all threads set aside.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Returns what `work` returns, and the most bytes that were set aside meanwhile.
+/// The size of the images of a model.
+const SIZE: [usize; 2] = [224, 224];
+
+/// The bytes of an image of that size.
+const LOADED: u64 = 3 * (SIZE[0] * SIZE[1]) as u64;
+
+/// Returns the value of `work`, and the most bytes that were set aside meanwhile.
 fn measured<T>(work: impl FnOnce() -> T) -> (T, u64) {
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
@@ -75,12 +81,44 @@ fn decoding_takes_no_more_memory_than_is_judged_by_the_header() {
         let (cost, to_judge) = measured(|| decoding_cost(&bytes).expect(&kind));
         let (image, to_decode) = measured(|| decode(&bytes).expect(&kind));
         assert!(to_decode <= cost.memory, "{kind}: {to_decode} bytes, judged {}", cost.memory);
+        let (_, to_load) = measured(|| load_picture_from(&bytes, SIZE).expect(&kind));
+        let most = cost.memory + 4 * LOADED;
+        assert!(to_load <= most, "{kind}: {to_load} bytes to load, judged {most}");
         assert!(to_judge < 1 << 20, "{kind}: {to_judge} bytes to judge");
         let [width, height] = cost.size;
         let [long, short] = [width.max(height), width.min(height)];
         let found = [image.width().max(image.height()), image.width().min(image.height())];
         assert_eq!([long, short], found, "{kind}");
         assert_eq!(cost.pixels, u64::from(width) * u64::from(height), "{kind}");
+    }
+}
+
+/// A resize that interpolates whole rows of the image takes 12 bytes more for each of its pixels.
+#[test]
+fn a_wide_image_of_one_row_takes_no_more_memory_to_load_than_is_judged_by_its_header() {
+    let _alone = ALONE.lock();
+    let width = 1_000_000;
+    use png::{BitDepth, ColorType};
+    let colors = [ColorType::Grayscale, ColorType::GrayscaleAlpha, ColorType::Rgb, ColorType::Rgba];
+    let depths = [BitDepth::Eight, BitDepth::Sixteen];
+    for (color, depth) in colors.into_iter().flat_map(|color| depths.map(|depth| (color, depth))) {
+        let mut bytes = vec![];
+        let mut encoder = png::Encoder::new(&mut bytes, width, 1);
+        encoder.set_color(color);
+        encoder.set_depth(depth);
+        let values =
+            color.samples() * width as usize * if depth == BitDepth::Eight { 1 } else { 2 };
+        let mut writer = encoder.write_header().expect("a writable header");
+        writer.write_image_data(&vec![255; values]).expect("writable rows");
+        drop(writer);
+        let cost = decoding_cost(&bytes).expect("a PNG");
+        let (image, used) = measured(|| load_picture_from(&bytes, SIZE).expect("a PNG"));
+        assert!(image.iter().all(|value| *value == 255));
+        assert!(
+            used <= cost.memory,
+            "{color:?} of {depth:?}: {used} bytes, judged {}",
+            cost.memory
+        );
     }
 }
 
