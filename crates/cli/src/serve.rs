@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use model::Explainer;
 use quoting::Shown;
-use serve::{Limits, Server};
+use serve::{Limits, ServeError, Server};
 
 use crate::arguments::ModelArguments;
 use crate::device::DeviceArguments;
@@ -30,7 +30,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
     /// The address to listen at. With another than that of loopback, whoever reaches this computer can send
-    /// photographs
+    /// photographs; visitors through a reverse proxy count as one client
     #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
     host: IpAddr,
     /// A name that browsers open the page by, beside `localhost` and this computer's addresses; requests for
@@ -49,9 +49,10 @@ pub(crate) struct ServeArguments {
     /// Megapixels of a request, at most [default: four times those of a photograph]
     #[arg(long, value_name = "MEGAPIXELS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_request_megapixels: Option<u32>,
-    /// Megabytes of all requests at once, at most; photographs that are being decoded are not among them
-    #[arg(long, value_name = "MEGABYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    max_memory_mb: u32,
+    /// Megabytes of all requests at once, at most; photographs that are being decoded are not among them [default: 256,
+    /// or those of two requests of the largest size if that is more]
+    #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_memory_mb: Option<u32>,
 }
 
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
@@ -63,7 +64,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         files: (*max_files).into(),
         pixels,
         request_pixels: request_pixels.map_or(4 * pixels, |most| u64::from(most) * 1_000_000),
-        room: arguments.max_memory_mb as usize * 1_000_000,
+        room: arguments.max_memory_mb.map(|most| most as usize * 1_000_000),
         ..Limits::default()
     };
     // A port that is in use is said before a model is read.
@@ -75,7 +76,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         Explainer::load(model, &arguments.model.search(), &make_base, devices.tensors())?;
     let interrupted = interrupt::flag()?;
     let address = server.address()?;
-    let running = server.start(&name_of(model), explainer)?;
+    let running = server.start(&name_of(model), explainer).map_err(with_hint)?;
     if !host.is_loopback() {
         writeln!(
             stderr(),
@@ -88,7 +89,18 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns what a model is called for everyone who opens the page, which tells no path of this computer: the name of its
+/// Adds the flags that help to an error of too little memory; others have their hint.
+fn with_hint(error: ServeError) -> anyhow::Error {
+    match error {
+        ServeError::Room { least, .. } => anyhow::anyhow!(
+            "{error}\nhint: set `--max-memory-mb` to {} or more, or lower `--max-mb` or `--max-files`",
+            least.div_ceil(1_000_000)
+        ),
+        error => error.into(),
+    }
+}
+
+/// Returns the name of a model for everyone who opens the page, which tells no path of this computer: the name of its
 /// folder, or of the run that it is the best or the last model of.
 fn name_of(model: &Path) -> String {
     let whole = model.canonicalize().unwrap_or_else(|_| model.to_owned());
@@ -104,6 +116,14 @@ fn name_of(model: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_little_memory_is_refused_with_the_least_that_is_enough() {
+        let error = with_hint(ServeError::Room { given: 1_000_000, least: 2_000_001 }).to_string();
+        let hint = "hint: set `--max-memory-mb` to 3 or more, or lower `--max-mb` or `--max-files`";
+        assert!(error.starts_with("1000000 bytes for all requests at once are too few"), "{error}");
+        assert!(error.ends_with(hint), "{error}");
+    }
 
     #[test]
     fn a_model_is_called_by_its_folder_or_run_and_never_by_a_path() {

@@ -18,7 +18,7 @@ use crate::patient::Patient;
 use crate::routes::Site;
 use crate::shares::Client;
 
-/// How long what a client still sends is passed over after the last answer.
+/// Time limit for passing over what a client still sends after the last answer.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Bytes of that, at most.
@@ -63,6 +63,18 @@ pub(crate) async fn converse(
     let stream = connection.into_parts().io.into_inner().into_stream();
     // It is of no use to anyone how that ends.
     let _ = timeout(LINGER, close(stream)).await;
+}
+
+/// Sends an answer before any request is read, and closes the connection.
+pub(crate) async fn refuse(stream: TcpStream, answer: &[u8]) {
+    let told = async {
+        stream.writable().await?;
+        // The buffer of a new connection takes all of it.
+        stream.try_write(answer)?;
+        close(stream).await
+    };
+    // It is of no use to anyone how that ends.
+    let _ = timeout(LINGER, told).await;
 }
 
 /// Closes a connection so that the client gets the last answer even where it still sends: closing it with bytes

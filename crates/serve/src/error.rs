@@ -18,7 +18,7 @@ pub enum ServeError {
         "can't listen on {address}: {source}\nhint: choose another port with `--port`, 1024 or above, and with `--host` an address of this computer"
     )]
     Listen {
-        /// Where.
+        /// Address that was asked for.
         address: SocketAddr,
         /// The system's answer.
         source: io::Error,
@@ -29,6 +29,16 @@ pub enum ServeError {
         .0.shown()
     )]
     Host(String),
+    /// `Limits::room` is too small for the model and the other limits.
+    #[error(
+        "{given} bytes for all requests at once are too few, expected at least {least}: two requests of the largest size"
+    )]
+    Room {
+        /// Bytes of `Limits::room`.
+        given: usize,
+        /// Bytes of `Limits::least_room`.
+        least: usize,
+    },
     /// The system gives no threads or sockets.
     #[error("can't start the server: {0}\nhint: see whether the system is out of threads or files")]
     Start(#[from] io::Error),

@@ -102,9 +102,16 @@ impl<T> State<T> {
         let item = first.items.pop_front()?;
         self.now = first.served;
         first.served += item.cost;
-        // Whoever has nothing waiting is remembered for as long as it is ahead of others.
-        let now = self.now;
-        self.clients.retain(|_, waiting| !waiting.items.is_empty() || waiting.served > now);
+        if self.clients.values().all(|waiting| waiting.items.is_empty()) {
+            // Nobody is kept waiting: all begin anew at the same time.
+            self.now =
+                self.clients.values().map(|waiting| waiting.served).max().unwrap_or(self.now);
+            self.clients.clear();
+        } else {
+            // A client that has nothing waiting is remembered for as long as it is ahead of others.
+            let now = self.now;
+            self.clients.retain(|_, waiting| !waiting.items.is_empty() || waiting.served > now);
+        }
         Some(item.content)
     }
 }
@@ -157,6 +164,20 @@ mod tests {
         (0..50).for_each(|_| sender.send(client(2), 1, 2));
         let taken = queue.take(20);
         assert!((9..=11).contains(&taken.iter().filter(|item| **item == 2).count()), "{taken:?}");
+    }
+
+    #[test]
+    fn clients_are_forgotten_once_nothing_waits() {
+        let (sender, queue) = queue();
+        for number in 0..10_000u32 {
+            sender.send(Client::of(number.to_be_bytes().into()), 1, number);
+            assert_eq!(queue.take(1), [number]);
+        }
+        assert_eq!(queue.lock().clients.len(), 0);
+        // What they were served counts for nobody from now on.
+        sender.send(client(1), 1, 1);
+        sender.send(client(2), 1, 2);
+        assert_eq!(queue.take(2), [1, 2]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether a request is meant for this server.
+//! Tells whether a request is meant for this server.
 //!
 //! A page from elsewhere can have its own name point to this computer (DNS rebinding), and can send requests
 //! here from the browser that shows it. The first has a foreign `Host`, the second a foreign `Origin`.
@@ -88,7 +88,7 @@ impl Hosts {
     }
 }
 
-/// Whether this is a name or address and perhaps a port, without what else an authority may have.
+/// Tells whether this is a name or address and perhaps a port, without what else an authority may have.
 fn is_name_with_port(authority: &Authority) -> bool {
     let rest = authority.as_str().strip_prefix(authority.host());
     rest.is_some_and(|rest| rest.is_empty() || authority.port_u16().is_some())

@@ -9,7 +9,7 @@ use crate::Limits;
 use crate::multipart::{Most, Part, parts};
 use crate::refusal::Refusal;
 
-/// What the sender of an image can do about one that can't be read.
+/// Hint for an image that can't be read.
 const UNREADABLE: &str =
     "see whether other programs open it; JPEG, PNG, GIF, BMP, WebP and TIFF are read";
 
@@ -18,7 +18,7 @@ pub(crate) struct Image {
     /// Its file's name, where that was sent.
     pub(crate) name: Option<String>,
     pub(crate) bytes: Bytes,
-    /// What decoding it takes, or why it is not decoded.
+    /// Cost of decoding it, or the reason why it is not decoded.
     pub(crate) cost: Result<DecodingCost, Fault>,
 }
 

@@ -24,9 +24,9 @@ pub struct Limits {
     /// Pixels of all images of a request.
     pub request_pixels: u64,
     /// Bytes of all requests at once: bodies as they arrive, images of the model's size, answers until they are sent.
-    /// At least those of two requests of the largest size are granted. A client that holds as much as is left for
-    /// others gets no more.
-    pub room: usize,
+    /// A client that holds as much as is left for others gets no more. [`least_room`](Self::least_room) is the least;
+    /// the default is 256 MB, or the least if that is more.
+    pub room: Option<usize>,
     /// Bytes of a request's header, at least 8192.
     pub header: usize,
     /// Bytes of a file name in a form.
@@ -34,7 +34,7 @@ pub struct Limits {
     /// Connections at once; further ones wait to be accepted. A client that holds as many as are left for others gets
     /// no more.
     pub connections: usize,
-    /// Threads that decode images, apart from one of low priority for large images.
+    /// Threads that decode images, apart from one for large images.
     pub decoders: usize,
     /// Time limit for a request's header from when it is waited for, and so for an idle connection.
     pub header_time: Duration,
@@ -60,7 +60,7 @@ impl Default for Limits {
             // Phones take photographs of up to 108 megapixels; the network may have to be fast for `body_time`.
             pixels: 110_000_000,
             request_pixels: 440_000_000,
-            room: 256_000_000,
+            room: None,
             header: 32 << 10,
             name: 1024,
             connections: 512,
@@ -75,6 +75,9 @@ impl Default for Limits {
     }
 }
 
+/// Default of [`Limits::room`], unless a model needs more.
+const ROOM: usize = 256_000_000;
+
 /// Bytes that decoding may take for each pixel that an image may have: JPEG as phones write it takes 8 to 9, PNG of 8
 /// bits takes 8.
 const BYTES_A_PIXEL: u64 = 10;
@@ -84,6 +87,9 @@ const SMALL: u64 = 160_000_000;
 
 /// Bytes that decoders set aside for an image of any size.
 const DECODER: u64 = 16_000_000;
+
+/// Connections at once that are told that there are too many and then closed.
+pub(crate) const REFUSED: usize = 64;
 
 /// Bytes of a connection's task, besides its buffers for reading and writing.
 const CONNECTION: u64 = 32 << 10;
@@ -121,7 +127,7 @@ impl ModelSize {
         FILE + 3 * self.pixels + 4 * values + 2 * (NUMBER * values + self.classes)
     }
 
-    /// Time to make an answer of a prediction, in the unit of [`cost`](crate::workers::cost).
+    /// Time to make an answer of a prediction, in the unit of [`LEAST_COST`](crate::workers::LEAST_COST).
     pub(crate) fn telling(self, wants_map: bool) -> u64 {
         (VALUE * if wants_map { self.pixels } else { 0 } + self.classes) as u64
     }
@@ -140,14 +146,29 @@ impl Limits {
 
     /// Bytes that all requests may hold at once.
     pub(crate) fn held(&self, model: ModelSize) -> usize {
-        self.room.max(2 * (self.body + self.files * model.held(true)))
+        self.room.unwrap_or_else(|| ROOM.max(self.floor(model)))
+    }
+
+    /// Bytes of two requests of the largest size: with less, a client that sends one may be refused although it is alone.
+    fn floor(&self, model: ModelSize) -> usize {
+        2 * (self.body + self.files * model.held(true))
+    }
+
+    /// Returns the least [`room`](Self::room) that a server of the model starts with: the bytes of two requests of the
+    /// largest size.
+    pub fn least_room(&self, card: &model::ModelCard) -> usize {
+        self.floor(ModelSize::of(card))
     }
 
     /// Returns the bytes of memory that requests take at most, whatever is sent, besides the model's own: the buffers of
     /// all connections, [`room`](Self::room), a body that is moved as it grows, and what the decoders set aside.
     pub fn memory(&self, card: &model::ModelCard) -> u64 {
-        let model = ModelSize::of(card);
-        let connections = self.connections as u64 * (2 * self.header as u64 + CONNECTION);
+        self.memory_of(ModelSize::of(card))
+    }
+
+    fn memory_of(&self, model: ModelSize) -> u64 {
+        let connections = self.connections as u64 * (2 * self.header as u64 + CONNECTION)
+            + REFUSED as u64 * CONNECTION;
         let telling = model.telling(true);
         let decoding = self.decoders as u64 * self.small().max(telling) + self.decoding();
         connections + (self.held(model) + self.body) as u64 + decoding
@@ -173,5 +194,25 @@ mod tests {
         let model = ModelSize { pixels: 448 * 448, classes: 10_000 };
         let request = limits.body + limits.files * model.held(true);
         assert!(limits.held(model) >= 2 * request);
+        assert!(limits.held(ModelSize { pixels: 1, classes: 1 }) == ROOM);
+    }
+
+    /// The README says what these take.
+    #[test]
+    fn a_server_of_little_memory_takes_what_the_readme_says() {
+        let limits = Limits {
+            body: 16_000_000,
+            files: 4,
+            pixels: 25_000_000,
+            room: Some(64_000_000),
+            decoders: 1,
+            ..Limits::default()
+        };
+        let model = ModelSize { pixels: 224 * 224, classes: 10_000 };
+        assert!(limits.floor(model) <= 64_000_000, "{} bytes", limits.floor(model));
+        let bound = limits.memory_of(model);
+        assert!((550_000_000..600_000_000).contains(&bound), "{bound} bytes");
+        let with_another = Limits { decoders: 2, ..limits }.memory_of(model);
+        assert_eq!(with_another - bound, SMALL);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Part {
     pub(crate) content: Bytes,
 }
 
-/// What separates the parts of a body of this content type, if it is multipart.
+/// Returns the boundary between the parts of a body of this content type, if it is multipart.
 ///
 /// # Errors
 ///

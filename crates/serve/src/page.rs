@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderValue;
 
-/// What a browser may do with anything that comes from here.
+/// Policy for browsers: their rights with anything that comes from here.
 pub(crate) const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -1,4 +1,4 @@
-//! What becomes of a request's images: judged, decoded, answered by the model's thread, told as JSON. Everything that
+//! The way of a request's images: judged, decoded, answered by the model's thread, told as JSON. Everything that
 //! takes time waits for its turn among that of all clients, and the memory that it takes is counted before.
 
 use std::io;
@@ -19,16 +19,17 @@ use crate::limits::ModelSize;
 use crate::questions::{Answer, Question};
 use crate::refusal::Refusal;
 use crate::shares::{Budget, Client, Held, Share};
-use crate::workers::{Priority, Workers};
+use crate::workers::Workers;
 
-/// What answers.
+/// Answers requests for predictions.
 pub(crate) struct Predictor {
     card: Arc<ModelCard>,
     size: ModelSize,
     limits: Limits,
     memory: Arc<Budget>,
     workers: Workers,
-    /// One thread for images that take much memory, so that one of them is decoded at a time and keeps no other waiting.
+    /// One thread for images that take much memory, so that one of them is decoded at a time. It has the priority of the
+    /// others: with a lower one, small images of others could keep a large one waiting for ever.
     for_large: Workers,
     questions: Sender<Question>,
 }
@@ -40,7 +41,7 @@ pub(crate) struct Asked {
     pub(crate) wants_map: bool,
 }
 
-/// What is said of an image: JSON with a prediction, or the reason why there is none.
+/// Answer for an image: JSON with a prediction, or the reason why there is none.
 type Told = Result<String, Fault>;
 
 impl Predictor {
@@ -53,8 +54,8 @@ impl Predictor {
         memory: Arc<Budget>,
         questions: Sender<Question>,
     ) -> io::Result<Self> {
-        let workers = Workers::start("decode", limits.decoders, Priority::Normal)?;
-        let for_large = Workers::start("decode-large", 1, Priority::Low)?;
+        let workers = Workers::start("decode", limits.decoders)?;
+        let for_large = Workers::start("decode-large", 1)?;
         let size = ModelSize::of(&card);
         Ok(Self { card, size, limits, memory, workers, for_large, questions })
     }
@@ -93,7 +94,7 @@ impl Predictor {
         }
         let told: Vec<Told> = told.into_iter().flatten().collect();
         if told.iter().all(Result::is_err) {
-            return Err(none_read(&names, told));
+            return Err(none_read(&names, told, share));
         }
         let length = told.iter().flatten().map(String::len).sum::<usize>();
         let mut text = String::with_capacity(length + names.len());
@@ -154,8 +155,8 @@ fn tell(card: &ModelCard, name: Option<&str>, answer: Answer) -> String {
     text
 }
 
-/// The answer to a request of which no image can be read.
-fn none_read(names: &[Option<String>], told: Vec<Told>) -> Refusal {
+/// The answer to a request of which no image can be read, which holds its share of memory until it is sent.
+fn none_read(names: &[Option<String>], told: Vec<Told>, share: Arc<Share>) -> Refusal {
     let faults: Vec<Fault> = told.into_iter().filter_map(Result::err).collect();
     let predictions: Vec<Value> =
         names.iter().zip(&faults).map(|(name, fault)| fault.tell(name.as_deref())).collect();
@@ -164,7 +165,7 @@ fn none_read(names: &[Option<String>], told: Vec<Told>) -> Refusal {
         _ => format!("none of the {} photographs can be read", faults.len()),
     };
     let hint = faults.first().map_or("", |fault| fault.hint);
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint).with_predictions(predictions)
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint).with_predictions(predictions, share)
 }
 
 fn failed(reason: &str) -> Refusal {
@@ -223,6 +224,11 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let asked = Asked { client: Client::of([127, 0, 0, 1].into()), wants_map: false };
         let predictor = Arc::new(predictor);
+        let refused = predictor.clone().predict(Bytes::from("no photograph"), None, asked);
+        let refused = runtime.block_on(refused).expect_err("no photograph").into_body();
+        assert!((refused.len()..2 * refused.len()).contains(&(whole - memory.free())));
+        drop(refused);
+        assert_eq!(memory.free(), whole);
         let answer = predictor.clone().predict(png.into_inner().into(), None, asked);
         let answer = runtime.block_on(answer).expect("an answer");
         drop(predictor);

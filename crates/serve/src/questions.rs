@@ -1,4 +1,4 @@
-//! What the model is asked, by one thread: the pictures that wait are answered as one batch.
+//! Questions to the model, asked by one thread: the pictures that wait are answered as one batch.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::fair::FairQueue;
 
-/// How many pictures are answered at once.
+/// Number of images answered at once, at most.
 pub(crate) const BATCH: usize = 32;
 
 /// A picture of the model's size, and where the answer goes.
@@ -18,7 +18,7 @@ pub(crate) struct Question {
     pub(crate) answer: oneshot::Sender<Result<Answer, String>>,
 }
 
-/// What the model says of a picture.
+/// The model's answer for an image.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) probabilities: Vec<f32>,

@@ -1,19 +1,26 @@
 //! An answer that is no prediction: a status, what is wrong, and what to do about it.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use hyper::header::HeaderName;
 use serde_json::{Value, json};
+
+use crate::shares::{Held, Share};
 
 /// Why a request gets no prediction.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    /// What the status asks to be told beside.
+    /// Header that belongs to the status.
     pub(crate) header: Option<(HeaderName, &'static str)>,
-    /// Whether the request was read to its end, so that another may follow on its connection.
+    /// True if the request was read to its end, so that another may follow on its connection.
     pub(crate) is_read: bool,
-    /// What is said.
-    pub(crate) told: Value,
+    /// The body, as JSON.
+    told: Value,
+    /// Memory of a body that says something of every photograph.
+    share: Option<Arc<Share>>,
 }
 
 impl Refusal {
@@ -23,22 +30,35 @@ impl Refusal {
         hint: impl Into<String>,
     ) -> Self {
         let told = json!({"error": error.into(), "hint": hint.into()});
-        Self { status, header: None, is_read: false, told }
+        Self { status, header: None, is_read: false, told, share: None }
     }
 
-    /// The same with a header.
+    /// Adds a header.
     pub(crate) fn with_header(self, name: HeaderName, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
     }
 
-    /// The same of a request that was read to its end.
+    /// Marks the request as read to its end.
     pub(crate) fn of_read(self) -> Self {
         Self { is_read: true, ..self }
     }
 
-    /// The same with what is wrong with each photograph.
-    pub(crate) fn with_predictions(mut self, predictions: Vec<Value>) -> Self {
+    /// Adds the fault of each photograph. The answer holds `share` until it is sent.
+    pub(crate) fn with_predictions(mut self, predictions: Vec<Value>, share: Arc<Share>) -> Self {
         self.told["predictions"] = predictions.into();
-        self
+        Self { share: Some(share), ..self }
+    }
+
+    /// Returns the body, with its share of memory if it has one.
+    pub(crate) fn into_body(self) -> Bytes {
+        let text = self.told.to_string();
+        match self.share {
+            None => text.into(),
+            Some(share) => {
+                drop(self.told);
+                share.shrink_to(text.capacity());
+                Bytes::from_owner(Held { bytes: text, _share: share })
+            }
+        }
     }
 }

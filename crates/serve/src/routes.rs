@@ -30,7 +30,7 @@ pub(crate) struct Site {
     /// Bytes of all requests at once.
     pub(crate) memory: Arc<Budget>,
     pub(crate) predictor: Arc<Predictor>,
-    /// What `/health` says.
+    /// Answer of `/health`.
     pub(crate) health: Value,
 }
 
@@ -56,11 +56,13 @@ impl Site {
     ) -> Answer {
         let asked = format!("{} {}", request.method(), request.uri().path());
         let has_body = !request.body().is_end_stream();
-        let mut answer = self.route(request, local, client).await.unwrap_or_else(|refusal| {
-            let mut answer = of_json(&refusal.told);
-            *answer.status_mut() = refusal.status;
-            let close = (has_body && !refusal.is_read).then_some((header::CONNECTION, "close"));
-            for (name, value) in close.into_iter().chain(refusal.header) {
+        let mut answer = self.route(request, local, client).await.unwrap_or_else(|mut refusal| {
+            let (status, is_read, asked_for) =
+                (refusal.status, refusal.is_read, refusal.header.take());
+            let mut answer = of_kind("application/json", refusal.into_body());
+            *answer.status_mut() = status;
+            let close = (has_body && !is_read).then_some((header::CONNECTION, "close"));
+            for (name, value) in close.into_iter().chain(asked_for) {
                 answer.headers_mut().insert(name, HeaderValue::from_static(value));
             }
             answer
@@ -132,7 +134,7 @@ impl Site {
     }
 }
 
-/// Whether a request for predictions asks for heat maps.
+/// Returns true if a request for predictions asks for heat maps.
 fn wants_map(query: Option<&str>) -> Result<bool, Refusal> {
     match query.unwrap_or_default() {
         "" | "heat_map=false" => Ok(false),
@@ -155,7 +157,7 @@ fn of_kind(kind: &'static str, content: impl Into<Bytes>) -> Answer {
     answer
 }
 
-/// What `/health` says of a server that answers at all, which whoever reaches the server may read.
+/// Returns the answer of `/health`, which everyone who reaches the server may read.
 pub(crate) fn health(model: &str, card: &model::ModelCard, limits: &Limits) -> Value {
     json!({
         "status": "ok",

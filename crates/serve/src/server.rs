@@ -11,17 +11,17 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::connection::converse;
+use crate::connection::{converse, refuse};
 use crate::fair::queue;
 use crate::hosts::Hosts;
-use crate::limits::ModelSize;
+use crate::limits::{ModelSize, REFUSED};
 use crate::predict::Predictor;
 use crate::questions::{Answer, answer_all};
 use crate::routes::{Site, health};
 use crate::shares::{Budget, Client};
 use crate::{Limits, ServeError};
 
-/// How long to wait when the system gives no further connection, as when there are too many open files.
+/// Time to wait when the system gives no further connection, as when there are too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The answer to a connection of a client that has as many as are left for others.
@@ -64,7 +64,7 @@ impl Server {
         Ok(Self { listener, hosts, limits })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens at.
     ///
     /// # Errors
     ///
@@ -78,8 +78,12 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system gives no threads.
+    /// [`Limits::room`] is below [`Limits::least_room`], or the system gives no threads.
     pub fn start(self, name: &str, explainer: Explainer) -> Result<Running, ServeError> {
+        let least = self.limits.least_room(explainer.card());
+        if let Some(given) = self.limits.room.filter(|given| *given < least) {
+            return Err(ServeError::Room { given, least });
+        }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         self.listener.set_nonblocking(true)?;
         let listener = {
@@ -149,13 +153,20 @@ async fn accept(
     stop: watch::Receiver<bool>,
 ) {
     let shares = Budget::new(site.limits.connections);
+    let refused = Budget::new(REFUSED);
     while let Ok(place) = places.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let Some(share) = shares.take(Client::of(peer.ip()), 1) else {
+                let client = Client::of(peer.ip());
+                let Some(share) = shares.take(client, 1) else {
                     tracing::debug!("{peer} has as many connections as are left for others");
-                    // It is of no use to anyone how that ends.
-                    let _ = stream.try_write(TOO_MANY);
+                    // A client with many of those too is cut off without an answer.
+                    if let Some(share) = refused.take(client, 1) {
+                        tokio::spawn(async move {
+                            refuse(stream, TOO_MANY).await;
+                            drop(share);
+                        });
+                    }
                     continue;
                 };
                 // Answers are small: none waits for the next.

@@ -1,4 +1,4 @@
-//! What all clients use together, divided among them: connections, and bytes of memory.
+//! Resources of the server, divided among clients: connections, and bytes of memory.
 //!
 //! A client gets more only while it leaves others as much as it has. One client alone gets half, and of several that
 //! take what they can each gets as much as is left. So nobody who comes later finds nothing, however many connections a
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Whom a request counts against: an IPv4 address, or a network of IPv6, where everyone has more addresses than can be
+/// The sender that a request counts against: an IPv4 address, or a network of IPv6, where everyone has more addresses than can be
 /// counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Client(IpAddr);

@@ -13,21 +13,10 @@ use crate::shares::Client;
 /// memory that it takes.
 pub(crate) const LEAST_COST: u64 = 50_000;
 
-/// The priority that threads for long computations give up, in the steps of `nice`: all others come first.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 15;
-
 type Work = Box<dyn FnOnce() + Send>;
 
 /// Threads that compute for clients in turn.
 pub(crate) struct Workers(Sender<Work>);
-
-/// The priority of threads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Priority {
-    Normal,
-    Low,
-}
 
 /// A computation that gave no result, as it panicked.
 #[derive(Debug)]
@@ -39,14 +28,11 @@ impl Workers {
     /// # Errors
     ///
     /// The system gives no threads.
-    pub(crate) fn start(name: &str, count: usize, priority: Priority) -> io::Result<Self> {
+    pub(crate) fn start(name: &str, count: usize) -> io::Result<Self> {
         let (sender, works) = queue::<Work>();
         for _ in 0..count.max(1) {
             let works = works.clone();
             thread::Builder::new().name(name.into()).spawn(move || {
-                if priority == Priority::Low {
-                    yield_to_others();
-                }
                 while let Some(work) = works.take(1).pop() {
                     work();
                 }
@@ -81,14 +67,3 @@ impl Workers {
         answered.await.map_err(|_| Panicked)
     }
 }
-
-#[cfg(target_os = "linux")]
-fn yield_to_others() {
-    // On Linux this is of the thread alone. Without it, it is slower for others and nothing else.
-    if let Err(error) = rustix::process::nice(NICE) {
-        tracing::debug!("a thread keeps its priority: {error}");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn yield_to_others() {}

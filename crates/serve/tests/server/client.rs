@@ -31,6 +31,12 @@ impl Served {
         Self { address, running: Some(running) }
     }
 
+    /// A server that has memory for two requests of the largest size.
+    pub(crate) fn with_least_room(limits: Limits) -> Self {
+        let room = Some(limits.least_room(explainer().card()));
+        Self::new(Limits { room, ..limits })
+    }
+
     /// A connection with `sent` on its way.
     pub(crate) fn connect(&self, sent: impl AsRef<[u8]>) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).expect("a server");

@@ -6,9 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use serve::{Limits, Pace};
+use serve::{Limits, Pace, ServeError, Server};
 
-use crate::client::{Answer, Served, photograph};
+use crate::client::{Answer, Served, explainer, photograph};
 
 /// Soon enough for a test, and late enough that a busy machine reads a request before.
 const SOON: Duration = Duration::from_millis(300);
@@ -74,7 +74,7 @@ fn requests_that_announce_much_and_send_nothing_hold_no_memory() {
 #[test]
 fn a_client_that_holds_its_share_of_memory_is_told_to_come_again() {
     let body = 1 << 20;
-    let served = Served::new(Limits { body, files: 1, room: 0, ..Limits::default() });
+    let served = Served::with_least_room(Limits { body, files: 1, ..Limits::default() });
     let header = HALF.replace("Expect: 100-continue", "Connection: close");
     let header = header.replace("1000", &body.to_string());
     let half = [header.as_bytes(), &vec![0; body - 1]].concat();
@@ -92,6 +92,29 @@ fn a_client_that_holds_its_share_of_memory_is_told_to_come_again() {
     let (_, answer) = answers.recv().expect("an answer");
     answer.expect_refusal(422);
     served.post("/predict", "image/png", &vec![0; body]).expect_refusal(422);
+}
+
+#[test]
+fn a_server_with_less_memory_than_two_of_the_largest_requests_take_does_not_start() {
+    let explainer = explainer();
+    let least = Limits::default().least_room(explainer.card());
+    let limits = Limits { room: Some(least - 1), ..Limits::default() };
+    let server = Server::bind(([127, 0, 0, 1], 0).into(), vec![], limits).expect("a free port");
+    let error = server.start("stripes", explainer).expect_err("too little memory");
+    let ServeError::Room { given, least: expected } = error else { panic!("{error}") };
+    assert_eq!((given, expected), (least - 1, least));
+}
+
+#[test]
+fn a_client_with_too_many_connections_reads_so_although_it_sends_a_request() {
+    let served = Served::new(Limits { connections: 2, ..Limits::default() });
+    let idle = served.connect("");
+    let body = 1 << 20;
+    let header =
+        format!("POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {body}\r\n\r\n");
+    let answer = served.ask([header.as_bytes(), &vec![0; body]].concat()).expect_refusal(503);
+    assert!(answer.header.contains("retry-after: 1"), "{answer:?}");
+    drop(idle);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn a_client_with_half_of_the_connections_gets_no_more_and_another_is_served() {
 #[test]
 fn a_client_with_half_of_the_memory_gets_no_more_and_another_is_served() {
     let body = 1 << 20;
-    let served = Served::new(Limits { body, files: 1, room: 0, ..Limits::default() });
+    let served = Served::with_least_room(Limits { body, files: 1, ..Limits::default() });
     let part = |length| {
         let header =
             format!("POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {body}\r\n\r\n");
