@@ -73,6 +73,9 @@ pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     }
     let server = Server::start(&program, &model, core)?;
     let bound = server.bound()?;
+    // Memory of the program and its model, before requests come in numbers.
+    Client::new(server.address, 0).ask_each()?;
+    let base = server.memory();
 
     let [stop, stop_hostile] = [AtomicBool::new(false), AtomicBool::new(false)];
     let phase = AtomicU8::new(WARMING);
@@ -113,7 +116,7 @@ pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     writeln!(stdout(), "load: with {} hostile connections:", hostile::connections())?;
     report(of(WITH_HOSTILE).collect(), seconds)?;
     let most = [ALONE, WITH_HOSTILE].map(|phase| slowest(of(phase)));
-    check(most, memory.last().copied(), server.memory(), bound)
+    check(most, base, [memory.last().copied(), server.memory()], bound)
 }
 
 /// Trains a model on drawn pictures.
@@ -164,11 +167,12 @@ fn slowest<'a>(answered: impl Iterator<Item = &'a Answered>) -> Option<Duration>
     (!times.is_empty()).then(|| percentile(&times, 99))
 }
 
-/// Prints what the hostile share did to others and to memory, and checks it.
+/// Prints the effect of hostile clients on others and on memory, and checks it: `base` is the memory after a request of
+/// each kind, `memory` that before and with hostile clients.
 fn check(
     [alone, with_hostile]: [Option<Duration>; 2],
-    before: Option<Memory>,
-    after: Option<Memory>,
+    base: Option<Memory>,
+    memory: [Option<Memory>; 2],
     bound: u64,
 ) -> Result<()> {
     let (Some(alone), Some(with_hostile)) = (alone, with_hostile) else {
@@ -184,8 +188,8 @@ fn check(
         with_hostile.as_secs_f64(),
         FACTOR * alone.as_secs_f64()
     )?;
-    if let (Some(before), Some(after)) = (before, after) {
-        let most = before.peak + bound;
+    if let (Some(base), [Some(before), Some(after)]) = (base, memory) {
+        let most = base.peak + bound;
         writeln!(
             stdout(),
             "load: {:34} {:>6.0} MB {:>6.0} MB {:>6.0} MB",
@@ -196,10 +200,10 @@ fn check(
         )?;
         ensure!(
             after.peak <= most,
-            "the server took {:.0} MB, expected at most {:.0} MB: {:.0} MB before, and {:.0} MB for all requests",
+            "the server took {:.0} MB, expected at most {:.0} MB: {:.0} MB after a request of each kind, and {:.0} MB for all requests",
             mb(after.peak),
             mb(most),
-            mb(before.peak),
+            mb(base.peak),
             mb(bound)
         );
     }
@@ -259,9 +263,10 @@ mod tests {
     fn others_that_wait_too_long_and_memory_above_the_bound_fail() {
         let memory = |peak| Some(Memory { now: 0, peak });
         let seconds = |alone, hostile| [alone, hostile].map(Duration::from_secs).map(Some);
-        assert!(check(seconds(1, 3), memory(100), memory(150), 50).is_ok());
-        assert!(check(seconds(1, 4), memory(100), memory(150), 50).is_err());
-        assert!(check(seconds(1, 3), memory(100), memory(151), 50).is_err());
-        assert!(check([None, None], None, None, 50).is_err());
+        let memories = |after| [memory(120), memory(after)];
+        assert!(check(seconds(1, 3), memory(100), memories(150), 50).is_ok());
+        assert!(check(seconds(1, 4), memory(100), memories(150), 50).is_err());
+        assert!(check(seconds(1, 3), memory(100), memories(151), 50).is_err());
+        assert!(check([None, None], None, [None, None], 50).is_err());
     }
 }

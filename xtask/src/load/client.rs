@@ -1,5 +1,6 @@
 //! One of many clients: it sends requests of every kind, one after the other, and knows how each must be answered.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -120,23 +121,38 @@ impl Client {
                 break;
             }
             let begin = Instant::now();
-            let (status, stays) = self
-                .ask(&mut connection, kind)
-                .with_context(|| format!("client {} sent {}", self.number, kind.about()))?;
-            ensure!(
-                status == kind.status(),
-                "client {} sent {}, expected the status {}, found {status}",
-                self.number,
-                kind.about(),
-                kind.status()
-            );
-            if !stays {
-                connection = None;
-            }
+            self.expect(&mut connection, kind)?;
             let phase = phase.load(Ordering::Relaxed);
             answered.push(Answered { kind, took: begin.elapsed(), phase });
         }
         Ok(answered)
+    }
+
+    /// Sends a request of each kind.
+    ///
+    /// # Errors
+    /// If one is answered otherwise than it must be.
+    pub(crate) fn ask_each(&self) -> Result<()> {
+        let kinds: BTreeSet<Kind> = ORDER.into_iter().collect();
+        kinds.into_iter().try_for_each(|kind| self.expect(&mut None, kind))
+    }
+
+    /// Sends a request, which must be answered with the status of its kind.
+    fn expect(&self, connection: &mut Option<BufReader<TcpStream>>, kind: Kind) -> Result<()> {
+        let (status, stays) = self
+            .ask(connection, kind)
+            .with_context(|| format!("client {} sent {}", self.number, kind.about()))?;
+        ensure!(
+            status == kind.status(),
+            "client {} sent {}, expected the status {}, found {status}",
+            self.number,
+            kind.about(),
+            kind.status()
+        );
+        if !stays {
+            *connection = None;
+        }
+        Ok(())
     }
 
     /// The status of a request, and whether the connection stays open.

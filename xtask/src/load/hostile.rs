@@ -71,8 +71,8 @@ impl Kind {
     fn requests(self) -> Vec<Vec<u8>> {
         match self {
             Self::PixelBombs => {
-                // 24.9 megapixels are within the limit of the server, 108 are not.
-                [(4_990, 4_990), (12_000, 9_000)]
+                // 24.9 megapixels are within the limit of the server, also as 9 rows, 108 are not.
+                [(4_990, 4_990), (2_700_000, 9), (12_000, 9_000)]
                     .map(|(width, height)| post("", "", &bomb(width, height)))
                     .into()
             }
