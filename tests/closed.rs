@@ -32,6 +32,22 @@ fn a_run_is_not_begun_where_it_may_not_be_written() {
     set_mode(&workplace.path("closed"), 0o755);
 }
 
+/// The pictures of a demo are drawn into a folder that can be written to but not opened.
+#[test]
+fn a_folder_that_cannot_be_synced_is_warned_of_once_and_in_the_log_of_the_run() {
+    let workplace = Workplace::new();
+    let user = OrdinaryUser::of(&workplace);
+    fs::create_dir(workplace.path("data")).expect("a writable folder");
+    set_mode(&workplace.path("data"), 0o333);
+    let demo = "train --demo --size 32 --until block1_conv1 --epochs 1 --no-augment --hidden 8";
+    let done = user.run(&format!("{demo} --out run")).expect_success();
+    set_mode(&workplace.path("data"), 0o755);
+    for log in [done.stderr, workplace.read("run/run.log")] {
+        assert_eq!(log.matches("can't sync the folder").count(), 1, "{log}");
+        assert!(log.contains("folder=data "), "{log}");
+    }
+}
+
 #[test]
 fn a_run_that_became_read_only_is_as_it_was_and_goes_on_once_it_may() {
     let workplace = Workplace::with_photos();

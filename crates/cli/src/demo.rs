@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use augment::AugmentConfig;
-use formats::{replace_folder, sync_folder};
+use formats::{create_folder, sync_folder};
 use head::HeadConfig;
 use image::{ImageFormat, Rgb, RgbImage};
 use imageproc::drawing::{draw_filled_circle_mut, draw_polygon_mut};
@@ -57,7 +57,7 @@ pub(crate) fn settings() -> RunConfig {
 }
 
 /// Draws the pictures into `folder`, unless they are there. They are drawn beside their place, synced to the disk and
-/// renamed, so that what is there is complete.
+/// renamed, so that what is there is complete; if another program is the first to do so, its pictures are used.
 pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Result<()> {
     if folder.exists() {
         return Ok(());
@@ -66,14 +66,17 @@ pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Resul
         let hint = "hint: the demo draws into `data/demo`; run it where you may write";
         anyhow::anyhow!("could not draw into `{}`: {error}\n{hint}", folder.shown())
     })?;
-    Ok(output.say(format_args!("Drew {count} pictures into {}.", folder.shown()))?)
+    if let Some(count) = count {
+        output.say(format_args!("Drew {count} pictures into {}.", folder.shown()))?;
+    }
+    Ok(())
 }
 
-/// Draws them all and says how many.
-fn draw_all(folder: &Path) -> anyhow::Result<usize> {
+/// Draws them all and says how many; `None` if another program did so meanwhile.
+fn draw_all(folder: &Path) -> anyhow::Result<Option<usize>> {
     fs::create_dir_all(folder.parent().unwrap_or(folder))?;
     let mut pictures = vec![];
-    replace_folder(folder, |beside| -> anyhow::Result<()> {
+    let is_first = create_folder(folder, |beside| -> anyhow::Result<()> {
         let mut folders = vec![];
         for (set, count) in [("train", TRAINING), ("validation", VALIDATION)] {
             for class in CLASSES {
@@ -94,7 +97,7 @@ fn draw_all(folder: &Path) -> anyhow::Result<usize> {
         })?;
         folders.iter().try_for_each(|folder| Ok(sync_folder(folder)?))
     })?;
-    Ok(pictures.len())
+    Ok(is_first.then_some(pictures.len()))
 }
 
 /// A picture of shapes of the class on a background with noise.
@@ -151,6 +154,28 @@ fn contrasting(other: Rgb<u8>, draws: &mut Draws) -> Rgb<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn demos_that_begin_at_once_draw_a_whole_set_and_leave_nothing_else() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data");
+        let demo = data.join("demo");
+        let drawn: Vec<Option<usize>> = std::thread::scope(|threads| {
+            let draw = || draw_all(&demo).expect("pictures");
+            let drawing: Vec<_> = (0..3).map(|_| threads.spawn(draw)).collect();
+            drawing.into_iter().map(|thread| thread.join().expect("pictures")).collect()
+        });
+        let whole = CLASSES.len() * (TRAINING + VALIDATION);
+        assert!(drawn.contains(&Some(whole)), "{drawn:?}");
+        assert_eq!(drawn.iter().flatten().count(), 1, "{drawn:?}");
+        let count = |path: &Path| fs::read_dir(path).expect("a folder").count();
+        assert_eq!(count(&data), 1);
+        for (set, expected) in [("train", TRAINING), ("validation", VALIDATION)] {
+            for class in CLASSES {
+                assert_eq!(count(&demo.join(set).join(class)), expected);
+            }
+        }
+    }
 
     /// Mean colour must not give the class away. Of 200 pictures a class, the difference of the
     /// classes' mean values has a deviation of about 2 levels, and single pictures are 20 apart.

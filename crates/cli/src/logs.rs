@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::mem;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -20,6 +21,10 @@ const OF_RUN: &str = "warn,permafrost=info,train=info,vgg=info,vgg_tch=info";
 
 /// The run's log, from when there is a run.
 static RUN_LOG: OnceLock<File> = OnceLock::new();
+
+/// What is to be in the run's log of the time before there is a run, and at most how many bytes.
+static BEFORE_RUN: Mutex<Vec<u8>> = Mutex::new(vec![]);
+const MOST_BEFORE_RUN: usize = 1 << 16;
 
 /// The last warning or error of the run's log, without its time.
 static LAST_LINE: Mutex<String> = Mutex::new(String::new());
@@ -55,7 +60,9 @@ pub(crate) fn begin() {
 /// It can't be written.
 pub(crate) fn append_to(path: &Path) -> Result<(), FormatError> {
     let file = open_in_place(path, File::options().append(true).create(true))?;
+    let before = mem::take(&mut *lock(&BEFORE_RUN));
     RUN_LOG.set(file).expect("a program has one run");
+    RunLog.write_all(&before).expect("a log never fails");
     Ok(())
 }
 
@@ -100,6 +107,7 @@ impl Write for Said {
 struct RunLog;
 
 impl Write for RunLog {
+    /// Writes whole lines.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A log that can't be written, as on a full disk, is no reason to say anything else.
         if let Some(mut file) = RUN_LOG.get() {
@@ -110,6 +118,11 @@ impl Write for RunLog {
             // The epochs are seen anyway.
             if line.starts_with("WARN") || line.starts_with("ERROR") {
                 *lock(&LAST_LINE) = line.to_owned();
+            }
+        } else {
+            let mut before = lock(&BEFORE_RUN);
+            if before.len() + bytes.len() <= MOST_BEFORE_RUN {
+                before.extend(bytes);
             }
         }
         Ok(bytes.len())

@@ -25,7 +25,7 @@ pub fn open_in_place(path: &Path, options: &mut OpenOptions) -> Result<File, For
 /// # Errors
 ///
 /// There is one.
-pub fn refuse_link(path: &Path) -> Result<(), FormatError> {
+fn refuse_link(path: &Path) -> Result<(), FormatError> {
     if path.is_symlink() { Err(FormatError::Link { path: path.to_owned() }) } else { Ok(()) }
 }
 

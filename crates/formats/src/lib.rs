@@ -27,7 +27,7 @@ pub use array::{Array, Arrays};
 pub use chain::{Activation, Chain, ChainKind, ChainLayer};
 pub use error::FormatError;
 pub use event_file::EventFile;
-pub use in_place::{open_in_place, refuse_link};
+pub use in_place::open_in_place;
 pub use keras::{KerasLayer, KerasLayers, KerasModel, LayerDescription, read_keras, write_keras};
 pub use onnx::write_onnx;
 pub use read::{read_arrays, read_weights};
@@ -36,6 +36,6 @@ pub use safetensors::write_safetensors;
 pub use unfinished::{UNFINISHED_FILE, unfinished_in};
 pub use weights::WeightsFile;
 pub use whole::{
-    cannot_sync_folder, recover_folder, replace_folder, replace_folder_keeping, sync_folder,
-    write_whole,
+    cannot_sync_folder, create_folder, recover_folder, replace_folder, replace_folder_keeping,
+    sync_folder, warn_of_unsynced, write_whole,
 };

@@ -59,6 +59,14 @@ fn remove_left(folder: &Path) {
     }
 }
 
+/// Returns true if a program is at work on the unfinished file at `path`, as far as the system can tell.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    match File::open(path) {
+        Ok(file) => file.try_lock().is_err(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

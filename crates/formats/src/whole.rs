@@ -5,10 +5,13 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use quoting::Shown;
+use tempfile::NamedTempFile;
 
-use crate::{FormatError, unfinished_in};
+use crate::unfinished::is_locked;
+use crate::{FormatError, UNFINISHED_FILE, unfinished_in};
 
 /// Writes `bytes` to the file at `path`, in place of what may be there.
 ///
@@ -52,17 +55,18 @@ pub fn replace_folder<E: From<FormatError>>(
 ) -> Result<(), E> {
     recover_folder(path)?;
     let new = filled_beside(path, fill)?;
+    let new = &new.path;
     let swap = || {
         let old = beside(path, "old");
-        sync_folder(&new)?;
+        sync_folder(new)?;
         if path.exists() {
-            if exchange(&new, path)? {
+            if exchange(new, path)? {
                 sync_folder(folder_of(path))?;
-                return remove_folder(&new);
+                return remove_folder(new);
             }
             fs::rename(path, &old)?;
         }
-        fs::rename(&new, path)?;
+        fs::rename(new, path)?;
         sync_folder(folder_of(path))?;
         remove_folder(&old)
     };
@@ -83,37 +87,96 @@ pub fn replace_folder_keeping<E: From<FormatError>>(
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
     let new = filled_beside(path, fill)?;
+    let new = &new.path;
     let swap = || {
-        sync_folder(&new)?;
+        sync_folder(new)?;
         if path.exists() {
-            if exchange(&new, path)? {
+            if exchange(new, path)? {
                 remove_folder(kept)?;
-                fs::rename(&new, kept)?;
+                fs::rename(new, kept)?;
                 return sync_folder(folder_of(path));
             }
             remove_folder(kept)?;
             fs::rename(path, kept)?;
         }
-        fs::rename(&new, path)?;
+        fs::rename(new, path)?;
         sync_folder(folder_of(path))
     };
     Ok(swap().map_err(|source| refused(path, source))?)
 }
 
-/// A new folder beside `path`, filled; where that fails it is removed, so that a full disk is not left full.
+/// Puts a new folder at `path`: `fill` writes its files into a folder beside it, which then takes the name. Returns
+/// false if another program has put a folder there meanwhile, which is kept.
+///
+/// # Errors
+///
+/// The folder around it is missing, `fill` fails, or the system refuses to write there. Nothing of the new folder is
+/// left then.
+pub fn create_folder<E: From<FormatError>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<bool, E> {
+    let new = filled_beside(path, fill)?;
+    let publish = || {
+        sync_folder(&new.path)?;
+        // A folder with files in it is never replaced by this.
+        if let Err(error) = fs::rename(&new.path, path) {
+            remove_folder(&new.path)?;
+            return if path.is_dir() { Ok(false) } else { Err(error) };
+        }
+        sync_folder(folder_of(path))?;
+        Ok(true)
+    };
+    Ok(publish().map_err(|source| refused(path, source))?)
+}
+
+/// A folder that is being written, `.NAME.permafrost-XXXXXX`. The unfinished file `.permafrost-XXXXXX` beside it
+/// is locked for as long, and removed with this.
+struct UnfinishedFolder {
+    path: PathBuf,
+    _lock: NamedTempFile,
+}
+
+/// Creates a folder beside `path` and fills it; if that fails, removes it, so that a full disk is not left full.
 fn filled_beside<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
-) -> Result<PathBuf, E> {
-    let refused = |source| refused(path, source);
-    let new = beside(path, "new");
-    remove_folder(&new).map_err(refused)?;
-    fs::create_dir(&new).map_err(refused)?;
-    fill(&new).inspect_err(|_| {
+) -> Result<UnfinishedFolder, E> {
+    remove_left(path);
+    let create = || {
+        let lock = unfinished_in(folder_of(path))?;
+        let name = lock.path().file_name().unwrap_or_default().to_string_lossy();
+        let new = beside(path, name.strip_prefix(UNFINISHED_FILE).expect("its prefix"));
+        fs::create_dir(&new)?;
+        Ok(UnfinishedFolder { path: new, _lock: lock })
+    };
+    let new = create().map_err(|source| refused(path, source))?;
+    fill(&new.path).inspect_err(|_| {
         // The first error is the one to tell.
-        let _ = remove_folder(&new);
+        let _ = remove_folder(&new.path);
     })?;
     Ok(new)
+}
+
+/// Removes the folders that killed programs left unfinished beside `path`. What can't be removed is left.
+fn remove_left(path: &Path) {
+    let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
+    let start = beside(path, "");
+    let start = start.file_name().unwrap_or_default().as_encoded_bytes();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        // The old content is not unfinished.
+        let Some(id @ (b"new" | [_, _, _, _, _, _])) = name.as_encoded_bytes().strip_prefix(start)
+        else {
+            continue;
+        };
+        let lock = format!("{UNFINISHED_FILE}{}", String::from_utf8_lossy(id));
+        if entry.file_type().is_ok_and(|kind| kind.is_dir())
+            && !is_locked(&entry.path().with_file_name(lock))
+        {
+            _ = remove_folder(&entry.path());
+        }
+    }
 }
 
 /// Puts the old folder back at `path` where a crash interrupted [`replace_folder`], and removes
@@ -147,7 +210,7 @@ pub(crate) fn refused(path: &Path, source: std::io::Error) -> FormatError {
     }
 }
 
-/// The hidden neighbour of `path` for its `new` or `old` content, under a name that is nobody else's.
+/// The hidden neighbour of `path` for its `old` content or a new one, under a name that is nobody else's.
 fn beside(path: &Path, which: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -191,7 +254,7 @@ fn exchange(one: &Path, other: &Path) -> std::io::Result<bool> {
 }
 
 /// Makes renames in a folder last through a power cut. Some shares of networks and of virtual machines have no such
-/// call, which is noted in the log; Windows has none.
+/// call, of which the first time is warned; Windows has none.
 ///
 /// # Errors
 ///
@@ -202,11 +265,18 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
     match fs::File::open(path).and_then(|folder| folder.sync_all()) {
         Err(error) if cannot_sync_folder(&error) => {
-            let folder = path.shown();
-            tracing::info!(%folder, %error, "can't sync the folder: a power cut may undo a rename");
+            warn_of_unsynced(&path.shown(), &error);
             Ok(())
         }
         done => done,
+    }
+}
+
+/// Warns that a folder can't be synced; once in a program, as whole file systems have no such call.
+pub fn warn_of_unsynced(folder: &dyn std::fmt::Display, error: &std::io::Error) {
+    static IS_WARNED: AtomicBool = AtomicBool::new(false);
+    if !IS_WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(%folder, %error, "can't sync the folder: a power cut may undo a rename");
     }
 }
 
@@ -293,6 +363,41 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read_to_string(path.join("file")).expect("the file"), "second");
         assert_eq!(names_in(folder.path()), ["model"]);
+    }
+
+    #[test]
+    fn of_two_that_create_a_folder_at_once_one_does_and_neither_writes_into_the_others() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("data");
+        let is_first = create_folder(&path, |outer| {
+            write_whole(&outer.join("file"), b"out")?;
+            let inner = create_folder(&path, fill_with("inner"));
+            assert!(inner.expect("a new folder"), "it is not there yet");
+            write_whole(&outer.join("another"), b"outer")
+        });
+        assert!(!is_first.expect("a folder that is there"));
+        assert_eq!(fs::read_to_string(path.join("file")).expect("the file"), "inner");
+        assert_eq!((names_in(folder.path()).len(), names_in(&path).len()), (1, 1));
+    }
+
+    #[test]
+    fn folders_that_killed_programs_left_are_removed_and_those_of_others_are_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("model");
+        let at = |name: &str| folder.path().join(name);
+        let kept = [".model.permafrost-kept", ".model.permafrost-abc124", ".a.permafrost-abc123"];
+        let left =
+            [".model.permafrost-new", ".model.permafrost-abc123", ".model.permafrost-abc125"];
+        for name in kept.iter().chain(&left) {
+            fs::create_dir(at(name)).expect("a writable folder");
+            fs::write(at(name).join("file"), "half").expect("a writable folder");
+        }
+        fs::write(at(".permafrost-abc123"), "").expect("a writable folder");
+        let lock = fs::File::create(at(".permafrost-abc124")).expect("a writable folder");
+        lock.lock().expect("a lock");
+        replace_folder(&path, fill_with("new")).expect("a new folder");
+        assert!(kept.iter().all(|name| at(name).join("file").exists()));
+        assert!(!left.iter().any(|name| at(name).exists()));
     }
 
     #[test]

@@ -41,6 +41,26 @@ pub fn open_cache(path: &Path, photographs: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens the cache file at `path` for reading, if a regular file is there and not a link to one.
+///
+/// # Errors
+///
+/// Something else is there or nothing, or the system refuses.
+pub fn open_kept_cache(path: &Path) -> io::Result<File> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut options = File::options();
+    options.read(true);
+    // For a link or a named pipe that is made just now.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        libc::O_NOFOLLOW | libc::O_NONBLOCK,
+    );
+    options.open(path)
+}
+
 /// Makes the folder `path` for caches if it is not there, with the same bound on who may use it.
 ///
 /// # Errors
@@ -89,6 +109,20 @@ mod tests {
         open_cache(&caches.join("shared"), &photographs).expect("a writable folder");
         assert_eq!(mode(&caches.join("shared")) & !0o640, 0);
         assert_eq!(fs::read_to_string(old).expect("the file"), "rows");
+    }
+
+    #[test]
+    fn a_cache_is_read_from_a_regular_file_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [file, link, pipe] = ["file", "link", "pipe"].map(|name| folder.path().join(name));
+        fs::write(&file, "rows").expect("a writable folder");
+        symlink(&file, &link).expect("a link");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+        assert!(made.success());
+        assert!(open_kept_cache(&file).is_ok());
+        for other in [&link, &pipe, folder.path(), &folder.path().join("missing")] {
+            assert!(open_kept_cache(other).is_err(), "{other:?}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod split_folders;
 mod survey;
 mod tiff;
 
-pub use cache_file::open_cache;
+pub use cache_file::{open_cache, open_kept_cache};
 pub use cost::{DecodingCost, decoding_cost};
 pub use decode::{Colour, decode};
 pub use duplicates::NEAR_BITS;

@@ -21,7 +21,7 @@ pub(crate) struct Card {
     pub(crate) settings: FeatureSettings,
     /// The digest of the keys and sizes of the files that it was made of.
     pub(crate) listed: String,
-    /// The digest of their contents; `None` in a card of schema 1.
+    /// The digest of their contents; `None` in a card of schema 1, and of objects that have no ETag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) contents: Option<Contents>,
     pub(crate) counts: Counts,
@@ -58,7 +58,8 @@ pub(crate) struct ObjectCard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MadeOf {
     pub(crate) listed: String,
-    pub(crate) contents: Contents,
+    /// `None` if the object store gives no ETags.
+    pub(crate) contents: Option<Contents>,
 }
 
 /// The digest of the keys of files and of their contents.
@@ -120,7 +121,9 @@ impl Card {
             return Err(format!("is of schema {schema}, expected {SCHEMA}"));
         }
         let card: Self = serde_json::from_slice(bytes).map_err(damaged)?;
-        if [card.contents.is_some(), card.object.head_sha256.is_some()] != [schema > 1; 2] {
+        if card.object.head_sha256.is_some() != (schema > 1)
+            || (schema == 1 && card.contents.is_some())
+        {
             return Err("is damaged: its digests are not those of its schema".into());
         }
         if card.names() != piece {
@@ -146,13 +149,14 @@ impl Card {
     /// Whether it was made of these files.
     pub(crate) fn is_of(&self, files: &MadeOf) -> bool {
         self.listed == files.listed
-            && (!self.has_contents_as(files) || self.contents.as_ref() == Some(&files.contents))
+            && (!self.has_contents_as(files) || self.contents == files.contents)
     }
 
-    /// Whether the contents of its files and of these can be compared: they can't if it has none, or those of files
-    /// that were read from elsewhere.
+    /// Whether the contents of its files and of these can be compared: they can't if one of the two has none, or those
+    /// of files that were read from elsewhere.
     pub(crate) fn has_contents_as(&self, files: &MadeOf) -> bool {
-        self.contents.as_ref().is_some_and(|contents| contents.by == files.contents.by)
+        let both = self.contents.as_ref().zip(files.contents.as_ref());
+        both.is_some_and(|(own, others)| own.by == others.by)
     }
 
     /// What its object looks like.

@@ -139,7 +139,7 @@ pub fn check(
 pub(crate) fn warn_of_lengths(store: &Store, pieces: usize) {
     if pieces > 0 {
         tracing::warn!(
-            "{pieces} piece(s) at `{}` were compared with the photographs by names and lengths alone: they were made by an earlier version, or of photographs that lay elsewhere",
+            "{pieces} piece(s) at `{}` were compared with the photographs by names and lengths alone: they were made by an earlier version, or of photographs that lay elsewhere or whose store gives no ETags",
             store.place()
         );
     }

@@ -318,7 +318,7 @@ impl Job<'_> {
             pieces: piece.pieces,
             settings: self.settings.clone(),
             listed,
-            contents: Some(contents),
+            contents,
             counts,
             skipped,
             object: ObjectCard { length, features_at, head_sha256, sha256 },

@@ -310,14 +310,17 @@ impl Photographs {
     ) -> Result<MadeOf, ShardsError> {
         let listed = self.digest_of_listing(entries)?;
         let (by, contents) = match &self.store {
-            None => (By::Sha256, digests(entries, stop)?),
+            None => (By::Sha256, Some(digests(entries, stop)?)),
             Some(store) => (By::Etag, etags(store, entries, stop)?),
         };
-        let mut hash = Sha256::new();
-        for (entry, content) in entries.iter().zip(contents) {
-            hash.update(serde_json::to_vec(&(&entry.key, content)).expect("plain data"));
-        }
-        Ok(MadeOf { listed, contents: Contents { by, digest: hex(hash.finalize()) } })
+        let contents = contents.map(|contents| {
+            let mut hash = Sha256::new();
+            for (entry, content) in entries.iter().zip(contents) {
+                hash.update(serde_json::to_vec(&(&entry.key, content)).expect("plain data"));
+            }
+            Contents { by, digest: hex(hash.finalize()) }
+        });
+        Ok(MadeOf { listed, contents })
     }
 
     /// A digest of the keys of these files and of their lengths, as far as those are known without asking a
@@ -359,18 +362,21 @@ fn digests(entries: &[&Entry], stop: &AtomicBool) -> Result<Vec<Option<String>>,
     entries.par_iter().map(digest).collect()
 }
 
-/// The ETag of each object, which the store is asked for if the listing does not say it.
+/// The ETag of each object, which the store is asked for if a list names it; `None` for one that is not there, which
+/// is skipped until it can be read. `None` instead of all if the store gives an object none: without it, a changed
+/// object would pass for the same.
 fn etags(
     store: &Store,
     entries: &[&Entry],
     stop: &AtomicBool,
-) -> Result<Vec<Option<String>>, ShardsError> {
+) -> Result<Option<Vec<Option<String>>>, ShardsError> {
     let is_named = |entry: &&&Entry| matches!(entry.source, Source::Object(None));
     let names = entries.iter().filter(is_named).map(|entry| name_of_key(&entry.key).into_owned());
-    let mut asked = store.etags(names, stop)?.into_iter();
+    let Some(asked) = store.etags(names, stop)? else { return Ok(None) };
+    let mut asked = asked.into_iter();
     let etag = |entry: &&Entry| match &entry.source {
-        Source::Object(Some(listed)) => listed.etag.clone(),
-        _ => asked.next().expect("one for each name"),
+        Source::Object(Some(listed)) => listed.etag.clone().map(Some),
+        _ => Some(asked.next().expect("one for each name")),
     };
     Ok(entries.iter().map(etag).collect())
 }
@@ -402,6 +408,40 @@ pub(crate) fn compare_keys(one: &str, other: &str) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objects_without_an_etag_have_no_digest_of_their_contents() {
+        let store = Store::in_memory();
+        store.put("b/2.png", vec![1]).expect("room");
+        let source = |etag: Option<&str>| {
+            Source::Object(Some(Listed { length: 1, etag: etag.map(str::to_owned) }))
+        };
+        let made_of = |sources: [Source; 2]| {
+            let [one, two] = sources;
+            let entry = |key: &str, source| Entry {
+                key: key.into(),
+                label: 0,
+                is_validation: false,
+                source,
+            };
+            let entries = vec![entry("a/1.png", one), entry("b/2.png", two)];
+            let classes = Classes { names: vec!["a".into(), "b".into()], folders: None };
+            let store = Some(store.clone());
+            let photographs = Photographs { store, classes, unused: vec![], entries };
+            let entries: Vec<_> = photographs.entries.iter().collect();
+            photographs.made_of(&entries, &NEVER).expect("an answer")
+        };
+        let whole = made_of([source(Some("1")), source(Some("2"))]);
+        assert!(whole.contents.is_some());
+        assert_ne!(made_of([source(Some("1")), source(Some("3"))]).contents, whole.contents);
+        assert_eq!(made_of([source(Some("1")), source(None)]).contents, None);
+        // Those of a list: the second is there, the first is not.
+        let listed = made_of([Source::Object(None), Source::Object(None)]);
+        assert!(listed.contents.is_some());
+        store.put("b/2.png", vec![2]).expect("room");
+        let changed = made_of([Source::Object(None), Source::Object(None)]);
+        assert_ne!(changed.contents, listed.contents);
+    }
 
     #[test]
     fn photographs_with_the_same_key_are_an_error_that_names_it() {

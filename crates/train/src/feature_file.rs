@@ -10,8 +10,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use formats::refuse_link;
-use photos::open_cache;
+use formats::FormatError;
+use photos::{open_cache, open_kept_cache};
 
 use crate::TrainError;
 
@@ -48,8 +48,10 @@ impl FeatureFile {
         width: usize,
     ) -> Result<Self, TrainError> {
         let io = |error| TrainError::io(path, error);
-        refuse_link(path)?;
-        let mut file = open_cache(path, photographs).map_err(io)?;
+        let mut file = open_cache(path, photographs).map_err(|error| {
+            let path = path.to_owned();
+            if path.is_symlink() { FormatError::Link { path }.into() } else { io(error) }
+        })?;
         let header = header(key, width);
         if file.metadata().map_err(io)?.len() < header.len() as u64 {
             // It was stopped before its first row.
@@ -69,11 +71,11 @@ impl FeatureFile {
         (file.rows >= rows).then_some(file)
     }
 
-    /// Returns true if there is a file at `path` with rows of what `key` stands for.
+    /// Returns true if there is a regular file at `path`, and no link to one, with rows of what `key` stands for.
     pub(crate) fn has_key(path: &Path, key: &str, width: usize) -> bool {
         let header = header(key, width);
         let mut start = vec![0; header.len()];
-        let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+        let read = open_kept_cache(path).and_then(|mut file| file.read_exact(&mut start));
         read.is_ok() && start == header.as_bytes()
     }
 
@@ -245,7 +247,12 @@ mod tests {
         let error = FeatureFile::open_or_create(&link, folder.path(), "key", 3);
         let message = error.expect_err("a link").to_string();
         assert!(message.contains("symbolic link") && message.contains("\nhint: "), "{message}");
-        assert_eq!(fs::read_to_string(victim).expect("the file"), "kept");
+        assert_eq!(fs::read_to_string(&victim).expect("the file"), "kept");
+
+        fs::remove_file(&victim).expect("a file");
+        FeatureFile::open_or_create(&victim, folder.path(), "key", 3).expect("a new file");
+        assert!(FeatureFile::has_key(&victim, "key", 3));
+        assert!(!FeatureFile::has_key(&link, "key", 3));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use photos::Photos;
+use quoting::Shown;
 use random::{Draws, Purpose};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -78,10 +79,11 @@ impl<'a> Source<'a> {
             let views_path = run.views();
             if FeatureFile::has_key(&views_path, &old, width) {
                 key = old;
-            } else if known
-                .iter()
-                .any(|other| *other != key && FeatureFile::has_key(&views_path, other, width))
-            {
+            } else if let Some((engine, _)) = engines.iter().zip(&known).find(|(_, other)| {
+                **other != key && FeatureFile::has_key(&views_path, other, width)
+            }) {
+                let (file, now) = (views_path.shown(), base.engine());
+                tracing::warn!(%file, engine, now, "views of another engine are computed again");
                 fs::remove_file(&views_path).map_err(|error| TrainError::io(&views_path, error))?;
             }
             let file = FeatureFile::open_or_create(&views_path, &config.data.path, &key, width)?;

@@ -95,7 +95,8 @@ impl Store {
         })
     }
 
-    /// The ETag of each of these objects, in order; `None` where there is none of that name, or the store gives none.
+    /// The ETag of each of these objects, in order, `None` for a name that no object has. `None` instead of all if the
+    /// store gives an object none.
     ///
     /// # Errors
     ///
@@ -104,13 +105,17 @@ impl Store {
         &self,
         names: impl IntoIterator<Item = String>,
         stop: &AtomicBool,
-    ) -> Result<Vec<Option<String>>, ShardsError> {
+    ) -> Result<Option<Vec<Option<String>>>, ShardsError> {
         let head = async |name: String| {
             let found = again(async || self.0.objects.head(&self.path_of(&name)?).await).await;
-            Ok(self.if_there(&name, found)?.and_then(|about| about.e_tag))
+            Ok(match self.if_there(&name, found)? {
+                Some(about) => about.e_tag.map(Some),
+                None => Some(None),
+            })
         };
         let heads = stream::iter(names).map(head).buffered(UNDER_WAY).try_collect();
-        self.wait_unless(stop, heads)?
+        let etags: Result<Vec<_>, ShardsError> = self.wait_unless(stop, heads)?;
+        Ok(etags?.into_iter().collect())
     }
 
     /// Bytes of an object.

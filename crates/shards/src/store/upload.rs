@@ -27,11 +27,15 @@ impl Store {
         let (length, digest) = (bytes.len() as u64, hex(Sha256::digest(&bytes)));
         let bytes = PutPayload::from(bytes);
         let put = async || self.0.objects.put(&self.path_of(name)?, bytes.clone()).await;
-        match in_folder_without_sync(|| self.wait(again(put))) {
+        match self.in_folder_without_sync(|| self.wait(again(put))) {
             Err(error) if !(cannot_sync(&error) && self.has(name, length, &digest)) => {
                 Err(self.refused(self.place_of(name), error))
             }
-            _ => Ok(()),
+            Err(error) => {
+                self.warn_of_unsynced(&error);
+                Ok(())
+            }
+            Ok(_) => Ok(()),
         }
     }
 
@@ -69,7 +73,11 @@ impl Store {
                 Err(error) if !self.has(name, length, &digest) => {
                     Err(self.refused(self.place_of(name), error))
                 }
-                _ => Ok(digest),
+                Err(error) => {
+                    self.warn_of_unsynced(&error);
+                    Ok(digest)
+                }
+                Ok(()) => Ok(digest),
             };
         }
         Ok(hex(hash.finalize()))
@@ -88,7 +96,7 @@ impl Store {
         next_part: &mut impl FnMut() -> io::Result<Vec<u8>>,
     ) -> Result<object_store::Result<()>, ShardsError> {
         let upload = async || self.0.objects.put_multipart(&self.path_of(name)?).await;
-        let mut upload = match in_folder_without_sync(|| self.wait(again(upload))) {
+        let mut upload = match self.in_folder_without_sync(|| self.wait(again(upload))) {
             Ok(upload) => upload,
             Err(error) => return Ok(Err(error)),
         };
@@ -122,14 +130,28 @@ impl Store {
             }
         }
     }
-}
 
-/// Writes something. A folder that is made for it is synced before, so where that can't be done, nothing was written
-/// but the folder is there now, and `write` is called again.
-fn in_folder_without_sync<T>(
-    mut write: impl FnMut() -> object_store::Result<T>,
-) -> object_store::Result<T> {
-    write().or_else(|error| if cannot_sync(&error) { write() } else { Err(error) })
+    /// Writes something. A folder that is made for it is synced before, so where that can't be done, nothing was
+    /// written but the folder is there now, and `write` is called again.
+    fn in_folder_without_sync<T>(
+        &self,
+        mut write: impl FnMut() -> object_store::Result<T>,
+    ) -> object_store::Result<T> {
+        write().or_else(|error| {
+            if !cannot_sync(&error) {
+                return Err(error);
+            }
+            write().inspect(|_| self.warn_of_unsynced(&error))
+        })
+    }
+
+    /// Warns that the place can't be synced, if this error says so of what was written.
+    fn warn_of_unsynced(&self, error: &object_store::Error) {
+        if let Some(error) = system_error(error).filter(|error| formats::cannot_sync_folder(error))
+        {
+            formats::warn_of_unsynced(&self.place(), error);
+        }
+    }
 }
 
 /// Whether it may be that all was written and only the folder can't be synced, which some shares can't.
@@ -141,20 +163,52 @@ fn cannot_sync(error: &object_store::Error) -> bool {
 mod tests {
     use super::*;
     use object_store::Error::Generic;
+    use std::sync::{Arc, Mutex};
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Warned(Arc<Mutex<Vec<u8>>>);
+
+    impl Warned {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("a lock").clone()).expect("text")
+        }
+    }
+
+    impl io::Write for Warned {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("a lock").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     #[test]
-    fn a_folder_that_cannot_be_synced_is_written_to_and_a_disk_that_fails_is_not_asked_again() {
+    fn a_folder_that_cannot_be_synced_is_written_to_with_a_warning_and_a_disk_that_fails_is_not() {
+        let store = Store::in_memory();
         // "Invalid argument" and "input/output error".
+        let warned = Warned::default();
+        let log = warned.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
+        let _until_then = tracing::subscriber::set_default(subscriber.finish());
         let error =
             |code| Generic { store: "disk", source: Box::new(io::Error::from_raw_os_error(code)) };
-        for (code, expected) in [(22, 2), (5, 1)] {
+        for (code, expected) in [(5, 1), (22, 2), (22, 2)] {
             let mut calls = 0;
-            let written = in_folder_without_sync(|| {
+            let written = store.in_folder_without_sync(|| {
                 calls += 1;
                 if calls == 1 { Err(error(code)) } else { Ok(()) }
             });
             assert_eq!((calls, written.is_ok()), (expected, code == 22));
+            assert_eq!(warned.text().is_empty(), code == 5);
         }
+        // Once in a program.
+        let all = warned.text();
+        assert_eq!(all.matches("can't sync the folder").count(), 1, "{all}");
+        assert!(all.contains("WARN") && all.contains("folder=memory"), "{all}");
         assert!(cannot_sync(&error(22)) && !cannot_sync(&error(5)));
     }
 }

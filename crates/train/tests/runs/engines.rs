@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use augment::AugmentConfig;
 use model::load_card;
@@ -139,6 +141,26 @@ fn a_run_that_does_not_say_its_engine_goes_on_and_records_that_it_is_unknown() {
     expect_same(&run, &whole);
 }
 
+/// What was logged.
+#[derive(Clone, Default)]
+struct Warned(Arc<Mutex<Vec<u8>>>);
+
+impl Warned {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("a lock").clone()).expect("text")
+    }
+}
+
+impl Write for Warned {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("a lock").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Returns where the views of a run come from that goes on here.
 fn origin(run: &RunFolder, config: &RunConfig) -> ViewsOrigin {
     let origin = Cell::new(None);
@@ -171,11 +193,25 @@ fn views_of_another_engine_are_taken_by_their_own_run_alone_and_never_completed(
     let first_views = |event: &Event| matches!(event, Event::Features { set: Set::Views, .. });
     go_on_other(&part, &config, first_views);
     assert!(fs::read(part.views()).expect("views").len() < views.len());
+    let warned = Warned::default();
+    let log = warned.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
+    let _until_then = tracing::subscriber::set_default(subscriber.finish());
     // Begun here, gone on with there, and both before the first step.
     go(&part, &config, first_views).expect("some views");
     go_on_other(&part, &config, first_views);
     assert_eq!(engines(&part), [engine_name("winograd f32"), OTHER.to_owned()]);
     assert_eq!(origin(&part, &config), ViewsOrigin::Computed);
+    let warned = warned.text();
+    let again = warned.lines().filter(|line| line.contains("are computed again"));
+    let again: Vec<_> = again.collect();
+    let here = engine_name("winograd f32");
+    assert!(
+        again.last().is_some_and(|line| line.contains(&format!("engine=\"{OTHER}\""))
+            && line.contains(&format!("now=\"{here}\""))
+            && line.contains("views")),
+        "{warned}"
+    );
     // The same values by the name of this machine's engine, which the line at the beginning has.
     let computed = fs::read(part.views()).expect("views");
     assert!(computed.len() == views.len() && computed != views);
