@@ -44,7 +44,7 @@ fn a_folder_that_cannot_be_synced_is_warned_of_once_and_in_the_log_of_the_run() 
     set_mode(&workplace.path("data"), 0o755);
     for log in [done.stderr, workplace.read("run/run.log")] {
         assert_eq!(log.matches("can't sync the folder").count(), 1, "{log}");
-        assert!(log.contains("folder=data "), "{log}");
+        assert!(log.contains("/data error="), "{log}");
     }
 }
 
