@@ -117,7 +117,10 @@ impl Store {
     fn serve(&mut self, mut stream: TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         let (mut line, mut headers) = (String::new(), BTreeMap::new());
-        reader.read_line(&mut line)?;
+        // A program that is stopped may leave without a word.
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
         let mut words = line.split(' ').map(str::to_owned);
         let [method, target] = [(); 2].map(|()| words.next().expect("a request"));
         loop {
@@ -246,7 +249,17 @@ fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_
     let store = store.lock().expect("no panics");
     for (name, object) in &store.objects {
         let expected = fs::read(workplace.path(name)).expect("a file of that name");
-        assert!(*object == expected, "`{name}` is another one");
+        if name.ends_with(".json") {
+            // Contents are known by digests in a folder, and by ETags, which this store has none of.
+            let without_contents = |bytes: &[u8]| {
+                let mut card: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
+                card.as_object_mut().expect("a card").remove("contents");
+                card
+            };
+            assert_eq!(without_contents(object), without_contents(&expected), "`{name}`");
+        } else {
+            assert!(*object == expected, "`{name}` is another one");
+        }
     }
     assert_eq!(store.objects.len(), 24 + 2);
     let asked = |begin: &str, end: &str| {
