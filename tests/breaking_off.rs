@@ -289,7 +289,11 @@ fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_i
         }
     }
     let (store, address) = store_with_photos(&workplace);
-    let silent_after = |count| store.lock().expect("no panics").silent_after = count;
+    let silent_after = |count| {
+        let mut store = store.lock().expect("no panics");
+        store.silent_after = count;
+        store.waiting.clear();
+    };
 
     let settings = "--weights none --device cpu --size 32 --until block1_pool";
     let compute = format!("features s3://bucket/photos --out set {settings}");
@@ -311,13 +315,12 @@ fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_i
     // The next window, and some of the last 8 photographs.
     silent_after(Some(1 + 1 + 1 + 32 + 4));
     let child = until_it_waits(&store, on_set("train --resume resumed"));
+    // Those who wait ask again, and find that the features are gone.
     {
-        // Those who wait ask again, and find that the features are gone.
         let mut store = store.lock().expect("no panics");
         store.objects.retain(|name, _| !name.starts_with("set/") || name.ends_with(".json"));
-        store.silent_after = None;
-        store.waiting.clear();
     }
+    silent_after(None);
     let done = end_of(child);
     assert_eq!(done.status, Some(2), "{}{}", done.stdout, done.stderr);
     assert!(done.stderr.contains("nothing at `s3://bucket/set/shard-"), "{}", done.stderr);
