@@ -218,10 +218,22 @@ fn upload_in_parts(client: &Client<'_>, photographs: &Path, buckets: &Path) -> R
     let [remote, local] = [buckets.join("features/large"), client.site.folder.join("large")];
     for entry in fs::read_dir(&local)? {
         let entry = entry?;
-        let found = fs::read(remote.join(entry.file_name()))?;
-        ensure!(found == fs::read(entry.path())?, "{:?} is another one", entry.file_name());
+        let read = |path: &Path| -> Result<Vec<u8>> {
+            let bytes = fs::read(path)?;
+            let is_card = path.extension().is_some_and(|extension| extension == "json");
+            if is_card { without_contents(&bytes) } else { Ok(bytes) }
+        };
+        let found = read(&remote.join(entry.file_name()))?;
+        ensure!(found == read(&entry.path())?, "{:?} is another one", entry.file_name());
     }
     Ok(())
+}
+
+/// A piece's card without `contents`, which are known by a digest on a disk, and by ETags in a store that has them.
+fn without_contents(card: &[u8]) -> Result<Vec<u8>> {
+    let mut card: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(card)?;
+    card.remove("contents");
+    Ok(serde_json::to_vec(&card)?)
 }
 
 /// Trains on the photographs and on the set, in memory and streamed, and compares.
