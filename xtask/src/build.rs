@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use fetch::{Device, Manifest, Unavailable};
 
-use crate::download::Unavailable;
 use crate::libtorch::folder::{Found, TAKEN_FROM};
 use crate::libtorch::{BYPASS, bypass_notice};
-use crate::listing::tell;
-use crate::manifest::{Device, Manifest};
+use crate::output::tell;
 use crate::{cargo, exit_code};
 
 /// Builds the program of the workspace at `root`, and passes on `arguments` to cargo. The result is cargo's

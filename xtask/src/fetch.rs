@@ -8,20 +8,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use fetch::{
+    Item, Lock, Manifest, Network, Notify, Part, PlainHttp, Presence, Record, Remembered, Source,
+    download, unpack,
+};
 
-use crate::address::PlainHttp;
-use crate::download::download;
-use crate::http::Network;
-use crate::item::{Item, Presence};
-use crate::listing::{self, say};
-use crate::lock::Lock;
-use crate::manifest::Manifest;
-use crate::part::Part;
-use crate::record::Record;
+use crate::output::say;
+use crate::progress::Progress;
 use crate::selection::{Files, What, all_items};
-use crate::source::Source;
-use crate::unpack;
 use crate::wanted::Wanted;
+use crate::{libtorch, listing};
 
 const AFTER_HELP: &str = "\
 A download that breaks off is tried again, then kept as `NAME.part` and continued by the next fetch.
@@ -98,14 +94,16 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     if arguments.offline {
         return listing::verify(&items, &data, &Record::read(record_path)?);
     }
+    let progress = Progress::default();
+    let notify: Notify<'_> = &|event| progress.show(event);
     // Where nothing is to be written, there is nothing to lock.
     let nothing_missing = items.iter().all(|item| item.target(&data).exists());
-    let _lock = if nothing_missing { None } else { Some(Lock::wait(&data)?) };
+    let _lock = if nothing_missing { None } else { Some(Lock::wait(&data, notify)?) };
     let record = Record::read(record_path)?;
     let source = arguments.from.as_ref();
     let plain_http = if arguments.insecure { PlainHttp::Allowed } else { PlainHttp::LoopbackOnly };
     let network = Network { pace: arguments.pace, plain_http };
-    let mut fetcher = Fetcher { data, source, network, record };
+    let mut fetcher = Fetcher { data, source, network, notify, record };
     items.iter().try_for_each(|wanted| fetcher.fetch(wanted))
 }
 
@@ -113,6 +111,7 @@ struct Fetcher<'a> {
     data: PathBuf,
     source: Option<&'a Source>,
     network: Network,
+    notify: Notify<'a>,
     record: Record,
 }
 
@@ -122,8 +121,8 @@ impl Fetcher<'_> {
         match wanted.presence(&self.data, &self.record)? {
             Presence::Missing | Presence::Begun(_) => match wanted {
                 Wanted::Published(item) => self.bring(item, &target),
-                Wanted::Libtorch(libtorch) => {
-                    libtorch.bring(&self.data, self.source, self.network)
+                Wanted::Libtorch(pinned) => {
+                    libtorch::bring(pinned, &self.data, self.source, self.network, self.notify)
                 }
             },
             Presence::Wrong(error) => Err(error.context(format!(
@@ -142,22 +141,33 @@ impl Fetcher<'_> {
             &item.download_target(&self.data),
             &item.by_hand(&self.data),
             self.network,
+            self.notify,
         )?;
         self.record.check(file, &digest)?;
         let done = match item.archive {
             None => {
-                part.land(target)?;
+                part.land(target, self.notify)?;
                 "fetched"
             }
             Some(archive) => {
                 let folder = Part::beside(target)?;
-                unpack::unpack(part.path(), archive, folder.path())
+                unpack(part.path(), archive, folder.path())
                     .with_context(|| format!("`{}` is not as expected", file.name))?;
-                folder.land(target)?;
+                folder.land(target, self.notify)?;
                 "fetched and unpacked"
             }
         };
-        self.record.remember(file, digest)?;
+        let record = self.record.path.display().to_string();
+        match self.record.remember(file, digest, self.notify)? {
+            Remembered::Published => {}
+            Remembered::Before => {
+                say(&format!("`{}`: its digest is the one in `{record}`", file.name))?;
+            }
+            Remembered::Now(digest) => say(&format!(
+                "`{}`: its publisher gives no digest, so `{digest}` is kept in `{record}` and later fetches are compared with it",
+                file.name
+            ))?,
+        }
         say(&format!("`{}`: {done}; licence: {}", target.display(), file.licence))
     }
 }

@@ -14,17 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use fetch::{Device, Libtorch, Network, Notify, Part, Presence, Source, Unavailable};
 
 use self::folder::{Found, TAKEN_FROM};
 use self::index::Index;
 use self::link::link;
-use crate::download::Unavailable;
-use crate::http::Network;
-use crate::item::Presence;
-use crate::listing::{say, tell};
-use crate::manifest::{Device, Libtorch};
-use crate::part::Part;
-use crate::source::Source;
+use crate::output::{say, tell};
 
 /// Prints the address of the index that pip asks, by all its settings.
 const ASK_PIP: &str = "\
@@ -34,142 +29,141 @@ print(create_command('download').parser.get_default_values().index_url)";
 /// Tells `torch-sys` to take a libtorch of another version than its own.
 pub(crate) const BYPASS: &str = "LIBTORCH_BYPASS_VERSION_CHECK";
 
-impl Libtorch {
-    /// Where it goes below `data`.
-    pub(crate) fn target(&self, data: &Path) -> PathBuf {
-        data.join(&self.path)
-    }
+/// Where it goes below `data`.
+pub(crate) fn target(libtorch: &Libtorch, data: &Path) -> PathBuf {
+    data.join(&libtorch.path)
+}
 
-    /// What to say after `cargo xtask fetch` to get it.
-    pub(crate) fn arguments(&self) -> &'static str {
-        match self.device {
-            Device::Cpu => "libtorch",
-            Device::Cuda => "libtorch --cuda",
+/// What to say after `cargo xtask fetch` to get it.
+pub(crate) fn arguments(libtorch: &Libtorch) -> &'static str {
+    match libtorch.device {
+        Device::Cpu => "libtorch",
+        Device::Cuda => "libtorch --cuda",
+    }
+}
+
+/// Looks at what is there.
+///
+/// # Errors
+/// If it can't be looked at.
+pub(crate) fn presence(libtorch: &Libtorch, data: &Path) -> Result<Presence> {
+    let target = target(libtorch, data);
+    // A folder of links that lead nowhere any more is there, and wrong.
+    if !target.is_symlink() && !target.try_exists()? {
+        return Ok(Presence::Missing);
+    }
+    let check = || -> Result<Presence> {
+        let found = Found::examine(&target)?;
+        let taken = target.join(TAKEN_FROM).exists();
+        ensure!(
+            taken || found.is_of(&libtorch.version),
+            "expected version {}, found {}",
+            libtorch.version,
+            found.version
+        );
+        ensure!(
+            libtorch.device == Device::Cpu || found.has_cuda,
+            "expected one for CUDA, found one for the CPU alone"
+        );
+        Ok(Presence::Whole(found.version))
+    };
+    Ok(check().unwrap_or_else(Presence::Wrong))
+}
+
+/// Hints on how to do without the network.
+pub(crate) fn by_hand(libtorch: &Libtorch) -> String {
+    format!(
+        "hint: download {} by hand, unpack it, and run `cargo xtask fetch {2} --from DIR` with its folder `libtorch`\n\
+         hint: or install PyTorch {}, and run `cargo xtask fetch {2} --from DIR` with its folder `site-packages/torch`",
+        libtorch.archive,
+        libtorch.version,
+        arguments(libtorch)
+    )
+}
+
+/// Brings it to its place, where there is nothing yet.
+///
+/// # Errors
+/// `Unavailable` if no source has it. Another error if what came is not as expected, or this machine is
+/// at fault.
+pub(crate) fn bring(
+    libtorch: &Libtorch,
+    data: &Path,
+    source: Option<&Source>,
+    network: Network,
+    notify: Notify<'_>,
+) -> Result<()> {
+    let target = target(libtorch, data);
+    let part = Part::beside(&target)?;
+    fs::create_dir(part.path())
+        .with_context(|| format!("could not make `{}`", part.path().display()))?;
+    match source {
+        Some(Source::Folder(folder)) => take(libtorch, folder, part.path())?,
+        Some(Source::Mirror(url)) => {
+            bring_wheels(libtorch, &Index { url, network, notify }, data, part.path())?
+        }
+        None => {
+            let url = index_url()?.ok_or_else(|| unavailable(libtorch, &no_index()))?;
+            bring_wheels(libtorch, &Index { url: &url, network, notify }, data, part.path())?;
         }
     }
-
-    /// Looks at what is there.
-    ///
-    /// # Errors
-    /// If it can't be looked at.
-    pub(crate) fn presence(&self, data: &Path) -> Result<Presence> {
-        let target = self.target(data);
-        // A folder of links that lead nowhere any more is there, and wrong.
-        if !target.is_symlink() && !target.try_exists()? {
-            return Ok(Presence::Missing);
-        }
-        let check = || -> Result<Presence> {
-            let found = Found::examine(&target)?;
-            let taken = target.join(TAKEN_FROM).exists();
-            ensure!(
-                taken || found.is_of(&self.version),
-                "expected version {}, found {}",
-                self.version,
-                found.version
-            );
-            ensure!(
-                self.device == Device::Cpu || found.has_cuda,
-                "expected one for CUDA, found one for the CPU alone"
-            );
-            Ok(Presence::Whole(found.version))
-        };
-        Ok(check().unwrap_or_else(Presence::Wrong))
+    let found = Found::examine(part.path())
+        .with_context(|| format!("the libtorch for `{}` is not whole", target.display()))?;
+    part.land(&target, notify)?;
+    say(&format!(
+        "`{}`: libtorch {}; licence: {}",
+        target.display(),
+        found.version,
+        libtorch.licence
+    ))?;
+    if !found.is_of(&libtorch.version) {
+        tell(&bypass_notice(&found.version, &libtorch.version));
     }
+    Ok(())
+}
 
-    /// Hints on how to do without the network.
-    pub(crate) fn by_hand(&self) -> String {
-        format!(
-            "hint: download {} by hand, unpack it, and run `cargo xtask fetch {2} --from DIR` with its folder `libtorch`\n\
-             hint: or install PyTorch {}, and run `cargo xtask fetch {2} --from DIR` with its folder `site-packages/torch`",
-            self.archive,
-            self.version,
-            self.arguments()
-        )
-    }
+fn bring_wheels(libtorch: &Libtorch, index: &Index<'_>, data: &Path, into: &Path) -> Result<()> {
+    let bring = || {
+        check_platform()?;
+        wheels::bring(libtorch, index, data, into)
+    };
+    // An error of this machine stays what it is.
+    bring().map_err(|error| match error.is::<Unavailable>() {
+        true => unavailable(libtorch, &error),
+        false => error,
+    })
+}
 
-    /// Brings it to its place, where there is nothing yet.
-    ///
-    /// # Errors
-    /// `Unavailable` if no source has it. Another error if what came is not as expected, or this machine is
-    /// at fault.
-    pub(crate) fn bring(
-        &self,
-        data: &Path,
-        source: Option<&Source>,
-        network: Network,
-    ) -> Result<()> {
-        let target = self.target(data);
-        let part = Part::beside(&target)?;
-        fs::create_dir(part.path())
-            .with_context(|| format!("could not make `{}`", part.path().display()))?;
-        match source {
-            Some(Source::Folder(folder)) => self.take(folder, part.path())?,
-            Some(Source::Mirror(url)) => {
-                self.bring_wheels(&Index { url, network }, data, part.path())?
-            }
-            None => {
-                let url = index_url()?.ok_or_else(|| self.unavailable(&no_index()))?;
-                self.bring_wheels(&Index { url: &url, network }, data, part.path())?;
-            }
-        }
-        let found = Found::examine(part.path())
-            .with_context(|| format!("the libtorch for `{}` is not whole", target.display()))?;
-        part.land(&target)?;
-        say(&format!(
-            "`{}`: libtorch {}; licence: {}",
-            target.display(),
-            found.version,
-            self.licence
-        ))?;
-        if !found.is_of(&self.version) {
-            tell(&bypass_notice(&found.version, &self.version));
-        }
-        Ok(())
+/// Makes links to the headers and libraries in `folder`, of whatever version.
+fn take(libtorch: &Libtorch, folder: &Path, into: &Path) -> Result<()> {
+    let folder = std::path::absolute(folder)?;
+    let found = Found::examine(&folder).map_err(|error| {
+        Unavailable(format!(
+            "`{}` is no libtorch: {error:#}\n\
+             hint: name a libtorch folder, or the folder `torch` of an installed PyTorch: `python3 -c 'import torch; print(torch.__path__[0])'`",
+            folder.display()
+        ))
+    })?;
+    if libtorch.device == Device::Cuda && !found.has_cuda {
+        bail!(Unavailable(format!(
+            "expected one for CUDA in `{}`, found one for the CPU alone\n\
+             hint: leave `--cuda` out to take it",
+            folder.display()
+        )));
     }
+    for name in ["include", "lib"] {
+        link(&folder.join(name), &into.join(name))?;
+    }
+    fs::write(into.join("build-version"), found.version + "\n")?;
+    fs::write(into.join(TAKEN_FROM), format!("{}\n", folder.display()))?;
+    Ok(())
+}
 
-    fn bring_wheels(&self, index: &Index<'_>, data: &Path, into: &Path) -> Result<()> {
-        let bring = || {
-            check_platform()?;
-            wheels::bring(self, index, data, into)
-        };
-        // An error of this machine stays what it is.
-        bring().map_err(|error| match error.is::<Unavailable>() {
-            true => self.unavailable(&error),
-            false => error,
-        })
-    }
-
-    /// Makes links to the headers and libraries in `folder`, of whatever version.
-    fn take(&self, folder: &Path, into: &Path) -> Result<()> {
-        let folder = std::path::absolute(folder)?;
-        let found = Found::examine(&folder).map_err(|error| {
-            Unavailable(format!(
-                "`{}` is no libtorch: {error:#}\n\
-                 hint: name a libtorch folder, or the folder `torch` of an installed PyTorch: `python3 -c 'import torch; print(torch.__path__[0])'`",
-                folder.display()
-            ))
-        })?;
-        if self.device == Device::Cuda && !found.has_cuda {
-            bail!(Unavailable(format!(
-                "expected one for CUDA in `{}`, found one for the CPU alone\n\
-                 hint: leave `--cuda` out to take it",
-                folder.display()
-            )));
-        }
-        for name in ["include", "lib"] {
-            link(&folder.join(name), &into.join(name))?;
-        }
-        fs::write(into.join("build-version"), found.version + "\n")?;
-        fs::write(into.join(TAKEN_FROM), format!("{}\n", folder.display()))?;
-        Ok(())
-    }
-
-    /// What the index said, with the hints.
-    fn unavailable(&self, error: &Error) -> Error {
-        let said = format!("{error:#}");
-        let said = format!("could not fetch libtorch {}\n{}", self.version, said.trim_end());
-        Unavailable(format!("{said}\n{}", self.by_hand())).into()
-    }
+/// What the index said, with the hints.
+fn unavailable(libtorch: &Libtorch, error: &Error) -> Error {
+    let said = format!("{error:#}");
+    let said = format!("could not fetch libtorch {}\n{}", libtorch.version, said.trim_end());
+    Unavailable(format!("{said}\n{}", by_hand(libtorch))).into()
 }
 
 /// What is said each time that a libtorch of another version is used.

@@ -1,14 +1,12 @@
 //! `cargo xtask fetch --list` and `--offline`: what there is and what is missing, without the network.
 
-use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use fetch::{Presence, Record, Unavailable};
 use indicatif::DecimalBytes;
 
-use crate::download::Unavailable;
-use crate::item::Presence;
-use crate::record::Record;
+use crate::output::say;
 use crate::wanted::Wanted;
 
 /// Lists `items`: place, size, licence, the command that brings it, and what is there of it.
@@ -59,14 +57,4 @@ pub(crate) fn verify(items: &[Wanted<'_>], data: &Path, record: &Record) -> Resu
         return Err(Unavailable(what).into());
     }
     Ok(())
-}
-
-/// Prints a line for people.
-pub(crate) fn say(line: &str) -> Result<()> {
-    writeln!(stdout(), "{line}").context("could not write to standard output")
-}
-
-/// Says on standard error what is being done; a lost line is no reason to stop.
-pub(crate) fn tell(line: &str) {
-    let _ = writeln!(stderr(), "{line}");
 }

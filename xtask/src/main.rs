@@ -1,10 +1,9 @@
 //! `cargo xtask`: the chores around Permafrost that are not part of the program itself.
 //!
-//! It depends on none of the project's crates nor on Burn, so that `cargo xtask fetch` is there in
-//! seconds on a fresh checkout; what needs those crates is started as another program.
+//! Of the project's crates it depends only on `fetch`, and not on Burn, so that `cargo xtask fetch` is built in
+//! seconds on a fresh checkout. Commands that need the other crates start them as programs.
 
 mod accuracy;
-mod address;
 mod agreement;
 mod bench;
 mod browser;
@@ -12,32 +11,20 @@ mod build;
 mod cluster;
 mod consumers;
 mod crashes;
-mod digest;
-mod download;
 mod fetch;
 mod fuzz;
-mod http;
 mod images;
-mod item;
 mod keras;
 mod libtorch;
 mod licences;
 mod listing;
 mod load;
-mod lock;
-mod manifest;
 mod notices;
 mod object_store;
+mod output;
 mod parity;
-mod part;
-mod partial;
 mod progress;
-mod record;
-mod retry;
 mod selection;
-mod sink;
-mod source;
-mod unpack;
 mod wanted;
 
 use std::ffi::OsString;
@@ -48,7 +35,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use crate::download::Unavailable;
+use ::fetch::Unavailable;
 
 /// Chores around Permafrost: downloads, reference checks, CI.
 #[derive(Parser)]

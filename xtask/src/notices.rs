@@ -9,11 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use fetch::Manifest;
 use serde::Deserialize;
 
 use crate::cargo;
-use crate::listing::say;
-use crate::manifest::Manifest;
+use crate::output::say;
 
 /// How the names of licence files begin, in capital letters.
 const FILES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];

@@ -1,16 +1,27 @@
-//! How far a download is: a bar on a terminal, a line for every tenth elsewhere.
+//! Events of a fetch on standard error: a line for each step, and for the bytes that arrive a bar on a
+//! terminal or a line for every tenth elsewhere.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::cell::RefCell;
+use std::io::{IsTerminal, stderr};
 
+use fetch::Event;
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
-/// Shows on standard error how many of the expected bytes have come.
-pub(crate) enum Progress {
-    /// Redrawn in place.
+use crate::output::tell;
+
+/// Shows events as they happen.
+#[derive(Default)]
+pub(crate) struct Progress {
+    transfer: RefCell<Option<Transfer>>,
+}
+
+/// The bytes of one attempt.
+enum Transfer {
+    /// A bar, redrawn in place.
     Bar(ProgressBar),
-    /// For log files.
+    /// Lines for log files.
     Lines {
-        /// Bytes that have come.
+        /// Bytes that have arrived.
         done: u64,
         /// Bytes expected.
         size: u64,
@@ -18,8 +29,41 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    /// `done` of the `size` bytes are there from an earlier time.
-    pub(crate) fn new(size: u64, done: u64) -> Self {
+    /// Shows one event.
+    pub(crate) fn show(&self, event: &Event<'_>) {
+        match event {
+            Event::Waiting { folder } => {
+                tell(&format!("waiting for another fetch into `{}`", folder.display()));
+            }
+            Event::Asking { file, location } => {
+                let size = DecimalBytes(file.size);
+                tell(&format!("fetching `{}` ({size}) from {location}", file.name));
+            }
+            Event::Started { done, size } => {
+                self.transfer.replace(Some(Transfer::new(*done, *size)));
+            }
+            Event::Received { bytes } => {
+                if let Some(transfer) = self.transfer.borrow_mut().as_mut() {
+                    transfer.advance(*bytes);
+                }
+            }
+            Event::Stopped => drop(self.transfer.take()),
+            Event::Restarting { error } => {
+                tell(&format!("  {error:#}; beginning again from zero"));
+            }
+            Event::Retrying { error, attempt, attempts, wait } => {
+                let wait_s = wait.as_secs();
+                tell(&format!("  {error:#}; attempt {attempt} of {attempts} in {wait_s} s"));
+            }
+            Event::NotSynced { folder, error } => {
+                tell(&format!("`{}` can't be synced: {error}", folder.display()));
+            }
+        }
+    }
+}
+
+impl Transfer {
+    fn new(done: u64, size: u64) -> Self {
         if !stderr().is_terminal() {
             return Self::Lines { done, size };
         }
@@ -35,24 +79,22 @@ impl Progress {
         Self::Bar(bar)
     }
 
-    /// So many more bytes have come.
-    pub(crate) fn advance(&mut self, bytes: usize) {
+    fn advance(&mut self, bytes: u64) {
         match self {
-            Self::Bar(bar) => bar.inc(bytes as u64),
+            Self::Bar(bar) => bar.inc(bytes),
             Self::Lines { done, size } => {
                 let tenths_before = tenths(*done, *size);
-                *done += bytes as u64;
+                *done += bytes;
                 let tenths = tenths(*done, *size);
                 if tenths > tenths_before {
-                    // A lost line of progress is no reason to stop a download.
-                    let _ = writeln!(stderr(), "  {}% of {}", tenths * 10, DecimalBytes(*size));
+                    tell(&format!("  {}% of {}", tenths * 10, DecimalBytes(*size)));
                 }
             }
         }
     }
 }
 
-impl Drop for Progress {
+impl Drop for Transfer {
     fn drop(&mut self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();

@@ -3,10 +3,8 @@
 use std::path::Path;
 
 use clap::{Args, Subcommand, ValueEnum};
+use fetch::{Archive, Base, Device, Item, Libtorch, Manifest, PublishedFile, Source, Weights};
 
-use crate::item::Item;
-use crate::manifest::{Archive, Base, Device, Libtorch, Manifest, PublishedFile, Weights};
-use crate::source::Source;
 use crate::wanted::Wanted;
 
 /// What to fetch.

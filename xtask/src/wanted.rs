@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use fetch::{Item, Libtorch, Presence, Record};
 
-use crate::item::{Item, Presence};
-use crate::manifest::Libtorch;
-use crate::record::Record;
+use crate::libtorch;
 
 /// One thing to fetch.
 pub(crate) enum Wanted<'a> {
@@ -21,7 +20,7 @@ impl Wanted<'_> {
     pub(crate) fn target(&self, data: &Path) -> PathBuf {
         match self {
             Self::Published(item) => item.target(data),
-            Self::Libtorch(libtorch) => libtorch.target(data),
+            Self::Libtorch(pinned) => libtorch::target(pinned, data),
         }
     }
 
@@ -32,7 +31,7 @@ impl Wanted<'_> {
     pub(crate) fn presence(&self, data: &Path, record: &Record) -> Result<Presence> {
         match self {
             Self::Published(item) => item.presence(data, record),
-            Self::Libtorch(libtorch) => libtorch.presence(data),
+            Self::Libtorch(pinned) => libtorch::presence(pinned, data),
         }
     }
 
@@ -40,7 +39,7 @@ impl Wanted<'_> {
     pub(crate) fn by_hand(&self, data: &Path) -> String {
         match self {
             Self::Published(item) => item.by_hand(data),
-            Self::Libtorch(libtorch) => libtorch.by_hand(),
+            Self::Libtorch(pinned) => libtorch::by_hand(pinned),
         }
     }
 
@@ -48,7 +47,7 @@ impl Wanted<'_> {
     pub(crate) fn size(&self) -> u64 {
         match self {
             Self::Published(item) => item.file.size,
-            Self::Libtorch(libtorch) => libtorch.size,
+            Self::Libtorch(pinned) => pinned.size,
         }
     }
 
@@ -56,7 +55,7 @@ impl Wanted<'_> {
     pub(crate) fn licence(&self) -> &str {
         match self {
             Self::Published(item) => &item.file.licence,
-            Self::Libtorch(libtorch) => &libtorch.licence,
+            Self::Libtorch(pinned) => &pinned.licence,
         }
     }
 
@@ -64,7 +63,7 @@ impl Wanted<'_> {
     pub(crate) fn arguments(&self) -> &str {
         match self {
             Self::Published(item) => &item.arguments,
-            Self::Libtorch(libtorch) => libtorch.arguments(),
+            Self::Libtorch(pinned) => libtorch::arguments(pinned),
         }
     }
 }

@@ -7,15 +7,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
+use fetch::{Digest, Network, Notify, PublishedFile, Unavailable, joined, repeatedly};
 use serde::Deserialize;
 
-use crate::address::joined;
-use crate::digest::Digest;
-use crate::download::Unavailable;
-use crate::http::Network;
-use crate::listing::tell;
-use crate::manifest::PublishedFile;
-use crate::retry::repeatedly;
+use crate::output::tell;
 
 const FORMS: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, \
                      text/html;q=0.1";
@@ -41,6 +36,8 @@ pub(crate) struct Index<'a> {
     pub(crate) url: &'a str,
     /// How it is asked.
     pub(crate) network: Network,
+    /// Receives the events.
+    pub(crate) notify: Notify<'a>,
 }
 
 impl Index<'_> {
@@ -57,8 +54,8 @@ impl Index<'_> {
         let unavailable = |error: Error| -> Error {
             Unavailable(format!("could not find `{name}` at `{page_url}`: {error:#}")).into()
         };
-        let network = self.network;
-        let page = repeatedly(network.pace, || network.page(&page_url, FORMS), || Ok(()))?;
+        let Self { network, notify, .. } = *self;
+        let page = repeatedly(network.pace, || network.page(&page_url, FORMS), || Ok(()), notify)?;
         let listed = page.and_then(|page| parse(&page)).map_err(unavailable)?;
         let count = listed.len();
         let file = listed.into_iter().find(|file| file.filename == name).with_context(|| {
@@ -75,7 +72,7 @@ impl Index<'_> {
         let url = joined(&page_url, &file.url);
         let size = match file.size {
             Some(size) => size,
-            None => repeatedly(network.pace, || network.size_of(&url), || Ok(()))?
+            None => repeatedly(network.pace, || network.size_of(&url), || Ok(()), notify)?
                 .map_err(unavailable)?,
         };
         Ok(PublishedFile {

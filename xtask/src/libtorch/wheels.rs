@@ -9,15 +9,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use fetch::{Libtorch, Part, Unavailable, download, unpack_chosen};
 use zip::ZipArchive;
 
 use super::folder::version_in_python;
 use super::index::Index;
 use super::link::link;
-use crate::download::{Unavailable, download};
-use crate::manifest::Libtorch;
-use crate::part::Part;
-use crate::unpack::unpack_chosen;
 
 /// A version in a wheel is a few hundred bytes.
 const LONGEST_TEXT: u64 = 1 << 16;
@@ -65,9 +62,9 @@ fn download_all<'a>(
 ) -> Result<Vec<(&'a str, Part)>> {
     let mut parts = Vec::new();
     for (name, digest) in &libtorch.wheels {
-        let part = index
-            .wheel(name, digest)
-            .and_then(|file| download(&file, None, &data.join(name), "", index.network));
+        let part = index.wheel(name, digest).and_then(|file| {
+            download(&file, None, &data.join(name), "", index.network, index.notify)
+        });
         match part {
             Ok((part, _)) => parts.push((name.as_str(), part)),
             Err(error) => {

@@ -44,7 +44,7 @@ fn a_list_of_what_was_asked_for_is_no_longer_than_that() {
 #[test]
 fn what_the_list_says_to_run_fetches_each_thing_of_the_real_manifest() {
     let sandbox = weights_from(&unreachable_address());
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/manifest.toml");
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fetch/manifest.toml");
     sandbox.write("manifest.toml", &fs::read(manifest).unwrap());
     let all = sandbox.run(&["fetch", "--list"]).stdout;
     let entries: Vec<_> = all.lines().collect();

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 use ureq::http::Uri;
 
 /// Whether plain HTTP is used with other machines.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlainHttp {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainHttp {
     /// The user has allowed it.
     Allowed,
     /// Only this machine is asked without protection.
@@ -52,7 +52,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Resolves `address`, found on the page at `page` (RFC 3986, section 5.2, for links and redirects).
-pub(crate) fn joined(page: &str, address: &str) -> String {
+pub fn joined(page: &str, address: &str) -> String {
     let is_scheme = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
     if address.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
         return address.to_owned();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Error, Result};
 
-use crate::listing::tell;
+use crate::event::{Event, Notify};
 
 /// How often one address is asked.
 const ATTEMPTS: u32 = 5;
@@ -14,7 +14,7 @@ const ATTEMPTS: u32 = 5;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// How an attempt failed, and so what to do next.
-pub(crate) enum Failure {
+pub enum Failure {
     /// It may pass: ask the same address again after a wait.
     Passing {
         /// What went wrong.
@@ -32,7 +32,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// One that may pass, of which the server said nothing.
-    pub(crate) fn passing(error: Error) -> Self {
+    pub fn passing(error: Error) -> Self {
         Self::Passing { error, asked: None }
     }
 }
@@ -44,10 +44,11 @@ impl Failure {
 ///
 /// # Errors
 /// If the fault is on this machine.
-pub(crate) fn repeatedly<T>(
+pub fn repeatedly<T>(
     pace: f64,
     mut attempt: impl FnMut() -> Result<T, Failure>,
     start_over: impl Fn() -> Result<()>,
+    notify: Notify<'_>,
 ) -> Result<Result<T>> {
     let mut attempts = 1;
     loop {
@@ -56,7 +57,7 @@ pub(crate) fn repeatedly<T>(
             Err(Failure::Local(error)) => return Err(error),
             Err(Failure::Lasting(error)) => return Ok(Err(error)),
             Err(Failure::Stale(error)) => {
-                tell(&format!("  {error:#}; beginning again from zero"));
+                notify(&Event::Restarting { error: &error });
                 start_over()?;
             }
             Err(Failure::Passing { error, asked }) => {
@@ -64,8 +65,9 @@ pub(crate) fn repeatedly<T>(
                     return Ok(Err(error.context(gave_up(attempts, asked))));
                 };
                 attempts += 1;
-                let wait_s = wait.as_secs();
-                tell(&format!("  {error:#}; attempt {attempts} of {ATTEMPTS} in {wait_s} s"));
+                let retrying =
+                    Event::Retrying { error: &error, attempt: attempts, attempts: ATTEMPTS, wait };
+                notify(&retrying);
                 pause(wait, pace);
             }
         }

@@ -9,11 +9,11 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use indicatif::DecimalBytes;
+use quoting::Shown;
 
 use crate::digest::Digest;
+use crate::event::{Event, Notify};
 use crate::http::{Answer, Network, Start};
-use crate::listing::tell;
 use crate::manifest::PublishedFile;
 use crate::part::Part;
 use crate::partial::Partial;
@@ -23,7 +23,7 @@ use crate::source::{Location, Source, locations};
 
 /// Why a file could not be had from any address, and what to do instead.
 #[derive(Debug)]
-pub(crate) struct Unavailable(pub(crate) String);
+pub struct Unavailable(pub String);
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,19 +40,20 @@ impl std::error::Error for Unavailable {}
 /// # Errors
 /// `Unavailable` if no address gives a file of the right size and digest, with `by_hand` as its hints;
 /// bytes that can be continued are kept then. Any other error is of this machine.
-pub(crate) fn download(
+pub fn download(
     file: &PublishedFile,
     source: Option<&Source>,
     target: &Path,
     by_hand: &str,
     network: Network,
+    notify: Notify<'_>,
 ) -> Result<(Part, Digest)> {
     let partial = Partial::beside(target);
     let mut failures = String::new();
     for location in locations(file, source) {
-        tell(&format!("fetching `{}` ({}) from {location}", file.name, DecimalBytes(file.size)));
-        let attempt = || try_once(network, &location, file, &partial);
-        match repeatedly(network.pace, attempt, || partial.clear())? {
+        notify(&Event::Asking { file, location: &location });
+        let attempt = || try_once(network, &location, file, &partial, notify);
+        match repeatedly(network.pace, attempt, || partial.clear(), notify)? {
             Ok(digest) => return Ok((partial.complete()?, digest)),
             Err(error) => failures += &format!("\n  {location}: {error:#}"),
         }
@@ -61,7 +62,7 @@ pub(crate) fn download(
         0 => String::new(),
         bytes => format!(
             "\nhint: {bytes} bytes are kept in `{}`, and the next fetch goes on from there",
-            partial.path().display()
+            partial.path().shown()
         ),
     };
     Err(Unavailable(format!("could not fetch `{}`{failures}{kept}\n{by_hand}", file.name)).into())
@@ -72,9 +73,10 @@ fn try_once(
     location: &Location,
     file: &PublishedFile,
     partial: &Partial,
+    notify: Notify<'_>,
 ) -> Result<Digest, Failure> {
     let Answer { start, body } = ask(network, location, file, partial)?;
-    let mut sink = Sink::open(file, partial, start.at).map_err(Failure::Local)?;
+    let mut sink = Sink::open(file, partial, start.at, notify).map_err(Failure::Local)?;
     if start.at == 0
         && let (Location::Url(url), Some(etag)) = (location, &start.etag)
     {

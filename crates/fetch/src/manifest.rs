@@ -1,4 +1,4 @@
-//! `xtask/manifest.toml`: every file that can be fetched, where from, and how it is checked.
+//! `manifest.toml`: every file that can be fetched, where from, and how it is checked.
 
 #[cfg(test)]
 mod damaged;
@@ -8,83 +8,83 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use clap::ValueEnum;
+use quoting::Shown;
 use serde::Deserialize;
 
 use crate::digest::{Algorithm, Digest};
 
 /// The whole manifest.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Manifest {
+pub struct Manifest {
     /// Pretrained weights, used as they are.
-    pub(crate) weights: Vec<Weights>,
+    pub weights: Vec<Weights>,
     /// The names of the classes that the dense layers tell apart.
     #[serde(default)]
-    pub(crate) class_names: Vec<PublishedFile>,
+    pub class_names: Vec<PublishedFile>,
     /// Zip archives of photographs, unpacked.
-    pub(crate) archives: Vec<Archive>,
+    pub archives: Vec<Archive>,
     /// What the program's feature `libtorch` is built against.
     #[serde(default)]
-    pub(crate) libtorch: Vec<Libtorch>,
+    pub libtorch: Vec<Libtorch>,
 }
 
 /// One file of pretrained weights.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Weights {
+pub struct Weights {
     /// The network they belong to.
-    pub(crate) base: Base,
+    pub base: Base,
     /// Whether the three dense layers are in it.
-    pub(crate) include_top: bool,
+    pub include_top: bool,
     /// The file itself.
-    pub(crate) file: PublishedFile,
+    pub file: PublishedFile,
     /// Another file of the same arrays, which a folder may hold instead. It has no address.
-    pub(crate) same: Option<PublishedFile>,
+    pub same: Option<PublishedFile>,
 }
 
 /// One zip archive of photographs in folders.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Archive {
+pub struct Archive {
     /// The folder in the archive that holds `folders`.
-    pub(crate) inside: String,
+    pub inside: String,
     /// How many photographs (`.jpg`) each folder holds; nothing else is unpacked.
-    pub(crate) folders: BTreeMap<String, usize>,
+    pub folders: BTreeMap<String, usize>,
     /// A bound on the bytes of all photographs together, against an archive that swells.
-    pub(crate) unpacked_at_most: u64,
+    pub unpacked_at_most: u64,
     /// The archive itself; its `path` is the folder that it becomes.
-    pub(crate) file: PublishedFile,
+    pub file: PublishedFile,
 }
 
 /// A libtorch, for one kind of device.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Libtorch {
+pub struct Libtorch {
     /// What it can compute on.
-    pub(crate) device: Device,
+    pub device: Device,
     /// The release, without what it was built for.
-    pub(crate) version: String,
+    pub version: String,
     /// The address of the official archive, for a download by hand.
-    pub(crate) archive: String,
+    pub archive: String,
     /// The wheels that hold it, by file name, each with its SHA-256.
-    pub(crate) wheels: BTreeMap<String, Digest>,
+    pub wheels: BTreeMap<String, Digest>,
     /// Which libraries are unpacked from the wheels; without it, all.
-    pub(crate) libraries: Option<Vec<String>>,
+    pub libraries: Option<Vec<String>>,
     /// About how many bytes the wheels have together.
-    pub(crate) size: u64,
+    pub size: u64,
     /// A bound on the bytes unpacked from each archive, against one that swells.
-    pub(crate) unpacked_at_most: u64,
+    pub unpacked_at_most: u64,
     /// What may be done with it, and whose it is.
-    pub(crate) licence: String,
+    pub licence: String,
     /// Its place below `data/`.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
 }
 
 /// What a libtorch can compute on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Device {
+pub enum Device {
     /// The processor alone.
     Cpu,
     /// NVIDIA's cards as well.
@@ -92,28 +92,28 @@ pub(crate) enum Device {
 }
 
 /// One file as it is published.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PublishedFile {
+pub struct PublishedFile {
     /// The name it is published under, which is also its name in a `--from` folder.
-    pub(crate) name: String,
+    pub name: String,
     /// Addresses, tried in turn.
     #[serde(default)]
-    pub(crate) urls: Vec<String>,
+    pub urls: Vec<String>,
     /// Its size in bytes.
-    pub(crate) size: u64,
+    pub size: u64,
     /// The digest its publisher gives, if any.
-    pub(crate) digest: Option<Digest>,
+    pub digest: Option<Digest>,
     /// What may be done with it, and whose it is.
-    pub(crate) licence: String,
+    pub licence: String,
     /// Its place below `data/`.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
 }
 
 /// A network with pretrained weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Base {
+pub enum Base {
     /// 13 convolutions.
     Vgg16,
     /// 16 convolutions.
@@ -122,7 +122,7 @@ pub(crate) enum Base {
 
 impl Manifest {
     /// The manifest of this repository.
-    pub(crate) fn built_in() -> Result<Self> {
+    pub fn built_in() -> Result<Self> {
         Self::parse(include_str!("../manifest.toml"))
     }
 
@@ -130,7 +130,7 @@ impl Manifest {
     ///
     /// # Errors
     /// If it is no manifest, or a path in it leads outside, a size is zero, or a file has no address.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self> {
         let read = || -> Result<Self> {
             let manifest: Self = toml::from_str(text)?;
             manifest.check()?;
@@ -176,7 +176,7 @@ impl Archive {
 
 impl Libtorch {
     /// The name of the wheel of PyTorch itself.
-    pub(crate) fn torch_wheel(&self) -> Option<&str> {
+    pub fn torch_wheel(&self) -> Option<&str> {
         let start = format!("torch-{}-", self.version);
         self.wheels.keys().map(String::as_str).find(|name| name.starts_with(&start))
     }
@@ -231,7 +231,7 @@ fn check_inside(path: &Path) -> Result<()> {
     ensure!(
         leads_on && components.all(|component| matches!(component, Component::Normal(_))),
         "expected a path that stays inside, found `{}`",
-        path.display()
+        path.shown()
     );
     Ok(())
 }

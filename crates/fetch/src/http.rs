@@ -42,11 +42,11 @@ pub(crate) struct Answer {
 
 /// How servers are asked.
 #[derive(Clone, Copy)]
-pub(crate) struct Network {
+pub struct Network {
     /// How long a second of waiting between attempts lasts.
-    pub(crate) pace: f64,
+    pub pace: f64,
     /// Which addresses may be asked without protection.
-    pub(crate) plain_http: PlainHttp,
+    pub plain_http: PlainHttp,
 }
 
 impl Network {
@@ -91,7 +91,7 @@ impl Network {
     }
 
     /// Asks how many bytes there are at `url`.
-    pub(crate) fn size_of(self, url: &str) -> Result<u64, Failure> {
+    pub fn size_of(self, url: &str) -> Result<u64, Failure> {
         let response = self.ask(&Method::HEAD, url, &[])?;
         if response.status() != 200 {
             return Err(refusal(&response));
@@ -102,7 +102,7 @@ impl Network {
     }
 
     /// Asks for the text at `url`, preferably in one of the forms that `accept` lists.
-    pub(crate) fn page(self, url: &str, accept: &str) -> Result<String, Failure> {
+    pub fn page(self, url: &str, accept: &str) -> Result<String, Failure> {
         let response = self.ask(&Method::GET, url, &[(ACCEPT, accept.to_owned())])?;
         if response.status() != 200 {
             return Err(refusal(&response));

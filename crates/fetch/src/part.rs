@@ -9,24 +9,25 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use quoting::Shown;
 
-use crate::listing::tell;
+use crate::event::{Event, Notify};
 
 /// A `NAME.part`, removed when dropped unless it has landed.
-pub(crate) struct Part {
+pub struct Part {
     path: PathBuf,
 }
 
 impl Part {
     /// The part beside `target`, whose folder is made if need be; what an interrupted run left is removed.
-    pub(crate) fn beside(target: &Path) -> Result<Self> {
+    pub fn beside(target: &Path) -> Result<Self> {
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder)
-                .with_context(|| format!("could not make the folder `{}`", folder.display()))?;
+                .with_context(|| format!("could not make the folder `{}`", folder.shown()))?;
         }
         let path = with_suffix(target, ".part");
         remove(&path)
-            .with_context(|| format!("could not remove the left-over `{}`", path.display()))?;
+            .with_context(|| format!("could not remove the left-over `{}`", path.shown()))?;
         Ok(Self::at(path))
     }
 
@@ -36,26 +37,26 @@ impl Part {
     }
 
     /// Where to write.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Leaves it where it is, for a later fetch to go on from.
-    pub(crate) fn leave(self) {
+    pub fn leave(self) {
         // It is removed when dropped, so it is not.
         std::mem::forget(self);
     }
 
     /// Renames it into place, once the disk has it: its files were synced when they were written, and here are the
     /// folders that it holds and the one that it lands in.
-    pub(crate) fn land(self, target: &Path) -> Result<()> {
+    pub fn land(self, target: &Path, notify: Notify<'_>) -> Result<()> {
         let land = || {
-            sync_folders(&self.path)?;
+            sync_folders(&self.path, notify)?;
             fs::rename(&self.path, target)?;
-            sync_folder(target.parent().unwrap_or(target))
+            sync_folder(target.parent().unwrap_or(target), notify)
         };
         land().with_context(|| {
-            format!("could not rename `{}` to `{}`", self.path.display(), target.display())
+            format!("could not rename `{}` to `{}`", self.path.shown(), target.shown())
         })
     }
 }
@@ -69,19 +70,19 @@ impl Drop for Part {
 }
 
 /// Syncs a folder and the folders in it; a file has none.
-fn sync_folders(path: &Path) -> io::Result<()> {
+fn sync_folders(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return Ok(());
     }
     for entry in fs::read_dir(path)? {
-        sync_folders(&entry?.path())?;
+        sync_folders(&entry?.path(), notify)?;
     }
-    sync_folder(path)
+    sync_folder(path, notify)
 }
 
 /// Makes renames in a folder last through a power cut. What the system says of a folder that it can't sync, as on some
 /// shares of networks and of virtual machines, is no error; Windows has no such call.
-fn sync_folder(path: &Path) -> io::Result<()> {
+fn sync_folder(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     /// "Bad file descriptor" on Unix.
     const EBADF: i32 = 9;
 
@@ -96,7 +97,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
                 ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied
             ) || error.raw_os_error() == Some(EBADF) =>
         {
-            tell(&format!("`{}` can't be synced: {error}", path.display()));
+            notify(&Event::NotSynced { folder: path, error: &error });
             Ok(())
         }
         done => done,
@@ -131,7 +132,7 @@ mod tests {
         let part = Part::beside(&target).expect("a writable folder");
         fs::create_dir_all(part.path().join("inner/deep")).expect("a writable folder");
         fs::write(part.path().join("inner/deep/file"), "text").expect("a writable folder");
-        part.land(&target).expect("a writable folder");
+        part.land(&target, &|_| ()).expect("a writable folder");
         assert_eq!(fs::read_to_string(target.join("inner/deep/file")).expect("the file"), "text");
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
@@ -141,7 +142,7 @@ mod tests {
     fn a_folder_that_cannot_be_synced_is_tolerated() {
         let folder = Path::new("/proc/self");
         assert!(fs::File::open(folder).and_then(|folder| folder.sync_all()).is_err());
-        sync_folder(folder).expect("tolerated");
-        assert!(sync_folder(Path::new("/proc/self/missing")).is_err());
+        sync_folder(folder, &|_| ()).expect("tolerated");
+        assert!(sync_folder(Path::new("/proc/self/missing"), &|_| ()).is_err());
     }
 }

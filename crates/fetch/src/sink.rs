@@ -5,32 +5,39 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use quoting::Shown;
 
 use crate::digest::{Algorithm, Digest, Hasher};
+use crate::event::Notify;
 use crate::manifest::PublishedFile;
 use crate::partial::Partial;
-use crate::progress::Progress;
 use crate::retry::Failure;
+use crate::transfer::Transfer;
 
 /// The part of a download, with what is known of its bytes.
-pub(crate) struct Sink {
+pub(crate) struct Sink<'a> {
     path: PathBuf,
     file: File,
     hasher: Hasher,
-    progress: Progress,
+    transfer: Transfer<'a>,
     found: u64,
 }
 
-impl Sink {
+impl<'a> Sink<'a> {
     /// Goes on after the first `at` bytes of what there is of `published`.
-    pub(crate) fn open(published: &PublishedFile, partial: &Partial, at: u64) -> Result<Self> {
+    pub(crate) fn open(
+        published: &PublishedFile,
+        partial: &Partial,
+        at: u64,
+        notify: Notify<'a>,
+    ) -> Result<Self> {
         let algorithm = published.digest.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
         let mut hasher = Hasher::new(algorithm);
         let mut file = partial.open(at)?;
         io::copy(&mut file, &mut hasher)
-            .with_context(|| format!("could not read `{}`", partial.path().display()))?;
-        let progress = Progress::new(published.size, at);
-        Ok(Self { path: partial.path().to_owned(), file, hasher, progress, found: at })
+            .with_context(|| format!("could not read `{}`", partial.path().shown()))?;
+        let transfer = Transfer::start(at, published.size, notify);
+        Ok(Self { path: partial.path().to_owned(), file, hasher, transfer, found: at })
     }
 
     /// Takes what comes, up to the end of a file of `size` bytes.
@@ -49,7 +56,7 @@ impl Sink {
                 Ok(0) => return Ok(()),
                 Ok(count) => self
                     .put(&buffer[..count])
-                    .with_context(|| format!("could not write `{}`", self.path.display()))
+                    .with_context(|| format!("could not write `{}`", self.path.shown()))
                     .map_err(Failure::Local)?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(broke_off(self.found, &format!(": {error}"))),
@@ -70,9 +77,7 @@ impl Sink {
         if let Err(error) = check() {
             return Ok(Err(error));
         }
-        self.file
-            .sync_all()
-            .with_context(|| format!("could not write `{}`", self.path.display()))?;
+        self.file.sync_all().with_context(|| format!("could not write `{}`", self.path.shown()))?;
         Ok(Ok(found))
     }
 
@@ -80,7 +85,7 @@ impl Sink {
         self.file.write_all(bytes)?;
         self.hasher.write_all(bytes)?;
         self.found += bytes.len() as u64;
-        self.progress.advance(bytes.len());
+        self.transfer.received(bytes.len());
         Ok(())
     }
 }

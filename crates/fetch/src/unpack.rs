@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use quoting::Shown;
 use zip::ZipArchive;
 
 use crate::manifest::Archive;
@@ -17,11 +18,11 @@ use crate::manifest::Archive;
 /// # Errors
 /// If the archive is damaged, tries to write elsewhere, is too large when unpacked, or does not
 /// hold the expected number of photographs.
-pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<()> {
+pub fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<()> {
     for folder in archive.folders.keys() {
         let folder = into.join(folder);
         fs::create_dir_all(&folder)
-            .with_context(|| format!("could not make the folder `{}`", folder.display()))?;
+            .with_context(|| format!("could not make the folder `{}`", folder.shown()))?;
     }
     unpack_chosen(zip, archive.unpacked_at_most, into, |path| expected_place(path, archive))?;
     check_counts(into, archive)
@@ -32,7 +33,7 @@ pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<()> {
 /// # Errors
 /// If the archive is damaged, names places outside, holds links, or more than `at_most` bytes would be
 /// written.
-pub(crate) fn unpack_chosen(
+pub fn unpack_chosen(
     zip: &Path,
     at_most: u64,
     into: &Path,

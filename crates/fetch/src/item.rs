@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, ensure};
+use quoting::Shown;
 
 use crate::digest::digest_of;
 use crate::manifest::{Archive, PublishedFile};
@@ -13,17 +14,17 @@ use crate::record::Record;
 use crate::unpack;
 
 /// A published file, kept as it is or unpacked.
-pub(crate) struct Item<'a> {
+pub struct Item<'a> {
     /// What is published.
-    pub(crate) file: &'a PublishedFile,
+    pub file: &'a PublishedFile,
     /// What it is unpacked as, if it is an archive.
-    pub(crate) archive: Option<&'a Archive>,
+    pub archive: Option<&'a Archive>,
     /// What to say after `cargo xtask fetch` to get it.
-    pub(crate) arguments: String,
+    pub arguments: String,
 }
 
 /// What is found where an item goes.
-pub(crate) enum Presence {
+pub enum Presence {
     /// Nothing.
     Missing,
     /// The first bytes of a download, so many.
@@ -42,12 +43,12 @@ pub(crate) enum Presence {
 
 impl Item<'_> {
     /// Where it goes below `data`.
-    pub(crate) fn target(&self, data: &Path) -> PathBuf {
+    pub fn target(&self, data: &Path) -> PathBuf {
         data.join(&self.file.path)
     }
 
     /// Beside which place it is downloaded: its own, or for an archive that of the packed file.
-    pub(crate) fn download_target(&self, data: &Path) -> PathBuf {
+    pub fn download_target(&self, data: &Path) -> PathBuf {
         match self.archive {
             None => self.target(data),
             Some(_) => data.join(&self.file.name),
@@ -55,18 +56,18 @@ impl Item<'_> {
     }
 
     /// Hints on how to do without the network.
-    pub(crate) fn by_hand(&self, data: &Path) -> String {
+    pub fn by_hand(&self, data: &Path) -> String {
         let target = self.target(data);
         let from = format!(
             "into any folder DIR and run `cargo xtask fetch {} --from DIR`",
             self.arguments
         );
         let place = match self.archive {
-            None => format!("put it at `{}`, or {from}", target.display()),
+            None => format!("put it at `{}`, or {from}", target.shown()),
             Some(archive) => format!(
                 "put it {from}, or unpack its folder `{}` as `{}`",
                 archive.inside,
-                target.display()
+                target.shown()
             ),
         };
         format!("hint: download {} by hand\nhint: {place}", self.file.urls.join(" or "))
@@ -76,11 +77,11 @@ impl Item<'_> {
     ///
     /// # Errors
     /// If it can't be looked at.
-    pub(crate) fn presence(&self, data: &Path, record: &Record) -> Result<Presence> {
+    pub fn presence(&self, data: &Path, record: &Record) -> Result<Presence> {
         let target = self.target(data);
         let is_there = target
             .try_exists()
-            .with_context(|| format!("could not look for `{}`", target.display()))?;
+            .with_context(|| format!("could not look for `{}`", target.shown()))?;
         if !is_there {
             return Ok(match Partial::beside(&self.download_target(data)).len() {
                 0 => Presence::Missing,

@@ -11,26 +11,27 @@ use std::str::FromStr;
 
 use anyhow::{Context, Error, bail};
 use md5::digest::DynDigest;
+use quoting::Shown;
 use serde::{Deserialize, Serialize};
 
 /// A digest and the algorithm it was made with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Digest {
+pub struct Digest {
     algorithm: Algorithm,
     hex: String,
 }
 
 impl Digest {
     /// The algorithm to compute another digest with, so that the two can be compared.
-    pub(crate) fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 }
 
 /// How a digest is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Algorithm {
+pub enum Algorithm {
     /// 128 bits, what Keras publishes.
     Md5,
     /// 256 bits, what is recorded where nothing is published.
@@ -84,7 +85,7 @@ pub(crate) fn digest_of(path: &Path, algorithm: Algorithm) -> Result<Digest, Err
     let mut hasher = Hasher::new(algorithm);
     File::open(path)
         .and_then(|mut file| io::copy(&mut file, &mut hasher))
-        .with_context(|| format!("could not read `{}`", path.display()))?;
+        .with_context(|| format!("could not read `{}`", path.shown()))?;
     Ok(hasher.finish())
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use quoting::Shown;
 use serde::{Deserialize, Serialize};
 
 use crate::http::Start;
@@ -76,19 +77,19 @@ impl Partial {
             file.set_len(at)?;
             Ok(file)
         };
-        open().with_context(|| format!("could not open `{}`", self.path.display()))
+        open().with_context(|| format!("could not open `{}`", self.path.shown()))
     }
 
     /// Notes that the bytes to come are those that `url` has under this entity tag.
     pub(crate) fn note_origin(&self, url: &str, etag: &str) -> Result<()> {
         let origin = Origin { url: url.to_owned(), etag: etag.to_owned() };
         fs::write(&self.origin, toml::to_string(&origin)?)
-            .with_context(|| format!("could not write `{}`", self.origin.display()))
+            .with_context(|| format!("could not write `{}`", self.origin.shown()))
     }
 
     /// Removes what there is of it.
     pub(crate) fn clear(&self) -> Result<()> {
-        self.remove().with_context(|| format!("could not remove `{}`", self.path.display()))
+        self.remove().with_context(|| format!("could not remove `{}`", self.path.shown()))
     }
 
     /// Removes bytes that no later fetch can go on from; returns how many are left.
@@ -102,7 +103,7 @@ impl Partial {
     /// Hands on the part, now that it is whole.
     pub(crate) fn complete(self) -> Result<Part> {
         remove(&self.origin)
-            .with_context(|| format!("could not remove `{}`", self.origin.display()))?;
+            .with_context(|| format!("could not remove `{}`", self.origin.shown()))?;
         Ok(Part::at(self.path))
     }
 

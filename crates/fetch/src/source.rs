@@ -4,12 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use quoting::Shown;
 
 use crate::manifest::PublishedFile;
 
 /// Where to get files instead of from their publishers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// A folder that holds them under their published names.
     Folder(PathBuf),
     /// An address below which they are found under their published names.
@@ -18,7 +19,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// Tells a folder from an address.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self> {
         match text.split_once("://") {
             None => Ok(Self::Folder(PathBuf::from(text))),
             Some(("http" | "https", _)) => Ok(Self::Mirror(text.trim_end_matches('/').to_owned())),
@@ -30,7 +31,8 @@ impl Source {
 }
 
 /// One place to get one file from.
-pub(crate) enum Location {
+#[derive(Debug)]
+pub enum Location {
     /// A file on disk.
     Path(PathBuf),
     /// An address on the network.
@@ -40,7 +42,7 @@ pub(crate) enum Location {
 impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path(path) => write!(formatter, "`{}`", path.display()),
+            Self::Path(path) => write!(formatter, "`{}`", path.shown()),
             Self::Url(url) => write!(formatter, "`{url}`"),
         }
     }

@@ -8,37 +8,48 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use quoting::Shown;
 
 use crate::digest::Digest;
-use crate::listing::say;
+use crate::event::Notify;
 use crate::manifest::PublishedFile;
 use crate::part::Part;
 
 /// The record, by file name.
-pub(crate) struct Record {
+pub struct Record {
     /// Where it is kept.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     digests: BTreeMap<String, Digest>,
+}
+
+/// Origin of the digest that a fetched file has been compared with.
+pub enum Remembered {
+    /// The publisher gives it.
+    Published,
+    /// An earlier fetch recorded it.
+    Before,
+    /// This fetch, the first, has recorded it.
+    Now(Digest),
 }
 
 impl Record {
     /// Reads the record; where there is none yet it is empty.
-    pub(crate) fn read(path: PathBuf) -> Result<Self> {
+    pub fn read(path: PathBuf) -> Result<Self> {
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            other => other.with_context(|| format!("could not read `{}`", path.display()))?,
+            other => other.with_context(|| format!("could not read `{}`", path.shown()))?,
         };
         let digests = toml::from_str(&text).with_context(|| {
             format!(
                 "`{0}` is not a record of digests\nhint: remove `{0}`, it is made again",
-                path.display()
+                path.shown()
             )
         })?;
         Ok(Self { path, digests })
     }
 
     /// What the file was when it was first fetched.
-    pub(crate) fn get(&self, name: &str) -> Option<&Digest> {
+    pub fn get(&self, name: &str) -> Option<&Digest> {
         self.digests.get(name)
     }
 
@@ -46,7 +57,7 @@ impl Record {
     ///
     /// # Errors
     /// If it is not.
-    pub(crate) fn check(&self, file: &PublishedFile, found: &Digest) -> Result<()> {
+    pub fn check(&self, file: &PublishedFile, found: &Digest) -> Result<()> {
         if let Some(recorded) = self.get(&file.name)
             && file.digest.is_none()
             && found != recorded
@@ -55,36 +66,36 @@ impl Record {
                 "`{}` is not what was first fetched: expected digest `{recorded}`, found `{found}`\n\
                  hint: to accept the new file, remove its line from `{}` and fetch again",
                 file.name,
-                self.path.display()
+                self.path.shown()
             );
         }
         Ok(())
     }
 
     /// Records the digest of a file that has none published, if this was its first fetch.
-    pub(crate) fn remember(&mut self, file: &PublishedFile, digest: Digest) -> Result<()> {
+    pub fn remember(
+        &mut self,
+        file: &PublishedFile,
+        digest: Digest,
+        notify: Notify<'_>,
+    ) -> Result<Remembered> {
         if file.digest.is_some() {
-            return Ok(());
+            return Ok(Remembered::Published);
         }
-        let record = self.path.display().to_string();
         if self.get(&file.name).is_some() {
-            return say(&format!("`{}`: its digest is the one in `{record}`", file.name));
+            return Ok(Remembered::Before);
         }
-        let line = format!(
-            "`{}`: its publisher gives no digest, so `{digest}` is kept in `{record}` and later fetches are compared with it",
-            file.name
-        );
-        self.add(&file.name, digest)?;
-        say(&line)
+        self.add(&file.name, digest.clone(), notify)?;
+        Ok(Remembered::Now(digest))
     }
 
-    fn add(&mut self, name: &str, digest: Digest) -> Result<()> {
+    fn add(&mut self, name: &str, digest: Digest, notify: Notify<'_>) -> Result<()> {
         self.digests.insert(name.to_owned(), digest);
         let text =
             toml::to_string(&self.digests).context("could not write the record of digests")?;
         let part = Part::beside(&self.path)?;
         fs::write(part.path(), text)
-            .with_context(|| format!("could not write `{}`", part.path().display()))?;
-        part.land(&self.path)
+            .with_context(|| format!("could not write `{}`", part.path().shown()))?;
+        part.land(&self.path, notify)
     }
 }

@@ -140,7 +140,7 @@ fn check_what_is_read(manifest: &Manifest) {
     assert!(published.iter().all(|file| !file.urls.is_empty()));
     let same = manifest.weights.iter().filter_map(|weights| weights.same.as_ref());
     for file in published.into_iter().chain(same) {
-        assert!(followed(&file.path).is_some(), "{}", file.path.display());
+        assert!(followed(&file.path).is_some(), "{}", file.path.shown());
         assert!(followed(Path::new(&file.name)).is_some(), "{}", file.name);
         assert!(!file.name.contains('/'), "{}", file.name);
         assert!((1..=i64::MAX as u64).contains(&file.size), "{}", file.size);
@@ -158,7 +158,7 @@ fn check_what_is_read(manifest: &Manifest) {
         assert!(archive.unpacked_at_most < u64::MAX);
     }
     for libtorch in &manifest.libtorch {
-        assert!(followed(&libtorch.path).is_some(), "{}", libtorch.path.display());
+        assert!(followed(&libtorch.path).is_some(), "{}", libtorch.path.shown());
         for name in libtorch.libraries.iter().flatten().chain(libtorch.wheels.keys()) {
             assert!(followed(Path::new(name)).is_some() && !name.contains('/'), "{name}");
         }

@@ -1,0 +1,27 @@
+//! The bytes of one attempt, reported as they arrive.
+
+use crate::event::{Event, Notify};
+
+/// Reports the bytes of one attempt, and its end when dropped.
+pub(crate) struct Transfer<'a> {
+    notify: Notify<'a>,
+}
+
+impl<'a> Transfer<'a> {
+    /// Reports the start of an attempt that has `done` of `size` bytes already.
+    pub(crate) fn start(done: u64, size: u64, notify: Notify<'a>) -> Self {
+        notify(&Event::Started { done, size });
+        Self { notify }
+    }
+
+    /// Reports the arrival of more bytes.
+    pub(crate) fn received(&self, bytes: usize) {
+        (self.notify)(&Event::Received { bytes: bytes as u64 });
+    }
+}
+
+impl Drop for Transfer<'_> {
+    fn drop(&mut self) {
+        (self.notify)(&Event::Stopped);
+    }
+}
