@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fetch::{
-    Item, Lock, Manifest, Network, Notify, Part, PlainHttp, Presence, Record, Remembered, Source,
-    download, unpack,
+    Item, Lock, Manifest, Network, Notify, Part, PlainHttp, Record, Remembered, Source, download,
+    unpack,
 };
 
 use crate::output::say;
 use crate::progress::Progress;
 use crate::selection::{Files, What, all_items};
+use crate::state::State;
 use crate::wanted::Wanted;
 use crate::{libtorch, listing};
 
@@ -118,28 +119,28 @@ struct Fetcher<'a> {
 impl Fetcher<'_> {
     fn fetch(&mut self, wanted: &Wanted<'_>) -> Result<()> {
         let target = wanted.target(&self.data);
-        match wanted.presence(&self.data, &self.record)? {
-            Presence::Missing | Presence::Begun(_) => match wanted {
-                Wanted::Published(item) => self.bring(item, &target),
+        match wanted.state(&self.data, &self.record)? {
+            State::Missing(_) => match wanted {
+                Wanted::Published { item, .. } => self.bring(item, &target, &wanted.by_hand(&self.data)),
                 Wanted::Libtorch(pinned) => {
                     libtorch::bring(pinned, &self.data, self.source, self.network, self.notify)
                 }
             },
-            Presence::Wrong(error) => Err(error.context(format!(
+            State::Wrong(error) => Err(error.context(format!(
                 "`{}` is there but not as expected\nhint: remove it or move it away, then fetch again",
                 target.display()
             ))),
-            right => say(&format!("`{}`: already {right}", target.display())),
+            State::Right(right) => say(&format!("`{}`: already {right}", target.display())),
         }
     }
 
-    fn bring(&mut self, item: &Item<'_>, target: &Path) -> Result<()> {
+    fn bring(&mut self, item: &Item<'_>, target: &Path, by_hand: &str) -> Result<()> {
         let file = item.file;
         let (part, digest) = download(
             file,
             self.source,
             &item.download_target(&self.data),
-            &item.by_hand(&self.data),
+            by_hand,
             self.network,
             self.notify,
         )?;

@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use fetch::{Device, Libtorch, Network, Notify, Part, Presence, Source, Unavailable};
+use fetch::{Device, Libtorch, Network, Notify, Part, Source, Unavailable};
 
 use self::folder::{Found, TAKEN_FROM};
 use self::index::Index;
 use self::link::link;
 use crate::output::{say, tell};
+use crate::state::State;
 
 /// Prints the address of the index that pip asks, by all its settings.
 const ASK_PIP: &str = "\
@@ -46,13 +47,13 @@ pub(crate) fn arguments(libtorch: &Libtorch) -> &'static str {
 ///
 /// # Errors
 /// If it can't be looked at.
-pub(crate) fn presence(libtorch: &Libtorch, data: &Path) -> Result<Presence> {
+pub(crate) fn state(libtorch: &Libtorch, data: &Path) -> Result<State> {
     let target = target(libtorch, data);
     // A folder of links that lead nowhere any more is there, and wrong.
     if !target.is_symlink() && !target.try_exists()? {
-        return Ok(Presence::Missing);
+        return Ok(State::Missing("missing".to_owned()));
     }
-    let check = || -> Result<Presence> {
+    let check = || -> Result<State> {
         let found = Found::examine(&target)?;
         let taken = target.join(TAKEN_FROM).exists();
         ensure!(
@@ -65,9 +66,10 @@ pub(crate) fn presence(libtorch: &Libtorch, data: &Path) -> Result<Presence> {
             libtorch.device == Device::Cpu || found.has_cuda,
             "expected one for CUDA, found one for the CPU alone"
         );
-        Ok(Presence::Whole(found.version))
+        let version = found.version;
+        Ok(State::Right(format!("there with all its libraries, version {version}")))
     };
-    Ok(check().unwrap_or_else(Presence::Wrong))
+    Ok(check().unwrap_or_else(State::Wrong))
 }
 
 /// Hints on how to do without the network.

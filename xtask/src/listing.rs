@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use fetch::{Presence, Record, Unavailable};
+use fetch::{Record, Unavailable};
 use indicatif::DecimalBytes;
 
 use crate::output::say;
+use crate::state::State;
 use crate::wanted::Wanted;
 
 /// Lists `items`: place, size, licence, the command that brings it, and what is there of it.
 pub(crate) fn list(items: &[Wanted<'_>], data: &Path, record: &Record) -> Result<()> {
     for item in items {
-        let presence = item.presence(data, record)?;
+        let state = item.state(data, record)?;
         let target = item.target(data);
-        say(&format!("`{}`: {presence}", target.display()))?;
+        say(&format!("`{}`: {state}", target.display()))?;
         say(&format!("  {}; licence: {}", DecimalBytes(item.size()), item.licence()))?;
         say(&format!("  cargo xtask fetch {}", item.arguments()))?;
     }
@@ -30,22 +31,19 @@ pub(crate) fn verify(items: &[Wanted<'_>], data: &Path, record: &Record) -> Resu
     let (mut missing, mut wrong) = (0, 0);
     let mut hints = String::new();
     for item in items {
-        let presence = item.presence(data, record)?;
+        let state = item.state(data, record)?;
         let target = item.target(data);
-        say(&format!("`{}`: {presence}", target.display()))?;
-        match presence {
-            Presence::Missing | Presence::Begun(_) => {
+        say(&format!("`{}`: {state}", target.display()))?;
+        match state {
+            State::Missing(_) => {
                 missing += 1;
                 hints += &format!("\n{}", item.by_hand(data));
             }
-            Presence::Wrong(_) => {
+            State::Wrong(_) => {
                 wrong += 1;
                 hints += &format!("\nhint: remove `{}` or move it away", target.display());
             }
-            Presence::Verified
-            | Presence::RightSize
-            | Presence::RightCount
-            | Presence::Whole(_) => {}
+            State::Right(_) => {}
         }
     }
     let all = items.len();

@@ -25,6 +25,7 @@ mod output;
 mod parity;
 mod progress;
 mod selection;
+mod state;
 mod wanted;
 
 use std::ffi::OsString;

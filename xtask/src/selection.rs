@@ -57,25 +57,13 @@ enum WhichBase {
     All,
 }
 
-/// Which of two files of the same weights is meant: the one in `data`, else the one that the folder `source` holds,
-/// else the published one.
+/// Folders that decide which of two files of the same weights is meant.
 #[derive(Clone, Copy)]
 pub(crate) struct Files<'a> {
+    /// The data folder.
     pub(crate) data: &'a Path,
+    /// The named source, if any.
     pub(crate) source: Option<&'a Source>,
-}
-
-impl Files<'_> {
-    fn of<'m>(&self, weights: &'m Weights) -> &'m PublishedFile {
-        let Weights { file, same: Some(same), .. } = weights else { return &weights.file };
-        let in_data = |file: &PublishedFile| self.data.join(&file.path).exists();
-        let in_source = |file: &PublishedFile| match self.source {
-            Some(Source::Folder(folder)) => folder.join(&file.name).exists(),
-            Some(Source::Mirror(_)) | None => false,
-        };
-        let is_published = in_data(file) || !in_data(same) && (in_source(file) || !in_source(same));
-        if is_published { file } else { same }
-    }
 }
 
 impl What {
@@ -102,7 +90,7 @@ impl What {
         if with_data {
             items.extend(manifest.archives.iter().map(archive_item));
         }
-        items.into_iter().map(Wanted::Published).collect()
+        items
     }
 }
 
@@ -111,7 +99,7 @@ pub(crate) fn all_items<'a>(manifest: &'a Manifest, files: Files<'_>) -> Vec<Wan
     let weights = manifest.weights.iter().map(|weights| weights_item(weights, files));
     let class_names = manifest.class_names.iter().map(class_names_item);
     let published = weights.chain(class_names).chain(manifest.archives.iter().map(archive_item));
-    published.map(Wanted::Published).chain(libtorch_for(manifest, Device::Cpu)).collect()
+    published.chain(libtorch_for(manifest, Device::Cpu)).collect()
 }
 
 fn libtorch_for(manifest: &Manifest, device: Device) -> impl Iterator<Item = Wanted<'_>> {
@@ -130,19 +118,20 @@ impl WhichWeights {
     }
 }
 
-fn weights_item<'a>(weights: &'a Weights, files: Files<'_>) -> Item<'a> {
+fn weights_item<'a>(weights: &'a Weights, files: Files<'_>) -> Wanted<'a> {
     let base = match weights.base {
         Base::Vgg16 => "",
         Base::Vgg19 => " --base vgg19",
     };
     let top = if weights.include_top { " --include-top" } else { "" };
-    Item { file: files.of(weights), archive: None, arguments: format!("weights{base}{top}") }
+    let item = Item::of_weights(weights, files.data, files.source);
+    Wanted::Published { item, arguments: format!("weights{base}{top}") }
 }
 
-fn class_names_item(file: &PublishedFile) -> Item<'_> {
-    Item { file, archive: None, arguments: "weights --include-top".to_owned() }
+fn class_names_item(file: &PublishedFile) -> Wanted<'_> {
+    Wanted::Published { item: file.into(), arguments: "weights --include-top".to_owned() }
 }
 
-fn archive_item(archive: &Archive) -> Item<'_> {
-    Item { file: &archive.file, archive: Some(archive), arguments: "data".to_owned() }
+fn archive_item(archive: &Archive) -> Wanted<'_> {
+    Wanted::Published { item: archive.into(), arguments: "data".to_owned() }
 }

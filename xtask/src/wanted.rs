@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use fetch::{Item, Libtorch, Presence, Record};
+use fetch::{Item, Libtorch, Record};
 
 use crate::libtorch;
+use crate::state::State;
 
 /// One thing to fetch.
 pub(crate) enum Wanted<'a> {
     /// A published file, kept as it is or unpacked.
-    Published(Item<'a>),
+    Published {
+        /// The file.
+        item: Item<'a>,
+        /// Arguments of `cargo xtask fetch` that fetch it.
+        arguments: String,
+    },
     /// A libtorch, of one of several sources.
     Libtorch(&'a Libtorch),
 }
@@ -19,7 +25,7 @@ impl Wanted<'_> {
     /// Where it goes below `data`.
     pub(crate) fn target(&self, data: &Path) -> PathBuf {
         match self {
-            Self::Published(item) => item.target(data),
+            Self::Published { item, .. } => item.target(data),
             Self::Libtorch(pinned) => libtorch::target(pinned, data),
         }
     }
@@ -28,17 +34,17 @@ impl Wanted<'_> {
     ///
     /// # Errors
     /// If it can't be looked at.
-    pub(crate) fn presence(&self, data: &Path, record: &Record) -> Result<Presence> {
+    pub(crate) fn state(&self, data: &Path, record: &Record) -> Result<State> {
         match self {
-            Self::Published(item) => item.presence(data, record),
-            Self::Libtorch(pinned) => libtorch::presence(pinned, data),
+            Self::Published { item, .. } => Ok(item.presence(data, record)?.into()),
+            Self::Libtorch(pinned) => libtorch::state(pinned, data),
         }
     }
 
     /// Hints on how to do without the network.
     pub(crate) fn by_hand(&self, data: &Path) -> String {
         match self {
-            Self::Published(item) => item.by_hand(data),
+            Self::Published { item, arguments } => by_hand(item, arguments, data),
             Self::Libtorch(pinned) => libtorch::by_hand(pinned),
         }
     }
@@ -46,7 +52,7 @@ impl Wanted<'_> {
     /// What has to be downloaded, in bytes.
     pub(crate) fn size(&self) -> u64 {
         match self {
-            Self::Published(item) => item.file.size,
+            Self::Published { item, .. } => item.file.size,
             Self::Libtorch(pinned) => pinned.size,
         }
     }
@@ -54,7 +60,7 @@ impl Wanted<'_> {
     /// What may be done with it, and whose it is.
     pub(crate) fn licence(&self) -> &str {
         match self {
-            Self::Published(item) => &item.file.licence,
+            Self::Published { item, .. } => &item.file.licence,
             Self::Libtorch(pinned) => &pinned.licence,
         }
     }
@@ -62,8 +68,23 @@ impl Wanted<'_> {
     /// What to say after `cargo xtask fetch` to get it.
     pub(crate) fn arguments(&self) -> &str {
         match self {
-            Self::Published(item) => &item.arguments,
+            Self::Published { arguments, .. } => arguments,
             Self::Libtorch(pinned) => libtorch::arguments(pinned),
         }
     }
+}
+
+/// Hints on how to fetch `item` without the network.
+fn by_hand(item: &Item<'_>, arguments: &str, data: &Path) -> String {
+    let target = item.target(data);
+    let from = format!("into any folder DIR and run `cargo xtask fetch {arguments} --from DIR`");
+    let place = match item.archive {
+        None => format!("put it at `{}`, or {from}", target.display()),
+        Some(archive) => format!(
+            "put it {from}, or unpack its folder `{}` as `{}`",
+            archive.inside,
+            target.display()
+        ),
+    };
+    format!("hint: download {} by hand\nhint: {place}", item.file.urls.join(" or "))
 }

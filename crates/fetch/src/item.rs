@@ -1,4 +1,4 @@
-//! Something that can be fetched: what brings it, where it goes, and what is there already.
+//! An item that can be fetched: its file, its place, and its state on disk.
 
 use std::fmt;
 use std::fs;
@@ -8,46 +8,60 @@ use anyhow::{Context, Error, Result, ensure};
 use quoting::Shown;
 
 use crate::digest::digest_of;
-use crate::manifest::{Archive, PublishedFile};
+use crate::manifest::{Archive, PublishedFile, Weights};
 use crate::partial::Partial;
 use crate::record::Record;
+use crate::source::Source;
 use crate::unpack;
 
 /// A published file, kept as it is or unpacked.
+#[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// What is published.
+    /// The published file.
     pub file: &'a PublishedFile,
-    /// What it is unpacked as, if it is an archive.
+    /// The archive that the file is, if it is unpacked.
     pub archive: Option<&'a Archive>,
-    /// What to say after `cargo xtask fetch` to get it.
-    pub arguments: String,
 }
 
-/// What is found where an item goes.
+/// State of an item's place on disk.
+#[derive(Debug)]
 pub enum Presence {
-    /// Nothing.
+    /// Nothing is there.
     Missing,
-    /// The first bytes of a download, so many.
+    /// The first bytes of a download are there: their number.
     Begun(u64),
-    /// What is published, by its digest.
+    /// The file is there and has the expected digest.
     Verified,
-    /// A file of the right size; there is no digest to compare it with.
+    /// The file is there and has the expected size. No digest is known.
     RightSize,
-    /// As many photographs as there should be.
+    /// The folder is there and has the expected number of photographs.
     RightCount,
-    /// A libtorch, of this version.
-    Whole(String),
-    /// Something else.
+    /// Something else is there.
     Wrong(Error),
 }
 
-impl Item<'_> {
-    /// Where it goes below `data`.
+impl<'a> Item<'a> {
+    /// Returns the item for `weights`, of which two files may exist: the one in the folder `data`, else the one
+    /// in the folder `source`, else the published one.
+    pub fn of_weights(weights: &'a Weights, data: &Path, source: Option<&Source>) -> Self {
+        let Weights { file, same: Some(same), .. } = weights else {
+            return Self::from(&weights.file);
+        };
+        let in_data = |file: &PublishedFile| data.join(&file.path).exists();
+        let in_source = |file: &PublishedFile| match source {
+            Some(Source::Folder(folder)) => folder.join(&file.name).exists(),
+            Some(Source::Mirror(_)) | None => false,
+        };
+        let is_published = in_data(file) || !in_data(same) && (in_source(file) || !in_source(same));
+        Self::from(if is_published { file } else { same })
+    }
+
+    /// Returns the place of the item in the folder `data`.
     pub fn target(&self, data: &Path) -> PathBuf {
         data.join(&self.file.path)
     }
 
-    /// Beside which place it is downloaded: its own, or for an archive that of the packed file.
+    /// Returns the place of the downloaded file: the item's own, or for an archive that of the packed file.
     pub fn download_target(&self, data: &Path) -> PathBuf {
         match self.archive {
             None => self.target(data),
@@ -55,28 +69,10 @@ impl Item<'_> {
         }
     }
 
-    /// Hints on how to do without the network.
-    pub fn by_hand(&self, data: &Path) -> String {
-        let target = self.target(data);
-        let from = format!(
-            "into any folder DIR and run `cargo xtask fetch {} --from DIR`",
-            self.arguments
-        );
-        let place = match self.archive {
-            None => format!("put it at `{}`, or {from}", target.shown()),
-            Some(archive) => format!(
-                "put it {from}, or unpack its folder `{}` as `{}`",
-                archive.inside,
-                target.shown()
-            ),
-        };
-        format!("hint: download {} by hand\nhint: {place}", self.file.urls.join(" or "))
-    }
-
-    /// Looks at what is there, reading all of it where there is a digest to compare with.
+    /// Returns the state of the item's place in the folder `data`. If a digest is known, the whole file is read.
     ///
     /// # Errors
-    /// If it can't be looked at.
+    /// If the place can't be examined.
     pub fn presence(&self, data: &Path, record: &Record) -> Result<Presence> {
         let target = self.target(data);
         let is_there = target
@@ -93,6 +89,18 @@ impl Item<'_> {
             Some(archive) => unpack::check_counts(&target, archive).map(|()| Presence::RightCount),
         };
         Ok(checked.unwrap_or_else(Presence::Wrong))
+    }
+}
+
+impl<'a> From<&'a PublishedFile> for Item<'a> {
+    fn from(file: &'a PublishedFile) -> Self {
+        Self { file, archive: None }
+    }
+}
+
+impl<'a> From<&'a Archive> for Item<'a> {
+    fn from(archive: &'a Archive) -> Self {
+        Self { file: &archive.file, archive: Some(archive) }
     }
 }
 
@@ -116,9 +124,6 @@ impl fmt::Display for Presence {
             Self::RightSize => write!(formatter, "there and of the right size, not verified"),
             Self::RightCount => {
                 write!(formatter, "there with as many photographs as expected, not verified")
-            }
-            Self::Whole(version) => {
-                write!(formatter, "there with all its libraries, version {version}")
             }
             Self::Wrong(error) => write!(formatter, "there but wrong: {error:#}"),
         }
