@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use fetch::{Device, Manifest, Unavailable};
+use fetch::{Device, Manifest};
 
 use crate::libtorch::folder::{Found, TAKEN_FROM};
 use crate::libtorch::{BYPASS, bypass_notice};
 use crate::output::tell;
+use crate::unavailable::Unavailable;
 use crate::{cargo, exit_code};
 
 /// Builds the program of the workspace at `root`, and passes on `arguments` to cargo. The result is cargo's

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fetch::{
-    Item, Lock, Manifest, Network, Notify, Part, PlainHttp, Record, Remembered, Source, download,
-    unpack,
+    DigestOrigin, Downloader, Item, Lock, Manifest, Network, Notify, PlainHttp, Record, Source,
 };
 
 use crate::output::say;
 use crate::progress::Progress;
 use crate::selection::{Files, What, all_items};
 use crate::state::State;
+use crate::unavailable::Unavailable;
 use crate::wanted::Wanted;
 use crate::{libtorch, listing};
 
@@ -104,15 +104,13 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let source = arguments.from.as_ref();
     let plain_http = if arguments.insecure { PlainHttp::Allowed } else { PlainHttp::LoopbackOnly };
     let network = Network { pace: arguments.pace, plain_http };
-    let mut fetcher = Fetcher { data, source, network, notify, record };
+    let mut fetcher = Fetcher { data, downloader: Downloader { source, network, notify }, record };
     items.iter().try_for_each(|wanted| fetcher.fetch(wanted))
 }
 
 struct Fetcher<'a> {
     data: PathBuf,
-    source: Option<&'a Source>,
-    network: Network,
-    notify: Notify<'a>,
+    downloader: Downloader<'a>,
     record: Record,
 }
 
@@ -123,7 +121,7 @@ impl Fetcher<'_> {
             State::Missing(_) => match wanted {
                 Wanted::Published { item, .. } => self.bring(item, &target, &wanted.by_hand(&self.data)),
                 Wanted::Libtorch(pinned) => {
-                    libtorch::bring(pinned, &self.data, self.source, self.network, self.notify)
+                    libtorch::bring(pinned, &self.data, &self.downloader)
                 }
             },
             State::Wrong(error) => Err(error.context(format!(
@@ -135,40 +133,22 @@ impl Fetcher<'_> {
     }
 
     fn bring(&mut self, item: &Item<'_>, target: &Path, by_hand: &str) -> Result<()> {
-        let file = item.file;
-        let (part, digest) = download(
-            file,
-            self.source,
-            &item.download_target(&self.data),
-            by_hand,
-            self.network,
-            self.notify,
-        )?;
-        self.record.check(file, &digest)?;
-        let done = match item.archive {
-            None => {
-                part.land(target, self.notify)?;
-                "fetched"
-            }
-            Some(archive) => {
-                let folder = Part::beside(target)?;
-                unpack(part.path(), archive, folder.path())
-                    .with_context(|| format!("`{}` is not as expected", file.name))?;
-                folder.land(target, self.notify)?;
-                "fetched and unpacked"
-            }
-        };
-        let record = self.record.path.display().to_string();
-        match self.record.remember(file, digest, self.notify)? {
-            Remembered::Published => {}
-            Remembered::Before => {
+        let Item { file, archive } = item;
+        let origin = item
+            .fetch(&self.data, &self.downloader, &mut self.record)
+            .map_err(|error| Unavailable::or_other(error, by_hand))?;
+        let record = self.record.path().display();
+        match origin {
+            DigestOrigin::Published => {}
+            DigestOrigin::Recorded => {
                 say(&format!("`{}`: its digest is the one in `{record}`", file.name))?;
             }
-            Remembered::Now(digest) => say(&format!(
+            DigestOrigin::New(digest) => say(&format!(
                 "`{}`: its publisher gives no digest, so `{digest}` is kept in `{record}` and later fetches are compared with it",
                 file.name
             ))?,
         }
+        let done = if archive.is_some() { "fetched and unpacked" } else { "fetched" };
         say(&format!("`{}`: {done}; licence: {}", target.display(), file.licence))
     }
 }

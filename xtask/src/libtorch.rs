@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use fetch::{Device, Libtorch, Network, Notify, Part, Source, Unavailable};
+use fetch::{Device, Downloader, Libtorch, Part, Source};
 
 use self::folder::{Found, TAKEN_FROM};
 use self::index::Index;
 use self::link::link;
 use crate::output::{say, tell};
 use crate::state::State;
+use crate::unavailable::Unavailable;
 
 /// Prints the address of the index that pip asks, by all its settings.
 const ASK_PIP: &str = "\
@@ -88,30 +89,24 @@ pub(crate) fn by_hand(libtorch: &Libtorch) -> String {
 /// # Errors
 /// `Unavailable` if no source has it. Another error if what came is not as expected, or this machine is
 /// at fault.
-pub(crate) fn bring(
-    libtorch: &Libtorch,
-    data: &Path,
-    source: Option<&Source>,
-    network: Network,
-    notify: Notify<'_>,
-) -> Result<()> {
+pub(crate) fn bring(libtorch: &Libtorch, data: &Path, downloader: &Downloader<'_>) -> Result<()> {
     let target = target(libtorch, data);
     let part = Part::beside(&target)?;
     fs::create_dir(part.path())
         .with_context(|| format!("could not make `{}`", part.path().display()))?;
-    match source {
+    match downloader.source {
         Some(Source::Folder(folder)) => take(libtorch, folder, part.path())?,
         Some(Source::Mirror(url)) => {
-            bring_wheels(libtorch, &Index { url, network, notify }, data, part.path())?
+            bring_wheels(libtorch, &Index { url, downloader }, data, part.path())?
         }
         None => {
             let url = index_url()?.ok_or_else(|| unavailable(libtorch, &no_index()))?;
-            bring_wheels(libtorch, &Index { url: &url, network, notify }, data, part.path())?;
+            bring_wheels(libtorch, &Index { url: &url, downloader }, data, part.path())?;
         }
     }
     let found = Found::examine(part.path())
         .with_context(|| format!("the libtorch for `{}` is not whole", target.display()))?;
-    part.land(&target, notify)?;
+    part.land(&target, downloader.notify)?;
     say(&format!(
         "`{}`: libtorch {}; licence: {}",
         target.display(),

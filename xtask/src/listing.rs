@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use fetch::{Record, Unavailable};
+use fetch::Record;
 use indicatif::DecimalBytes;
 
 use crate::output::say;
 use crate::state::State;
+use crate::unavailable::Unavailable;
 use crate::wanted::Wanted;
 
 /// Lists `items`: place, size, licence, the command that brings it, and what is there of it.

@@ -26,6 +26,7 @@ mod parity;
 mod progress;
 mod selection;
 mod state;
+mod unavailable;
 mod wanted;
 
 use std::ffi::OsString;
@@ -36,7 +37,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use ::fetch::Unavailable;
+use crate::unavailable::{Unavailable, hints};
 
 /// Chores around Permafrost: downloads, reference checks, CI.
 #[derive(Parser)]
@@ -256,18 +257,19 @@ pub(crate) fn cargo() -> Command {
 /// The causes on one line, then what to do about them, each hint on a line of its own.
 fn describe(error: &anyhow::Error) -> String {
     let mut causes = Vec::new();
-    let mut hints = String::new();
+    let mut lines_after = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
         let (hint_lines, lines): (Vec<_>, Vec<_>) =
             text.lines().partition(|line| line.starts_with("hint: "));
         causes.push(lines.join("\n"));
         for hint in hint_lines {
-            hints += "\n";
-            hints += hint;
+            lines_after += "\n";
+            lines_after += hint;
         }
+        lines_after += &hints(cause);
     }
-    format!("error: {}{hints}", causes.join(": "))
+    format!("error: {}{lines_after}", causes.join(": "))
 }
 
 #[cfg(test)]

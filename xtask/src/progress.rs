@@ -49,11 +49,11 @@ impl Progress {
             }
             Event::Stopped => drop(self.transfer.take()),
             Event::Restarting { error } => {
-                tell(&format!("  {error:#}; beginning again from zero"));
+                tell(&format!("  {}; beginning again from zero", error.with_causes()));
             }
             Event::Retrying { error, attempt, attempts, wait } => {
-                let wait_s = wait.as_secs();
-                tell(&format!("  {error:#}; attempt {attempt} of {attempts} in {wait_s} s"));
+                let (error, wait_s) = (error.with_causes(), wait.as_secs());
+                tell(&format!("  {error}; attempt {attempt} of {attempts} in {wait_s} s"));
             }
             Event::NotSynced { folder, error } => {
                 tell(&format!("`{}` can't be synced: {error}", folder.display()));

@@ -22,7 +22,7 @@ impl From<Presence> for State {
             Presence::Verified | Presence::RightSize | Presence::RightCount => {
                 Self::Right(presence.to_string())
             }
-            Presence::Wrong(error) => Self::Wrong(error),
+            Presence::Wrong(error) => Self::Wrong(error.into()),
         }
     }
 }

@@ -1,31 +1,33 @@
-//! Addresses of files and pages: where a link leads, and which addresses may be asked.
+//! Addresses of files and pages: how links resolve, and which addresses may be asked.
 //!
-//! Plain HTTP shows and trusts everybody on the way, so it is refused unless the host is this machine or the
-//! user allows it.
+//! Anybody on the way can read and change plain HTTP, so it is refused unless the host is this machine or the user
+//! allows it.
 
 use std::net::IpAddr;
 
-use anyhow::{Context, Result, ensure};
 use ureq::http::Uri;
 
-/// Whether plain HTTP is used with other machines.
+use crate::error::Error;
+
+/// Permission to ask without encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainHttp {
-    /// The user has allowed it.
+    /// Any machine may be asked by plain HTTP.
     Allowed,
-    /// Only this machine is asked without protection.
+    /// Only this machine may be asked by plain HTTP.
     LoopbackOnly,
-    /// Not even this machine: the address redirected from was protected.
+    /// No machine may be asked by plain HTTP, as after a redirect from HTTPS.
     Refused,
 }
 
-/// Checks that `address` may be asked.
-///
-/// # Errors
-/// If it is no address, or neither `https` nor an allowed `http`.
-pub(crate) fn check(address: &str, plain_http: PlainHttp) -> Result<()> {
-    let uri: Uri = address.parse().with_context(|| format!("invalid address `{address}`"))?;
-    let host = uri.host().with_context(|| format!("expected a host in `{address}`, found none"))?;
+/// Checks that `address` is valid, and either HTTPS or allowed plain HTTP.
+pub(crate) fn check(address: &str, plain_http: PlainHttp) -> Result<(), Error> {
+    let uri: Uri = address
+        .parse()
+        .map_err(|error| Error::Address { address: address.to_owned(), source: Box::new(error) })?;
+    let Some(host) = uri.host() else {
+        return Err(Error::unexpected(format!("a host in `{address}`"), "none"));
+    };
     let is_allowed = match uri.scheme_str() {
         Some("https") => true,
         Some("http") => match plain_http {
@@ -35,23 +37,20 @@ pub(crate) fn check(address: &str, plain_http: PlainHttp) -> Result<()> {
         },
         _ => false,
     };
-    let hint = match plain_http {
-        PlainHttp::Refused => "",
-        _ => {
-            "\nhint: name an address that begins with `https://`, or allow plain HTTP with `--insecure`"
-        }
-    };
-    ensure!(is_allowed, "expected an address that begins with `https://`, found `{address}`{hint}");
+    if !is_allowed {
+        let from_https = plain_http == PlainHttp::Refused;
+        return Err(Error::PlainHttp { address: address.to_owned(), from_https });
+    }
     Ok(())
 }
 
-/// Whether a host is this machine by its name alone, without a look-up.
+/// Returns true if the host is this machine by its name alone, without a look-up.
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
-/// Resolves `address`, found on the page at `page` (RFC 3986, section 5.2, for links and redirects).
+/// Resolves `address`, a link on the page at the address `page` or a redirect from it (RFC 3986, section 5.2).
 pub fn joined(page: &str, address: &str) -> String {
     let is_scheme = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
     if address.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {

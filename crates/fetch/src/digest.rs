@@ -1,7 +1,7 @@
-//! A digest of a file as the manifest writes it, `md5:...` or `sha256:...`, and how it is computed.
+//! Digests of files, written `md5:...` or `sha256:...`, and their computation.
 //!
-//! Keras publishes md5 for its weights; what has no published digest gets a sha256 of our own.
-//! Md5 guards against damage and mix-ups here, not against an attacker; HTTPS does that.
+//! Keras publishes the MD5 of its weights. Files without a published digest get a SHA-256 of our own. MD5 guards
+//! against damage and mix-ups here, not against an attacker; HTTPS does that.
 
 use std::fmt;
 use std::fs::File;
@@ -9,12 +9,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::{Context, Error, bail};
 use md5::digest::DynDigest;
-use quoting::Shown;
 use serde::{Deserialize, Serialize};
 
-/// A digest and the algorithm it was made with.
+use crate::error::Error;
+
+/// Digest of a file, with its algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest {
@@ -23,18 +23,26 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// The algorithm to compute another digest with, so that the two can be compared.
+    /// Returns the algorithm of the digest.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
+
+    /// Checks that `found` is the same digest.
+    pub(crate) fn check(&self, found: &Self) -> Result<(), Error> {
+        if found == self {
+            return Ok(());
+        }
+        Err(Error::unexpected(format!("digest `{self}`"), format!("`{found}`")))
+    }
 }
 
-/// How a digest is made.
+/// Digest algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
-    /// 128 bits, what Keras publishes.
+    /// MD5, 128 bits: published by Keras.
     Md5,
-    /// 256 bits, what is recorded where nothing is published.
+    /// SHA-256, 256 bits: recorded for files without a published digest.
     Sha256,
 }
 
@@ -85,7 +93,7 @@ pub(crate) fn digest_of(path: &Path, algorithm: Algorithm) -> Result<Digest, Err
     let mut hasher = Hasher::new(algorithm);
     File::open(path)
         .and_then(|mut file| io::copy(&mut file, &mut hasher))
-        .with_context(|| format!("could not read `{}`", path.shown()))?;
+        .map_err(Error::io("read", path))?;
     Ok(hasher.finish())
 }
 
@@ -113,15 +121,18 @@ impl FromStr for Digest {
         let (algorithm, hex) = match text.split_once(':') {
             Some(("md5", hex)) => (Algorithm::Md5, hex),
             Some(("sha256", hex)) => (Algorithm::Sha256, hex),
-            _ => bail!("expected a digest that begins with `md5:` or `sha256:`, found `{text}`"),
+            _ => {
+                let expected = "a digest that begins with `md5:` or `sha256:`";
+                return Err(Error::unexpected(expected, format!("`{text}`")));
+            }
         };
         let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if hex.len() != algorithm.hex_digits() || !hex.bytes().all(is_hex) {
-            bail!(
-                "expected {} lower-case hexadecimal digits after `{}:`, found `{hex}`",
-                algorithm.hex_digits(),
-                algorithm.name(),
-            );
+            let (digits, name) = (algorithm.hex_digits(), algorithm.name());
+            return Err(Error::unexpected(
+                format!("{digits} lower-case hexadecimal digits after `{name}:`"),
+                format!("`{hex}`"),
+            ));
         }
         Ok(Self { algorithm, hex: hex.to_owned() })
     }

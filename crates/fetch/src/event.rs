@@ -4,12 +4,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Error;
-
+use crate::error::Error;
 use crate::manifest::PublishedFile;
 use crate::source::Location;
 
-/// Receives the events of a fetch, in order.
+/// Callback that receives the events of a fetch, in order.
 pub type Notify<'a> = &'a dyn Fn(&Event<'_>);
 
 /// A step of a fetch.

@@ -1,12 +1,11 @@
-//! One request for a file, for the rest of it, for its size or for a page, and what the answer means.
+//! Requests for a file, for the rest of it, for its size or for a page, and the meaning of the answers.
 //!
-//! Redirects are followed, each checked as the first address was. The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` that is
-//! set, and not asked for the hosts in `NO_PROXY`.
+//! Redirects are followed, each checked as the first address was. The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY`
+//! and `HTTP_PROXY` that is set; it is not asked for the hosts in `NO_PROXY`.
 
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
-use anyhow::{Context, Error, anyhow};
 use ureq::http::header::{
     ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, LOCATION, RANGE,
     RETRY_AFTER,
@@ -16,43 +15,67 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use crate::address::{self, PlainHttp, joined};
-use crate::retry::Failure;
+use crate::error::Error;
+use crate::event::Notify;
+use crate::retry::{Failure, repeatedly};
 
-/// In bytes. The longest page of a package index is a few megabytes.
+/// Longest page, in bytes. The longest one of a package index is a few megabytes.
 const LONGEST_PAGE: u64 = 64 << 20;
 
-/// Redirects followed for one request.
+/// Largest number of redirects for one request.
 const MOST_REDIRECTS: usize = 10;
 
-/// How many bytes of a file are here already, and how the server can tell that they are of its file.
+/// First byte to ask for, and the means by which the server recognizes the bytes before it.
 pub(crate) struct Start {
-    /// The first byte to ask for.
+    /// Index of the first byte.
     pub(crate) at: u64,
-    /// The entity tag that came with the bytes before it.
+    /// Entity tag that came with the bytes before it.
     pub(crate) etag: Option<String>,
 }
 
-/// Bytes on their way.
+/// Answer to a request for a file.
 pub(crate) struct Answer {
-    /// Where they begin, and the entity tag of the whole.
+    /// Index of the first byte of the body, and the entity tag of the whole file.
     pub(crate) start: Start,
-    /// The bytes, up to the end of the file.
+    /// Bytes up to the end of the file.
     pub(crate) body: Box<dyn Read>,
 }
 
-/// How servers are asked.
-#[derive(Clone, Copy)]
+/// Settings of all requests.
+#[derive(Clone, Copy, Debug)]
 pub struct Network {
-    /// How long a second of waiting between attempts lasts.
+    /// Duration of one second of waiting between attempts, in seconds: 1, or less in tests.
     pub pace: f64,
-    /// Which addresses may be asked without protection.
+    /// Permission to ask without encryption.
     pub plain_http: PlainHttp,
 }
 
+impl Default for Network {
+    fn default() -> Self {
+        Self { pace: 1.0, plain_http: PlainHttp::LoopbackOnly }
+    }
+}
+
 impl Network {
-    /// Asks for the `size` bytes at `url`, from `start` on if there is something to go on from.
+    /// Returns the number of bytes at `url`, with retries.
     ///
-    /// The answer may begin at zero all the same, where the server can't or won't send a part.
+    /// # Errors
+    /// If the server can't be asked or does not tell.
+    pub fn size_of(self, url: &str, notify: Notify<'_>) -> Result<u64, Error> {
+        Ok(repeatedly(self.pace, || self.size_once(url), || Ok(()), notify)?)
+    }
+
+    /// Returns the text at `url`, preferably in one of the media types that `accept` lists, with retries.
+    ///
+    /// # Errors
+    /// If the server can't be asked, or answers with something else than a text of at most 64 MiB.
+    pub fn page(self, url: &str, accept: &str, notify: Notify<'_>) -> Result<String, Error> {
+        Ok(repeatedly(self.pace, || self.page_once(url, accept), || Ok(()), notify)?)
+    }
+
+    /// Asks once for the `size` bytes at `url`, from `start` on.
+    ///
+    /// The answer may begin at zero all the same, if the server can't or won't send a part.
     pub(crate) fn get(self, url: &str, size: u64, start: &Start) -> Result<Answer, Failure> {
         let mut headers = Vec::new();
         if start.at > 0 {
@@ -67,7 +90,8 @@ impl Network {
                 if let Some(found) = response.body().content_length()
                     && found != size
                 {
-                    return Err(Failure::Lasting(anyhow!("expected {size} bytes, found {found}")));
+                    let error = Error::unexpected(format!("{size} bytes"), found.to_string());
+                    return Err(Failure::Lasting(error));
                 }
                 0
             }
@@ -75,11 +99,12 @@ impl Network {
                 let expected = format!("bytes {}-{}/{size}", start.at, size - 1);
                 let found = text(headers, CONTENT_RANGE).unwrap_or_default();
                 if found != expected {
-                    let error = anyhow!("expected the range `{expected}`, found `{found}`");
+                    let expected = format!("the range `{expected}`");
+                    let error = Error::unexpected(expected, format!("`{found}`"));
                     return Err(Failure::Stale(error));
                 }
                 if start.etag.is_some() && etag != start.etag {
-                    return Err(Failure::Stale(anyhow!("the file has changed since it was begun")));
+                    return Err(Failure::Stale(Error::Replaced));
                 }
                 start.at
             }
@@ -90,31 +115,29 @@ impl Network {
         Ok(Answer { start: Start { at, etag }, body })
     }
 
-    /// Asks how many bytes there are at `url`.
-    pub fn size_of(self, url: &str) -> Result<u64, Failure> {
+    fn size_once(self, url: &str) -> Result<u64, Failure> {
         let response = self.ask(&Method::HEAD, url, &[])?;
         if response.status() != 200 {
             return Err(refusal(&response));
         }
         text(response.headers(), CONTENT_LENGTH)
             .and_then(|length| length.parse().ok())
-            .ok_or_else(|| Failure::Lasting(anyhow!("expected to be told its size, found nothing")))
+            .ok_or_else(|| Failure::Lasting(Error::unexpected("to be told its size", "nothing")))
     }
 
-    /// Asks for the text at `url`, preferably in one of the forms that `accept` lists.
-    pub fn page(self, url: &str, accept: &str) -> Result<String, Failure> {
+    fn page_once(self, url: &str, accept: &str) -> Result<String, Failure> {
         let response = self.ask(&Method::GET, url, &[(ACCEPT, accept.to_owned())])?;
         if response.status() != 200 {
             return Err(refusal(&response));
         }
         let mut body = response.into_body().into_reader().take(LONGEST_PAGE + 1);
         let mut bytes = Vec::new();
-        body.read_to_end(&mut bytes).context("the page broke off").map_err(Failure::passing)?;
+        body.read_to_end(&mut bytes).map_err(Error::PageBrokeOff).map_err(Failure::passing)?;
         if bytes.len() as u64 > LONGEST_PAGE {
-            let error = anyhow!("expected a page of at most {LONGEST_PAGE} bytes, found more");
-            return Err(Failure::Lasting(error));
+            let expected = format!("a page of at most {LONGEST_PAGE} bytes");
+            return Err(Failure::Lasting(Error::unexpected(expected, "more")));
         }
-        String::from_utf8(bytes).context("expected a page of text").map_err(Failure::Lasting)
+        String::from_utf8(bytes).map_err(Error::NotText).map_err(Failure::Lasting)
     }
 
     /// Sends a request, and the same again to each address that it is redirected to.
@@ -135,26 +158,29 @@ impl Network {
             for (name, value) in headers {
                 request = request.header(name, value);
             }
-            let request = request.body(()).map_err(|error| Failure::Lasting(error.into()))?;
+            let request = request
+                .body(())
+                .map_err(|error| Failure::Lasting(Error::Request(Box::new(error))))?;
             let response = agent.run(request).map_err(failed_to_ask)?;
             match text(response.headers(), LOCATION) {
                 Some(target) if response.status().is_redirection() => url = joined(&url, target),
                 _ => return Ok(response),
             }
         }
-        Err(Failure::Lasting(anyhow!("expected at most {MOST_REDIRECTS} redirects, found more")))
+        let expected = format!("at most {MOST_REDIRECTS} redirects");
+        Err(Failure::Lasting(Error::unexpected(expected, "more")))
     }
 }
 
 fn agent() -> Agent {
     let patience = Some(Duration::from_secs(30));
-    // Those that cargo itself trusts on most systems.
+    // The certificates that cargo itself trusts on most systems.
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     Agent::config_builder()
         .tls_config(tls)
-        // They are followed here, where each is checked.
+        // Redirects are followed by `ask`, which checks each address.
         .max_redirects(0)
-        // Their statuses say which failures pass.
+        // The status says which failures pass.
         .http_status_as_error(false)
         .timeout_resolve(patience)
         .timeout_connect(patience)
@@ -165,22 +191,24 @@ fn agent() -> Agent {
         .new_agent()
 }
 
-/// Connections may come back; an address that is none, or a certificate that is wrong, stays so.
+/// Classifies an error: connections may come back; an invalid address or certificate stays invalid.
 fn failed_to_ask(error: ureq::Error) -> Failure {
     use ureq::Error::{ConnectProxyFailed, ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
     match error {
-        Io(error) if error.kind() == ErrorKind::InvalidData => Failure::Lasting(error.into()),
+        Io(error) if error.kind() == ErrorKind::InvalidData => {
+            Failure::Lasting(Error::Request(Box::new(error)))
+        }
         Io(_)
         | Timeout(_)
         | HostNotFound
         | ConnectionFailed
         | ConnectProxyFailed(_)
-        | Protocol(_) => Failure::passing(error.into()),
-        _ => Failure::Lasting(error.into()),
+        | Protocol(_) => Failure::passing(Error::Request(Box::new(error))),
+        _ => Failure::Lasting(Error::Request(Box::new(error))),
     }
 }
 
-/// Busy servers may answer later.
+/// Classifies a refusal: busy servers may answer later.
 fn refusal(response: &Response<Body>) -> Failure {
     match response.status().as_u16() {
         408 | 429 | 500..=599 => {
@@ -193,7 +221,7 @@ fn refusal(response: &Response<Body>) -> Failure {
 }
 
 fn refused(response: &Response<Body>) -> Error {
-    anyhow!("the server answered {}", response.status().as_u16())
+    Error::Status(response.status().as_u16())
 }
 
 /// An entity tag that promises the same bytes; a weak one (`W/"..."`) does not.

@@ -4,13 +4,13 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, ensure};
-use quoting::Shown;
-
 use crate::digest::digest_of;
+use crate::download::{Download, Downloader};
+use crate::error::Error;
 use crate::manifest::{Archive, PublishedFile, Weights};
+use crate::part::Part;
 use crate::partial::Partial;
-use crate::record::Record;
+use crate::record::{DigestOrigin, Record};
 use crate::source::Source;
 use crate::unpack;
 
@@ -62,7 +62,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the place of the downloaded file: the item's own, or for an archive that of the packed file.
-    pub fn download_target(&self, data: &Path) -> PathBuf {
+    fn download_target(&self, data: &Path) -> PathBuf {
         match self.archive {
             None => self.target(data),
             Some(_) => data.join(&self.file.name),
@@ -73,11 +73,9 @@ impl<'a> Item<'a> {
     ///
     /// # Errors
     /// If the place can't be examined.
-    pub fn presence(&self, data: &Path, record: &Record) -> Result<Presence> {
+    pub fn presence(&self, data: &Path, record: &Record) -> Result<Presence, Error> {
         let target = self.target(data);
-        let is_there = target
-            .try_exists()
-            .with_context(|| format!("could not look for `{}`", target.shown()))?;
+        let is_there = target.try_exists().map_err(Error::io("look for", &target))?;
         if !is_there {
             return Ok(match Partial::beside(&self.download_target(data)).len() {
                 0 => Presence::Missing,
@@ -89,6 +87,37 @@ impl<'a> Item<'a> {
             Some(archive) => unpack::check_counts(&target, archive).map(|()| Presence::RightCount),
         };
         Ok(checked.unwrap_or_else(Presence::Wrong))
+    }
+
+    /// Fetches the item to its missing place in the folder `data`: downloads the file, checks it, and unpacks it if it
+    /// is an archive. Nothing has its final name before it is whole and checked.
+    ///
+    /// The caller holds the [`Lock`](crate::Lock) on `data`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if no location has the file. Other errors if a file without a published digest differs
+    /// from the first fetch or an archive does not hold what the manifest says, or if this machine is at fault.
+    pub fn fetch(
+        &self,
+        data: &Path,
+        downloader: &Downloader<'_>,
+        record: &mut Record,
+    ) -> Result<DigestOrigin, Error> {
+        let Self { file, archive } = self;
+        let (target, notify) = (self.target(data), downloader.notify);
+        let Download { part, digest } = downloader.download(file, &self.download_target(data))?;
+        record.check(file, &digest)?;
+        match archive {
+            None => part.land(&target, notify)?,
+            Some(archive) => {
+                let folder = Part::beside(&target)?;
+                unpack::unpack(part.path(), archive, folder.path()).map_err(|error| {
+                    Error::Archive { name: file.name.clone(), source: Box::new(error) }
+                })?;
+                folder.land(&target, notify)?;
+            }
+        }
+        record.remember(file, digest, notify)
     }
 }
 
@@ -104,14 +133,16 @@ impl<'a> From<&'a Archive> for Item<'a> {
     }
 }
 
-fn check_file(file: &PublishedFile, target: &Path, record: &Record) -> Result<Presence> {
-    let size = fs::metadata(target)?.len();
-    ensure!(size == file.size, "expected {} bytes, found {size}", file.size);
+fn check_file(file: &PublishedFile, target: &Path, record: &Record) -> Result<Presence, Error> {
+    let size = fs::metadata(target).map_err(Error::System)?.len();
+    if size != file.size {
+        return Err(Error::unexpected(format!("{} bytes", file.size), size.to_string()));
+    }
     let Some(expected) = file.digest.as_ref().or_else(|| record.get(&file.name)) else {
         return Ok(Presence::RightSize);
     };
     let found = digest_of(target, expected.algorithm())?;
-    ensure!(found == *expected, "expected digest `{expected}`, found `{found}`");
+    expected.check(&found)?;
     Ok(Presence::Verified)
 }
 
@@ -125,7 +156,7 @@ impl fmt::Display for Presence {
             Self::RightCount => {
                 write!(formatter, "there with as many photographs as expected, not verified")
             }
-            Self::Wrong(error) => write!(formatter, "there but wrong: {error:#}"),
+            Self::Wrong(error) => write!(formatter, "there but wrong: {}", error.with_causes()),
         }
     }
 }

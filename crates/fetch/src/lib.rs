@@ -4,6 +4,7 @@
 mod address;
 mod digest;
 mod download;
+mod error;
 mod event;
 mod http;
 mod item;
@@ -20,14 +21,14 @@ mod unpack;
 
 pub use address::{PlainHttp, joined};
 pub use digest::{Algorithm, Digest};
-pub use download::{Unavailable, download};
+pub use download::{Download, Downloader};
+pub use error::{Error, Kept, LocationFailure, Unavailable};
 pub use event::{Event, Notify};
 pub use http::Network;
 pub use item::{Item, Presence};
 pub use lock::Lock;
 pub use manifest::{Archive, Base, Device, Libtorch, Manifest, PublishedFile, Weights};
 pub use part::Part;
-pub use record::{Record, Remembered};
-pub use retry::{Failure, repeatedly};
+pub use record::{DigestOrigin, Record};
 pub use source::{Location, Source};
-pub use unpack::{unpack, unpack_chosen};
+pub use unpack::unpack_chosen;

@@ -4,25 +4,26 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use quoting::Shown;
-
+use crate::error::Error;
 use crate::event::{Event, Notify};
 
-/// The lock on a folder, given back when dropped or when the program ends, however it ends.
+/// Lock on a folder, released when dropped or when the program ends, however it ends.
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Locks `.lock` in `folder`, which is made if need be, waiting for another fetch to end.
+    /// Locks `.lock` in `folder`, which is created if it is missing, and waits if another fetch holds the lock.
     ///
-    /// Where the file system has no locks, nothing is locked.
-    pub fn wait(folder: &Path, notify: Notify<'_>) -> Result<Self> {
+    /// If the file system has no locks, nothing is locked.
+    ///
+    /// # Errors
+    /// If the folder or the file can't be created, or the system refuses the lock.
+    pub fn wait(folder: &Path, notify: Notify<'_>) -> Result<Self, Error> {
         let path = folder.join(".lock");
         let file = fs::create_dir_all(folder)
             .and_then(|()| File::create(&path))
-            .with_context(|| format!("could not make `{}`", path.shown()))?;
+            .map_err(Error::io("make", &path))?;
         let locked = match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 notify(&Event::Waiting { folder });
@@ -33,7 +34,7 @@ impl Lock {
         };
         match locked {
             Err(error) if error.kind() != ErrorKind::Unsupported => {
-                Err(error).with_context(|| format!("could not lock `{}`", path.shown()))
+                Err(Error::io("lock", &path)(error))
             }
             _ => Ok(Self { _file: file }),
         }

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
 use quoting::Shown;
 use serde::Deserialize;
 
 use crate::digest::{Algorithm, Digest};
+use crate::error::Error;
 
 /// The whole manifest.
 #[derive(Debug, Deserialize)]
@@ -122,7 +122,7 @@ pub enum Base {
 
 impl Manifest {
     /// The manifest of this repository.
-    pub fn built_in() -> Result<Self> {
+    pub fn built_in() -> Result<Self, Error> {
         Self::parse(include_str!("../manifest.toml"))
     }
 
@@ -130,16 +130,16 @@ impl Manifest {
     ///
     /// # Errors
     /// If it is no manifest, or a path in it leads outside, a size is zero, or a file has no address.
-    pub fn parse(text: &str) -> Result<Self> {
-        let read = || -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let read = || -> Result<Self, Error> {
             let manifest: Self = toml::from_str(text)?;
             manifest.check()?;
             Ok(manifest)
         };
-        read().context("the manifest is not as expected")
+        read().map_err(|error| Error::Manifest(Box::new(error)))
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<(), Error> {
         let weights = self.weights.iter().map(|weights| &weights.file);
         let archives = self.archives.iter().map(|archive| &archive.file);
         weights.chain(&self.class_names).chain(archives).try_for_each(PublishedFile::check)?;
@@ -151,24 +151,25 @@ impl Manifest {
 }
 
 impl PublishedFile {
-    fn check_parts(&self) -> Result<()> {
+    fn check_parts(&self) -> Result<(), Error> {
         let Self { name, urls, size, path, .. } = self;
         check_name(name)?;
         check_inside(path)?;
-        ensure!(*size > 0, "expected a size of one byte or more for `{name}`, found 0");
+        check_size(*size, &format!("`{name}`"))?;
         urls.iter().try_for_each(|url| check_address(url))
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<(), Error> {
         self.check_parts()?;
         let Self { name, urls, .. } = self;
-        ensure!(!urls.is_empty(), "expected an address or more for `{name}`, found none");
-        Ok(())
+        require(!urls.is_empty(), || {
+            Error::unexpected(format!("an address or more for `{name}`"), "none")
+        })
     }
 }
 
 impl Archive {
-    fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<(), Error> {
         check_inside(Path::new(&self.inside))?;
         self.folders.keys().try_for_each(|folder| check_inside(Path::new(folder)))
     }
@@ -181,59 +182,67 @@ impl Libtorch {
         self.wheels.keys().map(String::as_str).find(|name| name.starts_with(&start))
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<(), Error> {
         let Self { archive, libraries, size, path, version, .. } = self;
         check_address(archive)?;
         libraries.iter().flatten().try_for_each(|name| check_name(name))?;
         for (name, digest) in &self.wheels {
             check_wheel(name)?;
-            ensure!(
-                digest.algorithm() == Algorithm::Sha256,
-                "expected a sha256 for `{name}`, found `{digest}`"
-            );
+            require(digest.algorithm() == Algorithm::Sha256, || {
+                Error::unexpected(format!("a sha256 for `{name}`"), format!("`{digest}`"))
+            })?;
         }
-        ensure!(self.torch_wheel().is_some(), "expected a wheel of torch {version}, found none");
-        ensure!(*size > 0, "expected a size of one byte or more for libtorch, found 0");
+        require(self.torch_wheel().is_some(), || {
+            Error::unexpected(format!("a wheel of torch {version}"), "none")
+        })?;
+        check_size(*size, "libtorch")?;
         check_inside(path)
     }
 }
 
-/// Checks that it is a file's name and no path.
-fn check_name(name: &str) -> Result<()> {
+/// Returns the error unless the condition holds.
+fn require(holds: bool, error: impl FnOnce() -> Error) -> Result<(), Error> {
+    if holds { Ok(()) } else { Err(error()) }
+}
+
+/// Checks that the size of `what` is not zero.
+fn check_size(size: u64, what: &str) -> Result<(), Error> {
+    require(size > 0, || Error::unexpected(format!("a size of one byte or more for {what}"), "0"))
+}
+
+/// Checks that the name is that of a file, not a path.
+fn check_name(name: &str) -> Result<(), Error> {
     let is_name = Path::new(name).file_name() == Some(OsStr::new(name));
-    ensure!(is_name, "expected the name of a file, found `{name}`");
-    Ok(())
+    require(is_name, || Error::unexpected("the name of a file", format!("`{name}`")))
 }
 
 /// Checks that it is the name of a wheel for Linux on x86-64: `PACKAGE-VERSION-PYTHON-ABI-PLATFORM.whl`, maybe with a
 /// build number (PEP 427).
-fn check_wheel(name: &str) -> Result<()> {
+fn check_wheel(name: &str) -> Result<(), Error> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._+".contains(letter);
     let parts = name.strip_suffix(".whl").unwrap_or_default().split('-').collect::<Vec<_>>();
     let is_wheel = (5..=6).contains(&parts.len())
         && parts.iter().all(|part| !part.is_empty() && !part.starts_with('.'))
         && parts.last().is_some_and(|platform| platform.ends_with("_x86_64"))
         && name.chars().all(is_plain);
-    ensure!(is_wheel, "expected the name of a wheel for Linux on x86-64, found `{name}`");
-    Ok(())
+    let expected = "the name of a wheel for Linux on x86-64";
+    require(is_wheel, || Error::unexpected(expected, format!("`{name}`")))
 }
 
-fn check_address(url: &str) -> Result<()> {
+fn check_address(url: &str) -> Result<(), Error> {
     let is_address = url.starts_with("http://") || url.starts_with("https://");
-    ensure!(is_address, "expected `http://` or `https://`, found `{url}`");
-    Ok(())
+    require(is_address, || Error::unexpected("`http://` or `https://`", format!("`{url}`")))
 }
 
 /// Checks that a path leads to a place inside the folder that it is joined to.
-fn check_inside(path: &Path) -> Result<()> {
+fn check_inside(path: &Path) -> Result<(), Error> {
     let mut components = path.components().peekable();
     let leads_on = components.peek().is_some();
-    ensure!(
-        leads_on && components.all(|component| matches!(component, Component::Normal(_))),
-        "expected a path that stays inside, found `{}`",
-        path.shown()
-    );
-    Ok(())
+    let is_inside =
+        leads_on && components.all(|component| matches!(component, Component::Normal(_)));
+    require(is_inside, || {
+        Error::unexpected("a path that stays inside", format!("`{}`", path.shown()))
+    })
 }
 
 #[cfg(test)]

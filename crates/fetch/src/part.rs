@@ -1,62 +1,67 @@
-//! Something under way: a file or folder `NAME.part` beside the place it is meant for.
+//! An unfinished file or folder, `NAME.part`, beside its final place.
 //!
-//! It is renamed into place once it has been checked, and removed if that never comes, so that
-//! nothing half done ever stands under its final name.
+//! It is renamed into place once it has been checked, and removed otherwise, so that nothing unfinished ever has its
+//! final name.
 
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use quoting::Shown;
-
+use crate::error::Error;
 use crate::event::{Event, Notify};
 
-/// A `NAME.part`, removed when dropped unless it has landed.
+/// Unfinished file or folder `NAME.part`, removed when dropped unless it has been renamed or left.
 pub struct Part {
     path: PathBuf,
 }
 
 impl Part {
-    /// The part beside `target`, whose folder is made if need be; what an interrupted run left is removed.
-    pub fn beside(target: &Path) -> Result<Self> {
+    /// Returns the part beside `target`. The folder is created if it is missing, and the part of an interrupted run is
+    /// removed.
+    ///
+    /// # Errors
+    /// If the folder can't be created, or the old part can't be removed.
+    pub fn beside(target: &Path) -> Result<Self, Error> {
         if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder)
-                .with_context(|| format!("could not make the folder `{}`", folder.shown()))?;
+            fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
         }
         let path = with_suffix(target, ".part");
-        remove(&path)
-            .with_context(|| format!("could not remove the left-over `{}`", path.shown()))?;
+        remove(&path).map_err(Error::io("remove the left-over", &path))?;
         Ok(Self::at(path))
     }
 
-    /// What is, or will be, at `path`.
+    /// Returns the part at `path`.
     pub(crate) fn at(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Where to write.
+    /// Returns the path to write to.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Leaves it where it is, for a later fetch to go on from.
+    /// Leaves the part on disk, for a later fetch to resume from.
     pub fn leave(self) {
         // It is removed when dropped, so it is not.
         std::mem::forget(self);
     }
 
-    /// Renames it into place, once the disk has it: its files were synced when they were written, and here are the
-    /// folders that it holds and the one that it lands in.
-    pub fn land(self, target: &Path, notify: Notify<'_>) -> Result<()> {
+    /// Renames the part to `target` once it is on disk: its files were synced when they were written, and its folders
+    /// and the folder of `target` are synced here.
+    ///
+    /// # Errors
+    /// If a folder can't be synced on a file system that can, or the part can't be renamed.
+    pub fn land(self, target: &Path, notify: Notify<'_>) -> Result<(), Error> {
         let land = || {
             sync_folders(&self.path, notify)?;
             fs::rename(&self.path, target)?;
             sync_folder(target.parent().unwrap_or(target), notify)
         };
-        land().with_context(|| {
-            format!("could not rename `{}` to `{}`", self.path.shown(), target.shown())
+        land().map_err(|source| Error::Rename {
+            from: self.path.clone(),
+            to: target.to_owned(),
+            source,
         })
     }
 }

@@ -8,10 +8,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use quoting::Shown;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
 use crate::http::Start;
 use crate::part::{Part, remove, with_suffix};
 
@@ -60,7 +59,7 @@ impl Partial {
     }
 
     /// Opens the part with its first `at` bytes kept, for these to be read and others to be added.
-    pub(crate) fn open(&self, at: u64) -> Result<File> {
+    pub(crate) fn open(&self, at: u64) -> Result<File, Error> {
         let open = || -> io::Result<File> {
             if let Some(folder) = self.path.parent() {
                 fs::create_dir_all(folder)?;
@@ -77,23 +76,22 @@ impl Partial {
             file.set_len(at)?;
             Ok(file)
         };
-        open().with_context(|| format!("could not open `{}`", self.path.shown()))
+        open().map_err(Error::io("open", &self.path))
     }
 
     /// Notes that the bytes to come are those that `url` has under this entity tag.
-    pub(crate) fn note_origin(&self, url: &str, etag: &str) -> Result<()> {
+    pub(crate) fn note_origin(&self, url: &str, etag: &str) -> Result<(), Error> {
         let origin = Origin { url: url.to_owned(), etag: etag.to_owned() };
-        fs::write(&self.origin, toml::to_string(&origin)?)
-            .with_context(|| format!("could not write `{}`", self.origin.shown()))
+        fs::write(&self.origin, toml::to_string(&origin)?).map_err(Error::io("write", &self.origin))
     }
 
     /// Removes what there is of it.
-    pub(crate) fn clear(&self) -> Result<()> {
-        self.remove().with_context(|| format!("could not remove `{}`", self.path.shown()))
+    pub(crate) fn clear(&self) -> Result<(), Error> {
+        self.remove().map_err(Error::io("remove", &self.path))
     }
 
     /// Removes bytes that no later fetch can go on from; returns how many are left.
-    pub(crate) fn keep_useful(&self, has_digest: bool) -> Result<u64> {
+    pub(crate) fn keep_useful(&self, has_digest: bool) -> Result<u64, Error> {
         if !has_digest && self.origin().is_none() {
             self.clear()?;
         }
@@ -101,9 +99,8 @@ impl Partial {
     }
 
     /// Hands on the part, now that it is whole.
-    pub(crate) fn complete(self) -> Result<Part> {
-        remove(&self.origin)
-            .with_context(|| format!("could not remove `{}`", self.origin.shown()))?;
+    pub(crate) fn complete(self) -> Result<Part, Error> {
+        remove(&self.origin).map_err(Error::io("remove", &self.origin))?;
         Ok(Part::at(self.path))
     }
 

@@ -1,101 +1,99 @@
-//! `data/digests.toml`: the sha256 of files whose publishers give none, as they were first fetched.
+//! A record of digests, `NAME = "sha256:..."` in TOML: the SHA-256 of files whose publishers give none, as they were
+//! first fetched.
 //!
-//! It cannot tell whether the first fetch was right, only that later ones brought the same bytes.
+//! It can't tell whether the first fetch was right, only that later ones brought the same bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, bail};
-use quoting::Shown;
+use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
+use crate::error::Error;
 use crate::event::Notify;
 use crate::manifest::PublishedFile;
 use crate::part::Part;
 
-/// The record, by file name.
+/// Digests by published name.
 pub struct Record {
-    /// Where it is kept.
-    pub path: PathBuf,
+    path: PathBuf,
     digests: BTreeMap<String, Digest>,
 }
 
-/// Origin of the digest that a fetched file has been compared with.
-pub enum Remembered {
+/// Origin of the digest that a fetched file was compared with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DigestOrigin {
     /// The publisher gives it.
     Published,
     /// An earlier fetch recorded it.
-    Before,
-    /// This fetch, the first, has recorded it.
-    Now(Digest),
+    Recorded,
+    /// This fetch is the first and recorded it: there was nothing to compare with.
+    New(Digest),
 }
 
 impl Record {
-    /// Reads the record; where there is none yet it is empty.
-    pub fn read(path: PathBuf) -> Result<Self> {
+    /// Reads the record at `path`. A missing file is an empty record.
+    ///
+    /// # Errors
+    /// If the file can't be read or is not a record.
+    pub fn read(path: PathBuf) -> Result<Self, Error> {
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            other => other.with_context(|| format!("could not read `{}`", path.shown()))?,
+            other => other.map_err(Error::io("read", &path))?,
         };
-        let digests = toml::from_str(&text).with_context(|| {
-            format!(
-                "`{0}` is not a record of digests\nhint: remove `{0}`, it is made again",
-                path.shown()
-            )
-        })?;
-        Ok(Self { path, digests })
+        match toml::from_str(&text) {
+            Ok(digests) => Ok(Self { path, digests }),
+            Err(error) => Err(Error::Record { path, source: Box::new(error) }),
+        }
     }
 
-    /// What the file was when it was first fetched.
-    pub fn get(&self, name: &str) -> Option<&Digest> {
+    /// Returns the path of the record.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the digest of the first fetch of the file with this published name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Digest> {
         self.digests.get(name)
     }
 
-    /// Checks that a file without a published digest is still what it first was.
-    ///
-    /// # Errors
-    /// If it is not.
-    pub fn check(&self, file: &PublishedFile, found: &Digest) -> Result<()> {
-        if let Some(recorded) = self.get(&file.name)
-            && file.digest.is_none()
-            && found != recorded
-        {
-            bail!(
-                "`{}` is not what was first fetched: expected digest `{recorded}`, found `{found}`\n\
-                 hint: to accept the new file, remove its line from `{}` and fetch again",
-                file.name,
-                self.path.shown()
-            );
+    /// Checks that a file without a published digest has the digest of its first fetch.
+    pub(crate) fn check(&self, file: &PublishedFile, found: &Digest) -> Result<(), Error> {
+        match self.get(&file.name) {
+            Some(recorded) if file.digest.is_none() && found != recorded => {
+                Err(Error::NotRecorded {
+                    name: file.name.clone(),
+                    recorded: recorded.to_string(),
+                    found: found.to_string(),
+                    record: self.path.clone(),
+                })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Records the digest of a file that has none published, if this was its first fetch.
-    pub fn remember(
+    pub(crate) fn remember(
         &mut self,
         file: &PublishedFile,
         digest: Digest,
         notify: Notify<'_>,
-    ) -> Result<Remembered> {
+    ) -> Result<DigestOrigin, Error> {
         if file.digest.is_some() {
-            return Ok(Remembered::Published);
+            return Ok(DigestOrigin::Published);
         }
         if self.get(&file.name).is_some() {
-            return Ok(Remembered::Before);
+            return Ok(DigestOrigin::Recorded);
         }
-        self.add(&file.name, digest.clone(), notify)?;
-        Ok(Remembered::Now(digest))
+        self.digests.insert(file.name.clone(), digest.clone());
+        self.write(notify)?;
+        Ok(DigestOrigin::New(digest))
     }
 
-    fn add(&mut self, name: &str, digest: Digest, notify: Notify<'_>) -> Result<()> {
-        self.digests.insert(name.to_owned(), digest);
-        let text =
-            toml::to_string(&self.digests).context("could not write the record of digests")?;
+    fn write(&self, notify: Notify<'_>) -> Result<(), Error> {
+        let text = toml::to_string(&self.digests)?;
         let part = Part::beside(&self.path)?;
-        fs::write(part.path(), text)
-            .with_context(|| format!("could not write `{}`", part.path().shown()))?;
+        fs::write(part.path(), text).map_err(Error::io("write", part.path()))?;
         part.land(&self.path, notify)
     }
 }

@@ -1,68 +1,78 @@
-//! Which failures are worth another attempt, how long to wait for it, and the attempts themselves.
+//! Retries with backoff: which failures are worth another attempt, and how long to wait for it.
 
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Error, Result};
-
+use crate::error::Error;
 use crate::event::{Event, Notify};
 
-/// How often one address is asked.
+/// Largest number of attempts for one address.
 const ATTEMPTS: u32 = 5;
 
-/// A server that asks to be left alone for longer is given up.
+/// Longest wait that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// How an attempt failed, and so what to do next.
-pub enum Failure {
+/// Failure of one attempt, by what to do next.
+pub(crate) enum Failure {
     /// It may pass: ask the same address again after a wait.
     Passing {
-        /// What went wrong.
+        /// Reason for the failure.
         error: Error,
-        /// The wait that the server asked for.
+        /// Wait that the server asks for.
         asked: Option<Duration>,
     },
-    /// What was continued is not the file: ask the same address again, from zero.
+    /// Resumed bytes are not of the file: ask the same address again, from zero.
     Stale(Error),
     /// This address does not have the file: ask the next.
     Lasting(Error),
-    /// No address can help: the fault is on this machine.
+    /// This machine is at fault: no address can help.
     Local(Error),
 }
 
 impl Failure {
-    /// One that may pass, of which the server said nothing.
-    pub fn passing(error: Error) -> Self {
+    /// Returns a failure that may pass, without a word from the server on when.
+    pub(crate) fn passing(error: Error) -> Self {
         Self::Passing { error, asked: None }
     }
 }
 
-/// Makes attempts until one succeeds (the inner `Ok`) or there is no more hope that one will; `pace` is
-/// how long a second of waiting lasts.
-///
-/// After a stale attempt `start_over` is called.
-///
-/// # Errors
-/// If the fault is on this machine.
-pub fn repeatedly<T>(
+/// Failure that no further attempt can change.
+pub(crate) enum Fault {
+    /// The address does not have the file.
+    Remote(Error),
+    /// This machine is at fault.
+    Local(Error),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Remote(error) | Fault::Local(error) => error,
+        }
+    }
+}
+
+/// Makes attempts until one succeeds or none can; a second of waiting lasts `pace` seconds. After a stale attempt,
+/// `start_over` is called.
+pub(crate) fn repeatedly<T>(
     pace: f64,
     mut attempt: impl FnMut() -> Result<T, Failure>,
-    start_over: impl Fn() -> Result<()>,
+    start_over: impl Fn() -> Result<(), Error>,
     notify: Notify<'_>,
-) -> Result<Result<T>> {
+) -> Result<T, Fault> {
     let mut attempts = 1;
     loop {
         match attempt() {
-            Ok(got) => return Ok(Ok(got)),
-            Err(Failure::Local(error)) => return Err(error),
-            Err(Failure::Lasting(error)) => return Ok(Err(error)),
+            Ok(got) => return Ok(got),
+            Err(Failure::Local(error)) => return Err(Fault::Local(error)),
+            Err(Failure::Lasting(error)) => return Err(Fault::Remote(error)),
             Err(Failure::Stale(error)) => {
                 notify(&Event::Restarting { error: &error });
-                start_over()?;
+                start_over().map_err(Fault::Local)?;
             }
             Err(Failure::Passing { error, asked }) => {
                 let Some(wait) = wait_after(attempts, asked) else {
-                    return Ok(Err(error.context(gave_up(attempts, asked))));
+                    return Err(Fault::Remote(gave_up(attempts, asked, error)));
                 };
                 attempts += 1;
                 let retrying =
@@ -74,31 +84,30 @@ pub fn repeatedly<T>(
     }
 }
 
-/// The wait after so many attempts: a second, doubled each time, or longer if the server asks for it.
+/// Returns the wait after this number of attempts: one second, doubled each time, or longer if the server asks for it.
 ///
-/// None where there should be no further attempt.
+/// None if no further attempt should follow.
 fn wait_after(attempts: u32, asked: Option<Duration>) -> Option<Duration> {
     if attempts >= ATTEMPTS {
         return None;
     }
-    let back_off = Duration::from_secs(1 << (attempts - 1));
-    let wait = asked.map_or(back_off, |asked| asked.max(back_off));
+    let backoff = Duration::from_secs(1 << (attempts - 1));
+    let wait = asked.map_or(backoff, |asked| asked.max(backoff));
     (wait <= LONGEST_WAIT).then_some(wait)
 }
 
-fn gave_up(attempts: u32, asked: Option<Duration>) -> String {
+fn gave_up(attempts: u32, asked: Option<Duration>, error: Error) -> Error {
+    let source = Box::new(error);
     match asked {
-        Some(asked) if attempts < ATTEMPTS => {
-            format!("asked to wait for {} s, which is too long", asked.as_secs())
-        }
-        _ => format!("gave up after {attempts} attempts"),
+        Some(wait) if attempts < ATTEMPTS => Error::LongWait { wait, source },
+        _ => Error::GaveUp { attempts, source },
     }
 }
 
-/// Waits; `pace` is how long a second lasts, so that tests need not.
+/// Waits; a second lasts `pace` seconds, so that tests need not wait.
 fn pause(wait: Duration, pace: f64) {
     let scaled = Duration::try_from_secs_f64(wait.as_secs_f64() * pace);
-    // What is no duration, as for a negative pace, is not waited for.
+    // An invalid duration, as for a negative pace, is not waited for.
     thread::sleep(scaled.unwrap_or_default());
 }
 

@@ -1,41 +1,45 @@
-//! Where the bytes of a file are had: from its publishers' addresses, a mirror, or a folder.
+//! Sources of files: their publishers' addresses, a mirror, or a folder.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
 use quoting::Shown;
 
+use crate::error::Error;
 use crate::manifest::PublishedFile;
 
-/// Where to get files instead of from their publishers.
+/// Source of files instead of their publishers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A folder that holds them under their published names.
+    /// Folder that holds the files under their published names.
     Folder(PathBuf),
-    /// An address below which they are found under their published names.
+    /// Address below which the files are found under their published names.
     Mirror(String),
 }
 
 impl Source {
-    /// Tells a folder from an address.
-    pub fn parse(text: &str) -> Result<Self> {
+    /// Parses an address (`http://`, `https://`) or the path of a folder.
+    ///
+    /// # Errors
+    /// If the text is an address with another scheme.
+    pub fn parse(text: &str) -> Result<Self, Error> {
         match text.split_once("://") {
             None => Ok(Self::Folder(PathBuf::from(text))),
             Some(("http" | "https", _)) => Ok(Self::Mirror(text.trim_end_matches('/').to_owned())),
             Some((scheme, _)) => {
-                bail!("expected a folder, `http://` or `https://`, found `{scheme}://`")
+                let expected = "a folder, `http://` or `https://`";
+                Err(Error::unexpected(expected, format!("`{scheme}://`")))
             }
         }
     }
 }
 
-/// One place to get one file from.
+/// Location of one file.
 #[derive(Debug)]
 pub enum Location {
-    /// A file on disk.
+    /// File on disk.
     Path(PathBuf),
-    /// An address on the network.
+    /// Address on the network.
     Url(String),
 }
 
@@ -48,7 +52,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// The places to try for `file`, in turn.
+/// Returns the locations to try for `file`, in turn.
 pub(crate) fn locations(file: &PublishedFile, source: Option<&Source>) -> Vec<Location> {
     match source {
         None => file.urls.iter().cloned().map(Location::Url).collect(),

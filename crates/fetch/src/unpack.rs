@@ -1,62 +1,63 @@
-//! Unpacks what is wanted out of a zip archive, trusting nothing that it says.
+//! Unpacks chosen files of a zip archive and trusts nothing that it says.
 //!
-//! Names that lead outside and links are errors, and all that is written is bounded in size. Of
-//! photographs, only `.jpg` files directly in the folders of the manifest are written.
+//! Links and names that lead outside are errors, and the bytes written are bounded. Of photographs, only `.jpg` files
+//! directly in the folders of the manifest are written.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
 use quoting::Shown;
 use zip::ZipArchive;
 
+use crate::error::Error;
 use crate::manifest::Archive;
 
-/// Unpacks `zip` into the new folder `into`.
+/// Unpacks the photographs of `zip` into the new folder `into`.
 ///
 /// # Errors
 /// If the archive is damaged, tries to write elsewhere, is too large when unpacked, or does not
 /// hold the expected number of photographs.
-pub fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<()> {
+pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<(), Error> {
     for folder in archive.folders.keys() {
         let folder = into.join(folder);
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("could not make the folder `{}`", folder.shown()))?;
+        fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
     }
     unpack_chosen(zip, archive.unpacked_at_most, into, |path| expected_place(path, archive))?;
     check_counts(into, archive)
 }
 
-/// Unpacks the files of `zip` for which `place` names a place below `into`; returns how many.
+/// Unpacks the files of `zip` for which `place` returns a path below `into`, and returns their number.
 ///
 /// # Errors
-/// If the archive is damaged, names places outside, holds links, or more than `at_most` bytes would be
-/// written.
+/// If the archive is damaged, names paths outside, holds links, or more than `at_most` bytes would be written.
 pub fn unpack_chosen(
     zip: &Path,
     at_most: u64,
     into: &Path,
     place: impl Fn(&Path) -> Option<PathBuf>,
-) -> Result<usize> {
-    let mut zip = ZipArchive::new(File::open(zip)?)?;
+) -> Result<usize, Error> {
+    let mut zip = ZipArchive::new(File::open(zip).map_err(Error::System)?)?;
     let (mut bytes_left, mut files) = (at_most, 0);
     for index in 0..zip.len() {
         let mut entry = zip.by_index(index)?;
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
         let Some(path) = entry.enclosed_name() else {
-            bail!("expected names that stay inside, found `{name}`");
+            let found = format!("`{}`", name.shown());
+            return Err(Error::unexpected("names that stay inside", found));
         };
-        ensure!(!entry.is_symlink(), "expected no links, found `{name}`");
+        if entry.is_symlink() {
+            return Err(Error::unexpected("no links", format!("`{}`", name.shown())));
+        }
         let Some(place) = place(&path) else { continue };
         if entry.is_dir() {
             continue;
         }
         let written = write_new(&mut entry.by_ref().take(bytes_left + 1), &into.join(place))
-            .with_context(|| format!("could not unpack `{name}`"))?;
-        bytes_left = bytes_left
-            .checked_sub(written)
-            .with_context(|| format!("expected at most {at_most} bytes unpacked, found more"))?;
+            .map_err(|source| Error::Unpack { name, source })?;
+        bytes_left = bytes_left.checked_sub(written).ok_or_else(|| {
+            Error::unexpected(format!("at most {at_most} bytes unpacked"), "more")
+        })?;
         files += 1;
     }
     Ok(files)
@@ -66,11 +67,14 @@ pub fn unpack_chosen(
 ///
 /// # Errors
 /// If it does not, naming the first folder that is wrong.
-pub(crate) fn check_counts(folder: &Path, archive: &Archive) -> Result<()> {
+pub(crate) fn check_counts(folder: &Path, archive: &Archive) -> Result<(), Error> {
     for (name, &expected) in &archive.folders {
         let found = count_photographs(&folder.join(name))
-            .with_context(|| format!("could not read the folder `{name}`"))?;
-        ensure!(found == expected, "expected {expected} photographs in `{name}`, found {found}");
+            .map_err(Error::io("read the folder", Path::new(name)))?;
+        if found != expected {
+            let expected = format!("{expected} photographs in `{name}`");
+            return Err(Error::unexpected(expected, found.to_string()));
+        }
     }
     Ok(())
 }

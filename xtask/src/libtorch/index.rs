@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
-use fetch::{Digest, Network, Notify, PublishedFile, Unavailable, joined, repeatedly};
+use fetch::{Digest, Downloader, PublishedFile, joined};
 use serde::Deserialize;
 
 use crate::output::tell;
+use crate::unavailable::{Unavailable, with_hints};
 
 const FORMS: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, \
                      text/html;q=0.1";
@@ -35,9 +36,7 @@ pub(crate) struct Index<'a> {
     /// The address below which each package has its list.
     pub(crate) url: &'a str,
     /// How it is asked.
-    pub(crate) network: Network,
-    /// Receives the events.
-    pub(crate) notify: Notify<'a>,
+    pub(crate) downloader: &'a Downloader<'a>,
 }
 
 impl Index<'_> {
@@ -52,10 +51,11 @@ impl Index<'_> {
         let page_url = format!("{}/{}/", self.url.trim_end_matches('/'), package_of(name));
         tell(&format!("asking the package index `{page_url}` for `{name}`"));
         let unavailable = |error: Error| -> Error {
-            Unavailable(format!("could not find `{name}` at `{page_url}`: {error:#}")).into()
+            let error = with_hints(&error);
+            Unavailable(format!("could not find `{name}` at `{page_url}`: {error}")).into()
         };
-        let Self { network, notify, .. } = *self;
-        let page = repeatedly(network.pace, || network.page(&page_url, FORMS), || Ok(()), notify)?;
+        let Downloader { network, notify, .. } = *self.downloader;
+        let page = network.page(&page_url, FORMS, notify).map_err(Error::from);
         let listed = page.and_then(|page| parse(&page)).map_err(unavailable)?;
         let count = listed.len();
         let file = listed.into_iter().find(|file| file.filename == name).with_context(|| {
@@ -72,8 +72,10 @@ impl Index<'_> {
         let url = joined(&page_url, &file.url);
         let size = match file.size {
             Some(size) => size,
-            None => repeatedly(network.pace, || network.size_of(&url), || Ok(()), notify)?
-                .map_err(unavailable)?,
+            None => {
+                let size = network.size_of(&url, notify);
+                size.map_err(|error| unavailable(error.into()))?
+            }
         };
         Ok(PublishedFile {
             path: name.into(),

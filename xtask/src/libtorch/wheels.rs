@@ -9,12 +9,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use fetch::{Libtorch, Part, Unavailable, download, unpack_chosen};
+use fetch::{Download, Downloader, Libtorch, Part, unpack_chosen};
 use zip::ZipArchive;
 
 use super::folder::version_in_python;
 use super::index::Index;
 use super::link::link;
+use crate::unavailable::Unavailable;
 
 /// A version in a wheel is a few hundred bytes.
 const LONGEST_TEXT: u64 = 1 << 16;
@@ -62,11 +63,14 @@ fn download_all<'a>(
 ) -> Result<Vec<(&'a str, Part)>> {
     let mut parts = Vec::new();
     for (name, digest) in &libtorch.wheels {
-        let part = index.wheel(name, digest).and_then(|file| {
-            download(&file, None, &data.join(name), "", index.network, index.notify)
+        let download = index.wheel(name, digest).and_then(|file| {
+            // The index names the address.
+            let downloader = Downloader { source: None, ..*index.downloader };
+            let download = downloader.download(&file, &data.join(name));
+            download.map_err(|error| Unavailable::or_other(error, ""))
         });
-        match part {
-            Ok((part, _)) => parts.push((name.as_str(), part)),
+        match download {
+            Ok(Download { part, .. }) => parts.push((name.as_str(), part)),
             Err(error) => {
                 if error.is::<Unavailable>() {
                     parts.into_iter().for_each(|(_, part)| part.leave());
