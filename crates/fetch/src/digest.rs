@@ -69,7 +69,7 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    /// A hasher that has seen no byte yet.
+    /// Returns a hasher without bytes.
     pub(crate) fn new(algorithm: Algorithm) -> Self {
         let state: Box<dyn DynDigest> = match algorithm {
             Algorithm::Md5 => Box::new(md5::Md5::default()),
@@ -78,7 +78,7 @@ impl Hasher {
         Self { algorithm, state }
     }
 
-    /// The digest of all bytes written.
+    /// Returns the digest of all bytes written.
     pub(crate) fn finish(self) -> Digest {
         let bytes = self.state.finalize();
         Digest {

@@ -88,7 +88,7 @@ pub enum Error {
     #[error("the server answered {0}")]
     Status(u16),
 
-    /// The file on the server is no longer the one that earlier bytes are of.
+    /// The file on the server has changed since its first bytes arrived.
     #[error("the file has changed since it was begun")]
     Replaced,
 

@@ -14,7 +14,7 @@ use crate::record::{DigestOrigin, Record};
 use crate::source::Source;
 use crate::unpack;
 
-/// A published file, kept as it is or unpacked.
+/// Published file, unpacked if it is an archive.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
     /// The published file.
@@ -26,17 +26,17 @@ pub struct Item<'a> {
 /// State of an item's place on disk.
 #[derive(Debug)]
 pub enum Presence {
-    /// Nothing is there.
+    /// Missing.
     Missing,
-    /// The first bytes of a download are there: their number.
+    /// Unfinished download: number of its bytes.
     Begun(u64),
-    /// The file is there and has the expected digest.
+    /// File with the expected digest.
     Verified,
-    /// The file is there and has the expected size. No digest is known.
+    /// File of the expected size, of which no digest is known.
     RightSize,
-    /// The folder is there and has the expected number of photographs.
+    /// Folder with the expected number of photographs.
     RightCount,
-    /// Something else is there.
+    /// Something else: the difference.
     Wrong(Error),
 }
 
@@ -92,7 +92,7 @@ impl<'a> Item<'a> {
     /// Fetches the item to its missing place in the folder `data`: downloads the file, checks it, and unpacks it if it
     /// is an archive. Nothing has its final name before it is whole and checked.
     ///
-    /// The caller holds the [`Lock`](crate::Lock) on `data`.
+    /// The caller holds the lock on `data`.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if no location has the file. Other errors if a file without a published digest differs

@@ -1,4 +1,4 @@
-//! `manifest.toml`: every file that can be fetched, where from, and how it is checked.
+//! The manifest: every file that can be fetched, with its addresses, size, digest and place.
 
 #[cfg(test)]
 mod damaged;
@@ -13,123 +13,126 @@ use serde::Deserialize;
 use crate::digest::{Algorithm, Digest};
 use crate::error::Error;
 
-/// The whole manifest.
+/// List of the files that can be fetched.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Pretrained weights, used as they are.
+    /// Files of pretrained weights.
     pub weights: Vec<Weights>,
-    /// The names of the classes that the dense layers tell apart.
+    /// Files with the names of the classes of the dense layers.
     #[serde(default)]
     pub class_names: Vec<PublishedFile>,
-    /// Zip archives of photographs, unpacked.
+    /// Zip archives of photographs.
     pub archives: Vec<Archive>,
-    /// What the program's feature `libtorch` is built against.
+    /// Builds of libtorch.
     #[serde(default)]
     pub libtorch: Vec<Libtorch>,
 }
 
-/// One file of pretrained weights.
+/// File of pretrained weights.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Weights {
-    /// The network they belong to.
+    /// Network that the weights belong to.
     pub base: Base,
-    /// Whether the three dense layers are in it.
+    /// True if the file holds the three dense layers.
     pub include_top: bool,
-    /// The file itself.
+    /// The published file.
     pub file: PublishedFile,
-    /// Another file of the same arrays, which a folder may hold instead. It has no address.
+    /// File of the same arrays without an address, which a folder may hold instead.
     pub same: Option<PublishedFile>,
 }
 
-/// One zip archive of photographs in folders.
+/// Zip archive of photographs in folders.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Archive {
-    /// The folder in the archive that holds `folders`.
+    /// Folder in the archive that holds `folders`.
     pub inside: String,
-    /// How many photographs (`.jpg`) each folder holds; nothing else is unpacked.
+    /// Number of photographs (`.jpg`) in each folder. Nothing else is unpacked.
     pub folders: BTreeMap<String, usize>,
-    /// A bound on the bytes of all photographs together, against an archive that swells.
+    /// Largest number of bytes of all photographs together, against an archive that swells.
     pub unpacked_at_most: u64,
-    /// The archive itself; its `path` is the folder that it becomes.
+    /// The published archive. Its `path` is the folder that it is unpacked to.
     pub file: PublishedFile,
 }
 
-/// A libtorch, for one kind of device.
+/// Build of libtorch for one kind of device.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Libtorch {
-    /// What it can compute on.
+    /// Device that it can compute on.
     pub device: Device,
-    /// The release, without what it was built for.
+    /// Version, without the suffix for the device.
     pub version: String,
-    /// The address of the official archive, for a download by hand.
+    /// Address of the official archive, for a download by hand.
     pub archive: String,
-    /// The wheels that hold it, by file name, each with its SHA-256.
+    /// SHA-256 of each wheel that holds a part of it, by file name.
     pub wheels: BTreeMap<String, Digest>,
-    /// Which libraries are unpacked from the wheels; without it, all.
+    /// Names of the libraries to unpack from the wheels. All if none are listed.
     pub libraries: Option<Vec<String>>,
-    /// About how many bytes the wheels have together.
+    /// Approximate size of all wheels, in bytes.
     pub size: u64,
-    /// A bound on the bytes unpacked from each archive, against one that swells.
+    /// Largest number of bytes unpacked from each wheel, against one that swells.
     pub unpacked_at_most: u64,
-    /// What may be done with it, and whose it is.
+    /// Licence and its holder.
     pub licence: String,
-    /// Its place below `data/`.
+    /// Path in the data folder.
     pub path: PathBuf,
 }
 
-/// What a libtorch can compute on.
+/// Device of a libtorch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
-    /// The processor alone.
+    /// CPU only.
     Cpu,
-    /// NVIDIA's cards as well.
+    /// CPU and NVIDIA GPUs.
     Cuda,
 }
 
-/// One file as it is published.
+/// Published file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFile {
-    /// The name it is published under, which is also its name in a `--from` folder.
+    /// Published name, which is also its name in a folder or on a mirror.
     pub name: String,
     /// Addresses, tried in turn.
     #[serde(default)]
     pub urls: Vec<String>,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The digest its publisher gives, if any.
+    /// Published digest, if any.
     pub digest: Option<Digest>,
-    /// What may be done with it, and whose it is.
+    /// Licence and its holder.
     pub licence: String,
-    /// Its place below `data/`.
+    /// Path in the data folder.
     pub path: PathBuf,
 }
 
-/// A network with pretrained weights.
+/// Network with pretrained weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Base {
-    /// 13 convolutions.
+    /// VGG16, with 13 convolutions.
     Vgg16,
-    /// 16 convolutions.
+    /// VGG19, with 16 convolutions.
     Vgg19,
 }
 
 impl Manifest {
-    /// The manifest of this repository.
+    /// Returns the manifest of this repository.
+    ///
+    /// # Errors
+    /// None, unless the manifest was edited and is not valid.
     pub fn built_in() -> Result<Self, Error> {
         Self::parse(include_str!("../manifest.toml"))
     }
 
-    /// Reads a manifest, trusting nothing that it says.
+    /// Parses a manifest and trusts nothing that it says.
     ///
     /// # Errors
-    /// If it is no manifest, or a path in it leads outside, a size is zero, or a file has no address.
+    /// If the text is not a manifest, a path in it leads outside, a size is zero, or a file has no address.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let read = || -> Result<Self, Error> {
             let manifest: Self = toml::from_str(text)?;
@@ -176,7 +179,7 @@ impl Archive {
 }
 
 impl Libtorch {
-    /// The name of the wheel of PyTorch itself.
+    /// Returns the name of the wheel of PyTorch itself.
     pub fn torch_wheel(&self) -> Option<&str> {
         let start = format!("torch-{}-", self.version);
         self.wheels.keys().map(String::as_str).find(|name| name.starts_with(&start))
@@ -216,7 +219,7 @@ fn check_name(name: &str) -> Result<(), Error> {
     require(is_name, || Error::unexpected("the name of a file", format!("`{name}`")))
 }
 
-/// Checks that it is the name of a wheel for Linux on x86-64: `PACKAGE-VERSION-PYTHON-ABI-PLATFORM.whl`, maybe with a
+/// Checks that the name is that of a wheel for Linux on x86-64: `PACKAGE-VERSION-PYTHON-ABI-PLATFORM.whl`, maybe with a
 /// build number (PEP 427).
 fn check_wheel(name: &str) -> Result<(), Error> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._+".contains(letter);

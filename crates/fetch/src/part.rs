@@ -85,8 +85,8 @@ fn sync_folders(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     sync_folder(path, notify)
 }
 
-/// Makes renames in a folder last through a power cut. What the system says of a folder that it can't sync, as on some
-/// shares of networks and of virtual machines, is no error; Windows has no such call.
+/// Syncs a folder, so that renames in it survive a power cut. A folder that the system can't sync, as on some network
+/// shares, is reported and is not an error. Windows has no such call.
 fn sync_folder(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     /// "Bad file descriptor" on Unix.
     const EBADF: i32 = 9;
@@ -109,14 +109,14 @@ fn sync_folder(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     }
 }
 
-/// `NAME` and the suffix, in the same folder.
+/// Returns the path with a suffix after its name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(path);
     path.push(suffix);
     PathBuf::from(path)
 }
 
-/// Removes a file or a folder, if it is there.
+/// Removes a file or a folder. A missing one is not an error.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

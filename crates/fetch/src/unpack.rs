@@ -79,7 +79,7 @@ pub(crate) fn check_counts(folder: &Path, archive: &Archive) -> Result<(), Error
     Ok(())
 }
 
-/// Where an entry goes below the unpacked folder; none for what is not wanted.
+/// Returns the path of an entry in the unpacked folder; none if it is not unpacked.
 fn expected_place(path: &Path, archive: &Archive) -> Option<PathBuf> {
     let place = path.strip_prefix(&archive.inside).ok()?;
     let folder = place.parent()?;
