@@ -1,0 +1,87 @@
+//! Entries: files that say which key they belong to, and verify what they hold.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use crate::Key;
+use crate::open::regular;
+
+/// Kinds of cached content, each in a folder of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cached {
+    /// Decoded and resized images.
+    Pixels,
+    /// Rows of features.
+    Features,
+}
+
+impl Cached {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Pixels, Self::Features];
+
+    /// Name of the kind and of its folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pixels => "pixels",
+            Self::Features => "features",
+        }
+    }
+}
+
+const MAGIC: &[u8; 8] = b"PFCACHE1";
+
+/// Length of what precedes the content, in bytes.
+pub(crate) const HEADER: usize = MAGIC.len() + Key::LENGTH + size_of::<u64>() + 32;
+
+/// Age of a time of last use before a read renews it: a read then costs no write as a rule.
+const RENEWED_AFTER: Duration = Duration::from_secs(600);
+
+/// Returns the content of the entry at `path`, or none if it is missing, damaged or of another key.
+pub(crate) fn read(path: &Path, key: &Key) -> Option<Vec<u8>> {
+    let mut file = regular(path, File::options().read(true)).ok()?;
+    let about = file.metadata().ok()?;
+    let length = usize::try_from(about.len()).ok()?.checked_sub(HEADER)?;
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header).ok()?;
+    let (start, digest) = header.split_at(HEADER - 32);
+    if start != start_of(key, length as u64) {
+        return None;
+    }
+    let mut content = Vec::with_capacity(length);
+    file.take(length as u64).read_to_end(&mut content).ok()?;
+    if content.len() != length || Sha256::digest(&content)[..] != *digest {
+        return None;
+    }
+    renew(path, about.modified().ok()?);
+    Some(content)
+}
+
+/// Writes an entry.
+pub(crate) fn write(file: &mut File, key: &Key, content: &[&[u8]]) -> io::Result<()> {
+    let length: usize = content.iter().map(|part| part.len()).sum();
+    let mut hash = Sha256::new();
+    content.iter().for_each(|part| hash.update(part));
+    let mut bytes = Vec::with_capacity(HEADER + length);
+    bytes.extend(start_of(key, length as u64));
+    bytes.extend(hash.finalize());
+    content.iter().for_each(|part| bytes.extend(*part));
+    file.write_all(&bytes)
+}
+
+fn start_of(key: &Key, length: u64) -> Vec<u8> {
+    [&MAGIC[..], &key.0, &length.to_le_bytes()].concat()
+}
+
+/// Marks an entry as just used. If the system refuses, it only seems to be used less.
+fn renew(path: &Path, used: SystemTime) {
+    let now = SystemTime::now();
+    if now.duration_since(used).is_ok_and(|age| age > RENEWED_AFTER)
+        && let Ok(file) = regular(path, File::options().write(true))
+    {
+        _ = file.set_modified(now);
+    }
+}

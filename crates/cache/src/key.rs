@@ -1,0 +1,90 @@
+//! Keys: digests of everything that an entry's content follows from.
+
+use std::fmt::{self, Write};
+
+use sha2::{Digest, Sha256};
+
+/// Key of an entry: a SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub(crate) [u8; Key::LENGTH]);
+
+impl Key {
+    pub(crate) const LENGTH: usize = 32;
+
+    /// Returns the key of what `parts` determine. `purpose` names the kind of content and the revision of the
+    /// algorithm that computes it, such as `pixels 1`. Lengths are part of the key, so that no two lists of parts have
+    /// the same one.
+    pub fn of(purpose: &str, parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in [purpose.as_bytes()].iter().chain(parts) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// Returns the key that is written as these hexadecimal digits.
+    pub(crate) fn parse(digits: &str) -> Option<Self> {
+        let digits = digits.as_bytes();
+        if digits.len() != 2 * Self::LENGTH {
+            return None;
+        }
+        let mut key = [0; Self::LENGTH];
+        for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+            let digit = |at: usize| match pair[at] {
+                digit @ b'0'..=b'9' => Some(digit - b'0'),
+                digit @ b'a'..=b'f' => Some(digit - b'a' + 10),
+                _ => None,
+            };
+            *byte = digit(0)? << 4 | digit(1)?;
+        }
+        Some(Self(key))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Key(")?;
+        fmt::Display::fmt(self, formatter)?;
+        formatter.write_char(')')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn parts_that_are_joined_otherwise_have_another_key() {
+        let keys = [
+            Key::of("a", &[b"bc"]),
+            Key::of("a", &[b"b", b"c"]),
+            Key::of("ab", &[b"c"]),
+            Key::of("a", &[b"bc", b""]),
+        ];
+        for (at, key) in keys.iter().enumerate() {
+            assert!(!keys[..at].contains(key), "{at}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_read_as_it_is_written(bytes: [u8; 32]) {
+            prop_assert_eq!(Key::parse(&Key(bytes).to_string()), Some(Key(bytes)));
+        }
+
+        #[test]
+        fn no_other_text_is_a_key(text in "[0-9a-fA-Fg]{63,65}") {
+            if let Some(key) = Key::parse(&text) {
+                prop_assert_eq!(key.to_string(), text);
+            }
+        }
+    }
+}

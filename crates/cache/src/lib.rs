@@ -1,0 +1,14 @@
+//! A cache of computed bytes on disk: bounded in size, verified when read, shared by processes.
+#![doc = include_str!("../README.md")]
+
+mod disk;
+mod entry;
+mod error;
+mod key;
+mod ledger;
+mod open;
+
+pub use disk::{DiskCache, Usage};
+pub use entry::Cached;
+pub use error::CacheError;
+pub use key::Key;

@@ -1,0 +1,211 @@
+//! A cache on a disk: what comes back, what does not, and what is removed.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use cache::{CacheError, Cached, DiskCache, Key, Usage};
+use proptest::prelude::*;
+
+/// Bytes of an entry beside its content.
+const HEADER: u64 = 80;
+
+fn open(folder: &Path, limit: u64) -> DiskCache {
+    DiskCache::open(folder, limit).expect("a writable folder")
+}
+
+fn key(number: u64) -> Key {
+    Key::of("number 1", &[&number.to_le_bytes()])
+}
+
+/// Paths of all entries, sorted.
+fn entries(cache: &DiskCache) -> Vec<PathBuf> {
+    let folders = |folder: PathBuf| fs::read_dir(folder).expect("a folder");
+    let mut found: Vec<PathBuf> = Cached::ALL
+        .into_iter()
+        .flat_map(|kind| folders(cache.folder().join(kind.name())))
+        .flat_map(|folder| folders(folder.expect("an entry").path()))
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    found.sort();
+    found
+}
+
+fn bytes(cache: &DiskCache) -> u64 {
+    cache.usage().expect("a readable folder").iter().map(|usage| usage.bytes).sum()
+}
+
+#[test]
+fn what_was_written_is_read_by_its_kind_and_key_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = open(&folder.path().join("a/b"), 1 << 20);
+    cache.put(Cached::Pixels, &key(1), &[b"red", b"green"]);
+    cache.put(Cached::Features, &key(2), &[]);
+    for cache in [&cache, &cache.clone(), &open(cache.folder(), 1 << 20)] {
+        assert_eq!(cache.get(Cached::Pixels, &key(1)).expect("an entry"), b"redgreen");
+        assert_eq!(cache.get(Cached::Features, &key(2)).expect("an entry"), b"");
+        assert_eq!(cache.get(Cached::Features, &key(1)), None);
+        assert_eq!(cache.get(Cached::Pixels, &key(2)), None);
+    }
+    cache.put(Cached::Pixels, &key(1), &[b"blue"]);
+    assert_eq!(cache.get(Cached::Pixels, &key(1)).expect("an entry"), b"blue");
+    let expected = [(Cached::Pixels, HEADER + 4), (Cached::Features, HEADER)]
+        .map(|(kind, bytes)| Usage { kind, entries: 1, bytes });
+    assert_eq!(cache.usage().expect("a readable folder"), expected);
+    assert_eq!(cache.fault(), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn an_entry_that_was_changed_anywhere_or_cut_is_missing_until_it_is_written_again(
+        content: Vec<u8>, at: prop::sample::Index, bit in 0..8_u8, cut: prop::sample::Index,
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let cache = open(folder.path(), 1 << 20);
+        cache.put(Cached::Features, &key(1), &[&content]);
+        let path = entries(&cache).pop().expect("an entry");
+        let whole = fs::read(&path).expect("an entry");
+        let mut flipped = whole.clone();
+        flipped[at.index(whole.len())] ^= 1 << bit;
+        for damaged in [&flipped[..], &whole[..cut.index(whole.len())], &[&whole[..], &[0]].concat()] {
+            fs::write(&path, damaged).expect("a writable folder");
+            prop_assert_eq!(cache.get(Cached::Features, &key(1)), None);
+        }
+        cache.put(Cached::Features, &key(1), &[&content]);
+        prop_assert_eq!(cache.get(Cached::Features, &key(1)), Some(content));
+    }
+}
+
+#[test]
+fn an_entry_in_the_place_of_another_is_not_served() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = open(folder.path(), 1 << 20);
+    cache.put(Cached::Features, &key(1), &[b"one"]);
+    let one = entries(&cache).pop().expect("an entry");
+    cache.put(Cached::Features, &key(2), &[b"two"]);
+    let two = entries(&cache).into_iter().find(|path| *path != one).expect("an entry");
+    fs::copy(&one, &two).expect("a writable folder");
+    assert_eq!(cache.get(Cached::Features, &key(2)), None);
+}
+
+#[test]
+fn the_limit_removes_what_was_used_least_recently() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let one = HEADER + 100;
+    let cache = open(folder.path(), 10 * one);
+    for number in 0..10 {
+        cache.put(Cached::Features, &key(number), &[&[number as u8; 100]]);
+    }
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    for (age, path) in entries(&cache).into_iter().enumerate() {
+        let used = old - Duration::from_secs(age as u64);
+        File::options().write(true).open(path).and_then(|file| file.set_modified(used)).unwrap();
+    }
+    // Two that are used now; one more then leaves 8 of 10, and itself.
+    let used = [3, 7];
+    for number in used {
+        assert!(cache.get(Cached::Features, &key(number)).is_some());
+    }
+    cache.put(Cached::Pixels, &key(10), &[&[10; 100]]);
+    assert_eq!(bytes(&cache), 9 * one);
+    for number in used {
+        assert!(cache.get(Cached::Features, &key(number)).is_some());
+    }
+    assert!(cache.get(Cached::Pixels, &key(10)).is_some());
+    for number in 11..200 {
+        cache.put(Cached::Features, &key(number), &[&[0; 100]]);
+        assert!(bytes(&cache) <= 10 * one);
+    }
+    // Nothing of more than a quarter of the limit.
+    cache.put(Cached::Features, &key(200), &[&[0; 500]]);
+    assert_eq!(cache.get(Cached::Features, &key(200)), None);
+    assert_eq!(cache.prune(3 * one).expect("a readable folder"), 3 * one);
+    assert_eq!(bytes(&cache), 3 * one);
+    assert_eq!(cache.prune(0).expect("a readable folder"), 0);
+}
+
+#[test]
+fn a_size_that_is_lost_or_too_large_is_counted_anew() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = open(folder.path(), 1 << 12);
+    cache.put(Cached::Features, &key(1), &[b"one"]);
+    for damaged in [&b""[..], b"123456789", &[0xff; 8]] {
+        fs::write(folder.path().join("size"), damaged).expect("a writable folder");
+        cache.put(Cached::Features, &key(2), &[b"two"]);
+        let size = fs::read(folder.path().join("size")).expect("a file");
+        assert_eq!(size, bytes(&cache).to_le_bytes());
+        assert!(cache.get(Cached::Features, &key(1)).is_some());
+    }
+}
+
+#[test]
+fn a_cache_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("version"), "2\n").expect("a writable folder");
+    let error = DiskCache::open(folder.path(), 1 << 20).expect_err("another layout");
+    assert!(matches!(error, CacheError::Newer { found: 2, expected: 1, .. }), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    for version in ["", "0\n", "one"] {
+        fs::write(folder.path().join("version"), version).expect("a writable folder");
+        let error = DiskCache::open(folder.path(), 1 << 20).expect_err("no version");
+        assert!(matches!(error, CacheError::Version(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_write_that_fails_is_told_and_is_the_last() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = open(folder.path(), 1 << 20);
+    cache.put(Cached::Features, &key(1), &[b"one"]);
+    let unfinished = folder.path().join("unfinished");
+    fs::remove_dir(&unfinished).expect("an empty folder");
+    cache.put(Cached::Features, &key(2), &[b"two"]);
+    assert!(cache.fault().is_some_and(|fault| fault.contains(&*folder.path().to_string_lossy())));
+    fs::create_dir(&unfinished).expect("a writable folder");
+    cache.put(Cached::Features, &key(3), &[b"three"]);
+    assert_eq!(entries(&cache).len(), 1);
+    assert!(cache.get(Cached::Features, &key(1)).is_some());
+}
+
+#[test]
+fn what_killed_processes_leave_unfinished_is_removed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = open(folder.path(), 1 << 20);
+    let left = folder.path().join("unfinished/.tmpabc");
+    fs::write(&left, "half").expect("a writable folder");
+    cache.prune(cache.limit()).expect("a readable folder");
+    assert!(!left.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn its_files_are_open_to_their_owner_alone_and_no_link_is_followed() {
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = open(&folder.path().join("cache"), 1 << 20);
+    cache.put(Cached::Features, &key(1), &[b"one"]);
+    let mut paths = vec![cache.folder().to_owned()];
+    while let Some(path) = paths.pop() {
+        let about = fs::metadata(&path).expect("metadata");
+        assert_eq!(about.mode() & 0o077, 0, "{path:?}");
+        if about.is_dir() {
+            paths.extend(fs::read_dir(path).expect("a folder").map(|entry| entry.unwrap().path()));
+        }
+    }
+
+    let path = entries(&cache).pop().expect("an entry");
+    let elsewhere = folder.path().join("elsewhere");
+    fs::rename(&path, &elsewhere).expect("a writable folder");
+    symlink(&elsewhere, &path).expect("a link");
+    assert_eq!(cache.get(Cached::Features, &key(1)), None);
+    cache.put(Cached::Features, &key(1), &[b"new"]);
+    assert_eq!(cache.get(Cached::Features, &key(1)).expect("an entry"), b"new");
+    assert!(fs::read(&elsewhere).expect("the file").ends_with(b"one"));
+    let size = cache.folder().join("size");
+    fs::remove_file(&size).expect("a file");
+    symlink(&elsewhere, &size).expect("a link");
+    assert!(DiskCache::open(cache.folder(), 1 << 20).is_err());
+    assert!(fs::read(&elsewhere).expect("the file").ends_with(b"one"));
+}
