@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::{fs, iter};
 
+use ::features::Cancellation;
 use serde_json::Value;
 use shards::{FeatureSet, Rows, Store};
 
@@ -86,7 +87,7 @@ fn features(set: &FeatureSet) -> BTreeMap<String, Features> {
         let views = photo.trainable_row.into_iter();
         let views = views.flat_map(|row| (1..=set.views()).map(move |view| rows(Some(view), row)));
         let all: Vec<Rows> = iter::once(rows(None, photo.row)).chain(views).collect();
-        let mut read = set.read(&all).expect("rows");
+        let mut read = set.read(&all, &Cancellation::NEVER).expect("rows");
         let plain = read.remove(0);
         (photo.key.clone(), (photo.label, plain, read))
     };

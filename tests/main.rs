@@ -4,6 +4,7 @@ mod bad_input;
 #[cfg(feature = "remote")]
 mod breaking_off;
 #[cfg(unix)]
+mod cache;
 mod closed;
 mod closed_pipes;
 mod compare;

@@ -34,7 +34,9 @@ impl<'a> OrdinaryUser<'a> {
         let folder = workplace.path("");
         let owner = fs::metadata(&folder).expect("a folder").uid();
         let in_place_of_root = (owner == ROOT).then(|| {
-            chown(&folder, Some(NOBODY), Some(NOBODY)).expect("a folder of ours");
+            for folder in [&folder, workplace.caches()] {
+                chown(folder, Some(NOBODY), Some(NOBODY)).expect("a folder of ours");
+            }
             Copy::new()
         });
         Self { workplace, in_place_of_root }

@@ -18,6 +18,8 @@ const QUICK: &str = "--weights none --size 32 --until block1_pool --pooling max 
 /// A folder in which the program runs.
 pub(crate) struct Workplace {
     folder: tempfile::TempDir,
+    /// The user's folder of caches.
+    caches: tempfile::TempDir,
 }
 
 /// What the program did.
@@ -30,7 +32,8 @@ pub(crate) struct Done {
 impl Workplace {
     /// An empty folder.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+        let folder = || tempfile::tempdir().expect("a temporary folder");
+        Self { folder: folder(), caches: folder() }
     }
 
     /// A folder with `photos/train` and `photos/validation`, each with two classes of six pictures:
@@ -73,20 +76,17 @@ impl Workplace {
 
     /// Every file below the folder with its length, sorted.
     pub(crate) fn all_files(&self) -> Vec<(PathBuf, u64)> {
-        let mut files = vec![];
-        let mut folders = vec![self.folder.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
-                let entry = entry.expect("an entry");
-                let metadata = entry.metadata().expect("metadata");
-                if metadata.is_dir() {
-                    folders.push(entry.path());
-                }
-                files.push((entry.path(), metadata.len()));
-            }
+        all_files(self.folder.path())
+    }
+
+    /// The entries of a kind in the cache.
+    pub(crate) fn cached(&self, kind: &str) -> Vec<PathBuf> {
+        let folder = self.caches().join("permafrost").join(kind);
+        if !folder.exists() {
+            return vec![];
         }
-        files.sort();
-        files
+        let files = all_files(&folder).into_iter().map(|(path, _)| path);
+        files.filter(|path| path.is_file()).collect()
     }
 
     /// The names in a folder, sorted.
@@ -120,9 +120,14 @@ impl Workplace {
         command
     }
 
-    /// Starts `command` in this folder, with caches in it.
+    /// Starts `command` in this folder, with caches of its own.
     fn at_home<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command.current_dir(&self.folder).env("XDG_CACHE_HOME", self.path("caches"))
+        command.current_dir(&self.folder).env("XDG_CACHE_HOME", self.caches())
+    }
+
+    /// The user's folder of caches.
+    pub(crate) fn caches(&self) -> &Path {
+        self.caches.path()
     }
 
     /// Runs the program with these arguments.
@@ -196,6 +201,24 @@ impl Workplace {
 /// The arguments of a quick run on `photos`, with these added.
 pub(crate) fn quick(arguments: &str) -> String {
     format!("train photos {QUICK} {arguments}")
+}
+
+/// Every file below a folder with its length, sorted.
+fn all_files(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let mut files = vec![];
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let metadata = entry.metadata().expect("metadata");
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+            files.push((entry.path(), metadata.len()));
+        }
+    }
+    files.sort();
+    files
 }
 
 impl Done {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use features::Cancellation;
 use serde_json::Value;
 use shards::{FeatureSet, Rows, Store};
 
@@ -86,8 +87,9 @@ fn a_damaged_row_is_found_when_it_is_read() {
     fs::write(path, bytes).expect("a writable folder");
     let rows = |view, rows| Rows { piece: 0, view, rows };
     let (plain, whole, damaged) = (rows(None, 0..24), rows(Some(1), 0..11), rows(Some(1), 11..12));
-    assert!(set.read(&[plain.clone(), whole]).is_ok());
-    let error = set.read(&[plain, damaged]).expect_err("damage").to_string();
+    assert!(set.read(&[plain.clone(), whole], &Cancellation::NEVER).is_ok());
+    let error = set.read(&[plain, damaged], &Cancellation::NEVER);
+    let error = error.expect_err("damage").to_string();
     assert!(error.contains("has a row without its checksum"), "{error}");
 }
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use photos::load_picture;
+use augment::{AugmentConfig, Picture};
+use photos::{address_of_key, load_picture};
 use serde_json::Value;
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
@@ -27,27 +28,11 @@ fn any_number_of_shards_and_pieces_holds_the_same_features() {
 }
 
 #[test]
-fn features_are_those_of_an_ordinary_run_bit_for_bit() {
+fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
     let workplace = Workplace::with_photos();
     // Below they are compared with those of the CPU's own engine.
     compute(&workplace, "--views 2 --seed 7 --out set --device cpu");
-    workplace.train("--views 2 --seed 7 --epochs 1 --out run --device cpu");
-    let set = open(&workplace, "set");
-    let features = features(&set);
-
-    // A line of text, then rows with their checksums: the first view of all, then the second.
-    let file = fs::read(workplace.path("run/views.bin")).expect("the run's views");
-    let header = file.iter().position(|&byte| byte == b'\n').expect("a line") + 1;
-    let rows: Vec<&[u8]> = file[header..].chunks_exact(4 * set.width() + 4).collect();
-    let trained = || set.photographs().iter().filter(|photo| photo.trainable_row.is_some());
-    assert_eq!(rows.len(), 2 * trained().count());
-    for view in 0..2 {
-        for (at, photo) in trained().enumerate() {
-            let (_, _, views) = &features[&photo.key];
-            let bytes: Vec<u8> = views[view].iter().flat_map(|value| value.to_le_bytes()).collect();
-            assert_eq!(rows[view * trained().count() + at][..bytes.len()], bytes, "{}", photo.key);
-        }
-    }
+    let features = features(&open(&workplace, "set"));
 
     let config = VggConfig {
         size: [32, 32],
@@ -57,10 +42,21 @@ fn features_are_those_of_an_ordinary_run_bit_for_bit() {
     };
     let weights = Weights::seeded(&config, 7).expect("weights");
     let base = FrozenBase::new(&config, &weights).expect("a base");
-    for (key, (_, plain, _)) in &features {
+    let augment = AugmentConfig::default();
+    for (key, (_, plain, views)) in &features {
         let pixels =
             load_picture(&workplace.path("photos").join(key), [32, 32]).expect("a picture");
         assert_eq!(&base.features_of_pictures(&[&pixels]).expect("features"), plain, "{key}");
+        assert_eq!(views.len(), if key.starts_with("train/") { 2 } else { 0 });
+        for (view, features) in (1..).zip(views) {
+            let below = key.strip_prefix("train/").expect("a training image");
+            let draw = augment.draw(7, view, address_of_key(below));
+            let mut input = vec![0.0; 32 * 32 * 3];
+            let preprocess = |rgb| base.preprocessing().apply(rgb);
+            let image = Picture::new(&pixels, 32, 32);
+            draw.apply(&image, augment.compose, &mut input, preprocess);
+            assert_eq!(&base.features(&input).expect("features"), features, "{key}: {view}");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast the parts are, beside others in the same run.
 
+mod cache;
 mod gpu;
 mod job;
 mod race;
@@ -50,6 +51,8 @@ pub(crate) enum Bench {
     /// The whole job: epochs of the example on photographs, exact and with `--views 10`, and what follows for
     /// 50 epochs of 2000 + 1000
     Job(job::JobArguments),
+    /// The cache of features: the time to the first step, and of what uses a model, with it and without
+    Cache(cache::CacheArguments),
     /// Frozen features in shards: what sharing costs, and a worker's memory
     Scale(scale::ScaleArguments),
     /// Frozen features in an object store that is far away: computed, and trained on
@@ -86,6 +89,7 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
         }
         Bench::Head { rounds } => head(root, rounds),
         Bench::Job(arguments) => job::run(root, pets, arguments),
+        Bench::Cache(arguments) => cache::run(root, pets, arguments),
         Bench::Scale(arguments) => scale::run(root, pets, arguments),
         Bench::Store(arguments) => store::run(root, pets, arguments),
         Bench::Gpu(arguments) => gpu::run(root, pets, arguments),

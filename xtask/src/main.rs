@@ -8,6 +8,7 @@ mod agreement;
 mod bench;
 mod browser;
 mod build;
+mod cache;
 mod cluster;
 mod consumers;
 mod crashes;
@@ -120,6 +121,12 @@ enum Chore {
     /// crates of it
     Consumers,
 
+    /// Have several processes share a cache while one of them is killed every second
+    Cache {
+        /// Duration in seconds
+        #[arg(long, default_value_t = 60)]
+        seconds: usize,
+    },
     /// Kill the program at random moments, resume it, and fail where it ends otherwise than without
     Crashes {
         /// How many runs of each mode
@@ -193,8 +200,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// Has the programs that are started here use a cache of their own, which is empty: what the user has cached would make
+/// checks and times say less. The folder is that of XDG, as Linux and macOS have it.
+fn use_empty_cache(folder: &Path) {
+    // What can't be removed is verified when it is read.
+    _ = std::fs::remove_dir_all(folder);
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("XDG_CACHE_HOME", folder) };
+}
+
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let root = arguments.root.as_deref().unwrap_or(workspace_root());
+    use_empty_cache(&root.join("target/xtask-cache"));
     match &arguments.chore {
         Chore::Fetch(fetch) => fetch::run(root, fetch)?,
         Chore::Build { cargo_arguments } => return build::run(root, cargo_arguments),
@@ -215,6 +233,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             let model = model.as_deref();
             load::run(root, &load::Load { model, seconds: *seconds, clients: *clients })?;
         }
+        Chore::Cache { seconds } => cache::run(root, *seconds)?,
         Chore::Crashes { count, seed } => crashes::run(root, *count, *seed)?,
         Chore::Bench { bench } => {
             bench::run(root, &or_shared(root, &None, "../shared/pets"), bench)?;

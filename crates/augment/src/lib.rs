@@ -15,4 +15,4 @@ mod warp;
 pub use affine::Affine;
 pub use config::{AugmentConfig, AugmentError, Compose, RandomFlip};
 pub use draw::Draw;
-pub use warp::{Picture, warp};
+pub use warp::{Picture, WARP_REVISION, warp};

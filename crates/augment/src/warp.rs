@@ -2,6 +2,9 @@
 
 use crate::Affine;
 
+/// Revision of draws and the warp, to be raised when either gives other values. A test ties it to their output.
+pub const WARP_REVISION: u32 = 1;
+
 /// An RGB picture, row by row: shape (height, width, 3), of bytes or of what a warp gave.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a, T = u8> {

@@ -5,18 +5,12 @@ use std::path::{Path, PathBuf};
 use augment::{AugmentConfig, Compose, RandomFlip};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use etcetera::BaseStrategy;
 use model::WeightsSearch;
 use serde::de::DeserializeOwned;
 use vgg::{Pooling, Variant, VggConfig};
 
 /// The folder that `cargo xtask fetch` puts weights into.
 pub(crate) const WEIGHTS_FOLDER: &str = "data/weights";
-
-/// Where decoded pictures beyond memory are kept: the user's folder of caches, where the system knows one.
-pub(crate) fn cache_folder() -> Option<PathBuf> {
-    Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("permafrost"))
-}
 
 /// Takes one of `names`, the names that `T` has in files.
 pub(crate) fn one_of<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>

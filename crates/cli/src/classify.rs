@@ -66,8 +66,9 @@ pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
     let weights = weights(arguments, &config)?;
     let network = ImageNet::new(&config, &weights, &make_base, devices.tensors())?;
     let bar = Bar::default();
-    files.read_in_batches(config.size, &bar, |files, pictures| {
-        let probabilities = network.classify(pictures);
+    files.read_in_batches(config.size, None, &bar, |files, images| {
+        let pictures: Vec<&[u8]> = images.iter().map(|image| &*image.values).collect();
+        let probabilities = network.classify(&pictures);
         let probabilities = probabilities.map_err(|error| named(error, |index| files[index]))?;
         bar.out_of_the_way(|| {
             for (file, probabilities) in files.iter().zip(probabilities) {

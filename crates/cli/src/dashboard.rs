@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use features::Cancellation;
 use ratatui_crossterm::crossterm::event::{self, KeyCode, KeyEventKind, KeyModifiers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -38,7 +39,7 @@ pub(crate) struct Dashboard {
 struct Shared {
     watched: Mutex<Watched>,
     /// The run stops after the batch at hand.
-    stop: Arc<AtomicBool>,
+    cancellation: Cancellation,
     /// A signal has come that was not looked at yet.
     signalled: Arc<AtomicBool>,
     /// The dashboard is no longer wanted.
@@ -61,14 +62,15 @@ pub(crate) fn require_terminal() -> anyhow::Result<()> {
 impl Dashboard {
     /// Takes the screen. What logs say to standard error is held back until it is given back.
     pub(crate) fn open(watched: Watched) -> anyhow::Result<Self> {
+        let cancelled = Arc::<AtomicBool>::default();
         let shared = Arc::new(Shared {
             watched: Mutex::new(watched),
-            stop: Arc::default(),
+            cancellation: cancelled.clone().into(),
             signalled: Arc::default(),
             over: AtomicBool::new(false),
         });
         for signal in [SIGINT, SIGTERM] {
-            flag::register(signal, shared.stop.clone())?;
+            flag::register(signal, cancelled.clone())?;
             flag::register(signal, shared.signalled.clone())?;
         }
         let screen = Screen::take()?;
@@ -82,9 +84,9 @@ impl Dashboard {
         Ok(Self { shared, drawing: Some(drawing) })
     }
 
-    /// The flag that keys and signals raise to stop the run.
-    pub(crate) fn stop(&self) -> Arc<AtomicBool> {
-        self.shared.stop.clone()
+    /// The token that keys and signals cancel to stop the run.
+    pub(crate) fn cancellation(&self) -> Cancellation {
+        self.shared.cancellation.clone()
     }
 
     /// Shows what happened.
@@ -113,7 +115,7 @@ fn keep_drawing(shared: &Shared, mut screen: Screen) -> io::Result<()> {
         let now = usize::from(shared.signalled.swap(false, Ordering::Relaxed));
         asked += now + keys_that_stop(if now == 0 { PAUSE } else { Duration::ZERO })?;
         if asked > 0 {
-            shared.stop.store(true, Ordering::Relaxed);
+            shared.cancellation.cancel();
         }
         if asked > 1 {
             drop(screen);

@@ -6,23 +6,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
 use model::Classifier;
 use photos::{Cache, Folder, LeftOut, Photos};
 use quoting::argument;
-use rayon::prelude::*;
 use train::{DataConfig, RunFolder, RunningMean};
 
-use crate::arguments::{ModelArguments, cache_folder};
+use crate::arguments::ModelArguments;
 use crate::bar::Bar;
+use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
 use crate::named_output::named;
 use crate::printed::listed;
 use crate::printed::stdout;
 use crate::split_table;
-use crate::train::{print_cache_fault, print_left_out};
+use crate::train::print_left_out;
 
-/// How many photographs go through the base between two moves of the bar.
-const BATCH: usize = 32;
+/// Bytes of pixels in memory.
+const MEMORY: usize = DataConfig::CACHE_MB * 1_000_000;
 
 /// Print a model's loss and accuracy on a folder of photographs
 #[derive(Args)]
@@ -34,6 +35,8 @@ pub(crate) struct EvaluateArguments {
     model: ModelArguments,
     #[command(flatten)]
     device: DeviceArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
     /// A folder with one folder of photographs a class [default: what the model's run validates on]
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
@@ -54,10 +57,10 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let (photos, left_out) = match folder {
         Some(folder) => {
             let folder = folder.with_classes(&card.classes)?;
-            let memory = DataConfig::CACHE_MB * 1_000_000;
-            Photos::load(&folder, card.base.size, &Cache { memory, folder: cache_folder() })?
+            let disk = arguments.cache.open(&[&folder.path])?;
+            Photos::load(&folder, card.base.size, &Cache { memory: MEMORY, disk })?
         }
-        None => validation_of_run(model)?,
+        None => validation_of_run(model, &arguments.cache)?,
     };
     anyhow::ensure!(
         photos.classes() == card.classes,
@@ -70,16 +73,15 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let mut out = stdout();
     writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;
     print_left_out(&left_out)?;
-    print_cache_fault([&photos])?;
 
     let bar = Bar::default();
     let mut mean = RunningMean::default();
     let places: Vec<usize> = (0..total).collect();
-    for batch in places.chunks(BATCH) {
-        let pixels =
-            batch.par_iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
-        let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
-        let features = classifier.base().features_of_pictures(&pictures)?;
+    let extractor = Extractor::new(classifier.base().clone(), photos.disk_cache().cloned());
+    let images = ImageFeatures::new(extractor, &photos, AugmentedCopies::default());
+    for batch in places.chunks(images.batch()) {
+        let rows: Vec<Row> = batch.iter().map(|&image| Row { image, copy: None }).collect();
+        let features = images.rows(&rows, &Cancellation::NEVER)?;
         let labels = &photos.labels()[batch[0]..][..batch.len()];
         let evaluated =
             train::evaluate(classifier.tail(), features, labels, card.threshold, devices.tensors());
@@ -88,6 +90,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         mean.add(loss, correct, batch.len());
         bar.count(batch[0] + batch.len(), total, "photographs");
     }
+    warn_of_fault(photos.disk_cache())?;
     writeln!(
         out,
         "loss: {:.4} - accuracy: {:.4} ({} of {total} correct)",
@@ -99,7 +102,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// What the run validates on that a model lies in.
-fn validation_of_run(model: &Path) -> anyhow::Result<(Photos, LeftOut)> {
+fn validation_of_run(model: &Path, cache: &CacheArguments) -> anyhow::Result<(Photos, LeftOut)> {
     let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
     let config = RunFolder::settings(&run).map_err(|error| {
         anyhow::anyhow!("{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`", argument(model))
@@ -110,7 +113,9 @@ fn validation_of_run(model: &Path) -> anyhow::Result<(Photos, LeftOut)> {
         argument(model)
     );
     let layout = split_table::layout_of(&config)?;
-    let (_, validation, left_out) = split_table::load_again(&run, &config, &layout)?;
+    let disk = cache.open(&[&config.data.path])?;
+    let cache = Cache { memory: config.data.memory(), disk };
+    let (_, validation, left_out) = split_table::load_again(&run, &config, &layout, &cache)?;
     Ok((validation, left_out))
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::Metrics;
 use serde_json::{Value, json};
-use train::{Best, Event, Set, ViewsOrigin};
+use train::{Best, Event, Set};
 use vgg::Origin;
 
 use crate::run_summary::{RunSummary, count_classes};
@@ -53,13 +53,6 @@ pub(crate) fn told(event: &Event) -> Value {
             json!({"event": "read", "set": name_of(*set), "done": done, "total": total})
         }
         Event::Streamed { bytes } => json!({"event": "streamed", "bytes": bytes}),
-        Event::Views { path, bytes, origin } => {
-            let origin = match origin {
-                ViewsOrigin::Computed => "computed",
-                ViewsOrigin::Found => "found",
-            };
-            json!({"event": "views", "path": text(path), "bytes": bytes, "origin": origin})
-        }
         Event::Step { epoch, step, steps, loss, accuracy } => json!({
             "event": "step",
             "epoch": epoch,

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::features::Extractor;
 use augment::AugmentConfig;
 use clap::Args;
 use quoting::Shown;
@@ -20,6 +21,7 @@ use vgg::{VggConfig, Weights, without_instructions};
 use crate::STOPPED;
 use crate::arguments::{AugmentArguments, BaseArguments, one_of};
 use crate::bar::Bar;
+use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
 use crate::settings::{check_fetched, weights_named};
 use crate::share::Share;
@@ -78,6 +80,8 @@ pub(crate) struct FeaturesArguments {
     replace: bool,
     #[command(flatten)]
     device: DeviceArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
     /// Read the set at URL and list what is missing, stale or damaged; with DATA, also what was made of other
     /// photographs than there are
     #[arg(long, value_name = "URL", conflicts_with_all = ["out", "shard", "replace"])]
@@ -124,6 +128,9 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     let base = arguments.device.open()?.base(&config, &weights)?;
     let settings =
         FeatureSettings::new(&config, &weights, &base, &photographs, arguments.dtype, views);
+    let local = local_path(data)?;
+    let images: Vec<&Path> = local.iter().map(PathBuf::as_path).collect();
+    let extractor = Extractor::new(base, arguments.cache.open(&images)?);
     let bar = Bar::default();
     let stop = stop_on_ctrl_c(bar.clone())?;
     writeln!(
@@ -148,7 +155,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     print_unused(&photographs.unused().iter().map(PathBuf::from).collect::<Vec<_>>())?;
     let job = Job {
         photographs: &photographs,
-        base: &base,
+        extractor: &extractor,
         settings: &settings,
         cut,
         shard: share.shard,
@@ -192,6 +199,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
             settings.engine
         )?;
     }
+    warn_of_fault(extractor.cache())?;
     let outcome = outcome?;
     shown?;
     let (there, pieces) = (found + written, cut.pieces());

@@ -3,19 +3,21 @@
 use std::io::Write;
 use std::path::Path;
 
-use photos::{Folder, Layout, LeftOut, Photos, key_of};
+use cache::DiskCache;
+use features::Extractor;
+use photos::{Cache, Folder, Layout, LeftOut, Photos, key_of};
 use quoting::{Shown, cell};
 use shards::{FeatureSet, Store};
-use train::{Data, FeatureData, RunConfig, RunFolder};
-use vgg::{FrozenBase, Weights};
+use train::{Data, DataConfig, FeatureData, RunConfig, RunFolder};
+use vgg::Weights;
 
 use crate::device::Devices;
 use crate::output::Output;
 use crate::run_summary::RunSummary;
-use crate::train::{print_cache_fault, print_left_out};
+use crate::train::print_left_out;
 use crate::unbroken::stderr;
 use crate::verify_resume::Verification;
-use crate::{events, split_table};
+use crate::{cache_arguments, events, split_table};
 
 /// All that a run reads.
 pub(crate) struct Inputs {
@@ -26,7 +28,7 @@ pub(crate) struct Inputs {
 
 enum Source {
     Photographs {
-        base: Box<FrozenBase>,
+        extractor: Box<Extractor>,
         layout: Layout,
         training: Photos,
         validation: Photos,
@@ -68,10 +70,14 @@ impl Inputs {
             return Ok(Self { devices, weights, source: Source::Features(data) });
         }
         let layout = Layout::find(&config.data.path, config.data.validation_split)?;
-        let base = Box::new(devices.base(&config.base, &weights)?);
+        let base = devices.base(&config.base, &weights)?;
+        let DataConfig { cache_dir, cache_gb, path, .. } = &config.data;
+        let disk = cache_arguments::open(cache_dir.as_deref(), *cache_gb, &[path])?;
+        let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
+        let extractor = Box::new(Extractor::new(base, disk));
         let (training, validation, left_out) = match run {
-            Some(run) => split_table::load_again(run.path(), config, &layout)?,
-            None => split_table::load(config, &layout)?,
+            Some(run) => split_table::load_again(run.path(), config, &layout, &cache)?,
+            None => split_table::load(config, &layout, &cache)?,
         };
         for file in &left_out.unreadable {
             output.tell(|| events::skipped(&file.path, &file.reason))?;
@@ -82,18 +88,25 @@ impl Inputs {
         if output.is_for_people() {
             print_left_out(&left_out)?;
         }
-        print_cache_fault([&training, &validation])?;
-        let source = Source::Photographs { base, layout, training, validation, left_out };
+        let source = Source::Photographs { extractor, layout, training, validation, left_out };
         Ok(Self { devices, weights, source })
     }
 
     /// What is trained and what is validated on.
     pub(crate) fn data(&self) -> Data<'_> {
         match &self.source {
-            Source::Photographs { base, training, validation, .. } => {
-                Data::Photographs { base, training, validation }
+            Source::Photographs { extractor, training, validation, .. } => {
+                Data::Photographs { extractor, training, validation }
             }
             Source::Features(data) => Data::Features(data),
+        }
+    }
+
+    /// Returns the cache on disk.
+    pub(crate) fn cache(&self) -> Option<&DiskCache> {
+        match &self.source {
+            Source::Photographs { extractor, .. } => extractor.cache(),
+            Source::Features(_) => None,
         }
     }
 

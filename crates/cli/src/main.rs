@@ -4,6 +4,8 @@
 
 mod arguments;
 mod bar;
+mod cache;
+mod cache_arguments;
 mod class_index;
 mod classify;
 mod compare;
@@ -78,6 +80,7 @@ enum Command {
     Export(export::ExportArguments),
     Features(Box<features::FeaturesArguments>),
     Summary(summary::SummaryArguments),
+    Cache(cache::CacheCommandArguments),
     Devices(devices::DevicesArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments),
         Command::Features(arguments) => features::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
+        Command::Cache(arguments) => cache::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Permafrost::command()),
         Command::Man(arguments) => man::run(&arguments, Permafrost::command()),

@@ -1,9 +1,9 @@
 //! The photographs named on a command line, read batch by batch.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use photos::{PictureError, files_below, is_named_as_picture, load_picture};
+use cache::DiskCache;
+use photos::{PictureError, Pixels, files_below, is_named_as_picture};
 use quoting::Shown;
 use rayon::prelude::*;
 
@@ -59,20 +59,21 @@ impl PictureFiles {
     pub(crate) fn read_in_batches(
         &self,
         size: [usize; 2],
+        cache: Option<&DiskCache>,
         bar: &Bar,
-        mut show: impl FnMut(&[&Path], &[&[u8]]) -> anyhow::Result<()>,
+        mut show: impl FnMut(&[&Path], &[Pixels]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut skipped = 0;
         let has_folder = self.named.iter().any(|path| path.is_dir());
         for (number, batch) in self.paths.chunks(BATCH).enumerate() {
-            let read: Vec<Result<Arc<[u8]>, PictureError>> =
-                batch.par_iter().map(|file| load_picture(file, size)).collect();
+            let read: Vec<Result<Pixels, PictureError>> =
+                batch.par_iter().map(|file| Pixels::load(file, size, cache)).collect();
             let (mut readable, mut pictures) = (vec![], vec![]);
-            for (file, picture) in batch.iter().zip(&read) {
+            for (file, picture) in batch.iter().zip(read) {
                 match picture {
                     Ok(pixels) => {
                         readable.push(file.as_path());
-                        pictures.push(&**pixels);
+                        pictures.push(pixels);
                     }
                     // What lies about in a folder and is not meant to be a picture is no fault.
                     Err(_) if !self.named.contains(file) && !is_named_as_picture(file) => {}

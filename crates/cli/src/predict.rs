@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use features::{Extractor, Sample};
 use model::{Classifier, ModelCard, most_likely};
 use quoting::{Printable, Shown, cell};
 use serde_json::json;
+use vgg::VggError;
 
 use crate::arguments::ModelArguments;
 use crate::bar::Bar;
+use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
 use crate::named_output::named;
 use crate::picture_files::PictureFiles;
@@ -29,6 +32,8 @@ pub(crate) struct PredictArguments {
     model: ModelArguments,
     #[command(flatten)]
     device: DeviceArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
     /// Photographs, or folders of them
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -70,8 +75,15 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     let mut output = Output::new(arguments, card, files.paths())?;
     let bar = Bar::default();
     let (mut copied, mut were_there) = (0, 0);
-    let read = files.read_in_batches(card.base.size, &bar, |files, pictures| {
-        let probabilities = classifier.predict(pictures);
+    let folders: Vec<&Path> =
+        files.named().iter().map(PathBuf::as_path).filter(|path| path.is_dir()).collect();
+    let cache = arguments.cache.open(&folders)?;
+    let extractor = Extractor::new(classifier.base().clone(), cache.clone());
+    let read = files.read_in_batches(card.base.size, cache.as_ref(), &bar, |files, images| {
+        let samples: Vec<Sample> = images.iter().map(|image| Sample::plain(image.digest)).collect();
+        let pixels = |at: usize| Ok::<_, VggError>(images[at].values.clone());
+        let features = extractor.compute(extractor.prepare(&samples, pixels)?)?;
+        let probabilities = classifier.predict_features(features);
         let probabilities = probabilities.map_err(|error| named(error, |index| files[index]))?;
         let predictions = probabilities.into_iter().map(|probabilities| {
             let class = &card.classes[card.decide(&probabilities)];
@@ -100,6 +112,7 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         bar.clear();
         bar.say(&format!("Copied {copied} into {}, {were_there} were there.", folder.shown()));
     }
+    warn_of_fault(cache.as_ref())?;
     read?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use console::Term;
 use model::Metrics;
-use quoting::Shown;
-use train::{Event, Set, TrainConfig, ViewsOrigin};
+use train::{Event, Set, TrainConfig};
 
 use crate::bar::Bar;
 use crate::pace::{Pace, duration};
@@ -54,14 +53,6 @@ impl Progress {
                     stdout(),
                     "The features to train on take {megabytes} MB, more than `--cache-mb` leaves: every epoch reads them anew, in an order of parts."
                 )?;
-            }
-            Event::Views { path, bytes, origin } => {
-                let (path, megabytes) = (path.shown(), bytes.div_ceil(1_000_000));
-                let what = match origin {
-                    ViewsOrigin::Computed => "The views are kept",
-                    ViewsOrigin::Found => "Takes the views that are",
-                };
-                writeln!(stdout(), "{what} in {path}, {megabytes} MB.")?;
             }
             Event::Step { epoch, step, steps, loss, accuracy } => {
                 self.show_step(*epoch, *step, *steps, *loss, *accuracy)?;

@@ -6,17 +6,19 @@ use std::process::ExitCode;
 
 use ::report::{Page, Photograph, Predictions};
 use augment::Picture;
+use cache::DiskCache;
 use clap::Args;
+use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
 use formats::FormatError;
 use image::{GrayImage, RgbImage};
-use model::{Explainer, HeatMap, ModelCard, WeightsSearch};
-use photos::Photos;
+use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
+use photos::{Cache, Photos};
 use quoting::{Shown, argument};
-use rayon::prelude::*;
 use serde::Serialize;
 use train::{RunConfig, RunFolder, Start, WeightsChoice, order_of_epoch};
 
 use crate::arguments::WEIGHTS_FOLDER;
+use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::{DeviceArguments, Devices};
 use crate::history::History;
 use crate::named_output::named;
@@ -32,9 +34,6 @@ const PLOTS: &str = "plots";
 /// How many training photographs are shown before and after augmentation.
 const AUGMENTED: usize = 12;
 
-/// How many photographs go through the base at once.
-const BATCH: usize = 32;
-
 /// Make the page of a run again: curves, confusion, metrics, and the photographs worth a look
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -49,6 +48,8 @@ pub(crate) struct ReportArguments {
     weights: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
@@ -60,9 +61,14 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
         argument(arguments.run.join("best"))
     );
     let layout = split_table::layout_of(&config)?;
-    let (training, validation, _) = split_table::load_again(&arguments.run, &config, &layout)?;
+    let disk = arguments.cache.open(&[&config.data.path])?;
+    let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
+    let (training, validation, _) =
+        split_table::load_again(&arguments.run, &config, &layout, &cache)?;
     let (photographs, weights) = ([&training, &validation], arguments.weights.clone());
-    let path = write(&arguments.run, &config, photographs, weights, &arguments.device.open()?)?;
+    let devices = arguments.device.open()?;
+    let path = write(&arguments.run, &config, photographs, weights, &devices, disk.as_ref())?;
+    warn_of_fault(disk.as_ref())?;
     writeln!(stdout(), "Wrote {}.", path.shown())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -75,6 +81,7 @@ pub(crate) fn write(
     [training, validation]: [&Photos; 2],
     weights: Option<PathBuf>,
     devices: &Devices,
+    cache: Option<&DiskCache>,
 ) -> anyhow::Result<PathBuf> {
     let search = WeightsSearch {
         named: weights.or_else(|| match &config.weights {
@@ -84,9 +91,11 @@ pub(crate) fn write(
         folder: WEIGHTS_FOLDER.into(),
     };
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
-    let explainer = Explainer::load(&run.join("best"), &search, &make_base, devices.tensors())?;
+    let best = run.join("best");
+    let classifier = Classifier::load(&best, &search, &make_base, devices.tensors())?;
+    let predictions = predictions(&classifier, validation, cache)?;
+    let explainer = Explainer::load(&best, &search, &make_base, devices.tensors())?;
     let card = explainer.card();
-    let predictions = predictions(&explainer, validation)?;
     let history = History::read(run)?;
     let settings = std::fs::read_to_string(run.join("config.toml"))?;
     let name = std::path::absolute(run)?;
@@ -132,16 +141,21 @@ pub(crate) fn write(
 }
 
 /// What the model says of the photographs.
-fn predictions(explainer: &Explainer, photos: &Photos) -> anyhow::Result<Predictions> {
-    let card = explainer.card();
+fn predictions(
+    classifier: &Classifier,
+    photos: &Photos,
+    cache: Option<&DiskCache>,
+) -> anyhow::Result<Predictions> {
+    let card = classifier.card();
+    let extractor = Extractor::new(classifier.base().clone(), cache.cloned());
+    let images = ImageFeatures::new(extractor, photos, AugmentedCopies::default());
     let places: Vec<usize> = (0..photos.labels().len()).collect();
     let mut probabilities = vec![];
-    for batch in places.chunks(explainer.base().batch().unwrap_or(BATCH)) {
-        let pixels =
-            batch.par_iter().map(|&at| photos.pixels(at)).collect::<Result<Vec<_>, _>>()?;
-        let pictures: Vec<&[u8]> = pixels.iter().map(|pixels| &**pixels).collect();
-        let predicted = explainer.predict(&pictures);
+    for batch in places.chunks(images.batch()) {
+        let rows: Vec<Row> = batch.iter().map(|&image| Row { image, copy: None }).collect();
+        let features = images.rows(&rows, &Cancellation::NEVER)?;
         let name = |index: usize| photos.path(batch[index]);
+        let predicted = classifier.predict_features(features);
         probabilities.extend(predicted.map_err(|error| named(error, name))?);
     }
     let decided = probabilities.iter().map(|row| card.decide(row)).collect();

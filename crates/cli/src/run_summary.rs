@@ -83,12 +83,9 @@ impl RunSummary<'_> {
         }
         let kept = training.cached() / (height * width * 3);
         if kept < train && config.train.views.is_none() && !config.augment.is_none() {
-            let others = match (training.cache_file(), training.cache_fault()) {
-                (Some(file), None) => format!("lie decoded in {}", file.shown()),
-                (_, Some(fault)) => {
-                    format!("are decoded again in every epoch, because of {}", fault.shown())
-                }
-                (None, None) => "are decoded again in every epoch".into(),
+            let others = match training.disk_cache() {
+                Some(cache) => format!("cached in {}", cache.folder().shown()),
+                None => "are decoded again in every epoch".into(),
             };
             texts.push(format!(
                 "{kept} of those to train on in memory (--cache-mb {}), the others {others}",

@@ -74,7 +74,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
     let explainer =
         Explainer::load(model, &arguments.model.search(), &make_base, devices.tensors())?;
-    let interrupted = interrupt::flag()?;
+    // Not with the first request.
+    explainer.base().make_ready();
+    let interrupted = interrupt::token()?;
     let address = server.address()?;
     let running = server.start(&name_of(model), explainer).map_err(with_hint)?;
     if !host.is_loopback() {

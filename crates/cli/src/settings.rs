@@ -11,7 +11,8 @@ use shards::{FeatureSet, FeatureSettings, Store, local_path};
 use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 use vgg::{Origin, Variant, VggConfig, Weights};
 
-use crate::arguments::{AugmentArguments, BaseArguments, WEIGHTS_FOLDER, cache_folder};
+use crate::arguments::{AugmentArguments, BaseArguments, WEIGHTS_FOLDER};
+use crate::cache_arguments::CacheArguments;
 use crate::demo;
 use crate::device::DeviceArguments;
 
@@ -65,8 +66,7 @@ pub(crate) struct Settings {
     /// Leave training pictures as they are; their features are computed once
     #[arg(long, conflicts_with_all = ["flip", "rotation", "zoom", "compose"])]
     no_augment: bool,
-    /// Compute so many augmented views of every training photograph once, keep them in the run's folder, and
-    /// draw one of them in each epoch: another mode than the exact one, many times faster for a long run
+    /// Compute so many augmented views of every training photograph once, and draw one of them in each epoch: another mode than the exact one, many times faster for a long run
     /// [default: off]
     #[arg(long, value_name = "VIEWS", conflicts_with = "no_augment")]
     views: Option<usize>,
@@ -74,10 +74,8 @@ pub(crate) struct Settings {
     /// some 600 MB for the base; what is beyond lies in files [default: 512]
     #[arg(long, value_name = "MB")]
     cache_mb: Option<usize>,
-    /// Where decoded pictures that memory does not hold are kept, for this run and later ones
-    /// [default: `permafrost` in your folder of caches]
-    #[arg(long, value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    cache: CacheArguments,
     /// Units of the head's first dense layer [default: 256]
     #[arg(long, value_name = "UNITS")]
     hidden: Option<usize>,
@@ -181,11 +179,11 @@ impl Settings {
                 validation_split: self.val_split,
                 group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
-                cache_dir: match &self.cache_dir {
-                    Some(folder) => Some(absolute(folder)?),
-                    None if self.features.is_some() => None,
-                    None => cache_folder(),
+                cache_dir: match self.features {
+                    Some(_) => None,
+                    None => self.cache.folder()?,
                 },
+                cache_gb: self.cache.gigabytes(),
             },
             augment,
             base,

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use photos::{Layout, LeftOut, Photos, key_of, name_of_key};
+use photos::{Cache, Layout, LeftOut, Photos, key_of, name_of_key};
 use quoting::{Shown, cell};
 use train::RunConfig;
 
@@ -29,12 +29,13 @@ pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
 pub(crate) fn load(
     config: &RunConfig,
     layout: &Layout,
+    cache: &Cache,
 ) -> anyhow::Result<(Photos, Photos, LeftOut)> {
-    let (size, seed, cache) = (config.base.size, config.train.seed, config.data.cache());
+    let (size, seed) = (config.base.size, config.train.seed);
     Ok(if config.data.group_duplicates {
-        layout.load_grouped(size, seed, &cache)?
+        layout.load_grouped(size, seed, cache)?
     } else {
-        layout.load(size, seed, &cache)?
+        layout.load(size, seed, cache)?
     })
 }
 
@@ -43,16 +44,17 @@ pub(crate) fn load_again(
     run: &Path,
     config: &RunConfig,
     layout: &Layout,
+    cache: &Cache,
 ) -> anyhow::Result<(Photos, Photos, LeftOut)> {
     let path = run.join(FILE);
-    let Some(table) = read(&path)? else { return load(config, layout) };
+    let Some(table) = read(&path)? else { return load(config, layout, cache) };
     let is_validation = |path: &Path| {
         let key = key_of(path, &config.data.path);
         // Tables of older runs have no guards before what looks like a formula, and backslashes that are not escaped.
         let keys = [&*cell(&key), &key, &*name_of_key(&key)];
         keys.into_iter().find_map(|key| table.get(key)).copied()
     };
-    let loaded = layout.load_divided(config.base.size, &config.data.cache(), is_validation)?;
+    let loaded = layout.load_divided(config.base.size, cache, is_validation)?;
     let (training, validation, _) = &loaded;
     let found = training.labels().len() + validation.labels().len();
     anyhow::ensure!(

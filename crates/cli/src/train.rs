@@ -3,14 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
+use features::Cancellation;
 use model::{Metrics, WeightsSearch, load_card};
-use photos::{Layout, LeftOut, Photos, is_named_as_picture};
+use photos::{Layout, LeftOut, is_named_as_picture};
 use quoting::{Shown, argument};
 use shards::FeatureSet;
 use train::{
@@ -30,7 +29,7 @@ use crate::progress::Progress;
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::unbroken::stderr;
-use crate::{STOPPED, demo, device, events, interrupt, logs, report, split_table};
+use crate::{STOPPED, cache_arguments, demo, device, events, interrupt, logs, report, split_table};
 
 /// Description of the folders that are not used.
 pub(crate) const UNUSED: &str = "folder(s) that are neither the training nor the validation folder";
@@ -250,11 +249,12 @@ fn go(
         Output::Dashboard => Some(Dashboard::open(watched(&summary, run)?)?),
         _ => None,
     };
-    let stop = match &dashboard {
-        Some(dashboard) => dashboard.stop(),
+    let cancellation = match &dashboard {
+        Some(dashboard) => dashboard.cancellation(),
         None => stop_on_ctrl_c(progress.bar().clone())?,
     };
-    let job = Job { config, run, weights, data, device, strict_engine, stop: &stop };
+    let cancellation = &cancellation;
+    let job = Job { config, run, weights, data, device, strict_engine, cancellation };
     let mut shown = Ok(());
     let outcome = fit(&job, |event| {
         if let Some(dashboard) = &dashboard {
@@ -275,6 +275,7 @@ fn go(
         // Who watches sees it anyway.
         Err(error) => tracing::info!(%error, "end"),
     }
+    cache_arguments::warn_of_fault(inputs.cache())?;
     let outcome = outcome?;
     shown?;
     match outcome {
@@ -294,7 +295,14 @@ fn go(
             // Features have no pictures to show.
             if let Data::Photographs { training, validation, .. } = data {
                 // The model is there whatever becomes of its page.
-                match report::write(run.path(), config, [training, validation], None, devices) {
+                match report::write(
+                    run.path(),
+                    config,
+                    [training, validation],
+                    None,
+                    devices,
+                    inputs.cache(),
+                ) {
                     Ok(page) => output.say_last(format_args!("Report: {}", page.shown()))?,
                     Err(error) => writeln!(stderr(), "no report could be made: {error}")?,
                 }
@@ -324,17 +332,6 @@ fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched>
     ];
     let epochs = if run.history().exists() { History::read(run.path())?.epochs } else { vec![] };
     Ok(Watched::new(names, config.train, data.training_labels().len(), epochs))
-}
-
-/// Says what keeps decoded photographs from being kept.
-pub(crate) fn print_cache_fault<const SETS: usize>(sets: [&Photos; SETS]) -> anyhow::Result<()> {
-    if let Some(fault) = sets.into_iter().find_map(Photos::cache_fault) {
-        writeln!(
-            stderr(),
-            "can't keep all decoded photographs in {fault}; those that are not there are decoded again each time\nhint: make room there, or name another folder with `--cache-dir`"
-        )?;
-    }
-    Ok(())
 }
 
 /// Names what is not among the photographs.
@@ -370,9 +367,9 @@ pub(crate) fn print_unused(folders: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A flag that Ctrl-C raises; it is also said.
-pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = interrupt::flag()?;
+/// Returns the token that Ctrl-C cancels, and says so when it does.
+pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Cancellation> {
+    let stop = interrupt::token()?;
     let raised = stop.clone();
     thread::spawn(move || {
         interrupt::wait_for(&raised);

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
+use features::Cancellation;
 use train::{Data, Event, Job, Outcome, RunConfig, RunFolder, fit};
 use vgg::Weights;
 
@@ -80,15 +80,15 @@ impl Verification<'_> {
     /// Goes on with a run for at most so many steps.
     fn train(&self, config: &RunConfig, run: &RunFolder, steps: usize) -> anyhow::Result<Outcome> {
         let Self { weights, data, device, .. } = *self;
-        let stop = AtomicBool::new(false);
-        let job = Job { config, run, weights, data, device, strict_engine: true, stop: &stop };
+        let cancellation = &Cancellation::default();
+        let job = Job { config, run, weights, data, device, strict_engine: true, cancellation };
         let made = Cell::new(0);
         Ok(fit(&job, |event| {
             if let Event::Step { .. } = event {
                 made.set(made.get() + 1);
             }
             if made.get() == steps {
-                stop.store(true, Ordering::Relaxed);
+                cancellation.cancel();
             }
         })?)
     }

@@ -1,6 +1,7 @@
 //! A classifier in memory: pictures in, probabilities out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use vgg::{FrozenBase, MakeBase};
@@ -11,7 +12,7 @@ use crate::{ModelCard, ModelError, Tail, WeightsSearch, load_tail};
 #[derive(Debug)]
 pub struct Classifier {
     card: ModelCard,
-    base: FrozenBase,
+    base: Arc<FrozenBase>,
     tail: Tail,
     device: Device,
 }
@@ -33,7 +34,7 @@ impl Classifier {
         let device = device.clone().inner();
         let (card, tail) = load_tail(path, &device)?;
         let base = make_base(&card.base, &search.find(&card)?)?;
-        Ok(Self { card, base, tail, device })
+        Ok(Self { card, base: base.into(), tail, device })
     }
 
     /// What the model is.
@@ -42,7 +43,7 @@ impl Classifier {
     }
 
     /// The base, up to the cut.
-    pub fn base(&self) -> &FrozenBase {
+    pub fn base(&self) -> &Arc<FrozenBase> {
         &self.base
     }
 
@@ -67,8 +68,23 @@ impl Classifier {
     ///
     /// Panics if a picture is not of the model's size.
     pub fn predict(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let features = self.base.features_of_pictures(pictures)?;
-        let data = TensorData::new(features, [pictures.len(), self.base.feature_count()]);
+        self.predict_features(self.base.features_of_pictures(pictures)?)
+    }
+
+    /// The same for features at the cut, (N, [`FrozenBase::feature_count`]).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::predict`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `features` are no whole number of rows.
+    pub fn predict_features(&self, features: Vec<f32>) -> Result<Vec<Vec<f32>>, ModelError> {
+        let width = self.base.feature_count();
+        assert!(features.len().is_multiple_of(width), "rows have {width} values");
+        let count = features.len() / width;
+        let data = TensorData::new(features, [count, width]);
         let logits = self.tail.forward(Tensor::from_data(data, &self.device), None);
         Ok(self.tail.rows_of_probabilities(logits)?)
     }

@@ -5,7 +5,6 @@
 #![doc = include_str!("../README.md")]
 
 mod bmp;
-mod cache_file;
 mod cmyk;
 mod cost;
 mod decode;
@@ -25,7 +24,7 @@ mod listing;
 mod panics;
 mod perceptual;
 mod photos;
-mod pixel_file;
+mod pixels;
 mod resize;
 mod size;
 mod split;
@@ -33,7 +32,6 @@ mod split_folders;
 mod survey;
 mod tiff;
 
-pub use cache_file::{open_cache, open_kept_cache};
 pub use cost::{DecodingCost, decoding_cost};
 pub use decode::{Colour, decode};
 pub use duplicates::NEAR_BITS;
@@ -46,7 +44,8 @@ pub use layout::Layout;
 pub use left_out::{LeftOut, Unreadable, is_named_as_picture};
 pub use listing::{files_below, is_hidden};
 pub use panics::is_decoding;
-pub use photos::{Cache, Photo, Photos, load_picture, load_picture_from};
+pub use photos::{Cache, Photo, Photos};
+pub use pixels::{PIXELS_REVISION, Pixels, load_picture, load_picture_from};
 pub use resize::{resize, resize_to_bytes};
 pub use size::MAX_PIXELS;
 pub use split::kept_for_validation;

@@ -1,20 +1,16 @@
 //! The photographs of a folder: of one size, each with its label, as many in memory as a bound allows.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn_dataset::{Dataset, DatasetError};
-use quoting::Shown;
+use cache::DiskCache;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
-use crate::decode::{Header, decode_with_header};
 use crate::duplicates::{Fingerprint, near};
-use crate::file::{EMPTY, PictureError, read_picture};
 use crate::key::{address_of_key, key_of};
 use crate::perceptual::perceptual_hash;
-use crate::pixel_file::{Key, PixelFile, Row};
-use crate::{Folder, LeftOut, PhotosError, resize_to_bytes};
+use crate::{Folder, LeftOut, PhotosError, Pixels};
 
 /// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
 #[derive(Clone, Debug)]
@@ -25,25 +21,24 @@ pub struct Photo {
     pub label: usize,
 }
 
-/// Where decoded pictures are kept.
+/// Where pixels are cached.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
-    /// How many bytes of them in memory.
+    /// Bytes of pixels that are kept in memory; the others are read again each time they are asked for.
     pub memory: usize,
-    /// The folder where those beyond lie in a file, which later loads take them from as well. Without it
-    /// they are decoded again each time they are asked for.
-    pub folder: Option<PathBuf>,
+    /// The cache on disk, which later loads read too. Without one, pixels that are not in memory are decoded again.
+    pub disk: Option<DiskCache>,
 }
 
 impl Cache {
-    /// In up to so many bytes of memory, and nowhere else.
+    /// In up to `memory` bytes of memory, and nowhere else.
     pub const fn in_memory(memory: usize) -> Self {
-        Self { memory, folder: None }
+        Self { memory, disk: None }
     }
 }
 
 /// The readable photographs of a folder, in the order of their classes and paths. As many as a bound allows
-/// are kept in memory; the others are read again from a file of pixels, or from their own files, each time
+/// are kept in memory; the others are read again from the cache on disk, or from their own files, each time
 /// they are asked for.
 #[derive(Clone, Debug)]
 pub struct Photos {
@@ -51,8 +46,7 @@ pub struct Photos {
     size: [usize; 2],
     labels: Vec<usize>,
     files: Vec<PhotoFile>,
-    pixel_file: Option<Arc<PixelFile>>,
-    fault: Option<Arc<str>>,
+    disk: Option<DiskCache>,
 }
 
 /// A photograph's file, and what is known of it.
@@ -62,93 +56,15 @@ struct PhotoFile {
     address: u64,
     digest: [u8; 32],
     has_profile: bool,
-    kept: Kept,
-}
-
-/// Where a photograph's pixels are.
-#[derive(Clone, Debug)]
-enum Kept {
-    InMemory(Arc<[u8]>),
-    /// In this row of the file of pixels.
-    InFile(usize, Key),
-    /// Nowhere but in its own file.
-    Nowhere,
-}
-
-impl PhotoFile {
-    fn read(path: &Path, folder: &Path, size: [usize; 2], in_memory: bool) -> Result<Self, String> {
-        let (pixels, Header { has_profile, .. }) = load_with_header(path, size)?;
-        let digest = digest_of(&pixels);
-        let kept = if in_memory { Kept::InMemory(pixels) } else { Kept::Nowhere };
-        let address = address_of_key(&key_of(path, folder));
-        Ok(Self { path: path.to_owned(), address, digest, has_profile, kept })
-    }
-
-    /// The same by way of row number `row` of a file of pixels, until something can't be written there.
-    fn read_with(
-        path: &Path,
-        folder: &Path,
-        size: [usize; 2],
-        file: &PixelFile,
-        row: usize,
-        fault: &OnceLock<String>,
-    ) -> Result<Self, String> {
-        let content = read_picture(path).map_err(|error| error.to_string())?;
-        let key = PixelFile::key(&content);
-        let (path, address) = (path.to_owned(), address_of_key(&key_of(path, folder)));
-        if let Some(Row { digest, has_profile, .. }) = file.read(row, &key) {
-            return Ok(Self { path, address, digest, has_profile, kept: Kept::InFile(row, key) });
-        }
-        let (pixels, Header { has_profile, .. }) = resized(&content, size)?;
-        let digest = digest_of(&pixels);
-        let mut kept = Kept::Nowhere;
-        if fault.get().is_none() {
-            match file.write(row, &key, &Row { pixels, digest, has_profile }) {
-                Ok(()) => kept = Kept::InFile(row, key),
-                Err(error) => _ = fault.set(format!("`{}`: {error}", file.path().shown())),
-            }
-        }
-        Ok(Self { path, address, digest, has_profile, kept })
-    }
-}
-
-/// Reads the picture in the file at `path` and resizes it to `size` = (height, width), as
-/// [`Photos::load`] does.
-///
-/// # Errors
-///
-/// The file can't be read, or is no picture.
-pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, PictureError> {
-    Ok(resized(&read_picture(path)?, size)?.0)
-}
-
-/// The same for a picture that is in memory: `bytes` are what its file would hold.
-///
-/// # Errors
-///
-/// The reason, as text, why they are no picture.
-pub fn load_picture_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, String> {
-    if bytes.is_empty() {
-        return Err(EMPTY.into());
-    }
-    resized(bytes, size).map(|(pixels, _)| pixels)
-}
-
-/// The same, and how the picture is stored.
-fn load_with_header(path: &Path, size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
-    resized(&read_picture(path).map_err(|error| error.to_string())?, size)
-}
-
-fn resized(bytes: &[u8], size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
-    let (picture, header) = decode_with_header(bytes)?;
-    Ok((resize_to_bytes(&picture, size).into(), header))
+    /// The pixels, if they are kept in memory.
+    kept: Option<Arc<[u8]>>,
 }
 
 impl Photos {
     /// Reads the files of `folder` in parallel and resizes them to `size` = (height, width). The first of
     /// them, of height x width x 3 bytes each, are kept in memory as far as `cache` allows. A file whose
     /// content is a picture is used whatever its name; one that is only named like a picture is unreadable,
-    /// any other stray. A file of pixels that can't be written is no error: see [`Self::cache_fault`].
+    /// any other stray.
     ///
     /// # Errors
     ///
@@ -163,32 +79,21 @@ impl Photos {
         cache: &Cache,
     ) -> Result<(Self, LeftOut), PhotosError> {
         let classes = folder.classes.clone().into();
-        let mut photos =
-            Self { classes, size, labels: vec![], files: vec![], pixel_file: None, fault: None };
+        let disk = cache.disk.clone();
+        let mut photos = Self { classes, size, labels: vec![], files: vec![], disk };
         let mut left_out = folder.left_out();
         let most_kept = cache.memory / photos.picture_len();
-        let rows = folder.files.iter().map(Vec::len).sum();
-        let fault = OnceLock::new();
-        if let Some(cache) = &cache.folder
-            && rows > most_kept
-        {
-            match PixelFile::open(cache, &folder.path, size, rows) {
-                Ok(file) => photos.pixel_file = Some(Arc::new(file)),
-                Err(error) => _ = fault.set(format!("`{}`: {error}", cache.shown())),
-            }
-        }
-        let mut first_row = 0;
         for (label, files) in folder.files.iter().enumerate() {
             let first = photos.files.len();
-            let read = |(at, path): (usize, &PathBuf)| match &photos.pixel_file {
-                _ if first + at < most_kept => PhotoFile::read(path, &folder.path, size, true),
-                Some(file) => {
-                    PhotoFile::read_with(path, &folder.path, size, file, first_row + at, &fault)
-                }
-                None => PhotoFile::read(path, &folder.path, size, false),
+            let read = |(at, path): (usize, &PathBuf)| {
+                let pixels = Pixels::load(path, size, photos.disk.as_ref());
+                let Pixels { values, digest, has_profile } =
+                    pixels.map_err(|error| error.to_string())?;
+                let address = address_of_key(&key_of(path, &folder.path));
+                let kept = (first + at < most_kept).then_some(values);
+                Ok(PhotoFile { path: path.clone(), address, digest, has_profile, kept })
             };
             let found: Vec<Result<_, String>> = files.par_iter().enumerate().map(read).collect();
-            first_row += files.len();
             let mut example = None;
             for (path, photo) in files.iter().zip(found) {
                 match photo {
@@ -214,7 +119,6 @@ impl Photos {
                 });
             }
         }
-        photos.fault = fault.into_inner().map(Arc::from);
         Ok((photos, left_out))
     }
 
@@ -244,8 +148,7 @@ impl Photos {
                 size: self.size,
                 labels: at().map(|at| self.labels[at]).collect(),
                 files: at().map(|at| self.files[at].clone()).collect(),
-                pixel_file: self.pixel_file.clone(),
-                fault: self.fault.clone(),
+                disk: self.disk.clone(),
             }
         };
         (part(false), part(true))
@@ -294,8 +197,8 @@ impl Photos {
         &self.files[index].digest
     }
 
-    /// The pixels of photograph number `index`, (height, width, 3) in 0..=255, from memory, from the file
-    /// of pixels or from its own.
+    /// The pixels of photograph number `index`, (height, width, 3) in 0..=255, from memory, from the
+    /// cache on disk or from its file.
     ///
     /// # Errors
     ///
@@ -306,21 +209,14 @@ impl Photos {
     /// Panics if there is no such photograph.
     pub fn pixels(&self, index: usize) -> Result<Arc<[u8]>, PhotosError> {
         let PhotoFile { path, digest, kept, .. } = &self.files[index];
-        match (kept, &self.pixel_file) {
-            (Kept::InMemory(pixels), _) => return Ok(pixels.clone()),
-            (Kept::InFile(row, key), Some(file)) => {
-                if let Some(found) = file.read(*row, key)
-                    && found.digest == *digest
-                {
-                    return Ok(found.pixels);
-                }
-            }
-            _ => {}
+        if let Some(pixels) = kept {
+            return Ok(pixels.clone());
         }
         let changed = |reason| PhotosError::Changed { path: path.clone(), reason };
-        let pixels = load_picture(path, self.size).map_err(|error| changed(error.to_string()))?;
-        if digest_of(&pixels) == *digest {
-            Ok(pixels)
+        let pixels = Pixels::load(path, self.size, self.disk.as_ref())
+            .map_err(|error| changed(error.to_string()))?;
+        if pixels.digest == *digest {
+            Ok(pixels.values)
         } else {
             Err(changed("it is another picture now".into()))
         }
@@ -333,19 +229,12 @@ impl Photos {
 
     /// How many bytes of pixels are kept in memory.
     pub fn cached(&self) -> usize {
-        let in_memory = |file: &&PhotoFile| matches!(file.kept, Kept::InMemory(_));
-        self.files.iter().filter(in_memory).count() * self.picture_len()
+        self.files.iter().filter(|file| file.kept.is_some()).count() * self.picture_len()
     }
 
-    /// The file of pixels that those beyond memory are read from.
-    pub fn cache_file(&self) -> Option<&Path> {
-        self.pixel_file.as_deref().map(PixelFile::path)
-    }
-
-    /// Why pixels that should be in a file aren't all there: a full disk, say. Those that are missing are
-    /// decoded again each time they are asked for.
-    pub fn cache_fault(&self) -> Option<&str> {
-        self.fault.as_deref()
+    /// The cache on disk that pixels are read from and written to.
+    pub fn disk_cache(&self) -> Option<&DiskCache> {
+        self.disk.as_ref()
     }
 
     fn picture_len(&self) -> usize {
@@ -362,8 +251,4 @@ impl Dataset<Photo> for Photos {
     fn len(&self) -> usize {
         self.labels.len()
     }
-}
-
-fn digest_of(pixels: &[u8]) -> [u8; 32] {
-    Sha256::digest(pixels).into()
 }

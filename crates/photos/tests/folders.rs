@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
+use cache::DiskCache;
 use image::{Rgb, RgbImage};
-use photos::{Cache, Folder, Layout, Photos, PhotosError, address_of_key};
+use photos::{Cache, Folder, Layout, Photos, PhotosError, Pixels, address_of_key};
 
 /// Bytes of memory for any number of photographs.
 const ALL: Cache = Cache::in_memory(usize::MAX);
@@ -223,12 +224,13 @@ fn a_photograph_that_changes_while_it_is_in_use_is_an_error_with_its_name() {
 }
 
 #[test]
-fn what_memory_does_not_hold_is_decoded_once_and_kept_in_a_file() {
+fn an_image_is_decoded_once_and_cached_on_disk() {
     let data = pictures(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]);
     fs::write(data.path().join("a/3.png"), b"\x89PNG\r\n\x1a\n").expect("a writable folder");
-    let cache = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let disk = DiskCache::open(folder.path(), 1 << 20).expect("a writable folder");
     let one = 3 * 2 * 3;
-    let bounds = Cache { memory: one, folder: Some(cache.path().join("new")) };
+    let bounds = Cache { memory: one, disk: Some(disk.clone()) };
     let load = |cache: &Cache| {
         let folder = Folder::scan(data.path()).expect("classes");
         let (photos, left_out) = Photos::load(&folder, [3, 2], cache).expect("photographs");
@@ -238,44 +240,34 @@ fn what_memory_does_not_hold_is_decoded_once_and_kept_in_a_file() {
     let all_of = |photos: &Photos| -> Vec<_> {
         (0..photos.len()).map(|at| photos.pixels(at).expect("pixels")).collect()
     };
+    let cached = || disk.usage().expect("a readable folder")[0].entries;
     let expected = all_of(&load(&ALL));
+    assert_eq!(cached(), 0);
     let first = load(&bounds);
-    assert_eq!((first.cached(), first.cache_fault()), (one, None));
+    assert_eq!((first.cached(), cached()), (one, 4));
     assert_eq!(all_of(&first), expected);
-    let file = first.cache_file().expect("a file of pixels");
-    let written = fs::read(file).expect("the file");
 
-    // A second load reads what the first has written, also where the photograph is gone in between.
-    let second = load(&bounds);
-    assert_eq!(all_of(&second), expected);
-    assert!(fs::read(file).expect("the file") == written);
-    fs::remove_file(second.path(3)).expect("a writable folder");
-    assert_eq!(all_of(&second), expected);
-    fs::copy(second.path(2), second.path(3)).expect("a writable folder");
+    // Another size is another entry, and a copy in another place the same one.
+    fs::copy(first.path(0), data.path().join("b/copy.png")).expect("a writable folder");
+    assert_eq!(all_of(&load(&bounds))[4], expected[0]);
+    assert_eq!(cached(), 4);
+    Pixels::load(first.path(0), [2, 3], Some(&disk)).expect("an image");
+    assert_eq!(cached(), 5);
+    fs::remove_file(data.path().join("b/copy.png")).expect("a file");
 
-    // A photograph that is another one now is decoded anew, for a new load and for all after it.
-    let changed = load(&bounds);
-    assert_eq!(changed.pixels(3).expect("pixels"), expected[2]);
-    let text = second.pixels(3).expect_err("another picture").to_string();
+    // A photograph that is another one now is decoded anew.
+    fs::copy(first.path(2), first.path(3)).expect("a writable folder");
+    assert_eq!(load(&bounds).pixels(3).expect("pixels"), expected[2]);
+    let text = first.pixels(3).expect_err("another picture").to_string();
     assert!(text.contains("another picture now"), "{text}");
-
-    // Damage is found, and the photograph itself read; the next load mends the file.
-    let written = fs::read(file).expect("the file");
-    for at in (0..written.len()).step_by(5) {
-        let mut damaged = written.clone();
-        damaged[at] ^= 0x10;
-        fs::write(file, &damaged).expect("a writable folder");
-        assert_eq!(all_of(&changed)[..3], expected[..3]);
-    }
-    assert_eq!(all_of(&load(&bounds))[..3], expected[..3]);
-    assert!(fs::read(file).expect("the file")[64..] == written[64..]);
 }
 
 #[test]
 fn a_photograph_changed_within_its_length_and_time_is_decoded_again() {
     let data = pictures(&["a/1.png", "b/1.png"]);
     let cache = tempfile::tempdir().expect("a temporary folder");
-    let bounds = Cache { memory: 0, folder: Some(cache.path().to_owned()) };
+    let disk = DiskCache::open(cache.path(), 1 << 20).expect("a writable folder");
+    let bounds = Cache { memory: 0, disk: Some(disk) };
     let path = data.path().join("a/1.png");
     let first_value = |value| {
         let picture = RgbImage::from_pixel(5, 4, Rgb([value, 7, 7]));
@@ -284,21 +276,9 @@ fn a_photograph_changed_within_its_length_and_time_is_decoded_again() {
         file.set_modified(std::time::UNIX_EPOCH).expect("a time");
         let folder = Folder::scan(data.path()).expect("classes");
         let (photos, _) = Photos::load(&folder, [3, 2], &bounds).expect("photographs");
-        assert!(photos.cache_fault().is_none());
         (file.metadata().expect("a file").len(), photos.pixels(0).expect("pixels")[0])
     };
     let (length, value) = first_value(1);
     assert_eq!(value, 1);
     assert_eq!(first_value(2), (length, 2));
-}
-
-#[test]
-fn a_file_of_pixels_that_can_not_be_written_is_told_and_done_without() {
-    let data = pictures(&["a/1.png", "b/1.png"]);
-    let folder = Folder::scan(data.path()).expect("classes");
-    let bounds = Cache { memory: 0, folder: Some(data.path().join("a/1.png")) };
-    let (photos, _) = Photos::load(&folder, [3, 2], &bounds).expect("photographs");
-    assert!(photos.cache_fault().expect("a fault").contains("1.png"));
-    let (expected, _) = Photos::load(&folder, [3, 2], &ALL).expect("photographs");
-    assert_eq!(photos.pixels(1).expect("pixels"), expected.pixels(1).expect("pixels"));
 }

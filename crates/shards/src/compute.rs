@@ -2,12 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::thread;
 
+use features::{Cancellation, Extractor, pipeline};
 use sha2::{Digest, Sha256};
-use vgg::FrozenBase;
 
 use crate::card::{Card, Counts, MadeOf, ObjectCard, SCHEMA};
 use crate::check::{by_piece, warn_of_lengths};
@@ -23,8 +20,8 @@ use crate::{Cut, FeatureSettings, Photographs, Piece, ShardsError, Skipped, Stor
 pub struct Job<'a> {
     /// The photographs, at least those of the shard.
     pub photographs: &'a Photographs,
-    /// What computes, as the settings say.
-    pub base: &'a FrozenBase,
+    /// The base, as the settings say, and the cache.
+    pub extractor: &'a Extractor,
     /// What the features follow from.
     pub settings: &'a FeatureSettings,
     /// How the set is cut.
@@ -41,7 +38,7 @@ pub struct Job<'a> {
     /// Whether pieces that were made with other settings are computed again, and not an error.
     pub replace: bool,
     /// Raised to have the worker stop after the batch at hand.
-    pub stop: &'a AtomicBool,
+    pub stop: &'a Cancellation,
 }
 
 /// What a worker tells on its way.
@@ -120,12 +117,12 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
     let (mut done, mut by_length) = (0, 0);
     for piece in job.cut.pieces_of(job.shard) {
         let entries = of_piece(piece);
-        if job.stop.load(Ordering::Relaxed) {
+        if job.stop.is_cancelled() {
             return Ok(Outcome::Stopped);
         }
         // Before they are read: one that is changed meanwhile is then another one than the card says.
         let files = match job.photographs.made_of(entries, job.stop) {
-            Err(ShardsError::Stopped) => return Ok(Outcome::Stopped),
+            Err(ShardsError::Cancelled(_)) => return Ok(Outcome::Stopped),
             files => files?,
         };
         match job.look_at(piece, &files)? {
@@ -257,33 +254,27 @@ impl Job<'_> {
         entries: &[&Entry],
         progress: &mut impl FnMut(usize),
     ) -> Result<Option<Computed>, ShardsError> {
-        let Self { photographs, base, settings, strict, stop, .. } = *self;
+        let Self { photographs, extractor, settings, strict, stop, .. } = *self;
         let trainable = entries.iter().filter(|entry| !entry.is_validation).count();
         let room = [entries.len(), trainable];
-        let (width, views) = (base.feature_count(), settings.view_count());
+        let (width, views) = (extractor.base().feature_count(), settings.view_count());
         let mut spool = Spool::new(width, settings.dtype, room, views)?;
-        let reader = Reader { photographs, entries, base, settings, strict, stop };
-        thread::scope(|scope| {
-            let (to, inputs) = sync_channel(1);
-            let reading = scope.spawn(move || reader.send(&to));
-            for Input { view, row, keys, pictures, done } in inputs {
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(None);
-                }
-                let features = base.features(&pictures)?;
-                if let Some(at) = features.iter().position(|&value| !settings.dtype.holds(value)) {
-                    let (key, value) = (keys[at / width].clone(), features[at]);
-                    return Err(ShardsError::Value { key, value, dtype: settings.dtype });
-                }
-                spool.write(view, row, &features)?;
-                progress(done);
+        let reader = Reader { photographs, entries, extractor, settings, strict, stop };
+        let consume = |Input { view, row, keys, done }, features: Vec<f32>| {
+            stop.check()?;
+            if let Some(at) = features.iter().position(|&value| !settings.dtype.holds(value)) {
+                let (key, value) = (keys[at / width].clone(), features[at]);
+                return Err(ShardsError::Value { key, value, dtype: settings.dtype });
             }
-            match reading.join().expect("reading does not panic") {
-                Ok(known) => Ok(Some(Computed { known, spool })),
-                Err(ShardsError::Stopped) => Ok(None),
-                Err(error) => Err(error),
-            }
-        })
+            spool.write(view, row, &features)?;
+            progress(done);
+            Ok(true)
+        };
+        match pipeline(extractor, |to| reader.send(&to), consume).flatten() {
+            Ok(known) => Ok(Some(Computed { known, spool })),
+            Err(ShardsError::Cancelled(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes a piece, its JSON last, and returns how many bytes its object has.
@@ -294,7 +285,7 @@ impl Job<'_> {
         Computed { known, mut spool }: Computed,
     ) -> Result<u64, ShardsError> {
         let Known { keys, labels, digests, trainable, skipped } = known;
-        let (views, width) = (self.settings.view_count(), self.base.feature_count());
+        let (views, width) = (self.settings.view_count(), self.extractor.base().feature_count());
         let counts = Counts { photographs: keys.len(), trainable, width };
         let shape = Shape { counts, views, dtype: self.settings.dtype };
         let checksums = (1..=views).flat_map(|view| spool.checksums(view, trainable));

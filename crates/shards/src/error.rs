@@ -1,5 +1,6 @@
 //! What can go wrong with sets of features and the places that they lie in.
 
+use features::Cancelled;
 use quoting::Shown;
 
 use crate::{Cut, Dtype, Piece};
@@ -118,9 +119,9 @@ pub enum ShardsError {
         /// The key.
         key: String,
     },
-    /// It was stopped while it waited for an object store.
-    #[error("stopped while waiting for an object store")]
-    Stopped,
+    /// The work was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// A folder of photographs can't be listed.
     #[error(
         "the folder `{folder}` can't be listed: {reason}\nhint: let it be read or remove it, or name the photographs in a list (`DATA` as a `.txt` file)",

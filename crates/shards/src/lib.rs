@@ -16,6 +16,7 @@ mod layout;
 mod object;
 mod photographs;
 mod place;
+mod provider;
 mod reader;
 mod redact;
 mod set;

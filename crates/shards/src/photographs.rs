@@ -3,13 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::{fs, io};
 
+use cache::DiskCache;
+use features::Cancellation;
 use photos::{
-    Folder, Layout, PictureError, Unreadable, digest_of_picture, key_of, key_of_name, load_picture,
-    load_picture_from, name_of_key,
+    Folder, Layout, PictureError, Pixels, Unreadable, digest_of_picture, key_of, key_of_name,
+    name_of_key,
 };
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ struct Listed {
 }
 
 /// The pixels of a photograph, or why there are none.
-pub(crate) type Read = Result<Arc<[u8]>, String>;
+pub(crate) type Read = Result<Pixels, String>;
 
 impl Photographs {
     /// The photographs at `data` whose key `keep` wants: a folder, listed as an ordinary run lists it; a URL
@@ -233,8 +233,8 @@ impl Photographs {
         photos::address_of_key(self.classes.below(key).unwrap_or(key))
     }
 
-    /// Reads photographs and resizes them to `size` = (height, width), so many at a time. Those of an object store
-    /// are asked for before they are wanted.
+    /// Reads photographs and resizes them to `size` = (height, width), `together` at a time. Those of an object store
+    /// are asked for before they are wanted. Pixels are read from and written to `cache`.
     ///
     /// # Errors
     ///
@@ -245,12 +245,13 @@ impl Photographs {
         entries: &'a [&Entry],
         size: [usize; 2],
         together: usize,
-        stop: &'a AtomicBool,
+        cache: Option<&'a DiskCache>,
+        stop: &'a Cancellation,
     ) -> Box<dyn Iterator<Item = Result<Vec<Read>, ShardsError>> + 'a> {
         let batches = entries.chunks(together);
         let Some(store) = &self.store else {
             let read = move |entry: &&Entry| match &entry.source {
-                Source::File(path) => match load_picture(path, size) {
+                Source::File(path) => match Pixels::load(path, size, cache) {
                     Ok(pixels) => Ok(Ok(pixels)),
                     Err(PictureError::Fault(reason)) => Ok(Err(reason)),
                     Err(PictureError::System(error)) => Err(failed(path, &error)),
@@ -265,8 +266,9 @@ impl Photographs {
             }
             Source::File(_) => unreachable!("files are in no store"),
         });
+        let cache = cache.cloned();
         let read = move |fetched| match fetched {
-            Fetched::Whole(bytes) => load_picture_from(&bytes, size),
+            Fetched::Whole(bytes) => Pixels::decode(&bytes, size, cache.as_ref()),
             Fetched::TooLong(length) => {
                 Err(format!("it is too long: {length} bytes, at most {LONGEST} are read"))
             }
@@ -292,7 +294,7 @@ impl Photographs {
         let entries: Vec<&Entry> =
             skipped.iter().filter_map(find).map(|at| &self.entries[at]).collect();
         let mut mended = 0;
-        for batch in self.read(&entries, size, BATCH, &NEVER) {
+        for batch in self.read(&entries, size, BATCH, None, &NEVER) {
             mended += batch?.iter().filter(|read| read.is_ok()).count();
         }
         Ok(mended)
@@ -306,7 +308,7 @@ impl Photographs {
     pub(crate) fn made_of(
         &self,
         entries: &[&Entry],
-        stop: &AtomicBool,
+        stop: &Cancellation,
     ) -> Result<MadeOf, ShardsError> {
         let listed = self.digest_of_listing(entries)?;
         let (by, contents) = match &self.store {
@@ -347,11 +349,9 @@ impl Photographs {
 }
 
 /// The SHA-256 of the content of each file; `None` for one that is no photograph.
-fn digests(entries: &[&Entry], stop: &AtomicBool) -> Result<Vec<Option<String>>, ShardsError> {
+fn digests(entries: &[&Entry], stop: &Cancellation) -> Result<Vec<Option<String>>, ShardsError> {
     let digest = |entry: &&Entry| {
-        if stop.load(Relaxed) {
-            return Err(ShardsError::Stopped);
-        }
+        stop.check()?;
         let Source::File(path) = &entry.source else { unreachable!("objects are in a store") };
         match digest_of_picture(path) {
             Ok(digest) => Ok(Some(hex(digest))),
@@ -368,7 +368,7 @@ fn digests(entries: &[&Entry], stop: &AtomicBool) -> Result<Vec<Option<String>>,
 fn etags(
     store: &Store,
     entries: &[&Entry],
-    stop: &AtomicBool,
+    stop: &Cancellation,
 ) -> Result<Option<Vec<Option<String>>>, ShardsError> {
     let is_named = |entry: &&&Entry| matches!(entry.source, Source::Object(None));
     let names = entries.iter().filter(is_named).map(|entry| name_of_key(&entry.key).into_owned());

@@ -1,14 +1,11 @@
 //! Reads the photographs of a piece and makes of them what the base takes, batch by batch.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::convert::Infallible;
 use std::sync::mpsc::SyncSender;
 
-use augment::{AugmentConfig, Picture};
-use photos::is_named_as_picture;
-use rayon::prelude::*;
-use sha2::{Digest, Sha256};
-use vgg::FrozenBase;
+use augment::AugmentConfig;
+use features::{AugmentedCopies, Cancellation, Extractor, Prepared, Sample};
+use photos::{Pixels, is_named_as_picture};
 
 use crate::photographs::Entry;
 use crate::{FeatureSettings, Photographs, ShardsError, Skipped, ViewSettings};
@@ -21,13 +18,13 @@ pub(crate) const BATCH: usize = 32;
 pub(crate) struct Reader<'a> {
     pub(crate) photographs: &'a Photographs,
     pub(crate) entries: &'a [&'a Entry],
-    pub(crate) base: &'a FrozenBase,
+    pub(crate) extractor: &'a Extractor,
     pub(crate) settings: &'a FeatureSettings,
     pub(crate) strict: bool,
-    pub(crate) stop: &'a AtomicBool,
+    pub(crate) stop: &'a Cancellation,
 }
 
-/// What the base takes at a time.
+/// What is known of a prepared batch.
 pub(crate) struct Input {
     /// The view, counted from 1; 0 are the photographs as they are.
     pub(crate) view: usize,
@@ -35,7 +32,6 @@ pub(crate) struct Input {
     pub(crate) row: usize,
     /// Their keys.
     pub(crate) keys: Vec<String>,
-    pub(crate) pictures: Vec<f32>,
     /// How many files of the piece are done with this, where views count as parts of them.
     pub(crate) done: usize,
 }
@@ -53,7 +49,7 @@ pub(crate) struct Known {
 /// A photograph that was read.
 struct Photo<'a> {
     entry: &'a Entry,
-    pixels: Arc<[u8]>,
+    pixels: Pixels,
 }
 
 impl Reader<'_> {
@@ -63,13 +59,13 @@ impl Reader<'_> {
     ///
     /// The disk fails, the object store does not answer, or it was stopped while it was waited for; or a photograph
     /// can't be read where none is to be skipped.
-    pub(crate) fn send(&self, to: &SyncSender<Input>) -> Result<Known, ShardsError> {
-        let Self { photographs, entries, base, settings, strict, stop } = *self;
+    pub(crate) fn send(&self, to: &SyncSender<(Input, Prepared)>) -> Result<Known, ShardsError> {
+        let Self { photographs, entries, extractor, settings, strict, stop } = *self;
         let size = settings.base.size;
         let mut known = Known::default();
         let mut done = 0;
-        let together = base.batch().unwrap_or(BATCH);
-        let read = photographs.read(entries, size, together, stop);
+        let together = extractor.batch();
+        let read = photographs.read(entries, size, together, extractor.cache(), stop);
         let batches = entries.chunks(together).zip(read);
         for (batch, read) in batches {
             let mut photos = vec![];
@@ -87,23 +83,24 @@ impl Reader<'_> {
             for Photo { entry, pixels } in &photos {
                 known.keys.push(entry.key.clone());
                 known.labels.push(entry.label);
-                known.digests.push(Sha256::digest(pixels).into());
+                known.digests.push(pixels.digest);
                 known.trainable += usize::from(!entry.is_validation);
             }
             let plain = ViewSettings { count: 0, augment: AugmentConfig::NONE, seed: 0 };
-            let views = settings.views.unwrap_or(plain);
-            for view in 0..=views.count {
+            let ViewSettings { count, augment, seed } = settings.views.unwrap_or(plain);
+            let copies = AugmentedCopies { augment, seed };
+            for view in 0..=count {
                 if view == 1 {
                     photos.retain(|photo| !photo.entry.is_validation);
                 }
                 if photos.is_empty() {
                     break;
                 }
-                let pictures = self.input(&photos, if view == 0 { plain } else { views }, view);
+                let prepared = self.prepare(&photos, copies, (view > 0).then_some(view));
                 let keys = photos.iter().map(|photo| photo.entry.key.clone()).collect();
                 let row = if view == 0 { row } else { trainable_row };
-                let done = done + batch.len() * (view + 1) / (views.count + 1);
-                if to.send(Input { view, row, keys, pictures, done }).is_err() {
+                let done = done + batch.len() * (view + 1) / (count + 1);
+                if to.send((Input { view, row, keys, done }, prepared)).is_err() {
                     return Ok(known);
                 }
             }
@@ -112,19 +109,21 @@ impl Reader<'_> {
         Ok(known)
     }
 
-    /// Pictures drawn, warped and preprocessed as in that epoch of a run.
-    fn input(&self, photos: &[Photo<'_>], views: ViewSettings, epoch: usize) -> Vec<f32> {
-        let [height, width] = self.settings.base.size;
-        let ViewSettings { augment, seed, .. } = views;
-        let picture_len = height * width * 3;
-        let mut input = vec![0.0; photos.len() * picture_len];
-        input.par_chunks_exact_mut(picture_len).zip(photos).for_each(|(output, photo)| {
-            let picture = Picture::new(&photo.pixels, height, width);
-            let address = self.photographs.address(&photo.entry.key);
-            let draw = augment.draw(seed, epoch as u64, address);
-            let preprocess = |rgb| self.base.preprocessing().apply(rgb);
-            draw.apply(&picture, augment.compose, output, preprocess);
-        });
-        input
+    /// Prepares photographs as they are, or an augmented copy of each.
+    fn prepare(
+        &self,
+        photos: &[Photo<'_>],
+        copies: AugmentedCopies,
+        copy: Option<usize>,
+    ) -> Prepared {
+        let sample = |Photo { entry, pixels }: &Photo<'_>| {
+            copies.sample(pixels.digest, self.photographs.address(&entry.key), copy)
+        };
+        let samples: Vec<Sample> = photos.iter().map(sample).collect();
+        let pixels = |at: usize| Ok::<_, Infallible>(photos[at].pixels.values.clone());
+        match self.extractor.prepare(&samples, pixels) {
+            Ok(prepared) => prepared,
+            Err(never) => match never {},
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
 
+use features::Cancellation;
 use sha2::{Digest, Sha256};
 
 use crate::card::{Card, Counts};
@@ -71,6 +71,18 @@ struct Part {
     features_at: u64,
     plain_checksums: Vec<u32>,
     views_checksums: Vec<u32>,
+}
+
+impl Photograph {
+    /// Returns its row in its piece: among the views of the photographs that can be trained on, or among all as they
+    /// are.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are no views of it.
+    pub fn row_of(&self, of_view: bool) -> usize {
+        if of_view { self.trainable_row.expect("it can be trained on") } else { self.row }
+    }
 }
 
 impl FeatureSet {
@@ -210,28 +222,16 @@ impl FeatureSet {
     ///
     /// # Errors
     ///
-    /// An object can't be read, or a row does not have its checksum.
+    /// An object can't be read, a row does not have its checksum, or the work was cancelled while an object store was
+    /// waited for.
     ///
     /// # Panics
     ///
     /// Panics if there is no such piece or view, or there are no such rows.
-    pub fn read(&self, of: &[Rows]) -> Result<Vec<Vec<f32>>, ShardsError> {
-        self.read_unless(&NEVER, of)
-    }
-
-    /// The same, but [`ShardsError::Stopped`] where `stop` is raised while an object store is waited for.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Self::read`], and that one.
-    ///
-    /// # Panics
-    ///
-    /// As [`Self::read`].
-    pub fn read_unless(
+    pub fn read(
         &self,
-        stop: &AtomicBool,
         of: &[Rows],
+        cancellation: &Cancellation,
     ) -> Result<Vec<Vec<f32>>, ShardsError> {
         let parts: Vec<Found<'_>> = of.iter().map(|rows| self.find(rows)).collect();
         let ranges: Vec<_> =
@@ -245,7 +245,7 @@ impl FeatureSet {
             }
             Ok(shape.dtype.decode(&bytes))
         };
-        self.store.get_ranges(&ranges, stop)?.into_iter().zip(&parts).map(values).collect()
+        self.store.get_ranges(&ranges, cancellation)?.into_iter().zip(&parts).map(values).collect()
     }
 
     fn find(&self, Rows { piece, view, rows }: &Rows) -> Found<'_> {

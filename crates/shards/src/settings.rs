@@ -8,11 +8,26 @@ use vgg::{FrozenBase, Preprocessing, VggConfig, Weights, without_instructions};
 
 use crate::Photographs;
 
+/// Name of the algorithms of the revisions below. If one of them is raised, this becomes the version of the program, and
+/// features of the old ones are computed again.
+const ALGORITHMS: &str = "0.1.0";
+
+const _: () = {
+    let [base, convolutions] = FrozenBase::REVISIONS;
+    assert!(
+        photos::PIXELS_REVISION == 1
+            && augment::WARP_REVISION == 1
+            && base == 1
+            && convolutions == 1,
+        "rename `ALGORITHMS` with every revision"
+    );
+};
+
 /// Everything that the features of a set follow from but the photographs themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSettings {
-    /// The version of the program: what decodes, warps and convolves may change from one to the next.
+    /// Name of the algorithms that decode, warp and convolve: the version of the program that had them first.
     pub version: String,
     /// The base.
     pub base: VggConfig,
@@ -127,7 +142,7 @@ impl FeatureSettings {
         views: Option<ViewSettings>,
     ) -> Self {
         Self {
-            version: env!("CARGO_PKG_VERSION").into(),
+            version: ALGORITHMS.into(),
             base: config.clone(),
             weights: weights.digest().into(),
             preprocessing: base.preprocessing(),

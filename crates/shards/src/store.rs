@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use features::Cancellation;
 use futures_util::stream::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
@@ -39,7 +40,7 @@ const READ: u64 = 32 << 20;
 /// How often someone who waits looks whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 /// For those who can't be stopped.
-pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
+pub(crate) static NEVER: Cancellation = Cancellation::NEVER;
 
 /// A place where objects lie. Clones are the same place, and may be used by several threads at a time.
 #[derive(Clone)]
@@ -239,16 +240,14 @@ impl Store {
     /// `stop` was raised before.
     fn wait_unless<T>(
         &self,
-        stop: &AtomicBool,
+        stop: &Cancellation,
         done: impl Future<Output = T>,
     ) -> Result<T, ShardsError> {
         let (start, mut done) = (Instant::now(), pin!(done));
         self.0.runtime.block_on(async {
             loop {
                 // Before, too: what comes at once, again and again, is not to go on either.
-                if stop.load(Ordering::Relaxed) {
-                    return Err(ShardsError::Stopped);
-                }
+                stop.check()?;
                 if let Ok(done) = timeout(LOOK, done.as_mut()).await {
                     return Ok(done);
                 }

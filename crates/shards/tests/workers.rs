@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::Cursor;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use augment::AugmentConfig;
+use features::{Cancellation, Extractor};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 use shards::{
@@ -47,11 +47,11 @@ fn folder() -> tempfile::TempDir {
 struct Worker {
     config: VggConfig,
     weights: Weights,
-    base: FrozenBase,
+    extractor: Extractor,
     dtype: Dtype,
     strict_engine: bool,
     replace: bool,
-    stop: AtomicBool,
+    stop: Cancellation,
 }
 
 /// This machine's engine by another name, whose features are this many times as large.
@@ -92,16 +92,19 @@ impl Worker {
         };
         let weights = Weights::seeded(&config, seed).expect("weights");
         let base = FrozenBase::new(&config, &weights).expect("a base");
-        let (dtype, stop) = (Dtype::Float32, AtomicBool::new(false));
-        Self { config, weights, base, dtype, strict_engine: false, replace: false, stop }
+        let (dtype, stop) = (Dtype::Float32, Cancellation::default());
+        let extractor = Extractor::new(base, None);
+        Self { config, weights, extractor, dtype, strict_engine: false, replace: false, stop }
     }
 
     /// A worker on a machine with another engine.
     fn with_engine(name: &'static str, factor: f32) -> Self {
         let worker = Self::new();
-        let engine = Other { base: worker.base, name, factor };
-        let base = FrozenBase::with_engine(&worker.config, &worker.weights, Box::new(engine));
-        Self { base: base.expect("a base"), ..worker }
+        let Self { config, weights, .. } = &worker;
+        let base = FrozenBase::new(config, weights).expect("a base");
+        let engine = Other { base, name, factor };
+        let base = FrozenBase::with_engine(config, weights, Box::new(engine)).expect("a base");
+        Self { extractor: Extractor::new(base, None), ..worker }
     }
 
     /// Computes shard 0 of 1 in two pieces.
@@ -115,14 +118,15 @@ impl Worker {
         store: &Store,
         listen: impl FnMut(Event),
     ) -> Result<Outcome, ShardsError> {
-        let Self { config, weights, base, dtype, strict_engine, replace, stop } = self;
+        let Self { config, weights, extractor, dtype, strict_engine, replace, stop } = self;
+        let base = extractor.base();
         let views = ViewSettings { count: 3, augment: AugmentConfig::default(), seed: 5 };
         let settings =
             FeatureSettings::new(config, weights, base, photographs, *dtype, Some(views));
         let cut = Cut::new(1, 2).expect("a cut");
         let job = Job {
             photographs,
-            base,
+            extractor,
             settings: &settings,
             cut,
             shard: 0,
@@ -179,10 +183,12 @@ fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
     let trainable = set.photographs().iter().filter(|photo| photo.trainable_row.is_some());
     assert_eq!((trainable.count(), set.views(), set.width()), (10, 3, 64));
     let of_views = [1, 2].map(|view| Rows { piece: 0, view: Some(view), rows: 0..1 });
-    let read = set.read(&of_views).expect("rows");
+    let read = set.read(&of_views, &Cancellation::NEVER).expect("rows");
     assert_ne!(read[0], read[1]);
-    let stopped = set.read_unless(&AtomicBool::new(true), &of_views);
-    assert!(matches!(stopped, Err(ShardsError::Stopped)));
+    let cancellation = Cancellation::default();
+    cancellation.cancel();
+    let cancelled = set.read(&of_views, &cancellation);
+    assert!(matches!(cancelled, Err(ShardsError::Cancelled(_))));
 }
 
 #[test]
@@ -190,22 +196,24 @@ fn a_worker_that_is_stopped_leaves_whole_pieces_alone() {
     let remote = Store::in_memory();
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
     let photographs = Photographs::below(&remote, |_| true).expect("photographs");
-    let (worker, whole) = (Worker::new(), Store::in_memory());
+    let (mut worker, whole) = (Worker::new(), Store::in_memory());
     worker.work(&photographs, &whole, |_| {});
     // After so many batches, of which the first piece has four, one for the pictures and each view.
     for (batches, expected) in [(1, 0), (4, 1), (5, 1), (8, 2)] {
         let (store, mut seen) = (Store::in_memory(), 0);
-        worker.stop.store(false, Ordering::Relaxed);
+        worker.stop = Cancellation::default();
         worker.work(&photographs, &store, |event| {
             if let Event::Progress { .. } = event {
                 seen += 1;
-                worker.stop.store(seen == batches, Ordering::Relaxed);
+                if seen == batches {
+                    worker.stop.cancel();
+                }
             }
         });
         let there = contents(&store);
         assert_eq!(there.len(), 2 * expected, "after {batches} batches");
         assert!(there.iter().all(|object| contents(&whole).contains(object)));
-        worker.stop.store(false, Ordering::Relaxed);
+        worker.stop = Cancellation::default();
         let mut found = 0;
         worker.work(&photographs, &store, |event| {
             found += usize::from(matches!(event, Event::Found { .. }));
@@ -291,7 +299,7 @@ fn a_set_of_the_version_before_is_read_and_continued_by_lengths() {
     worker.work(&find(), &store, |_| {});
     let rows = || {
         let set = FeatureSet::open(&store).expect("a set");
-        set.read(&[Rows { piece: 0, view: None, rows: 0..2 }]).expect("rows")
+        set.read(&[Rows { piece: 0, view: None, rows: 0..2 }], &Cancellation::NEVER).expect("rows")
     };
     let expected = rows();
     as_of_schema_1(&store);

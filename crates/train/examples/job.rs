@@ -11,14 +11,14 @@ use std::error::Error;
 use std::fs;
 use std::io::{Write, stdout};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use augment::AugmentConfig;
 use burn::tensor::Device;
 use burn_std::config::{BurnConfig, RuntimeConfig};
+use features::{Cancellation, Extractor};
 use head::HeadConfig;
-use photos::Layout;
+use photos::{Cache, Layout};
 use train::{
     Data, DataConfig, DeviceConfig, Event, Job, RunConfig, RunFolder, Start, TrainConfig,
     WeightsChoice, fit,
@@ -47,8 +47,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = config.load_weights()?;
     let base = FrozenBase::new(&config.base, &weights)?;
     let layout = Layout::find(&config.data.path, None)?;
-    let (training, validation, _) =
-        layout.load(config.base.size, config.train.seed, &config.data.cache())?;
+    let (training, validation, _) = layout.load(
+        config.base.size,
+        config.train.seed,
+        &Cache::in_memory(config.data.memory()),
+    )?;
     let run = RunFolder::create(Path::new(run), &config)?;
     let load_seconds = start.elapsed().as_secs_f64();
 
@@ -56,17 +59,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         config: &config,
         run: &run,
         weights: &weights,
-        data: Data::Photographs { base: &base, training: &training, validation: &validation },
+        data: Data::Photographs {
+            extractor: &Extractor::new(base, None),
+            training: &training,
+            validation: &validation,
+        },
         device: &Device::flex(),
         strict_engine: false,
-        stop: &AtomicBool::new(false),
+        cancellation: &Cancellation::NEVER,
     };
     let start = Instant::now();
     let (mut base_seconds, mut ends) = (0.0, vec![]);
     fit(&job, |event| match event {
-        Event::Features { .. } | Event::Views { .. } => {
-            base_seconds = start.elapsed().as_secs_f64()
-        }
+        Event::Features { .. } => base_seconds = start.elapsed().as_secs_f64(),
         Event::Epoch { .. } => ends.push(start.elapsed().as_secs_f64()),
         _ => {}
     })?;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use augment::AugmentConfig;
 use head::HeadConfig;
-use photos::Cache;
 use serde::{Deserialize, Serialize};
 use vgg::{Precision, VggConfig, VggError, Weights};
 
@@ -103,10 +102,20 @@ pub struct DataConfig {
     /// What is beyond lies in files.
     #[serde(default = "default_cache_mb")]
     pub cache_mb: usize,
-    /// The folder where decoded pictures beyond it are kept; where there is none, they are decoded again in
-    /// every epoch.
+    /// The folder of the cache of decoded images and features on disk; none for no such cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_dir: Option<PathBuf>,
+    /// Size limit of that cache, in GB of 10^9 bytes.
+    #[serde(default = "default_cache_gb", skip_serializing_if = "is_default_cache_gb")]
+    pub cache_gb: u64,
+}
+
+fn default_cache_gb() -> u64 {
+    DataConfig::CACHE_GB
+}
+
+fn is_default_cache_gb(gigabytes: &u64) -> bool {
+    *gigabytes == DataConfig::CACHE_GB
 }
 
 fn default_cache_mb() -> usize {
@@ -118,6 +127,9 @@ impl DataConfig {
     /// 180x180.
     pub const CACHE_MB: usize = 512;
 
+    /// Default size limit of the cache on disk, in GB.
+    pub const CACHE_GB: u64 = 20;
+
     /// The photographs at `path`, and the default for everything else.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -127,17 +139,13 @@ impl DataConfig {
             group_duplicates: false,
             cache_mb: Self::CACHE_MB,
             cache_dir: None,
+            cache_gb: Self::CACHE_GB,
         }
     }
 
     /// The same in bytes.
     pub fn memory(&self) -> usize {
         self.cache_mb.saturating_mul(1_000_000)
-    }
-
-    /// Where decoded pictures are kept.
-    pub fn cache(&self) -> Cache {
-        Cache { memory: self.memory(), folder: self.cache_dir.clone() }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a run trains and validates on: photographs, or features that were computed elsewhere.
 
+use features::Extractor;
 use photos::Photos;
 use sha2::{Digest, Sha256};
-use vgg::{FrozenBase, engine_name};
+use vgg::engine_name;
 
 use crate::FeatureData;
 use crate::same_run::hex;
@@ -12,8 +13,8 @@ use crate::same_run::hex;
 pub enum Data<'a> {
     /// Photographs.
     Photographs {
-        /// The base that they go through, up to the cut.
-        base: &'a FrozenBase,
+        /// The base that they go through, up to the cut, and the cache of features.
+        extractor: &'a Extractor,
         /// What is trained on.
         training: &'a Photos,
         /// What is validated on.
@@ -51,7 +52,7 @@ impl<'a> Data<'a> {
     /// How many features a photograph has.
     pub fn feature_count(self) -> usize {
         match self {
-            Self::Photographs { base, .. } => base.feature_count(),
+            Self::Photographs { extractor, .. } => extractor.base().feature_count(),
             Self::Features(data) => data.feature_count(),
         }
     }
@@ -59,7 +60,7 @@ impl<'a> Data<'a> {
     /// The engines that compute the features, or have computed them.
     pub fn engines(self) -> Vec<String> {
         match self {
-            Self::Photographs { base, .. } => vec![base.engine().to_owned()],
+            Self::Photographs { extractor, .. } => vec![extractor.base().engine().to_owned()],
             Self::Features(data) => data.set().engines().keys().cloned().collect(),
         }
     }
@@ -67,7 +68,7 @@ impl<'a> Data<'a> {
     /// The engine that a run depends on here: that of the base or, on features, that of the head.
     pub(crate) fn engine_here(self) -> String {
         match self {
-            Self::Photographs { base, .. } => base.engine().to_owned(),
+            Self::Photographs { extractor, .. } => extractor.base().engine().to_owned(),
             Self::Features(_) => engine_name("head f32"),
         }
     }

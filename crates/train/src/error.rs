@@ -48,7 +48,7 @@ pub enum TrainError {
         fault: String,
     },
     /// `config.toml` was changed since the run began.
-    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.shown())]
+    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.shown())]
     OtherSettings(PathBuf),
     /// The run's folder, or what else is written, would be among the photographs.
     #[error("`{}` lies in the folder of photographs `{}`, which is only read\nhint: name another one with `--out`, `--cache-dir` or `--sort-into`", .path.shown(), .data.shown())]
@@ -132,17 +132,6 @@ pub enum TrainError {
         /// How many parameters a head may have.
         limit: usize,
     },
-    /// A file of features can't be used.
-    #[error("`{}` {fault}\nhint: remove it; what is missing is computed again", .path.shown())]
-    Features {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, as the end of a sentence that begins with its name.
-        fault: &'static str,
-    },
-    /// Features that were kept in a file without a name came back otherwise.
-    #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; `train --resume` computes them again", .0.shown())]
-    TemporaryFeatures(PathBuf),
     /// A share to keep for validation is named where there are folders.
     #[error(
         "the features are of photographs in a folder to train and one to validate on\nhint: leave `--val-split` out"
@@ -228,12 +217,26 @@ pub enum TrainError {
     /// The photographs can't be used.
     #[error(transparent)]
     Photos(#[from] photos::PhotosError),
+    /// Features can't be computed or kept.
+    #[error(transparent)]
+    Features(#[from] features::FeaturesError),
     /// Features that were computed elsewhere can't be used.
     #[error(transparent)]
     Shards(#[from] shards::ShardsError),
 }
 
 impl TrainError {
+    /// Returns true if nothing failed, but the run was cancelled.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        use features::FeaturesError;
+        use shards::ShardsError;
+
+        matches!(
+            self,
+            Self::Features(FeaturesError::Cancelled(_)) | Self::Shards(ShardsError::Cancelled(_))
+        )
+    }
+
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         FormatError::io(path, source).into()
     }

@@ -15,19 +15,10 @@ pub enum Set {
     Validation,
 }
 
-/// Where kept views come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ViewsOrigin {
-    /// They were computed now.
-    Computed,
-    /// They were there already, from this run or from one beside it.
-    Found,
-}
-
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The features of `done` of `total` photographs, which are kept, have been computed.
+    /// The features of `done` of `total` photographs, which are kept, have been computed or read from the cache.
     Features {
         /// Which photographs.
         set: Set,
@@ -50,15 +41,6 @@ pub enum Event {
     Streamed {
         /// How many bytes they are.
         bytes: u64,
-    },
-    /// The views that epochs draw from are all there.
-    Views {
-        /// The file that they are kept in.
-        path: PathBuf,
-        /// How large it is.
-        bytes: u64,
-        /// Where they come from.
-        origin: ViewsOrigin,
     },
     /// A step was made; loss and accuracy are the epoch's so far.
     Step {

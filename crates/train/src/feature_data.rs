@@ -1,10 +1,8 @@
 //! A set of features that were computed elsewhere, divided into what is trained and what is validated on.
 
-use std::sync::atomic::AtomicBool;
-
 use photos::kept_for_validation;
 use sha2::{Digest, Sha256};
-use shards::{FeatureSet, Photograph, Rows};
+use shards::FeatureSet;
 use vgg::Weights;
 
 use crate::same_run::hex;
@@ -12,13 +10,6 @@ use crate::{RunConfig, TrainError};
 
 /// The share of each class that is kept for validation where none is named.
 const DEFAULT_SPLIT: f64 = 0.2;
-
-/// Rows that are not wanted are read where they have less than so many bytes between two that are: one request
-/// costs more.
-const BETWEEN: usize = 1 << 20;
-
-/// How many bytes are read together, wanted or not.
-const TOGETHER: usize = 32 << 20;
 
 /// A set of features, and which of its photographs are trained and which validated on.
 #[derive(Debug)]
@@ -116,66 +107,6 @@ impl FeatureData {
     /// The places of what is validated on.
     pub(crate) fn validation(&self) -> &[usize] {
         &self.validation.places
-    }
-
-    /// Where a photograph's features are in its piece: among those of all as they are, or among the views of
-    /// those that can be trained on.
-    pub(crate) fn row(photo: &Photograph, of_views: bool) -> usize {
-        if of_views { photo.trainable_row.expect("it is trained on") } else { photo.row }
-    }
-
-    /// The features of photographs at `places`, one after the other: as they are, or one of their views.
-    pub(crate) fn read(
-        &self,
-        places: &[usize],
-        view: Option<usize>,
-        stop: &AtomicBool,
-    ) -> Result<Vec<f32>, TrainError> {
-        let width = self.set.width();
-        let mut wanted: Vec<(usize, usize, usize)> = places
-            .iter()
-            .enumerate()
-            .map(|(at, &place)| {
-                let photo = &self.set.photographs()[place];
-                (photo.piece, Self::row(photo, view.is_some()), at)
-            })
-            .collect();
-        wanted.sort_unstable();
-        let row_len = width * size_of::<f32>();
-        let (most_between, longest) = (BETWEEN / row_len, (TOGETHER / row_len).max(1));
-        let (mut runs, mut begin) = (vec![], 0);
-        for end in 1..=wanted.len() {
-            let (first, last) = (wanted[begin], wanted[end - 1]);
-            let is_apart = |next: &(usize, usize, usize)| {
-                next.0 != last.0
-                    || next.1 - last.1 > most_between + 1
-                    || next.1 - first.1 >= longest
-            };
-            if wanted.get(end).is_none_or(is_apart) {
-                let rows = Rows { piece: first.0, view, rows: first.1..last.1 + 1 };
-                runs.push((rows, &wanted[begin..end]));
-                begin = end;
-            }
-        }
-        let mut values = vec![0.0; places.len() * width];
-        let mut rest = &runs[..];
-        while !rest.is_empty() {
-            let mut rows = 0;
-            let fits = |(run, _): &&(Rows, _)| {
-                rows += run.rows.len();
-                rows <= longest
-            };
-            let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-            let ranges: Vec<Rows> = now.iter().map(|(rows, _)| rows.clone()).collect();
-            for (read, (range, wanted)) in self.set.read_unless(stop, &ranges)?.iter().zip(now) {
-                for &(_, row, at) in *wanted {
-                    let from = &read[(row - range.rows.start) * width..][..width];
-                    values[at * width..][..width].copy_from_slice(from);
-                }
-            }
-            rest = later;
-        }
-        Ok(values)
     }
 
     /// The digest of the set and of which of its photographs are trained on.

@@ -1,25 +1,21 @@
 //! The loop: features, steps, validation, checkpoints.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Instant;
 
-use augment::AugmentConfig;
 use burn::module::Module;
 use burn::tensor::Device;
+use features::{AugmentedCopies, Cancellation, FeatureTable, ImageFeatures};
 use head::dropout_mask;
 use model::{Metrics, ModelCard, WeightsRecord};
-use shards::ShardsError;
 use vgg::Weights;
 
 use crate::checkpoint::{Checkpoint, Opened, save_best, set_aside};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
-use crate::features::Features;
 use crate::history::History;
-use crate::pictures::Pictures;
 use crate::same_run::{check_same, digest_of_settings};
-use crate::source::{Batch, Source};
+use crate::source::{Batch, Source, keep};
 use crate::tensorboard::TensorBoard;
 use crate::{
     Best, Data, Event, Optimizer, Plateau, RunConfig, RunFolder, RunningMean, Set, State,
@@ -43,8 +39,8 @@ pub struct Job<'a> {
     pub device: &'a Device,
     /// Whether a run that was on another engine before, or does not say on which, is refused, and not only told of.
     pub strict_engine: bool,
-    /// Once true, the run stops after the batch at hand, and can be resumed.
-    pub stop: &'a AtomicBool,
+    /// If it is cancelled, the run stops after the batch at hand, and can be resumed.
+    pub cancellation: &'a Cancellation,
 }
 
 /// How a run ended.
@@ -100,10 +96,12 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
         };
     let mut history = History::open(run, state.epoch)?;
 
-    let stopped = || job.stop.load(Ordering::Relaxed);
-    let Some((source, mut of_validation)) = prepare(job, &state.engines, stopped, &mut listen)?
-    else {
-        return Ok(Outcome::Stopped { epochs: state.epoch });
+    let stopped = || job.cancellation.is_cancelled();
+    let (source, mut of_validation) = match prepare(job, &mut listen) {
+        Err(error) if error.is_cancelled() => {
+            return Ok(Outcome::Stopped { epochs: state.epoch });
+        }
+        prepared => prepared?,
     };
     let mut curves = train.tensorboard.then(|| TensorBoard::open(run, state.epoch)).transpose()?;
     let steps = training.len().div_ceil(train.batch_size);
@@ -129,8 +127,7 @@ pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, Trai
                     Err(error) => {
                         let checkpoint = Checkpoint { tail, optimizer, state };
                         let stopped = save_and_stop(job, checkpoint, started, &mut listen);
-                        let is_stopped = matches!(error, TrainError::Shards(ShardsError::Stopped));
-                        return if is_stopped { stopped } else { Err(error) };
+                        return if error.is_cancelled() { stopped } else { Err(error) };
                     }
                 };
                 let features = rows(features, batch.len(), &device);
@@ -254,16 +251,17 @@ fn check_engine(job: &Job<'_>, state: &State) -> Result<(), TrainError> {
     }
 }
 
-/// Where the features of batches come from, and those of the validation photographs. Features that are
-/// computed once are kept in the memory that the photographs leave, and beyond it in a file. `None` where
-/// `stopped` says so before they are computed.
+/// Computes or reads the validation features, and opens the source of those of batches. Features that are computed once
+/// are kept in the memory that the photographs leave, and beyond it in a file.
+///
+/// # Errors
+///
+/// Features can't be computed or read, or the run was cancelled.
 fn prepare<'a>(
     job: &Job<'a>,
-    engines: &[String],
-    stopped: impl Fn() -> bool + Copy,
     listen: &mut impl FnMut(Event),
-) -> Result<Option<(Source<'a>, Features)>, TrainError> {
-    let Job { config, run, data, .. } = *job;
+) -> Result<(Source<'a>, FeatureTable), TrainError> {
+    let Job { config, data, .. } = *job;
     let cached = match data {
         Data::Photographs { training, validation, .. } => training.cached() + validation.cached(),
         Data::Features(_) => 0,
@@ -273,24 +271,25 @@ fn prepare<'a>(
     let all = rows + config.train.views.unwrap_or(1) * data.training_labels().len();
     // What is read anew in every epoch needs room as well.
     let is_streamed = matches!(data, Data::Features(_)) && all * width * size_of::<f32>() > room;
-    let of_validation = if is_streamed { room / 2 } else { room };
-    let mut features = Features::new(rows, width, of_validation, run.path())?;
-    let complete = match data {
-        Data::Photographs { base, validation, .. } => {
-            let (augment, seed) = (AugmentConfig::NONE, config.train.seed);
-            let pictures = Pictures { base, photos: validation, augment, seed };
-            features.complete(&pictures, 1, Set::Validation, stopped, listen)?
+    let most = if is_streamed { room / 2 } else { room };
+    let set = Set::Validation;
+    let of_validation = match data {
+        Data::Photographs { extractor, validation, .. } => {
+            let copies = AugmentedCopies::default();
+            let images = ImageFeatures::new(extractor.clone(), validation, copies);
+            let of_all: Vec<usize> = (0..rows).collect();
+            keep(job, &images, &of_all, None, most, |done, total| {
+                listen(Event::Features { set, done, total });
+            })?
         }
         Data::Features(data) => {
-            let places = data.validation();
-            features.read_from(data, places, None, Set::Validation, job.stop, listen)?
+            keep(job, data.set(), data.validation(), None, most, |done, total| {
+                listen(Event::Read { set, done, total });
+            })?
         }
     };
-    if !complete {
-        return Ok(None);
-    }
-    let room = room.saturating_sub(features.in_memory());
-    Ok(Source::open(job, engines, room, stopped, listen)?.map(|source| (source, features)))
+    let room = room.saturating_sub(of_validation.in_memory());
+    Ok((Source::open(job, room, listen)?, of_validation))
 }
 
 /// The state before the first step. It is written at once, so that a run stopped at any time can be

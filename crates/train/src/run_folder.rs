@@ -6,7 +6,6 @@
 //! history.csv     a row an epoch
 //! run.log         what happened, line by line
 //! tensorboard/    with `tensorboard`: event files in `train` and `validation`, new ones each time it goes on
-//! views.bin       with `views`: the features of every view
 //! best/           the model with the lowest val_loss
 //! last/           the last model, and what is needed to go on: `optimizer.safetensors`, `state.json` and,
 //!                 last written, `digests.json` with the SHA-256 of the others
@@ -190,11 +189,6 @@ impl RunFolder {
         self.path.join("tensorboard")
     }
 
-    /// The features of the kept views.
-    pub fn views(&self) -> PathBuf {
-        self.path.join(VIEWS)
-    }
-
     /// The model with the lowest val_loss.
     pub fn best(&self) -> PathBuf {
         self.path.join("best")
@@ -213,4 +207,3 @@ impl RunFolder {
 
 pub(crate) const CONFIG: &str = "config.toml";
 const LOCK: &str = ".lock";
-pub(crate) const VIEWS: &str = "views.bin";

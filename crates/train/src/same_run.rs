@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use model::WeightsRecord;
 use sha2::{Digest, Sha256};
 
-use crate::{DeviceConfig, Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice};
+use crate::{
+    DataConfig, DeviceConfig, Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice,
+};
 
 /// Checks that a run goes on with what it began with, and is not complete.
 pub(crate) fn check_same(
@@ -49,6 +51,7 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     };
     same.data.path = PathBuf::new();
     same.data.cache_dir = None;
+    same.data.cache_gb = DataConfig::CACHE_GB;
     // Features that memory does not hold are shown in an order which follows from how many fit.
     if same.data.features.is_none() {
         same.data.cache_mb = 0;

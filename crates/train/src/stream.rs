@@ -3,10 +3,10 @@
 //! read.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use features::Cancellation;
 use random::{Draws, Purpose};
 use shards::Rows;
 
@@ -25,7 +25,7 @@ pub(crate) struct Stream<'a> {
     data: &'a FeatureData,
     parts: Vec<Part>,
     views: Option<usize>,
-    stop: &'a AtomicBool,
+    stop: &'a Cancellation,
 }
 
 /// Consecutive rows of a piece.
@@ -46,7 +46,7 @@ impl<'a> Stream<'a> {
         data: &'a FeatureData,
         views: Option<usize>,
         most: usize,
-        stop: &'a AtomicBool,
+        stop: &'a Cancellation,
     ) -> Self {
         let row = data.feature_count() * size_of::<f32>();
         let longest = (most / (WINDOWS * PARTS * row)).max(1);
@@ -56,7 +56,7 @@ impl<'a> Stream<'a> {
             .enumerate()
             .map(|(item, &place)| {
                 let photo = &data.set().photographs()[place];
-                (photo.piece, FeatureData::row(photo, views.is_some()), item)
+                (photo.piece, photo.row_of(views.is_some()), item)
             })
             .collect();
         placed.sort_unstable();
@@ -167,6 +167,6 @@ impl<'a> Stream<'a> {
             Rows { piece: *piece, view, rows: rows.clone() }
         };
         let rows: Vec<_> = parts.iter().map(rows).collect();
-        Ok(self.data.set().read_unless(self.stop, &rows)?)
+        Ok(self.data.set().read(&rows, self.stop)?)
     }
 }

@@ -1,10 +1,19 @@
 //! The frozen base: pictures in, features out, and nothing learns.
 
+use std::fmt;
+use std::sync::LazyLock;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use winograd::{Chain, Settings};
 
 use crate::engine::engine_name;
-use crate::{FrozenEngine, LayerKind, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights};
+use crate::{
+    FrozenEngine, Layer, LayerKind, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights,
+};
+
+/// Revision of what surrounds the convolutions: preprocessing and pooling. It is to be raised when either gives other
+/// values. A test ties it to their output.
+const REVISION: u32 = 1;
 
 /// How many pictures go through the network at once on a Burn device. The feature maps of one picture
 /// take tens of megabytes.
@@ -18,6 +27,14 @@ pub struct FrozenBase {
     size: [usize; 2],
     feature_shape: Vec<usize>,
     preprocessing: Preprocessing,
+    identity: Identity,
+}
+
+/// Everything that features follow from but the preprocessed images and the engine.
+#[derive(Debug)]
+struct Identity {
+    weights: String,
+    layers: Vec<String>,
 }
 
 /// How a frozen base is made, on the engine of the caller's choice; [`FrozenBase::new`] is one.
@@ -27,12 +44,48 @@ pub type MakeBase<'a> = dyn Fn(&VggConfig, &Weights) -> Result<FrozenBase, VggEr
 #[derive(Debug)]
 enum Engine {
     /// The CPU, and what becomes of the last map.
-    Winograd(Box<Chain>, Pooling),
+    Winograd(LazyChain, Pooling),
     Burn(Box<Vgg>, Device),
     Other(Box<dyn FrozenEngine>),
 }
 
+/// A chain that is made when it first computes: its kernels take a third of a second and 235 MB, which a run whose
+/// features are all cached does not need.
+struct LazyChain(LazyLock<Chain, Box<dyn FnOnce() -> Chain + Send>>);
+
+impl fmt::Debug for LazyChain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LazyChain")
+    }
+}
+
+impl LazyChain {
+    /// A chain of these layers, for images of (height, width).
+    fn new(layers: Vec<Layer>, weights: &Weights, [height, width]: [usize; 2]) -> Self {
+        let weights = weights.clone();
+        let make = move || {
+            let arrays = |layer: &Layer| {
+                ["kernel", "bias"]
+                    .map(|part| &*weights.arrays()[&format!("{}/{part}", layer.name)].data)
+            };
+            let layers = layers.iter().filter_map(|layer| match layer.kind {
+                LayerKind::Convolution { .. } => {
+                    let [kernel, bias] = arrays(layer);
+                    Some(winograd::Layer::Convolution { kernel, bias })
+                }
+                LayerKind::MaxPooling => Some(winograd::Layer::MaxPooling),
+                _ => None,
+            });
+            Chain::new(Settings::default(), [height, width, 3], &layers.collect::<Vec<_>>())
+        };
+        Self(LazyLock::new(Box::new(make)))
+    }
+}
+
 impl FrozenBase {
+    /// Revisions of the algorithms that give features: of what surrounds the convolutions, and of the convolutions.
+    pub const REVISIONS: [u32; 2] = [REVISION, winograd::REVISION];
+
     /// The layers of `config` up to the cut, with these weights, on the CPU: a picture's features have
     /// the same bits in any batch and on any number of threads.
     ///
@@ -44,25 +97,19 @@ impl FrozenBase {
     ///
     /// Panics if `weights` were made for another configuration.
     pub fn new(config: &VggConfig, weights: &Weights) -> Result<Self, VggError> {
-        let [height, width] = config.size;
         let (frozen, _) = config.cut()?;
-        let mut pooling = Pooling::None;
-        let mut layers = vec![];
-        for layer in &frozen {
-            match layer.kind {
-                LayerKind::Convolution { .. } => {
-                    let [kernel, bias] = ["kernel", "bias"]
-                        .map(|part| &*weights.arrays()[&format!("{}/{part}", layer.name)].data);
-                    layers.push(winograd::Layer::Convolution { kernel, bias });
-                }
-                LayerKind::MaxPooling => layers.push(winograd::Layer::MaxPooling),
-                LayerKind::GlobalPooling(kind) => pooling = kind,
-                LayerKind::Flatten | LayerKind::Dense { .. } => {}
-            }
+        let arrays = frozen.iter().flat_map(Layer::arrays);
+        for (name, shape) in arrays {
+            let found = weights.arrays().get(&name).map(|array| &array.shape);
+            assert_eq!(found, Some(&shape), "the weights are of this configuration: `{name}`");
         }
-        let chain = Chain::new(Settings::default(), [height, width, 3], &layers);
-        let name = engine_name("winograd f32");
-        Self::on(Engine::Winograd(Box::new(chain), pooling), name, config, weights)
+        let pooling = frozen.iter().find_map(|layer| match layer.kind {
+            LayerKind::GlobalPooling(pooling) => Some(pooling),
+            _ => None,
+        });
+        let chain = LazyChain::new(frozen, weights, config.size);
+        let engine = Engine::Winograd(chain, pooling.unwrap_or_default());
+        Self::on(engine, engine_name("winograd f32"), config, weights)
     }
 
     /// The same as a Burn module on this device.
@@ -114,7 +161,38 @@ impl FrozenBase {
             size: config.size,
             feature_shape: config.feature_shape()?,
             preprocessing: weights.preprocessing(),
+            identity: Identity {
+                weights: weights.digest().to_owned(),
+                layers: config.cut()?.0.into_iter().map(|layer| layer.name).collect(),
+            },
         })
+    }
+
+    /// Makes the engine ready now, which else happens when it first computes.
+    pub fn make_ready(&self) {
+        if let Engine::Winograd(chain, _) = &self.engine {
+            LazyLock::force(&chain.0);
+        }
+    }
+
+    /// Everything but the pixels that features follow from, as parts of a cache key: digest of the weights,
+    /// preprocessing, layers, size of the images, engine and instruction set, and the revisions of the algorithms. None
+    /// for an engine that does not promise the same bits for the same image: a GPU, or libtorch.
+    pub fn cache_key(&self) -> Option<String> {
+        let Engine::Winograd(..) = self.engine else { return None };
+        let Identity { weights, layers } = &self.identity;
+        Some(format!(
+            "weights {weights}, {}, layers {layers:?}, size {:?}, engine {}, revisions {:?}",
+            self.preprocessing.name(),
+            self.size,
+            self.engine_name,
+            Self::REVISIONS
+        ))
+    }
+
+    /// The (height, width) of the images.
+    pub fn size(&self) -> [usize; 2] {
+        self.size
     }
 
     /// What must be done to a picture's values first.
@@ -167,6 +245,7 @@ impl FrozenBase {
         assert_eq!(pictures.len() % picture, 0, "pictures are of {height} x {width} x 3 values");
         match &self.engine {
             Engine::Winograd(chain, pooling) => {
+                let chain = &*chain.0;
                 let [height, width, channels] = chain.output();
                 Ok(pool(chain.run(pictures), [height * width, channels], *pooling))
             }
@@ -231,4 +310,30 @@ fn on_burn(network: &Vgg, device: &Device, pictures: &[f32], size: [usize; 2]) -
     let input = Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2]);
     let output = network.forward(input).permute([0, 2, 3, 1]).into_data();
     output.as_slice::<f32>().expect("32-bit floats").to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    /// If this fails, preprocessing or pooling gives other values: raise [`REVISION`], then put the new digest here.
+    /// Otherwise caches would serve features of the old ones.
+    #[test]
+    fn the_revision_is_raised_with_every_change_of_values() {
+        let bytes: Vec<[f32; 3]> =
+            (0..=255).map(|byte| [byte as f32, 255.0 - byte as f32, byte as f32 / 2.0]).collect();
+        let mut values: Vec<f32> = [Preprocessing::Caffe, Preprocessing::Torchvision]
+            .into_iter()
+            .flat_map(|style| bytes.iter().flat_map(move |&rgb| style.apply(rgb)))
+            .collect();
+        let maps: Vec<f32> = (0..2 * 35 * 3).map(|at| (at * at % 97) as f32 * 0.1 - 3.0).collect();
+        for pooling in [Pooling::None, Pooling::Average, Pooling::Maximum] {
+            values.extend(pool(maps.clone(), [35, 3], pooling));
+        }
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let digest: String =
+            Sha256::digest(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!((REVISION, &*digest), (1, "578a71e94194e613"));
+    }
 }

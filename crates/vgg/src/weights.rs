@@ -1,6 +1,7 @@
 //! The weights of a network: where they are from, whether they fit, and what pictures they expect.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use formats::{Array, Arrays};
 use random::{Draws, Purpose};
@@ -29,7 +30,8 @@ pub enum Origin {
 pub struct Weights {
     origin: Origin,
     preprocessing: Preprocessing,
-    arrays: Arrays,
+    /// Shared, as a frozen base reads them when it first computes.
+    arrays: Arc<Arrays>,
     digest: String,
 }
 
@@ -106,7 +108,7 @@ impl Weights {
             hash.update(bytes);
         }
         let digest = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { origin, preprocessing, arrays, digest }
+        Self { origin, preprocessing, arrays: Arc::new(arrays), digest }
     }
 
     /// Where they are from.

@@ -1,10 +1,12 @@
-//! Chains against a direct convolution in 64-bit floats, on every path of this machine.
+//! Chains on every path of this machine: against a direct convolution in 64-bit floats, and the bits that their
+//! revision stands for.
 
 mod direct;
 
 use direct::{direct, numbers};
 use proptest::prelude::*;
-use winograd::{Chain, Layer, Path, Settings};
+use sha2::{Digest, Sha256};
+use winograd::{Chain, Layer, Path, REVISION, Settings};
 
 /// A chain's layers: channels out of a convolution, or 0 for a pooling.
 fn check(path: Path, shape: [usize; 3], widths: &[usize], pictures: usize) -> f64 {
@@ -113,5 +115,41 @@ fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
                 assert!(found == alone, "{path:?}, {threads} threads, batches of {batch}");
             }
         }
+    }
+}
+
+/// If this fails, the kernels give other bits: raise [`REVISION`], then put the new digests here. Otherwise caches would
+/// serve features of the old ones.
+#[test]
+fn the_revision_is_raised_with_every_change_of_a_bit() {
+    let shape @ [height, width, channels] = [37, 29, 3];
+    let arrays: Vec<[Vec<f32>; 2]> = [(3, 40), (40, 33), (33, 64)]
+        .into_iter()
+        .zip(0..)
+        .map(|((inputs, outputs), seed)| {
+            let scale = (6.0 / (9 * inputs) as f32).sqrt();
+            [numbers(seed, 9 * inputs * outputs, scale), numbers(seed + 100, outputs, 0.1)]
+        })
+        .collect();
+    let convolution = |at: usize| {
+        let [kernel, bias] = &arrays[at];
+        Layer::Convolution { kernel, bias }
+    };
+    let layers =
+        [convolution(0), convolution(1), Layer::MaxPooling, convolution(2), Layer::MaxPooling];
+    let maps = numbers(7, 3 * height * width * channels, 100.0);
+    for path in Path::available() {
+        let chain = Chain::new(Settings { path, ..Settings::default() }, shape, &layers);
+        let bytes: Vec<u8> = chain.run(&maps).into_iter().flat_map(f32::to_le_bytes).collect();
+        let digest: String =
+            Sha256::digest(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = match path.name() {
+            "avx512" => "3c08d1beb668dafa",
+            "avx2" => "3c08d1beb668dafa",
+            "x86_64" => "a39cd9d601729329",
+            // No such machine has been at hand.
+            _ => continue,
+        };
+        assert_eq!((REVISION, &*digest), (1, expected), "{path:?}");
     }
 }

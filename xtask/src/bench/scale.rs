@@ -119,7 +119,7 @@ impl Worker {
         let mut child = Command::new(program)
             .arg("features")
             .args([data.as_os_str(), "--out".as_ref(), to.as_os_str()])
-            .args(["--weights", "none", "--device", "cpu"])
+            .args(["--weights", "none", "--device", "cpu", "--no-cache"])
             .args(more)
             .stdout(Stdio::null())
             .spawn()

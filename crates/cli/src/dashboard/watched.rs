@@ -90,8 +90,7 @@ impl Watched {
                     validation: [metrics.val_loss, metrics.val_accuracy],
                 });
             }
-            Event::Views { .. }
-            | Event::Streamed { .. }
+            Event::Streamed { .. }
             | Event::OlderState { .. }
             | Event::OtherEngine { .. }
             | Event::Saved { .. } => {}

@@ -3,8 +3,8 @@
 use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
+use features::Cancellation;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -62,7 +62,7 @@ impl Store {
         &'a self,
         names: impl IntoIterator<Item = (String, Option<u64>)> + 'a,
         longest: u64,
-        stop: &'a AtomicBool,
+        stop: &'a Cancellation,
         work: impl Fn(Fetched) -> T + Clone + Send + 'static,
     ) -> impl Iterator<Item = Result<T, ShardsError>> + 'a {
         // Not the machine's cores: a worker that is given some of them is told so by RAYON_NUM_THREADS.
@@ -104,7 +104,7 @@ impl Store {
     pub(crate) fn etags(
         &self,
         names: impl IntoIterator<Item = String>,
-        stop: &AtomicBool,
+        stop: &Cancellation,
     ) -> Result<Option<Vec<Option<String>>>, ShardsError> {
         let head = async |name: String| {
             let found = again(async || self.0.objects.head(&self.path_of(&name)?).await).await;
@@ -136,7 +136,7 @@ impl Store {
     pub(crate) fn get_ranges(
         &self,
         ranges: &[(&str, Range<u64>)],
-        stop: &AtomicBool,
+        stop: &Cancellation,
     ) -> Result<Vec<Vec<u8>>, ShardsError> {
         let get = &|name: &str, range: Range<u64>| {
             let name = name.to_owned();

@@ -1,19 +1,17 @@
 //! Runs that go on with another engine, as on a CPU with another instruction set.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use augment::AugmentConfig;
 use model::load_card;
 use sha2::{Digest, Sha256};
-use train::{Event, RunConfig, RunFolder, Set, State, TrainError, ViewsOrigin};
+use train::{Event, RunConfig, RunFolder, State, TrainError};
 use vgg::{FrozenBase, FrozenEngine, VggError, engine_name};
 
-use crate::job::{complete, config, expect_same, go, go_on, go_strictly, never, pictures};
+use crate::job::{complete, config, expect_same, go, go_on, go_strictly, pictures};
 
 /// The name of an engine that no machine has.
 const OTHER: &str = "winograd f32 on another";
@@ -41,7 +39,7 @@ fn go_on_other(run: &RunFolder, config: &RunConfig, stop_when: impl Fn(&Event) -
     let weights = config.load_weights().expect("a network");
     let base = FrozenBase::new(&config.base, &weights).expect("a network");
     let base = FrozenBase::with_engine(&config.base, &weights, Box::new(Named(base)));
-    go_on(run, config, &base.expect("a network"), &weights, stop_when).expect("a run");
+    go_on(run, config, base.expect("a network"), &weights, stop_when).expect("a run");
 }
 
 /// Begins a run in the folder at `path` on the other engine, of which one epoch is complete.
@@ -139,82 +137,4 @@ fn a_run_that_does_not_say_its_engine_goes_on_and_records_that_it_is_unknown() {
     assert_eq!(told(&run, &config), Some((None, here.clone())));
     assert_eq!(engines(&run), ["unknown".to_owned(), here]);
     expect_same(&run, &whole);
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Warned(Arc<Mutex<Vec<u8>>>);
-
-impl Warned {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("a lock").clone()).expect("text")
-    }
-}
-
-impl Write for Warned {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("a lock").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Returns where the views of a run come from that goes on here.
-fn origin(run: &RunFolder, config: &RunConfig) -> ViewsOrigin {
-    let origin = Cell::new(None);
-    let look = |event: &Event| {
-        if let Event::Views { origin: from, .. } = event {
-            origin.set(Some(*from));
-        }
-        matches!(event, Event::Epoch { .. })
-    };
-    go(run, config, look).expect("a run");
-    origin.get().expect("views")
-}
-
-#[test]
-fn views_of_another_engine_are_taken_by_their_own_run_alone_and_never_completed() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let data = folder.path().join("data");
-    pictures(&data, 2);
-    let mut config = config(&data, AugmentConfig::default());
-    config.train.views = Some(3);
-
-    let whole = begun(&config, &folder.path().join("a/whole"));
-    let views = fs::read(whole.views()).expect("views");
-    let beside = RunFolder::create(&folder.path().join("a/beside"), &config).expect("a folder");
-    assert_eq!(origin(&beside, &config), ViewsOrigin::Computed);
-    assert_eq!(origin(&whole, &config), ViewsOrigin::Found);
-    assert!(fs::read(whole.views()).expect("views") == views);
-
-    let part = RunFolder::create(&folder.path().join("b/part"), &config).expect("a free folder");
-    let first_views = |event: &Event| matches!(event, Event::Features { set: Set::Views, .. });
-    go_on_other(&part, &config, first_views);
-    assert!(fs::read(part.views()).expect("views").len() < views.len());
-    let warned = Warned::default();
-    let log = warned.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
-    let _until_then = tracing::subscriber::set_default(subscriber.finish());
-    // Begun here, gone on with there, and both before the first step.
-    go(&part, &config, first_views).expect("some views");
-    go_on_other(&part, &config, first_views);
-    assert_eq!(engines(&part), [engine_name("winograd f32"), OTHER.to_owned()]);
-    assert_eq!(origin(&part, &config), ViewsOrigin::Computed);
-    let warned = warned.text();
-    let again = warned.lines().filter(|line| line.contains("are computed again"));
-    let again: Vec<_> = again.collect();
-    let here = engine_name("winograd f32");
-    assert!(
-        again.last().is_some_and(|line| line.contains(&format!("engine=\"{OTHER}\""))
-            && line.contains(&format!("now=\"{here}\""))
-            && line.contains("views")),
-        "{warned}"
-    );
-    // The same values by the name of this machine's engine, which the line at the beginning has.
-    let computed = fs::read(part.views()).expect("views");
-    assert!(computed.len() == views.len() && computed != views);
-    assert!(computed == fs::read(beside.views()).expect("views"));
-    go(&part, &config, never).expect("the rest of the run");
 }

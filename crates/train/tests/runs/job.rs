@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use augment::AugmentConfig;
 use burn::tensor::Device;
+use features::{Cancellation, Extractor};
 use head::HeadConfig;
 use image::{Rgb, RgbImage};
-use photos::{Layout, Photos};
+use photos::{Cache, Layout, Photos};
 use train::{
     Data, DataConfig, DeviceConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig,
     TrainError, WeightsChoice, fit,
@@ -58,7 +59,7 @@ pub(crate) fn go(
 ) -> Result<Outcome, TrainError> {
     let weights = config.load_weights().expect("a network");
     let base = FrozenBase::new(&config.base, &weights).expect("a network");
-    go_on(run, config, &base, &weights, stop_when)
+    go_on(run, config, base, &weights, stop_when)
 }
 
 /// Goes on with the run in `run`, unless it was on another engine before.
@@ -70,10 +71,14 @@ pub(crate) fn go_strictly(run: &RunFolder, config: &RunConfig) -> Result<Outcome
         config,
         run,
         weights: &weights,
-        data: Data::Photographs { base: &base, training: &training, validation: &validation },
+        data: Data::Photographs {
+            extractor: &Extractor::new(base, None),
+            training: &training,
+            validation: &validation,
+        },
         device: &Device::flex(),
         strict_engine: true,
-        stop: &AtomicBool::new(false),
+        cancellation: &Cancellation::NEVER,
     };
     fit(&job, |_| {})
 }
@@ -81,8 +86,9 @@ pub(crate) fn go_strictly(run: &RunFolder, config: &RunConfig) -> Result<Outcome
 /// The photographs of a run.
 fn photos(config: &RunConfig) -> (Photos, Photos) {
     let layout = Layout::find(&config.data.path, None).expect("pictures");
+    let cache = Cache::in_memory(config.data.memory());
     let (training, validation, _) =
-        layout.load(config.base.size, config.train.seed, &config.data.cache()).expect("pictures");
+        layout.load(config.base.size, config.train.seed, &cache).expect("pictures");
     (training, validation)
 }
 
@@ -90,24 +96,25 @@ fn photos(config: &RunConfig) -> (Photos, Photos) {
 pub(crate) fn go_on(
     run: &RunFolder,
     config: &RunConfig,
-    base: &FrozenBase,
+    base: impl Into<Arc<FrozenBase>>,
     weights: &Weights,
     stop_when: impl Fn(&Event) -> bool,
 ) -> Result<Outcome, TrainError> {
     let (training, validation) = photos(config);
-    let stop = AtomicBool::new(false);
+    let cancellation = &Cancellation::default();
+    let extractor = &Extractor::new(base, None);
     let job = Job {
         config,
         run,
         weights,
-        data: Data::Photographs { base, training: &training, validation: &validation },
+        data: Data::Photographs { extractor, training: &training, validation: &validation },
         device: &Device::flex(),
         strict_engine: false,
-        stop: &stop,
+        cancellation,
     };
     fit(&job, |event| {
         if stop_when(&event) {
-            stop.store(true, Ordering::Relaxed);
+            cancellation.cancel();
         }
     })
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use augment::AugmentConfig;
 use burn::tensor::Device;
@@ -50,11 +51,11 @@ fn thawed_layers_and_the_head_move_and_nothing_else_does() {
         ]
     );
 
-    let frozen = FrozenBase::new(&config.base, &weights).expect("a network");
+    let frozen = Arc::new(FrozenBase::new(&config.base, &weights).expect("a network"));
     let picture = vec![77; 32 * 32 * 3];
     let before_training = frozen.features_of_pictures(&[&picture]).expect("a CPU");
     let run = RunFolder::create(&folder.path().join("second"), &config).expect("a free folder");
-    go_on(&run, &config, &frozen, &weights, never).expect("a run");
+    go_on(&run, &config, frozen.clone(), &weights, never).expect("a run");
     let (card, learned) = load_tail(&run.last(), &Device::flex()).expect("a model");
     assert_eq!(card.weights.digest, digest);
     let learned = learned.to_arrays();

@@ -1,0 +1,42 @@
+//! Ties the revision of the warp to its output, bit for bit.
+
+use augment::{AugmentConfig, Compose, Draw, Picture, WARP_REVISION};
+use sha2::{Digest, Sha256};
+
+/// If this fails, draws or the warp give other values: raise [`WARP_REVISION`], then put the new digest here. Otherwise
+/// caches would serve features of the old ones.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_revision_is_raised_with_every_change_of_a_bit() {
+    let (height, width) = (31, 45);
+    let pixels: Vec<u8> = (0..height * width * 3).map(|at| (at * at % 251) as u8).collect();
+    let picture = Picture::new(&pixels, height, width);
+    let mut hash = Sha256::new();
+    let mut add = |draw: &Draw, compose| {
+        let mut output = vec![0.0; pixels.len()];
+        draw.apply(&picture, compose, &mut output, |rgb| rgb);
+        output.into_iter().for_each(|value| hash.update(value.to_le_bytes()));
+    };
+    for compose in [Compose::Once, Compose::Stepwise] {
+        // Beyond the edges, too.
+        let far = Draw { rotation: 0.4, zoom: 0.9, flip_top_bottom: true, ..Draw::default() };
+        add(&far, compose);
+        (0..8).for_each(|item| add(&AugmentConfig::default().draw(1, 2, item), compose));
+    }
+    let digest: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((WARP_REVISION, &*digest), (1, "c871e075868ea61f"));
+}
+
+/// An image that nothing is done to keeps its values, so that it need not go through the warp.
+#[test]
+fn a_draw_of_nothing_keeps_every_value() {
+    let (height, width) = (31, 45);
+    let pixels: Vec<u8> = (0..height * width * 3).map(|at| (at * at % 251) as u8).collect();
+    let expected: Vec<f32> = pixels.iter().map(|&value| f32::from(value)).collect();
+    for compose in [Compose::Once, Compose::Stepwise] {
+        let mut output = vec![0.0; pixels.len()];
+        Draw::default()
+            .apply(&Picture::new(&pixels, height, width), compose, &mut output, |rgb| rgb);
+        assert_eq!(output, expected);
+    }
+}

@@ -1,0 +1,95 @@
+//! Arguments of the cache of decoded images and features, and how it is opened: what keeps it from being used is a
+//! warning, and never an error.
+
+use std::io::Write;
+use std::path::{Path, PathBuf, absolute};
+
+use cache::{CacheError, DiskCache};
+use clap::Args;
+use etcetera::BaseStrategy;
+use quoting::Shown;
+use train::DataConfig;
+
+use crate::unbroken::stderr;
+
+/// Cache of decoded images and features.
+#[derive(Args)]
+pub(crate) struct CacheArguments {
+    /// Folder of the cache of decoded images and features [default: `permafrost` in your folder of caches]
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Size limit of that cache, in GB of 10^9 bytes; what was used least recently is removed [default: 20]
+    #[arg(long, value_name = "GB")]
+    cache_gb: Option<u64>,
+    /// Neither read nor fill that cache
+    #[arg(long, conflicts_with_all = ["cache_dir", "cache_gb"])]
+    no_cache: bool,
+}
+
+impl CacheArguments {
+    /// Returns the folder, or none without a cache.
+    pub(crate) fn folder(&self) -> anyhow::Result<Option<PathBuf>> {
+        match &self.cache_dir {
+            _ if self.no_cache => Ok(None),
+            Some(folder) => Ok(Some(absolute(folder)?)),
+            None => Ok(default_folder()),
+        }
+    }
+
+    /// Returns the size limit in GB.
+    pub(crate) fn gigabytes(&self) -> u64 {
+        self.cache_gb.unwrap_or(DataConfig::CACHE_GB)
+    }
+
+    /// Opens the cache, unless it would lie in one of the folders of images, which are only read.
+    pub(crate) fn open(&self, images: &[&Path]) -> anyhow::Result<Option<DiskCache>> {
+        open(self.folder()?.as_deref(), self.gigabytes(), images)
+    }
+}
+
+/// Returns the cache's folder in the user's folder of caches, if the system has one.
+pub(crate) fn default_folder() -> Option<PathBuf> {
+    Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("permafrost"))
+}
+
+/// Opens the cache in a folder, unless it would lie in one of the folders of images. If it can't be used, a warning says
+/// why.
+pub(crate) fn open(
+    folder: Option<&Path>,
+    gigabytes: u64,
+    images: &[&Path],
+) -> anyhow::Result<Option<DiskCache>> {
+    let Some(folder) = folder else { return Ok(None) };
+    let real = folder.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
+    let is_in = |images: &&&Path| {
+        images.canonicalize().ok().zip(real.as_ref()).is_some_and(|(of, real)| real.starts_with(of))
+    };
+    let (why, hint) = if let Some(images) = images.iter().find(is_in) {
+        let why = format!("`{}` is in `{}`, which is only read", folder.shown(), images.shown());
+        (why, "name another folder with `--cache-dir`")
+    } else {
+        match DiskCache::open(folder, gigabytes.saturating_mul(1_000_000_000)) {
+            Ok(cache) => return Ok(Some(cache)),
+            Err(error @ CacheError::Newer { .. }) => {
+                (error.to_string(), "update the program, or name another folder with `--cache-dir`")
+            }
+            Err(error) => (
+                error.to_string(),
+                "name a folder that can be written to with `--cache-dir`, or use no cache with `--no-cache`",
+            ),
+        }
+    };
+    writeln!(stderr(), "warning: no cache: {why}\nhint: {hint}")?;
+    Ok(None)
+}
+
+/// Warns if the cache could not be written to.
+pub(crate) fn warn_of_fault(cache: Option<&DiskCache>) -> anyhow::Result<()> {
+    if let Some(fault) = cache.and_then(DiskCache::fault) {
+        writeln!(
+            stderr(),
+            "warning: not everything was cached: {fault}\nhint: make room there, or name another folder with `--cache-dir`"
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! Reasons why there are no features.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use photos::PhotosError;
+use quoting::Shown;
+use vgg::VggError;
+
+use crate::Cancelled;
+
+/// Features that can't be computed or kept, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum FeaturesError {
+    /// The work was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// An image can't be read any more.
+    #[error(transparent)]
+    Photos(#[from] PhotosError),
+    /// The device has failed.
+    #[error(transparent)]
+    Base(#[from] VggError),
+    /// A temporary file can't be written or read.
+    #[error("a temporary file in `{}`: {source}\nhint: make room there", .folder.shown())]
+    File {
+        /// The folder that it is in.
+        folder: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A temporary file gave back other features than were written.
+    #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; features are computed again when the run is resumed", .0.shown())]
+    Damaged(PathBuf),
+}
+
+impl FeaturesError {
+    pub(crate) fn file(folder: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::File { folder: folder.to_owned(), source }
+    }
+}

@@ -1,0 +1,151 @@
+//! The pipeline: samples are prepared, and the base computes what is not cached.
+
+use std::sync::Arc;
+
+use cache::{Cached, DiskCache, Key};
+use rayon::prelude::*;
+use vgg::{FrozenBase, VggError};
+
+use crate::Sample;
+
+/// Number of samples in a batch if the engine has no preference.
+const BATCH: usize = 32;
+
+/// Frozen base and the cache of its features. Clones share both.
+#[derive(Clone, Debug)]
+pub struct Extractor {
+    base: Arc<FrozenBase>,
+    cache: Option<DiskCache>,
+    /// The part of cache keys that follows from the base; none if its features are not cached.
+    key: Option<Arc<str>>,
+}
+
+/// Samples that are ready for the base, apart from those whose features are cached.
+#[derive(Debug)]
+pub struct Prepared {
+    rows: Vec<Source>,
+    /// Preprocessed pixels of the samples to compute, (N, height, width, 3).
+    input: Vec<f32>,
+}
+
+/// Source of a row of features.
+#[derive(Debug)]
+enum Source {
+    Cached(Vec<f32>),
+    /// The base; the key to cache the row under.
+    Base(Option<Key>),
+}
+
+impl Extractor {
+    /// Returns the extractor of features by `base`. Rows are read from and written to `cache` if the engine of the base
+    /// gives the same image the same bits at any time; see [`FrozenBase::cache_key`].
+    pub fn new(base: impl Into<Arc<FrozenBase>>, cache: Option<DiskCache>) -> Self {
+        let base = base.into();
+        Self { key: base.cache_key().map(Arc::from), base, cache }
+    }
+
+    /// Returns the same without a cache, for rows that are needed once.
+    pub fn uncached(&self) -> Self {
+        Self { cache: None, ..self.clone() }
+    }
+
+    /// Returns the cache.
+    pub fn cache(&self) -> Option<&DiskCache> {
+        self.cache.as_ref()
+    }
+
+    /// Returns the base.
+    pub fn base(&self) -> &FrozenBase {
+        &self.base
+    }
+
+    /// Returns the best number of samples in a batch.
+    pub fn batch(&self) -> usize {
+        self.base.batch().unwrap_or(BATCH)
+    }
+
+    /// Reads the cached rows of `samples`, and prepares the others in parallel: `pixels` gives the pixels of a sample,
+    /// (height, width, 3), by its index.
+    ///
+    /// # Errors
+    ///
+    /// The first of `pixels`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if pixels are not of the size of the base.
+    pub fn prepare<E: Send>(
+        &self,
+        samples: &[Sample],
+        pixels: impl Fn(usize) -> Result<Arc<[u8]>, E> + Sync,
+    ) -> Result<Prepared, E> {
+        let rows: Vec<Source> = match (&self.cache, &self.key) {
+            (Some(cache), Some(base)) => {
+                samples.par_iter().map(|sample| self.find(cache, sample.key(base))).collect()
+            }
+            _ => samples.iter().map(|_| Source::Base(None)).collect(),
+        };
+        let is_missing = |&at: &usize| matches!(rows[at], Source::Base(_));
+        let missing: Vec<usize> = (0..samples.len()).filter(is_missing).collect();
+        let size @ [height, width] = self.base.size();
+        let length = height * width * 3;
+        let mut input = vec![0.0; missing.len() * length];
+        input.par_chunks_exact_mut(length).zip(missing).try_for_each(|(input, at)| {
+            samples[at].prepare(&pixels(at)?, size, self.base.preprocessing(), input);
+            Ok(())
+        })?;
+        Ok(Prepared { rows, input })
+    }
+
+    /// Computes the rows of prepared samples, and caches those that were not.
+    ///
+    /// # Shapes
+    ///
+    /// - output: (N, [`FrozenBase::feature_count`])
+    ///
+    /// # Errors
+    ///
+    /// The device has failed.
+    pub fn compute(&self, prepared: Prepared) -> Result<Vec<f32>, VggError> {
+        let Prepared { rows, input } = prepared;
+        let computed = if input.is_empty() { vec![] } else { self.base.features(&input)? };
+        if rows.iter().all(|row| matches!(row, Source::Base(None))) {
+            return Ok(computed);
+        }
+        let width = self.base.feature_count();
+        let mut computed = computed.chunks_exact(width);
+        let mut features = Vec::with_capacity(rows.len() * width);
+        for row in rows {
+            match row {
+                Source::Cached(row) => features.extend(row),
+                Source::Base(key) => {
+                    let row = computed.next().expect("a row for each sample");
+                    if let (Some(key), Some(cache)) = (key, &self.cache) {
+                        store(cache, &key, row);
+                    }
+                    features.extend(row);
+                }
+            }
+        }
+        Ok(features)
+    }
+
+    fn find(&self, cache: &DiskCache, key: Key) -> Source {
+        let bytes = cache.get(Cached::Features, &key);
+        let row = bytes.filter(|bytes| bytes.len() == self.base.feature_count() * size_of::<f32>());
+        match row {
+            Some(row) => {
+                Source::Cached(row.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect())
+            }
+            None => Source::Base(Some(key)),
+        }
+    }
+}
+
+/// Caches a row. One with values that are NaN or infinite is an error of whoever uses it, each time.
+fn store(cache: &DiskCache, key: &Key, row: &[f32]) {
+    if row.iter().all(|value| value.is_finite()) {
+        let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
+        cache.put(Cached::Features, key, &[&bytes]);
+    }
+}

@@ -1,0 +1,25 @@
+//! From images to rows of features: augmentation, preprocessing, the frozen base, and a cache.
+//!
+//! [`Extractor`] turns samples (pixels and an augmentation draw) into rows, [`ImageFeatures`] is the provider of the rows
+//! of a dataset, and [`FeatureTable`] holds rows that are computed once. [`pipeline`] prepares the next batch while the
+//! base computes.
+#![doc = include_str!("../README.md")]
+
+mod cancellation;
+mod error;
+mod extractor;
+mod images;
+mod pipeline;
+mod provider;
+mod row_file;
+mod sample;
+mod table;
+
+pub use cancellation::{Cancellation, Cancelled};
+pub use error::FeaturesError;
+pub use extractor::{Extractor, Prepared};
+pub use images::{AugmentedCopies, ImageFeatures};
+pub use pipeline::pipeline;
+pub use provider::{FeatureProvider, Row};
+pub use sample::Sample;
+pub use table::FeatureTable;

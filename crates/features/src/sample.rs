@@ -1,0 +1,65 @@
+//! Samples: images and what is done to their pixels before they go through the base.
+
+use augment::{Compose, Draw, Picture, WARP_REVISION};
+use cache::Key;
+use vgg::Preprocessing;
+
+/// An image and its augmentation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// SHA-256 of the pixels, (height, width, 3).
+    pub digest: [u8; 32],
+    /// Augmentation; the default leaves the image as it is.
+    pub draw: Draw,
+    /// Composition of the steps of the augmentation.
+    pub compose: Compose,
+}
+
+impl Sample {
+    /// Returns the image with this digest of its pixels as it is.
+    pub fn plain(digest: [u8; 32]) -> Self {
+        Self { digest, draw: Draw::default(), compose: Compose::default() }
+    }
+
+    /// Writes the augmented and preprocessed pixels, (height, width, 3), into `input`.
+    pub(crate) fn prepare(
+        &self,
+        pixels: &[u8],
+        [height, width]: [usize; 2],
+        preprocessing: Preprocessing,
+        input: &mut [f32],
+    ) {
+        if self.is_plain() {
+            // The warp keeps every value, but takes a millisecond.
+            let (pixels, rest) = pixels.as_chunks::<3>();
+            let (input, _) = input.as_chunks_mut::<3>();
+            assert!(
+                rest.is_empty() && pixels.len() == input.len(),
+                "images are (height, width, 3)"
+            );
+            for (value, rgb) in input.iter_mut().zip(pixels) {
+                *value = preprocessing.apply(rgb.map(f32::from));
+            }
+        } else {
+            let picture = Picture::new(pixels, height, width);
+            self.draw.apply(&picture, self.compose, input, |rgb| preprocessing.apply(rgb));
+        }
+    }
+
+    /// Returns the cache key of its features on a base; see [`vgg::FrozenBase::cache_key`].
+    pub(crate) fn key(&self, base: &str) -> Key {
+        let Draw { flip_left_right, flip_top_bottom, rotation, zoom } = self.draw;
+        let mut augmentation = vec![];
+        if !self.is_plain() {
+            augmentation.extend(WARP_REVISION.to_le_bytes());
+            let is_stepwise = self.compose == Compose::Stepwise;
+            augmentation.extend([flip_left_right, flip_top_bottom, is_stepwise].map(u8::from));
+            augmentation.extend([rotation, zoom].into_iter().flat_map(f32::to_le_bytes));
+        }
+        Key::of("features 1", &[base.as_bytes(), &self.digest, &augmentation])
+    }
+
+    fn is_plain(&self) -> bool {
+        self.draw == Draw::default()
+    }
+}

@@ -1,0 +1,155 @@
+//! Features that are computed once and read many times: in memory, or in a file if memory is not to grow with them.
+
+use std::path::Path;
+
+use quoting::Shown;
+
+use crate::row_file::RowFile;
+use crate::{Cancellation, FeatureProvider, FeaturesError, Row};
+
+/// Rows of features.
+#[derive(Debug)]
+pub struct FeatureTable(Storage);
+
+#[derive(Debug)]
+enum Storage {
+    /// The values, and the width of a row.
+    Memory(Vec<f32>, usize),
+    File(RowFile),
+}
+
+impl FeatureTable {
+    /// Creates an empty table for `rows` rows of `width` values: in memory if they take at most `most` bytes, else in a
+    /// temporary file in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be created.
+    pub fn new(
+        rows: usize,
+        width: usize,
+        most: usize,
+        folder: &Path,
+    ) -> Result<Self, FeaturesError> {
+        if rows.saturating_mul(width).saturating_mul(size_of::<f32>()) <= most {
+            Ok(Self(Storage::Memory(Vec::with_capacity(rows * width), width)))
+        } else {
+            tracing::info!(rows, width, folder = %folder.shown(), "features are kept in a file");
+            Ok(Self(Storage::File(RowFile::new(folder, width)?)))
+        }
+    }
+
+    /// Returns the number of rows.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Storage::Memory(values, width) => values.len() / width,
+            Storage::File(file) => file.len(),
+        }
+    }
+
+    /// Returns true if the table has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the size of the rows in memory, in bytes.
+    pub fn in_memory(&self) -> usize {
+        match &self.0 {
+            Storage::Memory(values, _) => size_of_val(values.as_slice()),
+            Storage::File(_) => 0,
+        }
+    }
+
+    /// Adds rows of a provider, a batch at a time, and tells `listen` the number of rows after each.
+    ///
+    /// # Errors
+    ///
+    /// Those of the provider, a temporary file that can't be written, or cancellation between two batches.
+    pub fn extend_from<P: FeatureProvider, E: From<P::Error> + From<FeaturesError>>(
+        &mut self,
+        provider: &P,
+        rows: &[Row],
+        cancellation: &Cancellation,
+        mut listen: impl FnMut(usize),
+    ) -> Result<(), E> {
+        for batch in rows.chunks(provider.batch()) {
+            cancellation.check().map_err(FeaturesError::from)?;
+            self.extend(provider.rows(batch, cancellation)?)?;
+            listen(self.len());
+        }
+        Ok(())
+    }
+
+    fn extend(&mut self, values: Vec<f32>) -> Result<(), FeaturesError> {
+        match &mut self.0 {
+            Storage::Memory(all, _) => all.extend(values),
+            Storage::File(file) => file.append(&values)?,
+        }
+        Ok(())
+    }
+
+    /// Returns rows by their indices, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// The temporary file can't be read, or gives back other values than were written.
+    pub fn rows(&mut self, rows: &[usize]) -> Result<Vec<f32>, FeaturesError> {
+        match &mut self.0 {
+            Storage::Memory(values, width) => Ok(rows
+                .iter()
+                .flat_map(|&row| &values[row * *width..][..*width])
+                .copied()
+                .collect()),
+            Storage::File(file) => file.read(rows),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Provider whose rows say which they are.
+    struct Numbers;
+
+    impl FeatureProvider for Numbers {
+        type Error = FeaturesError;
+
+        fn width(&self) -> usize {
+            3
+        }
+
+        fn batch(&self) -> usize {
+            2
+        }
+
+        fn rows(&self, rows: &[Row], _: &Cancellation) -> Result<Vec<f32>, FeaturesError> {
+            let values = |row: &Row| [row.image as f32, row.copy.unwrap_or(0) as f32, 0.5];
+            Ok(rows.iter().flat_map(values).collect())
+        }
+    }
+
+    #[test]
+    fn rows_are_the_same_in_memory_and_beyond_the_bound_in_a_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let rows: Vec<Row> =
+            (0..5).map(|image| Row { image, copy: (image > 2).then_some(7) }).collect();
+        for (most, is_in_memory) in [(5 * 3 * 4, true), (5 * 3 * 4 - 1, false)] {
+            let mut table = FeatureTable::new(5, 3, most, folder.path()).expect("room");
+            let mut seen = vec![];
+            let filled: Result<(), FeaturesError> =
+                table
+                    .extend_from(&Numbers, &rows, &Cancellation::default(), |done| seen.push(done));
+            filled.expect("room");
+            assert_eq!(seen, [2, 4, 5]);
+            assert_eq!(table.in_memory() > 0, is_in_memory);
+            assert_eq!(table.rows(&[4, 0]).expect("rows"), [4.0, 7.0, 0.5, 0.0, 0.0, 0.5]);
+        }
+        let mut table = FeatureTable::new(5, 3, 0, folder.path()).expect("room");
+        let cancellation = Cancellation::default();
+        let filled: Result<(), FeaturesError> =
+            table.extend_from(&Numbers, &rows, &cancellation, |_| cancellation.cancel());
+        assert!(matches!(filled, Err(FeaturesError::Cancelled(_))));
+        assert_eq!(table.len(), 2);
+    }
+}

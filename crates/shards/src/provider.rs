@@ -1,0 +1,76 @@
+//! A set as a provider of features: rows that lie near each other in an object are read with one request.
+
+use features::{Cancellation, FeatureProvider, Row};
+
+use crate::{FeatureSet, Rows, ShardsError};
+
+/// Rows that are not wanted are read if they have less than this many bytes between two that are: one request costs
+/// more.
+const BETWEEN: usize = 1 << 20;
+
+/// Bytes that are read together, wanted or not.
+const TOGETHER: usize = 32 << 20;
+
+/// Bytes of a batch: so many that the latency of a far store is a small part of the time that they take.
+const BATCH: usize = 16 << 20;
+
+impl FeatureProvider for FeatureSet {
+    type Error = ShardsError;
+
+    fn width(&self) -> usize {
+        FeatureSet::width(self)
+    }
+
+    fn batch(&self) -> usize {
+        (BATCH / (self.width() * size_of::<f32>())).max(1)
+    }
+
+    /// Images are indices of [`FeatureSet::photographs`]; copies are views.
+    fn rows(&self, rows: &[Row], cancellation: &Cancellation) -> Result<Vec<f32>, ShardsError> {
+        let width = self.width();
+        let mut wanted: Vec<(usize, Option<usize>, usize, usize)> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, &Row { image, copy })| {
+                let photo = &self.photographs()[image];
+                (photo.piece, copy, photo.row_of(copy.is_some()), at)
+            })
+            .collect();
+        wanted.sort_unstable();
+        let row_len = width * size_of::<f32>();
+        let (most_between, longest) = (BETWEEN / row_len, (TOGETHER / row_len).max(1));
+        let (mut runs, mut begin) = (vec![], 0);
+        for end in 1..=wanted.len() {
+            let (first, last) = (wanted[begin], wanted[end - 1]);
+            let is_apart = |next: &(usize, Option<usize>, usize, usize)| {
+                (next.0, next.1) != (last.0, last.1)
+                    || next.2 - last.2 > most_between + 1
+                    || next.2 - first.2 >= longest
+            };
+            if wanted.get(end).is_none_or(is_apart) {
+                let rows = Rows { piece: first.0, view: first.1, rows: first.2..last.2 + 1 };
+                runs.push((rows, &wanted[begin..end]));
+                begin = end;
+            }
+        }
+        let mut values = vec![0.0; rows.len() * width];
+        let mut rest = &runs[..];
+        while !rest.is_empty() {
+            let mut count = 0;
+            let fits = |(run, _): &&(Rows, _)| {
+                count += run.rows.len();
+                count <= longest
+            };
+            let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            let ranges: Vec<Rows> = now.iter().map(|(rows, _)| rows.clone()).collect();
+            for (read, (range, wanted)) in self.read(&ranges, cancellation)?.iter().zip(now) {
+                for &(.., row, at) in *wanted {
+                    values[at * width..][..width]
+                        .copy_from_slice(&read[(row - range.rows.start) * width..][..width]);
+                }
+            }
+            rest = later;
+        }
+        Ok(values)
+    }
+}

@@ -1,0 +1,151 @@
+//! The cache of decoded images and features: who fills and reads it, and what keeps it from being used.
+
+use std::fs;
+
+use crate::permafrost::{Done, Workplace, quick};
+
+/// Number of different images of a workplace: those to validate on are those to train on.
+const IMAGES: usize = 12;
+
+/// Warnings of a run that is right all the same.
+fn warnings(done: Done) -> String {
+    done.expect_success().stderr
+}
+
+/// Number of cached (images, features).
+fn cached(workplace: &Workplace) -> (usize, usize) {
+    (workplace.cached("pixels").len(), workplace.cached("features").len())
+}
+
+#[test]
+fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
+    let workplace = Workplace::with_photos();
+    let plain = "--no-augment --epochs 2";
+    workplace.train(&format!("{plain} --out without --no-cache"));
+    assert_eq!(cached(&workplace), (0, 0));
+    workplace.train(&format!("{plain} --out first"));
+    assert_eq!(cached(&workplace), (IMAGES, IMAGES));
+    workplace.train(&format!("{plain} --out second --cache-mb 0"));
+    for run in ["first", "second"] {
+        assert_eq!(workplace.history(run), workplace.history("without"));
+    }
+    // With another seed and another rate, and from another folder with the same images.
+    workplace.train(&format!("{plain} --out third --seed 8 --learning-rate 0.01"));
+    for command in ["evaluate first/best", "report first", "predict first/best photos"] {
+        workplace.run(command).expect_success();
+    }
+    fs::rename(workplace.path("photos"), workplace.path("moved")).expect("a writable folder");
+    workplace.run("predict first/best moved").expect_success();
+    let features = "--weights none --size 32 --until block1_pool --pooling max --out set";
+    workplace.run(&format!("features moved {features}")).expect_success();
+    // Random weights follow from the seed.
+    assert_eq!(cached(&workplace), (IMAGES, 2 * IMAGES));
+}
+
+#[test]
+fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--no-augment --epochs 2 --out run");
+    for command in ["evaluate run/best", "predict run/best photos --csv"] {
+        let cached = workplace.run(command).expect_success().stdout;
+        let computed = workplace.run(&format!("{command} --no-cache")).expect_success().stdout;
+        assert_eq!(cached, computed, "{command}");
+    }
+    let report = || workplace.run("report run").expect_success();
+    report();
+    let cached = workplace.read("run/report.html");
+    workplace.run("report run --no-cache").expect_success();
+    assert!(cached == workplace.read("run/report.html"));
+}
+
+#[test]
+fn a_damaged_entry_is_computed_again() {
+    let workplace = Workplace::with_photos();
+    let train = |run: &str| workplace.train(&format!("--no-augment --epochs 2 --out {run}"));
+    train("first");
+    let entries = workplace.cached("features");
+    assert_eq!(entries.len(), IMAGES);
+    for path in entries {
+        let mut bytes = fs::read(&path).expect("an entry");
+        *bytes.last_mut().expect("bytes") ^= 1;
+        fs::write(&path, bytes).expect("a writable folder");
+    }
+    train("second");
+    assert_eq!(workplace.history("second"), workplace.history("first"));
+    train("third");
+    assert_eq!(workplace.history("third"), workplace.history("first"));
+}
+
+#[test]
+fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--no-augment --epochs 1 --no-cache --out expected");
+    let with = |cache: &str, run: &str| {
+        let done = workplace.run(&quick(&format!("--no-augment --epochs 1 {cache} --out {run}")));
+        let warned = warnings(done);
+        assert_eq!(workplace.history(run), workplace.history("expected"));
+        warned
+    };
+    // A file where the folder should be.
+    workplace.write("file", "something");
+    let warned = with("--cache-dir file/cache", "in-file");
+    assert!(warned.contains("warning: no cache: `") && warned.contains("--no-cache"), "{warned}");
+
+    workplace.write("newer/version", "2\n");
+    let warned = with("--cache-dir newer", "with-newer");
+    assert!(warned.contains("has version 2, expected 1 or lower"), "{warned}");
+    assert_eq!(workplace.names_in("newer"), ["version"]);
+
+    // Nothing can be written any more.
+    workplace.run(&quick("--no-augment --epochs 1 --cache-dir full --out full-1")).expect_success();
+    let unfinished = workplace.path("full/unfinished");
+    fs::remove_dir(&unfinished).expect("an empty folder");
+    fs::write(&unfinished, "").expect("a writable folder");
+    let warned = with("--cache-dir full", "full-2");
+    assert!(warned.contains("warning: no cache: `"), "{warned}");
+
+    // Not among the images.
+    let done = workplace.run("evaluate expected/best photos/train --cache-dir photos/train/cache");
+    assert!(warnings(done).contains("which is only read"));
+    assert!(!workplace.path("photos/train/cache").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_only_be_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::ordinary_user::OrdinaryUser;
+
+    let workplace = Workplace::with_photos();
+    fs::create_dir(workplace.path("closed")).expect("a writable folder");
+    let mode = PermissionsExt::from_mode(0o555);
+    fs::set_permissions(workplace.path("closed"), mode).expect("permissions");
+    let user = OrdinaryUser::of(&workplace);
+    let done = user.run(&quick("--no-augment --epochs 1 --out run --cache-dir closed"));
+    let warned = warnings(done);
+    assert!(warned.contains("warning: no cache: `") && warned.contains("\nhint: "), "{warned}");
+    assert_eq!(workplace.names_in("closed"), Vec::<String>::new());
+}
+
+#[test]
+fn the_cache_is_shown_pruned_and_cleared() {
+    let workplace = Workplace::with_photos();
+    let cache = |arguments: &str| workplace.run(&format!("cache {arguments}")).expect_success();
+    assert!(cache("").stdout.starts_with("No cache in "));
+    assert!(!workplace.caches().join("permafrost").exists());
+    workplace.train("--no-augment --epochs 1 --out run");
+    let shown = cache("").stdout;
+    // 12 images of 32x32x3, and 12 rows of 64 features.
+    for line in
+        ["\npixels         12 entries       0.0 MB", "\nfeatures       12 entries       0.0 MB"]
+    {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(cache("prune --cache-gb 1").stdout.starts_with("Removed 0 entries, 0.0 MB, from "));
+    assert_eq!(cached(&workplace), (IMAGES, IMAGES));
+    assert!(cache("prune --cache-gb 0").stdout.starts_with("Removed 24 entries, "));
+    workplace.train("--no-augment --epochs 1 --out again");
+    assert!(cache("clear").stdout.starts_with("Removed 24 entries, "));
+    assert_eq!(cached(&workplace), (0, 0));
+}

@@ -1,0 +1,93 @@
+//! `cargo xtask cache`: several processes share a cache while one of them is killed every second. Whatever is read is what
+//! was written, and the size limit holds.
+
+use std::fs::{self, File};
+use std::io::{Write, stdout};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::keras::{build_example, clear};
+
+const PROCESSES: usize = 4;
+
+/// Size limit in bytes: a fifth of what the processes write.
+const LIMIT: u64 = 16_000_000;
+
+/// Shares a cache for this number of seconds.
+///
+/// # Errors
+///
+/// A process ended by itself, which it does if an entry is wrong or can't be written; or the limit did not hold.
+pub(crate) fn run(root: &Path, seconds: usize) -> Result<()> {
+    let program = build_example(root, "fill")?;
+    let folder = root.join("target/cache-check");
+    clear(&folder)?;
+    let start = |seed: usize| -> Result<Child> {
+        let arguments = [LIMIT.to_string(), seed.to_string()];
+        let mut command = Command::new(&program);
+        command.arg(&folder).args(arguments).stdout(Stdio::null());
+        command.spawn().context("could not start the example `fill`")
+    };
+    let mut children = (0..PROCESSES).map(start).collect::<Result<Vec<_>>>()?;
+    let checked = share(&folder, &mut children, seconds, start);
+    for child in &mut children {
+        // There is nothing to be done if that fails.
+        _ = child.kill();
+        _ = child.wait();
+    }
+    let largest = checked?;
+    writeln!(
+        stdout(),
+        "cache: {PROCESSES} processes for {seconds} s, {seconds} of them killed: no wrong entry, at most {:.1} of {:.1} MB",
+        largest as f64 / 1e6,
+        LIMIT as f64 / 1e6
+    )?;
+    Ok(())
+}
+
+/// Kills and starts processes, and returns the largest size of the cache.
+fn share(
+    folder: &Path,
+    children: &mut [Child],
+    seconds: usize,
+    start: impl Fn(usize) -> Result<Child>,
+) -> Result<u64> {
+    let mut largest = 0;
+    for second in 0..seconds {
+        sleep(Duration::from_secs(1));
+        for child in &mut *children {
+            if let Some(status) = child.try_wait()? {
+                bail!("a process that nobody killed ended with {status}");
+            }
+        }
+        let killed = &mut children[second % PROCESSES];
+        killed.kill()?;
+        killed.wait()?;
+        *killed = start(PROCESSES + second)?;
+        let bytes = size_of_entries(folder)?;
+        largest = largest.max(bytes);
+        ensure!(bytes <= LIMIT, "the cache has {bytes} bytes of {LIMIT}");
+    }
+    ensure!(
+        largest > LIMIT / 2,
+        "expected a cache that is full now and then, found {largest} of {LIMIT} bytes at most"
+    );
+    Ok(largest)
+}
+
+/// Size of all entries, while nobody writes.
+fn size_of_entries(folder: &Path) -> Result<u64> {
+    let ledger = File::open(folder.join("size")).context("expected a ledger")?;
+    ledger.lock()?;
+    let mut bytes = 0;
+    for folder in fs::read_dir(folder.join("features"))? {
+        for entry in fs::read_dir(folder?.path())? {
+            bytes += entry?.metadata()?.len();
+        }
+    }
+    Ok(bytes)
+}
