@@ -138,11 +138,6 @@ fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
     workplace.write("other/file", "something");
     refused(&workplace, &quick("--out other"), "`other` is not empty");
     refused(&workplace, &quick("--out photos/runs"), "lies in the folder of photographs");
-    refused(
-        &workplace,
-        &quick("--out free --cache-dir photos/c"),
-        "lies in the folder of photographs",
-    );
     refused(&workplace, &quick("--out other/file"), "other/file");
     refused(&workplace, "train --resume photos", "no run at `photos`");
     assert_eq!(workplace.read("run/history.csv"), history);

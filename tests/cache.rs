@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use sha2::{Digest, Sha256};
+
 use crate::permafrost::{Done, Workplace, quick};
 
 /// Number of different images of a workplace: those to validate on are those to train on.
@@ -56,6 +58,41 @@ fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
     let cached = workplace.read("run/report.html");
     workplace.run("report run --no-cache").expect_success();
     assert!(cached == workplace.read("run/report.html"));
+}
+
+/// What is served is what is in the entries: each answer is another one once their values are.
+#[test]
+fn every_command_uses_what_is_cached() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--no-augment --epochs 2 --out run");
+    for path in workplace.cached("features") {
+        let mut entry = fs::read(&path).expect("an entry");
+        let (header, content) = entry.split_at_mut(80);
+        for value in content.as_chunks_mut::<4>().0 {
+            *value = (9.0 - f32::from_le_bytes(*value)).to_le_bytes();
+        }
+        header[48..].copy_from_slice(&Sha256::digest(&*content));
+        fs::write(&path, entry).expect("a writable folder");
+    }
+    for command in ["evaluate run/best", "predict run/best photos --csv"] {
+        let cached = workplace.run(command).expect_success().stdout;
+        let computed = workplace.run(&format!("{command} --no-cache")).expect_success().stdout;
+        assert_ne!(cached, computed, "{command}");
+    }
+    let report = |cache: &str| {
+        workplace.run(&format!("report run {cache}")).expect_success();
+        workplace.read("run/report.html")
+    };
+    assert_ne!(report(""), report("--no-cache"));
+    workplace.train("--no-augment --epochs 2 --out again");
+    assert_ne!(workplace.history("again"), workplace.history("run"));
+    let features = "features photos --weights none --size 32 --until block1_pool --pooling max";
+    for (out, cache) in [("cached", ""), ("computed", "--no-cache")] {
+        workplace.run(&format!("{features} --out {out} {cache}")).expect_success();
+    }
+    let piece = "shard-00000-of-00001-piece-0000-of-0001.safetensors";
+    let [cached, computed] = ["cached", "computed"].map(|set| workplace.path(set).join(piece));
+    assert!(fs::read(cached).expect("a piece") != fs::read(computed).expect("a piece"));
 }
 
 #[test]
@@ -126,6 +163,48 @@ fn a_folder_that_may_only_be_read_is_a_warning() {
     let warned = warnings(done);
     assert!(warned.contains("warning: no cache: `") && warned.contains("\nhint: "), "{warned}");
     assert_eq!(workplace.names_in("closed"), Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_is_a_warning() {
+    let workplace = Workplace::with_photos();
+    let train = "train photos --weights none --size 180 --until block1_pool --pooling max --no-augment --epochs 1";
+    workplace.run(&format!("{train} --no-cache --out expected")).expect_success();
+    // Files may have 84 kB: the pixels of an image have 97 kB, all other files fit.
+    let script = format!("trap '' XFSZ; ulimit -f 82; exec \"$0\" {train} --out run");
+    let warned = warnings(workplace.shell(&script));
+    assert!(warned.contains("warning: not everything was cached: `"), "{warned}");
+    assert_eq!(workplace.history("run"), workplace.history("expected"));
+    assert_eq!(workplace.cached("pixels").len(), 0);
+}
+
+#[test]
+fn a_run_uses_its_own_cache_and_is_resumed_with_another() {
+    let workplace = Workplace::with_photos();
+    workplace.train("--no-augment --epochs 1 --cache-dir own --out run");
+    let own = || workplace.path("own/features").read_dir().expect("a folder").count();
+    assert!(own() > 0);
+    workplace.run("evaluate run/best").expect_success();
+    workplace.run("report run").expect_success();
+    assert_eq!(cached(&workplace), (0, 0));
+    workplace.run("evaluate run/best --no-cache").expect_success();
+
+    workplace.write(
+        "run/config.toml",
+        workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2"),
+    );
+    fs::remove_dir_all(workplace.path("own")).expect("a folder");
+    workplace.run("train --resume run --no-cache").expect_success();
+    assert_eq!((cached(&workplace), workplace.path("own").exists()), ((0, 0), false));
+}
+
+#[test]
+fn a_cache_among_the_photos_is_a_warning() {
+    let workplace = Workplace::with_photos();
+    let done = workplace.run(&quick("--no-augment --epochs 1 --out run --cache-dir photos/cache"));
+    assert!(warnings(done).contains("which is only read"));
+    assert_eq!(workplace.names_in("photos"), ["train", "validation"]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 mod bad_input;
 #[cfg(feature = "remote")]
 mod breaking_off;
-#[cfg(unix)]
 mod cache;
+#[cfg(unix)]
 mod closed;
 mod closed_pipes;
 mod compare;

@@ -41,10 +41,11 @@ pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<()> {
     let scratch = root.join("target/crashes");
     keras::clear(&scratch)?;
     for (mode, views) in [("exact", None), ("views", Some("--views=2"))] {
-        // Views are taken from a run beside, so each run has a place of its own.
+        // Each run has a place and a cache of its own, which it is killed while it fills.
         let start = |out: &str| {
             let mut command = Command::new(&program);
             command.args(RUN).args(views).arg("--out").arg(out).current_dir(&scratch);
+            command.arg("--cache-dir").arg(Path::new(out).with_file_name("cache"));
             command.stdout(Stdio::null()).stderr(Stdio::piped());
             command
         };

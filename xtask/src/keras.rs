@@ -88,6 +88,8 @@ pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     )?;
     start(
         Command::new(&python)
+            // Packages are cached where the user has them.
+            .env_remove("XDG_CACHE_HOME")
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .arg("--requirement")
             .arg(requirements),

@@ -200,19 +200,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Has the programs that are started here use a cache of their own, which is empty: what the user has cached would make
-/// checks and times say less. The folder is that of XDG, as Linux and macOS have it.
-fn use_empty_cache(folder: &Path) {
-    // What can't be removed is verified when it is read.
-    _ = std::fs::remove_dir_all(folder);
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+/// Has the programs that are started here use a cache of their own, which is empty and gone at the end: what the user
+/// has cached would make checks and times say less. The folder is that of XDG, as Linux and macOS have it.
+fn use_empty_cache() -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir().context("could not make a folder of caches")?;
     // SAFETY: no other thread runs yet.
-    unsafe { std::env::set_var("XDG_CACHE_HOME", folder) };
+    unsafe { std::env::set_var("XDG_CACHE_HOME", folder.path()) };
+    Ok(folder)
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let root = arguments.root.as_deref().unwrap_or(workspace_root());
-    use_empty_cache(&root.join("target/xtask-cache"));
+    let _until_the_end = use_empty_cache()?;
     match &arguments.chore {
         Chore::Fetch(fetch) => fetch::run(root, fetch)?,
         Chore::Build { cargo_arguments } => return build::run(root, cargo_arguments),

@@ -3,14 +3,15 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use quoting::Shown;
 
-use crate::entry::{self, HEADER};
+use crate::entry;
 use crate::ledger::{Ledger, Locked};
-use crate::open::create_folder;
+use crate::open::{create_folder, create_own_folder};
 use crate::{CacheError, Cached, Key};
 
 /// Version of the layout.
@@ -18,12 +19,16 @@ const VERSION: u32 = 1;
 
 const UNFINISHED: &str = "unfinished";
 
+const TAG_FILE: &str = "CACHEDIR.TAG";
+
+/// Beginning of the names of the files of a new cache until they are whole.
+const NEW_PREFIX: &str = ".new-";
+
 /// Content of `CACHEDIR.TAG`; the first line is the specification's.
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Cached images and features. It may be removed.\n";
 
-/// Share of the limit that is left when entries are removed, as a fraction: so they are removed rarely, and many at
-/// once.
-const LEFT: (u64, u64) = (4, 5);
+/// Beginning of the names of entries that are being written.
+const UNFINISHED_PREFIX: &str = "entry-";
 
 /// Cache of computed bytes in a folder. Clones share it.
 #[derive(Clone, Debug)]
@@ -34,6 +39,8 @@ struct Inner {
     folder: PathBuf,
     limit: u64,
     ledger: Ledger,
+    /// Bytes that were written through this and its clones.
+    written: AtomicU64,
     fault: OnceLock<String>,
 }
 
@@ -61,18 +68,19 @@ impl DiskCache {
     ///
     /// # Errors
     ///
-    /// A newer version of the program made it, or it can't be written to.
+    /// A newer version of the program made it, the folder holds something else, or it can't be written to.
     pub fn open(folder: &Path, limit: u64) -> Result<Self, CacheError> {
         create_folder(folder).map_err(CacheError::io(folder))?;
         check_version(folder)?;
         for name in [UNFINISHED].into_iter().chain(Cached::ALL.map(Cached::name)) {
             let path = folder.join(name);
-            create_folder(&path).map_err(CacheError::io(&path))?;
+            create_own_folder(&path).map_err(CacheError::io(&path))?;
         }
         let size = folder.join("size");
         let ledger = Ledger::open(size.clone()).map_err(CacheError::io(&size))?;
         let folder = folder.to_owned();
-        Ok(Self(Arc::new(Inner { folder, limit, ledger, fault: OnceLock::new() })))
+        let (written, fault) = (AtomicU64::new(0), OnceLock::new());
+        Ok(Self(Arc::new(Inner { folder, limit, ledger, written, fault })))
     }
 
     /// Returns its folder.
@@ -96,41 +104,54 @@ impl DiskCache {
     }
 
     /// Writes the content with this key, `parts` one after the other. Content of more than a quarter of the limit is not
-    /// written.
+    /// written, and no more than the limit altogether: what is more would remove what was written before.
     pub fn put(&self, kind: Cached, key: &Key, parts: &[&[u8]]) {
-        if self.fault().is_some() {
+        let Inner { folder, limit, written, fault, .. } = &*self.0;
+        if fault.get().is_some() {
             return;
         }
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        let length = (HEADER + length) as u64;
-        if length > self.0.limit / 4 {
+        let bytes = entry::to_bytes(key, parts);
+        let length = bytes.len() as u64;
+        if length > limit / 4 || written.load(Ordering::Relaxed) + length > *limit {
             return;
         }
-        if let Err(error) = self.write(kind, key, parts, length) {
-            _ = self.0.fault.set(format!("`{}`: {error}", self.0.folder.shown()));
+        written.fetch_add(length, Ordering::Relaxed);
+        if let Err(error) = self.write(kind, key, &bytes) {
+            _ = fault.set(format!("`{}`: {error}", folder.shown()));
         }
     }
 
-    fn write(&self, kind: Cached, key: &Key, parts: &[&[u8]], length: u64) -> io::Result<()> {
-        let path = self.path_of(kind, key);
+    fn write(&self, kind: Cached, key: &Key, bytes: &[u8]) -> io::Result<()> {
+        let (path, length, limit) = (self.path_of(kind, key), bytes.len() as u64, self.0.limit);
         let mut ledger = self.0.ledger.lock()?;
-        let mut bytes = match ledger.bytes()? {
-            Some(bytes) => bytes,
+        let mut total = match ledger.bytes()? {
+            Some(total) => total,
             None => self.total()?,
         };
-        if bytes.saturating_add(length) > self.0.limit {
-            bytes = self.evict(&mut ledger, self.0.limit / LEFT.1 * LEFT.0)?;
+        if total.saturating_add(length) > limit {
+            // Rarely, and many at once.
+            total = self.evict(&mut ledger, (limit / 5 * 4).min(limit - length))?;
         }
         let replaced = fs::symlink_metadata(&path).map_or(0, |about| about.len());
-        // Before the entry is there: whoever is killed in between has counted too much, and not too little.
-        ledger.set(bytes.saturating_sub(replaced) + length)?;
+        // Before the entry is there: a process that is killed in between has counted more than there is. The next
+        // eviction counts anew.
+        ledger.set(total.saturating_sub(replaced) + length)?;
         if let Some(folder) = path.parent() {
-            create_folder(folder)?;
+            create_own_folder(folder)?;
         }
-        let mut file = tempfile::NamedTempFile::new_in(self.0.folder.join(UNFINISHED))?;
-        entry::write(file.as_file_mut(), key, parts)?;
-        file.persist(&path).map_err(|error| error.error)?;
-        Ok(())
+        let mut builder = tempfile::Builder::new();
+        let mut file =
+            builder.prefix(UNFINISHED_PREFIX).tempfile_in(self.0.folder.join(UNFINISHED))?;
+        file.write_all(bytes)?;
+        match file.persist(&path) {
+            // Windows replaces no file that another process reads: it is the same entry.
+            Err(error)
+                if error.error.kind() == io::ErrorKind::PermissionDenied && path.exists() =>
+            {
+                Ok(())
+            }
+            persisted => persisted.map(drop).map_err(|error| error.error),
+        }
     }
 
     /// Removes entries that were used least recently until at most `most` bytes are left, and what killed processes have
@@ -147,8 +168,11 @@ impl DiskCache {
 
     fn evict(&self, ledger: &mut Locked<'_>, most: u64) -> io::Result<u64> {
         for unfinished in fs::read_dir(self.0.folder.join(UNFINISHED))? {
-            // Nobody else writes while this holds the lock.
-            _ = fs::remove_file(unfinished?.path());
+            let unfinished = unfinished?;
+            if unfinished.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX) {
+                // Nobody else writes while this holds the lock.
+                _ = fs::remove_file(unfinished.path());
+            }
         }
         let mut entries = self.entries()?;
         entries.sort_unstable_by_key(|entry| (entry.used, entry.key));
@@ -159,7 +183,8 @@ impl DiskCache {
             }
             match fs::remove_file(self.path_of(entry.kind, &entry.key)) {
                 Ok(()) => bytes -= entry.bytes,
-                // Another program has it open, on systems where that matters.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => bytes -= entry.bytes,
+                // On Windows, another process reads it.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
                 Err(error) => return Err(error),
             }
@@ -197,7 +222,7 @@ impl DiskCache {
                     let [start, end] = [folder.file_name(), file.file_name()];
                     let key = start.to_str().zip(end.to_str());
                     let key = key.and_then(|(start, end)| Key::parse(&format!("{start}{end}")));
-                    // Removed since, or none of ours.
+                    // Not an entry, or removed since.
                     let (Some(key), Ok(about)) = (key, file.metadata()) else { continue };
                     let used = about.modified()?;
                     found.push(Found { used, bytes: about.len(), kind, key });
@@ -228,19 +253,48 @@ fn check_version(folder: &Path) -> Result<(), CacheError> {
             _ => Err(CacheError::Version(path)),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            write_new(&folder.join("CACHEDIR.TAG"), TAG)?;
+            clear_of_old_files(folder)?;
+            write_new(&folder.join(TAG_FILE), TAG)?;
             write_new(&path, &format!("{VERSION}\n"))
         }
         Err(error) => Err(CacheError::io(&path)(error)),
     }
 }
 
+/// Removes the files of pixels that earlier versions cached in this folder, `pixels-0123456789abcdef-180x180.bin`.
+///
+/// # Errors
+///
+/// The folder holds something else.
+fn clear_of_old_files(folder: &Path) -> Result<(), CacheError> {
+    let is_old = |name: &str| {
+        let parts = name.strip_prefix("pixels-").and_then(|rest| rest.strip_suffix(".bin"));
+        parts.and_then(|parts| parts.split_once('-')).is_some_and(|(digest, size)| {
+            digest.len() == 16
+                && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && size.bytes().all(|byte| byte.is_ascii_digit() || byte == b'x')
+        })
+    };
+    let mut old = vec![];
+    for entry in fs::read_dir(folder).map_err(CacheError::io(folder))? {
+        let entry = entry.map_err(CacheError::io(folder))?;
+        match entry.file_name().to_str() {
+            Some(name) if is_old(name) => old.push(entry.path()),
+            // Another process has just begun this cache.
+            Some(name) if name.starts_with(NEW_PREFIX) || name == TAG_FILE => {}
+            _ => return Err(CacheError::Foreign(folder.to_owned())),
+        }
+    }
+    old.iter().try_for_each(|path| fs::remove_file(path).map_err(CacheError::io(path)))
+}
+
 /// Writes a small file whole or not at all, so that another process never reads half of it.
 fn write_new(path: &Path, text: &str) -> Result<(), CacheError> {
     let write = || {
         let folder = path.parent().unwrap_or(path);
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(NEW_PREFIX).tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)
     };
     write().map(drop).map_err(CacheError::io(path))

@@ -1,7 +1,7 @@
 //! Entries: files that say which key they belong to, and verify what they hold.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::Key;
 use crate::open::regular;
 
-/// Kinds of cached content, each in a folder of its own.
+/// Kinds of entries, each in a folder of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cached {
     /// Decoded and resized images.
@@ -35,7 +35,7 @@ impl Cached {
 const MAGIC: &[u8; 8] = b"PFCACHE1";
 
 /// Length of what precedes the content, in bytes.
-pub(crate) const HEADER: usize = MAGIC.len() + Key::LENGTH + size_of::<u64>() + 32;
+const HEADER: usize = MAGIC.len() + Key::LENGTH + size_of::<u64>() + 32;
 
 /// Age of a time of last use before a read renews it: a read then costs no write as a rule.
 const RENEWED_AFTER: Duration = Duration::from_secs(600);
@@ -60,8 +60,8 @@ pub(crate) fn read(path: &Path, key: &Key) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// Writes an entry.
-pub(crate) fn write(file: &mut File, key: &Key, content: &[&[u8]]) -> io::Result<()> {
+/// Returns the bytes of an entry.
+pub(crate) fn to_bytes(key: &Key, content: &[&[u8]]) -> Vec<u8> {
     let length: usize = content.iter().map(|part| part.len()).sum();
     let mut hash = Sha256::new();
     content.iter().for_each(|part| hash.update(part));
@@ -69,7 +69,7 @@ pub(crate) fn write(file: &mut File, key: &Key, content: &[&[u8]]) -> io::Result
     bytes.extend(start_of(key, length as u64));
     bytes.extend(hash.finalize());
     content.iter().for_each(|part| bytes.extend(*part));
-    file.write_all(&bytes)
+    bytes
 }
 
 fn start_of(key: &Key, length: u64) -> Vec<u8> {

@@ -26,6 +26,9 @@ pub enum CacheError {
         /// The version that this program writes.
         expected: u32,
     },
+    /// The folder holds something else than a cache.
+    #[error("`{}` is not empty and holds no cache", .0.shown())]
+    Foreign(PathBuf),
     /// Its file `version` holds no number.
     #[error("`{}` holds no version of a cache", .0.shown())]
     Version(PathBuf),

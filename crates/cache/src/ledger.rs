@@ -1,11 +1,19 @@
 //! The ledger: bytes of all entries, in a file whose lock is held by whoever writes or removes one.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::open::regular;
+
+/// Time limit for the lock: another process may have been stopped while it holds it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Time between two attempts to lock: an entry takes a tenth of this.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// File of the ledger.
 #[derive(Debug)]
@@ -29,11 +37,25 @@ impl Ledger {
         &self.path
     }
 
-    /// Waits for the lock.
+    /// Waits for the lock, at most ten seconds.
     pub(crate) fn lock(&self) -> io::Result<Locked<'_>> {
+        self.lock_within(PATIENCE)
+    }
+
+    fn lock_within(&self, patience: Duration) -> io::Result<Locked<'_>> {
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.lock()?;
-        Ok(Locked(file))
+        let begin = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Locked(file)),
+                Err(TryLockError::WouldBlock) if begin.elapsed() < patience => sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    let why = format!("another process has kept the cache locked for {patience:?}");
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
     }
 }
 
@@ -58,5 +80,23 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // The system drops it with the file at the latest.
         _ = self.0.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_keeps_the_lock_is_not_waited_for_without_end() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("size");
+        let ledger = Ledger::open(path.clone()).expect("a ledger");
+        let other = File::open(path).expect("a ledger");
+        other.lock().expect("a lock");
+        let error = ledger.lock_within(Duration::from_millis(5)).map(drop).expect_err("locked");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        other.unlock().expect("a lock");
+        assert!(ledger.lock().is_ok());
     }
 }

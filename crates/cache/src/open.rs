@@ -1,8 +1,20 @@
-//! Creates and opens the files of a cache: open to their owner alone, and never through a symbolic link.
+//! Creates and opens the files and folders of a cache: open to their owner alone, and never through a symbolic link.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
+
+use quoting::Shown;
+
+/// Creates a folder of the cache, unless it is there and no link to one.
+pub(crate) fn create_own_folder(path: &Path) -> io::Result<()> {
+    create_folder(path)?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("`{}` is a symbolic link", path.shown())))
+    }
+}
 
 /// Creates a folder and those above it, open to their owner alone.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {

@@ -107,14 +107,20 @@ fn the_limit_removes_what_was_used_least_recently() {
     for number in used {
         assert!(cache.get(Cached::Features, &key(number)).is_some());
     }
+    // A process that has written as much as the limit writes no more.
+    cache.put(Cached::Pixels, &key(10), &[&[10; 100]]);
+    assert_eq!(cache.get(Cached::Pixels, &key(10)), None);
+    let cache = open(folder.path(), 10 * one);
     cache.put(Cached::Pixels, &key(10), &[&[10; 100]]);
     assert_eq!(bytes(&cache), 9 * one);
     for number in used {
         assert!(cache.get(Cached::Features, &key(number)).is_some());
     }
     assert!(cache.get(Cached::Pixels, &key(10)).is_some());
-    for number in 11..200 {
+    for number in 11..100 {
+        let cache = open(folder.path(), 10 * one);
         cache.put(Cached::Features, &key(number), &[&[0; 100]]);
+        assert!(cache.get(Cached::Features, &key(number)).is_some());
         assert!(bytes(&cache) <= 10 * one);
     }
     // Nothing of more than a quarter of the limit.
@@ -172,10 +178,13 @@ fn a_write_that_fails_is_told_and_is_the_last() {
 fn what_killed_processes_leave_unfinished_is_removed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(folder.path(), 1 << 20);
-    let left = folder.path().join("unfinished/.tmpabc");
-    fs::write(&left, "half").expect("a writable folder");
+    let [left, foreign] =
+        ["entry-abc", "thesis.txt"].map(|name| folder.path().join("unfinished").join(name));
+    for path in [&left, &foreign] {
+        fs::write(path, "half").expect("a writable folder");
+    }
     cache.prune(cache.limit()).expect("a readable folder");
-    assert!(!left.exists());
+    assert!(!left.exists() && foreign.exists());
 }
 
 #[cfg(unix)]
@@ -203,9 +212,33 @@ fn its_files_are_open_to_their_owner_alone_and_no_link_is_followed() {
     cache.put(Cached::Features, &key(1), &[b"new"]);
     assert_eq!(cache.get(Cached::Features, &key(1)).expect("an entry"), b"new");
     assert!(fs::read(&elsewhere).expect("the file").ends_with(b"one"));
+    let elsewhere_folder = folder.path().join("other");
+    fs::create_dir(&elsewhere_folder).expect("a writable folder");
+    fs::write(elsewhere_folder.join("entry-1"), "kept").expect("a writable folder");
+    let unfinished = cache.folder().join("unfinished");
+    fs::remove_dir(&unfinished).expect("an empty folder");
+    symlink(&elsewhere_folder, &unfinished).expect("a link");
+    assert!(DiskCache::open(cache.folder(), 1 << 20).is_err());
+    assert!(elsewhere_folder.join("entry-1").exists());
+    fs::remove_file(&unfinished).expect("a link");
     let size = cache.folder().join("size");
     fs::remove_file(&size).expect("a file");
     symlink(&elsewhere, &size).expect("a link");
     assert!(DiskCache::open(cache.folder(), 1 << 20).is_err());
     assert!(fs::read(&elsewhere).expect("the file").ends_with(b"one"));
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_refused_and_what_earlier_versions_cached_removed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let old = folder.path().join("pixels-0123456789abcdef-180x180.bin");
+    fs::write(&old, "pixels").expect("a writable folder");
+    let other = folder.path().join("pixels-of-mine.bin");
+    fs::write(&other, "kept").expect("a writable folder");
+    let error = DiskCache::open(folder.path(), 1 << 20).expect_err("something else");
+    assert!(matches!(error, CacheError::Foreign(_)), "{error}");
+    assert!(old.exists() && other.exists());
+    fs::remove_file(&other).expect("a file");
+    open(folder.path(), 1 << 20);
+    assert!(!old.exists());
 }

@@ -49,7 +49,10 @@ pub(crate) fn run(arguments: &CacheCommandArguments) -> anyhow::Result<ExitCode>
         writeln!(stdout(), "No cache in {}.", folder.shown())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let cache = DiskCache::open(&folder, u64::MAX)?;
+    let cache = DiskCache::open(&folder, u64::MAX).map_err(|error| {
+        let hint = "remove the folder by hand if nothing else is in it; it is made anew";
+        anyhow::anyhow!("{error}\nhint: {hint}")
+    })?;
     let before = cache.usage()?;
     match arguments.action {
         None => show(&folder, &before)?,

@@ -41,9 +41,25 @@ impl CacheArguments {
         self.cache_gb.unwrap_or(DataConfig::CACHE_GB)
     }
 
+    /// Changes the cache of a run to the one that is named, if any is.
+    pub(crate) fn change(&self, data: &mut DataConfig) -> anyhow::Result<()> {
+        if self.no_cache || self.cache_dir.is_some() {
+            data.cache_dir = self.folder()?;
+        }
+        data.cache_gb = self.cache_gb.unwrap_or(data.cache_gb);
+        Ok(())
+    }
+
     /// Opens the cache, unless it would lie in one of the folders of images, which are only read.
     pub(crate) fn open(&self, images: &[&Path]) -> anyhow::Result<Option<DiskCache>> {
         open(self.folder()?.as_deref(), self.gigabytes(), images)
+    }
+
+    /// Opens the cache of a run, or the one that is named.
+    pub(crate) fn open_for_run(&self, data: &DataConfig) -> anyhow::Result<Option<DiskCache>> {
+        let mut data = data.clone();
+        self.change(&mut data)?;
+        open(data.cache_dir.as_deref(), data.cache_gb, &[&data.path])
     }
 }
 

@@ -113,7 +113,7 @@ fn validation_of_run(model: &Path, cache: &CacheArguments) -> anyhow::Result<(Ph
         argument(model)
     );
     let layout = split_table::layout_of(&config)?;
-    let disk = cache.open(&[&config.data.path])?;
+    let disk = cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk };
     let (_, validation, left_out) = split_table::load_again(&run, &config, &layout, &cache)?;
     Ok((validation, left_out))

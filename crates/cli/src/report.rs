@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
         argument(arguments.run.join("best"))
     );
     let layout = split_table::layout_of(&config)?;
-    let disk = arguments.cache.open(&[&config.data.path])?;
+    let disk = arguments.cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
     let (training, validation, _) =
         split_table::load_again(&arguments.run, &config, &layout, &cache)?;
@@ -92,8 +92,11 @@ pub(crate) fn write(
     };
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
     let best = run.join("best");
-    let classifier = Classifier::load(&best, &search, &make_base, devices.tensors())?;
-    let predictions = predictions(&classifier, validation, cache)?;
+    let predictions = {
+        // It is gone before the base of the explainer is made: two would take twice the memory.
+        let classifier = Classifier::load(&best, &search, &make_base, devices.tensors())?;
+        predictions(&classifier, validation, cache)?
+    };
     let explainer = Explainer::load(&best, &search, &make_base, devices.tensors())?;
     let card = explainer.card();
     let history = History::read(run)?;

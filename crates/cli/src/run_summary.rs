@@ -84,8 +84,10 @@ impl RunSummary<'_> {
         let kept = training.cached() / (height * width * 3);
         if kept < train && config.train.views.is_none() && !config.augment.is_none() {
             let others = match training.disk_cache() {
-                Some(cache) => format!("cached in {}", cache.folder().shown()),
-                None => "are decoded again in every epoch".into(),
+                Some(cache) if cache.fault().is_none() => {
+                    format!("cached in {}", cache.folder().shown())
+                }
+                _ => "are decoded again in every epoch".into(),
             };
             texts.push(format!(
                 "{kept} of those to train on in memory (--cache-mb {}), the others {others}",

@@ -124,6 +124,14 @@ impl Settings {
         self.features.as_ref().map(open).transpose()
     }
 
+    /// Takes the cache that is named instead of that of a run.
+    pub(crate) fn change_cache(&self, data: &mut DataConfig) -> anyhow::Result<()> {
+        if self.features.is_none() && data.features.is_none() {
+            self.cache.change(data)?;
+        }
+        Ok(())
+    }
+
     /// Every setting of the run, paths made absolute; on features as theirs are.
     pub(crate) fn resolve(&self, features: Option<&FeatureSettings>) -> anyhow::Result<RunConfig> {
         let mut default = if self.demo { demo::settings() } else { example() };

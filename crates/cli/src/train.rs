@@ -78,7 +78,8 @@ pub(crate) struct TrainArguments {
 /// A resumed run has the settings that it began with; only what is printed of it is up to who resumes it.
 fn apart_from_resume(argument: Arg) -> Arg {
     match argument.get_id().as_str() {
-        "resume" | "strict_resume" | "quiet" | "json" | "tui" => argument,
+        "resume" | "strict_resume" | "quiet" | "json" | "tui" | "cache_dir" | "cache_gb"
+        | "no_cache" => argument,
         _ => argument.conflicts_with("resume"),
     }
 }
@@ -112,7 +113,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     let output = arguments.output.output()?;
     match &arguments.resume {
         Some(path) => {
-            let (run, config) = RunFolder::open(path)?;
+            let (run, mut config) = RunFolder::open(path)?;
+            arguments.settings.change_cache(&mut config.data)?;
             match check_resumable(&run, &config, &device::cpu()) {
                 Err(TrainError::Complete { epochs, .. }) => {
                     return say_complete(&run, epochs, output);
@@ -142,16 +144,17 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let settings = &arguments.settings;
             let set = settings.open_features()?;
             let mut config = settings.resolve(set.as_ref().map(FeatureSet::settings))?;
+            if arguments.verify_resume {
+                // What one run has cached would hide that another computes something else.
+                config.data.cache_dir = None;
+            }
             settings.check_photographs(&config)?;
             let path = arguments.out.as_deref().unwrap_or(Path::new(RUN));
             if arguments.out.is_some() {
                 RunFolder::check_free(path)?;
             }
             if config.data.features.is_none() {
-                let cache = config.data.cache_dir.as_deref();
-                for written in cache.into_iter().chain([path]) {
-                    RunFolder::check_outside(written, &config.data.path)?;
-                }
+                RunFolder::check_outside(path, &config.data.path)?;
                 if settings.demo {
                     demo::draw_where_missing(&config.data.path, output)?;
                 }

@@ -22,7 +22,7 @@ pub enum FeaturesError {
     #[error(transparent)]
     Base(#[from] VggError),
     /// A temporary file can't be written or read.
-    #[error("a temporary file in `{}`: {source}\nhint: make room there", .folder.shown())]
+    #[error("a temporary file in `{}`: {source}\nhint: check that the disk has room and works", .folder.shown())]
     File {
         /// The folder that it is in.
         folder: PathBuf,

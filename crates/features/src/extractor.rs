@@ -23,14 +23,14 @@ pub struct Extractor {
 /// Samples that are ready for the base, apart from those whose features are cached.
 #[derive(Debug)]
 pub struct Prepared {
-    rows: Vec<Source>,
+    rows: Vec<PreparedRow>,
     /// Preprocessed pixels of the samples to compute, (N, height, width, 3).
     input: Vec<f32>,
 }
 
-/// Source of a row of features.
+/// A row of features, or what is needed to compute it.
 #[derive(Debug)]
-enum Source {
+enum PreparedRow {
     Cached(Vec<f32>),
     /// The base; the key to cache the row under.
     Base(Option<Key>),
@@ -79,13 +79,13 @@ impl Extractor {
         samples: &[Sample],
         pixels: impl Fn(usize) -> Result<Arc<[u8]>, E> + Sync,
     ) -> Result<Prepared, E> {
-        let rows: Vec<Source> = match (&self.cache, &self.key) {
+        let rows: Vec<PreparedRow> = match (&self.cache, &self.key) {
             (Some(cache), Some(base)) => {
                 samples.par_iter().map(|sample| self.find(cache, sample.key(base))).collect()
             }
-            _ => samples.iter().map(|_| Source::Base(None)).collect(),
+            _ => samples.iter().map(|_| PreparedRow::Base(None)).collect(),
         };
-        let is_missing = |&at: &usize| matches!(rows[at], Source::Base(_));
+        let is_missing = |&at: &usize| matches!(rows[at], PreparedRow::Base(_));
         let missing: Vec<usize> = (0..samples.len()).filter(is_missing).collect();
         let size @ [height, width] = self.base.size();
         let length = height * width * 3;
@@ -109,7 +109,7 @@ impl Extractor {
     pub fn compute(&self, prepared: Prepared) -> Result<Vec<f32>, VggError> {
         let Prepared { rows, input } = prepared;
         let computed = if input.is_empty() { vec![] } else { self.base.features(&input)? };
-        if rows.iter().all(|row| matches!(row, Source::Base(None))) {
+        if rows.iter().all(|row| matches!(row, PreparedRow::Base(None))) {
             return Ok(computed);
         }
         let width = self.base.feature_count();
@@ -117,8 +117,8 @@ impl Extractor {
         let mut features = Vec::with_capacity(rows.len() * width);
         for row in rows {
             match row {
-                Source::Cached(row) => features.extend(row),
-                Source::Base(key) => {
+                PreparedRow::Cached(row) => features.extend(row),
+                PreparedRow::Base(key) => {
                     let row = computed.next().expect("a row for each sample");
                     if let (Some(key), Some(cache)) = (key, &self.cache) {
                         store(cache, &key, row);
@@ -130,14 +130,14 @@ impl Extractor {
         Ok(features)
     }
 
-    fn find(&self, cache: &DiskCache, key: Key) -> Source {
+    fn find(&self, cache: &DiskCache, key: Key) -> PreparedRow {
         let bytes = cache.get(Cached::Features, &key);
         let row = bytes.filter(|bytes| bytes.len() == self.base.feature_count() * size_of::<f32>());
         match row {
-            Some(row) => {
-                Source::Cached(row.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect())
-            }
-            None => Source::Base(Some(key)),
+            Some(row) => PreparedRow::Cached(
+                row.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect(),
+            ),
+            None => PreparedRow::Base(Some(key)),
         }
     }
 }

@@ -5,25 +5,34 @@ use std::thread;
 
 use vgg::VggError;
 
-use crate::{Extractor, Prepared};
+use crate::{Cancellation, Cancelled, Extractor, Prepared};
 
 /// Has `produce` send prepared batches from a thread of its own, each with a tag, and hands the features of each to
 /// `consume`, in order. Ends when `produce` returns, or `consume` returns false. Returns what `produce` does.
 ///
 /// # Errors
 ///
-/// The device has failed, or the error of `consume`.
-pub fn pipeline<T: Send, R: Send, E: From<VggError>>(
+/// The device has failed, the work was cancelled before a batch was computed, or the error of `consume`.
+///
+/// # Panics
+///
+/// Panics if `produce` does.
+pub fn pipeline<T: Send, R: Send, E: From<VggError> + From<Cancelled>>(
     extractor: &Extractor,
+    cancellation: &Cancellation,
     produce: impl FnOnce(SyncSender<(T, Prepared)>) -> R + Send,
     mut consume: impl FnMut(T, Vec<f32>) -> Result<bool, E>,
 ) -> Result<R, E> {
     thread::scope(|scope| {
-        let (to, prepared) = sync_channel(1);
+        let (to, prepared) = sync_channel(0);
         let producer = scope.spawn(move || produce(to));
         let mut batches = prepared.iter();
         let result = batches.try_for_each(|(tag, prepared)| {
-            match extractor.compute(prepared).map_err(E::from).and_then(|rows| consume(tag, rows)) {
+            let compute = || -> Result<bool, E> {
+                cancellation.check()?;
+                consume(tag, extractor.compute(prepared)?)
+            };
+            match compute() {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(None),
                 Err(error) => Err(Some(error)),

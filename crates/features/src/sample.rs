@@ -41,8 +41,8 @@ impl Sample {
                 *value = preprocessing.apply(rgb.map(f32::from));
             }
         } else {
-            let picture = Picture::new(pixels, height, width);
-            self.draw.apply(&picture, self.compose, input, |rgb| preprocessing.apply(rgb));
+            let image = Picture::new(pixels, height, width);
+            self.draw.apply(&image, self.compose, input, |rgb| preprocessing.apply(rgb));
         }
     }
 

@@ -68,16 +68,20 @@ impl FeatureTable {
     pub fn extend_from<P: FeatureProvider, E: From<P::Error> + From<FeaturesError>>(
         &mut self,
         provider: &P,
-        rows: &[Row],
+        rows: impl IntoIterator<Item = Row>,
         cancellation: &Cancellation,
         mut listen: impl FnMut(usize),
     ) -> Result<(), E> {
-        for batch in rows.chunks(provider.batch()) {
+        let mut rows = rows.into_iter();
+        loop {
+            let batch: Vec<Row> = rows.by_ref().take(provider.batch()).collect();
+            if batch.is_empty() {
+                return Ok(());
+            }
             cancellation.check().map_err(FeaturesError::from)?;
-            self.extend(provider.rows(batch, cancellation)?)?;
+            self.extend(provider.rows(&batch, cancellation)?)?;
             listen(self.len());
         }
-        Ok(())
     }
 
     fn extend(&mut self, values: Vec<f32>) -> Result<(), FeaturesError> {
@@ -138,8 +142,9 @@ mod tests {
             let mut table = FeatureTable::new(5, 3, most, folder.path()).expect("room");
             let mut seen = vec![];
             let filled: Result<(), FeaturesError> =
-                table
-                    .extend_from(&Numbers, &rows, &Cancellation::default(), |done| seen.push(done));
+                table.extend_from(&Numbers, rows.clone(), &Cancellation::default(), |done| {
+                    seen.push(done)
+                });
             filled.expect("room");
             assert_eq!(seen, [2, 4, 5]);
             assert_eq!(table.in_memory() > 0, is_in_memory);
@@ -148,7 +153,7 @@ mod tests {
         let mut table = FeatureTable::new(5, 3, 0, folder.path()).expect("room");
         let cancellation = Cancellation::default();
         let filled: Result<(), FeaturesError> =
-            table.extend_from(&Numbers, &rows, &cancellation, |_| cancellation.cancel());
+            table.extend_from(&Numbers, rows, &cancellation, |_| cancellation.cancel());
         assert!(matches!(filled, Err(FeaturesError::Cancelled(_))));
         assert_eq!(table.len(), 2);
     }

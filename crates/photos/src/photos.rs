@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn_dataset::{Dataset, DatasetError};
-use cache::DiskCache;
+use cache::{DiskCache, Key};
 use rayon::prelude::*;
 
 use crate::duplicates::{Fingerprint, near};
@@ -58,6 +58,8 @@ struct PhotoFile {
     has_profile: bool,
     /// The pixels, if they are kept in memory.
     kept: Option<Arc<[u8]>>,
+    /// Key of the cached pixels.
+    key: Option<Key>,
 }
 
 impl Photos {
@@ -87,11 +89,11 @@ impl Photos {
             let first = photos.files.len();
             let read = |(at, path): (usize, &PathBuf)| {
                 let pixels = Pixels::load(path, size, photos.disk.as_ref());
-                let Pixels { values, digest, has_profile } =
+                let Pixels { values, digest, has_profile, key } =
                     pixels.map_err(|error| error.to_string())?;
                 let address = address_of_key(&key_of(path, &folder.path));
                 let kept = (first + at < most_kept).then_some(values);
-                Ok(PhotoFile { path: path.clone(), address, digest, has_profile, kept })
+                Ok(PhotoFile { path: path.clone(), address, digest, has_profile, kept, key })
             };
             let found: Vec<Result<_, String>> = files.par_iter().enumerate().map(read).collect();
             let mut example = None;
@@ -208,9 +210,16 @@ impl Photos {
     ///
     /// Panics if there is no such photograph.
     pub fn pixels(&self, index: usize) -> Result<Arc<[u8]>, PhotosError> {
-        let PhotoFile { path, digest, kept, .. } = &self.files[index];
+        let PhotoFile { path, digest, kept, key, .. } = &self.files[index];
         if let Some(pixels) = kept {
             return Ok(pixels.clone());
+        }
+        // Its own file is not read for that.
+        if let Some((disk, key)) = self.disk.as_ref().zip(key.as_ref())
+            && let Some(pixels) = Pixels::cached(disk, key, self.size)
+            && pixels.digest == *digest
+        {
+            return Ok(pixels.values);
         }
         let changed = |reason| PhotosError::Changed { path: path.clone(), reason };
         let pixels = Pixels::load(path, self.size, self.disk.as_ref())

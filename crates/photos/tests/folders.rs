@@ -255,10 +255,16 @@ fn an_image_is_decoded_once_and_cached_on_disk() {
     assert_eq!(cached(), 5);
     fs::remove_file(data.path().join("b/copy.png")).expect("a file");
 
+    // Pixels that are cached need no file.
+    let second = load(&bounds);
+    fs::remove_file(second.path(3)).expect("a writable folder");
+    assert_eq!(all_of(&second), expected);
+
     // A photograph that is another one now is decoded anew.
-    fs::copy(first.path(2), first.path(3)).expect("a writable folder");
+    fs::copy(second.path(2), second.path(3)).expect("a writable folder");
     assert_eq!(load(&bounds).pixels(3).expect("pixels"), expected[2]);
-    let text = first.pixels(3).expect_err("another picture").to_string();
+    disk.prune(0).expect("a readable folder");
+    let text = second.pixels(3).expect_err("another picture").to_string();
     assert!(text.contains("another picture now"), "{text}");
 }
 

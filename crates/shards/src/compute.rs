@@ -261,7 +261,6 @@ impl Job<'_> {
         let mut spool = Spool::new(width, settings.dtype, room, views)?;
         let reader = Reader { photographs, entries, extractor, settings, strict, stop };
         let consume = |Input { view, row, keys, done }, features: Vec<f32>| {
-            stop.check()?;
             if let Some(at) = features.iter().position(|&value| !settings.dtype.holds(value)) {
                 let (key, value) = (keys[at / width].clone(), features[at]);
                 return Err(ShardsError::Value { key, value, dtype: settings.dtype });
@@ -270,7 +269,7 @@ impl Job<'_> {
             progress(done);
             Ok(true)
         };
-        match pipeline(extractor, |to| reader.send(&to), consume).flatten() {
+        match pipeline(extractor, stop, |to| reader.send(&to), consume).flatten() {
             Ok(known) => Ok(Some(Computed { known, spool })),
             Err(ShardsError::Cancelled(_)) => Ok(None),
             Err(error) => Err(error),

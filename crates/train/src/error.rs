@@ -225,6 +225,12 @@ pub enum TrainError {
     Shards(#[from] shards::ShardsError),
 }
 
+impl From<features::Cancelled> for TrainError {
+    fn from(cancelled: features::Cancelled) -> Self {
+        features::FeaturesError::from(cancelled).into()
+    }
+}
+
 impl TrainError {
     /// Returns true if nothing failed, but the run was cancelled.
     pub(crate) fn is_cancelled(&self) -> bool {

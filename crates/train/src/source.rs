@@ -3,11 +3,11 @@
 use std::sync::mpsc::SyncSender;
 
 use features::{
-    AugmentedCopies, Extractor, FeatureProvider, FeatureTable, ImageFeatures, Row, pipeline,
+    AugmentedCopies, Cancellation, Extractor, FeatureProvider, FeatureTable, ImageFeatures, Row,
+    pipeline,
 };
 use photos::Photos;
 use random::{Draws, Purpose};
-use vgg::VggError;
 
 use crate::data::Data;
 use crate::stream::Stream;
@@ -171,27 +171,27 @@ fn send_augmented(
                 break;
             }
         }
-        Ok(())
+        Ok::<(), TrainError>(())
     };
     let width = images.width();
     let consume = |group: Vec<(usize, Vec<usize>)>, features: Vec<f32>| {
         let mut rest = features.as_slice();
-        Ok(group.into_iter().all(|(_, items)| {
+        Ok::<bool, TrainError>(group.into_iter().all(|(_, items)| {
             let (features, others) = rest.split_at(items.len() * width);
             rest = others;
             to.send(Ok(Batch { items, features: features.to_vec() })).is_ok()
         }))
     };
-    let sent: Result<Result<(), TrainError>, VggError> =
-        pipeline(images.extractor(), produce, consume);
-    if let Err(error) = sent.map_err(TrainError::from).flatten() {
+    // Who listens cancels by no longer listening.
+    let sent = pipeline(images.extractor(), &Cancellation::NEVER, produce, consume);
+    if let Err(error) = sent.flatten() {
         // Who listens ends with it, or has ended already.
         _ = to.send(Err(error));
     }
 }
 
 /// Computes or reads the features of images, or of `views` augmented copies of each: the first copy of all of them, then
-/// the second of all. `listen` hears how many of how many are done.
+/// the second of all. `listen` is told the number of rows that are done, and of all.
 pub(crate) fn keep<P: FeatureProvider>(
     job: &Job<'_>,
     provider: &P,
@@ -203,15 +203,13 @@ pub(crate) fn keep<P: FeatureProvider>(
 where
     TrainError: From<P::Error>,
 {
-    let rows: Vec<Row> = match views {
-        None => images.iter().map(|&image| Row { image, copy: None }).collect(),
-        Some(views) => (1..=views)
-            .flat_map(|copy| images.iter().map(move |&image| Row { image, copy: Some(copy) }))
-            .collect(),
-    };
-    let total = rows.len();
+    let total = views.unwrap_or(1) * images.len();
+    let rows = (1..=views.unwrap_or(1)).flat_map(|number| {
+        let copy = views.map(|_| number);
+        images.iter().map(move |&image| Row { image, copy })
+    });
     let mut table = FeatureTable::new(total, provider.width(), most, job.run.path())?;
-    table.extend_from::<P, TrainError>(provider, &rows, job.cancellation, |done| {
+    table.extend_from::<P, TrainError>(provider, rows, job.cancellation, |done| {
         listen(done, total);
     })?;
     Ok(table)

@@ -4,5 +4,6 @@ mod damaged;
 mod memory;
 mod modes;
 mod pictures;
+mod revision;
 mod scans;
 mod tiffs;
