@@ -25,7 +25,8 @@ use crate::dashboard::colours::Colours;
 use crate::dashboard::screen::Screen;
 use crate::dashboard::view::draw;
 pub(crate) use crate::dashboard::watched::Watched;
-use crate::{STOPPED, logs};
+use crate::interrupt::STOPPED;
+use crate::logs;
 
 /// How long it is waited for a key before all is drawn again.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -12,9 +12,9 @@ use train::{Data, DataConfig, FeatureData, RunConfig, RunFolder};
 use vgg::Weights;
 
 use crate::device::Devices;
+use crate::left_out::print_left_out;
 use crate::output::Output;
 use crate::run_summary::RunSummary;
-use crate::train::print_left_out;
 use crate::unbroken::stderr;
 use crate::verify_resume::Verification;
 use crate::{cache_arguments, events, split_table};

@@ -11,7 +11,10 @@ use features::Cancellation;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag as signals;
 
-use crate::STOPPED;
+use crate::bar::Bar;
+
+/// The exit status of a run that was stopped by Ctrl-C, as shells have it: 128 + SIGINT.
+pub(crate) const STOPPED: u8 = 130;
 
 /// Returns a token that the first of them cancels; the second ends the program at once.
 pub(crate) fn token() -> io::Result<Cancellation> {
@@ -22,6 +25,17 @@ pub(crate) fn token() -> io::Result<Cancellation> {
         signals::register(signal, raised.clone())?;
     }
     Ok(raised.into())
+}
+
+/// Returns the token that Ctrl-C cancels, and says so when it does.
+pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Cancellation> {
+    let stop = token()?;
+    let raised = stop.clone();
+    thread::spawn(move || {
+        wait_for(&raised);
+        bar.say("stopping after this batch; Ctrl-C again stops at once");
+    });
+    Ok(stop)
 }
 
 /// Returns once the token is cancelled. A signal can wake up nobody, so this looks from time to time.

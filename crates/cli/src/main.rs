@@ -1,48 +1,35 @@
 //! The program `permafrost`: trains a classifier on a folder of photographs, and uses it.
 //!
-//! Each command is a file of that name. Only this crate chooses devices and prints.
+//! Each command is a file of that name in `commands/`. Only this crate chooses devices and prints.
 
 mod arguments;
 mod bar;
-mod cache;
 mod cache_arguments;
 mod class_index;
-mod classify;
-mod compare;
-mod completions;
+mod commands;
 mod dashboard;
 mod demo;
 mod device;
-mod devices;
-mod doctor;
-mod evaluate;
 mod events;
-mod export;
-mod features;
 mod history;
 mod inputs;
 mod interrupt;
+mod left_out;
 mod logs;
-mod man;
 mod named_output;
 mod output;
 mod pace;
 mod picture_files;
-mod predict;
 mod printed;
 mod progress;
 mod quiet_decoders;
-mod report;
+mod run_report;
 mod run_summary;
-mod serve;
 mod settings;
 mod share;
 mod sheet;
-mod show;
 mod sort_into;
 mod split_table;
-mod summary;
-mod train;
 mod unbroken;
 mod verify_resume;
 
@@ -50,6 +37,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::commands::{
+    cache, classify, compare, completions, devices, doctor, evaluate, export, features, man,
+    predict, report, serve, show, summary, train,
+};
 
 /// Train an image classifier on top of a frozen, pretrained VGG, on your own photographs.
 #[derive(Parser)]
@@ -85,9 +77,6 @@ enum Command {
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
 }
-
-/// The exit status of a run that was stopped by Ctrl-C, as shells have it: 128 + SIGINT.
-const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
     device::configure_backends();

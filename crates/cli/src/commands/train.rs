@@ -3,13 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
-use features::Cancellation;
 use model::{Metrics, WeightsSearch, load_card};
-use photos::{Layout, LeftOut, is_named_as_picture};
+use photos::Layout;
 use quoting::{Shown, argument};
 use shards::FeatureSet;
 use train::{
@@ -19,26 +17,20 @@ use train::{
 use vgg::Weights;
 
 use crate::arguments::WEIGHTS_FOLDER;
-use crate::bar::Bar;
 use crate::dashboard::{Dashboard, Watched};
 use crate::device::Devices;
 use crate::history::History;
 use crate::inputs::Inputs;
+use crate::interrupt::{STOPPED, stop_on_ctrl_c};
 use crate::output::{Output, OutputArguments};
 use crate::progress::Progress;
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::unbroken::stderr;
-use crate::{STOPPED, cache_arguments, demo, device, events, interrupt, logs, report, split_table};
-
-/// Description of the folders that are not used.
-pub(crate) const UNUSED: &str = "folder(s) that are neither the training nor the validation folder";
+use crate::{cache_arguments, demo, device, events, logs, run_report, split_table};
 
 /// Folder of runs that are not named, the first of those numbered.
 const RUN: &str = "runs/train";
-
-/// Number of them that are named.
-const UNUSED_NAMED: usize = 10;
 
 /// Train a classifier on a folder of photographs
 #[derive(Args)]
@@ -298,7 +290,7 @@ fn go(
             // Features have no pictures to show.
             if let Data::Photographs { training, validation, .. } = data {
                 // The model is there whatever becomes of its page.
-                match report::write(
+                match run_report::write(
                     run.path(),
                     config,
                     [training, validation],
@@ -335,48 +327,4 @@ fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched>
     ];
     let epochs = if run.history().exists() { History::read(run.path())?.epochs } else { vec![] };
     Ok(Watched::new(names, config.train, data.training_labels().len(), epochs))
-}
-
-/// Names what is not among the photographs.
-pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
-    let mut out = stderr();
-    for file in &left_out.unreadable {
-        writeln!(out, "skipped `{}`: {}", file.path.shown(), file.reason.shown())?;
-    }
-    let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
-        left_out.stray.iter().partition(|path| is_named_as_picture(path));
-    for (files, what) in [
-        (outside, "picture(s) that lie in no class's folder"),
-        (others, "file(s) that are no pictures"),
-    ] {
-        if let Some(first) = files.first() {
-            writeln!(out, "ignored {} {what}, such as `{}`", files.len(), first.shown())?;
-        }
-    }
-    print_unused(&left_out.unused)
-}
-
-/// Names the folders that are not used.
-pub(crate) fn print_unused(folders: &[PathBuf]) -> anyhow::Result<()> {
-    if folders.is_empty() {
-        return Ok(());
-    }
-    let named = folders.iter().take(UNUSED_NAMED);
-    let mut names: Vec<String> = named.map(|folder| format!("`{}`", folder.shown())).collect();
-    if folders.len() > UNUSED_NAMED {
-        names.push(format!("{} more", folders.len() - UNUSED_NAMED));
-    }
-    writeln!(stderr(), "ignored {} {UNUSED}: {}", folders.len(), names.join(", "))?;
-    Ok(())
-}
-
-/// Returns the token that Ctrl-C cancels, and says so when it does.
-pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Cancellation> {
-    let stop = interrupt::token()?;
-    let raised = stop.clone();
-    thread::spawn(move || {
-        interrupt::wait_for(&raised);
-        bar.say("stopping after this batch; Ctrl-C again stops at once");
-    });
-    Ok(stop)
 }

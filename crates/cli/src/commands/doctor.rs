@@ -13,8 +13,8 @@ use photos::{
 use quoting::Shown;
 use serde::Serialize;
 
+use crate::left_out::UNUSED;
 use crate::printed::stdout;
-use crate::train::UNUSED;
 
 /// The exit status where something is wrong with the photographs.
 const WRONG: u8 = 1;

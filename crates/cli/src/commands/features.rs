@@ -18,14 +18,14 @@ use shards::{
 use train::{RunFolder, WeightsChoice};
 use vgg::{VggConfig, Weights, without_instructions};
 
-use crate::STOPPED;
 use crate::arguments::{AugmentArguments, BaseArguments, one_of};
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
+use crate::interrupt::{STOPPED, stop_on_ctrl_c};
+use crate::left_out::print_unused;
 use crate::settings::{check_fetched, weights_named};
 use crate::share::Share;
-use crate::train::{print_unused, stop_on_ctrl_c};
 use crate::unbroken::{exact_stdout, stderr, stdout};
 
 /// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many

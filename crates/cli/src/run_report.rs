@@ -1,29 +1,23 @@
-//! `permafrost report`, and what `train` makes at its end: `report.html` of a run.
+//! `report.html` of a run, which `train` makes at its end and `report` makes again.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use ::report::{Page, Photograph, Predictions};
 use augment::Picture;
 use cache::DiskCache;
-use clap::Args;
 use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
 use formats::FormatError;
 use image::{GrayImage, RgbImage};
 use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
-use photos::{Cache, Photos};
+use photos::Photos;
 use quoting::{Shown, argument};
 use serde::Serialize;
-use train::{RunConfig, RunFolder, Start, WeightsChoice, order_of_epoch};
+use train::{RunConfig, Start, WeightsChoice, order_of_epoch};
 
 use crate::arguments::WEIGHTS_FOLDER;
-use crate::cache_arguments::{CacheArguments, warn_of_fault};
-use crate::device::{DeviceArguments, Devices};
+use crate::device::Devices;
 use crate::history::History;
 use crate::named_output::named;
-use crate::printed::stdout;
-use crate::split_table;
 
 /// The page's name in the run's folder.
 pub(crate) const FILE: &str = "report.html";
@@ -33,45 +27,6 @@ const PLOTS: &str = "plots";
 
 /// How many training photographs are shown before and after augmentation.
 const AUGMENTED: usize = 12;
-
-/// Make the page of a run again: curves, confusion, metrics, and the photographs worth a look
-#[derive(Args)]
-#[command(after_help = "Examples:
-  permafrost report runs/train")]
-pub(crate) struct ReportArguments {
-    /// The run's folder, such as runs/train
-    #[arg(value_name = "RUN")]
-    run: PathBuf,
-    /// The file with the weights of the run's base [default: searched for by digest, where they were and in
-    /// data/weights]
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
-    #[command(flatten)]
-    device: DeviceArguments,
-    #[command(flatten)]
-    cache: CacheArguments,
-}
-
-pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
-    let config = RunFolder::settings(&arguments.run)?;
-    anyhow::ensure!(
-        config.data.features.is_none(),
-        "the run in `{}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {} FOLDER` says how well its model does on photographs",
-        arguments.run.shown(),
-        argument(arguments.run.join("best"))
-    );
-    let layout = split_table::layout_of(&config)?;
-    let disk = arguments.cache.open_for_run(&config.data)?;
-    let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
-    let (training, validation, _) =
-        split_table::load_again(&arguments.run, &config, &layout, &cache)?;
-    let (photographs, weights) = ([&training, &validation], arguments.weights.clone());
-    let devices = arguments.device.open()?;
-    let path = write(&arguments.run, &config, photographs, weights, &devices, disk.as_ref())?;
-    warn_of_fault(disk.as_ref())?;
-    writeln!(stdout(), "Wrote {}.", path.shown())?;
-    Ok(ExitCode::SUCCESS)
-}
 
 /// Writes the page of the run in a folder, and returns where it is. The weights of its base are searched for
 /// where none are named.

@@ -14,9 +14,9 @@ use rayon::prelude::*;
 use train::RunFolder;
 
 use crate::arguments::AugmentArguments;
+use crate::left_out::print_unused;
 use crate::printed::{stderr, stdout};
 use crate::sheet::{CELL, Sheet};
-use crate::train::print_unused;
 
 /// Photographs and their augmentation are drawn with this seed, so that a sheet is the same every time.
 const SEED: u64 = 0;

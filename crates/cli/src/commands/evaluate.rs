@@ -16,11 +16,11 @@ use crate::arguments::ModelArguments;
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
+use crate::left_out::print_left_out;
 use crate::named_output::named;
 use crate::printed::listed;
 use crate::printed::stdout;
 use crate::split_table;
-use crate::train::print_left_out;
 
 /// Bytes of pixels in memory.
 const MEMORY: usize = DataConfig::CACHE_MB * 1_000_000;

@@ -1,0 +1,55 @@
+//! `permafrost report`: makes `report.html` of a run again.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use photos::Cache;
+use quoting::{Shown, argument};
+use train::RunFolder;
+
+use crate::cache_arguments::{CacheArguments, warn_of_fault};
+use crate::device::DeviceArguments;
+use crate::printed::stdout;
+use crate::{run_report, split_table};
+
+/// Make the page of a run again: curves, confusion, metrics, and the photographs worth a look
+#[derive(Args)]
+#[command(after_help = "Examples:
+  permafrost report runs/train")]
+pub(crate) struct ReportArguments {
+    /// The run's folder, such as runs/train
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// The file with the weights of the run's base [default: searched for by digest, where they were and in
+    /// data/weights]
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
+}
+
+pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
+    let config = RunFolder::settings(&arguments.run)?;
+    anyhow::ensure!(
+        config.data.features.is_none(),
+        "the run in `{}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {} FOLDER` says how well its model does on photographs",
+        arguments.run.shown(),
+        argument(arguments.run.join("best"))
+    );
+    let layout = split_table::layout_of(&config)?;
+    let disk = arguments.cache.open_for_run(&config.data)?;
+    let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
+    let (training, validation, _) =
+        split_table::load_again(&arguments.run, &config, &layout, &cache)?;
+    let (photographs, weights) = ([&training, &validation], arguments.weights.clone());
+    let devices = arguments.device.open()?;
+    let path =
+        run_report::write(&arguments.run, &config, photographs, weights, &devices, disk.as_ref())?;
+    warn_of_fault(disk.as_ref())?;
+    writeln!(stdout(), "Wrote {}.", path.shown())?;
+    Ok(ExitCode::SUCCESS)
+}

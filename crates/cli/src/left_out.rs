@@ -1,0 +1,49 @@
+//! Messages about the files and folders below a folder of photographs that are not used: unreadable files, files that
+//! are not pictures, pictures outside a class's folder, and folders that are not the training or validation folder.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use photos::{LeftOut, is_named_as_picture};
+use quoting::Shown;
+
+use crate::unbroken::stderr;
+
+/// Description of the folders that are not used.
+pub(crate) const UNUSED: &str = "folder(s) that are neither the training nor the validation folder";
+
+/// Number of them that are named.
+const UNUSED_NAMED: usize = 10;
+
+/// Names what is not among the photographs.
+pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
+    let mut out = stderr();
+    for file in &left_out.unreadable {
+        writeln!(out, "skipped `{}`: {}", file.path.shown(), file.reason.shown())?;
+    }
+    let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        left_out.stray.iter().partition(|path| is_named_as_picture(path));
+    for (files, what) in [
+        (outside, "picture(s) that lie in no class's folder"),
+        (others, "file(s) that are no pictures"),
+    ] {
+        if let Some(first) = files.first() {
+            writeln!(out, "ignored {} {what}, such as `{}`", files.len(), first.shown())?;
+        }
+    }
+    print_unused(&left_out.unused)
+}
+
+/// Names the folders that are not used.
+pub(crate) fn print_unused(folders: &[PathBuf]) -> anyhow::Result<()> {
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let named = folders.iter().take(UNUSED_NAMED);
+    let mut names: Vec<String> = named.map(|folder| format!("`{}`", folder.shown())).collect();
+    if folders.len() > UNUSED_NAMED {
+        names.push(format!("{} more", folders.len() - UNUSED_NAMED));
+    }
+    writeln!(stderr(), "ignored {} {UNUSED}: {}", folders.len(), names.join(", "))?;
+    Ok(())
+}
