@@ -1,6 +1,7 @@
 //! Whole-program tests: the built binary, run as a user would, each in a folder of its own.
 
 mod bad_input;
+mod bad_weights;
 #[cfg(feature = "remote")]
 mod breaking_off;
 mod cache;
@@ -25,10 +26,14 @@ mod pictures;
 #[cfg(feature = "remote")]
 mod remote;
 mod report;
+mod resumed_runs;
 mod runs;
 mod serve;
 mod shells;
 mod show;
+mod skipped_files;
+mod splits;
 mod summaries;
 mod surroundings;
 mod train_on_features;
+mod train_options;

@@ -203,6 +203,18 @@ pub(crate) fn quick(arguments: &str) -> String {
     format!("train photos {QUICK} {arguments}")
 }
 
+/// Runs the program and expects it to refuse, naming `named`, without writing anything.
+pub(crate) fn refused(workplace: &Workplace, arguments: &str, named: &str) {
+    let before = workplace.all_files();
+    let done = workplace.run(arguments);
+    assert_eq!(done.status, Some(2), "{arguments}\n{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.lines().any(|line| line.starts_with("error: ")), "{}", done.stderr);
+    assert!(done.stderr.contains(named), "`{named}` in: {}", done.stderr);
+    assert!(done.stderr.contains("\nhint: "), "{}", done.stderr);
+    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+    assert_eq!(workplace.all_files(), before, "{arguments} left something");
+}
+
 /// Every file below a folder with its length, sorted.
 fn all_files(folder: &Path) -> Vec<(PathBuf, u64)> {
     let mut files = vec![];

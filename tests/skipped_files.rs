@@ -1,0 +1,37 @@
+//! Files that can't be read as pictures: `train` skips and lists them, and with `--strict` refuses them.
+
+use crate::permafrost::{Workplace, quick};
+
+#[test]
+fn a_skipped_file_is_in_a_table_of_the_run_and_an_error_where_asked_for() {
+    let workplace = Workplace::with_photos();
+    workplace.write("photos/train/along/bad, \"quoted\".jpg", "no picture");
+    workplace.train("--epochs 1 --out run");
+    let table = workplace.read("run/skipped.csv");
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("file,reason"));
+    let line = lines.next().expect("a row");
+    assert!(line.contains("photos/train/along/bad, \"\"quoted\"\".jpg\","), "{line}");
+    assert_eq!(lines.next(), None);
+
+    let done = workplace.run(&quick("--epochs 1 --strict --out strict"));
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("1 file(s) that should be pictures"), "{}", done.stderr);
+    assert!(!workplace.path("strict").exists());
+}
+
+#[test]
+fn a_strict_run_names_every_file_that_cant_be_read_however_little_it_prints() {
+    let workplace = Workplace::with_photos();
+    workplace.write("photos/train/along/bad.jpg", "no picture");
+    workplace.write("photos/validation/across/phone.jxl", b"\xff\x0a\xfa\x1f");
+    for how in ["", "--quiet", "--json"] {
+        let done = workplace.run(&quick(&format!("--epochs 1 --strict --out run {how}")));
+        assert_eq!(done.status, Some(2), "{how}: {}", done.stdout);
+        let named = |name: &str| done.stderr.lines().filter(|line| line.contains(name)).count();
+        assert_eq!([named("along/bad.jpg`: "), named("across/phone.jxl`: ")], [1, 1], "{how}");
+        assert!(done.stderr.contains("`: its format is JPEG XL, "), "{how}: {}", done.stderr);
+        assert!(done.stderr.contains("\nhint: "), "{how}: {}", done.stderr);
+        assert!(!workplace.path("run").exists(), "{how}");
+    }
+}
