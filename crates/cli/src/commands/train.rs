@@ -11,8 +11,8 @@ use photos::Layout;
 use quoting::{Shown, argument};
 use shards::FeatureSet;
 use train::{
-    Best, Data, Job, Outcome, RunConfig, RunFolder, TrainError, WeightsChoice, check_resumable,
-    first_tail, fit,
+    Best, Data, Job, Outcome, RunConfig, RunFolder, Start, TrainError, WeightsChoice,
+    check_resumable, first_tail, fit,
 };
 use vgg::Weights;
 
@@ -158,13 +158,11 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             settings.check_weights(&config)?;
             let weights = config.load_weights()?;
             let inputs = Inputs::load(&config, weights, set, None, arguments.strict, output)?;
-            // What does not fit is found before anything is written.
-            first_tail(
-                &config,
-                &inputs.weights,
-                inputs.data().classes(),
-                inputs.devices.tensors(),
-            )?;
+            if config.start != Start::Random {
+                // A model that does not fit is found before anything is written.
+                let (classes, device) = (inputs.data().classes(), inputs.devices.tensors());
+                first_tail(&config, &inputs.weights, classes, device)?;
+            }
             if arguments.verify_resume {
                 inputs.devices.require_exact()?;
                 inputs.summary(&config, None).print()?;
