@@ -21,7 +21,7 @@ fn cached(workplace: &Workplace) -> (usize, usize) {
 
 #[test]
 fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     let plain = "--no-augment --epochs 2";
     workplace.train(&format!("{plain} --out without --no-cache"));
     assert_eq!(cached(&workplace), (0, 0));
@@ -46,7 +46,7 @@ fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
 
 #[test]
 fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 2 --out run");
     for command in ["evaluate run/best", "predict run/best photos --csv"] {
         let cached = workplace.run(command).expect_success().stdout;
@@ -63,7 +63,7 @@ fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
 /// What is served is what is in the entries: each answer is another one once their values are.
 #[test]
 fn every_command_uses_what_is_cached() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 2 --out run");
     for path in workplace.cached("features") {
         let mut entry = fs::read(&path).expect("an entry");
@@ -97,7 +97,7 @@ fn every_command_uses_what_is_cached() {
 
 #[test]
 fn a_damaged_entry_is_computed_again() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     let train = |run: &str| workplace.train(&format!("--no-augment --epochs 2 --out {run}"));
     train("first");
     let entries = workplace.cached("features");
@@ -115,7 +115,7 @@ fn a_damaged_entry_is_computed_again() {
 
 #[test]
 fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 1 --no-cache --out expected");
     let with = |cache: &str, run: &str| {
         let done = workplace.run(&quick(&format!("--no-augment --epochs 1 {cache} --out {run}")));
@@ -154,7 +154,7 @@ fn a_folder_that_may_only_be_read_is_a_warning() {
 
     use crate::ordinary_user::OrdinaryUser;
 
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     fs::create_dir(workplace.path("closed")).expect("a writable folder");
     let mode = PermissionsExt::from_mode(0o555);
     fs::set_permissions(workplace.path("closed"), mode).expect("permissions");
@@ -168,7 +168,7 @@ fn a_folder_that_may_only_be_read_is_a_warning() {
 #[cfg(unix)]
 #[test]
 fn a_disk_that_is_full_is_a_warning() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     let train = "train photos --weights none --size 180 --until block1_pool --pooling max --no-augment --epochs 1";
     workplace.run(&format!("{train} --no-cache --out expected")).expect_success();
     // Files may have 84 kB: the pixels of an image have 97 kB, all other files fit.
@@ -181,7 +181,7 @@ fn a_disk_that_is_full_is_a_warning() {
 
 #[test]
 fn a_run_uses_its_own_cache_and_is_resumed_with_another() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 1 --cache-dir own --out run");
     let own = || workplace.path("own/features").read_dir().expect("a folder").count();
     assert!(own() > 0);
@@ -201,7 +201,7 @@ fn a_run_uses_its_own_cache_and_is_resumed_with_another() {
 
 #[test]
 fn a_cache_among_the_photos_is_a_warning() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     let done = workplace.run(&quick("--no-augment --epochs 1 --out run --cache-dir photos/cache"));
     assert!(warnings(done).contains("which is only read"));
     assert_eq!(workplace.names_in("photos"), ["train", "validation"]);
@@ -209,7 +209,7 @@ fn a_cache_among_the_photos_is_a_warning() {
 
 #[test]
 fn the_cache_is_shown_pruned_and_cleared() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     let cache = |arguments: &str| workplace.run(&format!("cache {arguments}")).expect_success();
     assert!(cache("").stdout.starts_with("No cache in "));
     assert!(!workplace.caches().join("permafrost").exists());

@@ -20,6 +20,8 @@ pub(crate) struct Workplace {
     folder: tempfile::TempDir,
     /// The user's folder of caches.
     caches: tempfile::TempDir,
+    /// The device that is taken where no argument names one.
+    device: Option<&'static str>,
 }
 
 /// What the program did.
@@ -33,7 +35,7 @@ impl Workplace {
     /// An empty folder.
     pub(crate) fn new() -> Self {
         let folder = || tempfile::tempdir().expect("a temporary folder");
-        Self { folder: folder(), caches: folder() }
+        Self { folder: folder(), caches: folder(), device: None }
     }
 
     /// A folder with `photos/train` and `photos/validation`, each with two classes of six pictures:
@@ -122,7 +124,13 @@ impl Workplace {
 
     /// Starts `command` in this folder, with caches of its own.
     fn at_home<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.envs(self.device.map(|device| ("PERMAFROST_DEVICE", device)));
         command.current_dir(&self.folder).env("XDG_CACHE_HOME", self.caches())
+    }
+
+    /// The same with the CPU's own engine, whose features are cached.
+    pub(crate) fn on_cpu(self) -> Self {
+        Self { device: Some("cpu"), ..self }
     }
 
     /// The user's folder of caches.

@@ -25,7 +25,7 @@ fn the_demo_draws_its_pictures_once_and_its_flags_win() {
 
 #[test]
 fn views_are_named_and_computed_once() {
-    let workplace = Workplace::with_photos();
+    let workplace = Workplace::with_photos().on_cpu();
     let first = workplace.train("--views 2 --out runs/first").stdout;
     for part in ["\nViews         2 of each", " views of the training"] {
         assert!(first.contains(part), "{first}");
