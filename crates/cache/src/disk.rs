@@ -144,12 +144,8 @@ impl DiskCache {
             builder.prefix(UNFINISHED_PREFIX).tempfile_in(self.0.folder.join(UNFINISHED))?;
         file.write_all(bytes)?;
         match file.persist(&path) {
-            // Windows replaces no file that another process reads: it is the same entry.
-            Err(error)
-                if error.error.kind() == io::ErrorKind::PermissionDenied && path.exists() =>
-            {
-                Ok(())
-            }
+            // The same entry.
+            Err(error) if is_in_use(&error.error) => Ok(()),
             persisted => persisted.map(drop).map_err(|error| error.error),
         }
     }
@@ -184,8 +180,7 @@ impl DiskCache {
             match fs::remove_file(self.path_of(entry.kind, &entry.key)) {
                 Ok(()) => bytes -= entry.bytes,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => bytes -= entry.bytes,
-                // On Windows, another process reads it.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                Err(error) if is_in_use(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -239,6 +234,12 @@ impl DiskCache {
             .into_iter()
             .collect()
     }
+}
+
+/// Returns true if a file can't be replaced or removed because another process reads it, as on Windows. Elsewhere a
+/// permission that is denied keeps the limit from holding.
+fn is_in_use(error: &io::Error) -> bool {
+    cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// Checks the version of the cache in `folder`, and writes it into a new one.
