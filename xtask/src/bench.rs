@@ -143,6 +143,7 @@ fn base(root: &Path, batch: usize, libtorch: bool, rounds: &Rounds) -> Result<()
     let what = format!("pictures through VGG16 at 180x180, batch {batch}");
     let mut race = Race::new(&what, batch, rounds)?;
     race.enter("permafrost", Command::new(&example).args(["winograd", &count]))?;
+    race.enter("outputs", Command::new(&example).args(["outputs", &count]))?;
     if rounds.peers {
         race.enter("keras", script_of(root, "base.py")?.arg(&count))?;
         race.enter("burn_flex", Command::new(&example).args(["flex", &count]))?;

@@ -1,9 +1,10 @@
 //! Times the frozen base for `cargo xtask bench base`, one round at a time, so that rounds of several
 //! programs can take turns:
 //!
-//!     base winograd|flex BATCH
+//!     base winograd|outputs|flex BATCH
 //!
-//! VGG16 with random weights at 180x180. For every line on standard input a batch goes through, and the
+//! VGG16 with random weights at 180x180; `outputs` returns features after two layers and with three poolings from one
+//! pass. For every line on standard input a batch goes through, and the
 //! seconds it took are printed.
 
 use std::error::Error;
@@ -12,21 +13,24 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use burn_std::config::{BurnConfig, RuntimeConfig};
-use vgg::{FrozenBase, VggConfig, Weights};
+use vgg::{FeatureOutput, FrozenBase, Pooling, VggConfig, Weights};
 
 fn main() -> Result<(), Box<dyn Error>> {
     BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [engine, batch] = arguments.as_slice() else {
-        return Err("usage: base winograd|flex BATCH".into());
+        return Err("usage: base winograd|outputs|flex BATCH".into());
     };
     let batch: usize = batch.parse()?;
     let config = VggConfig::default();
     let weights = Weights::seeded(&config, 0)?;
     let base = match engine.as_str() {
         "winograd" => FrozenBase::new(&config, &weights)?,
+        "outputs" => FrozenBase::with_outputs(&config, &weights, &outputs())?,
         "flex" => FrozenBase::on_device(&config, &weights, &Device::flex())?,
-        other => return Err(format!("`{other}` is no engine\nhint: winograd or flex").into()),
+        other => {
+            return Err(format!("`{other}` is no engine\nhint: winograd, outputs or flex").into());
+        }
     };
     let [height, width] = config.size;
     // Values such as preprocessed pictures have, and no two pictures alike.
@@ -35,11 +39,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in stdin().lines() {
         line?;
         let start = Instant::now();
-        let features = base.features(&pictures)?;
+        let flat = match engine.as_str() {
+            "outputs" => base.outputs(&pictures).swap_remove(0),
+            _ => base.features(&pictures)?,
+        };
         let seconds = start.elapsed().as_secs_f64();
-        assert_eq!(features.len(), batch * base.feature_count());
+        assert_eq!(flat.len(), batch * base.feature_count());
         writeln!(stdout(), "{seconds}")?;
         stdout().flush()?;
     }
     Ok(())
+}
+
+/// The features of the whole base, and means and maxima after its last two blocks.
+fn outputs() -> Vec<FeatureOutput> {
+    let after = |layer: &str, pooling| FeatureOutput { layer: layer.into(), pooling };
+    let mut outputs = vec![after("block5_pool", Pooling::None)];
+    for layer in ["block4_pool", "block5_pool"] {
+        outputs.extend([Pooling::Average, Pooling::Maximum].map(|pooling| after(layer, pooling)));
+    }
+    outputs
 }

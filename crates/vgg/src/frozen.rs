@@ -1,19 +1,10 @@
 //! The frozen base: pictures in, features out, and nothing learns.
 
-use std::fmt;
-use std::sync::LazyLock;
-
 use burn::tensor::{Device, Tensor, TensorData};
-use winograd::{Chain, Settings};
 
+use crate::cpu::{CpuEngine, REVISION};
 use crate::engine::engine_name;
-use crate::{
-    FrozenEngine, Layer, LayerKind, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights,
-};
-
-/// Revision of what surrounds the convolutions: preprocessing and pooling. It is to be raised when either gives other
-/// values. A test ties it to their output.
-const REVISION: u32 = 1;
+use crate::{FrozenEngine, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights};
 
 /// How many pictures go through the network at once on a Burn device. The feature maps of one picture
 /// take tens of megabytes.
@@ -37,49 +28,24 @@ struct Identity {
     layers: Vec<String>,
 }
 
+/// An output of a frozen base: the features after a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureOutput {
+    /// Name of the layer, such as `block4_pool`.
+    pub layer: String,
+    /// Pooling of its map.
+    pub pooling: Pooling,
+}
+
 /// How a frozen base is made, on the engine of the caller's choice; [`FrozenBase::new`] is one.
 pub type MakeBase<'a> = dyn Fn(&VggConfig, &Weights) -> Result<FrozenBase, VggError> + 'a;
 
 /// What the layers run on.
 #[derive(Debug)]
 enum Engine {
-    /// The CPU, and what becomes of the last map.
-    Winograd(LazyChain, Pooling),
+    Winograd(CpuEngine),
     Burn(Box<Vgg>, Device),
     Other(Box<dyn FrozenEngine>),
-}
-
-/// A chain that is made when it first computes: its kernels take a third of a second and 235 MB, which a run whose
-/// features are all cached does not need.
-struct LazyChain(LazyLock<Chain, Box<dyn FnOnce() -> Chain + Send>>);
-
-impl fmt::Debug for LazyChain {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("LazyChain")
-    }
-}
-
-impl LazyChain {
-    /// A chain of these layers, for images of (height, width).
-    fn new(layers: Vec<Layer>, weights: &Weights, [height, width]: [usize; 2]) -> Self {
-        let weights = weights.clone();
-        let make = move || {
-            let arrays = |layer: &Layer| {
-                ["kernel", "bias"]
-                    .map(|part| &*weights.arrays()[&format!("{}/{part}", layer.name)].data)
-            };
-            let layers = layers.iter().filter_map(|layer| match layer.kind {
-                LayerKind::Convolution { .. } => {
-                    let [kernel, bias] = arrays(layer);
-                    Some(winograd::Layer::Convolution { kernel, bias })
-                }
-                LayerKind::MaxPooling => Some(winograd::Layer::MaxPooling),
-                _ => None,
-            });
-            Chain::new(Settings::default(), [height, width, 3], &layers.collect::<Vec<_>>())
-        };
-        Self(LazyLock::new(Box::new(make)))
-    }
 }
 
 impl FrozenBase {
@@ -97,18 +63,25 @@ impl FrozenBase {
     ///
     /// Panics if `weights` were made for another configuration.
     pub fn new(config: &VggConfig, weights: &Weights) -> Result<Self, VggError> {
-        let (frozen, _) = config.cut()?;
-        let arrays = frozen.iter().flat_map(Layer::arrays);
-        for (name, shape) in arrays {
-            let found = weights.arrays().get(&name).map(|array| &array.shape);
-            assert_eq!(found, Some(&shape), "the weights are of this configuration: `{name}`");
-        }
-        let pooling = frozen.iter().find_map(|layer| match layer.kind {
-            LayerKind::GlobalPooling(pooling) => Some(pooling),
-            _ => None,
-        });
-        let chain = LazyChain::new(frozen, weights, config.size);
-        let engine = Engine::Winograd(chain, pooling.unwrap_or_default());
+        Self::with_outputs(config, weights, &[])
+    }
+
+    /// The same with further outputs: [`Self::outputs`] returns features after several layers, and with several
+    /// poolings, from one pass.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`]; or an output is after none of the frozen layers.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `weights` were made for another configuration.
+    pub fn with_outputs(
+        config: &VggConfig,
+        weights: &Weights,
+        outputs: &[FeatureOutput],
+    ) -> Result<Self, VggError> {
+        let engine = Engine::Winograd(CpuEngine::new(config, weights, outputs)?);
         Self::on(engine, engine_name("winograd f32"), config, weights)
     }
 
@@ -170,8 +143,8 @@ impl FrozenBase {
 
     /// Makes the engine ready now, which else happens when it first computes.
     pub fn make_ready(&self) {
-        if let Engine::Winograd(chain, _) = &self.engine {
-            LazyLock::force(&chain.0);
+        if let Engine::Winograd(engine) = &self.engine {
+            engine.make_ready();
         }
     }
 
@@ -244,16 +217,30 @@ impl FrozenBase {
         let picture = height * width * 3;
         assert_eq!(pictures.len() % picture, 0, "pictures are of {height} x {width} x 3 values");
         match &self.engine {
-            Engine::Winograd(chain, pooling) => {
-                let chain = &*chain.0;
-                let [height, width, channels] = chain.output();
-                Ok(pool(chain.run(pictures), [height * width, channels], *pooling))
-            }
+            Engine::Winograd(engine) => Ok(engine.features(pictures)),
             Engine::Burn(network, device) => {
                 let batches = pictures.chunks(BATCH * picture);
                 Ok(batches.flat_map(|batch| on_burn(network, device, batch, self.size)).collect())
             }
             Engine::Other(engine) => engine.features(pictures),
+        }
+    }
+
+    /// Returns the features of preprocessed images at each output of [`Self::with_outputs`], in their order, from one
+    /// pass. Each has the bits of a base that ends there. A base that was made otherwise has no further outputs.
+    ///
+    /// # Shapes
+    ///
+    /// - images: (N, height, width, 3)
+    /// - each output: (N, height, width, channels), or (N, channels) if it is pooled
+    ///
+    /// # Panics
+    ///
+    /// Panics if `images` is not a whole number of images of the configuration's size.
+    pub fn outputs(&self, images: &[f32]) -> Vec<Vec<f32>> {
+        match &self.engine {
+            Engine::Winograd(engine) => engine.outputs(images),
+            Engine::Burn(..) | Engine::Other(_) => vec![],
         }
     }
 
@@ -283,26 +270,6 @@ impl FrozenBase {
     }
 }
 
-/// The mean or maximum of each channel of maps of so many pixels, or the maps as they are.
-fn pool(maps: Vec<f32>, [pixels, channels]: [usize; 2], pooling: Pooling) -> Vec<f32> {
-    let each = |start: f32, add: fn(f32, f32) -> f32, finish: f32| {
-        maps.chunks_exact(pixels * channels)
-            .flat_map(|map| {
-                let mut pooled = vec![start; channels];
-                for pixel in map.chunks_exact(channels) {
-                    pooled.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum = add(*sum, value));
-                }
-                pooled.into_iter().map(move |value| value * finish)
-            })
-            .collect()
-    };
-    match pooling {
-        Pooling::None => maps,
-        Pooling::Average => each(0.0, |sum, value| sum + value, 1.0 / pixels as f32),
-        Pooling::Maximum => each(f32::NEG_INFINITY, f32::max, 1.0),
-    }
-}
-
 fn on_burn(network: &Vgg, device: &Device, pictures: &[f32], size: [usize; 2]) -> Vec<f32> {
     let [height, width] = size;
     let count = pictures.len() / (height * width * 3);
@@ -310,30 +277,4 @@ fn on_burn(network: &Vgg, device: &Device, pictures: &[f32], size: [usize; 2]) -
     let input = Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2]);
     let output = network.forward(input).permute([0, 2, 3, 1]).into_data();
     output.as_slice::<f32>().expect("32-bit floats").to_vec()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sha2::{Digest, Sha256};
-
-    /// If this fails, preprocessing or pooling gives other values: raise [`REVISION`], then put the new digest here.
-    /// Otherwise caches would serve features of the old ones.
-    #[test]
-    fn the_revision_is_raised_with_every_change_of_values() {
-        let bytes: Vec<[f32; 3]> =
-            (0..=255).map(|byte| [byte as f32, 255.0 - byte as f32, byte as f32 / 2.0]).collect();
-        let mut values: Vec<f32> = [Preprocessing::Caffe, Preprocessing::Torchvision]
-            .into_iter()
-            .flat_map(|style| bytes.iter().flat_map(move |&rgb| style.apply(rgb)))
-            .collect();
-        let maps: Vec<f32> = (0..2 * 35 * 3).map(|at| (at * at % 97) as f32 * 0.1 - 3.0).collect();
-        for pooling in [Pooling::None, Pooling::Average, Pooling::Maximum] {
-            values.extend(pool(maps.clone(), [35, 3], pooling));
-        }
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let digest: String =
-            Sha256::digest(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((REVISION, &*digest), (1, "578a71e94194e613"));
-    }
 }

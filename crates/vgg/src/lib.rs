@@ -7,6 +7,7 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod cpu;
 mod engine;
 mod error;
 mod frozen;
@@ -26,7 +27,7 @@ mod weights;
 pub use config::{Pooling, Variant, VggConfig};
 pub use engine::{FrozenEngine, Precision, engine_name, instruction_set, without_instructions};
 pub use error::VggError;
-pub use frozen::{FrozenBase, MakeBase};
+pub use frozen::{FeatureOutput, FrozenBase, MakeBase};
 pub use image_net::ImageNet;
 pub use layers::{Layer, LayerKind};
 pub use module::Vgg;

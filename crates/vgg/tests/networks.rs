@@ -6,7 +6,8 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use formats::{Array, Arrays, write_safetensors};
 use vgg::{
-    FrozenBase, ImageNet, Pooling, Preprocessing, Summary, Variant, VggConfig, VggError, Weights,
+    FeatureOutput, FrozenBase, ImageNet, Pooling, Preprocessing, Summary, Variant, VggConfig,
+    VggError, Weights,
 };
 
 fn config(variant: Variant, until: &str) -> VggConfig {
@@ -36,6 +37,40 @@ fn both_engines_give_the_same_features() {
             let expected = burn.expect("a network").features(&pictures).expect("a CPU");
             assert_close(&cpu.features(&pictures).expect("a CPU"), &expected, until);
         }
+    }
+}
+
+/// Taps, poolings and fused layers change no bit: what one pass returns is what a base that ends there returns.
+#[test]
+fn one_pass_gives_the_features_of_bases_that_end_at_each_output() {
+    let config = config(Variant::Vgg16, "block5_pool");
+    let weights = Weights::seeded(&config, 3).expect("a network");
+    let images: Vec<f32> = (0..5 * 32 * 40 * 3).map(|at| (at * at % 251) as f32 - 120.0).collect();
+    let outputs: Vec<FeatureOutput> = [
+        ("block5_pool", Pooling::None),
+        ("block4_pool", Pooling::Average),
+        ("block4_pool", Pooling::Maximum),
+        ("block5_pool", Pooling::Average),
+        ("block2_conv2", Pooling::Maximum),
+    ]
+    .map(|(layer, pooling)| FeatureOutput { layer: layer.into(), pooling })
+    .into();
+    let base = FrozenBase::with_outputs(&config, &weights, &outputs).expect("a network");
+    let found = base.outputs(&images);
+    assert_eq!(found.len(), outputs.len());
+    for (found, FeatureOutput { layer, pooling }) in found.iter().zip(&outputs) {
+        let config = VggConfig { until: layer.clone(), pooling: *pooling, ..config.clone() };
+        let base = FrozenBase::new(&config, &weights).expect("a network");
+        assert!(base.outputs(&images).is_empty());
+        assert!(*found == base.features(&images).expect("a CPU"), "{layer}, {pooling:?}");
+    }
+    assert!(base.features(&images).expect("a CPU") == found[0], "the end of the base");
+
+    for layer in ["block6_pool", "global_max_pooling2d", "block5_conv1"] {
+        let output = FeatureOutput { layer: layer.into(), pooling: Pooling::None };
+        let config = VggConfig { thaw: Some("block5".into()), ..config.clone() };
+        let refused = FrozenBase::with_outputs(&config, &weights, &[output]);
+        assert!(matches!(refused, Err(VggError::UnknownLayer { .. })), "{layer}");
     }
 }
 

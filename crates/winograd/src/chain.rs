@@ -45,6 +45,8 @@ impl Default for Settings {
 pub struct Chain {
     settings: Settings,
     layers: usize,
+    /// Indices of the stages whose maps [`Self::run_taps`] returns.
+    taps: Vec<usize>,
     /// The first one takes maps (N, height, width, channels), the others take blocks.
     stages: Vec<Stage>,
     /// How many of them take a few pictures at a time.
@@ -57,6 +59,8 @@ pub struct Chain {
 struct Stage {
     /// Of the chain's layers the one whose time this is.
     layer: usize,
+    /// Number of the chain's layers up to the end of this stage.
+    end: usize,
     input: Extents,
     output: Extents,
     step: Step,
@@ -68,6 +72,19 @@ enum Step {
     Direct(Direct),
     Convolution(Convolution),
     Pooling,
+}
+
+/// What a run fills.
+struct Pass<'a> {
+    taps: Vec<Tapped<'a>>,
+    /// How long each layer took.
+    seconds: Vec<f64>,
+}
+
+/// Memory for the maps (N, height, width, channels) that one stage gives.
+struct Tapped<'a> {
+    stage: usize,
+    maps: &'a mut [f32],
 }
 
 /// The maps between stages: each stage reads one and writes the other.
@@ -92,6 +109,21 @@ impl Chain {
     ///
     /// Panics where a kernel or bias does not fit, an extent is zero, or the machine can't take the path.
     pub fn new(settings: Settings, shape: [usize; 3], layers: &[Layer]) -> Self {
+        Self::with_taps(settings, shape, layers, &[])
+    }
+
+    /// Makes `layers` ready for maps of (height, width, channels), so that [`Self::run_taps`] returns the maps after
+    /// several of them: `taps` are their indices. Each map has the bits of a chain that ends there.
+    ///
+    /// # Panics
+    ///
+    /// Panics as [`Self::new`], or if there is no layer of an index in `taps`.
+    pub fn with_taps(
+        settings: Settings,
+        shape: [usize; 3],
+        layers: &[Layer],
+        taps: &[usize],
+    ) -> Self {
         let path = settings.path;
         assert!(Path::available().contains(&path), "this machine has no {path:?}");
         assert!(settings.pictures_at_once > 0, "at least one picture is worked through at once");
@@ -103,9 +135,10 @@ impl Chain {
         let first_is_direct =
             channels <= FEW_CHANNELS && matches!(layers.first(), Some(Layer::Convolution { .. }));
         if !first_is_direct {
-            stages.push(Stage { layer: 0, input, output: input, step: Step::ToBlocks });
+            stages.push(Stage { layer: 0, end: 0, input, output: input, step: Step::ToBlocks });
         }
         while let Some((layer, description)) = rest.next() {
+            let mut end = layer + 1;
             let (step, output) = match *description {
                 Layer::Convolution { kernel, bias } => {
                     assert_eq!(
@@ -118,9 +151,11 @@ impl Chain {
                         let output = layer.output();
                         (Step::Direct(layer), output)
                     } else {
-                        let pools = matches!(rest.peek(), Some((_, Layer::MaxPooling)));
+                        let is_pooled = matches!(rest.peek(), Some((_, Layer::MaxPooling)));
+                        let pools = is_pooled && !taps.contains(&layer);
                         if pools {
                             rest.next();
+                            end += 1;
                         }
                         let layer = Convolution::new(path, input, pools, kernel, bias);
                         let output = layer.output();
@@ -129,15 +164,20 @@ impl Chain {
                 }
                 Layer::MaxPooling => (Step::Pooling, input.pooled()),
             };
-            stages.push(Stage { layer, input, output, step });
+            stages.push(Stage { layer, end, input, output, step });
             input = output;
         }
         let front = stages
             .iter()
             .position(|stage| stage.output.picture(path.width()) * size_of::<f32>() <= LARGE_MAP);
         let front = front.map_or(stages.len(), |at| at + 1);
-        let layers = layers.len();
-        Self { settings, layers, stages, front, spare: Spare::default(), arenas: Spare::default() }
+        let stage_after = |&tap: &usize| {
+            let stage = stages.iter().position(|stage| stage.end == tap + 1);
+            stage.unwrap_or_else(|| panic!("there is no layer {tap} to tap"))
+        };
+        let taps = taps.iter().map(stage_after).collect();
+        let (layers, spare, arenas) = (layers.len(), Spare::default(), Spare::default());
+        Self { settings, layers, taps, stages, front, spare, arenas }
     }
 
     /// What a map's features are: (height, width, channels).
@@ -171,24 +211,48 @@ impl Chain {
     /// As [`Self::run_into`], and returns how many seconds each layer took. A pooling that follows a
     /// convolution is done within it, in no time of its own.
     pub fn run_timed(&self, maps: &[f32], output: &mut [f32]) -> Vec<f64> {
-        let (map, features) = (self.stages[0].input.values(), self.features().values());
+        let pictures = maps.len() / self.stages[0].input.values();
+        let features = pictures * self.features().values();
+        assert_eq!(output.len(), features, "values of the features of {pictures} maps");
+        self.run_stages(maps, vec![Tapped { stage: self.stages.len() - 1, maps: output }])
+    }
+
+    /// Returns the maps (N, height, width, channels) after each tapped layer, in the order of `taps` in
+    /// [`Self::with_taps`], from one pass.
+    ///
+    /// # Panics
+    ///
+    /// Panics where `maps` are not whole maps of this chain's size.
+    pub fn run_taps(&self, maps: &[f32]) -> Vec<Vec<f32>> {
+        let pictures = maps.len() / self.stages[0].input.values();
+        let mut tapped: Vec<Vec<f32>> = self
+            .taps
+            .iter()
+            .map(|&stage| vec![0.0; pictures * self.stages[stage].output.values()])
+            .collect();
+        let taps = self.taps.iter().zip(&mut tapped);
+        self.run_stages(maps, taps.map(|(&stage, maps)| Tapped { stage, maps }).collect());
+        tapped
+    }
+
+    /// Runs all stages, and writes what the tapped ones give. Returns how many seconds each layer took.
+    fn run_stages(&self, maps: &[f32], mut taps: Vec<Tapped<'_>>) -> Vec<f64> {
+        let map = self.stages[0].input.values();
         let pictures = maps.len() / map;
         assert_eq!(maps.len(), pictures * map, "values of {pictures} maps");
-        assert_eq!(output.len(), pictures * features, "values of the features of {pictures} maps");
-        let mut seconds = vec![0.0; self.layers.max(1)];
         // A map that is pooled to nothing has no features.
-        if !output.is_empty() {
+        taps.retain(|tap| !tap.maps.is_empty());
+        let mut pass = Pass { taps, seconds: vec![0.0; self.layers.max(1)] };
+        if !pass.taps.is_empty() {
             let many = self.settings.pictures_at_once.min(pictures);
             self.spare.lend(|buffers| {
-                for (maps, output) in
-                    maps.chunks(many * map).zip(output.chunks_mut(many * features))
-                {
-                    self.run_at_once(buffers, maps, output, &mut seconds);
+                for (number, maps) in maps.chunks(many * map).enumerate() {
+                    self.run_at_once(buffers, maps, number * many, &mut pass);
                 }
             });
         }
-        seconds.truncate(self.layers);
-        seconds
+        pass.seconds.truncate(self.layers);
+        pass.seconds
     }
 
     /// The most bytes of scratch that a run takes on the current pool of threads, kept for the next run:
@@ -244,13 +308,8 @@ impl Chain {
         lengths
     }
 
-    fn run_at_once(
-        &self,
-        buffers: &mut Buffers,
-        maps: &[f32],
-        output: &mut [f32],
-        seconds: &mut [f64],
-    ) {
+    /// Runs all stages on maps that are worked through at once; `first` is the index of the first image.
+    fn run_at_once(&self, buffers: &mut Buffers, maps: &[f32], first: usize, pass: &mut Pass<'_>) {
         let block = self.settings.path.width();
         let map = self.stages[0].input.values();
         let pictures = maps.len() / map;
@@ -264,7 +323,7 @@ impl Chain {
         let few = Self::few(pictures);
         let picture = front[front.len() - 1].output.picture(block);
         let middles = middle[..pictures * picture].chunks_mut(few * picture);
-        for (maps, middle) in maps.chunks(few * map).zip(middles) {
+        for (number, (maps, middle)) in maps.chunks(few * map).zip(middles).enumerate() {
             let pictures = maps.len() / map;
             let (mut from, mut to) = (&mut *odd, &mut *even);
             for (at, stage) in front.iter().enumerate() {
@@ -276,25 +335,30 @@ impl Chain {
                     1 => &mut *middle,
                     _ => &mut to[..pictures * stage.output.picture(block)],
                 };
-                self.run_stage(stage, input, output, seconds);
+                self.run_stage(at, input, output, first + number * few, pass);
                 (from, to) = (to, from);
             }
         }
         let (mut from, mut to) = (middle, last);
-        for stage in back {
+        for (at, stage) in back.iter().enumerate() {
             let input = &from[..pictures * stage.input.picture(block)];
             let output = &mut to[..pictures * stage.output.picture(block)];
-            self.run_stage(stage, input, output, seconds);
+            self.run_stage(front.len() + at, input, output, first, pass);
             (from, to) = (to, from);
         }
-        let start = Instant::now();
-        let features = self.features();
-        from_blocks(&from[..pictures * features.picture(block)], features, block, output);
-        seconds[self.layers.saturating_sub(1)] += start.elapsed().as_secs_f64();
     }
 
-    fn run_stage(&self, stage: &Stage, input: &[f32], output: &mut [f32], seconds: &mut [f64]) {
+    /// Runs the stage with the index `at`, and writes its maps to where it is tapped.
+    fn run_stage(
+        &self,
+        at: usize,
+        input: &[f32],
+        output: &mut [f32],
+        first: usize,
+        pass: &mut Pass<'_>,
+    ) {
         let block = self.settings.path.width();
+        let stage = &self.stages[at];
         let start = Instant::now();
         match &stage.step {
             Step::ToBlocks => to_blocks(input, stage.input, block, output),
@@ -302,6 +366,11 @@ impl Chain {
             Step::Convolution(layer) => layer.run(&self.arenas, input, output),
             Step::Pooling => pool(input, stage.input, block, output),
         }
-        seconds[stage.layer] += start.elapsed().as_secs_f64();
+        for tap in pass.taps.iter_mut().filter(|tap| tap.stage == at) {
+            let (map, values) = (stage.output.picture(block), stage.output.values());
+            let maps = &mut tap.maps[first * values..][..output.len() / map * values];
+            from_blocks(output, stage.output, block, maps);
+        }
+        pass.seconds[stage.layer] += start.elapsed().as_secs_f64();
     }
 }

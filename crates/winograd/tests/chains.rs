@@ -118,6 +118,36 @@ fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
     }
 }
 
+/// Taps between stages, within a fused pooling, in front and in the back, twice and in any order.
+#[test]
+fn maps_after_several_layers_have_the_bits_of_chains_that_end_there() {
+    let shape = [200, 190, 3];
+    let (kernel, bias) = (numbers(1, 27 * 48, 0.4), numbers(2, 48, 0.1));
+    let (kernel_1, bias_1) = (numbers(3, 9 * 48 * 40, 0.1), numbers(4, 40, 0.1));
+    let layers = [
+        Layer::Convolution { kernel: &kernel, bias: &bias },
+        Layer::Convolution { kernel: &kernel_1, bias: &bias_1 },
+        Layer::MaxPooling,
+        Layer::MaxPooling,
+    ];
+    let maps = numbers(8, 5 * shape.iter().product::<usize>(), 1.0);
+    for path in Path::available() {
+        let settings = Settings { path, pictures_at_once: 3 };
+        let alone: Vec<Vec<f32>> =
+            (1..=4).map(|end| Chain::new(settings, shape, &layers[..end]).run(&maps)).collect();
+        for taps in [&[][..], &[3], &[2, 0], &[1, 1, 3, 2, 0]] {
+            let found = Chain::with_taps(settings, shape, &layers, taps).run_taps(&maps);
+            let expected: Vec<&Vec<f32>> = taps.iter().map(|&tap| &alone[tap]).collect();
+            assert!(found.iter().eq(expected), "{path:?}, {taps:?}");
+        }
+        // Features are the same with and without taps.
+        assert!(
+            Chain::with_taps(settings, shape, &layers, &[1]).run(&maps) == alone[3],
+            "{path:?}"
+        );
+    }
+}
+
 /// If this fails, the kernels give other bits: raise [`REVISION`], then put the new digests here. Otherwise caches would
 /// serve features of the old ones.
 #[test]

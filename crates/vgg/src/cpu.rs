@@ -1,0 +1,182 @@
+//! The frozen layers on a CPU: a chain of `winograd`, and the pooling of its maps.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use winograd::{Chain, Settings};
+
+use crate::{FeatureOutput, Layer, LayerKind, Pooling, VggConfig, VggError, Weights};
+
+/// Revision of what surrounds the convolutions: preprocessing and pooling. It is to be raised when either gives other
+/// values. A test ties it to their output.
+pub(crate) const REVISION: u32 = 1;
+
+/// The frozen layers, and which of their maps are returned.
+#[derive(Debug)]
+pub(crate) struct CpuEngine {
+    chain: LazyChain,
+    /// Pooling of the last map.
+    pooling: Pooling,
+    /// Further outputs: index of the chain's tap, and the pooling of its map.
+    outputs: Vec<(usize, Pooling)>,
+    /// (height x width, channels) of each tap.
+    taps: Vec<[usize; 2]>,
+}
+
+impl CpuEngine {
+    /// The layers of `config` up to the last frozen one, with further outputs.
+    ///
+    /// # Errors
+    ///
+    /// `config` describes no network, or an output is after none of its frozen layers.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `weights` were made for another configuration.
+    pub(crate) fn new(
+        config: &VggConfig,
+        weights: &Weights,
+        outputs: &[FeatureOutput],
+    ) -> Result<Self, VggError> {
+        let (mut layers, _) = config.cut()?;
+        for (name, shape) in layers.iter().flat_map(Layer::arrays) {
+            let found = weights.arrays().get(&name).map(|array| &array.shape);
+            assert_eq!(found, Some(&shape), "the weights are of this configuration: `{name}`");
+        }
+        let pooling = layers.pop_if(|layer| matches!(layer.kind, LayerKind::GlobalPooling(_)));
+        let pooling = pooling.map_or(Pooling::None, |_| config.pooling);
+        let mut tapped: Vec<usize> = vec![];
+        let mut numbered = vec![];
+        for FeatureOutput { layer, pooling } in outputs {
+            let at = layers.iter().position(|known| known.name == *layer);
+            let at = at.ok_or_else(|| VggError::UnknownLayer {
+                variant: config.variant,
+                layer: layer.clone(),
+                known: layers.iter().map(|known| known.name.clone()).collect(),
+            })?;
+            // Several poolings of one map take one tap.
+            let tap = tapped.iter().position(|&other| other == at);
+            numbered.push((tap.unwrap_or(tapped.len()), *pooling));
+            if tap.is_none() {
+                tapped.push(at);
+            }
+        }
+        let extents = |&at: &usize| {
+            let shape = &layers[at].output;
+            [shape[0] * shape[1], shape[2]]
+        };
+        let taps = tapped.iter().map(extents).collect();
+        let chain = LazyChain::new(layers, weights, config.size, tapped);
+        Ok(Self { chain, pooling, outputs: numbered, taps })
+    }
+
+    /// Makes the chain now, which else happens when it first computes.
+    pub(crate) fn make_ready(&self) {
+        LazyLock::force(&self.chain.0);
+    }
+
+    /// The features (N, ...) of preprocessed images (N, height, width, 3) after the last frozen layer.
+    pub(crate) fn features(&self, images: &[f32]) -> Vec<f32> {
+        let chain = &*self.chain.0;
+        let [height, width, channels] = chain.output();
+        let maps = chain.run(images);
+        match self.pooling {
+            Pooling::None => maps,
+            pooling => pool(&maps, [height * width, channels], pooling),
+        }
+    }
+
+    /// The features of preprocessed images at each further output.
+    pub(crate) fn outputs(&self, images: &[f32]) -> Vec<Vec<f32>> {
+        let maps = self.chain.0.run_taps(images);
+        let outputs = self.outputs.iter();
+        outputs.map(|&(tap, pooling)| pool(&maps[tap], self.taps[tap], pooling)).collect()
+    }
+}
+
+/// A chain that is made when it first computes: its kernels take a third of a second and 235 MB, which a run whose
+/// features are all cached does not need.
+struct LazyChain(LazyLock<Chain, Box<dyn FnOnce() -> Chain + Send>>);
+
+impl fmt::Debug for LazyChain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LazyChain")
+    }
+}
+
+impl LazyChain {
+    /// A chain of these layers, for images of (height, width), tapped after the layers of these indices.
+    fn new(
+        layers: Vec<Layer>,
+        weights: &Weights,
+        [height, width]: [usize; 2],
+        taps: Vec<usize>,
+    ) -> Self {
+        let weights = weights.clone();
+        let make = move || {
+            let arrays = |layer: &Layer| {
+                ["kernel", "bias"]
+                    .map(|part| &*weights.arrays()[&format!("{}/{part}", layer.name)].data)
+            };
+            let layers = layers.iter().filter_map(|layer| match layer.kind {
+                LayerKind::Convolution { .. } => {
+                    let [kernel, bias] = arrays(layer);
+                    Some(winograd::Layer::Convolution { kernel, bias })
+                }
+                LayerKind::MaxPooling => Some(winograd::Layer::MaxPooling),
+                _ => None,
+            });
+            let shape = [height, width, 3];
+            Chain::with_taps(Settings::default(), shape, &layers.collect::<Vec<_>>(), &taps)
+        };
+        Self(LazyLock::new(Box::new(make)))
+    }
+}
+
+/// Returns the mean or maximum of each channel of maps of (pixels, channels), or a copy of the maps.
+fn pool(maps: &[f32], [pixels, channels]: [usize; 2], pooling: Pooling) -> Vec<f32> {
+    let each = |start: f32, add: fn(f32, f32) -> f32, finish: f32| {
+        maps.chunks_exact(pixels * channels)
+            .flat_map(|map| {
+                let mut pooled = vec![start; channels];
+                for pixel in map.chunks_exact(channels) {
+                    pooled.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum = add(*sum, value));
+                }
+                pooled.into_iter().map(move |value| value * finish)
+            })
+            .collect()
+    };
+    match pooling {
+        Pooling::None => maps.to_vec(),
+        Pooling::Average => each(0.0, |sum, value| sum + value, 1.0 / pixels as f32),
+        Pooling::Maximum => each(f32::NEG_INFINITY, f32::max, 1.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::Preprocessing;
+
+    /// If this fails, preprocessing or pooling gives other values: raise [`REVISION`], then put the new digest here.
+    /// Otherwise caches would serve features of the old ones.
+    #[test]
+    fn the_revision_is_raised_with_every_change_of_values() {
+        let bytes: Vec<[f32; 3]> =
+            (0..=255).map(|byte| [byte as f32, 255.0 - byte as f32, byte as f32 / 2.0]).collect();
+        let mut values: Vec<f32> = [Preprocessing::Caffe, Preprocessing::Torchvision]
+            .into_iter()
+            .flat_map(|style| bytes.iter().flat_map(move |&rgb| style.apply(rgb)))
+            .collect();
+        let maps: Vec<f32> = (0..2 * 35 * 3).map(|at| (at * at % 97) as f32 * 0.1 - 3.0).collect();
+        for pooling in [Pooling::None, Pooling::Average, Pooling::Maximum] {
+            values.extend(pool(&maps, [35, 3], pooling));
+        }
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let digest: String =
+            Sha256::digest(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!((REVISION, &*digest), (1, "578a71e94194e613"));
+    }
+}
