@@ -7,7 +7,7 @@ use cache::DiskCache;
 use features::Extractor;
 use photos::{Cache, Folder, Layout, LeftOut, Photos, key_of};
 use quoting::{Shown, cell};
-use shards::{FeatureSet, Store};
+use shards::FeatureSet;
 use train::{Data, DataConfig, FeatureData, RunConfig, RunFolder};
 use vgg::Weights;
 
@@ -26,6 +26,12 @@ pub(crate) struct Inputs {
     source: Source,
 }
 
+/// What is trained on, before any of it is read.
+pub(crate) enum Found {
+    Images(Layout),
+    Features(FeatureSet),
+}
+
 enum Source {
     Photographs {
         extractor: Box<Extractor>,
@@ -38,38 +44,23 @@ enum Source {
 }
 
 impl Inputs {
-    /// Makes the base ready, reads the photographs, those that `run` has begun with if it has, and names what
-    /// is not among them; with `strict` a picture that can't be read is an error. Where the settings name
-    /// features these are taken instead: those of `set`, where it is open already.
+    /// Makes the base ready, reads the images, those that `run` has begun with if it has, and names skipped files; with
+    /// `strict` an image that can't be read is an error. A set of features is taken as it is.
     pub(crate) fn load(
         config: &RunConfig,
+        devices: Devices,
         weights: Weights,
-        set: Option<FeatureSet>,
+        found: Found,
         run: Option<&RunFolder>,
         strict: bool,
         output: Output,
     ) -> anyhow::Result<Self> {
-        let devices = Devices::open(&config.device)?;
-        if let Some(url) = &config.data.features {
-            let set = match set {
-                Some(set) => set,
-                None => FeatureSet::open(&Store::open(url)?)?,
-            };
-            let data = FeatureData::divide(set, config, &weights)?;
-            if data.set().engines().len() > 1 {
-                let engines: Vec<&str> = data.set().engines().keys().map(String::as_str).collect();
-                writeln!(
-                    stderr(),
-                    "warning: these features were computed by several engines, {}: they may differ in the last digits from piece to piece",
-                    engines.join(" and ")
-                )?;
+        let layout = match found {
+            Found::Images(layout) => layout,
+            Found::Features(set) => {
+                return Self::of_features(config, devices, weights, set, output);
             }
-            for skipped in data.set().skipped() {
-                output.tell(|| events::skipped(Path::new(&skipped.key), &skipped.reason))?;
-            }
-            return Ok(Self { devices, weights, source: Source::Features(data) });
-        }
-        let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+        };
         let base = devices.base(&config.base, &weights)?;
         let DataConfig { cache_dir, cache_gb, path, .. } = &config.data;
         let disk = cache_arguments::open(cache_dir.as_deref(), *cache_gb, &[path])?;
@@ -90,6 +81,28 @@ impl Inputs {
         }
         let source = Source::Photographs { extractor, layout, training, validation, left_out };
         Ok(Self { devices, weights, source })
+    }
+
+    fn of_features(
+        config: &RunConfig,
+        devices: Devices,
+        weights: Weights,
+        set: FeatureSet,
+        output: Output,
+    ) -> anyhow::Result<Self> {
+        let data = FeatureData::divide(set, config, &weights)?;
+        if data.set().engines().len() > 1 {
+            let engines: Vec<&str> = data.set().engines().keys().map(String::as_str).collect();
+            writeln!(
+                stderr(),
+                "warning: these features were computed by several engines, {}: they may differ in the last digits from piece to piece",
+                engines.join(" and ")
+            )?;
+        }
+        for skipped in data.set().skipped() {
+            output.tell(|| events::skipped(Path::new(&skipped.key), &skipped.reason))?;
+        }
+        Ok(Self { devices, weights, source: Source::Features(data) })
     }
 
     /// What is trained and what is validated on.

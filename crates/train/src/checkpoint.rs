@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use formats::{
@@ -29,24 +29,64 @@ pub(crate) struct Checkpoint {
     pub(crate) state: State,
 }
 
-/// Checks that the run in a folder is not complete and can be gone on with, before anything that
-/// takes long.
-///
-/// # Errors
-///
-/// All epochs are done, or its last state is damaged or missing.
-pub fn check_resumable(
-    run: &RunFolder,
-    config: &RunConfig,
-    device: &Device,
-) -> Result<(), TrainError> {
-    match Checkpoint::open(run, config, &device.clone().autodiff())? {
-        Some(Opened { checkpoint: Checkpoint { state, .. }, .. })
-            if state.is_complete(&config.train) =>
-        {
-            Err(TrainError::Complete { path: run.path().to_owned(), epochs: state.epoch })
+/// Last state of a run, each file of which is the one that was written.
+#[derive(Debug)]
+pub struct LastState {
+    folder: PathBuf,
+    state: State,
+    /// Why it is the one before the last, if it is.
+    pub(crate) fault: Option<String>,
+}
+
+impl LastState {
+    /// Reads the last state of a run that may be resumed. Returns none if the run stopped before its first state was
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// All epochs are done, or the state is damaged or missing.
+    pub fn resumable(run: &RunFolder, config: &RunConfig) -> Result<Option<Self>, TrainError> {
+        recover_folder(&run.best())?;
+        let (last, previous) = (run.last(), run.previous());
+        if !last.exists() && !previous.exists() {
+            // Nothing else is written before it: what is there without it would be lost.
+            if run.history().exists() || run.best().exists() {
+                let fault = "is missing, but the run has complete epochs".to_owned();
+                return Err(TrainError::Checkpoint { path: last, fault });
+            }
+            return Ok(None);
         }
-        _ => Ok(()),
+        let read = match verified_state(&last) {
+            Ok(state) => Self { folder: last, state, fault: None },
+            // If the older state is damaged or missing too, the fault of the newer one is reported.
+            Err(fault) => match verified_state(&previous) {
+                Ok(state) => Self { folder: previous, state, fault: Some(fault.to_string()) },
+                Err(_) => return Err(fault),
+            },
+        };
+        if read.state.is_complete(&config.train) {
+            let (path, epochs) = (run.path().to_owned(), read.state.epoch);
+            return Err(TrainError::Complete { path, epochs });
+        }
+        Ok(Some(read))
+    }
+
+    /// Reads the checkpoint onto a device with autodiff, and its model's card.
+    pub(crate) fn read(
+        &self,
+        config: &RunConfig,
+        device: &Device,
+    ) -> Result<(Checkpoint, ModelCard), TrainError> {
+        let state = self.state.clone();
+        let (card, tail) = load_tail(&self.folder, device)?;
+        let path = self.folder.join(OPTIMIZER);
+        let rule = |name: &str| config.rule(name, state.plateau.factor);
+        let arrays = read_arrays(&path)?;
+        let optimizer = Optimizer::with_arrays(rule, &tail, arrays, &device.clone().inner());
+        let optimizer = optimizer.map_err(|reason| {
+            checkpoint_fault(&path, format!("does not fit the model beside it: {reason}"))
+        })?;
+        Ok((Checkpoint { tail, optimizer, state }, card))
     }
 }
 
@@ -69,84 +109,32 @@ impl Checkpoint {
             Ok(())
         })
     }
-
-    /// Reads the newest whole state onto a device with autodiff, the card beside it, and why it is not that in
-    /// `last`, if it is not; `None` where the run stopped before its first state was written.
-    pub(crate) fn open(
-        run: &RunFolder,
-        config: &RunConfig,
-        device: &Device,
-    ) -> Result<Option<Opened>, TrainError> {
-        recover_folder(&run.best())?;
-        let (last, previous) = (run.last(), run.previous());
-        if last.exists() || previous.exists() {
-            let read = |folder: &Path| Self::read(folder, config, device);
-            return match read(&last) {
-                Ok((checkpoint, card)) => Ok(Some(Opened { checkpoint, card, fault: None })),
-                // The older state may be damaged too, or not be there; the newer one's fault is told then.
-                Err(fault) => match read(&previous) {
-                    Ok((checkpoint, card)) => {
-                        let fault = Some(fault.to_string());
-                        Ok(Some(Opened { checkpoint, card, fault }))
-                    }
-                    Err(_) => Err(fault),
-                },
-            };
-        }
-        // Nothing else is written before it: what is there without it would be lost.
-        if run.history().exists() || run.best().exists() {
-            let fault = "is missing, but the run has complete epochs".to_owned();
-            return Err(TrainError::Checkpoint { path: last, fault });
-        }
-        Ok(None)
-    }
-
-    /// Reads the state in `folder`, where every file has its digest.
-    fn read(
-        folder: &Path,
-        config: &RunConfig,
-        device: &Device,
-    ) -> Result<(Self, ModelCard), TrainError> {
-        let fault = |path: &Path, fault| TrainError::Checkpoint { path: path.to_owned(), fault };
-        let digests_path = folder.join(DIGESTS);
-        let expected: BTreeMap<String, String> =
-            serde_json::from_slice(&read_regular(&digests_path)?)
-                .map_err(|error| fault(&digests_path, format!("can't be read: {error}")))?;
-        if !expected.keys().eq(&FILES) {
-            let found: Vec<&str> = expected.keys().map(String::as_str).collect();
-            let reason =
-                format!("names `{}`, expected `{}`", found.join("`, `"), FILES.join("`, `"));
-            return Err(fault(&digests_path, reason));
-        }
-        for (name, digest) in &expected {
-            let path = folder.join(name);
-            if hex(Sha256::digest(read_regular(&path)?)) != *digest {
-                let reason = "is not the file that was written there: its digest differs";
-                return Err(fault(&path, reason.to_owned()));
-            }
-        }
-
-        let state_path = folder.join(STATE);
-        let state: State = serde_json::from_slice(&read_regular(&state_path)?)
-            .map_err(|error| fault(&state_path, format!("can't be read: {error}")))?;
-        let (card, tail) = load_tail(folder, device)?;
-        let optimizer_path = folder.join(OPTIMIZER);
-        let arrays = read_arrays(&optimizer_path)?;
-        let rule = |name: &str| config.rule(name, state.plateau.factor);
-        let optimizer = Optimizer::with_arrays(rule, &tail, arrays, &device.clone().inner());
-        let optimizer = optimizer.map_err(|reason| {
-            fault(&optimizer_path, format!("does not fit the model beside it: {reason}"))
-        })?;
-        Ok((Self { tail, optimizer, state }, card))
-    }
 }
 
-/// A state to go on from.
-pub(crate) struct Opened {
-    pub(crate) checkpoint: Checkpoint,
-    pub(crate) card: ModelCard,
-    /// Why it is the one before the last.
-    pub(crate) fault: Option<String>,
+/// Reads the state in `folder`, where every file has its digest.
+fn verified_state(folder: &Path) -> Result<State, TrainError> {
+    let digests_path = folder.join(DIGESTS);
+    let expected: BTreeMap<String, String> = serde_json::from_slice(&read_regular(&digests_path)?)
+        .map_err(|error| checkpoint_fault(&digests_path, format!("can't be read: {error}")))?;
+    if !expected.keys().eq(&FILES) {
+        let found: Vec<&str> = expected.keys().map(String::as_str).collect();
+        let reason = format!("names `{}`, expected `{}`", found.join("`, `"), FILES.join("`, `"));
+        return Err(checkpoint_fault(&digests_path, reason));
+    }
+    for (name, digest) in &expected {
+        let path = folder.join(name);
+        if hex(Sha256::digest(read_regular(&path)?)) != *digest {
+            let reason = "is not the file that was written there: its digest differs";
+            return Err(checkpoint_fault(&path, reason.to_owned()));
+        }
+    }
+    let path = folder.join(STATE);
+    serde_json::from_slice(&read_regular(&path)?)
+        .map_err(|error| checkpoint_fault(&path, format!("can't be read: {error}")))
+}
+
+fn checkpoint_fault(path: &Path, fault: String) -> TrainError {
+    TrainError::Checkpoint { path: path.to_owned(), fault }
 }
 
 /// The digests of the files in a folder, by name, but for that of the digests themselves.

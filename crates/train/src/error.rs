@@ -189,6 +189,14 @@ pub enum TrainError {
         /// The folder with the state before.
         last: PathBuf,
     },
+    /// Training failed, and its state before that could not be saved either.
+    #[error("{cause}\nand the state before it can't be saved: {unsaved}")]
+    Unsaved {
+        /// Why training failed.
+        cause: Box<TrainError>,
+        /// Why the state can't be saved.
+        unsaved: Box<TrainError>,
+    },
     /// A setting is out of its range.
     #[error(
         "`{name}` is {value}, expected {expected}\nhint: leave it out to take the value of the Keras example",
@@ -241,6 +249,10 @@ impl TrainError {
             self,
             Self::Features(FeaturesError::Cancelled(_)) | Self::Shards(ShardsError::Cancelled(_))
         )
+    }
+
+    pub(crate) fn unsaved(cause: Self, unsaved: Self) -> Self {
+        Self::Unsaved { cause: Box::new(cause), unsaved: Box::new(unsaved) }
     }
 
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {

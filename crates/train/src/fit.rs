@@ -1,29 +1,23 @@
-//! The loop: features, steps, validation, checkpoints.
+//! A run from its beginning or last checkpoint to its end. The steps of an epoch are in `training`.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Instant;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use features::{AugmentedCopies, Cancellation, FeatureTable, ImageFeatures};
-use head::dropout_mask;
-use model::{Metrics, ModelCard, WeightsRecord};
 use vgg::Weights;
 
-use crate::checkpoint::{Checkpoint, Opened, save_best, set_aside};
-use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
+use crate::checkpoint::{Checkpoint, LastState, set_aside};
 use crate::history::History;
 use crate::same_run::{check_same, digest_of_settings};
-use crate::source::{Batch, Source, keep};
-use crate::tensorboard::TensorBoard;
+use crate::source::{Source, keep};
+use crate::training::{Training, card_of};
 use crate::{
     Best, Data, Event, Optimizer, Plateau, RunConfig, RunFolder, RunningMean, Set, State,
     TrainError, first_tail,
 };
-
-/// The probability above which a picture counts as the second of two classes (Keras: `accuracy`).
-const THRESHOLD: f32 = 0.5;
 
 /// All that a run needs.
 pub struct Job<'a> {
@@ -60,182 +54,87 @@ pub enum Outcome {
     },
 }
 
-/// Trains what follows the cut, from the beginning or from where the run's folder stands, and tells `listen` how
-/// it goes. The same settings, photographs and weights give the same run, stopped and resumed or
-/// not.
+/// Trains the layers after the last frozen one and the head, from the beginning or from the run's last checkpoint, and
+/// tells `listen` how it goes. The same settings, images and weights give the same run, stopped and resumed or not.
 ///
 /// # Errors
 ///
-/// The run is complete already, its folder can't be read or written, the photographs are not those
-/// it began with, one of them or a file of features changes while it is in use, or the loss is no number.
-pub fn fit(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, TrainError> {
+/// The run is complete already, its folder can't be read or written, the images are not those it began with, one of
+/// them or a file of features changes while it is in use, or the loss is NaN or infinite.
+pub fn fit(job: &Job<'_>, listen: impl FnMut(Event)) -> Result<Outcome, TrainError> {
+    resume(job, LastState::resumable(job.run, job.config)?, listen)
+}
+
+/// Does the same from a state that was read already; `None` is a run without one.
+///
+/// # Errors
+///
+/// Those of [`fit`].
+pub fn resume(
+    job: &Job<'_>,
+    last: Option<LastState>,
+    mut listen: impl FnMut(Event),
+) -> Result<Outcome, TrainError> {
     let Job { config, run, data, .. } = *job;
-    let (training, validation) = (data.training_labels(), data.validation_labels());
-    let train = config.train;
     let device = job.device.clone().autodiff();
-
-    let photographs = data.digest();
-    let Checkpoint { mut tail, mut optimizer, mut state } =
-        match Checkpoint::open(run, config, &device)? {
-            Some(Opened { mut checkpoint, card: opened, fault }) => {
-                check_same(job, &checkpoint.state, &photographs, &opened.weights)?;
-                check_engine(job, &checkpoint.state)?;
-                if let Some(fault) = fault {
-                    // So that the next state is not kept in the place of the only whole one.
-                    set_aside(&run.last())?;
-                    listen(Event::OlderState { fault, epochs: checkpoint.state.epoch });
-                }
-                if let Some(event) = checkpoint.state.go_on_with(job.data.engine_here()) {
-                    // At once, so that whatever is computed here is known as this engine's.
-                    checkpoint.save(run, &card(job, &checkpoint.state, opened.metrics))?;
-                    listen(event);
-                }
-                checkpoint
-            }
-            None => begin(job, photographs, &device)?,
-        };
-    let mut history = History::open(run, state.epoch)?;
-
-    let stopped = || job.cancellation.is_cancelled();
-    let (source, mut of_validation) = match prepare(job, &mut listen) {
+    let mut checkpoint = match last {
+        Some(last) => checkpoint_of(job, last, &device, &mut listen)?,
+        None => begin(job, &device)?,
+    };
+    let history = History::open(run, checkpoint.state.epoch)?;
+    let (source, of_validation) = match prepare(job, &mut listen) {
         Err(error) if error.is_cancelled() => {
-            return Ok(Outcome::Stopped { epochs: state.epoch });
+            return Ok(Outcome::Stopped { epochs: checkpoint.state.epoch });
         }
         prepared => prepared?,
     };
-    let mut curves = train.tensorboard.then(|| TensorBoard::open(run, state.epoch)).transpose()?;
-    let steps = training.len().div_ceil(train.batch_size);
-    tracing::info!(
-        epoch = state.epoch,
-        step = state.step,
-        steps,
-        features = data.feature_count(),
-        "training"
-    );
-    // While a step is made here, another thread has the features of the next batch computed.
+    let mut training = Training::new(job, device, &checkpoint.state, history, of_validation)?;
+    // While a step is made here, another thread computes the features of the next batch.
     thread::scope(|scope| {
         let (to, batches) = sync_channel(0);
-        let (from, photographs) = (state.clone(), training.len());
-        scope.spawn(move || source.send(&from, train, photographs, &to));
-        while !state.is_complete(&train) {
-            let epoch = state.epoch + 1;
+        let (from, images) = (checkpoint.state.clone(), data.training_labels().len());
+        scope.spawn(move || source.send(&from, config.train, images, &to));
+        while !checkpoint.state.is_complete(&config.train) {
             let started = Instant::now();
-            while state.step < steps {
-                let batch = batches.recv().expect("a batch for every step");
-                let Batch { items: batch, features } = match batch {
-                    Ok(batch) => batch,
-                    Err(error) => {
-                        let checkpoint = Checkpoint { tail, optimizer, state };
-                        let stopped = save_and_stop(job, checkpoint, started, &mut listen);
-                        return if error.is_cancelled() { stopped } else { Err(error) };
-                    }
-                };
-                let features = rows(features, batch.len(), &device);
-                let mask = (config.head.dropout > 0.0).then(|| {
-                    let (epoch, step) = (epoch as u64, state.step as u64);
-                    let mask = dropout_mask(&config.head, train.seed, epoch, step, batch.len());
-                    rows(mask, batch.len(), &device)
-                });
-
-                let labels: Vec<usize> = batch.iter().map(|&at| training[at]).collect();
-                let logits = tail.forward(features, mask);
-                let loss = loss_of(logits.clone(), &labels);
-                let mean_loss = scalar(&loss);
-                if !mean_loss.is_finite() {
-                    let (step, last) = (state.step + 1, run.last());
-                    return Err(TrainError::Diverged { epoch, step, last });
-                }
-                let correct = correct_of(&tail, logits.inner(), &labels, THRESHOLD);
-                tail = optimizer.step(tail, loss.backward());
-
-                state.running.add(mean_loss, correct, batch.len());
-                state.step += 1;
-                let (loss, accuracy) = (state.running.loss(), state.running.accuracy());
-                listen(Event::Step { epoch, step: state.step, steps, loss, accuracy });
-                let is_due = train.save_every.is_some_and(|every| state.step.is_multiple_of(every));
-                if is_due && state.step < steps && !stopped() {
-                    let before = state.seconds;
-                    state.seconds += started.elapsed().as_secs_f64();
-                    let checkpoint = Checkpoint { tail, optimizer, state };
-                    checkpoint.save(run, &card(job, &checkpoint.state, None))?;
-                    Checkpoint { tail, optimizer, state } = checkpoint;
-                    state.seconds = before;
-                }
-                if stopped() && state.step < steps {
-                    let checkpoint = Checkpoint { tail, optimizer, state };
-                    return save_and_stop(job, checkpoint, started, &mut listen);
-                }
-            }
-
-            let mut on_validation = RunningMean::default();
-            let places: Vec<usize> = (0..validation.len()).collect();
-            let still = tail.clone().valid();
-            for batch in places.chunks(train.batch_size) {
-                let labels = &validation[batch[0]..][..batch.len()];
-                let features = of_validation.rows(batch)?;
-                let diverged =
-                    |_| TrainError::Diverged { epoch, step: state.step, last: run.last() };
-                let (loss, correct) =
-                    evaluate(&still, features, labels, THRESHOLD, job.device).map_err(diverged)?;
-                on_validation.add(loss, correct, batch.len());
-            }
-            let metrics = Metrics {
-                epoch,
-                loss: state.running.loss(),
-                accuracy: state.running.accuracy(),
-                val_loss: on_validation.loss(),
-                val_accuracy: on_validation.accuracy(),
+            checkpoint = match training.train_epoch(checkpoint, started, &batches, &mut listen)? {
+                ControlFlow::Continue(checkpoint) => checkpoint,
+                ControlFlow::Break(stopped) => return Ok(stopped),
             };
-            let Metrics { val_loss, val_accuracy, .. } = metrics;
-            if !val_loss.is_finite() {
-                return Err(TrainError::Diverged { epoch, step: state.step, last: run.last() });
-            }
-            let card = card(job, &state, Some(metrics));
-            let best = state.best.is_none_or(|best| val_loss < best.val_loss);
-            if best {
-                save_best(run, &state, &card, &tail)?;
-                state.best = Some(Best { epoch, val_loss, val_accuracy });
-            }
-            let seconds = state.seconds + started.elapsed().as_secs_f64();
-            let learning_rate = train.learning_rate * state.plateau.factor;
-            history.push(run, &metrics, seconds, learning_rate)?;
-            if let Some(curves) = &mut curves {
-                curves.push(&metrics, learning_rate)?;
-            }
-            let mut plateau = state.plateau;
-            if let Some(patience) = train.reduce_on_plateau {
-                plateau = plateau.after(val_loss, patience);
-                optimizer.set_rules(|name| config.rule(name, plateau.factor));
-            }
-            let running = RunningMean::default();
-            state = State { epoch, step: 0, running, seconds: 0.0, plateau, ..state };
-            let checkpoint = Checkpoint { tail, optimizer, state };
-            checkpoint.save(run, &card)?;
-            Checkpoint { tail, optimizer, state } = checkpoint;
-            tracing::info!(epoch, val_loss, val_accuracy, seconds, learning_rate, best, "epoch");
-            listen(Event::Epoch { metrics, seconds, learning_rate, best });
-            if stopped() && !state.is_complete(&train) {
+            let validation = training.validate(&checkpoint)?;
+            checkpoint = training.finish_epoch(checkpoint, validation, started, &mut listen)?;
+            let epochs = checkpoint.state.epoch;
+            if job.cancellation.is_cancelled() && !checkpoint.state.is_complete(&config.train) {
                 listen(Event::Saved { path: run.last() });
-                return Ok(Outcome::Stopped { epochs: state.epoch });
+                return Ok(Outcome::Stopped { epochs });
             }
         }
-        let best = state.best.expect("an epoch has ended, and the first one is the best so far");
-        Ok(Outcome::Complete { best, epochs: state.epoch })
+        let State { best, epoch: epochs, .. } = checkpoint.state;
+        let best = best.expect("an epoch has ended, and the first one is the best so far");
+        Ok(Outcome::Complete { best, epochs })
     })
 }
 
-/// Keeps what was learned in the midst of an epoch that began at `started`.
-fn save_and_stop(
+/// Reads the checkpoint of the run's last state, if the run may be resumed from it.
+fn checkpoint_of(
     job: &Job<'_>,
-    mut checkpoint: Checkpoint,
-    started: Instant,
+    last: LastState,
+    device: &Device,
     listen: &mut impl FnMut(Event),
-) -> Result<Outcome, TrainError> {
-    checkpoint.state.seconds += started.elapsed().as_secs_f64();
-    let epochs = checkpoint.state.epoch;
-    checkpoint.save(job.run, &card(job, &checkpoint.state, None))?;
-    listen(Event::Saved { path: job.run.last() });
-    Ok(Outcome::Stopped { epochs })
+) -> Result<Checkpoint, TrainError> {
+    let (mut checkpoint, card) = last.read(job.config, device)?;
+    check_same(job, &checkpoint.state, &card.weights)?;
+    check_engine(job, &checkpoint.state)?;
+    if let Some(fault) = last.fault {
+        // Else the next state would replace the only whole one.
+        set_aside(&job.run.last())?;
+        listen(Event::OlderState { fault, epochs: checkpoint.state.epoch });
+    }
+    if let Some(event) = checkpoint.state.go_on_with(job.data.engine_here()) {
+        // At once, so that whatever is computed here is known as this engine's.
+        checkpoint.save(job.run, &card_of(job, &checkpoint.state, card.metrics))?;
+        listen(event);
+    }
+    Ok(checkpoint)
 }
 
 /// Checks that a run goes on with the engine that it was on, if that is asked.
@@ -294,7 +193,7 @@ fn prepare<'a>(
 
 /// The state before the first step. It is written at once, so that a run stopped at any time can be
 /// resumed.
-fn begin(job: &Job<'_>, photographs: String, device: &Device) -> Result<Checkpoint, TrainError> {
+fn begin(job: &Job<'_>, device: &Device) -> Result<Checkpoint, TrainError> {
     let classes = job.data.classes();
     let tail = first_tail(job.config, job.weights, classes, device)?;
     let state = State {
@@ -305,28 +204,11 @@ fn begin(job: &Job<'_>, photographs: String, device: &Device) -> Result<Checkpoi
         best: None,
         plateau: Plateau::default(),
         settings: digest_of_settings(job.config),
-        photographs,
+        photographs: job.data.digest(),
         engines: vec![job.data.engine_here()],
     };
     let optimizer = Optimizer::new(|name| job.config.rule(name, 1.0), &tail);
     let checkpoint = Checkpoint { optimizer, tail, state };
-    checkpoint.save(job.run, &card(job, &checkpoint.state, None))?;
+    checkpoint.save(job.run, &card_of(job, &checkpoint.state, None))?;
     Ok(checkpoint)
-}
-
-fn card(job: &Job<'_>, state: &State, metrics: Option<Metrics>) -> ModelCard {
-    let mut engines = job.data.engines();
-    engines.retain(|engine| !state.engines.contains(engine));
-    engines.extend(state.engines.iter().cloned());
-    ModelCard {
-        format: ModelCard::FORMAT,
-        base: job.config.base.clone(),
-        weights: WeightsRecord::of(job.weights),
-        preprocessing: job.weights.preprocessing(),
-        head: job.config.head,
-        classes: job.data.classes().to_vec(),
-        threshold: THRESHOLD,
-        metrics,
-        engines,
-    }
 }

@@ -1,6 +1,6 @@
 //! The training loop, RMSprop, checkpoints and history.
 //!
-//! Read [`fit`] first: it is the whole loop. What it needs is in [`Job`], what it tells is an
+//! Read [`fit`] first, then `training.rs`: they are the whole loop. What it needs is in [`Job`], what it tells is an
 //! [`Event`], where it writes is a [`RunFolder`].
 #![doc = include_str!("../README.md")]
 
@@ -26,8 +26,9 @@ mod source;
 mod state;
 mod stream;
 mod tensorboard;
+mod training;
 
-pub use checkpoint::check_resumable;
+pub use checkpoint::LastState;
 pub use config::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
 pub use data::Data;
 pub use error::TrainError;
@@ -35,7 +36,7 @@ pub use evaluate::evaluate;
 pub use event::{Event, Set};
 pub use feature_data::FeatureData;
 pub use first_tail::first_tail;
-pub use fit::{Job, Outcome, fit};
+pub use fit::{Job, Outcome, fit, resume};
 pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};
 pub use metrics::{RunningMean, count_correct, is_accurate};
 pub use optimizer::Optimizer;

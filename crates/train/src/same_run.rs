@@ -10,21 +10,16 @@ use crate::{
     DataConfig, DeviceConfig, Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice,
 };
 
-/// Checks that a run goes on with what it began with, and is not complete.
+/// Checks that a run goes on with what it began with.
 pub(crate) fn check_same(
     job: &Job<'_>,
     state: &State,
-    photographs: &str,
     weights: &WeightsRecord,
 ) -> Result<(), TrainError> {
-    if state.is_complete(&job.config.train) {
-        let (path, epochs) = (job.run.path().to_owned(), state.epoch);
-        return Err(TrainError::Complete { path, epochs });
-    }
     if state.settings != digest_of_settings(job.config) {
         return Err(TrainError::OtherSettings(job.run.config()));
     }
-    if state.photographs != photographs {
+    if state.photographs != job.data.digest() {
         let data = &job.config.data;
         let place = data.features.as_ref().map_or_else(|| data.path.clone(), PathBuf::from);
         return Err(TrainError::OtherPhotographs(place));

@@ -9,10 +9,10 @@ use clap::{Arg, Args};
 use model::{Metrics, WeightsSearch, load_card};
 use photos::Layout;
 use quoting::{Shown, argument};
-use shards::FeatureSet;
+use shards::{FeatureSet, Store};
 use train::{
-    Best, Data, Job, Outcome, RunConfig, RunFolder, Start, TrainError, WeightsChoice,
-    check_resumable, first_tail, fit,
+    Best, Data, Job, LastState, Outcome, RunConfig, RunFolder, Start, TrainError, WeightsChoice,
+    first_tail, resume,
 };
 use vgg::Weights;
 
@@ -20,14 +20,14 @@ use crate::arguments::WEIGHTS_FOLDER;
 use crate::dashboard::{Dashboard, Watched};
 use crate::device::Devices;
 use crate::history::History;
-use crate::inputs::Inputs;
+use crate::inputs::{Found, Inputs};
 use crate::interrupt::{STOPPED, stop_on_ctrl_c};
 use crate::output::{Output, OutputArguments};
 use crate::progress::Progress;
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::unbroken::stderr;
-use crate::{cache_arguments, demo, device, events, logs, run_report, split_table};
+use crate::{cache_arguments, demo, events, logs, run_report, split_table};
 
 /// Folder of runs that are not named, the first of those numbered.
 const RUN: &str = "runs/train";
@@ -107,25 +107,25 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
         Some(path) => {
             let (run, mut config) = RunFolder::open(path)?;
             arguments.settings.change_cache(&mut config.data)?;
-            match check_resumable(&run, &config, &device::cpu()) {
+            let last = match LastState::resumable(&run, &config) {
                 Err(TrainError::Complete { epochs, .. }) => {
                     return say_complete(&run, epochs, output);
                 }
-                checked => checked?,
-            }
+                last => last?,
+            };
             // A folder that is gone is named before anything is computed.
-            if config.data.features.is_none() {
-                split_table::layout_of(&config)?;
-            }
+            let found = match &config.data.features {
+                Some(url) => Found::Features(FeatureSet::open(&Store::open(url)?)?),
+                None => Found::Images(split_table::layout_of(&config)?),
+            };
             let weights = weights_again(&run, &config)?;
-            // Now and not later, to say where it is to be changed.
-            Devices::open(&config.device).map_err(|error| {
+            let devices = Devices::open(&config.device).map_err(|error| {
                 let settings = run.config();
                 anyhow::anyhow!("{error}\nhint: the run takes its device from `name` and `precision` below `[device]` in `{}`", settings.shown())
             })?;
-            let inputs = Inputs::load(&config, weights, None, Some(&run), false, output)?;
+            let inputs = Inputs::load(&config, devices, weights, found, Some(&run), false, output)?;
             inputs.write_tables(&run, &config)?;
-            go(&config, &inputs, &run, arguments.strict_resume, output)
+            go(&config, &inputs, &run, last, arguments.strict_resume, output)
         }
         None => {
             // Not by clap, which requires nothing that another argument conflicts with.
@@ -145,19 +145,25 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             if arguments.out.is_some() {
                 RunFolder::check_free(path)?;
             }
-            if config.data.features.is_none() {
-                RunFolder::check_outside(path, &config.data.path)?;
-                if settings.demo {
-                    demo::draw_where_missing(&config.data.path, output)?;
+            let found = match set {
+                Some(set) => Found::Features(set),
+                None => {
+                    RunFolder::check_outside(path, &config.data.path)?;
+                    if settings.demo {
+                        demo::draw_where_missing(&config.data.path, output)?;
+                    }
+                    let layout = Layout::find(&config.data.path, config.data.validation_split)?;
+                    if let Layout::Split { share, .. } = layout {
+                        config.data.validation_split = Some(share);
+                    }
+                    Found::Images(layout)
                 }
-                let layout = Layout::find(&config.data.path, config.data.validation_split)?;
-                if let Layout::Split { share, .. } = layout {
-                    config.data.validation_split = Some(share);
-                }
-            }
+            };
             settings.check_weights(&config)?;
             let weights = config.load_weights()?;
-            let inputs = Inputs::load(&config, weights, set, None, arguments.strict, output)?;
+            let devices = Devices::open(&config.device)?;
+            let strict = arguments.strict;
+            let inputs = Inputs::load(&config, devices, weights, found, None, strict, output)?;
             if config.start != Start::Random {
                 // A model that does not fit is found before anything is written.
                 let (classes, device) = (inputs.data().classes(), inputs.devices.tensors());
@@ -173,7 +179,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 None => RunFolder::create_numbered(path, &config)?,
             };
             inputs.write_tables(&run, &config)?;
-            go(&config, &inputs, &run, false, output)
+            go(&config, &inputs, &run, None, false, output)
         }
     }
 }
@@ -218,6 +224,7 @@ fn go(
     config: &RunConfig,
     inputs: &Inputs,
     run: &RunFolder,
+    last: Option<LastState>,
     strict_engine: bool,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
@@ -249,7 +256,7 @@ fn go(
     let cancellation = &cancellation;
     let job = Job { config, run, weights, data, device, strict_engine, cancellation };
     let mut shown = Ok(());
-    let outcome = fit(&job, |event| {
+    let outcome = resume(&job, last, |event| {
         if let Some(dashboard) = &dashboard {
             dashboard.show(&event);
         }

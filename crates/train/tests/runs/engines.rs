@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use augment::AugmentConfig;
 use model::load_card;
@@ -11,7 +13,7 @@ use sha2::{Digest, Sha256};
 use train::{Event, RunConfig, RunFolder, State, TrainError};
 use vgg::{FrozenBase, FrozenEngine, VggError, engine_name};
 
-use crate::job::{complete, config, expect_same, go, go_on, go_strictly, pictures};
+use crate::job::{complete, config, expect_same, go, go_on, go_strictly, never, pictures};
 
 /// The name of an engine that no machine has.
 const OTHER: &str = "winograd f32 on another";
@@ -137,4 +139,72 @@ fn a_run_that_does_not_say_its_engine_goes_on_and_records_that_it_is_unknown() {
     assert_eq!(told(&run, &config), Some((None, here.clone())));
     assert_eq!(engines(&run), ["unknown".to_owned(), here]);
     expect_same(&run, &whole);
+}
+
+/// An engine that fails once it is told to.
+#[derive(Debug)]
+struct Failing {
+    base: FrozenBase,
+    fails: Arc<AtomicBool>,
+}
+
+impl FrozenEngine for Failing {
+    fn name(&self) -> &str {
+        OTHER
+    }
+
+    fn batch(&self) -> usize {
+        1
+    }
+
+    fn features(&self, images: &[f32]) -> Result<Vec<f32>, VggError> {
+        if self.fails.load(Ordering::Relaxed) {
+            let reason = "the device has gone".into();
+            return Err(VggError::Engine { engine: OTHER.into(), reason, hint: "plug it in" });
+        }
+        self.base.features(images)
+    }
+}
+
+/// A run whose state can be saved is resumed after the failure; if it can't be saved, the error says both.
+#[test]
+fn a_failure_in_an_epoch_saves_its_steps_and_says_if_it_can_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    pictures(&data, 2);
+    let mut config = config(&data, AugmentConfig::default());
+    config.train.batch_size = 1;
+    let weights = config.load_weights().expect("a network");
+    for is_saved in [true, false] {
+        let run = RunFolder::create(&folder.path().join(format!("run {is_saved}")), &config);
+        let run = run.expect("a free folder");
+        let fails = Arc::new(AtomicBool::new(false));
+        let base = FrozenBase::new(&config.base, &weights).expect("a network");
+        let engine = Box::new(Failing { base, fails: fails.clone() });
+        let base = FrozenBase::with_engine(&config.base, &weights, engine).expect("a base");
+        let fail = |event: &Event| {
+            if matches!(event, Event::Step { .. }) && !fails.swap(true, Ordering::Relaxed) {
+                assert!(run.last().exists());
+                if !is_saved {
+                    fs::remove_dir_all(run.path()).expect("a folder");
+                }
+            }
+            false
+        };
+        let error = go_on(&run, &config, base, &weights, fail).expect_err("a failure");
+        let message = error.to_string();
+        assert!(message.contains("the device has gone"), "{message}");
+        if is_saved {
+            let state = fs::read(run.last().join("state.json")).expect("a state");
+            let state: State = serde_json::from_slice(&state).expect("a state");
+            assert!(state.epoch == 0 && state.step > 0, "{state:?}");
+            go(&run, &config, never).expect("the rest of the run");
+        } else {
+            assert!(matches!(error, TrainError::Unsaved { .. }), "{message}");
+            assert!(
+                message.contains("and the state before it can't be saved: no folder at `"),
+                "{message}"
+            );
+        }
+    }
 }
