@@ -25,6 +25,7 @@ mod object_store;
 mod output;
 mod parity;
 mod progress;
+mod release_check;
 mod selection;
 mod state;
 mod unavailable;
@@ -186,6 +187,9 @@ enum Chore {
 
     /// Run what CI runs, `.ci/run`, and exit with its status
     Ci,
+
+    /// Run what takes too long for CI: single crates used alone, benchmarks beside other programs, long runs of CI's checks
+    ReleaseCheck,
 }
 
 fn main() -> ExitCode {
@@ -240,6 +244,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Licences => licences::run(root)?,
         Chore::Notices { into, features } => notices::run(root, features, into)?,
         Chore::Ci => return ci(root),
+        Chore::ReleaseCheck => release_check::run(root)?,
     }
     Ok(ExitCode::SUCCESS)
 }

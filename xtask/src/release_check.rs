@@ -1,0 +1,50 @@
+//! `cargo xtask release-check`: what takes long and seldom finds anything, so that it is run before a release and not
+//! with every change.
+
+use std::env::current_exe;
+use std::io::{Write, stdout};
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::cargo;
+use crate::keras::start;
+
+/// Chores by their arguments: crates used alone, benchmarks beside other programs, and at full length the checks that CI
+/// runs for seconds.
+const CHORES: [&str; 10] = [
+    "consumers",
+    "bench base --peers",
+    "bench augment --peers",
+    "bench photos --peers",
+    "bench head --peers",
+    "bench job --rounds 3 --peers",
+    "load --seconds 30",
+    "cache --seconds 60",
+    "fuzz --seconds 60",
+    "crashes --count 100",
+];
+
+/// Runs them one after the other in the workspace at `root`, and says how long each took.
+///
+/// # Errors
+/// If one fails.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let wgpu = "clippy --package cli --features wgpu -- -D warnings";
+    check("cargo", wgpu, cargo().args(wgpu.split(' ')).current_dir(root))?;
+    let this = current_exe().context("could not find this program itself")?;
+    for chore in CHORES {
+        check("xtask", chore, Command::new(&this).args(chore.split(' ')).current_dir(root))?;
+    }
+    Ok(())
+}
+
+fn check(program: &str, arguments: &str, command: &mut Command) -> Result<()> {
+    writeln!(stdout(), "\n== {program} {arguments}")?;
+    let begin = Instant::now();
+    start(command, "see what it says above")?;
+    writeln!(stdout(), "== took {} s: {program} {arguments}", begin.elapsed().as_secs())?;
+    Ok(())
+}
