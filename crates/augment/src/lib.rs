@@ -8,11 +8,13 @@
 #![doc = include_str!("../README.md")]
 
 mod affine;
+mod compose;
 mod config;
 mod draw;
 mod warp;
 
 pub use affine::Affine;
-pub use config::{AugmentConfig, AugmentError, Compose, RandomFlip};
+pub use compose::Compose;
+pub use config::{AugmentConfig, AugmentError, RandomFlip};
 pub use draw::Draw;
 pub use warp::{Picture, WARP_REVISION, warp};
