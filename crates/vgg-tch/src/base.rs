@@ -7,8 +7,9 @@ use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use tch::{Cuda, Device, TchError, Tensor};
-use vgg::{FrozenEngine, Precision, VggConfig, VggError, Weights, engine_name};
+use vgg::{FrozenEngine, VggConfig, VggError, Weights, engine_name};
 
+use crate::Options;
 use crate::network::Network;
 
 /// What computes.
@@ -18,19 +19,6 @@ pub enum Target {
     Cpu,
     /// The CUDA GPU of this number.
     Cuda(usize),
-}
-
-/// How it is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// What in.
-    pub precision: Precision,
-    /// On a GPU, float32 products of values rounded to 10 bits of mantissa.
-    pub tf32: bool,
-    /// On a GPU, the same bits on every run, and slower.
-    pub deterministic: bool,
-    /// How many pictures each device gets at a time: 32 on a CPU and 256 on a GPU, where it is left out.
-    pub batch: Option<usize>,
 }
 
 /// How many CUDA GPUs libtorch finds; none where it was built without CUDA.

@@ -4,5 +4,7 @@
 
 mod base;
 mod network;
+mod options;
 
-pub use base::{Options, Target, TchBase, cuda_devices};
+pub use base::{Target, TchBase, cuda_devices};
+pub use options::Options;

@@ -1,0 +1,16 @@
+//! How libtorch computes features.
+
+use vgg::Precision;
+
+/// How it is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What in.
+    pub precision: Precision,
+    /// On a GPU, float32 products of values rounded to 10 bits of mantissa.
+    pub tf32: bool,
+    /// On a GPU, the same bits on every run, and slower.
+    pub deterministic: bool,
+    /// How many pictures each device gets at a time: 32 on a CPU and 256 on a GPU, where it is left out.
+    pub batch: Option<usize>,
+}
