@@ -1,15 +1,10 @@
 //! The confusion of many classes: a picture of a size that does not grow with them, in which each pair of classes is
 //! a coloured cell, and a table of the pairs that are confused most.
 
-use std::io::Cursor;
+use image::{Rgba, RgbaImage};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use image::{ImageFormat, Rgba, RgbaImage};
-use maud::{Markup, html};
-
-use crate::plot::{FIRST, SECOND, colour};
-use crate::{Page, Predictions};
+use crate::Predictions;
+use crate::colours::{FIRST, SECOND, colour};
 
 /// Number of classes above which cells have no numbers.
 pub(crate) const MANY: usize = 30;
@@ -22,9 +17,6 @@ const SIDE: usize = 1600;
 
 /// Height and width of it on the page and in a file, in a page's pixels.
 pub(crate) const SHOWN: f64 = 800.0;
-
-/// Room for the names of classes.
-const NAMES: f64 = 150.0;
 
 /// Distance between two names, at least.
 const LINE: f64 = 16.0;
@@ -105,54 +97,6 @@ pub(crate) fn named(classes: &[String]) -> impl Iterator<Item = (f64, &str)> {
     let every = (LINE / cell).ceil() as usize;
     let named = classes.iter().enumerate().step_by(every.max(1));
     named.map(move |(at, name)| ((at as f64 + 0.5) * cell, name.as_str()))
-}
-
-impl Page<'_> {
-    /// All cells, with the names that there is room for.
-    pub(crate) fn draw_cells(&self) -> Markup {
-        let mut png = Cursor::new(vec![]);
-        let cells = self.predictions.cells();
-        cells.write_to(&mut png, ImageFormat::Png).expect("a picture can be encoded into memory");
-        let address = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png.into_inner()));
-        let size = NAMES + SHOWN;
-        html! {
-            figure.chart style=(format!("max-width:{size}px")) {
-                svg viewBox=(format!("0 0 {size} {size}")) role="img" aria-label=(format!("Confusion of {} classes", self.classes.len())) {
-                    image.cells href=(address) x=(NAMES) y=(NAMES) width=(SHOWN) height=(SHOWN) {}
-                    rect.edge x=(NAMES) y=(NAMES) width=(SHOWN) height=(SHOWN) {}
-                    @for (middle, name) in named(self.classes) {
-                        @let (at, name) = (NAMES + middle + 4.0, shortened(name));
-                        text x=(NAMES - 8.0) y=(format!("{at:.1}")) text-anchor="end" { (name) }
-                        text transform=(format!("translate({at:.1} {}) rotate(-90)", NAMES - 8.0)) { (name) }
-                    }
-                }
-                figcaption { (legend(self.classes.len()).join("; ")) }
-            }
-        }
-    }
-
-    /// A table of the largest confusions, each with a link to its photographs.
-    pub(crate) fn list_confusions(&self) -> Markup {
-        let all = self.predictions.pairs();
-        let wrong = all.keys().filter(|(label, decided)| label != decided).count();
-        let largest = self.predictions.largest_confusions();
-        html! {
-            h3 { "The largest confusions" }
-            p { (largest.len()) " of " (wrong) " pairs of classes that are confused. A number leads to its photographs." }
-            div.wide tabindex="0" role="region" aria-label="The largest confusions" { table.scores.confusions {
-                thead { tr { @for name in ["class", "taken for", "photographs", "share of the class"] { th scope="col" { (name) } } } }
-                tbody { @for Confusion { label, decided, count } in largest {
-                    @let support: usize = all.range((label, 0)..(label + 1, 0)).map(|(_, count)| count).sum();
-                    tr {
-                        th scope="row" { (self.classes[label]) }
-                        td { (self.classes[decided]) }
-                        td { a href=(format!("#cell-{label}-{decided}")) { (count) } }
-                        td { (format!("{:.1}\u{a0}%", 100.0 * count as f64 / support as f64)) }
-                    }
-                } }
-            } }
-        }
-    }
 }
 
 /// Number of letters of a name that are shown beside cells.

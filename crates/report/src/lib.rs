@@ -4,8 +4,10 @@
 mod calibration;
 mod chart;
 mod charts;
+mod colours;
 mod comparison;
 mod confusion;
+mod confusion_section;
 mod document;
 mod heat;
 mod page;

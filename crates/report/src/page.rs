@@ -10,7 +10,6 @@ use crate::chart::number;
 use crate::confusion::{Confusion, MANY};
 use crate::document::document;
 use crate::heat::glow;
-use crate::plot::SCORES;
 use crate::thumbnail::thumbnail;
 use crate::{BINS, ClassScores, Predictions};
 
@@ -28,6 +27,9 @@ const SIDES: [u32; 2] = [128, 80];
 
 /// The precision for which a threshold is named.
 const PRECISION: f64 = 0.95;
+
+/// The name of the table of all scores.
+pub(crate) const SCORES: &str = "scores.csv";
 
 /// What is on the page of a run.
 pub struct Page<'a> {

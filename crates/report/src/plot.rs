@@ -12,7 +12,9 @@ use imageproc::point::Point;
 use imageproc::rect::Rect;
 
 use crate::chart::{Anchor, Chart, DOT, Shape};
+use crate::colours::{CARD, FIRST, INK, LINE, SECOND, SOFT, colour, mixed};
 use crate::confusion::{MANY, SHOWN, legend, named, shortened};
+use crate::page::SCORES;
 use crate::{ClassScores, Page, Predictions};
 
 /// How many pixels of a file are one of a page.
@@ -21,13 +23,6 @@ const SHARP: f64 = 2.0;
 /// How many that are drawn each way are one of a file, so that edges are smooth.
 const SMOOTH: f64 = 2.0;
 
-const CARD: &str = "#ffffff";
-const INK: &str = "#1b1f24";
-const SOFT: &str = "#565d66";
-const LINE: &str = "#d9dbd6";
-pub(crate) const FIRST: &str = "#0b62a8";
-pub(crate) const SECOND: &str = "#b3470d";
-
 const LETTERS: f64 = 12.0;
 
 /// The room around a plot.
@@ -35,9 +30,6 @@ const AROUND: f64 = 14.0;
 
 /// The side of a cell of the confusion.
 const CELL: f64 = 64.0;
-/// The name of the table of all scores.
-pub(crate) const SCORES: &str = "scores.csv";
-
 const CAPTION: &str = "rows: what they are, columns: what they are taken for";
 
 impl Page<'_> {
@@ -299,18 +291,6 @@ fn pen(style: &str) -> (&'static str, f64, Option<f64>) {
         "grid" => (LINE, 1.0, None),
         _ => (SOFT, 1.0, None),
     }
-}
-
-pub(crate) fn colour(hue: &str) -> Rgb<u8> {
-    let part = |at: usize| u8::from_str_radix(&hue[at..at + 2], 16).expect("a colour");
-    Rgb([part(1), part(3), part(5)])
-}
-
-/// A colour of which so much shows over the card.
-fn mixed(hue: &str, share: f64) -> Rgb<u8> {
-    let (over, under) = (colour(hue).0, colour(CARD).0);
-    let mix = |at: usize| f64::from(over[at]) * share + f64::from(under[at]) * (1.0 - share);
-    Rgb([0, 1, 2].map(|at| mix(at).round() as u8))
 }
 
 #[cfg(test)]
