@@ -12,7 +12,7 @@ use formats::{
 use model::{ModelCard, ModelError, Tail, load_tail, save_bundle};
 use sha2::{Digest, Sha256};
 
-use crate::same_run::hex;
+use crate::hex::hex;
 use crate::{Optimizer, RunConfig, RunFolder, State, TrainError};
 
 const STATE: &str = "state.json";

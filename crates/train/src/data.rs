@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use vgg::engine_name;
 
 use crate::FeatureData;
-use crate::same_run::hex;
+use crate::hex::hex;
 
 /// What a run trains and validates on.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use shards::FeatureSet;
 use vgg::Weights;
 
-use crate::same_run::hex;
+use crate::hex::hex;
 use crate::{RunConfig, TrainError};
 
 /// The share of each class that is kept for validation where none is named.

@@ -6,53 +6,17 @@ use std::thread;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use features::{AugmentedCopies, Cancellation, FeatureTable, ImageFeatures};
-use vgg::Weights;
+use features::{AugmentedCopies, FeatureTable, ImageFeatures};
 
 use crate::checkpoint::{Checkpoint, LastState, set_aside};
 use crate::history::History;
+use crate::outcome::Outcome;
 use crate::same_run::{check_same, digest_of_settings};
 use crate::source::{Source, keep};
 use crate::training::{Training, card_of};
 use crate::{
-    Best, Data, Event, Optimizer, Plateau, RunConfig, RunFolder, RunningMean, Set, State,
-    TrainError, first_tail,
+    Data, Event, Job, Optimizer, Plateau, RunningMean, Set, State, TrainError, first_tail,
 };
-
-/// All that a run needs.
-pub struct Job<'a> {
-    /// The settings.
-    pub config: &'a RunConfig,
-    /// Where it writes; what is there already is gone on with.
-    pub run: &'a RunFolder,
-    /// The base's weights.
-    pub weights: &'a Weights,
-    /// What is trained and what is validated on.
-    pub data: Data<'a>,
-    /// Where what follows the cut learns.
-    pub device: &'a Device,
-    /// Whether a run that was on another engine before, or does not say on which, is refused, and not only told of.
-    pub strict_engine: bool,
-    /// If it is cancelled, the run stops after the batch at hand, and can be resumed.
-    pub cancellation: &'a Cancellation,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome {
-    /// All epochs are done, or patience has run out.
-    Complete {
-        /// The best epoch.
-        best: Best,
-        /// The epochs.
-        epochs: usize,
-    },
-    /// It was stopped with this many epochs complete.
-    Stopped {
-        /// The complete epochs.
-        epochs: usize,
-    },
-}
 
 /// Trains the layers after the last frozen one and the head, from the beginning or from the run's last checkpoint, and
 /// tells `listen` how it goes. The same settings, images and weights give the same run, stopped and resumed or not.

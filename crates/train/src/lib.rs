@@ -4,6 +4,7 @@
 //! [`Event`], where it writes is a [`RunFolder`].
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod checkpoint;
 mod config;
 mod data;
@@ -13,11 +14,14 @@ mod event;
 mod feature_data;
 mod first_tail;
 mod fit;
+mod hex;
 mod history;
+mod job;
 mod loss;
 mod metrics;
 mod named_settings;
 mod optimizer;
+mod outcome;
 mod plateau;
 mod rmsprop;
 mod run_folder;
@@ -36,10 +40,12 @@ pub use evaluate::evaluate;
 pub use event::{Event, Set};
 pub use feature_data::FeatureData;
 pub use first_tail::first_tail;
-pub use fit::{Job, Outcome, fit, resume};
+pub use fit::{fit, resume};
+pub use job::Job;
 pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};
 pub use metrics::{RunningMean, count_correct, is_accurate};
 pub use optimizer::Optimizer;
+pub use outcome::Outcome;
 pub use plateau::Plateau;
 pub use rmsprop::{RmsProp, Slot};
 pub use run_folder::RunFolder;

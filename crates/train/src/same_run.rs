@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use model::WeightsRecord;
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
 use crate::{
     DataConfig, DeviceConfig, Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice,
 };
@@ -63,8 +64,4 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     }
     let text = toml::to_string(&same);
     hex(Sha256::digest(text.expect("valid settings are plain data")))
-}
-
-pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

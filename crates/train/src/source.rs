@@ -9,6 +9,7 @@ use features::{
 use photos::Photos;
 use random::{Draws, Purpose};
 
+use crate::batch::Batch;
 use crate::data::Data;
 use crate::stream::Stream;
 use crate::{Event, FeatureData, Job, Set, State, TrainConfig, TrainError};
@@ -213,11 +214,4 @@ where
         listen(done, total);
     })?;
     Ok(table)
-}
-
-/// The photographs of a step, and their features.
-pub(crate) struct Batch {
-    pub(crate) items: Vec<usize>,
-    /// (items, features).
-    pub(crate) features: Vec<f32>,
 }

@@ -10,7 +10,7 @@ use features::Cancellation;
 use random::{Draws, Purpose};
 use shards::Rows;
 
-use crate::source::Batch;
+use crate::batch::Batch;
 use crate::{FeatureData, State, TrainConfig, TrainError};
 
 /// How many parts a window has: from as many places of the set the photographs of a batch come.

@@ -10,10 +10,10 @@ use features::FeatureTable;
 use head::dropout_mask;
 use model::{Metrics, ModelCard, WeightsRecord};
 
+use crate::batch::Batch;
 use crate::checkpoint::{Checkpoint, save_best};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::history::History;
-use crate::source::Batch;
 use crate::tensorboard::TensorBoard;
 use crate::{Best, Event, Job, Outcome, RunningMean, State, TrainError};
 
