@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Shape;
-use crate::{FeatureSettings, Piece};
+use crate::made_of::{Contents, MadeOf};
+use crate::object::{Counts, Shape};
+use crate::{FeatureSettings, Piece, Skipped};
 
 /// Version of the layout of pieces. Version 1 has no digests of contents and of the head, and is read as well.
 pub(crate) const SCHEMA: u64 = 2;
@@ -30,17 +31,6 @@ pub(crate) struct Card {
     pub(crate) object: ObjectCard,
 }
 
-/// How much a piece holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Counts {
-    pub(crate) photographs: usize,
-    /// How many of them can be trained on.
-    pub(crate) trainable: usize,
-    /// How many values the features of one are.
-    pub(crate) width: usize,
-}
-
 /// What the object must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,42 +42,6 @@ pub(crate) struct ObjectCard {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) head_sha256: Option<String>,
     pub(crate) sha256: String,
-}
-
-/// Files, by what they are called and by what is in them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MadeOf {
-    pub(crate) listed: String,
-    /// `None` if the object store gives no ETags.
-    pub(crate) contents: Option<Contents>,
-}
-
-/// The digest of the keys of files and of their contents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Contents {
-    pub(crate) by: By,
-    pub(crate) digest: String,
-}
-
-/// What stands for the content of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum By {
-    /// Its SHA-256.
-    Sha256,
-    /// The ETag that an object store gives it, which is asked for without reading it.
-    Etag,
-}
-
-/// A file that should be a picture and can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Skipped {
-    /// Its path below the folder of photographs.
-    pub key: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// What cards of every schema have.

@@ -6,9 +6,10 @@ use std::io::Read;
 use features::{Cancellation, Extractor, pipeline};
 use sha2::{Digest, Sha256};
 
-use crate::card::{Card, Counts, MadeOf, ObjectCard, SCHEMA};
+use crate::card::{Card, ObjectCard, SCHEMA};
 use crate::check::{by_piece, warn_of_lengths};
-use crate::object::{Shape, Small};
+use crate::made_of::MadeOf;
+use crate::object::{Counts, Shape, Small};
 use crate::photographs::Entry;
 use crate::reader::{Input, Known, Reader};
 use crate::spool::Spool;

@@ -7,8 +7,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-
-use crate::ShardsError;
+use thiserror::Error;
 
 const MOST_SHARDS: usize = 100_000;
 const MOST_PIECES: usize = 10_000;
@@ -18,6 +17,20 @@ const MOST_PIECES: usize = 10_000;
 pub struct Cut {
     shards: usize,
     pieces: usize,
+}
+
+/// A set can't be cut so.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error(
+    "{count} {what}, expected 1 to {most}\nhint: some thousands of photographs a piece are a good size"
+)]
+pub struct CutError {
+    /// Shards or pieces.
+    pub what: &'static str,
+    /// How many are asked for.
+    pub count: usize,
+    /// How many there may be.
+    pub most: usize,
 }
 
 /// A piece of a set, by its number and those of its cut. It is displayed, and ordered, as its objects are
@@ -40,12 +53,12 @@ impl Cut {
     /// # Errors
     ///
     /// There are none, more than 100,000 shards, or more than 10,000 pieces.
-    pub fn new(shards: usize, pieces: usize) -> Result<Self, ShardsError> {
+    pub fn new(shards: usize, pieces: usize) -> Result<Self, CutError> {
         for (what, count, most) in
             [("shards", shards, MOST_SHARDS), ("pieces", pieces, MOST_PIECES)]
         {
             if !(1..=most).contains(&count) {
-                return Err(ShardsError::Cut { what, count, most });
+                return Err(CutError { what, count, most });
             }
         }
         Ok(Self { shards, pieces })

@@ -3,7 +3,7 @@
 use features::Cancelled;
 use quoting::Shown;
 
-use crate::{Cut, Dtype, Piece};
+use crate::{Cut, CutError, Dtype, Piece};
 
 /// Features that can't be computed, stored or read, and why.
 #[derive(Debug, thiserror::Error)]
@@ -86,17 +86,8 @@ pub enum ShardsError {
         source: std::io::Error,
     },
     /// A set can't be cut so.
-    #[error(
-        "{count} {what}, expected 1 to {most}\nhint: some thousands of photographs a piece are a good size"
-    )]
-    Cut {
-        /// Shards or pieces.
-        what: &'static str,
-        /// How many are asked for.
-        count: usize,
-        /// How many there may be.
-        most: usize,
-    },
+    #[error(transparent)]
+    Cut(#[from] CutError),
     /// The list of photographs can't be used.
     #[error(
         "line {line} of `{list}` {fault}\nhint: a list has one photograph a line: its path below the list's own folder, such as `train/cats/1.jpg`",

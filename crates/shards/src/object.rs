@@ -16,10 +16,20 @@
 
 use std::ops::Range;
 
-use half::f16;
+use serde::{Deserialize, Serialize};
 
 use crate::Dtype;
-use crate::card::Counts;
+
+/// How much a piece holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Counts {
+    pub(crate) photographs: usize,
+    /// How many of them can be trained on.
+    pub(crate) trainable: usize,
+    /// How many values the features of one are.
+    pub(crate) width: usize,
+}
 
 /// What a piece's object looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,29 +179,6 @@ impl Shape {
     }
 }
 
-impl Dtype {
-    /// Values as bytes.
-    pub(crate) fn encode(self, values: &[f32]) -> Vec<u8> {
-        match self {
-            Self::Float32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Self::Float16 => {
-                values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()
-            }
-        }
-    }
-
-    /// The values in bytes.
-    pub(crate) fn decode(self, bytes: &[u8]) -> Vec<f32> {
-        match self {
-            Self::Float32 => bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect(),
-            Self::Float16 => {
-                let value = |&bytes: &[u8; 2]| f16::from_le_bytes(bytes).to_f32();
-                bytes.as_chunks().0.iter().map(value).collect()
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,13 +234,5 @@ mod tests {
         }
         let (other, _) = piece(3);
         assert!(other.parse(&head).is_err());
-    }
-
-    #[test]
-    fn halves_are_widened_as_they_were_rounded() {
-        let values = [0.0, 1.5, -2.25, 1000.4, 1e-9];
-        assert_eq!(Dtype::Float32.decode(&Dtype::Float32.encode(&values)), values);
-        let half = Dtype::Float16.decode(&Dtype::Float16.encode(&values));
-        assert_eq!(half, [0.0, 1.5, -2.25, 1000.5, 0.0]);
     }
 }

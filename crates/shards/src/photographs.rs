@@ -14,15 +14,18 @@ use photos::{
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::card::{By, Contents, MadeOf};
 use crate::layout::{Classes, Found, Tree};
+use crate::made_of::{By, Contents, MadeOf};
 use crate::place::Place;
-use crate::reader::BATCH;
-use crate::store::{Fetched, NEVER, hex};
+use crate::store::many::Fetched;
+use crate::store::{NEVER, hex};
 use crate::{Folders, Object, ShardsError, Skipped, Store};
 
 /// The longest photograph that is read, as in a folder.
 const LONGEST: u64 = 1 << 30;
+
+/// How many photographs are read at a time where the base does not say what is best.
+const BATCH: usize = 32;
 
 /// The photographs of a share, sorted by key, and the classes of all.
 #[derive(Debug)]

@@ -10,9 +10,6 @@ use photos::{Pixels, is_named_as_picture};
 use crate::photographs::Entry;
 use crate::{FeatureSettings, Photographs, ShardsError, Skipped, ViewSettings};
 
-/// How many photographs are read at a time where the base does not say what is best.
-pub(crate) const BATCH: usize = 32;
-
 /// Photographs, and what is made of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {

@@ -6,11 +6,12 @@ use std::ops::Range;
 use features::Cancellation;
 use sha2::{Digest, Sha256};
 
-use crate::card::{Card, Counts};
+use crate::card::Card;
 use crate::layout::Classes;
-use crate::object::{Shape, Small};
+use crate::object::{Counts, Shape, Small};
 use crate::photographs::compare_keys;
-use crate::store::{Fetched, NEVER, hex};
+use crate::store::many::Fetched;
+use crate::store::{NEVER, hex};
 use crate::{Cut, FeatureSettings, Folders, Object, Piece, ShardsError, Skipped, Store};
 
 /// A whole set of features. What is known of its photographs is in memory; features are read when they are

@@ -1,12 +1,11 @@
 //! What features follow from: pieces with the same settings are of one set.
 
 use augment::AugmentConfig;
-use half::f16;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vgg::{FrozenBase, Preprocessing, VggConfig, Weights, without_instructions};
 
-use crate::Photographs;
+use crate::{Dtype, Folders, Photographs};
 
 /// Name of the algorithms of the revisions below. If one of them is raised, this becomes the version of the program, and
 /// features of the old ones are computed again.
@@ -59,76 +58,6 @@ pub struct ViewSettings {
     pub augment: AugmentConfig,
     /// The seed of the draws.
     pub seed: u64,
-}
-
-/// The two folders that photographs are in, as the beginnings of their keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Folders {
-    /// That of what is trained on.
-    pub train: String,
-    /// That of what is validated on.
-    pub validation: String,
-}
-
-impl Folders {
-    /// Whether the photograph with this key is in the validation folder.
-    pub(crate) fn is_validation(&self, key: &str) -> bool {
-        key.strip_prefix(&self.validation).is_some_and(|rest| rest.starts_with('/'))
-    }
-}
-
-/// How values are stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dtype {
-    /// As they are computed.
-    #[default]
-    Float32,
-    /// Rounded to 11 bits, in half of the room.
-    Float16,
-}
-
-impl Dtype {
-    /// How many bytes a value takes.
-    pub fn size(self) -> usize {
-        match self {
-            Self::Float32 => 4,
-            Self::Float16 => 2,
-        }
-    }
-
-    /// Its name in settings and arguments.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Float32 => "float32",
-            Self::Float16 => "float16",
-        }
-    }
-
-    /// The largest value that it has.
-    pub(crate) fn largest(self) -> f32 {
-        match self {
-            Self::Float32 => f32::MAX,
-            Self::Float16 => f16::MAX.to_f32(),
-        }
-    }
-
-    /// Returns true if a value, rounded to the type, is neither NaN nor infinite.
-    pub(crate) fn holds(self, value: f32) -> bool {
-        match self {
-            Self::Float32 => value.is_finite(),
-            Self::Float16 => f16::from_f32(value).is_finite(),
-        }
-    }
-
-    /// Its name in a safetensors file.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Float32 => "F32",
-            Self::Float16 => "F16",
-        }
-    }
 }
 
 impl FeatureSettings {

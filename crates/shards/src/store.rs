@@ -28,11 +28,9 @@ use crate::place::Place;
 use crate::redact::redact;
 
 mod faults;
-mod many;
+pub(crate) mod many;
 mod remote;
 mod upload;
-
-pub(crate) use many::Fetched;
 
 /// How many bytes of an object are read at a time where all are wanted, but none kept.
 const READ: u64 = 32 << 20;

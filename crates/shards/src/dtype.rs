@@ -1,0 +1,91 @@
+//! How values are stored.
+
+use half::f16;
+use serde::{Deserialize, Serialize};
+
+/// How values are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// As they are computed.
+    #[default]
+    Float32,
+    /// Rounded to 11 bits, in half of the room.
+    Float16,
+}
+
+impl Dtype {
+    /// How many bytes a value takes.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Float32 => 4,
+            Self::Float16 => 2,
+        }
+    }
+
+    /// Its name in settings and arguments.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+        }
+    }
+
+    /// The largest value that it has.
+    pub(crate) fn largest(self) -> f32 {
+        match self {
+            Self::Float32 => f32::MAX,
+            Self::Float16 => f16::MAX.to_f32(),
+        }
+    }
+
+    /// Returns true if a value, rounded to the type, is neither NaN nor infinite.
+    pub(crate) fn holds(self, value: f32) -> bool {
+        match self {
+            Self::Float32 => value.is_finite(),
+            Self::Float16 => f16::from_f32(value).is_finite(),
+        }
+    }
+
+    /// Its name in a safetensors file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "F32",
+            Self::Float16 => "F16",
+        }
+    }
+
+    /// Values as bytes.
+    pub(crate) fn encode(self, values: &[f32]) -> Vec<u8> {
+        match self {
+            Self::Float32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::Float16 => {
+                values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()
+            }
+        }
+    }
+
+    /// The values in bytes.
+    pub(crate) fn decode(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Self::Float32 => bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect(),
+            Self::Float16 => {
+                let value = |&bytes: &[u8; 2]| f16::from_le_bytes(bytes).to_f32();
+                bytes.as_chunks().0.iter().map(value).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_widened_as_they_were_rounded() {
+        let values = [0.0, 1.5, -2.25, 1000.4, 1e-9];
+        assert_eq!(Dtype::Float32.decode(&Dtype::Float32.encode(&values)), values);
+        let half = Dtype::Float16.decode(&Dtype::Float16.encode(&values));
+        assert_eq!(half, [0.0, 1.5, -2.25, 1000.5, 0.0]);
+    }
+}
