@@ -1,7 +1,7 @@
 //! Four inks become three lights, as TensorFlow's `decode_jpeg` does it on top of libjpeg: red = (255 - cyan)
 //! x (255 - black) / 255, rounded down, and so on. No ICC profile is asked what the inks look like.
 
-use crate::jpeg::ycbcr_to_rgb;
+use crate::ycbcr::ycbcr_to_rgb;
 
 /// What 255 stands for in a file. Adobe's programs write the light that an ink leaves and say so with a
 /// segment of their own.

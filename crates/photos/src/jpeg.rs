@@ -28,6 +28,7 @@ use crate::cmyk::{Inks, cmyk_to_rgb, ycck_to_cmyk};
 use crate::decode::{Colour, Header};
 use crate::exif;
 use crate::panics::catch_panics;
+use crate::ycbcr::ycbcr_to_rgb;
 
 /// Decodes a JPEG file. Returns its pixels as they are stored, and its header.
 ///
@@ -241,14 +242,6 @@ fn decode_any(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
         Colours::Rgb | Colours::Cmyk | Colours::Ycck => {}
     }
     Ok(pixels)
-}
-
-/// Turns a pixel from YCbCr into red, green and blue (ITU-T T.871).
-pub(crate) fn ycbcr_to_rgb(pixel: &mut [u8; 3]) {
-    let [luma, blue, red] =
-        [f32::from(pixel[0]), f32::from(pixel[1]) - 128.0, f32::from(pixel[2]) - 128.0];
-    *pixel = [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue]
-        .map(|value| value.round() as u8);
 }
 
 /// A cursor that copies four bytes as one word.

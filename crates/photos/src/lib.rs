@@ -31,6 +31,7 @@ mod split;
 mod split_folders;
 mod survey;
 mod tiff;
+mod ycbcr;
 
 pub use cost::{DecodingCost, decoding_cost};
 pub use decode::{Colour, decode};

@@ -11,18 +11,21 @@ mod colour;
 mod directory;
 mod fax;
 mod overlay;
+mod photometric;
+mod reason;
+mod samples;
 mod values;
-
-use std::io;
 
 use image::RgbImage;
 use image::metadata::Orientation;
 use tiff::decoder::Decoder;
 
-use self::colour::{Alpha, Photometric};
 use self::directory::{Directory, Tag};
 use self::fax::Group;
 use self::overlay::AsSamples;
+use self::photometric::{Alpha, Photometric};
+use self::reason::reason;
+use self::samples::Samples;
 use crate::Format;
 use crate::decode::{Colour, Header, WORK_BYTES};
 use crate::size::check_size;
@@ -37,20 +40,6 @@ enum Packing {
     Plain,
     Fax(Group),
     Jpeg,
-}
-
-/// The samples of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Samples {
-    /// Width and height of the page in pixels.
-    size: [usize; 2],
-    /// Number of samples of a pixel.
-    count: usize,
-    bits: u8,
-    photometric: Photometric,
-    alpha: Alpha,
-    /// True if the bits of each byte are stored from the lowest up.
-    is_reversed: bool,
 }
 
 /// Decodes the first page of a TIFF file to 8 bits a value.
@@ -203,14 +192,4 @@ fn packing(directory: &Directory) -> Result<Packing, String> {
         other => return Err(format!("it is TIFF of the compression {other}, which is not read")),
     };
     Err(format!("it is TIFF {kind}, which is not read"))
-}
-
-/// Returns what the `tiff` crate says, as the reason why a file is not read.
-fn reason(error: tiff::TiffError) -> String {
-    match error {
-        tiff::TiffError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "it is cut short: a part of the TIFF's data is missing".into()
-        }
-        other => format!("it is damaged, or TIFF of a layout that is not read: {other}"),
-    }
 }

@@ -3,11 +3,12 @@
 use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags;
 
-use super::colour::Photometric;
 use super::directory::{Directory, Tag};
 use super::fax::{self, Group};
 use super::overlay::AsSamples;
-use super::{Samples, reason};
+use super::photometric::Photometric;
+use super::reason::reason;
+use super::samples::Samples;
 use crate::jpeg::decode_strip;
 
 /// A strip or a tile: its place and size in pixels, and its bytes in the file.

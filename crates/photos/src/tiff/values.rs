@@ -2,10 +2,11 @@
 
 use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 
-use super::colour::{Alpha, Photometric};
 use super::directory::{Directory, Tag};
 use super::overlay::AsSamples;
-use super::{Samples, reason};
+use super::photometric::{Alpha, Photometric};
+use super::reason::reason;
+use super::samples::Samples;
 use crate::decode::WORK_BYTES;
 
 /// Returns the values of all pixels, (height, width, samples): 8 bits each, or indices into a palette. Colours that are
