@@ -10,7 +10,7 @@ use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cargo;
+use crate::cargo::cargo;
 
 /// What the demo must reach: its two classes are easy to tell apart.
 const DEMO: f64 = 0.95;

@@ -4,16 +4,21 @@ mod cache;
 mod gpu;
 mod job;
 mod race;
+mod rounds;
 mod scale;
+mod script;
+mod spread;
 mod store;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
-use clap::{Args, Subcommand};
+use anyhow::Result;
+use clap::Subcommand;
 
 use self::race::Race;
+use self::rounds::Rounds;
+use self::script::script_of;
 use crate::keras;
 
 /// What is timed.
@@ -59,19 +64,6 @@ pub(crate) enum Bench {
     Store(store::StoreArguments),
     /// The base and the whole example on a GPU by libtorch, checked against the CPU
     Gpu(gpu::GpuArguments),
-}
-
-#[derive(Args)]
-pub(crate) struct Rounds {
-    /// Time others that do the same as well
-    #[arg(long)]
-    peers: bool,
-    /// How many rounds count
-    #[arg(long, default_value_t = 7)]
-    rounds: usize,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 /// Times what is asked for with the workspace at `root`; `pets` is where photographs are if no folder is
@@ -154,37 +146,4 @@ fn base(root: &Path, batch: usize, libtorch: bool, rounds: &Rounds) -> Result<()
         race.enter("libtorch_bf16", Command::new(&tch).args(["time", "cpu", "bf16", &count]))?;
     }
     race.run()
-}
-
-/// A script in `bench`, run by a Python that has Keras.
-fn script_of(root: &Path, script: &str) -> Result<Command> {
-    let checks = root.join("tests/keras/requirements.txt");
-    let mut python = Command::new(keras::install(&root.join("target/keras"), &checks)?);
-    // `-B`: nothing is written beside the scripts.
-    python.arg("-B").arg(root.join("bench").join(script));
-    Ok(python)
-}
-
-/// The median of several numbers, and the least and the largest.
-fn spread(values: &[f64]) -> Result<[f64; 3]> {
-    ensure!(!values.is_empty(), "expected rounds that count, found none");
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    let (count, middle) = (values.len(), values.len() / 2);
-    let median =
-        if count % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
-    Ok([values[0], median, values[count - 1]])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_spread_is_the_median_between_the_ends() {
-        assert_eq!(spread(&[5.0, 1.0, 9.0, 2.0, 7.0]).unwrap(), [1.0, 5.0, 9.0]);
-        assert_eq!(spread(&[3.0]).unwrap(), [3.0; 3]);
-        assert_eq!(spread(&[5.0, 1.0, 2.0, 9.0]).unwrap(), [1.0, 3.5, 9.0]);
-        assert!(spread(&[]).is_err());
-    }
 }

@@ -10,11 +10,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use fetch::{Device, Manifest};
 
+use crate::cargo::cargo;
 use crate::libtorch::folder::{Found, TAKEN_FROM};
 use crate::libtorch::{BYPASS, bypass_notice};
 use crate::output::tell;
+use crate::status::exit_code;
 use crate::unavailable::Unavailable;
-use crate::{cargo, exit_code};
 
 /// Builds the program of the workspace at `root`, and passes on `arguments` to cargo. The result is cargo's
 /// status.

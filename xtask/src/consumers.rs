@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use toml::{Table, Value};
 
-use crate::cargo;
+use crate::cargo::cargo;
 
 /// The packages, by the name of their folder.
 const CONSUMERS: [&str; 2] = ["augment", "vgg"];

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::accuracy::IMAGENET;
-use crate::cargo;
+use crate::cargo::cargo;
 
 /// What `check.py` checks. Each prints lines that begin with its name.
 const CHECKS: [&str; 9] = [

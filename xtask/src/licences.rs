@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::cargo;
+use crate::cargo::cargo;
 use crate::keras::install;
 
 /// The workspaces with a lock file: the project's, and those of tests. In the latter not every rule has a use.

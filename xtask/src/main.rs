@@ -9,6 +9,7 @@ mod bench;
 mod browser;
 mod build;
 mod cache;
+mod cargo;
 mod cluster;
 mod consumers;
 mod crashes;
@@ -28,17 +29,19 @@ mod progress;
 mod release_check;
 mod selection;
 mod state;
+mod status;
 mod unavailable;
 mod wanted;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+use crate::status::exit_code;
 use crate::unavailable::{Unavailable, hints};
 
 /// Chores around Permafrost: downloads, reference checks, CI.
@@ -261,20 +264,9 @@ fn ci(root: &Path) -> Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// The same status again; a program ended by a signal has none, which counts as a failure.
-fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    ExitCode::from(code.unwrap_or(2))
-}
-
 fn workspace_root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
-}
-
-/// The same `cargo` that runs this program.
-pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// The causes on one line, then what to do about them, each hint on a line of its own.

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use fetch::Manifest;
 use serde::Deserialize;
 
-use crate::cargo;
+use crate::cargo::cargo;
 use crate::output::say;
 
 /// How the names of licence files begin, in capital letters.

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::accuracy::IMAGENET;
-use crate::cargo;
+use crate::cargo::cargo;
 
 /// What the folder must hold for the comparison to be the whole one.
 const FIXTURES: [&str; 19] = [

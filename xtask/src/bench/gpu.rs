@@ -11,8 +11,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::job;
 use super::race::Race;
-use super::{Rounds, job};
+use super::rounds::Rounds;
 use crate::keras;
 
 #[derive(Args)]

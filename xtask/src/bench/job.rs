@@ -11,7 +11,8 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{script_of, spread};
+use super::script::script_of;
+use super::spread::spread;
 use crate::keras;
 
 #[derive(Args)]

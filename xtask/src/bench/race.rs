@@ -8,7 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::{Rounds, spread};
+use super::rounds::Rounds;
+use super::spread::spread;
 
 /// Rounds that don't count.
 const WARM_UP: usize = 2;

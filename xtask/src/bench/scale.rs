@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use super::spread;
+use super::spread::spread;
 use crate::keras::{build, clear};
 
 /// How a base is chosen that takes a moment.

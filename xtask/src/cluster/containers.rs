@@ -10,7 +10,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::{Site, names_of, printed};
+use super::pieces::names_of;
+use super::printed::printed;
+use super::site::Site;
 use crate::keras::install;
 
 /// The shard that AWS Batch computes, too.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::printed;
+use super::printed::printed;
 
 /// Until a daemon answers.
 const START: Duration = Duration::from_secs(60);

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Base, Site, pieces_of};
+use super::pieces::pieces_of;
+use super::site::{Base, Site};
 use crate::keras::build;
 use crate::object_store::{Keys, Server};
 

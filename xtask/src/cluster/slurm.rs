@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::daemons::{PROCESSORS, Slurm};
-use super::{Base, Site, pieces_of, printed};
+use super::pieces::pieces_of;
+use super::printed::printed;
+use super::site::{Base, Site};
 
 /// As many as `--array` of the script says.
 const SHARDS: usize = 8;

@@ -1,0 +1,51 @@
+//! The pieces of a set of features that are there.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// How many pieces of a shard lie in `set`: JSON files, which are written last.
+pub(super) fn pieces_of(set: &Path, shard: usize) -> Result<usize> {
+    Ok(names_of(set, shard)?.iter().filter(|name| name.ends_with(".json")).count())
+}
+
+/// The names of the files of a shard in `set`, sorted; none where there is no such folder yet.
+pub(super) fn names_of(set: &Path, shard: usize) -> Result<Vec<String>> {
+    if !set.exists() {
+        return Ok(vec![]);
+    }
+    let entries =
+        fs::read_dir(set).with_context(|| format!("could not list `{}`", set.display()))?;
+    let begin = format!("shard-{shard:05}-");
+    let mut names = vec![];
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&begin) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_counts_once_its_json_is_there() {
+        let set = tempfile::tempdir().unwrap();
+        for name in [
+            "shard-00003-of-00008-piece-0000-of-0016.json",
+            "shard-00003-of-00008-piece-0000-of-0016.safetensors",
+            "shard-00003-of-00008-piece-0001-of-0016.safetensors",
+            "shard-00004-of-00008-piece-0000-of-0016.json",
+        ] {
+            fs::write(set.path().join(name), "").unwrap();
+        }
+        assert_eq!(pieces_of(set.path(), 3).unwrap(), 1);
+        assert_eq!(names_of(set.path(), 3).unwrap().len(), 3);
+        assert_eq!(pieces_of(&set.path().join("none"), 3).unwrap(), 0);
+    }
+}
