@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::convolution::Convolution;
 use crate::direct::Direct;
 use crate::map::{Extents, from_blocks, pool, to_blocks};
-use crate::path::Path;
+use crate::path::{Available, Path};
 use crate::scratch::{Spare, take};
 
 /// A layer, as it is described.
@@ -43,7 +43,8 @@ impl Default for Settings {
 /// It may be used from several threads at once; each run then has memory of its own.
 #[derive(Debug)]
 pub struct Chain {
-    settings: Settings,
+    path: Available,
+    pictures_at_once: usize,
     layers: usize,
     /// Indices of the stages whose maps [`Self::run_taps`] returns.
     taps: Vec<usize>,
@@ -124,9 +125,9 @@ impl Chain {
         layers: &[Layer],
         taps: &[usize],
     ) -> Self {
-        let path = settings.path;
-        assert!(Path::available().contains(&path), "this machine has no {path:?}");
-        assert!(settings.pictures_at_once > 0, "at least one picture is worked through at once");
+        let Settings { path, pictures_at_once } = settings;
+        let path = path.require();
+        assert!(pictures_at_once > 0, "at least one picture is worked through at once");
         assert!(!shape.contains(&0), "maps of {shape:?} are empty");
         let [height, width, channels] = shape;
         let mut input = Extents { height, width, channels };
@@ -177,7 +178,7 @@ impl Chain {
         };
         let taps = taps.iter().map(stage_after).collect();
         let (layers, spare, arenas) = (layers.len(), Spare::default(), Spare::default());
-        Self { settings, layers, taps, stages, front, spare, arenas }
+        Self { path, pictures_at_once, layers, taps, stages, front, spare, arenas }
     }
 
     /// What a map's features are: (height, width, channels).
@@ -244,7 +245,7 @@ impl Chain {
         taps.retain(|tap| !tap.maps.is_empty());
         let mut pass = Pass { taps, seconds: vec![0.0; self.layers.max(1)] };
         if !pass.taps.is_empty() {
-            let many = self.settings.pictures_at_once.min(pictures);
+            let many = self.pictures_at_once.min(pictures);
             self.spare.lend(|buffers| {
                 for (number, maps) in maps.chunks(many * map).enumerate() {
                     self.run_at_once(buffers, maps, number * many, &mut pass);
@@ -258,7 +259,7 @@ impl Chain {
     /// The most bytes of scratch that a run takes on the current pool of threads, kept for the next run:
     /// the maps between layers, and an arena for each thread.
     pub fn scratch_bytes(&self) -> usize {
-        let pictures = self.settings.pictures_at_once;
+        let pictures = self.pictures_at_once;
         let maps: usize = self.lengths(pictures).as_flattened().iter().sum();
         let arena = self.stages.iter().map(|stage| match &stage.step {
             Step::Direct(layer) => layer.scratch(),
@@ -297,7 +298,7 @@ impl Chain {
     fn lengths(&self, pictures: usize) -> [[usize; 2]; 2] {
         let mut lengths = [[0; 2]; 2];
         for (at, stage) in self.stages.iter().enumerate() {
-            let picture = stage.output.picture(self.settings.path.width());
+            let picture = stage.output.picture(self.path.width());
             let (length, values) = if at + 1 < self.front {
                 (&mut lengths[0][at % 2], Self::few(pictures) * picture)
             } else {
@@ -310,7 +311,7 @@ impl Chain {
 
     /// Runs all stages on maps that are worked through at once; `first` is the index of the first image.
     fn run_at_once(&self, buffers: &mut Buffers, maps: &[f32], first: usize, pass: &mut Pass<'_>) {
-        let block = self.settings.path.width();
+        let block = self.path.width();
         let map = self.stages[0].input.values();
         let pictures = maps.len() / map;
         let [front, back] = self.lengths(pictures);
@@ -357,7 +358,7 @@ impl Chain {
         first: usize,
         pass: &mut Pass<'_>,
     ) {
-        let block = self.settings.path.width();
+        let block = self.path.width();
         let stage = &self.stages[at];
         let start = Instant::now();
         match &stage.step {

@@ -2,17 +2,20 @@
 
 use rayon::prelude::*;
 
-use crate::lanes::{Lanes, scalar};
+use crate::lanes::{Lanes, Work, scalar};
 use crate::map::{Extents, Share, Shares};
-use crate::path::{Path, Work};
+use crate::path::Available;
 use crate::scratch::{Spare, take};
 
 /// A 3x3 convolution with ReLU of maps (N, height, width, channels) into blocks.
+///
+/// `kernel` and `bias` have values for every block of the output, which is as wide as the path, and every tap:
+/// [`Direct::new`] makes them so.
 #[derive(Debug)]
 pub(crate) struct Direct {
     input: Extents,
     output: Extents,
-    path: Path,
+    path: Available,
     /// (block, row of taps, column of taps and channel, lane).
     kernel: Vec<f32>,
     /// (block, lane).
@@ -20,7 +23,7 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    pub(crate) fn new(path: Path, input: Extents, kernel: &[f32], bias: &[f32]) -> Self {
+    pub(crate) fn new(path: Available, input: Extents, kernel: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let output = Extents { channels: outputs, ..input };
         let (width, taps) = (path.width(), 9 * input.channels);
@@ -56,7 +59,8 @@ impl Direct {
         shares.into_par_iter().for_each(|share| {
             arenas.lend(|arena| {
                 let rows = take(arena, self.scratch());
-                self.path.run(OnShare { layer: self, input, rows, share });
+                // SAFETY: the layer was made for its path.
+                unsafe { self.path.run(OnShare { layer: self, input, rows, share }) };
             });
         });
     }
@@ -95,7 +99,8 @@ const MOST_ROWS: usize = 14;
 /// How many rows a worker takes.
 const ROWS_AT_ONCE: usize = 8;
 
-/// What one worker does.
+/// What one worker does: [`Direct::run`] alone makes it, of a share of the layer's output and of rows that are as many
+/// values as [`Direct::scratch`].
 struct OnShare<'a, 'b> {
     layer: &'a Direct,
     input: &'a [f32],
@@ -105,7 +110,7 @@ struct OnShare<'a, 'b> {
 
 impl Work for OnShare<'_, '_> {
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    unsafe fn run<L: Lanes>(self) {
         let Self { layer, input, rows, mut share } = self;
         let Extents { height, width, .. } = layer.output;
         let blocks = share.blocks[1];
@@ -118,10 +123,14 @@ impl Work for OnShare<'_, '_> {
                 let plane = (picture - share.bands[0] / height) * blocks + block;
                 let row = &mut share.planes[plane][(row - first) * width * 2 * L::COUNT..];
                 for x in (0..width).step_by(L::ROWS) {
-                    match L::ROWS {
-                        6 => layer.pixels::<L, 6>(block, rows, x, row),
-                        12 => layer.pixels::<L, 12>(block, rows, x, row),
-                        _ => layer.pixels::<L, 14>(block, rows, x, row),
+                    // SAFETY: the lanes are the caller's promise. The block is one of the output's, `rows` is as long
+                    // as `OnShare` says, and `row` begins with a whole row of a `Share`.
+                    unsafe {
+                        match L::ROWS {
+                            6 => layer.pixels::<L, 6>(block, rows, x, row),
+                            12 => layer.pixels::<L, 12>(block, rows, x, row),
+                            _ => layer.pixels::<L, 14>(block, rows, x, row),
+                        }
                     }
                 }
             }
@@ -131,8 +140,14 @@ impl Work for OnShare<'_, '_> {
 
 impl Direct {
     /// `COUNT` pixels from `x` on, of which those beyond the width are dropped.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the instructions of these lanes, and they are those of the layer's path. `block` is one of the output's
+    /// and `x` one of its columns, `COUNT` is at most [`MOST_ROWS`], `rows` are three padded rows, and `output` begins
+    /// with a row of the block.
     #[inline(always)]
-    fn pixels<L: Lanes, const COUNT: usize>(
+    unsafe fn pixels<L: Lanes, const COUNT: usize>(
         &self,
         block: usize,
         rows: &[f32],
@@ -142,16 +157,21 @@ impl Direct {
         let Extents { width, channels, .. } = self.input;
         let (lanes, padded) = (2 * L::COUNT, self.padded());
         let bias = block * lanes;
-        let bias = [L::load(&self.bias, bias), L::load(&self.bias, bias + L::COUNT)];
+        // SAFETY: there is a bias for each lane of the block, and the CPU is as the caller promises.
+        let bias = unsafe { [L::load(&self.bias, bias), L::load(&self.bias, bias + L::COUNT)] };
         let mut sums = [bias; COUNT];
         let mut at = block * 9 * channels * lanes;
         for row in 0..3 {
             for tap in 0..3 * channels {
-                let kernel = [L::load(&self.kernel, at), L::load(&self.kernel, at + L::COUNT)];
+                // SAFETY: there is a value for each lane of the block and each tap.
+                let kernel =
+                    unsafe { [L::load(&self.kernel, at), L::load(&self.kernel, at + L::COUNT)] };
                 at += lanes;
                 for (pixel, sums) in sums.iter_mut().enumerate() {
-                    let value = scalar(rows, row * padded + (x + pixel) * channels + tap);
-                    let value = L::splat(value);
+                    // SAFETY: a padded row goes on for `MOST_ROWS` pixels and two taps behind the width.
+                    let value = unsafe {
+                        L::splat(scalar(rows, row * padded + (x + pixel) * channels + tap))
+                    };
                     for half in 0..2 {
                         sums[half] = value.mul_add(kernel[half], sums[half]);
                     }
@@ -160,8 +180,11 @@ impl Direct {
         }
         for (pixel, sums) in sums.into_iter().enumerate().take(width - x.min(width)) {
             for (half, sum) in sums.into_iter().enumerate() {
-                let sum = sum.max(L::splat(0.0));
-                sum.store(output, (x + pixel) * lanes + half * L::COUNT);
+                // SAFETY: the pixel is within the width, and so within the row.
+                unsafe {
+                    let sum = sum.max(L::splat(0.0));
+                    sum.store(output, (x + pixel) * lanes + half * L::COUNT);
+                }
             }
         }
     }

@@ -4,6 +4,16 @@
 use rayon::prelude::*;
 
 /// The extents of maps.
+///
+/// Unchecked accesses rely on this alone: maps of some pictures in blocks of `block` channels are that many times
+/// [`picture(block)`](Self::picture) values, each of a place (picture, number of the block, row, column, lane), and the
+/// index of a place is
+///
+/// ```text
+/// (((picture * blocks + number) * height + row) * width + column) * block + lane
+/// ```
+///
+/// So a place that is within the extents has an index within the maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extents {
     pub(crate) height: usize,
@@ -99,7 +109,8 @@ pub(crate) struct Shares {
     pub(crate) groups: Vec<usize>,
 }
 
-/// What one worker writes.
+/// What one worker writes: [`Shares::cut`] makes it. Each part of a plane is the rows of the share's bands that are in its
+/// picture, whole and in order, as [`Extents`] place them.
 #[derive(Debug)]
 pub(crate) struct Share<'a> {
     /// From the first band up to the second, which is another's.

@@ -1,6 +1,9 @@
 //! Which instructions the kernels use, chosen when the program runs.
 
-use crate::lanes::{Lanes, Portable};
+use crate::lanes::Work;
+use crate::lanes::portable::on_portable;
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::x86::{on_avx2, on_avx512};
 
 /// A set of instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +21,6 @@ impl Default for Path {
     fn default() -> Self {
         Self::available()[0]
     }
-}
-
-/// A piece of work, written for any lanes.
-pub(crate) trait Work {
-    /// Does it. Implementations are `#[inline(always)]`, so that they are compiled with the
-    /// instructions of whoever calls them.
-    fn run<L: Lanes>(self);
 }
 
 impl Path {
@@ -54,46 +50,57 @@ impl Path {
         }
     }
 
+    /// The same, as a path that kernels are run on.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the machine does not have it.
+    pub(crate) fn require(self) -> Available {
+        assert!(Self::available().contains(&self), "this machine has no {self:?}");
+        Available(self)
+    }
+}
+
+/// A path that this machine has: [`Path::require`] alone makes one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Available(Path);
+
+impl Available {
     /// How many channels a kernel gives at once: two registers.
-    pub(crate) fn width(self) -> usize {
-        match self {
-            Self::Avx512 => 32,
-            Self::Avx2 => 16,
-            Self::Portable => 8,
+    pub(crate) const fn width(self) -> usize {
+        match self.0 {
+            Path::Avx512 => 32,
+            Path::Avx2 => 16,
+            Path::Portable => 8,
         }
     }
 
-    /// Does a piece of work on this path, which is one of [`Self::available`].
-    pub(crate) fn run(self, work: impl Work) {
-        match self {
+    /// Does a piece of work on the lanes of this path.
+    ///
+    /// # Safety
+    ///
+    /// The work was made for this path.
+    pub(crate) unsafe fn run(self, work: impl Work) {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: all who are given a path, `Chain::new` and the peak, check that it is available.
-            Self::Avx512 => unsafe { on_avx512(work) },
+            // SAFETY: the machine has this path, and the work is the caller's promise.
+            Path::Avx512 => unsafe { on_avx512(work) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Self::Avx2 => unsafe { on_avx2(work) },
-            _ => on_portable(work),
+            Path::Avx2 => unsafe { on_avx2(work) },
+            // SAFETY: as above. Other machines have no other path.
+            _ => unsafe { on_portable(work) },
         }
     }
 }
 
-// The three below are not inlined: see `Lanes::apart`.
+/// Work that was made for a path relies on the width of its lanes.
+const _: () = {
+    use crate::lanes::Lanes;
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
-#[inline(never)]
-pub(crate) fn on_avx512(work: impl Work) {
-    work.run::<crate::lanes::Avx512>();
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-#[inline(never)]
-pub(crate) fn on_avx2(work: impl Work) {
-    work.run::<crate::lanes::Avx2>();
-}
-
-#[inline(never)]
-pub(crate) fn on_portable(work: impl Work) {
-    work.run::<Portable>();
-}
+    assert!(Available(Path::Portable).width() == 2 * crate::lanes::portable::Portable::COUNT);
+    #[cfg(target_arch = "x86_64")]
+    assert!(Available(Path::Avx2).width() == 2 * crate::lanes::x86::Avx2::COUNT);
+    #[cfg(target_arch = "x86_64")]
+    assert!(Available(Path::Avx512).width() == 2 * crate::lanes::x86::Avx512::COUNT);
+};

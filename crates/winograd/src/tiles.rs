@@ -17,9 +17,9 @@ pub(crate) const POINTS: usize = 36;
 #[inline(always)]
 pub(crate) fn forward<L: Lanes>([d0, d1, d2, d3, d4, d5]: [L; 6]) -> [L; 6] {
     let even = times(d2, -2.0, d4);
-    let odd = times(d3, FRAC_1_SQRT_2, d1.mul(L::splat(-SQRT_2)));
+    let odd = times(d3, FRAC_1_SQRT_2, scaled(d1, -SQRT_2));
     let even_half = times(d2, -0.5, d4);
-    let odd_half = times(d3, SQRT_2, d1.mul(L::splat(-FRAC_1_SQRT_2)));
+    let odd_half = times(d3, SQRT_2, scaled(d1, -FRAC_1_SQRT_2));
     [
         times(d2, -2.5, d0.add(d4)),
         even.add(odd),
@@ -37,8 +37,8 @@ pub(crate) fn inverse<L: Lanes>([m0, m1, m2, m3, m4, m5]: [L; 6]) -> [L; 4] {
     let (sum_2, difference_2) = (m3.add(m4), m3.sub(m4));
     [
         m0.add(sum).add(sum_2),
-        times(difference, FRAC_1_SQRT_2, difference_2.mul(L::splat(SQRT_2))),
-        times(sum, 0.5, sum_2.mul(L::splat(2.0))),
+        times(difference, FRAC_1_SQRT_2, scaled(difference_2, SQRT_2)),
+        times(sum, 0.5, scaled(sum_2, 2.0)),
         times(difference, SQRT_2 / 4.0, times(difference_2, 2.0 * SQRT_2, m5)),
     ]
 }
@@ -46,7 +46,15 @@ pub(crate) fn inverse<L: Lanes>([m0, m1, m2, m3, m4, m5]: [L; 6]) -> [L; 4] {
 /// `value * factor + addend`.
 #[inline(always)]
 fn times<L: Lanes>(value: L, factor: f32, addend: L) -> L {
-    value.mul_add(L::splat(factor), addend)
+    // SAFETY: `value` shows that the CPU has the instructions.
+    value.mul_add(unsafe { L::splat(factor) }, addend)
+}
+
+/// `value * factor`.
+#[inline(always)]
+fn scaled<L: Lanes>(value: L, factor: f32) -> L {
+    // SAFETY: `value` shows that the CPU has the instructions.
+    value.mul(unsafe { L::splat(factor) })
 }
 
 /// As many output channels as are transformed at once, side by side; every path's width is a multiple.

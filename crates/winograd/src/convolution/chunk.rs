@@ -1,6 +1,6 @@
 //! What is done to a chunk of tiles: transform, multiply, finish.
 
-use super::Convolution;
+use super::layer::Convolution;
 use super::product::product;
 use crate::lanes::Lanes;
 use crate::map::{Extents, Share};
@@ -9,7 +9,7 @@ use crate::tiles::{POINTS, forward, inverse};
 /// How many columns ahead inputs are asked for: two tiles.
 const AHEAD: usize = 8;
 
-/// Some tiles, from the first on, counted over all pictures.
+/// Some tiles, from the first on, counted over all pictures. In places and indices of maps it goes by [`Extents`].
 pub(super) struct Chunk<'a> {
     pub(super) layer: &'a Convolution,
     pub(super) first: usize,
@@ -40,8 +40,13 @@ impl Chunk<'_> {
 
     /// Writes `B^T input B` as (point, group, channels by lanes, row of the group, lane): what the product
     /// of a group reads lies side by side.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the instructions of these lanes, and they are those of the layer's path. `input` are maps with all
+    /// pictures of the chunk. `transformed` has room for [`POINTS`] times [`Convolution::transformed`] values.
     #[inline(always)]
-    pub(super) fn transform<L: Lanes>(&self, input: &[f32], transformed: &mut [f32]) {
+    pub(super) unsafe fn transform<L: Lanes>(&self, input: &[f32], transformed: &mut [f32]) {
         let Extents { height, width, .. } = self.layer.input;
         let inputs = self.layer.inputs();
         for group in 0..self.groups::<L>() {
@@ -51,18 +56,26 @@ impl Chunk<'_> {
                 let place = [picture, y, x];
                 let at = first * inputs + (tile - first) * L::COUNT;
                 let step = (last - first) * L::COUNT;
-                if y > 0 && x > 0 && y + 5 <= height && x + 5 <= width {
-                    self.transform_tile::<L, true>(input, place, transformed, at, step);
-                } else {
-                    self.transform_tile::<L, false>(input, place, transformed, at, step);
+                // SAFETY: the caller's promise. With an input on all sides of its outputs a tile is inside.
+                unsafe {
+                    if y > 0 && x > 0 && y + 5 <= height && x + 5 <= width {
+                        self.transform_tile::<L, true>(input, place, transformed, at, step);
+                    } else {
+                        self.transform_tile::<L, false>(input, place, transformed, at, step);
+                    }
                 }
             }
         }
     }
 
     /// One tile, every channel of it: the first at `at`, the next ones `step` further on.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::transform`]; and the last channel's lanes end within a point of `transformed`, and of a tile that is
+    /// `INSIDE`, all inputs are within the extents.
     #[inline(always)]
-    fn transform_tile<L: Lanes, const INSIDE: bool>(
+    unsafe fn transform_tile<L: Lanes, const INSIDE: bool>(
         &self,
         input: &[f32],
         [picture, y, x]: [usize; 3],
@@ -88,14 +101,17 @@ impl Chunk<'_> {
                         );
                     }
                 }
-                let mut rows = [[L::splat(0.0); 6]; 6];
+                // SAFETY: the CPU has the instructions, as the caller promises.
+                let mut rows = [[unsafe { L::splat(0.0) }; 6]; 6];
                 for column in 0..6 {
-                    let mut values = [L::splat(0.0); 6];
+                    // SAFETY: as above.
+                    let mut values = [unsafe { L::splat(0.0) }; 6];
                     for row in 0..6 {
                         let (y, x) = (y + row, x + column);
                         if INSIDE || (y >= 1 && y <= height && x >= 1 && x <= width) {
-                            values[row] =
-                                L::load(input, origin + ((y - 1) * width + x - 1) * lanes);
+                            let at = origin + ((y - 1) * width + x - 1) * lanes;
+                            // SAFETY: a place within the extents, and an index by their formula.
+                            values[row] = unsafe { L::load(input, at) };
                         }
                     }
                     let values = forward(values);
@@ -106,7 +122,9 @@ impl Chunk<'_> {
                 for row in 0..6 {
                     let values = forward(rows[row]);
                     for column in 0..6 {
-                        values[column].store(transformed, (row * 6 + column) * between + at);
+                        let at = (row * 6 + column) * between + at;
+                        // SAFETY: `at` ends within a point, as the caller promises.
+                        unsafe { values[column].store(transformed, at) };
                     }
                 }
                 at += step;
@@ -114,9 +132,14 @@ impl Chunk<'_> {
         }
     }
 
-    /// Writes the sums over channels for some blocks of outputs, as (point, block, tile, lane).
+    /// Writes the sums over channels for some blocks of outputs, as (block, point, tile, lane).
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the instructions of these lanes, and they are those of the layer's path. `transformed` is of the
+    /// length for [`Self::transform`]. `products` has room for [`POINTS`] times [`Convolution::products`] values a block.
     #[inline(always)]
-    pub(super) fn multiply<L: Lanes>(
+    pub(super) unsafe fn multiply<L: Lanes>(
         &self,
         [first_block, last_block]: [usize; 2],
         transformed: &[f32],
@@ -135,15 +158,22 @@ impl Chunk<'_> {
                     let (first, last) = (self.group::<L>(group), self.group::<L>(group + 1));
                     let rows = &transformed[point * rows_of_point + first * inputs..];
                     let sums = &mut products[place * products_of_point + first * lanes..];
-                    product::<L>(last - first, rows, kernel, sums);
+                    // SAFETY: the lanes are the caller's promise. The group's rows and sums are within a point, which
+                    // has those of all tiles, and the kernel is a slice for all channels.
+                    unsafe { product::<L>(last - first, rows, kernel, sums) };
                 }
             }
         }
     }
 
     /// Writes `A^T sums A` with bias and ReLU, or their 2x2 maxima, to the share's blocks of outputs.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the instructions of these lanes, and they are those of the layer's path. `products` is of the length
+    /// for [`Self::multiply`] with the share's blocks, and all tiles are of the share.
     #[inline(always)]
-    pub(super) fn finish<L: Lanes>(&self, products: &[f32], share: &mut Share) {
+    pub(super) unsafe fn finish<L: Lanes>(&self, products: &[f32], share: &mut Share) {
         let lanes = 2 * L::COUNT;
         let layer = self.layer;
         let [down, _] = layer.tiles;
@@ -161,13 +191,17 @@ impl Chunk<'_> {
                 let top = if picture == first_picture { first_row } else { 0 };
                 for half in 0..2 {
                     let lane = half * L::COUNT;
-                    let bias = L::load(&layer.bias, block * lanes + lane);
-                    let values = self.outputs::<L>(bias, sums, tile * lanes + lane);
-                    if layer.pools {
-                        let maxima = maxima(values);
-                        self.store::<L, 2>(maxima, [y / 2, x / 2], top, plane, lane);
-                    } else {
-                        self.store::<L, 4>(values, [y, x], top, plane, lane);
+                    // SAFETY: there is a bias for each lane of each block, and a sum for each tile. The plane has the
+                    // rows of the share from `top` on: those of the tile, as far as the map has them.
+                    unsafe {
+                        let bias = L::load(&layer.bias, block * lanes + lane);
+                        let values = self.outputs::<L>(bias, sums, tile * lanes + lane);
+                        if layer.pools {
+                            let maxima = maxima(values);
+                            self.store::<L, 2>(maxima, [y / 2, x / 2], top, plane, lane);
+                        } else {
+                            self.store::<L, 4>(values, [y, x], top, plane, lane);
+                        }
                     }
                 }
             }
@@ -175,33 +209,47 @@ impl Chunk<'_> {
     }
 
     /// The outputs of a tile, whose sums at the first point are at `at`.
+    ///
+    /// # Safety
+    ///
+    /// `sums` has [`POINTS`] times [`Convolution::products`] values, and these lanes end within the first point.
     #[inline(always)]
-    fn outputs<L: Lanes>(&self, bias: L, sums: &[f32], at: usize) -> [[L; 4]; 4] {
+    unsafe fn outputs<L: Lanes>(&self, bias: L, sums: &[f32], at: usize) -> [[L; 4]; 4] {
         let between = self.layer.products(self.count);
-        let mut rows = [[L::splat(0.0); 6]; 4];
+        // SAFETY: `bias` shows that the CPU has the instructions.
+        let mut rows = [[unsafe { L::splat(0.0) }; 6]; 4];
         for column in 0..6 {
-            let mut values = [L::splat(0.0); 6];
+            // SAFETY: as above.
+            let mut values = [unsafe { L::splat(0.0) }; 6];
             for row in 0..6 {
-                values[row] = L::load(sums, at + (row * 6 + column) * between);
+                // SAFETY: `at` ends within a point, as the caller promises.
+                values[row] = unsafe { L::load(sums, at + (row * 6 + column) * between) };
             }
             let values = inverse(values);
             for row in 0..4 {
                 rows[row][column] = values[row];
             }
         }
-        let mut values = [[L::splat(0.0); 4]; 4];
+        // SAFETY: as above.
+        let mut values = [[unsafe { L::splat(0.0) }; 4]; 4];
         for row in 0..4 {
             let outputs = inverse(rows[row]);
             for column in 0..4 {
-                values[row][column] = outputs[column].add(bias).max(L::splat(0.0));
+                // SAFETY: as above.
+                let zero = unsafe { L::splat(0.0) };
+                values[row][column] = outputs[column].add(bias).max(zero);
             }
         }
         values
     }
 
     /// Stores those of the outputs from (y, x) on that are within the map; `plane` begins at row `top`.
+    ///
+    /// # Safety
+    ///
+    /// `plane` has those rows, in a block that `lane` and the next ones are in.
     #[inline(always)]
-    fn store<L: Lanes, const SIDE: usize>(
+    unsafe fn store<L: Lanes, const SIDE: usize>(
         &self,
         values: [[L; SIDE]; SIDE],
         [y, x]: [usize; 2],
@@ -214,7 +262,8 @@ impl Chunk<'_> {
             for column in 0..SIDE {
                 if y + row < height && x + column < width {
                     let at = (y + row - top) * width + x + column;
-                    values[row][column].store(plane, at * 2 * L::COUNT + lane);
+                    // SAFETY: a place within the extents, from row `top` on, and an index by their formula.
+                    unsafe { values[row][column].store(plane, at * 2 * L::COUNT + lane) };
                 }
             }
         }
