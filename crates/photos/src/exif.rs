@@ -4,7 +4,7 @@
 
 use image::metadata::Orientation;
 
-use crate::tiff::orientation_in;
+use crate::tiff::directory::orientation_in;
 
 /// Returns the orientation in `exif`: a TIFF header and directory, with or without `Exif\0\0` before it.
 ///

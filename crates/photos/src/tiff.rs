@@ -8,7 +8,7 @@
 
 mod chunks;
 mod colour;
-mod directory;
+pub(crate) mod directory;
 mod fax;
 mod overlay;
 mod photometric;
@@ -73,7 +73,7 @@ pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
         },
         has_alpha: samples.alpha != Alpha::None,
         has_16_bits: samples.bits > 8,
-        orientation: orientation_of(&directory).unwrap_or(Orientation::NoTransforms),
+        orientation: directory.orientation().unwrap_or(Orientation::NoTransforms),
         has_profile: directory.has(Tag::Profile),
     };
     Ok((image, header))
@@ -144,15 +144,6 @@ impl<'a> Page<'a> {
         }
         Ok(Self { directory, packing, decoder, samples })
     }
-}
-
-/// Returns the orientation in the first directory of `bytes`, a TIFF file or EXIF data.
-pub(crate) fn orientation_in(bytes: &[u8]) -> Option<Orientation> {
-    orientation_of(&Directory::first(bytes)?)
-}
-
-fn orientation_of(directory: &Directory) -> Option<Orientation> {
-    Orientation::from_exif(directory.first_of(Tag::Orientation)?.try_into().ok()?)
 }
 
 /// Refuses a camera raw file, whose first page is often a thumbnail or an undeveloped image.

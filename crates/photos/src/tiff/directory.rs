@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use image::metadata::Orientation;
+
 /// The number of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
@@ -97,6 +99,11 @@ impl<'a> Directory<'a> {
         self.number(start..start + width)
     }
 
+    /// The orientation, if it is one of the eight.
+    pub(super) fn orientation(&self) -> Option<Orientation> {
+        Orientation::from_exif(self.first_of(Tag::Orientation)?.try_into().ok()?)
+    }
+
     /// All values of an entry of SHORT.
     pub(super) fn shorts(&self, tag: Tag) -> Option<Vec<u16>> {
         let (place, width) = self.values(tag).filter(|&(_, width)| width == 2)?;
@@ -136,4 +143,9 @@ impl<'a> Directory<'a> {
         }
         Some((start as u64, bytes))
     }
+}
+
+/// Returns the orientation in the first directory of `bytes`, a TIFF file or EXIF data.
+pub(crate) fn orientation_in(bytes: &[u8]) -> Option<Orientation> {
+    Directory::first(bytes)?.orientation()
 }
