@@ -6,6 +6,8 @@ use std::path::Path;
 
 use toml::Table;
 
+use crate::sources::root;
+
 /// Crates by their order in the map, with those that each uses.
 fn map_of(page: &str) -> Vec<(String, BTreeSet<String>)> {
     let names = |cell: &str| -> BTreeSet<String> {
@@ -65,9 +67,8 @@ fn faults(
 
 #[test]
 fn the_map_of_crates_is_true_and_every_crate_uses_only_crates_below_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("a page");
-    assert_eq!(faults(&map_of(&page), &crates(root)), Vec::<String>::new());
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("a page");
+    assert_eq!(faults(&map_of(&page), &crates(&root())), Vec::<String>::new());
 }
 
 #[test]
