@@ -1,6 +1,9 @@
 //! The invariants of `ARCHITECTURE.md` that can be read from the sources. Each check is a function of texts, and is
 //! also run on texts that break the rule.
 
+mod circles;
+mod declarations;
 mod map;
+mod modules;
 mod printing;
 mod sources;
