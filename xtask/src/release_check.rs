@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::cargo;
+use crate::cargo::cargo;
 use crate::keras::start;
 
 /// Chores by their arguments: crates used alone, benchmarks beside other programs, and at full length the checks that CI

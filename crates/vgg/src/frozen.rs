@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::cpu::{CpuEngine, REVISION};
 use crate::engine::engine_name;
-use crate::{FrozenEngine, Pooling, Preprocessing, Vgg, VggConfig, VggError, Weights};
+use crate::{FeatureOutput, FrozenEngine, Preprocessing, Vgg, VggConfig, VggError, Weights};
 
 /// How many pictures go through the network at once on a Burn device. The feature maps of one picture
 /// take tens of megabytes.
@@ -26,15 +26,6 @@ pub struct FrozenBase {
 struct Identity {
     weights: String,
     layers: Vec<String>,
-}
-
-/// An output of a frozen base: the features after a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeatureOutput {
-    /// Name of the layer, such as `block4_pool`.
-    pub layer: String,
-    /// Pooling of its map.
-    pub pooling: Pooling,
 }
 
 /// How a frozen base is made, on the engine of the caller's choice; [`FrozenBase::new`] is one.
