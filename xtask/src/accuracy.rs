@@ -6,11 +6,11 @@
 use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cargo::cargo;
+use crate::program;
 
 /// What the demo must reach: its two classes are easy to tell apart.
 const DEMO: f64 = 0.95;
@@ -47,8 +47,8 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
         fs::remove_dir_all(&runs)
             .with_context(|| format!("could not clear `{}`", runs.display()))?;
     }
-    let program =
-        Program { root, photographs: &photographs, weights: &weights, base: &[], build: &[] };
+    let (binary, base) = (&program::permafrost(root, &[])?, &[][..]);
+    let program = Program { root, binary, photographs: &photographs, weights: &weights, base };
 
     program.train(&runs.join("demo"), &["--demo"])?;
     let demo = best_of(&runs.join("demo"))?;
@@ -85,24 +85,20 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
 /// The program, and what it is run on.
 pub(crate) struct Program<'a> {
     pub(crate) root: &'a Path,
+    pub(crate) binary: &'a Path,
     pub(crate) photographs: &'a Path,
     pub(crate) weights: &'a Path,
     /// What `train` is told of the base.
     pub(crate) base: &'a [&'a str],
-    /// What `cargo run` is told beside, such as the program's features.
-    pub(crate) build: &'a [&'a str],
 }
 
 impl Program<'_> {
     fn run(&self, arguments: &[&str]) -> Result<Output> {
-        let output = cargo()
-            .args(["run", "--quiet", "--package", "cli"])
-            .args(self.build)
-            .arg("--")
+        let output = Command::new(self.binary)
             .args(arguments)
             .current_dir(self.root)
             .output()
-            .context("could not start `cargo`")?;
+            .context("could not start `permafrost`")?;
         ensure!(
             output.status.success(),
             "`permafrost {}` ended with {}:\n{}",

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::accuracy::{IMAGENET, Program, SMALL, best_of};
-use crate::keras;
+use crate::{keras, program};
 
 /// How far a figure of the first epoch may be from the CPU's, as a part of it. Both compute in float32, in
 /// other orders.
@@ -29,8 +29,8 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let (weights, base) = (shared.join(SMALL.0), SMALL.1);
     let runs = root.join("target/agreement");
     keras::clear(&runs)?;
-    let build = &["--features", "libtorch"][..];
-    let program = Program { root, photographs: &photographs, weights: &weights, base, build };
+    let binary = &program::permafrost(root, &["cli/libtorch"])?;
+    let program = Program { root, binary, photographs: &photographs, weights: &weights, base };
 
     let [cpu, libtorch] =
         ["cpu", "libtorch"].map(|device| (device, runs.join(format!("demo-{device}"))));

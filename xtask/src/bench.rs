@@ -19,7 +19,7 @@ use clap::Subcommand;
 use self::race::Race;
 use self::rounds::Rounds;
 use self::script::script_of;
-use crate::keras;
+use crate::program;
 
 /// What is timed.
 #[derive(Subcommand)]
@@ -91,7 +91,7 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
 /// Both ways of ours: one warp, and one after each step as in Keras.
 fn augment(root: &Path, rounds: &Rounds) -> Result<()> {
     const PICTURES: usize = 1024;
-    let (example, count) = (keras::build_example(root, "augment")?, PICTURES.to_string());
+    let (example, count) = (program::example(root, "augment")?, PICTURES.to_string());
     let what = "pictures flipped, rotated, zoomed and preprocessed at 180x180";
     let mut race = Race::new(what, PICTURES, rounds)?;
     race.enter("permafrost", Command::new(&example).args(["once", &count]))?;
@@ -107,7 +107,7 @@ fn photos(root: &Path, dir: &Path, rounds: &Rounds) -> Result<()> {
     const AT_LEAST: usize = 2000;
     let files = job::files_below(dir)?.len();
     let times = AT_LEAST.div_ceil(files);
-    let (example, again) = (keras::build_example(root, "photos")?, times.to_string());
+    let (example, again) = (program::example(root, "photos")?, times.to_string());
     let what = format!("photographs of {} decoded and resized to 180x180", dir.display());
     let mut race = Race::new(&what, files * times, rounds)?;
     race.enter("permafrost", Command::new(example).arg(dir).arg(&again))?;
@@ -119,7 +119,7 @@ fn photos(root: &Path, dir: &Path, rounds: &Rounds) -> Result<()> {
 
 fn head(root: &Path, rounds: &Rounds) -> Result<()> {
     const STEPS: usize = 100;
-    let (example, steps) = (keras::build_example(root, "head")?, STEPS.to_string());
+    let (example, steps) = (program::example(root, "head")?, STEPS.to_string());
     let what = "pictures through a training step of the head, 32 a step";
     let mut race = Race::new(what, STEPS * 32, rounds)?;
     race.enter("permafrost", Command::new(example).arg(&steps))?;
@@ -130,7 +130,7 @@ fn head(root: &Path, rounds: &Rounds) -> Result<()> {
 }
 
 fn base(root: &Path, batch: usize, libtorch: bool, rounds: &Rounds) -> Result<()> {
-    let example = keras::build_example(root, "base")?;
+    let example = program::example(root, "base")?;
     let count = batch.to_string();
     let what = format!("pictures through VGG16 at 180x180, batch {batch}");
     let mut race = Race::new(&what, batch, rounds)?;

@@ -13,7 +13,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::accuracy::{Program, SMALL};
-use crate::keras::{build, clear, start};
+use crate::keras::clear;
+use crate::program;
 
 /// The tests, a page each.
 const TESTS: [&str; 3] = ["report.test.js", "compare.test.js", "serve.test.js"];
@@ -42,18 +43,18 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let screenshots = folder.join("screenshots");
     clear(&screenshots)?;
 
-    let binary = build(root, "permafrost", &["--package", "cli"])?;
+    let binary = program::permafrost(root, &[])?;
     let run = folder.join("run");
     clear(&run)?;
-    let base = SMALL.1;
-    let program = Program { root, photographs: &photographs, weights: &weights, base, build: &[] };
+    let (binary, base) = (&binary, SMALL.1);
+    let program = Program { root, binary, photographs: &photographs, weights: &weights, base };
     program.train_on_photographs(&run, &["--epochs", "3", "--size", "96", "--seed", "1"])?;
 
     for test in TESTS {
         let mut node = Command::new("node");
         node.arg(folder.join(test));
-        node.args([&chromium, &binary, &run, &photographs, &screenshots]);
-        start(&mut node, "see what the test says above")?;
+        node.args([&chromium, binary, &run, &photographs, &screenshots]);
+        program::start(&mut node, "see what the test says above")?;
     }
     writeln!(stdout(), "browser: all pages are as they should be: {}", screenshots.display())?;
     Ok(())
@@ -68,7 +69,10 @@ fn install(from: &Path, folder: &Path) -> Result<()> {
         fs::copy(from.join("package.json"), folder.join("package.json"))?;
         let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
         npm.args(["install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]);
-        start(npm.current_dir(folder), "it needs Node 20 or later with npm, and npm's registry")?;
+        program::start(
+            npm.current_dir(folder),
+            "it needs Node 20 or later with npm, and npm's registry",
+        )?;
     }
     for entry in fs::read_dir(from)? {
         let name = entry?.file_name();

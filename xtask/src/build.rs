@@ -14,6 +14,7 @@ use crate::cargo::cargo;
 use crate::libtorch::folder::{Found, TAKEN_FROM};
 use crate::libtorch::{BYPASS, bypass_notice};
 use crate::output::tell;
+use crate::program;
 use crate::status::exit_code;
 use crate::unavailable::Unavailable;
 
@@ -44,7 +45,8 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     };
     let found = Found::examine(&folder).map_err(|error| unusable(format!("{error:#}")))?;
     let mut build = cargo();
-    build.current_dir(root).args(["build", "--package", "cli", "--features", "libtorch"]);
+    build.current_dir(root).args(["build", "--package", "cli", "--features"]);
+    build.arg(program::all(&["cli/libtorch"]));
     build.args(arguments).env("LIBTORCH", &folder);
     if !found.is_of(expected) {
         // Only where the user has asked for that version.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::keras::{build_example, clear};
+use crate::keras::clear;
+use crate::program;
 
 const PROCESSES: usize = 4;
 
@@ -23,7 +24,7 @@ const LIMIT: u64 = 16_000_000;
 ///
 /// A process ended by itself, which it does if an entry is wrong or can't be written; or the limit did not hold.
 pub(crate) fn run(root: &Path, seconds: usize) -> Result<()> {
-    let program = build_example(root, "fill")?;
+    let program = program::example(root, "fill")?;
     let folder = root.join("target/cache-check");
     clear(&folder)?;
     let start = |seed: usize| -> Result<Child> {

@@ -19,7 +19,8 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use self::site::Site;
-use crate::keras::{build, clear};
+use crate::keras::clear;
+use crate::program;
 
 /// What to check.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,7 +49,7 @@ pub(crate) fn run(root: &Path, shared: &Path, check: Option<Check>) -> Result<()
         );
     }
     let root = absolute(root)?;
-    let program = absolute(build(&root, "permafrost", &["--package", "cli"])?)?;
+    let program = absolute(program::permafrost(&root, &[])?)?;
     for wanted in Check::value_variants() {
         if check.is_some_and(|check| check != *wanted) {
             continue;

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use crate::keras;
+use crate::program;
 
 /// A run of seconds with all that a run can have to lose.
 const RUN: [&str; 11] = [
@@ -37,7 +38,7 @@ const SAME: [&str; 3] =
 /// If the program can't be built, or a run ends otherwise than the one that is let alone.
 pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<()> {
     ensure!(count > 0, "expected a count of 1 or more");
-    let program = keras::build(root, "permafrost", &["--package", "cli"])?;
+    let program = program::permafrost(root, &[])?;
     let scratch = root.join("target/crashes");
     keras::clear(&scratch)?;
     for (mode, views) in [("exact", None), ("views", Some("--views=2"))] {

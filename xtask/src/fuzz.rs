@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::keras;
+use crate::program;
 
 /// What is read, and the name that its file must have.
 const TARGETS: [(&str, &str); 9] = [
@@ -29,7 +29,7 @@ const TARGETS: [(&str, &str); 9] = [
 /// # Errors
 /// If a read panics, aborts or takes too long, or the program can't be built.
 pub(crate) fn run(root: &Path, only: Option<&str>, seconds: u64, seed: u64) -> Result<()> {
-    let program = keras::build_example(root, "fuzz")?;
+    let program = program::example(root, "fuzz")?;
     let targets: Vec<_> =
         TARGETS.iter().filter(|(target, _)| only.is_none_or(|only| only == *target)).collect();
     let names = TARGETS.map(|(target, _)| target).join(", ");

@@ -10,7 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::keras::{build_example, clear, install, passed_on};
+use crate::keras::{clear, install, passed_on};
+use crate::program;
 
 /// What `check.py` compares. Each prints lines that begin with its name.
 const FAMILIES: [&str; 5] = ["cases", "jpeg", "tiff", "png", "bmp, gif and webp"];
@@ -32,7 +33,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     )?;
     let checks = root.join("tests/images");
     let python = install(&root.join("target/images"), &checks.join("requirements.txt"))?;
-    let program = build_example(root, "decode")?;
+    let program = program::example(root, "decode")?;
     let scratch = root.join("target/images-check");
     clear(&scratch)?;
     passed_on(

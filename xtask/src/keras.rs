@@ -9,10 +9,10 @@ use std::io::{self, BufRead, BufReader, Write, stderr, stdout};
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::accuracy::IMAGENET;
-use crate::cargo::cargo;
+use crate::program;
 
 /// What `check.py` checks. Each prints lines that begin with its name.
 const CHECKS: [&str; 9] = [
@@ -47,8 +47,9 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     );
     let checks = root.join("tests/keras");
     let python = install(&root.join("target/keras"), &checks.join("requirements.txt"))?;
-    let program = build(root, "permafrost", &["--package", "cli"])?;
-    let [features, explain] = ["features", "explain"].map(|example| build_example(root, example));
+    let program = program::permafrost(root, &[])?;
+    let [features, explain] =
+        ["features", "explain"].map(|example| program::example(root, example));
     let scratch = root.join("target/keras-check");
     clear(&scratch)?;
 
@@ -82,11 +83,11 @@ pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
         folder.display()
     )?;
     clear(folder)?;
-    start(
+    program::start(
         Command::new("python3").args(["-m", "venv"]).arg(folder),
         "install Python 3.11, 3.12 or 3.13 with its `venv` module, such as the packages `python3` and `python3-venv` of Debian and Ubuntu",
     )?;
-    start(
+    program::start(
         Command::new(&python)
             // Packages are cached where the user has them.
             .env_remove("XDG_CACHE_HOME")
@@ -98,35 +99,6 @@ pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     // Last, so that an installation that was interrupted is made anew.
     fs::write(&stamp, list).with_context(|| format!("could not write `{}`", stamp.display()))?;
     Ok(python)
-}
-
-/// Builds an example of the workspace, and returns where it is.
-pub(crate) fn build_example(root: &Path, name: &str) -> Result<PathBuf> {
-    // `--workspace`: alone, its package would have Burn built anew.
-    build(root, &format!("examples/{name}"), &["--workspace", "--example", name])
-}
-
-/// Builds a program by these arguments to Cargo, and returns where it is.
-pub(crate) fn build(root: &Path, program: &str, what: &[&str]) -> Result<PathBuf> {
-    // Where this program itself was built, whatever Cargo is told by its settings.
-    let here = std::env::current_exe().context("could not find this program itself")?;
-    let Some(target) = here.parent().and_then(Path::parent) else {
-        bail!("expected this program in `target/debug`, found it at `{}`", here.display());
-    };
-    let mut build = cargo();
-    build.arg("build").args(what).arg("--target-dir").arg(target).current_dir(root);
-    start(&mut build, "see what the compiler says above")?;
-    Ok(target.join("debug").join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
-}
-
-/// Runs a program to its end; `hint` says what to do where it can't be started or fails.
-pub(crate) fn start(command: &mut Command, hint: &str) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let status =
-        command.status().with_context(|| format!("could not start `{name}`\nhint: {hint}"))?;
-    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
-    ensure!(status.success(), "`{name} {}` ended with {status}\nhint: {hint}", words.join(" "));
-    Ok(())
 }
 
 /// An empty folder, whatever was there.

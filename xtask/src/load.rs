@@ -20,6 +20,7 @@ use anyhow::{Context, Result, bail, ensure};
 use self::client::{Answered, Client, Kind};
 use self::server::{Memory, Server};
 use crate::keras;
+use crate::program;
 
 /// A model of a second: all of the base on small pictures.
 const TRAIN: [&str; 7] = ["train", "--demo", "--size", "64", "--epochs", "1", "--no-augment"];
@@ -59,7 +60,7 @@ pub(crate) struct Load<'a> {
 /// bound, or hostile clients keep others waiting.
 pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     ensure!(load.clients > 0 && load.seconds > 0, "expected a client and a second or more");
-    let program = keras::build(root, "permafrost", &["--package", "cli"])?;
+    let program = program::permafrost(root, &[])?;
     let model = match load.model {
         Some(model) => model.to_owned(),
         None => train(root, &program)?,

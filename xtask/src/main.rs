@@ -25,6 +25,7 @@ mod notices;
 mod object_store;
 mod output;
 mod parity;
+mod program;
 mod progress;
 mod release_check;
 mod selection;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::keras::build;
+use crate::program::build;
 
 /// Until it listens.
 const START: Duration = Duration::from_secs(20);

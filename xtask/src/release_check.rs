@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::cargo::cargo;
-use crate::keras::start;
+use crate::program;
 
 /// Chores by their arguments: crates used alone, benchmarks beside other programs, and at full length the checks that CI
 /// runs for seconds.
@@ -44,7 +44,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 fn check(program: &str, arguments: &str, command: &mut Command) -> Result<()> {
     writeln!(stdout(), "\n== {program} {arguments}")?;
     let begin = Instant::now();
-    start(command, "see what it says above")?;
+    program::start(command, "see what it says above")?;
     writeln!(stdout(), "== took {} s: {program} {arguments}", begin.elapsed().as_secs())?;
     Ok(())
 }

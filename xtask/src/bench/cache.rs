@@ -12,7 +12,8 @@ use clap::Args;
 
 use crate::accuracy::IMAGENET;
 use crate::crashes::without_seconds;
-use crate::keras::{build, build_example, clear, start};
+use crate::keras::clear;
+use crate::program;
 
 #[derive(Args)]
 pub(crate) struct CacheArguments {
@@ -34,8 +35,8 @@ pub(crate) struct CacheArguments {
 pub(super) fn run(root: &Path, pets: &Path, arguments: &CacheArguments) -> Result<()> {
     let folder = absolute(root.join("target/bench-cache"))?;
     clear(&folder)?;
-    let program = absolute(build(root, "permafrost", &["--package", "cli"])?)?;
-    let vary = build_example(root, "vary")?;
+    let program = absolute(program::permafrost(root, &[])?)?;
+    let vary = program::example(root, "vary")?;
     let weights =
         arguments.weights.clone().unwrap_or_else(|| root.join("../shared").join(IMAGENET));
     let weights = absolute(weights)?;
@@ -48,7 +49,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &CacheArguments) -> Resul
         let data = bench.folder.join(name);
         let mut varied = Command::new(&vary);
         varied.arg(pets.join("train")).arg(&data).args([&count.to_string(), megapixels]);
-        start(&mut varied, "see what it says above")?;
+        program::start(&mut varied, "see what it says above")?;
         let what = format!("{count} photographs, {name}");
         bench.train(&what, &data, &["--no-augment"])?;
         if name == "small" {
@@ -118,7 +119,7 @@ impl Bench {
             let seconds = |cache: &[&str]| -> Result<f64> {
                 let begin = Instant::now();
                 let mut command = self.command(&[arguments, cache].concat());
-                start(command.stdout(Stdio::null()), "see what it says above")?;
+                program::start(command.stdout(Stdio::null()), "see what it says above")?;
                 Ok(begin.elapsed().as_secs_f64())
             };
             let (empty, filled) =

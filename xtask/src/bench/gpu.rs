@@ -15,6 +15,7 @@ use super::job;
 use super::race::Race;
 use super::rounds::Rounds;
 use crate::keras;
+use crate::program;
 
 #[derive(Args)]
 pub(crate) struct GpuArguments {
@@ -136,8 +137,9 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
 pub(super) fn build_example(root: &Path) -> Result<PathBuf> {
     // As `cargo test -p cli -p vgg-tch` with these features has built them.
     let packages = ["--package", "cli", "--package", "vgg-tch"];
-    let what = ["--features", "cli/libtorch,vgg-tch/libtorch", "--bins", "--example", "tch"];
-    keras::build(root, "examples/tch", &[&packages[..], &what].concat())
+    let features = program::all(&["cli/libtorch", "vgg-tch/libtorch"]);
+    let what = ["--features", &features, "--bins", "--example", "tch"];
+    program::build(root, "examples/tch", &[&packages[..], &what].concat())
 }
 
 /// How far the features of a device are from those of the CPU.

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::script::script_of;
 use super::spread::spread;
-use crate::keras;
+use crate::program;
 
 #[derive(Args)]
 pub(crate) struct JobArguments {
@@ -79,7 +79,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &JobArguments) -> Result<
     repeat(&dir.join("train"), &data.join("train"), photographs)?;
     repeat(&dir.join("validation"), &data.join("validation"), photographs / 2)?;
 
-    let ours = keras::build_example(root, "job")?;
+    let ours = program::example(root, "job")?;
     let views = [views.to_string()];
     let mut contestants: Vec<(String, Command, &[String])> = vec![
         ("permafrost".into(), Command::new(&ours), &[]),

@@ -16,7 +16,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::spread::spread;
-use crate::keras::{build, clear};
+use crate::keras::clear;
+use crate::program;
 
 /// How a base is chosen that takes a moment.
 const SMALL: [&str; 6] = ["--size", "64", "--until", "block2_pool", "--pooling", "max"];
@@ -44,7 +45,7 @@ const CUTS: [usize; 3] = [1, 2, 4];
 pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Result<()> {
     let folder = root.join("target/bench-scale");
     clear(&folder)?;
-    let program = build(root, "permafrost", &["--package", "cli"])?;
+    let program = program::permafrost(root, &[])?;
     let mut out = stdout();
 
     let data = repeated(pets, &folder.join("shared"), arguments.photographs)?;

@@ -16,8 +16,9 @@ use clap::Args;
 
 use super::scale::repeated;
 use crate::crashes::without_seconds;
-use crate::keras::{build, clear};
+use crate::keras::clear;
 use crate::object_store::{Keys, Server};
+use crate::program;
 
 #[derive(Args)]
 pub(crate) struct StoreArguments {
@@ -52,8 +53,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
     for bucket in ["far", "near"] {
         fs::create_dir_all(buckets.join(bucket))?;
     }
-    let build_with = ["--package", "cli", "--features", "remote"];
-    let program = absolute(build(root, "permafrost", &build_with)?)?;
+    let program = absolute(program::permafrost(root, &["cli/remote"])?)?;
     let trouble = [latency_ms.to_string(), mb_per_second.to_string()];
     let trouble = ["--latency-ms", &trouble[0], "--mb-per-second", &trouble[1]];
     let server = Server::start(root, &buckets, &trouble)?;

@@ -14,8 +14,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::pieces::pieces_of;
 use super::site::{Base, Site};
-use crate::keras::build;
 use crate::object_store::{Keys, Server};
+use crate::program;
 
 const SHARDS: usize = 8;
 const PIECES: usize = 4;
@@ -37,7 +37,7 @@ const WRONG: Keys = Keys { secret: "another+secret/which+the/store+does/not", ..
 
 /// Checks the program as it is built with object stores.
 pub(super) fn check(site: &Site) -> Result<()> {
-    let program = build(&site.root, "permafrost", &["--package", "cli", "--features", "remote"])?;
+    let program = program::permafrost(&site.root, &["cli/remote"])?;
     let buckets = site.folder.join("buckets");
     let photographs = buckets.join("photographs/pets");
     copy_photographs(&site.photographs, &photographs)?;
