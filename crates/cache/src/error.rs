@@ -9,12 +9,12 @@ use quoting::Shown;
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// The system refuses to read or write.
-    #[error("`{}`: {source}", .path.shown())]
+    #[error("`{}`: {reason}", .path.shown())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// The system's answer.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A newer version of the program made it.
     #[error("the cache in `{}` has version {found}, expected {expected} or lower", .folder.shown())]
@@ -36,6 +36,6 @@ pub enum CacheError {
 
 impl CacheError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { path: path.to_owned(), source }
+        move |reason| Self::Io { path: path.to_owned(), reason }
     }
 }

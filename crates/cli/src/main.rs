@@ -11,6 +11,7 @@ mod dashboard;
 mod demo;
 mod device;
 mod events;
+mod hints;
 mod history;
 mod inputs;
 mod interrupt;
@@ -108,7 +109,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // There is no one left to tell where this fails.
-            let _ = writeln!(printed::stderr(), "error: {error}");
+            let _ = writeln!(printed::stderr(), "error: {}", hints::explained(&error));
             ExitCode::from(2)
         }
     }

@@ -22,12 +22,12 @@ pub enum FeaturesError {
     #[error(transparent)]
     Base(#[from] VggError),
     /// A temporary file can't be written or read.
-    #[error("a temporary file in `{}`: {source}\nhint: check that the disk has room and works", .folder.shown())]
+    #[error("a temporary file in `{}`: {reason}\nhint: check that the disk has room and works", .folder.shown())]
     File {
         /// The folder that it is in.
         folder: PathBuf,
         /// The system's answer.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A temporary file gave back other features than were written.
     #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; features are computed again when the run is resumed", .0.shown())]
@@ -36,6 +36,6 @@ pub enum FeaturesError {
 
 impl FeaturesError {
     pub(crate) fn file(folder: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::File { folder: folder.to_owned(), source }
+        move |reason| Self::File { folder: folder.to_owned(), reason }
     }
 }

@@ -20,12 +20,12 @@ pub enum FormatError {
         path: PathBuf,
     },
     /// The system refused to read or write.
-    #[error("`{}`: {source}\nhint: check its permissions and those of its folder, and the room on the disk", .path.shown())]
+    #[error("`{}`: {reason}\nhint: check its permissions and those of its folder, and the room on the disk", .path.shown())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// There is a symbolic link at this path.
     #[error("`{}` is a symbolic link, which is not written through\nhint: remove the link, or write to another folder", .path.shown())]
@@ -131,11 +131,11 @@ pub enum FormatError {
 
 impl FormatError {
     /// What the system said of the file or folder at `path`.
-    pub fn io(path: &Path, source: std::io::Error) -> Self {
+    pub fn io(path: &Path, reason: std::io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
+        match reason.kind() {
             std::io::ErrorKind::NotFound => Self::Missing { path },
-            _ => Self::Io { path, source },
+            _ => Self::Io { path, reason },
         }
     }
 

@@ -201,10 +201,10 @@ pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
 }
 
 /// Why nothing can be written to `path`. That there is no file there is never the reason.
-pub(crate) fn refused(path: &Path, source: std::io::Error) -> FormatError {
+pub(crate) fn refused(path: &Path, reason: std::io::Error) -> FormatError {
     let folder = folder_of(path);
     if folder.is_dir() {
-        FormatError::Io { path: path.to_owned(), source }
+        FormatError::Io { path: path.to_owned(), reason }
     } else {
         FormatError::MissingFolder { path: folder.to_owned() }
     }

@@ -91,12 +91,12 @@ fn load_card_file(path: &Path) -> Result<(ModelCard, Option<String>), ModelError
     let text = match read_regular(&card_path) {
         Ok(text) => text,
         Err(FormatError::Missing { .. }) => return Err(ModelError::Missing(path.to_owned())),
-        Err(FormatError::Io { source, .. }) if source.kind() == ErrorKind::NotADirectory => {
+        Err(FormatError::Io { reason, .. }) if reason.kind() == ErrorKind::NotADirectory => {
             return Err(ModelError::Missing(path.to_owned()));
         }
         Err(error) => return Err(error.into()),
     };
-    let no_card = |source| ModelError::Card { path: card_path.clone(), source };
+    let no_card = |reason| ModelError::Card { path: card_path.clone(), reason };
     let mut json: Value = serde_json::from_slice(&text).map_err(no_card)?;
     // The version is looked at first: another version's fields would only be called unknown.
     if let Some(found) = json.get("format").and_then(Value::as_u64)

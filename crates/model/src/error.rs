@@ -20,12 +20,12 @@ pub enum ModelError {
     #[error(transparent)]
     Base(#[from] vgg::VggError),
     /// `model.json` is no such file.
-    #[error("`{}` is no model card: {source}\nhint: the file may be damaged, or of another version", .path.shown(), source = .source.to_string().shown())]
+    #[error("`{}` is no model card: {reason}\nhint: the file may be damaged, or of another version", .path.shown(), reason = .reason.to_string().shown())]
     Card {
         /// The file.
         path: PathBuf,
         /// What the parser says.
-        source: serde_json::Error,
+        reason: serde_json::Error,
     },
     /// `model.json` has too few classes to tell apart.
     #[error("`{}` has {count} class(es), expected two or more\nhint: the file may be damaged; copy the whole folder again", .path.shown())]
@@ -103,7 +103,7 @@ pub enum ModelError {
     },
     /// The weights named are not those that the model was trained on.
     #[error(
-        "`{}` holds other weights than this model was trained on: digest {found}, expected {expected}\nhint: leave `--weights` out to look for them at their old place and in `data/weights`",
+        "`{}` holds other weights than this model was trained on: digest {found}, expected {expected}",
         .path.shown(),
         found = .found.shown(),
         expected = .expected.shown()
@@ -118,9 +118,8 @@ pub enum ModelError {
     },
     /// The weights are nowhere to be found.
     #[error(
-        "the weights of this model's base (digest {digest}) were not found\n{}hint: name the file with `--weights FILE`, or put it into `{}`",
-        .tried.iter().map(|(path, reason)| format!("  `{}`: {}\n", path.shown(), reason.shown())).collect::<String>(),
-        .folder.shown(),
+        "the weights of this model's base (digest {digest}) were not found{}",
+        .tried.iter().map(|(path, reason)| format!("\n  `{}`: {}", path.shown(), reason.shown())).collect::<String>(),
         digest = .digest.shown()
     )]
     WeightsNotFound {

@@ -14,12 +14,12 @@ pub enum PhotosError {
     #[error("`{}` is a file, expected a folder\nhint: name a folder with one folder of photographs a class", .0.shown())]
     NotAFolder(PathBuf),
     /// The system refused to read.
-    #[error("`{}`: {source}\nhint: check its permissions", .path.shown())]
+    #[error("`{}`: {reason}\nhint: check its permissions", .path.shown())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A photograph is not what it was when it was first read.
     #[error(
@@ -147,7 +147,7 @@ pub enum PhotosError {
     },
     /// A share for validation is asked for where there is a validation folder.
     #[error(
-        "`{}` is a validation folder, so no share of the training photographs is kept for validation\nhint: leave `--val-split` out, or name the training folder itself",
+        "`{}` is a validation folder, so no share of the training photographs is kept for validation",
         .0.shown()
     )]
     SplitTwice(PathBuf),
@@ -169,7 +169,7 @@ pub enum PhotosError {
     },
     /// A class is of one group that is not to be divided.
     #[error(
-        "the {count} photographs of the class `{class}` can't be divided without near duplicates on both sides\nhint: add photographs that are not copies of one another, or split without `--group-duplicates`",
+        "the {count} photographs of the class `{class}` can't be divided without near duplicates on both sides",
         class = .class.shown()
     )]
     OneGroup {
@@ -181,12 +181,12 @@ pub enum PhotosError {
 }
 
 impl PhotosError {
-    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+    pub(crate) fn io(path: &Path, reason: std::io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
+        match reason.kind() {
             std::io::ErrorKind::NotFound => Self::Missing(path),
             std::io::ErrorKind::NotADirectory => Self::NotAFolder(path),
-            _ => Self::Io { path, source },
+            _ => Self::Io { path, reason },
         }
     }
 }

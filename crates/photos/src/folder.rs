@@ -88,7 +88,7 @@ impl Folder {
         let folder = self.path.join(class);
         match self.unreadable.iter().find(|found| found.path.starts_with(&folder)) {
             Some(Unreadable { path, reason }) => {
-                PhotosError::Io { path: path.clone(), source: io::Error::other(reason.clone()) }
+                PhotosError::Io { path: path.clone(), reason: io::Error::other(reason.clone()) }
             }
             None => PhotosError::EmptyClass { class: class.to_owned(), folder },
         }

@@ -59,7 +59,7 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
     let mut listing = Listing::below(folder, &HashSet::new())?;
     match listing.unreadable.pop() {
         Some(Unreadable { path, reason }) => {
-            Err(PhotosError::Io { path, source: io::Error::other(reason) })
+            Err(PhotosError::Io { path, reason: io::Error::other(reason) })
         }
         None => Ok(listing.files),
     }

@@ -77,7 +77,7 @@ fn too_long(most: usize) -> Refusal {
     Refusal::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         format!("the request is too large, expected at most {} MB", most as f64 / 1e6),
-        "send fewer photographs at once, or smaller ones, or start the server with another `--max-mb`",
+        "send fewer photographs at once, or smaller ones, or start the server with a higher limit",
     )
 }
 

@@ -8,20 +8,15 @@ use std::net::SocketAddr;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Another program listens there.
-    #[error(
-        "port {} of {} is in use\nhint: choose another with `--port`, or `--port 0` for any that is free",
-        .0.port(), .0.ip()
-    )]
+    #[error("port {} of {} is in use", .0.port(), .0.ip())]
     InUse(SocketAddr),
     /// The system does not let it listen there.
-    #[error(
-        "can't listen on {address}: {source}\nhint: choose another port with `--port`, 1024 or above, and with `--host` an address of this computer"
-    )]
+    #[error("can't listen on {address}: {reason}")]
     Listen {
         /// Address that was asked for.
         address: SocketAddr,
         /// The system's answer.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A name to allow is none.
     #[error(
@@ -41,5 +36,11 @@ pub enum ServeError {
     },
     /// The system gives no threads or sockets.
     #[error("can't start the server: {0}\nhint: see whether the system is out of threads or files")]
-    Start(#[from] io::Error),
+    Start(io::Error),
+}
+
+impl From<io::Error> for ServeError {
+    fn from(error: io::Error) -> Self {
+        Self::Start(error)
+    }
 }

@@ -53,7 +53,7 @@ impl Hosts {
                 return Err(Refusal::new(
                     StatusCode::MISDIRECTED_REQUEST,
                     format!("`{}` is not the name of this server", authority.host()),
-                    "open it as `localhost`, or start it with `--allow-host NAME` for another name",
+                    "open it as `localhost`, or start the server with this name among those allowed",
                 ));
             }
         }

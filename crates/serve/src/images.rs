@@ -68,7 +68,7 @@ pub(crate) fn images(
         return Err(Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("there are too many photographs, expected at most {}", limits.files),
-            "send fewer at once, or start the server with another `--max-files`",
+            "send fewer at once, or start the server with a higher limit",
         ));
     }
     let judge = |(name, bytes): (Option<String>, Bytes)| {

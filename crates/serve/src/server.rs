@@ -57,9 +57,9 @@ impl Server {
         limits: Limits,
     ) -> Result<Self, ServeError> {
         let hosts = Hosts::new(hosts)?;
-        let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
+        let listener = TcpListener::bind(address).map_err(|reason| match reason.kind() {
             io::ErrorKind::AddrInUse => ServeError::InUse(address),
-            _ => ServeError::Listen { address, source },
+            _ => ServeError::Listen { address, reason },
         })?;
         Ok(Self { listener, hosts, limits })
     }

@@ -21,10 +21,7 @@ pub enum ShardsError {
         fault: String,
     },
     /// The place is in an object store, which this build knows nothing of.
-    #[error(
-        "`{}` is in an object store, which this build was made without\nhint: build it with the feature `remote`: `cargo build -p cli --features remote`",
-        .0.shown()
-    )]
+    #[error("`{}` is in an object store, which this build was made without", .0.shown())]
     NotBuilt(String),
     /// There is nothing of that name.
     #[error(
@@ -64,7 +61,7 @@ pub enum ShardsError {
     },
     /// The store has an object whose name is no path.
     #[error(
-        "`{place}` has an object that can't be read: {reason}\nhint: rename it, or name the photographs in a list (`DATA` as a `.txt` file)",
+        "`{place}` has an object that can't be read: {reason}",
         place = .place.shown(),
         reason = .reason.shown()
     )]
@@ -76,14 +73,14 @@ pub enum ShardsError {
     },
     /// Features that wait for their upload can't be kept on the disk.
     #[error(
-        "the folder for temporary files, `{folder}`, fails: {source}\nhint: make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--steps`",
+        "the folder for temporary files, `{folder}`, fails: {reason}",
         folder = .folder.shown()
     )]
     Scratch {
         /// The folder.
         folder: String,
         /// What the system said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A set can't be cut so.
     #[error(transparent)]
@@ -103,9 +100,7 @@ pub enum ShardsError {
         fault: String,
     },
     /// Two photographs have the same key.
-    #[error(
-        "two photographs have the key `{key}`\nhint: name each photograph once in a list (`DATA` as a `.txt` file)"
-    )]
+    #[error("two photographs have the key `{key}`")]
     SameKey {
         /// The key.
         key: String,
@@ -115,7 +110,7 @@ pub enum ShardsError {
     Cancelled(#[from] Cancelled),
     /// A folder of photographs can't be listed.
     #[error(
-        "the folder `{folder}` can't be listed: {reason}\nhint: let it be read or remove it, or name the photographs in a list (`DATA` as a `.txt` file)",
+        "the folder `{folder}` can't be listed: {reason}",
         folder = .folder.shown(),
         reason = .reason.shown()
     )]
@@ -127,7 +122,7 @@ pub enum ShardsError {
     },
     /// A photograph can't be read, where none is to be skipped.
     #[error(
-        "`{key}` can't be read: {reason}\nhint: mend or remove it, or leave `--strict` out to skip it",
+        "`{key}` can't be read: {reason}",
         key = .key.shown(),
         reason = .reason.shown()
     )]
@@ -152,10 +147,10 @@ pub enum ShardsError {
         dtype: Dtype,
     },
     /// There are no features.
-    #[error("no features at `{}`\nhint: `permafrost features DATA --out URL` computes them", .0.shown())]
+    #[error("no features at `{}`", .0.shown())]
     NoSet(String),
     /// Pieces of another cut lie there.
-    #[error("`{place}` has `{found}`, but a set of {expected} was expected\nhint: a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--steps {}`", .found.shards, .found.pieces, place = .place.shown())]
+    #[error("`{place}` has `{found}`, but a set of {expected} was expected", place = .place.shown())]
     OtherCut {
         /// The place.
         place: String,
@@ -166,7 +161,7 @@ pub enum ShardsError {
     },
     /// Pieces lie there that were made with other settings.
     #[error(
-        "`{place}` was made with other settings: its `{name}` is {found}, not {expected}\nhint: name the settings that it was made with, or another place with `--out`; `--replace` computes it again and loses what is there",
+        "`{place}` was made with other settings: its `{name}` is {found}, not {expected}",
         place = .place.shown(),
         name = .name.shown(),
         found = .found.shown(),
@@ -184,7 +179,7 @@ pub enum ShardsError {
     },
     /// A set lacks pieces.
     #[error(
-        "{count} of {total} pieces are missing at `{place}`, the first of them `{first}`\nhint: `permafrost features --check` lists them all; start their workers again, which go on with what is missing",
+        "{count} of {total} pieces are missing at `{place}`, the first of them `{first}`",
         place = .place.shown()
     )]
     MissingPieces {
@@ -199,7 +194,7 @@ pub enum ShardsError {
     },
     /// Two pieces were not made alike.
     #[error(
-        "the pieces disagree: `{name}` of `{piece}` is {found}, that of `{other}` is {expected}\nhint: start the worker of that shard again with the settings of the others; `permafrost features --check` lists all that differ",
+        "the pieces disagree: `{name}` of `{piece}` is {found}, that of `{other}` is {expected}",
         name = .name.shown(),
         piece = .piece.shown(),
         found = .found.shown(),
@@ -220,7 +215,7 @@ pub enum ShardsError {
     },
     /// A piece is not what it was when it was written.
     #[error(
-        "`{place}` {fault}\nhint: remove it and start the worker of that shard again; `permafrost features --check` lists all that is damaged",
+        "`{place}` {fault}",
         place = .place.shown(),
         fault = .fault.shown()
     )]
@@ -239,7 +234,7 @@ pub enum ShardsError {
 }
 
 impl ShardsError {
-    pub(crate) fn scratch(source: std::io::Error) -> Self {
-        Self::Scratch { folder: std::env::temp_dir().to_string_lossy().into_owned(), source }
+    pub(crate) fn scratch(reason: std::io::Error) -> Self {
+        Self::Scratch { folder: std::env::temp_dir().to_string_lossy().into_owned(), reason }
     }
 }

@@ -459,7 +459,6 @@ mod tests {
         };
         assert_eq!(photographs(&["a/1.png", "b/1.png"]).expect("photographs").count(), 2);
         let error = photographs(&["a/1.png", "b/1.png", "a/1.png"]).expect_err("a name twice");
-        let message = error.to_string();
-        assert!(message.contains("`a/1.png`") && message.contains("\nhint: "), "{message}");
+        assert!(error.to_string().contains("`a/1.png`"), "{error}");
     }
 }

@@ -40,7 +40,7 @@ fn what_is_put_comes_back_whole_and_in_parts() {
         assert!(past.contains("ends within bytes"), "{past}");
         store.remove("long").expect("an answer");
         let past = store.get_range("b.json", 3..11).expect_err("no such bytes").to_string();
-        assert!(past.contains("b.json`") && past.contains("\nhint: "), "{past}");
+        assert!(past.contains("b.json` ends within bytes 3 to 11"), "{past}");
         let missing = store.get_range("c.json", 0..1).expect_err("no such object");
         assert!(matches!(missing, ShardsError::Missing { .. }), "{missing}");
         let object = |name: &str, length| Object { name: name.into(), length };
@@ -68,7 +68,7 @@ fn a_long_object_goes_up_in_parts_and_an_upload_that_fails_leaves_what_was_there
         let broken = io::Error::other("the disk is gone");
         let half = &mut long[..long.len() / 2].chain(Broken(Some(broken)));
         let error = put(long.len(), half).expect_err("half of it").to_string();
-        assert!(error.contains("the disk is gone") && error.contains("\nhint: "), "{error}");
+        assert!(error.contains("the disk is gone"), "{error}");
         assert!(put(long.len() + 1, &mut &long[..]).is_err(), "it is shorter than was said");
         assert!(store.get("object").expect("an answer").as_deref() == Some(&long[..9]));
     }

@@ -322,7 +322,7 @@ fn an_object_of_another_set_is_found_by_the_digest_of_its_head_before_it_is_trai
     assert_eq!(bytes.map(|bytes| bytes.len()), of_other.as_ref().map(Vec::len));
     store.put(&name, of_other.expect("an object")).expect("room");
     let error = FeatureSet::open(&store).expect_err("another object").to_string();
-    assert!(error.contains("of the SHA-256") && error.contains("\nhint: "), "{error}");
+    assert!(error.contains("of the SHA-256"), "{error}");
     // The version before took the other features for those of the set.
     as_of_schema_1(&store);
     FeatureSet::open(&store).expect("a set");
@@ -484,8 +484,8 @@ fn a_json_that_claims_what_its_object_is_not_is_refused() {
             }
             *value = claim.into();
             store.put(&name, card.to_string().into_bytes()).expect("room");
-            let error = FeatureSet::open(&store).expect_err("another piece").to_string();
-            assert!(error.contains("\nhint: "), "{pointer} {claim}: {error}");
+            let error = FeatureSet::open(&store).expect_err("another piece");
+            assert!(matches!(error, ShardsError::Damaged { .. }), "{pointer} {claim}: {error}");
             let checked = check(&store, None, |_, _| {}).expect("a set");
             assert_ne!(checked.findings, [], "{pointer} {claim}");
         }
@@ -535,5 +535,5 @@ fn a_link_to_itself_is_skipped_and_a_folder_that_cannot_be_listed_is_an_error() 
     [&one, &other].into_iter().for_each(|path| fs::create_dir_all(path).expect("folders"));
     fs::rename(class.join("other"), one.join("other")).expect("a writable folder");
     let error = Photographs::find(data, |_| true).expect_err("a folder too deep").to_string();
-    assert!(error.contains("can't be listed: ") && error.contains("\nhint: "), "{error}");
+    assert!(error.contains("can't be listed: "), "{error}");
 }

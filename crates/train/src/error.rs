@@ -3,22 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use formats::FormatError;
-use quoting::{Shown, argument};
+use quoting::Shown;
 
 /// A run that can't start, go on or be resumed, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The folder already holds a run.
-    #[error(
-        "`{}` already holds a run\nhint: go on with it by `train --resume {}`, or name another folder with `--out`",
-        .0.shown(), argument(.0)
-    )]
+    #[error("`{}` already holds a run", .0.shown())]
     RunExists(PathBuf),
     /// The folder holds something else.
-    #[error("`{}` is not empty and holds no run\nhint: name another folder with `--out`", .0.shown())]
+    #[error("`{}` is not empty and holds no run", .0.shown())]
     NotEmpty(PathBuf),
     /// The folder holds no run.
-    #[error("no run at `{}`: it has no `config.toml`\nhint: name a folder that `train` has made, such as `runs/train`", .0.shown())]
+    #[error("no run at `{}`: it has no `config.toml`", .0.shown())]
     NoRun(PathBuf),
     /// The run has done all its epochs.
     #[error("the run in `{}` is complete after {epochs} epochs\nhint: its best model is in `{}`", .path.shown(), .path.join("best").shown())]
@@ -29,7 +26,7 @@ pub enum TrainError {
         epochs: usize,
     },
     /// Another program writes to the run's folder.
-    #[error("another program is at work on the run in `{}`\nhint: wait until it ends, or stop it with Ctrl-C; to start another run name another folder with `--out`", .0.shown())]
+    #[error("another program is at work on the run in `{}`", .0.shown())]
     Locked(PathBuf),
     /// `config.toml` is no such file.
     #[error("`{}` can't be read: {reason}\nhint: a run is resumed with its own settings; put the file back as it was", .path.shown())]
@@ -48,10 +45,10 @@ pub enum TrainError {
         fault: String,
     },
     /// `config.toml` was changed since the run began.
-    #[error("the settings in `{}` are not those that this run began with\nhint: only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run", .0.shown())]
+    #[error("the settings in `{}` are not those that this run began with", .0.shown())]
     OtherSettings(PathBuf),
     /// The run's folder, or what else is written, would be among the photographs.
-    #[error("`{}` lies in the folder of photographs `{}`, which is only read\nhint: name another one with `--out`, `--cache-dir` or `--sort-into`", .path.shown(), .data.shown())]
+    #[error("`{}` lies in the folder of photographs `{}`, which is only read", .path.shown(), .data.shown())]
     RunInData {
         /// The folder.
         path: PathBuf,
@@ -102,7 +99,7 @@ pub enum TrainError {
         expected: String,
     },
     /// What to start from does not fit the run.
-    #[error("`{}` does not fit this run: {fault}\nhint: take the `--base`, `--size`, `--until`, `--pooling` and as many classes as it was made for", .path.shown(), fault = .fault.shown())]
+    #[error("`{}` does not fit this run: {fault}", .path.shown(), fault = .fault.shown())]
     Start {
         /// The folder or file.
         path: PathBuf,
@@ -110,7 +107,7 @@ pub enum TrainError {
         fault: String,
     },
     /// The run would freeze what the model to start from has trained.
-    #[error("the model in `{}` has trained `{name}`, which this run would freeze\nhint: thaw from that layer or an earlier one with `--thaw`", .path.shown(), name = .name.shown())]
+    #[error("the model in `{}` has trained `{name}`, which this run would freeze", .path.shown(), name = .name.shown())]
     FreezesTrained {
         /// The model's folder.
         path: PathBuf,
@@ -122,7 +119,7 @@ pub enum TrainError {
     PathText(PathBuf),
     /// The head would not fit into memory.
     #[error(
-        "a head with {hidden} hidden units on {inputs} features has more than {limit} parameters\nhint: pool the features with `--pooling max`, let the base go further with `--until`, or lower `--size` or `--hidden`"
+        "a head with {hidden} hidden units on {inputs} features has more than {limit} parameters"
     )]
     HeadTooLarge {
         /// The values that the base gives for a picture.
@@ -133,9 +130,7 @@ pub enum TrainError {
         limit: usize,
     },
     /// A share to keep for validation is named where there are folders.
-    #[error(
-        "the features are of photographs in a folder to train and one to validate on\nhint: leave `--val-split` out"
-    )]
+    #[error("the features are of photographs in a folder to train and one to validate on")]
     SplitOfFolders,
     /// No photograph of a class is left to train or to validate on.
     #[error(
@@ -161,10 +156,7 @@ pub enum TrainError {
         expected: String,
     },
     /// The loss is NaN or infinite.
-    #[error(
-        "the loss is NaN or infinite after epoch {epoch}, step {step}\nhint: start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
-        .last.shown()
-    )]
+    #[error("the loss is NaN or infinite after epoch {epoch}, step {step}")]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,

@@ -115,7 +115,7 @@ pub enum VggError {
     },
     /// The weights file holds other arrays than the network needs.
     #[error(
-        "`{}` does not hold the weights of `{}` {extent}:\n  {}\nhint: {hint}",
+        "`{}` does not hold the weights of `{}` {extent}:\n  {}",
         .path.shown(), .variant.name(), .problems.iter().map(|problem| problem.shown().to_string()).collect::<Vec<_>>().join("\n  "),
         extent = .extent.shown()
     )]
@@ -128,7 +128,18 @@ pub enum VggError {
         extent: String,
         /// Every difference.
         problems: Vec<String>,
-        /// What to do about it.
-        hint: &'static str,
+        /// What the file may be.
+        suspicion: Suspicion,
     },
+}
+
+/// What a weights file that does not fit a network may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspicion {
+    /// That of another network, or of the base alone where the dense layers are needed as well.
+    OtherNetwork,
+    /// That of another network, or of the base up to an earlier layer.
+    ShorterBase,
+    /// That of the base with a head whose place the file does not tell.
+    HeadWithoutPlace,
 }

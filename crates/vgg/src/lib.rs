@@ -27,7 +27,7 @@ mod weights;
 
 pub use config::{Pooling, Variant, VggConfig};
 pub use engine::{FrozenEngine, Precision, engine_name, instruction_set, without_instructions};
-pub use error::VggError;
+pub use error::{Suspicion, VggError};
 pub use feature_output::FeatureOutput;
 pub use frozen::{FrozenBase, MakeBase};
 pub use image_net::ImageNet;

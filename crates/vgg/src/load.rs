@@ -9,7 +9,7 @@ use crate::location::Location;
 use crate::naming::{Naming, Stored};
 use crate::published::{ChannelOrder, channel_order, reverse_channels};
 use crate::surroundings::Surroundings;
-use crate::{Layer, Preprocessing, VggConfig, VggError};
+use crate::{Layer, Preprocessing, Suspicion, VggConfig, VggError};
 
 /// Number of arrays of another network that an error names.
 const SHOWN: usize = 8;
@@ -71,14 +71,15 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
             format!("up to `{}`", config.until)
         };
         let has_order = location.is_some() || matches!(described, KerasLayers::InOrder(_));
-        let hint = if config.include_top {
-            "check that the file is of this network and holds its three dense layers; `--base` names the other network"
+        let suspicion = if config.include_top {
+            Suspicion::OtherNetwork
         } else if is_whole && !has_order {
-            "check that the file is of this network; if these are arrays of a head, save the whole model as `.keras`, which says where they belong, or the base alone"
+            Suspicion::HeadWithoutPlace
         } else {
-            "check that the file is of this network; `--base` names the other one, and a base that is in the file only up to some layer can be used with `--until`"
+            Suspicion::ShorterBase
         };
-        return Err(VggError::Mismatch { path: path.to_owned(), variant, extent, problems, hint });
+        let path = path.to_owned();
+        return Err(VggError::Mismatch { path, variant, extent, problems, suspicion });
     }
     let preprocessing = match exported_with {
         Some(style) => style,

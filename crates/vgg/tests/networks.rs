@@ -345,7 +345,6 @@ fn weights_that_do_not_fit_are_refused_with_every_difference_named() {
         "`block1_conv1/kernel` has the shape [64, 3, 3, 3], expected [3, 3, 3, 64]",
         "`block1_conv2/bias` holds values that are NaN or infinite",
         "`block3_conv4/bias` is no array of `vgg16`",
-        "\nhint: ",
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }
@@ -372,7 +371,7 @@ fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
         }
     });
     let message = Weights::load(&path, &config).expect_err("other layers").to_string();
-    for part in ["`norm_00/0` is no array of `vgg16`", "and 13 more are none", "\nhint: "] {
+    for part in ["`norm_00/0` is no array of `vgg16`", "and 13 more are none"] {
         assert!(message.contains(part), "{part} in {message}");
     }
 }

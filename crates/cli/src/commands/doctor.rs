@@ -13,6 +13,7 @@ use photos::{
 use quoting::Shown;
 use serde::Serialize;
 
+use crate::hints::Told;
 use crate::left_out::UNUSED;
 use crate::printed::stdout;
 
@@ -53,12 +54,8 @@ struct Finding {
 impl Finding {
     /// What keeps the folder from being trained on, as `train` says it.
     fn of_fault(fault: &PhotosError) -> Self {
-        let text = fault.to_string();
-        let (what, hint) = match text.split_once("\nhint: ") {
-            Some((what, hint)) => (what, Some(hint.to_owned())),
-            None => (&*text, None),
-        };
-        Self { wrong: true, what: what.to_owned(), hint, files: vec![] }
+        let Told { what, hint } = Told::of(fault);
+        Self { wrong: true, what, hint, files: vec![] }
     }
 }
 

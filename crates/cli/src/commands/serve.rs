@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use model::Explainer;
 use quoting::Shown;
-use serve::{Limits, ServeError, Server};
+use serve::{Limits, Server};
 
 use crate::arguments::ModelArguments;
 use crate::device::DeviceArguments;
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     explainer.base().make_ready();
     let interrupted = interrupt::token()?;
     let address = server.address()?;
-    let running = server.start(&name_of(model), explainer).map_err(with_hint)?;
+    let running = server.start(&name_of(model), explainer)?;
     if !host.is_loopback() {
         writeln!(
             stderr(),
@@ -89,17 +89,6 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     interrupt::wait_for(&interrupted);
     running.stop();
     Ok(ExitCode::SUCCESS)
-}
-
-/// Adds the flags that help to an error of too little memory; others have their hint.
-fn with_hint(error: ServeError) -> anyhow::Error {
-    match error {
-        ServeError::Room { least, .. } => anyhow::anyhow!(
-            "{error}\nhint: set `--max-memory-mb` to {} or more, or lower `--max-mb` or `--max-files`",
-            least.div_ceil(1_000_000)
-        ),
-        error => error.into(),
-    }
 }
 
 /// Returns the name of a model for everyone who opens the page, which tells no path of this computer: the name of its
@@ -118,14 +107,6 @@ fn name_of(model: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn too_little_memory_is_refused_with_the_least_that_is_enough() {
-        let error = with_hint(ServeError::Room { given: 1_000_000, least: 2_000_001 }).to_string();
-        let hint = "hint: set `--max-memory-mb` to 3 or more, or lower `--max-mb` or `--max-files`";
-        assert!(error.starts_with("1000000 bytes for all requests at once are too few"), "{error}");
-        assert!(error.ends_with(hint), "{error}");
-    }
 
     #[test]
     fn a_model_is_called_by_its_folder_or_run_and_never_by_a_path() {

@@ -27,7 +27,7 @@ use crate::progress::Progress;
 use crate::run_summary::RunSummary;
 use crate::settings::Settings;
 use crate::unbroken::stderr;
-use crate::{cache_arguments, demo, events, logs, run_report, split_table};
+use crate::{cache_arguments, demo, events, hints, logs, run_report, split_table};
 
 /// Folder of runs that are not named, the first of those numbered.
 const RUN: &str = "runs/train";
@@ -304,7 +304,9 @@ fn go(
                     inputs.cache(),
                 ) {
                     Ok(page) => output.say_last(format_args!("Report: {}", page.shown()))?,
-                    Err(error) => writeln!(stderr(), "no report could be made: {error}")?,
+                    Err(error) => {
+                        writeln!(stderr(), "no report could be made: {}", hints::explained(&error))?
+                    }
                 }
             }
             output.say_last(format_args!("Run: {}", run.path().shown()))?;

@@ -78,7 +78,7 @@ function sendNext() {
 // The prediction for a photograph; where there is none, `error` and `hint` are thrown.
 async function predict(file) {
   if (file.size > limit) {
-    throw { error: `it is larger than ${limit / 1e6} MB`, hint: "make it smaller, or start the server with another --max-mb" };
+    throw { error: `it is larger than ${limit / 1e6} MB`, hint: "make it smaller, or start the server with a higher limit" };
   }
   // A folder can be dropped too, but not read.
   await file.slice(0, 1).arrayBuffer().catch(() => {

@@ -203,7 +203,7 @@ fn a_run_is_written_to_by_one_program_at_a_time() {
     fs::write(path.join(".permafrost-1234"), "half").expect("a writable folder");
     let run = RunFolder::create(&path, &config).expect("a free folder");
     let message = RunFolder::open(&path).expect_err("a locked run").to_string();
-    assert!(message.contains("another program") && message.contains("\nhint: "), "{message}");
+    assert!(message.contains("another program"), "{message}");
     drop(run);
     RunFolder::open(&path).expect("the run");
 }
@@ -223,7 +223,6 @@ fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
         let run = RunFolder::create(&path, &config).expect("a free folder");
         let message = go(&run, &config, never).expect_err("no number").to_string();
         assert!(message.contains("the loss is NaN or infinite"), "{message}");
-        assert!(message.contains("\nhint: "), "{message}");
         assert!(!run.best().exists() && !run.history().exists());
         assert!(run.last().join("state.json").exists());
     }

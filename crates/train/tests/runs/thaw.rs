@@ -144,7 +144,6 @@ fn a_model_of_other_classes_or_weights_or_that_would_be_frozen_is_refused() {
     let refused = |config: &RunConfig, name: &str| -> TrainError {
         let run = RunFolder::create(&folder.path().join(name), config).expect("a free folder");
         let error = go(&run, config, never).expect_err("another model");
-        assert!(error.to_string().contains("\nhint: "), "{error}");
         assert!(!run.last().exists());
         error
     };

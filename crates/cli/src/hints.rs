@@ -1,0 +1,336 @@
+//! What is said of an error: the message, the causes that it lacks, and a hint.
+//!
+//! Libraries say what failed, and know neither the flags nor the commands of this program. The hints that name them are
+//! made here from the variants of their errors.
+
+use std::error::Error;
+
+use model::ModelError;
+use photos::PhotosError;
+use quoting::{Shown, argument};
+use serve::ServeError;
+use shards::ShardsError;
+use train::TrainError;
+use vgg::{Suspicion, VggError};
+
+/// Mark between a message and its hint.
+const MARK: &str = "\nhint: ";
+
+/// One error of a chain.
+pub(crate) struct Told {
+    /// The message without its hint.
+    pub(crate) what: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
+}
+
+impl Told {
+    /// Returns the message and the hint of an error, which a library's own message may hold if it names no flag.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let text = error.to_string();
+        let (what, own) = match text.split_once(MARK) {
+            Some((what, own)) => (what.to_owned(), Some(own.to_owned())),
+            None => (text, None),
+        };
+        Self { what, hint: hint(error).or(own) }
+    }
+}
+
+/// Returns what is printed of an error: its message, then on the same line each cause that is not told yet, then on a
+/// line of its own the hint. If several errors of the chain have one, the innermost knows best.
+pub(crate) fn explained(error: &anyhow::Error) -> String {
+    let (mut text, mut last) = (String::new(), None);
+    for Told { what, hint } in error.chain().map(Told::of) {
+        if text.is_empty() {
+            text = what;
+        } else if !text.contains(&what) {
+            text += ": ";
+            text += &what;
+        }
+        last = hint.or(last);
+    }
+    if let Some(hint) = last {
+        text += MARK;
+        text += &hint;
+    }
+    text
+}
+
+/// Returns the hint for an error of a library that names a flag or a command. Others have none, or have it in their
+/// message.
+pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    None.or_else(|| of_train(error.downcast_ref()?))
+        .or_else(|| of_shards(error.downcast_ref()?))
+        .or_else(|| of_model(error.downcast_ref()?))
+        .or_else(|| of_photos(error.downcast_ref()?))
+        .or_else(|| of_vgg(error.downcast_ref()?))
+        .or_else(|| of_serve(error.downcast_ref()?))
+}
+
+fn of_train(error: &TrainError) -> Option<String> {
+    Some(match error {
+        TrainError::RunExists(path) => format!(
+            "go on with it by `train --resume {}`, or name another folder with `--out`",
+            argument(path)
+        ),
+        TrainError::NotEmpty(_) => "name another folder with `--out`".into(),
+        TrainError::NoRun(_) => "name a folder that `train` has made, such as `runs/train`".into(),
+        TrainError::Locked(_) => {
+            "wait until it ends, or stop it with Ctrl-C; to start another run name another folder with `--out`".into()
+        }
+        TrainError::OtherSettings(_) => {
+            "only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run".into()
+        }
+        TrainError::RunInData { .. } => {
+            "name another one with `--out`, `--cache-dir` or `--sort-into`".into()
+        }
+        TrainError::Start { .. } => {
+            "take the `--base`, `--size`, `--until`, `--pooling` and as many classes as it was made for".into()
+        }
+        TrainError::FreezesTrained { .. } => {
+            "thaw from that layer or an earlier one with `--thaw`".into()
+        }
+        TrainError::HeadTooLarge { .. } => {
+            "pool the features with `--pooling max`, let the base go further with `--until`, or lower `--size` or `--hidden`".into()
+        }
+        TrainError::SplitOfFolders => "leave `--val-split` out".into(),
+        TrainError::Diverged { last, .. } => format!(
+            "start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
+            last.shown()
+        ),
+        // What is read while a run goes on may be damaged.
+        TrainError::Shards(error) => return of_shards(error),
+        _ => return None,
+    })
+}
+
+fn of_shards(error: &ShardsError) -> Option<String> {
+    Some(match error {
+        ShardsError::NotBuilt(_) => {
+            "build it with the feature `remote`: `cargo build -p cli --features remote`".into()
+        }
+        ShardsError::Name { .. } => {
+            "rename it, or name the photographs in a list (`DATA` as a `.txt` file)".into()
+        }
+        ShardsError::Scratch { .. } => {
+            "make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--steps`".into()
+        }
+        ShardsError::SameKey { .. } => {
+            "name each photograph once in a list (`DATA` as a `.txt` file)".into()
+        }
+        ShardsError::Folder { .. } => {
+            "let it be read or remove it, or name the photographs in a list (`DATA` as a `.txt` file)".into()
+        }
+        ShardsError::Unreadable { .. } => {
+            "mend or remove it, or leave `--strict` out to skip it".into()
+        }
+        ShardsError::NoSet(_) => "`permafrost features DATA --out URL` computes them".into(),
+        ShardsError::OtherCut { found, .. } => format!(
+            "a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--steps {}`",
+            found.shards, found.pieces
+        ),
+        ShardsError::OtherSettings { .. } => {
+            "name the settings that it was made with, or another place with `--out`; `--replace` computes it again and loses what is there".into()
+        }
+        ShardsError::MissingPieces { .. } => {
+            "`permafrost features --check` lists them all; start their workers again, which go on with what is missing".into()
+        }
+        ShardsError::Disagree { .. } => {
+            "start the worker of that shard again with the settings of the others; `permafrost features --check` lists all that differ".into()
+        }
+        ShardsError::Damaged { .. } => {
+            "remove it and start the worker of that shard again; `permafrost features --check` lists all that is damaged".into()
+        }
+        _ => return None,
+    })
+}
+
+fn of_model(error: &ModelError) -> Option<String> {
+    Some(match error {
+        ModelError::OtherWeights { .. } => {
+            "leave `--weights` out to look for them at their old place and in `data/weights`".into()
+        }
+        ModelError::WeightsNotFound { folder, .. } => {
+            format!("name the file with `--weights FILE`, or put it into `{}`", folder.shown())
+        }
+        ModelError::Base(error) => return of_vgg(error),
+        _ => return None,
+    })
+}
+
+fn of_photos(error: &PhotosError) -> Option<String> {
+    Some(match error {
+        PhotosError::SplitTwice(_) => {
+            "leave `--val-split` out, or name the training folder itself".into()
+        }
+        PhotosError::OneGroup { .. } => {
+            "add photographs that are not copies of one another, or split without `--group-duplicates`".into()
+        }
+        _ => return None,
+    })
+}
+
+fn of_vgg(error: &VggError) -> Option<String> {
+    let VggError::Mismatch { suspicion, .. } = error else { return None };
+    Some(match suspicion {
+        Suspicion::OtherNetwork => {
+            "check that the file is of this network and holds its three dense layers; `--base` names the other network".into()
+        }
+        Suspicion::ShorterBase => {
+            "check that the file is of this network; `--base` names the other one, and a base that is in the file only up to some layer can be used with `--until`".into()
+        }
+        Suspicion::HeadWithoutPlace => {
+            "check that the file is of this network; if these are arrays of a head, save the whole model as `.keras`, which says where they belong, or the base alone".into()
+        }
+    })
+}
+
+fn of_serve(error: &ServeError) -> Option<String> {
+    Some(match error {
+        ServeError::InUse(_) => {
+            "choose another with `--port`, or `--port 0` for any that is free".into()
+        }
+        ServeError::Listen { .. } => {
+            "choose another port with `--port`, 1024 or above, and with `--host` an address of this computer".into()
+        }
+        ServeError::Room { least, .. } => format!(
+            "set `--max-memory-mb` to {} or more, or lower `--max-mb` or `--max-files`",
+            least.div_ceil(1_000_000)
+        ),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io;
+
+    use anyhow::Context;
+    use clap::CommandFactory;
+    use shards::{Cut, Piece};
+    use vgg::Variant;
+
+    use super::*;
+    use crate::Permafrost;
+
+    /// An error of every kind that has a hint here.
+    fn errors() -> Vec<Box<dyn Error>> {
+        let text = || "a".to_owned();
+        let path = || "a".into();
+        let failed = || io::Error::other("a");
+        let piece = Piece { shard: 0, shards: 1, piece: 0, pieces: 1 };
+        let address = ([127, 0, 0, 1], 80).into();
+        let mismatch = |suspicion| VggError::Mismatch {
+            path: path(),
+            variant: Variant::Vgg16,
+            extent: text(),
+            problems: vec![],
+            suspicion,
+        };
+        let weights = ModelError::OtherWeights { path: path(), found: text(), expected: text() };
+        let not_found =
+            ModelError::WeightsNotFound { digest: text(), tried: vec![], folder: path() };
+        let damaged = || ShardsError::Damaged { place: text(), fault: text() };
+        let other_settings = ShardsError::OtherSettings {
+            place: text(),
+            name: text(),
+            found: text(),
+            expected: text(),
+        };
+        let disagree = ShardsError::Disagree {
+            name: text(),
+            piece: text(),
+            found: text(),
+            other: text(),
+            expected: text(),
+        };
+        let expected = Cut::new(1, 1).expect("a cut");
+        vec![
+            Box::new(TrainError::RunExists(path())),
+            Box::new(TrainError::NotEmpty(path())),
+            Box::new(TrainError::NoRun(path())),
+            Box::new(TrainError::Locked(path())),
+            Box::new(TrainError::OtherSettings(path())),
+            Box::new(TrainError::RunInData { path: path(), data: path() }),
+            Box::new(TrainError::Start { path: path(), fault: text() }),
+            Box::new(TrainError::FreezesTrained { path: path(), name: text() }),
+            Box::new(TrainError::HeadTooLarge { inputs: 1, hidden: 1, limit: 1 }),
+            Box::new(TrainError::SplitOfFolders),
+            Box::new(TrainError::Diverged { epoch: 1, step: 1, last: path() }),
+            Box::new(TrainError::Shards(damaged())),
+            Box::new(ShardsError::NotBuilt(text())),
+            Box::new(ShardsError::Name { place: text(), reason: text() }),
+            Box::new(ShardsError::Scratch { folder: text(), reason: failed() }),
+            Box::new(ShardsError::SameKey { key: text() }),
+            Box::new(ShardsError::Folder { folder: text(), reason: text() }),
+            Box::new(ShardsError::Unreadable { key: text(), reason: text() }),
+            Box::new(ShardsError::NoSet(text())),
+            Box::new(ShardsError::OtherCut { place: text(), found: piece, expected }),
+            Box::new(other_settings),
+            Box::new(ShardsError::MissingPieces {
+                place: text(),
+                count: 1,
+                total: 1,
+                first: piece,
+            }),
+            Box::new(disagree),
+            Box::new(damaged()),
+            Box::new(weights),
+            Box::new(not_found),
+            Box::new(ModelError::Base(mismatch(Suspicion::ShorterBase))),
+            Box::new(PhotosError::SplitTwice(path())),
+            Box::new(PhotosError::OneGroup { class: text(), count: 1 }),
+            Box::new(mismatch(Suspicion::OtherNetwork)),
+            Box::new(mismatch(Suspicion::ShorterBase)),
+            Box::new(mismatch(Suspicion::HeadWithoutPlace)),
+            Box::new(ServeError::InUse(address)),
+            Box::new(ServeError::Listen { address, reason: failed() }),
+            Box::new(ServeError::Room { given: 1, least: 2 }),
+        ]
+    }
+
+    #[test]
+    fn every_hint_names_flags_and_commands_that_the_program_has() {
+        let program = Permafrost::command();
+        let commands: BTreeSet<&str> =
+            program.get_subcommands().map(|command| command.get_name()).collect();
+        let arguments = program.get_subcommands().flat_map(|command| command.get_arguments());
+        let flags: BTreeSet<&str> = arguments.filter_map(|argument| argument.get_long()).collect();
+        let name_in = |text: &str| -> String {
+            text.chars().take_while(|&next| next.is_alphanumeric() || next == '-').collect()
+        };
+        for error in errors() {
+            let message = error.to_string();
+            assert!(!message.contains("--") && !message.contains(MARK), "{message}");
+            let hint = hint(&*error).expect("a hint");
+            for flag in hint.split("--").skip(1).map(name_in) {
+                assert!(flags.contains(&*flag), "`--{flag}` in: {hint}");
+            }
+            for command in hint.split("permafrost ").skip(1).map(name_in) {
+                assert!(commands.contains(&*command), "`{command}` in: {hint}");
+            }
+        }
+    }
+
+    #[test]
+    fn memory_that_is_enough_is_rounded_up_to_megabytes() {
+        let room = ServeError::Room { given: 1_000_000, least: 2_000_001 };
+        assert!(hint(&room).expect("a hint").starts_with("set `--max-memory-mb` to 3 or more"));
+    }
+
+    #[test]
+    fn causes_are_told_once_and_one_hint_comes_last() {
+        let error = anyhow::Error::new(io::Error::other("the disk is gone"))
+            .context("`a` can't be read: the disk is gone")
+            .context("no history");
+        assert_eq!(explained(&error), "no history: `a` can't be read: the disk is gone");
+        let error = Err::<(), _>(TrainError::NotEmpty("a".into()));
+        let error = error.context("no run\nhint: try another").expect_err("an error");
+        let expected =
+            "no run: `a` is not empty and holds no run\nhint: name another folder with `--out`";
+        assert_eq!(explained(&error), expected);
+        let own = anyhow::anyhow!("the disk is gone").context("no run\nhint: put it back");
+        assert_eq!(explained(&own), "no run: the disk is gone\nhint: put it back");
+    }
+}
