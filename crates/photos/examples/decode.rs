@@ -18,7 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 writeln!(out, "read {} {}", image.width(), image.height())?;
                 out.write_all(&image)?;
             }
-            Err(reason) => writeln!(out, "refused {}", reason.replace('\n', " "))?,
+            Err(error) => {
+                writeln!(out, "refused {}", error.to_string().replace('\n', " "))?;
+            }
         }
     }
     out.flush()?;

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::decode_error::{DecodeError, cut_short, unread};
+
 /// The length of the header of OS/2 2.x.
 const OS2: u32 = 64;
 
@@ -14,18 +16,18 @@ const WINDOWS: u32 = 40;
 ///
 /// # Errors
 ///
-/// The reason, as text: the header is cut short, or the file is compressed in a way that OS/2 alone knows.
-pub(crate) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+/// The header is cut short, or the file is compressed in a way that OS/2 alone knows.
+pub(crate) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
     let number = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).copied();
     if number(14) != Some(OS2.to_le_bytes()) {
         return Ok(Cow::Borrowed(bytes));
     }
-    let cut = "it is cut short: a part of the BMP's header is missing";
-    let data = u32::from_le_bytes(number(10).ok_or(cut)?);
-    let rest = bytes.get(14 + OS2 as usize..).ok_or(cut)?;
+    let cut = || cut_short("a part of the BMP's header is missing");
+    let data = u32::from_le_bytes(number(10).ok_or_else(cut)?);
+    let rest = bytes.get(14 + OS2 as usize..).ok_or_else(cut)?;
     // Windows has the same numbers for other compressions.
     if let Some(compression @ 3..) = number(30).map(u32::from_le_bytes) {
-        return Err(format!("it is BMP of the OS/2 compression {compression}, which is not read"));
+        return Err(unread(format!("it is BMP of the OS/2 compression {compression}")));
     }
     let offset = data.saturating_sub(OS2 - WINDOWS).to_le_bytes();
     let header = &bytes[18..14 + WINDOWS as usize];

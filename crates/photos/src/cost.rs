@@ -7,10 +7,12 @@ use image::ImageDecoder;
 
 use crate::Format;
 use crate::bmp::with_windows_header;
-use crate::decode::{WORK_BYTES, open_other};
+use crate::decode::open_other;
+use crate::decode_error::{DecodeError, damaged};
 use crate::end::{check_end, lossless_bytes, png_chunk};
 use crate::jpeg::jpeg_cost;
 use crate::panics::catch_panics;
+use crate::size::WORK_BYTES;
 use crate::tiff::tiff_cost;
 
 /// The cost of decoding an image.
@@ -43,7 +45,7 @@ const BUFFERS: u64 = 1 << 20;
 ///
 /// # Errors
 ///
-/// The reason, as text, why the header is not that of an image which is read. An image with such a header may still be
+/// The reason why the header is not that of an image which is read. An image with such a header may still be
 /// damaged.
 ///
 /// # Examples
@@ -51,9 +53,9 @@ const BUFFERS: u64 = 1 << 20;
 /// ```
 /// let gif = b"GIF89a\x01\0\x01\0\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
 /// assert_eq!(photos::decoding_cost(gif)?.size, [1, 1]);
-/// # Ok::<(), String>(())
+/// # Ok::<(), photos::DecodeError>(())
 /// ```
-pub fn decoding_cost(bytes: &[u8]) -> Result<DecodingCost, String> {
+pub fn decoding_cost(bytes: &[u8]) -> Result<DecodingCost, DecodeError> {
     let format = Format::require(bytes)?;
     let inside = check_end(format, bytes)?;
     let (size, memory) = catch_panics(|| match format {
@@ -68,10 +70,10 @@ pub fn decoding_cost(bytes: &[u8]) -> Result<DecodingCost, String> {
 }
 
 /// The cost of a PNG file, which is not opened: that unpacks its color profile. `inside` is its number of pixels.
-fn png_cost(bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), String> {
+fn png_cost(bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), DecodeError> {
     let header = png_chunk(bytes, b"IHDR").and_then(<[u8]>::first_chunk);
-    let damaged = || "it is damaged: its header is cut short".to_owned();
-    let [size @ .., depth]: [u8; 9] = header.copied().ok_or_else(damaged)?;
+    let cut = || damaged("its header is cut short");
+    let [size @ .., depth]: [u8; 9] = header.copied().ok_or_else(cut)?;
     let size: [u32; 2] = [0, 4].map(|at| {
         size[at..at + 4].iter().fold(0, |number, &byte: &u8| number << 8 | u32::from(byte))
     });
@@ -87,7 +89,7 @@ fn png_cost(bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), String> {
 }
 
 /// The cost in another format that `image` decodes; `inside` is the number of pixels of the largest frame.
-fn other_cost(format: Format, bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), String> {
+fn other_cost(format: Format, bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), DecodeError> {
     let decoder = open_other(format, bytes)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);

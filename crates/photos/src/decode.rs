@@ -3,48 +3,18 @@
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{
-    DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageReader, Limits, RgbImage,
-};
-use serde::Serialize;
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageReader, Limits, RgbImage};
 
 use crate::Format;
 use crate::bmp::with_windows_header;
+use crate::decode_error::DecodeError;
 use crate::end::{check_end, png_exif};
 use crate::exif;
+use crate::header::{Colour, Header};
 use crate::jpeg::decode_jpeg;
 use crate::panics::catch_panics;
-use crate::size::check_size;
+use crate::size::{WORK_BYTES, check_size};
 use crate::tiff::decode_tiff;
-
-/// How the colours of a picture are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Colour {
-    /// One value a pixel, of 1 to 16 bits.
-    Grey,
-    /// Red, green and blue, or what JPEG and WebP make of them.
-    Rgb,
-    /// Four inks: CMYK or YCCK.
-    Cmyk,
-    /// A place in a table of colours.
-    Palette,
-}
-
-/// How a picture was stored before it was decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) format: Format,
-    pub(crate) colour: Colour,
-    /// Whether it has a transparency channel.
-    pub(crate) has_alpha: bool,
-    /// Whether its values have more than 8 bits.
-    pub(crate) has_16_bits: bool,
-    /// How it is to be turned.
-    pub(crate) orientation: Orientation,
-    /// Whether an ICC profile says what its colours look like.
-    pub(crate) has_profile: bool,
-}
 
 /// Decodes the bytes of a JPEG, PNG, GIF (first frame), BMP, WebP (first frame) or TIFF (first page) file,
 /// told apart by content, turns the picture as its EXIF orientation says and brings it to 8-bit RGB:
@@ -61,15 +31,15 @@ pub(crate) struct Header {
 ///
 /// # Errors
 ///
-/// The reason, as text, why the bytes are no such picture: among others that it has more than
+/// The reason why the bytes are no such picture: among others that it has more than
 /// [`MAX_PIXELS`](crate::MAX_PIXELS) pixels, which is found out before memory is set aside for them, or that
 /// a part of it is missing. The crate's README has a table of the kinds that are not read.
-pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
+pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     decode_with_header(bytes).map(|(picture, _)| picture)
 }
 
 /// The same, and how the picture was stored.
-pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
+pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeError> {
     let format = Format::require(bytes)?;
     check_end(format, bytes)?;
     let decode = || match format {
@@ -84,18 +54,15 @@ pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), Str
     Ok((picture.into_rgb8(), header))
 }
 
-/// Bytes that a decoder may set aside for what is not pixels, and for those in between.
-pub(crate) const WORK_BYTES: u64 = 1 << 26;
-
 /// Opens a file of a format that `image` decodes, up to its pixels.
 ///
 /// # Errors
 ///
-/// The reason, as text: the header is damaged, or the image has no pixels or too many.
-pub(crate) fn open_other(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, String> {
+/// The header is damaged, or the image has no pixels or too many.
+pub(crate) fn open_other(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, DecodeError> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.into());
     reader.limits(limits(WORK_BYTES));
-    let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    let decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
     Ok(decoder)
@@ -107,10 +74,9 @@ fn limits(bytes: u64) -> Limits {
     limits
 }
 
-fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), String> {
-    let text = |error: ImageError| error.to_string();
+fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), DecodeError> {
     let mut decoder = open_other(format, bytes)?;
-    decoder.set_limits(limits(2 * decoder.total_bytes() + WORK_BYTES)).map_err(text)?;
+    decoder.set_limits(limits(2 * decoder.total_bytes() + WORK_BYTES))?;
     let colour_type = decoder.color_type();
     let header = Header {
         format,
@@ -125,12 +91,12 @@ fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), Stri
         has_16_bits: colour_type.bits_per_pixel() > 8 * u16::from(colour_type.channel_count()),
         orientation: match format {
             Format::Png => png_exif(bytes).and_then(exif::orientation),
-            _ => decoder.exif_metadata().map_err(text)?.as_deref().and_then(exif::orientation),
+            _ => decoder.exif_metadata()?.as_deref().and_then(exif::orientation),
         }
         .unwrap_or(Orientation::NoTransforms),
-        has_profile: decoder.icc_profile().map_err(text)?.is_some(),
+        has_profile: decoder.icc_profile()?.is_some(),
     };
-    let picture = DynamicImage::from_decoder(decoder).map_err(text)?;
+    let picture = DynamicImage::from_decoder(decoder)?;
     Ok((picture.into_rgb8(), header))
 }
 

@@ -2,6 +2,7 @@
 //! bounded size: decoders are content with less, and fill up with grey what a broken download lacks.
 
 use crate::Format;
+use crate::decode_error::{DecodeError, cut_short, invalid};
 use crate::size::check_size;
 
 /// Walks through the parts of a file of `format` to its end, and returns the number of pixels of the largest image
@@ -10,20 +11,21 @@ use crate::size::check_size;
 ///
 /// # Errors
 ///
-/// The reason, as text: the end is missing, or a picture inside is larger than
+/// The end is missing, or a picture inside is larger than
 /// [`MAX_PIXELS`](crate::MAX_PIXELS).
-pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<u64, String> {
-    let cut = |end: &str| format!("it is cut short: {end} is missing");
+pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<u64, DecodeError> {
     match format {
-        Format::Png => png_chunks(bytes).unwrap_or_else(|| Err(cut("the PNG's end chunk IEND"))),
-        Format::Gif => gif_blocks(bytes).unwrap_or_else(|| Err(cut("a part of the GIF's blocks"))),
+        Format::Png => png_chunks(bytes)
+            .unwrap_or_else(|| Err(cut_short("the PNG's end chunk IEND is missing"))),
+        Format::Gif => gif_blocks(bytes)
+            .unwrap_or_else(|| Err(cut_short("a part of the GIF's blocks is missing"))),
         Format::WebP => {
             let most = riff_images(bytes.get(12..).unwrap_or_default())?;
             let size = bytes.get(4..8).map(little_endian);
             if size.is_some_and(|size| size as usize <= bytes.len() - 8) {
                 Ok(most)
             } else {
-                Err(cut("a part of the WebP's chunks"))
+                Err(cut_short("a part of the WebP's chunks is missing"))
             }
         }
         Format::Jpeg | Format::Bmp | Format::Tiff => Ok(0),
@@ -32,7 +34,7 @@ pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<u64, String> {
 
 /// Chunks: length, name, content, checksum; the first, IHDR, begins with the size. `None` if the bytes end
 /// before the chunk IEND does.
-fn png_chunks(bytes: &[u8]) -> Option<Result<u64, String>> {
+fn png_chunks(bytes: &[u8]) -> Option<Result<u64, DecodeError>> {
     let mut most = 0;
     for (name, content) in PngChunks(bytes.get(8..)?) {
         match name {
@@ -78,7 +80,7 @@ impl<'a> Iterator for PngChunks<'a> {
 
 /// Frames and extensions, each a chain of sub-blocks. `None` if the bytes end within one, or before the first frame
 /// is whole. The trailer may be missing, and what is no block ends the file, as long as there is a frame before it.
-fn gif_blocks(bytes: &[u8]) -> Option<Result<u64, String>> {
+fn gif_blocks(bytes: &[u8]) -> Option<Result<u64, DecodeError>> {
     let palette = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
     let mut rest = bytes.get(13 + palette(*bytes.get(10)?)..)?;
     // The pixels of the largest frame; frames without any are refused.
@@ -99,7 +101,7 @@ fn gif_blocks(bytes: &[u8]) -> Option<Result<u64, String>> {
                 rest.get(11 + palette(*rest.get(9)?)..)?
             }
             _ if most > 0 => return Some(Ok(most)),
-            _ => return Some(Err("it has no frame".into())),
+            _ => return Some(Err(invalid("it has no frame"))),
         };
         loop {
             let length = usize::from(*rest.first()?);
@@ -112,7 +114,7 @@ fn gif_blocks(bytes: &[u8]) -> Option<Result<u64, String>> {
 }
 
 /// Checks the sizes of the images in a WebP file's chunks, also of those in an animation's frames.
-fn riff_images(chunks: &[u8]) -> Result<u64, String> {
+fn riff_images(chunks: &[u8]) -> Result<u64, DecodeError> {
     let mut most = 0;
     for (name, content) in RiffChunks::of(chunks) {
         let sides = |at: usize| content.get(at..at + 4).map_or(0, little_endian);

@@ -7,13 +7,31 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::Format;
+use crate::decode_error::DecodeError;
 
 /// Why a file gives no picture.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// It is not there, may not be read, or holds no picture: so it stays until someone does something about it.
-    #[error("{0}")]
-    Fault(String),
+    /// It holds no picture.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// It is not there, or may not be read: so it stays until someone does something about it.
+    #[error(transparent)]
+    Closed(io::Error),
+    /// It is a pipe, a device or a socket.
+    #[error("it is not a regular file")]
+    NotRegular,
+    /// It is longer than a picture is read.
+    #[error("it is too long: {length} bytes, at most {most} are read")]
+    TooLong {
+        /// Its number of bytes.
+        length: u64,
+        /// Number of bytes that are read at most.
+        most: u64,
+    },
+    /// An object store has nothing of its name.
+    #[error("it is not there")]
+    Missing,
     /// The system could not read it, which may go well another time.
     #[error(transparent)]
     System(io::Error),
@@ -34,26 +52,17 @@ impl From<io::Error> for PictureError {
 
         match error.kind() {
             NotFound | PermissionDenied | NotADirectory | IsADirectory | InvalidFilename => {
-                Self::Fault(error.to_string())
+                Self::Closed(error)
             }
-            _ if error.raw_os_error() == Some(LOOP) => Self::Fault(error.to_string()),
+            _ if error.raw_os_error() == Some(LOOP) => Self::Closed(error),
             _ => Self::System(error),
         }
-    }
-}
-
-impl From<String> for PictureError {
-    fn from(reason: String) -> Self {
-        Self::Fault(reason)
     }
 }
 
 /// The longest file that is read, 1 GiB: more than [`MAX_PIXELS`](crate::MAX_PIXELS) take up uncompressed in
 /// any mode but 16 bits with alpha.
 const MAX_BYTES: u64 = 1 << 30;
-
-/// The reason why a file without bytes is no picture.
-pub(crate) const EMPTY: &str = "it is empty";
 
 /// The SHA-256 of the content of the file at `path`, which begins as a picture does but is not decoded.
 ///
@@ -73,19 +82,17 @@ pub(crate) fn read_picture(path: &Path) -> Result<Vec<u8>, PictureError> {
     // Asked before it is opened, which waits for ever where it is a pipe that nobody writes to.
     let about = fs::metadata(path)?;
     if !about.is_file() {
-        return Err("it is not a regular file".to_owned().into());
+        return Err(PictureError::NotRegular);
     }
     if about.len() == 0 {
-        return Err(EMPTY.to_owned().into());
+        return Err(DecodeError::Empty.into());
     }
     let mut file = File::open(path)?;
     let mut bytes = Vec::with_capacity(Format::HEAD);
     file.by_ref().take(Format::HEAD as u64).read_to_end(&mut bytes)?;
     Format::require(&bytes)?;
     if about.len() > MAX_BYTES {
-        let length = about.len();
-        let reason = format!("it is too long: {length} bytes, at most {MAX_BYTES} are read");
-        return Err(reason.into());
+        return Err(PictureError::TooLong { length: about.len(), most: MAX_BYTES });
     }
     bytes.reserve_exact(about.len() as usize);
     file.take(MAX_BYTES).read_to_end(&mut bytes)?;

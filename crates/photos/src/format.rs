@@ -3,6 +3,7 @@
 use image::ImageFormat;
 use serde::Serialize;
 
+use crate::decode_error::DecodeError;
 use crate::foreign::name_of;
 
 /// A file format of pictures.
@@ -50,14 +51,10 @@ impl Format {
         })
     }
 
-    /// The same, or the reason, as text, why the file is not read.
-    pub(crate) fn require(head: &[u8]) -> Result<Self, String> {
-        Self::of(head).ok_or_else(|| match name_of(head) {
-            Some(name) => {
-                format!("its format is {name}, which is not read; convert it to JPEG or PNG")
-            }
-            None => "it is no JPEG, PNG, GIF, BMP, WebP or TIFF picture".into(),
-        })
+    /// The same, or the reason why the file is not read.
+    pub(crate) fn require(head: &[u8]) -> Result<Self, DecodeError> {
+        Self::of(head)
+            .ok_or_else(|| name_of(head).map_or(DecodeError::Unknown, DecodeError::Format))
     }
 }
 

@@ -19,14 +19,16 @@ use std::ops::RangeInclusive;
 use image::RgbImage;
 use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use self::structure::{Coding, Colours, Frame, Structure};
 use crate::Format;
 use crate::cmyk::{Inks, cmyk_to_rgb, ycck_to_cmyk};
-use crate::decode::{Colour, Header};
+use crate::decode_error::{DecodeError, invalid};
 use crate::exif;
+use crate::header::{Colour, Header};
 use crate::panics::catch_panics;
 use crate::ycbcr::ycbcr_to_rgb;
 
@@ -34,8 +36,8 @@ use crate::ycbcr::ycbcr_to_rgb;
 ///
 /// # Errors
 ///
-/// The reason, as text, why the bytes are no JPEG, or one that is damaged or of a kind that is not read.
-pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
+/// The bytes are no JPEG, or one that is damaged or of a kind that is not read.
+pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeError> {
     let structure = Structure::of(bytes)?;
     let [width, height] = structure.frame.size;
     let fast = || catch_panics(|| decode_by_zune(bytes, &structure));
@@ -51,8 +53,8 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
         let inks = if structure.has_adobe { Inks::Inverted } else { Inks::Plain };
         pixels = cmyk_to_rgb(&pixels, inks);
     }
-    let image =
-        RgbImage::from_raw(width as u32, height as u32, pixels).ok_or("it has too few pixels")?;
+    let image = RgbImage::from_raw(width as u32, height as u32, pixels);
+    let image = image.ok_or_else(|| invalid("it has too few pixels"))?;
     let header = Header {
         format: Format::Jpeg,
         colour: match structure.colours {
@@ -75,8 +77,8 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
 ///
 /// # Errors
 ///
-/// The reason, as text, why the frame header is not read.
-pub(crate) fn jpeg_cost(bytes: &[u8]) -> Result<([u32; 2], u64), String> {
+/// The frame header is not read.
+pub(crate) fn jpeg_cost(bytes: &[u8]) -> Result<([u32; 2], u64), DecodeError> {
     /// For each restart marker: its place, the range of its data, and a [`GUARD`], in lists that grow.
     const MARKER: usize = 128;
     /// Rows of one minimum coded unit in all stages of `zune-jpeg`, for each pixel of the width.
@@ -158,7 +160,8 @@ fn guarded(bytes: &[u8], structure: &Structure) -> Vec<u8> {
 /// # Errors
 ///
 /// `zune-jpeg` refuses the file or takes its colours for others, or a scan ends early.
-fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
+fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, DecodeError> {
+    let refused = |error: DecodeErrors| invalid(error.to_string());
     let guarded = guarded(bytes, structure);
     if structure.frame.coding == Coding::Progressive {
         check_first_scan(bytes, structure)?;
@@ -174,7 +177,7 @@ fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String
         .set_max_height(u16::MAX.into())
         .jpeg_set_out_colorspace(out);
     let mut decoder = JpegDecoder::new_with_options(Bytes(Cursor::new(&guarded)), options);
-    decoder.decode_headers().map_err(|error| error.to_string())?;
+    decoder.decode_headers().map_err(refused)?;
     let expected = match structure.colours {
         Colours::Grey => ColorSpace::Luma,
         Colours::Rgb => ColorSpace::RGB,
@@ -183,9 +186,9 @@ fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String
         Colours::Ycck => ColorSpace::YCCK,
     };
     if decoder.input_colorspace() != Some(expected) {
-        return Err("its colours are taken for others".into());
+        return Err(invalid("its colours are taken for others"));
     }
-    decoder.decode().map_err(|error| error.to_string())
+    decoder.decode().map_err(refused)
 }
 
 /// Decodes a strip or tile of a TIFF file, whose tables may be in `tables`, a JPEG file without a frame. `sizes` are the
@@ -194,13 +197,13 @@ fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String
 ///
 /// # Errors
 ///
-/// The reason, as text: as of [`decode_jpeg`], or it has another size or number of samples.
+/// As of [`decode_jpeg`], or it has another size or number of samples.
 pub(crate) fn decode_strip(
     strip: &[u8],
     tables: Option<&[u8]>,
     samples: usize,
     sizes: [RangeInclusive<usize>; 2],
-) -> Result<([usize; 2], Vec<u8>), String> {
+) -> Result<([usize; 2], Vec<u8>), DecodeError> {
     let tables = tables.unwrap_or_default();
     let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(tables);
     let strip = match tables {
@@ -210,15 +213,16 @@ pub(crate) fn decode_strip(
     let frame = Structure::of(&strip)?.frame;
     if frame.components.len() != samples {
         let found = frame.components.len();
-        return Err(format!("its JPEG data has {found} colour channels, expected {samples}"));
+        let fault = format!("its JPEG data has {found} colour channels, expected {samples}");
+        return Err(invalid(fault));
     }
     let [width, height] = frame.size;
     let [widths, heights] = sizes;
     if !widths.contains(&width) || !heights.contains(&height) {
         let [least_width, least_height] = [widths.start(), heights.start()];
-        return Err(format!(
+        return Err(invalid(format!(
             "one of its JPEG strips has {width}x{height} pixels, expected {least_width}x{least_height}"
-        ));
+        )));
     }
     let planes = coefficients::coefficients(&strip, &frame)?;
     Ok((frame.size, samples::interleaved(&frame, planes)?))
@@ -226,14 +230,14 @@ pub(crate) fn decode_strip(
 
 /// Checks that the first scan of a progressive file does not end early. It holds DC coefficients, a small part of the
 /// file.
-fn check_first_scan(bytes: &[u8], structure: &Structure) -> Result<(), String> {
+fn check_first_scan(bytes: &[u8], structure: &Structure) -> Result<(), DecodeError> {
     let end = structure.data_ends.first().and_then(|ends| ends.last()).copied();
     let part = [&bytes[..end.unwrap_or(bytes.len())], &[0xff, 0xd9]].concat();
     coefficients::coefficients(&part, &structure.frame).map(drop)
 }
 
 /// Decodes any file that [`Structure::of`] accepts. Returns the same as [`decode_by_zune`].
-fn decode_any(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, String> {
+fn decode_any(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, DecodeError> {
     let planes = coefficients::coefficients(bytes, &structure.frame)?;
     let mut pixels = samples::interleaved(&structure.frame, planes)?;
     match structure.colours {

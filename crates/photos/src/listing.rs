@@ -37,10 +37,10 @@ impl Listing {
             match identity(&path).and_then(list) {
                 Ok(entries) => pending.extend(entries.into_iter().rev()),
                 Err(error) => match error.into() {
-                    PictureError::Fault(reason) => {
-                        listing.unreadable.push(Unreadable { path, reason });
+                    PictureError::System(error) => return Err(PhotosError::io(&path, error)),
+                    fault => {
+                        listing.unreadable.push(Unreadable { path, reason: fault.to_string() });
                     }
-                    PictureError::System(source) => return Err(PhotosError::io(&path, source)),
                 },
             }
         }

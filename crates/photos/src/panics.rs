@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::panic::{UnwindSafe, catch_unwind};
 
+use crate::decode_error::DecodeError;
+
 thread_local! {
     static IS_DECODING: Cell<bool> = const { Cell::new(false) };
 }
@@ -21,12 +23,12 @@ pub fn is_decoding() -> bool {
 ///
 /// Those of `decode`, or that it panicked.
 pub(crate) fn catch_panics<T>(
-    decode: impl FnOnce() -> Result<T, String> + UnwindSafe,
-) -> Result<T, String> {
+    decode: impl FnOnce() -> Result<T, DecodeError> + UnwindSafe,
+) -> Result<T, DecodeError> {
     let was_decoding = IS_DECODING.replace(true);
     let decoded = catch_unwind(decode);
     IS_DECODING.set(was_decoding);
-    decoded.unwrap_or_else(|_| Err("its decoder failed: it may be damaged".into()))
+    decoded.unwrap_or_else(|_| Err(DecodeError::Panic))
 }
 
 #[cfg(test)]
@@ -38,9 +40,9 @@ mod tests {
         assert!(!is_decoding());
         assert_eq!(catch_panics(|| Ok(is_decoding())), Ok(true));
         assert!(!is_decoding());
-        assert_eq!(catch_panics(|| Err::<(), _>("cut short".into())), Err("cut short".into()));
+        assert_eq!(catch_panics(|| Err::<(), _>(DecodeError::Empty)), Err(DecodeError::Empty));
         let reason = catch_panics(|| -> Result<(), _> { panic!("a fault of a decoder") });
-        assert_eq!(reason, Err("its decoder failed: it may be damaged".into()));
+        assert_eq!(reason, Err(DecodeError::Panic));
         assert!(!is_decoding());
         let within_another = catch_panics(|| {
             let _ = catch_panics(|| -> Result<(), _> { panic!("a fault of a decoder") });

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::duplicates::{Fingerprint, near};
 use crate::key::{address_of_key, key_of};
 use crate::perceptual::perceptual_hash;
-use crate::{Folder, LeftOut, PhotosError, Pixels};
+use crate::{Folder, LeftOut, PhotosError, PictureError, Pixels};
 
 /// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
 #[derive(Clone, Debug)]
@@ -89,13 +89,13 @@ impl Photos {
             let first = photos.files.len();
             let read = |(at, path): (usize, &PathBuf)| {
                 let pixels = Pixels::load(path, size, photos.disk.as_ref());
-                let Pixels { values, digest, has_profile, key } =
-                    pixels.map_err(|error| error.to_string())?;
+                let Pixels { values, digest, has_profile, key } = pixels?;
                 let address = address_of_key(&key_of(path, &folder.path));
                 let kept = (first + at < most_kept).then_some(values);
                 Ok(PhotoFile { path: path.clone(), address, digest, has_profile, kept, key })
             };
-            let found: Vec<Result<_, String>> = files.par_iter().enumerate().map(read).collect();
+            let found: Vec<Result<_, PictureError>> =
+                files.par_iter().enumerate().map(read).collect();
             let mut example = None;
             for (path, photo) in files.iter().zip(found) {
                 match photo {
@@ -103,7 +103,8 @@ impl Photos {
                         photos.files.push(photo);
                         photos.labels.push(label);
                     }
-                    Err(reason) => {
+                    Err(error) => {
+                        let reason = error.to_string();
                         example.get_or_insert_with(|| (path.clone(), reason.clone()));
                         left_out.push(path.clone(), reason);
                     }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use cache::{Cached, DiskCache, Key};
 use sha2::{Digest, Sha256};
 
-use crate::decode::{Header, decode_with_header};
-use crate::file::{EMPTY, PictureError, read_picture};
+use crate::decode::decode_with_header;
+use crate::decode_error::DecodeError;
+use crate::file::{PictureError, read_picture};
+use crate::header::Header;
 use crate::resize_to_bytes;
 
 /// Revision of the decoder and the resize, to be raised when either gives other pixels. A test ties it to their output.
@@ -53,7 +55,7 @@ impl Pixels {
         file: &[u8],
         size: [usize; 2],
         cache: Option<&DiskCache>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, DecodeError> {
         let Some(cache) = cache else { return Self::decode_anew(file, size) };
         let key = key_of_pixels(file, size);
         if let Some(pixels) = Self::cached(cache, &key, size) {
@@ -65,7 +67,7 @@ impl Pixels {
         Ok(pixels)
     }
 
-    fn decode_anew(file: &[u8], size: [usize; 2]) -> Result<Self, String> {
+    fn decode_anew(file: &[u8], size: [usize; 2]) -> Result<Self, DecodeError> {
         let (values, Header { has_profile, .. }) = resized(file, size)?;
         Ok(Self { digest: Sha256::digest(&values).into(), values, has_profile, key: None })
     }
@@ -112,14 +114,14 @@ pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, PictureE
 ///
 /// # Errors
 ///
-/// The reason, as text, why they are no picture.
-pub fn load_picture_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, String> {
+/// The reason why they are no picture.
+pub fn load_picture_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, DecodeError> {
     resized(bytes, size).map(|(pixels, _)| pixels)
 }
 
-fn resized(bytes: &[u8], size: [usize; 2]) -> Result<(Arc<[u8]>, Header), String> {
+fn resized(bytes: &[u8], size: [usize; 2]) -> Result<(Arc<[u8]>, Header), DecodeError> {
     if bytes.is_empty() {
-        return Err(EMPTY.into());
+        return Err(DecodeError::Empty);
     }
     let (picture, header) = decode_with_header(bytes)?;
     Ok((resize_to_bytes(&picture, size).into(), header))

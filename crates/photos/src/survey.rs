@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::decode::{Header, decode_with_header};
+use crate::decode::decode_with_header;
 use crate::duplicates::{Fingerprint, near, same};
-use crate::file::read_picture;
+use crate::file::{PictureError, read_picture};
+use crate::header::Header;
 use crate::left_out::as_text;
 use crate::perceptual::perceptual_hash;
 use crate::{Colour, Format, Layout, LeftOut};
@@ -147,7 +148,7 @@ impl Survey {
             survey.left_out.extend(folder.left_out());
             let mut classes = vec![];
             for (class, files) in folder.classes.iter().zip(&folder.files) {
-                let read: Vec<Result<Photograph, String>> =
+                let read: Vec<Result<Photograph, PictureError>> =
                     files.par_iter().map(|path| read(path)).collect();
                 let mut photographs = vec![];
                 for (path, read) in files.iter().zip(read) {
@@ -157,7 +158,7 @@ impl Survey {
                             fingerprints.push(photograph.fingerprint);
                             photographs.push(photograph);
                         }
-                        Err(reason) => survey.left_out.push(path.clone(), reason),
+                        Err(error) => survey.left_out.push(path.clone(), error.to_string()),
                     }
                 }
                 classes.push(ClassSurvey::of(class.clone(), files.len(), &photographs));
@@ -179,9 +180,8 @@ impl Survey {
     }
 }
 
-fn read(path: &Path) -> Result<Photograph, String> {
-    let (picture, header) =
-        decode_with_header(&read_picture(path).map_err(|error| error.to_string())?)?;
+fn read(path: &Path) -> Result<Photograph, PictureError> {
+    let (picture, header) = decode_with_header(&read_picture(path)?)?;
     let size = picture.dimensions();
     let mut digest = Sha256::new();
     digest.update(size.0.to_le_bytes());

@@ -11,24 +11,20 @@ mod colour;
 pub(crate) mod directory;
 mod fax;
 mod overlay;
-mod photometric;
-mod reason;
-mod samples;
 mod values;
 
 use image::RgbImage;
 use image::metadata::Orientation;
 use tiff::decoder::Decoder;
 
+use self::colour::{Alpha, Photometric, Samples};
 use self::directory::{Directory, Tag};
 use self::fax::Group;
 use self::overlay::AsSamples;
-use self::photometric::{Alpha, Photometric};
-use self::reason::reason;
-use self::samples::Samples;
 use crate::Format;
-use crate::decode::{Colour, Header, WORK_BYTES};
-use crate::size::check_size;
+use crate::decode_error::{DecodeError, cut_short, invalid, unread};
+use crate::header::{Colour, Header};
+use crate::size::{WORK_BYTES, check_size};
 
 /// The most samples of a pixel: four colours and as many others.
 const MAX_SAMPLES: usize = 8;
@@ -46,8 +42,8 @@ enum Packing {
 ///
 /// # Errors
 ///
-/// The reason, as text, why the bytes are no TIFF image, or one that is damaged or of a kind that is not read.
-pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
+/// The bytes are no TIFF image, or one that is damaged or of a kind that is not read.
+pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeError> {
     let Page { directory, packing, decoder, samples } = Page::first(bytes)?;
     let [width, height] = samples.size.map(|size| size as u32);
     let photometric = samples.photometric;
@@ -55,14 +51,15 @@ pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
         (Packing::Plain, 1 | 2 | 4 | 8 | 16 | 32) => values::plain(decoder, &directory, samples)?,
         (Packing::Fax(group), 1) => chunks::fax_values(bytes, &directory, decoder, samples, group)?,
         (Packing::Jpeg, 8) => chunks::jpeg_values(bytes, &directory, decoder, samples)?,
-        (_, bits) => return Err(format!("it is TIFF of {bits}-bit values, which is not read")),
+        (_, bits) => return Err(unread(format!("it is TIFF of {bits}-bit values"))),
     };
     let expected = samples.size[0] * samples.size[1] * samples.count;
     if values.len() != expected {
-        return Err(format!("it holds {} values, expected {expected}", values.len()));
+        return Err(invalid(format!("it holds {} values, expected {expected}", values.len())));
     }
     let rgb = colour::to_rgb(&directory, samples, values)?;
-    let image = RgbImage::from_raw(width, height, rgb).ok_or("it has too few pixels")?;
+    let image = RgbImage::from_raw(width, height, rgb);
+    let image = image.ok_or_else(|| invalid("it has too few pixels"))?;
     let header = Header {
         format: Format::Tiff,
         colour: match photometric {
@@ -83,8 +80,8 @@ pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), String> {
 ///
 /// # Errors
 ///
-/// The reason, as text, why the directory is not read.
-pub(crate) fn tiff_cost(bytes: &[u8]) -> Result<([u32; 2], u64), String> {
+/// The directory is not read.
+pub(crate) fn tiff_cost(bytes: &[u8]) -> Result<([u32; 2], u64), DecodeError> {
     let Page { decoder, samples, packing, .. } = Page::first(bytes)?;
     let [width, height] = samples.size.map(|size| size as u64);
     let (pixels, count) = (width * height, samples.count as u64);
@@ -112,25 +109,24 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn first(bytes: &'a [u8]) -> Result<Self, String> {
+    fn first(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let directory =
-            Directory::first(bytes).ok_or("it is cut short: the TIFF's directory is missing")?;
+            Directory::first(bytes).ok_or_else(|| cut_short("the TIFF's directory is missing"))?;
         refuse_raw(bytes, &directory)?;
         if directory.claims_too_much_text() {
-            return Err(
-            "it is cut short or damaged: an entry of the TIFF's directory is longer than the file"
-                .into(),
-        );
+            return Err(invalid(
+                "it is cut short or damaged: an entry of the TIFF's directory is longer than the file",
+            ));
         }
         let photometric = Photometric::of(&directory)?;
         let packing = packing(&directory)?;
-        let mut decoder = Decoder::new(AsSamples::of(bytes, &directory)).map_err(reason)?;
-        let (width, height) = decoder.dimensions().map_err(reason)?;
+        let mut decoder = Decoder::new(AsSamples::of(bytes, &directory))?;
+        let (width, height) = decoder.dimensions()?;
         check_size(width, height)?;
         let samples = Samples {
             size: [width, height].map(|size| size as usize),
             count: directory.first_of(Tag::Samples).unwrap_or(1) as usize,
-            bits: decoder.colortype().map_err(reason)?.bit_depth(),
+            bits: decoder.colortype()?.bit_depth(),
             photometric,
             alpha: Alpha::of(&directory),
             is_reversed: directory.first_of(Tag::FillOrder) == Some(2),
@@ -138,28 +134,28 @@ impl<'a> Page<'a> {
         let fewest = photometric.colour_samples();
         if !(fewest..=MAX_SAMPLES).contains(&samples.count) {
             let found = samples.count;
-            return Err(format!(
+            return Err(invalid(format!(
                 "it has {found} samples a pixel, expected {fewest} to {MAX_SAMPLES}"
-            ));
+            )));
         }
         Ok(Self { directory, packing, decoder, samples })
     }
 }
 
 /// Refuses a camera raw file, whose first page is often a thumbnail or an undeveloped image.
-fn refuse_raw(bytes: &[u8], directory: &Directory) -> Result<(), String> {
+fn refuse_raw(bytes: &[u8], directory: &Directory) -> Result<(), DecodeError> {
     let is_reduced = directory.first_of(Tag::NewSubfileType).is_some_and(|kind| kind & 1 == 1)
         || directory.first_of(Tag::OldSubfileType) == Some(2);
     if directory.has(Tag::DngVersion) || bytes.get(8..10) == Some(b"CR") {
-        Err("it is a camera raw file, which is not read".into())
+        Err(unread("it is a camera raw file"))
     } else if is_reduced {
-        Err("its first page is a smaller copy of another image, as in a camera raw file, which is not read".into())
+        Err(unread("its first page is a smaller copy of another image, as in a camera raw file"))
     } else {
         Ok(())
     }
 }
 
-fn packing(directory: &Directory) -> Result<Packing, String> {
+fn packing(directory: &Directory) -> Result<Packing, DecodeError> {
     let compression = directory.first_of(Tag::Compression).unwrap_or(1);
     let is_reversed = directory.first_of(Tag::FillOrder) == Some(2);
     let kind = match compression {
@@ -180,7 +176,7 @@ fn packing(directory: &Directory) -> Result<Packing, String> {
         50_000 => "compressed by Zstandard",
         50_001 => "compressed as WebP",
         50_002 | 52_546 => "compressed as JPEG XL",
-        other => return Err(format!("it is TIFF of the compression {other}, which is not read")),
+        other => return Err(unread(format!("it is TIFF of the compression {other}"))),
     };
-    Err(format!("it is TIFF {kind}, which is not read"))
+    Err(unread(format!("it is TIFF {kind}")))
 }

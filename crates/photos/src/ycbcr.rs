@@ -1,4 +1,4 @@
-//! Luma and two differences of colour become three lights.
+//! Brightness and two colour differences become red, green and blue.
 
 /// Turns a pixel from YCbCr into red, green and blue (ITU-T T.871).
 pub(crate) fn ycbcr_to_rgb(pixel: &mut [u8; 3]) {

@@ -141,7 +141,7 @@ fn a_picture_of_too_many_pixels_is_refused_by_its_size_before_memory_is_set_asid
         assert!(file.len() < 20_000, "{kind}");
         ALLOCATOR.reset_peak_usage();
         let before = ALLOCATOR.current_usage();
-        let reason = decode(&file).expect_err(kind);
+        let reason = decode(&file).expect_err(kind).to_string();
         let used = ALLOCATOR.peak_usage() - before;
         assert!(reason.starts_with(expected), "{kind}: {reason}");
         assert!(used < 1 << 20, "{kind}: {used} bytes");

@@ -2,10 +2,11 @@
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use photos::{DecodingCost, decoding_cost};
+use photos::{DecodeError, DecodingCost, decoding_cost};
 use serde_json::{Value, json};
 
 use crate::Limits;
+use crate::form_error::FormError;
 use crate::multipart::{Most, Part, parts};
 use crate::refusal::Refusal;
 
@@ -31,7 +32,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     /// That of an image that can't be read.
-    pub(crate) fn unreadable(reason: &str) -> Self {
+    pub(crate) fn unreadable(reason: &DecodeError) -> Self {
         Self { error: format!("the photograph can't be read: {reason}"), hint: UNREADABLE }
     }
 
@@ -54,7 +55,7 @@ pub(crate) fn images(
         None => vec![(None, body)],
         Some(boundary) => {
             let most = Most { files: limits.files, name: limits.name };
-            let parts = parts(&body, boundary, most).map_err(malformed)?;
+            let parts = parts(&body, boundary, most).map_err(|fault| malformed(&fault))?;
             parts
                 .into_iter()
                 .map(|Part { file_name, content }| (Some(file_name), content))
@@ -62,7 +63,7 @@ pub(crate) fn images(
         }
     };
     if files.is_empty() {
-        return Err(malformed("it has none".into()));
+        return Err(malformed(&FormError::NoFiles));
     }
     if files.len() > limits.files {
         return Err(Refusal::new(
@@ -95,7 +96,7 @@ pub(crate) fn images(
 /// Returns what decoding an image takes, or why it is not decoded.
 fn judged(bytes: &[u8], limits: &Limits) -> Result<DecodingCost, Fault> {
     if bytes.is_empty() {
-        return Err(Fault::unreadable("it is empty"));
+        return Err(Fault::unreadable(&DecodeError::Empty));
     }
     let cost = decoding_cost(bytes).map_err(|reason| Fault::unreadable(&reason))?;
     if cost.pixels > limits.pixels {
@@ -126,7 +127,7 @@ fn megapixels(pixels: u64) -> f64 {
 }
 
 /// The answer to a body that says that it is a form with files and is none.
-pub(crate) fn malformed(reason: String) -> Refusal {
+pub(crate) fn malformed(reason: &FormError) -> Refusal {
     Refusal::new(
         StatusCode::BAD_REQUEST,
         format!("the body is no form with files: {reason}"),

@@ -3,6 +3,8 @@
 use hyper::body::Bytes;
 use memchr::memmem::{Finder, find};
 
+use crate::form_error::FormError;
+
 /// The most header lines of a part.
 const HEADERS: usize = 16;
 
@@ -28,18 +30,18 @@ pub(crate) struct Part {
 ///
 /// # Errors
 ///
-/// The reason, as text, why it says that it is and can't be.
-pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, String> {
+/// It says that it is and can't be.
+pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, FormError> {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     if !kind.to_ascii_lowercase().starts_with("multipart/") {
         return Ok(None);
     }
     if !kind.eq_ignore_ascii_case("multipart/form-data") {
-        return Err(format!("it is `{kind}`"));
+        return Err(FormError::OtherType(kind.to_owned()));
     }
     match parameter(content_type, "boundary") {
         Some(boundary) if (1..=70).contains(&boundary.len()) => Ok(Some(boundary)),
-        _ => Err("its `Content-Type` has no boundary of 1 to 70 characters".into()),
+        _ => Err(FormError::Boundary("its `Content-Type` has no boundary of 1 to 70 characters")),
     }
 }
 
@@ -47,17 +49,18 @@ pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, String> {
 ///
 /// # Errors
 ///
-/// The reason, as text, why the body is no form with files only.
-pub(crate) fn parts(body: &Bytes, boundary: &str, most: Most) -> Result<Vec<Part>, String> {
+/// The body is no form with files only.
+pub(crate) fn parts(body: &Bytes, boundary: &str, most: Most) -> Result<Vec<Part>, FormError> {
     let delimiter = format!("\r\n--{boundary}");
     let delimiter = Finder::new(delimiter.as_bytes());
-    let cut = || "it ends before its last boundary".to_owned();
+    let cut = || FormError::CutShort("before its last boundary");
     // The first one needs no line break before it.
     let first = &delimiter.needle()[2..];
     let mut at = if body.starts_with(first) {
         first.len()
     } else {
-        delimiter.find(body).ok_or("its boundary is not in it")? + delimiter.needle().len()
+        let found = delimiter.find(body).ok_or(FormError::Boundary("its boundary is not in it"))?;
+        found + delimiter.needle().len()
     };
     let mut parts = vec![];
     while parts.len() <= most.files {
@@ -67,7 +70,7 @@ pub(crate) fn parts(body: &Bytes, boundary: &str, most: Most) -> Result<Vec<Part
         }
         let line = find(rest, b"\r\n").ok_or_else(cut)?;
         if !rest[..line].iter().all(|byte| b" \t".contains(byte)) {
-            return Err("a boundary has other bytes behind it".into());
+            return Err(FormError::Boundary("a boundary has other bytes behind it"));
         }
         at += line + 2;
         let (length, file_name) = head(&body[at..], most.name)?;
@@ -80,7 +83,7 @@ pub(crate) fn parts(body: &Bytes, boundary: &str, most: Most) -> Result<Vec<Part
 }
 
 /// The length of a part's header with the empty line that ends it, and the file's name in it.
-fn head(part: &[u8], most: usize) -> Result<(usize, String), String> {
+fn head(part: &[u8], most: usize) -> Result<(usize, String), FormError> {
     // In the header a quotation mark takes three bytes.
     let longest = HEADER + 3 * most;
     let part = &part[..part.len().min(longest)];
@@ -88,10 +91,10 @@ fn head(part: &[u8], most: usize) -> Result<(usize, String), String> {
     let (length, headers) = match httparse::parse_headers(part, &mut headers) {
         Ok(httparse::Status::Complete(parsed)) => parsed,
         Ok(httparse::Status::Partial) if part.len() == longest => {
-            return Err(format!("a part's header is too long, expected at most {longest} bytes"));
+            return Err(FormError::HeaderTooLong(longest));
         }
-        Ok(httparse::Status::Partial) => return Err("it ends in a part's header".into()),
-        Err(error) => return Err(format!("a part's header can't be read: {error}")),
+        Ok(httparse::Status::Partial) => return Err(FormError::CutShort("in a part's header")),
+        Err(error) => return Err(FormError::Header(error)),
     };
     let disposition = headers
         .iter()
@@ -104,11 +107,11 @@ fn head(part: &[u8], most: usize) -> Result<(usize, String), String> {
             let name = name.replace("%22", "\"");
             if name.len() > most {
                 let found = name.len();
-                return Err(format!("a file's name has {found} bytes, expected at most {most}"));
+                return Err(FormError::NameTooLong { found, most });
             }
             Ok((length, name))
         }
-        _ => Err("it has a part without a file name".into()),
+        _ => Err(FormError::NoName),
     }
 }
 
@@ -209,12 +212,12 @@ mod tests {
         ] {
             assert_eq!(names(written).as_deref(), Ok(expected));
         }
-        assert_eq!(names(""), Err("it has a part without a file name".into()));
+        assert_eq!(names(""), Err(FormError::NoName));
         assert_eq!(names(&"%22".repeat(100)), Ok("\"".repeat(100)));
         let long = names(&"a".repeat(101));
-        assert_eq!(long, Err("a file's name has 101 bytes, expected at most 100".into()));
+        assert_eq!(long, Err(FormError::NameTooLong { found: 101, most: 100 }));
         let longer = names(&"a".repeat(10_000)).expect_err("a header that is too long");
-        assert!(longer.contains("expected at most 4396 bytes"), "{longer}");
+        assert_eq!(longer, FormError::HeaderTooLong(4396));
         let plain = "form-data; name=files ;filename = a.jpg ; x=y";
         assert_eq!(parameter(plain, "FileName").as_deref(), Some("a.jpg"));
         assert_eq!(parameter("form-data; xfilename=a", "filename"), None);

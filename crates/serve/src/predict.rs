@@ -16,6 +16,7 @@ use crate::body::no_memory;
 use crate::fair::Sender;
 use crate::images::{Fault, Image, images};
 use crate::limits::ModelSize;
+use crate::no_answer::NoAnswer;
 use crate::questions::{Answer, Question};
 use crate::refusal::Refusal;
 use crate::shares::{Budget, Client, Held, Share};
@@ -75,7 +76,7 @@ impl Predictor {
         let (limits, length) = (self.limits.clone(), body.len() as u64);
         let images = move || images(body, boundary.as_deref(), &limits);
         let images = self.workers.run(asked.client, length / 4, images).await;
-        let images = images.map_err(|_| failed("a fault in the program"))??;
+        let images = images.map_err(|_| failed(&NoAnswer::Panic))??;
         let held = images.len() * self.size.held(asked.wants_map);
         let share = self.memory.take(asked.client, held).ok_or_else(no_memory)?;
         let share = Arc::new(share);
@@ -89,7 +90,7 @@ impl Predictor {
         }
         let mut told: Vec<Option<Told>> = vec![None; names.len()];
         while let Some(done) = tasks.join_next().await {
-            let (at, outcome) = done.map_err(|error| failed(&error.to_string()))?;
+            let (at, outcome) = done.map_err(|_| failed(&NoAnswer::Panic))?;
             told[at] = Some(outcome?);
         }
         let told: Vec<Told> = told.into_iter().flatten().collect();
@@ -119,7 +120,7 @@ impl Predictor {
         let size = self.card.base.size;
         let decode = move || photos::load_picture_from(&bytes, size);
         let decoded = workers.run(client, cost.memory, decode).await;
-        let picture = match decoded.map_err(|_| failed("a fault in the program"))? {
+        let picture = match decoded.map_err(|_| failed(&NoAnswer::Panic))? {
             Ok(bytes) => Bytes::from_owner(Held { bytes, _share: share }),
             Err(reason) => return Ok(Err(Fault::unreadable(&reason))),
         };
@@ -127,12 +128,12 @@ impl Predictor {
         // A heat map takes a backward pass as well.
         let cost = if wants_map { 3 } else { 1 };
         self.questions.send(client, cost, Question { picture, wants_map, answer });
-        let answer = answered.await.map_err(|_| failed("it has ended"))?;
+        let answer = answered.await.map_err(|_| failed(&NoAnswer::Ended))?;
         let answer = answer.map_err(|reason| failed(&reason))?;
         let card = self.card.clone();
         let tell = move || tell(&card, name.as_deref(), answer);
         let told = self.workers.run(client, self.size.telling(wants_map), tell).await;
-        Ok(Ok(told.map_err(|_| failed("a fault in the program"))?))
+        Ok(Ok(told.map_err(|_| failed(&NoAnswer::Panic))?))
     }
 }
 
@@ -168,7 +169,7 @@ fn none_read(names: &[Option<String>], told: Vec<Told>, share: Arc<Share>) -> Re
     Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint).with_predictions(predictions, share)
 }
 
-fn failed(reason: &str) -> Refusal {
+fn failed(reason: &NoAnswer) -> Refusal {
     tracing::error!("the model gave no answer: {reason}");
     Refusal::new(
         StatusCode::INTERNAL_SERVER_ERROR,

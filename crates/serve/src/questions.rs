@@ -7,6 +7,7 @@ use model::HeatMap;
 use tokio::sync::oneshot;
 
 use crate::fair::FairQueue;
+use crate::no_answer::NoAnswer;
 
 /// Number of images answered at once, at most.
 pub(crate) const BATCH: usize = 32;
@@ -15,7 +16,7 @@ pub(crate) const BATCH: usize = 32;
 pub(crate) struct Question {
     pub(crate) picture: Bytes,
     pub(crate) wants_map: bool,
-    pub(crate) answer: oneshot::Sender<Result<Answer, String>>,
+    pub(crate) answer: oneshot::Sender<Result<Answer, NoAnswer>>,
 }
 
 /// The model's answer for an image.
@@ -29,7 +30,7 @@ pub(crate) struct Answer {
 /// fails or panics, those who asked are told the reason, and the next are answered all the same.
 pub(crate) fn answer_all(
     questions: &FairQueue<Question>,
-    explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, String>,
+    explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, NoAnswer>,
 ) {
     loop {
         let mut waiting = questions.take(BATCH);
@@ -47,7 +48,7 @@ pub(crate) fn answer_all(
             let pictures: Vec<&[u8]> =
                 questions.iter().map(|question| &*question.picture).collect();
             let answers = catch_unwind(AssertUnwindSafe(|| explain(&pictures, wants_map)))
-                .unwrap_or_else(|_| Err("a fault in the program".into()));
+                .unwrap_or(Err(NoAnswer::Panic));
             let mut answers = answers.map(Vec::into_iter);
             for question in questions {
                 let answer = match &mut answers {
@@ -76,8 +77,8 @@ mod tests {
     /// Asks about pictures of one byte each, those that are odd with a heat map, and returns the answers.
     fn ask(
         pictures: &[u8],
-        explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, String>,
-    ) -> Vec<Result<Answer, String>> {
+        explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, NoAnswer>,
+    ) -> Vec<Result<Answer, NoAnswer>> {
         let (sender, receiver) = queue();
         let mut answers = vec![];
         for &picture in pictures {
@@ -120,15 +121,15 @@ mod tests {
     #[test]
     fn a_failure_is_told_to_those_who_asked_and_the_others_are_answered() {
         let answers = ask(&[1, 2], |pictures, wants_map| {
-            if wants_map { Err("no memory".into()) } else { Ok(echo(pictures, wants_map)) }
+            if wants_map { Err(NoAnswer::Ended) } else { Ok(echo(pictures, wants_map)) }
         });
-        assert_eq!(answers[0], Err("no memory".into()));
+        assert!(matches!(answers[0], Err(NoAnswer::Ended)));
         assert!(answers[1].is_ok());
         let answers = ask(&[1, 2], |pictures, wants_map| {
             assert!(!wants_map, "a panic that this test is about");
             Ok(echo(pictures, wants_map))
         });
-        assert_eq!(answers[0], Err("a fault in the program".into()));
+        assert!(matches!(answers[0], Err(NoAnswer::Panic)));
         assert!(answers[1].is_ok());
     }
 

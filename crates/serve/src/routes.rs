@@ -125,7 +125,8 @@ impl Site {
         }
         let kind = request.headers.get(header::CONTENT_TYPE);
         let kind = kind.map_or(&b""[..], HeaderValue::as_bytes);
-        let boundary = boundary(&String::from_utf8_lossy(kind)).map_err(malformed)?;
+        let boundary = boundary(&String::from_utf8_lossy(kind));
+        let boundary = boundary.map_err(|fault| malformed(&fault))?;
         let body = body::read(body, &self.limits, &self.memory, client).await?;
         let predicted = self.predictor.clone().predict(body, boundary, Asked { client, wants_map });
         let predicted = timeout(self.limits.answer_time, predicted).await;

@@ -15,6 +15,7 @@ use crate::connection::{converse, refuse};
 use crate::fair::queue;
 use crate::hosts::Hosts;
 use crate::limits::{ModelSize, REFUSED};
+use crate::no_answer::NoAnswer;
 use crate::predict::Predictor;
 use crate::questions::{Answer, answer_all};
 use crate::routes::{Site, health};
@@ -189,16 +190,16 @@ fn explain(
     explainer: &Explainer,
     pictures: &[&[u8]],
     wants_map: bool,
-) -> Result<Vec<Answer>, String> {
+) -> Result<Vec<Answer>, NoAnswer> {
     let answers = if wants_map {
-        let explained = explainer.explain(pictures, None).map_err(|error| error.to_string())?;
+        let explained = explainer.explain(pictures, None).map_err(Arc::new)?;
         let answer = |explained: model::Explanation| Answer {
             probabilities: explained.probabilities,
             heat_map: Some(explained.heat_map),
         };
         explained.into_iter().map(answer).collect()
     } else {
-        let predicted = explainer.predict(pictures).map_err(|error| error.to_string())?;
+        let predicted = explainer.predict(pictures).map_err(Arc::new)?;
         let answer = |probabilities| Answer { probabilities, heat_map: None };
         predicted.into_iter().map(answer).collect()
     };

@@ -61,7 +61,7 @@ struct Listed {
 }
 
 /// The pixels of a photograph, or why there are none.
-pub(crate) type Read = Result<Pixels, String>;
+pub(crate) type Read = Result<Pixels, PictureError>;
 
 impl Photographs {
     /// The photographs at `data` whose key `keep` wants: a folder, listed as an ordinary run lists it; a URL
@@ -255,9 +255,8 @@ impl Photographs {
         let Some(store) = &self.store else {
             let read = move |entry: &&Entry| match &entry.source {
                 Source::File(path) => match Pixels::load(path, size, cache) {
-                    Ok(pixels) => Ok(Ok(pixels)),
-                    Err(PictureError::Fault(reason)) => Ok(Err(reason)),
                     Err(PictureError::System(error)) => Err(failed(path, &error)),
+                    read => Ok(read),
                 },
                 Source::Object(_) => unreachable!("objects are in a store"),
             };
@@ -271,11 +270,9 @@ impl Photographs {
         });
         let cache = cache.cloned();
         let read = move |fetched| match fetched {
-            Fetched::Whole(bytes) => Pixels::decode(&bytes, size, cache.as_ref()),
-            Fetched::TooLong(length) => {
-                Err(format!("it is too long: {length} bytes, at most {LONGEST} are read"))
-            }
-            Fetched::Nothing => Err("it is not there".into()),
+            Fetched::Whole(bytes) => Ok(Pixels::decode(&bytes, size, cache.as_ref())?),
+            Fetched::TooLong(length) => Err(PictureError::TooLong { length, most: LONGEST }),
+            Fetched::Nothing => Err(PictureError::Missing),
         };
         let mut objects = store.get_each(names, LONGEST, stop, read);
         Box::new(batches.map(move |batch| objects.by_ref().take(batch.len()).collect()))
@@ -340,8 +337,8 @@ impl Photographs {
             let length = match &entry.source {
                 Source::File(path) => match fs::metadata(path).map_err(PictureError::from) {
                     Ok(about) => Some(about.len()),
-                    Err(PictureError::Fault(_)) => None,
                     Err(PictureError::System(error)) => return Err(failed(path, &error)),
+                    Err(_) => None,
                 },
                 Source::Object(listed) => listed.as_ref().map(|listed| listed.length),
             };
@@ -358,8 +355,8 @@ fn digests(entries: &[&Entry], stop: &Cancellation) -> Result<Vec<Option<String>
         let Source::File(path) = &entry.source else { unreachable!("objects are in a store") };
         match digest_of_picture(path) {
             Ok(digest) => Ok(Some(hex(digest))),
-            Err(PictureError::Fault(_)) => Ok(None),
             Err(PictureError::System(error)) => Err(failed(path, &error)),
+            Err(_) => Ok(None),
         }
     };
     entries.par_iter().map(digest).collect()

@@ -72,8 +72,13 @@ impl Reader<'_> {
                     Ok(pixels) => photos.push(Photo { entry, pixels }),
                     // What lies about in a folder and is not meant to be a picture is no fault.
                     Err(_) if !is_named_as_picture(key.as_ref()) => {}
-                    Err(reason) if strict => return Err(ShardsError::Unreadable { key, reason }),
-                    Err(reason) => known.skipped.push(Skipped { key, reason }),
+                    Err(error) => {
+                        let reason = error.to_string();
+                        if strict {
+                            return Err(ShardsError::Unreadable { key, reason });
+                        }
+                        known.skipped.push(Skipped { key, reason });
+                    }
                 }
             }
             let (row, trainable_row) = (known.keys.len(), known.trainable);

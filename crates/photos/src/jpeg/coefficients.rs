@@ -4,10 +4,9 @@
 //! Source: ITU-T T.81, annexes F.2 and G.2.
 
 use super::huffman::{Bits, Table, Tables};
-use super::segments::{
-    END, HUFFMAN, QUANTIZATION, RESTART_INTERVAL, SCAN, Segments, damaged, intervals,
-};
+use super::segments::{END, HUFFMAN, QUANTIZATION, RESTART_INTERVAL, SCAN, Segments, intervals};
 use super::structure::{Coding, Frame, Scan};
+use crate::decode_error::{DecodeError, damaged};
 
 /// The place of a coefficient in its block, row by row, from its place in zigzag order.
 const ZIGZAG: [u8; 64] = [
@@ -33,8 +32,8 @@ pub(super) struct Plane {
 ///
 /// # Errors
 ///
-/// The reason, as text: a table is missing or damaged, a code is invalid, or a scan ends early.
-pub(super) fn coefficients(bytes: &[u8], frame: &Frame) -> Result<Vec<Plane>, String> {
+/// A table is missing or damaged, a code is invalid, or a scan ends early.
+pub(super) fn coefficients(bytes: &[u8], frame: &Frame) -> Result<Vec<Plane>, DecodeError> {
     let units = frame.units();
     let mut planes: Vec<Plane> = frame
         .components
@@ -86,7 +85,10 @@ pub(super) fn coefficients(bytes: &[u8], frame: &Frame) -> Result<Vec<Plane>, St
     Ok(planes)
 }
 
-fn set_quantization(tables: &mut [Option<[u16; 64]>; 4], mut content: &[u8]) -> Result<(), String> {
+fn set_quantization(
+    tables: &mut [Option<[u16; 64]>; 4],
+    mut content: &[u8],
+) -> Result<(), DecodeError> {
     let invalid = || damaged("one of its quantization tables is invalid");
     while let Some((&precision_and_index, rest)) = content.split_first() {
         let width = if precision_and_index >> 4 == 0 { 1 } else { 2 };
@@ -122,7 +124,7 @@ impl Reader<'_> {
         frame: &Frame,
         planes: &mut [Plane],
         place: [usize; 2],
-    ) -> Result<(), String> {
+    ) -> Result<(), DecodeError> {
         let scan = self.scan;
         for (number, &[index, dc, ac]) in scan.components.iter().enumerate() {
             let is_alone = scan.components.len() == 1;
@@ -143,7 +145,7 @@ impl Reader<'_> {
         number: usize,
         dc: usize,
         ac: usize,
-    ) -> Result<(), String> {
+    ) -> Result<(), DecodeError> {
         let tables = self.tables;
         let is_first = self.scan.bits[0] == 0;
         match (self.coding, self.scan.band[0]) {
@@ -164,7 +166,7 @@ impl Reader<'_> {
         }
     }
 
-    fn dc(&mut self, table: &Table, number: usize) -> Result<i16, String> {
+    fn dc(&mut self, table: &Table, number: usize) -> Result<i16, DecodeError> {
         let size = self.bits.symbol(table)?;
         if size > 15 {
             return Err(damaged("a scan holds an invalid code"));
@@ -174,7 +176,7 @@ impl Reader<'_> {
         Ok(*prediction as i16)
     }
 
-    fn sequential_ac(&mut self, block: &mut Block, table: &Table) -> Result<(), String> {
+    fn sequential_ac(&mut self, block: &mut Block, table: &Table) -> Result<(), DecodeError> {
         let mut at = 1;
         while at < 64 {
             let symbol = self.bits.symbol(table)?;
@@ -192,7 +194,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn first_ac(&mut self, block: &mut Block, table: &Table) -> Result<(), String> {
+    fn first_ac(&mut self, block: &mut Block, table: &Table) -> Result<(), DecodeError> {
         if self.zero_blocks > 0 {
             self.zero_blocks -= 1;
             return Ok(());
@@ -218,7 +220,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn refined_ac(&mut self, block: &mut Block, table: &Table) -> Result<(), String> {
+    fn refined_ac(&mut self, block: &mut Block, table: &Table) -> Result<(), DecodeError> {
         let bit = 1i16 << self.scan.bits[1];
         let [mut at, last] = self.scan.band;
         if self.zero_blocks == 0 {
@@ -268,7 +270,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn refine(&mut self, place: &mut i16, bit: i16) -> Result<(), String> {
+    fn refine(&mut self, place: &mut i16, bit: i16) -> Result<(), DecodeError> {
         if self.bits.take(1)? == 1 && *place & bit == 0 {
             *place = place.saturating_add(if *place > 0 { bit } else { -bit });
         }
@@ -277,7 +279,7 @@ impl Reader<'_> {
 }
 
 /// Returns the coefficient at `at` in zigzag order.
-fn coefficient(block: &mut Block, at: usize) -> Result<&mut i16, String> {
+fn coefficient(block: &mut Block, at: usize) -> Result<&mut i16, DecodeError> {
     match ZIGZAG.get(at) {
         Some(&place) => Ok(&mut block[usize::from(place)]),
         None => Err(damaged("a scan holds more coefficients than a block has")),

@@ -2,7 +2,7 @@
 //!
 //! Source: ITU-T T.81, annexes C and F.2.2, and for the standard tables annex K.3.
 
-use super::segments::damaged;
+use crate::decode_error::{DecodeError, damaged};
 
 /// A Huffman table.
 pub(super) struct Table {
@@ -14,7 +14,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Builds a table from how many codes there are of each length from 1 to 16, and their symbols.
-    fn of(counts: &[u8; 16], symbols: &[u8]) -> Result<Self, String> {
+    fn of(counts: &[u8; 16], symbols: &[u8]) -> Result<Self, DecodeError> {
         let mut lengths = [(0, 0); 16];
         let (mut code, mut index) = (0, 0);
         for ((&count, bits), length) in counts.iter().zip(1..).zip(&mut lengths) {
@@ -54,7 +54,7 @@ impl Tables {
     }
 
     /// Sets the tables of a segment's content.
-    pub(super) fn set(&mut self, mut content: &[u8]) -> Result<(), String> {
+    pub(super) fn set(&mut self, mut content: &[u8]) -> Result<(), DecodeError> {
         let cut = || damaged("one of its Huffman tables is cut short");
         while let Some((&class_and_index, rest)) = content.split_first() {
             let (counts, rest) = rest.split_first_chunk::<16>().ok_or_else(cut)?;
@@ -69,16 +69,16 @@ impl Tables {
         Ok(())
     }
 
-    pub(super) fn dc(&self, index: usize) -> Result<&Table, String> {
+    pub(super) fn dc(&self, index: usize) -> Result<&Table, DecodeError> {
         get(&self.dc, index)
     }
 
-    pub(super) fn ac(&self, index: usize) -> Result<&Table, String> {
+    pub(super) fn ac(&self, index: usize) -> Result<&Table, DecodeError> {
         get(&self.ac, index)
     }
 }
 
-fn get(tables: &[Option<Table>; 4], index: usize) -> Result<&Table, String> {
+fn get(tables: &[Option<Table>; 4], index: usize) -> Result<&Table, DecodeError> {
     tables.get(index).and_then(Option::as_ref).ok_or_else(|| damaged("a Huffman table is missing"))
 }
 
@@ -117,7 +117,7 @@ impl<'a> Bits<'a> {
         (self.ahead >> 48) as usize
     }
 
-    fn consume(&mut self, count: u32) -> Result<(), String> {
+    fn consume(&mut self, count: u32) -> Result<(), DecodeError> {
         if count > self.count {
             return Err(damaged("the data of a scan ends early"));
         }
@@ -127,14 +127,14 @@ impl<'a> Bits<'a> {
     }
 
     /// Reads `count` bits as a number, 16 at most.
-    pub(super) fn take(&mut self, count: u8) -> Result<u16, String> {
+    pub(super) fn take(&mut self, count: u8) -> Result<u16, DecodeError> {
         let bits = self.peek();
         self.consume(count.into())?;
         Ok((bits >> (16 - u32::from(count))) as u16)
     }
 
     /// Reads a symbol.
-    pub(super) fn symbol(&mut self, table: &Table) -> Result<u8, String> {
+    pub(super) fn symbol(&mut self, table: &Table) -> Result<u8, DecodeError> {
         let next = self.peek() as i32;
         let (symbol, length) =
             table.find(next).ok_or_else(|| damaged("a scan holds an invalid code"))?;
@@ -143,7 +143,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Reads a signed number of the category `size`, at most 16 bits.
-    pub(super) fn number(&mut self, size: u8) -> Result<i32, String> {
+    pub(super) fn number(&mut self, size: u8) -> Result<i32, DecodeError> {
         if size == 0 {
             return Ok(0);
         }

@@ -7,8 +7,8 @@
 use std::f32::consts::PI;
 
 use super::coefficients::{Block, Plane};
-use super::segments::damaged;
 use super::structure::{Component, Frame};
+use crate::decode_error::{DecodeError, damaged};
 
 /// The samples of a component, each 0 to 255, row by row.
 struct Samples {
@@ -23,8 +23,8 @@ struct Samples {
 ///
 /// # Errors
 ///
-/// The reason, as text: a component has no scan or no quantization table.
-pub(super) fn interleaved(frame: &Frame, planes: Vec<Plane>) -> Result<Vec<u8>, String> {
+/// A component has no scan or no quantization table.
+pub(super) fn interleaved(frame: &Frame, planes: Vec<Plane>) -> Result<Vec<u8>, DecodeError> {
     let [width, height] = frame.size;
     let count = planes.len();
     let mut pixels = vec![0; width * height * count];
@@ -43,7 +43,7 @@ pub(super) fn interleaved(frame: &Frame, planes: Vec<Plane>) -> Result<Vec<u8>, 
     Ok(pixels)
 }
 
-fn samples(frame: &Frame, component: &Component, plane: Plane) -> Result<Samples, String> {
+fn samples(frame: &Frame, component: &Component, plane: Plane) -> Result<Samples, DecodeError> {
     let Plane { blocks, across, quantization } = plane;
     let quantization = quantization.ok_or_else(|| damaged("a scan or its table is missing"))?;
     let basis = basis();

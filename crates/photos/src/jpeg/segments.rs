@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use crate::decode_error::{DecodeError, damaged};
+
 /// A marker and its segment.
 pub(super) struct Segment<'a> {
     /// The second byte of the marker, such as 0xda of a scan.
@@ -78,13 +80,13 @@ pub(super) const RESTART_INTERVAL: u8 = 0xdd;
 ///
 /// # Errors
 ///
-/// The reason, as text: a restart marker is missing or out of order.
+/// A restart marker is missing or out of order.
 pub(super) fn intervals(
     bytes: &[u8],
     data: Range<usize>,
     units: usize,
     interval: usize,
-) -> Result<Vec<Range<usize>>, String> {
+) -> Result<Vec<Range<usize>>, DecodeError> {
     if interval == 0 {
         return Ok(vec![data]);
     }
@@ -105,7 +107,7 @@ pub(super) fn intervals(
             }
             _ => {
                 let (number, count) = (number + 1, count - 1);
-                return Err(damaged(&format!(
+                return Err(damaged(format!(
                     "restart marker {number} of {count} is missing or out of order"
                 )));
             }
@@ -113,9 +115,4 @@ pub(super) fn intervals(
     }
     intervals.push(begin..next_restart(begin).unwrap_or(data.end));
     Ok(intervals)
-}
-
-/// Returns the reason why a file is damaged.
-pub(super) fn damaged(fault: &str) -> String {
-    format!("it is damaged: {fault}")
 }

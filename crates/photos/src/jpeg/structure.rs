@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use super::segments::{END, RESTART_INTERVAL, SCAN, Segment, Segments, damaged, intervals};
+use super::segments::{END, RESTART_INTERVAL, SCAN, Segment, Segments, intervals};
+use crate::decode_error::{DecodeError, cut_short, damaged, invalid, unread};
 use crate::size::check_size;
 
 /// The most scans that a file may have. Encoders write about ten. Each takes time for every block of the image, however
@@ -42,7 +43,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// Reads the frame header of the file `bytes`, which is before its first scan.
-    pub(super) fn first(bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn first(bytes: &[u8]) -> Result<Self, DecodeError> {
         let before_scan = Segments::of(bytes).take_while(|segment| segment.marker != SCAN);
         before_scan
             .filter(|segment| is_frame(segment.marker))
@@ -51,32 +52,32 @@ impl Frame {
             .unwrap_or_else(|| Err(damaged("it has no frame header")))
     }
 
-    fn parse(marker: u8, content: &[u8]) -> Result<Self, String> {
+    fn parse(marker: u8, content: &[u8]) -> Result<Self, DecodeError> {
         let coding = match marker {
             0xc0 | 0xc1 => Coding::Sequential,
             0xc2 => Coding::Progressive,
-            0xc3 | 0xc7 | 0xcb | 0xcf => return Err(unread("lossless")),
-            0xc9 | 0xca => return Err(unread("arithmetic-coded")),
-            _ => return Err(unread("hierarchical")),
+            0xc3 | 0xc7 | 0xcb | 0xcf => return Err(kind("lossless")),
+            0xc9 | 0xca => return Err(kind("arithmetic-coded")),
+            _ => return Err(kind("hierarchical")),
         };
         let [precision, height_high, height_low, width_high, width_low, count, rest @ ..] = content
         else {
             return Err(damaged("its frame header is cut short"));
         };
         if *precision != 8 {
-            return Err(unread(&format!("{precision}-bit")));
+            return Err(kind(&format!("{precision}-bit")));
         }
         let [width, height] = [[width_high, width_low], [height_high, height_low]]
             .map(|[high, low]| u16::from_be_bytes([*high, *low]));
         if height == 0 {
-            return Err("its height is after its first scan (DNL), which is not read".into());
+            return Err(unread("its height is after its first scan (DNL)"));
         }
         check_size(width.into(), height.into())?;
         if rest.len() != 3 * usize::from(*count) {
             return Err(damaged("its frame header is cut short"));
         }
         if !matches!(count, 1 | 3 | 4) {
-            return Err(format!("it has {count} colour channels, expected 1, 3 or 4"));
+            return Err(invalid(format!("it has {count} colour channels, expected 1, 3 or 4")));
         }
         let components: Vec<Component> = rest
             .as_chunks()
@@ -97,7 +98,7 @@ impl Frame {
             }
             if !most[0].is_multiple_of(across) || !most[1].is_multiple_of(down) {
                 let [most_across, most_down] = most;
-                return Err(unread(&format!(
+                return Err(kind(&format!(
                     "fractionally sampled ({across}x{down} of {most_across}x{most_down})"
                 )));
             }
@@ -140,12 +141,12 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn parse(content: &[u8], frame: &Frame) -> Result<Self, String> {
-        let invalid = || damaged("one of its scan headers is invalid");
-        let (&count, rest) = content.split_first().ok_or_else(invalid)?;
+    pub(super) fn parse(content: &[u8], frame: &Frame) -> Result<Self, DecodeError> {
+        let broken = || damaged("one of its scan headers is invalid");
+        let (&count, rest) = content.split_first().ok_or_else(broken)?;
         let (components, rest) =
-            rest.split_at_checked(2 * usize::from(count)).ok_or_else(invalid)?;
-        let &[first, last, bits] = rest.first_chunk().ok_or_else(invalid)?;
+            rest.split_at_checked(2 * usize::from(count)).ok_or_else(broken)?;
+        let &[first, last, bits] = rest.first_chunk().ok_or_else(broken)?;
         let mut scan = Self {
             components: vec![],
             band: [first, last].map(usize::from),
@@ -153,9 +154,9 @@ impl Scan {
         };
         for &[id, tables] in components.as_chunks().0 {
             let index = frame.components.iter().position(|component| component.id == id);
-            let index = index.ok_or_else(invalid)?;
+            let index = index.ok_or_else(broken)?;
             if scan.components.iter().any(|&[other, ..]| other == index) {
-                return Err(invalid());
+                return Err(broken());
             }
             scan.components.push([index, (tables >> 4).into(), (tables & 15).into()]);
         }
@@ -171,7 +172,7 @@ impl Scan {
                         && scan.bits.into_iter().all(|bit| bit <= 13)
                 }
             };
-        if is_valid { Ok(scan) } else { Err(invalid()) }
+        if is_valid { Ok(scan) } else { Err(broken()) }
     }
 
     /// Checks that a refinement of DC coefficients has a bit for each block, in the `ranges` of data between restart
@@ -182,7 +183,7 @@ impl Scan {
         frame: &Frame,
         ranges: &[Range<usize>],
         interval: usize,
-    ) -> Result<(), String> {
+    ) -> Result<(), DecodeError> {
         if frame.coding != Coding::Progressive || self.band[0] > 0 || self.bits[0] == 0 {
             return Ok(());
         }
@@ -250,9 +251,9 @@ impl<'a> Structure<'a> {
     ///
     /// # Errors
     ///
-    /// The reason, as text: the end is missing, a header or the sequence of restart markers is damaged, or the
+    /// The end is missing, a header or the sequence of restart markers is damaged, or the
     /// file is of a kind that is not read.
-    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, String> {
+    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut frame: Option<Frame> = None;
         let (mut adobe, mut has_jfif, mut exif, mut has_profile) = (None, false, None, false);
         let (mut interval, mut is_whole, mut is_in_one_scan) = (0, false, false);
@@ -269,7 +270,7 @@ impl<'a> Structure<'a> {
                     }
                     frame = Some(Frame::parse(marker, content)?);
                 }
-                0xcc => return Err(unread("arithmetic-coded")),
+                0xcc => return Err(kind("arithmetic-coded")),
                 RESTART_INTERVAL => {
                     if let &[high, low, ..] = content {
                         interval = usize::from(u16::from_be_bytes([high, low]));
@@ -278,7 +279,7 @@ impl<'a> Structure<'a> {
                 SCAN => {
                     let frame = frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
                     if data_ends.len() == MAX_SCANS {
-                        return Err(format!("it has more than {MAX_SCANS} scans"));
+                        return Err(invalid(format!("it has more than {MAX_SCANS} scans")));
                     }
                     let scan = Scan::parse(content, frame)?;
                     let [across, down] = scan.units(frame);
@@ -299,7 +300,7 @@ impl<'a> Structure<'a> {
             }
         }
         if !is_whole {
-            return Err("it is cut short: the JPEG's end marker is missing".into());
+            return Err(cut_short("the JPEG's end marker is missing"));
         }
         let frame = frame.ok_or_else(|| damaged("it has no frame header"))?;
         if data_ends.is_empty() {
@@ -309,7 +310,7 @@ impl<'a> Structure<'a> {
         let [width, height] = frame.size;
         if bytes.len() < width.div_ceil(8) * height.div_ceil(8) / 8 {
             let length = bytes.len();
-            return Err(format!("it is cut short: {length} bytes for {width}x{height} pixels"));
+            return Err(cut_short(format!("{length} bytes for {width}x{height} pixels")));
         }
         let colours = colours(&frame.components, has_jfif, adobe);
         let has_adobe = adobe.is_some();
@@ -335,7 +336,7 @@ fn colours(components: &[Component], has_jfif: bool, adobe: Option<u8>) -> Colou
     }
 }
 
-/// Returns the reason why a kind of file is not read.
-fn unread(kind: &str) -> String {
-    format!("it is {kind} JPEG, which is not read")
+/// Returns the error of a kind of JPEG that is not read.
+fn kind(kind: &str) -> DecodeError {
+    unread(format!("it is {kind} JPEG"))
 }

@@ -3,12 +3,11 @@
 use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags;
 
+use super::colour::{Photometric, Samples};
 use super::directory::{Directory, Tag};
 use super::fax::{self, Group};
 use super::overlay::AsSamples;
-use super::photometric::Photometric;
-use super::reason::reason;
-use super::samples::Samples;
+use crate::decode_error::{DecodeError, cut_short, invalid, unread};
 use crate::jpeg::decode_strip;
 
 /// A strip or a tile: its place and size in pixels, and its bytes in the file.
@@ -23,17 +22,17 @@ fn chunks<'a>(
     bytes: &'a [u8],
     directory: &Directory,
     decoder: &mut Decoder<AsSamples>,
-) -> Result<Vec<Chunk<'a>>, String> {
+) -> Result<Vec<Chunk<'a>>, DecodeError> {
     if directory.first_of(Tag::Planes) == Some(2) && directory.first_of(Tag::Samples) > Some(1) {
-        return Err("it is TIFF of compressed planes, which is not read".into());
+        return Err(unread("it is TIFF of compressed planes"));
     }
     let [offsets, lengths] = match decoder.get_chunk_type() {
         ChunkType::Strip => [tags::Tag::StripOffsets, tags::Tag::StripByteCounts],
         ChunkType::Tile => [tags::Tag::TileOffsets, tags::Tag::TileByteCounts],
     };
-    let offsets = decoder.get_tag_u64_vec(offsets).map_err(reason)?;
-    let lengths = decoder.get_tag_u64_vec(lengths).map_err(reason)?;
-    let (width, _) = decoder.dimensions().map_err(reason)?;
+    let offsets = decoder.get_tag_u64_vec(offsets)?;
+    let lengths = decoder.get_tag_u64_vec(lengths)?;
+    let (width, _) = decoder.dimensions()?;
     let (chunk_width, chunk_height) = decoder.chunk_dimensions();
     let in_row = width.div_ceil(chunk_width);
     let chunks = offsets.iter().zip(lengths).zip(0u32..).map(|((&offset, length), at)| {
@@ -41,7 +40,7 @@ fn chunks<'a>(
             let begin = usize::try_from(offset).ok()?;
             bytes.get(begin..begin.checked_add(usize::try_from(length).ok()?)?)
         };
-        let bytes = find().ok_or("it is cut short: a part of the TIFF's data is missing")?;
+        let bytes = find().ok_or_else(|| cut_short("a part of the TIFF's data is missing"))?;
         let (width, height) = decoder.chunk_data_dimensions(at);
         let place = [at % in_row * chunk_width, at / in_row * chunk_height];
         Ok(Chunk {
@@ -60,12 +59,12 @@ pub(super) fn fax_values(
     mut decoder: Decoder<AsSamples>,
     samples: Samples,
     group: Group,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, DecodeError> {
     let [width, height] = samples.size;
     if decoder.get_chunk_type() == ChunkType::Tile {
-        return Err("it is TIFF of fax data in tiles, which is not read".into());
+        return Err(unread("it is TIFF of fax data in tiles"));
     }
-    let too_large = |_| format!("it is too large for fax data: {width}x{height} pixels");
+    let too_large = |_| invalid(format!("it is too large for fax data: {width}x{height} pixels"));
     let mut pixels = Vec::with_capacity(width * height);
     for Chunk { size: [width, height], bytes, .. } in chunks(bytes, directory, &mut decoder)? {
         let size = [width.try_into().map_err(too_large)?, height.try_into().map_err(too_large)?];
@@ -84,7 +83,7 @@ pub(super) fn jpeg_values(
     directory: &Directory,
     mut decoder: Decoder<AsSamples>,
     samples: Samples,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, DecodeError> {
     let ([width, height], count) = (samples.size, samples.count);
     // Strips and tiles may be filled up to whole units of JPEG, and no further: many may share the same bytes.
     let (most_width, most_height) = decoder.chunk_dimensions();

@@ -1,23 +1,107 @@
-//! How samples become red, green and blue.
+//! The meaning of a pixel's samples, and how they become red, green and blue.
 //!
-//! Source: TIFF 6.0, sections 3 to 6, 16 and 21.
+//! Source: TIFF 6.0, sections 3 to 6, 16, 18 and 21.
 
 use super::directory::{Directory, Tag};
-use super::photometric::Photometric;
-use super::samples::Samples;
 use crate::cmyk::{Inks, cmyk_to_rgb};
+use crate::decode_error::{DecodeError, invalid, unread};
 use crate::ycbcr::ycbcr_to_rgb;
+
+/// The samples of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Samples {
+    /// Width and height of the page in pixels.
+    pub(super) size: [usize; 2],
+    /// Number of samples of a pixel.
+    pub(super) count: usize,
+    pub(super) bits: u8,
+    pub(super) photometric: Photometric,
+    pub(super) alpha: Alpha,
+    /// True if the bits of each byte are stored from the lowest up.
+    pub(super) is_reversed: bool,
+}
+
+/// The photometric interpretation: the meaning of a pixel's first samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Photometric {
+    WhiteIsZero,
+    BlackIsZero,
+    Rgb,
+    Palette,
+    Cmyk,
+    YCbCr,
+}
+
+impl Photometric {
+    /// Reads the photometric interpretation.
+    ///
+    /// # Errors
+    ///
+    /// It is missing, or of a kind that is not read.
+    pub(super) fn of(directory: &Directory) -> Result<Self, DecodeError> {
+        let kind = match directory.first_of(Tag::Photometric) {
+            Some(0) => return Ok(Self::WhiteIsZero),
+            Some(1) => return Ok(Self::BlackIsZero),
+            Some(2) => return Ok(Self::Rgb),
+            Some(3) => return Ok(Self::Palette),
+            Some(5) if directory.first_of(Tag::Inks).unwrap_or(1) == 1 => return Ok(Self::Cmyk),
+            Some(6) => return Ok(Self::YCbCr),
+            Some(4) => "a transparency mask",
+            Some(5) => "TIFF of inks other than CMYK",
+            Some(8..=10) => "TIFF of L*a*b* colours",
+            Some(32_803 | 34_892) => "a camera raw file",
+            Some(32_844 | 32_845) => "TIFF of LogLuv colours",
+            Some(other) => {
+                return Err(unread(format!(
+                    "it is TIFF of the photometric interpretation {other}"
+                )));
+            }
+            None => return Err(invalid("its photometric interpretation is missing")),
+        };
+        Err(unread(format!("it is {kind}")))
+    }
+
+    /// Returns the number of samples that are a pixel's colour.
+    pub(super) fn colour_samples(self) -> usize {
+        match self {
+            Self::WhiteIsZero | Self::BlackIsZero | Self::Palette => 1,
+            Self::Rgb | Self::YCbCr => 3,
+            Self::Cmyk => 4,
+        }
+    }
+}
+
+/// The meaning of the sample after a pixel's colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alpha {
+    /// No alpha.
+    None,
+    /// Alpha; the colours are stored as they are without it.
+    Unassociated,
+    /// Alpha; the colours are multiplied by it.
+    Associated,
+}
+
+impl Alpha {
+    pub(super) fn of(directory: &Directory) -> Self {
+        match directory.shorts(Tag::ExtraSamples).unwrap_or_default().first() {
+            Some(1) => Self::Associated,
+            Some(2) => Self::Unassociated,
+            _ => Self::None,
+        }
+    }
+}
 
 /// Returns the red, green and blue of all pixels from `values`, (height, width, samples).
 ///
 /// # Errors
 ///
-/// The reason, as text: a palette is missing or of another length, or YCbCr is subsampled without JPEG.
+/// A palette is missing or of another length, or YCbCr is subsampled without JPEG.
 pub(super) fn to_rgb(
     directory: &Directory,
     samples: Samples,
     values: Vec<u8>,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, DecodeError> {
     let colours = samples.photometric.colour_samples();
     let mut values = if samples.count == colours {
         values
@@ -33,7 +117,7 @@ pub(super) fn to_rgb(
         Photometric::YCbCr => {
             let is_jpeg = directory.first_of(Tag::Compression) == Some(7);
             if !is_jpeg && directory.shorts(Tag::Subsampling).unwrap_or(vec![2, 2]) != [1, 1] {
-                return Err("it is TIFF of subsampled YCbCr without JPEG, which is not read".into());
+                return Err(unread("it is TIFF of subsampled YCbCr without JPEG"));
             }
             values.as_chunks_mut().0.iter_mut().for_each(ycbcr_to_rgb);
             return Ok(values);
@@ -45,14 +129,15 @@ pub(super) fn to_rgb(
 
 /// Returns the colours at the indices `values`. A map has all reds, then all greens, then all blues, of 16 bits each.
 /// Some programs write 8 bits.
-fn from_palette(directory: &Directory, values: &[u8], bits: u8) -> Result<Vec<u8>, String> {
+fn from_palette(directory: &Directory, values: &[u8], bits: u8) -> Result<Vec<u8>, DecodeError> {
     if bits > 8 {
-        return Err(format!("it is TIFF of {bits}-bit indices, which is not read"));
+        return Err(unread(format!("it is TIFF of {bits}-bit indices")));
     }
     let map = directory.shorts(Tag::ColourMap).unwrap_or_default();
     let count = 1 << bits;
     if map.len() != 3 * count {
-        return Err(format!("its colour map has {} values, expected {}", map.len(), 3 * count));
+        let (found, expected) = (map.len(), 3 * count);
+        return Err(invalid(format!("its colour map has {found} values, expected {expected}")));
     }
     let shift = if map.iter().all(|&value| value < 256) { 0 } else { 8 };
     let colour = |&index: &u8| {

@@ -7,6 +7,8 @@ use std::convert::Infallible;
 use fax::Color;
 use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder, pels};
 
+use crate::decode_error::{DecodeError, damaged};
+
 /// The two codings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
@@ -18,27 +20,27 @@ pub(super) enum Group {
 ///
 /// # Errors
 ///
-/// The reason, as text: the data holds an invalid code, or ends early.
+/// The data holds an invalid code, or ends early.
 pub(super) fn decode(
     group: Group,
     strip: impl Iterator<Item = u8>,
     [width, height]: [u16; 2],
     pixels: &mut Vec<u8>,
-) -> Result<(), String> {
-    let damaged = || "it is damaged: its fax data holds an invalid code or ends early".to_owned();
+) -> Result<(), DecodeError> {
+    let broken = || damaged("its fax data holds an invalid code or ends early");
     let mut add =
         |row: &[u16]| pixels.extend(pels(row, width).map(|pixel| u8::from(pixel == Color::Black)));
     // The decoders look further ahead than the last code goes. Zeros are no code.
     let strip = strip.chain([0; 3]).map(Ok::<u8, Infallible>);
     match group {
         Group::Three => {
-            let mut decoder = Group3Decoder::new(strip).map_err(|_| damaged())?;
+            let mut decoder = Group3Decoder::new(strip).map_err(|_| broken())?;
             for _ in 0..height {
                 // After the last row there need not be an end-of-line code. The length tells whether a row is whole.
                 let _ = decoder.advance();
                 let row = decoder.transitions();
                 if row.last() != Some(&width) {
-                    return Err(damaged());
+                    return Err(broken());
                 }
                 add(row);
             }
@@ -48,7 +50,7 @@ pub(super) fn decode(
             for _ in 0..height {
                 match decoder.advance() {
                     Ok(DecodeStatus::Incomplete) => add(decoder.transition()),
-                    Ok(DecodeStatus::End) | Err(_) => return Err(damaged()),
+                    Ok(DecodeStatus::End) | Err(_) => return Err(broken()),
                 }
             }
         }

@@ -2,12 +2,11 @@
 
 use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 
+use super::colour::{Alpha, Photometric, Samples};
 use super::directory::{Directory, Tag};
 use super::overlay::AsSamples;
-use super::photometric::{Alpha, Photometric};
-use super::reason::reason;
-use super::samples::Samples;
-use crate::decode::WORK_BYTES;
+use crate::decode_error::{DecodeError, invalid, unread};
+use crate::size::WORK_BYTES;
 
 /// Returns the values of all pixels, (height, width, samples): 8 bits each, or indices into a palette. Colours that are
 /// multiplied by alpha are divided by it.
@@ -15,24 +14,24 @@ pub(super) fn plain(
     mut decoder: Decoder<AsSamples>,
     directory: &Directory,
     samples: Samples,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, DecodeError> {
     let has_planes = directory.first_of(Tag::Planes) == Some(2) && samples.count > 1;
     // The `tiff` crate takes the lowest tiles of the second plane for whole ones.
     if has_planes && decoder.get_chunk_type() == ChunkType::Tile {
-        return Err("it is TIFF of planes in tiles, which is not read".into());
+        return Err(unread("it is TIFF of planes in tiles"));
     }
     if samples.is_reversed && samples.bits > 8 {
         let bits = samples.bits;
-        return Err(format!(
-            "it is TIFF of {bits}-bit values with the bits of each byte reversed, which is not read"
-        ));
+        return Err(unread(format!(
+            "it is TIFF of {bits}-bit values with the bits of each byte reversed"
+        )));
     }
-    let layout = decoder.image_buffer_layout().map_err(reason)?;
+    let layout = decoder.image_buffer_layout()?;
     let mut limits = Limits::default();
     limits.decoding_buffer_size = layout.complete_len;
     limits.intermediate_buffer_size = layout.complete_len + WORK_BYTES as usize;
     let mut unpacked = DecodingResult::U8(vec![]);
-    let layout = decoder.with_limits(limits).read_image_to_buffer(&mut unpacked).map_err(reason)?;
+    let layout = decoder.with_limits(limits).read_image_to_buffer(&mut unpacked)?;
     let planes = if has_planes { layout.planes } else { 1 };
     match unpacked {
         DecodingResult::U8(mut values) => {
@@ -69,24 +68,24 @@ pub(super) fn plain(
                 Some(3) => "floating-point numbers",
                 _ => "integers",
             };
-            Err(format!("it is TIFF of {}-bit {kind}, which is not read", samples.bits))
+            Err(unread(format!("it is TIFF of {}-bit {kind}", samples.bits)))
         }
     }
 }
 
 /// Checks that floating-point values are 0 to 1.
-fn check_range(values: &[f32]) -> Result<(), String> {
+fn check_range(values: &[f32]) -> Result<(), DecodeError> {
     let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
     for &value in values {
         if value.is_nan() {
-            return Err("one of its floating-point values is NaN".into());
+            return Err(invalid("one of its floating-point values is NaN"));
         }
         (least, most) = (least.min(value), most.max(value));
     }
     if least < 0.0 || most > 1.0 {
-        return Err(format!(
+        return Err(invalid(format!(
             "its floating-point values go from {least} to {most}, expected 0 to 1"
-        ));
+        )));
     }
     Ok(())
 }

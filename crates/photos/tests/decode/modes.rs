@@ -154,7 +154,7 @@ fn a_bmp_of_os2_has_the_pixels_of_that_of_windows() {
     assert_eq!(decode(&os2).as_ref(), Ok(&smooth(37, 29)));
     let mut compressed = os2;
     compressed[30] = 3;
-    let reason = decode(&compressed).expect_err("a compression of OS/2");
+    let reason = decode(&compressed).expect_err("a compression of OS/2").to_string();
     assert_eq!(reason, "it is BMP of the OS/2 compression 3, which is not read");
 }
 

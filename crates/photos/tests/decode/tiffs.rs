@@ -89,7 +89,7 @@ fn pixels(bytes: &[u8]) -> Vec<[u8; 3]> {
 }
 
 fn reason(bytes: &[u8]) -> String {
-    decode(bytes).expect_err("no image")
+    decode(bytes).expect_err("no image").to_string()
 }
 
 const RGB: (u16, &[u16]) = (PHOTOMETRIC, &[2]);
