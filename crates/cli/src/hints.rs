@@ -208,7 +208,7 @@ mod tests {
 
     use anyhow::Context;
     use clap::CommandFactory;
-    use shards::{Cut, Piece};
+    use shards::{Cut, Piece, PieceFault};
     use vgg::Variant;
 
     use super::*;
@@ -231,7 +231,7 @@ mod tests {
         let weights = ModelError::OtherWeights { path: path(), found: text(), expected: text() };
         let not_found =
             ModelError::WeightsNotFound { digest: text(), tried: vec![], folder: path() };
-        let damaged = || ShardsError::Damaged { place: text(), fault: text() };
+        let damaged = || ShardsError::Damaged { place: text(), fault: PieceFault::Gone };
         let other_settings = ShardsError::OtherSettings {
             place: text(),
             name: text(),

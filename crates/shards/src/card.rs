@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::made_of::{Contents, MadeOf};
 use crate::object::{Counts, Shape};
-use crate::{FeatureSettings, Piece, Skipped};
+use crate::{FeatureSettings, Piece, PieceFault, Skipped};
 
 /// Version of the layout of pieces. Version 1 has no digests of contents and of the head, and is read as well.
 pub(crate) const SCHEMA: u64 = 2;
@@ -67,27 +67,30 @@ impl Card {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as the end of a sentence that begins with its name.
-    pub(crate) fn parse(bytes: &[u8], piece: Piece) -> Result<Self, String> {
-        let damaged = |error: serde_json::Error| format!("is damaged: {error}");
+    /// It is damaged, or that of another piece or schema.
+    pub(crate) fn parse(bytes: &[u8], piece: Piece) -> Result<Self, PieceFault> {
+        let damaged =
+            |error: serde_json::Error| PieceFault::content(format!("is damaged: {error}"));
         let Schema { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
         if !(1..=SCHEMA).contains(&schema) {
-            return Err(format!("is of schema {schema}, expected {SCHEMA}"));
+            return Err(PieceFault::Schema { found: schema, expected: SCHEMA });
         }
         let card: Self = serde_json::from_slice(bytes).map_err(damaged)?;
         if card.object.head_sha256.is_some() != (schema > 1)
             || (schema == 1 && card.contents.is_some())
         {
-            return Err("is damaged: its digests are not those of its schema".into());
+            let fault = "is damaged: its digests are not those of its schema";
+            return Err(PieceFault::content(fault));
         }
         if card.names() != piece {
-            return Err(format!("says that it is of `{}`", card.names()));
+            return Err(PieceFault::OtherPiece(card.names()));
         }
         let has_length = |features: u64| {
             card.object.features_at.checked_add(features) == Some(card.object.length)
         };
         if card.counts.width == 0 || !card.shape().features_len().is_some_and(has_length) {
-            return Err("is damaged: its counts don't go with its object's length".into());
+            let fault = "is damaged: its counts don't go with its object's length";
+            return Err(PieceFault::content(fault));
         }
         Ok(card)
     }

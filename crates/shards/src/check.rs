@@ -8,7 +8,7 @@ use crate::card::Card;
 use crate::photographs::Entry;
 use crate::set::{engines_of, read_cards, small_of};
 use crate::store::NEVER;
-use crate::{Cut, FeatureSettings, Photographs, Piece, ShardsError, Store};
+use crate::{Cut, FeatureSettings, Photographs, Piece, PieceFault, ShardsError, Store};
 
 /// Something that is wrong with a piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -96,7 +96,7 @@ pub fn check(
     for (piece, card) in whole.iter().zip(read_cards(store, &whole)?) {
         match card {
             Ok(card) => cards.push(card),
-            Err(fault) => find(Kind::Damaged, piece.card(), fault),
+            Err(fault) => find(Kind::Damaged, piece.card(), fault.to_string()),
         }
     }
     let settings = most_common_settings(&cards).cloned();
@@ -106,7 +106,7 @@ pub fn check(
         progress(done, cards.len());
         let piece = card.names();
         if let Some(fault) = fault_of_object(store, card)? {
-            find(Kind::Damaged, piece.object(), fault);
+            find(Kind::Damaged, piece.object(), fault.to_string());
             continue;
         }
         checked.photographs += card.counts.photographs;
@@ -155,17 +155,18 @@ pub(crate) fn by_piece(photographs: &Photographs, cut: Cut) -> BTreeMap<Piece, V
 }
 
 /// What is wrong with the object of a piece.
-fn fault_of_object(store: &Store, card: &Card) -> Result<Option<String>, ShardsError> {
+fn fault_of_object(store: &Store, card: &Card) -> Result<Option<PieceFault>, ShardsError> {
     let name = card.names().object();
     let Some((digest, length)) = store.digest(&name)? else {
-        return Ok(Some("is not there any more".into()));
+        return Ok(Some(PieceFault::Gone));
     };
     let expected = &card.object;
     if length != expected.length {
-        return Ok(Some(format!("has {length} bytes, expected {}", expected.length)));
+        return Ok(Some(PieceFault::Length { found: length, expected: expected.length }));
     }
     if digest != expected.sha256 {
-        return Ok(Some(format!("has the SHA-256 {digest}, expected {}", expected.sha256)));
+        let expected = expected.sha256.clone();
+        return Ok(Some(PieceFault::Digest { found: digest, expected }));
     }
     let head = store.get_range(&name, 0..expected.features_at)?;
     match small_of(store, card, &head) {

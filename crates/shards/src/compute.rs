@@ -14,7 +14,7 @@ use crate::photographs::Entry;
 use crate::reader::{Input, Known, Reader};
 use crate::spool::Spool;
 use crate::store::hex;
-use crate::{Cut, FeatureSettings, Photographs, Piece, ShardsError, Skipped, Store};
+use crate::{Cut, FeatureSettings, Photographs, Piece, PieceFault, ShardsError, Skipped, Store};
 
 /// What a worker is to do.
 #[derive(Clone, Copy)]
@@ -187,7 +187,7 @@ impl Job<'_> {
     ///
     /// Unless they are to be replaced, that it was made with other settings: these may be mistyped, and what was computed
     /// with the others may have taken hours.
-    fn card_of(&self, piece: Piece) -> Result<Option<Result<Card, String>>, ShardsError> {
+    fn card_of(&self, piece: Piece) -> Result<Option<Result<Card, PieceFault>>, ShardsError> {
         let Some(bytes) = self.store.get(&piece.card())? else { return Ok(None) };
         let card = Card::parse(&bytes, piece);
         let difference = match &card {
@@ -214,7 +214,7 @@ impl Job<'_> {
         let card = match self.card_of(piece)? {
             None => return Ok(There::Nothing),
             Some(Ok(card)) => card,
-            Some(Err(fault)) => return Ok(There::Other(fault)),
+            Some(Err(fault)) => return Ok(There::Other(fault.to_string())),
         };
         if let Some([name, found, expected]) = self.difference(&card) {
             return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));

@@ -3,7 +3,7 @@
 use features::Cancelled;
 use quoting::Shown;
 
-use crate::{Cut, CutError, Dtype, Piece};
+use crate::{Cut, CutError, Dtype, Piece, PieceFault};
 
 /// Features that can't be computed, stored or read, and why.
 #[derive(Debug, thiserror::Error)]
@@ -217,13 +217,13 @@ pub enum ShardsError {
     #[error(
         "`{place}` {fault}",
         place = .place.shown(),
-        fault = .fault.shown()
+        fault = .fault.to_string().shown()
     )]
     Damaged {
         /// The object.
         place: String,
-        /// What is wrong, as the end of a sentence that begins with its name.
-        fault: String,
+        /// What is wrong with it.
+        fault: PieceFault,
     },
     /// The base can't compute.
     #[error(transparent)]

@@ -146,6 +146,7 @@ impl Classes {
 mod tests {
     use super::*;
     use std::fs;
+    use std::mem::{Discriminant, discriminant};
 
     use photos::{PhotosError, key_of_name};
     use proptest::prelude::*;
@@ -153,15 +154,18 @@ mod tests {
     /// The classes, the photographs and the unused folders.
     type Laid = (Classes, Vec<String>, Vec<String>);
 
+    /// An error without its path.
+    type Kind = Discriminant<PhotosError>;
+
     /// Those that an ordinary run finds among files with these names.
-    fn in_folder(keys: &[String]) -> Result<Laid, String> {
+    fn in_folder(keys: &[String]) -> Result<Laid, Kind> {
         let data = tempfile::tempdir().expect("a temporary folder");
         for key in keys {
             let path = data.path().join(key);
             fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
             fs::write(path, "").expect("a writable folder");
         }
-        let layout = Layout::find(data.path(), None).map_err(|error| kind(&error))?;
+        let layout = Layout::find(data.path(), None).map_err(|error| discriminant(&error))?;
         let name = |folder: &Folder| key_of(&folder.path, data.path());
         let (classes, folders, files, unused) = match &layout {
             Layout::Folders { train, validation, beside } => {
@@ -178,22 +182,17 @@ mod tests {
         Ok((Classes { names: classes.clone(), folders }, keys, unused))
     }
 
-    fn in_store(keys: &[String]) -> Result<Laid, String> {
+    fn in_store(keys: &[String]) -> Result<Laid, Kind> {
         let mut tree = Tree::default();
         let mut candidates: Vec<String> =
             keys.iter().filter(|key| tree.add(key)).map(|name| key_of_name(name)).collect();
         let Found { classes, unused } = tree.classes("data").map_err(|error| match error {
-            ShardsError::Photos(error) => kind(&error),
+            ShardsError::Photos(error) => discriminant(&error),
             other => panic!("{other}"),
         })?;
         candidates.retain(|key| classes.label_of(key).is_some());
         candidates.sort();
         Ok((classes, candidates, unused))
-    }
-
-    /// The kind of an error, without its path.
-    fn kind(error: &PhotosError) -> String {
-        format!("{error:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
     }
 
     proptest! {

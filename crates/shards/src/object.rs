@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Dtype;
+use crate::{Dtype, PieceFault};
 
 /// How much a piece holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,17 +142,18 @@ impl Shape {
     ///
     /// # Errors
     ///
-    /// What is wrong, as the end of a sentence that begins with the object's name.
-    pub(crate) fn parse(&self, head: &[u8]) -> Result<Small, String> {
+    /// They are not those of this shape.
+    pub(crate) fn parse(&self, head: &[u8]) -> Result<Small, PieceFault> {
         let header = head.split_first_chunk().and_then(|(length, _)| {
             let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
             head.split_at_checked(length.checked_add(8)?)
         });
-        let (header, tensors) = header.ok_or("has no whole header")?;
+        let (header, tensors) = header.ok_or_else(|| PieceFault::content("has no whole header"))?;
         let keys_len = self.numbers_len().and_then(|numbers| tensors.len().checked_sub(numbers));
-        let keys_len = keys_len.ok_or("has no room for its photographs")?;
+        let keys_len =
+            keys_len.ok_or_else(|| PieceFault::content("has no room for its photographs"))?;
         if header != self.header(keys_len) {
-            return Err("has another header than its JSON says".into());
+            return Err(PieceFault::content("has another header than its JSON says"));
         }
         let Counts { photographs, trainable, .. } = self.counts;
         let (labels, rest) = tensors.split_at(photographs * 8);
@@ -162,16 +163,17 @@ impl Shape {
         let checksums = |bytes: &[u8]| -> Vec<u32> {
             bytes.as_chunks().0.iter().copied().map(u32::from_le_bytes).collect()
         };
-        let keys: Vec<String> =
-            serde_json::from_slice(keys).map_err(|error| format!("has damaged keys: {error}"))?;
+        let keys: Vec<String> = serde_json::from_slice(keys)
+            .map_err(|error| PieceFault::content(format!("has damaged keys: {error}")))?;
         if keys.len() != photographs {
-            return Err(format!("has {} keys, expected {photographs}", keys.len()));
+            let fault = format!("has {} keys, expected {photographs}", keys.len());
+            return Err(PieceFault::content(fault));
         }
         let label = |bytes: &[u8; 8]| usize::try_from(i64::from_le_bytes(*bytes)).ok();
         let labels: Option<_> = labels.as_chunks().0.iter().map(label).collect();
         Ok(Small {
             keys,
-            labels: labels.ok_or("has a label below 0")?,
+            labels: labels.ok_or_else(|| PieceFault::content("has a label below 0"))?,
             digests: digests.as_chunks().0.to_vec(),
             plain_checksums: checksums(plain),
             views_checksums: checksums(views),

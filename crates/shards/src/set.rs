@@ -12,7 +12,9 @@ use crate::object::{Counts, Shape, Small};
 use crate::photographs::compare_keys;
 use crate::store::many::Fetched;
 use crate::store::{NEVER, hex};
-use crate::{Cut, FeatureSettings, Folders, Object, Piece, ShardsError, Skipped, Store};
+use crate::{
+    Cut, FeatureSettings, Folders, Object, Piece, PieceFault, ShardsError, Skipped, Store,
+};
 
 /// A whole set of features. What is known of its photographs is in memory; features are read when they are
 /// asked for, by several threads at a time if need be.
@@ -241,7 +243,7 @@ impl FeatureSet {
             let Found { shape, name, checksums, .. } = found;
             let mut rows = bytes.chunks_exact(shape.row_len()).zip(*checksums);
             if rows.any(|(row, &checksum)| crc32fast::hash(row) != checksum) {
-                let fault = "has a row without its checksum".into();
+                let fault = PieceFault::content("has a row without its checksum");
                 return Err(ShardsError::Damaged { place: self.store.place_of(name), fault });
             }
             Ok(shape.dtype.decode(&bytes))
@@ -314,7 +316,7 @@ fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsE
         let card = card.map_err(|fault| damaged(&piece.card(), fault))?;
         let (found, expected) = (there[&*piece.object()], card.object.length);
         if found != expected {
-            let fault = format!("has {found} bytes, expected {expected}");
+            let fault = PieceFault::Length { found, expected };
             return Err(damaged(&piece.object(), fault));
         }
         Ok(card)
@@ -330,10 +332,10 @@ fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsE
 pub(crate) fn read_cards(
     store: &Store,
     pieces: &[Piece],
-) -> Result<Vec<Result<Card, String>>, ShardsError> {
+) -> Result<Vec<Result<Card, PieceFault>>, ShardsError> {
     let names = pieces.iter().map(|piece| (piece.card(), None));
     let parse = |(bytes, &piece): (Result<Option<Vec<u8>>, _>, _)| {
-        let bytes = bytes?.ok_or_else(|| "is not there any more".to_owned());
+        let bytes = bytes?.ok_or(PieceFault::Gone);
         Ok(bytes.and_then(|bytes| Card::parse(&bytes, piece)))
     };
     store.get_each(names, u64::MAX, &NEVER, Fetched::whole).zip(pieces).map(parse).collect()
@@ -371,10 +373,8 @@ pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small,
     if let Some(expected) = &card.object.head_sha256
         && found != *expected
     {
-        return Err(damaged(format!(
-            "begins with {} bytes of the SHA-256 {found}, expected {expected}",
-            head.len()
-        )));
+        let (length, expected) = (head.len(), expected.clone());
+        return Err(damaged(PieceFault::HeadDigest { length, found, expected }));
     }
     let (settings, cut) = (&card.settings, card.names().cut());
     let small = card.shape().parse(head).map_err(damaged)?;
@@ -392,5 +392,5 @@ pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small,
     } else {
         return Ok(small);
     };
-    Err(damaged(fault.into()))
+    Err(damaged(PieceFault::content(fault)))
 }

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use super::NEVER;
 use super::faults::is_of_no_object;
 use crate::again::again;
-use crate::{ShardsError, Store};
+use crate::{PieceFault, ShardsError, Store};
 
 /// How many bytes of a range are asked for at a time.
 const RANGE: usize = 2 << 20;
@@ -155,7 +155,7 @@ impl Store {
                 if bytes.len() as u64 == expected {
                     return Ok(bytes);
                 }
-                let fault = format!("ends within bytes {} to {}", range.start, range.end);
+                let fault = PieceFault::CutShort { start: range.start, end: range.end };
                 Err(ShardsError::Damaged { place: self.place_of(&name), fault })
             }
         };
