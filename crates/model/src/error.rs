@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use quoting::Shown;
 
+use crate::HeadFault;
+
 /// A model that can't be read or written, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -84,12 +86,12 @@ pub enum ModelError {
         fault: String,
     },
     /// A `.keras` file holds no head of our shape.
-    #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.shown(), fault = .fault.shown())]
+    #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.shown(), fault = .fault.to_string().shown())]
     KerasHead {
         /// The file.
         path: PathBuf,
         /// What does not fit.
-        fault: String,
+        fault: HeadFault,
     },
     /// `model.json` names another preprocessing than its weights have.
     #[error(

@@ -9,7 +9,7 @@ use formats::{Arrays, FormatError, KerasLayer, read_keras};
 use head::ARRAY_NAMES;
 use vgg::{Pooling, Variant, VggConfig};
 
-use crate::ModelError;
+use crate::{HeadFault, ModelError};
 
 /// A head as a `.keras` file has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,19 +46,17 @@ impl KerasHead {
                     None => Ok(head),
                 }
             }
-            Err(FormatError::Unknown { .. }) => Err(refused(
-                "it is no `.keras` file, as `model.save(\"NAME.keras\")` writes it".into(),
-            )),
+            Err(FormatError::Unknown { .. }) => Err(refused(HeadFault::OtherFormat)),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn of(layers: &[KerasLayer]) -> Result<Self, String> {
+    fn of(layers: &[KerasLayer]) -> Result<Self, HeadFault> {
         let first = layers.iter().position(|layer| layer.class == "Dense");
         let (below, head) = layers.split_at(first.unwrap_or(layers.len()));
         check_below(below)?;
         let (dense, dropout) = match head {
-            [] => return Err("it has no `Dense` layer".into()),
+            [] => return Err(HeadFault::NoDense),
             [dense, dense_1] => ([dense, dense_1], None),
             [dense, dropout, dense_1] if dropout.class == "Dropout" => {
                 ([dense, dense_1], dropout.config["rate"].as_f64())
@@ -69,7 +67,7 @@ impl KerasHead {
                     head.iter().zip(expected).position(|(layer, class)| layer.class != class);
                 return Err(match head.get(position.unwrap_or(expected.len())) {
                     Some(layer) => unexpected(layer),
-                    None => "it has one `Dense` layer, expected two".into(),
+                    None => HeadFault::OneDense,
                 });
             }
         };
@@ -80,17 +78,17 @@ impl KerasHead {
             }
             let found = layer.config["activation"].as_str().unwrap_or("of its own");
             if found != expected {
-                let (name, units) = (&layer.name, units(layer).unwrap_or(0));
-                return Err(format!(
-                    "`{name}` has {units} unit(s) with the activation {found}, expected {expected}"
-                ));
+                let (name, units) = (layer.name.clone(), units(layer).unwrap_or(0));
+                let found = found.to_owned();
+                return Err(HeadFault::Activation { name, units, found, expected });
             }
         }
         let mut arrays = Arrays::new();
         for (name, layer) in ARRAY_NAMES.into_iter().zip([dense[0], dense[0], dense[1], dense[1]]) {
             let (_, part) = name.split_once('/').unwrap_or_default();
-            let array = layer.arrays.get(part);
-            let array = array.ok_or_else(|| format!("`{}` has no {part}", layer.name))?;
+            let Some(array) = layer.arrays.get(part) else {
+                return Err(HeadFault::Array { layer: layer.name.clone(), array: part });
+            };
             arrays.insert(name.into(), array.clone());
         }
         let hidden = arrays[ARRAY_NAMES[1]].data.len();
@@ -108,10 +106,10 @@ fn units(layer: &KerasLayer) -> Option<usize> {
 
 /// Checks that every layer is one that a VGG base, augmentation or `preprocess_input` is made of, or
 /// the preprocessing of an exported model.
-fn check_below(layers: &[KerasLayer]) -> Result<(), String> {
+fn check_below(layers: &[KerasLayer]) -> Result<(), HeadFault> {
     // VGG19 has all layers of VGG16.
     let vgg = VggConfig { variant: Variant::Vgg19, ..VggConfig::default() };
-    let known = vgg.layers().map_err(|error| error.to_string())?;
+    let known = vgg.layers().expect("VGG19 is a network");
     let stranger = layers.iter().find(|layer| match layer.class.as_str() {
         "Conv2D" => !is_preprocessing(layer) && known.iter().all(|known| known.name != layer.name),
         "InputLayer" | "MaxPooling2D" | "Flatten" => false,
@@ -127,8 +125,8 @@ fn is_preprocessing(layer: &KerasLayer) -> bool {
     layer.name == "preprocessing"
 }
 
-fn unexpected(layer: &KerasLayer) -> String {
-    format!("the layer `{}` ({}) was not expected", layer.name, layer.class)
+fn unexpected(layer: &KerasLayer) -> HeadFault {
+    HeadFault::Layer { name: layer.name.clone(), class: layer.class.clone() }
 }
 
 /// What the last layer that says so makes of a feature map.
@@ -230,7 +228,7 @@ mod tests {
             (|layers| layers.truncate(4), "it has no `Dense` layer"),
             (|layers| drop(layers[6].arrays.remove("bias")), "`last` has no bias"),
         ] {
-            assert_eq!(changed(change), fault);
+            assert_eq!(changed(change).to_string(), fault);
         }
     }
 }
