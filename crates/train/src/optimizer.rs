@@ -9,7 +9,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use formats::{Array, Arrays};
 
-use crate::{RmsProp, Slot};
+use crate::{RmsProp, Slot, SlotError};
 
 /// RMSprop, and what it remembers of every parameter of a module.
 #[derive(Clone, Debug)]
@@ -72,27 +72,23 @@ impl Optimizer {
     ///
     /// # Errors
     ///
-    /// The reason, as text: a parameter does not get its state, the state is NaN or infinite, or there is state
-    /// of none of them.
+    /// A parameter does not get its state, the state is NaN or infinite, or there is state of none of them.
     pub fn with_arrays<M: Module>(
         rule: impl Fn(&str) -> RmsProp,
         module: &M,
         mut arrays: Arrays,
         device: &Device,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, SlotError> {
         let mut optimizer = Self::new(rule, module);
         let mut take = |name: &str, part: &str, tensor: &mut Tensor<1>| {
             let name = format!("{name}/{part}");
-            let array = arrays.remove(&name).ok_or_else(|| format!("`{name}` is missing"))?;
+            let Some(array) = arrays.remove(&name) else { return Err(SlotError::Missing(name)) };
             let expected = tensor.dims().to_vec();
             if array.shape != expected {
-                return Err(format!(
-                    "`{name}` has the shape {:?}, expected {expected:?}",
-                    array.shape
-                ));
+                return Err(SlotError::Shape { name, found: array.shape, expected });
             }
             if !array.is_finite() {
-                return Err(format!("`{name}` holds values that are NaN or infinite"));
+                return Err(SlotError::NonFinite(name));
             }
             *tensor = Tensor::from_data(TensorData::new(array.data, expected), device);
             Ok(())
@@ -106,7 +102,7 @@ impl Optimizer {
             }
         }
         match arrays.keys().next() {
-            Some(name) => Err(format!("`{name}` belongs to no parameter")),
+            Some(name) => Err(SlotError::Unknown(name.clone())),
             None => Ok(optimizer),
         }
     }
@@ -225,17 +221,20 @@ mod tests {
 
         let mut lacking = arrays.clone();
         lacking.remove("dense_1/bias/momentum");
-        assert_eq!(again(lacking).expect_err("a part"), "`dense_1/bias/momentum` is missing");
+        assert_eq!(
+            again(lacking).expect_err("a part").to_string(),
+            "`dense_1/bias/momentum` is missing"
+        );
         let mut more = arrays.clone();
         more.insert("other/kernel/velocity".into(), Array::new(vec![1], vec![0.0]));
         assert_eq!(
-            again(more).expect_err("more"),
+            again(more).expect_err("more").to_string(),
             "`other/kernel/velocity` belongs to no parameter"
         );
         let mut other = arrays;
         other.insert("dense/bias/mean".into(), Array::new(vec![2], vec![0.0; 2]));
         assert_eq!(
-            again(other).expect_err("another shape"),
+            again(other).expect_err("another shape").to_string(),
             "`dense/bias/mean` has the shape [2], expected [3]"
         );
     }
