@@ -25,7 +25,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Returns the message and the hint of an error, which a library's own message may hold if it names no flag.
+    /// Returns the message of an error, and its hint: that of its variant, or else that in its own message.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let text = error.to_string();
         let (what, own) = match text.split_once(MARK) {
@@ -45,7 +45,7 @@ pub(crate) fn explained(error: &anyhow::Error) -> String {
             text = what;
         } else if !text.contains(&what) {
             text += ": ";
-            text += &what;
+            text += &what.shown().to_string();
         }
         last = hint.or(last);
     }
@@ -56,9 +56,9 @@ pub(crate) fn explained(error: &anyhow::Error) -> String {
     text
 }
 
-/// Returns the hint for an error of a library that names a flag or a command. Others have none, or have it in their
-/// message.
-pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+/// Returns the hint for an error of a library if it takes a flag or a command of this program to name it. Other hints
+/// are in the errors' messages.
+fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     None.or_else(|| of_train(error.downcast_ref()?))
         .or_else(|| of_shards(error.downcast_ref()?))
         .or_else(|| of_model(error.downcast_ref()?))

@@ -16,6 +16,7 @@ use crate::arguments::ModelArguments;
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
+use crate::hints::Told;
 use crate::left_out::print_left_out;
 use crate::named_output::named;
 use crate::printed::listed;
@@ -105,7 +106,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
 fn validation_of_run(model: &Path, cache: &CacheArguments) -> anyhow::Result<(Photos, LeftOut)> {
     let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
     let config = RunFolder::settings(&run).map_err(|error| {
-        anyhow::anyhow!("{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`", argument(model))
+        anyhow::anyhow!("{}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`", Told::of(&error).what, argument(model))
     })?;
     anyhow::ensure!(
         config.data.features.is_none(),
