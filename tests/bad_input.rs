@@ -188,7 +188,7 @@ fn colours_are_left_out_where_no_color_says_so() {
     assert!(said("train --epoch", "").contains('\u{1b}'), "colours can be forced");
     assert!(!said("train --epoch", "1").contains('\u{1b}'));
     let logged = said(&quick("--epochs 1 --out run"), "1");
-    assert!(logged.contains("train::fit") && !logged.contains('\u{1b}'), "{logged}");
+    assert!(logged.contains("train::training") && !logged.contains('\u{1b}'), "{logged}");
 }
 
 #[test]

@@ -44,6 +44,34 @@ fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
     assert_eq!(cached(&workplace), (IMAGES, 2 * IMAGES));
 }
 
+/// What is served is what is in the entries.
+#[test]
+fn a_folder_that_was_surveyed_is_not_decoded_again() {
+    let workplace = Workplace::with_photos();
+    let doctor = |cache: &str| workplace.run(&format!("doctor photos --json {cache}")).stdout;
+    let computed = doctor("--no-cache");
+    assert_eq!(workplace.cached("facts").len(), 0);
+    assert_eq!(doctor(""), computed);
+    assert_eq!(workplace.cached("facts").len(), IMAGES);
+    assert_eq!(doctor(""), computed);
+    for path in workplace.cached("facts") {
+        let mut entry = fs::read(&path).expect("an entry");
+        let (header, content) = entry.split_at_mut(80);
+        let at = content.windows(4).position(|part| part == b"[32,").expect("a width");
+        content[at + 1] = b'4';
+        header[48..].copy_from_slice(&Sha256::digest(&*content));
+        fs::write(&path, entry).expect("a writable folder");
+    }
+    assert_eq!(
+        doctor(""),
+        computed.replace(
+            "\"width\":{\"smallest\":32,\"median\":32,\"largest\":32}",
+            "\"width\":{\"smallest\":42,\"median\":42,\"largest\":42}"
+        )
+    );
+    assert_ne!(doctor(""), computed);
+}
+
 #[test]
 fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
     let workplace = Workplace::with_photos().on_cpu();
@@ -216,9 +244,11 @@ fn the_cache_is_shown_pruned_and_cleared() {
     workplace.train("--no-augment --epochs 1 --out run");
     let shown = cache("").stdout;
     // 12 images of 32x32x3, and 12 rows of 64 features.
-    for line in
-        ["\npixels         12 entries       0.0 MB", "\nfeatures       12 entries       0.0 MB"]
-    {
+    for line in [
+        "\npixels         12 entries       0.0 MB",
+        "\nfeatures       12 entries       0.0 MB",
+        "\nfacts           0 entries",
+    ] {
         assert!(shown.contains(line), "{shown}");
     }
     assert!(cache("prune --cache-gb 1").stdout.starts_with("Removed 0 entries, 0.0 MB, from "));

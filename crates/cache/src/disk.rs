@@ -193,7 +193,7 @@ impl DiskCache {
     /// # Errors
     ///
     /// The folder can't be read.
-    pub fn usage(&self) -> Result<[Usage; 2], CacheError> {
+    pub fn usage(&self) -> Result<[Usage; 3], CacheError> {
         let entries = self.entries().map_err(CacheError::io(&self.0.folder))?;
         Ok(Cached::ALL.map(|kind| {
             let of_kind = || entries.iter().filter(|entry| entry.kind == kind);

@@ -17,17 +17,20 @@ pub enum Cached {
     Pixels,
     /// Rows of features.
     Features,
+    /// Facts about images that were surveyed.
+    Facts,
 }
 
 impl Cached {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Pixels, Self::Features];
+    pub const ALL: [Self; 3] = [Self::Pixels, Self::Features, Self::Facts];
 
     /// Name of the kind and of its folder.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pixels => "pixels",
             Self::Features => "features",
+            Self::Facts => "facts",
         }
     }
 }

@@ -49,8 +49,10 @@ fn what_was_written_is_read_by_its_kind_and_key_alone() {
     }
     cache.put(Cached::Pixels, &key(1), &[b"blue"]);
     assert_eq!(cache.get(Cached::Pixels, &key(1)).expect("an entry"), b"blue");
-    let expected = [(Cached::Pixels, HEADER + 4), (Cached::Features, HEADER)]
-        .map(|(kind, bytes)| Usage { kind, entries: 1, bytes });
+    cache.put(Cached::Facts, &key(1), &[b"facts"]);
+    let expected =
+        [(Cached::Pixels, HEADER + 4), (Cached::Features, HEADER), (Cached::Facts, HEADER + 5)]
+            .map(|(kind, bytes)| Usage { kind, entries: 1, bytes });
     assert_eq!(cache.usage().expect("a readable folder"), expected);
     assert_eq!(cache.fault(), None);
 }

@@ -100,6 +100,7 @@ fn of_train(error: &TrainError) -> Option<String> {
         ),
         // What is read while a run goes on may be damaged.
         TrainError::Shards(error) => return of_shards(error),
+        TrainError::Unsaved { cause, .. } => return of_train(cause),
         _ => return None,
     })
 }
@@ -259,6 +260,10 @@ mod tests {
             Box::new(TrainError::SplitOfFolders),
             Box::new(TrainError::Diverged { epoch: 1, step: 1, last: path() }),
             Box::new(TrainError::Shards(damaged())),
+            Box::new(TrainError::Unsaved {
+                cause: Box::new(TrainError::Shards(damaged())),
+                unsaved: Box::new(TrainError::Complete { path: path(), epochs: 1 }),
+            }),
             Box::new(ShardsError::NotBuilt(text())),
             Box::new(ShardsError::Name { place: text(), reason: text() }),
             Box::new(ShardsError::Scratch { folder: text(), reason: failed() }),

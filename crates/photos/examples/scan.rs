@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let layout = Layout::find(folder.as_ref(), None)?;
     let listed = start.elapsed().as_secs_f64();
-    let survey = Survey::of(&layout);
+    let survey = Survey::of(&layout, None);
     let seconds = start.elapsed().as_secs_f64();
 
     let classes = survey.sets.iter().flat_map(|set| &set.classes);

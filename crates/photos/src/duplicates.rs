@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// How many of 64 bits the perceptual hashes of near duplicates differ in at most.
 ///
@@ -15,7 +16,7 @@ use rayon::prelude::*;
 pub const NEAR_BITS: u32 = 6;
 
 /// What two pictures are compared by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fingerprint {
     /// The SHA-256 of its pixels.
     pub(crate) digest: [u8; 32],

@@ -1,13 +1,13 @@
 //! The formats that are read, told apart by the first bytes of a file and never by its name.
 
 use image::ImageFormat;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decode_error::DecodeError;
 use crate::foreign::name_of;
 
 /// A file format of pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// JPEG, baseline or progressive (ITU-T T.81).

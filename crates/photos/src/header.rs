@@ -1,12 +1,12 @@
 //! How an image was stored before it was decoded.
 
 use image::metadata::Orientation;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Format;
 
 /// How the colours of a picture are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Colour {
     /// One value a pixel, of 1 to 16 bits.

@@ -13,6 +13,7 @@ mod duplicates;
 mod end;
 mod error;
 mod exif;
+mod facts;
 mod file;
 mod folder;
 mod foreign;

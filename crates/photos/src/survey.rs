@@ -2,19 +2,16 @@
 //! plain data.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use image::metadata::Orientation;
+use cache::DiskCache;
 use rayon::prelude::*;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::decode::decode_with_header;
-use crate::duplicates::{Fingerprint, near, same};
-use crate::file::{PictureError, read_picture};
-use crate::header::Header;
+use crate::duplicates::{near, same};
+use crate::facts::Facts;
+use crate::file::PictureError;
 use crate::left_out::as_text;
-use crate::perceptual::perceptual_hash;
 use crate::{Colour, Format, Layout, LeftOut};
 
 /// What is in the folders of a [`Layout`].
@@ -125,16 +122,10 @@ impl Duplicates {
     }
 }
 
-/// What is kept of a photograph once its pixels are let go.
-struct Photograph {
-    size: (u32, u32),
-    header: Header,
-    fingerprint: Fingerprint,
-}
-
 impl Survey {
-    /// Reads and decodes every file of `layout` once, on all cores, one picture on each at a time.
-    pub fn of(layout: &Layout) -> Self {
+    /// Reads every file of `layout` once, on all cores, and decodes one image on each at a time. With a cache, an image
+    /// that was surveyed before is not decoded again.
+    pub fn of(layout: &Layout, cache: Option<&DiskCache>) -> Self {
         let folders = match layout {
             Layout::Folders { train, validation, .. } => {
                 vec![(Set::Train, train), (Set::Validation, validation)]
@@ -148,15 +139,15 @@ impl Survey {
             survey.left_out.extend(folder.left_out());
             let mut classes = vec![];
             for (class, files) in folder.classes.iter().zip(&folder.files) {
-                let read: Vec<Result<Photograph, PictureError>> =
-                    files.par_iter().map(|path| read(path)).collect();
+                let read: Vec<Result<Facts, PictureError>> =
+                    files.par_iter().map(|path| Facts::load(path, cache)).collect();
                 let mut photographs = vec![];
                 for (path, read) in files.iter().zip(read) {
                     match read {
-                        Ok(photograph) => {
+                        Ok(facts) => {
                             members.push(Member { set, class: class.clone(), path: path.clone() });
-                            fingerprints.push(photograph.fingerprint);
-                            photographs.push(photograph);
+                            fingerprints.push(facts.fingerprint);
+                            photographs.push(facts);
                         }
                         Err(error) => survey.left_out.push(path.clone(), error.to_string()),
                     }
@@ -180,37 +171,21 @@ impl Survey {
     }
 }
 
-fn read(path: &Path) -> Result<Photograph, PictureError> {
-    let (picture, header) = decode_with_header(&read_picture(path)?)?;
-    let size = picture.dimensions();
-    let mut digest = Sha256::new();
-    digest.update(size.0.to_le_bytes());
-    digest.update(picture.as_raw());
-    let hash = perceptual_hash(picture.as_raw(), size.0 as usize);
-    Ok(Photograph {
-        size,
-        header,
-        fingerprint: Fingerprint { digest: digest.finalize().into(), hash },
-    })
-}
-
 impl ClassSurvey {
-    fn of(class: String, files: usize, photographs: &[Photograph]) -> Self {
-        let count = |is: fn(&Header) -> bool| {
-            photographs.iter().filter(|photograph| is(&photograph.header)).count()
-        };
+    fn of(class: String, files: usize, photographs: &[Facts]) -> Self {
+        let count = |is: fn(&Facts) -> bool| photographs.iter().filter(|facts| is(facts)).count();
         Self {
             class,
             files,
             photographs: photographs.len(),
-            width: Spread::of(photographs.iter().map(|photograph| photograph.size.0).collect()),
-            height: Spread::of(photographs.iter().map(|photograph| photograph.size.1).collect()),
-            formats: tally(photographs.iter().map(|photograph| photograph.header.format)),
-            colours: tally(photographs.iter().map(|photograph| photograph.header.colour)),
-            with_alpha: count(|header| header.has_alpha),
-            with_16_bits: count(|header| header.has_16_bits),
-            turned: count(|header| header.orientation != Orientation::NoTransforms),
-            with_profile: count(|header| header.has_profile),
+            width: Spread::of(photographs.iter().map(|facts| facts.size[0]).collect()),
+            height: Spread::of(photographs.iter().map(|facts| facts.size[1]).collect()),
+            formats: tally(photographs.iter().map(|facts| facts.format)),
+            colours: tally(photographs.iter().map(|facts| facts.colour)),
+            with_alpha: count(|facts| facts.has_alpha),
+            with_16_bits: count(|facts| facts.has_16_bits),
+            turned: count(|facts| facts.is_turned),
+            with_profile: count(|facts| facts.has_profile),
         }
     }
 }

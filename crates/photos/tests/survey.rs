@@ -41,7 +41,7 @@ fn jpeg(folder: &Path, path: &str, picture: &RgbImage, set: impl Fn(&mut Encoder
 }
 
 fn survey(data: &Path) -> Survey {
-    Survey::of(&Layout::find(data, None).expect("photographs"))
+    Survey::of(&Layout::find(data, None).expect("photographs"), None)
 }
 
 /// The members' sets and files.

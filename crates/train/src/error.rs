@@ -182,9 +182,13 @@ pub enum TrainError {
         last: PathBuf,
     },
     /// Training failed, and its state before that could not be saved either.
-    #[error("{cause}\nand the state before it can't be saved: {unsaved}")]
+    #[error(
+        "training failed, and the state before that can't be saved ({})",
+        .unsaved.to_string().lines().next().unwrap_or_default()
+    )]
     Unsaved {
         /// Why training failed.
+        #[source]
         cause: Box<TrainError>,
         /// Why the state can't be saved.
         unsaved: Box<TrainError>,

@@ -432,7 +432,7 @@ fn a_build_hands_cargo_the_feature_the_folder_and_all_arguments() {
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let lines: Vec<_> = outcome.stdout.lines().collect();
-    assert_eq!(lines[0], "build --package cli --features libtorch --release");
+    assert_eq!(lines[0], "build --package cli --features cli/libtorch --release");
     assert!(lines[1].ends_with("data/libtorch"), "{outcome:?}");
     assert_eq!(lines[2], "bypass: ");
 }

@@ -13,6 +13,7 @@ use photos::{
 use quoting::Shown;
 use serde::Serialize;
 
+use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::hints::Told;
 use crate::left_out::UNUSED;
 use crate::printed::stdout;
@@ -36,6 +37,8 @@ pub(crate) struct DoctorArguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 /// What a person should look at.
@@ -61,7 +64,9 @@ impl Finding {
 
 pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     let layout = Layout::list(&arguments.data, None)?;
-    let survey = Survey::of(&layout);
+    let cache = arguments.cache.open(&[&arguments.data])?;
+    let survey = Survey::of(&layout, cache.as_ref());
+    warn_of_fault(cache.as_ref())?;
     let mut findings: Vec<Finding> = layout.faults().iter().map(Finding::of_fault).collect();
     findings.extend(findings_of(&survey));
     let wrong = findings.iter().any(|finding| finding.wrong);

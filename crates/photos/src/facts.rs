@@ -1,0 +1,107 @@
+//! What a survey keeps of an image: how it was stored, and what its copies are found by. Cached by the content of the
+//! file, so that a folder that was surveyed before is not decoded again.
+
+use std::path::Path;
+
+use cache::{Cached, DiskCache, Key};
+use image::metadata::Orientation;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::decode::decode_with_header;
+use crate::decode_error::DecodeError;
+use crate::duplicates::Fingerprint;
+use crate::file::{PictureError, read_picture};
+use crate::perceptual::perceptual_hash;
+use crate::pixels::PIXELS_REVISION;
+use crate::{Colour, Format};
+
+/// Revision of the facts, to be raised when those of an image change while its pixels do not. A test ties it to them.
+const REVISION: u32 = 1;
+
+/// Facts about an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    /// Width and height in pixels, upright.
+    pub(crate) size: [u32; 2],
+    pub(crate) format: Format,
+    pub(crate) colour: Colour,
+    /// True if it has a transparency channel.
+    pub(crate) has_alpha: bool,
+    /// True if its values have more than 8 bits.
+    pub(crate) has_16_bits: bool,
+    /// True if its metadata says to turn or mirror it.
+    pub(crate) is_turned: bool,
+    /// True if it has an ICC profile.
+    pub(crate) has_profile: bool,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl Facts {
+    /// Reads the image in the file at `path`, or its facts from the cache.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read, or is no image.
+    pub(crate) fn load(path: &Path, cache: Option<&DiskCache>) -> Result<Self, PictureError> {
+        let file = read_picture(path)?;
+        let Some(cache) = cache else { return Ok(Self::of(&file)?) };
+        let key = key_of(&file);
+        let cached = cache.get(Cached::Facts, &key);
+        if let Some(facts) = cached.and_then(|content| serde_json::from_slice(&content).ok()) {
+            return Ok(facts);
+        }
+        let facts = Self::of(&file)?;
+        let content = serde_json::to_vec(&facts).expect("facts are plain data");
+        cache.put(Cached::Facts, &key, &[&content]);
+        Ok(facts)
+    }
+
+    fn of(file: &[u8]) -> Result<Self, DecodeError> {
+        let (image, header) = decode_with_header(file)?;
+        let size @ [width, _] = image.dimensions().into();
+        let mut digest = Sha256::new();
+        digest.update(width.to_le_bytes());
+        digest.update(image.as_raw());
+        let hash = perceptual_hash(image.as_raw(), width as usize);
+        Ok(Self {
+            size,
+            format: header.format,
+            colour: header.colour,
+            has_alpha: header.has_alpha,
+            has_16_bits: header.has_16_bits,
+            is_turned: header.orientation != Orientation::NoTransforms,
+            has_profile: header.has_profile,
+            fingerprint: Fingerprint { digest: digest.finalize().into(), hash },
+        })
+    }
+}
+
+fn key_of(file: &[u8]) -> Key {
+    let digest = Sha256::digest(file);
+    // Compilers may round otherwise on another architecture.
+    let architecture = std::env::consts::ARCH.as_bytes();
+    let purpose = format!("facts {REVISION}, pixels {PIXELS_REVISION}");
+    Key::of(&purpose, &[&digest, architecture])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, images have other facts: raise [`REVISION`], then put the new ones here. Otherwise caches would
+    /// serve the old ones.
+    #[test]
+    fn the_revision_is_raised_with_every_change_of_facts() {
+        let image = image::RgbImage::from_fn(70, 50, |x, y| {
+            image::Rgb([(x * x % 251) as u8, (y * 5) as u8, (x * y % 256) as u8])
+        });
+        let mut file = std::io::Cursor::new(vec![]);
+        image.write_to(&mut file, image::ImageFormat::Png).expect("an encodable image");
+        let facts = Facts::of(file.get_ref()).expect("an image");
+        let found = serde_json::to_vec(&facts).expect("plain data");
+        let digest: String =
+            Sha256::digest(found)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!((REVISION, &*digest), (1, "6f32401ee8447b63"));
+    }
+}
