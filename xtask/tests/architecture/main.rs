@@ -3,6 +3,7 @@
 
 mod circles;
 mod declarations;
+mod flags;
 mod map;
 mod modules;
 mod printing;

@@ -1,0 +1,105 @@
+//! Libraries name no flag and no command of the program in what they say: `cli` turns their errors into hints.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::TokenTree;
+
+use crate::sources::{Source, is_mark, of_workspace, within, word};
+
+/// The name of the program that wrote a page, which is no advice.
+const GENERATOR: &str = "permafrost compare";
+
+/// Returns what of the program is named by texts of a library's file, outside its tests.
+fn named(source: &Source, commands: &BTreeSet<String>) -> Vec<String> {
+    let mut found = vec![];
+    search(&source.tokens(), commands, &mut found);
+    found.iter().map(|words| format!("{} names `{words}`", source.name)).collect()
+}
+
+fn search(tokens: &[TokenTree], commands: &BTreeSet<String>, found: &mut Vec<String>) {
+    for (at, token) in tokens.iter().enumerate() {
+        search(&within(token), commands, found);
+        let TokenTree::Literal(text) = token else { continue };
+        let text = text.to_string();
+        // A reason of a lint is read by who changes the code.
+        let is_reason = at > 1 && is_mark(tokens.get(at - 1), '=');
+        let is_reason = is_reason && word(tokens.get(at - 2)).is_some_and(|it| it == "reason");
+        // Other literals, such as numbers, have no quotes.
+        if text.contains('"') && !is_reason {
+            found.extend(flags(&text).chain(calls(&text, commands)));
+        }
+    }
+}
+
+/// The flags in a text. A custom property of CSS begins like one and ends with a colon: `--share:0.5`.
+fn flags(text: &str) -> impl Iterator<Item = String> {
+    let is_part = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    text.match_indices("--").filter_map(move |(at, dashes)| {
+        let (before, name) = (&text[..at], &text[at + dashes.len()..]);
+        let end = name.find(|letter| !is_part(letter) && letter != '-').unwrap_or(name.len());
+        let (name, after) = name.split_at(end);
+        let is_word = before.ends_with(|it: char| it.is_whitespace() || "\"'`(=".contains(it));
+        // An escape, as of a line's end, is a word's end too.
+        let is_word = is_word || before.ends_with("\\n");
+        let is_name = name.len() > 1 && name.starts_with(|it: char| it.is_ascii_lowercase());
+        (is_word && is_name && !after.starts_with(':')).then(|| format!("--{name}"))
+    })
+}
+
+/// The commands of the program in a text.
+fn calls(text: &str, commands: &BTreeSet<String>) -> impl Iterator<Item = String> {
+    text.match_indices("permafrost ").filter_map(|(at, program)| {
+        let name = &text[at + program.len()..];
+        let end = name.find(|it: char| !it.is_ascii_lowercase()).unwrap_or(name.len());
+        let call = format!("{program}{}", &name[..end]);
+        (commands.contains(&name[..end]) && call != GENERATOR).then_some(call)
+    })
+}
+
+/// The commands of the program: a file each.
+fn commands(program: &[Source]) -> BTreeSet<String> {
+    let names = program.iter().filter_map(|source| source.name.strip_prefix("src/commands/"));
+    names.filter_map(|name| name.strip_suffix(".rs")).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_library_names_a_flag_or_a_command() {
+    let crates = of_workspace();
+    let commands = commands(&crates["cli"]);
+    assert!(commands.contains("train"), "{commands:?}");
+    let libraries = crates.iter().filter(|(name, _)| !["cli", "xtask"].contains(&name.as_str()));
+    let found = libraries.flat_map(|(name, sources)| {
+        let named = sources.iter().flat_map(|source| named(source, &commands));
+        named.map(move |fault| format!("{name}: {fault}"))
+    });
+    let found: Vec<String> = found.collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_flag_or_a_command_is_found_in_any_text_but_not_in_what_says_nothing() {
+    let commands = BTreeSet::from(["train", "compare"].map(str::to_owned));
+    let named = |text: &str| named(&Source::new("a.rs", text), &commands);
+    for (text, words) in [
+        (r#"fn f() { "hint: name it with `--val-split 0.2`" }"#, "--val-split"),
+        (r#"const HINT: &str = "--out";"#, "--out"),
+        (r##"fn f() { format!(r#"line\n{a} --resume"#) }"##, "--resume"),
+        (r#"fn f() { format!("{fault}\nleave out\n--strict") }"#, "--strict"),
+        (r#"#[error("name another one (--port)")] enum E {}"#, "--port"),
+        (r#"fn f() { "see `permafrost train`" }"#, "permafrost train"),
+    ] {
+        assert_eq!(named(text), [format!("a.rs names `{words}`")], "{text}");
+    }
+    let nothing = r#"
+        /// The flag `--out` of `permafrost train`.
+        #[allow(dead_code, reason = "for `--out` alone")]
+        fn f() -> u8 {
+            "a -- b, a--b, --, -- , permafrost is, permafrost compare";
+            style("--share:0.5");
+            b'-'
+        }
+        #[cfg(test)]
+        mod tests { fn f() { "--out" } }
+    "#;
+    assert_eq!(named(nothing), Vec::<String>::new());
+}
