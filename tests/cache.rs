@@ -57,19 +57,14 @@ fn a_folder_that_was_surveyed_is_not_decoded_again() {
     for path in workplace.cached("facts") {
         let mut entry = fs::read(&path).expect("an entry");
         let (header, content) = entry.split_at_mut(80);
-        let at = content.windows(4).position(|part| part == b"[32,").expect("a width");
-        content[at + 1] = b'4';
+        let at = content.windows(4).position(|part| part == b"[40,").expect("a width");
+        content[at + 2] = b'1';
         header[48..].copy_from_slice(&Sha256::digest(&*content));
         fs::write(&path, entry).expect("a writable folder");
     }
-    assert_eq!(
-        doctor(""),
-        computed.replace(
-            "\"width\":{\"smallest\":32,\"median\":32,\"largest\":32}",
-            "\"width\":{\"smallest\":42,\"median\":42,\"largest\":42}"
-        )
-    );
-    assert_ne!(doctor(""), computed);
+    let changed = r#""width":{"largest":41,"median":41,"smallest":41}"#;
+    let cached = doctor("");
+    assert!(!computed.contains(changed) && cached.contains(changed), "{cached}");
 }
 
 #[test]

@@ -94,6 +94,18 @@ proptest! {
 }
 
 #[test]
+fn a_header_that_claims_more_messages_than_it_has_is_refused_within_bounds() {
+    let place = Place::new();
+    let mut file = fixture("formats/keras2.weights.h5");
+    // Version 1, the number of messages, references and the length in bytes of an object's header.
+    let header = [1, 0, 1, 0, 1, 0, 0, 0, 24, 0, 0, 0];
+    let at = file.windows(12).position(|bytes| bytes == header).expect("a header");
+    file[at + 2..at + 4].copy_from_slice(&[255, 255]);
+    file[at + 8..at + 12].copy_from_slice(&[0, 0, 255, 0]);
+    place.refused(&file);
+}
+
+#[test]
 fn hostile_hdf5_is_refused() {
     let place = Place::new();
     for (name, expected) in [

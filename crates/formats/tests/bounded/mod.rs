@@ -58,9 +58,13 @@ impl Place {
     }
 }
 
-/// Four times the file and 2 MiB: its arrays, the parts they are read in, and the readers' own.
+/// Memory for the messages of an object's header in HDF5. The reader reserves it for as many as the header claims, which
+/// are at most 65,535 of 40 bytes, and touches what is there.
+const MESSAGES: usize = 65_535 * 40;
+
+/// Four times the file and 2 MiB: its arrays, the parts they are read in, and the readers' own; and the messages.
 fn within_bounds<T>(length: usize, read: impl FnOnce() -> T) -> T {
-    within(4 * length + (2 << 20), read)
+    within(4 * length + (2 << 20) + MESSAGES, read)
 }
 
 /// Checks that `read` takes at most so many bytes of memory.
