@@ -12,6 +12,13 @@ use anyhow::{Context, Result};
 use crate::cargo::cargo;
 use crate::program;
 
+/// Lints and documentation without features, and with the one that CI does not compile.
+const LINTS: [&str; 3] = [
+    "clippy --workspace --all-targets -- -D warnings",
+    "doc --workspace --no-deps",
+    "clippy --package cli --all-targets --features wgpu -- -D warnings",
+];
+
 /// Chores by their arguments: crates used alone, benchmarks beside other programs, and at full length the checks that CI
 /// runs for seconds.
 const CHORES: [&str; 10] = [
@@ -32,8 +39,11 @@ const CHORES: [&str; 10] = [
 /// # Errors
 /// If one fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    let wgpu = "clippy --package cli --features wgpu -- -D warnings";
-    check("cargo", wgpu, cargo().args(wgpu.split(' ')).current_dir(root))?;
+    for lints in LINTS {
+        let mut lint = cargo();
+        lint.args(lints.split(' ')).env("RUSTDOCFLAGS", "-D warnings").current_dir(root);
+        check("cargo", lints, &mut lint)?;
+    }
     let this = current_exe().context("could not find this program itself")?;
     for chore in CHORES {
         check("xtask", chore, Command::new(&this).args(chore.split(' ')).current_dir(root))?;

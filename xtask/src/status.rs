@@ -1,4 +1,4 @@
-//! What this program ends with where another one that it started has ended.
+//! Exit status of a program that was started here, as that of this one.
 
 use std::process::{ExitCode, ExitStatus};
 

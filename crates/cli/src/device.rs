@@ -48,11 +48,11 @@ enum PrecisionChoice {
 }
 
 impl DeviceArguments {
-    /// The device that the arguments name and this machine has, and every setting of it.
+    /// Returns the settings of the device that the arguments name.
     ///
     /// # Errors
     ///
-    /// There is no such device, this build does not have it, or this machine.
+    /// There is no such device.
     pub(crate) fn resolve(&self) -> anyhow::Result<DeviceConfig> {
         // Not by clap, for which the variable would be an argument that `--resume` does not go with.
         let by_variable = env::var_os(VARIABLE).filter(|name| !name.is_empty());
@@ -72,22 +72,20 @@ impl DeviceArguments {
             PrecisionChoice::Auto | PrecisionChoice::F32 => Precision::F32,
             PrecisionChoice::Bf16 => Precision::Bf16,
         };
-        let config = DeviceConfig {
+        Ok(DeviceConfig {
             name: name.to_string(),
             precision,
             tf32: self.tf32,
             deterministic: self.deterministic,
             base_batch: self.base_batch,
-        };
-        Devices::open(&config)?;
-        Ok(config)
+        })
     }
 
-    /// The same, opened.
+    /// Opens the device that the arguments name.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::resolve`].
+    /// There is no such device, or it is not in this build or on this machine.
     pub(crate) fn open(&self) -> anyhow::Result<Devices> {
         Devices::open(&self.resolve()?)
     }

@@ -100,7 +100,13 @@ fn of_train(error: &TrainError) -> Option<String> {
         ),
         // What is read while a run goes on may be damaged.
         TrainError::Shards(error) => return of_shards(error),
-        TrainError::Unsaved { cause, .. } => return of_train(cause),
+        TrainError::Model(error) => return of_model(error),
+        TrainError::Base(error) => return of_vgg(error),
+        TrainError::Photos(error) => return of_photos(error),
+        // The cause follows in the chain, and its hint replaces this one.
+        TrainError::Unsaved { cause, unsaved } => {
+            return of_train(cause).or_else(|| Told::of(&**unsaved).hint);
+        }
         _ => return None,
     })
 }
@@ -260,6 +266,9 @@ mod tests {
             Box::new(TrainError::SplitOfFolders),
             Box::new(TrainError::Diverged { epoch: 1, step: 1, last: path() }),
             Box::new(TrainError::Shards(damaged())),
+            Box::new(TrainError::Model(ModelError::Base(mismatch(Suspicion::OtherNetwork)))),
+            Box::new(TrainError::Base(mismatch(Suspicion::OtherNetwork))),
+            Box::new(TrainError::Photos(PhotosError::SplitTwice(path()))),
             Box::new(TrainError::Unsaved {
                 cause: Box::new(TrainError::Shards(damaged())),
                 unsaved: Box::new(TrainError::Complete { path: path(), epochs: 1 }),

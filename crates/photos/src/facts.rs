@@ -1,4 +1,4 @@
-//! What a survey keeps of an image: how it was stored, and what its copies are found by. Cached by the content of the
+//! Facts about an image for a survey: how it was stored, and what its copies are found by. They are cached by the content of the
 //! file, so that a folder that was surveyed before is not decoded again.
 
 use std::path::Path;
@@ -16,8 +16,9 @@ use crate::perceptual::perceptual_hash;
 use crate::pixels::PIXELS_REVISION;
 use crate::{Colour, Format};
 
-/// Revision of the facts, to be raised when those of an image change while its pixels do not. A test ties it to them.
-const REVISION: u32 = 1;
+/// Revision of what a survey finds out about an image, to be raised when that changes while its pixels do not. Tests tie
+/// it to their output.
+pub const FACTS_REVISION: u32 = 1;
 
 /// Facts about an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +82,7 @@ fn key_of(file: &[u8]) -> Key {
     let digest = Sha256::digest(file);
     // Compilers may round otherwise on another architecture.
     let architecture = std::env::consts::ARCH.as_bytes();
-    let purpose = format!("facts {REVISION}, pixels {PIXELS_REVISION}");
+    let purpose = format!("facts {FACTS_REVISION}, pixels {PIXELS_REVISION}");
     Key::of(&purpose, &[&digest, architecture])
 }
 
@@ -89,10 +90,10 @@ fn key_of(file: &[u8]) -> Key {
 mod tests {
     use super::*;
 
-    /// If this fails, images have other facts: raise [`REVISION`], then put the new ones here. Otherwise caches would
-    /// serve the old ones.
+    /// If this fails, copies are found by other digests or hashes: raise [`FACTS_REVISION`], then put the new digest
+    /// here. Otherwise caches would serve the old ones.
     #[test]
-    fn the_revision_is_raised_with_every_change_of_facts() {
+    fn the_revision_is_raised_with_every_change_of_a_fingerprint() {
         let image = image::RgbImage::from_fn(70, 50, |x, y| {
             image::Rgb([(x * x % 251) as u8, (y * 5) as u8, (x * y % 256) as u8])
         });
@@ -102,6 +103,6 @@ mod tests {
         let found = serde_json::to_vec(&facts).expect("plain data");
         let digest: String =
             Sha256::digest(found)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((REVISION, &*digest), (1, "6f32401ee8447b63"));
+        assert_eq!((FACTS_REVISION, &*digest), (1, "6f32401ee8447b63"));
     }
 }

@@ -41,6 +41,7 @@ pub use decode::decode;
 pub use decode_error::DecodeError;
 pub use duplicates::NEAR_BITS;
 pub use error::PhotosError;
+pub use facts::FACTS_REVISION;
 pub use file::{PictureError, digest_of_picture};
 pub use folder::Folder;
 pub use format::Format;

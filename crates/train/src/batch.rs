@@ -1,6 +1,6 @@
-//! What a training step learns from.
+//! Batch of a training step.
 
-/// The photographs of a step, and their features.
+/// Images of a step by their indices, and their features.
 pub(crate) struct Batch {
     pub(crate) items: Vec<usize>,
     /// (items, features).

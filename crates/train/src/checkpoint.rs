@@ -29,12 +29,13 @@ pub(crate) struct Checkpoint {
     pub(crate) state: State,
 }
 
-/// Last state of a run, each file of which is the one that was written.
+/// Last state of a run. When it was opened, each of its files was the one that was written.
 #[derive(Debug)]
 pub struct LastState {
+    run: PathBuf,
     folder: PathBuf,
     state: State,
-    /// Why it is the one before the last, if it is.
+    /// What is wrong with the last state, if this is the one before it.
     pub(crate) fault: Option<String>,
 }
 
@@ -57,10 +58,15 @@ impl LastState {
             return Ok(None);
         }
         let read = match verified_state(&last) {
-            Ok(state) => Self { folder: last, state, fault: None },
+            Ok(state) => Self { run: run.path().to_owned(), folder: last, state, fault: None },
             // If the older state is damaged or missing too, the fault of the newer one is reported.
             Err(fault) => match verified_state(&previous) {
-                Ok(state) => Self { folder: previous, state, fault: Some(fault.to_string()) },
+                Ok(state) => Self {
+                    run: run.path().to_owned(),
+                    folder: previous,
+                    state,
+                    fault: Some(fault.to_string()),
+                },
                 Err(_) => return Err(fault),
             },
         };
@@ -69,6 +75,11 @@ impl LastState {
             return Err(TrainError::Complete { path, epochs });
         }
         Ok(Some(read))
+    }
+
+    /// Returns true if it is a state of this run.
+    pub(crate) fn is_of(&self, run: &RunFolder) -> bool {
+        self.run == run.path()
     }
 
     /// Reads the checkpoint onto a device with autodiff, and its model's card.

@@ -26,15 +26,29 @@ use crate::{
 /// The run is complete already, its folder can't be read or written, the images are not those it began with, one of
 /// them or a file of features changes while it is in use, or the loss is NaN or infinite.
 pub fn fit(job: &Job<'_>, listen: impl FnMut(Event)) -> Result<Outcome, TrainError> {
-    resume(job, LastState::resumable(job.run, job.config)?, listen)
+    run_from(job, LastState::resumable(job.run, job.config)?, listen)
 }
 
-/// Does the same from a state that was read already; `None` is a run without one.
+/// Does the same from the run's last state, if that was opened already.
 ///
 /// # Errors
 ///
 /// Those of [`fit`].
+///
+/// # Panics
+///
+/// Panics if the state is of another run.
 pub fn resume(
+    job: &Job<'_>,
+    last: LastState,
+    listen: impl FnMut(Event),
+) -> Result<Outcome, TrainError> {
+    assert!(last.is_of(job.run), "the state is of the run");
+    run_from(job, Some(last), listen)
+}
+
+/// Trains from a state, or from the beginning.
+fn run_from(
     job: &Job<'_>,
     last: Option<LastState>,
     mut listen: impl FnMut(Event),

@@ -1,4 +1,4 @@
-//! What a run is given.
+//! Input of a run.
 
 use burn::tensor::Device;
 use features::Cancellation;
@@ -6,19 +6,19 @@ use vgg::Weights;
 
 use crate::{Data, RunConfig, RunFolder};
 
-/// All that a run needs.
+/// Input of a run.
 pub struct Job<'a> {
-    /// The settings.
+    /// Settings.
     pub config: &'a RunConfig,
-    /// Where it writes; what is there already is gone on with.
+    /// Folder of the run, which is resumed if it has begun.
     pub run: &'a RunFolder,
-    /// The base's weights.
+    /// Weights of the base.
     pub weights: &'a Weights,
-    /// What is trained and what is validated on.
+    /// Training and validation data.
     pub data: Data<'a>,
-    /// Where what follows the cut learns.
+    /// Device that trains the head and unfrozen layers.
     pub device: &'a Device,
-    /// Whether a run that was on another engine before, or does not say on which, is refused, and not only told of.
+    /// Refuses to resume a run that was on another or an unknown engine. Without it, an event says so.
     pub strict_engine: bool,
     /// If it is cancelled, the run stops after the batch at hand, and can be resumed.
     pub cancellation: &'a Cancellation,

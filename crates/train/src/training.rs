@@ -20,7 +20,7 @@ use crate::{Best, Event, Job, Outcome, RunningMean, State, TrainError};
 /// The probability above which an image counts as the second of two classes (Keras: `accuracy`).
 const THRESHOLD: f32 = 0.5;
 
-/// What the epochs of a run share.
+/// State that the epochs of a run share.
 pub(crate) struct Training<'a> {
     job: &'a Job<'a>,
     /// With autodiff.

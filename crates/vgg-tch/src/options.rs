@@ -1,11 +1,11 @@
-//! How libtorch computes features.
+//! Options of the base on libtorch.
 
 use vgg::Precision;
 
-/// How it is computed.
+/// Options of the base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// What in.
+    /// Precision of the base.
     pub precision: Precision,
     /// On a GPU, float32 products of values rounded to 10 bits of mantissa.
     pub tf32: bool,

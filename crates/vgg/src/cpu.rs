@@ -38,6 +38,9 @@ impl CpuEngine {
         weights: &Weights,
         outputs: &[FeatureOutput],
     ) -> Result<Self, VggError> {
+        if config.include_top {
+            return Err(VggError::FrozenTop);
+        }
         let (mut layers, _) = config.cut()?;
         for (name, shape) in layers.iter().flat_map(Layer::arrays) {
             let found = weights.arrays().get(&name).map(|array| &array.shape);

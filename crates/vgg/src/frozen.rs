@@ -58,7 +58,8 @@ impl FrozenBase {
     }
 
     /// The same with further outputs: [`Self::outputs`] returns features after several layers, and with several
-    /// poolings, from one pass.
+    /// poolings, from one pass. Those after poolings cost 2 to 3 % of the time. One after a convolution that a pooling
+    /// follows costs a pass over its map more, as the two are no longer computed together.
     ///
     /// # Errors
     ///

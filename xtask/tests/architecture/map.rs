@@ -35,9 +35,13 @@ fn crates(root: &Path) -> BTreeMap<String, BTreeSet<String>> {
         })
         .collect();
     let uses = |manifest: &Table| {
-        let dependencies = manifest.get("dependencies").and_then(|it| it.as_table());
-        let names = dependencies.into_iter().flat_map(Table::keys);
-        names.filter(|name| manifests.contains_key(*name)).cloned().collect()
+        let targets = manifest.get("target").and_then(|it| it.as_table());
+        let targets = targets.into_iter().flat_map(Table::values).filter_map(|it| it.as_table());
+        let tables = [manifest].into_iter().chain(targets).flat_map(|table| {
+            let kinds = ["dependencies", "build-dependencies"].map(|kind| table.get(kind));
+            kinds.into_iter().flatten().filter_map(|it| it.as_table())
+        });
+        tables.flat_map(Table::keys).filter(|name| manifests.contains_key(*name)).cloned().collect()
     };
     manifests.iter().map(|(name, manifest)| (name.clone(), uses(manifest))).collect()
 }

@@ -24,7 +24,7 @@ const WRONG: u8 = 1;
 /// How many files or groups of a finding are listed.
 const LISTED: usize = 20;
 
-/// Look through a folder of photographs and say what is in it and what is wrong; nothing is changed. The
+/// Look through a folder of photographs and say what is in it and what is wrong; nothing in it is changed. The
 /// exit status is 1 where something is wrong
 #[derive(Args)]
 #[command(after_help = "Examples:

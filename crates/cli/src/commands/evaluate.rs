@@ -10,13 +10,12 @@ use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageF
 use model::Classifier;
 use photos::{Cache, Folder, LeftOut, Photos};
 use quoting::argument;
-use train::{DataConfig, RunFolder, RunningMean};
+use train::{DataConfig, RunFolder, RunningMean, TrainError};
 
 use crate::arguments::ModelArguments;
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
-use crate::hints::Told;
 use crate::left_out::print_left_out;
 use crate::named_output::named;
 use crate::printed::listed;
@@ -105,8 +104,12 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
 /// What the run validates on that a model lies in.
 fn validation_of_run(model: &Path, cache: &CacheArguments) -> anyhow::Result<(Photos, LeftOut)> {
     let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
-    let config = RunFolder::settings(&run).map_err(|error| {
-        anyhow::anyhow!("{}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`", Told::of(&error).what, argument(model))
+    let config = RunFolder::settings(&run).map_err(|error| match error {
+        TrainError::NoRun(_) => anyhow::anyhow!(
+            "{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`",
+            argument(model)
+        ),
+        other => other.into(),
     })?;
     anyhow::ensure!(
         config.data.features.is_none(),

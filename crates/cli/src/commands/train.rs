@@ -12,7 +12,7 @@ use quoting::{Shown, argument};
 use shards::{FeatureSet, Store};
 use train::{
     Best, Data, Job, LastState, Outcome, RunConfig, RunFolder, Start, TrainError, WeightsChoice,
-    first_tail, resume,
+    first_tail, fit, resume,
 };
 use vgg::Weights;
 
@@ -136,6 +136,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let settings = &arguments.settings;
             let set = settings.open_features()?;
             let mut config = settings.resolve(set.as_ref().map(FeatureSet::settings))?;
+            let devices = Devices::open(&config.device)?;
             if arguments.verify_resume {
                 // What one run has cached would hide that another computes something else.
                 config.data.cache_dir = None;
@@ -161,7 +162,6 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             };
             settings.check_weights(&config)?;
             let weights = config.load_weights()?;
-            let devices = Devices::open(&config.device)?;
             let strict = arguments.strict;
             let inputs = Inputs::load(&config, devices, weights, found, None, strict, output)?;
             if config.start != Start::Random {
@@ -256,7 +256,7 @@ fn go(
     let cancellation = &cancellation;
     let job = Job { config, run, weights, data, device, strict_engine, cancellation };
     let mut shown = Ok(());
-    let outcome = resume(&job, last, |event| {
+    let show = |event| {
         if let Some(dashboard) = &dashboard {
             dashboard.show(&event);
         }
@@ -267,7 +267,11 @@ fn go(
                 Output::Events => output.tell(|| events::told(&event)),
             };
         }
-    });
+    };
+    let outcome = match last {
+        Some(last) => resume(&job, last, show),
+        None => fit(&job, show),
+    };
     progress.bar().clear();
     drop(dashboard);
     match &outcome {

@@ -1,6 +1,8 @@
-//! Ties the revision of the decoder and the resize to their output.
+//! Ties the revisions of the decoder and the resize, and of a survey, to their output.
 
-use photos::{PIXELS_REVISION, Pixels};
+use std::fs;
+
+use photos::{FACTS_REVISION, Layout, PIXELS_REVISION, Pixels, Survey};
 use sha2::{Digest, Sha256};
 
 use crate::pictures::every_kind;
@@ -23,4 +25,24 @@ fn the_revision_is_raised_with_every_change_of_pixels() {
     }
     let digest: String = all.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!((PIXELS_REVISION, &*digest), (1, "3e19dfd2dc9962b4"));
+}
+
+/// If this fails, a survey finds out something else about files of some kind: raise [`FACTS_REVISION`], then put the new
+/// digest here. Otherwise caches would serve the old facts.
+#[test]
+fn the_revision_is_raised_with_every_change_of_facts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // A class for each, so that its counts are the facts about one file.
+    for (number, (_, bytes)) in every_kind().into_iter().enumerate() {
+        let class = folder.path().join(format!("{number:03}"));
+        fs::create_dir(&class).expect("a writable folder");
+        fs::write(class.join("image"), bytes).expect("a writable folder");
+    }
+    let layout = Layout::list(folder.path(), None).expect("classes");
+    let survey = Survey::of(&layout, None);
+    assert!(survey.left_out.unreadable.is_empty(), "{:?}", survey.left_out);
+    let facts = serde_json::to_vec(&survey.sets[0].classes).expect("plain data");
+    let digest: String =
+        Sha256::digest(facts)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((FACTS_REVISION, &*digest), (1, "671637e3c309a1cf"));
 }
