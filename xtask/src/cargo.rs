@@ -2,7 +2,19 @@
 
 use std::process::Command;
 
-/// The same `cargo` that runs this program.
+/// Beginnings of the names of variables that Cargo sets for a program that it runs.
+const SET_BY_CARGO: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
+/// The same `cargo` that runs this program, with the variables that Cargo itself was started with: build scripts that
+/// look at those it has set for this program, as that of `ring` does, are else run anew, and all that follows from them
+/// compiled again, whenever this program and a shell take turns.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if SET_BY_CARGO.iter().any(|start| text.starts_with(start)) {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
 }
