@@ -1,13 +1,13 @@
-//! Which `cargo` commands are started with.
+//! The `cargo` that chores start.
 
 use std::process::Command;
 
 /// Beginnings of the names of variables that Cargo sets for a program that it runs.
 const SET_BY_CARGO: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// The same `cargo` that runs this program, with the variables that Cargo itself was started with: build scripts that
-/// look at those it has set for this program, as that of `ring` does, are else run anew, and all that follows from them
-/// compiled again, whenever this program and a shell take turns.
+/// Returns the `cargo` that runs this program, without the variables that it has set for this program. The build script
+/// of `ring` looks at them: with them, `ring` and all that depends on it would be compiled again whenever this program
+/// and a shell take turns.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {

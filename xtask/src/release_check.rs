@@ -1,5 +1,4 @@
-//! `cargo xtask release-check`: what takes long and seldom finds anything, so that it is run before a release and not
-//! with every change.
+//! `cargo xtask release-check`: checks that take too long for every change and seldom find anything.
 
 use std::env::current_exe;
 use std::io::{Write, stdout};

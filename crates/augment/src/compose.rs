@@ -1,4 +1,4 @@
-//! How often a picture is interpolated.
+//! Choice between one interpolation of an augmented image and one for each step.
 
 use serde::{Deserialize, Serialize};
 

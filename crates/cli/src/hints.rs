@@ -1,4 +1,4 @@
-//! What is said of an error: the message, the causes that it lacks, and a hint.
+//! Text of an error for people: the message, its causes, and a hint.
 //!
 //! Libraries say what failed, and know neither the flags nor the commands of this program. The hints that name them are
 //! made here from the variants of their errors.

@@ -26,7 +26,7 @@ pub(crate) struct Inputs {
     source: Source,
 }
 
-/// What is trained on, before any of it is read.
+/// Source of a run's data, found and not yet read.
 pub(crate) enum Found {
     Images(Layout),
     Features(FeatureSet),

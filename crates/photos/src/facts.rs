@@ -1,5 +1,5 @@
-//! Facts about an image for a survey: how it was stored, and what its copies are found by. They are cached by the content of the
-//! file, so that a folder that was surveyed before is not decoded again.
+//! Facts about an image for a survey: how it was stored, and the digest and hash that find its copies. They are cached
+//! by the content of the file, so that a folder that was surveyed before is not decoded again.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ use crate::perceptual::perceptual_hash;
 use crate::pixels::PIXELS_REVISION;
 use crate::{Colour, Format};
 
-/// Revision of what a survey finds out about an image, to be raised when that changes while its pixels do not. Tests tie
-/// it to their output.
+/// Revision of the facts about an image, to be raised when they change while its pixels do not. Tests tie it to their
+/// output.
 pub const FACTS_REVISION: u32 = 1;
 
 /// Facts about an image.

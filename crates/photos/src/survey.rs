@@ -14,7 +14,7 @@ use crate::file::PictureError;
 use crate::left_out::as_text;
 use crate::{Colour, Format, Layout, LeftOut};
 
-/// What is in the folders of a [`Layout`].
+/// Contents of the folders of a [`Layout`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Survey {
     /// What is trained on and validated on, or the whole from which a part is to be kept for validation.

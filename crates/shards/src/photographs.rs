@@ -211,7 +211,7 @@ impl Photographs {
         Ok(Self { store, classes, unused, entries })
     }
 
-    /// How many files there are that may be photographs.
+    /// Returns the number of files that may be images.
     pub fn count(&self) -> usize {
         self.entries.len()
     }

@@ -11,7 +11,7 @@ use crate::{
     DataConfig, DeviceConfig, Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice,
 };
 
-/// Checks that a run goes on with what it began with.
+/// Checks that a run is resumed with the settings, images and weights that it began with.
 pub(crate) fn check_same(
     job: &Job<'_>,
     state: &State,

@@ -294,7 +294,7 @@ impl Chain {
         rayon::current_num_threads().min(pictures)
     }
 
-    /// How many values [`Buffers`] hold for so many pictures at once: `[front, back]`.
+    /// Returns the number of values that [`Buffers`] hold for `pictures` images at once: `[front, back]`.
     fn lengths(&self, pictures: usize) -> [[usize; 2]; 2] {
         let mut lengths = [[0; 2]; 2];
         for (at, stage) in self.stages.iter().enumerate() {
