@@ -402,7 +402,9 @@ fn build_with_cargo_that_prints(sandbox: &Sandbox) -> Outcome {
     let path = write_program(sandbox, "cargo", cargo);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("--root").arg(sandbox.path(".")).args(["build", "--release"]).env("CARGO", path);
-    command.env_remove("LIBTORCH").env_remove("LIBTORCH_BYPASS_VERSION_CHECK");
+    for variable in ["LIBTORCH", "LIBTORCH_BYPASS_VERSION_CHECK", "PERMAFROST_FEATURES"] {
+        command.env_remove(variable);
+    }
     outcome_of(&mut command)
 }
 
