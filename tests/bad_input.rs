@@ -1,4 +1,4 @@
-//! Bad input: a message that names the thing, a hint, exit status 2, and nothing written.
+//! Invalid input: the program prints an error that names the cause and a hint, exits with status 2, and writes nothing.
 
 use crate::permafrost::{Done, Workplace, quick, refused};
 
@@ -39,7 +39,7 @@ fn what_the_defaults_name_is_refused_with_the_way_to_get_it() {
             assert!(hint.contains(way), "{hint}");
         }
     }
-    // A folder's fault is named before the weights that are not there.
+    // Errors in the data folder are reported before missing weights.
     refused(&workplace, "train photos/train/along --weights nowhere.h5", "no class folders");
 }
 

@@ -1,4 +1,4 @@
-//! Weights files that are missing, damaged, hostile or of another architecture, each refused as other bad input is.
+//! Missing, damaged, malicious or mismatched weights files, which are refused like other invalid input.
 
 use crate::permafrost::{Workplace, refused};
 
@@ -16,8 +16,7 @@ fn weights_that_are_missing_cut_short_or_of_another_shape_are_refused() {
     refused(&workplace, "train photos --weights page.h5", "page.h5");
 }
 
-/// A safetensors file with these arrays of zeros, of which it holds `missing` bytes less than its header
-/// says.
+/// Returns a safetensors file with these arrays of zeros, cut short by `missing` bytes.
 fn safetensors(arrays: &[(&str, &[usize])], missing: usize) -> Vec<u8> {
     let mut header = serde_json::Map::new();
     let mut end = 0;
@@ -35,7 +34,7 @@ fn safetensors(arrays: &[(&str, &[usize])], missing: usize) -> Vec<u8> {
     file
 }
 
-/// An archive of one entry.
+/// Returns a ZIP archive of `config.json` and `entry`, both with `content`.
 fn zip(entry: &str, content: &[u8], method: zip::CompressionMethod) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(vec![]));
     let options = zip::write::SimpleFileOptions::default().compression_method(method);

@@ -1,5 +1,5 @@
-//! An object store whose answers break off, every one the first time that it is asked for, or do not come any more.
-//! The store is a few lines on this machine; nothing leaves it.
+//! Object store whose answers break off at the first attempt or no longer arrive. The store is a small server on this
+//! machine, and no test uses the network.
 
 mod store;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::breaking_off::store::{Store, store_with_photos};
 use crate::permafrost::{Done, Workplace};
 
-/// The program with a store.
+/// Returns a command of the program that uses the store at `address`.
 fn command(workplace: &Workplace, address: &str, arguments: &str) -> Command {
     let mut command = workplace.command(arguments);
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
@@ -27,7 +27,7 @@ fn run(workplace: &Workplace, address: &str, arguments: &str) -> Done {
     Done::of(&mut command(workplace, address, arguments))
 }
 
-/// Runs the program until it waits for the store and, as a rule, has nothing else to do.
+/// Starts the program and returns once it waits for the store. By then it usually has no other work left.
 #[cfg(unix)]
 fn until_it_waits(store: &Mutex<Store>, mut command: Command) -> Child {
     let mut child =
@@ -48,7 +48,7 @@ fn end_of(child: Child) -> Done {
     Done::of_output(child.wait_with_output().expect("it was started"))
 }
 
-/// Sends the program what ends one.
+/// Sends SIGTERM to the program and returns its output.
 #[cfg(unix)]
 fn stopped(child: Child) -> Done {
     let sent = Command::new("kill").arg(child.id().to_string()).status();
@@ -62,7 +62,7 @@ fn stopped(child: Child) -> Done {
 fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_end() {
     let workplace = Workplace::with_photos();
     let (store, address) = store_with_photos(&workplace);
-    // A piece of 9 MB, which goes in two parts.
+    // The piece takes 9 MB and is uploaded in two parts.
     let settings = "--weights none --size 32 --until block1_pool --views 10";
     for (data, out) in [("s3://bucket/photos", "s3://bucket/set"), ("photos", "set")] {
         run(&workplace, &address, &format!("features {data} --out {out} {settings}"))
@@ -76,7 +76,7 @@ fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_
     for (name, object) in &store.objects {
         let expected = fs::read(workplace.path(name)).expect("a file of that name");
         if name.ends_with(".json") {
-            // Contents are known by digests in a folder, and by ETags, which this store has none of.
+            // The JSON identifies contents by digests in a folder and by ETags in a store. This store lists no ETags.
             let without_contents = |bytes: &[u8]| {
                 let mut card: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
                 card.as_object_mut().expect("a card").remove("contents");
@@ -94,7 +94,7 @@ fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_
         *asked.expect("it was asked for").1
     };
     assert!(asked("GET /bucket?", "prefix=set") >= 2);
-    // A listing of three pages goes on behind what it has.
+    // An interrupted listing of three pages continues after the pages that were received.
     let begun = store
         .asked
         .iter()
@@ -130,18 +130,18 @@ fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_i
     silent_after(None);
     run(&workplace, &address, &compute).expect_success();
 
-    // Without memory features are read anew in every epoch, each photograph's by itself, 32 at a time.
+    // Without memory for features, every epoch reads them again, image by image, in windows of 32 images.
     store.lock().expect("no panics").take(&workplace, "set");
     let train = "train --features s3://bucket/set --weights none --device cpu --no-augment --cache-mb 0 --batch-size 4 --epochs 2";
     run(&workplace, &address, &format!("{train} --out whole")).expect_success();
-    // The JSON, the head, the photographs to validate on, a whole window and some of the next.
+    // Requests: the JSON, the head of the piece, the validation images, a full window and a part of the next one.
     silent_after(Some(1 + 1 + 1 + 32 + 8));
     let on_set = |arguments: &str| command(&workplace, &address, arguments);
     stopped(until_it_waits(&store, on_set(&format!("{train} --out resumed"))));
-    // The next window, and some of the last 8 photographs.
+    // Requests: as above, with the next window and a part of the last 8 images.
     silent_after(Some(1 + 1 + 1 + 32 + 4));
     let child = until_it_waits(&store, on_set("train --resume resumed"));
-    // Those who wait ask again, and find that the features are gone.
+    // The waiting requests are retried and find that the features have been deleted.
     {
         let mut store = store.lock().expect("no panics");
         store.objects.retain(|name, _| !name.starts_with("set/") || name.ends_with(".json"));
@@ -153,7 +153,7 @@ fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_i
     store.lock().expect("no panics").take(&workplace, "set");
     run(&workplace, &address, "train --resume resumed").expect_success();
     assert_eq!(workplace.history("resumed"), workplace.history("whole"));
-    // Each time it goes on behind where it was.
+    // Each process continues after the last step of the previous one.
     let log = workplace.read("resumed/run.log");
     let steps: Vec<usize> = log
         .lines()

@@ -1,4 +1,5 @@
-//! The cache of decoded images and features: who fills and reads it, and what keeps it from being used.
+//! Cache of decoded images and features: every command fills and reads it, and a cache that can't be used is only a
+//! warning.
 
 use std::fs;
 
@@ -6,15 +7,15 @@ use sha2::{Digest, Sha256};
 
 use crate::permafrost::{Done, Workplace, quick};
 
-/// Number of different images of a workplace: those to validate on are those to train on.
+/// Number of distinct images of a workplace, whose validation images are copies of its training images.
 const IMAGES: usize = 12;
 
-/// Warnings of a run that is right all the same.
+/// Expects success and returns the warnings.
 fn warnings(done: Done) -> String {
     done.expect_success().stderr
 }
 
-/// Number of cached (images, features).
+/// Returns the numbers of cache entries for images and for features.
 fn cached(workplace: &Workplace) -> (usize, usize) {
     (workplace.cached("pixels").len(), workplace.cached("features").len())
 }
@@ -31,7 +32,7 @@ fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
     for run in ["first", "second"] {
         assert_eq!(workplace.history(run), workplace.history("without"));
     }
-    // With another seed and another rate, and from another folder with the same images.
+    // Another seed and rate, then another folder with the same images.
     workplace.train(&format!("{plain} --out third --seed 8 --learning-rate 0.01"));
     for command in ["evaluate first/best", "report first", "predict first/best photos"] {
         workplace.run(command).expect_success();
@@ -40,11 +41,11 @@ fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
     workplace.run("predict first/best moved").expect_success();
     let features = "--weights none --size 32 --until block1_pool --pooling max --out set";
     workplace.run(&format!("features moved {features}")).expect_success();
-    // Random weights follow from the seed.
+    // Random weights depend on the seed, so the run with another seed added features.
     assert_eq!(cached(&workplace), (IMAGES, 2 * IMAGES));
 }
 
-/// What is served is what is in the entries.
+/// Changes the cache entries, to show that the next survey reads them.
 #[test]
 fn a_folder_that_was_surveyed_is_not_decoded_again() {
     let workplace = Workplace::with_photos();
@@ -83,7 +84,7 @@ fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
     assert!(cached == workplace.read("run/report.html"));
 }
 
-/// What is served is what is in the entries: each answer is another one once their values are.
+/// Changes the cached features, to show that each command reads them: its output changes.
 #[test]
 fn every_command_uses_what_is_cached() {
     let workplace = Workplace::with_photos().on_cpu();
@@ -146,7 +147,7 @@ fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
         assert_eq!(workplace.history(run), workplace.history("expected"));
         warned
     };
-    // A file where the folder should be.
+    // A file instead of the folder.
     workplace.write("file", "something");
     let warned = with("--cache-dir file/cache", "in-file");
     assert!(warned.contains("warning: no cache: `") && warned.contains("--no-cache"), "{warned}");
@@ -156,7 +157,7 @@ fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
     assert!(warned.contains("has version 2, expected 1 or lower"), "{warned}");
     assert_eq!(workplace.names_in("newer"), ["version"]);
 
-    // Nothing can be written any more.
+    // A cache in which nothing can be written.
     workplace.run(&quick("--no-augment --epochs 1 --cache-dir full --out full-1")).expect_success();
     let unfinished = workplace.path("full/unfinished");
     fs::remove_dir(&unfinished).expect("an empty folder");
@@ -164,7 +165,7 @@ fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
     let warned = with("--cache-dir full", "full-2");
     assert!(warned.contains("warning: no cache: `"), "{warned}");
 
-    // Not among the images.
+    // A cache among the images.
     let done = workplace.run("evaluate expected/best photos/train --cache-dir photos/train/cache");
     assert!(warnings(done).contains("which is only read"));
     assert!(!workplace.path("photos/train/cache").exists());
@@ -194,7 +195,7 @@ fn a_disk_that_is_full_is_a_warning() {
     let workplace = Workplace::with_photos().on_cpu();
     let train = "train photos --weights none --size 180 --until block1_pool --pooling max --no-augment --epochs 1";
     workplace.run(&format!("{train} --no-cache --out expected")).expect_success();
-    // Files may have 84 kB: the pixels of an image have 97 kB, all other files fit.
+    // The size of files is limited to 84 kB. The pixels of an image take 97 kB, and all other files fit.
     let script = format!("trap '' XFSZ; ulimit -f 82; exec \"$0\" {train} --out run");
     let warned = warnings(workplace.shell(&script));
     assert!(warned.contains("warning: not everything was cached: `"), "{warned}");

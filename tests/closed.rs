@@ -1,4 +1,4 @@
-//! Folders that a run may not be written to: an error that names the place, and nothing damaged.
+//! Folders without write permission: the program prints an error that names the path, and damages nothing.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +32,7 @@ fn a_run_is_not_begun_where_it_may_not_be_written() {
     set_mode(&workplace.path("closed"), 0o755);
 }
 
-/// The pictures of a demo are drawn into a folder that can be written to but not opened.
+/// Generates the demo's images in a folder that can be written to but not opened.
 #[test]
 fn a_folder_that_cannot_be_synced_is_warned_of_once_and_in_the_log_of_the_run() {
     let workplace = Workplace::new();
@@ -58,7 +58,7 @@ fn a_run_that_became_read_only_is_as_it_was_and_goes_on_once_it_may() {
     workplace.write("run/config.toml", config);
     let mut before = workplace.contents("run");
     let everything: Vec<_> = before.iter().map(|(path, _)| path.clone()).collect();
-    // It tells of what failed.
+    // The log changes, because it records the failure.
     let log = workplace.path("run/run.log");
     before.retain(|(path, _)| *path != log);
     let folder_alone = vec![workplace.path("run")];

@@ -1,11 +1,11 @@
-//! Output that no one reads any more, as behind `| head`: the rest of the work is done all the same.
+//! Output into a closed pipe, such as that of `| head`: the program completes its work.
 
 use std::io;
 use std::process::Stdio;
 
 use crate::permafrost::{Workplace, quick};
 
-/// Runs the program with nobody at the other end of what it prints, and expects success.
+/// Runs the program with closed pipes as standard output and standard error, and expects success.
 fn run_unheard(workplace: &Workplace, arguments: &str) {
     let closed = || {
         let (reader, writer) = io::pipe().expect("a pipe");

@@ -1,10 +1,10 @@
-//! `compare`: its table, its page, and what it refuses.
+//! `compare`: its tables, its page and its errors.
 
 use std::fs;
 
 use crate::permafrost::Workplace;
 
-/// Two runs that differ in their rate and the units of their heads.
+/// Returns a workplace with two runs that differ in the learning rate and the units of the head.
 fn with_runs() -> Workplace {
     let workplace = Workplace::with_photos();
     workplace.train("--epochs 3 --out first --device cpu");
@@ -12,7 +12,7 @@ fn with_runs() -> Workplace {
     workplace
 }
 
-/// The cells of a table that a command has printed.
+/// Returns the cells of a table that a command printed.
 fn table(stdout: &str) -> Vec<Vec<&str>> {
     let lines = stdout.lines().take_while(|line| !line.starts_with("Wrote "));
     lines
@@ -71,7 +71,7 @@ fn what_keeps_runs_from_being_compared_in_full_is_noted() {
     let workplace = with_runs();
     let config = workplace.read("second/config.toml").replace("epochs = 2", "epochs = 9");
     workplace.write("second/config.toml", &config);
-    // As a run that was stopped before its first epoch ended.
+    // A run that was stopped before the end of its first epoch has only this file.
     fs::create_dir(workplace.path("new")).expect("a folder");
     workplace.write("new/config.toml", config.replace("photos", "elsewhere"));
     for class in ["across", "along", "neither"] {

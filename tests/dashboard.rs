@@ -1,4 +1,4 @@
-//! `train --tui`: that it wants a terminal, and gives it back.
+//! `train --tui`: requires a terminal, and restores it.
 
 use crate::permafrost::{Workplace, quick};
 
@@ -12,7 +12,7 @@ fn where_there_is_no_terminal_a_dashboard_is_refused_before_anything_is_done() {
     assert!(!workplace.path("run").exists());
 }
 
-/// `script`, of util-linux, runs a command in a terminal of its own and prints what comes there.
+/// Uses `script` of util-linux, which runs a command in a new terminal and prints the terminal's output.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_dashboard_is_drawn_while_a_run_goes_on_and_what_is_printed_before_and_after_stays() {

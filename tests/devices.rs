@@ -52,7 +52,7 @@ fn a_variable_names_the_device_and_the_flag_wins() {
     assert!(workplace.read("run/config.toml").contains("[device]\nname = \"cpu\""));
 }
 
-/// On another device a run goes on with what it has, and so does a prediction.
+/// Resumes a run and evaluates its model on another device.
 #[cfg(feature = "libtorch")]
 #[test]
 fn a_run_is_as_good_on_libtorch_and_moves_between_devices() {
@@ -79,7 +79,7 @@ fn a_run_is_as_good_on_libtorch_and_moves_between_devices() {
         let done = workplace.run(&format!("evaluate cpu/best photos/validation --device {device}"));
         done.expect_success();
     }
-    // What the base computes in is part of the run.
+    // The precision of the base is part of the run.
     workplace.write(
         "cpu/config.toml",
         config.replace("f32", "bf16").replace("epochs = 3", "epochs = 4"),

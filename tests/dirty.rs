@@ -1,5 +1,5 @@
-//! A folder as people have them: every kind of file and every fault at once. It trains, what is bad is named,
-//! and nothing in it changes.
+//! Data folder as in practice, with every kind of file and every fault at once. The program trains on it, names every
+//! bad file, and changes nothing in it.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,18 @@ use jpeg_encoder::{ColorType, Encoder};
 use crate::permafrost::{Done, Workplace, quick};
 use crate::pictures::{every_kind, jpeg, smooth};
 
-/// A class's folder, with a name of more than ASCII.
+/// Class folder, whose name has a character outside ASCII.
 const CLASS: &str = "photos/train/chats et chiens ü";
 
-/// A file that once made a decoder panic.
+/// Image file that once made a decoder panic.
 const DAMAGED: &[u8] = include_bytes!("../crates/photos/tests/decode/found/separate_scans.jpg");
 
-/// A path in the class's folder.
+/// Returns a path in the class folder.
 fn in_class(path: &str) -> String {
     format!("{CLASS}/{path}")
 }
 
-/// The usual extension of a kind's files.
+/// Returns the usual file extension of a kind of image.
 fn extension(kind: &str) -> &'static str {
     let formats =
         [("PNG", "png"), ("GIF", "gif"), ("BMP", "bmp"), ("WebP", "webp"), ("TIFF", "tiff")];
@@ -30,7 +30,7 @@ fn with(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
     jpeg(&smooth(48, 40), [48, 40], ColorType::Rgb, set)
 }
 
-/// Writes photographs of every kind into the class's folder, and says how many.
+/// Writes images of every kind into the class folder, and returns their number.
 fn write_good(workplace: &Workplace) -> usize {
     let kinds = every_kind();
     for (kind, bytes) in &kinds {
@@ -38,7 +38,7 @@ fn write_good(workplace: &Workplace) -> usize {
         workplace.write(&in_class(&name), bytes);
     }
     let plain = |kind: &str| &kinds.iter().find(|(found, _)| *found == kind).expect("a kind").1;
-    // EXIF that says to turn it by a quarter.
+    // EXIF metadata with the orientation of a quarter turn.
     let exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     let turned = with(|jpeg| jpeg.add_exif_metadata(exif).expect("metadata"));
     let with_profile = with(|jpeg| jpeg.add_icc_profile(&[7; 99]).expect("a profile"));
@@ -57,7 +57,7 @@ fn write_good(workplace: &Workplace) -> usize {
     kinds.len() + others.len()
 }
 
-/// Writes files that should be pictures and can't be read, and returns their paths.
+/// Writes image files that can't be read, and returns their paths.
 fn write_bad(workplace: &Workplace) -> BTreeSet<String> {
     let whole = with(|_| {});
     let mut oversized = whole.clone();
@@ -81,8 +81,8 @@ fn write_bad(workplace: &Workplace) -> BTreeSet<String> {
     bad.iter().map(|(name, _)| in_class(name)).collect()
 }
 
-/// Adds what only some systems have: links that lead in circles or nowhere, a file that may not be read, and
-/// one whose name is no text. Returns the paths of the bad ones and how many are good.
+/// Adds entries that only some systems support: circular and dangling links, a file without read permission, and a file
+/// name that is not UTF-8. Returns the paths of the files that can't be read, and the number of files that can.
 #[cfg(unix)]
 fn write_odd(workplace: &Workplace) -> (Vec<String>, usize) {
     use std::ffi::OsStr;
@@ -108,7 +108,7 @@ fn write_odd(_: &Workplace) -> (Vec<String>, usize) {
     (vec![], 0)
 }
 
-/// Runs the program as a user who may not read everything.
+/// Runs the program as a user who may not read every file.
 fn run(workplace: &Workplace, arguments: &str) -> Done {
     #[cfg(unix)]
     return crate::ordinary_user::OrdinaryUser::of(workplace).run(arguments);
@@ -157,7 +157,7 @@ fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
     };
     assert_eq!(table.iter().map(named).collect::<BTreeSet<_>>(), expected);
     assert!(table.iter().all(|row| !row[1].is_empty() && !row[1].contains('\n')));
-    // Each bad file has its line, and nothing is said but of files.
+    // Each bad file has one line, and the only other line is about ignored files.
     let (skipped, rest): (Vec<&str>, Vec<&str>) =
         done.stderr.lines().partition(|line| line.starts_with("skipped `"));
     assert_eq!(skipped.len(), expected.len(), "{}", done.stderr);

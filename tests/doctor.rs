@@ -1,4 +1,4 @@
-//! `doctor`: what it finds, and that it changes nothing.
+//! `doctor`: its findings. It changes no files.
 
 use crate::permafrost::Workplace;
 

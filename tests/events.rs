@@ -1,4 +1,4 @@
-//! `train --quiet` and `--json`: what a program that starts this one reads.
+//! `train --quiet` and `--json`: output for other programs.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::permafrost::{Workplace, quick};
 
 const SCHEMA: &str = include_str!("../crates/cli/events.schema.json");
 
-/// Checks `value` against `rule`, a part of `schema`, by the keywords that this schema uses.
+/// Checks `value` against `rule`, a part of `schema`. Supports only the keywords that this schema uses.
 fn check(schema: &Value, rule: &Value, value: &Value) -> Result<(), String> {
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let list = |value: &Value| value.as_array().expect("a list").clone();
@@ -73,7 +73,7 @@ fn check(schema: &Value, rule: &Value, value: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The events in an output, each of them as the schema has it.
+/// Reads the events of an output, and checks each of them against the schema.
 fn events(stdout: &str) -> Vec<Value> {
     let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
     let read = |line: &str| {
@@ -112,11 +112,11 @@ fn every_event_of_a_run_is_as_the_schema_says_and_every_kind_of_the_schema_comes
     assert_eq!(again.len(), 1);
     assert_eq!(again.last(), all.last());
 
-    // A damaged state, and then a run that a signal stops.
+    // A damaged checkpoint, and then a run that a signal stops.
     let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 100000");
     workplace.write("run/config.toml", config);
     workplace.write("run/last/state.json", "{");
-    // That of another engine, from which the run goes on.
+    // Makes the previous checkpoint one of another engine. The run resumes from it.
     workplace.on_another_engine("run/previous");
     all.extend(resumed_and_stopped(&workplace));
     let base = "--weights none --size 32 --until block1_pool --pooling max";
@@ -130,7 +130,7 @@ fn every_event_of_a_run_is_as_the_schema_says_and_every_kind_of_the_schema_comes
     assert_eq!(kinds(&all), expected);
 }
 
-/// The events of a run that goes on until a signal stops it.
+/// Resumes a run, stops it with a signal after an epoch, and returns its events.
 #[cfg(unix)]
 fn resumed_and_stopped(workplace: &Workplace) -> Vec<Value> {
     use std::io::{BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! `features`: sets computed in shares, read back, continued, checked, and refused.
+//! `features`: sets that are computed in shards, read, continued, checked or refused.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -17,10 +17,10 @@ mod inputs;
 mod stopped;
 mod values;
 
-/// A base that takes a moment, as `train` has it in `quick`.
+/// Arguments of a fast base, the one that `quick` uses.
 const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max";
 
-/// Variables by which an engine may say which share it wants.
+/// Variables with which job engines select the shard.
 const VARIABLES: [&str; 8] = [
     "JOB_COMPLETION_INDEX",
     "JOB_COMPLETIONS",
@@ -32,7 +32,7 @@ const VARIABLES: [&str; 8] = [
     "AWS_BATCH_JOB_ARRAY_SIZE",
 ];
 
-/// The program, wherever the tests themselves are run.
+/// Returns a `features` command without the variables of a job engine that may run the tests.
 fn command(workplace: &Workplace, arguments: &str) -> Command {
     let mut command = workplace.command(&format!("features {arguments}"));
     VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
@@ -43,12 +43,12 @@ fn run(workplace: &Workplace, arguments: &str) -> Done {
     Done::of(&mut command(workplace, arguments))
 }
 
-/// Computes a share of `photos`.
+/// Computes a shard of `photos`.
 fn compute(workplace: &Workplace, arguments: &str) -> Done {
     run(workplace, &format!("photos {BASE} {arguments}")).expect_success()
 }
 
-/// The names in a folder with what is in each file.
+/// Returns the names and the contents of the files in a folder.
 fn contents(workplace: &Workplace, folder: &str) -> BTreeMap<String, Vec<u8>> {
     let names = workplace.names_in(folder).into_iter();
     names
@@ -64,7 +64,7 @@ fn open(workplace: &Workplace, folder: &str) -> FeatureSet {
     FeatureSet::open(&store).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Rewrites the JSON of each piece in a folder as the version before wrote it, without digests of contents.
+/// Rewrites the JSON of each piece in a folder in the previous format, which has no digests of contents.
 fn as_of_schema_1(workplace: &Workplace, folder: &str) {
     for name in workplace.names_in(folder).iter().filter(|name| name.ends_with(".json")) {
         let path = format!("{folder}/{name}");
@@ -77,10 +77,10 @@ fn as_of_schema_1(workplace: &Workplace, folder: &str) {
     }
 }
 
-/// A photograph's label, its features as it is, and those of its views.
+/// Label of an image, its features, and the features of its views.
 type Features = (usize, Vec<f32>, Vec<Vec<f32>>);
 
-/// Those of every photograph of a set.
+/// Returns the label and the features of every image of a set, by key.
 fn features(set: &FeatureSet) -> BTreeMap<String, Features> {
     let features = |photo: &shards::Photograph| {
         let rows = |view, row| Rows { piece: photo.piece, view, rows: row..row + 1 };
@@ -94,7 +94,7 @@ fn features(set: &FeatureSet) -> BTreeMap<String, Features> {
     set.photographs().iter().map(features).collect()
 }
 
-/// What `check` finds, by kind, piece or object, and reason.
+/// Returns the kind, the name and the reason of each finding of `check`.
 fn findings(workplace: &Workplace, arguments: &str) -> Vec<[String; 3]> {
     let done = run(workplace, &format!("{arguments} --json"));
     let checked: Value = serde_json::from_str(&done.stdout).expect("JSON");
@@ -106,7 +106,7 @@ fn findings(workplace: &Workplace, arguments: &str) -> Vec<[String; 3]> {
     findings
 }
 
-/// Runs the program and expects it to refuse, naming `named`.
+/// Runs the program and expects an error that names `named`.
 fn refused(workplace: &Workplace, arguments: &str, named: &str) {
     expect_refused(&run(workplace, arguments), named);
 }

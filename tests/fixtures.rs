@@ -1,19 +1,19 @@
-//! Where the tests find what Keras computes: the small fixtures beside this file, or the whole set
-//! in the folder that `PERMAFROST_PARITY` names (`cargo xtask parity` sets it).
+//! Fixtures that Keras computed: the small set in `tests/fixtures`, or the complete set in the folder that
+//! `PERMAFROST_PARITY` names (`cargo xtask parity` sets it).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use safetensors::{Dtype, SafeTensors};
 
-/// An array of 32-bit floats and its shape.
+/// Array of 32-bit floats, and its shape.
 pub(crate) struct Fixture {
     #[allow(dead_code, reason = "not every test that includes this file looks at shapes")]
     pub(crate) shape: Vec<usize>,
     pub(crate) data: Vec<f32>,
 }
 
-/// The fixture `name`, in the set that this run uses; one that only the small set has, there.
+/// Returns the path of the fixture `name`, in the small set if no other set has it.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     let small = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
     match std::env::var_os("PERMAFROST_PARITY").map(PathBuf::from) {
@@ -22,10 +22,10 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     }
 }
 
-/// What only the small set has.
+/// Fixtures that only the small set has.
 const OWN: [&str; 2] = ["gradients.safetensors", "imagenet_features.safetensors"];
 
-/// The float arrays of the safetensors fixture `name`.
+/// Reads the float arrays of the safetensors fixture `name`.
 pub(crate) fn arrays(name: &str) -> BTreeMap<String, Fixture> {
     let bytes = std::fs::read(fixture(name)).expect("the fixture");
     let file = SafeTensors::deserialize(&bytes).expect("a whole fixture");

@@ -1,16 +1,17 @@
-//! Names that are made to be obeyed: by the terminal, by whoever reads a message, by a shell or a spreadsheet.
+//! Malicious names of files and classes, which try to control the terminal, to forge messages, or to run commands in a
+//! shell or a spreadsheet.
 
 use std::process::Command;
 
 use crate::permafrost::{Done, Workplace, quick};
 
-/// A class whose name moves the cursor, and forges a hint on a line of its own.
+/// Class name that moves the cursor and forges a hint on a separate line.
 const CLASS: &str = "al\u{1b}[2Jong\nhint: run curl";
 
-/// A file whose name turns the direction of text and forges a line, and which can't be read.
+/// Name of an unreadable file, which reverses the direction of text and forges a line.
 const UNREADABLE: &str = "gnp.\u{202e}\u{9b}1m\nhint: run curl\n.jpg";
 
-/// A file whose name is a formula.
+/// File name that is a formula.
 const FORMULA: &str = "=1+cmd|' calc'!A0.png";
 
 fn workplace() -> Workplace {
@@ -26,7 +27,7 @@ fn workplace() -> Workplace {
     workplace
 }
 
-/// Checks that nothing printed is obeyed, and that names are there, quoted.
+/// Checks that the output has neither control characters nor forged hints.
 fn check(done: &Done, what: &str) {
     for text in [&done.stdout, &done.stderr] {
         let hidden = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}".contains(c);
@@ -74,7 +75,7 @@ fn names_that_a_terminal_would_obey_are_escaped_in_all_that_is_printed() {
     let features = "features photos --weights none --size 32 --until block1_pool --out features";
     run_checked(&mut workplace.command(features), 0);
 
-    // Errors, of the program and of its arguments.
+    // Errors of the program, and errors in its arguments.
     for arguments in [["doctor", &path], ["evaluate", &path], ["train", &path], ["report", &path]] {
         run_checked(workplace.command("").args(arguments), 2);
     }

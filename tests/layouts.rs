@@ -1,14 +1,15 @@
-//! Layouts of folders: `doctor`, `train`, `features` and `show` take the same folders and classes, or refuse alike.
+//! Layouts of data folders: `doctor`, `train`, `features` and `show` accept the same folders and classes, and refuse
+//! the same layouts.
 
 use serde_json::Value;
 use shards::{FeatureSet, Store};
 
 use crate::permafrost::{Done, Workplace};
 
-/// A base that takes a moment, without a size that is worth a wait.
+/// Arguments of a fast base.
 const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max";
 
-/// A folder `photos` with three images of each of two classes in each of `folders`.
+/// Returns a workplace with three images of each of two classes in each of `folders` below `photos`.
 fn with(folders: &[&str]) -> Workplace {
     let workplace = Workplace::new();
     for (at, folder) in folders.iter().enumerate() {
@@ -84,7 +85,7 @@ fn all_commands_refuse_class_folders_with_the_same_subfolders() {
         assert!(doctor.stdout.contains(&wrong), "{}", doctor.stdout);
         for done in others {
             assert_eq!((done.status, &*done.stdout), (Some(2), ""), "{}", done.stderr);
-            // `train` names the folder by its whole path.
+            // `train` prints the absolute path of the folder.
             let said = done.stderr.replace(&format!("{}/", workplace.path("").display()), "");
             let said = said.replace(&*workplace.path("").to_string_lossy(), "");
             assert!(said.starts_with(&format!("error: {what}")), "{said}");

@@ -1,4 +1,4 @@
-//! Whole-program tests: the built binary, run as a user would, each in a folder of its own.
+//! Whole-program tests, which run the built binary as a user would, each in a separate folder.
 
 mod bad_input;
 mod bad_weights;

@@ -1,4 +1,4 @@
-//! `evaluate` and `predict`: what a trained model says of photographs.
+//! `evaluate`, `predict` and `export`: the use of a trained model.
 
 use crate::permafrost::Workplace;
 
@@ -50,7 +50,7 @@ fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritt
     let workplace = Workplace::with_photos();
     workplace.train("--epochs 2 --out run");
     let photographs = workplace.contents("photos");
-    // Each name is there twice, once for each class; a class of stripes has other pictures too.
+    // Both classes have the same file names, so two images of one predicted class can have the same name.
     let predict = "predict run/best --json photos/validation --sort-into sorted";
     let lines = workplace.run(predict).expect_success().stdout;
     assert_eq!(lines.lines().count(), 12);
@@ -73,11 +73,11 @@ fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritt
     assert_eq!(copies.len(), 12, "{copies:?}");
     let sorted = workplace.contents("sorted");
     assert_eq!(sorted.iter().filter(|(_, bytes)| bytes.is_some()).count(), 12);
-    // A second time all are there.
+    // The second time, all copies exist.
     let said = workplace.run(predict).expect_success().stderr;
     assert_eq!(said, "Copied 0 into sorted, 12 were there.\n");
     assert!(workplace.contents("sorted") == sorted, "something was copied again");
-    // A file of the same length with other bytes is no copy.
+    // A file of the same length with other bytes is not a copy.
     let (changed, bytes) = sorted.iter().find(|(_, bytes)| bytes.is_some()).expect("a copy");
     let mut other = bytes.clone().expect("bytes");
     *other.last_mut().expect("bytes") ^= 1;
@@ -135,7 +135,7 @@ fn an_unreadable_file_does_not_keep_the_others_from_being_named() {
     assert!(done.stderr.contains("BMP, WebP or TIFF files"), "{}", done.stderr);
 }
 
-/// The base is not in the bundle: a model is used on its own weights or not at all.
+/// Checks that a model is used with its own weights or not at all. The bundle does not contain the base.
 #[test]
 fn weights_are_found_again_by_their_digest_and_others_are_refused() {
     let workplace = Workplace::with_photos();
@@ -197,7 +197,7 @@ fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
     assert!(!workplace.path("model.h5").exists());
 }
 
-/// What was exported comes back as the same model: base, preprocessing and head.
+/// Checks that an exported model is imported as the same model: base, preprocessing and head.
 #[test]
 fn an_exported_model_can_be_trained_from() {
     let workplace = Workplace::with_photos();

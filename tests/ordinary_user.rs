@@ -1,5 +1,5 @@
-//! Runs the program as a user whom permissions hold back, also where the tests are run by root, who may read
-//! and write everything.
+//! Unprivileged user, for whom file permissions apply. If root runs the tests, the program runs as nobody, because root
+//! may read and write everything.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -13,23 +13,23 @@ use crate::permafrost::{Done, PROGRAM, Workplace};
 
 const ROOT: u32 = 0;
 
-/// The user and the group that own nothing.
+/// User and group that own nothing.
 const NOBODY: u32 = 65_534;
 
-/// Whoever runs the tests, or nobody in place of root.
+/// User who runs the program: the one who runs the tests, or nobody instead of root.
 pub(crate) struct OrdinaryUser<'a> {
     workplace: &'a Workplace,
     in_place_of_root: Option<Copy>,
 }
 
-/// A copy of the program where everybody may run it; that which was built may lie in root's own folders.
+/// Copy of the program that every user may run. The built program may be in one of root's folders.
 struct Copy {
     program: PathBuf,
     _folder: TempDir,
 }
 
 impl<'a> OrdinaryUser<'a> {
-    /// The user gets the folder `workplace` itself, and of what is in it no more than its permissions say.
+    /// Makes nobody the owner of the folder `workplace`, but not of its contents, if root runs the tests.
     pub(crate) fn of(workplace: &'a Workplace) -> Self {
         let folder = workplace.path("");
         let owner = fs::metadata(&folder).expect("a folder").uid();
@@ -60,8 +60,8 @@ impl Copy {
         let everybody = Permissions::from_mode(0o755);
         let folder = tempfile::Builder::new().permissions(everybody).tempdir().expect("a folder");
         let program = folder.path().join("permafrost");
-        // By another process: a file that this one has open for writing can't be run, nor while a child that
-        // another test starts at that moment still has it.
+        // Copied by another process. A file that this process wrote could not be run while a child, which another test
+        // starts at that moment, has inherited it open for writing.
         let copied = Command::new("cp").arg(PROGRAM).arg(&program).status().expect("`cp` starts");
         assert!(copied.success());
         Self { program, _folder: folder }

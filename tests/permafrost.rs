@@ -1,4 +1,4 @@
-//! Runs the program in a temporary folder, on pictures made there.
+//! Runs of the program in a temporary folder, on generated images.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,22 +9,22 @@ use image::{Rgb, RgbImage};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// The built program.
+/// Path of the built program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_permafrost");
 
-/// The settings of a run that takes a second: a part of the base, small pictures.
+/// Settings of a run that takes a second: the first layers of the base, small images.
 const QUICK: &str = "--weights none --size 32 --until block1_pool --pooling max --batch-size 4";
 
-/// A folder in which the program runs.
+/// Temporary folder in which the program runs.
 pub(crate) struct Workplace {
     folder: tempfile::TempDir,
-    /// The user's folder of caches.
+    /// Cache directory of the user.
     caches: tempfile::TempDir,
-    /// The device that is taken where no argument names one.
+    /// Device that is used if no argument names one.
     device: Option<&'static str>,
 }
 
-/// What the program did.
+/// Exit status and output of the program.
 pub(crate) struct Done {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
@@ -32,14 +32,14 @@ pub(crate) struct Done {
 }
 
 impl Workplace {
-    /// An empty folder.
+    /// Creates an empty folder.
     pub(crate) fn new() -> Self {
         let folder = || tempfile::tempdir().expect("a temporary folder");
         Self { folder: folder(), caches: folder(), device: None }
     }
 
-    /// A folder with `photos/train` and `photos/validation`, each with two classes of six pictures:
-    /// stripes along and stripes across.
+    /// Creates a folder with `photos/train` and `photos/validation`, each with two classes of six images: stripes along
+    /// and stripes across.
     pub(crate) fn with_photos() -> Self {
         let workplace = Self::new();
         for set in ["train", "validation"] {
@@ -52,7 +52,7 @@ impl Workplace {
         workplace
     }
 
-    /// Writes a picture of stripes.
+    /// Writes an image of stripes.
     pub(crate) fn picture(&self, path: &str, class: &str, number: u32) {
         let picture = RgbImage::from_fn(40, 36, |x, y| {
             let at = number + if class == "along" { x } else { y };
@@ -66,22 +66,22 @@ impl Workplace {
         fs::write(self.make_room(path), bytes).expect("a writable folder");
     }
 
-    /// The text of a file.
+    /// Reads a text file.
     pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("`{path}`: {error}"))
     }
 
-    /// A path in the folder.
+    /// Returns a path in the folder.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 
-    /// Every file below the folder with its length, sorted.
+    /// Returns all paths below the folder with their lengths, sorted.
     pub(crate) fn all_files(&self) -> Vec<(PathBuf, u64)> {
         all_files(self.folder.path())
     }
 
-    /// The entries of a kind in the cache.
+    /// Returns the paths of the cache entries of a kind.
     pub(crate) fn cached(&self, kind: &str) -> Vec<PathBuf> {
         let folder = self.caches().join("permafrost").join(kind);
         if !folder.exists() {
@@ -91,7 +91,7 @@ impl Workplace {
         files.filter(|path| path.is_file()).collect()
     }
 
-    /// The names in a folder, sorted.
+    /// Returns the names in a folder, sorted.
     pub(crate) fn names_in(&self, path: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(path)).expect("a folder");
         let mut names: Vec<String> = entries
@@ -101,7 +101,7 @@ impl Workplace {
         names
     }
 
-    /// What is in each file below a folder; nothing where that can't be read or there is a folder.
+    /// Returns the content of each file below a folder, or `None` for a folder or an unreadable file.
     pub(crate) fn contents(&self, path: &str) -> Vec<(PathBuf, Option<Vec<u8>>)> {
         let folder = self.path(path);
         let files = self.all_files().into_iter().map(|(path, _)| path);
@@ -109,12 +109,12 @@ impl Workplace {
         files.map(|path| (path.clone(), fs::read(path).ok())).collect()
     }
 
-    /// The program with these arguments, split at spaces, ready to start.
+    /// Returns a command of the program with these arguments, split at spaces.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         self.command_of(PROGRAM, arguments)
     }
 
-    /// The same, for the program or a copy of it.
+    /// Returns a command of `program`, which may be a copy, with these arguments.
     pub(crate) fn command_of(&self, program: impl AsRef<OsStr>, arguments: &str) -> Command {
         let mut command = Command::new(program);
         command.args(arguments.split_whitespace());
@@ -122,18 +122,18 @@ impl Workplace {
         command
     }
 
-    /// Starts `command` in this folder, with caches of its own.
+    /// Sets the working directory, the cache directory and the device of `command`.
     fn at_home<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.envs(self.device.map(|device| ("PERMAFROST_DEVICE", device)));
         command.current_dir(&self.folder).env("XDG_CACHE_HOME", self.caches())
     }
 
-    /// The same with the CPU's own engine, whose features are cached.
+    /// Selects the CPU's own engine, whose features are cached.
     pub(crate) fn on_cpu(self) -> Self {
         Self { device: Some("cpu"), ..self }
     }
 
-    /// The user's folder of caches.
+    /// Returns the cache directory of the user.
     pub(crate) fn caches(&self) -> &Path {
         self.caches.path()
     }
@@ -143,7 +143,7 @@ impl Workplace {
         Done::of(&mut self.command(arguments))
     }
 
-    /// Runs a script of bash, which finds the program as `$0`.
+    /// Runs a Bash script, in which `$0` is the program.
     #[cfg(unix)]
     pub(crate) fn shell(&self, script: &str) -> Done {
         Done::of(self.at_home(Command::new("bash").args(["-c", script, PROGRAM])))
@@ -154,7 +154,7 @@ impl Workplace {
         self.run(&quick(arguments)).expect_success()
     }
 
-    /// The history of a run without its times, a row an epoch.
+    /// Returns the history of a run without its durations, one row per epoch.
     pub(crate) fn history(&self, run: &str) -> Vec<Vec<String>> {
         let text = self.read(&format!("{run}/history.csv"));
         text.lines()
@@ -166,7 +166,7 @@ impl Workplace {
             .collect()
     }
 
-    /// Makes of a run's state one that was written on a machine with another engine, which is returned.
+    /// Changes a checkpoint to one of another engine, and returns the name of that engine.
     pub(crate) fn on_another_engine(&self, state: &str) -> &'static str {
         let another = "winograd f32 on another";
         let path = format!("{state}/state.json");
@@ -183,8 +183,8 @@ impl Workplace {
         another
     }
 
-    /// Gives every kernel of the head of a model the same large value: each is finite, but no logit is. Its card is
-    /// made one of format 2, which has no digest of the arrays.
+    /// Sets all kernels of a model's head to the same large value, which is finite but gives logits that are NaN or
+    /// infinite. The card becomes one of format 2, which has no digest of the arrays.
     pub(crate) fn overflowing(&self, model: &str) {
         let path = self.path(&format!("{model}/model.safetensors"));
         let mut arrays = formats::read_arrays(&path).expect("the arrays");
@@ -206,12 +206,12 @@ impl Workplace {
     }
 }
 
-/// The arguments of a quick run on `photos`, with these added.
+/// Returns the arguments of a quick run on `photos`, with these added.
 pub(crate) fn quick(arguments: &str) -> String {
     format!("train photos {QUICK} {arguments}")
 }
 
-/// Runs the program and expects it to refuse, naming `named`, without writing anything.
+/// Runs the program and expects an error that names `named`, with a hint and without any written file.
 pub(crate) fn refused(workplace: &Workplace, arguments: &str, named: &str) {
     let before = workplace.all_files();
     let done = workplace.run(arguments);
@@ -223,7 +223,7 @@ pub(crate) fn refused(workplace: &Workplace, arguments: &str, named: &str) {
     assert_eq!(workplace.all_files(), before, "{arguments} left something");
 }
 
-/// Every file below a folder with its length, sorted.
+/// Returns all paths below a folder with their lengths, sorted.
 fn all_files(folder: &Path) -> Vec<(PathBuf, u64)> {
     let mut files = vec![];
     let mut folders = vec![folder.to_owned()];
@@ -247,7 +247,7 @@ impl Done {
         Self::of_output(command.output().expect("the program starts"))
     }
 
-    /// What a program came to.
+    /// Converts the output of a program.
     pub(crate) fn of_output(output: Output) -> Self {
         Self {
             status: output.status.code(),
@@ -256,7 +256,7 @@ impl Done {
         }
     }
 
-    /// Itself, where the program did what it was told.
+    /// Returns itself if the program succeeded, and panics otherwise.
     pub(crate) fn expect_success(self) -> Self {
         assert_eq!(self.status, Some(0), "{}\n{}", self.stdout, self.stderr);
         self

@@ -1,5 +1,5 @@
-//! Object stores that refuse: a clear outcome, and nothing secret in it. The store is a few lines on this
-//! machine; nothing leaves it.
+//! Object stores that refuse requests: the error names the store and reveals no secret. The store is a small server on
+//! this machine, and no test uses the network.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,14 +7,14 @@ use std::thread;
 
 use crate::permafrost::{Done, Workplace};
 
-/// What must never be repeated.
+/// Secrets that must never be printed or logged.
 const SECRETS: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY_ID", "AKIAFAKEFAKEFAKEFAKE"),
     ("AWS_SECRET_ACCESS_KEY", "hunter2hunter2hunter2"),
     ("AWS_SESSION_TOKEN", "session-token-of-nobody"),
 ];
 
-/// A store that answers every request so; returns its URL.
+/// Starts a store that gives this answer to every request, and returns its URL.
 fn store_that_answers(status: &'static str, body: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -31,14 +31,14 @@ fn store_that_answers(status: &'static str, body: String) -> String {
             let answer = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
             );
-            // Who has heard enough may go.
+            // A client may close the connection before the end of the answer.
             _ = stream.write_all(answer.as_bytes());
         }
     });
     format!("http://{address}")
 }
 
-/// An error of this code, which repeats what it should not.
+/// Returns an error with this code, which contains the secrets.
 fn error(code: &str) -> String {
     let [key, secret, token] = SECRETS.map(|(_, value)| value);
     format!(

@@ -16,7 +16,7 @@ fn a_run_ends_with_its_page_which_can_be_made_again() {
     {
         assert!(page.contains(part), "{part}");
     }
-    // Of every photograph that is worth a look.
+    // Heat maps of the listed images.
     assert!(page.contains("<img class=\"glow\" src=\"data:image/png;base64,"));
     let plots = ["accuracy.png", "confusion.png", "loss.png", "reliability.png", "roc.png"];
     assert_eq!(workplace.names_in("run/plots"), plots);
@@ -46,7 +46,7 @@ fn photographs_that_were_moved_are_told_so() {
     let moved = workplace.path("elsewhere");
     std::fs::rename(workplace.path("photos"), &moved).expect("a folder");
     for command in ["report run", "evaluate run/best", "train --resume run"] {
-        // A run that is complete is resumed without a word about them.
+        // Raise the epochs, because a complete run is resumed without its images.
         let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
         workplace.write("run/config.toml", config);
         let done = workplace.run(command);

@@ -1,5 +1,5 @@
-//! `train --resume`: a run that a signal or a full disk has stopped gives the result of one that was not stopped. It is
-//! refused if its settings or its weights have changed.
+//! `train --resume`: a run that a signal or a full disk has stopped gives the result of an uninterrupted run. Resuming
+//! is refused if the settings or the weights have changed.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -129,7 +129,7 @@ fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
     }
 }
 
-/// A limit on the size of files stands for a full disk: the same write fails.
+/// Simulates a full disk by a limit on the size of files, which makes the same write fail.
 #[cfg(unix)]
 #[test]
 fn a_disk_that_is_full_leaves_the_last_state_and_nothing_else() {

@@ -1,4 +1,4 @@
-//! `train`: what a run prints, writes and logs, and the settings that it has by default.
+//! `train`: the output, the files and the log of a run, and its default settings.
 
 use vgg::instruction_set;
 
@@ -93,7 +93,7 @@ fn a_run_begins_with_what_will_happen() {
 #[test]
 fn the_line_of_an_epoch_has_the_learning_rate_where_it_may_fall() {
     let workplace = Workplace::with_photos();
-    // No lower by more than 1e-4, at this rate.
+    // At this rate, no epoch lowers the loss by more than 1e-4.
     let falling = "--epochs 4 --reduce-on-plateau 1 --learning-rate 1e-9 --out falling";
     let done = workplace.train(falling).stdout;
     let epochs: Vec<&str> = done.lines().filter(|line| line.starts_with("Epoch ")).collect();
@@ -111,7 +111,7 @@ fn the_line_of_an_epoch_has_the_learning_rate_where_it_may_fall() {
 #[test]
 fn every_setting_of_the_example_is_the_default() {
     let workplace = Workplace::with_photos();
-    // One photograph a class at the example's size takes seconds.
+    // Only one image per class, which takes seconds at the example's size.
     for class in ["across", "along"] {
         for set in ["train", "validation"] {
             workplace.picture(&format!("few/{set}/{class}/0.png"), class, 0);

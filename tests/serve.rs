@@ -1,4 +1,4 @@
-//! `serve`: the program as browsers and other programs see it.
+//! `serve`: the program as seen by browsers and by other programs.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::permafrost::Workplace;
 
-/// A server in a folder, killed where a test ends before it.
+/// Running server, killed on drop.
 struct Served {
     child: Child,
-    /// What it printed once it was ready.
+    /// Line that the server printed when it was ready.
     line: String,
     address: String,
 }
@@ -21,7 +21,7 @@ struct Served {
 impl Served {
     fn new(workplace: &Workplace, arguments: &str) -> Self {
         let mut command = workplace.command(&format!("serve run/best --port 0 {arguments}"));
-        // Where a file would go that is put aside.
+        // Folder for temporary files, in which none may appear.
         command.env("TMPDIR", workplace.path("temporary"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
@@ -54,7 +54,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It may have ended.
+        // The server may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -70,7 +70,7 @@ fn trained() -> Workplace {
 #[test]
 fn it_says_what_predict_says_to_the_last_bit_and_writes_nothing() {
     let workplace = trained();
-    // On a CPU's own engine a picture's features have the same bits in any batch.
+    // On the CPU's own engine, an image's features have the same bits in any batch.
     let predict = "predict run/best --json photos/validation --device cpu";
     let lines = workplace.run(predict).expect_success().stdout;
     let expected: Vec<Value> =
@@ -124,7 +124,7 @@ fn limits_and_names_are_those_of_the_command_line() {
     assert!(memory < 300_000_000, "{memory} bytes");
     let expected = json!({
         "status": "ok",
-        // Not `run/best`: whoever opens the page is told no path.
+        // Not `run/best`, because visitors must not learn a path.
         "model": "run",
         "classes": ["across", "along"],
         "limits": {"bytes": 1_000_000, "files": 3, "pixels": 2_000_000, "request_pixels": 8_000_000, "memory": memory},

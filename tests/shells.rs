@@ -1,4 +1,4 @@
-//! `completions` and `man`: what a shell and a manual are given.
+//! `completions` and `man`: completion scripts for shells, and manual pages.
 
 use crate::permafrost::Workplace;
 

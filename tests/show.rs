@@ -1,10 +1,10 @@
-//! `show`: the sheet it draws.
+//! `show`: the contact sheet.
 
 use image::RgbImage;
 
 use crate::permafrost::Workplace;
 
-/// The height and width of a picture and of what is beside it, and the height of a heading.
+/// Height and width of an image with the gap next to it, in pixels.
 const CELL: u32 = 186;
 const GAP: u32 = 6;
 const HEADING: u32 = 28;
@@ -21,7 +21,7 @@ fn a_sheet_has_a_heading_and_a_row_for_each_class_and_changes_nothing() {
     assert_eq!(done.stdout, "Wrote sheet.png, of `photos/train`.\n");
     let drawn = sheet(&workplace, "sheet.png");
     assert_eq!(drawn.dimensions(), (4 * CELL + GAP, 2 * (HEADING + CELL)));
-    // Stripes along are the same in each row of pixels, and stripes across in each column.
+    // Stripes across are constant in each row of pixels, and stripes along in each column.
     let in_cell = |class: u32, x: u32, y: u32| {
         *drawn.get_pixel(GAP + x, class * (HEADING + CELL) + HEADING + y)
     };

@@ -1,4 +1,4 @@
-//! Files that can't be read as pictures: `train` skips and lists them, and with `--strict` refuses them.
+//! Image files that can't be read: `train` skips and lists them, and refuses them with `--strict`.
 
 use crate::permafrost::{Workplace, quick};
 

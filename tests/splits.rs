@@ -1,5 +1,5 @@
-//! Splits of one folder into training and validation: how `train` makes them, writes them to `split.csv`, and finds them
-//! again when a run is resumed or evaluated.
+//! Splits of one folder into training and validation images. `train` writes the split to `split.csv`, and reads it when
+//! a run is resumed or evaluated.
 
 use crate::permafrost::{Workplace, quick};
 
@@ -39,7 +39,7 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
     workplace.run("train --resume run").expect_success();
     assert_eq!(workplace.history("run"), workplace.history("whole"));
 
-    // Without a folder, `evaluate` takes what the run validates on.
+    // Without a folder, `evaluate` uses the validation images of the run.
     let best = workplace.run("evaluate run/best").expect_success().stdout;
     assert!(best.starts_with("Found 6 files belonging to 2 classes.\n"), "{best}");
     let rows = workplace.history("run");
@@ -50,7 +50,7 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
     let loss: f64 = lowest[3].parse().expect("a number");
     assert!(best.contains(&format!("loss: {loss:.4} ")), "{best}{lowest:?}");
 
-    // A class that came later is none of the run's; a photograph that went is missed.
+    // A class that was added later is not part of the run, and a missing image is an error.
     workplace.picture("photos/train/about/0.png", "along", 7);
     assert_eq!(workplace.run("evaluate run/best").expect_success().stdout, best);
     std::fs::remove_file(workplace.path("photos/train/along/0.png")).expect("a file");
@@ -75,7 +75,7 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
 fn near_duplicates_are_kept_on_one_side_where_asked_for() {
     let workplace = Workplace::new();
     for class in ["across", "along"] {
-        // Copies under other names, four of each.
+        // Copies under other names, four of each image.
         for number in 0..12 {
             workplace.picture(&format!("copies/{class}/{number}.png"), class, number / 4 * 3);
         }
@@ -97,7 +97,7 @@ fn near_duplicates_are_kept_on_one_side_where_asked_for() {
             assert!([(4, 0), (0, 4)].contains(&(of("train"), of("validation"))), "{table}");
         }
     }
-    // One photograph only is a group that can't be divided.
+    // Copies of one image are one group, which can't be split.
     for number in 0..4 {
         workplace.picture(&format!("same/along/{number}.png"), "along", 0);
         workplace.picture(&format!("same/across/{number}.png"), "across", number * 3);

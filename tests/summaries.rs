@@ -1,4 +1,4 @@
-//! `summary`: tables that need no weights.
+//! `summary`: tables of layers, which need no weights.
 
 use crate::permafrost::Workplace;
 
@@ -33,7 +33,7 @@ fn the_whole_model_has_the_parameters_of_the_example_and_four_trainable_tensors(
     ");
 }
 
-/// A kernel and a bias of each of block 5's three convolutions, and the head's four.
+/// Expects a kernel and a bias of each of block 5's three convolutions, and the four tensors of the head.
 #[test]
 fn with_block_5_thawed_ten_tensors_learn() {
     let done = Workplace::new().run("summary --whole --thaw block5").expect_success();

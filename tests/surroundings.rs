@@ -1,12 +1,12 @@
-//! The program takes settings from its arguments and from `PERMAFROST_DEVICE`, and not from files or variables that
-//! its dependencies know.
+//! Sources of settings: the program reads its arguments and `PERMAFROST_DEVICE`, but no files or variables of its
+//! dependencies.
 
 use std::fs;
 use std::path::Path;
 
 use crate::permafrost::{Done, Workplace, quick};
 
-/// Every name under which Burn or CubeCL looks for settings, in the working folder and all folders above it.
+/// Names of the settings files that Burn or CubeCL search for in the working directory and its parents.
 const NAMES: [&str; 4] = ["burn.toml", "Burn.toml", "cubecl.toml", "CubeCL.toml"];
 
 #[test]

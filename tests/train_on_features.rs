@@ -1,18 +1,18 @@
-//! `train --features`: a head on features that `features` has computed.
+//! `train --features`: a head trained on features that `features` computed.
 
 use crate::permafrost::{Workplace, quick};
 
-/// On the CPU's own engine, on which a photograph's features have the same bits in any batch.
+/// Arguments of a base on the CPU's own engine, on which an image's features have the same bits in any batch.
 const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max --device cpu";
 
-/// A folder with photographs and, in `set`, their features.
+/// Creates a workplace with images and, in `set`, their features.
 fn with_set(arguments: &str) -> Workplace {
     let workplace = Workplace::with_photos();
     compute(&workplace, "photos", arguments);
     workplace
 }
 
-/// Computes all shards of `data`, three of two pieces each.
+/// Computes all shards of `data`: three shards of two pieces each.
 fn compute(workplace: &Workplace, data: &str, arguments: &str) {
     for shard in ["0/3", "1/3", "2/3"] {
         let command =
@@ -68,7 +68,7 @@ fn one_folder_is_divided_as_an_ordinary_run_divides_it_and_goes_on_the_same() {
     workplace.train("--no-augment --val-split 0.3 --epochs 5 --out longer --device cpu");
     assert_eq!(workplace.history("features"), workplace.history("longer"));
 
-    // A model like any other, but that its run has no photographs.
+    // The model can be used like any other, but its run has no images.
     workplace.run("predict features/best photos/along/1.png").expect_success();
     for command in ["report features", "evaluate features/best"] {
         let done = workplace.run(command);
@@ -88,7 +88,7 @@ fn halves_give_nearly_the_same_history() {
         for column in [1, 3] {
             let number = |row: &[String]| row[column].parse::<f64>().expect("a loss");
             let (found, expected) = (number(found), number(expected));
-            // A half has 11 bits: 5e-4 of each feature, which the losses of such a short run pass on.
+            // A half has 11 bits, an error of 5e-4 per feature. The losses of such a short run have a similar error.
             assert!((found / expected - 1.0).abs() < 1e-3, "{found} {expected}");
         }
     }
@@ -121,7 +121,7 @@ fn rows_far_from_each_other_are_read_apart() {
     {
         workplace.picture(&format!("photos/{class}/{number:02}.png"), class, number);
     }
-    // 262 kB a photograph, of which every tenth is validated on: a megabyte is less than what lies between two.
+    // An image takes 262 kB, and every tenth image is a validation image. Two of them are more than a megabyte apart.
     let base = "--weights none --size 64 --until block1_pool --device cpu";
     workplace.run(&format!("features photos --out set {base}")).expect_success();
     let head = "--hidden 2 --val-split 0.1 --no-augment --epochs 1 --batch-size 4 --device cpu --weights none";
@@ -140,14 +140,14 @@ fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoc
         let done = done.expect_success();
         assert!(done.stdout.contains("the same history, model and optimizer"), "{}", done.stdout);
     }
-    // With one part a photograph, all in one window: the loss of the first epoch is that of another order.
+    // Each part is one image, and one window holds all parts. The first epoch has another order, and so another loss.
     workplace.run(&on_set("--no-augment --out memory")).expect_success();
     let done = workplace.run(&on_set("--no-augment --cache-mb 0 --out streamed")).expect_success();
     assert!(done.stdout.contains("every epoch reads them anew"), "{}", done.stdout);
     assert_ne!(workplace.history("streamed"), workplace.history("memory"));
     let compared = workplace.run("compare memory streamed").expect_success();
     assert!(compared.stdout.contains("cache_mb"), "{}", compared.stdout);
-    // With more memory it would go on in another order.
+    // With more memory, the run would continue in another order.
     let config = workplace.read("streamed/config.toml").replace("epochs = 3", "epochs = 4");
     workplace.write("streamed/config.toml", config.replace("cache_mb = 0", "cache_mb = 9"));
     let refused = workplace.run("train --resume streamed");
@@ -155,7 +155,7 @@ fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoc
     assert!(refused.stderr.contains("`cache_mb` (not with `--features`)"), "{}", refused.stderr);
     workplace.write("streamed/config.toml", config);
     workplace.run("train --resume streamed").expect_success();
-    // Without anything learned or dropped the order does not matter.
+    // If nothing is learned or dropped, the order does not matter.
     let still = "--no-augment --learning-rate 1e-30 --dropout 0 --epochs 1";
     workplace
         .run(&on_set(&format!("{still} --out first")).replace("--epochs 3 ", ""))

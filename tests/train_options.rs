@@ -1,8 +1,8 @@
-//! Single options of `train`: `--demo`, `--views`, `--from` with `--thaw`, `--tensorboard` and `--patience`.
+//! Options of `train`: `--demo`, `--views`, `--from` with `--thaw`, `--tensorboard` and `--patience`.
 
 use crate::permafrost::Workplace;
 
-/// A text as one line.
+/// Joins the lines of a text.
 fn unbroken(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -92,7 +92,7 @@ fn a_run_writes_curves_for_tensorboard_where_it_is_told_to_and_goes_on_with_them
     workplace.write("run/config.toml", &config);
     workplace.run("train --resume run").expect_success();
     assert_eq!(files(), [2, 2]);
-    // Whether it writes them is no other run.
+    // The setting may differ when a run is resumed.
     let without = config.replace("tensorboard = true\n", "").replace("epochs = 2", "epochs = 3");
     workplace.write("run/config.toml", without);
     workplace.run("train --resume run").expect_success();

@@ -1,10 +1,10 @@
-//! Tells programs where libtorch is, so that they find it without a variable: those of this crate and, which
-//! names this file as well, of `cli`.
+//! Tells programs the location of libtorch, so that they find it without an environment variable.
+//! This file is the build script of both this crate and `cli`.
 
 use std::env;
 use std::path::Path;
 
-/// Where `torch-sys` looks for a libtorch that is installed.
+/// Path at which `torch-sys` looks for an installed libtorch.
 const SYSTEM: &str = "/usr/lib/libtorch.so";
 
 fn main() {
@@ -13,7 +13,8 @@ fn main() {
         return;
     }
     let Some(libtorch) = env::var_os("LIBTORCH") else {
-        // Then `torch-sys` takes one that is installed, or downloads one whose digest nobody checks.
+        // Without `LIBTORCH`, `torch-sys` uses an installed libtorch, or downloads one without
+        // checking its digest.
         println!("cargo::rerun-if-env-changed=LIBTORCH_USE_PYTORCH");
         if env::var_os("LIBTORCH_USE_PYTORCH").is_none() && !Path::new(SYSTEM).exists() {
             println!(
@@ -30,7 +31,7 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "unix") {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{}", libraries.display());
     }
-    // Nothing names a symbol of it: it makes its GPUs known when it is loaded.
+    // No symbol of this library is referenced, but it registers its GPUs when it is loaded.
     if libraries.join("libtorch_cuda.so").exists() {
         println!("cargo::rustc-link-arg=-Wl,--no-as-needed,-ltorch_cuda,--as-needed");
     }

@@ -1,5 +1,5 @@
-//! The object store: a local HTTP server that answers as S3 does. It cuts each answer off the first time that it is asked
-//! for, and stops answering after a given number of requests.
+//! Object store: a local HTTP server that answers like S3. It breaks off the first answer to each request, and stops
+//! answering after a given number of requests.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,27 +9,27 @@ use std::thread;
 
 use crate::permafrost::Workplace;
 
-/// What an object's length is said to be beside a range of it: someone wants a number.
+/// Total length in `content-range` headers, for which the client expects a number.
 const TOTAL: u64 = 1 << 40;
 
-/// How many objects it lists at a time.
+/// Number of objects per page of a listing.
 const PAGE: usize = 10;
 
-/// What lies in the one bucket, and how often what was asked for.
+/// Objects of the only bucket, and number of times that each request was received.
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) objects: BTreeMap<String, Vec<u8>>,
-    /// After so many more answers about objects it says nothing of them.
+    /// Number of requests for objects that are still answered, if limited.
     pub(super) silent_after: Option<usize>,
-    /// Those who wait for an answer.
+    /// Connections that wait for an answer.
     pub(super) waiting: Vec<TcpStream>,
-    /// The parts of the one upload, while there is one.
+    /// Parts of the current upload, if any.
     parts: Option<BTreeMap<String, Vec<u8>>>,
     pub(super) asked: BTreeMap<String, usize>,
 }
 
 impl Store {
-    /// The status and the content of an answer.
+    /// Returns the status and the content of an answer.
     fn answer(
         &mut self,
         method: &str,
@@ -71,7 +71,7 @@ impl Store {
                 (200, b"<R><UploadId>1</UploadId></R>".to_vec())
             }
             ("POST", name) => match self.parts.take() {
-                // It is complete already.
+                // The upload is already complete.
                 None => (404, b"<Error><Code>NoSuchUpload</Code></Error>".to_vec()),
                 Some(parts) => {
                     self.objects.insert(name.into(), parts.into_values().flatten().collect());
@@ -82,7 +82,7 @@ impl Store {
         }
     }
 
-    /// Has what is in a folder.
+    /// Adds the files in a folder as objects.
     pub(super) fn take(&mut self, workplace: &Workplace, folder: &str) {
         for (path, content) in workplace.contents(folder) {
             let name = path.strip_prefix(workplace.path("")).expect("a path in it");
@@ -91,7 +91,7 @@ impl Store {
         }
     }
 
-    /// A page of the objects whose names begin with `prefix`, behind the one named `after`.
+    /// Returns a page of the objects whose names begin with `prefix` and follow `after`.
     fn list(&self, prefix: &str, after: &str) -> String {
         let wanted =
             |(name, _): &(&String, &Vec<u8>)| name.starts_with(prefix) && name.as_str() > after;
@@ -110,11 +110,11 @@ impl Store {
         format!("<R>{}{entries}</R>", next.unwrap_or_default())
     }
 
-    /// Hears a request and answers it, or half of it the first time.
+    /// Reads a request and sends the answer. The first time, sends only half of it.
     fn serve(&mut self, mut stream: TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         let (mut line, mut headers) = (String::new(), BTreeMap::new());
-        // A program that is stopped may leave without a word.
+        // A client that is stopped may close the connection without a request.
         if reader.read_line(&mut line)? == 0 {
             return Ok(());
         }
@@ -143,7 +143,7 @@ impl Store {
         let (status, content) = self.answer(&method, &target, range, content);
         let asked = self.asked.entry(format!("{method} {target}")).or_default();
         *asked += 1;
-        // As if the store had ended just after what it can't do twice.
+        // Simulates a store that fails right after it has completed the upload, which it can't repeat.
         if *asked == 1 && target.contains("uploadId=") && method == "POST" {
             return Ok(());
         }
@@ -166,7 +166,8 @@ impl Store {
     }
 }
 
-/// A store at an address, whose bucket is named `bucket` and has the photographs of `workplace` below `photos`.
+/// Starts a store with a bucket named `bucket`, which holds the images of `workplace` below `photos`. Returns the store
+/// and its address.
 pub(super) fn store_with_photos(workplace: &Workplace) -> (Arc<Mutex<Store>>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -176,7 +177,7 @@ pub(super) fn store_with_photos(workplace: &Workplace) -> (Arc<Mutex<Store>>, St
     let served = store.clone();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            // Who has heard enough may go.
+            // A client may close the connection before the end of the answer.
             _ = served.lock().expect("no panics").serve(stream.expect("a connection"));
         }
     });

@@ -1,5 +1,5 @@
-// A headless Chromium that watches what a page does: whoever opens one here fails where it complains, asks
-// for anything from elsewhere, or is no page for everyone.
+// Tests of pages in a headless Chromium. A page fails if it logs a problem, requests anything from another origin, is
+// not accessible, or is wider than the window.
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import { chromium } from "playwright-core";
@@ -11,8 +11,8 @@ export const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
 });
 
-// Opens a page in a window of its own. `settings` are those of Playwright's contexts; what fits one of `expected`
-// may be said on the console.
+// Opens a page in a new context of Playwright with `settings`. Console messages that match one of `expected` are
+// allowed.
 export async function open(address, { expected = [], ...settings }) {
   const context = await browser.newContext(settings);
   const page = await context.newPage();
@@ -36,7 +36,7 @@ export async function open(address, { expected = [], ...settings }) {
   return { page, close };
 }
 
-// What axe has to say of the page by WCAG 2.1 at level AA and its best practices, contrast included.
+// Asserts that axe finds no violation of WCAG 2.1 level AA or of its best practices, including contrast.
 export async function assertAccessible(page) {
   await page.evaluate(axe.source);
   const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
@@ -45,7 +45,7 @@ export async function assertAccessible(page) {
   assert.ok(passes.some(({ id }) => id === "color-contrast"), "axe has looked at contrasts");
 }
 
-// Nothing is wider than the window.
+// Asserts that the page is not wider than the window.
 export async function assertFits(page) {
   const [content, room] = await page.evaluate(() => [document.scrollingElement.scrollWidth, innerWidth]);
   assert.ok(content <= room, `the page is ${content} pixels wide in a window of ${room}`);

@@ -1,4 +1,4 @@
-// The page of `permafrost compare`: node compare.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
+// Tests the page of `permafrost compare`: node compare.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync, cpSync, rmSync } from "node:fs";
@@ -9,7 +9,7 @@ import { assertAccessible, assertFits, browser, open } from "./browser.js";
 
 const [, program, run, , screenshots] = process.argv.slice(2);
 
-// A second run that differs in a setting and in its figures.
+// Copies the run and changes one setting and one metric.
 const other = `${run}-other`;
 rmSync(other, { recursive: true, force: true });
 cpSync(run, other, { recursive: true });
@@ -34,7 +34,7 @@ for (const colorScheme of ["light", "dark"]) {
       await assertAccessible(page);
       const text = await page.locator("body").textContent();
       for (const part of ["run-other", "learning_rate", "0.01"]) assert.ok(text.includes(part), part);
-      // Where points of two runs lie on each other, the last is on top.
+      // If points of two runs overlap, the last point is on top.
       const point = page.locator(".chart .point").last();
       const opacity = () => point.locator("text").evaluate((node) => getComputedStyle(node).opacity);
       assert.equal(await opacity(), "0");

@@ -1,4 +1,4 @@
-// report.html of a run: node report.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
+// Tests the report.html of a run: node report.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";

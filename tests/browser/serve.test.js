@@ -1,4 +1,4 @@
-// The page of `permafrost serve`: node serve.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
+// Tests the page of `permafrost serve`: node serve.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
@@ -12,7 +12,7 @@ const cats = join(photographs, "validation", "cats");
 const files = readdirSync(cats).slice(0, 2).map((name) => join(cats, name));
 
 const server = spawn(program, ["serve", join(run, "best"), "--port", "0"], {
-  // The weights' file is named in the run's settings.
+  // The run's settings name the weights file.
   stdio: ["ignore", "pipe", "inherit"],
 });
 const [line] = await new Promise((resolve, reject) => {
@@ -28,7 +28,7 @@ after(async () => {
   await browser.close();
 });
 
-// Drops files onto the page as a hand does, with the events that a browser sends.
+// Drops files onto the page with the events that a browser sends for a real drop.
 async function drop(page, named) {
   const data = await page.evaluateHandle((named) => {
     const data = new DataTransfer();
@@ -59,7 +59,7 @@ for (const colorScheme of ["light", "dark"]) {
         assert.equal(bars.length, 2);
         const map = card.locator(".map");
         assert.ok(await map.isVisible());
-        // Something is drawn, and not the same everywhere.
+        // The heat map is drawn and is not uniform.
         const shades = await map.evaluate((canvas) => {
           const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
           return new Set(data.filter((_, at) => at % 4 === 3)).size;

@@ -1,10 +1,12 @@
-"""Reads what `deploy/` says to engines that run containers. `cargo xtask cluster` installs what this needs and runs
+"""Checks the files in `deploy/` for engines that run containers. `cargo xtask cluster` installs the requirements and
+runs
 
     manifests.py DEPLOY
 
-It validates the manifest of Kubernetes against the schema of every version from 1.29 on, and the job definition of
-AWS Batch and the lifecycle of S3 against the shapes of their requests, all strictly, and prints as JSON what they come to: `versions` (of Kubernetes),
-`workers`, and of `kubernetes` and `batch` each `arguments` and `environment`; `scratch` is the folder that may be written to.
+Validates, strictly, the Kubernetes manifest against the schema of every version from 1.29 on, and the AWS Batch job
+definition and the S3 lifecycle against the shapes of their requests. Prints a JSON object with `versions` (of
+Kubernetes), `workers`, `scratch` (the writable folder), and the `arguments` and `environment` of `kubernetes` and of
+`batch`.
 """
 import copy
 import json
@@ -25,7 +27,7 @@ def fail(message):
 
 
 def kubernetes_faults(manifest):
-    """The first fault by each version's schema."""
+    """Returns the first fault that each version's schema finds, and the versions."""
     versions = sorted({version for version in all_versions() if number(version) >= FIRST_VERSION}, key=number)
     faults = []
     for version in versions:
@@ -56,7 +58,7 @@ def lifecycle_faults(lifecycle):
 
 
 def misspelt(document, path):
-    """A copy whose key at `path` has lost a letter."""
+    """Returns a copy of `document` in which the key at `path` lacks its last letter."""
     changed = copy.deepcopy(document)
     inner = changed
     for part in path[:-1]:
@@ -66,7 +68,7 @@ def misspelt(document, path):
 
 
 def image(text):
-    """The user and the volume of the image, by its last lines."""
+    """Returns the user and the volume that the last lines of the Containerfile set."""
     lines = [line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#")]
     last = {line[0]: line[1] for line in lines if len(line) == 2}
     if json.loads(last["ENTRYPOINT"]) != ["permafrost"]:
@@ -94,7 +96,7 @@ def of_batch(definition, user, scratch):
     if (mount["containerPath"], container["user"]) != (scratch, user):
         fail("the job definition of AWS Batch has another user or volume than the image")
     environment = {entry["name"]: entry["value"] for entry in container["environment"]}
-    # AWS keeps these names to itself.
+    # AWS reserves these names.
     if protected := [name for name in environment if name.startswith("AWS_BATCH")]:
         fail(f"the job definition of AWS Batch sets {protected}")
     unused = set(definition["parameters"])
@@ -123,7 +125,7 @@ def main():
     lifecycle = json.loads((deploy / "s3-lifecycle.json").read_text())
     if faults := lifecycle_faults(lifecycle):
         fail(f"the lifecycle of S3 is not valid:\n{faults}")
-    # What finds no fault in these would find none at all.
+    # Validators that accept misspelled keys would prove nothing.
     for path in [
         ["spec", "backoffLimitPerIndex"],
         ["spec", "template", "spec", "restartPolicy"],

@@ -1,4 +1,4 @@
-//! Workers that find something there: their own pieces, others', or what has changed since.
+//! Workers that find existing pieces: their own, pieces of other workers, and outdated ones.
 
 use std::fs;
 use std::process::Stdio;
@@ -60,7 +60,7 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
     fs::remove_file(workplace.path(&object)).expect("a file");
     assert!(compute().contains("1 piece(s) computed"));
     assert!(contents(&workplace, "set") == whole);
-    // What another version of the program has made is not lost without a word.
+    // Pieces of another version of the program are refused, not overwritten.
     workplace.write(&card, &newer);
     refused(&workplace, &format!("photos {BASE} --out set"), "its `schema` is 3, not 2");
     assert_eq!(workplace.read(&card), newer);
@@ -158,7 +158,7 @@ fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_compu
     assert!(contents(&workplace, "set") == before);
 }
 
-/// Gives the pieces of the set in `set` of which `is_changed` another engine.
+/// Renames the engine to `another` in each piece of `set` for which `is_changed` returns true.
 fn rename_engine(workplace: &Workplace, another: &str, is_changed: impl Fn(&str) -> bool) {
     let here = engine_name("winograd f32");
     for name in workplace.names_in("set").iter().filter(|name| name.ends_with(".json")) {

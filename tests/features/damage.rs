@@ -1,4 +1,4 @@
-//! Sets that are not what they should be, and how that is found.
+//! Incomplete, stale and damaged sets, and their detection.
 
 use std::fs;
 
@@ -56,7 +56,7 @@ fn a_check_names_all_that_is_missing_stale_or_damaged() {
     assert!(said.stdout.contains(&format!("damaged {}.safetensors: it has the SHA-256 ", name(2))));
     assert!(said.stdout.contains("7 finding(s): "), "{}", said.stdout);
 
-    // What can be mended is, by the workers that are started again.
+    // Restarted workers repair the missing and the unreadable pieces.
     fs::remove_file(workplace.path("set").join(strange)).expect("a file");
     for shard in [0, 1, 3, 4] {
         compute(&workplace, &format!("--out set --shard {shard}/6"));
@@ -68,7 +68,7 @@ fn a_check_names_all_that_is_missing_stale_or_damaged() {
     let error = FeatureSet::open(&store).expect_err("pieces disagree").to_string();
     assert!(error.contains("the pieces disagree: `weights` of `shard-00005"), "{error}");
 
-    // Enough of them that some are in every piece.
+    // Enough images to change every piece.
     (0..40)
         .for_each(|at| workplace.picture(&format!("photos/train/along/{at} too.png"), "along", at));
     let stale = findings(&workplace, "photos --check set");
@@ -107,7 +107,7 @@ fn a_label_of_another_class_than_the_path_says_is_damage() {
     let store = Store::open(workplace.path("set").to_str().expect("text")).expect("a place");
     let error = || FeatureSet::open(&store).expect_err("damage").to_string();
     assert!(error().contains("bytes of the SHA-256 "), "{}", error());
-    // Without the digest of the labels it is seen too.
+    // Without the digest, the label itself is checked.
     as_of_schema_1(&workplace, "set");
     assert!(error().contains("has a photograph with the label of another class"), "{}", error());
 }

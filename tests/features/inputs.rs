@@ -1,4 +1,4 @@
-//! Where photographs and sets are, which share is wanted, and what is refused.
+//! Locations of images and sets, selection of a shard, and refused arguments.
 
 use std::fs;
 

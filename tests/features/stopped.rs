@@ -1,4 +1,4 @@
-//! Workers that are stopped.
+//! Workers that a signal stops.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::permafrost::Workplace;
 #[test]
 fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
     let workplace = Workplace::with_photos();
-    // What it has done is seen from outside: the first pieces are there.
+    // The pieces in the folder show the progress of the worker.
     let mut worker =
         command(&workplace, &format!("photos {BASE} --out set --steps 24 --views 300"))
             .stdout(Stdio::null())
@@ -26,7 +26,7 @@ fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
     assert_eq!(worker.wait().expect("a child").code(), Some(130));
     let there = count(&folder, ".json");
     assert!((2..24).contains(&there));
-    // Nothing else than whole pieces.
+    // The folder holds only complete pieces.
     assert_eq!(count(&folder, ".safetensors"), there);
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 2 * there);
     let said = compute(&workplace, "--out set --steps 24 --views 300").stdout;
@@ -49,7 +49,7 @@ fn a_worker_that_is_stopped_in_its_only_piece_says_how_less_is_lost() {
         .spawn()
         .expect("the program starts");
     let mut said = BufReader::new(worker.stdout.take().expect("a pipe"));
-    // Before this line a signal would end it at once.
+    // Before this line is printed, a signal would end the program at once.
     said.read_line(&mut String::new()).expect("a line");
     let mut rest = String::new();
     let stop = || Command::new("kill").arg(worker.id().to_string()).status().expect("`kill`");

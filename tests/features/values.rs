@@ -1,4 +1,4 @@
-//! What is computed: the features of an ordinary run, however they are shared.
+//! Values of features, which do not depend on the number of shards and are the same as in an ordinary run.
 
 use std::fs;
 
@@ -23,14 +23,14 @@ fn any_number_of_shards_and_pieces_holds_the_same_features() {
     assert_eq!(one.classes(), ["across", "along"]);
     assert_eq!(features(&one), features(&three));
     assert_eq!(findings(&workplace, "--check three"), Vec::<[String; 3]>::new());
-    // Pieces are no bundles of all: some photographs lie elsewhere.
+    // Each piece holds only a part of the images.
     assert!((0..6).all(|piece| three.rows_of(piece).0 < 24));
 }
 
 #[test]
 fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
     let workplace = Workplace::with_photos();
-    // Below they are compared with those of the CPU's own engine.
+    // The expected features are computed by the CPU's own engine.
     compute(&workplace, "--views 2 --seed 7 --out set --device cpu");
     let features = features(&open(&workplace, "set"));
 

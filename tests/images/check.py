@@ -1,13 +1,13 @@
-"""Compares how image files are decoded here with how Pillow decodes them, for `cargo xtask images`.
+"""Compares this project's decoding of image files with Pillow's, for `cargo xtask images`.
 
     check.py PROGRAM CASES SCRATCH
 
-PROGRAM is the example `decode` of the crate `photos`. CASES has a folder for each case, with an input and the image
-that is right, `expected.png`. The other files are drawn into SCRATCH: every JPEG sampling, scan script, restart
+PROGRAM is the example `decode` of the crate `photos`. CASES has a folder for each case, with an input and the
+correct image, `expected.png`. The other files are generated in SCRATCH: every JPEG sampling, scan script, restart
 interval and size that `cjpeg` writes, and the layouts of TIFF, PNG, BMP, GIF and WebP.
 
-Prints a line for each family of files, and every file that is decoded otherwise than it must be. Exits with 1 if
-there is one.
+Prints a line for each family of files, and a line for each file that is decoded incorrectly. Exits with 1 if a file
+is decoded incorrectly.
 """
 import pathlib
 import subprocess
@@ -19,15 +19,15 @@ from PIL import Image, ImageOps
 import jpegs
 import others
 
-# The largest mean difference from the right image, in levels of 255. Two decoders of JPEG may round each value and
-# interpolate colour differently; all other formats have one right value, or two if 16 bits become 8.
+# Maximum mean difference from the correct image, in levels of 255. JPEG decoders may round values and interpolate color
+# differently. The other formats have one correct value, or two if 16 bits become 8.
 MOST_OF_CASES = {"jpg": 2.0}
 MOST = 1.0
 
-# The largest mean difference of a block of 8x8 pixels: a part of an image that is wrong, such as a grey block.
+# Maximum mean difference in a block of 8x8 pixels, which detects a wrong part of an image, such as a gray block.
 MOST_OF_BLOCK = 3.0
 
-# Cases that may be refused: the reason must hold these words.
+# Cases that may be refused, with words that the reason must contain.
 MAY_BE_REFUSED = {
     "jpeg-arithmetic": "arithmetic",
     "jpeg-restart-interval-lost": "damaged",
@@ -37,7 +37,7 @@ MUST_BE_REFUSED = {"raw-thumbnail": "raw"}
 
 
 def decode(program, files):
-    """Decodes `files`; returns for each an array (height, width, 3), or the reason why it is refused."""
+    """Decodes `files`. Returns an array (height, width, 3) or the reason of the refusal for each."""
     names = "".join(f"{file}\n" for file in files)
     output = subprocess.run([program], input=names.encode(), stdout=subprocess.PIPE, check=True).stdout
     results, at = [], 0
@@ -57,20 +57,20 @@ def decode(program, files):
 
 
 def by_pillow(file):
-    """The upright image as Pillow decodes it, (height, width, 3)."""
+    """Returns the upright image as Pillow decodes it, (height, width, 3)."""
     with Image.open(file) as image:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def worst_block(difference):
-    """The largest mean difference of a block of 8x8 pixels."""
+    """Returns the largest mean difference in a block of 8x8 pixels."""
     height, width, _ = difference.shape
     blocks = [difference[y : y + 8, x : x + 8] for y in range(0, height, 8) for x in range(0, width, 8)]
     return max(block.mean() for block in blocks)
 
 
 def fault(file, found, expected, most=MOST):
-    """The fault of the decoded image, or None; and its mean difference."""
+    """Returns the fault of the decoded image, or None, and its mean difference."""
     if isinstance(found, str):
         return f"is refused: {found}", None
     if found.shape != expected.shape:
@@ -85,7 +85,7 @@ def fault(file, found, expected, most=MOST):
 
 
 def check_cases(program, cases):
-    """Every case of the folder `cases`."""
+    """Checks every case in the folder `cases`, and returns the faults."""
     folders = sorted(folder for folder in cases.iterdir() if folder.is_dir())
     assert folders, f"expected cases in {cases}, found none"
     inputs = []
@@ -110,8 +110,8 @@ def check_cases(program, cases):
 
 
 def check_drawn(program, family, files):
-    """Drawn files: of each its path, the right image (None: Pillow's), and the word of the reason if it must be
-    refused."""
+    """Checks generated files. Each is a tuple of its path, the correct image (None: Pillow's), and a word of the
+    reason if it must be refused. Returns the faults."""
     assert files, f"expected drawn files of {family}, found none"
     faults, most, read, refused = [], 0.0, 0, 0
     for (file, expected, word), found in zip(files, decode(program, [file for file, _, _ in files]), strict=True):

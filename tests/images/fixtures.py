@@ -1,4 +1,4 @@
-"""Writes the fixtures in `tests/fixtures/images`, some of the files that are drawn for `cargo xtask images`:
+"""Writes the fixtures in `tests/fixtures/images`, a selection of the files that `cargo xtask images` generates:
 
     fixtures.py FOLDER
 """

@@ -1,4 +1,4 @@
-"""JPEG files of every sampling, scan script, restart interval and size, written by `cjpeg`; and damaged ones."""
+"""JPEG files written by `cjpeg` with every sampling, scan script, restart interval and size, and damaged ones."""
 import itertools
 import re
 import subprocess
@@ -7,7 +7,7 @@ from PIL import Image
 
 from pictures import smooth
 
-# The scans of a file, as `cjpeg` reads them; None: one scan of all components.
+# Scans of a file, in the syntax of `cjpeg`. None: one scan of all components.
 SCANS = {
     "one": None,
     "each": "0;1;2;",
@@ -22,12 +22,12 @@ PROGRESSIVE = {
 }
 FACTORS = list(itertools.product(range(1, 5), repeat=2))
 USUAL = ["1x1,1x1,1x1", "2x1,1x1,1x1", "1x2,1x1,1x1", "2x2,1x1,1x1", "4x1,1x1,1x1", "4x2,1x1,1x1", "1x1,2x2,2x2"]
-# Components of three resolutions.
+# Samplings with components of three resolutions.
 UNEVEN = ["1x1,2x2,1x1", "2x2,1x1,2x1", "2x1,1x1,1x2", "2x2,2x1,1x2", "1x2,1x1,2x1", "2x1,2x1,1x1", "4x1,2x1,1x1"]
 
 
 def samplings():
-    """All samplings whose two colour components are alike, and that a scan of all components can hold."""
+    """Yields all samplings in which both color components are alike and one scan can hold all components."""
     for (y_across, y_down), (c_across, c_down) in itertools.product(FACTORS, repeat=2):
         is_whole = max(y_across, c_across) % min(y_across, c_across) == 0
         is_whole = is_whole and max(y_down, c_down) % min(y_down, c_down) == 0
@@ -36,7 +36,7 @@ def samplings():
 
 
 def variants():
-    """Arguments to `cjpeg` and a scan script, and the size: of each file."""
+    """Yields the arguments of `cjpeg` for each file: sampling, scan script, size and options."""
     scripts = {**SCANS, **PROGRESSIVE}
     for sampling in samplings():
         for script in ("one", "each", "luma-last", "progressive"):
@@ -57,7 +57,7 @@ def variants():
 
 
 def cjpeg(folder, sampling, script, size, options):
-    """Writes a file and returns its path."""
+    """Writes a file with `cjpeg` and returns its path."""
     name = "_".join([sampling or "default", script, "x".join(map(str, size)), *options])
     source, file = folder / f"{size[0]}x{size[1]}.ppm", folder / f"{name.replace(',', '-')}.jpg"
     if not source.exists():
@@ -75,7 +75,7 @@ def cjpeg(folder, sampling, script, size, options):
 
 
 def data_ranges(jpeg):
-    """The ranges of entropy-coded data in a file: of each scan, or between its restart markers."""
+    """Yields the ranges of entropy-coded data in a file: of each scan, or between its restart markers."""
     segment = 2
     while jpeg[segment + 1] != 0xD9:
         is_scan = jpeg[segment + 1] == 0xDA
@@ -90,7 +90,7 @@ def data_ranges(jpeg):
 
 
 def damaged(folder):
-    """Files that decoders read without an error though a part of their image is missing."""
+    """Yields files that decoders read without an error although a part of the image is missing."""
     for sampling, script in (("2x2,1x1,1x1", "one"), ("2x2,1x1,1x1", "each"), ("2x2,1x1,1x1", "progressive")):
         whole = cjpeg(folder, sampling, script, (61, 47), ("-restart", "1B")).read_bytes()
         for number in (1, 5):
@@ -110,7 +110,8 @@ def damaged(folder):
 
 
 def draw(folder):
-    """Draws all files; of each its path, None for Pillow's image, and the word of the reason if it must be refused."""
+    """Writes all files. Returns for each its path, None for Pillow's image, and a word of the reason if it must be
+    refused."""
     files = [(cjpeg(folder, *variant), None, None) for variant in dict.fromkeys(variants())]
     arithmetic = [
         (cjpeg(folder, sampling, script, (61, 47), ("-arithmetic",)), None, "arithmetic")

@@ -1,4 +1,4 @@
-"""TIFF, PNG, BMP, GIF and WebP files of the layouts that programs write, with the image that is right."""
+"""TIFF, PNG, BMP, GIF and WebP files in the layouts that programs write, with the correct images."""
 import itertools
 import struct
 import zlib
@@ -13,7 +13,7 @@ SIZE = (45, 31)
 
 
 def grey(values):
-    """Grey values, (height, width), as red, green and blue."""
+    """Returns gray values (height, width) as red, green and blue."""
     return np.repeat(values[..., None], 3, -1)
 
 
@@ -75,14 +75,14 @@ def tiff(folder):
     write("refused_nan", np.where(rgb > 130, rgb / np.float32(255), np.float32("nan")), None, "NaN", photometric="rgb")
     write("refused_lab", rgb, None, "L*a*b*", photometric="icclab")
     write("refused_raw", rgb[..., 0], None, "raw", photometric="cfa", extratags=[(50706, 1, 4, b"\1\4\0\0", True)])
-    # What Pillow's libtiff packs.
+    # Compressions that Pillow's libtiff writes.
     for packing in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "raw"):
         for mode in ("RGB", "L", "CMYK", "P", "1", "YCbCr", "RGBA"):
             if packing == "jpeg" and mode not in ("RGB", "L", "YCbCr", "CMYK"):
                 continue
             file = folder / f"pillow_{packing}_{mode}.tif"
             Image.fromarray(rgb).convert(mode).save(file, compression=packing)
-            # Pillow keeps YCbCr as it is and does not halve its colour; raw values are taken as in JPEG.
+            # Pillow stores YCbCr without halving the color resolution. Raw values are interpreted as in JPEG.
             files.append((file, None, None))
     for packing, word in (("group3", None), ("group4", None), ("tiff_ccitt", "modified Huffman"), ("zstd", "Zstandard")):
         file = folder / f"pillow_{packing}.tif"
@@ -90,11 +90,11 @@ def tiff(folder):
         Image.fromarray(rgb).convert(mode).save(file, compression=packing)
         files.append((file, None, word))
         if word is None:
-            # Bits from the lowest up: libtiff writes what it is told in the tag `FillOrder`.
+            # Lowest bit first: libtiff follows the tag `FillOrder` when it writes.
             file = folder / f"pillow_{packing}_reversed.tif"
             Image.fromarray(rgb).convert(mode).save(file, compression=packing, tiffinfo={266: 2})
             files.append((file, None, None))
-    # Fewer than 8 bits: rows are filled up to whole bytes.
+    # Fewer than 8 bits per value: rows are padded to whole bytes.
     for bits in (2, 4):
         values = rough(*SIZE, 1)[..., 0] >> (8 - bits)
         for name, photometric, right in (
@@ -112,14 +112,14 @@ def tiff(folder):
 
 
 def rows_of(values, bits):
-    """Packs the values of each row, high bits first, into whole bytes."""
+    """Packs the values of each row into whole bytes, high bits first."""
     shifts = np.arange(bits - 1, -1, -1)
     spread = (values[..., None] >> shifts & 1).reshape(values.shape[0], -1)
     return np.packbits(spread.astype(np.uint8), axis=1)
 
 
 def packed_tiff(values, bits, photometric, colours=None):
-    """A TIFF file of one strip, whose values have `bits` bits."""
+    """Returns a TIFF file of one strip, with `bits` bits per value."""
     height, width = values.shape
     data = rows_of(values, bits).tobytes()
     entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, photometric)]
@@ -133,7 +133,7 @@ def packed_tiff(values, bits, photometric, colours=None):
 
 
 def png(folder):
-    """Every colour type and depth, in order and interlaced."""
+    """Writes files of every color type and depth, with and without interlacing."""
     files = []
     depths = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -159,7 +159,7 @@ def png(folder):
 
 
 def png_file(values, kind, depth, interlaced, colours, exif=None, exif_late=False):
-    """A PNG file of the colour type `kind`; its rows take turns in the filters 0 to 2: none, left and above."""
+    """Returns a PNG file of the color type `kind`. Its rows use the filters 0 to 2 in turn: none, left and above."""
     height, width, channels = values.shape
     passes = [(0, 0, 1, 1)]
     if interlaced:
@@ -199,7 +199,7 @@ def png_file(values, kind, depth, interlaced, colours, exif=None, exif_late=Fals
 
 
 def by_pillow(folder):
-    """What Pillow writes in the formats that have few layouts, and reads back."""
+    """Writes the formats that have few layouts with Pillow, which also reads the expected images."""
     files = []
     image = Image.fromarray(smooth(*SIZE))
     for suffix, modes, options in (

@@ -1,10 +1,12 @@
-"""Shows that Permafrost and Keras agree. `cargo xtask keras` installs what this needs and runs
+"""Checks that Permafrost and Keras agree. `cargo xtask keras` installs the requirements and runs
 
     check.py PERMAFROST FEATURES EXPLAIN PHOTOGRAPHS IMAGENET SCRATCH
 
-PERMAFROST is the program, FEATURES and EXPLAIN the built examples of `crates/vgg` and `crates/model`,
-PHOTOGRAPHS a folder with `train` and `validation`, `cats` and `dogs` in each, IMAGENET the weights of VGG16 as
-safetensors, SCRATCH an empty folder. Every comparison prints a line that begins with the name of its check. A check that fails does not keep the others from running.
+PERMAFROST is the program. FEATURES and EXPLAIN are the built examples of `crates/vgg` and `crates/model`.
+PHOTOGRAPHS is a folder with `train` and `validation`, and with `cats` and `dogs` in each. IMAGENET holds the weights
+of VGG16 as safetensors. SCRATCH is an empty folder.
+
+Every comparison prints a line that begins with the name of its check. If a check fails, the others still run.
 """
 import logging
 import os
@@ -12,11 +14,11 @@ import sys
 import traceback
 from pathlib import Path
 
-# Before TensorFlow is imported: plain float32 sums, which a GPU and oneDNN's algorithms replace by
-# less exact ones, and no talk about the machine.
+# Set before TensorFlow is imported. Sums are plain float32, because a GPU and oneDNN's algorithms are less exact.
+# Messages about the machine are disabled.
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1", TF_ENABLE_ONEDNN_OPTS="0")
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3")
-# Models of many shapes are run here, each a few times: that this is slow need not be said.
+# Models of many shapes run here a few times each, so TensorFlow's warnings about slowness are irrelevant.
 logging.getLogger("tensorflow").setLevel("ERROR")
 
 import classify

@@ -1,4 +1,4 @@
-"""Classify: the 1000 classes of VGG19, with its top, from Keras's file and in torchvision's layout."""
+"""Compares the 1000 classes of VGG19 with its top, from Keras's file and in torchvision's layout."""
 import json
 
 import keras
@@ -11,7 +11,8 @@ from compare import compare, require
 from vgg16 import splitmix
 
 SIZE = (224, 224)
-# Sixteen convolutions and three dense layers of sums of up to 25,088 products: about 1e-5 is measured.
+# The network has sixteen convolutions and three dense layers, with sums of up to 25,088 products. About 1e-5 is
+# measured.
 TOLERANCE = 1e-4
 BEST = 5
 
@@ -38,7 +39,7 @@ def check(permafrost, pngs):
 
 
 def pictures(files, folder):
-    """Three photographs of the network's size, so that nothing is resized twice."""
+    """Writes three images of the network's size, so that none is resized twice."""
     folder.mkdir()
     for file in files:
         Image.open(file).resize(SIZE, Image.Resampling.BILINEAR).save(folder / file.name)
@@ -46,7 +47,7 @@ def pictures(files, folder):
 
 
 def network():
-    """VGG19 with weights made by a formula, scaled so that a few classes stand out."""
+    """Returns VGG19 with weights made by a formula, scaled so that a few classes stand out."""
     model = keras.applications.VGG19(weights=None, include_top=True, input_shape=(*SIZE, 3))
     for seed, layer in enumerate((layer for layer in model.layers if layer.weights), 3000):
         kernel = layer.kernel.shape
@@ -61,8 +62,8 @@ def network():
 
 
 def in_torchvision_layout(model):
-    """As `torchvision.models.vgg19().state_dict()`: kernels (out, in, 3, 3) and (out, in), and a map
-    flattened with its channels first."""
+    """Returns the arrays in the layout of `torchvision.models.vgg19().state_dict()`: kernels (out, in, 3, 3) and
+    (out, in), for maps that are flattened with channels first."""
     arrays, features, dense = {}, 0, 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.MaxPooling2D):

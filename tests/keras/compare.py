@@ -1,24 +1,24 @@
-"""How two results are compared, and what is no comparison at all.
+"""Comparison of two results, which refuses data that proves nothing.
 
-Empty data, values that are no numbers, shapes that differ and data in which nothing varies would
-agree with anything or with nothing: they are refused, so that a check can't pass on them.
+Empty data, NaN or infinite values, different shapes and constant data would agree with anything or with nothing.
+They are refused, so that a check can't pass on them.
 """
 from collections import Counter
 
 import numpy as np
 
-# How many comparisons agreed, by the check that made them.
+# Number of comparisons that agreed, by check.
 agreed = Counter()
 
 
 class Refused(Exception):
-    """The two results don't agree, or can't be compared."""
+    """Raised for results that do not agree or can't be compared."""
 
 
 def compare(check, what, found, expected, tolerance, of):
-    """Prints the largest difference and fails where it is above `tolerance`. `of` says of what the
-    tolerance is a fraction: `largest`, the largest expected value; `each`, every expected value;
-    `one`, an absolute difference, as of probabilities."""
+    """Prints the largest difference and fails if it is above `tolerance`. `of` selects the unit of the tolerance:
+    `largest`, the largest expected value; `each`, every expected value; `one`, an absolute difference, such as
+    between probabilities."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     check_data(f"{check}: {what}", found, expected, tolerance)
     magnitude = np.abs(expected)
@@ -26,7 +26,7 @@ def compare(check, what, found, expected, tolerance, of):
     difference = (np.abs(found - expected) / unit).max()
     words = {"largest": "of the largest value", "each": "of each value", "one": "at most"}[of]
     line = f"{check}: {what}: {expected.size} values differ by {difference:.1e} {words}, tolerance {tolerance:.0e}"
-    # Written so that a difference that is no number fails too.
+    # In this form, a difference that is NaN fails too.
     if not difference <= tolerance:
         raise Refused(line)
     agreed[check] += 1
@@ -34,7 +34,7 @@ def compare(check, what, found, expected, tolerance, of):
 
 
 def require(check, what, holds):
-    """Fails unless something that is no comparison of numbers holds, and says so where it does."""
+    """Checks a condition that is not a comparison of numbers. Prints it, or fails if it does not hold."""
     if not holds:
         raise Refused(f"{check}: expected that {what}")
     agreed[check] += 1
@@ -55,7 +55,7 @@ def check_data(what, found, expected, tolerance):
 
 
 def check_compare():
-    """The helper itself: what it must refuse, and what it must accept."""
+    """Checks the comparison itself: the data that it must refuse, and the data that it must accept."""
     good = [0.1, 0.5, 0.9]
     refused = {
         "another value": (good, [0.1, 0.5, 0.8]),

@@ -1,4 +1,4 @@
-"""TensorBoard: what its own reader makes of a run's event files, against the run's `history.csv`."""
+"""Compares a run's event files, as TensorBoard's own reader reads them, with the run's `history.csv`."""
 import csv
 import shutil
 
@@ -7,8 +7,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from compare import compare, require
 
-# A scalar of an event file is a 32-bit float, and the table has as many digits as a 64-bit one needs: rounded
-# to the nearest 32-bit float it must be the same, bit for bit.
+# Event files hold 32-bit floats, and the table has the digits of 64-bit floats. Rounded to 32 bits, both must be the
+# same, bit for bit.
 TOLERANCE = 0
 COLUMNS = {
     "loss": ("train", "epoch_loss"),
@@ -28,8 +28,8 @@ def check(permafrost, pngs):
     go_on(permafrost, run, 5)
     compare_curves("of a run that was resumed", run, 5)
 
-    # As where a program is killed while it writes: the last state is lost, the one folder has a record that is
-    # cut short, and the other a whole one of an epoch that is trained again.
+    # Simulates a program that was killed while it wrote. The last state is lost. One folder has a truncated record, and
+    # the other a complete record of an epoch that is trained again.
     shutil.rmtree(run / "last")
     newest = max((run / "tensorboard/train").iterdir())
     newest.write_bytes(newest.read_bytes()[:-3])

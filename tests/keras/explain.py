@@ -1,4 +1,4 @@
-"""Grad-CAM: where models see their classes, by `tf.GradientTape` in Keras and by Permafrost."""
+"""Compares Grad-CAM heat maps by `tf.GradientTape` in Keras with Permafrost's."""
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,8 +7,8 @@ from safetensors.numpy import load_file, save_file
 import photographs
 from compare import compare
 
-# Of a map's range, which is 0 to 1. Maps are sums over channels that agree to 1e-4 of the largest, divided by
-# the largest of the map: where little speaks for a class, its rounding is magnified.
+# Fraction of a map's range, 0 to 1. The sums over channels agree to 1e-4 of the largest sum, and are divided by the
+# largest value of their map. If a map has only small values, this magnifies the rounding error.
 TOLERANCE = 1e-3
 LAST = "block5_conv3"
 
@@ -32,8 +32,8 @@ def check(permafrost, pngs):
 
 
 def heat_maps(model, pictures):
-    """For each picture and class the map (N, classes, height, width), 1 at most."""
-    # The logits: what comes before the sigmoid or the softmax.
+    """Returns the maps of each image and class, (N, classes, height, width), with values up to 1."""
+    # Makes the outputs logits, the values before the sigmoid or the softmax.
     model.layers[-1].activation = keras.activations.linear
     both = keras.Model(model.inputs, [model.get_layer(LAST).output, model.outputs[0]])
     outputs = model.outputs[0].shape[-1]
@@ -41,8 +41,8 @@ def heat_maps(model, pictures):
     of_classes = []
     for output, sign in classes:
         with tf.GradientTape() as tape:
-            # A tape follows what depends on trainable variables or on what it watches: in a frozen base
-            # nothing else.
+            # A tape records operations on trainable variables and on watched tensors. A frozen base has no trainable
+            # variables.
             inputs = tf.constant(pictures)
             tape.watch(inputs)
             maps, logits = both(inputs, training=False)

@@ -1,4 +1,4 @@
-"""Exports: models trained by Permafrost, run by Keras and by ONNX Runtime."""
+"""Compares exported models, run by Keras and by ONNX Runtime, with the program's own predictions."""
 import keras
 import numpy as np
 import onnx
@@ -10,8 +10,8 @@ import photographs
 import vgg16
 from compare import Refused, compare, require
 
-# Features agree to 1e-4 of the largest, and a head's sums average that: about 4e-7 is measured. Red
-# and blue in each other's place are 6e-2, and every picture brighter by one of 255 is 2e-4.
+# Features agree to 1e-4 of the largest, and the sums of a head average these errors: about 4e-7 is measured. With red
+# and blue exchanged, the difference is 6e-2. With every image brighter by one level of 255, it is 2e-4.
 TOLERANCE = 1e-4
 
 
@@ -47,15 +47,16 @@ def check_model(permafrost, name, model, files):
 
 
 def expected_of(permafrost, model, files):
-    """What `predict` says, as Keras has it: of two classes, the probability of the second alone."""
+    """Returns the probabilities of `predict` in Keras's form: for two classes, only the probability of the second
+    one."""
     probabilities = permafrost.predict(model, files)
     return probabilities[:, 1:] if probabilities.shape[1] == 2 else probabilities
 
 
 def check_safetensors(permafrost, model, files):
-    """The arrays by their names, put into a model that Keras made itself."""
+    """Compares a model that Keras built and that gets the exported arrays by their names."""
     arrays = load_file(permafrost.export(model, "safetensors", permafrost.scratch / "two_classes.safetensors"))
-    # A 1x1 convolution of RGB pictures, in whatever order of colours the first kernel takes.
+    # A 1x1 convolution of RGB images, which gives the first kernel its order of colors.
     kernel, bias = arrays.pop("preprocessing/kernel"), arrays.pop("preprocessing/bias")
     base, head = vgg16.frozen_base(models.SIZE), models.head()
     for layer in base.layers + head.layers:
@@ -69,7 +70,7 @@ def check_safetensors(permafrost, model, files):
 
 
 def check_learning(name, model, pictures, probabilities):
-    """A step of Keras's own training changes the head and not the base."""
+    """Checks that a step of Keras's own training changes the head and not the base."""
     layers = list(model._flatten_layers(include_self=False))
     base = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
     head = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]

@@ -1,4 +1,5 @@
-"""Features: those of pictures of ten sizes, with the same weights in every file of Keras's, and with ImageNet's."""
+"""Compares the features of images of ten sizes, with the same weights in each kind of Keras's files, and with
+ImageNet's."""
 import keras
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -6,11 +7,11 @@ from safetensors.numpy import load_file, save_file
 import vgg16
 from compare import compare
 
-# Odd heights and widths, so that every pooling drops a row and a column, and none square.
+# Odd heights and widths, so that every pooling drops a row and a column. No size is square.
 SIZES = [(33, 47), (47, 33), (51, 75), (75, 201), (99, 65), (113, 97), (129, 127), (151, 179), (187, 63), (201, 161)]  # fmt: skip
 
-# Thirteen layers of sums over up to 4608 products in another order, or by another algorithm: each
-# rounds to about 1e-6, and 2.5e-5 is measured. A wrong border or layer shows as 1e-2 and more.
+# Thirteen layers of sums over up to 4608 products, in another order or by another algorithm. Each layer rounds to about
+# 1e-6, and 2.5e-5 is measured. A wrong border or layer gives 1e-2 and more.
 TOLERANCE = 1e-4
 
 
@@ -24,7 +25,8 @@ def check(permafrost, _):
 
 
 def compare_features(permafrost, base, pictures, files):
-    """The features of `pictures` by Keras's `base`, and by the program with the same weights in each of `files`."""
+    """Compares the features of `pictures` by Keras's `base` and by the program, with the same weights in each of
+    `files`."""
     scratch, expected = permafrost.scratch, {}
     for name, values in pictures.items():
         expected[name] = base(keras.applications.vgg16.preprocess_input(values[None].copy())).numpy()[0]

@@ -1,12 +1,11 @@
-"""History: two epochs of the example's training, in Keras and in Permafrost from the same head."""
+"""Compares two epochs of the example's training in Keras and in Permafrost, which start from the same head."""
 import keras
 
 import models
 from compare import compare, require
 
-# Sums in another order, carried through six steps that RMSprop scales by the gradients' own size:
-# about 3e-7 is measured. Accuracies are counts: a single photograph on the other side of the threshold
-# is a change of 1e-2.
+# Sums in another order, over six steps that RMSprop scales by the size of the gradients: about 3e-7 is measured.
+# Accuracies are counts: one image on the other side of the threshold changes them by 1e-2.
 TOLERANCE = 1e-3
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
@@ -34,7 +33,7 @@ def check(permafrost, pngs):
 
 
 def fit(model, pngs):
-    """Two epochs in Keras, and their history."""
+    """Trains two epochs in Keras, and returns their history."""
     training, validation = dataset(pngs / "train"), dataset(pngs / "validation")
     return model.fit(training, validation_data=validation, epochs=2, shuffle=False, verbose=0).history
 

@@ -1,4 +1,4 @@
-"""Imports: a whole model that Keras trained, its base and its head taken over by Permafrost."""
+"""Compares a model that Keras trained with the base and the head that Permafrost imports from it."""
 import keras
 import numpy as np
 
@@ -6,7 +6,7 @@ import models
 import photographs
 from compare import compare
 
-# As of exports; the one epoch that is trained is of steps too small to change a 32-bit number.
+# The same as for exports. The one epoch of training has steps too small to change a 32-bit number.
 TOLERANCE = 1e-4
 
 
@@ -19,7 +19,7 @@ def check(permafrost, pngs):
     whole.save(scratch / "whole.keras")
     check_import(permafrost, pngs, whole, "whole.keras", "whole.keras")
 
-    # A model exported from here, trained on in Keras and saved in all its ways.
+    # A model that Permafrost exported and Keras trained further and saved in all its formats.
     export = permafrost.export(scratch / "run-1/best", "keras", scratch / "lent.keras")
     lent = models.compiled(keras.models.load_model(export))
     lent.fit(pictures, np.arange(len(pictures)) % 2, batch_size=len(pictures), epochs=1, verbose=0)
@@ -31,7 +31,7 @@ def check(permafrost, pngs):
 
 
 def check_import(permafrost, pngs, model, weights, head):
-    """Base and head of the files say of 20 photographs what the model does."""
+    """Compares the predictions for 20 images of the model and of the base and head in the files."""
     scratch = permafrost.scratch
     files = photographs.twenty(pngs)
     settings = ("--weights", scratch / weights, "--head-from", scratch / head, "--learning-rate", 1e-12)

@@ -1,17 +1,17 @@
-"""The models of the Keras example: a head on features, and the whole, the base nested in it."""
+"""Models of the Keras example: a head on features, and the whole model with the base nested in it."""
 import keras
 import numpy as np
 from keras import layers
 
 from vgg16 import frozen_base, splitmix
 
-# The side of the photographs: small, so that Keras trains on them in seconds.
+# Height and width of the images, small so that Keras trains on them in seconds.
 SIZE = (64, 64)
 FEATURES = (2, 2, 512)
 
 
 def head(dropout=0.5):
-    """The example's head as a model of its own on the features, with weights made by a formula."""
+    """Returns the example's head as a separate model on the features, with weights made by a formula."""
     model = keras.Sequential(
         [
             keras.Input(FEATURES),
@@ -26,8 +26,8 @@ def head(dropout=0.5):
 
 
 def whole(augment=False, dropout=0.5):
-    """The example's model, with the head's weights made by the same formula. The layers get the
-    names that Keras chooses."""
+    """Returns the example's model, with the head's weights made by the same formula. Keras chooses the names of the
+    layers."""
     inputs = keras.Input((*SIZE, 3))
     outputs = inputs
     if augment:
@@ -50,7 +50,7 @@ def compiled(model):
 
 
 def head_weights():
-    """Glorot-uniform kernels and small biases."""
+    """Returns Glorot-uniform kernels and small biases."""
     weights = []
     for seed, (inputs, units) in ((70, (int(np.prod(FEATURES)), 256)), (72, (256, 1))):
         limit = np.sqrt(6 / (inputs + units))

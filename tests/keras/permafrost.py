@@ -1,4 +1,4 @@
-"""The program under test, run as a user would."""
+"""Program under test, run as by a user."""
 import csv
 import json
 import subprocess
@@ -7,8 +7,8 @@ import numpy as np
 
 
 class Permafrost:
-    """`program` is `permafrost`, `features_of` and `explain_by` are examples, `imagenet` is a file of weights,
-    `scratch` where all run."""
+    """Runs `program`, which is `permafrost`, and the examples `features_of` and `explain_by` in the folder
+    `scratch`. `imagenet` is a weights file."""
 
     def __init__(self, program, features_of, explain_by, imagenet, scratch):
         self.program, self.imagenet, self.scratch = program, imagenet, scratch
@@ -21,8 +21,8 @@ class Permafrost:
         self.start(self.explain_by, model, pictures, maps)
 
     def train(self, data, out, *settings, size=64):
-        """A run on the pictures as they are, every random choice off, and its history by column. A
-        run from another model has that one's size."""
+        """Trains on unaugmented images without random choices, and returns the history by column. If `size` is None,
+        a run from another model uses the size of that model."""
         as_they_are = ("--no-augment", "--no-shuffle", "--dropout", 0)
         sized = ("--size", size) if size else ()
         self.start(self.program, "train", data, "--out", out, *sized, *as_they_are, *settings)
@@ -31,7 +31,7 @@ class Permafrost:
         return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
     def predict(self, model, files):
-        """The probabilities (N, classes) of pictures, classes in the order of their names."""
+        """Returns the probabilities (N, classes) of images, with the classes in the order of their names."""
         lines = self.start(self.program, "predict", model, *files, "--json").splitlines()
         rows = [json.loads(line) for line in lines]
         named = [row["file"] for row in rows]
@@ -39,7 +39,7 @@ class Permafrost:
         return np.array([[row["probabilities"][name] for name in sorted(row["probabilities"])] for row in rows])
 
     def classify(self, weights, class_index, files):
-        """The best classes of pictures, each with its probability."""
+        """Returns the best classes of each image, with their probabilities."""
         words = ("classify", "--base", "vgg19", "--weights", weights, "--class-index", class_index, *files, "--json")
         return [json.loads(line)["best"] for line in self.start(self.program, *words).splitlines()]
 

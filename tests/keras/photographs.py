@@ -1,17 +1,17 @@
-"""Small copies of the photographs as PNGs, which every decoder reads to the same bytes."""
+"""Small copies of the images as PNG files, which every decoder reads to the same bytes."""
 import numpy as np
 from PIL import Image
 
 from models import SIZE
 
-# The first of each class, by their names. With 64 cats and batches of 32 unshuffled photographs,
-# two steps see cats alone and one sees dogs alone, after which every number of the history moves. With
-# all photographs of both classes the last steps are all dogs, and the validation accuracy stays at half.
+# Numbers of training images, the first of each class by name. With 64 cats and unshuffled batches of 32, two steps see
+# only cats and one sees only dogs, so every metric of the history changes. With all images of both classes, the last
+# steps see only dogs, and the validation accuracy stays at one half.
 FEWER_DOGS = {"cats": 64, "dogs": 20}
 
 
 def write_pngs(photographs, folder, counts=None):
-    """Two classes, `train` and `validation`, in `folder`; of `train` so many of each class, or all."""
+    """Writes two classes in `train` and `validation` to `folder`. `counts` limits the training images of each class."""
     for subset in ("train", "validation"):
         for name in ("cats", "dogs"):
             files = jpegs(photographs / subset / name)
@@ -22,7 +22,7 @@ def write_pngs(photographs, folder, counts=None):
 
 
 def write_three_classes(photographs, folder):
-    """Three classes: cats, and dogs of two halves of the alphabet."""
+    """Writes three classes: cats, and dogs from two halves of the alphabet."""
     for subset in ("train", "validation"):
         for file in jpegs(photographs / subset / "cats"):
             write_png(file, folder / subset / "cats")
@@ -33,13 +33,13 @@ def write_three_classes(photographs, folder):
 
 
 def twenty(folder):
-    """Twenty validation pictures, evenly spread over the classes."""
+    """Returns twenty validation images, evenly spread over the classes."""
     files = sorted((folder / "validation").glob("*/*.png"))
     return [files[number] for number in np.linspace(0, len(files) - 1, 20).astype(int)]
 
 
 def read(files):
-    """Pictures (N, height, width, 3), RGB in 0..255."""
+    """Reads images (N, height, width, 3), RGB in 0..255."""
     return np.stack([np.asarray(Image.open(file), np.float32) for file in files])
 
 

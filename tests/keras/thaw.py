@@ -1,10 +1,11 @@
-"""Thawing: the second stage, with block 5 learning too, in Keras and in Permafrost from one model."""
+"""Compares the second stage of training, with block 5 unfrozen, in Keras and in Permafrost, which start from one
+model."""
 import keras
 
 import history
 from compare import require
 
-# Small enough that two epochs don't throw away what the head has learned, large enough to show.
+# Small enough that two epochs do not destroy what the head has learned, large enough to have an effect.
 RATE = 1e-4
 
 

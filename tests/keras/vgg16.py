@@ -1,8 +1,8 @@
-"""The VGG16 of the checks: random weights made by a formula, in every file that Keras makes of them.
+"""VGG16 for the checks, with random weights made by a formula, in each kind of file that Keras writes.
 
-The formula is that of the parity fixtures, but for two things that a head on top can't learn without:
-the scale of the features, and that each kernel sums to zero. Else what all pictures have in common
-grows from layer to layer until their features are nearly the same.
+The formula is the one of the parity fixtures, with two changes without which a head could not learn. The features
+are scaled, and each kernel sums to zero. Otherwise the common part of all images would grow from layer to layer
+until their features were nearly the same.
 """
 import h5py
 import keras
@@ -17,14 +17,14 @@ CONVOLUTIONS = [
     ("block5_conv1", 512, 512), ("block5_conv2", 512, 512), ("block5_conv3", 512, 512),
 ]  # fmt: skip
 
-# He-uniform kernels keep the scale of what comes in, but pictures are about 64 times larger than 1.
-# RMSprop's first steps are of one size whatever the gradients: on features much larger than these
-# they throw a head's loss to a hundred.
+# He-uniform kernels preserve the scale of their input, but images are about 64 times too large. The first steps of
+# RMSprop have one size for any gradients. On features much larger than these, they would raise the loss of a head to a
+# hundred.
 SCALES = {"block1_conv1": 1 / 64, "block5_conv3": 1 / 2}
 
 
 def splitmix(seed, count):
-    """`count` uniform float32 in [0, 1): splitmix64 of seed + k * golden gamma, top 24 bits / 2^24."""
+    """Returns `count` uniform float32 in [0, 1): splitmix64 of seed + k * golden gamma, top 24 bits / 2^24."""
     with np.errstate(over="ignore"):
         z = np.uint64(seed) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -34,7 +34,7 @@ def splitmix(seed, count):
 
 
 def formula_weights(number):
-    """Kernel (3, 3, in, out), He-uniform, and bias (out) of a convolution, by its number in 0..12."""
+    """Returns the kernel (3, 3, in, out), He-uniform, and the bias (out) of a convolution, by its number in 0..12."""
     name, inputs, outputs = CONVOLUTIONS[number]
     kernel = splitmix(1000 + number, 9 * inputs * outputs).reshape(3, 3, inputs, outputs) * 2 - 1
     kernel -= kernel.mean((0, 1, 2))
@@ -44,7 +44,7 @@ def formula_weights(number):
 
 
 def frozen_base(size=(None, None)):
-    """Keras's own VGG16 without its top, frozen, with the formula's weights."""
+    """Returns Keras's own VGG16 without its top, frozen, with the weights of the formula."""
     base = keras.applications.VGG16(weights=None, include_top=False, input_shape=(*size, 3))
     for number, (name, _, _) in enumerate(CONVOLUTIONS):
         base.get_layer(name).set_weights(formula_weights(number))
@@ -53,7 +53,7 @@ def frozen_base(size=(None, None)):
 
 
 def imagenet_base(weights):
-    """Keras's own VGG16 without its top, with the arrays of the safetensors file `weights`."""
+    """Returns Keras's own VGG16 without its top, with the arrays of the safetensors file `weights`."""
     arrays = load_file(weights)
     base = keras.applications.VGG16(weights=None, include_top=False, input_shape=(None, None, 3))
     for name, _, _ in CONVOLUTIONS:
@@ -62,17 +62,17 @@ def imagenet_base(weights):
 
 
 def write_published(path):
-    """As the files that Keras publishes: `block1_conv1/block1_conv1_W_1:0`."""
+    """Writes a file like those that Keras publishes: `block1_conv1/block1_conv1_W_1:0`."""
     write_legacy(path, lambda layer: (f"{layer}_W_1:0", f"{layer}_b_1:0"))
 
 
 def write_keras_2(path):
-    """As Keras 2's `save_weights`: `block1_conv1/block1_conv1/kernel:0`."""
+    """Writes a file like Keras 2's `save_weights`: `block1_conv1/block1_conv1/kernel:0`."""
     write_legacy(path, lambda layer: (f"{layer}/kernel:0", f"{layer}/bias:0"))
 
 
 def write_keras_3(path):
-    """As Keras 3's `save_weights`, which knows layers by kind and number."""
+    """Writes a file with Keras 3's `save_weights`, which identifies layers by kind and number."""
     frozen_base().save_weights(path)
 
 
@@ -99,6 +99,6 @@ FILES = {
 
 
 def write_files(folder):
-    """The same weights in every kind of file."""
+    """Writes the same weights in every kind of file."""
     for name, write in FILES.items():
         write(folder / name)

@@ -1,7 +1,7 @@
-//! `cargo xtask accuracy`: shows that what the program trains is any good.
+//! `cargo xtask accuracy`: checks the accuracy of what the program trains.
 //!
-//! It runs the program as a user would: the demo, then four runs of the example's settings on real photographs on top
-//! of VGG16 with its ImageNet weights, and fails where an accuracy falls short or two commands disagree.
+//! It runs the program as a user would: the demo, then four runs with the example's settings on real images and VGG16
+//! with its ImageNet weights. It fails if an accuracy is too low or if two commands disagree.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -12,26 +12,27 @@ use anyhow::{Context, Result, ensure};
 
 use crate::program;
 
-/// What the demo must reach: its two classes are easy to tell apart.
+/// Minimum validation accuracy of the demo, whose two classes are easy to tell apart.
 const DEMO: f64 = 0.95;
 
-/// What four runs on the photographs must reach in the mean. Keras reaches 1.000, 0.958, 0.972 and 0.972 with the
-/// same settings; guessing is 0.5.
+/// Minimum of the mean validation accuracy of four runs on real images. Keras reaches 1.000, 0.958, 0.972 and 0.972
+/// with the same settings; guessing gives 0.5.
 const PHOTOGRAPHS: f64 = 0.96;
 
-/// The whole ImageNet VGG16 without its dense layers.
+/// Path of the ImageNet weights of VGG16 without its dense layers, relative to `shared`.
 pub(crate) const IMAGENET: &str = "weights/vgg16_imagenet_notop.safetensors";
 
-/// The first three blocks of the ImageNet VGG19, and the settings that make a small base of them.
+/// Small base: the path of the first three blocks of the ImageNet VGG19, relative to `shared`, and the arguments of
+/// `train` that use them.
 pub(crate) const SMALL: (&str, &[&str]) = (
     "weights/vgg19_blocks1-3.safetensors",
     &["--base", "vgg19", "--until", "block3_pool", "--pooling", "max"],
 );
 
-/// Runs the demo and the photographs in `shared` with the program of the workspace at `root`.
+/// Runs the demo and trains on the images in `shared` with the program of the workspace at `root`.
 ///
 /// # Errors
-/// If photographs or weights are missing, a command fails, or an accuracy falls short.
+/// Returns an error if images or weights are missing, a command fails, or an accuracy is too low.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let photographs = shared.join("pets");
     let weights = shared.join(IMAGENET);
@@ -82,13 +83,13 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The program, and what it is run on.
+/// The program, and the images and weights that it is run on.
 pub(crate) struct Program<'a> {
     pub(crate) root: &'a Path,
     pub(crate) binary: &'a Path,
     pub(crate) photographs: &'a Path,
     pub(crate) weights: &'a Path,
-    /// What `train` is told of the base.
+    /// Arguments of `train` that choose the base.
     pub(crate) base: &'a [&'a str],
 }
 
@@ -120,7 +121,7 @@ impl Program<'_> {
         self.train(run, &[&from, self.base, arguments].concat())
     }
 
-    /// `evaluate` must print what the history says of the best epoch.
+    /// Checks that `evaluate` prints the loss and accuracy that the history has for the best epoch.
     fn check_evaluate(&self, run: &Path, best: &Row) -> Result<()> {
         let (model, folder) = (run.join("best"), self.photographs.join("validation"));
         let output = self.run(&["evaluate", text(&model)?, text(&folder)?])?;
@@ -133,7 +134,7 @@ impl Program<'_> {
         Ok(())
     }
 
-    /// `predict` must name a class of a photograph as JSON.
+    /// Checks that `predict --json` names a class for an image.
     fn check_predict(&self, run: &Path) -> Result<()> {
         let (model, folder) = (run.join("best"), self.photographs.join("validation/cats"));
         let photograph = first_file(&folder)?;
@@ -148,13 +149,13 @@ impl Program<'_> {
     }
 }
 
-/// What the history says of an epoch.
+/// Validation figures of one epoch in the history.
 pub(crate) struct Row {
     val_loss: f64,
     pub(crate) val_accuracy: f64,
 }
 
-/// The epoch with the lowest val_loss in a run's history.
+/// Returns the epoch with the lowest val_loss in a run's history.
 pub(crate) fn best_of(run: &Path) -> Result<Row> {
     let path = run.join("history.csv");
     let table = fs::read_to_string(&path)

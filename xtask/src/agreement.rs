@@ -1,4 +1,4 @@
-//! `cargo xtask agreement`: the same runs on the CPU's own engine and on libtorch, which must agree.
+//! `cargo xtask agreement`: trains the same runs on the CPU engine and on libtorch, and checks that they agree.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -9,21 +9,21 @@ use anyhow::{Context, Result, ensure};
 use crate::accuracy::{IMAGENET, Program, SMALL, best_of};
 use crate::{keras, program};
 
-/// How far a figure of the first epoch may be from the CPU's, as a part of it. Both compute in float32, in
-/// other orders.
+/// Maximum relative difference of a figure of the first epoch from the CPU's. Both devices compute in float32, in a
+/// different order.
 const FIRST_EPOCH: f64 = 1e-3;
 
-/// How many validation pictures may be told apart otherwise by the best model.
+/// Maximum number of validation images that the best models of the two devices may classify differently.
 const PICTURES: f64 = 2.0;
 
-/// How far the mean accuracy of the best models may be with the base in bfloat16.
+/// Maximum difference of the mean accuracy of the best models if the base is computed in bfloat16.
 const BFLOAT16: f64 = 0.01;
 
-/// Trains the demo, four times on the photographs in `shared` on a small base, and once on the whole ImageNet VGG16,
-/// on each device.
+/// Trains on each device: the demo, the whole ImageNet VGG16 once, and a small base four times on the images in
+/// `shared`.
 ///
 /// # Errors
-/// If test material is missing, a command fails, or the runs do not agree.
+/// Returns an error if test material is missing, a command fails, or the runs do not agree.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let photographs = shared.join("pets");
     let (weights, base) = (shared.join(SMALL.0), SMALL.1);
@@ -39,7 +39,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     }
     compare("demo", &cpu.1, &libtorch.1, 100.0)?;
 
-    // Pooled: steps on flattened features of the ImageNet weights are so large that a run is chaotic.
+    // With pooling: on flattened features of the ImageNet weights, steps are so large that a run is chaotic.
     let program_of_imagenet = Program {
         weights: &shared.join(IMAGENET),
         base: &["--pooling", "avg", "--size", "96"],
@@ -73,7 +73,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compares two runs that validate on so many pictures.
+/// Compares two runs that validate on `pictures` images.
 fn compare(what: &str, cpu: &Path, other: &Path, pictures: f64) -> Result<()> {
     let farthest = first_epoch(cpu)?
         .iter()
@@ -91,7 +91,7 @@ fn compare(what: &str, cpu: &Path, other: &Path, pictures: f64) -> Result<()> {
     Ok(())
 }
 
-/// loss, accuracy, val_loss and val_accuracy of the first epoch in a run's history.
+/// Returns loss, accuracy, val_loss and val_accuracy of the first epoch in a run's history.
 fn first_epoch(run: &Path) -> Result<Vec<f64>> {
     let path = run.join("history.csv");
     let table = fs::read_to_string(&path)

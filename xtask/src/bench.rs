@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast the parts are, beside others in the same run.
+//! `cargo xtask bench`: times parts of the program, and other programs that do the same in the same run.
 
 mod cache;
 mod gpu;
@@ -66,11 +66,10 @@ pub(crate) enum Bench {
     Gpu(gpu::GpuArguments),
 }
 
-/// Times what is asked for with the workspace at `root`; `pets` is where photographs are if no folder is
-/// named.
+/// Runs a benchmark in the workspace at `root`. `pets` has the images that are used if no folder is named.
 ///
 /// # Errors
-/// If a program can't be built, installed or started, or answers with no number.
+/// Returns an error if a program can't be built, installed or started, or does not answer with a number.
 pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Base { batch, libtorch, rounds } => base(root, *batch, *libtorch, rounds),
@@ -88,7 +87,7 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
     }
 }
 
-/// Both ways of ours: one warp, and one after each step as in Keras.
+/// Times both compositions of the augmentation: one warp, and with `--peers` also one warp per step as in Keras.
 fn augment(root: &Path, rounds: &Rounds) -> Result<()> {
     const PICTURES: usize = 1024;
     let (example, count) = (program::example(root, "augment")?, PICTURES.to_string());
@@ -102,7 +101,7 @@ fn augment(root: &Path, rounds: &Rounds) -> Result<()> {
     race.run()
 }
 
-/// A folder's photographs, over and over where they are few.
+/// Times decoding of a folder's images, repeated until they are at least 2000.
 fn photos(root: &Path, dir: &Path, rounds: &Rounds) -> Result<()> {
     const AT_LEAST: usize = 2000;
     let files = job::files_below(dir)?.len();

@@ -1,8 +1,7 @@
-//! `cargo xtask browser`: opens the program's pages in headless Chromium, and looks at them as a person would.
+//! `cargo xtask browser`: opens the program's pages in headless Chromium and tests them as a user would use them.
 //!
-//! It trains on real photographs, installs Playwright's driver and axe into `target/browser` from npm's
-//! registry, and hands all to the tests in `tests/browser`. They leave screenshots in
-//! `target/browser/screenshots`.
+//! It trains on real images, installs Playwright's driver and axe from npm's registry into `target/browser`, and runs
+//! the tests in `tests/browser`. They leave screenshots in `target/browser/screenshots`.
 
 use std::env;
 use std::fs;
@@ -16,16 +15,16 @@ use crate::accuracy::{Program, SMALL};
 use crate::keras::clear;
 use crate::program;
 
-/// The tests, a page each.
+/// Test files, one per page.
 const TESTS: [&str; 3] = ["report.test.js", "compare.test.js", "serve.test.js"];
 
-/// The names that Chromium has on one system or another.
+/// Names of the Chromium executable on different systems.
 const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/// Tests the pages of the workspace at `root` with the photographs and weights in `shared`.
+/// Tests the pages of the workspace at `root` with the images and weights in `shared`.
 ///
 /// # Errors
-/// If test material, Node or Chromium is missing, or a page is not what it should be.
+/// Returns an error if test material, Node or Chromium is missing, or a test of a page fails.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let shared = absolute(shared)?;
     let photographs = shared.join("pets");
@@ -60,7 +59,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies the tests in `from` to `folder`, where what they need is installed.
+/// Copies the tests from `from` to `folder` and installs the packages that they need there.
 fn install(from: &Path, folder: &Path) -> Result<()> {
     let list = fs::read(from.join("package.json"))?;
     let is_there = fs::read(folder.join("package.json")).is_ok_and(|there| there == list);
@@ -82,7 +81,7 @@ fn install(from: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The browser that the variable `CHROMIUM` names, or the first on the path.
+/// Returns the browser in the environment variable `CHROMIUM`, or the first one on the `PATH`.
 fn chromium() -> Result<PathBuf> {
     if let Some(named) = env::var_os("CHROMIUM") {
         return Ok(named.into());

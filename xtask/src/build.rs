@@ -1,7 +1,7 @@
-//! `cargo xtask build`: the program with its feature `libtorch`, after a look at what it is built against.
+//! `cargo xtask build`: builds the program with its feature `libtorch`.
 //!
-//! Compiling the bindings takes minutes and fails obscurely where a library is missing, so that is found out
-//! before.
+//! It checks the libtorch folder first: compiling the bindings takes minutes, and fails with an obscure message if a
+//! library is missing.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf, absolute};
@@ -18,11 +18,10 @@ use crate::program;
 use crate::status::exit_code;
 use crate::unavailable::Unavailable;
 
-/// Builds the program of the workspace at `root`, and passes on `arguments` to cargo. The result is cargo's
-/// status.
+/// Builds the program of the workspace at `root`, passes `arguments` on to cargo, and returns cargo's status.
 ///
 /// # Errors
-/// `Unavailable` if there is no libtorch, or one that is not whole or of another version.
+/// Returns `Unavailable` if libtorch is missing, incomplete or of another version.
 pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     let fetched = absolute(root)?.join("data/libtorch");
     let named = std::env::var_os("LIBTORCH").filter(|folder| !folder.is_empty());
@@ -49,7 +48,7 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     build.arg(program::all(&["cli/libtorch"]));
     build.args(arguments).env("LIBTORCH", &folder);
     if !found.is_of(expected) {
-        // Only where the user has asked for that version.
+        // Another version is accepted only if the user asked for it.
         if !folder.join(TAKEN_FROM).exists() && std::env::var_os(BYPASS).is_none() {
             let why = format!("expected version {expected}, found {}", found.version);
             return Err(unusable(why).into());

@@ -1,5 +1,5 @@
-//! `cargo xtask cache`: several processes share a cache while one of them is killed every second. Whatever is read is what
-//! was written, and the size limit holds.
+//! `cargo xtask cache`: several processes share a cache while one of them is killed every second. Each process checks
+//! that it reads what was written. The size limit must hold.
 
 use std::fs::{self, File};
 use std::io::{Write, stdout};
@@ -18,11 +18,11 @@ const PROCESSES: usize = 4;
 /// Size limit in bytes: a fifth of what the processes write.
 const LIMIT: u64 = 16_000_000;
 
-/// Shares a cache for this number of seconds.
+/// Shares a cache between processes for this number of seconds.
 ///
 /// # Errors
-///
-/// A process ended by itself, which it does if an entry is wrong or can't be written; or the limit did not hold.
+/// Returns an error if the size limit does not hold or a process ends by itself. A process ends if an entry is wrong or
+/// can't be written.
 pub(crate) fn run(root: &Path, seconds: usize) -> Result<()> {
     let program = program::example(root, "fill")?;
     let folder = root.join("target/cache-check");
@@ -36,7 +36,7 @@ pub(crate) fn run(root: &Path, seconds: usize) -> Result<()> {
     let mut children = (0..PROCESSES).map(start).collect::<Result<Vec<_>>>()?;
     let checked = share(&folder, &mut children, seconds, start);
     for child in &mut children {
-        // There is nothing to be done if that fails.
+        // Best effort: an error here can't be handled.
         _ = child.kill();
         _ = child.wait();
     }
@@ -50,7 +50,7 @@ pub(crate) fn run(root: &Path, seconds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Kills and starts processes, and returns the largest size of the cache.
+/// Kills and starts processes, and returns the largest size of the cache in bytes.
 fn share(
     folder: &Path,
     children: &mut [Child],
@@ -80,7 +80,7 @@ fn share(
     Ok(largest)
 }
 
-/// Size of all entries, while nobody writes.
+/// Returns the size of all entries in bytes. The ledger is locked meanwhile, so that no process writes.
 fn size_of_entries(folder: &Path) -> Result<u64> {
     let ledger = File::open(folder.join("size")).context("expected a ledger")?;
     ledger.lock()?;

@@ -1,13 +1,13 @@
-//! The `cargo` that chores start.
+//! The `cargo` command that xtask starts.
 
 use std::process::Command;
 
-/// Beginnings of the names of variables that Cargo sets for a program that it runs.
+/// Prefixes of the environment variables that Cargo sets for a program that it runs.
 const SET_BY_CARGO: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// Returns the `cargo` that runs this program, without the variables that it has set for this program. The build script
-/// of `ring` looks at them: with them, `ring` and all that depends on it would be compiled again whenever this program
-/// and a shell take turns.
+/// Returns the `cargo` that runs this program, without the variables that Cargo sets for it. The build script of `ring`
+/// depends on these variables. With them, `ring` and its dependents would be compiled again whenever xtask and a shell
+/// take turns.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {

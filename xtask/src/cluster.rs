@@ -1,7 +1,7 @@
-//! `cargo xtask cluster`: what `deploy/` holds, run as the engines run it, and features in an object store.
+//! `cargo xtask cluster`: runs the files in `deploy/` as their engines do, and computes features in an object store.
 //!
-//! Each check starts the program as built, on real photographs and real pretrained filters, and leaves what it
-//! wrote in a folder of its own below `target/cluster`.
+//! Each check starts the built program on real images and pretrained weights, and leaves its output in a folder below
+//! `target/cluster`.
 
 mod containers;
 mod daemons;
@@ -33,10 +33,10 @@ pub(crate) enum Check {
     S3,
 }
 
-/// Checks `deploy/` of the workspace at `root` with the photographs and weights in `shared`.
+/// Checks `deploy/` of the workspace at `root` with the images and weights in `shared`.
 ///
 /// # Errors
-/// If test material or an engine is missing, the program can't be built, or a check fails.
+/// Returns an error if test material or an engine is missing, the program can't be built, or a check fails.
 pub(crate) fn run(root: &Path, shared: &Path, check: Option<Check>) -> Result<()> {
     let shared = absolute(shared)?;
     let photographs = shared.join("pets");

@@ -1,10 +1,11 @@
-//! `cargo xtask consumers`: shows that single crates can be used from outside the workspace.
+//! `cargo xtask consumers`: checks that single crates can be used from outside the workspace.
 //!
-//! Each library of the workspace is checked by itself first: in the workspace, features that another package asks for
-//! may hide that it does not ask for them. Then each package in `xtask/consumers/` is copied into `target/consumers/` as a workspace of its own
-//! that depends on our crates by path, then built and run. It shares the workspace's lock file and
-//! target folder, and its profile but for the optimization: Burn is built again, as fewer packages ask for features
-//! of what it depends on, and takes 2.5 minutes so, else 3.7.
+//! First each library is checked alone: in the workspace, another package's features may hide that the library does not
+//! ask for them. Then each package in `xtask/consumers/` is copied into `target/consumers/`, built and run there as a
+//! workspace that depends on our crates by path.
+//!
+//! It shares the workspace's lock file, target folder and profile, except the optimization level. Burn is built again,
+//! as fewer packages ask for features of its dependencies. That takes 2.5 minutes unoptimized, 3.7 optimized.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -15,13 +16,13 @@ use toml::{Table, Value};
 
 use crate::cargo::cargo;
 
-/// The packages, by the name of their folder.
+/// Folder names of the packages.
 const CONSUMERS: [&str; 2] = ["augment", "vgg"];
 
-/// Checks every library at `root` by itself, then builds and runs every consumer.
+/// Checks every library at `root` alone, then builds and runs every consumer.
 ///
 /// # Errors
-/// If one can't be made, does not compile, or fails.
+/// Returns an error if a library or consumer does not compile, or a consumer can't be written or fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
     for library in libraries(root)? {
         writeln!(stdout(), "library `{library}` by itself:")?;
@@ -51,8 +52,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 
         writeln!(stdout(), "consumer `{name}`:")?;
         let status = cargo()
-            // Not `--locked`: the workspace's lock file holds more than this package needs, and
-            // must be allowed to shrink. Offline, it can't pick up other versions instead.
+            // Not `--locked`: the workspace's lock file has more packages than this one needs and must be allowed to
+            // shrink. `--offline` keeps other versions out.
             .args(["run", "--offline"])
             .env("CARGO_TARGET_DIR", root.join("target"))
             .current_dir(&copy)
@@ -68,7 +69,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The names of the packages in `crates` that are libraries, sorted.
+/// Returns the names of the packages in `crates` that are libraries, sorted.
 fn libraries(root: &Path) -> Result<Vec<String>> {
     let folder = root.join("crates");
     let entries =
@@ -82,7 +83,8 @@ fn libraries(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The consumer's manifest as a workspace of its own: paths made absolute, the workspace's dev profile.
+/// Returns the consumer's manifest as that of a separate workspace, with absolute paths and the workspace's profiles,
+/// in which `dev` is not optimized.
 fn outside_manifest(consumer: &str, workspace: &str, root: &Path) -> Result<String> {
     let mut consumer: Table = consumer.parse()?;
     let workspace: Table = workspace.parse()?;

@@ -1,5 +1,5 @@
-//! `cargo xtask crashes`: the program is killed at random moments and resumed, and must end as it would have
-//! without.
+//! `cargo xtask crashes`: kills the program at random moments and resumes it. The resumed run must end with the same
+//! files as one that was not killed.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -13,7 +13,8 @@ use anyhow::{Context, Result, ensure};
 use crate::keras;
 use crate::program;
 
-/// A run of seconds with all that a run can have to lose.
+/// Arguments of a run that takes seconds and has all kinds of state: checkpoints within an epoch, a learning-rate
+/// schedule.
 const RUN: [&str; 11] = [
     "train",
     "--demo",
@@ -28,21 +29,21 @@ const RUN: [&str; 11] = [
     "--seed=7",
 ];
 
-/// The files that must be the same, bit for bit.
+/// Files that must be the same, bit for bit.
 const SAME: [&str; 3] =
     ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"];
 
-/// Kills and resumes `count` runs of the program of the workspace at `root`; `seed` decides when.
+/// Kills and resumes `count` runs of the program of the workspace at `root`, at moments that follow from `seed`.
 ///
 /// # Errors
-/// If the program can't be built, or a run ends otherwise than the one that is let alone.
+/// Returns an error if the program can't be built, or a resumed run differs from the one that was not killed.
 pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<()> {
     ensure!(count > 0, "expected a count of 1 or more");
     let program = program::permafrost(root, &[])?;
     let scratch = root.join("target/crashes");
     keras::clear(&scratch)?;
     for (mode, views) in [("exact", None), ("views", Some("--views=2"))] {
-        // Each run has a place and a cache of its own, which it is killed while it fills.
+        // Each run has its own folder and cache, so that it is also killed while it fills the cache.
         let start = |out: &str| {
             let mut command = Command::new(&program);
             command.args(RUN).args(views).arg("--out").arg(out).current_dir(&scratch);
@@ -89,7 +90,7 @@ pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<()> {
     Ok(())
 }
 
-/// A fraction of 0..1 that follows from `seed` and `number` (splitmix64).
+/// Returns a number in 0..1 that depends on `seed` and `number` only (splitmix64).
 fn fraction(seed: u64, number: u64) -> f64 {
     let mut bits =
         (seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -109,7 +110,7 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Compares two runs: their models, optimizers, and histories but for the times.
+/// Compares the models, optimizers and histories of two runs. The column of seconds is ignored.
 fn compare(scratch: &Path, run: &str, whole: &str) -> Result<()> {
     let read = |run: &str, file: &str| {
         let path = scratch.join(run).join(file);
@@ -127,7 +128,7 @@ fn compare(scratch: &Path, run: &str, whole: &str) -> Result<()> {
     Ok(())
 }
 
-/// A history's rows without the column of seconds.
+/// Returns a history's rows without the column of seconds.
 pub(crate) fn without_seconds(history: &str) -> Vec<String> {
     let header: Vec<&str> = history.lines().next().unwrap_or_default().split(',').collect();
     let seconds = header.iter().position(|name| *name == "seconds");
@@ -147,7 +148,7 @@ mod tests {
         let moments: Vec<f64> = (0..1_000).map(|number| fraction(0, number)).collect();
         assert!(moments.iter().all(|moment| (0.0..1.0).contains(moment)));
         let early = moments.iter().filter(|moment| **moment < 0.25).count();
-        // 250 expected, deviation 14.
+        // Expected value 250, standard deviation 14.
         assert!((180..320).contains(&early), "{early}");
         assert_ne!(fraction(0, 1), fraction(1, 1));
     }

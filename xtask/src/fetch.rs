@@ -1,7 +1,7 @@
-//! `cargo xtask fetch`: brings pretrained weights, the example's photographs and libtorch into `data/`.
+//! `cargo xtask fetch`: downloads pretrained weights, the example's images and libtorch into `data/`.
 //!
-//! What is already there is checked: left alone if right, an error if not. It is never replaced, for
-//! it may be somebody's own file, and never silently accepted.
+//! Existing files are checked. A wrong file is an error: it is never accepted, and never replaced, as it may be the
+//! user's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,11 +65,11 @@ pub(crate) struct Arguments {
     manifest: Option<PathBuf>,
 }
 
-/// Fetches what `arguments` ask for into `root/data`, or only says what is there of it.
+/// Fetches the items that `arguments` name into `root/data`, or only reports their state.
 ///
 /// # Errors
-/// `Unavailable` if something is missing and can't be had. Another error if something is there but wrong,
-/// or this machine is at fault.
+/// Returns `Unavailable` if an item is missing and can't be downloaded. Returns another error if an existing file is
+/// wrong, or for a fault of this machine, such as a full disk.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let manifest = match &arguments.manifest {
         Some(path) => Manifest::parse(
@@ -97,7 +97,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     }
     let progress = Progress::default();
     let notify: Notify<'_> = &|event| progress.show(event);
-    // Where nothing is to be written, there is nothing to lock.
+    // A fetch that writes nothing needs no lock.
     let nothing_missing = items.iter().all(|item| item.target(&data).exists());
     let _lock = if nothing_missing { None } else { Some(Lock::wait(&data, notify)?) };
     let record = Record::read(record_path)?;

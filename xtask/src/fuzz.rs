@@ -1,6 +1,7 @@
-//! `cargo xtask fuzz`: damaged files for everything of the program that reads bytes from outside. What is
-//! found stays in `target/fuzz/TARGET-1`, `target/fuzz/TARGET-2` and so on, until somebody removes it. The one
-//! file that is read here, the manifest of downloads, is damaged by a test beside its parser.
+//! `cargo xtask fuzz`: gives damaged files to every reader of untrusted bytes in the program.
+//!
+//! Findings stay in `target/fuzz/TARGET-1`, `target/fuzz/TARGET-2` and so on until the user removes them. The manifest
+//! of downloads, which xtask reads itself, is fuzzed by a test next to its parser.
 
 use std::fs;
 use std::io::{ErrorKind, Write, stdout};
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::program;
 
-/// What is read, and the name that its file must have.
+/// Targets, and the file name that each expects.
 const TARGETS: [(&str, &str); 9] = [
     ("photograph", "photograph"),
     ("h5", "weights.h5"),
@@ -24,10 +25,10 @@ const TARGETS: [(&str, &str); 9] = [
     ("request", "request"),
 ];
 
-/// Reads damaged files of every target, or of the one named, for so many seconds each.
+/// Reads damaged files of every target, or of the one in `only`, for `seconds` each.
 ///
 /// # Errors
-/// If a read panics, aborts or takes too long, or the program can't be built.
+/// Returns an error if a read panics, aborts or takes too long, or the program can't be built.
 pub(crate) fn run(root: &Path, only: Option<&str>, seconds: u64, seed: u64) -> Result<()> {
     let program = program::example(root, "fuzz")?;
     let targets: Vec<_> =
@@ -55,7 +56,7 @@ pub(crate) fn run(root: &Path, only: Option<&str>, seconds: u64, seed: u64) -> R
     Ok(())
 }
 
-/// A new folder in `parent`, of the first number whose place is free: the others hold earlier findings.
+/// Creates a folder in `parent` with the first free number. The others hold earlier findings.
 fn new_folder(parent: &Path, target: &str) -> Result<PathBuf> {
     let could_not = |folder: &Path| format!("could not make the folder `{}`", folder.display());
     fs::create_dir_all(parent).with_context(|| could_not(parent))?;

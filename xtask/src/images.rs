@@ -1,9 +1,9 @@
-//! `cargo xtask images`: shows that image files are decoded as Pillow decodes them.
+//! `cargo xtask images`: checks that image files are decoded as Pillow decodes them.
 //!
-//! It makes a Python environment in `target/images`, from the package index, and builds the example `decode` of the
-//! crate `photos`. The script `tests/images/check.py` gets both, and draws thousands of files: every JPEG sampling, scan
-//! script, restart interval and size, and the layouts of the other formats. If nothing is printed of a family of files,
-//! that is a failure: it would show nothing.
+//! It installs a Python environment into `target/images` and builds the example `decode` of the crate `photos`. The
+//! script `tests/images/check.py` generates thousands of files: every JPEG sampling, scan script, restart interval and
+//! size, and the layouts of the other formats. If the script prints nothing about a family of files, the check fails,
+//! as it tested nothing.
 
 use std::path::{Path, absolute};
 use std::process::Command;
@@ -13,14 +13,14 @@ use anyhow::{Context, Result, ensure};
 use crate::keras::{clear, install, passed_on};
 use crate::program;
 
-/// What `check.py` compares. Each prints lines that begin with its name.
+/// Families of files that `check.py` compares. It prints lines that begin with their names.
 const FAMILIES: [&str; 5] = ["cases", "jpeg", "tiff", "png", "bmp, gif and webp"];
 
-/// Compares the decoders with Pillow on the cases in `shared` and on drawn files.
+/// Compares the decoders with Pillow on the cases in `shared` and on generated files.
 ///
 /// # Errors
-///
-/// If cases or `cjpeg` are missing, Pillow can't be installed, the example can't be built, or an image differs.
+/// Returns an error if cases or `cjpeg` are missing, Pillow can't be installed, the example can't be built, or an image
+/// differs.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let cases = absolute(shared)?.join("cases/images");
     ensure!(
@@ -38,7 +38,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     clear(&scratch)?;
     passed_on(
         Command::new(python)
-            // `-B`: nothing is written beside the scripts.
+            // `-B`: writes no bytecode next to the scripts.
             .arg("-B")
             .arg(checks.join("check.py"))
             .args([&program, &cases, &scratch]),

@@ -1,8 +1,7 @@
-//! `cargo xtask keras`: shows that Permafrost and Keras agree, with Keras itself.
+//! `cargo xtask keras`: compares Permafrost with Keras itself.
 //!
-//! It makes a Python environment in `target/keras`, from the package index, builds the program, and
-//! hands both to `tests/keras/check.py`. A check that printed nothing counts as a failure: it would
-//! show nothing.
+//! It installs a Python environment into `target/keras`, builds the program, and runs `tests/keras/check.py` with both.
+//! A check that prints nothing counts as a failure, as it compared nothing.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write, stderr, stdout};
@@ -14,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use crate::accuracy::IMAGENET;
 use crate::program;
 
-/// What `check.py` checks. Each prints lines that begin with its name.
+/// Checks of `check.py`. Each prints lines that begin with its name.
 const CHECKS: [&str; 9] = [
     "compare",
     "features",
@@ -27,11 +26,11 @@ const CHECKS: [&str; 9] = [
     "tensorboard",
 ];
 
-/// Compares the program of the workspace at `root` with Keras on the photographs in `shared`.
+/// Compares the program of the workspace at `root` with Keras on the images in `shared`.
 ///
 /// # Errors
-/// If photographs are missing, Keras can't be installed, the program can't be built, or a check
-/// fails or did not run.
+/// Returns an error if images are missing, Keras can't be installed, the program can't be built, or a check fails or
+/// did not run.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let shared = absolute(shared)?;
     let (photographs, imagenet) = (shared.join("pets"), shared.join(IMAGENET));
@@ -55,7 +54,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
 
     passed_on(
         Command::new(python)
-            // `-B`: nothing is written beside the scripts.
+            // `-B`: writes no bytecode next to the scripts.
             .arg("-B")
             .arg(checks.join("check.py"))
             .args([&program, &features?, &explain?, &photographs, &imagenet, &scratch]),
@@ -66,8 +65,8 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The Python of an environment in `folder` that has what `requirements` lists. It is made anew where
-/// the list has changed since.
+/// Installs the packages in `requirements` into a Python environment in `folder`, and returns its Python. An
+/// environment that was installed from the same list is reused.
 pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     let list = fs::read(requirements)
         .with_context(|| format!("could not read `{}`", requirements.display()))?;
@@ -89,19 +88,19 @@ pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     )?;
     program::start(
         Command::new(&python)
-            // Packages are cached where the user has them.
+            // Packages are cached in the user's cache.
             .env_remove("XDG_CACHE_HOME")
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .arg("--requirement")
             .arg(requirements),
         "it needs Python 3.11, 3.12 or 3.13 and the Python package index, or a mirror of it named by PIP_INDEX_URL",
     )?;
-    // Last, so that an installation that was interrupted is made anew.
+    // The stamp is written last, so that an interrupted installation starts again.
     fs::write(&stamp, list).with_context(|| format!("could not write `{}`", stamp.display()))?;
     Ok(python)
 }
 
-/// An empty folder, whatever was there.
+/// Creates an empty folder; removes an existing one first.
 pub(crate) fn clear(folder: &Path) -> Result<()> {
     let clear = || {
         if folder.exists() {
@@ -112,11 +111,11 @@ pub(crate) fn clear(folder: &Path) -> Result<()> {
     clear().with_context(|| format!("could not clear `{}`", folder.display()))
 }
 
-/// Runs a script of checks and passes on what it prints.
+/// Runs a script of checks and passes on its output.
 ///
 /// # Errors
-///
-/// If it can't be started or fails, or printed no line that begins with the name of one of `checks`.
+/// Returns an error if the script can't be started or fails, or printed no line that begins with the name of one of
+/// `checks`.
 pub(crate) fn passed_on(script: &mut Command, checks: &[&'static str]) -> Result<()> {
     let mut running = script
         .stdout(Stdio::piped())
@@ -137,7 +136,7 @@ pub(crate) fn passed_on(script: &mut Command, checks: &[&'static str]) -> Result
     Ok(())
 }
 
-/// Passes on what checks print, and returns those that printed nothing.
+/// Passes on the output of checks, and returns the checks that printed nothing.
 fn pass_on(
     output: impl BufRead,
     mut to: impl Write,

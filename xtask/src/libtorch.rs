@@ -1,7 +1,7 @@
 //! `cargo xtask fetch libtorch`: the library that the program's feature `libtorch` is built against.
 //!
-//! Wheels that the manifest pins by their SHA-256 come from a package index; or one that is on this machine is
-//! taken. It is checked in a folder beside its place, and renamed into place when it is whole.
+//! It is unpacked from wheels of a Python package index, pinned by SHA-256 in the manifest, or linked to a folder on
+//! this machine. It is checked in a temporary folder next to its target, then renamed.
 
 mod elf;
 pub(crate) mod folder;
@@ -23,20 +23,20 @@ use crate::output::{say, tell};
 use crate::state::State;
 use crate::unavailable::Unavailable;
 
-/// Prints the address of the index that pip asks, by all its settings.
+/// Python program that prints the URL of the index that pip uses, by all its settings.
 const ASK_PIP: &str = "\
 from pip._internal.commands import create_command
 print(create_command('download').parser.get_default_values().index_url)";
 
-/// Tells `torch-sys` to take a libtorch of another version than its own.
+/// Environment variable that tells `torch-sys` to accept another version of libtorch than its own.
 pub(crate) const BYPASS: &str = "LIBTORCH_BYPASS_VERSION_CHECK";
 
-/// Where it goes below `data`.
+/// Returns the target folder below `data`.
 pub(crate) fn target(libtorch: &Libtorch, data: &Path) -> PathBuf {
     data.join(&libtorch.path)
 }
 
-/// What to say after `cargo xtask fetch` to get it.
+/// Returns the arguments of `cargo xtask fetch` that fetch this libtorch.
 pub(crate) fn arguments(libtorch: &Libtorch) -> &'static str {
     match libtorch.device {
         Device::Cpu => "libtorch",
@@ -44,13 +44,13 @@ pub(crate) fn arguments(libtorch: &Libtorch) -> &'static str {
     }
 }
 
-/// Looks at what is there.
+/// Examines the target folder.
 ///
 /// # Errors
-/// If it can't be looked at.
+/// Returns an error if the folder can't be read.
 pub(crate) fn state(libtorch: &Libtorch, data: &Path) -> Result<State> {
     let target = target(libtorch, data);
-    // A folder of links that lead nowhere any more is there, and wrong.
+    // A folder of broken links exists, and is wrong.
     if !target.is_symlink() && !target.try_exists()? {
         return Ok(State::Missing("missing".to_owned()));
     }
@@ -73,7 +73,7 @@ pub(crate) fn state(libtorch: &Libtorch, data: &Path) -> Result<State> {
     Ok(check().unwrap_or_else(State::Wrong))
 }
 
-/// Hints on how to do without the network.
+/// Returns hints on how to install libtorch without the network.
 pub(crate) fn by_hand(libtorch: &Libtorch) -> String {
     format!(
         "hint: download {} by hand, unpack it, and run `cargo xtask fetch {2} --from DIR` with its folder `libtorch`\n\
@@ -84,11 +84,11 @@ pub(crate) fn by_hand(libtorch: &Libtorch) -> String {
     )
 }
 
-/// Brings it to its place, where there is nothing yet.
+/// Fetches libtorch into its target folder, which must not exist.
 ///
 /// # Errors
-/// `Unavailable` if no source has it. Another error if what came is not as expected, or this machine is
-/// at fault.
+/// Returns `Unavailable` if no source has it. Returns another error if the download is invalid, or for a fault of this
+/// machine.
 pub(crate) fn bring(libtorch: &Libtorch, data: &Path, downloader: &Downloader<'_>) -> Result<()> {
     let target = target(libtorch, data);
     let part = Part::beside(&target)?;
@@ -124,14 +124,14 @@ fn bring_wheels(libtorch: &Libtorch, index: &Index<'_>, data: &Path, into: &Path
         check_platform()?;
         wheels::bring(libtorch, index, data, into)
     };
-    // An error of this machine stays what it is.
+    // Errors of this machine are passed on unchanged.
     bring().map_err(|error| match error.is::<Unavailable>() {
         true => unavailable(libtorch, &error),
         false => error,
     })
 }
 
-/// Makes links to the headers and libraries in `folder`, of whatever version.
+/// Links to the headers and libraries in `folder`, of any version.
 fn take(libtorch: &Libtorch, folder: &Path, into: &Path) -> Result<()> {
     let folder = std::path::absolute(folder)?;
     let found = Found::examine(&folder).map_err(|error| {
@@ -156,14 +156,14 @@ fn take(libtorch: &Libtorch, folder: &Path, into: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the index said, with the hints.
+/// Returns an `Unavailable` with the index's error and the hints.
 fn unavailable(libtorch: &Libtorch, error: &Error) -> Error {
     let said = format!("{error:#}");
     let said = format!("could not fetch libtorch {}\n{}", libtorch.version, said.trim_end());
     Unavailable(format!("{said}\n{}", by_hand(libtorch))).into()
 }
 
-/// What is said each time that a libtorch of another version is used.
+/// Returns the notice that is printed whenever a libtorch of another version is used.
 pub(crate) fn bypass_notice(found: &str, expected: &str) -> String {
     format!(
         "libtorch {found} is not the {expected} that the bindings are made for: `cargo xtask build` sets \
@@ -171,7 +171,7 @@ pub(crate) fn bypass_notice(found: &str, expected: &str) -> String {
     )
 }
 
-/// The index that pip asks: the one in `PIP_INDEX_URL`, else the one that pip is set to, if there is a pip.
+/// Returns the URL of the package index: `PIP_INDEX_URL`, else the one that pip uses, if pip is installed.
 fn index_url() -> Result<Option<String>> {
     let url = match std::env::var("PIP_INDEX_URL") {
         Ok(url) if !url.trim().is_empty() => url,
@@ -195,7 +195,7 @@ fn no_index() -> Error {
     )
 }
 
-/// Only for this platform are the names of what to download known.
+/// Returns an error on platforms other than Linux on x86-64: the manifest pins wheels for that platform only.
 fn check_platform() -> Result<()> {
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Ok(());

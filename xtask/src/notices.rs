@@ -1,8 +1,8 @@
-//! `cargo xtask notices`: the licence texts of everything that a build of the program contains, for an image or an
-//! archive that holds the program.
+//! `cargo xtask notices`: writes the licence texts of all packages in a build of the program, for a container image or
+//! an archive that contains it.
 //!
-//! Packages are those that `cargo tree` names for this platform and these features, without what only builds or
-//! tests need. Texts are the licence files that come with each package. Equal texts are written once.
+//! The packages are listed by `cargo tree` for this platform and these features, without build and test dependencies.
+//! The texts are the licence files of each package. Equal texts are written once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,16 +15,16 @@ use serde::Deserialize;
 use crate::cargo::cargo;
 use crate::output::say;
 
-/// How the names of licence files begin, in capital letters.
+/// Beginnings of the names of licence files, in upper case.
 const FILES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
-/// The part of `cargo metadata` that is of use.
+/// The fields of `cargo metadata` that are used.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
 }
 
-/// A package, with the text of its licence files.
+/// A package, as `cargo metadata` lists it.
 #[derive(Deserialize)]
 struct Package {
     name: String,
@@ -35,13 +35,12 @@ struct Package {
     manifest_path: PathBuf,
 }
 
-/// Writes the workspace's own licences and `THIRD-PARTY.txt` into the folder `into`, for the program with these
-/// features.
+/// Writes the workspace's licences and `THIRD-PARTY.txt` into the folder `into`, for the program with these features.
 ///
 /// # Errors
-/// If the packages can't be listed, or a file can't be read or written.
+/// Returns an error if the packages can't be listed, or a file can't be read or written.
 pub(crate) fn run(root: &Path, features: &str, into: &Path) -> Result<()> {
-    // The metadata of all packages of the workspace, of which `cargo tree` names those that this program contains.
+    // The metadata lists all packages of the workspace, `cargo tree` only the packages in the program.
     let metadata = said_by(root, &["metadata", "--format-version", "1"])?;
     let tree = ["--package", "cli", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
     let contained = said_by(root, &[&["tree", "--features", features], &tree[..]].concat())?;
@@ -63,7 +62,7 @@ pub(crate) fn run(root: &Path, features: &str, into: &Path) -> Result<()> {
     say(&format!("`{}`: the licences of {count} packages", path.display()))
 }
 
-/// What cargo prints when it is called so, by the lock file.
+/// Runs cargo with `--locked` and returns its standard output.
 fn said_by(root: &Path, arguments: &[&str]) -> Result<String> {
     let output = cargo()
         .args(arguments)
@@ -81,7 +80,7 @@ fn said_by(root: &Path, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The number of packages of others that the program contains, and their licences.
+/// Returns the number of third-party packages in the program, and their licences as text.
 fn notices(metadata: &Metadata, tree: &str) -> Result<(usize, String)> {
     let packages = contained(metadata, tree);
     let mut list = String::new();
@@ -106,7 +105,7 @@ fn notices(metadata: &Metadata, tree: &str) -> Result<(usize, String)> {
     Ok((packages.len(), list))
 }
 
-/// The packages of others that the program is made of, in the order of their names; `tree` names one a line, such as
+/// Returns the third-party packages that the program contains, sorted by name. `tree` has one package per line, such as
 /// `half v2.7.1`.
 fn contained<'a>(metadata: &'a Metadata, tree: &str) -> Vec<&'a Package> {
     let names: BTreeSet<_> =
@@ -121,7 +120,7 @@ fn contained<'a>(metadata: &'a Metadata, tree: &str) -> Vec<&'a Package> {
     packages
 }
 
-/// The texts of the licence files beside a package's manifest.
+/// Returns the texts of the licence files in a package's folder.
 fn texts(package: &Package) -> Result<BTreeSet<String>> {
     let folder = package.manifest_path.parent().unwrap_or(&package.manifest_path);
     let read = |path: &Path| -> Result<String> {

@@ -1,4 +1,4 @@
-//! The object store: `tests/s3`, which serves a folder, as a program that can be killed.
+//! The object store `tests/s3`, which serves a folder, run as a process that can be killed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf, absolute};
@@ -10,10 +10,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::program::build;
 
-/// Until it listens.
+/// Timeout of the server's start.
 const START: Duration = Duration::from_secs(20);
 
-/// What signs requests.
+/// Credentials that sign requests.
 #[derive(Clone, Copy)]
 pub(crate) struct Keys {
     pub(crate) id: &'static str,
@@ -28,7 +28,7 @@ impl Keys {
         [("AWS_ACCESS_KEY_ID", self.id), ("AWS_SECRET_ACCESS_KEY", self.secret)]
     }
 
-    /// Has a command sign with these what it asks of the server at `url`.
+    /// Sets the environment of `command` so that it signs requests to the server at `url` with these keys.
     pub(crate) fn tell(self, command: &mut Command, url: &str) {
         command.envs(self.variables()).env_remove("AWS_SESSION_TOKEN");
         command.env("AWS_ENDPOINT_URL", url).env("AWS_ALLOW_HTTP", "true");
@@ -36,21 +36,21 @@ impl Keys {
     }
 }
 
-/// A server that ends with this.
+/// A running server, killed when dropped.
 pub(crate) struct Server {
     program: PathBuf,
     buckets: PathBuf,
-    /// How it fails and how slow it is, as its arguments say it.
+    /// Arguments for failures, latency and bandwidth.
     trouble: Vec<String>,
-    /// One for each start.
+    /// Log files, one per start.
     logs: Vec<PathBuf>,
     child: Child,
-    /// `http://` and its address.
+    /// `http://` and the server's address.
     pub(crate) url: String,
 }
 
 impl Server {
-    /// Builds the program and starts it on these buckets, on a free port; its logs lie beside them.
+    /// Builds the server and starts it on these buckets, on a free port. Logs are written next to the buckets.
     pub(crate) fn start(root: &Path, buckets: &Path, trouble: &[&str]) -> Result<Self> {
         let manifest = root.join("tests/s3/Cargo.toml");
         let manifest = manifest.to_str().context("expected a path in unicode")?;
@@ -62,7 +62,7 @@ impl Server {
         Ok(Self { program, buckets: buckets.to_owned(), trouble, logs: vec![log], child, url })
     }
 
-    /// Ends it at once, whatever it is doing, and starts it again after a while, at the same address.
+    /// Kills the server and starts it again at the same address after the pause `away`.
     pub(crate) fn kill_and_start_after(&mut self, away: Duration) -> Result<()> {
         self.child.kill().context("could not kill the server")?;
         self.child.wait()?;
@@ -75,7 +75,7 @@ impl Server {
         Ok(())
     }
 
-    /// How many requests there were, and how many of them failed on purpose.
+    /// Returns the number of all requests, and of those failed on purpose.
     pub(crate) fn requests(&self) -> Result<(usize, usize)> {
         let mut requests = (0, 0);
         for log in &self.logs {
@@ -90,7 +90,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // There is nothing to be done where that fails.
+        // Best effort: an error here can't be handled.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -110,7 +110,7 @@ fn start(
     command.spawn().with_context(|| format!("could not start `{}`", program.display()))
 }
 
-/// What it prints first, which it does once it listens.
+/// Waits for the first line of the server's output, its URL, which it prints once it listens.
 fn url_of(child: &mut Child, log: &Path) -> Result<String> {
     let begin = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Lines for people: results on standard output, progress on standard error.
+//! Messages for people: results on standard output, progress on standard error.
 
 use std::io::{Write, stderr, stdout};
 
@@ -7,12 +7,12 @@ use anyhow::{Context, Result};
 /// Prints a line of the result.
 ///
 /// # Errors
-/// If standard output can't be written to.
+/// Returns an error if standard output can't be written.
 pub(crate) fn say(line: &str) -> Result<()> {
     writeln!(stdout(), "{line}").context("could not write to standard output")
 }
 
-/// Prints a line about progress on standard error. If that is closed, the line is lost and the work goes on.
+/// Prints a line of progress on standard error. If standard error is closed, the line is lost.
 pub(crate) fn tell(line: &str) {
     let _ = writeln!(stderr(), "{line}");
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask parity`: runs the tests that compare with Keras on the whole set of fixtures.
+//! `cargo xtask parity`: runs the tests that compare with Keras on the full set of fixtures.
 //!
-//! The tests live beside the code, have `parity` in their names, and read the folder of fixtures
-//! from `PERMAFROST_PARITY`. None having run counts as a failure: it would show nothing.
+//! The tests are next to the code that they test, have `parity` in their names, and read the fixtures' folder from
+//! `PERMAFROST_PARITY`. If no such test runs, the task fails.
 
 use std::io::{self, BufRead, BufReader, Write, stdout};
 use std::path::{Path, absolute};
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::accuracy::IMAGENET;
 use crate::cargo::cargo;
 
-/// What the folder must hold for the comparison to be the whole one.
+/// Files that the folder must contain, so that the comparison is complete.
 const FIXTURES: [&str; 19] = [
     "augment.json",
     "augment.safetensors",
@@ -35,10 +35,10 @@ const FIXTURES: [&str; 19] = [
     "vgg16_formula.safetensors",
 ];
 
-/// Runs the parity tests of the workspace at `root` on the fixtures in `dir` and the weights beside it.
+/// Runs the parity tests of the workspace at `root` on the fixtures in `dir` and the weights in `dir/../weights`.
 ///
 /// # Errors
-/// If fixtures or weights are missing, a test fails, or no parity test ran.
+/// Returns an error if fixtures or weights are missing, a test fails, or no parity test ran.
 pub(crate) fn run(root: &Path, dir: &Path) -> Result<()> {
     check_fixtures(dir)?;
     let weights = dir.join("..").join(IMAGENET);
@@ -48,8 +48,8 @@ pub(crate) fn run(root: &Path, dir: &Path) -> Result<()> {
         weights.display()
     );
     let mut tests = cargo()
-        // This package is left out: what it has named after parity compares nothing with Keras. `--tests`, as no
-        // example in the documentation does either, and looking for one starts rustdoc for every library.
+        // xtask is excluded: its own tests with `parity` in their names do not compare with Keras. `--tests` leaves out
+        // the examples in the documentation, as looking for them starts rustdoc for every library.
         .args(["test", "--workspace", "--exclude", "xtask", "--tests", "parity"])
         .args(["--", "--include-ignored"])
         .env("PERMAFROST_PARITY", dir.canonicalize()?)
@@ -87,7 +87,7 @@ fn check_fixtures(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Passes on what the tests print, and returns how many passed.
+/// Passes on the output of the tests, and returns the number of tests that passed.
 fn pass_on(output: impl BufRead, mut to: impl Write) -> io::Result<u64> {
     let mut passed = 0;
     for line in output.split(b'\n') {
@@ -99,7 +99,7 @@ fn pass_on(output: impl BufRead, mut to: impl Write) -> io::Result<u64> {
     Ok(passed)
 }
 
-/// The number in `test result: ok. 3 passed; 0 failed; ...`; zero for any other line.
+/// Returns the number in `test result: ok. 3 passed; 0 failed; ...`, or zero for any other line.
 fn passed_in(line: &str) -> u64 {
     line.strip_prefix("test result: ")
         .and_then(|result| result.split_once(". "))

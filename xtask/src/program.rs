@@ -1,4 +1,4 @@
-//! Programs of the workspace, built as the checks start them.
+//! Builds programs of the workspace for the checks, and runs them.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,14 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::cargo;
 
-/// Names further features to build the program with: CI builds one with all that its checks need.
+/// Environment variable with further features to build the program with. CI sets it, so that one build serves all
+/// checks.
 const FEATURES: &str = "PERMAFROST_FEATURES";
 
 /// Builds the program `permafrost` with these features, such as `cli/remote`, and returns its path.
 ///
 /// # Errors
-/// If it can't be built.
+/// Returns an error if the build fails.
 pub(crate) fn permafrost(root: &Path, features: &[&str]) -> Result<PathBuf> {
     build(root, "permafrost", &["--package", "cli", "--features", &all(features)])
 }
@@ -22,13 +23,13 @@ pub(crate) fn permafrost(root: &Path, features: &[&str]) -> Result<PathBuf> {
 /// Builds an example of the workspace, and returns its path.
 ///
 /// # Errors
-/// If it can't be built.
+/// Returns an error if the build fails.
 pub(crate) fn example(root: &Path, name: &str) -> Result<PathBuf> {
-    // `--workspace`: alone, its package would have Burn built anew.
+    // `--workspace`: with the package alone, Burn would be built again.
     build(root, &format!("examples/{name}"), &["--workspace", "--example", name])
 }
 
-/// Returns these features and those that the environment names, for Cargo; nothing if `needed` is empty.
+/// Returns these features and those in the environment, joined for Cargo. Returns an empty string if `needed` is empty.
 pub(crate) fn all(needed: &[&str]) -> String {
     let named = std::env::var(FEATURES).unwrap_or_default();
     let named = (!needed.is_empty()).then_some(named);
@@ -36,16 +37,16 @@ pub(crate) fn all(needed: &[&str]) -> String {
     needed.iter().copied().chain(named).collect::<Vec<_>>().join(",")
 }
 
-/// Builds a program by these arguments to Cargo, and returns its path.
+/// Builds a program with these arguments to Cargo, and returns its path.
 ///
 /// # Errors
-/// If it can't be built.
+/// Returns an error if the build fails.
 pub(crate) fn build(
     root: &Path,
     program: &str,
     arguments: &[impl AsRef<OsStr>],
 ) -> Result<PathBuf> {
-    // Where this program itself was built, whatever Cargo is told by its settings.
+    // The target folder of this program, whatever Cargo's settings say.
     let here = std::env::current_exe().context("could not find this program itself")?;
     let Some(target) = here.parent().and_then(Path::parent) else {
         bail!("expected this program in `target/debug`, found it at `{}`", here.display());
@@ -56,10 +57,10 @@ pub(crate) fn build(
     Ok(target.join("debug").join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Runs a program to its end; `hint` says what to do if it can't be started or fails.
+/// Runs a program to its end. `hint` says how to fix a failed start or run.
 ///
 /// # Errors
-/// If it can't be started, or fails.
+/// Returns an error if the program can't be started or fails.
 pub(crate) fn start(command: &mut Command, hint: &str) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status =

@@ -1,5 +1,5 @@
-//! Events of a fetch on standard error: a line for each step, and for the bytes that arrive a bar on a
-//! terminal or a line for every tenth elsewhere.
+//! Shows events of a fetch on standard error: a line per step, and the received bytes as a bar on a terminal, or else
+//! as a line per tenth.
 
 use std::cell::RefCell;
 use std::io::{IsTerminal, stderr};
@@ -9,19 +9,19 @@ use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
 use crate::output::tell;
 
-/// Shows events as they happen.
+/// Prints events as they happen.
 #[derive(Default)]
 pub(crate) struct Progress {
     transfer: RefCell<Option<Transfer>>,
 }
 
-/// The bytes of one attempt.
+/// Progress of one attempt.
 enum Transfer {
     /// A bar, redrawn in place.
     Bar(ProgressBar),
-    /// Lines for log files.
+    /// Lines, for log files.
     Lines {
-        /// Bytes that have arrived.
+        /// Bytes received.
         done: u64,
         /// Bytes expected.
         size: u64,
@@ -68,9 +68,9 @@ impl Transfer {
             return Self::Lines { done, size };
         }
         let bar = ProgressBar::new(size).with_position(done);
-        // The speed is that of the bytes to come.
+        // Bytes of an earlier fetch do not count for the speed.
         bar.reset_eta();
-        // A template that does not parse would only cost looks.
+        // An invalid template only changes the look.
         if let Ok(style) = ProgressStyle::with_template(
             "{bar:40} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
         ) {

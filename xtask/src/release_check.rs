@@ -11,15 +11,15 @@ use anyhow::{Context, Result};
 use crate::cargo::cargo;
 use crate::program;
 
-/// Lints and documentation without features, and with the one that CI does not compile.
+/// Lints and documentation without features, and with `wgpu`, which CI does not compile.
 const LINTS: [&str; 3] = [
     "clippy --workspace --all-targets -- -D warnings",
     "doc --workspace --no-deps",
     "clippy --package cli --all-targets --features wgpu -- -D warnings",
 ];
 
-/// Chores by their arguments: crates used alone, benchmarks beside other programs, and at full length the checks that CI
-/// runs for seconds.
+/// Arguments of xtask: crates used alone, benchmarks with other programs, and long runs of the checks that CI runs for
+/// seconds.
 const CHORES: [&str; 10] = [
     "consumers",
     "bench base --peers",
@@ -33,10 +33,10 @@ const CHORES: [&str; 10] = [
     "crashes --count 100",
 ];
 
-/// Runs them one after the other in the workspace at `root`, and says how long each took.
+/// Runs all checks in the workspace at `root` and prints the time of each.
 ///
 /// # Errors
-/// If one fails.
+/// Returns an error if a check fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
     for lints in LINTS {
         let mut lint = cargo();

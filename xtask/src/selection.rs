@@ -1,4 +1,4 @@
-//! `weights`, `data`, `all` or `libtorch`: what of the manifest is meant.
+//! Selects items of the manifest by `weights`, `data`, `all` or `libtorch`.
 
 use std::path::Path;
 
@@ -57,17 +57,17 @@ enum WhichBase {
     All,
 }
 
-/// Folders that decide which of two files of the same weights is meant.
+/// Folders that decide which of two formats of the same weights is selected.
 #[derive(Clone, Copy)]
 pub(crate) struct Files<'a> {
-    /// The data folder.
+    /// Data folder.
     pub(crate) data: &'a Path,
-    /// The named source, if any.
+    /// Source named by the user, if any.
     pub(crate) source: Option<&'a Source>,
 }
 
 impl What {
-    /// What there is of it in the manifest.
+    /// Returns the selected items of the manifest.
     pub(crate) fn items<'a>(&self, manifest: &'a Manifest, files: Files<'_>) -> Vec<Wanted<'a>> {
         let (which, with_data) = match self {
             Self::Weights(which) => (Some(which), false),
@@ -94,7 +94,7 @@ impl What {
     }
 }
 
-/// Everything in the manifest; of libtorch, which has one place, that for the CPU.
+/// Returns all items of the manifest. Both libtorchs have the same target; the one for the CPU is returned.
 pub(crate) fn all_items<'a>(manifest: &'a Manifest, files: Files<'_>) -> Vec<Wanted<'a>> {
     let weights = manifest.weights.iter().map(|weights| weights_item(weights, files));
     let class_names = manifest.class_names.iter().map(class_names_item);

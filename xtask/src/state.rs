@@ -1,4 +1,4 @@
-//! State of one thing to fetch: missing, as expected, or wrong.
+//! State of an item to fetch: missing, right or wrong.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use fetch::Presence;
 
 /// State on disk, with its description.
 pub(crate) enum State {
-    /// Missing, as a whole or in part.
+    /// Missing or incomplete.
     Missing(String),
-    /// As expected, as far as that can be checked.
+    /// Right, by the checks that are possible.
     Right(String),
-    /// Different from what is expected.
+    /// Different from the expected file.
     Wrong(Error),
 }
 

@@ -1,13 +1,13 @@
-//! Failures for want of a file, which have an exit status of their own, and hints for errors of the library.
+//! Errors for items that can't be downloaded, with a separate exit status, and hints for errors of the crate `fetch`.
 //!
-//! The library knows no command and no flag; here its errors get the hints that name them.
+//! The crate `fetch` knows no commands and flags, so the hints that name them are added here.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use anyhow::Error;
 
-/// Something is missing and can't be fetched: the reason, with hints on what to do instead.
+/// An item is missing and can't be downloaded: the reason, with hints.
 #[derive(Debug)]
 pub(crate) struct Unavailable(pub(crate) String);
 
@@ -20,8 +20,8 @@ impl fmt::Display for Unavailable {
 impl StdError for Unavailable {}
 
 impl Unavailable {
-    /// Converts an error of the library. If no location has a file, the result is `Unavailable`, with the hints
-    /// `by_hand` at its end.
+    /// Converts an error of the crate `fetch`. If no location has the file, the result is `Unavailable` and ends with
+    /// the hints in `by_hand`.
     pub(crate) fn or_other(error: fetch::Error, by_hand: &str) -> Error {
         let fetch::Error::Unavailable(unavailable) = &error else { return error.into() };
         let mut text = unavailable.to_string();
@@ -39,13 +39,13 @@ impl Unavailable {
     }
 }
 
-/// Returns the error and its causes on one line, then the hints, each on a line of its own.
+/// Returns the error and its causes on one line, then one line per hint.
 pub(crate) fn with_hints(error: &Error) -> String {
     let hints: String = error.chain().map(hints).collect();
     format!("{error:#}{hints}")
 }
 
-/// Returns the hints for an error, each on a line of its own after a line break. Only errors of the library get some.
+/// Returns the hints for an error of the crate `fetch`, each on a new line. Returns an empty string for other errors.
 pub(crate) fn hints(error: &(dyn StdError + 'static)) -> String {
     match error.downcast_ref() {
         Some(fetch::Error::PlainHttp { from_https: false, .. }) => {

@@ -1,4 +1,4 @@
-//! Whatever can be fetched, seen as what it has in common.
+//! Common interface of all items that can be fetched.
 
 use std::path::{Path, PathBuf};
 
@@ -8,21 +8,21 @@ use fetch::{Item, Libtorch, Record};
 use crate::libtorch;
 use crate::state::State;
 
-/// One thing to fetch.
+/// An item to fetch.
 pub(crate) enum Wanted<'a> {
-    /// A published file, kept as it is or unpacked.
+    /// A published file, stored unchanged or unpacked.
     Published {
         /// The file.
         item: Item<'a>,
         /// Arguments of `cargo xtask fetch` that fetch it.
         arguments: String,
     },
-    /// A libtorch, of one of several sources.
+    /// A libtorch, from one of several sources.
     Libtorch(&'a Libtorch),
 }
 
 impl Wanted<'_> {
-    /// Where it goes below `data`.
+    /// Returns the target path below `data`.
     pub(crate) fn target(&self, data: &Path) -> PathBuf {
         match self {
             Self::Published { item, .. } => item.target(data),
@@ -30,10 +30,10 @@ impl Wanted<'_> {
         }
     }
 
-    /// Looks at what is there of it.
+    /// Returns the state of the item in `data`.
     ///
     /// # Errors
-    /// If it can't be looked at.
+    /// Returns an error if a file can't be read.
     pub(crate) fn state(&self, data: &Path, record: &Record) -> Result<State> {
         match self {
             Self::Published { item, .. } => Ok(item.presence(data, record)?.into()),
@@ -41,7 +41,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// Hints on how to do without the network.
+    /// Returns hints on how to install the item without the network.
     pub(crate) fn by_hand(&self, data: &Path) -> String {
         match self {
             Self::Published { item, arguments } => by_hand(item, arguments, data),
@@ -49,7 +49,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// What has to be downloaded, in bytes.
+    /// Returns the size of the download in bytes.
     pub(crate) fn size(&self) -> u64 {
         match self {
             Self::Published { item, .. } => item.file.size,
@@ -57,7 +57,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// What may be done with it, and whose it is.
+    /// Returns the licence and its holder.
     pub(crate) fn licence(&self) -> &str {
         match self {
             Self::Published { item, .. } => &item.file.licence,
@@ -65,7 +65,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// What to say after `cargo xtask fetch` to get it.
+    /// Returns the arguments of `cargo xtask fetch` that fetch the item.
     pub(crate) fn arguments(&self) -> &str {
         match self {
             Self::Published { arguments, .. } => arguments,
@@ -74,7 +74,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Hints on how to fetch `item` without the network.
+/// Returns hints on how to fetch `item` without the network.
 fn by_hand(item: &Item<'_>, arguments: &str, data: &Path) -> String {
     let target = item.target(data);
     let from = format!("into any folder DIR and run `cargo xtask fetch {arguments} --from DIR`");

@@ -1,5 +1,4 @@
-//! Runs the built program's chores that start other programs, as far as that needs none of them to
-//! build anything.
+//! Tests of the tasks that start other programs, for cases in which those programs build nothing.
 
 use std::fs;
 use std::path::Path;
@@ -63,7 +62,7 @@ fn cluster_without_photographs_is_an_error_before_anything_is_built() {
     assert!(!root.path().join("target").exists());
 }
 
-/// Runs the build script of `vgg-tch` with its feature `libtorch` and these variables; returns what it prints.
+/// Runs the build script of `vgg-tch` with its feature `libtorch` and these variables. Returns its output.
 #[cfg(target_os = "linux")]
 fn build_script_with(variables: &[(&str, &str)]) -> String {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -97,7 +96,7 @@ fn a_build_for_which_no_libtorch_is_named_is_refused_instead_of_taking_an_unchec
     }
 }
 
-/// The entry of a package in the workspace's dependencies.
+/// Returns the entry of a package in the workspace's dependencies.
 fn dependency(name: &str) -> toml::Value {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
@@ -119,7 +118,7 @@ fn readers_of_untrusted_files_are_pinned_exactly() {
     }
 }
 
-/// A file in `deploy`.
+/// Returns the text of a file in `deploy`.
 fn deployed(name: &str) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
     fs::read_to_string(Path::new(folder).join(name)).unwrap()

@@ -1,10 +1,11 @@
-//! Times the augmentation for `cargo xtask bench augment`, one round at a time, so that rounds of several
-//! programs can take turns: flip, rotation, zoom and VGG's preprocessing at 180x180, with the default draws.
+//! Times the augmentation for `cargo xtask bench augment`, one round at a time, so that several
+//! programs can take turns:
 //!
 //!     augment once|stepwise PICTURES
 //!
-//! For every line on standard input so many pictures are augmented, in batches of 32 different ones on all
-//! cores, and the seconds it took are printed.
+//! Each image is flipped, rotated, zoomed and preprocessed as for VGG at 180x180, with the default
+//! draws. For every line on standard input, the program augments PICTURES images and prints the
+//! seconds that it took. It uses batches of 32 different images on all cores.
 
 use std::error::Error;
 use std::io::{Write, stdin, stdout};

@@ -1,22 +1,21 @@
-//! Maps of the plane: where in the input an output pixel looks.
+//! Affine maps from output pixels to input points.
 //!
-//! Points are in pixels with pixel centres at whole numbers, as TensorFlow's
-//! `ImageProjectiveTransformV3` and Keras's layers have them: the picture's centre is at
-//! ((width - 1) / 2, (height - 1) / 2). A map takes (x, y) to
-//! (a x + b y + c, d x + e y + f).
+//! Points are in pixels, with pixel centers at whole numbers, as in TensorFlow's
+//! `ImageProjectiveTransformV3` and Keras's layers. The center of an image is at ((width - 1) / 2,
+//! (height - 1) / 2). A map takes (x, y) to (a x + b y + c, d x + e y + f).
 
-/// An affine map from output points to input points.
+/// Affine map from output points to input points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
-    /// The coefficients (a, b, c, d, e, f).
+    /// Coefficients (a, b, c, d, e, f).
     pub coefficients: [f32; 6],
 }
 
 impl Affine {
-    /// The map that leaves every point where it is.
+    /// Map that leaves every point unchanged.
     pub const IDENTITY: Self = Self { coefficients: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0] };
 
-    /// Mirrors a picture of `height` by `width` pixels along the axes named.
+    /// Returns the map that mirrors an image of `height` by `width` pixels along the given axes.
     pub fn flip(left_right: bool, top_bottom: bool, height: usize, width: usize) -> Self {
         let axis = |mirrored: bool, length: usize| {
             if mirrored { (-1.0, length as f32 - 1.0) } else { (1.0, 0.0) }
@@ -25,21 +24,21 @@ impl Affine {
         Self { coefficients: [a, 0.0, c, 0.0, e, f] }
     }
 
-    /// Turns a picture about its centre by `turns` of a full turn, against the clock where
-    /// positive (Keras: `RandomRotation`).
+    /// Returns the map that rotates an image about its center by `turns` of a full turn. Positive
+    /// values rotate counterclockwise (Keras: `RandomRotation`).
     pub fn rotation(turns: f32, height: usize, width: usize) -> Self {
         let (sin, cos) = (std::f64::consts::TAU * f64::from(turns)).sin_cos();
         Self::about_centre([cos, -sin, sin, cos], height, width)
     }
 
-    /// Scales a picture about its centre so that it shows `1 + factor` of its size: positive
-    /// zooms out (Keras: `RandomZoom`).
+    /// Returns the map that scales an image about its center so that it shows `1 + factor` of its
+    /// size. Positive values zoom out (Keras: `RandomZoom`).
     pub fn zoom(factor: f32, height: usize, width: usize) -> Self {
         let scale = 1.0 + f64::from(factor);
         Self::about_centre([scale, 0.0, 0.0, scale], height, width)
     }
 
-    /// The map that does `self` and then `next`.
+    /// Returns the map that applies `self` and then `next`.
     #[must_use]
     pub fn then(&self, next: &Self) -> Self {
         let first = self.coefficients.map(f64::from);
@@ -56,14 +55,15 @@ impl Affine {
         Self { coefficients: [a, b, c, d, e, f].map(|value| value as f32) }
     }
 
-    /// Where the point (x, y) goes.
+    /// Applies the map to the point (x, y).
     #[inline]
     pub fn apply(&self, x: f32, y: f32) -> (f32, f32) {
         let [a, b, c, d, e, f] = self.coefficients;
         (a * x + b * y + c, d * x + e * y + f)
     }
 
-    /// The linear map (row by row) that keeps the picture's centre where it is.
+    /// Returns the map with this linear part (row by row) that leaves the center of the image
+    /// unchanged.
     fn about_centre([a, b, d, e]: [f64; 4], height: usize, width: usize) -> Self {
         let (x, y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
         Self {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     proptest! {
-        /// Coordinates here are below 1,000, where `f32` is spaced 6e-5 apart; a composed map
+        /// Coordinates here are below 1,000, where the spacing of `f32` is 6e-5. A composed map
         /// rounds each coefficient once, which moves a point by a few of those spacings.
         #[test]
         fn a_composed_map_equals_mapping_points_one_after_the_other(

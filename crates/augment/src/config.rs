@@ -1,38 +1,39 @@
-//! What may be done to a training picture, and how much of it.
+//! Configuration of the augmentation, and the draws that follow from it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Compose, Draw};
 use random::{Draws, Purpose};
 
-/// Along which axes a picture may be mirrored, each with a chance of one half.
+/// Axes along which an image may be mirrored, each with a probability of one half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RandomFlip {
-    /// Never.
+    /// No mirroring.
     None,
-    /// Left and right change places.
+    /// Left and right are swapped.
     #[default]
     Horizontal,
-    /// Top and bottom change places.
+    /// Top and bottom are swapped.
     Vertical,
-    /// Both, drawn one by one (Keras: `horizontal_and_vertical`).
+    /// Both axes, drawn independently (Keras: `horizontal_and_vertical`).
     Both,
 }
 
-/// The augmentation of the Keras example by default: `RandomFlip("horizontal")`,
-/// `RandomRotation(0.1)`, `RandomZoom(0.2)`.
+/// Configuration of the augmentation. The default is from the Keras example:
+/// `RandomFlip("horizontal")`, `RandomRotation(0.1)`, `RandomZoom(0.2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
-    /// The axes along which a picture may be mirrored.
+    /// Axes along which an image may be mirrored.
     pub flip: RandomFlip,
-    /// The largest rotation either way, as a fraction of a full turn, in 0..=1.
+    /// Maximum rotation in either direction, as a fraction of a full turn, in 0..=1.
     pub rotation: f32,
-    /// The largest zoom either way, as a fraction of the picture's size, in 0..1. A draw of 0.2
-    /// shows a fifth more of the picture in each direction (zooms out), one of -0.2 a fifth less.
+    /// Maximum zoom in either direction, as a fraction of the image's size, in 0..1. A draw of 0.2
+    /// shows a fifth more of the image in each direction (zooms out), and a draw of -0.2 shows a
+    /// fifth less.
     pub zoom: f32,
-    /// Whether the steps are one warp or three.
+    /// Number of warps: one for all steps, or one per step.
     #[serde(default)]
     pub compose: Compose,
 }
@@ -43,7 +44,7 @@ impl Default for AugmentConfig {
     }
 }
 
-/// What is wrong with an [`AugmentConfig`].
+/// Error in an [`AugmentConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum AugmentError {
     /// The rotation is not a fraction of a full turn.
@@ -51,7 +52,7 @@ pub enum AugmentError {
         "`rotation` is {0}, expected a fraction of a full turn from 0 to 1\nhint: 0.1 turns by up to 36 degrees either way"
     )]
     Rotation(f32),
-    /// The zoom would shrink a picture to nothing, or is no number.
+    /// The zoom is negative or NaN, or would shrink an image to nothing.
     #[error(
         "`zoom` is {0}, expected a fraction from 0 to below 1\nhint: 0.2 shows up to a fifth more or less of the picture"
     )]
@@ -59,20 +60,20 @@ pub enum AugmentError {
 }
 
 impl AugmentConfig {
-    /// Nothing is done to a picture.
+    /// Configuration that leaves images unchanged.
     pub const NONE: Self =
         Self { flip: RandomFlip::None, rotation: 0.0, zoom: 0.0, compose: Compose::Once };
 
-    /// Whether every draw leaves the picture as it is.
+    /// Returns true if every draw leaves the image unchanged.
     pub fn is_none(&self) -> bool {
         *self == Self { compose: self.compose, ..Self::NONE }
     }
 
-    /// Checks that the fractions are in their ranges.
+    /// Checks that the fractions are within their ranges.
     ///
     /// # Errors
     ///
-    /// The first one that is not.
+    /// Returns an error for the first fraction that is out of range.
     pub fn validate(&self) -> Result<(), AugmentError> {
         if !(0.0..=1.0).contains(&self.rotation) {
             return Err(AugmentError::Rotation(self.rotation));
@@ -83,11 +84,11 @@ impl AugmentConfig {
         Ok(())
     }
 
-    /// What is done to picture number `item` in `epoch` of a run seeded with `seed`: evenly
-    /// distributed within the ranges, and the same for the same three numbers.
+    /// Draws the augmentation of image `item` in `epoch` of a run with the seed `seed`. Values are
+    /// uniformly distributed within their ranges, and the same three numbers give the same values.
     pub fn draw(&self, seed: u64, epoch: u64, item: u64) -> Draw {
         let mut draws = Draws::at(seed, Purpose::Augmentation, epoch, item);
-        // Every number is drawn whatever the settings, so that switching the flip off does not
+        // All numbers are drawn regardless of the settings, so that turning off the flip does not
         // change the rotations.
         let (left_right, top_bottom) = (draws.coin(), draws.coin());
         Draw {
@@ -126,7 +127,7 @@ mod tests {
         }
     }
 
-    /// 2,000 evenly distributed draws leave a gap of more than a hundredth of the range at an end
+    /// If 2,000 draws are uniform, they leave more than a hundredth of the range empty at an end
     /// once in 500 million times.
     #[test]
     fn drawn_values_fill_their_range() {
@@ -139,7 +140,7 @@ mod tests {
             let high = draws.iter().map(value).fold(f32::MIN, f32::max);
             assert!(low < -0.98 * largest && high > 0.98 * largest, "{low}..{high}");
         }
-        // 1,000 expected, deviation 22.
+        // The expected number is 1,000, with a standard deviation of 22.
         let flipped = draws.iter().filter(|draw| draw.flip_left_right).count();
         assert!((890..1_110).contains(&flipped), "{flipped}");
         assert!(draws.iter().all(|draw| !draw.flip_top_bottom));

@@ -1,23 +1,24 @@
-//! What is done to one picture: the numbers drawn for it, and the map they stand for.
+//! Augmentation drawn for one image: its parameters, and the maps that follow from them.
 
 use crate::{Affine, Compose, Picture, warp};
 
-/// The numbers drawn for one picture.
+/// Parameters drawn for one image.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Draw {
-    /// Whether left and right change places.
+    /// True if left and right are swapped.
     pub flip_left_right: bool,
-    /// Whether top and bottom change places.
+    /// True if top and bottom are swapped.
     pub flip_top_bottom: bool,
-    /// The rotation, as a fraction of a full turn; positive turns the picture against the clock.
+    /// Rotation as a fraction of a full turn. Positive values rotate counterclockwise.
     pub rotation: f32,
-    /// The zoom, as a fraction of the size; positive shows more of the picture, smaller.
+    /// Zoom as a fraction of the size. Positive values zoom out: the image shows more, at a smaller
+    /// scale.
     pub zoom: f32,
 }
 
 impl Draw {
-    /// The maps of the steps, in their order: flip, rotation, zoom, for a picture of `height` by
-    /// `width` pixels.
+    /// Returns the maps of the steps for an image of `height` by `width` pixels, in their order:
+    /// flip, rotation, zoom.
     pub fn maps(&self, height: usize, width: usize) -> [Affine; 3] {
         [
             Affine::flip(self.flip_left_right, self.flip_top_bottom, height, width),
@@ -26,20 +27,20 @@ impl Draw {
         ]
     }
 
-    /// The map of the whole chain.
+    /// Returns the map of all steps together.
     pub fn map(&self, height: usize, width: usize) -> Affine {
-        // A map takes an output pixel to the input point it shows, so the last step that was done
-        // to the picture is the first one to be undone.
+        // A map takes an output pixel to the input point that it shows. The last step that was
+        // applied to the image is therefore the first one to undo.
         let [flip, rotation, zoom] = self.maps(height, width);
         zoom.then(&rotation).then(&flip)
     }
 
-    /// Writes into `output` the picture after the three steps; see [`warp`] for `finish` and the
-    /// rules.
+    /// Writes the augmented copy of the image into `output`. See [`warp`] for `finish` and for the
+    /// rules of interpolation.
     ///
     /// # Panics
     ///
-    /// Panics if `output` is not of the picture's size.
+    /// Panics if `output` does not have the size of the image.
     pub fn apply(
         &self,
         picture: &Picture<'_>,
@@ -52,8 +53,8 @@ impl Draw {
             Compose::Once => warp(picture, &self.map(height, width), output, finish),
             Compose::Stepwise => {
                 let [flip, rotation, zoom] = self.maps(height, width);
-                // A flip interpolates nothing and reflection is the same on either side, so that the
-                // rotation can do it.
+                // A flip needs no interpolation, and reflection is the same on either side. The
+                // warp of the rotation can therefore include the flip.
                 let mut rotated = vec![0.0; output.len()];
                 warp(picture, &rotation.then(&flip), &mut rotated, |rgb| rgb);
                 warp(&Picture::new(&rotated, height, width), &zoom, output, finish);

@@ -1,10 +1,10 @@
-//! Random flip, rotation and zoom of pictures, as Keras's `RandomFlip`, `RandomRotation` and
-//! `RandomZoom` have them.
+//! Random flip, rotation and zoom of images, like Keras's `RandomFlip`, `RandomRotation` and
+//! `RandomZoom`.
 //!
-//! Drawing numbers and moving pixels are kept apart: [`AugmentConfig::draw`] turns an address
-//! (seed, epoch, item) into a [`Draw`], [`Draw::map`] turns that into one [`Affine`] map, and
-//! [`warp`] moves the pixels once for the whole chain, or once a step as Keras does: [`Compose`] says
-//! what differs. The same address gives the same picture on every thread.
+//! Drawing numbers and moving pixels are separate. [`AugmentConfig::draw`] turns (seed, epoch,
+//! item) into a [`Draw`]. [`Draw::map`] turns that into one [`Affine`] map, and [`warp`] moves the
+//! pixels. [`Compose`] selects one warp for all steps, or one per step as in Keras. The same (seed,
+//! epoch, item) gives the same augmented copy on every thread.
 #![doc = include_str!("../README.md")]
 
 mod affine;

@@ -1,11 +1,12 @@
-//! Moves pixels: one bilinear warp with reflected edges.
+//! Bilinear warp of an image with reflected edges.
 
 use crate::Affine;
 
-/// Revision of draws and the warp, to be raised when either gives other values. A test ties it to their output.
+/// Revision of the draws and the warp. Raise it when either of them returns different values. A
+/// test ties it to their output.
 pub const WARP_REVISION: u32 = 1;
 
-/// An RGB picture, row by row: shape (height, width, 3), of bytes or of what a warp gave.
+/// RGB image of shape (height, width, 3), row by row, of bytes or of the values from another warp.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a, T = u8> {
     pixels: &'a [T],
@@ -14,37 +15,38 @@ pub struct Picture<'a, T = u8> {
 }
 
 impl<'a, T> Picture<'a, T> {
-    /// A picture of `height` by `width` pixels, its `pixels` in the order (height, width, 3).
+    /// Creates an image of `height` by `width` pixels from `pixels` in the order (height, width,
+    /// 3).
     ///
     /// # Panics
     ///
-    /// Panics if `pixels` has another length than height x width x 3, or none.
+    /// Panics if `height` or `width` is 0, or if the length of `pixels` is not height x width x 3.
     pub fn new(pixels: &'a [T], height: usize, width: usize) -> Self {
         assert!(height > 0 && width > 0, "a picture has at least one pixel");
         assert_eq!(pixels.len(), height * width * 3, "pixels are (height, width, 3)");
         Self { pixels, height, width }
     }
 
-    /// Its (height, width).
+    /// Returns the (height, width).
     pub fn size(&self) -> [usize; 2] {
         [self.height, self.width]
     }
 }
 
-/// Writes into `output`, shape (height, width, 3) and of the picture's own size, what each pixel
-/// sees through `map`: the bilinear value at the input point, in the picture's range 0..=255. A
-/// point beyond an edge sees the picture reflected there, `d c b a | a b c d | d c b a`.
+/// Writes the warped image into `output`, which has the image's shape (height, width, 3). Each
+/// output pixel is the bilinear value, in the image's range 0..=255, at the input point that `map`
+/// returns. The image is reflected at its edges: `d c b a | a b c d | d c b a`.
 ///
-/// `finish` turns an RGB value into what is written, so that a network's preprocessing costs no
-/// second pass; `|rgb| rgb` writes the values themselves.
+/// `finish` converts each RGB value before it is written, so that preprocessing needs no second
+/// pass. `|rgb| rgb` writes the values unchanged.
 ///
-/// The rules are those of TensorFlow's `ImageProjectiveTransformV3` with interpolation `BILINEAR`
-/// and fill mode `REFLECT`, which Keras's layers call.
+/// The rules match TensorFlow's `ImageProjectiveTransformV3` with interpolation `BILINEAR` and fill
+/// mode `REFLECT`, which Keras's layers call.
 ///
 /// # Panics
 ///
-/// Panics if `output` is not of the picture's size, or that is more than can be counted in `f32`
-/// and `u32`: 2^23 pixels along an axis, 2^31 values in all.
+/// Panics if `output` does not have the size of the image. Also panics above 2^23 pixels along an
+/// axis or 2^31 values in all, the limits of counting in `f32` and `u32`.
 pub fn warp<T: Copy + Into<f32>>(
     picture: &Picture<'_, T>,
     map: &Affine,
@@ -62,8 +64,8 @@ pub fn warp<T: Copy + Into<f32>>(
     }
 }
 
-/// The input points of some pixels of a row are worked out together, several at once where the
-/// compiler finds no branches; then each pixel is read, interpolated, finished and written.
+/// Computes the input points of a block of pixels in a row together, so that the compiler can
+/// vectorize the loop without branches. Then reads, interpolates, finishes and writes each pixel.
 #[inline]
 fn warp_with<T: Copy + Into<f32>>(
     picture: &Picture<'_, T>,
@@ -73,7 +75,8 @@ fn warp_with<T: Copy + Into<f32>>(
     reflect: impl Fn(f32, f32) -> f32,
 ) {
     let [height, width] = picture.size();
-    // Two pixels are read at once, so where there is one in a row, it stands there twice.
+    // Two adjacent pixels are read at once. The pixels of an image with one column are therefore
+    // duplicated.
     let twice: Vec<T>;
     let (pixels, stride) = if width == 1 {
         twice = picture.pixels.chunks(3).flat_map(|pixel| pixel.repeat(2)).collect();
@@ -105,7 +108,8 @@ fn two_pixels<T>(values: &[T]) -> &[T; 6] {
     values.first_chunk().expect("every pixel has another one to its right")
 }
 
-/// One value after the other: as a whole, the array would be put together in memory first.
+/// Writes one value after the other. Otherwise the compiler would assemble the whole array in
+/// memory first.
 #[inline]
 fn write(pixel: &mut [f32; 3], [first, second, third]: [f32; 3]) {
     pixel[0] = first;
@@ -113,11 +117,11 @@ fn write(pixel: &mut [f32; 3], [first, second, third]: [f32; 3]) {
     pixel[2] = third;
 }
 
-/// How many input points are worked out together.
+/// Number of input points that are computed together.
 const BLOCK: usize = 16;
 
-/// The input points of pixels side by side: where in the picture their upper left neighbours begin,
-/// and how far they lie to the right of those and below them.
+/// Input points of adjacent output pixels: the index of the upper left neighbor of each point in
+/// the image, and the distances of the point to its right and below it.
 struct Points {
     offsets: [u32; BLOCK],
     right: [f32; BLOCK],
@@ -125,7 +129,7 @@ struct Points {
 }
 
 impl Points {
-    /// Those of the output pixels from (x, y) on.
+    /// Computes the input points of the output pixels from (x, y) on.
     #[inline]
     fn new(
         size: [usize; 2],
@@ -141,7 +145,7 @@ impl Points {
             let (x, y) = map.apply(x + f32::from(at as u16), y);
             let (column, right) = lower_neighbour(reflect(x, width), width);
             let (row, below) = lower_neighbour(reflect(y, height), height);
-            // Nothing wraps here; a check would have the points worked out one by one.
+            // Nothing wraps here, but a check would prevent vectorization.
             points.offsets[at] = row.wrapping_mul(stride).wrapping_add(column.wrapping_mul(3));
             points.right[at] = right;
             points.below[at] = below;
@@ -150,21 +154,23 @@ impl Points {
     }
 }
 
-/// For `point` among the pixels of an axis: a neighbour at or before it that has another one after
-/// it if any has, and how far `point` lies from it, in 0..=1.
+/// Returns the index of a pixel at or before `point`, which is within the axis, and the distance of
+/// `point` from that pixel, in 0..=1. If the axis has at least two pixels, the returned pixel has a
+/// next one.
 #[inline]
 fn lower_neighbour(point: f32, length: f32) -> (u32, f32) {
-    /// From here to twice this, floats are the whole numbers, and so are their bits: adding this
-    /// rounds. That vectorises on every processor, where a conversion to an integer may not.
+    /// From this value to twice this value, floats are whole numbers with consecutive bit patterns,
+    /// so adding it rounds. This vectorizes on every processor, but a conversion to an integer may
+    /// not.
     const WHOLE: f32 = (1 << 23) as f32;
     let last = greater(length - 2.0, 0.0);
     let rounded = smaller(greater(point - 0.5, 0.0), last) + WHOLE;
     (rounded.to_bits().wrapping_sub(WHOLE.to_bits()), point - (rounded - WHOLE))
 }
 
-/// Brings a point on an axis of `length` pixels back among them by reflection at the outer edges
-/// of the first and the last pixel, where values repeat: -1 becomes 0, -2 becomes 1. Half a pixel
-/// at either end has a neighbour on one side only and keeps its value.
+/// Reflects a point onto an axis of `length` pixels. The mirrors are the outer edges of the first
+/// and last pixel, whose values repeat: -1 becomes 0, -2 becomes 1. Within half a pixel of either
+/// end, a point has a neighbor on one side only and takes its value.
 #[inline]
 fn reflect(point: f32, length: f32) -> f32 {
     let period = 2.0 * length;
@@ -172,8 +178,8 @@ fn reflect(point: f32, length: f32) -> f32 {
     reflect_once(if (0.0..length).contains(&point) { point } else { folded }, length)
 }
 
-/// What [`reflect`] gives, without a division, for points in -2 length..=2 length - 1, which need
-/// one reflection at either edge.
+/// Computes [`reflect`] without a division for points in -2 length..=2 length - 1, which need one
+/// reflection at either edge.
 #[inline]
 fn reflect_once(point: f32, length: f32) -> f32 {
     let point = greater(point, -1.0 - point);
@@ -181,14 +187,14 @@ fn reflect_once(point: f32, length: f32) -> f32 {
     smaller(greater(point, 0.0), length - 1.0)
 }
 
-/// Whether [`reflect_once`] does for all of a picture's points. Rotations and zooms about the
-/// centre as people draw them all do.
+/// Returns true if [`reflect_once`] suffices for all points of an image. Usual rotations and zooms
+/// about the center meet this condition.
 fn stays_near(map: &Affine, [height, width]: [usize; 2]) -> bool {
     let near = |point: f32, length: usize| {
         let length = length as f32;
         (-2.0 * length..=2.0 * length - 1.0).contains(&point)
     };
-    // An affine map takes a rectangle to between its corners.
+    // An affine map takes every point of a rectangle to a point between its mapped corners.
     [(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)].into_iter().all(|(x, y)| {
         let (x, y) = map.apply(x as f32, y as f32);
         near(x, width) && near(y, height)
@@ -200,13 +206,13 @@ fn lerp(from: f32, to: f32, fraction: f32) -> f32 {
     from + (to - from) * fraction
 }
 
-/// `f32::max` without its rule for what is no number, which costs three instructions.
+/// Returns the larger value. `f32::max` also handles NaN, which costs three instructions.
 #[inline]
 fn greater(one: f32, other: f32) -> f32 {
     if one > other { one } else { other }
 }
 
-/// `f32::min` likewise.
+/// Returns the smaller value. See `greater`.
 #[inline]
 fn smaller(one: f32, other: f32) -> f32 {
     if one < other { one } else { other }
@@ -251,8 +257,8 @@ mod tests {
             prop_assert_eq!(twice, pixels);
         }
 
-        /// Interpolation rounds twice, each time by at most half a spacing of `f32` below 256,
-        /// 8e-6.
+        /// Interpolation rounds twice, each time by at most half the spacing of `f32` below 256,
+        /// which is 8e-6.
         #[test]
         fn every_pixel_is_written_and_lies_within_the_range_of_the_input(
             (pixels, height, width) in some_picture(), seed: u64, item: u64,
@@ -280,7 +286,7 @@ mod tests {
             prop_assert_eq!(here, std::thread::spawn(picture).join().expect("warping does not panic"));
         }
 
-        /// Against the definition: the picture laid out with its mirror images for ever.
+        /// Compares with the definition: the image repeated endlessly with its mirror images.
         #[test]
         fn whole_pixel_shifts_see_the_reflected_picture(
             (pixels, height, width) in some_picture(), shift_x in -60i32..60, shift_y in -60i32..60,
@@ -305,8 +311,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against the definition in float64; adding 0.5 rounds by half a spacing of `f32` below
-        /// 64, 2e-6.
+        /// Compares with the definition in float64. Adding 0.5 rounds by half the spacing of `f32`
+        /// below 64, which is 2e-6.
         #[test]
         fn reflecting_once_is_enough_near_the_picture(length in 1u16..24, at in 0.0f32..=1.0) {
             let length = f32::from(length);

@@ -1,4 +1,5 @@
-//! The warp against Keras's `RandomFlip`, `RandomRotation` and `RandomZoom` with fixed draws.
+//! Compares the warp with Keras's `RandomFlip`, `RandomRotation` and `RandomZoom`, with fixed
+//! draws.
 
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
@@ -7,7 +8,7 @@ use augment::{Compose, Draw, Picture};
 use fixtures::{Fixture, arrays, fixture};
 use serde::Deserialize;
 
-/// One case: the steps done to a picture, one after the other.
+/// Test case: the steps applied to an image, one after the other.
 #[derive(Deserialize)]
 struct Case {
     image: String,
@@ -41,7 +42,7 @@ fn augmented(image: &Fixture, steps: &[(String, Option<f32>)], compose: Compose)
     output
 }
 
-/// Expects these values but for one in so many.
+/// Checks that at most one value in `one_in` differs from the expected one.
 fn assert_nearly_everywhere(case: &Case, output: &[f32], expected: &[f32], one_in: usize) {
     assert_eq!(output.len(), expected.len(), "{}", case.output);
     let off = output.iter().zip(expected).filter(|(ours, theirs)| (*ours - *theirs).abs() > 0.02);
@@ -49,9 +50,9 @@ fn assert_nearly_everywhere(case: &Case, output: &[f32], expected: &[f32], one_i
     assert!(off * one_in <= expected.len(), "{}: {off} of {} values", case.output, expected.len());
 }
 
-/// 0.02 of 255 is what two roundings of a coordinate of some hundred pixels cost where neighbours
-/// differ by a hundred levels. A pixel whose coordinate is a whole number or an edge up to rounding
-/// may fall to either side, hence "nearly everywhere": 1 in 500.
+/// The tolerance is 0.02 of 255. Two roundings of a coordinate of some hundred pixels cost that
+/// much if neighbors differ by a hundred levels. A pixel may fall to either side if its coordinate
+/// is a whole number or an edge up to rounding. One value in 500 may therefore differ.
 #[test]
 fn parity_of_single_steps() {
     let arrays = arrays("augment.safetensors");
@@ -77,10 +78,10 @@ fn parity_of_sequences_step_by_step() {
     }
 }
 
-/// Keras interpolates after each step and we once. So its pictures are blurred where ours are not,
-/// and at the edges it reflects what it has reflected. In the middle half only the blur is left: 2
-/// levels of these pictures' noise, whose deviation is 9. In another order, or without one of the
-/// steps, pixels come from elsewhere.
+/// Keras interpolates after each step, but this crate only once. Keras's images are therefore
+/// blurred, and at the edges Keras reflects values that it has already reflected. In the middle
+/// half, only the blur remains: 2 levels of these images' noise, whose standard deviation is 9. In
+/// another order, or without one of the steps, the pixels come from elsewhere.
 #[test]
 fn parity_of_sequences_up_to_the_blur_of_interpolating_again() {
     let arrays = arrays("augment.safetensors");
@@ -106,7 +107,7 @@ fn parity_of_sequences_up_to_the_blur_of_interpolating_again() {
     }
 }
 
-/// The values of the middle half of a picture, along both axes.
+/// Returns the values of the middle half of an image along both axes.
 fn middle(shape: &[usize], values: &[f32]) -> Vec<f32> {
     let (height, width) = (shape[0], shape[1]);
     (height / 4..height * 3 / 4)

@@ -3,8 +3,8 @@
 use augment::{AugmentConfig, Compose, Draw, Picture, WARP_REVISION};
 use sha2::{Digest, Sha256};
 
-/// If this fails, draws or the warp give other values: raise [`WARP_REVISION`], then put the new digest here. Otherwise
-/// caches would serve features of the old ones.
+/// If this test fails, draws or the warp return different values. Raise [`WARP_REVISION`], then
+/// update the digest here. Otherwise caches would serve features of the old revision.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_revision_is_raised_with_every_change_of_a_bit() {
@@ -18,7 +18,7 @@ fn the_revision_is_raised_with_every_change_of_a_bit() {
         output.into_iter().for_each(|value| hash.update(value.to_le_bytes()));
     };
     for compose in [Compose::Once, Compose::Stepwise] {
-        // Beyond the edges, too.
+        // Includes points outside the image.
         let far = Draw { rotation: 0.4, zoom: 0.9, flip_top_bottom: true, ..Draw::default() };
         add(&far, compose);
         (0..8).for_each(|item| add(&AugmentConfig::default().draw(1, 2, item), compose));
@@ -27,7 +27,7 @@ fn the_revision_is_raised_with_every_change_of_a_bit() {
     assert_eq!((WARP_REVISION, &*digest), (1, "c871e075868ea61f"));
 }
 
-/// An image that nothing is done to keeps its values, so that it need not go through the warp.
+/// An image without augmentation remains unchanged, so it does not need the warp.
 #[test]
 fn a_draw_of_nothing_keeps_every_value() {
     let (height, width) = (31, 45);

@@ -1,5 +1,5 @@
-//! Writes and reads entries of a cache until it is killed, and ends with an error if an entry that is read is not what
-//! was written. Several of these share a cache in `cargo xtask cache`.
+//! Writes and reads cache entries until it is killed. Ends with an error if an entry was read that differs from the one
+//! written. `cargo xtask cache` runs several of these on one cache.
 //!
 //!     fill FOLDER LIMIT SEED
 
@@ -8,7 +8,7 @@ use std::io::{Write, stdout};
 
 use cache::{Cached, DiskCache, Key};
 
-/// Number of different entries: more than fit.
+/// Number of different entries. Not all fit into the cache.
 const ENTRIES: u64 = 4_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut state: u64 = seed.parse()?;
     let (mut found, mut missing) = (0_u64, 0_u64);
     loop {
-        // Knuth's generator: any other would do.
+        // Knuth's MMIX generator. Any other would do.
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let number = (state >> 33) % ENTRIES;
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Content of an entry: 1 to 40 kB.
+/// Returns the content of an entry: 1 to 40 kB.
 fn content(number: u64) -> Vec<u8> {
     let length = 1_000 + (number * 7_919) % 39_000;
     (0..length).map(|at| (at.wrapping_mul(number | 1) >> 3) as u8).collect()

@@ -1,4 +1,4 @@
-//! The cache: entries in folders, and their size limit.
+//! Disk cache: stores entries in folders and enforces the size limit.
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,23 +14,23 @@ use crate::ledger::{Ledger, Locked};
 use crate::open::{create_folder, create_own_folder};
 use crate::{CacheError, Cached, Key};
 
-/// Version of the layout.
+/// Version of the layout on disk.
 const VERSION: u32 = 1;
 
 const UNFINISHED: &str = "unfinished";
 
 const TAG_FILE: &str = "CACHEDIR.TAG";
 
-/// Beginning of the names of the files of a new cache until they are whole.
+/// Prefix of the files of a new cache until they are complete.
 const NEW_PREFIX: &str = ".new-";
 
-/// Content of `CACHEDIR.TAG`; the first line is the specification's.
+/// Content of `CACHEDIR.TAG`. The specification prescribes the first line.
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Cached images and features. It may be removed.\n";
 
-/// Beginning of the names of entries that are being written.
+/// Prefix of entries that are being written.
 const UNFINISHED_PREFIX: &str = "entry-";
 
-/// Cache of computed bytes in a folder. Clones share it.
+/// Cache of computed bytes in a folder. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct DiskCache(Arc<Inner>);
 
@@ -39,23 +39,23 @@ struct Inner {
     folder: PathBuf,
     limit: u64,
     ledger: Ledger,
-    /// Bytes that were written through this and its clones.
+    /// Number of bytes written through this cache and its clones.
     written: AtomicU64,
     fault: OnceLock<String>,
 }
 
-/// Entries of one kind in a cache.
+/// Disk usage of one kind of cache entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// The kind.
+    /// Kind of entry.
     pub kind: Cached,
     /// Number of entries.
     pub entries: u64,
-    /// Their size in bytes.
+    /// Size of the entries in bytes.
     pub bytes: u64,
 }
 
-/// An entry's file.
+/// File of a cache entry.
 struct Found {
     used: SystemTime,
     bytes: u64,
@@ -64,11 +64,12 @@ struct Found {
 }
 
 impl DiskCache {
-    /// Opens the cache in `folder`, or creates it, with at most `limit` bytes of entries.
+    /// Opens the cache in `folder`, or creates it. Its entries take at most `limit` bytes.
     ///
     /// # Errors
     ///
-    /// A newer version of the program made it, the folder holds something else, or it can't be written to.
+    /// Returns an error if the version of the cache is newer or invalid, if the folder holds something else, or if the
+    /// system refuses to read or write it.
     pub fn open(folder: &Path, limit: u64) -> Result<Self, CacheError> {
         create_folder(folder).map_err(CacheError::io(folder))?;
         check_version(folder)?;
@@ -83,28 +84,30 @@ impl DiskCache {
         Ok(Self(Arc::new(Inner { folder, limit, ledger, written, fault })))
     }
 
-    /// Returns its folder.
+    /// Returns the folder of the cache.
     pub fn folder(&self) -> &Path {
         &self.0.folder
     }
 
-    /// Returns its size limit in bytes.
+    /// Returns the size limit in bytes.
     pub fn limit(&self) -> u64 {
         self.0.limit
     }
 
-    /// Returns the reason why nothing more is written, if a write has failed.
+    /// Returns the reason of the first failed write, if any. After a failed write, the cache writes nothing more.
     pub fn fault(&self) -> Option<&str> {
         self.0.fault.get().map(String::as_str)
     }
 
-    /// Returns the content with this key, or none if there is no whole entry.
+    /// Returns the content of the entry with this key, or `None` if the entry is missing or damaged.
     pub fn get(&self, kind: Cached, key: &Key) -> Option<Vec<u8>> {
         entry::read(&self.path_of(kind, key), key)
     }
 
-    /// Writes the content with this key, `parts` one after the other. Content of more than a quarter of the limit is not
-    /// written, and no more than the limit altogether: what is more would remove what was written before.
+    /// Writes the entry with this key. Its content is the concatenation of `parts`.
+    ///
+    /// Entries larger than a quarter of the limit are not written. A cache and its clones write at most as many bytes
+    /// as the limit, because more would evict their own entries.
     pub fn put(&self, kind: Cached, key: &Key, parts: &[&[u8]]) {
         let Inner { folder, limit, written, fault, .. } = &*self.0;
         if fault.get().is_some() {
@@ -129,12 +132,12 @@ impl DiskCache {
             None => self.total()?,
         };
         if total.saturating_add(length) > limit {
-            // Rarely, and many at once.
+            // Evicts down to 80 % of the limit at once, so that evictions are rare.
             total = self.evict(&mut ledger, (limit / 5 * 4).min(limit - length))?;
         }
         let replaced = fs::symlink_metadata(&path).map_or(0, |about| about.len());
-        // Before the entry is there: a process that is killed in between has counted more than there is. The next
-        // eviction counts anew.
+        // Counts the entry before it exists. If the process is killed in between, the total is too large until the next
+        // eviction recounts it.
         ledger.set(total.saturating_sub(replaced) + length)?;
         if let Some(folder) = path.parent() {
             create_own_folder(folder)?;
@@ -144,18 +147,18 @@ impl DiskCache {
             builder.prefix(UNFINISHED_PREFIX).tempfile_in(self.0.folder.join(UNFINISHED))?;
         file.write_all(bytes)?;
         match file.persist(&path) {
-            // The same entry.
+            // The other process reads an entry with the same content.
             Err(error) if is_in_use(&error.error) => Ok(()),
             persisted => persisted.map(drop).map_err(|error| error.error),
         }
     }
 
-    /// Removes entries that were used least recently until at most `most` bytes are left, and what killed processes have
-    /// left unfinished. Returns the bytes that are left.
+    /// Evicts the least recently used entries until at most `most` bytes are left. Also removes unfinished entries of
+    /// killed processes. Returns the number of bytes left.
     ///
     /// # Errors
     ///
-    /// The folder can't be read.
+    /// Returns an error if the lock times out, or if the system refuses to read the folder or remove an entry.
     pub fn prune(&self, most: u64) -> Result<u64, CacheError> {
         let path = self.0.ledger.path();
         let pruned = || self.evict(&mut self.0.ledger.lock()?, most);
@@ -166,7 +169,7 @@ impl DiskCache {
         for unfinished in fs::read_dir(self.0.folder.join(UNFINISHED))? {
             let unfinished = unfinished?;
             if unfinished.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX) {
-                // Nobody else writes while this holds the lock.
+                // The lock excludes other writers, so the writer of this file was killed.
                 _ = fs::remove_file(unfinished.path());
             }
         }
@@ -188,11 +191,11 @@ impl DiskCache {
         Ok(bytes)
     }
 
-    /// Returns the number and size of entries by kind.
+    /// Returns the number and size of the entries of each kind.
     ///
     /// # Errors
     ///
-    /// The folder can't be read.
+    /// Returns an error if the folder can't be read.
     pub fn usage(&self) -> Result<[Usage; 3], CacheError> {
         let entries = self.entries().map_err(CacheError::io(&self.0.folder))?;
         Ok(Cached::ALL.map(|kind| {
@@ -217,7 +220,7 @@ impl DiskCache {
                     let [start, end] = [folder.file_name(), file.file_name()];
                     let key = start.to_str().zip(end.to_str());
                     let key = key.and_then(|(start, end)| Key::parse(&format!("{start}{end}")));
-                    // Not an entry, or removed since.
+                    // Not an entry, or removed in the meantime.
                     let (Some(key), Ok(about)) = (key, file.metadata()) else { continue };
                     let used = about.modified()?;
                     found.push(Found { used, bytes: about.len(), kind, key });
@@ -236,13 +239,14 @@ impl DiskCache {
     }
 }
 
-/// Returns true if a file can't be replaced or removed because another process reads it, as on Windows. Elsewhere a
-/// permission that is denied keeps the limit from holding.
+/// Returns true if a file can't be replaced or removed because another process reads it, which happens on Windows.
+///
+/// On other systems, a denied permission is an error, because the cache could not enforce its limit.
 fn is_in_use(error: &io::Error) -> bool {
     cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied
 }
 
-/// Checks the version of the cache in `folder`, and writes it into a new one.
+/// Checks the version of the cache in `folder`. Writes the version if the folder is new.
 fn check_version(folder: &Path) -> Result<(), CacheError> {
     let path = folder.join("version");
     match fs::read_to_string(&path) {
@@ -262,11 +266,11 @@ fn check_version(folder: &Path) -> Result<(), CacheError> {
     }
 }
 
-/// Removes the files of pixels that earlier versions cached in this folder, `pixels-0123456789abcdef-180x180.bin`.
+/// Removes pixel files that earlier versions cached in this folder, such as `pixels-0123456789abcdef-180x180.bin`.
 ///
 /// # Errors
 ///
-/// The folder holds something else.
+/// Returns an error if the folder holds any other file, or if the system refuses to remove one.
 fn clear_of_old_files(folder: &Path) -> Result<(), CacheError> {
     let is_old = |name: &str| {
         let parts = name.strip_prefix("pixels-").and_then(|rest| rest.strip_suffix(".bin"));
@@ -281,7 +285,7 @@ fn clear_of_old_files(folder: &Path) -> Result<(), CacheError> {
         let entry = entry.map_err(CacheError::io(folder))?;
         match entry.file_name().to_str() {
             Some(name) if is_old(name) => old.push(entry.path()),
-            // Another process has just begun this cache.
+            // Another process is creating this cache.
             Some(name) if name.starts_with(NEW_PREFIX) || name == TAG_FILE => {}
             _ => return Err(CacheError::Foreign(folder.to_owned())),
         }
@@ -289,7 +293,7 @@ fn clear_of_old_files(folder: &Path) -> Result<(), CacheError> {
     old.iter().try_for_each(|path| fs::remove_file(path).map_err(CacheError::io(path)))
 }
 
-/// Writes a small file whole or not at all, so that another process never reads half of it.
+/// Writes a small file atomically, so that another process never reads a part of it.
 fn write_new(path: &Path, text: &str) -> Result<(), CacheError> {
     let write = || {
         let folder = path.parent().unwrap_or(path);

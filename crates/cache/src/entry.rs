@@ -1,4 +1,4 @@
-//! Entries: files that say which key they belong to, and verify what they hold.
+//! Cache entries: files that hold their key, their content and a checksum of the content.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 use crate::Key;
 use crate::open::regular;
 
-/// Kinds of entries, each in a folder of its own.
+/// Kind of a cache entry. Each kind has a separate folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cached {
     /// Decoded and resized images.
     Pixels,
-    /// Rows of features.
+    /// Rows of backbone features.
     Features,
-    /// Facts about images that were surveyed.
+    /// Facts about images, from the survey of a folder.
     Facts,
 }
 
@@ -25,7 +25,7 @@ impl Cached {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Pixels, Self::Features, Self::Facts];
 
-    /// Name of the kind and of its folder.
+    /// Returns the name of the kind and of its folder.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pixels => "pixels",
@@ -37,13 +37,14 @@ impl Cached {
 
 const MAGIC: &[u8; 8] = b"PFCACHE1";
 
-/// Length of what precedes the content, in bytes.
+/// Length of the header in bytes: magic number, key, length of the content, checksum.
 const HEADER: usize = MAGIC.len() + Key::LENGTH + size_of::<u64>() + 32;
 
-/// Age of a time of last use before a read renews it: a read then costs no write as a rule.
+/// Age at which a read renews the time of last use. Most reads then need no write.
 const RENEWED_AFTER: Duration = Duration::from_secs(600);
 
-/// Returns the content of the entry at `path`, or none if it is missing, damaged or of another key.
+/// Returns the content of the entry at `path`, or `None` if it is missing, damaged or has another
+/// key.
 pub(crate) fn read(path: &Path, key: &Key) -> Option<Vec<u8>> {
     let mut file = regular(path, File::options().read(true)).ok()?;
     let about = file.metadata().ok()?;
@@ -63,7 +64,7 @@ pub(crate) fn read(path: &Path, key: &Key) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// Returns the bytes of an entry.
+/// Returns an entry as bytes: header and content.
 pub(crate) fn to_bytes(key: &Key, content: &[&[u8]]) -> Vec<u8> {
     let length: usize = content.iter().map(|part| part.len()).sum();
     let mut hash = Sha256::new();
@@ -79,7 +80,7 @@ fn start_of(key: &Key, length: u64) -> Vec<u8> {
     [&MAGIC[..], &key.0, &length.to_le_bytes()].concat()
 }
 
-/// Marks an entry as just used. If the system refuses, it only seems to be used less.
+/// Marks an entry as just used. If the system refuses, the entry is only evicted earlier.
 fn renew(path: &Path, used: SystemTime) {
     let now = SystemTime::now();
     if now.duration_since(used).is_ok_and(|age| age > RENEWED_AFTER)

@@ -1,35 +1,35 @@
-//! Reasons why a cache can't be used.
+//! Error type of the cache.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use quoting::Shown;
 
-/// A cache that can't be opened, shown or cleared, and why.
+/// Error of opening, listing or pruning a cache.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// The system refuses to read or write.
+    /// The system refused to read or write.
     #[error("`{}`: {reason}", .path.shown())]
     Io {
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// Error of the system.
         reason: io::Error,
     },
-    /// A newer version of the program made it.
+    /// The cache was created by a newer version of the program.
     #[error("the cache in `{}` has version {found}, expected {expected} or lower", .folder.shown())]
     Newer {
-        /// The folder.
+        /// Folder of the cache.
         folder: PathBuf,
-        /// Its version.
+        /// Version of the cache.
         found: u32,
-        /// The version that this program writes.
+        /// Highest version that this program supports.
         expected: u32,
     },
-    /// The folder holds something else than a cache.
+    /// The folder holds something other than a cache.
     #[error("`{}` is not empty and holds no cache", .0.shown())]
     Foreign(PathBuf),
-    /// Its file `version` holds no number.
+    /// The file `version` of the cache is invalid.
     #[error("`{}` holds no version of a cache", .0.shown())]
     Version(PathBuf),
 }

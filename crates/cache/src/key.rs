@@ -1,19 +1,20 @@
-//! Keys: digests of everything that an entry's content follows from.
+//! Cache keys: digests of everything that determines the content of an entry.
 
 use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-/// Key of an entry: a SHA-256.
+/// Cache key: a SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub(crate) [u8; Key::LENGTH]);
 
 impl Key {
     pub(crate) const LENGTH: usize = 32;
 
-    /// Returns the key of what `parts` determine. `purpose` names the kind of content and the revision of the
-    /// algorithm that computes it, such as `pixels 1`. Lengths are part of the key, so that no two lists of parts have
-    /// the same one.
+    /// Returns the cache key of content that is determined by `parts`.
+    ///
+    /// `purpose` names the kind of content and the revision of its algorithm, such as `pixels 1`. The lengths of the
+    /// parts are hashed too, so that different lists of parts have different keys.
     pub fn of(purpose: &str, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in [purpose.as_bytes()].iter().chain(parts) {
@@ -23,7 +24,7 @@ impl Key {
         Self(hash.finalize().into())
     }
 
-    /// Returns the key that is written as these hexadecimal digits.
+    /// Parses a key from 64 lowercase hexadecimal digits.
     pub(crate) fn parse(digits: &str) -> Option<Self> {
         let digits = digits.as_bytes();
         if digits.len() != 2 * Self::LENGTH {

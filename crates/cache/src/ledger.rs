@@ -1,4 +1,4 @@
-//! The ledger: bytes of all entries, in a file whose lock is held by whoever writes or removes one.
+//! Ledger of a cache: a file with the total size of all entries. A process locks it to write or remove an entry.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 
 use crate::open::regular;
 
-/// Time limit for the lock: another process may have been stopped while it holds it.
+/// Timeout of the lock. Another process may have been stopped while it held the lock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Time between two attempts to lock: an entry takes a tenth of this.
+/// Time between two attempts to lock. Writing an entry takes about a tenth of this.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// File of the ledger.
+/// Ledger file of a cache.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     path: PathBuf,
     file: Mutex<File>,
 }
 
-/// The ledger while it is locked: against other threads by the mutex, against other processes by the file's lock.
+/// Locked ledger. The mutex excludes other threads, and the lock of the file excludes other processes.
 pub(crate) struct Locked<'a>(MutexGuard<'a, File>);
 
 impl Ledger {
@@ -60,7 +60,7 @@ impl Ledger {
 }
 
 impl Locked<'_> {
-    /// Returns the number of bytes, or none if it has not been counted.
+    /// Returns the total size in bytes, or `None` if the ledger is new or invalid.
     pub(crate) fn bytes(&mut self) -> io::Result<Option<u64>> {
         let mut bytes = vec![];
         self.0.rewind()?;
@@ -68,7 +68,7 @@ impl Locked<'_> {
         Ok(bytes.try_into().ok().map(u64::from_le_bytes))
     }
 
-    /// Sets the number of bytes.
+    /// Sets the total size in bytes.
     pub(crate) fn set(&mut self, bytes: u64) -> io::Result<()> {
         self.0.rewind()?;
         self.0.write_all(&bytes.to_le_bytes())?;
@@ -78,7 +78,7 @@ impl Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // The system drops it with the file at the latest.
+        // If this fails, the system releases the lock when it closes the file.
         _ = self.0.unlock();
     }
 }

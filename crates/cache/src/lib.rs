@@ -1,4 +1,4 @@
-//! A cache of computed bytes on disk: bounded in size, verified when read, shared by processes.
+//! Disk cache of computed bytes: limited in size, verified when read, shared by processes.
 #![doc = include_str!("../README.md")]
 
 mod disk;

@@ -1,4 +1,4 @@
-//! Creates and opens the files and folders of a cache: open to their owner alone, and never through a symbolic link.
+//! Creates and opens the files and folders of a cache. Only their owner can access them, and links are not followed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use quoting::Shown;
 
-/// Creates a folder of the cache, unless it is there and no link to one.
+/// Creates a folder of the cache if it is missing. A symbolic link in its stead is an error.
 pub(crate) fn create_own_folder(path: &Path) -> io::Result<()> {
     create_folder(path)?;
     if fs::symlink_metadata(path)?.is_dir() {
@@ -16,7 +16,7 @@ pub(crate) fn create_own_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Creates a folder and those above it, open to their owner alone.
+/// Creates a folder and its parents, accessible to their owner only.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -24,7 +24,7 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     builder.recursive(true).create(path)
 }
 
-/// Opens the regular file at `path` as `options` say. A link or a named pipe is an error.
+/// Opens the regular file at `path` with these options. A symbolic link or a named pipe is an error.
 pub(crate) fn regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {

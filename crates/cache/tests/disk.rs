@@ -1,4 +1,4 @@
-//! A cache on a disk: what comes back, what does not, and what is removed.
+//! Tests of the disk cache: reads, damage, eviction and access rights.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use cache::{CacheError, Cached, DiskCache, Key, Usage};
 use proptest::prelude::*;
 
-/// Bytes of an entry beside its content.
+/// Size of an entry's header in bytes.
 const HEADER: u64 = 80;
 
 fn open(folder: &Path, limit: u64) -> DiskCache {
@@ -18,7 +18,7 @@ fn key(number: u64) -> Key {
     Key::of("number 1", &[&number.to_le_bytes()])
 }
 
-/// Paths of all entries, sorted.
+/// Returns the paths of all entries, sorted.
 fn entries(cache: &DiskCache) -> Vec<PathBuf> {
     let folders = |folder: PathBuf| fs::read_dir(folder).expect("a folder");
     let mut found: Vec<PathBuf> = Cached::ALL
@@ -104,12 +104,12 @@ fn the_limit_removes_what_was_used_least_recently() {
         let used = old - Duration::from_secs(age as u64);
         File::options().write(true).open(path).and_then(|file| file.set_modified(used)).unwrap();
     }
-    // Two that are used now; one more then leaves 8 of 10, and itself.
+    // Uses two entries now. One more then evicts all but 8 of the 10 and adds itself.
     let used = [3, 7];
     for number in used {
         assert!(cache.get(Cached::Features, &key(number)).is_some());
     }
-    // A process that has written as much as the limit writes no more.
+    // A process that has written as many bytes as the limit writes no more.
     cache.put(Cached::Pixels, &key(10), &[&[10; 100]]);
     assert_eq!(cache.get(Cached::Pixels, &key(10)), None);
     let cache = open(folder.path(), 10 * one);
@@ -125,7 +125,7 @@ fn the_limit_removes_what_was_used_least_recently() {
         assert!(cache.get(Cached::Features, &key(number)).is_some());
         assert!(bytes(&cache) <= 10 * one);
     }
-    // Nothing of more than a quarter of the limit.
+    // An entry larger than a quarter of the limit is not written.
     cache.put(Cached::Features, &key(200), &[&[0; 500]]);
     assert_eq!(cache.get(Cached::Features, &key(200)), None);
     assert_eq!(cache.prune(3 * one).expect("a readable folder"), 3 * one);

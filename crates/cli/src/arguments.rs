@@ -1,4 +1,4 @@
-//! Arguments that several commands share, and how words become settings.
+//! Arguments that several commands share, and their conversion into settings.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use model::WeightsSearch;
 use serde::de::DeserializeOwned;
 use vgg::{Pooling, Variant, VggConfig};
 
-/// The folder that `cargo xtask fetch` puts weights into.
+/// Folder that `cargo xtask fetch` downloads weights into.
 pub(crate) const WEIGHTS_FOLDER: &str = "data/weights";
 
-/// Takes one of `names`, the names that `T` has in files.
+/// Returns a parser that accepts one of `names`, the serialized names of `T`'s variants.
 pub(crate) fn one_of<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: DeserializeOwned + Clone + Send + Sync + 'static,
@@ -21,7 +21,7 @@ where
         .try_map(|name| serde_json::from_value::<T>(serde_json::Value::String(name)))
 }
 
-/// Which base.
+/// Arguments that select the base.
 #[derive(Args)]
 pub(crate) struct BaseArguments {
     /// The network [default: vgg16]
@@ -40,7 +40,7 @@ pub(crate) struct BaseArguments {
 }
 
 impl BaseArguments {
-    /// The base meant, with what is not named from `default`.
+    /// Returns the configuration of the base. Fields without an argument come from `default`.
     pub(crate) fn config(&self, default: VggConfig) -> VggConfig {
         VggConfig {
             variant: self.base.unwrap_or(default.variant),
@@ -53,7 +53,7 @@ impl BaseArguments {
     }
 }
 
-/// What augmentation does.
+/// Arguments of the augmentation.
 #[derive(Args)]
 pub(crate) struct AugmentArguments {
     /// Along which axes training pictures are flipped at random [default: horizontal]
@@ -72,7 +72,7 @@ pub(crate) struct AugmentArguments {
 }
 
 impl AugmentArguments {
-    /// The augmentation meant, with what is not named from `default`.
+    /// Returns the configuration of the augmentation. Fields without an argument come from `default`.
     pub(crate) fn config(&self, default: AugmentConfig) -> AugmentConfig {
         AugmentConfig {
             flip: self.flip.unwrap_or(default.flip),
@@ -83,7 +83,7 @@ impl AugmentArguments {
     }
 }
 
-/// Which model, and where its base's weights are.
+/// Arguments that select a model and the weights file of its base.
 #[derive(Args)]
 pub(crate) struct ModelArguments {
     /// The model's folder, such as runs/train/best
@@ -96,7 +96,7 @@ pub(crate) struct ModelArguments {
 }
 
 impl ModelArguments {
-    /// Where to look for the weights.
+    /// Returns the settings of the search for the weights file of the model's base.
     pub(crate) fn search(&self) -> WeightsSearch {
         WeightsSearch { named: self.weights.clone(), folder: Path::new(WEIGHTS_FOLDER).to_owned() }
     }

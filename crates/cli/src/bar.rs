@@ -1,4 +1,5 @@
-//! A bar on standard error where a person watches. Whoever has a clone of it may print lines above it.
+//! Progress bar on standard error, visible only in a terminal. Clones share the bar, so each of them can print lines
+//! above it.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use quoting::printable;
 use crate::pace::{Pace, duration};
 use crate::printed::stderr;
 
-/// A bar that is drawn once it moves, until it is cleared.
+/// Progress bar that appears with its first update and stays until it is cleared.
 #[derive(Clone, Default)]
 pub(crate) struct Bar(Arc<Mutex<Option<Drawn>>>);
 
@@ -19,13 +20,13 @@ struct Drawn {
 }
 
 impl Bar {
-    /// Moves it to `done` of `total`, with text before and after it.
+    /// Sets the position to `done` of `total`, with the text `before` and `after` the bar.
     pub(crate) fn move_to(&self, done: usize, total: usize, before: String, after: String) {
         self.draw(done, total, |_| (before, after));
     }
 
-    /// Moves it to `done` of `total` of `things`, and says how many a second and how long the others take.
-    /// After the last one it is cleared.
+    /// Sets the position to `done` of `total` and shows the images per second, the remaining time and `things`. Clears
+    /// the bar when `done` reaches `total`.
     pub(crate) fn count(&self, done: usize, total: usize, things: &str) {
         self.draw(done, total, |pace| {
             let after = match pace.rate(done) {
@@ -42,17 +43,17 @@ impl Bar {
         }
     }
 
-    /// Prints a line to standard error, above the bar where there is one.
+    /// Prints a line to standard error, above the bar if one is visible.
     pub(crate) fn say(&self, line: &str) {
         let drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match drawn.as_ref().filter(|drawn| !drawn.bar.is_hidden()) {
             Some(drawn) => drawn.bar.println(printable(line)),
-            // There is no one left to tell where this fails.
+            // A failure to write to standard error can't be reported anywhere.
             None => drop(writeln!(stderr(), "{line}")),
         }
     }
 
-    /// Does what prints, while the bar is out of its way.
+    /// Runs `print` with the bar hidden, and returns its result.
     pub(crate) fn out_of_the_way<T>(&self, print: impl FnOnce() -> T) -> T {
         let drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match drawn.as_ref() {
@@ -61,7 +62,7 @@ impl Bar {
         }
     }
 
-    /// Removes it.
+    /// Removes the bar.
     pub(crate) fn clear(&self) {
         if let Some(drawn) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             drawn.bar.finish_and_clear();

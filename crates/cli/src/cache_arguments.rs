@@ -1,5 +1,6 @@
-//! Arguments of the cache of decoded images and features, and how it is opened: what keeps it from being used is a
-//! warning, and never an error.
+//! Arguments of the cache of decoded images and features, and functions that open the cache.
+//!
+//! A cache that can't be used causes a warning, never an error.
 
 use std::io::Write;
 use std::path::{Path, PathBuf, absolute};
@@ -12,7 +13,7 @@ use train::DataConfig;
 
 use crate::unbroken::stderr;
 
-/// Cache of decoded images and features.
+/// Arguments of the cache of decoded images and features.
 #[derive(Args)]
 pub(crate) struct CacheArguments {
     /// Folder of the cache of decoded images and features [default: `permafrost` in your folder of caches]
@@ -27,7 +28,7 @@ pub(crate) struct CacheArguments {
 }
 
 impl CacheArguments {
-    /// Returns the folder, or none without a cache.
+    /// Returns the cache folder, or `None` without a cache.
     pub(crate) fn folder(&self) -> anyhow::Result<Option<PathBuf>> {
         match &self.cache_dir {
             _ if self.no_cache => Ok(None),
@@ -41,7 +42,7 @@ impl CacheArguments {
         self.cache_gb.unwrap_or(DataConfig::CACHE_GB)
     }
 
-    /// Changes the cache of a run to the one that is named, if any is.
+    /// Overrides a run's cache settings with the arguments that were given.
     pub(crate) fn change(&self, data: &mut DataConfig) -> anyhow::Result<()> {
         if self.no_cache || self.cache_dir.is_some() {
             data.cache_dir = self.folder()?;
@@ -50,12 +51,12 @@ impl CacheArguments {
         Ok(())
     }
 
-    /// Opens the cache, unless it would lie in one of the folders of images, which are only read.
+    /// Opens the cache, unless its folder would be inside one of the `images` folders, which are only read.
     pub(crate) fn open(&self, images: &[&Path]) -> anyhow::Result<Option<DiskCache>> {
         open(self.folder()?.as_deref(), self.gigabytes(), images)
     }
 
-    /// Opens the cache of a run, or the one that is named.
+    /// Opens the cache of a run, with its settings overridden by the arguments that were given.
     pub(crate) fn open_for_run(&self, data: &DataConfig) -> anyhow::Result<Option<DiskCache>> {
         let mut data = data.clone();
         self.change(&mut data)?;
@@ -63,13 +64,13 @@ impl CacheArguments {
     }
 }
 
-/// Returns the cache's folder in the user's folder of caches, if the system has one.
+/// Returns the default cache folder: `permafrost` in the user's cache directory, if the system defines one.
 pub(crate) fn default_folder() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("permafrost"))
 }
 
-/// Opens the cache in a folder, unless it would lie in one of the folders of images. If it can't be used, a warning says
-/// why.
+/// Opens the cache in `folder` with a limit of `gigabytes` (10^9 bytes each), unless the folder is inside one of the
+/// `images` folders. If the cache can't be used, prints a warning with the reason and returns `None`.
 pub(crate) fn open(
     folder: Option<&Path>,
     gigabytes: u64,
@@ -99,7 +100,7 @@ pub(crate) fn open(
     Ok(None)
 }
 
-/// Warns if the cache could not be written to.
+/// Prints a warning if writing to the cache failed.
 pub(crate) fn warn_of_fault(cache: Option<&DiskCache>) -> anyhow::Result<()> {
     if let Some(fault) = cache.and_then(DiskCache::fault) {
         writeln!(

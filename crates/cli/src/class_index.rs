@@ -1,4 +1,4 @@
-//! The names of ImageNet's 1000 classes, from the JSON file that Keras publishes:
+//! Names of ImageNet's 1000 classes, read from the JSON file that Keras publishes:
 //! `{"0": ["n01440764", "tench"], ...}`.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use anyhow::Context;
 use quoting::Shown;
 use vgg::ImageNet;
 
-/// Reads the names in the order of the classes.
+/// Reads the class names, in the order of the class indices.
 pub(crate) fn read_class_names(path: &Path) -> anyhow::Result<Vec<String>> {
     let hint = "hint: `cargo xtask fetch weights --include-top` brings Keras's `imagenet_class_index.json`; name another place with `--class-index`";
     let text = std::fs::read(path)

@@ -1,6 +1,6 @@
-//! One file per command of the program: its arguments, and the function that runs it.
+//! Commands of the program. Each file holds the arguments of one command and the function that runs it.
 //!
-//! Commands do not import each other. Code that several of them use is in the files beside this one.
+//! Commands do not import each other. Code that several commands share is in the modules at the root of the crate.
 
 pub(crate) mod cache;
 pub(crate) mod classify;

@@ -1,6 +1,6 @@
-//! `train --tui`: curves that grow while a run goes on, where standard output is a terminal.
+//! `train --tui`: a dashboard in the terminal that shows the curves during training.
 //!
-//! A thread of its own draws and reads keys, so that both go on while a step is made.
+//! A separate thread draws the dashboard and reads keys, so that both continue during a training step.
 
 mod colours;
 mod curves;
@@ -28,10 +28,10 @@ pub(crate) use crate::dashboard::watched::Watched;
 use crate::interrupt::STOPPED;
 use crate::logs;
 
-/// How long it is waited for a key before all is drawn again.
+/// Maximum time to wait for a key before the dashboard is redrawn.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A dashboard on the screen, until it is dropped.
+/// Dashboard that occupies the screen until it is dropped.
 pub(crate) struct Dashboard {
     shared: Arc<Shared>,
     drawing: Option<JoinHandle<()>>,
@@ -39,19 +39,19 @@ pub(crate) struct Dashboard {
 
 struct Shared {
     watched: Mutex<Watched>,
-    /// The run stops after the batch at hand.
+    /// Token that stops the run after the current batch.
     cancellation: Cancellation,
-    /// A signal has come that was not looked at yet.
+    /// Set by a signal and cleared by the drawing thread.
     signalled: Arc<AtomicBool>,
-    /// The dashboard is no longer wanted.
+    /// Tells the drawing thread to end.
     over: AtomicBool,
 }
 
-/// Checks that there is a terminal to draw on.
+/// Checks that standard output is a terminal.
 ///
 /// # Errors
 ///
-/// Standard output is something else.
+/// Returns an error if standard output is not a terminal.
 pub(crate) fn require_terminal() -> anyhow::Result<()> {
     anyhow::ensure!(
         stdout().is_terminal(),
@@ -61,7 +61,7 @@ pub(crate) fn require_terminal() -> anyhow::Result<()> {
 }
 
 impl Dashboard {
-    /// Takes the screen. What logs say to standard error is held back until it is given back.
+    /// Opens the dashboard on the terminal. Log messages to standard error are held back until it is dropped.
     pub(crate) fn open(watched: Watched) -> anyhow::Result<Self> {
         let cancelled = Arc::<AtomicBool>::default();
         let shared = Arc::new(Shared {
@@ -85,30 +85,30 @@ impl Dashboard {
         Ok(Self { shared, drawing: Some(drawing) })
     }
 
-    /// The token that keys and signals cancel to stop the run.
+    /// Returns the token that keys and signals cancel to stop the run.
     pub(crate) fn cancellation(&self) -> Cancellation {
         self.shared.cancellation.clone()
     }
 
-    /// Shows what happened.
+    /// Updates the dashboard with an event.
     pub(crate) fn show(&self, event: &Event) {
         self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner).learn(event);
     }
 }
 
 impl Drop for Dashboard {
-    /// Gives the screen back as it was.
+    /// Ends the drawing thread and restores the terminal.
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::Relaxed);
         if let Some(drawing) = self.drawing.take() {
-            // Where it has panicked, the screen was given back then.
+            // If the thread panicked, the panic hook has restored the screen.
             _ = drawing.join();
         }
         logs::release();
     }
 }
 
-/// Draws and reads keys until the dashboard is no longer wanted.
+/// Draws and reads keys until the dashboard closes. A second request to stop ends the process.
 fn keep_drawing(shared: &Shared, mut screen: Screen) -> io::Result<()> {
     let colours = Colours::of_environment();
     let mut asked = 0;
@@ -129,7 +129,7 @@ fn keep_drawing(shared: &Shared, mut screen: Screen) -> io::Result<()> {
     Ok(())
 }
 
-/// How often a key was pressed that stops the run, until there is no key left to read.
+/// Waits up to `pause` for a key, reads all pending keys, and returns the number of presses that stop the run.
 fn keys_that_stop(pause: Duration) -> io::Result<usize> {
     let mut count = 0;
     let mut pause = pause;

@@ -1,8 +1,7 @@
-//! `train --demo`: a labelled set of pictures drawn on the spot, so that the whole path can be
-//! tried without a download.
+//! `train --demo`: a generated, labeled image set, which tries the whole program without a download.
 //!
-//! The two classes have the same colours, sizes, places and noise, and only the shape tells them
-//! apart: dots or lines.
+//! The two classes have the same distributions of colors, sizes, positions and noise. Only the shapes differ: dots or
+//! lines.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -26,13 +25,13 @@ const CLASSES: [&str; 2] = ["dots", "lines"];
 const TRAINING: usize = 200;
 const VALIDATION: usize = 50;
 
-/// The height and width that pictures are drawn in; the program resizes them as it does photographs.
+/// Height and width of the generated images in pixels. The program resizes them like other images.
 const DRAWN_SIZE: u32 = 96;
 
-/// Every set of pictures is drawn with this seed, so that they are the same everywhere.
+/// Random seed of the images, fixed so that they are the same on every machine.
 const SEED: u64 = 0;
 
-/// The settings of the demo: small pictures, a part of the base, random weights.
+/// Returns the settings of the demo: small images, the first two blocks of the base, random weights.
 pub(crate) fn settings() -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(0),
@@ -56,8 +55,8 @@ pub(crate) fn settings() -> RunConfig {
     }
 }
 
-/// Draws the pictures into `folder`, unless they are there. They are drawn beside their place, synced to the disk and
-/// renamed, so that what is there is complete; if another program is the first to do so, its pictures are used.
+/// Generates the images in `folder`, unless it exists. The images are written to a temporary folder, synced to disk and
+/// renamed, so `folder` is always complete. If another process creates `folder` first, its images are used.
 pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Result<()> {
     if folder.exists() {
         return Ok(());
@@ -72,7 +71,7 @@ pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Resul
     Ok(())
 }
 
-/// Draws them all and says how many; `None` if another program did so meanwhile.
+/// Generates all images and returns their number, or `None` if another process created the folder first.
 fn draw_all(folder: &Path) -> anyhow::Result<Option<usize>> {
     fs::create_dir_all(folder.parent().unwrap_or(folder))?;
     let mut pictures = vec![];
@@ -100,7 +99,7 @@ fn draw_all(folder: &Path) -> anyhow::Result<Option<usize>> {
     Ok(is_first.then_some(pictures.len()))
 }
 
-/// A picture of shapes of the class on a background with noise.
+/// Draws shapes of the class on a background with noise.
 fn draw(class: &str, draws: &mut Draws) -> RgbImage {
     let size = DRAWN_SIZE as f32;
     let background = muted(draws);
@@ -113,7 +112,7 @@ fn draw(class: &str, draws: &mut Draws) -> RgbImage {
             let [x, y] = centre.map(|coordinate| coordinate as i32);
             draw_filled_circle_mut(&mut picture, (x, y), radius as i32, ink);
         } else {
-            // A bar of nearly the area of the dot.
+            // The bar has about the area of the dot.
             draw_bar(&mut picture, centre, [radius * 3.0, radius * 0.2], draws.unit(), ink);
         }
     }
@@ -124,7 +123,8 @@ fn draw(class: &str, draws: &mut Draws) -> RgbImage {
     picture
 }
 
-/// A bar that reaches so far from its centre along and across, turned by a fraction of a full turn.
+/// Draws a bar. `length` and `width` are half of its dimensions in pixels; `turn` rotates it by a fraction of a full
+/// turn.
 fn draw_bar(
     picture: &mut RgbImage,
     [x, y]: [f32; 2],
@@ -140,12 +140,12 @@ fn draw_bar(
     draw_polygon_mut(picture, &corners, ink);
 }
 
-/// A muted colour.
+/// Returns a muted color.
 fn muted(draws: &mut Draws) -> Rgb<u8> {
     Rgb([0; 3].map(|_| 96 + draws.below(64) as u8))
 }
 
-/// A colour that is brighter or darker than `other` in every channel.
+/// Returns a color that is brighter or darker than `other` in every channel.
 fn contrasting(other: Rgb<u8>, draws: &mut Draws) -> Rgb<u8> {
     let step = if draws.coin() { 1.0 } else { -1.0 };
     Rgb(other.0.map(|value| (f32::from(value) + step * draws.between(70.0, 95.0)) as u8))
@@ -177,8 +177,8 @@ mod tests {
         }
     }
 
-    /// Mean colour must not give the class away. Of 200 pictures a class, the difference of the
-    /// classes' mean values has a deviation of about 2 levels, and single pictures are 20 apart.
+    /// Checks that the mean color does not reveal the class. For 200 images per class, the difference of the classes'
+    /// means has a standard deviation of about 2 levels. Single images differ by about 20 levels.
     #[test]
     fn the_classes_have_the_same_mean_colour() {
         let mean = |class| {

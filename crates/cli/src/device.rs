@@ -1,5 +1,5 @@
-//! What computes: which backends this build has, what they find on this machine, and what a name means.
-//! No other file names a backend.
+//! Devices: the backends of this build, the devices of this machine, and the syntax of device names. No other file
+//! names a backend.
 
 use std::str::FromStr;
 use std::{env, fmt};
@@ -13,7 +13,7 @@ use vgg::{FrozenBase, Precision, VggConfig, VggError, Weights};
 
 use crate::arguments::one_of;
 
-/// What computes, and how.
+/// Arguments that select the device and its precision.
 #[derive(Args)]
 pub(crate) struct DeviceArguments {
     /// `cpu`, `libtorch`, `libtorch:cuda[:N[,N...]]`, `wgpu`, `cuda[:N]`, as far as this build has them
@@ -48,13 +48,13 @@ enum PrecisionChoice {
 }
 
 impl DeviceArguments {
-    /// Returns the settings of the device that the arguments name.
+    /// Returns the device settings that the arguments select.
     ///
     /// # Errors
     ///
-    /// There is no such device.
+    /// Returns an error if the device name is invalid.
     pub(crate) fn resolve(&self) -> anyhow::Result<DeviceConfig> {
-        // Not by clap, for which the variable would be an argument that `--resume` does not go with.
+        // Read here, because clap would treat the variable as an argument that conflicts with `--resume`.
         let by_variable = env::var_os(VARIABLE).filter(|name| !name.is_empty());
         let (named, by) = match (&self.device, by_variable) {
             (Some(name), _) => (name.clone(), "--device"),
@@ -81,19 +81,20 @@ impl DeviceArguments {
         })
     }
 
-    /// Opens the device that the arguments name.
+    /// Opens the device that the arguments select.
     ///
     /// # Errors
     ///
-    /// There is no such device, or it is not in this build or on this machine.
+    /// Returns an error if the device name is invalid, if this build or this machine lacks the device, or if the device
+    /// does not support the settings.
     pub(crate) fn open(&self) -> anyhow::Result<Devices> {
         Devices::open(&self.resolve()?)
     }
 }
 
-/// Sets the configuration of the backends to its default, before anything reads it: else Burn and CubeCL take it
-/// from the first `burn.toml` or `cubecl.toml` in the working folder or above it, whoever wrote that, and from
-/// variables. A log that such a file names is written over.
+/// Sets the configuration of the backends to its default before anything reads it. Otherwise Burn and CubeCL would read
+/// environment variables and the first `burn.toml` or `cubecl.toml` in the working directory or its parents. Anyone can
+/// have written such a file, and the log file that it names is overwritten.
 pub(crate) fn configure_backends() {
     BurnConfig::set(BurnConfig::default());
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
@@ -104,15 +105,15 @@ pub(crate) fn configure_backends() {
     }
 }
 
-/// The CPU, for what is no work.
+/// Returns the CPU device, for work that needs no accelerator.
 pub(crate) fn cpu() -> Device {
     Device::flex()
 }
 
-/// What names the device where `--device` does not.
+/// Environment variable that names the device if `--device` does not.
 const VARIABLE: &str = "PERMAFROST_DEVICE";
 
-/// A device's name.
+/// Name of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     Cpu,
@@ -123,13 +124,13 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    /// What `auto` means.
+    /// Returns the device that `auto` selects: the first CUDA GPU, or the CPU if no such GPU is available.
     pub(crate) fn fastest() -> Self {
         let is_cuda = |name: &Self| matches!(name, Self::LibTorchCuda(_) | Self::Cuda(_));
         Self::available().into_iter().find(is_cuda).unwrap_or(Self::Cpu)
     }
 
-    /// What of this build's backends this machine has.
+    /// Returns the devices of this machine that this build supports.
     pub(crate) fn available() -> Vec<Self> {
         let mut names = vec![Self::Cpu];
         if cfg!(feature = "libtorch") {
@@ -145,7 +146,7 @@ impl Name {
         names
     }
 
-    /// What it is, in a few words.
+    /// Returns a short description of the device.
     pub(crate) fn about(&self) -> &'static str {
         match self {
             Self::Cpu => "this CPU, by Burn's Flex and the engine of `winograd`",
@@ -156,7 +157,7 @@ impl Name {
         }
     }
 
-    /// What the frozen base can compute in there.
+    /// Returns the precisions in which the device can compute the frozen base.
     pub(crate) fn precisions(&self) -> &'static [Precision] {
         match self {
             Self::LibTorch | Self::LibTorchCuda(_) => &[Precision::F32, Precision::Bf16],
@@ -164,12 +165,12 @@ impl Name {
         }
     }
 
-    /// Its settings, with nothing else named.
+    /// Returns the settings of the device with this precision and defaults otherwise.
     pub(crate) fn config(&self, precision: Precision) -> DeviceConfig {
         DeviceConfig { name: self.to_string(), precision, ..DeviceConfig::default() }
     }
 
-    /// The features that this build was made without, as a build takes them.
+    /// Returns the cargo arguments that enable the backends missing from this build.
     pub(crate) fn missing_features() -> Vec<String> {
         [Self::LibTorch, Self::Wgpu, Self::Cuda(0)]
             .iter()
@@ -179,7 +180,8 @@ impl Name {
             .collect()
     }
 
-    /// The feature of this crate that has it, where it takes one.
+    /// Returns the cargo feature that provides the device, and `true` if this build has the feature. The CPU needs no
+    /// feature.
     fn feature(&self) -> Option<(&'static str, bool)> {
         match self {
             Self::Cpu => None,
@@ -191,7 +193,7 @@ impl Name {
         }
     }
 
-    /// Checks that this build and this machine have it.
+    /// Checks that this build and this machine have the device.
     fn check(&self) -> anyhow::Result<()> {
         if let Some((feature, false)) = self.feature() {
             anyhow::bail!(
@@ -215,7 +217,7 @@ impl Name {
     }
 }
 
-/// The devices that can be named, for a hint.
+/// Returns the names of the available devices, formatted for a hint.
 fn list() -> String {
     let names = Name::available();
     let quoted = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
@@ -265,8 +267,8 @@ impl fmt::Display for Name {
     }
 }
 
-/// Where a network is computed: the frozen base by the engine that is fastest there, what follows it as a
-/// Burn module.
+/// Devices of a network. The fastest engine on the device computes the frozen base, and Burn computes the layers after
+/// it.
 pub(crate) struct Devices {
     name: Name,
     config: DeviceConfig,
@@ -274,11 +276,12 @@ pub(crate) struct Devices {
 }
 
 impl Devices {
-    /// The devices of a run's settings.
+    /// Opens the devices of a run's settings.
     ///
     /// # Errors
     ///
-    /// There are none of that name, or they can't compute as the settings say.
+    /// Returns an error if the device name is invalid, if this build or this machine lacks the device, or if the device
+    /// does not support the settings.
     pub(crate) fn open(config: &DeviceConfig) -> anyhow::Result<Self> {
         let name: Name = config.name.parse()?;
         name.check()?;
@@ -324,11 +327,11 @@ impl Devices {
         Ok(Self { name, config: config.clone(), tensors })
     }
 
-    /// Checks that a run has the same bits whenever it is made here.
+    /// Checks that repeated runs on this device give the same bits.
     ///
     /// # Errors
     ///
-    /// That is promised of CPUs alone.
+    /// Returns an error if the device is not a CPU. Only CPUs guarantee this.
     pub(crate) fn require_exact(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
             matches!(self.name, Name::Cpu | Name::LibTorch),
@@ -338,16 +341,16 @@ impl Devices {
         Ok(())
     }
 
-    /// Where what follows the frozen base is computed.
+    /// Returns the Burn device that computes the layers after the frozen base.
     pub(crate) fn tensors(&self) -> &Device {
         &self.tensors
     }
 
-    /// A frozen base.
+    /// Creates a frozen base.
     ///
     /// # Errors
     ///
-    /// Those of [`FrozenBase::new`], or the device has no room for it.
+    /// Returns the errors of [`FrozenBase::new`], and an error if the device has too little memory.
     pub(crate) fn base(
         &self,
         config: &VggConfig,
@@ -386,7 +389,7 @@ impl Devices {
     }
 }
 
-/// The CPU or a GPU by Burn's backend for libtorch.
+/// Returns the CPU or a GPU as a device of Burn's libtorch backend.
 #[cfg(feature = "libtorch")]
 #[expect(
     deprecated,

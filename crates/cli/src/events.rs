@@ -1,4 +1,4 @@
-//! What happens in a run as JSON objects, for other programs: `events.schema.json` describes them.
+//! Events of a run as JSON objects, for other programs. `events.schema.json` describes them.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use vgg::Origin;
 
 use crate::run_summary::{RunSummary, count_classes};
 
-/// A file that should be a photograph and is none of the run's.
+/// Returns the event for a skipped image file.
 pub(crate) fn skipped(path: &Path, reason: &str) -> Value {
     json!({"event": "skipped", "path": text(path), "reason": reason})
 }
 
-/// What the run is made of.
+/// Returns the event for the start of a run, with its settings and classes.
 pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
     let RunSummary { config, weights, data, path, .. } = *summary;
     let [training, validation] = count_classes(data);
@@ -43,7 +43,7 @@ pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
     })
 }
 
-/// What the loop tells.
+/// Returns the event for an event of the training loop.
 pub(crate) fn told(event: &Event) -> Value {
     match event {
         Event::Features { set, done, total } => {
@@ -93,7 +93,7 @@ fn name_of(set: Set) -> &'static str {
     }
 }
 
-/// That all is done. The best epoch is not known where its model can't be read.
+/// Returns the event for a completed run. `best` is `None` if the best model can't be read.
 pub(crate) fn complete(run: &Path, epochs: usize, best: Option<Best>) -> Value {
     let best = best.map(|Best { epoch, val_loss, val_accuracy }| {
         json!({"epoch": epoch, "val_loss": val_loss, "val_accuracy": val_accuracy})
@@ -101,7 +101,7 @@ pub(crate) fn complete(run: &Path, epochs: usize, best: Option<Best>) -> Value {
     json!({"event": "complete", "run": text(run), "epochs": epochs, "best": best})
 }
 
-/// That a signal has ended it before.
+/// Returns the event for a run that a signal stopped.
 pub(crate) fn stopped(run: &Path, epochs: usize) -> Value {
     json!({"event": "stopped", "run": text(run), "epochs": epochs})
 }

@@ -1,7 +1,7 @@
-//! Text of an error for people: the message, its causes, and a hint.
+//! Text of errors for people: the message, its causes and a hint.
 //!
-//! Libraries say what failed, and know neither the flags nor the commands of this program. The hints that name them are
-//! made here from the variants of their errors.
+//! Libraries do not know the flags and commands of this program. This module derives the hints that name them from the
+//! variants of the libraries' errors.
 
 use std::error::Error;
 
@@ -13,19 +13,19 @@ use shards::ShardsError;
 use train::TrainError;
 use vgg::{Suspicion, VggError};
 
-/// Mark between a message and its hint.
+/// Separator between a message and its hint.
 const MARK: &str = "\nhint: ";
 
-/// One error of a chain.
+/// Message and hint of one error in a chain.
 pub(crate) struct Told {
-    /// The message without its hint.
+    /// Message without its hint.
     pub(crate) what: String,
-    /// What to do about it.
+    /// Suggested action.
     pub(crate) hint: Option<String>,
 }
 
 impl Told {
-    /// Returns the message of an error, and its hint: that of its variant, or else that in its own message.
+    /// Splits the text of an error into message and hint. A hint for the error's variant replaces the hint in the text.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let text = error.to_string();
         let (what, own) = match text.split_once(MARK) {
@@ -36,8 +36,8 @@ impl Told {
     }
 }
 
-/// Returns what is printed of an error: its message, then on the same line each cause that is not told yet, then on a
-/// line of its own the hint. If several errors of the chain have one, the innermost knows best.
+/// Returns the text to print for an error: its message, each cause that the text does not contain yet, and the hint on
+/// its own line. If several errors in the chain have a hint, the innermost one is used.
 pub(crate) fn explained(error: &anyhow::Error) -> String {
     let (mut text, mut last) = (String::new(), None);
     for Told { what, hint } in error.chain().map(Told::of) {
@@ -56,8 +56,8 @@ pub(crate) fn explained(error: &anyhow::Error) -> String {
     text
 }
 
-/// Returns the hint for an error of a library if it takes a flag or a command of this program to name it. Other hints
-/// are in the errors' messages.
+/// Returns the hint for a library's error, if the hint must name a flag or command of this program. Other hints are
+/// part of the errors' messages.
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     None.or_else(|| of_train(error.downcast_ref()?))
         .or_else(|| of_shards(error.downcast_ref()?))
@@ -98,12 +98,12 @@ fn of_train(error: &TrainError) -> Option<String> {
             "start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
             last.shown()
         ),
-        // What is read while a run goes on may be damaged.
+        // Training also reads data, which may be damaged.
         TrainError::Shards(error) => return of_shards(error),
         TrainError::Model(error) => return of_model(error),
         TrainError::Base(error) => return of_vgg(error),
         TrainError::Photos(error) => return of_photos(error),
-        // The cause follows in the chain, and its hint replaces this one.
+        // The cause comes later in the chain, and its hint replaces this one.
         TrainError::Unsaved { cause, unsaved } => {
             return of_train(cause).or_else(|| Told::of(&**unsaved).hint);
         }
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::Permafrost;
 
-    /// An error of every kind that has a hint here.
+    /// Returns an error of every kind that has a hint in this module.
     fn errors() -> Vec<Box<dyn Error>> {
         let text = || "a".to_owned();
         let path = || "a".into();

@@ -1,4 +1,4 @@
-//! `history.csv` of a run, as it is read again.
+//! Reader of a run's `history.csv`.
 
 use std::path::Path;
 
@@ -6,18 +6,18 @@ use anyhow::Context;
 use quoting::Shown;
 use report::Epoch;
 
-/// What a run's epochs came to.
+/// Metrics of a run's epochs, and their duration.
 pub(crate) struct History {
     pub(crate) epochs: Vec<Epoch>,
-    /// How long all of them took.
+    /// Duration of all epochs in seconds.
     pub(crate) seconds: f64,
 }
 
 impl History {
-    /// The file's name in the run's folder.
+    /// Name of the file in the run directory.
     pub(crate) const FILE: &str = "history.csv";
 
-    /// That of the run in a folder.
+    /// Reads the history of the run in the directory `run`.
     pub(crate) fn read(run: &Path) -> anyhow::Result<Self> {
         let path = run.join(Self::FILE);
         let broken = || format!("`{}` is no history\nhint: put it back as it was", path.shown());

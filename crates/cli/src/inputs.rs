@@ -1,4 +1,4 @@
-//! All that a run of `train` reads: weights, and photographs or features of theirs.
+//! Inputs of `train`: weights, and images or their features.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,14 +19,14 @@ use crate::unbroken::stderr;
 use crate::verify_resume::Verification;
 use crate::{cache_arguments, events, split_table};
 
-/// All that a run reads.
+/// Inputs of a training run.
 pub(crate) struct Inputs {
     pub(crate) devices: Devices,
     pub(crate) weights: Weights,
     source: Source,
 }
 
-/// Source of a run's data, found and not yet read.
+/// Data of a run that was found but not yet read.
 pub(crate) enum Found {
     Images(Layout),
     Features(FeatureSet),
@@ -44,8 +44,9 @@ enum Source {
 }
 
 impl Inputs {
-    /// Makes the base ready, reads the images, those that `run` has begun with if it has, and names skipped files; with
-    /// `strict` an image that can't be read is an error. A set of features is taken as it is.
+    /// Creates the base, reads the images and reports skipped files. If `run` is given, reads the images that it
+    /// started with. If `strict` is true, returns an error if an image can't be read. A feature set needs neither base
+    /// nor images.
     pub(crate) fn load(
         config: &RunConfig,
         devices: Devices,
@@ -105,7 +106,7 @@ impl Inputs {
         Ok(Self { devices, weights, source: Source::Features(data) })
     }
 
-    /// What is trained and what is validated on.
+    /// Returns the training and validation data.
     pub(crate) fn data(&self) -> Data<'_> {
         match &self.source {
             Source::Photographs { extractor, training, validation, .. } => {
@@ -115,7 +116,7 @@ impl Inputs {
         }
     }
 
-    /// Returns the cache on disk.
+    /// Returns the disk cache, if the run uses one.
     pub(crate) fn cache(&self) -> Option<&DiskCache> {
         match &self.source {
             Source::Photographs { extractor, .. } => extractor.cache(),
@@ -123,15 +124,15 @@ impl Inputs {
         }
     }
 
-    /// Writes `split.csv` and `skipped.csv`, where they are called for and not there yet: a run that was
-    /// killed early has neither.
+    /// Writes `split.csv` and `skipped.csv` if the run needs them and does not have them. A run that was killed early
+    /// has neither.
     pub(crate) fn write_tables(&self, run: &RunFolder, config: &RunConfig) -> anyhow::Result<()> {
         match &self.source {
             Source::Photographs { layout, training, validation, left_out, .. } => {
                 write_skipped(run, left_out)?;
                 split_table::write(run.path(), config, layout, [training, validation])
             }
-            // Both are known from the features.
+            // The feature set contains this information.
             Source::Features(_) => Ok(()),
         }
     }
@@ -161,7 +162,7 @@ impl Inputs {
     }
 }
 
-/// The error of a strict run, which names every file that can't be read.
+/// Returns the error of a strict run, which names every file that can't be read.
 fn unreadable(left_out: &LeftOut) -> anyhow::Error {
     let mut text =
         format!("{} file(s) that should be pictures can't be read", left_out.unreadable.len());
@@ -171,7 +172,7 @@ fn unreadable(left_out: &LeftOut) -> anyhow::Error {
     anyhow::anyhow!("{text}\nhint: mend or remove them, or leave `--strict` out to skip them")
 }
 
-/// Writes `skipped.csv`, where anything was skipped.
+/// Writes `skipped.csv`, unless no file was skipped or the table exists.
 fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
     let path = run.path().join("skipped.csv");
     if left_out.unreadable.is_empty() || path.exists() {

@@ -1,5 +1,4 @@
-//! Ctrl-C, and what systems send to end a program. A terminal that goes away is neither, so that `nohup` does
-//! what it says.
+//! Handling of SIGINT (Ctrl-C) and SIGTERM. SIGHUP is not handled, so that `nohup` works.
 
 use std::io;
 use std::sync::Arc;
@@ -13,21 +12,21 @@ use signal_hook::flag as signals;
 
 use crate::bar::Bar;
 
-/// The exit status of a run that was stopped by Ctrl-C, as shells have it: 128 + SIGINT.
+/// Exit status of a run that a signal stopped. Shells use the same value for Ctrl-C: 128 + SIGINT.
 pub(crate) const STOPPED: u8 = 130;
 
-/// Returns a token that the first of them cancels; the second ends the program at once.
+/// Returns a token that the first signal cancels. The second signal ends the process at once.
 pub(crate) fn token() -> io::Result<Cancellation> {
     let raised = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // In this order: the first signal finds the flag still down.
+        // The order matters: at the first signal, the conditional shutdown must find the flag unset.
         signals::register_conditional_shutdown(signal, STOPPED.into(), raised.clone())?;
         signals::register(signal, raised.clone())?;
     }
     Ok(raised.into())
 }
 
-/// Returns the token that Ctrl-C cancels, and says so when it does.
+/// Returns a token that Ctrl-C cancels. A thread prints a message when that happens.
 pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Cancellation> {
     let stop = token()?;
     let raised = stop.clone();
@@ -38,7 +37,7 @@ pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Cancellation> {
     Ok(stop)
 }
 
-/// Returns once the token is cancelled. A signal can wake up nobody, so this looks from time to time.
+/// Returns when the token is cancelled. A signal handler can't wake a thread, so this function polls.
 pub(crate) fn wait_for(token: &Cancellation) {
     while !token.is_cancelled() {
         thread::sleep(Duration::from_millis(50));

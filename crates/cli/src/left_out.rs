@@ -1,5 +1,5 @@
-//! Messages about the files and folders below a folder of photographs that are not used: unreadable files, files that
-//! are not pictures, pictures outside a class's folder, and folders that are not the training or validation folder.
+//! Messages about skipped files and ignored folders: unreadable files, files that are not images, images outside a
+//! class's folder, and folders other than the training and validation folders.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use quoting::Shown;
 
 use crate::unbroken::stderr;
 
-/// Description of the folders that are not used.
+/// Description of ignored folders.
 pub(crate) const UNUSED: &str = "folder(s) that are neither the training nor the validation folder";
 
-/// Number of them that are named.
+/// Maximum number of ignored folders in a message.
 const UNUSED_NAMED: usize = 10;
 
-/// Names what is not among the photographs.
+/// Prints the skipped files and the ignored folders to standard error.
 pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
     let mut out = stderr();
     for file in &left_out.unreadable {
@@ -34,7 +34,7 @@ pub(crate) fn print_left_out(left_out: &LeftOut) -> anyhow::Result<()> {
     print_unused(&left_out.unused)
 }
 
-/// Names the folders that are not used.
+/// Prints the ignored folders to standard error.
 pub(crate) fn print_unused(folders: &[PathBuf]) -> anyhow::Result<()> {
     if folders.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Where logs go: to standard error what `RUST_LOG` asks for, and to a run's `run.log` what happens in it.
+//! Logging to standard error, filtered by `RUST_LOG`, and to the `run.log` of a run.
 
 use std::env;
 use std::fs::File;
@@ -16,30 +16,31 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-/// What `run.log` holds where `RUST_LOG` says nothing else.
+/// Filter of `run.log` if `RUST_LOG` is unset or invalid.
 const OF_RUN: &str = "warn,permafrost=info,train=info,vgg=info,vgg_tch=info";
 
-/// The run's log, from when there is a run.
+/// Log file of the run, set when the run starts.
 static RUN_LOG: OnceLock<File> = OnceLock::new();
 
-/// What is to be in the run's log of the time before there is a run, and at most how many bytes.
+/// Log lines from before the start of the run, limited to `MOST_BEFORE_RUN` bytes. They are later written to the run's
+/// log.
 static BEFORE_RUN: Mutex<Vec<u8>> = Mutex::new(vec![]);
 const MOST_BEFORE_RUN: usize = 1 << 16;
 
-/// The last warning or error of the run's log, without its time.
+/// Last warning or error in the run's log, without its time.
 static LAST_LINE: Mutex<String> = Mutex::new(String::new());
 
-/// What is said to standard error while that is held back.
+/// Output for standard error while it is held back.
 static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
-/// Has logs go to standard error and to the run's log, each line with its time.
+/// Installs the logger, which writes each line with its time to standard error and to the run's log.
 pub(crate) fn begin() {
     let of_run = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(OF_RUN));
     let to_stderr = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
     let to_stderr = to_stderr.from_env_lossy();
     let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = io::stderr().is_terminal() && !no_colour;
-    // What happens on one line, whatever text it came with.
+    // Escape the text, so that each event takes exactly one line.
     let fields = debug_fn(|writer, field, value| match (field.name(), format!("{value:?}")) {
         ("message", text) => write!(writer, "{}", text.shown()),
         (name, text) => write!(writer, "{name}={}", text.shown()),
@@ -53,11 +54,11 @@ pub(crate) fn begin() {
         .init();
 }
 
-/// Has logs go to the end of the file at `path` from now on.
+/// Appends log lines to the file at `path` from now on.
 ///
 /// # Errors
 ///
-/// It can't be written.
+/// Returns an error if the file can't be opened.
 pub(crate) fn append_to(path: &Path) -> Result<(), FormatError> {
     let file = open_in_place(path, File::options().append(true).create(true))?;
     let before = mem::take(&mut *lock(&BEFORE_RUN));
@@ -66,20 +67,20 @@ pub(crate) fn append_to(path: &Path) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// Holds back what is said to standard error, where it would be drawn over.
+/// Holds back output to standard error, which the dashboard would overwrite.
 pub(crate) fn hold() {
     *lock(&HELD) = Some(vec![]);
 }
 
-/// Says what was held back.
+/// Prints the output that was held back.
 pub(crate) fn release() {
     if let Some(held) = lock(&HELD).take() {
-        // There is no one left to tell where this fails.
+        // A failure to write to standard error can't be reported anywhere.
         _ = io::stderr().write_all(&held);
     }
 }
 
-/// The last warning or error of the run's log, without its time.
+/// Returns the last warning or error in the run's log, without its time.
 pub(crate) fn last_line() -> String {
     lock(&LAST_LINE).clone()
 }
@@ -107,15 +108,15 @@ impl Write for Said {
 struct RunLog;
 
 impl Write for RunLog {
-    /// Writes whole lines.
+    /// Appends `bytes`, which are complete lines, to the log.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A log that can't be written, as on a full disk, is no reason to say anything else.
+        // A failure to write the log, such as on a full disk, must not stop the run.
         if let Some(mut file) = RUN_LOG.get() {
             _ = file.write_all(bytes);
             let line = String::from_utf8_lossy(bytes);
             let line = line.trim().split_once(' ').map_or("", |(_, line)| line);
             let line = line.trim_start();
-            // The epochs are seen anyway.
+            // The dashboard shows epochs itself.
             if line.starts_with("WARN") || line.starts_with("ERROR") {
                 *lock(&LAST_LINE) = line.to_owned();
             }

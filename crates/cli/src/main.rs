@@ -1,6 +1,6 @@
-//! The program `permafrost`: trains a classifier on a folder of photographs, and uses it.
+//! Program `permafrost`, which trains an image classifier on a folder of images and applies it.
 //!
-//! Each command is a file of that name in `commands/`. Only this crate chooses devices and prints.
+//! Each command has a file of its name in `commands/`. Only this crate selects devices and prints.
 
 mod arguments;
 mod bar;
@@ -105,10 +105,10 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(status) => status,
-        // Whoever read the output has seen enough of it, as `head` does.
+        // The reader of the output, such as `head`, has closed it, which is not an error.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is no one left to tell where this fails.
+            // A failure to write to standard error can't be reported anywhere.
             let _ = writeln!(printed::stderr(), "error: {}", hints::explained(&error));
             ExitCode::from(2)
         }
@@ -124,7 +124,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// The commands below `Examples:` in a help, each without what the shell makes of its end.
+    /// Returns the commands below `Examples:` in a command's help, without redirections.
     fn examples(command: &clap::Command) -> Vec<String> {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let lines = help.strip_prefix("Examples:\n").unwrap_or_default().lines();

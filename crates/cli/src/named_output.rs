@@ -1,4 +1,4 @@
-//! Errors of a network about an image of a batch, with the image's name.
+//! Names of images in errors about a network's output.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use model::ModelError;
 use quoting::Shown;
 use vgg::VggError;
 
-/// Returns the error, where it is about an image, with that image's name.
+/// Converts the error. If it concerns an image of a batch, the message names that image.
 pub(crate) fn named<'a>(
     error: impl Into<ModelError>,
     name: impl Fn(usize) -> &'a Path,

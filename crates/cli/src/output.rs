@@ -1,5 +1,4 @@
-//! How `train` tells what it does: by lines or a dashboard for a person, by how it ended alone, or by events for a
-//! program.
+//! Output modes of `train`: lines or a dashboard for people, the result alone, or JSON events for programs.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,7 +9,7 @@ use serde_json::Value;
 use crate::dashboard;
 use crate::unbroken::{exact_stdout, stdout};
 
-/// What is printed.
+/// Arguments that select the output mode.
 #[derive(Args)]
 pub(crate) struct OutputArguments {
     /// Print errors, and how the run ended, alone
@@ -25,11 +24,11 @@ pub(crate) struct OutputArguments {
 }
 
 impl OutputArguments {
-    /// What the arguments ask for.
+    /// Returns the output mode that the arguments select.
     ///
     /// # Errors
     ///
-    /// There is no terminal to draw on.
+    /// Returns an error if a dashboard is selected and standard output is not a terminal.
     pub(crate) fn output(&self) -> anyhow::Result<Output> {
         Ok(match self {
             Self { quiet: true, .. } => Output::Quiet,
@@ -43,31 +42,31 @@ impl OutputArguments {
     }
 }
 
-/// What is printed to standard output.
+/// Output mode of `train`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// All that a person may want to know.
+    /// Lines about the progress and the result, for people.
     Lines,
-    /// The same, but on a screen of its own while the run goes on.
+    /// Dashboard during training, and lines before and after it.
     Dashboard,
-    /// How the run ended.
+    /// Result of the run alone.
     Quiet,
-    /// A JSON object an event.
+    /// One JSON object per event.
     Events,
 }
 
 impl Output {
-    /// Whether a person wants to know more than how the run ended.
+    /// Returns true if the mode shows progress to people.
     pub(crate) fn is_for_people(self) -> bool {
         matches!(self, Self::Lines | Self::Dashboard)
     }
 
-    /// Prints a line on the way.
+    /// Prints a line about the progress.
     pub(crate) fn say(self, line: impl Display) -> io::Result<()> {
         if self.is_for_people() { writeln!(stdout(), "{line}") } else { Ok(()) }
     }
 
-    /// Prints a line on how the run ended.
+    /// Prints a line about the result.
     pub(crate) fn say_last(self, line: impl Display) -> io::Result<()> {
         if self == Self::Events { Ok(()) } else { writeln!(stdout(), "{line}") }
     }

@@ -1,25 +1,25 @@
-//! How fast work goes on, and how long what is left of it takes.
+//! Measurement of the rate of work, and formatting of durations.
 
 use std::time::{Duration, Instant};
 
-/// A speed, measured from the first of what is done on: what is slow in the beginning alone does not count.
+/// Rate of work, measured from the first report of progress, so that start-up time does not count.
 pub(crate) struct Pace {
     began: Instant,
     done_then: usize,
 }
 
 impl Pace {
-    /// Begins to measure where `done` is done.
+    /// Starts a measurement at `done` completed items.
     pub(crate) fn from(done: usize) -> Self {
         Self { began: Instant::now(), done_then: done }
     }
 
-    /// For how long it has been measured.
+    /// Returns the time since the measurement started.
     pub(crate) fn measured(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// How many a second, now that `done` is done; none before the second report.
+    /// Returns the items per second since the measurement started, or `None` if none was completed since.
     pub(crate) fn rate(&self, done: usize) -> Option<f64> {
         rate(done - self.done_then, self.began.elapsed().as_secs_f64())
     }
@@ -30,7 +30,7 @@ fn rate(count: usize, seconds: f64) -> Option<f64> {
     (rate > 0.0 && rate.is_finite()).then_some(rate)
 }
 
-/// A duration in seconds as people say it: `45s`, `12m`, `3h 05m`.
+/// Formats a duration in seconds for people: `45s`, `12m`, `3h 05m`.
 pub(crate) fn duration(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round() as u64;
     match (seconds.round() as u64, minutes) {

@@ -1,4 +1,4 @@
-//! The photographs named on a command line, read batch by batch.
+//! Image files named on a command line, read in batches.
 
 use std::path::{Path, PathBuf};
 
@@ -9,17 +9,17 @@ use rayon::prelude::*;
 
 use crate::bar::Bar;
 
-/// How many photographs are read and classified at once.
+/// Number of images that are read and classified together.
 const BATCH: usize = 32;
 
-/// The files named, and those below the folders named.
+/// Files named on a command line, and the files below the named folders.
 pub(crate) struct PictureFiles {
     named: Vec<PathBuf>,
     paths: Vec<PathBuf>,
 }
 
 impl PictureFiles {
-    /// Looks into the folders among `named`.
+    /// Lists the named files and the files below the named folders.
     pub(crate) fn find(named: &[PathBuf]) -> anyhow::Result<Self> {
         let mut paths = vec![];
         for path in named {
@@ -43,19 +43,19 @@ impl PictureFiles {
         Ok(Self { named: named.to_vec(), paths })
     }
 
-    /// What was named.
+    /// Returns the named paths.
     pub(crate) fn named(&self) -> &[PathBuf] {
         &self.named
     }
 
-    /// All of them.
+    /// Returns the paths of all files.
     pub(crate) fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
-    /// Reads them, resized to (height, width), and hands `show` the files of a batch with their
-    /// pixels. A file that can't be read is named and skipped, and makes an error in the end. On a folder
-    /// `bar` moves.
+    /// Reads the images, resized to `size` (height, width), and passes the paths and pixels of each batch to `show`.
+    /// Reports and skips files that can't be read, and returns an error at the end if any was skipped. If a folder was
+    /// named, moves `bar`.
     pub(crate) fn read_in_batches(
         &self,
         size: [usize; 2],
@@ -75,7 +75,7 @@ impl PictureFiles {
                         readable.push(file.as_path());
                         pictures.push(pixels);
                     }
-                    // What lies about in a folder and is not meant to be a picture is no fault.
+                    // Other files in a folder, not named as images, are ignored.
                     Err(_) if !self.named.contains(file) && !is_named_as_picture(file) => {}
                     Err(reason) => {
                         skipped += 1;

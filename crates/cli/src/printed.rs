@@ -1,20 +1,20 @@
-//! Standard output and standard error for people: control characters, whatever text they came with, are escaped.
+//! Standard output and standard error for people, with control characters escaped.
 
 use std::io::{self, Stderr, Stdout};
 
 use quoting::{Printable, Shown};
 
-/// Standard output.
+/// Returns standard output, with control characters escaped.
 pub(crate) fn stdout() -> Printable<Stdout> {
     Printable(io::stdout())
 }
 
-/// Standard error.
+/// Returns standard error, with control characters escaped.
 pub(crate) fn stderr() -> Printable<Stderr> {
     Printable(io::stderr())
 }
 
-/// Names in backticks, one after another.
+/// Returns the names in backticks, separated by commas.
 pub(crate) fn listed(names: &[String]) -> String {
     names.iter().map(|name| format!("`{}`", name.shown())).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! What `train` shows while it runs: a bar where a person watches, and one line an epoch.
+//! Output of `train` during training: a progress bar in a terminal, and one line per epoch.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,34 +11,34 @@ use crate::bar::Bar;
 use crate::pace::{Pace, duration};
 use crate::unbroken::{stderr, stdout};
 
-/// A run that takes less than this is not worth a line that says so.
+/// Minimum remaining time in seconds that is announced.
 const LONG: f64 = 60.0;
 
-/// For how long the first steps are measured before a line says how long the run takes.
+/// Time to measure the first steps before the remaining time is announced.
 const MEASURED: Duration = Duration::from_secs(5);
 
-/// Shows events as they come.
+/// Printer of a run's events.
 pub(crate) struct Progress {
     train: TrainConfig,
     photographs: usize,
     bar: Bar,
-    /// The pace of the run's steps, validation and saving included.
+    /// Rate of the run's steps, including validation and saving.
     pace: Option<Pace>,
     said_how_long: bool,
 }
 
 impl Progress {
-    /// For a run with these settings, on so many training photographs.
+    /// Creates the printer for a run with these settings and `photographs` training images.
     pub(crate) fn new(train: TrainConfig, photographs: usize) -> Self {
         Self { train, photographs, bar: Bar::default(), pace: None, said_how_long: false }
     }
 
-    /// The bar that it moves.
+    /// Returns the progress bar.
     pub(crate) fn bar(&self) -> &Bar {
         &self.bar
     }
 
-    /// Shows what happened.
+    /// Prints an event.
     pub(crate) fn show(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::Features { set, done, total } => {
@@ -75,7 +75,7 @@ impl Progress {
                 );
                 let one_line = format!("{training} - {validation}");
                 let line = match Term::stdout().size_checked() {
-                    // A terminal would break it anywhere.
+                    // A terminal would wrap the line in the middle of a number or word.
                     Some((_, columns)) if one_line.len() > usize::from(columns) => {
                         format!("{training}\n  {validation}")
                     }
@@ -151,7 +151,7 @@ impl Progress {
     }
 }
 
-/// A rate without the digits that its product with a tenth has too many.
+/// Rounds a learning rate to seven digits, which removes the rounding error of its multiplication by 0.1.
 fn short(rate: f64) -> f64 {
     format!("{rate:.6e}").parse().unwrap_or(rate)
 }

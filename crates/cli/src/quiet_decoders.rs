@@ -1,13 +1,14 @@
-//! What the panic of a decoder says is not printed: it is caught, and the file is named with the reason.
+//! Suppression of the panic messages of image decoders. Their panics are caught, and the file is reported with the
+//! reason.
 
 use std::panic;
 
-/// Sets a panic hook that prints nothing of a decoder's panic, and of others what the hook before it prints.
+/// Installs a panic hook that ignores panics of decoders and passes other panics to the previous hook.
 pub(crate) fn quieten_decoders() {
     quieten_while(photos::is_decoding);
 }
 
-/// The same while `is_decoding` returns true.
+/// Installs a panic hook that ignores panics while `is_decoding` returns true.
 fn quieten_while(is_decoding: fn() -> bool) {
     let said_before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -29,7 +30,7 @@ mod tests {
         static IS_DECODING: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// A test of `photos` shows when a decoder is at work.
+    /// A test of `photos` covers `is_decoding` itself.
     #[test]
     fn a_panic_of_a_decoder_says_nothing_and_any_other_is_heard() {
         let heard = Arc::new(AtomicUsize::new(0));

@@ -1,4 +1,4 @@
-//! `report.html` of a run, which `train` makes at its end and `report` makes again.
+//! Writer of a run's `report.html`, which `train` and `report` share.
 
 use std::path::{Path, PathBuf};
 
@@ -19,17 +19,17 @@ use crate::device::Devices;
 use crate::history::History;
 use crate::named_output::named;
 
-/// The page's name in the run's folder.
+/// Name of the report in the run directory.
 pub(crate) const FILE: &str = "report.html";
 
-/// The folder of its plots in the run's folder.
+/// Folder of the report's plots in the run directory.
 const PLOTS: &str = "plots";
 
-/// How many training photographs are shown before and after augmentation.
+/// Maximum number of training images shown before and after augmentation.
 const AUGMENTED: usize = 12;
 
-/// Writes the page of the run in a folder, and returns where it is. The weights of its base are searched for
-/// where none are named.
+/// Writes the report of a run and returns its path. If `weights` is `None`, loads the configured weights file of the
+/// base, or searches for a file with the same digest.
 pub(crate) fn write(
     run: &Path,
     config: &RunConfig,
@@ -48,7 +48,7 @@ pub(crate) fn write(
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
     let best = run.join("best");
     let predictions = {
-        // It is gone before the base of the explainer is made: two would take twice the memory.
+        // Drop the classifier before the explainer is loaded, because two bases would take twice the memory.
         let classifier = Classifier::load(&best, &search, &make_base, devices.tensors())?;
         predictions(&classifier, validation, cache)?
     };
@@ -98,7 +98,7 @@ pub(crate) fn write(
     Ok(path)
 }
 
-/// What the model says of the photographs.
+/// Computes the model's predictions for the images.
 fn predictions(
     classifier: &Classifier,
     photos: &Photos,
@@ -120,7 +120,7 @@ fn predictions(
     Ok(Predictions::new(card.classes.len(), photos.labels().to_vec(), probabilities, decided))
 }
 
-/// Photographs of the first training batch, before and after augmentation.
+/// Returns images of the first training batch, before and after augmentation.
 fn augmented(config: &RunConfig, training: &Photos) -> anyhow::Result<Vec<[RgbImage; 2]>> {
     if config.augment.is_none() {
         return Ok(vec![]);
@@ -180,7 +180,7 @@ fn facts(
     facts.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// What to type for the same run: every setting that the result depends on.
+/// Returns a command line that repeats the run, with the settings that its result depends on.
 fn command(config: &RunConfig) -> String {
     let RunConfig { base, head, train, augment, data, device, .. } = config;
     let mut flags = vec![];
@@ -239,7 +239,7 @@ fn command(config: &RunConfig) -> String {
     format!("permafrost train {} \\\n  {}", argument(&data.path), flags.join(" \\\n  "))
 }
 
-/// The name that a setting has in files and arguments.
+/// Returns the name of a setting's value in files and arguments.
 fn name_of(setting: impl Serialize) -> String {
     let name = serde_json::to_value(setting).ok();
     name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! What `train` says before its first epoch: what will happen, one aligned row for each part of it.
+//! Summary that `train` prints before the first epoch, with one aligned row per aspect of the run.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,28 +11,28 @@ use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
 
 use crate::unbroken::stdout;
 
-/// How wide the rows are, where no word is wider.
+/// Maximum width of a row in characters, exceeded only by a single long word.
 const WIDTH: usize = 80;
 
-/// Where texts begin.
+/// Column at which the texts begin.
 const INDENT: usize = 14;
 
-/// How many classes are named one by one.
+/// Maximum number of classes that are listed individually.
 const NAMED: usize = 6;
 
-/// All that a run is made of.
+/// Settings and data of a run, for its summary.
 pub(crate) struct RunSummary<'a> {
     pub(crate) config: &'a RunConfig,
     pub(crate) weights: &'a Weights,
     pub(crate) data: Data<'a>,
-    /// Paths of the training and the validation folder below that of the data, if it has them.
+    /// Paths of the training and validation folders relative to the data folder, if it has such folders.
     pub(crate) folders: Option<[String; 2]>,
-    /// The run's folder, where it is kept.
+    /// Run directory, if the run is saved.
     pub(crate) path: Option<&'a Path>,
 }
 
 impl RunSummary<'_> {
-    /// Prints it.
+    /// Prints the summary.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut out = stdout();
         print_row(&mut out, "Photographs", &self.photographs())?;
@@ -201,7 +201,7 @@ impl RunSummary<'_> {
     }
 }
 
-/// The classes with how many photographs of each are trained and validated on, and how even they are.
+/// Returns the classes with their numbers of training and validation images, and a measure of their balance.
 fn classes(data: Data<'_>) -> String {
     let names = data.classes();
     let [train, valid] = count_classes(data);
@@ -221,7 +221,7 @@ fn classes(data: Data<'_>) -> String {
     format!("{}; {balance}", each.join(", "))
 }
 
-/// How many photographs each class has to train and to validate on.
+/// Counts the training images and the validation images of each class.
 pub(crate) fn count_classes(data: Data<'_>) -> [Vec<usize>; 2] {
     [data.training_labels(), data.validation_labels()].map(|labels| {
         let mut counts = vec![0; data.classes().len()];
@@ -252,7 +252,7 @@ fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Prints a text beside its label, broken between words.
+/// Prints a label and its text, wrapped between words.
 fn print_row(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
     let mut line = format!("{label:<INDENT$}");
     for word in text.split(' ') {

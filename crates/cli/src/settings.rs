@@ -1,4 +1,4 @@
-//! What `train`'s arguments mean: every setting of a run, resolved.
+//! Conversion of `train`'s arguments into the settings of a run.
 
 use std::path::{Path, PathBuf, absolute};
 
@@ -16,10 +16,10 @@ use crate::cache_arguments::CacheArguments;
 use crate::demo;
 use crate::device::DeviceArguments;
 
-/// The photographs of the Keras example, as `cargo xtask fetch` unpacks them.
+/// Folder of the Keras example's images, which `cargo xtask fetch` unpacks.
 const EXAMPLE_PHOTOGRAPHS: &str = "data/cats_and_dogs";
 
-/// The settings of a run. Every one has the value of the Keras example where it is not named.
+/// Settings of a run, by default the settings of the Keras example.
 #[derive(Args)]
 pub(crate) struct Settings {
     /// A folder with `train` and `validation` in it, or with one folder of photographs a class
@@ -118,13 +118,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The set of features that the run is on, if it is.
+    /// Opens the feature set that the run trains on, if one was named.
     pub(crate) fn open_features(&self) -> anyhow::Result<Option<FeatureSet>> {
         let open = |url: &String| Ok(FeatureSet::open(&Store::open(url)?)?);
         self.features.as_ref().map(open).transpose()
     }
 
-    /// Takes the cache that is named instead of that of a run.
+    /// Overrides the cache settings of a run, unless it trains on features.
     pub(crate) fn change_cache(&self, data: &mut DataConfig) -> anyhow::Result<()> {
         if self.features.is_none() && data.features.is_none() {
             self.cache.change(data)?;
@@ -132,7 +132,8 @@ impl Settings {
         Ok(())
     }
 
-    /// Every setting of the run, paths made absolute; on features as theirs are.
+    /// Returns all settings of the run, with absolute paths. If `features` is given, base, views and augmentation come
+    /// from there.
     pub(crate) fn resolve(&self, features: Option<&FeatureSettings>) -> anyhow::Result<RunConfig> {
         let mut default = if self.demo { demo::settings() } else { example() };
         if let Some(features) = features {
@@ -161,7 +162,8 @@ impl Settings {
         };
         let TrainConfig { learning_rate, thaw_learning_rate, .. } = default.train;
         let thaw_learning_rate = self.thaw_learning_rate.unwrap_or(thaw_learning_rate);
-        // A settled head that learns a hundred times faster than the base below it is shaken again.
+        // By default, a trained head learns at the rate of the base. Its usual rate, a hundred times higher, would
+        // unsettle it.
         let settled = base.thaw.is_some() && self.from.is_some();
         let learning_rate = if settled { thaw_learning_rate } else { learning_rate };
         if self.thaw_learning_rate.is_some() && base.thaw.is_none() {
@@ -218,7 +220,7 @@ impl Settings {
         Ok(config)
     }
 
-    /// `base` with the cut where `--thaw` wants it, by the layer's full name.
+    /// Sets the first unfrozen layer of `base` to the one that `--thaw` selects, by its full name.
     fn thawed(&self, base: VggConfig) -> anyhow::Result<VggConfig> {
         let Some(layer) = &self.thaw else { return Ok(base) };
         if self.from.is_none() && !self.force {
@@ -231,7 +233,7 @@ impl Settings {
         Ok(VggConfig { thaw: thawed.first().map(|layer| layer.name.clone()), ..base })
     }
 
-    /// The weights of the base of the model to start from, found as for a prediction.
+    /// Finds the base's weights of the model that `--from` names, as for predictions.
     fn weights_of(&self, card: &ModelCard) -> anyhow::Result<WeightsChoice> {
         let named = match self.weights.as_deref() {
             None => None,
@@ -248,7 +250,7 @@ impl Settings {
         })
     }
 
-    /// Says how to get the photographs that the default names, where they are not there yet.
+    /// Checks that the default images exist. Otherwise returns an error that says how to get them.
     pub(crate) fn check_photographs(&self, config: &RunConfig) -> anyhow::Result<()> {
         let data = &config.data.path;
         if self.data.is_none() && self.features.is_none() && !self.demo && !data.is_dir() {
@@ -260,13 +262,14 @@ impl Settings {
         Ok(())
     }
 
-    /// Says how to get the weights that the default names, where they are not there yet.
+    /// Checks that the default weights exist. Otherwise returns an error that says how to get them.
     pub(crate) fn check_weights(&self, config: &RunConfig) -> anyhow::Result<()> {
         check_fetched(self.weights.as_deref(), &config.weights, config.base.variant)
     }
 }
 
-/// The same of `choice`, which `--weights` named so.
+/// Checks that the weights file exists if `named`, the value of `--weights`, selects the default. Otherwise returns an
+/// error that says how to get the file.
 pub(crate) fn check_fetched(
     named: Option<&str>,
     choice: &WeightsChoice,
@@ -285,8 +288,8 @@ pub(crate) fn check_fetched(
     Ok(())
 }
 
-/// The weights that `--weights` means: `imagenet` where it is left out, random ones with this seed for `none`,
-/// or a file.
+/// Returns the weights that `--weights` selects: a file, random weights with `seed` for `none`, or the ImageNet weights
+/// for `imagenet` and by default.
 pub(crate) fn weights_named(
     named: Option<&str>,
     variant: Variant,
@@ -299,7 +302,7 @@ pub(crate) fn weights_named(
     })
 }
 
-/// The file with the weights that features were computed with, found by its digest as that of a model is.
+/// Finds the weights file that the features were computed with, by its digest.
 fn weights_of_set(features: &FeatureSettings) -> anyhow::Result<WeightsChoice> {
     let search = WeightsSearch { named: None, folder: WEIGHTS_FOLDER.into() };
     let found = search.find_in_folder(&features.base, &features.weights);
@@ -312,7 +315,7 @@ fn weights_of_set(features: &FeatureSettings) -> anyhow::Result<WeightsChoice> {
     }
 }
 
-/// A folder from the root on; a URL as it is.
+/// Makes the path of a local folder absolute, and returns other URLs unchanged.
 fn absolute_place(url: &str) -> anyhow::Result<String> {
     match local_path(url)? {
         Some(path) => Ok(absolute(path)?.to_string_lossy().into_owned()),
@@ -333,7 +336,8 @@ fn example() -> RunConfig {
     }
 }
 
-/// The file that `cargo xtask fetch weights` makes: Keras's, or the same arrays as safetensors.
+/// Returns the weights file that `cargo xtask fetch weights` downloads: Keras's file or, if only that exists, the same
+/// arrays as safetensors.
 fn imagenet(variant: Variant) -> PathBuf {
     let names = ["weights_tf_dim_ordering_tf_kernels_notop.h5", "imagenet_notop.safetensors"];
     let [keras, same] =

@@ -1,27 +1,27 @@
-//! Which shard a worker computes: what `--shard` says, or else what the engine that started it as one of many
-//! says in the environment.
+//! Selection of the shard that a worker computes: by `--shard`, or by the environment variables of the job engine that
+//! started the worker.
 
 use anyhow::Context;
 
-/// A shard, by its number from 0, and how many there are.
+/// Index of a shard, from 0, and number of shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) shard: usize,
     pub(crate) shards: usize,
-    /// What said so.
+    /// Name of the flag or variable that selected the shard.
     pub(crate) by: &'static str,
 }
 
-/// The variables by which an engine says it.
+/// Environment variables in which a job engine passes the index and number of workers.
 struct Engine {
     index: &'static str,
     count: &'static str,
-    /// What the number of the first worker is, and by how much they differ, where they need not be 0 and 1.
+    /// Variables for the index of the first worker and the step between indices, unless these are always 0 and 1.
     first: Option<&'static str>,
     step: Option<&'static str>,
 }
 
-/// Kubernetes Indexed Jobs (where the manifest sets the count), Slurm arrays and AWS Batch array jobs.
+/// Supported engines: Kubernetes Indexed Jobs (the manifest sets the count), Slurm arrays and AWS Batch array jobs.
 const ENGINES: [Engine; 3] = [
     Engine { index: "JOB_COMPLETION_INDEX", count: "JOB_COMPLETIONS", first: None, step: None },
     Engine {
@@ -39,11 +39,12 @@ const ENGINES: [Engine; 3] = [
 ];
 
 impl Share {
-    /// The share that `named` says as `I/N`, or else variables, or else all.
+    /// Returns the shard that `named` selects as `I/N`. Without `named`, uses the environment variables; without these,
+    /// returns the only shard of one.
     ///
     /// # Errors
     ///
-    /// There is no such shard, or a variable is missing or no number.
+    /// Returns an error if the shard does not exist, if a variable is missing, or if a variable is not a number.
     pub(crate) fn find(
         named: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,
@@ -77,7 +78,7 @@ impl Share {
                 None => Ok(default),
             };
             let (first, step) = (other(engine.first, 0)?, other(engine.step, 1)?.max(1));
-            // Below the first there is no shard, and far beyond the last neither.
+            // An index below the first one becomes an index beyond the last shard, which is refused.
             let shard = index.checked_sub(first).unwrap_or(usize::MAX) / step;
             return Self { shard, shards: count, by: engine.index }.checked();
         }

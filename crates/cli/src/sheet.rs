@@ -1,50 +1,50 @@
-//! A sheet of small pictures below headings, drawn row by row.
+//! Contact sheet of small images below headings, drawn row by row.
 
 use font8x8::{BASIC_FONTS, GREEK_FONTS, HIRAGANA_FONTS, LATIN_FONTS, UnicodeFonts};
 use image::{GenericImage, Rgb, RgbImage};
 
-/// The height and width of a picture on the sheet: the size of the Keras example.
+/// Height and width of an image on the sheet in pixels, the same as in the Keras example.
 pub(crate) const CELL: u32 = 180;
 
-/// What lies between pictures.
+/// Space between images in pixels.
 const GAP: u32 = 6;
 
-/// How many pixels a dot of a letter is wide and high.
+/// Height and width of a font dot in pixels.
 const DOT: u32 = 2;
 
-/// The height and width of a letter.
+/// Height and width of a letter in pixels.
 const LETTER: u32 = 8 * DOT;
 
-/// The height of a heading.
+/// Height of a heading in pixels.
 const HEADING: u32 = LETTER + 2 * GAP;
 
 const PAPER: Rgb<u8> = Rgb([250; 3]);
 const INK: Rgb<u8> = Rgb([20; 3]);
 
-/// What is drawn so far.
+/// Contact sheet, drawn down to the row `y`.
 pub(crate) struct Sheet {
     picture: RgbImage,
     y: u32,
 }
 
 impl Sheet {
-    /// How many pixels a sheet has; none where they can't be counted.
+    /// Returns the number of pixels of a sheet, or `None` on overflow.
     pub(crate) fn pixels(classes: usize, rows: usize, across: usize) -> Option<usize> {
         let (height, width) = size(classes, rows, across)?;
         (height as usize).checked_mul(width as usize)
     }
 
-    /// An empty one, for so many classes of so many rows of so many pictures.
+    /// Creates an empty sheet with `rows` rows of `across` images for each of `classes` classes.
     ///
     /// # Panics
     ///
-    /// Panics if its pixels can't be counted.
+    /// Panics if the height or the width overflows.
     pub(crate) fn new(classes: usize, rows: usize, across: usize) -> Self {
         let (height, width) = size(classes, rows, across).expect("a sheet that can be counted");
         Self { picture: RgbImage::from_pixel(width, height, PAPER), y: 0 }
     }
 
-    /// Draws a heading; what does not fit is cut off.
+    /// Draws a heading. Letters beyond the right edge are cut off.
     pub(crate) fn begin_class(&mut self, heading: &str) {
         for (letter, x) in heading.chars().zip((GAP..self.picture.width()).step_by(LETTER as usize))
         {
@@ -53,11 +53,11 @@ impl Sheet {
         self.y += HEADING;
     }
 
-    /// Draws pictures beside each other.
+    /// Draws a row of images.
     ///
     /// # Panics
     ///
-    /// Panics if they are more than the sheet is wide, or the sheet is full.
+    /// Panics if the row is wider than the sheet, or if the sheet is full.
     pub(crate) fn add_row(&mut self, pictures: &[RgbImage]) {
         for (x, picture) in (GAP..).step_by((CELL + GAP) as usize).zip(pictures) {
             self.picture.copy_from(picture, x, self.y).expect("room on the sheet");
@@ -65,7 +65,7 @@ impl Sheet {
         self.y += CELL + GAP;
     }
 
-    /// The sheet, as far as it is drawn.
+    /// Returns the sheet down to the last drawn row.
     pub(crate) fn into_picture(self) -> RgbImage {
         image::imageops::crop_imm(&self.picture, 0, 0, self.picture.width(), self.y).to_image()
     }
@@ -92,7 +92,7 @@ impl Sheet {
     }
 }
 
-/// The (height, width) of a sheet.
+/// Returns the (height, width) of a sheet in pixels, or `None` on overflow.
 fn size(classes: usize, rows: usize, across: usize) -> Option<(u32, u32)> {
     let [classes, rows, across] =
         [classes, rows, across].map(|count| u32::try_from(count).unwrap_or(u32::MAX));

@@ -1,5 +1,6 @@
-//! `predict --sort-into`: copies of photographs in a folder for each class. Nothing that is there is
-//! overwritten, what is there already is not copied again, and a copy is there whole or not at all.
+//! `predict --sort-into`: copies images into one folder per class.
+//!
+//! Files are never overwritten, and existing copies are not copied again. A copy appears only when it is complete.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -11,22 +12,22 @@ use formats::{FormatError, unfinished_in};
 use quoting::Shown;
 use train::RunFolder;
 
-/// The folder, beside those of the classes, for photographs of which the model is not sure.
+/// Folder for images with an uncertain prediction, next to the class folders.
 pub(crate) const UNSURE: &str = "unsure";
 
-/// Where copies go.
+/// Destination of the copies.
 pub(crate) struct SortInto<'a> {
     folder: &'a Path,
 }
 
 impl<'a> SortInto<'a> {
-    /// Copies go to folders of these classes in `folder`, and with `unsure` to one more. `named` are the files
-    /// and folders that are read.
+    /// Creates a destination in `folder` for these classes and, if `unsure` is set, for uncertain predictions. `named`
+    /// holds the files and folders that are read.
     ///
     /// # Errors
     ///
-    /// Copies would lie in a folder that is read, a class's name is none that a folder can have, or two classes have
-    /// one folder.
+    /// Returns an error if copies would be written into a folder that is read, if a class name is not a valid folder
+    /// name, or if two classes would share a folder.
     pub(crate) fn new(
         folder: &'a Path,
         classes: &[String],
@@ -70,13 +71,13 @@ impl<'a> SortInto<'a> {
         Ok(Self { folder })
     }
 
-    /// Copies a photograph into the folder of a class, under its own name or, where that is taken, the first of
-    /// NAME-2, NAME-3 and so on that is free. Returns whether it did: a file of one of these names with the same
-    /// bytes is a copy that was there.
+    /// Copies an image into the folder of a class. If a different file has the image's name, uses the first free name
+    /// of NAME-2, NAME-3 and so on. Returns false if a file with one of these names has the same bytes, because that
+    /// file is an earlier copy.
     ///
     /// # Errors
     ///
-    /// It can't be read any more, or the system refuses to write there.
+    /// Returns an error if the image can't be read or the folder can't be written.
     pub(crate) fn copy(&self, photograph: &Path, class: &str) -> Result<bool, FormatError> {
         let folder = self.folder.join(class);
         let refused = |error| FormatError::io(&folder, error);
@@ -92,7 +93,7 @@ impl<'a> SortInto<'a> {
         let mut copy = unfinished_in(&folder).map_err(refused)?;
         io::copy(&mut from, &mut copy).map_err(refused)?;
         if let Ok(modified) = from.metadata().and_then(|metadata| metadata.modified()) {
-            // Programs for photographs sort by it; without it the copy is as good.
+            // Photo programs sort by this time. A copy without it is still valid.
             _ = copy.as_file().set_modified(modified);
         }
         copy.as_file().sync_all().map_err(refused)?;
@@ -109,8 +110,8 @@ impl<'a> SortInto<'a> {
     }
 }
 
-/// Returns the first two classes with the same folder on Windows or macOS, which ignore case; Windows also drops dots
-/// and spaces at the end.
+/// Returns the first two classes with the same folder on Windows or macOS, which ignore case. Windows also drops
+/// trailing dots and spaces.
 fn in_one_folder(classes: &[String], is_windows: bool) -> Option<[&str; 2]> {
     let mut folders = HashMap::new();
     classes.iter().find_map(|class| {
@@ -119,7 +120,7 @@ fn in_one_folder(classes: &[String], is_windows: bool) -> Option<[&str; 2]> {
     })
 }
 
-/// Whether two paths are files with the same bytes.
+/// Returns true if both paths are files with the same bytes.
 fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     let [(is_file, length), of_other] = [fs::metadata(one)?, fs::metadata(other)?]
         .map(|metadata| (metadata.is_file(), metadata.len()));
@@ -135,7 +136,7 @@ fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     Ok(bytes.next().is_none())
 }
 
-/// The name of the file at `path`, and the same with a number.
+/// Returns the name of the file at `path`, then the same name with the numbers from 2 on.
 fn names(path: &Path) -> impl Iterator<Item = OsString> {
     let [name, stem] =
         [path.file_name(), path.file_stem()].map(|part| part.unwrap_or_default().to_owned());

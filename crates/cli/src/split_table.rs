@@ -1,5 +1,6 @@
-//! `split.csv` of a run: which photographs of one folder it trains on and which it validates on, so that
-//! whoever goes on with it or evaluates it takes the same ones, whatever was added to the folder since.
+//! `split.csv` of a run: the training and validation images, if they come from one folder.
+//!
+//! Resuming or evaluating the run uses the same images, even if images were added to the folder since.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,7 +15,7 @@ const FILE: &str = "split.csv";
 const HEADER: [&str; 2] = ["file", "set"];
 const SETS: [&str; 2] = ["train", "validation"];
 
-/// How the photographs of a run lie, wherever it was started.
+/// Returns the layout of a run's data folder.
 pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
     let data = &config.data;
     anyhow::ensure!(
@@ -25,7 +26,7 @@ pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
     Ok(Layout::find(&data.path, data.validation_split)?)
 }
 
-/// The photographs that a run begins with.
+/// Loads the training and validation images of a new run, and the skipped files.
 pub(crate) fn load(
     config: &RunConfig,
     layout: &Layout,
@@ -39,7 +40,7 @@ pub(crate) fn load(
     })
 }
 
-/// The photographs that the run in a folder has begun with.
+/// Loads the training and validation images that the run in the directory `run` started with, and the skipped files.
 pub(crate) fn load_again(
     run: &Path,
     config: &RunConfig,
@@ -50,7 +51,7 @@ pub(crate) fn load_again(
     let Some(table) = read(&path)? else { return load(config, layout, cache) };
     let is_validation = |path: &Path| {
         let key = key_of(path, &config.data.path);
-        // Tables of older runs have no guards before what looks like a formula, and backslashes that are not escaped.
+        // Tables of older runs neither guard names that look like formulas nor escape backslashes.
         let keys = [&*cell(&key), &key, &*name_of_key(&key)];
         keys.into_iter().find_map(|key| table.get(key)).copied()
     };
@@ -68,7 +69,7 @@ pub(crate) fn load_again(
     Ok(loaded)
 }
 
-/// Writes the table, where the photographs lie in one folder and it is not there yet.
+/// Writes the table, unless it exists or the data folder has training and validation folders.
 pub(crate) fn write(
     run: &Path,
     config: &RunConfig,
@@ -90,8 +91,8 @@ pub(crate) fn write(
     Ok(formats::write_whole(&path, &table.into_inner()?)?)
 }
 
-/// For each photograph, by its path below the folder, whether it is validated on; `None` where there is no
-/// table.
+/// Reads the table. Maps the path of each image, relative to the data folder, to true if it is a validation image.
+/// Returns `None` if the table does not exist.
 fn read(path: &Path) -> anyhow::Result<Option<HashMap<String, bool>>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,

@@ -1,24 +1,24 @@
-//! Standard output and standard error for what goes on when nobody reads them any more, as behind `| head -3`:
-//! a command that makes files makes all of them, whoever watches.
+//! Standard output and standard error that ignore a closed pipe, such as that of `| head -3`. Commands that write files
+//! use them, so that they complete their work without a reader.
 
 use std::io::{self, ErrorKind, Result, Stderr, Stdout, Write};
 
 use quoting::Printable;
 
-/// A stream whose closed other end is no fault: what is written to it then is passed over.
+/// Stream that discards everything written after the reader has closed the pipe.
 pub(crate) struct Unbroken<W>(W);
 
-/// Standard output for people.
+/// Returns standard output for people, with control characters escaped.
 pub(crate) fn stdout() -> Printable<Unbroken<Stdout>> {
     Printable(exact_stdout())
 }
 
-/// Standard error for people.
+/// Returns standard error for people, with control characters escaped.
 pub(crate) fn stderr() -> Printable<Unbroken<Stderr>> {
     Printable(Unbroken(io::stderr()))
 }
 
-/// Standard output for programs, which get every byte as it is.
+/// Returns standard output for programs, without escaping.
 pub(crate) fn exact_stdout() -> Unbroken<Stdout> {
     Unbroken(io::stdout())
 }

@@ -1,4 +1,5 @@
-//! `train --verify-resume`: shows on the user's own photographs that a run in pieces is the run in one.
+//! `train --verify-resume`: checks on the user's images that an interrupted and resumed run gives the same result as an
+//! uninterrupted run.
 
 use std::cell::Cell;
 use std::fs;
@@ -12,13 +13,13 @@ use vgg::Weights;
 
 use crate::unbroken::stdout;
 
-/// How many epochs are trained, twice.
+/// Maximum number of epochs of both runs.
 const EPOCHS: usize = 2;
 
-/// After how many steps a piece ends, at most.
+/// Maximum number of steps between interruptions.
 const STEPS: usize = 3;
 
-/// What both runs share.
+/// Inputs that both runs share.
 pub(crate) struct Verification<'a> {
     pub(crate) config: &'a RunConfig,
     pub(crate) weights: &'a Weights,
@@ -27,12 +28,12 @@ pub(crate) struct Verification<'a> {
 }
 
 impl Verification<'_> {
-    /// Trains two epochs at once and in pieces, in a temporary folder, and compares what they leave.
+    /// Trains up to two epochs with and without interruptions, in a temporary folder, and compares the results.
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let mut config = self.config.clone();
         config.train.epochs = config.train.epochs.min(EPOCHS);
         let folder = tempfile::tempdir()?;
-        // In folders of their own, where neither finds the other's views.
+        // Separate parent folders, so that neither run finds the other's views.
         let whole_path = folder.path().join("whole/run");
         let whole = RunFolder::create(&whole_path, &config)?;
         self.train(&config, &whole, usize::MAX)?;
@@ -77,7 +78,7 @@ impl Verification<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Goes on with a run for at most so many steps.
+    /// Continues a run for at most `steps` steps.
     fn train(&self, config: &RunConfig, run: &RunFolder, steps: usize) -> anyhow::Result<Outcome> {
         let Self { weights, data, device, .. } = *self;
         let cancellation = &Cancellation::default();
@@ -94,7 +95,7 @@ impl Verification<'_> {
     }
 }
 
-/// A history without its sixth column, how long epochs took.
+/// Returns the rows of a history without the sixth column, the duration of the epoch.
 fn without_seconds(history: String) -> Vec<String> {
     let rest = |row: &str| {
         let cells = row.split(',').enumerate().filter(|(at, _)| *at != 5);

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Token that cancels work. Clones share it. A cancelled token stays so.
+/// Cancellation token. Clones share its state. A cancelled token cannot be reset.
 #[derive(Clone, Debug)]
 pub struct Cancellation(Option<Arc<AtomicBool>>);
 
-/// Work that was cancelled.
+/// Error of work that was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cancelled")]
 pub struct Cancelled;
 
 impl Cancellation {
-    /// Token of work that nobody cancels.
+    /// Token that can't be cancelled.
     pub const NEVER: Self = Self(None);
 
     /// Cancels the work.
@@ -28,11 +28,11 @@ impl Cancellation {
         self.0.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
-    /// Returns an error if the work was cancelled.
+    /// Checks the token, for use with `?` between two steps of the work.
     ///
     /// # Errors
     ///
-    /// It was.
+    /// Returns [`Cancelled`] if the work was cancelled.
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
@@ -45,7 +45,7 @@ impl Default for Cancellation {
 }
 
 impl From<Arc<AtomicBool>> for Cancellation {
-    /// Returns the token of a flag that a signal handler sets.
+    /// Creates a token from a flag, such as one that a signal handler sets.
     fn from(flag: Arc<AtomicBool>) -> Self {
         Self(Some(flag))
     }

@@ -1,4 +1,4 @@
-//! Reasons why there are no features.
+//! Errors of computing and storing features.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,27 +9,27 @@ use vgg::VggError;
 
 use crate::Cancelled;
 
-/// Features that can't be computed or kept, and why.
+/// Error of computing or storing features.
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
     /// The work was cancelled.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-    /// An image can't be read any more.
+    /// An image can no longer be read.
     #[error(transparent)]
     Photos(#[from] PhotosError),
-    /// The device has failed.
+    /// The device failed.
     #[error(transparent)]
     Base(#[from] VggError),
     /// A temporary file can't be written or read.
     #[error("a temporary file in `{}`: {reason}\nhint: check that the disk has room and works", .folder.shown())]
     File {
-        /// The folder that it is in.
+        /// Folder of the temporary file.
         folder: PathBuf,
-        /// The system's answer.
+        /// Error of the operating system.
         reason: io::Error,
     },
-    /// A temporary file gave back other features than were written.
+    /// A temporary file returned other features than were written.
     #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; features are computed again when the run is resumed", .0.shown())]
     Damaged(PathBuf),
 }

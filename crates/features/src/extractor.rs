@@ -1,4 +1,4 @@
-//! The pipeline: samples are prepared, and the base computes what is not cached.
+//! Feature extraction: reads cached rows, and prepares and computes the others.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use crate::Sample;
 /// Number of samples in a batch if the engine has no preference.
 const BATCH: usize = 32;
 
-/// Frozen base and the cache of its features. Clones share both.
+/// Frozen base with the cache of its features. Clones share both.
 #[derive(Clone, Debug)]
 pub struct Extractor {
     base: Arc<FrozenBase>,
     cache: Option<DiskCache>,
-    /// The part of cache keys that follows from the base; none if its features are not cached.
+    /// Part of every cache key that identifies the base; `None` if its features must not be cached.
     key: Option<Arc<str>>,
 }
 
-/// Samples that are ready for the base, apart from those whose features are cached.
+/// Samples that are ready for the base. Cached ones already have their features.
 #[derive(Debug)]
 pub struct Prepared {
     rows: Vec<PreparedRow>,
@@ -28,23 +28,25 @@ pub struct Prepared {
     input: Vec<f32>,
 }
 
-/// A row of features, or what is needed to compute it.
+/// Row of features, or the means to compute it.
 #[derive(Debug)]
 enum PreparedRow {
     Cached(Vec<f32>),
-    /// The base; the key to cache the row under.
+    /// To be computed by the base, then cached under the key if it has one.
     Base(Option<Key>),
 }
 
 impl Extractor {
-    /// Returns the extractor of features by `base`. Rows are read from and written to `cache` if the engine of the base
-    /// gives the same image the same bits at any time; see [`FrozenBase::cache_key`].
+    /// Creates an extractor for `base`.
+    ///
+    /// Rows are read from and written to `cache` only if the base always gives the same bits for the same image; see
+    /// [`FrozenBase::cache_key`].
     pub fn new(base: impl Into<Arc<FrozenBase>>, cache: Option<DiskCache>) -> Self {
         let base = base.into();
         Self { key: base.cache_key().map(Arc::from), base, cache }
     }
 
-    /// Returns the same without a cache, for rows that are needed once.
+    /// Returns an extractor with the same base and no cache, for rows that are needed once.
     pub fn uncached(&self) -> Self {
         Self { cache: None, ..self.clone() }
     }
@@ -59,21 +61,21 @@ impl Extractor {
         &self.base
     }
 
-    /// Returns the best number of samples in a batch.
+    /// Returns the preferred number of samples in a batch.
     pub fn batch(&self) -> usize {
         self.base.batch().unwrap_or(BATCH)
     }
 
-    /// Reads the cached rows of `samples`, and prepares the others in parallel: `pixels` gives the pixels of a sample,
-    /// (height, width, 3), by its index.
+    /// Reads the cached rows of `samples`, and prepares the other samples in parallel. `pixels` returns the pixels of a
+    /// sample, (height, width, 3), by its index.
     ///
     /// # Errors
     ///
-    /// The first of `pixels`.
+    /// Returns an error if `pixels` does.
     ///
     /// # Panics
     ///
-    /// Panics if pixels are not of the size of the base.
+    /// Panics if the size of the pixels is not the size of the base.
     pub fn prepare<E: Send>(
         &self,
         samples: &[Sample],
@@ -97,7 +99,7 @@ impl Extractor {
         Ok(Prepared { rows, input })
     }
 
-    /// Computes the rows of prepared samples, and caches those that were not.
+    /// Computes the rows of prepared samples, and caches the new ones.
     ///
     /// # Shapes
     ///
@@ -105,7 +107,7 @@ impl Extractor {
     ///
     /// # Errors
     ///
-    /// The device has failed.
+    /// Returns an error if the device fails.
     pub fn compute(&self, prepared: Prepared) -> Result<Vec<f32>, VggError> {
         let Prepared { rows, input } = prepared;
         let computed = if input.is_empty() { vec![] } else { self.base.features(&input)? };
@@ -142,7 +144,8 @@ impl Extractor {
     }
 }
 
-/// Caches a row. One with values that are NaN or infinite is an error of whoever uses it, each time.
+/// Caches a row. Rows with NaN or infinite values are not cached, so that every run computes them and reports the
+/// error.
 fn store(cache: &DiskCache, key: &Key, row: &[f32]) {
     if row.iter().all(|value| value.is_finite()) {
         let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();

@@ -5,18 +5,19 @@ use photos::Photos;
 
 use crate::{Cancellation, Extractor, FeatureProvider, FeaturesError, Prepared, Row, Sample};
 
-/// Augmented copies of images: copy N of an image is what an exact run shows in epoch N.
+/// Augmented copies of images. Copy N of an image is the one that an exact run trains on in epoch N.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AugmentedCopies {
-    /// Augmentation.
+    /// Configuration of the augmentation.
     pub augment: AugmentConfig,
-    /// Seed of the draws.
+    /// Seed of the random draws.
     pub seed: u64,
 }
 
 impl AugmentedCopies {
-    /// Returns an augmented copy, counted from 1, or without `copy` the image as it is. `address` is
-    /// [`photos::address_of_key`] of the image, and `digest` the SHA-256 of its pixels.
+    /// Returns an augmented copy of an image, counted from 1, or the unaugmented image if `copy` is `None`.
+    ///
+    /// `digest` is the SHA-256 of the image's pixels, and `address` is its [`photos::address_of_key`].
     pub fn sample(&self, digest: [u8; 32], address: u64, copy: Option<usize>) -> Sample {
         match copy {
             None => Sample::plain(digest),
@@ -28,7 +29,7 @@ impl AugmentedCopies {
     }
 }
 
-/// Provider of the features of photos, computed or cached.
+/// Provider of the features of a dataset's images, computed or read from the cache.
 #[derive(Clone, Debug)]
 pub struct ImageFeatures<'a> {
     extractor: Extractor,
@@ -37,11 +38,11 @@ pub struct ImageFeatures<'a> {
 }
 
 impl<'a> ImageFeatures<'a> {
-    /// Returns the provider of the features of `photos` and of augmented copies.
+    /// Creates a provider of the features of `photos` and of their augmented copies.
     ///
     /// # Panics
     ///
-    /// Panics if the photos are not of the size of the base.
+    /// Panics if the size of the photos is not the size of the base.
     pub fn new(extractor: Extractor, photos: &'a Photos, copies: AugmentedCopies) -> Self {
         assert_eq!(photos.size(), extractor.base().size(), "photos are of the size of the base");
         Self { extractor, photos, copies }
@@ -56,7 +57,7 @@ impl<'a> ImageFeatures<'a> {
     ///
     /// # Errors
     ///
-    /// A file is not what it was when it was first read.
+    /// Returns an error if a file can't be read, or if it changed after it was first read.
     pub fn prepare(&self, rows: &[Row]) -> Result<Prepared, FeaturesError> {
         let sample = |row: &Row| {
             let Row { image, copy } = *row;

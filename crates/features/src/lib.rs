@@ -1,8 +1,8 @@
-//! From images to rows of features: augmentation, preprocessing, the frozen base, and a cache.
+//! Computes rows of features from images: augmentation, preprocessing, the frozen base, and a cache.
 //!
-//! [`Extractor`] turns samples (pixels and an augmentation draw) into rows, [`ImageFeatures`] is the provider of the rows
-//! of a dataset, and [`FeatureTable`] holds rows that are computed once. [`pipeline`] prepares the next batch while the
-//! base computes.
+//! [`Extractor`] turns samples (pixels and an augmentation draw) into rows, and [`pipeline`] prepares the next batch
+//! while the base computes. [`ImageFeatures`] provides the rows of a dataset. [`FeatureTable`] stores rows that are
+//! computed once.
 #![doc = include_str!("../README.md")]
 
 mod cancellation;

@@ -1,4 +1,4 @@
-//! Two stages at work at once: the next batch is prepared while the base computes.
+//! Pipeline of two stages: one thread prepares the next batch while the base computes.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
@@ -7,12 +7,14 @@ use vgg::VggError;
 
 use crate::{Cancellation, Cancelled, Extractor, Prepared};
 
-/// Has `produce` send prepared batches from a thread of its own, each with a tag, and hands the features of each to
-/// `consume`, in order. Ends when `produce` returns, or `consume` returns false. Returns what `produce` does.
+/// Runs `produce` on its own thread, and passes the features of each batch that it sends to `consume`, in order and
+/// with the batch's tag.
+///
+/// The pipeline ends when `produce` returns or `consume` returns false. It returns the result of `produce`.
 ///
 /// # Errors
 ///
-/// The device has failed, the work was cancelled before a batch was computed, or the error of `consume`.
+/// Returns an error if the device fails, `consume` does, or the work is cancelled before a batch is computed.
 ///
 /// # Panics
 ///
@@ -38,7 +40,7 @@ pub fn pipeline<T: Send, R: Send, E: From<VggError> + From<Cancelled>>(
                 Err(error) => Err(Some(error)),
             }
         });
-        // A producer that waits to send one more is told so.
+        // If the producer is waiting to send another batch, this ends its wait with an error.
         drop(prepared);
         let produced = producer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match result {

@@ -1,8 +1,8 @@
-//! Rows of features in a temporary file, so that memory does not grow with their number.
+//! Rows of features in a temporary file, so that memory use does not grow with their number.
 //!
-//! Each row is its values (32-bit floats, least byte first) and the CRC-32 of their bytes. The file has no name and is
-//! gone when the program ends. It is read row by row and not mapped into memory, where a disk that fails would end the
-//! program instead of giving an error.
+//! Each row is stored as its values (32-bit floats, little-endian) and the CRC-32 of their bytes. The file has no name,
+//! and the system removes it when the program ends. It is not mapped into memory: a failing disk would then end the
+//! program instead of returning an error.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::FeaturesError;
 
-/// A temporary file of rows.
+/// Temporary file of rows.
 #[derive(Debug)]
 pub(crate) struct RowFile {
     file: File,
@@ -30,7 +30,7 @@ impl RowFile {
         self.rows
     }
 
-    /// Adds rows at the end.
+    /// Appends rows.
     pub(crate) fn append(&mut self, values: &[f32]) -> Result<(), FeaturesError> {
         let count = values.len() / self.width;
         let mut bytes = Vec::with_capacity(count * self.row_len());
@@ -46,7 +46,7 @@ impl RowFile {
         Ok(())
     }
 
-    /// Returns rows by their indices, one after the other.
+    /// Returns rows by index, one after another.
     pub(crate) fn read(&mut self, rows: &[usize]) -> Result<Vec<f32>, FeaturesError> {
         let mut values = Vec::with_capacity(rows.len() * self.width);
         let mut bytes = vec![0; self.row_len()];

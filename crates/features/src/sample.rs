@@ -1,27 +1,27 @@
-//! Samples: images and what is done to their pixels before they go through the base.
+//! Samples: an image and the augmentation of its pixels, before they go through the base.
 
 use augment::{Compose, Draw, Picture, WARP_REVISION};
 use cache::Key;
 use vgg::Preprocessing;
 
-/// An image and its augmentation.
+/// Image with its augmentation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// SHA-256 of the pixels, (height, width, 3).
     pub digest: [u8; 32],
-    /// Augmentation; the default leaves the image as it is.
+    /// Augmentation; the default draw leaves the image unchanged.
     pub draw: Draw,
-    /// Composition of the steps of the augmentation.
+    /// Composition of the augmentation's steps.
     pub compose: Compose,
 }
 
 impl Sample {
-    /// Returns the image with this digest of its pixels as it is.
+    /// Returns the unaugmented sample of the image with this digest of its pixels.
     pub fn plain(digest: [u8; 32]) -> Self {
         Self { digest, draw: Draw::default(), compose: Compose::default() }
     }
 
-    /// Writes the augmented and preprocessed pixels, (height, width, 3), into `input`.
+    /// Augments and preprocesses `pixels`, (height, width, 3), and writes the result to `input` in the same order.
     pub(crate) fn prepare(
         &self,
         pixels: &[u8],
@@ -30,7 +30,7 @@ impl Sample {
         input: &mut [f32],
     ) {
         if self.is_plain() {
-            // The warp keeps every value, but takes a millisecond.
+            // The warp would not change the values, but would take a millisecond.
             let (pixels, rest) = pixels.as_chunks::<3>();
             let (input, _) = input.as_chunks_mut::<3>();
             assert!(
@@ -46,7 +46,7 @@ impl Sample {
         }
     }
 
-    /// Returns the cache key of its features on a base; see [`vgg::FrozenBase::cache_key`].
+    /// Returns the cache key of the sample's features on a base; see [`vgg::FrozenBase::cache_key`].
     pub(crate) fn key(&self, base: &str) -> Key {
         let Draw { flip_left_right, flip_top_bottom, rotation, zoom } = self.draw;
         let mut augmentation = vec![];

@@ -1,4 +1,4 @@
-//! Features that are computed once and read many times: in memory, or in a file if memory is not to grow with them.
+//! Table of features that are computed once and read many times: in memory, or in a file if they exceed a limit.
 
 use std::path::Path;
 
@@ -7,24 +7,24 @@ use quoting::Shown;
 use crate::row_file::RowFile;
 use crate::{Cancellation, FeatureProvider, FeaturesError, Row};
 
-/// Rows of features.
+/// Table of rows of features.
 #[derive(Debug)]
 pub struct FeatureTable(Storage);
 
 #[derive(Debug)]
 enum Storage {
-    /// The values, and the width of a row.
+    /// Values, and number of values in a row.
     Memory(Vec<f32>, usize),
     File(RowFile),
 }
 
 impl FeatureTable {
-    /// Creates an empty table for `rows` rows of `width` values: in memory if they take at most `most` bytes, else in a
-    /// temporary file in `folder`.
+    /// Creates an empty table for `rows` rows of `width` values. Rows that need at most `most` bytes are stored in
+    /// memory, else in a temporary file in `folder`.
     ///
     /// # Errors
     ///
-    /// The file can't be created.
+    /// Returns an error if the file can't be created.
     pub fn new(
         rows: usize,
         width: usize,
@@ -60,11 +60,13 @@ impl FeatureTable {
         }
     }
 
-    /// Adds rows of a provider, a batch at a time, and tells `listen` the number of rows after each.
+    /// Reads `rows` from a provider in batches and appends them. Calls `listen` with the number of rows after each
+    /// batch.
     ///
     /// # Errors
     ///
-    /// Those of the provider, a temporary file that can't be written, or cancellation between two batches.
+    /// Returns an error if the provider fails, the temporary file can't be written, or the work is cancelled between
+    /// two batches.
     pub fn extend_from<P: FeatureProvider, E: From<P::Error> + From<FeaturesError>>(
         &mut self,
         provider: &P,
@@ -92,11 +94,11 @@ impl FeatureTable {
         Ok(())
     }
 
-    /// Returns rows by their indices, one after the other.
+    /// Returns rows by index, one after another.
     ///
     /// # Errors
     ///
-    /// The temporary file can't be read, or gives back other values than were written.
+    /// Returns an error if the temporary file can't be read, or if it returns other values than were written.
     pub fn rows(&mut self, rows: &[usize]) -> Result<Vec<f32>, FeaturesError> {
         match &mut self.0 {
             Storage::Memory(values, width) => Ok(rows
@@ -113,7 +115,7 @@ impl FeatureTable {
 mod tests {
     use super::*;
 
-    /// Provider whose rows say which they are.
+    /// Provider whose features are the indices of the row.
     struct Numbers;
 
     impl FeatureProvider for Numbers {

@@ -1,4 +1,5 @@
-//! Rows by the extractor: computed and cached ones are the same, in any mixture, and keys tell apart what differs.
+//! Tests of the extractor and the pipeline: cached and computed rows are equal in any mixture, and cache keys contain
+//! everything that a row depends on.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -23,12 +24,12 @@ fn base(config: &VggConfig, seed: u64) -> FrozenBase {
     FrozenBase::new(config, &Weights::seeded(config, seed).expect("weights")).expect("a base")
 }
 
-/// Pixels of an image by its number.
+/// Returns the pixels of an image by its number.
 fn pixels(number: usize) -> Arc<[u8]> {
     (0..32 * 40 * 3).map(|at| (at * (number + 3) % 251) as u8).collect()
 }
 
-/// The first two copies of five images, and the images as they are.
+/// Returns five images, each unaugmented and as its first two augmented copies.
 fn samples() -> Vec<(usize, Sample)> {
     let copies = AugmentedCopies { augment: AugmentConfig::default(), seed: 4 };
     let numbers = (0..5).flat_map(|number| [None, Some(1), Some(2)].map(|copy| (number, copy)));
@@ -63,7 +64,7 @@ fn cached_and_computed_rows_are_the_same_in_any_mixture() {
     let expected = rows(&Extractor::new(base(&config(), 1), None), &all);
     let width = expected.len() / all.len();
     let extractor = Extractor::new(base(&config(), 1), Some(cache.clone()));
-    // Every third first, so that the others are computed between cached ones; then all from the cache.
+    // Caches every third row first, so that the others are computed between cached ones.
     let some: Vec<_> = all.iter().copied().step_by(3).collect();
     for (number, row) in rows(&extractor, &some).chunks_exact(width).enumerate() {
         assert_eq!(row, &expected[3 * number * width..][..width]);
@@ -80,7 +81,6 @@ fn cached_and_computed_rows_are_the_same_in_any_mixture() {
     }
 }
 
-/// The pixels of a cached row are not asked for.
 #[test]
 fn a_cached_row_needs_no_pixels() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -107,7 +107,7 @@ fn whatever_a_row_follows_from_is_in_its_key() {
     };
     let plain = Sample::plain([1; 32]);
     assert_eq!((one(base(&config(), 1), plain), one(base(&config(), 1), plain)), (1, 0));
-    // Other weights, size, layer and pooling.
+    // Different weights, size, last frozen layer and pooling.
     assert_eq!(one(base(&config(), 2), plain), 1);
     for other in [
         VggConfig { size: [40, 32], ..config() },
@@ -117,7 +117,7 @@ fn whatever_a_row_follows_from_is_in_its_key() {
     ] {
         assert_eq!(one(base(&other, 1), plain), 1, "{other:?}");
     }
-    // Other pixels, copies, seeds, and ways to augment.
+    // Different pixels, copies, seeds and compositions.
     let copies = AugmentedCopies { augment: AugmentConfig::default(), seed: 4 };
     let stepwise = AugmentConfig { compose: Compose::Stepwise, ..copies.augment };
     for sample in [

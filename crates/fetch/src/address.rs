@@ -1,7 +1,7 @@
-//! Addresses of files and pages: how links resolve, and which addresses may be asked.
+//! Validation and resolution of addresses.
 //!
-//! Anybody on the way can read and change plain HTTP, so it is refused unless the host is this machine or the user
-//! allows it.
+//! With plain HTTP, anyone on the network path can read and change the data. It is refused unless the host is this
+//! machine or the user allows it.
 
 use std::net::IpAddr;
 
@@ -9,18 +9,18 @@ use ureq::http::Uri;
 
 use crate::error::Error;
 
-/// Permission to ask without encryption.
+/// Permission to use plain HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainHttp {
-    /// Any machine may be asked by plain HTTP.
+    /// Plain HTTP is allowed for every host.
     Allowed,
-    /// Only this machine may be asked by plain HTTP.
+    /// Plain HTTP is allowed only for this machine.
     LoopbackOnly,
-    /// No machine may be asked by plain HTTP, as after a redirect from HTTPS.
+    /// Plain HTTP is refused for every host, as after a redirect from HTTPS.
     Refused,
 }
 
-/// Checks that `address` is valid, and either HTTPS or allowed plain HTTP.
+/// Checks that `address` is valid, and that it uses HTTPS or allowed plain HTTP.
 pub(crate) fn check(address: &str, plain_http: PlainHttp) -> Result<(), Error> {
     let uri: Uri = address
         .parse()
@@ -44,7 +44,7 @@ pub(crate) fn check(address: &str, plain_http: PlainHttp) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns true if the host is this machine by its name alone, without a look-up.
+/// Returns true if the name alone shows that the host is this machine, without a DNS lookup.
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())

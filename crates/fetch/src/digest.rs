@@ -1,7 +1,7 @@
 //! Digests of files, written `md5:...` or `sha256:...`, and their computation.
 //!
-//! Keras publishes the MD5 of its weights. Files without a published digest get a SHA-256 of our own. MD5 guards
-//! against damage and mix-ups here, not against an attacker; HTTPS does that.
+//! Keras publishes the MD5 of its weights files. For files without a published digest, this crate computes a SHA-256.
+//! MD5 detects damaged and mixed-up files but does not stop an attacker; HTTPS does.
 
 use std::fmt;
 use std::fs::File;
@@ -40,9 +40,9 @@ impl Digest {
 /// Digest algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
-    /// MD5, 128 bits: published by Keras.
+    /// MD5 (128 bits), published by Keras.
     Md5,
-    /// SHA-256, 256 bits: recorded for files without a published digest.
+    /// SHA-256 (256 bits), recorded for files without a published digest.
     Sha256,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    /// Returns a hasher without bytes.
+    /// Creates a hasher that has no bytes yet.
     pub(crate) fn new(algorithm: Algorithm) -> Self {
         let state: Box<dyn DynDigest> = match algorithm {
             Algorithm::Md5 => Box::new(md5::Md5::default()),

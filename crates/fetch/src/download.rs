@@ -1,8 +1,8 @@
-//! Downloads one file from the network or from a folder to a part, and checks size and digest of the bytes as they
-//! arrive. Only a whole file with the right digest is returned.
+//! Downloads one file from the network or from a folder to a part. Size and digest are checked as the bytes arrive, and
+//! only a complete file with the right digest is returned.
 //!
-//! A download that breaks off is resumed, by the next attempt or by a later fetch. If the resumed bytes turn out to be
-//! of another file, they are removed and the download starts again from zero, once.
+//! The next attempt or a later fetch resumes a download that broke off. If the resumed bytes turn out to belong to
+//! another file, they are removed and the download starts again from zero.
 
 use std::fs::File;
 use std::path::Path;
@@ -18,31 +18,31 @@ use crate::retry::{Failure, Fault, repeatedly};
 use crate::sink::Sink;
 use crate::source::{Location, Source, locations};
 
-/// Downloads files.
+/// Downloads files from their publishers or from another source.
 #[derive(Clone, Copy)]
 pub struct Downloader<'a> {
-    /// Source of all files instead of their publishers.
+    /// Source that replaces the publishers of all files.
     pub source: Option<&'a Source>,
-    /// How servers are asked.
+    /// Network settings.
     pub network: Network,
-    /// Receives the events.
+    /// Callback for events.
     pub notify: Notify<'a>,
 }
 
-/// A whole file, under its temporary name.
+/// A complete file, under its temporary name.
 pub struct Download {
-    /// The file.
+    /// Part that holds the file.
     pub part: Part,
-    /// Its digest: the published one, or the SHA-256 if none is published.
+    /// Digest of the file: the published one, or the SHA-256 if none is published.
     pub digest: Digest,
 }
 
 impl Downloader<'_> {
-    /// Downloads `file` to a part beside `target`, from the first of its locations that has it.
+    /// Downloads `file` to a part next to `target`, from the first location that provides it.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if no location has a file of the right size and digest. Bytes from which a later fetch can
-    /// resume are kept. Any other error is a fault of this machine.
+    /// [`Error::Unavailable`] if no location provides a file with the right size and digest. Bytes from which a later
+    /// fetch can resume stay on disk. All other errors are failures of this machine.
     pub fn download(&self, file: &PublishedFile, target: &Path) -> Result<Download, Error> {
         let partial = Partial::beside(target);
         let mut failures = Vec::new();

@@ -1,5 +1,4 @@
-//! Errors of this crate. They name paths, addresses and numbers; what to do about them, such as a flag to pass, is
-//! for the caller to say.
+//! Errors of this crate. They contain paths, addresses and numbers. Callers add hints, such as a flag to pass.
 
 use std::error::Error as StdError;
 use std::fmt::{self, Write};
@@ -13,37 +12,37 @@ use quoting::Shown;
 /// Error of a fetch.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No location has the file.
+    /// No location provides the file.
     #[error(transparent)]
     Unavailable(Unavailable),
 
-    /// Something differs from what is expected.
+    /// A value differs from the expected one.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// The expectation.
+        /// Expected value.
         expected: String,
-        /// The finding.
+        /// Actual value.
         found: String,
     },
 
-    /// The manifest is not valid.
+    /// The manifest is invalid.
     #[error("the manifest is not as expected")]
     Manifest(#[source] Box<Error>),
 
-    /// A text is not TOML, or not of the expected structure.
+    /// A text is not TOML, or does not have the expected structure.
     #[error(transparent)]
     Toml(#[from] toml::de::Error),
 
-    /// The record of digests is not valid. It may be removed, and the next fetch writes a new one.
+    /// The record of digests is invalid. If the user removes it, the next fetch writes a new one.
     #[error("`{}` is not a record of digests", path.shown())]
     Record {
-        /// The record.
+        /// Path of the record.
         path: PathBuf,
         /// Position and kind of the error.
         source: Box<toml::de::Error>,
     },
 
-    /// A file without a published digest is not the one that was fetched first.
+    /// A file without a published digest differs from its first fetch.
     #[error(
         "`{name}` is not what was first fetched: expected digest `{recorded}`, found `{found}`"
     )]
@@ -54,56 +53,56 @@ pub enum Error {
         recorded: String,
         /// Digest of this fetch.
         found: String,
-        /// The record of digests.
+        /// Path of the record of digests.
         record: PathBuf,
     },
 
-    /// A text could not be written as TOML.
+    /// A value could not be serialized as TOML.
     #[error("could not write TOML")]
     Serialize(#[from] toml::ser::Error),
 
-    /// The address is not valid.
+    /// The address is invalid.
     #[error("invalid address `{address}`")]
     Address {
-        /// The address.
+        /// Invalid address.
         address: String,
         /// Kind of the error.
         source: Box<dyn StdError + Send + Sync>,
     },
 
-    /// The address is neither HTTPS nor allowed plain HTTP.
+    /// The address uses neither HTTPS nor allowed plain HTTP.
     #[error("expected an address that begins with `https://`, found `{address}`")]
     PlainHttp {
-        /// The address.
+        /// Refused address.
         address: String,
-        /// True if an HTTPS address redirects to it. No setting allows that.
+        /// True if an HTTPS address redirected to this one. No setting allows that.
         from_https: bool,
     },
 
-    /// A request failed, or its answer was not HTTP.
+    /// A request failed, or its response was not HTTP.
     #[error(transparent)]
     Request(Box<dyn StdError + Send + Sync>),
 
-    /// The server answered with an unexpected status.
+    /// The server responded with an unexpected status.
     #[error("the server answered {0}")]
     Status(u16),
 
-    /// The file on the server has changed since its first bytes arrived.
+    /// The file on the server has changed since the download started.
     #[error("the file has changed since it was begun")]
     Replaced,
 
-    /// The bytes of a file ended early.
+    /// The download ended before the file was complete.
     #[error("expected {size} bytes, but it broke off after {found}")]
     BrokeOff {
-        /// Bytes of the whole file.
+        /// Size of the complete file in bytes.
         size: u64,
-        /// Bytes that have arrived.
+        /// Number of bytes received.
         found: u64,
-        /// Error of the connection, if it did not end normally.
+        /// Error of the connection, or `None` if it ended normally.
         source: Option<io::Error>,
     },
 
-    /// A page ended early.
+    /// The download of a page ended before it was complete.
     #[error("the page broke off")]
     PageBrokeOff(#[source] io::Error),
 
@@ -120,42 +119,42 @@ pub enum Error {
         source: Box<Error>,
     },
 
-    /// The server asks for a longer wait than is reasonable.
+    /// The server asks for a wait that is longer than the limit.
     #[error("asked to wait for {} s, which is too long", wait.as_secs())]
     LongWait {
-        /// The wait that the server asks for.
+        /// Requested wait.
         wait: Duration,
         /// Error of the last attempt.
         source: Box<Error>,
     },
 
-    /// A file or folder could not be used.
+    /// A file or folder could not be accessed.
     #[error("could not {action} `{}`", path.shown())]
     Io {
-        /// The action, such as `read`.
+        /// Failed action, such as `read`.
         action: &'static str,
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// Error of the system.
+        /// Error from the system.
         source: io::Error,
     },
 
     /// A finished part could not be renamed to its final name.
     #[error("could not rename `{}` to `{}`", from.shown(), to.shown())]
     Rename {
-        /// The part.
+        /// Path of the part.
         from: PathBuf,
-        /// Its final name.
+        /// Final path.
         to: PathBuf,
-        /// Error of the system.
+        /// Error from the system.
         source: io::Error,
     },
 
-    /// Error of the system for a file that the message around it names.
+    /// System error for a file that the outer error names.
     #[error(transparent)]
     System(io::Error),
 
-    /// A file is not a zip archive, or a damaged one.
+    /// A file is not a zip archive or is damaged.
     #[error(transparent)]
     Zip(#[from] zip::result::ZipError),
 
@@ -164,16 +163,16 @@ pub enum Error {
     Unpack {
         /// Name of the entry.
         name: String,
-        /// Error of the system or of the compressed bytes.
+        /// Error from the system or from decompression.
         source: io::Error,
     },
 
-    /// An archive does not hold what the manifest says.
+    /// The content of an archive differs from the manifest.
     #[error("`{}` is not as expected", name.shown())]
     Archive {
         /// Published name of the archive.
         name: String,
-        /// The difference.
+        /// Difference from the manifest.
         source: Box<Error>,
     },
 }
@@ -190,43 +189,43 @@ impl Error {
         text
     }
 
-    /// Returns the error for a finding that differs from the expectation.
+    /// Creates the error for a value that differs from the expected one.
     pub(crate) fn unexpected(expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::Unexpected { expected: expected.into(), found: found.into() }
     }
 
-    /// Returns the conversion of a system's error after the failed `action` on `path`.
+    /// Returns a function that converts a system error, for an `action` that failed on `path`.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 }
 
-/// Failure of every location of a file.
+/// Failures of all locations of a file.
 #[derive(Debug)]
 pub struct Unavailable {
     /// Published name of the file.
     pub name: String,
-    /// Failure of each location, in the order in which they were asked.
+    /// Failure of each location, in the order in which they were tried.
     pub failures: Vec<LocationFailure>,
-    /// Bytes from which a later fetch resumes, if any are left.
+    /// Bytes from which a later fetch resumes, if any.
     pub kept: Option<Kept>,
 }
 
 /// Failure of one location.
 #[derive(Debug)]
 pub struct LocationFailure {
-    /// The location: an address or a path, in backticks.
+    /// Address or path of the location, in backticks.
     pub location: String,
     /// Reason for the failure.
     pub error: Error,
 }
 
-/// Bytes from which a later fetch resumes.
+/// Bytes on disk from which a later fetch resumes.
 #[derive(Debug)]
 pub struct Kept {
-    /// The file that holds them.
+    /// File that contains the bytes.
     pub path: PathBuf,
-    /// Their number.
+    /// Number of bytes.
     pub bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Events of a fetch, for callers that show its progress. The library itself prints nothing.
+//! Progress events of a fetch. Callers display them, and the library itself prints nothing.
 
 use std::io;
 use std::path::Path;
@@ -11,26 +11,26 @@ use crate::source::Location;
 /// Callback that receives the events of a fetch, in order.
 pub type Notify<'a> = &'a dyn Fn(&Event<'_>);
 
-/// A step of a fetch.
+/// Progress event of a fetch.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// Another fetch holds the lock on this folder, and this one waits for it.
+    /// Another fetch holds the lock on a folder, and this fetch waits for it.
     Waiting {
-        /// The locked folder.
+        /// Locked folder.
         folder: &'a Path,
     },
-    /// A location is about to be asked for a file.
+    /// A location of a file is about to be tried.
     Asking {
-        /// The file.
+        /// File to fetch.
         file: &'a PublishedFile,
-        /// The location.
+        /// Location of the file.
         location: &'a Location,
     },
-    /// The bytes of one attempt start to arrive.
+    /// An attempt starts to receive bytes.
     Started {
-        /// Bytes kept from earlier attempts.
+        /// Number of bytes from earlier attempts.
         done: u64,
-        /// Bytes of the whole file.
+        /// Size of the complete file in bytes.
         size: u64,
     },
     /// More bytes have arrived.
@@ -38,29 +38,29 @@ pub enum Event<'a> {
         /// Number of bytes since the last event.
         bytes: u64,
     },
-    /// The attempt is over, successful or not.
+    /// The attempt has ended, successfully or not.
     Stopped,
-    /// The bytes kept from earlier attempts are not of this file: the next attempt starts from zero.
+    /// The bytes from earlier attempts do not belong to this file. The next attempt starts from zero.
     Restarting {
         /// Reason for the restart.
         error: &'a Error,
     },
-    /// An attempt failed, and the next one follows after a wait.
+    /// An attempt failed, and another one follows after a wait.
     Retrying {
         /// Reason for the failure.
         error: &'a Error,
         /// Number of the next attempt, from 2.
         attempt: u32,
-        /// Largest number of attempts.
+        /// Maximum number of attempts.
         attempts: u32,
         /// Wait before the next attempt.
         wait: Duration,
     },
-    /// The file system can't sync a folder, so that a rename in it may not survive a power cut.
+    /// The file system can't sync a folder, so a rename in it may not survive a power failure.
     NotSynced {
-        /// The folder.
+        /// Folder that was not synced.
         folder: &'a Path,
-        /// The answer of the system.
+        /// Error from the system.
         error: &'a io::Error,
     },
 }

@@ -1,7 +1,7 @@
-//! Requests for a file, for the rest of it, for its size or for a page, and the meaning of the answers.
+//! HTTP requests for a file, for the rest of it, for its size or for a page.
 //!
-//! Redirects are followed, each checked as the first address was. The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY`
-//! and `HTTP_PROXY` that is set; it is not asked for the hosts in `NO_PROXY`.
+//! Redirects are followed, and each new address is checked like the first. The proxy is the first of `ALL_PROXY`,
+//! `HTTPS_PROXY` and `HTTP_PROXY` that is set. Hosts in `NO_PROXY` bypass it.
 
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::error::Error;
 use crate::event::Notify;
 use crate::retry::{Failure, repeatedly};
 
-/// Longest page, in bytes. The longest one of a package index is a few megabytes.
+/// Maximum size of a page in bytes. The largest page of a package index has a few megabytes.
 const LONGEST_PAGE: u64 = 64 << 20;
 
-/// Largest number of redirects for one request.
+/// Maximum number of redirects for one request.
 const MOST_REDIRECTS: usize = 10;
 
-/// First byte to ask for, and the means by which the server recognizes the bytes before it.
+/// First byte of a request or response, and the entity tag that identifies the file.
 pub(crate) struct Start {
     /// Index of the first byte.
     pub(crate) at: u64,
@@ -33,20 +33,20 @@ pub(crate) struct Start {
     pub(crate) etag: Option<String>,
 }
 
-/// Answer to a request for a file.
+/// Response to a request for a file.
 pub(crate) struct Answer {
     /// Index of the first byte of the body, and the entity tag of the whole file.
     pub(crate) start: Start,
-    /// Bytes up to the end of the file.
+    /// Remaining bytes of the file.
     pub(crate) body: Box<dyn Read>,
 }
 
 /// Settings of all requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Network {
-    /// Duration of one second of waiting between attempts, in seconds: 1, or less in tests.
+    /// Seconds that a wait of one second between attempts takes: 1, or less in tests.
     pub pace: f64,
-    /// Permission to ask without encryption.
+    /// Permission to use plain HTTP.
     pub plain_http: PlainHttp,
 }
 
@@ -60,7 +60,7 @@ impl Network {
     /// Returns the number of bytes at `url`, with retries.
     ///
     /// # Errors
-    /// If the server can't be asked or does not tell.
+    /// If the request fails or the server does not state the size.
     pub fn size_of(self, url: &str, notify: Notify<'_>) -> Result<u64, Error> {
         Ok(repeatedly(self.pace, || self.size_once(url), || Ok(()), notify)?)
     }
@@ -68,14 +68,14 @@ impl Network {
     /// Returns the text at `url`, preferably in one of the media types that `accept` lists, with retries.
     ///
     /// # Errors
-    /// If the server can't be asked, or answers with something else than a text of at most 64 MiB.
+    /// If the request fails, or if the response is not UTF-8 text of at most 64 MiB.
     pub fn page(self, url: &str, accept: &str, notify: Notify<'_>) -> Result<String, Error> {
         Ok(repeatedly(self.pace, || self.page_once(url, accept), || Ok(()), notify)?)
     }
 
-    /// Asks once for the `size` bytes at `url`, from `start` on.
+    /// Requests the file of `size` bytes at `url` once, from `start` on.
     ///
-    /// The answer may begin at zero all the same, if the server can't or won't send a part.
+    /// If the server can't or won't send a part, the response begins at zero.
     pub(crate) fn get(self, url: &str, size: u64, start: &Start) -> Result<Answer, Failure> {
         let mut headers = Vec::new();
         if start.at > 0 {
@@ -140,7 +140,7 @@ impl Network {
         String::from_utf8(bytes).map_err(Error::NotText).map_err(Failure::Lasting)
     }
 
-    /// Sends a request, and the same again to each address that it is redirected to.
+    /// Sends a request, and repeats it for each address that it is redirected to.
     fn ask(
         self,
         method: &Method,
@@ -174,24 +174,24 @@ impl Network {
 
 fn agent() -> Agent {
     let patience = Some(Duration::from_secs(30));
-    // The certificates that cargo itself trusts on most systems.
+    // Trust the certificates of the system, as cargo does on most systems.
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     Agent::config_builder()
         .tls_config(tls)
-        // Redirects are followed by `ask`, which checks each address.
+        // `ask` follows redirects itself, because it checks each address.
         .max_redirects(0)
-        // The status says which failures pass.
+        // `refusal` decides by the status whether a failure is temporary.
         .http_status_as_error(false)
         .timeout_resolve(patience)
         .timeout_connect(patience)
         .timeout_recv_response(patience)
-        // For each read, not the whole body: a slow connection may take as long as it needs.
+        // The timeout applies to each read, not to the whole body: a slow connection may take as long as it needs.
         .timeout_per_read(patience)
         .build()
         .new_agent()
 }
 
-/// Classifies an error: connections may come back; an invalid address or certificate stays invalid.
+/// Classifies an error. Connection failures are temporary; an invalid address or certificate stays invalid.
 fn failed_to_ask(error: ureq::Error) -> Failure {
     use ureq::Error::{ConnectProxyFailed, ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
     match error {
@@ -208,7 +208,7 @@ fn failed_to_ask(error: ureq::Error) -> Failure {
     }
 }
 
-/// Classifies a refusal: busy servers may answer later.
+/// Classifies an error response. A busy server may succeed later.
 fn refusal(response: &Response<Body>) -> Failure {
     match response.status().as_u16() {
         408 | 429 | 500..=599 => {
@@ -224,7 +224,7 @@ fn refused(response: &Response<Body>) -> Error {
     Error::Status(response.status().as_u16())
 }
 
-/// An entity tag that promises the same bytes; a weak one (`W/"..."`) does not.
+/// Returns the entity tag if it promises identical bytes. A weak one (`W/"..."`) does not.
 fn strong_etag(headers: &HeaderMap) -> Option<String> {
     text(headers, ETAG).filter(|etag| etag.starts_with('"')).map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! An item that can be fetched: its file, its place, and its state on disk.
+//! An item that can be fetched: its file, its target path, and its state on disk.
 
 use std::fmt;
 use std::fs;
@@ -14,35 +14,35 @@ use crate::record::{DigestOrigin, Record};
 use crate::source::Source;
 use crate::unpack;
 
-/// Published file, unpacked if it is an archive.
+/// Published file, which is unpacked if it is an archive.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// The published file.
+    /// Published file.
     pub file: &'a PublishedFile,
-    /// The archive that the file is, if it is unpacked.
+    /// Archive to unpack, if the file is one.
     pub archive: Option<&'a Archive>,
 }
 
-/// State of an item's place on disk.
+/// State of an item on disk.
 #[derive(Debug)]
 pub enum Presence {
-    /// Missing.
+    /// Neither the item nor an unfinished download.
     Missing,
-    /// Unfinished download: number of its bytes.
+    /// Unfinished download, with its number of bytes.
     Begun(u64),
     /// File with the expected digest.
     Verified,
-    /// File of the expected size, of which no digest is known.
+    /// File of the expected size without a known digest.
     RightSize,
-    /// Folder with the expected number of photographs.
+    /// Folder with the expected number of images.
     RightCount,
-    /// Something else: the difference.
+    /// Anything else, with the difference from the expectation.
     Wrong(Error),
 }
 
 impl<'a> Item<'a> {
-    /// Returns the item for `weights`, of which two files may exist: the one in the folder `data`, else the one
-    /// in the folder `source`, else the published one.
+    /// Returns the item for `weights`, which may exist as two files. Chooses the file that is in the folder `data`,
+    /// else the one in the folder `source`, else the published one.
     pub fn of_weights(weights: &'a Weights, data: &Path, source: Option<&Source>) -> Self {
         let Weights { file, same: Some(same), .. } = weights else {
             return Self::from(&weights.file);
@@ -56,12 +56,12 @@ impl<'a> Item<'a> {
         Self::from(if is_published { file } else { same })
     }
 
-    /// Returns the place of the item in the folder `data`.
+    /// Returns the target path of the item in the folder `data`.
     pub fn target(&self, data: &Path) -> PathBuf {
         data.join(&self.file.path)
     }
 
-    /// Returns the place of the downloaded file: the item's own, or for an archive that of the packed file.
+    /// Returns the path of the downloaded file: the item's target, or the packed file for an archive.
     fn download_target(&self, data: &Path) -> PathBuf {
         match self.archive {
             None => self.target(data),
@@ -69,10 +69,10 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the state of the item's place in the folder `data`. If a digest is known, the whole file is read.
+    /// Returns the state of the item in the folder `data`. If a digest is known, reads the whole file.
     ///
     /// # Errors
-    /// If the place can't be examined.
+    /// If the target can't be examined.
     pub fn presence(&self, data: &Path, record: &Record) -> Result<Presence, Error> {
         let target = self.target(data);
         let is_there = target.try_exists().map_err(Error::io("look for", &target))?;
@@ -89,14 +89,14 @@ impl<'a> Item<'a> {
         Ok(checked.unwrap_or_else(Presence::Wrong))
     }
 
-    /// Fetches the item to its missing place in the folder `data`: downloads the file, checks it, and unpacks it if it
-    /// is an archive. Nothing has its final name before it is whole and checked.
+    /// Fetches the item, which must be missing in the folder `data`. Downloads the file, checks it, and unpacks it if
+    /// it is an archive. Nothing gets its final name before it is complete and checked.
     ///
-    /// The caller holds the lock on `data`.
+    /// The caller must hold the lock on `data`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if no location has the file. Other errors if a file without a published digest differs
-    /// from the first fetch or an archive does not hold what the manifest says, or if this machine is at fault.
+    /// [`Error::Unavailable`] if no location provides the file. Other errors if a file without a published digest
+    /// differs from its first fetch, if an archive does not match the manifest, or if this machine fails.
     pub fn fetch(
         &self,
         data: &Path,

@@ -1,4 +1,4 @@
-//! Verified, resumable downloads of pretrained weights and photographs.
+//! Verified, resumable downloads of pretrained weights and images.
 #![doc = include_str!("../README.md")]
 
 mod address;

@@ -1,4 +1,4 @@
-//! One fetch at a time: two of them would write to the same parts.
+//! Lock that allows only one fetch at a time, because two would write to the same unfinished files.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -7,15 +7,15 @@ use std::path::Path;
 use crate::error::Error;
 use crate::event::{Event, Notify};
 
-/// Lock on a folder, released when dropped or when the program ends, however it ends.
+/// Lock on a folder. It is released when dropped, or when the program ends in any way.
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Locks `.lock` in `folder`, which is created if it is missing, and waits if another fetch holds the lock.
+    /// Locks `.lock` in `folder`, which is created if it is missing. If another fetch holds the lock, waits for it.
     ///
-    /// If the file system has no locks, nothing is locked.
+    /// If the file system does not support locks, nothing is locked.
     ///
     /// # Errors
     /// If the folder or the file can't be created, or the system refuses the lock.

@@ -1,4 +1,4 @@
-//! The manifest: every file that can be fetched, with its addresses, size, digest and place.
+//! Manifest of the files that can be fetched: addresses, sizes, digests and target paths.
 
 #[cfg(test)]
 mod damaged;
@@ -19,10 +19,10 @@ use crate::error::Error;
 pub struct Manifest {
     /// Files of pretrained weights.
     pub weights: Vec<Weights>,
-    /// Files with the names of the classes of the dense layers.
+    /// Files with the class names of the dense layers.
     #[serde(default)]
     pub class_names: Vec<PublishedFile>,
-    /// Zip archives of photographs.
+    /// Zip archives of images.
     pub archives: Vec<Archive>,
     /// Builds of libtorch.
     #[serde(default)]
@@ -35,23 +35,23 @@ pub struct Manifest {
 pub struct Weights {
     /// Network that the weights belong to.
     pub base: Base,
-    /// True if the file holds the three dense layers.
+    /// True if the file includes the three dense layers.
     pub include_top: bool,
     /// The published file.
     pub file: PublishedFile,
-    /// File of the same arrays without an address, which a folder may hold instead.
+    /// Alternative file with the same arrays and without an address, which a source folder may hold instead.
     pub same: Option<PublishedFile>,
 }
 
-/// Zip archive of photographs in folders.
+/// Zip archive of images in folders.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Archive {
-    /// Folder in the archive that holds `folders`.
+    /// Folder in the archive that contains `folders`.
     pub inside: String,
-    /// Number of photographs (`.jpg`) in each folder. Nothing else is unpacked.
+    /// Expected number of images (`.jpg`) in each folder. Nothing else is unpacked.
     pub folders: BTreeMap<String, usize>,
-    /// Largest number of bytes of all photographs together, against an archive that swells.
+    /// Maximum number of bytes of all unpacked images, to stop zip bombs.
     pub unpacked_at_most: u64,
     /// The published archive. Its `path` is the folder that it is unpacked to.
     pub file: PublishedFile,
@@ -61,27 +61,27 @@ pub struct Archive {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Libtorch {
-    /// Device that it can compute on.
+    /// Device that it supports.
     pub device: Device,
     /// Version, without the suffix for the device.
     pub version: String,
-    /// Address of the official archive, for a download by hand.
+    /// Address of the official archive, for a manual download.
     pub archive: String,
-    /// SHA-256 of each wheel that holds a part of it, by file name.
+    /// SHA-256 of each wheel that holds a part of the build, by file name.
     pub wheels: BTreeMap<String, Digest>,
-    /// Names of the libraries to unpack from the wheels. All if none are listed.
+    /// Names of the libraries to unpack from the wheels, or `None` for all libraries.
     pub libraries: Option<Vec<String>>,
     /// Approximate size of all wheels, in bytes.
     pub size: u64,
-    /// Largest number of bytes unpacked from each wheel, against one that swells.
+    /// Maximum number of bytes unpacked from each wheel, to stop zip bombs.
     pub unpacked_at_most: u64,
-    /// Licence and its holder.
+    /// License and its holder.
     pub licence: String,
     /// Path in the data folder.
     pub path: PathBuf,
 }
 
-/// Device of a libtorch.
+/// Device that a build of libtorch supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
@@ -95,16 +95,16 @@ pub enum Device {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFile {
-    /// Published name, which is also its name in a folder or on a mirror.
+    /// Published name. A source folder or a mirror uses the same name.
     pub name: String,
-    /// Addresses, tried in turn.
+    /// Addresses, in the order in which they are tried.
     #[serde(default)]
     pub urls: Vec<String>,
     /// Size in bytes.
     pub size: u64,
     /// Published digest, if any.
     pub digest: Option<Digest>,
-    /// Licence and its holder.
+    /// License and its holder.
     pub licence: String,
     /// Path in the data folder.
     pub path: PathBuf,
@@ -124,15 +124,15 @@ impl Manifest {
     /// Returns the manifest of this repository.
     ///
     /// # Errors
-    /// None, unless the manifest was edited and is not valid.
+    /// If the manifest was edited and is invalid.
     pub fn built_in() -> Result<Self, Error> {
         Self::parse(include_str!("../manifest.toml"))
     }
 
-    /// Parses a manifest and trusts nothing that it says.
+    /// Parses and validates a manifest.
     ///
     /// # Errors
-    /// If the text is not a manifest, a path in it leads outside, a size is zero, or a file has no address.
+    /// If the text is not a manifest, a path leaves its folder, a size is zero, or a file has no address.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let read = || -> Result<Self, Error> {
             let manifest: Self = toml::from_str(text)?;
@@ -179,7 +179,7 @@ impl Archive {
 }
 
 impl Libtorch {
-    /// Returns the name of the wheel of PyTorch itself.
+    /// Returns the name of the wheel that contains PyTorch itself.
     pub fn torch_wheel(&self) -> Option<&str> {
         let start = format!("torch-{}-", self.version);
         self.wheels.keys().map(String::as_str).find(|name| name.starts_with(&start))
@@ -213,13 +213,13 @@ fn check_size(size: u64, what: &str) -> Result<(), Error> {
     require(size > 0, || Error::unexpected(format!("a size of one byte or more for {what}"), "0"))
 }
 
-/// Checks that the name is that of a file, not a path.
+/// Checks that the name is a file name and not a path.
 fn check_name(name: &str) -> Result<(), Error> {
     let is_name = Path::new(name).file_name() == Some(OsStr::new(name));
     require(is_name, || Error::unexpected("the name of a file", format!("`{name}`")))
 }
 
-/// Checks that the name is that of a wheel for Linux on x86-64: `PACKAGE-VERSION-PYTHON-ABI-PLATFORM.whl`, maybe with a
+/// Checks that the name is a wheel for Linux on x86-64: `PACKAGE-VERSION-PYTHON-ABI-PLATFORM.whl`, optionally with a
 /// build number (PEP 427).
 fn check_wheel(name: &str) -> Result<(), Error> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._+".contains(letter);
@@ -237,7 +237,7 @@ fn check_address(url: &str) -> Result<(), Error> {
     require(is_address, || Error::unexpected("`http://` or `https://`", format!("`{url}`")))
 }
 
-/// Checks that a path leads to a place inside the folder that it is joined to.
+/// Checks that a path stays inside the folder that it is joined to, and is not that folder.
 fn check_inside(path: &Path) -> Result<(), Error> {
     let mut components = path.components().peekable();
     let leads_on = components.peek().is_some();

@@ -1,7 +1,6 @@
-//! An unfinished file or folder, `NAME.part`, beside its final place.
+//! An unfinished file or folder, `NAME.part`, next to its final path.
 //!
-//! It is renamed into place once it has been checked, and removed otherwise, so that nothing unfinished ever has its
-//! final name.
+//! It is renamed once it has been checked, and removed otherwise. Nothing unfinished ever has its final name.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,14 +10,14 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::event::{Event, Notify};
 
-/// Unfinished file or folder `NAME.part`, removed when dropped unless it has been renamed or left.
+/// Unfinished file or folder `NAME.part`. It is removed when dropped, unless it was renamed or left.
 pub struct Part {
     path: PathBuf,
 }
 
 impl Part {
-    /// Returns the part beside `target`. The folder is created if it is missing, and the part of an interrupted run is
-    /// removed.
+    /// Returns the part next to `target`. The parent folder is created if it is missing, and the part of an interrupted
+    /// run is removed.
     ///
     /// # Errors
     /// If the folder can't be created, or the old part can't be removed.
@@ -41,17 +40,17 @@ impl Part {
         &self.path
     }
 
-    /// Leaves the part on disk, for a later fetch to resume from.
+    /// Leaves the part on disk, so that a later fetch can resume.
     pub fn leave(self) {
-        // It is removed when dropped, so it is not.
+        // Dropping the part would remove it.
         std::mem::forget(self);
     }
 
-    /// Renames the part to `target` once it is on disk: its files were synced when they were written, and its folders
-    /// and the folder of `target` are synced here.
+    /// Renames the part to `target` once it is on disk. Its files were synced when they were written. This function
+    /// syncs its folders and the folder of `target`.
     ///
     /// # Errors
-    /// If a folder can't be synced on a file system that can, or the part can't be renamed.
+    /// If a folder can't be synced on a file system that supports it, or the part can't be renamed.
     pub fn land(self, target: &Path, notify: Notify<'_>) -> Result<(), Error> {
         let land = || {
             sync_folders(&self.path, notify)?;
@@ -68,13 +67,12 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // After landing there is nothing to remove; and a part that can't be removed now is
-        // removed by the next run.
+        // After a rename nothing is left to remove. If the part can't be removed now, the next run removes it.
         let _ = remove(&self.path);
     }
 }
 
-/// Syncs a folder and the folders in it; a file has none.
+/// Syncs a folder and its subfolders. Does nothing for a file.
 fn sync_folders(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return Ok(());
@@ -85,8 +83,8 @@ fn sync_folders(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     sync_folder(path, notify)
 }
 
-/// Syncs a folder, so that renames in it survive a power cut. A folder that the system can't sync, as on some network
-/// shares, is reported and is not an error. Windows has no such call.
+/// Syncs a folder, so that renames in it survive a power failure. If the system can't sync the folder, as on some
+/// network shares, this is reported and is not an error. Windows has no such call.
 fn sync_folder(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     /// "Bad file descriptor" on Unix.
     const EBADF: i32 = 9;
@@ -109,7 +107,7 @@ fn sync_folder(path: &Path, notify: Notify<'_>) -> io::Result<()> {
     }
 }
 
-/// Returns the path with a suffix after its name.
+/// Returns the path with a suffix appended to its name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(path);
     path.push(suffix);

@@ -1,7 +1,7 @@
-//! A record of digests, `NAME = "sha256:..."` in TOML: the SHA-256 of files whose publishers give none, as they were
-//! first fetched.
+//! Record of digests, `NAME = "sha256:..."` in TOML. It stores the SHA-256 of files without a published digest, as they
+//! were first fetched.
 //!
-//! It can't tell whether the first fetch was right, only that later ones brought the same bytes.
+//! The record can't tell whether the first fetch was correct, only that later fetches returned the same bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,16 +23,16 @@ pub struct Record {
 /// Origin of the digest that a fetched file was compared with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum DigestOrigin {
-    /// The publisher gives it.
+    /// The publisher provides the digest.
     Published,
-    /// An earlier fetch recorded it.
+    /// An earlier fetch recorded the digest.
     Recorded,
-    /// This fetch is the first and recorded it: there was nothing to compare with.
+    /// This fetch recorded the digest. It was the first, so nothing could be compared.
     New(Digest),
 }
 
 impl Record {
-    /// Reads the record at `path`. A missing file is an empty record.
+    /// Reads the record at `path`. If the file is missing, the record is empty.
     ///
     /// # Errors
     /// If the file can't be read or is not a record.
@@ -52,12 +52,12 @@ impl Record {
         &self.path
     }
 
-    /// Returns the digest of the first fetch of the file with this published name.
+    /// Returns the recorded digest of the file with this published name.
     pub(crate) fn get(&self, name: &str) -> Option<&Digest> {
         self.digests.get(name)
     }
 
-    /// Checks that a file without a published digest has the digest of its first fetch.
+    /// Checks that a file without a published digest has its recorded digest, if any.
     pub(crate) fn check(&self, file: &PublishedFile, found: &Digest) -> Result<(), Error> {
         match self.get(&file.name) {
             Some(recorded) if file.digest.is_none() && found != recorded => {
@@ -72,7 +72,7 @@ impl Record {
         }
     }
 
-    /// Records the digest of a file that has none published, if this was its first fetch.
+    /// Records the digest of a file without a published digest, if this was its first fetch.
     pub(crate) fn remember(
         &mut self,
         file: &PublishedFile,

@@ -1,4 +1,4 @@
-//! Retries with backoff: which failures are worth another attempt, and how long to wait for it.
+//! Retries with backoff: decides which failures are worth another attempt, and how long to wait before it.
 
 use std::thread;
 use std::time::Duration;
@@ -6,41 +6,41 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::event::{Event, Notify};
 
-/// Largest number of attempts for one address.
+/// Maximum number of attempts for one address.
 const ATTEMPTS: u32 = 5;
 
 /// Longest wait that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Failure of one attempt, by what to do next.
+/// Failure of one attempt, classified by the next step.
 pub(crate) enum Failure {
-    /// It may pass: ask the same address again after a wait.
+    /// Temporary failure: try the same address again after a wait.
     Passing {
         /// Reason for the failure.
         error: Error,
         /// Wait that the server asks for.
         asked: Option<Duration>,
     },
-    /// Resumed bytes are not of the file: ask the same address again, from zero.
+    /// Resumed bytes do not belong to the file: try the same address again, from zero.
     Stale(Error),
-    /// This address does not have the file: ask the next.
+    /// The address does not provide the file: try the next address.
     Lasting(Error),
-    /// This machine is at fault: no address can help.
+    /// This machine failed: another address can't help.
     Local(Error),
 }
 
 impl Failure {
-    /// Returns a failure that may pass, without a word from the server on when.
+    /// Creates a temporary failure for which the server asks for no wait.
     pub(crate) fn passing(error: Error) -> Self {
         Self::Passing { error, asked: None }
     }
 }
 
-/// Failure that no further attempt can change.
+/// Failure that another attempt can't change.
 pub(crate) enum Fault {
-    /// The address does not have the file.
+    /// The address does not provide the file.
     Remote(Error),
-    /// This machine is at fault.
+    /// This machine failed.
     Local(Error),
 }
 
@@ -52,8 +52,8 @@ impl From<Fault> for Error {
     }
 }
 
-/// Makes attempts until one succeeds or none can; a second of waiting lasts `pace` seconds. After a stale attempt,
-/// `start_over` is called.
+/// Repeats `attempt` until it succeeds or can't succeed. Calls `start_over` after a stale attempt. A wait of one second
+/// takes `pace` seconds.
 pub(crate) fn repeatedly<T>(
     pace: f64,
     mut attempt: impl FnMut() -> Result<T, Failure>,
@@ -85,8 +85,7 @@ pub(crate) fn repeatedly<T>(
 }
 
 /// Returns the wait after this number of attempts: one second, doubled each time, or longer if the server asks for it.
-///
-/// None if no further attempt should follow.
+/// Returns `None` if no further attempt should follow.
 fn wait_after(attempts: u32, asked: Option<Duration>) -> Option<Duration> {
     if attempts >= ATTEMPTS {
         return None;
@@ -104,10 +103,10 @@ fn gave_up(attempts: u32, asked: Option<Duration>, error: Error) -> Error {
     }
 }
 
-/// Waits; a second lasts `pace` seconds, so that tests need not wait.
+/// Waits. A second takes `pace` seconds, so that tests can be fast.
 fn pause(wait: Duration, pace: f64) {
     let scaled = Duration::try_from_secs_f64(wait.as_secs_f64() * pace);
-    // An invalid duration, as for a negative pace, is not waited for.
+    // If the duration is invalid, as for a negative pace, do not wait.
     thread::sleep(scaled.unwrap_or_default());
 }
 

@@ -1,4 +1,4 @@
-//! The destination of a download's bytes: they are counted, digested and written.
+//! Receives the bytes of a download: counts, hashes and writes them.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -12,7 +12,7 @@ use crate::partial::Partial;
 use crate::retry::{Failure, Fault};
 use crate::transfer::Transfer;
 
-/// The part of a download, with count and digest of its bytes.
+/// Unfinished file of a download, with the count and the digest of its bytes.
 pub(crate) struct Sink<'a> {
     path: PathBuf,
     file: File,
@@ -22,7 +22,7 @@ pub(crate) struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    /// Opens the part of `published` for more bytes after its first `at` bytes.
+    /// Opens the unfinished file of `published` to write after its first `at` bytes.
     pub(crate) fn open(
         published: &PublishedFile,
         partial: &Partial,
@@ -37,9 +37,9 @@ impl<'a> Sink<'a> {
         Ok(Self { path: partial.path().to_owned(), file, hasher, transfer, found: at })
     }
 
-    /// Writes the bytes of `body`, up to the end of a file of `size` bytes.
+    /// Writes the bytes of `body` to a file that should end after `size` bytes.
     pub(crate) fn fill(&mut self, body: impl Read, size: u64) -> Result<(), Failure> {
-        // One byte more than expected is enough to know that there are too many.
+        // One byte more than expected shows that the body is too long.
         let mut body = body.take((size - self.found).saturating_add(1));
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -58,7 +58,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Checks that the bytes are those of the published file, and syncs them to disk.
+    /// Checks size and digest against the published file, and syncs the bytes to disk.
     pub(crate) fn finish(self, published: &PublishedFile) -> Result<Digest, Fault> {
         let found = self.hasher.finish();
         if self.found != published.size {

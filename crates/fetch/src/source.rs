@@ -1,4 +1,4 @@
-//! Sources of files: their publishers' addresses, a mirror, or a folder.
+//! Sources of files: the publishers, a mirror, or a folder.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use quoting::Shown;
 use crate::error::Error;
 use crate::manifest::PublishedFile;
 
-/// Source of files instead of their publishers.
+/// Source that replaces the publishers of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Folder that holds the files under their published names.
+    /// Folder that contains the files under their published names.
     Folder(PathBuf),
-    /// Address below which the files are found under their published names.
+    /// Base address of a mirror that has the files under their published names.
     Mirror(String),
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// Returns the locations to try for `file`, in turn.
+/// Returns the locations of `file`, in the order in which they are tried.
 pub(crate) fn locations(file: &PublishedFile, source: Option<&Source>) -> Vec<Location> {
     match source {
         None => file.urls.iter().cloned().map(Location::Url).collect(),

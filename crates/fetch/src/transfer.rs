@@ -1,14 +1,14 @@
-//! The bytes of one attempt, reported as they arrive.
+//! Progress events of one attempt.
 
 use crate::event::{Event, Notify};
 
-/// Reports the bytes of one attempt, and its end when dropped.
+/// Reports the bytes of one attempt as they arrive, and its end when dropped.
 pub(crate) struct Transfer<'a> {
     notify: Notify<'a>,
 }
 
 impl<'a> Transfer<'a> {
-    /// Reports the start of an attempt that has `done` of `size` bytes already.
+    /// Reports the start of an attempt that already has `done` of `size` bytes.
     pub(crate) fn start(done: u64, size: u64, notify: Notify<'a>) -> Self {
         notify(&Event::Started { done, size });
         Self { notify }

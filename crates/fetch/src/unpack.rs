@@ -1,7 +1,7 @@
-//! Unpacks chosen files of a zip archive and trusts nothing that it says.
+//! Unpacks selected files from an untrusted zip archive.
 //!
-//! Links and names that lead outside are errors, and the bytes written are bounded. Of photographs, only `.jpg` files
-//! directly in the folders of the manifest are written.
+//! Links and paths that leave the target folder are errors, and the number of written bytes is bounded. From an archive
+//! of images, only `.jpg` files directly in the folders of the manifest are unpacked.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,11 +13,11 @@ use zip::ZipArchive;
 use crate::error::Error;
 use crate::manifest::Archive;
 
-/// Unpacks the photographs of `zip` into the new folder `into`.
+/// Unpacks the images of `zip` into the new folder `into`.
 ///
 /// # Errors
-/// If the archive is damaged, tries to write elsewhere, is too large when unpacked, or does not
-/// hold the expected number of photographs.
+/// If the archive is damaged, contains links or paths that leave `into`, exceeds its size limit, or does not contain
+/// the expected number of images.
 pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<(), Error> {
     for folder in archive.folders.keys() {
         let folder = into.join(folder);
@@ -27,10 +27,10 @@ pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<(), E
     check_counts(into, archive)
 }
 
-/// Unpacks the files of `zip` for which `place` returns a path below `into`, and returns their number.
+/// Unpacks the files of `zip` for which `place` returns a path relative to `into`, and returns their number.
 ///
 /// # Errors
-/// If the archive is damaged, names paths outside, holds links, or more than `at_most` bytes would be written.
+/// If the archive is damaged, contains links or paths that leave `into`, or exceeds `at_most` unpacked bytes.
 pub fn unpack_chosen(
     zip: &Path,
     at_most: u64,
@@ -63,10 +63,10 @@ pub fn unpack_chosen(
     Ok(files)
 }
 
-/// Checks that `folder` holds as many photographs as the manifest says, none of them empty.
+/// Checks that each folder contains the number of images that the manifest states. Empty files do not count.
 ///
 /// # Errors
-/// If it does not, naming the first folder that is wrong.
+/// If a number differs or a folder can't be read. The error names the first such folder.
 pub(crate) fn check_counts(folder: &Path, archive: &Archive) -> Result<(), Error> {
     for (name, &expected) in &archive.folders {
         let found = count_photographs(&folder.join(name))
@@ -79,7 +79,7 @@ pub(crate) fn check_counts(folder: &Path, archive: &Archive) -> Result<(), Error
     Ok(())
 }
 
-/// Returns the path of an entry in the unpacked folder; none if it is not unpacked.
+/// Returns the path of an entry in the unpacked folder, or `None` if the entry is not unpacked.
 fn expected_place(path: &Path, archive: &Archive) -> Option<PathBuf> {
     let place = path.strip_prefix(&archive.inside).ok()?;
     let folder = place.parent()?;

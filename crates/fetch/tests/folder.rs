@@ -1,4 +1,4 @@
-//! Fetches items from folders, and observes events and errors as a caller does.
+//! Fetches items from folders, and checks events and errors as a caller sees them.
 
 use std::cell::RefCell;
 use std::fs;
@@ -9,7 +9,7 @@ use fetch::{
 };
 use tempfile::TempDir;
 
-/// A manifest of `a.h5`, whose MD5 is that of `abc`, and of `names.json` without a digest; both have 3 bytes.
+/// Manifest of `a.h5`, which has the MD5 of `abc`, and of `names.json`, which has no digest. Both have 3 bytes.
 const MANIFEST: &str = r#"
     archives = []
     [[weights]]
@@ -30,7 +30,7 @@ const MANIFEST: &str = r#"
     path = "weights/names.json"
 "#;
 
-/// Fetches `file`, whose bytes in the source folder are `bytes`, into `data`; returns the names of the events too.
+/// Fetches `file`, whose bytes in the source folder are `bytes`, into `data`. Also returns the names of the events.
 fn fetch_from_folder(
     file: &PublishedFile,
     bytes: &str,

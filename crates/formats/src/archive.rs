@@ -1,5 +1,6 @@
-//! Zip archives, of which only the plain kind is accepted that Keras and PyTorch write: every
-//! entry stored as it is. So none is longer than the archive.
+//! Reads zip archives as Keras and PyTorch write them, with all entries uncompressed.
+//!
+//! Other archives are refused. So an entry is never longer than the archive.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -10,12 +11,12 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::FormatError;
 
-/// Whether a file that begins with `bytes` is a zip archive.
+/// Returns true if a file that starts with `bytes` is a zip archive.
 pub(crate) fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
-/// An archive, every entry of which has been checked.
+/// Archive whose entries have all been checked.
 pub(crate) struct Archive<'a> {
     path: &'a Path,
     zip: ZipArchive<BufReader<File>>,
@@ -23,7 +24,7 @@ pub(crate) struct Archive<'a> {
 }
 
 impl<'a> Archive<'a> {
-    /// Opens the archive `file` of `length` bytes; errors name `path`.
+    /// Opens the archive `file` of `length` bytes. Errors name `path`.
     pub(crate) fn open(path: &'a Path, file: File, length: u64) -> Result<Self, FormatError> {
         let damaged = |error| FormatError::damaged(path, format!("is no whole archive: {error}"));
         let mut zip = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
@@ -53,18 +54,18 @@ impl<'a> Archive<'a> {
         Ok(Self { path, zip, names })
     }
 
-    /// The name of every entry.
+    /// Returns the names of all entries.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Whether there is an entry `name`.
+    /// Returns true if the archive has an entry `name`.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.iter().any(|entry| entry == name)
     }
 
-    /// Writes the entry `name` to `to` and says where in the file it begins and how long it is. Its
-    /// checksum is compared.
+    /// Writes the content of the entry `name` to `to` and verifies its checksum. Returns the offset
+    /// of the content in the file, and its length.
     pub(crate) fn copy(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! An array and its shape: what every format here is read into and written from.
+//! Arrays with names and shapes, which all formats are read into and written from.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,21 +8,21 @@ use crate::FormatError;
 /// Arrays by name, such as `block1_conv1/kernel`.
 pub type Arrays = BTreeMap<String, Array>;
 
-/// A dense array of 32-bit floats, the last axis varying fastest.
+/// A dense array of 32-bit floats in row-major order: the last axis varies fastest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
-    /// The length of each axis.
+    /// Length of each axis.
     pub shape: Vec<usize>,
-    /// The values, as many as the product of `shape`.
+    /// Values. Their number is the product of `shape`.
     pub data: Vec<f32>,
 }
 
 impl Array {
-    /// An array of the given shape.
+    /// Creates an array of the given shape.
     ///
     /// # Panics
     ///
-    /// Panics if `data` does not hold as many values as `shape` says.
+    /// Panics if the length of `data` is not the product of `shape`.
     pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "values of a shape {shape:?}");
         Self { shape, data }
@@ -34,7 +34,7 @@ impl Array {
     }
 }
 
-/// Adds an array of the file at `path` unless there is one of its name.
+/// Adds an array from the file at `path`. Returns an error if another array has the same name.
 pub(crate) fn insert(
     path: &Path,
     arrays: &mut Arrays,

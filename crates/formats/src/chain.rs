@@ -1,106 +1,109 @@
-//! A network as a row of layers: what the writers of whole models are given.
+//! Models as chains of layers, which the writers of whole models take as input.
 //!
-//! It borrows its weights, which are tens of megabytes, and checks once for all writers that each
-//! layer takes what the one before it gives.
+//! A chain borrows its weights, because they take tens of megabytes. It checks for all writers that the shapes of
+//! successive layers match.
 
 use std::collections::HashSet;
 
 use crate::Array;
 
-/// What the writers call the pictures that come in.
+/// Name of the model's input.
 pub(crate) const INPUT: &str = "image";
 
-/// A network as a row of layers that takes RGB pictures with values 0..=255, in the order
-/// (N, height, width, 3).
+/// A model as a chain of layers. It takes RGB images with values 0..=255 in the order (N, height, width, 3).
 ///
-/// The writers panic where a layer does not fit the one before it, where the last one gives a map
-/// rather than a vector, where there are class names but not one for each output, where a rate is no
-/// finite number, where a name is empty or holds a `/`, and where two layers have one name, or the name
-/// `image` of the input.
+/// The writers panic if the chain breaks one of these rules:
+///
+/// - Each layer accepts the output of the layer before it, and its arrays match each other.
+/// - The last layer outputs a vector, not a feature map.
+/// - The number of class names is 0 or the number of classes.
+/// - Dropout rates are finite.
+/// - Names are not empty and do not contain `/`.
+/// - Names of layers are unique and differ from `image`, the name of the input.
 #[derive(Clone, Debug)]
 pub struct Chain<'a> {
-    /// The model's name in the file.
+    /// Name of the model in the file.
     pub name: String,
-    /// The height and width of a picture.
+    /// Height and width of an image.
     pub size: [usize; 2],
-    /// The layers, first to last.
+    /// Layers from input to output.
     pub layers: Vec<ChainLayer<'a>>,
-    /// The names of the classes, in the order of the probabilities; for a single output, which is the
-    /// probability of the second, both. May be empty. Only ONNX files hold them.
+    /// Class names in the order of the outputs; may be empty. A single output is the probability of the second of two
+    /// classes. Only ONNX files store the names.
     pub classes: Vec<String>,
 }
 
-/// One layer of a [`Chain`].
+/// Layer of a [`Chain`].
 #[derive(Clone, Debug)]
 pub struct ChainLayer<'a> {
-    /// The layer's name in the file.
+    /// Name of the layer in the file.
     pub name: String,
-    /// Whether it does not learn: Keras's `trainable=False`.
+    /// True if training does not change the layer (Keras: `trainable=False`).
     pub frozen: bool,
-    /// What it does.
+    /// Operation of the layer.
     pub kind: ChainKind<'a>,
 }
 
-/// What a layer does. Maps are in the order (height, width, channels).
+/// Operation of a layer. Feature maps have the order (height, width, channels).
 #[derive(Clone, Copy, Debug)]
 pub enum ChainKind<'a> {
-    /// A sum of channels, pixel by pixel: what a network does first to pictures in 0..=255.
+    /// A 1x1 convolution. As the first layer, it preprocesses images with values 0..=255.
     Pointwise {
-        /// The weights, (1, 1, channels in, channels out).
+        /// Weights, (1, 1, input channels, output channels).
         kernel: &'a Array,
-        /// What is added to each channel out.
+        /// Bias, (output channels).
         bias: &'a Array,
     },
-    /// A 3x3 convolution of stride 1, zero padded to the size of its input, then ReLU.
+    /// A 3x3 convolution with stride 1 and zero padding to the size of its input, then ReLU.
     Convolution {
-        /// The weights, (3, 3, channels in, channels out).
+        /// Weights, (3, 3, input channels, output channels).
         kernel: &'a Array,
-        /// What is added to each channel out.
+        /// Bias, (output channels).
         bias: &'a Array,
     },
-    /// The maximum of each 2x2 square; an odd last row or column is dropped.
+    /// The maximum of each 2x2 square. An odd last row or column is dropped.
     MaxPooling,
     /// The mean of each channel.
     GlobalAveragePooling,
     /// The maximum of each channel.
     GlobalMaxPooling,
-    /// A map as a vector, in the order (height, width, channels).
+    /// The feature map as a vector, in the order (height, width, channels).
     Flatten,
     /// A dense layer.
     Dense {
-        /// The weights, (in, out).
+        /// Weights, (inputs, units).
         kernel: &'a Array,
-        /// What is added to each unit.
+        /// Bias, (units).
         bias: &'a Array,
-        /// What follows.
+        /// Activation function.
         activation: Activation,
     },
-    /// Drops units while learning, and else does nothing.
+    /// Drops units during training, and does nothing otherwise.
     Dropout {
-        /// The share of units dropped, 0..1.
+        /// Fraction of units dropped, 0..1.
         rate: f64,
     },
 }
 
-/// What follows a dense layer.
+/// Activation function of a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// Nothing.
+    /// Identity.
     Linear,
     /// Negative values become 0.
     Relu,
-    /// Each unit is a probability.
+    /// Each unit becomes a probability.
     Sigmoid,
-    /// The units are probabilities that add up to 1.
+    /// The units become probabilities that add up to 1.
     Softmax,
 }
 
 impl Chain<'_> {
-    /// The shape of what each layer gives for one picture: (height, width, channels) or (units).
+    /// Returns the output shape of each layer for one image: (height, width, channels) or (units).
     ///
     /// # Panics
     ///
-    /// Panics where [`Chain`] says that the writers do.
+    /// Panics if the chain breaks a rule of [`Chain`].
     pub(crate) fn output_shapes(&self) -> Vec<Vec<usize>> {
         let mut names = HashSet::from([INPUT]);
         let mut shape = vec![self.size[0], self.size[1], 3];
@@ -125,7 +128,7 @@ impl Chain<'_> {
         shapes
     }
 
-    /// How many bytes the weights take.
+    /// Returns the size of all weights in bytes.
     pub(crate) fn weight_bytes(&self) -> u64 {
         let arrays = self.layers.iter().flat_map(|layer| layer.kind.arrays());
         arrays.map(|array| size_of_val(array.data.as_slice()) as u64).sum()
@@ -133,7 +136,7 @@ impl Chain<'_> {
 }
 
 impl<'a> ChainKind<'a> {
-    /// The kernel and the bias, where the layer has them.
+    /// Returns the kernel and the bias, or nothing if the layer has no weights.
     pub(crate) fn arrays(&self) -> Vec<&'a Array> {
         match *self {
             Self::Pointwise { kernel, bias }
@@ -177,7 +180,7 @@ impl<'a> ChainKind<'a> {
     }
 }
 
-/// JSON has no other numbers: they would become `null`.
+/// Panics if a number is NaN or infinite, which JSON can't represent and would turn into `null`.
 fn assert_is_finite(layer: &str, number: f64) {
     assert!(number.is_finite(), "`{layer}` holds {number}, expected a finite number");
 }

@@ -1,36 +1,36 @@
-//! Element types that are read: 32-bit floats, and 16-bit floats, which are widened to 32 bits. Every
-//! finite value stays exactly the same.
+//! Supported element types: 32-bit floats, and 16-bit floats, which are widened to 32 bits. Every finite value stays
+//! exactly the same.
 
 use half::{bf16, f16};
 
-/// An element type of weights files.
+/// Element type of a weights file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
     /// IEEE 754 binary32.
     Float32,
-    /// IEEE 754 binary16: 5 bits of exponent, 10 of mantissa.
+    /// IEEE 754 binary16: 5 exponent bits, 10 mantissa bits.
     Float16,
-    /// The upper half of a 32-bit float: 8 bits of exponent, 7 of mantissa.
+    /// The upper half of a 32-bit float: 8 exponent bits, 7 mantissa bits.
     Bfloat16,
 }
 
-/// The order of a value's bytes.
+/// Byte order of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ByteOrder {
-    /// The lowest byte first.
+    /// Lowest byte first.
     Little,
-    /// The highest byte first.
+    /// Highest byte first.
     Big,
 }
 
 impl ByteOrder {
-    /// The order of the machine that this runs on.
+    /// Byte order of this machine.
     pub(crate) const NATIVE: Self =
         if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
 }
 
 impl Element {
-    /// Returns the number of bytes of one value.
+    /// Returns the size of a value in bytes.
     pub(crate) fn size(self) -> usize {
         match self {
             Self::Float32 => 4,
@@ -38,7 +38,7 @@ impl Element {
         }
     }
 
-    /// Decodes whole values. Bytes of a last value that is not whole are ignored.
+    /// Decodes values. Ignores trailing bytes that are not a whole value.
     pub(crate) fn decode(self, bytes: &[u8], order: ByteOrder) -> Vec<f32> {
         match self {
             Self::Float32 => decode(bytes, order, f32::from_le_bytes),
@@ -48,7 +48,7 @@ impl Element {
     }
 }
 
-/// Decodes values of `N` bytes, which `from_little` takes with the lowest byte first.
+/// Decodes values of `N` bytes. `from_little` expects the lowest byte first.
 fn decode<const N: usize>(
     bytes: &[u8],
     order: ByteOrder,

@@ -1,136 +1,136 @@
-//! What can be wrong with a file.
+//! Error type for files and folders.
 
 use std::path::{Path, PathBuf};
 
 use quoting::Shown;
 
-/// A file that could not be read or written, and why.
+/// Error of reading or writing a file or folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error("no file at `{}`\nhint: check the spelling, and the folder you are in", .path.shown())]
     Missing {
-        /// The path asked for.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// There is no such folder to write into.
+    /// The folder to write into does not exist.
     #[error("no folder at `{}` to write into\nhint: make it first, or check the spelling and the folder you are in", .path.shown())]
     MissingFolder {
-        /// The folder.
+        /// Path of the folder.
         path: PathBuf,
     },
     /// The system refused to read or write.
     #[error("`{}`: {reason}\nhint: check its permissions and those of its folder, and the room on the disk", .path.shown())]
     Io {
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// Error of the system.
         reason: std::io::Error,
     },
-    /// There is a symbolic link at this path.
+    /// The file to write in place is a symbolic link.
     #[error("`{}` is a symbolic link, which is not written through\nhint: remove the link, or write to another folder", .path.shown())]
     Link {
-        /// The path of the link.
+        /// Path of the link.
         path: PathBuf,
     },
-    /// There is a folder at this path.
+    /// The path is a folder, not a file.
     #[error("`{}` is a folder, expected a file\nhint: name the file in it", .path.shown())]
     IsFolder {
-        /// The path asked for.
+        /// Path of the folder.
         path: PathBuf,
     },
-    /// A named pipe, a device or a socket is at this path.
+    /// The path is a named pipe, a device or a socket.
     #[error("`{}` is not a regular file\nhint: name a file on a disk; a pipe or a device is not read", .path.shown())]
     NotRegular {
-        /// The path asked for.
+        /// Path of the pipe, device or socket.
         path: PathBuf,
     },
-    /// The file's first bytes are of no format known here.
+    /// The first bytes of the file match no supported format.
     #[error(
         "`{}` is no weights file known here: safetensors, Keras (`.h5`, `.weights.h5`, `.keras`) or PyTorch (`.pth`)\nhint: a download that failed often leaves a web page or half a file under this name; compare its size with the original's",
         .path.shown()
     )]
     Unknown {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// The file is of a known format but damaged, cut short or not laid out as expected.
+    /// The file has a supported format, but is damaged, truncated or not laid out as expected.
     #[error("`{}` {fault}\nhint: the file may be cut short or damaged; fetch or copy it again", .path.shown(), fault = .fault.shown())]
     Damaged {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What does not fit, as the end of a sentence that begins with the file's name.
+        /// Fault, as the end of a sentence that starts with the file name.
         fault: String,
     },
-    /// The file is whole, but holds what is not read here.
+    /// The file is intact, but its content is not supported.
     #[error("`{}` {fault}\nhint: {hint}", .path.shown(), fault = .fault.shown())]
     Unsupported {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What it holds, as the end of a sentence that begins with the file's name.
+        /// Content, as the end of a sentence that starts with the file name.
         fault: String,
-        /// What to do about it.
+        /// Remedy for the user.
         hint: &'static str,
     },
-    /// An array holds values of a type that is not read here.
+    /// An array has an unsupported element type.
     #[error("`{}` holds `{name}` as {found}, expected 32-bit or 16-bit floats\nhint: save the weights as 32-bit floats", .path.shown(), name = .name.shown(), found = .found.shown())]
     ElementType {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The array.
+        /// Name of the array.
         name: String,
-        /// The type found.
+        /// Element type of the array.
         found: String,
     },
-    /// An entry of an archive, or an array, is compressed or stored in pieces.
+    /// An archive entry is compressed or encrypted, or an HDF5 array is compressed or chunked.
     #[error("`{}` holds `{name}` compressed or in pieces, expected it as it is\nhint: save it again with Keras or PyTorch, which compress nothing; an archive that another program packed again can't be read", .path.shown(), name = .name.shown())]
     Compressed {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The entry or array.
+        /// Name of the entry or array.
         name: String,
     },
-    /// An archive's entry has a name that would lead out of the folder it is unpacked to.
+    /// The name of an archive entry leads out of the folder that the archive is unpacked to.
     #[error("`{}` holds an entry named `{}`, which leads out of the archive\nhint: neither Keras nor PyTorch writes such a name: don't trust this file", .path.shown(), .name.shown())]
     EntryName {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The entry.
+        /// Name of the entry.
         name: String,
     },
     /// Two arrays, or two layers, have the same name.
     #[error("`{}` holds `{name}` twice\nhint: give the layers of nested models names of their own and save again", .path.shown(), name = .name.shown())]
     Twice {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The name.
+        /// Name of the arrays or layers.
         name: String,
     },
-    /// The layers of a model are not one row, in which each takes what the one before it gives.
+    /// The model is not a chain of layers in which each layer takes the output of the previous one.
     #[error("`{}` is no row of layers: {fault}\nhint: a model with branches or shared layers can't be read", .path.shown(), fault = .fault.shown())]
     NoRow {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Where the row ends, as a sentence.
+        /// Link that breaks the chain, as a sentence.
         fault: String,
     },
-    /// The weights are more than one file of the format can hold.
+    /// The weights exceed the limit of the format for one file.
     #[error(
         "`{}` would hold {size} bytes of weights, expected at most {limit} in an ONNX file\nhint: write a `.keras` file, or train a smaller head: pooled rather than flattened features, fewer units",
         .path.shown()
     )]
     TooLarge {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// How many bytes the weights take.
+        /// Size of the weights in bytes.
         size: u64,
-        /// How many they may take.
+        /// Limit in bytes.
         limit: u64,
     },
 }
 
 impl FormatError {
-    /// What the system said of the file or folder at `path`.
+    /// Creates the error for a system error about the file or folder at `path`.
     pub fn io(path: &Path, reason: std::io::Error) -> Self {
         let path = path.to_owned();
         match reason.kind() {

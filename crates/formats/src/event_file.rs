@@ -1,10 +1,10 @@
-//! TensorBoard's event files: what it draws curves from while a program goes on writing them.
+//! Writes TensorBoard event files. TensorBoard can draw curves from them while they are being written.
 //!
-//! A file is a row of records, `length | masked CRC-32C of it | data | masked CRC-32C of it`, all numbers
-//! little endian (TensorFlow's `core/lib/io/record_writer.cc`; the mask is in `core/lib/hash/crc32c.h`). The
-//! data of each is an `Event` in the encoding of Protocol Buffers (`core/util/event.proto`,
-//! `core/framework/summary.proto`). A last record that is cut short, as a program that is killed leaves it, is
-//! passed over by readers.
+//! A file is a sequence of records: `length | masked CRC-32C of length | data | masked CRC-32C of data`. Numbers are
+//! little endian (TensorFlow's `core/lib/io/record_writer.cc`; the mask is in `core/lib/hash/crc32c.h`). The data of a
+//! record is the Protocol Buffers message `Event` (`core/util/event.proto`, `core/framework/summary.proto`).
+//!
+//! If a program is killed, the last record may be truncated. Readers skip such a record.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,13 +14,13 @@ use crate::FormatError;
 use crate::in_place::open_in_place;
 use crate::whole::refused;
 
-/// What every file begins with.
+/// Version of the format, in the first event of a file.
 const VERSION: &str = "brain.Event:2";
 
-/// `SessionLog.START`.
+/// Value of `SessionLog.START`.
 const START: u64 = 1;
 
-/// An event file that is written to.
+/// Event file open for writing.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
@@ -28,13 +28,14 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Begins a file at `path`, in place of what may be there, for values from `first_step` on: readers drop
-    /// what older files of its folder have of these steps. Files of a folder are read in the order of their
-    /// names, which have `tfevents` in them. Times are in seconds since 1970.
+    /// Creates an event file at `path` for values from step `first_step` on. Replaces an existing file.
+    ///
+    /// Readers read the files of a folder in the order of their names, which must contain `tfevents`. They drop values
+    /// from `first_step` on that are in older files. `time` is in seconds since 1970.
     ///
     /// # Errors
     ///
-    /// The folder is missing, or the system refuses to write there.
+    /// Returns an error if the folder is missing, the path is a symbolic link, or the system refuses to write.
     pub fn create(path: &Path, time: f64, first_step: u64) -> Result<Self, FormatError> {
         let mut options = File::options();
         let file = open_in_place(path, options.write(true).create(true).truncate(true))?;
@@ -49,11 +50,11 @@ impl EventFile {
         Ok(created)
     }
 
-    /// Adds a value of each of these tags.
+    /// Appends an event with one value for each tag. `time` is in seconds since 1970.
     ///
     /// # Errors
     ///
-    /// The system refuses to write.
+    /// Returns an error if the system refuses to write.
     pub fn append(
         &mut self,
         time: f64,
@@ -73,20 +74,20 @@ impl EventFile {
         self.write(&record(&event))
     }
 
-    /// In one piece, so that who reads meanwhile seldom sees half a record.
+    /// Writes the bytes in one call, so that a concurrent reader seldom finds a partial record, and syncs the file.
     fn write(&mut self, bytes: &[u8]) -> Result<(), FormatError> {
         let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
         written.map_err(|source| refused(&self.path, source))
     }
 }
 
-/// The kinds of a field, the low bits of what it begins with.
+/// Wire types, the low three bits of a field's key.
 const VARINT: u8 = 0;
 const FIXED_64: u8 = 1;
 const BYTES: u8 = 2;
 const FIXED_32: u8 = 5;
 
-/// The beginning of an `Event`. A step of 0 is what readers take where there is none.
+/// Returns the start of an `Event`. A step of 0 is omitted, because it is the default of readers.
 fn event(time: f64, step: u64) -> Vec<u8> {
     let mut event = vec![1 << 3 | FIXED_64];
     event.extend(time.to_le_bytes());
@@ -96,20 +97,20 @@ fn event(time: f64, step: u64) -> Vec<u8> {
     event
 }
 
-/// Adds field number `field`, a whole number.
+/// Appends field number `field`, an integer.
 fn put_varint(message: &mut Vec<u8>, field: u8, value: u64) {
     message.push(field << 3 | VARINT);
     varint(message, value);
 }
 
-/// Adds field number `field`: a text or a message.
+/// Appends field number `field`, a string or a message.
 fn put_bytes(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     message.push(field << 3 | BYTES);
     varint(message, bytes.len() as u64);
     message.extend(bytes);
 }
 
-/// Seven bits a byte, the lowest first; the eighth says that there are more.
+/// Appends a varint: seven bits a byte, lowest first. The eighth bit is set if more bytes follow.
 fn varint(message: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         message.push(value as u8 | 0x80);
@@ -123,12 +124,12 @@ fn record(data: &[u8]) -> Vec<u8> {
     [&length, &masked_crc(&length)[..], data, &masked_crc(data)].concat()
 }
 
-/// The CRC, rotated and moved on, so that a CRC of data which holds CRCs is as good as any.
+/// Returns the masked CRC. A plain CRC is weak for data that contains CRCs.
 fn masked_crc(bytes: &[u8]) -> [u8; 4] {
     crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
 
-/// The CRC-32 of Castagnoli's polynomial, bit by bit: a record has some hundred bytes.
+/// Returns the CRC-32 with Castagnoli's polynomial. Computes it bit by bit, as a record has only about 100 bytes.
 fn crc32c(bytes: &[u8]) -> u32 {
     const REVERSED_POLYNOMIAL: u32 = 0x82f6_3b78;
     !bytes.iter().fold(!0, |crc, &byte| {
@@ -142,7 +143,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// RFC 3720, B.4.
+    /// Test vectors of RFC 3720, B.4.
     #[test]
     fn crcs_are_those_of_the_standard() {
         let rising: Vec<u8> = (0..32).collect();

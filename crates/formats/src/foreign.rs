@@ -1,19 +1,19 @@
-//! Names files that are not read as what they are.
+//! Recognizes files of unsupported kinds, so that errors can name the kind.
 
 use std::path::Path;
 
 use crate::FormatError;
 
-/// The first bytes of the text that Git leaves in place of a file that Git LFS stores elsewhere.
+/// First bytes of a Git LFS pointer, the text that replaces a file stored elsewhere.
 const GIT_LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// The entry in which a TorchScript program has its constants.
+/// Suffix of the entry with the constants of a TorchScript program.
 const CONSTANTS: &str = "/constants.pkl";
 
-/// The folder in which a TorchScript program has its code.
+/// Folder with the code of a TorchScript program.
 const CODE: &str = "/code/";
 
-/// Returns the error about the file at `path` that begins with `head` and is of no format that is read.
+/// Returns the error for the file at `path` that starts with `head` and has no supported format.
 pub(crate) fn file(path: &Path, head: &[u8]) -> FormatError {
     if head.starts_with(GIT_LFS) {
         let fault = "is a Git LFS pointer, expected the file that it stands for";
@@ -27,7 +27,7 @@ pub(crate) fn file(path: &Path, head: &[u8]) -> FormatError {
     FormatError::Unknown { path: path.to_owned() }
 }
 
-/// Returns the error about the archive at `path` with the entries `names`, of which none is a model's that is read.
+/// Returns the error for the archive at `path` with the entries `names` and no supported model.
 pub(crate) fn archive(path: &Path, names: &[String]) -> FormatError {
     if is_script(names) { script(path) } else { FormatError::Unknown { path: path.to_owned() } }
 }
@@ -37,7 +37,7 @@ pub(crate) fn is_script(names: &[String]) -> bool {
     names.iter().any(|name| name.ends_with(CONSTANTS))
 }
 
-/// Turns an error about the code of a TorchScript program, which PyTorch compresses, into one that names it.
+/// Replaces an error about a compressed entry if the entry is code of a TorchScript program, which PyTorch compresses.
 pub(crate) fn named_if_script(error: FormatError) -> FormatError {
     match error {
         FormatError::Compressed { path, name } if name.contains(CODE) => script(&path),
@@ -51,10 +51,10 @@ fn script(path: &Path) -> FormatError {
     FormatError::unsupported(path, fault, hint)
 }
 
-/// Returns true if a file that begins with `bytes` is an ONNX model. It begins with the version of the file
-/// format, followed by the name of the program that wrote it or by the graph.
+/// Returns true if a file that starts with `bytes` is an ONNX model. It starts with the version of the file format,
+/// followed by the name of the producer or by the graph.
 fn is_onnx(bytes: &[u8]) -> bool {
-    // Tags of protobuf fields: 1, a number; 2, a text; 7, a message.
+    // Protobuf fields: 1 is the version, an integer; 2 is the producer, a string; 7 is the graph, a message.
     match *bytes {
         [0x08, 1..=0x7f, 0x12, length @ ..0x80, ref rest @ ..] => {
             let producer = &rest[..rest.len().min(length.into())];

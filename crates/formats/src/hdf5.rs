@@ -1,10 +1,9 @@
-//! HDF5 files, read with bounds: whatever a file claims, reading it takes memory and time of a
-//! small multiple of its own length.
+//! Reads HDF5 files with limits: memory and time are a small multiple of the file's length, whatever the file claims.
 //!
-//! The file stays on the disk. `hdf5-pure` asks for parts of it, and every part is checked against
-//! the file's length and paid for from a budget, so that neither a group that holds itself nor a
-//! thousand links to one array can go on for ever. What it does not guard against itself (read in
-//! version 0.47) is guarded here: types within types, and one long name for many members.
+//! The file stays on disk, and `hdf5-pure` requests parts of it. Each part is checked against the length of the file
+//! and charged to a budget. So reading ends even if a group contains itself, or if a thousand links lead to one array.
+//!
+//! `hdf5-pure` 0.47 has no limits for nested types and for a long name shared by many members. Both are limited here.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -22,26 +21,25 @@ use hdf5_pure::{
 use crate::element::{ByteOrder, Element};
 use crate::{Array, FormatError};
 
-/// How deep groups nest: a model within a model is two groups deeper.
+/// Maximum nesting of groups. A nested model adds two levels.
 const DEEPEST: usize = 32;
 
-/// What reading a group's attributes may take: one of them is a layer's name.
+/// Maximum bytes to read for a group's attributes, one of which is the layer's name.
 const ATTRIBUTES: u64 = 64 << 10;
 
-/// The longest name of a member: one name may serve any number of them.
+/// Maximum length of a member's name in bytes. Many members may share one name.
 const LONGEST_NAME: usize = 255;
 
-/// A type within a type takes 8 bytes of a message of 64 KiB, and on the stack, where nothing is
-/// optimised, up to 4 KiB.
+/// Stack size for nested types. Each level takes 8 bytes of a message of at most 64 KiB, and up to 4 KiB of the stack
+/// in unoptimized builds.
 const STACK: usize = 64 << 20;
 
-/// Whether a file that begins with `bytes` is an HDF5 file.
+/// Returns true if a file that starts with `bytes` is an HDF5 file.
 pub(crate) fn is_hdf5(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x89HDF\r\n\x1a\n")
 }
 
-/// Runs `read`, which uses an HDF5 file, with room for the deepest type that one can describe; errors
-/// name `path`.
+/// Runs `read`, which uses an HDF5 file, on a thread with a stack for the deepest possible type. Errors name `path`.
 pub(crate) fn with_room<T: Send>(
     path: &Path,
     read: impl FnOnce() -> Result<T, FormatError> + Send,
@@ -63,14 +61,14 @@ pub(crate) struct Hdf5<'a> {
 }
 
 impl<'a> Hdf5<'a> {
-    /// Opens the `length` bytes of `file` from `start` on; errors name `path`.
+    /// Opens the HDF5 file in the `length` bytes of `file` from `start` on. Errors name `path`.
     pub(crate) fn open(
         path: &'a Path,
         file: File,
         start: u64,
         length: u64,
     ) -> Result<Self, FormatError> {
-        // The arrays once, and what describes them, which is short, a few times over.
+        // Enough to read the arrays once, and their descriptions, which are short, several times.
         let bytes_left = Arc::new(AtomicU64::new(length.saturating_mul(3).saturating_add(1 << 20)));
         let reading = Mutex::new(Reading { file, names: None });
         let part = Part { reading, start, length, bytes_left: bytes_left.clone() };
@@ -83,8 +81,8 @@ impl<'a> Hdf5<'a> {
                 format!("is no whole HDF5 file: it has {length} bytes, expected {end}"),
             ));
         }
-        // An extension may describe types at any length, and names are looked for where files have
-        // them that begin at their beginning and count in 8 bytes.
+        // A superblock extension could describe types of any length. The check of names assumes base address 0, and
+        // addresses and lengths of 8 bytes.
         let extension = superblock.superblock_extension_address;
         let is_plain = extension.is_none_or(|address| address == u64::MAX)
             && superblock.base_address.get() == 0
@@ -100,12 +98,12 @@ impl<'a> Hdf5<'a> {
         Ok(Self { path, file, length, bytes_left, array_bytes_left: Cell::new(length) })
     }
 
-    /// The file's outermost group.
+    /// Returns the root group.
     pub(crate) fn root(&self) -> Group {
         self.file.root()
     }
 
-    /// The groups in `group`, which is itself `depth` groups deep.
+    /// Returns the groups in `group`, whose nesting depth is `depth`.
     pub(crate) fn groups(
         &self,
         group: &Group,
@@ -117,12 +115,12 @@ impl<'a> Hdf5<'a> {
         Ok(group.iter_groups().map_err(|error| self.damaged(&error))?.collect())
     }
 
-    /// The arrays in `group`, not yet read.
+    /// Returns the arrays in `group` without reading their values.
     pub(crate) fn datasets(&self, group: &Group) -> Result<Vec<(String, Dataset)>, FormatError> {
         Ok(group.iter_datasets().map_err(|error| self.damaged(&error))?.collect())
     }
 
-    /// The text of a short attribute of `group`, where it has one.
+    /// Reads the text of a short attribute of `group`, if it has one.
     pub(crate) fn attribute(
         &self,
         group: &Group,
@@ -140,7 +138,7 @@ impl<'a> Hdf5<'a> {
         self.attribute_within(group, name, ATTRIBUTES + self.length / 2)
     }
 
-    /// Reads the text of an attribute of `group`, if it has one. All of its attributes may take `limit` bytes.
+    /// Reads the text of an attribute of `group`, if it has one. All attributes together may take `limit` bytes.
     fn attribute_within(
         &self,
         group: &Group,
@@ -160,14 +158,14 @@ impl<'a> Hdf5<'a> {
         Ok(attributes.get(name).and_then(|value| value.as_str()).map(str::to_owned))
     }
 
-    /// Whether the values of `dataset` are integers.
+    /// Returns true if the values of `dataset` are integers.
     pub(crate) fn is_integer(&self, dataset: &Dataset) -> Result<bool, FormatError> {
         use DType::{I8, I16, I32, I64, U8, U16, U32, U64};
         let element = dataset.dtype().map_err(|error| self.damaged(&error))?;
         Ok(matches!(element, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64))
     }
 
-    /// The values of `dataset`, which errors call `name`.
+    /// Reads the values of `dataset`. Errors call it `name`.
     pub(crate) fn array(&self, name: &str, dataset: &Dataset) -> Result<Array, FormatError> {
         let dtype = dataset.dtype().map_err(|error| self.damaged(&error))?;
         let Some((element, order)) = element(&dtype) else {
@@ -217,7 +215,7 @@ impl<'a> Hdf5<'a> {
     }
 }
 
-/// Returns the element type that `dtype` describes and the order of its bytes, if it is read.
+/// Returns the element type and the byte order of `dtype`, or `None` if it is not supported.
 fn element(dtype: &DType) -> Option<(Element, ByteOrder)> {
     let other = match dtype {
         DType::F32 => return Some((Element::Float32, ByteOrder::NATIVE)),
@@ -237,7 +235,7 @@ fn element(dtype: &DType) -> Option<(Element, ByteOrder)> {
                 _ => None,
             }
         }
-        // As h5py writes the bfloat16 of a Keras model, whose NumPy type is two bytes of unknown meaning.
+        // h5py writes the bfloat16 of a Keras model like this. Its NumPy type is two bytes without a known meaning.
         Datatype::Opaque { size: 2, .. } => Some((Element::Bfloat16, ByteOrder::Little)),
         _ => None,
     }
@@ -265,7 +263,7 @@ fn no_hdf5(path: &Path, error: &hdf5_pure::Error) -> FormatError {
     FormatError::damaged(path, format!("is no whole HDF5 file: {error}"))
 }
 
-/// A part of a file, with a budget for what is read of it.
+/// Part of a file, with a budget for the bytes read from it.
 struct Part {
     reading: Mutex<Reading>,
     start: u64,
@@ -275,7 +273,7 @@ struct Part {
 
 struct Reading {
     file: File,
-    /// Where the names of a group's members are that will be read next.
+    /// Offset of the names of a group's members, which are read next.
     names: Option<u64>,
 }
 
@@ -313,8 +311,8 @@ impl Source for Part {
     }
 }
 
-/// What `block` says about where names are, if it is the header of a heap of names: `HEAP`, a
-/// version, two lengths and the place.
+/// Returns the offset of the names if `block` is the header of a local heap: `HEAP`, a version, two lengths, the
+/// offset.
 fn place_of_names(block: &[u8]) -> Option<u64> {
     let place = block.strip_prefix(b"HEAP")?.get(20..28)?;
     Some(u64::from_le_bytes(place.try_into().ok()?))

@@ -1,5 +1,7 @@
-//! Files that are written in place: logs, locks and caches, which grow while a program runs. They are never opened
-//! through a symbolic link, which in a folder that others may write to could lead to any file of the user's.
+//! Opens files that are written in place and grow while a program runs: logs, locks and caches.
+//!
+//! These are never opened through a symbolic link. In a folder that others may write to, a link could lead to any file
+//! of the user.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -7,24 +9,24 @@ use std::path::Path;
 use crate::FormatError;
 use crate::whole::refused;
 
-/// Opens the file at `path`, unless that is a symbolic link.
+/// Opens the file at `path`, unless it is a symbolic link.
 ///
 /// # Errors
 ///
-/// It is one, the folder is missing, or the system refuses.
+/// Returns an error if the path is a symbolic link, the folder is missing, or the system refuses to open the file.
 pub fn open_in_place(path: &Path, options: &mut OpenOptions) -> Result<File, FormatError> {
     refuse_link(path)?;
-    // For a link that is made just now.
+    // Also refuses a link that was created after the check.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW);
     options.open(path).map_err(|source| refused(path, source))
 }
 
-/// Checks that no symbolic link is at `path`.
+/// Checks that `path` is not a symbolic link.
 ///
 /// # Errors
 ///
-/// There is one.
+/// Returns an error if it is one.
 fn refuse_link(path: &Path) -> Result<(), FormatError> {
     if path.is_symlink() { Err(FormatError::Link { path: path.to_owned() }) } else { Ok(()) }
 }

@@ -1,5 +1,6 @@
-//! Files of other tools as named arrays, in and out. It knows no tensor library and no network:
-//! whether the names and shapes are those of a model is for the crate of that model to say.
+//! Reads and writes files of other tools as named arrays.
+//!
+//! This crate knows no tensor library and no network. The crate of a model checks names and shapes.
 #![doc = include_str!("../README.md")]
 
 mod archive;

@@ -1,8 +1,8 @@
-//! Whole models for ONNX Runtime and its like: one protobuf message, operator set 17.
+//! Writes whole models for ONNX Runtime and similar tools: one protobuf message, operator set 17.
 //!
-//! Pictures come in as (N, height, width, 3), as everywhere outside of Burn, while ONNX convolves
-//! (N, channels, height, width). So there is a transpose after the preprocessing, and one before
-//! Flatten, which keeps dense kernels as Keras has them.
+//! Models take images as (N, height, width, 3), as everywhere outside of Burn, but ONNX convolves (N, channels, height,
+//! width). So the first operation is a transpose. Another transpose comes before Flatten, so that dense kernels have
+//! the same order as in Keras.
 
 use std::path::Path;
 
@@ -15,32 +15,32 @@ use onnx_rs::ast::{
 use crate::chain::INPUT;
 use crate::{Activation, Array, Chain, ChainKind, FormatError, write_whole};
 
-/// The operator set, and the version of the file format that came with it (ONNX 1.12).
+/// Operator set, and the version of the file format that belongs to it (ONNX 1.12).
 const OPERATOR_SET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
-/// The longest protobuf message, less a margin for all that is not a weight.
+/// Maximum size of the weights: a protobuf message, less a margin for everything else.
 const MOST_WEIGHT_BYTES: u64 = (1 << 31) - (1 << 20);
 
 const OUTPUT: &str = "probabilities";
 
-/// The key of the model's metadata with the names of the classes.
+/// Key of the class names in the model's metadata.
 const CLASSES: &str = "classes";
 
-/// Writes `chain` to `path` as an ONNX model, whole or not at all.
+/// Writes `chain` to `path` as an ONNX model, atomically.
 ///
-/// Its input `image` takes pictures as they are: 32-bit floats 0..=255, RGB, (N, height, width, 3);
-/// its output `probabilities` is (N, units). Its metadata has the names of the classes, where there are
-/// any, as `classes`: a JSON array. The same chain gives the same bytes.
+/// The input `image` takes RGB images as 32-bit floats 0..=255, (N, height, width, 3). The output `probabilities` is
+/// (N, units). Class names, if any, are in the metadata as `classes`, a JSON array. The bytes of the file depend only
+/// on the chain.
 ///
 /// # Errors
 ///
-/// The weights are more than the 2 GiB of a protobuf message, the folder is missing, or the system
-/// refuses to write there.
+/// Returns an error if the weights exceed the 2 GiB of a protobuf message, the folder is missing, or the system refuses
+/// to write there.
 ///
 /// # Panics
 ///
-/// Panics if the layers do not fit each other, see [`Chain`].
+/// Panics if the chain breaks a rule of [`Chain`].
 pub fn write_onnx(path: &Path, chain: &Chain) -> Result<(), FormatError> {
     let size = chain.weight_bytes();
     if size > MOST_WEIGHT_BYTES {
@@ -58,7 +58,7 @@ pub fn write_onnx(path: &Path, chain: &Chain) -> Result<(), FormatError> {
     write_whole(path, &program.encode(chain, &output, &classes))
 }
 
-/// The operations in their order, each fed by the one before it.
+/// Operations in order. Each takes the output of the previous one.
 #[derive(Default)]
 struct Program {
     operations: Vec<Operation>,
@@ -66,10 +66,10 @@ struct Program {
 }
 
 struct Operation {
-    /// `LAYER/WHAT`, also the name of what it gives.
+    /// `LAYER/WHAT`, which is also the name of the output.
     name: String,
     operator: OpType<'static>,
-    /// Names of what it takes besides what the operation before it gives.
+    /// Names of the inputs that follow the output of the previous operation.
     constants: Vec<String>,
     attributes: Vec<Attribute<'static>>,
 }
@@ -134,7 +134,7 @@ impl Program {
         self.operations.push(Operation { name, operator, constants, attributes });
     }
 
-    /// A convolution, with so many zeros around its input.
+    /// Adds a convolution with `padding` rows and columns of zeros on each side of the input.
     fn convolve(&mut self, layer: &str, kernel: &Array, bias: &Array, padding: i64) {
         let &[rows, columns, inputs, outputs] = kernel.shape.as_slice() else {
             unreachable!("the shapes of a chain were checked")
@@ -205,7 +205,7 @@ impl Program {
     }
 }
 
-/// A kernel (rows, columns, in, out) in the order (out, in, rows, columns).
+/// Returns the values of a kernel (rows, columns, inputs, outputs) in the order (outputs, inputs, rows, columns).
 fn outputs_first(kernel: &Array) -> impl Iterator<Item = f32> {
     let (inputs, outputs) = (kernel.shape[2], kernel.shape[3]);
     let taps = kernel.shape[0] * kernel.shape[1];
@@ -221,7 +221,7 @@ fn integers(name: &'static str, values: &[i64]) -> Attribute<'static> {
     Attribute { name, r#type: AttributeType::Ints, ints, ..Attribute::default() }
 }
 
-/// Any number `N` of arrays of this shape.
+/// Returns the type of a batch of arrays with this shape, for any batch size `N`.
 fn batch<'a>(name: &'a str, shape: &[usize]) -> ValueInfo<'a> {
     let lengths = shape.iter().map(|&length| Dimension::Value(length as i64));
     let dim = std::iter::once(Dimension::Param("N"))

@@ -1,4 +1,4 @@
-//! A file that has been opened and whose first bytes are known.
+//! Opens a file and reads its first bytes, by which its format is recognized.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -8,15 +8,15 @@ use crate::archive::Archive;
 use crate::regular::open_regular;
 use crate::{FormatError, foreign};
 
-/// How many of a file's first bytes tell what it is, and that it is no tar archive.
+/// Number of first bytes that tell the format of a file, and whether it is a tar archive.
 const HEAD: u64 = 262;
 
-/// An open file at its beginning.
+/// Open file, positioned at its start.
 pub(crate) struct Opened<'a> {
     pub(crate) path: &'a Path,
     pub(crate) file: File,
     pub(crate) length: u64,
-    /// The first bytes.
+    /// First bytes of the file.
     pub(crate) head: Vec<u8>,
 }
 
@@ -33,7 +33,8 @@ impl<'a> Opened<'a> {
         open().map_err(|source| FormatError::io(path, source))
     }
 
-    /// The file as an archive. It reads on its own from here on: both move the same position.
+    /// Opens the file as an archive. Both share one file position, so only one of them may read at
+    /// a time.
     pub(crate) fn archive(&self) -> Result<Archive<'a>, FormatError> {
         let file = self.file.try_clone().map_err(|source| FormatError::io(self.path, source))?;
         Archive::open(self.path, file, self.length).map_err(foreign::named_if_script)

@@ -1,8 +1,8 @@
-//! PyTorch's state dicts (`.pth`, `.pt`), in both containers that `torch.save` writes: zip archives,
-//! and before version 1.6 pickles with the values behind them.
+//! Reads PyTorch state dicts (`.pth`, `.pt`) in both containers of `torch.save`: zip archives, and before version 1.6
+//! pickles followed by the values.
 //!
-//! `pytorch-reader` runs no code of a file and checks every length against what the file holds. A
-//! pickle may still copy its parts, up to a million of them or 64 MiB, before it is refused.
+//! `pytorch-reader` runs no code from a file and checks every length against the content. A pickle may still copy its
+//! parts before it is refused, up to a million of them or 64 MiB.
 
 use std::path::Path;
 
@@ -13,22 +13,22 @@ use crate::element::{ByteOrder, Element};
 use crate::opened::Opened;
 use crate::{Array, Arrays, FormatError};
 
-/// The number that a file of before version 1.6 begins with, `0x1950a86a20f9469cfc6c`.
+/// Number at the start of a file from before version 1.6: `0x1950a86a20f9469cfc6c`, lowest byte first.
 const LEGACY: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-/// Whether an archive is one of 1.6 and later.
+/// Returns true if the archive is a state dict of version 1.6 or later.
 pub(crate) fn is_in(archive: &Archive) -> bool {
     archive.names().iter().any(|name| name.ends_with("data.pkl"))
 }
 
-/// Whether a file that begins with `bytes` is one of before version 1.6.
+/// Returns true if a file that starts with `bytes` is a state dict from before version 1.6.
 pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
-    // `pytorch-reader` would take it for a tar archive, as files of before 0.1.10 are: nobody has a VGG
-    // in one, and its holes take no room in it and any amount when read.
+    // `pytorch-reader` would also read a tar archive, the container from before 0.1.10. VGG weights never come in one,
+    // and a hole in the archive takes no space in the file but any amount of memory.
     if bytes.get(257..262) == Some(b"ustar") {
         return false;
     }
-    // Protocols of the pickle format put up to a dozen bytes in front.
+    // The protocol of the pickle puts up to a dozen bytes in front.
     let front = &bytes[..bytes.len().min(64)];
     front.windows(LEGACY.len()).any(|window| window == LEGACY)
 }
@@ -38,15 +38,15 @@ pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
     let path = opened.path;
     let reader = PytorchReader::new(path).map_err(|error| refused(path, &error))?;
     let mut tensors = reader.into_tensors();
-    // How many batches a normalization has seen, `num_batches_tracked`, is no weight. As an error it
-    // would hide the layer's other arrays from whoever says of all names at once which are not known.
+    // `num_batches_tracked`, the number of batches that a normalization has seen, is not a weight. An error about it
+    // would hide the other arrays of the layer from a caller that reports all unknown names.
     tensors.retain(|_, tensor| !is_count(tensor));
     let other = tensors.values().filter(|tensor| element(tensor).is_none());
     if let Some(tensor) = other.min_by_key(|tensor| &tensor.name) {
         return Err(FormatError::element_type(path, &tensor.name, format!("{:?}", tensor.dtype())));
     }
-    // Tensors may share their values, so a little more than the file has is no fault. 16-bit floats may
-    // share less, as they take twice the memory once they are widened.
+    // Tensors may share values, so slightly more than the file holds is valid. For 16-bit floats the limit is lower,
+    // because widening doubles their memory.
     let all_float32 = tensors.values().all(|tensor| tensor.dtype() == DType::F32);
     let most = opened.length / 8 * if all_float32 { 12 } else { 10 };
     let bytes = tensors.values().try_fold(0usize, |sum, tensor| sum.checked_add(tensor.byte_len()));
@@ -67,7 +67,7 @@ pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
         .collect()
 }
 
-/// Returns the element type of a tensor, if it is read.
+/// Returns the element type of a tensor, or `None` if it is not supported.
 fn element(tensor: &Tensor) -> Option<Element> {
     match tensor.dtype() {
         DType::F32 => Some(Element::Float32),
@@ -77,7 +77,7 @@ fn element(tensor: &Tensor) -> Option<Element> {
     }
 }
 
-/// Whether a tensor is a single integer.
+/// Returns true if a tensor is a single integer.
 fn is_count(tensor: &Tensor) -> bool {
     use DType::{I8, I16, I32, I64, U8, U16, U32, U64};
     tensor.shape().is_empty()

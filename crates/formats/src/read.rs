@@ -1,4 +1,4 @@
-//! Finds out by its first bytes what a file is, whatever its name, and reads it.
+//! Reads weights files. The format is recognized by the first bytes of a file, not by its name.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,30 +8,29 @@ use crate::{
     Arrays, FormatError, WeightsFile, archive, foreign, hdf5, keras, pytorch, safetensors,
 };
 
-/// Reads every array of the file at `path`:
+/// Reads all arrays of the file at `path`.
 ///
-/// - safetensors, and PyTorch's `.pth`, with the names in the file, such as `features.0.weight`;
-/// - Keras's `.h5`, `.weights.h5` and `.keras`, with the names `LAYER/kernel` and `LAYER/bias`, and
-///   `LAYER/0` and so on for layers that are neither `Conv2D` nor `Dense`. A layer in a `.weights.h5`
-///   of an older Keras has no name of its own there and goes by its class and a count, such as
-///   `conv2d_3`.
+/// - Safetensors and PyTorch's `.pth`: names as in the file, such as `features.0.weight`.
+/// - Keras's `.h5`, `.weights.h5` and `.keras`: the names are `LAYER/kernel` and `LAYER/bias`. Arrays of layers other
+///   than `Conv2D` and `Dense` are `LAYER/0` and so on. A `.weights.h5` of an older Keras has no layer names, so a
+///   layer is named by class and count, such as `conv2d_3`.
 ///
-/// 16-bit floats are widened to 32 bits. What an optimizer or a random generator keeps is passed over, and so
-/// is what a batch normalization of PyTorch's counts.
+/// 16-bit floats are widened to 32 bits. The state of optimizers and random generators is skipped, and so are the batch
+/// counts of PyTorch's batch normalization.
 ///
 /// # Errors
 ///
-/// There is no such file, it is of no format known here, damaged or cut short, packed, a model of a
-/// kind that is not read, or holds other values than 32-bit or 16-bit floats, or two arrays of one name.
+/// Returns an error if the file is missing, damaged, truncated, compressed, or of an unsupported format or kind of
+/// model. The same holds if values are not 32-bit or 16-bit floats, or if two arrays have the same name.
 pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
     Ok(read_weights(path)?.arrays)
 }
 
-/// Reads every array of the file at `path`, as [`read_arrays`] does, and the layers that the file names.
+/// Reads all arrays of the file at `path`, as [`read_arrays`] does, and the layers that the file names.
 ///
 /// # Errors
 ///
-/// Those of [`read_arrays`].
+/// Returns an error in the same cases as [`read_arrays`].
 pub fn read_weights(path: &Path) -> Result<WeightsFile, FormatError> {
     let mut opened = Opened::open(path)?;
     let head = &opened.head;

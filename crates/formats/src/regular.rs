@@ -1,5 +1,7 @@
-//! Opens regular files only. A path may come from a file that a stranger wrote: reading a named pipe waits for
-//! ever, and reading a device may do anything.
+//! Opens regular files only.
+//!
+//! A path may come from an untrusted file. Reading a named pipe can block forever, and reading a device can have any
+//! effect.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -11,7 +13,8 @@ use crate::FormatError;
 ///
 /// # Errors
 ///
-/// Nothing is at `path`, it is not a regular file or a link to one, or the system refuses to open it.
+/// Returns an error if nothing is at `path`, it is not a regular file or a link to one, or the system refuses to open
+/// it.
 pub(crate) fn open_regular(path: &Path) -> Result<File, FormatError> {
     let io = |source| FormatError::io(path, source);
     let metadata = fs::metadata(path).map_err(io)?;
@@ -24,11 +27,12 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, FormatError> {
     }
 }
 
-/// Reads the whole of the regular file at `path`.
+/// Reads the regular file at `path`.
 ///
 /// # Errors
 ///
-/// Nothing is at `path`, it is not a regular file or a link to one, or the system refuses to read it.
+/// Returns an error if nothing is at `path`, it is not a regular file or a link to one, or the system refuses to read
+/// it.
 pub fn read_regular(path: &Path) -> Result<Vec<u8>, FormatError> {
     let mut bytes = vec![];
     open_regular(path)?.read_to_end(&mut bytes).map_err(|source| FormatError::io(path, source))?;

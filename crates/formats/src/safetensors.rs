@@ -1,4 +1,4 @@
-//! Safetensors: a length, a JSON header and the arrays' bytes.
+//! Reads and writes safetensors files: a length, a JSON header and the bytes of the arrays.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use crate::element::{ByteOrder, Element};
 use crate::{Array, Arrays, FormatError, json, write_whole};
 
-/// Whether a file that begins with `bytes` has a safetensors header: eight bytes of length, then
-/// a JSON object.
+/// Returns true if a file that starts with `bytes` has a safetensors header: eight bytes of length,
+/// then a JSON object.
 pub(crate) fn is_safetensors(bytes: &[u8]) -> bool {
     bytes.get(8) == Some(&b'{')
 }
@@ -35,7 +35,8 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Arrays, FormatError> {
         .collect()
 }
 
-/// The header of a file of these bytes; nothing where they hold no whole one.
+/// Returns the header of a file with these bytes. If the header is truncated, returns an empty
+/// slice.
 fn header(bytes: &[u8]) -> &[u8] {
     let header = bytes.split_first_chunk().and_then(|(length, rest)| {
         let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
@@ -44,11 +45,11 @@ fn header(bytes: &[u8]) -> &[u8] {
     header.unwrap_or_default()
 }
 
-/// Writes `arrays` to `path`, whole or not at all.
+/// Writes `arrays` to `path` atomically.
 ///
 /// # Errors
 ///
-/// The folder is missing, or the system refuses to write there.
+/// Returns an error if the folder is missing or the system refuses to write there.
 pub fn write_safetensors(path: &Path, arrays: &Arrays) -> Result<(), FormatError> {
     let bytes: Vec<(&String, Vec<u8>)> = arrays
         .iter()

@@ -1,5 +1,7 @@
-//! Files that are not written to their end: hidden, beside the place that they will have, and locked by the program
-//! that writes them. A program that is killed leaves them unlocked; whoever writes there next removes them.
+//! Unfinished files: hidden, next to their destination, and locked by the program that writes them.
+//!
+//! A program that is killed leaves its unfinished files unlocked. The next program that writes in the same folder
+//! removes them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File, TryLockError};
@@ -9,19 +11,19 @@ use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
 
-/// How the names begin of files that are not written to their end.
+/// Prefix of the names of unfinished files.
 pub const UNFINISHED_FILE: &str = ".permafrost-";
 
-/// The folders that this program has cleaned.
+/// Folders that this program has already cleaned.
 static CLEANED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Creates an empty file in a folder, which is removed unless it is persisted under another name.
+/// Creates an empty unfinished file in `folder`. It is removed unless it is persisted under another name.
 ///
-/// The first time in a folder, this removes what killed programs have left there.
+/// The first call for a folder also removes the unfinished files of killed programs.
 ///
 /// # Errors
 ///
-/// The folder is missing, or the system refuses to write there.
+/// Returns an error if the folder is missing or the system refuses to write there.
 pub fn unfinished_in(folder: &Path) -> io::Result<NamedTempFile> {
     let absolute = std::path::absolute(folder)?;
     if CLEANED.lock().unwrap_or_else(PoisonError::into_inner).insert(absolute) {
@@ -29,13 +31,13 @@ pub fn unfinished_in(folder: &Path) -> io::Result<NamedTempFile> {
     }
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED_FILE);
-    // Readable by whom the user's umask says, as any file that the user makes.
+    // Permissions follow the user's umask, as for any other new file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     loop {
         let file = builder.tempfile_in(folder)?;
-        // Before it was locked, another program may have taken it for one that was left. Some file systems have no
-        // locks; nothing is ever removed from those.
+        // Before this lock, another program may have removed the file as a leftover of a killed one. Some file systems
+        // have no locks; nothing is ever removed there.
         let is_taken = matches!(file.as_file().try_lock(), Err(TryLockError::WouldBlock));
         if !is_taken && file.path().exists() {
             return Ok(file);
@@ -43,7 +45,7 @@ pub fn unfinished_in(folder: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Removes the unfinished files in a folder that no program has locked. What can't be removed is left.
+/// Removes the unfinished files in `folder` that no program has locked. Ignores files that can't be removed.
 fn remove_left(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let is_unfinished = |entry: &DirEntry| {
@@ -52,14 +54,14 @@ fn remove_left(folder: &Path) {
     };
     for entry in entries.flatten().filter(is_unfinished) {
         let Ok(file) = File::options().read(true).write(true).open(entry.path()) else { continue };
-        // The lock is held until it is gone, so that its writer, if it has one after all, sees one of the two.
+        // Holds the lock until the file is removed. If the file has a writer after all, it notices one of the two.
         if file.try_lock().is_ok() {
             _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Returns true if a program is at work on the unfinished file at `path`, as far as the system can tell.
+/// Returns true if a program has locked the unfinished file at `path`, or if the system can't tell.
 pub(crate) fn is_locked(path: &Path) -> bool {
     match File::open(path) {
         Ok(file) => file.try_lock().is_err(),
@@ -87,7 +89,7 @@ mod tests {
         assert!(!path("left").exists() && path("written").exists());
         assert!(path("folder").exists() && folder.path().join("other").exists());
 
-        // Those that this program is at work on are not removed by another one.
+        // Unfinished files of this program are not removed by another one.
         let own = unfinished_in(folder.path()).expect("a writable folder");
         remove_left(folder.path());
         assert!(own.path().exists());

@@ -1,18 +1,18 @@
-//! Content of a weights file: what every format here is read into.
+//! Content of a weights file, the same for all formats.
 
 use crate::{Arrays, KerasLayers};
 
-/// Arrays of a weights file, with the layers that they belong to.
+/// Arrays of a weights file, and the layers that they belong to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightsFile {
-    /// The arrays by name.
+    /// Arrays by name.
     pub arrays: Arrays,
-    /// The layers that the file names.
+    /// Layers that the file names.
     pub layers: KerasLayers,
 }
 
 impl From<Arrays> for WeightsFile {
-    /// Returns the content of a file that holds arrays alone.
+    /// Returns the content of a file that holds only arrays.
     fn from(arrays: Arrays) -> Self {
         Self { arrays, layers: KerasLayers::Unknown }
     }

@@ -1,5 +1,7 @@
-//! Files and folders that are there whole or not at all: each is written beside its place,
-//! flushed to the disk and renamed, so that a crash leaves the old one.
+//! Writes files and folders so that a crash never leaves a partial one.
+//!
+//! Each is written next to its destination, synced to disk and renamed. A crash leaves either the old or the new
+//! content.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,16 +15,16 @@ use tempfile::NamedTempFile;
 use crate::unfinished::is_locked;
 use crate::{FormatError, UNFINISHED_FILE, unfinished_in};
 
-/// Writes `bytes` to the file at `path`, in place of what may be there.
+/// Writes `bytes` to the file at `path` atomically. Replaces an existing file.
 ///
 /// # Errors
 ///
-/// The folder is missing, or the system refuses to write there.
+/// Returns an error if the folder is missing or the system refuses to write there.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
     write_whole_with(path, |file| file.write_all(bytes))
 }
 
-/// As [`write_whole`], for what is made while it is written: `fill` gets the file, still empty.
+/// Writes a file as [`write_whole`] does. `fill` gets the empty file and writes its content.
 pub(crate) fn write_whole_with(
     path: &Path,
     fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>,
@@ -37,18 +39,17 @@ pub(crate) fn write_whole_with(
     write().map_err(|source| refused(path, source))
 }
 
-/// Puts a new folder at `path`, in place of what may be there: `fill` writes its files into a
-/// folder beside it, which then takes the name.
+/// Replaces the folder at `path`, or creates it. `fill` writes the files into a new folder next to `path`, which then
+/// takes its name.
 ///
-/// Linux and macOS exchange the two in one step on most file systems. Elsewhere a crash between two renames leaves
-/// the old folder, whole, as the hidden `.NAME.permafrost-old`; [`recover_folder`] puts it back.
+/// On Linux and macOS, most file systems exchange the two folders in one step. Elsewhere, a crash between two renames
+/// leaves the old folder, complete, as the hidden `.NAME.permafrost-old`. [`recover_folder`] restores it.
 ///
 /// # Errors
 ///
-/// The folder around it is missing, `fill` fails, or the system refuses to write there. Where `fill` fails,
-/// the old folder is still there and nothing of the new one. Where the second rename fails, it is as after a
-/// crash between the two: nothing is at `path` until [`recover_folder`], which the next call begins with, puts
-/// the old folder back.
+/// Returns an error if the parent folder is missing, `fill` fails, or the system refuses to write there. If `fill`
+/// fails, the old folder stays and the new one is removed. If the second rename fails, nothing is at `path`, as after a
+/// crash. The next call starts with [`recover_folder`], which restores the old folder.
 pub fn replace_folder<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
@@ -73,14 +74,16 @@ pub fn replace_folder<E: From<FormatError>>(
     Ok(swap().map_err(|source| refused(path, source))?)
 }
 
-/// Puts a new folder at `path`, and what was there, if anything, at `kept`, in place of an older one: `fill`
-/// writes the new folder's files into a folder beside it. A crash at any time leaves a whole folder at one of
-/// the two, and at `path` where the system can exchange folders.
+/// Replaces the folder at `path`, or creates it, and moves the previous folder to `kept`. An older folder there is
+/// removed.
+///
+/// `fill` writes the files into a new folder next to `path`. A crash at any time leaves a complete folder at one of the
+/// two paths. If the system can exchange folders, one is always at `path`.
 ///
 /// # Errors
 ///
-/// The folder around it is missing, `fill` fails, or the system refuses to write there. What was at `path` is
-/// still there then, or at `kept`; the next call removes what may be left of the new folder.
+/// Returns an error if the parent folder is missing, `fill` fails, or the system refuses to write there. A complete
+/// folder is then still at one of the two paths. The next call removes the remains of the new folder.
 pub fn replace_folder_keeping<E: From<FormatError>>(
     path: &Path,
     kept: &Path,
@@ -105,13 +108,15 @@ pub fn replace_folder_keeping<E: From<FormatError>>(
     Ok(swap().map_err(|source| refused(path, source))?)
 }
 
-/// Puts a new folder at `path`: `fill` writes its files into a folder beside it, which then takes the name. Returns
-/// false if another program has put a folder there meanwhile, which is kept.
+/// Creates the folder at `path` atomically. `fill` writes the files into a new folder next to `path`, which then takes
+/// its name.
+///
+/// If another program has created a folder with files at `path` in the meantime, returns false and leaves it unchanged.
 ///
 /// # Errors
 ///
-/// The folder around it is missing, `fill` fails, or the system refuses to write there. Nothing of the new folder is
-/// left then.
+/// Returns an error if the parent folder is missing, `fill` fails, or the system refuses to write there. If `fill` or
+/// the rename fails, the new folder is removed.
 pub fn create_folder<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
@@ -119,7 +124,7 @@ pub fn create_folder<E: From<FormatError>>(
     let new = filled_beside(path, fill)?;
     let publish = || {
         sync_folder(&new.path)?;
-        // A folder with files in it is never replaced by this.
+        // A rename never replaces a folder that has files in it.
         if let Err(error) = fs::rename(&new.path, path) {
             remove_folder(&new.path)?;
             return if path.is_dir() { Ok(false) } else { Err(error) };
@@ -130,14 +135,15 @@ pub fn create_folder<E: From<FormatError>>(
     Ok(publish().map_err(|source| refused(path, source))?)
 }
 
-/// A folder that is being written, `.NAME.permafrost-XXXXXX`. The unfinished file `.permafrost-XXXXXX` beside it
-/// is locked for as long, and removed with this.
+/// Folder that is being written, `.NAME.permafrost-XXXXXX`.
+///
+/// The unfinished file `.permafrost-XXXXXX` next to it is locked during that time. It is removed when this is dropped.
 struct UnfinishedFolder {
     path: PathBuf,
     _lock: NamedTempFile,
 }
 
-/// Creates a folder beside `path` and fills it; if that fails, removes it, so that a full disk is not left full.
+/// Creates a folder next to `path` and fills it. If that fails, removes it, so that a full disk does not stay full.
 fn filled_beside<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
@@ -152,20 +158,20 @@ fn filled_beside<E: From<FormatError>>(
     };
     let new = create().map_err(|source| refused(path, source))?;
     fill(&new.path).inspect_err(|_| {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = remove_folder(&new.path);
     })?;
     Ok(new)
 }
 
-/// Removes the folders that killed programs left unfinished beside `path`. What can't be removed is left.
+/// Removes the unfinished folders of killed programs next to `path`. Ignores folders that can't be removed.
 fn remove_left(path: &Path) {
     let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
     let start = beside(path, "");
     let start = start.file_name().unwrap_or_default().as_encoded_bytes();
     for entry in entries.flatten() {
         let name = entry.file_name();
-        // The old content is not unfinished.
+        // Skips the folder with the old content, which is not unfinished.
         let Some(id @ (b"new" | [_, _, _, _, _, _])) = name.as_encoded_bytes().strip_prefix(start)
         else {
             continue;
@@ -179,13 +185,14 @@ fn remove_left(path: &Path) {
     }
 }
 
-/// Puts the old folder back at `path` where a crash interrupted [`replace_folder`], and removes
-/// what else that left. Whoever goes on writing there calls it first; a mere reader must not, as the
-/// writer may be at work.
+/// Restores the old folder at `path` after a crash in [`replace_folder`]. If the new folder is already at `path`,
+/// removes the old one instead.
+///
+/// Call it before writing to the folder again. A reader must not call it, because a writer may be active.
 ///
 /// # Errors
 ///
-/// The system refuses to rename or remove there.
+/// Returns an error if the system refuses to rename or remove there.
 pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
     let old = beside(path, "old");
     let recover = || {
@@ -200,7 +207,7 @@ pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
     recover().map_err(|source| refused(path, source))
 }
 
-/// Why nothing can be written to `path`. That there is no file there is never the reason.
+/// Returns the error for a failed write to `path`. A missing file is never the reason, but a missing folder may be.
 pub(crate) fn refused(path: &Path, reason: std::io::Error) -> FormatError {
     let folder = folder_of(path);
     if folder.is_dir() {
@@ -210,7 +217,7 @@ pub(crate) fn refused(path: &Path, reason: std::io::Error) -> FormatError {
     }
 }
 
-/// The hidden neighbour of `path` for its `old` content or a new one, under a name that is nobody else's.
+/// Returns the hidden path `.NAME.permafrost-WHICH` next to `path`, for the old content or a new folder.
 fn beside(path: &Path, which: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -233,8 +240,8 @@ fn remove_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Has two folders exchange their places, so that neither is ever missing. Returns false where the system or the
-/// file system can't do that.
+/// Exchanges two folders in one step, so that neither is ever missing. Returns false if the system or the file system
+/// does not support this.
 fn exchange(one: &Path, other: &Path) -> std::io::Result<bool> {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     {
@@ -253,12 +260,14 @@ fn exchange(one: &Path, other: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// Makes renames in a folder last through a power cut. Some shares of networks and of virtual machines have no such
-/// call, of which the first time is warned; Windows has none.
+/// Syncs a folder, so that renames in it survive a power failure.
+///
+/// Some network shares and shared folders of virtual machines do not support this. The first failure logs a warning.
+/// Windows has no such call, so nothing is done there.
 ///
 /// # Errors
 ///
-/// There is no such folder, or the system fails to write.
+/// Returns an error if the folder is missing or the system fails to write.
 pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     if !cfg!(unix) {
         return Ok(());
@@ -272,7 +281,8 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Warns that a folder can't be synced; once in a program, as whole file systems have no such call.
+/// Logs a warning that a folder can't be synced. Logs only once per program, because all folders of a file system are
+/// affected.
 pub fn warn_of_unsynced(folder: &dyn std::fmt::Display, error: &std::io::Error) {
     static IS_WARNED: AtomicBool = AtomicBool::new(false);
     if !IS_WARNED.swap(true, Ordering::Relaxed) {
@@ -280,9 +290,9 @@ pub fn warn_of_unsynced(folder: &dyn std::fmt::Display, error: &std::io::Error) 
     }
 }
 
-/// Whether the error of a request to sync a folder says that this folder can't be synced, and not that the disk
-/// fails: that it is not supported, or that the folder may be written but not opened (as in `fsync_fname` of
-/// PostgreSQL).
+/// Returns true if the error of a folder sync means that the folder can't be synced, and not that the disk fails.
+///
+/// Syncing may be unsupported, or the folder may be writable but not readable (as in PostgreSQL's `fsync_fname`).
 pub fn cannot_sync_folder(error: &std::io::Error) -> bool {
     #[cfg(unix)]
     return matches!(
@@ -320,7 +330,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_folder_that_cannot_be_synced_is_tolerated_and_a_disk_that_fails_is_not() {
-        // Folders of the system's own, which the system can't sync.
+        // A folder of the kernel, which can't be synced.
         let folder = Path::new("/proc/self");
         let error = fs::File::open(folder).and_then(|folder| folder.sync_all());
         assert_eq!(error.expect_err("no disk").raw_os_error(), Some(libc::EINVAL));
@@ -420,7 +430,7 @@ mod tests {
             Err(FormatError::damaged(new, "fails"))
         });
         assert!(failed.is_err());
-        // A crash between the two renames.
+        // Simulates a crash between the two renames.
         fs::remove_dir_all(&kept).expect("a folder");
         fs::rename(&path, &kept).expect("a folder");
         assert_eq!(read(&kept).as_deref(), Some("third"));

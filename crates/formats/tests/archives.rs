@@ -1,4 +1,4 @@
-//! Archives that are not what Keras and PyTorch write.
+//! Tests of archives that differ from the ones that Keras and PyTorch write.
 
 mod bounded;
 
@@ -11,8 +11,7 @@ use zip::CompressionMethod::{Deflated, Stored};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-/// The archive `whole` once more, with `entry` (its name, how it is stored and its bytes) in addition
-/// to its own or in place of one.
+/// Returns a copy of the archive `whole` in which `entry` (name, compression and bytes) is added or replaced.
 fn with(whole: &[u8], entry: (&str, CompressionMethod, &[u8])) -> Vec<u8> {
     let mut old = ZipArchive::new(Cursor::new(whole)).expect("an archive");
     let mut new = ZipWriter::new(Cursor::new(Vec::new()));
@@ -62,7 +61,7 @@ fn an_entry_that_lies_about_its_size_is_refused() {
     let place = Place::new();
     for whole in ["formats/keras3.keras", "formats/pytorch.pth"] {
         let whole = fixture(whole);
-        // A record of the directory: both sizes are 20 bytes into it.
+        // Finds the records of the central directory. Both sizes start at byte 20.
         let records: Vec<usize> =
             (0..whole.len() - 4).filter(|&at| whole[at..at + 4] == *b"PK\x01\x02").collect();
         for at in records {
@@ -81,7 +80,7 @@ fn a_directory_that_claims_more_than_the_file_holds_is_refused() {
     let whole = fixture("formats/keras3.keras");
     let end = whole.len() - 22;
     let mut file = whole[..end].to_vec();
-    // The directory's end for archives beyond 4 GiB, with 2^40 entries in 2^50 bytes.
+    // End record for archives over 4 GiB (zip64). It claims 2^40 entries in 2^50 bytes.
     file.extend_from_slice(b"PK\x06\x06");
     file.extend_from_slice(&44u64.to_le_bytes());
     file.extend_from_slice(&[45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -139,7 +138,7 @@ fn a_model_that_is_not_described_layer_by_layer_is_refused() {
 #[test]
 fn a_model_of_a_kind_that_is_not_read_is_not_called_damaged() {
     let place = Place::new();
-    // As Keras describes a model that is a class of its own, and one that has such a model in it.
+    // Keras describes a model of a custom class like this. The second model contains such a model.
     let own = r#"{"class_name":"Own","config":{},"registered_name":"Package>Own"}"#;
     let within = format!(r#"{{"class_name":"Sequential","config":{{"layers":[{own}]}}}}"#);
     for (config, expected) in
@@ -172,8 +171,8 @@ fn only_the_entries_that_keras_writes_are_looked_at() {
     assert!(place.read(&file).is_ok());
 }
 
-/// Also where the name of its first file begins as a PyTorch file does: a hole in that file would be
-/// read as gigabytes of zeros.
+/// Also covers a tar archive whose first file name starts like a PyTorch file. A hole in that file would be read as
+/// gigabytes of zeros.
 #[test]
 fn a_tar_archive_is_unknown() {
     let place = Place::new();
@@ -187,8 +186,8 @@ fn a_tar_archive_is_unknown() {
     }
 }
 
-/// Each of 1,000 parts of a list is copied 1,100 times. The reader of pickles stops at a million copies
-/// or 64 MiB: more than a small multiple of the file, but not more for a larger one.
+/// Copies each of 1,000 parts of a list 1,100 times. The pickle reader stops at a million copies or 64 MiB. This is
+/// more than a small multiple of the file, but does not grow with the file.
 #[test]
 fn a_pickle_that_copies_itself_is_refused() {
     let mut pickle = b"\x80\x02}X\x01\0\0\0a](](".to_vec();

@@ -1,5 +1,7 @@
-//! Damaged and hostile files: never a panic, never more memory than a small multiple of the file's
-//! own length, whatever it claims, and an error that names the file.
+//! Tests of damaged and hostile files.
+//!
+//! Reading never panics, takes at most a small multiple of the file's length in memory, whatever the file claims, and
+//! returns an error that names the file.
 
 mod bounded;
 
@@ -30,7 +32,7 @@ const FIXTURES: [&str; 17] = [
     "vgg16_block1.h5",
 ];
 
-/// What this crate's HDF5 library writes: a newer layout than h5py's.
+/// Returns a file from this crate's HDF5 library, which has a newer layout than files from h5py.
 fn small_hdf5() -> Vec<u8> {
     let mut file = FileBuilder::new();
     let mut dense = file.create_group("dense");
@@ -58,12 +60,12 @@ fn a_file_cut_anywhere_is_an_error() {
     }
 }
 
-/// A flipped bit in an array's values goes unnoticed where a format has no checksum.
+/// A flipped bit in an array's values goes unnoticed if the format has no checksum.
 #[test]
 fn a_flipped_bit_never_panics() {
     let place = Place::new();
     for mut file in FIXTURES.map(fixture).into_iter().chain([small_hdf5()]) {
-        // Every bit of a small file, one in each of some bytes of a larger one.
+        // Flips every bit of a small file, and one bit in each of about 200 bytes of a larger one.
         let (bits, step) = if file.len() < 1_500 { (8, 1) } else { (1, file.len() / 200) };
         for at in (0..file.len()).step_by(step) {
             for bit in 0..bits {
@@ -77,7 +79,7 @@ fn a_flipped_bit_never_panics() {
 }
 
 proptest! {
-    /// Damage may go unnoticed in an array's values, but it is never a panic.
+    /// Damage to an array's values may go unnoticed, but must not cause a panic.
     #[test]
     fn damaged_bytes_never_panic(
         which in any::<prop::sample::Index>(),
@@ -97,7 +99,7 @@ proptest! {
 fn a_header_that_claims_more_messages_than_it_has_is_refused_within_bounds() {
     let place = Place::new();
     let mut file = fixture("formats/keras2.weights.h5");
-    // Version 1, the number of messages, references and the length in bytes of an object's header.
+    // Header of an object: version 1, number of messages, number of references, length in bytes.
     let header = [1, 0, 1, 0, 1, 0, 0, 0, 24, 0, 0, 0];
     let at = file.windows(12).position(|bytes| bytes == header).expect("a header");
     file[at + 2..at + 4].copy_from_slice(&[255, 255]);
@@ -126,7 +128,7 @@ fn hostile_hdf5_is_refused() {
 fn an_extent_that_a_file_has_no_room_for_is_refused() {
     let place = Place::new();
     let mut file = fixture("formats/keras2.h5");
-    // The shape of the first kernel, 3 x 3 x 3 x 4, in 64 bits each.
+    // Shape of the first kernel, 3 x 3 x 3 x 4, as 64-bit integers.
     let shape: Vec<u8> = [3u64, 3, 3, 4].iter().flat_map(|length| length.to_le_bytes()).collect();
     let places: Vec<usize> =
         (0..file.len() - 32).filter(|&at| file[at..at + 32] == shape[..]).collect();
@@ -150,7 +152,7 @@ fn a_header_that_claims_more_than_the_file_holds_is_refused() {
     assert!(matches!(place.read(&file), Err(FormatError::Damaged { .. })));
 }
 
-/// Parsed, a number takes twenty times what it takes in the file, and an array without values 15 times.
+/// Parsed, a number takes 20 times its length in the file, and an array without values 15 times.
 #[test]
 fn a_header_of_more_parts_than_arrays_can_have_is_refused() {
     let place = Place::new();
@@ -168,7 +170,7 @@ fn a_header_of_more_parts_than_arrays_can_have_is_refused() {
         format!(r#"{{"__metadata__":{{{notes}}}}}"#)
     };
     let lists = |count: usize| format!(r#"{{"a":[{}0]}}"#, "[0],".repeat(count));
-    // Below the bound, about it, and far beyond.
+    // Below, near and far above the limit.
     for count in [500, 1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 250_000] {
         let values = [(axes(count), 4), (arrays(count), 0), (notes(count), 0), (lists(count), 0)];
         for (header, values) in values {
@@ -184,7 +186,7 @@ fn a_header_of_more_parts_than_arrays_can_have_is_refused() {
     }
 }
 
-/// Widened to 32 bits, they are twice as long as in the file.
+/// Values that are widened to 32 bits are twice as long as in the file.
 #[test]
 fn halves_below_a_long_header_are_read_within_bounds() {
     let place = Place::new();
@@ -203,7 +205,7 @@ fn halves_below_a_long_header_are_read_within_bounds() {
     }
 }
 
-/// An `.h5` file that holds a whole model with this description.
+/// Returns an `.h5` file that holds a whole model with this description.
 fn whole_model(description: &str) -> Vec<u8> {
     let mut file = FileBuilder::new();
     let mut weights = file.create_group("model_weights");
@@ -229,10 +231,10 @@ fn a_description_in_an_attribute_that_is_hostile_is_refused() {
     let layer = r#"{"class_name":"Dense","config":{"name":"dense"}}"#;
     let model = format!(r#"{{"class_name":"Sequential","config":{{"layers":[{layer}]}}}}"#);
     assert_eq!(place.read(&whole_model(&model)).expect("a whole file").len(), 1);
-    // As before Keras 2.2.3.
+    // Layout from before Keras 2.2.3.
     let list = format!(r#"{{"class_name":"Sequential","config":[{layer}]}}"#);
     assert!(place.read(&whole_model(&list)).is_ok());
-    // Many layers, up to what a file of this length can describe and beyond.
+    // Fewer and more layers than a file of this length can describe.
     for count in [100, 1_000, 2_000, 5_000, 20_000] {
         let layers = vec![layer; count].join(",");
         let result = place.read(&whole_model(&format!(r#"{{"config":{{"layers":[{layers}]}}}}"#)));
@@ -244,7 +246,7 @@ fn a_description_in_an_attribute_that_is_hostile_is_refused() {
 fn a_legacy_pickle_that_claims_more_than_the_file_holds_is_refused() {
     let place = Place::new();
     let mut file = fixture("formats/pytorch_legacy.pth");
-    // The lengths of the kernel's axes are the numbers 4, 3, 3 and 3 in a byte each.
+    // The lengths of the kernel's axes are stored as the numbers 4, 3, 3 and 3, one byte each.
     let shape = b"K\x04K\x03K\x03K\x03";
     let at = file.windows(shape.len()).position(|part| part == shape).expect("the shape");
     let larger = b"J\xff\xff\xff\x7fK\x03";

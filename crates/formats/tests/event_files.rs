@@ -1,4 +1,4 @@
-//! Event files: the bytes that TensorFlow writes, and that what is written comes back.
+//! Tests of event files: their bytes equal TensorFlow's, and values can be read back.
 
 use std::fs;
 use std::path::Path;
@@ -33,10 +33,10 @@ fn a_folder_that_is_not_there_is_an_error_that_names_it() {
 }
 
 proptest! {
-    // Each of them waits for the disk some times.
+    // Each case waits several times for the disk.
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Values are read at the places where the format has them, by their lengths alone.
+    /// Reads records and fields by their lengths, independently of the code that writes them.
     #[test]
     fn what_is_written_comes_back(
         rows in vec((0.0..4e9, 0u64.., vec(("[a-z_]{0,300}", any::<f32>()), 0..4)), 0..6),
@@ -77,10 +77,10 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// A message's fields by their numbers.
+/// Fields of a message, with their numbers.
 type Fields<'a> = Vec<(u64, Value<'a>)>;
 
-/// The data of a file's records.
+/// Returns the data of each record.
 fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut found = vec![];
     while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
@@ -121,7 +121,7 @@ fn varint(bytes: &mut &[u8]) -> u64 {
     taken.iter().rev().fold(0, |sum, &byte| sum << 7 | u64::from(byte & 0x7f))
 }
 
-/// The step of an event, 0 where it has none.
+/// Returns the step of an event, or 0 if it has none.
 fn step_of(event: &Fields<'_>) -> u64 {
     match event.iter().find(|(field, _)| *field == 2) {
         Some((_, Value::Number(step))) => *step,

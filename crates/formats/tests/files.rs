@@ -1,4 +1,4 @@
-//! Files by what is in them, and what is no file that is known.
+//! Tests that files are recognized by their content, and that unknown files are refused.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use formats::{
     Array, Arrays, FormatError, read_arrays, read_keras, read_regular, write_safetensors,
 };
 
-/// The first block of VGG16 in the layout of Keras's published weight files, written by h5py.
+/// Path of the first block of VGG16 in the layout of Keras's published weights files, written by
+/// h5py.
 fn keras_file() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5"))
 }
@@ -82,7 +83,7 @@ fn a_named_pipe_and_a_device_are_refused_before_they_are_opened() {
     let pipe = folder.path().join("pipe.safetensors");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
-    // A link does not hide what it leads to.
+    // A symbolic link does not hide its target.
     let device = folder.path().join("device.h5");
     std::os::unix::fs::symlink("/dev/zero", &device).expect("a writable folder");
     for path in [&pipe, &device] {

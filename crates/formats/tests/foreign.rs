@@ -1,4 +1,4 @@
-//! Files of other kinds, which errors name as what they are.
+//! Tests that errors name the kind of an unsupported file.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -10,7 +10,7 @@ use formats::{
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// The error that both readers give for the file of these bytes.
+/// Returns the error of both readers for a file with these bytes.
 fn refused(bytes: &[u8]) -> FormatError {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("file");
@@ -36,7 +36,7 @@ fn a_pointer_of_git_lfs_is_named() {
 
 #[test]
 fn onnx_models_are_named() {
-    // As PyTorch begins them; as they begin without the name of the program that wrote them.
+    // The start of a model from PyTorch, and of a model without the name of a producer.
     for head in [&b"\x08\x08\x12\x07pytorch\x1a\x052.9.0:\x84\x01"[..], b"\x08\x0a:\x84\x01"] {
         assert_named(head, "an ONNX model", "exported to ONNX");
     }
@@ -55,7 +55,7 @@ fn onnx_models_are_named() {
     assert_named(&fs::read(path).expect("the file"), "an ONNX model", "exported to ONNX");
 }
 
-/// TensorFlow's `saved_model.pb` begins with a number and a message as well.
+/// TensorFlow's `saved_model.pb` also starts with an integer and a message.
 #[test]
 fn other_protobuf_messages_are_unknown() {
     for head in [&b"\x08\x01\x12\xb4\x2a\x0a\x90\x12"[..], b"\x08\x01\x12\x04\0\0\0\0", b"\x08"] {

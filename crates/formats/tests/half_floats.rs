@@ -1,4 +1,4 @@
-//! 16-bit floats in every format, widened to 32 bits.
+//! Tests that 16-bit floats in every format are widened to 32 bits.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -22,14 +22,15 @@ fn read(bytes: &[u8]) -> Result<Arrays, FormatError> {
     read_arrays(&path)
 }
 
-/// The arrays with every value rounded to a 16-bit float and back.
+/// Returns the arrays with every value rounded to a 16-bit float and back.
 fn rounded(arrays: Arrays, round: impl Fn(f32) -> f32) -> Arrays {
     let round =
         |array: Array| Array::new(array.shape, array.data.into_iter().map(&round).collect());
     arrays.into_iter().map(|(name, array)| (name, round(array))).collect()
 }
 
-/// Keras rounds the values of VGG's first layer when it makes a model of 16-bit floats.
+/// The fixtures are models of 16-bit floats, for which Keras rounded the values of VGG's first
+/// layer.
 #[test]
 fn models_of_keras_in_16_bit_floats_have_the_rounded_values() {
     let mut expected = read_arrays(&fixture("vgg16_block1.h5")).expect("a whole fixture");
@@ -115,7 +116,7 @@ fn tensors_of_pytorch_of_16_bits_are_read() {
     let expected = |value| Arrays::from([("half".into(), Array::new(vec![2], vec![value; 2]))]);
     assert_eq!(read_arrays(&half).expect("a whole fixture"), expected(1.0));
 
-    // The same two values with the type of the other kind: 0x3c00 is 2^-7 there.
+    // Stores the two values with the other 16-bit type, in which 0x3c00 is 2^-7.
     let mut old = ZipArchive::new(fs::File::open(&half).expect("the fixture")).expect("an archive");
     let mut new = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);

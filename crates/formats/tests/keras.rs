@@ -1,4 +1,5 @@
-//! Files that Keras 2 and Keras 3 wrote, and what must not be read as a layer's weights.
+//! Tests of files from Keras 2 and Keras 3, and of arrays that must not be read as weights of a
+//! layer.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +18,7 @@ fn arrays(name: &str) -> Arrays {
     read_arrays(&fixture(name)).expect("a whole fixture")
 }
 
-/// What is read of a `.weights.h5` that `place` fills.
+/// Reads the arrays of a `.weights.h5` file that `place` fills.
 fn weights(place: impl FnOnce(&mut FileBuilder)) -> Result<Arrays, FormatError> {
     let mut file = FileBuilder::new();
     place(&mut file);
@@ -99,7 +100,7 @@ fn a_keras_file_is_a_row_of_layers_with_nested_models_in_their_place() {
     }
 }
 
-/// The classes and names of the layers that a fixture describes.
+/// Returns the class and name of each layer that a fixture describes.
 fn described(name: &str) -> Vec<(String, String)> {
     let file = read_weights(&fixture(name)).expect("a whole fixture");
     let KerasLayers::InOrder(layers) = file.layers else { panic!("{name} describes no model") };

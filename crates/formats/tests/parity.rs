@@ -1,4 +1,5 @@
-//! The trained head as Keras saves it against the arrays that it had.
+//! Compares the arrays of a trained head in a `.keras` file with a copy from the same training in
+//! Keras.
 
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;

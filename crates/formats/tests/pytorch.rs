@@ -1,4 +1,4 @@
-//! State dicts that PyTorch wrote.
+//! Tests of state dicts from PyTorch.
 
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,14 @@ fn arrays(name: &str) -> Arrays {
     read_arrays(&fixture(name)).expect("a whole fixture")
 }
 
-/// Among them a transposed tensor and two parts of one storage.
+/// The fixtures include a transposed tensor and two parts of one storage.
 #[test]
 fn state_dicts_are_read_in_both_containers() {
     assert_eq!(arrays("pytorch.pth"), arrays("pytorch.safetensors"));
     assert_eq!(arrays("pytorch_legacy.pth"), arrays("pytorch.safetensors"));
 }
 
-/// A kernel and a bias as a classifier of 2017 holds them.
+/// The fixtures hold a kernel and a bias in the form of a classifier of 2017.
 #[test]
 fn tensors_and_parameters_of_old_versions_are_read() {
     let kernel = (0..27).map(|number| number as f32 / 4.0 - 3.0).collect();

@@ -1,19 +1,20 @@
-//! How large a head is and how much of it is dropped while it learns.
+//! Configuration of the head.
 
 use serde::{Deserialize, Serialize};
 
-/// The head of the Keras example by default: `Dense(256)`, `Dropout(0.5)`.
+/// Configuration of a head. The default is the head of the Keras example: `Dense(256)`,
+/// `Dropout(0.5)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadConfig {
-    /// The units of the first dense layer; it has no activation.
+    /// Number of units of the first dense layer. The layer has no activation.
     pub hidden: usize,
-    /// The fraction of those units that is dropped in a training step, in 0..1.
+    /// Fraction of the hidden units to drop in a training step, in [0, 1).
     pub dropout: f32,
 }
 
 impl HeadConfig {
-    /// The numbers of units that the first dense layer may have.
+    /// Valid numbers of hidden units.
     pub const HIDDEN: std::ops::RangeInclusive<usize> = 1..=65_536;
 }
 

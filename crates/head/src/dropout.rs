@@ -1,13 +1,19 @@
-//! Which units are dropped in a training step.
+//! Dropout masks that follow from the seed, the epoch and the step, so that a resumed run repeats
+//! them.
 
 use random::{Draws, Purpose};
 
 use crate::HeadConfig;
 
-/// The mask for the hidden units of step number `step` in `epoch` of a run seeded with `seed`, for
-/// a batch of `rows`: shape (rows, hidden), 0 where a unit is dropped and 1 / (1 - dropout) where
-/// it is kept, so that the expected sum is the same as without dropout (Keras: `Dropout`). The same
-/// address gives the same mask.
+/// Returns the dropout mask of step `step` in epoch `epoch` of a run with seed `seed`, for a batch
+/// of `rows` rows. The same arguments give the same mask.
+///
+/// Dropped units have the value 0, all others 1 / (1 - dropout). So the expected sum is the same as
+/// without dropout (Keras: `Dropout`).
+///
+/// # Shapes
+///
+/// - output: (`rows`, hidden)
 pub fn dropout_mask(
     config: &HeadConfig,
     seed: u64,
@@ -30,7 +36,7 @@ mod tests {
         let config = HeadConfig { hidden: 1_000, dropout: 0.3 };
         let mask = dropout_mask(&config, 1, 2, 3, 50);
         let dropped = mask.iter().filter(|&&value| value == 0.0).count();
-        // 15,000 of 50,000 expected, deviation 102.
+        // 15,000 of 50,000 expected, standard deviation 102.
         assert!((14_490..15_510).contains(&dropped), "{dropped}");
         assert!(mask.iter().all(|&value| value == 0.0 || value == 1.0 / 0.7));
     }

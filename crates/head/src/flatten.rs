@@ -1,4 +1,4 @@
-//! Keras's `Flatten` for feature maps as Burn has them.
+//! Flattening of Burn's feature maps in the order of Keras's `Flatten`.
 
 use burn::tensor::Tensor;
 
@@ -19,7 +19,7 @@ mod tests {
 
     #[test]
     fn channels_vary_fastest() {
-        // (1, 2, 1, 3): the channels 0 1 2 and 10 11 12.
+        // Shape (1, 2, 1, 3) with the channels 0 1 2 and 10 11 12.
         let maps = TensorData::new(vec![0.0f32, 1.0, 2.0, 10.0, 11.0, 12.0], [1, 2, 1, 3]);
         let flat = flatten(Tensor::from_data(maps, &Device::flex())).into_data();
         assert_eq!(flat.as_slice::<f32>().expect("floats"), [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);

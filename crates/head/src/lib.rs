@@ -1,8 +1,9 @@
-//! The classifier on top of a frozen base.
+//! Classifier head for the features of a frozen base.
 //!
-//! Kernels are (inputs, units) as in Keras, and features come flattened in the order
-//! (height, width, channels), so that Keras's heads and these are interchangeable. Dropout takes
-//! its mask from outside: a generator of its own would make a resumed run another run.
+//! Kernels have the shape (inputs, units) and features are flattened in the order (height, width,
+//! channels). Both are as in Keras, so the weights of a Keras head can be used here and the other
+//! way round. The caller passes the dropout mask: a random generator inside the module would give a
+//! resumed run other masks than an uninterrupted one.
 #![doc = include_str!("../README.md")]
 
 mod config;

@@ -1,4 +1,4 @@
-//! The head as a Burn module.
+//! The head as a Burn module: initialization, forward pass, and its parameters as arrays.
 
 use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
@@ -8,50 +8,54 @@ use random::{Draws, Purpose};
 
 use crate::HeadConfig;
 
-/// The names of a head's four arrays, in the order of [`Head::to_arrays`].
+/// Names of the four parameter arrays of a head, in the order of [`Head::to_arrays`].
 pub const ARRAY_NAMES: [&str; 4] = ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"];
 
-/// Two dense layers with dropout between them. The parameters' paths in the module are
-/// `dense.weight`, `dense.bias`, `dense_1.weight` and `dense_1.bias`.
+/// Head: two dense layers with dropout between them.
+///
+/// The parameter paths of the module are `dense.weight`, `dense.bias`, `dense_1.weight` and
+/// `dense_1.bias`.
 #[derive(Module, Debug)]
 pub struct Head {
     dense: Linear,
     dense_1: Linear,
 }
 
-/// An array of another shape than the head needs.
+/// Error of an array whose shape is not the expected one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` has the shape {found:?}, expected {expected:?}")]
 pub struct OtherShape {
-    /// The array.
+    /// Name of the array.
     pub name: &'static str,
-    /// The shape needed.
+    /// Expected shape.
     pub expected: Vec<usize>,
-    /// The shape found.
+    /// Shape of the array.
     pub found: Vec<usize>,
 }
 
-/// The units of the last layer: one probability tells two classes apart.
+/// Returns the number of units of the last layer: one logit is enough for two classes.
 fn outputs(classes: usize) -> usize {
     if classes == 2 { 1 } else { classes }
 }
 
 impl HeadConfig {
-    /// The shapes of the four arrays, kernels (inputs, units) and biases (units).
+    /// Returns the shapes of the four arrays: (inputs, units) for kernels and (units) for biases.
     pub fn shapes(&self, inputs: usize, classes: usize) -> [Vec<usize>; 4] {
         let outputs = outputs(classes);
         [vec![inputs, self.hidden], vec![self.hidden], vec![self.hidden, outputs], vec![outputs]]
     }
 
-    /// How many values the four arrays hold.
+    /// Returns the number of values in the four arrays.
     pub fn parameters(&self, inputs: usize, classes: usize) -> usize {
         self.shapes(inputs, classes).iter().map(|shape| shape.iter().product::<usize>()).sum()
     }
 
-    /// A head for `inputs` features and `classes` classes. Its kernels are evenly distributed in
-    /// +-sqrt(6 / (inputs + units)) (X. Glorot, Y. Bengio, "Understanding the difficulty of
-    /// training deep feedforward neural networks", 2010; Keras: `glorot_uniform`), its biases zero.
-    /// The same seed gives the same head.
+    /// Creates a head for `inputs` features and `classes` classes, with random kernels and zero
+    /// biases. The same seed gives the same head.
+    ///
+    /// Kernels are uniformly distributed in +-sqrt(6 / (inputs + units)) (X. Glorot, Y. Bengio,
+    /// "Understanding the difficulty of training deep feedforward neural networks", 2010; Keras:
+    /// `glorot_uniform`).
     pub fn init(&self, inputs: usize, classes: usize, seed: u64, device: &Device) -> Head {
         let mut layer = 0;
         let arrays = self.shapes(inputs, classes).map(|shape| match shape.as_slice() {
@@ -66,11 +70,11 @@ impl HeadConfig {
         self.head(inputs, classes, arrays, device)
     }
 
-    /// A head with the given arrays, in the order of [`ARRAY_NAMES`], each a shape and its values.
+    /// Creates a head from `arrays`, each a shape and its values, in the order of [`ARRAY_NAMES`].
     ///
     /// # Errors
     ///
-    /// The first array whose shape is not that of [`Self::shapes`].
+    /// Returns an error if the shape of an array differs from [`Self::shapes`].
     pub fn init_with(
         &self,
         inputs: usize,
@@ -97,8 +101,10 @@ impl HeadConfig {
 }
 
 impl Head {
-    /// The logits of a batch of features: what becomes a probability by [`Self::probabilities`].
-    /// While learning, `mask` says which hidden units are dropped, see [`crate::dropout_mask`].
+    /// Computes the logits of a batch of features. [`Self::probabilities`] turns them into
+    /// probabilities.
+    ///
+    /// In training, `mask` is multiplied with the hidden units; see [`crate::dropout_mask`].
     ///
     /// # Shapes
     ///
@@ -114,8 +120,8 @@ impl Head {
         self.dense_1.forward(hidden)
     }
 
-    /// The sigmoid of one logit, the probability of the second of two classes, or the softmax of
-    /// several.
+    /// Computes probabilities from logits. One logit gives the probability of the second of two
+    /// classes (sigmoid), several logits give the probability of each class (softmax).
     ///
     /// # Shapes
     ///
@@ -124,7 +130,7 @@ impl Head {
         if logits.dims()[1] == 1 { sigmoid(logits) } else { softmax(logits, 1) }
     }
 
-    /// The shape and values of its arrays, in the order of [`ARRAY_NAMES`].
+    /// Returns the shape and values of each parameter, in the order of [`ARRAY_NAMES`].
     pub fn to_arrays(&self) -> [(Vec<usize>, Vec<f32>); 4] {
         let [(kernel, bias), (kernel_1, bias_1)] = [&self.dense, &self.dense_1].map(|layer| {
             let bias = layer.bias.as_ref().expect("dense layers here have biases");

@@ -1,10 +1,11 @@
-//! Writes where a model sees each of its classes in pictures, to compare with another program's heat maps.
+//! Writes the Grad-CAM heat map of every class for some images, for comparison with another implementation.
 //!
 //!     cargo build --workspace --example explain
 //!     target/debug/examples/explain MODEL PICTURES.safetensors MAPS.safetensors
 //!
-//! PICTURES holds arrays (height, width, 3) of the model's size, RGB in 0..255; MAPS gets an array (classes,
-//! height, width) for each. The base's weights are found where they were when MODEL was trained.
+//! PICTURES contains arrays (height, width, 3) of the model's image size, RGB in 0..255. For each of them, an array
+//! (classes, height, width) is written to MAPS. The weights of the base must still be at the path that MODEL records,
+//! or in `data/weights`.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The bundle on disk: `model.json` and `model.safetensors`.
+//! Bundle of a model on disk: `model.json` and `model.safetensors`.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -17,27 +17,27 @@ use crate::{ModelCard, ModelError, Tail, TailError};
 const CARD: &str = "model.json";
 const ARRAYS: &str = "model.safetensors";
 
-/// The key of [`CardFile::arrays`].
+/// Key of [`CardFile::arrays`] in `model.json`.
 const ARRAYS_DIGEST: &str = "arrays";
 
-/// The first version of `model.json` that has the digest of the arrays.
+/// First version of `model.json` that contains the digest of the arrays.
 const FORMAT_WITH_DIGEST: u32 = 3;
 
-/// `model.json`: a card, and what is known of the file beside it.
+/// Contents of `model.json`: the model card and the digest of `model.safetensors`.
 #[derive(Serialize)]
 struct CardFile<'a> {
     #[serde(flatten)]
     card: &'a ModelCard,
-    /// The SHA-256 of `model.safetensors`.
+    /// SHA-256 of `model.safetensors`.
     arrays: String,
 }
 
-/// Writes a model into the folder at `path`, which must be there. Callers that replace a model
-/// write it into a new folder first, see [`formats::replace_folder`].
+/// Writes a model into the existing folder at `path`. To replace a model, write the new one with
+/// [`formats::replace_folder`], so that a crash never leaves a mixture of two models.
 ///
 /// # Errors
 ///
-/// An array holds values that are NaN or infinite, or the system refuses to write there.
+/// Returns an error if an array holds values that are NaN or infinite, or if a file can't be written.
 pub fn save_bundle(path: &Path, card: &ModelCard, tail: &Tail) -> Result<(), ModelError> {
     let arrays_path = path.join(ARRAYS);
     let arrays = tail.to_arrays();
@@ -51,12 +51,12 @@ pub fn save_bundle(path: &Path, card: &ModelCard, tail: &Tail) -> Result<(), Mod
     Ok(write_whole(&path.join(CARD), &json)?)
 }
 
-/// Reads a model's card and what it learned from the folder at `path`.
+/// Reads the model card and the trainable layers of the bundle at `path`.
 ///
 /// # Errors
 ///
-/// There is no model, or its files are damaged, of another version or do not fit each other, or an array holds
-/// values that are NaN or infinite.
+/// Returns an error if the folder does not contain a model, if its files are damaged, do not match or have an
+/// unsupported version, or if an array holds values that are NaN or infinite.
 pub fn load_tail(path: &Path, device: &Device) -> Result<(ModelCard, Tail), ModelError> {
     let (card, digest) = load_card_file(path)?;
     let arrays_path = path.join(ARRAYS);
@@ -75,17 +75,17 @@ pub fn load_tail(path: &Path, device: &Device) -> Result<(ModelCard, Tail), Mode
     }
 }
 
-/// Reads a model's card from the folder at `path`.
+/// Reads the model card of the bundle at `path`.
 ///
 /// # Errors
 ///
-/// There is no model, or its card is damaged or of another version.
+/// Returns an error if the folder does not contain a model, or if the card is damaged or has an unsupported version.
 pub fn load_card(path: &Path) -> Result<ModelCard, ModelError> {
     Ok(load_card_file(path)?.0)
 }
 
-/// Reads a model's card from the folder at `path`, and the digest of its arrays unless the bundle is older than
-/// digests are.
+/// Reads the model card of the bundle at `path`, and the digest of its arrays. Bundles of format 2 do not have a
+/// digest.
 fn load_card_file(path: &Path) -> Result<(ModelCard, Option<String>), ModelError> {
     let card_path = path.join(CARD);
     let text = match read_regular(&card_path) {
@@ -98,14 +98,14 @@ fn load_card_file(path: &Path) -> Result<(ModelCard, Option<String>), ModelError
     };
     let no_card = |reason| ModelError::Card { path: card_path.clone(), reason };
     let mut json: Value = serde_json::from_slice(&text).map_err(no_card)?;
-    // The version is looked at first: another version's fields would only be called unknown.
+    // Check the version first. Otherwise a card of another version fails with an error about unknown fields.
     if let Some(found) = json.get("format").and_then(Value::as_u64)
         && !ModelCard::FORMATS.contains(&found)
     {
         let expected = ModelCard::FORMAT;
         return Err(ModelError::Format { path: card_path, found, expected });
     }
-    // It is of the file, not of the card.
+    // The digest is a field of the file, but not of the card.
     let digest = json.as_object_mut().and_then(|fields| fields.remove(ARRAYS_DIGEST));
     let card: ModelCard = serde_json::from_value(json).map_err(no_card)?;
     let invalid = |name, found, expected| {

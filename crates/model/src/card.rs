@@ -1,4 +1,4 @@
-//! `model.json`: what a classifier is, apart from its arrays.
+//! Model card, stored in `model.json`: the description of a classifier, without its arrays.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -8,76 +8,78 @@ use head::HeadConfig;
 use serde::{Deserialize, Serialize};
 use vgg::{Origin, Preprocessing, VggConfig, Weights};
 
-/// Everything that a prediction needs beside the arrays.
+/// Description of a classifier: everything that a prediction needs in addition to the arrays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
-    /// The version of this layout.
+    /// Version of the format.
     pub format: u32,
-    /// The base, and where its cut is.
+    /// Base, and its unfrozen layers.
     pub base: VggConfig,
-    /// The base's weights.
+    /// Weights of the base.
     pub weights: WeightsRecord,
-    /// What is done to a picture's values before the base.
+    /// Preprocessing of images before the base.
     pub preprocessing: Preprocessing,
-    /// The head.
+    /// Head.
     pub head: HeadConfig,
-    /// The classes' names, in the order of the labels.
+    /// Class names. A label is an index into them.
     pub classes: Vec<String>,
-    /// With two classes, the probability above which it is the second.
+    /// Threshold of the probability of the second of two classes. Above it, that class is predicted.
     pub threshold: f32,
-    /// How the model did when it was saved; none before the first epoch ended.
+    /// Metrics of the epoch after which the model was saved; `None` for a checkpoint before the end of an epoch.
     pub metrics: Option<Metrics>,
-    /// Names of the engines that it was trained on, the first one first; empty if that is unknown, as in bundles
-    /// of format 2.
+    /// Names of the engines that the model was trained on, oldest first. Empty if they are unknown, as in bundles of
+    /// format 2.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engines: Vec<String>,
 }
 
-/// A value that a card can't have.
+/// Invalid value of a card.
 pub(crate) struct InvalidValue {
     pub(crate) name: &'static str,
     pub(crate) found: String,
     pub(crate) expected: &'static str,
 }
 
-/// Where a base's weights are from, and how to know them again.
+/// Source and digest of a base's weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightsRecord {
-    /// The SHA-256 that [`Weights::digest`] has.
+    /// SHA-256 of the weights, see [`Weights::digest`].
     pub digest: String,
-    /// The file they were read from.
+    /// Path of the file that the weights were read from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// The seed they were drawn with.
+    /// Seed that the weights were drawn with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
-/// Loss and accuracy, in training and on the validation photographs, after an epoch counted from 1.
+/// Loss and accuracy of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// The epoch.
+    /// Epoch, from 1.
     pub epoch: usize,
-    /// The mean loss of the epoch's steps.
+    /// Mean training loss of the epoch.
     pub loss: f64,
-    /// The accuracy in the epoch's steps.
+    /// Training accuracy of the epoch.
     pub accuracy: f64,
-    /// The mean loss on the validation photographs.
+    /// Mean loss on the validation images.
     pub val_loss: f64,
-    /// The accuracy on the validation photographs.
+    /// Accuracy on the validation images.
     pub val_accuracy: f64,
 }
 
 impl ModelCard {
-    /// The version of the layout that this crate writes.
+    /// Version of the format that this crate writes.
     pub const FORMAT: u32 = 3;
 
-    /// The versions of the layout that this crate reads. Version 2 has no digest of the arrays and no engines.
+    /// Versions of the format that this crate reads. Version 2 does not record the digest of the arrays and the
+    /// engines.
     pub const FORMATS: RangeInclusive<u64> = 2..=Self::FORMAT as u64;
 
-    /// Returns the first value that is out of its range. The base is checked where its layers are made.
+    /// Returns the first value that is out of its range. Does not check the base, which is checked when its layers are
+    /// listed.
     pub(crate) fn invalid_value(&self) -> Option<InvalidValue> {
         let Self { head, classes, threshold, .. } = self;
         let mut seen = BTreeSet::new();
@@ -96,7 +98,7 @@ impl ModelCard {
         }
     }
 
-    /// The place of the class with these probabilities of all classes.
+    /// Returns the index of the predicted class, from the probabilities of all classes.
     pub fn decide(&self, probabilities: &[f32]) -> usize {
         match probabilities {
             [_, second] => usize::from(*second > self.threshold),
@@ -105,7 +107,7 @@ impl ModelCard {
     }
 }
 
-/// The place of the largest of `probabilities`, the first of equals.
+/// Returns the index of the largest probability, the first one if several are equal.
 pub fn most_likely(probabilities: &[f32]) -> usize {
     let mut best = 0;
     for (class, probability) in probabilities.iter().enumerate() {
@@ -117,7 +119,7 @@ pub fn most_likely(probabilities: &[f32]) -> usize {
 }
 
 impl WeightsRecord {
-    /// The record of `weights`.
+    /// Creates the record of `weights`.
     pub fn of(weights: &Weights) -> Self {
         let (path, seed) = match weights.origin() {
             Origin::File(path) => (Some(path.clone()), None),

@@ -1,4 +1,4 @@
-//! A classifier in memory: pictures in, probabilities out.
+//! Classifier in memory: predicts the probabilities of all classes for images.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use vgg::{FrozenBase, MakeBase};
 
 use crate::{ModelCard, ModelError, Tail, WeightsSearch, load_tail};
 
-/// A frozen base, what follows its cut, and their card.
+/// Classifier: frozen base, trainable layers and model card.
 #[derive(Debug)]
 pub struct Classifier {
     card: ModelCard,
@@ -18,13 +18,13 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Reads the model in the folder at `path` and finds its base's weights. The base is made by `make_base`,
-    /// what follows it is on `device`.
+    /// Reads the bundle at `path`, finds the weights of its base, and builds the base with `make_base`. The trainable
+    /// layers are on `device`.
     ///
     /// # Errors
     ///
-    /// There is no model, its files are damaged or do not fit each other, or the weights are not
-    /// found.
+    /// Returns an error if the folder does not contain a model, if its files are damaged or do not match, or if the
+    /// weights of the base are not found.
     pub fn load(
         path: &Path,
         search: &WeightsSearch,
@@ -37,49 +37,56 @@ impl Classifier {
         Ok(Self { card, base: base.into(), tail, device })
     }
 
-    /// What the model is.
+    /// Returns the model card.
     pub fn card(&self) -> &ModelCard {
         &self.card
     }
 
-    /// The base, up to the cut.
+    /// Returns the base, up to the last frozen layer.
     pub fn base(&self) -> &Arc<FrozenBase> {
         &self.base
     }
 
-    /// What follows the cut: the thawed layers, if any, and the head.
+    /// Returns the unfrozen layers, if any, and the head.
     pub fn tail(&self) -> &Tail {
         &self.tail
     }
 
-    /// How many bytes a picture is: height x width x 3.
+    /// Returns the size of an image in bytes: height x width x 3.
     pub fn picture_len(&self) -> usize {
         self.card.base.size.iter().product::<usize>() * 3
     }
 
-    /// For each picture, RGB in 0..=255 and in the order (height, width, 3), the probabilities of
-    /// all classes, in the order of the card; they add up to 1.
+    /// Returns the probabilities of all classes for each image, in the order of the card. They add up to 1.
+    ///
+    /// # Shapes
+    ///
+    /// - image: (height, width, 3), RGB in 0..=255
     ///
     /// # Errors
     ///
-    /// The device has failed, or what the model gives for a picture is NaN or infinite.
+    /// Returns an error if the device fails, or if an output of the model is NaN or infinite.
     ///
     /// # Panics
     ///
-    /// Panics if a picture is not of the model's size.
+    /// Panics if an image does not have the model's size.
     pub fn predict(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
         self.predict_features(self.base.features_of_pictures(pictures)?)
     }
 
-    /// The same for features at the cut, (N, [`FrozenBase::feature_count`]).
+    /// Returns the probabilities of all classes for each row of backbone features.
+    ///
+    /// # Shapes
+    ///
+    /// - features: (N, [`FrozenBase::feature_count`]), flattened
     ///
     /// # Errors
     ///
-    /// Those of [`Self::predict`].
+    /// See [`Self::predict`].
     ///
     /// # Panics
     ///
-    /// Panics if `features` are no whole number of rows.
+    /// Panics if the length of `features` is not a multiple of the feature count.
     pub fn predict_features(&self, features: Vec<f32>) -> Result<Vec<Vec<f32>>, ModelError> {
         let width = self.base.feature_count();
         assert!(features.len().is_multiple_of(width), "rows have {width} values");

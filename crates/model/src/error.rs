@@ -1,4 +1,4 @@
-//! What can be wrong with a model on disk.
+//! Error of a model on disk.
 
 use std::path::PathBuf;
 
@@ -6,10 +6,10 @@ use quoting::Shown;
 
 use crate::HeadFault;
 
-/// A model that can't be read or written, and why.
+/// Error of reading, writing or using a model.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// There is no bundle at this path.
+    /// The folder does not contain a bundle.
     #[error(
         "no model at `{}`: it has no `model.json`\nhint: a run keeps its models in its folders `best` and `last`",
         .0.shown()
@@ -18,92 +18,92 @@ pub enum ModelError {
     /// A file of the bundle can't be read or written.
     #[error(transparent)]
     File(#[from] formats::FormatError),
-    /// The base can't be built.
+    /// The base can't be built, or its output is NaN or infinite.
     #[error(transparent)]
     Base(#[from] vgg::VggError),
-    /// `model.json` is no such file.
+    /// `model.json` can't be parsed.
     #[error("`{}` is no model card: {reason}\nhint: the file may be damaged, or of another version", .path.shown(), reason = .reason.to_string().shown())]
     Card {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the parser says.
+        /// Error of the parser.
         reason: serde_json::Error,
     },
-    /// `model.json` has too few classes to tell apart.
+    /// `model.json` has fewer than two classes.
     #[error("`{}` has {count} class(es), expected two or more\nhint: the file may be damaged; copy the whole folder again", .path.shown())]
     Classes {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// How many it has.
+        /// Number of classes.
         count: usize,
     },
-    /// `model.json` is of another version.
+    /// `model.json` has an unsupported version.
     #[error("`{}` has format {found}, expected {expected}\nhint: it is from another version of this program", .path.shown())]
     Format {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The version found.
+        /// Version of the file.
         found: u64,
-        /// The version read here.
+        /// Version that this crate writes.
         expected: u32,
     },
     /// A value of `model.json` is out of its range.
     #[error("`{}`: `{name}` is {found}, expected {expected}\nhint: the file may be damaged; copy the whole folder again", .path.shown(), found = .found.shown())]
     CardValue {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The value's name.
+        /// Name of the value.
         name: &'static str,
-        /// The value found.
+        /// Invalid value.
         found: String,
-        /// The values that are valid.
+        /// Valid values.
         expected: &'static str,
     },
-    /// The arrays are not those that were written with the card.
+    /// The digest of the arrays differs from the digest in `model.json`.
     #[error("`{}` has the SHA-256 {found}, expected {expected}\nhint: the file is damaged, or of another model than `model.json`; copy the whole folder again", .path.shown(), expected = .expected.shown())]
     OtherArrays {
-        /// The file.
+        /// Path of the arrays.
         path: PathBuf,
-        /// Its digest.
+        /// Digest of the arrays.
         found: String,
-        /// The digest in the card.
+        /// Digest in `model.json`.
         expected: String,
     },
-    /// An array of a model holds values that are no use.
+    /// An array holds values that are NaN or infinite.
     #[error("`{}`: the array `{name}` holds values that are NaN or infinite\nhint: its training has diverged, or the file is damaged; take another model", .path.shown(), name = .name.shown())]
     NonFinite {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The array.
+        /// Name of the array.
         name: String,
     },
-    /// The arrays do not fit the card.
+    /// The arrays do not fit the model card.
     #[error("`{}` does not fit `model.json`: {fault}\nhint: the two files belong together; copy the whole folder", .path.shown(), fault = .fault.shown())]
     Arrays {
-        /// The file.
+        /// Path of the arrays.
         path: PathBuf,
-        /// What does not fit.
+        /// Reason.
         fault: String,
     },
-    /// A `.keras` file holds no head of our shape.
+    /// A `.keras` file does not contain a head that this crate supports.
     #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.shown(), fault = .fault.to_string().shown())]
     KerasHead {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What does not fit.
+        /// Reason.
         fault: HeadFault,
     },
-    /// `model.json` names another preprocessing than its weights have.
+    /// `model.json` and the weights have different preprocessing.
     #[error(
         "the model's card has the preprocessing {found}, but its weights come with {expected}\nhint: `model.json` was changed; copy the whole folder again"
     )]
     Preprocessing {
-        /// That of the card.
+        /// Preprocessing of the card.
         found: &'static str,
-        /// That of the weights.
+        /// Preprocessing of the weights.
         expected: &'static str,
     },
-    /// The weights named are not those that the model was trained on.
+    /// The weights file that the user names differs from the weights that the model was trained on.
     #[error(
         "`{}` holds other weights than this model was trained on: digest {found}, expected {expected}",
         .path.shown(),
@@ -111,39 +111,39 @@ pub enum ModelError {
         expected = .expected.shown()
     )]
     OtherWeights {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Its digest.
+        /// Digest of the file's weights.
         found: String,
-        /// The digest in the card.
+        /// Digest in `model.json`.
         expected: String,
     },
-    /// The weights are nowhere to be found.
+    /// No file contains the weights that the model was trained on.
     #[error(
         "the weights of this model's base (digest {digest}) were not found{}",
         .tried.iter().map(|(path, reason)| format!("\n  `{}`: {}", path.shown(), reason.shown())).collect::<String>(),
         digest = .digest.shown()
     )]
     WeightsNotFound {
-        /// The digest in the card.
+        /// Digest in `model.json`.
         digest: String,
-        /// Each file that was looked at, and why it is not the one.
+        /// Files that were tried, each with the reason why it was rejected.
         tried: Vec<(PathBuf, String)>,
-        /// The folder that was searched.
+        /// Folder that was searched.
         folder: PathBuf,
     },
-    /// The same seed no longer gives the same weights.
+    /// The seed gives other weights than in the version that trained the model.
     #[error(
         "the random weights of this model's base can't be drawn again: seed {seed} gives the digest {found}, expected {expected}\nhint: the model is from another version of this program; train it again",
         found = .found.shown(),
         expected = .expected.shown()
     )]
     OtherSeeded {
-        /// The seed in the card.
+        /// Seed in `model.json`.
         seed: u64,
-        /// The digest that it gives.
+        /// Digest of the weights that the seed gives.
         found: String,
-        /// The digest in the card.
+        /// Digest in `model.json`.
         expected: String,
     },
 }

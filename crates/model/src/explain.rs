@@ -1,5 +1,12 @@
-//! Where in a picture a model sees a class: Grad-CAM (R. Selvaraju and others, "Grad-CAM: Visual Explanations
-//! from Deep Networks via Gradient-based Localization", 2017).
+//! Heat maps of the image regions that speak for a class: Grad-CAM (R. Selvaraju and others, "Grad-CAM: Visual
+//! Explanations from Deep Networks via Gradient-based Localization", 2017).
+//!
+//! ```text
+//! weight of channel k = mean over all positions of d logit / d A_k
+//! heat map            = relu(sum over k of (weight of k) A_k), divided by its maximum
+//! ```
+//!
+//! A_k is channel k of the last convolution's output.
 
 use std::path::Path;
 
@@ -11,43 +18,43 @@ use vgg::{FrozenBase, MakeBase, Vgg, check_finite};
 
 use crate::{ModelCard, ModelError, Tail, WeightsSearch, load_tail};
 
-/// A classifier that explains its decisions: the base below its last convolution's output, and all that
-/// follows with gradients.
+/// Classifier that also returns heat maps. It computes the gradients of logits with respect to the output of the last
+/// convolution.
 #[derive(Debug)]
 pub struct Explainer {
     card: ModelCard,
     below: FrozenBase,
-    /// The layers of a frozen base that follow its last convolution.
+    /// Layers of a frozen base after its last convolution.
     rest: Vgg,
     tail: Tail,
     device: Device,
 }
 
-/// What a model says of a picture, and where it sees that.
+/// Probabilities and heat map of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// The probabilities of all classes, in the order of the card; they add up to 1.
+    /// Probabilities of all classes, in the order of the card. They add up to 1.
     pub probabilities: Vec<f32>,
-    /// Where the class is seen.
+    /// Heat map of the class.
     pub heat_map: HeatMap,
 }
 
-/// Where a class is seen, over the last convolution's map.
+/// Grad-CAM heat map at the resolution of the last convolution's output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeatMap {
-    /// The map's (height, width).
+    /// Size of the map, (height, width).
     pub size: [usize; 2],
-    /// Its values row by row, from 0 to 1, which is the largest; all 0 where nothing speaks for the class.
+    /// Values in row-major order, from 0 to 1. The maximum is 1, or 0 if nothing speaks for the class.
     pub values: Vec<f32>,
 }
 
 impl Explainer {
-    /// Reads the model in the folder at `path`, as [`Classifier::load`](crate::Classifier::load) does; gradients
-    /// are taken on `device`, which needs a backend with automatic differentiation.
+    /// Reads the bundle at `path` like [`Classifier::load`](crate::Classifier::load). Gradients are computed on
+    /// `device`, which needs a backend with autodiff.
     ///
     /// # Errors
     ///
-    /// Those of [`Classifier::load`](crate::Classifier::load).
+    /// See [`Classifier::load`](crate::Classifier::load).
     pub fn load(
         path: &Path,
         search: &WeightsSearch,
@@ -58,50 +65,52 @@ impl Explainer {
         let (card, tail) = load_tail(path, &device)?;
         let weights = search.find(&card)?;
         let (up_to_last, rest) = card.base.split_after_convolutions(&device)?;
-        // Thawed convolutions are in the tail.
+        // Unfrozen convolutions are part of the tail.
         let below = if tail.is_thawed() { &card.base } else { &up_to_last };
         let below = make_base(below, &weights)?;
         Ok(Self { card, below, rest, tail: tail.no_grad(), device })
     }
 
-    /// What the model is.
+    /// Returns the model card.
     pub fn card(&self) -> &ModelCard {
         &self.card
     }
 
-    /// The frozen base, up to its last convolution or to the cut where that comes first.
+    /// Returns the frozen base, up to the last convolution or the last frozen layer, whichever comes first.
     pub fn base(&self) -> &FrozenBase {
         &self.below
     }
 
-    /// For each picture the probabilities of all classes, as
-    /// [`Classifier::predict`](crate::Classifier::predict) gives them.
+    /// Returns the probabilities of all classes for each image, like
+    /// [`Classifier::predict`](crate::Classifier::predict).
     ///
     /// # Errors
     ///
-    /// The device has failed, or what the model gives for a picture is NaN or infinite.
+    /// Returns an error if the device fails, or if an output of the model is NaN or infinite.
     ///
     /// # Panics
     ///
-    /// Panics if a picture is not of the model's size.
+    /// Panics if an image does not have the model's size.
     pub fn predict(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
         let logits = self.forward(pictures, |maps| maps)?;
         Ok(self.tail.rows_of_probabilities(logits)?)
     }
 
-    /// For each picture, RGB in 0..=255 and in the order (height, width, 3), the probabilities of all classes
-    /// and where it looks like the class at this place of the card, or without one like that which the model
-    /// decides for: of the last convolution's channels the sum, each with the mean of the class's logit's
-    /// gradient as its weight, as far as it is above 0. With two classes the logit of the first is that of the
-    /// second, negated.
+    /// Returns the probabilities of all classes and a heat map for each image. The heat map shows the class with the
+    /// index `class`; with `None`, it shows the predicted class. If the model has two classes, its only logit belongs
+    /// to the second class, and the negative of it to the first.
+    ///
+    /// # Shapes
+    ///
+    /// - image: (height, width, 3), RGB in 0..=255
     ///
     /// # Errors
     ///
-    /// The device has failed, or what the model gives for a picture is NaN or infinite.
+    /// Returns an error if the device fails, or if an output of the model is NaN or infinite.
     ///
     /// # Panics
     ///
-    /// Panics if a picture is not of the model's size, or there is no such class.
+    /// Panics if an image does not have the model's size, or if `class` is out of range.
     pub fn explain(
         &self,
         pictures: &[&[u8]],
@@ -126,14 +135,15 @@ impl Explainer {
             })
         });
         let chosen = TensorData::new(chosen.collect::<Vec<f32>>(), [pictures.len(), outputs]);
-        // A picture's logits depend on its own maps alone, so that the gradient of the sum is that of each.
+        // An image's logits depend only on its own maps, so the gradient of the sum contains the gradient of each
+        // image.
         let gradients = (logits * Tensor::from_data(chosen, &self.device)).sum().backward();
         let maps: Tensor<4> = seen.expect("every base has a convolution");
         let gradient = maps.grad(&gradients).expect("the logits follow from the maps");
         let [_, _, height, width] = maps.dims();
         let weights = gradient.mean_dim(2).mean_dim(3);
         let seen = (maps.inner() * weights).sum_dim(1).flatten(1, 3);
-        // Before what is below 0 is cut off, and NaN with it.
+        // Check before ReLU, which would hide NaN.
         check_finite(&seen)?;
         let seen = relu(seen).into_data();
         let seen = seen.as_slice::<f32>().expect("32-bit floats").chunks_exact(height * width);
@@ -145,7 +155,7 @@ impl Explainer {
         Ok(probabilities.into_iter().zip(seen).map(explanation).collect())
     }
 
-    /// The pictures' logits, with `tap` applied to what the last convolution gives.
+    /// Returns the logits of images, with `tap` applied to the last convolution's output.
     fn forward(
         &self,
         pictures: &[&[u8]],

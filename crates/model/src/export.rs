@@ -1,5 +1,4 @@
-//! A trained model as one file for other programs: the base and the head together, without
-//! augmentation.
+//! Export of a trained model to one file for other programs: base and head, without augmentation.
 
 use std::path::Path;
 
@@ -14,29 +13,30 @@ use vgg::{Layer, LayerKind, Pooling};
 
 use crate::{ModelCard, ModelError, WeightsSearch, load_tail};
 
-/// What kind of file.
+/// Format of an exported model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
-    /// A `.keras` file, which `keras.models.load_model` opens: RGB pictures in 0..=255 in,
-    /// probabilities out.
+    /// `.keras` file for `keras.models.load_model`. Input: RGB images in 0..=255. Output: probabilities.
     Keras,
-    /// An ONNX model of opset 17: `image`, float32 (N, height, width, 3), RGB in 0..=255, in;
-    /// `probabilities`, (N, 1) of a sigmoid or (N, classes) of a softmax, out; the names of the classes
-    /// as the JSON array `classes` in its metadata.
+    /// ONNX model of opset 17.
+    ///
+    /// - Input `image`: float32 (N, height, width, 3), RGB in 0..=255
+    /// - Output `probabilities`: (N, 1) with a sigmoid, or (N, classes) with a softmax
+    /// - Metadata `classes`: JSON array of the class names
     Onnx,
-    /// All kernels and biases by their Keras names, in Keras's layout, and the preprocessing of RGB
-    /// pictures in 0..=255 as the 1x1 convolution that comes first.
+    /// All kernels and biases by their Keras names and in Keras's layout. Preprocessing of RGB images in 0..=255 is a
+    /// 1x1 convolution named `preprocessing`.
     Safetensors,
 }
 
-/// Writes the model in the folder at `path` to the file `out`, whole or not at all, and returns its
-/// card.
+/// Writes the model of the bundle at `path` to the file `out`, and returns its card. If writing fails, no partial file
+/// remains.
 ///
 /// # Errors
 ///
-/// There is no model, its files are damaged or do not fit each other, the weights are not found, or
-/// `out` can't be written or would be too large for its format.
+/// Returns an error if the folder does not contain a model, if its files are damaged or do not match, or if the weights
+/// of the base are not found. Also returns an error if `out` can't be written or would be too large for its format.
 pub fn export(
     path: &Path,
     search: &WeightsSearch,
@@ -56,7 +56,7 @@ pub fn export(
     Ok(card)
 }
 
-/// The preprocessing as the layer that comes first.
+/// Returns the preprocessing as arrays of a 1x1 convolution.
 fn preprocessing(card: &ModelCard) -> [(String, Array); 2] {
     let (kernel, bias) = card.preprocessing.as_convolution();
     let kernel = Array::new(vec![1, 1, 3, 3], kernel.as_flattened().to_vec());
@@ -64,7 +64,7 @@ fn preprocessing(card: &ModelCard) -> [(String, Array); 2] {
         .map(|(part, array)| (format!("preprocessing/{part}"), array))
 }
 
-/// The whole model.
+/// Returns the layers of the whole model.
 fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<Chain<'a>, ModelError> {
     let (frozen, thawed) = card.base.cut()?;
     let of_base = |frozen| move |layer: &Layer| base_layer(layer, frozen, arrays);
@@ -82,7 +82,7 @@ fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<Chain<'a>, ModelErr
         if bias_1.data.len() == 1 { Activation::Sigmoid } else { Activation::Softmax };
     let linear = ChainKind::Dense { kernel, bias, activation: Activation::Linear };
     let last = ChainKind::Dense { kernel: kernel_1, bias: bias_1, activation: probabilities };
-    // As decimal digits, so that 0.3 stays 0.3 in a file of 64-bit numbers.
+    // Convert through decimal digits, so that 0.3 stays 0.3 as a 64-bit number.
     let rate = card.head.dropout.to_string().parse().unwrap_or(card.head.dropout.into());
     let flatten = (card.base.pooling == Pooling::None).then_some(("flatten", ChainKind::Flatten));
     let head = [("dense", linear), ("dropout", ChainKind::Dropout { rate }), ("dense_1", last)];
@@ -121,15 +121,14 @@ mod tests {
     use super::*;
     use crate::{Classifier, Tail, WeightsRecord, head_arrays, save_bundle};
 
-    /// Compares what a small model of random weights says of a picture with what a plain evaluation in
-    /// 64-bit floats makes of the chain that is exported.
+    /// Compares the predictions of a small random model with an evaluation of the exported chain in 64-bit floats.
     fn compare(base: VggConfig, classes: usize) {
         let device = Device::flex();
         let weights = Weights::seeded(&base, 4).expect("a network");
         let head = HeadConfig { hidden: 8, dropout: 0.3 };
         let inputs = base.output_count().expect("a network");
         let mut arrays = head_arrays(&head.init(inputs, classes, 4, &device));
-        // A probability near 0 or 1 would hide what goes wrong before it.
+        // Avoid probabilities near 0 or 1, which would hide errors of the layers before.
         arrays.values_mut().flat_map(|array| &mut array.data).for_each(|value| *value *= 0.2);
         for (name, _) in base.trainable_weights().expect("a network") {
             arrays.insert(name.clone(), weights.arrays()[&name].clone());
@@ -167,7 +166,7 @@ mod tests {
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.into_iter().zip(expected) {
             assert!((0.01..0.99).contains(&expected), "{expected} hides errors");
-            // Four layers of sums of up to 9,216 products in 32-bit floats, in a probability.
+            // Tolerance of a probability after four layers with sums of up to 9,216 products in 32-bit floats.
             assert!((f64::from(found) - expected).abs() < 1e-5, "{found}, expected {expected}");
         }
         let frozen = chain.layers.iter().filter(|layer| layer.frozen).count();

@@ -1,43 +1,43 @@
-//! Reasons why the layers of a Keras model are no head of ours.
+//! Reasons why a Keras model does not contain a supported head.
 
-/// What does not fit in a `.keras` file, as a sentence.
+/// Reason why a `.keras` file does not contain a supported head, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeadFault {
-    /// The file is of another format.
+    /// The file is not a `.keras` file.
     #[error("it is no `.keras` file, as `model.save(\"NAME.keras\")` writes it")]
     OtherFormat,
-    /// There are no dense layers.
+    /// The model does not have a dense layer.
     #[error("it has no `Dense` layer")]
     NoDense,
-    /// There is one dense layer.
+    /// The model has only one dense layer.
     #[error("it has one `Dense` layer, expected two")]
     OneDense,
-    /// A layer is none that a VGG base or a head has at its place.
+    /// A layer is not part of a VGG base or a head, or has the wrong position.
     #[error("the layer `{name}` ({class}) was not expected")]
     Layer {
-        /// The layer.
+        /// Name of the layer.
         name: String,
-        /// Its class.
+        /// Keras class of the layer.
         class: String,
     },
-    /// A dense layer has another activation.
+    /// A dense layer has an unsupported activation.
     #[error("`{name}` has {units} unit(s) with the activation {found}, expected {expected}")]
     Activation {
-        /// The layer.
+        /// Name of the layer.
         name: String,
-        /// Number of its units.
+        /// Number of units.
         units: usize,
-        /// Its activation.
+        /// Activation of the layer.
         found: String,
-        /// The activation of such a layer in a head.
+        /// Activation that a head has there.
         expected: &'static str,
     },
-    /// A dense layer lacks an array.
+    /// A dense layer lacks its kernel or bias.
     #[error("`{layer}` has no {array}")]
     Array {
-        /// The layer.
+        /// Name of the layer.
         layer: String,
-        /// The array.
+        /// `kernel` or `bias`.
         array: &'static str,
     },
 }

@@ -1,7 +1,7 @@
-//! The dense layers of a Keras model as a head of ours.
+//! Import of the dense layers of a Keras model as a head.
 //!
-//! What lies below them may be anything that a VGG base is made of; how they follow each other is
-//! checked against a head's shape: Dense, perhaps Dropout, Dense with sigmoid or softmax.
+//! The head must be Dense (linear), an optional Dropout, and Dense (sigmoid or softmax). The layers before it must be
+//! layers of a VGG base, augmentation or preprocessing.
 
 use std::path::Path;
 
@@ -11,29 +11,29 @@ use vgg::{Pooling, Variant, VggConfig};
 
 use crate::{HeadFault, ModelError};
 
-/// A head as a `.keras` file has it.
+/// Head from a `.keras` file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KerasHead {
-    /// The units of its first dense layer.
+    /// Number of units of the first dense layer.
     pub hidden: usize,
-    /// The fraction of those units that the file drops while it learns; 0 where it has no such layer.
+    /// Dropout rate; 0 if the file does not have a dropout layer.
     pub dropout: f32,
-    /// What the layer below it makes of a feature map; none where the file does not say.
+    /// Pooling before the head; `None` if the file does not contain the layers before it.
     pub pooling: Option<Pooling>,
-    /// The convolutions below it; none where the file holds the head alone.
+    /// Names of the convolutions before the head; empty if the file contains only a head.
     pub convolutions: Vec<String>,
-    /// Its arrays, by the names of [`ARRAY_NAMES`].
+    /// Arrays by the names in [`ARRAY_NAMES`].
     pub arrays: Arrays,
 }
 
 impl KerasHead {
-    /// Reads the head of the model in the `.keras` file at `path`: the model itself may be a whole
-    /// network, or a head alone.
+    /// Reads the head of the `.keras` file at `path`. The file contains a whole network or only a head.
     ///
     /// # Errors
     ///
-    /// There is no such file, it is no `.keras` file, damaged or packed; or a layer is none that a
-    /// VGG base or our head has, which is named; or an array holds values that are NaN or infinite.
+    /// Returns an error if the file is missing, damaged, compressed or not a `.keras` file, or if an array holds values
+    /// that are NaN or infinite. Also returns an error that names the first layer that a VGG base or a head does not
+    /// have.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let refused = |fault| ModelError::KerasHead { path: path.to_owned(), fault };
         match read_keras(path) {
@@ -104,8 +104,8 @@ fn units(layer: &KerasLayer) -> Option<usize> {
     layer.arrays.get("kernel").and_then(|kernel| kernel.shape.last().copied())
 }
 
-/// Checks that every layer is one that a VGG base, augmentation or `preprocess_input` is made of, or
-/// the preprocessing of an exported model.
+/// Checks that every layer belongs to a VGG base, augmentation, `preprocess_input` or the preprocessing of an exported
+/// model.
 fn check_below(layers: &[KerasLayer]) -> Result<(), HeadFault> {
     // VGG19 has all layers of VGG16.
     let vgg = VggConfig { variant: Variant::Vgg19, ..VggConfig::default() };
@@ -120,7 +120,7 @@ fn check_below(layers: &[KerasLayer]) -> Result<(), HeadFault> {
     stranger.map_or(Ok(()), |layer| Err(unexpected(layer)))
 }
 
-/// Whether it is the 1x1 convolution that an exported model begins with.
+/// Returns true if the layer is the 1x1 convolution with which an exported model starts.
 fn is_preprocessing(layer: &KerasLayer) -> bool {
     layer.name == "preprocessing"
 }
@@ -129,7 +129,7 @@ fn unexpected(layer: &KerasLayer) -> HeadFault {
     HeadFault::Layer { name: layer.name.clone(), class: layer.class.clone() }
 }
 
-/// What the last layer that says so makes of a feature map.
+/// Returns the pooling that the last convolution or pooling layer implies.
 fn pooling(layers: &[KerasLayer]) -> Option<Pooling> {
     layers.iter().rev().find_map(|layer| match layer.class.as_str() {
         "GlobalAveragePooling2D" => Some(Pooling::Average),

@@ -1,7 +1,7 @@
-//! A trained classifier: a frozen base and a head, what they were trained on, and how to use them.
+//! Trained classifiers: bundles on disk, prediction, heat maps and export.
 //!
-//! Whatever a prediction depends on is in the bundle or found by digest: preprocessing comes with
-//! the weights, class names and their order with the head.
+//! A bundle determines the prediction completely. It contains the trained layers, the class names and the digest of the
+//! base's weights, which determine the preprocessing.
 #![doc = include_str!("../README.md")]
 
 mod bundle;

@@ -1,4 +1,4 @@
-//! Finds the weights of a model's base again, by their digest.
+//! Search for the weights of a model's base by their digest.
 
 use std::path::{Path, PathBuf};
 
@@ -6,22 +6,27 @@ use vgg::{VggConfig, Weights};
 
 use crate::{ModelCard, ModelError};
 
-/// Where to look for the weights of a model's base.
+/// Locations of the weights of a model's base.
 #[derive(Clone, Debug)]
 pub struct WeightsSearch {
-    /// The file that the user named; only this one is looked at then.
+    /// File that the user names. If set, no other file is read.
     pub named: Option<PathBuf>,
-    /// A folder whose files are looked at after the one that the model remembers.
+    /// Folder that is searched after the path in the model card.
     pub folder: PathBuf,
 }
 
 impl WeightsSearch {
-    /// The weights that the card tells of.
+    /// Returns the weights of the model's base: from the named file, from the seed in the card, or from the first file
+    /// with their digest.
     ///
     /// # Errors
     ///
-    /// The file named can't be read or holds other weights; or, where none is named, none of the
-    /// files holds the weights.
+    /// Returns an error in these cases:
+    ///
+    /// - The named file can't be read, or contains other weights.
+    /// - The seed gives other weights.
+    /// - No file contains the weights.
+    /// - The weights have another preprocessing than the card.
     pub fn find(&self, card: &ModelCard) -> Result<Weights, ModelError> {
         let expected = &card.weights.digest;
         if let Some(path) = &self.named {
@@ -55,13 +60,13 @@ impl WeightsSearch {
         }
     }
 
-    /// The weights of this base with a digest, from the first file in the folder that holds them.
+    /// Returns the weights of `base` with this digest, from the first file in the folder that contains them.
     pub fn find_in_folder(&self, base: &VggConfig, digest: &str) -> Option<Weights> {
         first_with_digest(files_in(&self.folder), base, digest).ok()
     }
 }
 
-/// The weights with a digest, or each file that was looked at and why it is not the one.
+/// Returns the weights with this digest, or each file with the reason why it was rejected.
 fn first_with_digest(
     files: impl IntoIterator<Item = PathBuf>,
     base: &VggConfig,
@@ -81,13 +86,13 @@ fn first_with_digest(
     Err(tried)
 }
 
-/// The weights, where the card names the preprocessing that comes with them.
+/// Checks that the card has the preprocessing of the weights.
 fn with_preprocessing(weights: Weights, card: &ModelCard) -> Result<Weights, ModelError> {
     let [expected, found] = [weights.preprocessing(), card.preprocessing].map(|style| style.name());
     if found == expected { Ok(weights) } else { Err(ModelError::Preprocessing { found, expected }) }
 }
 
-/// The weight files in a folder; none where there is no folder.
+/// Returns the weights files in a folder, sorted. A missing folder is treated as empty.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();

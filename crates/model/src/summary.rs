@@ -1,14 +1,13 @@
-//! The whole model as a table: augmentation, preprocessing, base and head.
+//! Summary of the whole model: augmentation, preprocessing, base and head.
 
 use head::{ARRAY_NAMES, HeadConfig};
 use vgg::{Summary, SummaryRow, VggConfig, VggError};
 
-/// The table of the model that is trained for `classes` classes: the base as one row, as Keras prints
-/// a model within a model.
+/// Returns the summary of a model for `classes` classes. The base is a single row, as Keras prints a nested model.
 ///
 /// # Errors
 ///
-/// `base` describes no network.
+/// Returns an error if the configuration of the base is invalid.
 pub fn summary(
     base: &VggConfig,
     head: &HeadConfig,
@@ -40,12 +39,11 @@ pub fn summary(
     Ok(Summary { name: "model".into(), rows, trainable, frozen: of_base.frozen })
 }
 
-/// The names and shapes of the tensors that learn: those of the base's thawed layers, and the head's
-/// four.
+/// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then the four of the head.
 ///
 /// # Errors
 ///
-/// `base` describes no network.
+/// Returns an error if the configuration of the base is invalid.
 pub fn trainable_weights(
     base: &VggConfig,
     head: &HeadConfig,

@@ -1,4 +1,4 @@
-//! What lies after the cut and learns: the thawed layers of the base, if any, and the head.
+//! Trainable layers of a classifier: the unfrozen layers of the base, if any, and the head.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -6,54 +6,54 @@ use formats::{Array, Arrays};
 use head::{ARRAY_NAMES, Head, HeadConfig, OtherShape, flatten};
 use vgg::{Vgg, VggConfig, VggError, check_finite};
 
-/// The thawed layers and the head, as one module. Its parameters end in the layer's name:
-/// `thawed.block5_conv1.weight`, `head.dense.weight`.
+/// Trainable layers as one module. Parameter paths end in the name of the layer: `thawed.block5_conv1.weight`,
+/// `head.dense.weight`.
 #[derive(Module, Debug)]
 pub struct Tail {
     thawed: Option<Vgg>,
     head: Head,
-    /// The shape of one picture's features at the cut.
+    /// Shape of an image's backbone features.
     #[module(skip)]
     features: Vec<usize>,
 }
 
-/// Arrays that make no tail.
+/// Arrays that do not fit the trainable layers.
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
-    /// The base can't be built.
+    /// The configuration of the base is invalid.
     #[error(transparent)]
     Base(#[from] VggError),
     /// An array is missing.
     #[error("`{0}` is missing")]
     Missing(String),
-    /// There is an array too many.
+    /// An array does not belong to the trainable layers.
     #[error("`{0}` is none of its arrays")]
     Unknown(String),
     /// An array holds values that are NaN or infinite.
     #[error("`{0}` holds values that are NaN or infinite")]
     NonFinite(String),
-    /// A thawed layer's array is of another shape.
+    /// An array of an unfrozen layer has another shape.
     #[error("`{name}` has the shape {found:?}, expected {expected:?}")]
     Shape {
-        /// The array.
+        /// Name of the array.
         name: String,
-        /// The shape needed.
+        /// Expected shape.
         expected: Vec<usize>,
-        /// The shape found.
+        /// Shape of the array.
         found: Vec<usize>,
     },
-    /// An array of the head is of another shape.
+    /// An array of the head has another shape.
     #[error(transparent)]
     HeadShape(#[from] OtherShape),
 }
 
 impl Tail {
-    /// What follows the cut of `base`, from its arrays by name.
+    /// Creates the trainable layers of `base` and `head` from arrays by name.
     ///
     /// # Errors
     ///
-    /// `base` describes no network, or the arrays are not those of [`trainable_weights`], each in its
-    /// shape and without values that are NaN or infinite.
+    /// Returns an error if the configuration of the base is invalid, if the names or shapes differ from
+    /// [`trainable_weights`], or if an array holds values that are NaN or infinite.
     ///
     /// [`trainable_weights`]: crate::trainable_weights
     pub fn new(
@@ -90,13 +90,12 @@ impl Tail {
         Ok(Self { thawed: base.init_thawed(&arrays, device)?, head, features })
     }
 
-    /// The logits of a batch of features at the cut: what becomes a probability by
-    /// [`Self::probabilities`]. While learning, `mask` says which hidden units are dropped, see
-    /// [`head::dropout_mask`].
+    /// Computes logits from backbone features; [`Self::probabilities`] converts them. In training, `mask` is the
+    /// [dropout mask](head::dropout_mask) of the hidden units.
     ///
     /// # Shapes
     ///
-    /// - features: (N, features at the cut), flattened in the order (height, width, channels)
+    /// - features: (N, backbone features), flattened in the order (height, width, channels)
     /// - mask: (N, hidden)
     /// - output: (N, 1) for two classes, else (N, classes)
     pub fn forward(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
@@ -107,12 +106,12 @@ impl Tail {
         self.head.forward(features, mask)
     }
 
-    /// The logits of a batch of features at the cut, with `tap` applied to what the last thawed convolution
-    /// gives, as [`Vgg::forward_through`] has it.
+    /// Computes logits from backbone features, with `tap` applied to the output of the last unfrozen convolution, see
+    /// [`Vgg::forward_through`].
     ///
     /// # Panics
     ///
-    /// Panics if nothing is thawed.
+    /// Panics if no layer is unfrozen.
     pub(crate) fn forward_through(
         &self,
         features: Tensor<2>,
@@ -122,17 +121,17 @@ impl Tail {
         self.head.forward(flatten(thawed.forward_through(self.maps(features), tap)), None)
     }
 
-    /// The logits of what the whole base gives.
+    /// Returns the head, which computes logits from the output of the whole base.
     pub(crate) fn head(&self) -> &Head {
         &self.head
     }
 
-    /// Whether layers of the base are among it.
+    /// Returns true if layers of the base are unfrozen.
     pub(crate) fn is_thawed(&self) -> bool {
         self.thawed.is_some()
     }
 
-    /// Features at the cut as maps (N, channels, height, width).
+    /// Reshapes backbone features to maps (N, channels, height, width).
     fn maps(&self, features: Tensor<2>) -> Tensor<4> {
         let &[height, width, channels] = self.features.as_slice() else {
             unreachable!("what is thawed follows maps")
@@ -141,8 +140,8 @@ impl Tail {
         features.reshape([rows, height, width, channels]).permute([0, 3, 1, 2])
     }
 
-    /// The sigmoid of one logit, the probability of the second of two classes, or the softmax of
-    /// several.
+    /// Computes probabilities: the sigmoid of a single logit, which is the probability of the second of two classes, or
+    /// the softmax of several.
     ///
     /// # Shapes
     ///
@@ -151,11 +150,11 @@ impl Tail {
         self.head.probabilities(logits)
     }
 
-    /// The probabilities of all classes, a row for each of the logits.
+    /// Computes the probabilities of all classes, one row for each row of logits.
     ///
     /// # Errors
     ///
-    /// A logit or a probability is NaN or infinite.
+    /// Returns an error if a logit or a probability is NaN or infinite.
     pub(crate) fn rows_of_probabilities(
         &self,
         logits: Tensor<2>,
@@ -173,7 +172,7 @@ impl Tail {
         Ok(rows.map(of_row).collect())
     }
 
-    /// Its arrays, by name and in Keras's layout.
+    /// Returns the arrays by name, in Keras's layout.
     pub fn to_arrays(&self) -> Arrays {
         let mut arrays = head_arrays(&self.head);
         arrays.extend(self.thawed.as_ref().map(Vgg::to_arrays).unwrap_or_default());
@@ -181,7 +180,7 @@ impl Tail {
     }
 }
 
-/// The arrays of a head by name, as [`Tail::new`] takes them.
+/// Returns the arrays of a head by name, as [`Tail::new`] expects them.
 pub fn head_arrays(head: &Head) -> Arrays {
     let arrays = ARRAY_NAMES.into_iter().zip(head.to_arrays());
     arrays.map(|(name, (shape, data))| (name.to_owned(), Array::new(shape, data))).collect()

@@ -1,4 +1,4 @@
-//! Bundles on disk: what comes back, and what is refused by name.
+//! Reading and writing of bundles, and errors for invalid ones.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use model::{
 };
 use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 
-/// A small model with a base of random weights in `folder`.
+/// Saves a small model with random weights in `folder`.
 fn saved(folder: &Path) -> ModelCard {
     let base = VggConfig {
         size: [32, 32],
@@ -65,7 +65,7 @@ fn a_bundle_comes_back_as_it_was_written() {
     assert!((probabilities[0].iter().sum::<f32>() - 1.0).abs() < 1e-6);
 }
 
-/// Changes `model.json` as text and expects the model to be refused with these words.
+/// Replaces text in `model.json`, and expects an error that contains `words`.
 fn refused_after(from: &str, to: &str, words: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     saved(folder.path());
@@ -112,7 +112,7 @@ fn arrays_that_are_missing_or_too_many_are_refused_by_name() {
     assert!(refused(&more).contains("`other` is none of its arrays"));
 }
 
-/// Takes the digest of the arrays out of a bundle, and gives it a format.
+/// Removes the digest of the arrays from a bundle and sets its format.
 fn without_digest(folder: &Path, format: u32) {
     let path = folder.join("model.json");
     let text = fs::read_to_string(&path).expect("a card");
@@ -168,7 +168,7 @@ fn a_bundle_with_other_arrays_than_it_was_written_with_is_refused() {
     saved(folder.path());
     let path = folder.path().join("model.safetensors");
     let whole = fs::read(&path).expect("the arrays");
-    // One bit of a kernel: every value is still finite and every shape right.
+    // Flip one bit of a kernel. Every value stays finite, and every shape is valid.
     let mut flipped = whole.clone();
     *flipped.last_mut().expect("bytes") ^= 1;
     for damaged in [&flipped[..], &whole[..whole.len() - 4]] {
@@ -229,7 +229,7 @@ fn arrays_with_values_that_are_nan_or_infinite_are_neither_read_nor_written() {
             assert!(message.contains(&words), "{message}");
         }
     }
-    // A step with too high a rate makes such arrays, which `Tail::new` does not.
+    // Training with too high a learning rate produces such arrays. `Tail::new` refuses them.
     let learned = tail(&card);
     let spoilt = learned.clone().map(&mut Spoil);
     let message = save_bundle(folder.path(), &card, &spoilt).expect_err("no number").to_string();
@@ -237,7 +237,7 @@ fn arrays_with_values_that_are_nan_or_infinite_are_neither_read_nor_written() {
     save_bundle(folder.path(), &card, &learned).expect("a writable folder");
 }
 
-/// Makes every value NaN.
+/// Mapper that sets every value to NaN.
 struct Spoil;
 
 impl ModuleMapper for Spoil {
@@ -250,7 +250,7 @@ impl ModuleMapper for Spoil {
 fn an_output_that_is_infinite_is_an_error_with_the_index_of_its_image() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
-    // Every array is finite, but their product is not unless the image is black.
+    // Every array is finite, but their product is infinite unless the image is black.
     let mut arrays = tail(&card).to_arrays();
     for name in [ARRAY_NAMES[0], ARRAY_NAMES[2]] {
         arrays.get_mut(name).expect("an array").data.fill(1e38);

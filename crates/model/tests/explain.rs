@@ -1,5 +1,5 @@
-//! Grad-CAM against what follows from its definition: below a mean over the map and dense layers without
-//! activations, a logit's gradient at each channel is a product of the head's kernels.
+//! Grad-CAM against its definition. Before a head without activations on globally averaged features, the gradient of a
+//! logit for each channel is a product of the head's kernels.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 const CHANNELS: usize = 128;
 const HIDDEN: usize = 5;
 
-/// A model whose base ends after `block2_conv1`, thawed from `thaw` on, in `folder`.
+/// Saves a model in `folder` whose base ends after `block2_conv1` and is unfrozen from `thaw` on.
 fn saved(folder: &Path, classes: usize, thaw: Option<&str>) -> (ModelCard, Weights, Tail) {
     let base = VggConfig {
         size: [33, 40],
@@ -102,7 +102,7 @@ fn a_heat_map_is_what_its_definition_says() {
             assert_eq!(found.values.len(), expected.len());
             for (found, expected) in found.values.iter().zip(expected) {
                 let expected = if most > 0.0 { expected / most } else { 0.0 };
-                // Sums of 128 products in float32.
+                // Tolerance of sums of 128 products in float32.
                 assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} {expected}");
             }
             any |= most > 0.0;
@@ -155,7 +155,7 @@ fn pictures_explained_together_are_explained_as_alone_and_predicted_as_ever() {
             for (found, expected) in pairs {
                 assert_eq!(found.len(), expected.len());
                 for (found, expected) in found.iter().zip(expected) {
-                    // Means and products in another order.
+                    // Means and products are computed in another order.
                     assert!((found - expected).abs() < 1e-5, "{found} {expected}");
                 }
             }

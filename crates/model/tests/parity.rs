@@ -1,4 +1,4 @@
-//! A head that Keras has trained and saved, against its arrays.
+//! Parity of a head from a `.keras` file with the arrays that Keras trained.
 
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;

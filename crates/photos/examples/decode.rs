@@ -1,9 +1,9 @@
-//! Decodes image files for `cargo xtask images`, which compares them with Pillow's:
+//! Decodes image files for `cargo xtask images`, which compares the result with Pillow's:
 //!
 //!     decode
 //!
-//! For every path on standard input it prints a line, `read WIDTH HEIGHT` or `refused REASON`. After the first
-//! kind follow the pixels: red, green and blue of each, row by row, a byte a value.
+//! Reads one path per line from standard input. For each path it prints a line, either `read WIDTH HEIGHT` or `refused
+//! REASON`. A `read` line is followed by the pixels: red, green and blue, row by row, one byte each.
 
 use std::error::Error;
 use std::io::{BufWriter, Write, stdin, stdout};

@@ -1,10 +1,9 @@
-//! Times reading, decoding and resizing photographs to 180x180 for `cargo xtask bench photos`, one round
-//! at a time, so that rounds of several programs can take turns:
+//! Measures the time to read, decode and resize photos to 180x180, for `cargo xtask bench photos`:
 //!
 //!     photos FOLDER TIMES
 //!
-//! For every line on standard input all files below FOLDER are read so many times over, on all cores, and
-//! the seconds it took are printed.
+//! Each line on standard input starts one round, so that the rounds of several programs can alternate. A round
+//! processes all files below FOLDER TIMES times on all cores and prints the elapsed seconds.
 
 use std::error::Error;
 use std::io::{Write, stdin, stdout};

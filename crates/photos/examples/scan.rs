@@ -1,9 +1,8 @@
-//! How fast a folder of photographs is surveyed, every file read and decoded in full, and how much memory it
-//! takes:
+//! Measures the speed and memory of a survey, which reads and decodes every file of a folder:
 //!
 //!     scan FOLDER
 //!
-//! Prints a survey's counts, the files a second, and on Linux the most memory that the program had at a time.
+//! Prints the counts of the survey, the files per second and, on Linux, the peak memory of the process.
 
 use std::error::Error;
 use std::io::{Write, stdout};

@@ -1,9 +1,9 @@
-//! Writes photographs that differ a little from those of a folder, for `cargo xtask bench cache`:
+//! Writes slightly changed copies of the images in a folder, for `cargo xtask bench cache`:
 //!
 //!     vary FROM TO COUNT MEGAPIXELS
 //!
-//! FROM holds one folder a class. TO gets as many folders with COUNT JPEG files together, each a photograph of FROM that
-//! is a little brighter or darker, scaled to MEGAPIXELS, or as it is with 0.
+//! FROM has one folder per class. TO gets the same class folders with COUNT JPEG files in total. Each file is an image
+//! of FROM, a little brighter or darker and scaled to MEGAPIXELS. With 0 it has its original size.
 
 use std::error::Error;
 use std::fs;
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("expected photographs, found none".into());
     }
     (0..count).into_par_iter().try_for_each(|number| {
-        // Every class in turn, in whatever order the files are.
+        // Spreads the copies evenly over the sorted files, and so over the classes.
         let file = &files[number * files.len() / count];
         let vary = || -> Result<(), Box<dyn Error>> {
             let image = image::open(file)?.brighten((number % 41) as i32 - 20).to_rgb8();

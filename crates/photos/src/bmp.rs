@@ -1,4 +1,6 @@
-//! BMP files of OS/2, which `image` refuses: the header of OS/2 2.x begins with that of Windows.
+//! Support for BMP files of OS/2 2.x, which the `image` crate refuses.
+//!
+//! Their header begins with the fields of the Windows header, so the file is rewritten with that.
 //!
 //! Source: "Graphics Programming in OS/2", `BITMAPINFOHEADER2`.
 
@@ -6,17 +8,17 @@ use std::borrow::Cow;
 
 use crate::decode_error::{DecodeError, cut_short, unread};
 
-/// The length of the header of OS/2 2.x.
+/// Length of the OS/2 2.x header in bytes.
 const OS2: u32 = 64;
 
-/// The length of the header of Windows, whose fields are the first of OS/2's too.
+/// Length of the Windows header in bytes. The OS/2 header begins with the same fields.
 const WINDOWS: u32 = 40;
 
-/// Returns the file `bytes` with a header of Windows where it has one of OS/2 2.x.
+/// Returns `bytes` with a Windows header instead of an OS/2 2.x header. Other files are returned unchanged.
 ///
 /// # Errors
 ///
-/// The header is cut short, or the file is compressed in a way that OS/2 alone knows.
+/// Returns an error if the header is cut short, or if the file uses a compression that only OS/2 defines.
 pub(crate) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
     let number = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).copied();
     if number(14) != Some(OS2.to_le_bytes()) {
@@ -25,7 +27,7 @@ pub(crate) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeE
     let cut = || cut_short("a part of the BMP's header is missing");
     let data = u32::from_le_bytes(number(10).ok_or_else(cut)?);
     let rest = bytes.get(14 + OS2 as usize..).ok_or_else(cut)?;
-    // Windows has the same numbers for other compressions.
+    // From 3 on, Windows uses the same numbers for other compressions.
     if let Some(compression @ 3..) = number(30).map(u32::from_le_bytes) {
         return Err(unread(format!("it is BMP of the OS/2 compression {compression}")));
     }

@@ -1,19 +1,20 @@
-//! Four inks become three lights, as TensorFlow's `decode_jpeg` does it on top of libjpeg: red = (255 - cyan)
-//! x (255 - black) / 255, rounded down, and so on. No ICC profile is asked what the inks look like.
+//! Conversion of CMYK and YCCK to RGB, as in TensorFlow's `decode_jpeg`, which is based on libjpeg.
+//!
+//! red = (255 - cyan) x (255 - black) / 255, rounded down; green and blue likewise from magenta and yellow. ICC
+//! profiles are ignored.
 
 use crate::ycbcr::ycbcr_to_rgb;
 
-/// What 255 stands for in a file. Adobe's programs write the light that an ink leaves and say so with a
-/// segment of their own.
+/// Meaning of the stored value 255. Adobe's programs store inverted inks and mark the file with an Adobe segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inks {
-    /// All of the ink.
+    /// Full ink.
     Plain,
-    /// None of it.
+    /// No ink.
     Inverted,
 }
 
-/// RGB pixels, three bytes each, from CMYK ones, four bytes each.
+/// Converts CMYK pixels (four bytes each) to RGB pixels (three bytes each).
 pub(crate) fn cmyk_to_rgb(pixels: &[u8], inks: Inks) -> Vec<u8> {
     let light = |value: u8| u16::from(if inks == Inks::Plain { 255 - value } else { value });
     let rgb = |&[cyan, magenta, yellow, black]: &[u8; 4]| {
@@ -22,8 +23,8 @@ pub(crate) fn cmyk_to_rgb(pixels: &[u8], inks: Inks) -> Vec<u8> {
     pixels.as_chunks().0.iter().flat_map(rgb).collect()
 }
 
-/// Turns the first three of each four bytes from YCbCr into the inks that libjpeg makes of them, 255 less
-/// red, green and blue (`ycck_cmyk_convert` in its `jdcolor.c`).
+/// Converts YCCK pixels (four bytes each) to CMYK in place, as libjpeg does: each ink is 255 minus red, green or blue
+/// (`ycck_cmyk_convert` in its `jdcolor.c`).
 pub(crate) fn ycck_to_cmyk(pixels: &mut [u8]) {
     for [inks @ .., _] in pixels.as_chunks_mut::<4>().0 {
         ycbcr_to_rgb(inks);

@@ -1,7 +1,8 @@
-//! The cost of decoding an image, judged by its header.
+//! Estimate of the memory that decoding an image needs, from its header.
 //!
-//! A file of some kilobytes may declare an image of gigabytes. A program that decodes what others send asks here first,
-//! and refuses or queues it. The bounds hold for the decoders of this crate, which a test measures.
+//! A file of a few kilobytes may declare an image of gigabytes. A program that decodes untrusted files can check the
+//! cost first and refuse or queue the file. The estimates are upper bounds for the decoders of this crate. A test
+//! compares them with measurements.
 
 use image::ImageDecoder;
 
@@ -15,38 +16,37 @@ use crate::panics::catch_panics;
 use crate::size::WORK_BYTES;
 use crate::tiff::tiff_cost;
 
-/// The cost of decoding an image.
+/// Cost of decoding an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodingCost {
     /// Width and height in pixels, as stored.
     pub size: [u32; 2],
-    /// Number of pixels: of the image, or of a frame inside that is larger.
+    /// Number of pixels of the image, or of its largest frame if that is larger.
     pub pixels: u64,
-    /// Upper bound on the bytes that [`decode`](crate::decode) sets aside, without those of the file. It holds for
-    /// [`load_picture_from`](crate::load_picture_from) too, with four times the bytes of the image that it returns.
+    /// Upper bound in bytes on the memory that [`decode`](crate::decode) allocates, without the file itself. For
+    /// [`load_picture_from`](crate::load_picture_from), add four times the bytes of the image that it returns.
     pub memory: u64,
 }
 
-/// The bytes that the tables of WebP's lossless coding take at most, for each byte of the file. A code of 15 bits a
-/// symbol takes 12 bytes of the file and 4 KiB of memory, and a file may hold 327,680 of them whatever its size in
-/// pixels.
+/// Maximum bytes of Huffman tables in lossless WebP per byte of the file. A code of 15 bits per symbol takes 12 bytes
+/// of the file and 4 KiB of memory. A file may hold 327,680 such codes, whatever its size in pixels.
 const WEBP_TABLES: u64 = 640;
 
-/// The bytes that a byte of Deflate data becomes at most.
+/// Maximum bytes that one byte of Deflate data expands to.
 const DEFLATE: u64 = 1032;
 
-/// The rows that the decoder of PNG holds at most. They count in an image of few rows.
+/// Maximum number of rows that the PNG decoder holds. They matter for an image of few rows.
 const PNG_ROWS: u64 = 3;
 
-/// The bytes of a decoder's own tables and rows.
+/// Bytes for a decoder's tables and row buffers.
 const BUFFERS: u64 = 1 << 20;
 
 /// Returns the cost of [`decode`](crate::decode) for `bytes`, without decoding pixels.
 ///
 /// # Errors
 ///
-/// The reason why the header is not that of an image which is read. An image with such a header may still be
-/// damaged.
+/// Returns an error if the header is not valid for an image that this crate reads. If the header is valid, the image
+/// may still be damaged.
 ///
 /// # Examples
 ///
@@ -69,7 +69,8 @@ pub fn decoding_cost(bytes: &[u8]) -> Result<DecodingCost, DecodeError> {
     Ok(DecodingCost { size, pixels, memory })
 }
 
-/// The cost of a PNG file, which is not opened: that unpacks its color profile. `inside` is its number of pixels.
+/// Returns the cost of a PNG file of `inside` pixels. It does not open the file, because that decompresses the ICC
+/// profile.
 fn png_cost(bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), DecodeError> {
     let header = png_chunk(bytes, b"IHDR").and_then(<[u8]>::first_chunk);
     let cut = || damaged("its header is cut short");
@@ -77,28 +78,28 @@ fn png_cost(bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), DecodeError> {
     let size: [u32; 2] = [0, 4].map(|at| {
         size[at..at + 4].iter().fold(0, |number, &byte: &u8| number << 8 | u32::from(byte))
     });
-    // Red, green, blue and alpha.
+    // Bytes per pixel of red, green, blue and alpha.
     let pixel = if depth == 16 { 8 } else { 4 };
-    // The image, and turned or brought to 8-bit RGB by a copy; and the rows that the decoder holds, as compressed rows
-    // are unpacked in pieces that double.
+    // The image, its copy in 8-bit RGB or in the other orientation, and the rows of the decoder, which decompresses
+    // into buffers that double in size.
     let values = 2 * inside * pixel + PNG_ROWS * u64::from(size[0]) * pixel;
-    // A profile is unpacked and copied.
+    // The decoder decompresses the profile and copies it.
     let profile = png_chunk(bytes, b"iCCP").map_or(0, <[u8]>::len) as u64;
     let profile = 2 * (DEFLATE * profile).min(WORK_BYTES);
     Ok((size, values + profile + 4 * bytes.len() as u64 + BUFFERS))
 }
 
-/// The cost in another format that `image` decodes; `inside` is the number of pixels of the largest frame.
+/// Returns the cost in another format that `image` decodes. `inside` is the number of pixels of the largest frame.
 fn other_cost(format: Format, bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), DecodeError> {
     let decoder = open_other(format, bytes)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    // As stored, and turned or brought to 8-bit RGB by a copy.
+    // The stored pixels, and their copy in 8-bit RGB or in the other orientation.
     let values = decoder.total_bytes() + decoder.total_bytes().max(3 * pixels);
     let work = match format {
         // The frame.
         Format::Gif => 5 * inside,
-        // The frame, its alpha channel, what predicts both, and the canvas of an animation.
+        // The frame, its alpha channel, the predictors of both, and the canvas of an animation.
         Format::WebP => 12 * inside.max(pixels) + WEBP_TABLES * lossless_bytes(bytes) as u64,
         Format::Png | Format::Bmp | Format::Jpeg | Format::Tiff => 0,
     };

@@ -1,4 +1,4 @@
-//! A file becomes an upright 8-bit RGB picture.
+//! Decodes an image file to upright 8-bit RGB.
 
 use std::io::Cursor;
 
@@ -16,29 +16,31 @@ use crate::panics::catch_panics;
 use crate::size::{WORK_BYTES, check_size};
 use crate::tiff::decode_tiff;
 
-/// Decodes the bytes of a JPEG, PNG, GIF (first frame), BMP, WebP (first frame) or TIFF (first page) file,
-/// told apart by content, turns the picture as its EXIF orientation says and brings it to 8-bit RGB:
+/// Decodes a JPEG, PNG, GIF (first frame), BMP, WebP (first frame) or TIFF (first page) file to upright 8-bit RGB.
 ///
-/// - grey is repeated;
-/// - a transparency channel is dropped and leaves the colours as they are, as in TensorFlow;
-/// - 16 bits are scaled to 8 and rounded (TensorFlow drops the lower 8, which is up to a level less);
+/// The content determines the format, not the file name. EXIF or TIFF orientation is applied. The pixels are converted
+/// as follows:
+///
+/// - Grayscale is copied to all three channels.
+/// - An alpha channel is dropped and the colors stay unchanged, as in TensorFlow.
+/// - 16 bits are scaled to 8 and rounded. TensorFlow drops the lower 8 bits, which is up to one level less.
 /// - CMYK and YCCK in a JPEG become red = (255 - cyan) x (255 - black) / 255, rounded down, and so on, as in
-///   TensorFlow, where Adobe's segment says that the values are stored inverted;
-/// - colours multiplied by an alpha channel, as TIFF may have them, are divided by it;
-/// - ICC profiles are ignored, as in TensorFlow: values are taken as sRGB whatever the profile.
+///   TensorFlow. An Adobe segment means that the values are stored inverted.
+/// - Colors premultiplied by alpha, which TIFF allows, are divided by it.
+/// - ICC profiles are ignored, as in TensorFlow: all values are interpreted as sRGB.
 ///
-/// Memory: at most 44 bytes a pixel (TIFF of eight 32-bit samples), 16 of JPEG, and 64 MiB.
+/// The crate's README has a table of the formats that are not supported. [`decoding_cost`](crate::decoding_cost)
+/// returns an upper bound on the memory.
 ///
 /// # Errors
 ///
-/// The reason why the bytes are no such picture: among others that it has more than
-/// [`MAX_PIXELS`](crate::MAX_PIXELS) pixels, which is found out before memory is set aside for them, or that
-/// a part of it is missing. The crate's README has a table of the kinds that are not read.
+/// Returns an error if the bytes are not a complete image of a supported kind. An image of more than
+/// [`MAX_PIXELS`](crate::MAX_PIXELS) pixels is refused before memory is allocated for them.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     decode_with_header(bytes).map(|(picture, _)| picture)
 }
 
-/// The same, and how the picture was stored.
+/// Decodes like [`decode`], and also returns the properties of the stored image.
 pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeError> {
     let format = Format::require(bytes)?;
     check_end(format, bytes)?;
@@ -54,11 +56,11 @@ pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), Dec
     Ok((picture.into_rgb8(), header))
 }
 
-/// Opens a file of a format that `image` decodes, up to its pixels.
+/// Opens a file of a format that `image` decodes and reads its header.
 ///
 /// # Errors
 ///
-/// The header is damaged, or the image has no pixels or too many.
+/// Returns an error if the header is damaged, or if the image has no pixels or too many.
 pub(crate) fn open_other(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, DecodeError> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.into());
     reader.limits(limits(WORK_BYTES));
@@ -86,7 +88,7 @@ fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), Deco
             _ if colour_type.has_color() => Colour::Rgb,
             _ => Colour::Grey,
         },
-        // A GIF is read as if it had that channel, for the one colour in its table that may be transparent.
+        // The decoder adds an alpha channel to every GIF, because one color of the palette may be transparent.
         has_alpha: colour_type.has_alpha() && format != Format::Gif,
         has_16_bits: colour_type.bits_per_pixel() > 8 * u16::from(colour_type.channel_count()),
         orientation: match format {
@@ -100,8 +102,7 @@ fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), Deco
     Ok((picture.into_rgb8(), header))
 }
 
-/// Whether the header at the beginning of `bytes` says that pixels are places in a table: PNG's colour type
-/// 3, BMP's 8 bits a pixel or less.
+/// Returns true if the header in `bytes` declares a palette: PNG color type 3, or BMP with at most 8 bits per pixel.
 fn has_palette(format: Format, bytes: &[u8]) -> bool {
     let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
     match format {
@@ -117,7 +118,8 @@ mod tests {
     use super::*;
     use image::{ImageFormat, Rgb};
 
-    /// Red, green / blue, white: 16 pixels each way, so that JPEG keeps the colours.
+    /// Returns an image with red, green / blue, white quarters of 16x16 pixels, large enough for JPEG to preserve the
+    /// colors.
     fn quarters() -> RgbImage {
         RgbImage::from_fn(32, 32, |x, y| match (x < 16, y < 16) {
             (true, true) => Rgb([255, 0, 0]),
@@ -133,7 +135,7 @@ mod tests {
         bytes.into_inner()
     }
 
-    /// A JPEG with an EXIF segment that says `orientation` and nothing else.
+    /// Returns a JPEG with an EXIF segment that contains only `orientation`.
     fn jpeg_with_orientation(orientation: u8) -> Vec<u8> {
         let jpeg = encoded(&quarters().into(), ImageFormat::Jpeg);
         let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
@@ -158,7 +160,7 @@ mod tests {
         })
     }
 
-    /// The orientations of the EXIF standard (CIPA DC-008), corners read left to right, top down.
+    /// The EXIF standard (CIPA DC-008) defines the orientations. Corners are listed left to right, top to bottom.
     #[test]
     fn every_exif_orientation_comes_out_upright() {
         for (orientation, expected) in [
@@ -189,7 +191,7 @@ mod tests {
         assert!(grey.pixels().all(|Rgb([red, green, blue])| red == green && green == blue));
     }
 
-    /// `image`'s own reader, which calls the same decoder by another way, is the oracle.
+    /// The oracle is the reader of the `image` crate, which calls the same decoder with other settings.
     #[test]
     fn a_jpeg_has_the_pixels_that_the_image_crate_reads() {
         let rough = RgbImage::from_fn(75, 41, |x, y| {
@@ -217,7 +219,7 @@ mod tests {
                 assert!(decode(&whole[..end]).is_err(), "{end} of {}", whole.len());
             }
             let mut followed = whole.clone();
-            // A film, say: its bytes may look like markers, those of a scan last.
+            // Appended data, for example a video, may contain bytes that look like markers.
             followed.extend_from_slice(b"what cameras append \xff\xd9 \xff\xda \xff\xc0\xff\xff");
             assert!(decode(&followed).is_ok());
         }

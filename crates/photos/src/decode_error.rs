@@ -1,23 +1,23 @@
-//! Reasons why bytes give no image.
+//! Errors of decoding an image.
 
 use std::borrow::Cow;
 use std::io;
 
 use tiff::TiffError;
 
-/// The reason why the bytes of a file give no image, as a sentence about the file.
+/// Error of decoding a file, worded as a statement about the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// There are no bytes.
+    /// The file is empty.
     #[error("it is empty")]
     Empty,
-    /// The first bytes are those of no image.
+    /// The first bytes do not match any known format.
     #[error("it is no JPEG, PNG, GIF, BMP, WebP or TIFF picture")]
     Unknown,
-    /// The image is of a format that is not read, such as `HEIC`.
+    /// The image has an unsupported format, such as `HEIC`.
     #[error("its format is {0}, which is not read; convert it to JPEG or PNG")]
     Format(&'static str),
-    /// The format is read, but not an image of this kind.
+    /// The format is supported, but not this variant of it.
     #[error("{0}, which is not read")]
     Kind(Cow<'static, str>),
     /// The image has no pixels.
@@ -28,23 +28,23 @@ pub enum DecodeError {
         /// Height in pixels.
         height: u32,
     },
-    /// The image has more pixels than are read.
+    /// The image has more pixels than the limit.
     #[error("it is too large: {width}x{height} pixels, at most {most} are read")]
     TooLarge {
         /// Width in pixels.
         width: u32,
         /// Height in pixels.
         height: u32,
-        /// Number of pixels that are read at most.
+        /// Maximum number of pixels.
         most: u64,
     },
-    /// The bytes end before the image does.
+    /// The file ends before the image is complete.
     #[error("it is cut short: {0}")]
     CutShort(Cow<'static, str>),
-    /// A part of the file is not as its format requires.
+    /// A part of the file violates its format.
     #[error("it is damaged: {0}")]
     Damaged(Cow<'static, str>),
-    /// The parts of the file do not fit each other, or its decoder refuses it.
+    /// Parts of the file contradict each other, or the decoder refuses the file.
     #[error("{0}")]
     Invalid(Cow<'static, str>),
     /// The decoder panicked.
@@ -52,22 +52,22 @@ pub enum DecodeError {
     Panic,
 }
 
-/// Returns the error of a file that is damaged.
+/// Returns the error for a damaged file.
 pub(crate) fn damaged(fault: impl Into<Cow<'static, str>>) -> DecodeError {
     DecodeError::Damaged(fault.into())
 }
 
-/// Returns the error of a file that ends early.
+/// Returns the error for a file that ends early.
 pub(crate) fn cut_short(fault: impl Into<Cow<'static, str>>) -> DecodeError {
     DecodeError::CutShort(fault.into())
 }
 
-/// Returns the error of an image of a kind that is not read.
+/// Returns the error for an unsupported kind of image.
 pub(crate) fn unread(kind: impl Into<Cow<'static, str>>) -> DecodeError {
     DecodeError::Kind(kind.into())
 }
 
-/// Returns the error of a file that contradicts itself.
+/// Returns the error for a file that contradicts itself.
 pub(crate) fn invalid(fault: impl Into<Cow<'static, str>>) -> DecodeError {
     DecodeError::Invalid(fault.into())
 }

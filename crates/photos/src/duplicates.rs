@@ -1,4 +1,4 @@
-//! Finds photographs that are there more than once, as they are or resized, recompressed or brightened.
+//! Finds images that occur more than once: identical, resized, recompressed or brightened.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,33 +7,36 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// How many of 64 bits the perceptual hashes of near duplicates differ in at most.
+/// Maximum number of differing bits between the 64-bit perceptual hashes of near duplicates.
 ///
-/// Measured on 240 photographs of cats and dogs: of their 28,680 pairs none is that near (the nearest differ
-/// in 16 bits), and none of 2.9 million pairs of parts cut out of different ones (the nearest in 10). Of their
-/// copies are found: all that were recompressed at quality 30 or made half as large, 99% that were made a
-/// fifth brighter or lost a hundredth on each side, 93% that lost a fiftieth.
+/// Measured on 240 images of cats and dogs. None of their 28,680 pairs is this close; the closest differ in 16 bits.
+/// None of 2.9 million pairs of crops from different images is this close either; the closest differ in 10 bits.
+///
+/// All copies that were recompressed at quality 30 or halved in size are found. So are 99% of those made a fifth
+/// brighter or cropped by 1% on each side, and 93% of those cropped by 2% on each side.
 pub const NEAR_BITS: u32 = 6;
 
-/// What two pictures are compared by.
+/// Data to compare two images by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fingerprint {
-    /// The SHA-256 of its pixels.
+    /// SHA-256 digest, equal for images with the same pixels.
     pub(crate) digest: [u8; 32],
-    /// Its perceptual hash, if it isn't plain.
+    /// Perceptual hash; `None` for a plain image.
     pub(crate) hash: Option<u64>,
 }
 
-/// The groups of two or more that have the same pixels, each sorted, in the order of their first members.
+/// Returns the groups of two or more images with the same pixels. Groups are sorted, and ordered by their first
+/// members.
 pub(crate) fn same(pictures: &[Fingerprint]) -> Vec<Vec<usize>> {
     let mut groups = Groups::of(pictures.len());
     groups.join_equal(pictures.iter().map(|picture| picture.digest).enumerate());
     groups.of_two_or_more()
 }
 
-/// The groups of two or more that are near one another, or each near a third, in the same order; those with
-/// the same pixels are near. All pairs of hashes are looked at, which are fewer than a billion for 40,000
-/// pictures.
+/// Returns the groups of two or more images that are near duplicates, directly or through other images of the group.
+/// Images with the same pixels are near duplicates. The groups are ordered as in [`same`].
+///
+/// Compares all pairs of hashes: fewer than a billion for 40,000 images.
 pub(crate) fn near(pictures: &[Fingerprint]) -> Vec<Vec<usize>> {
     let mut groups = Groups::of(pictures.len());
     groups.join_equal(pictures.iter().map(|picture| picture.digest).enumerate());
@@ -57,7 +60,7 @@ pub(crate) fn near(pictures: &[Fingerprint]) -> Vec<Vec<usize>> {
     groups.into_inner().unwrap_or_else(PoisonError::into_inner).of_two_or_more()
 }
 
-/// Numbers that are being brought together: each has one before it in its group, the first has itself.
+/// Disjoint sets of indices (union-find). Each index stores its parent; the smallest index of a group is the root.
 struct Groups {
     before: Vec<usize>,
 }
@@ -99,13 +102,13 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The oracle spreads the smallest number through each group until nothing changes.
+        /// The oracle propagates the smallest index through each group until nothing changes.
         #[test]
         fn groups_are_what_is_joined_by_near_pairs(
             bits in proptest::collection::vec(proptest::option::of(0u32..40), 0..30),
             digests in proptest::collection::vec(0u8..20, 30),
         ) {
-            // Of two hashes with so many low bits set, the difference of the numbers differs.
+            // A hash with its lowest `bits` bits set differs from another in as many bits as the two numbers differ by.
             let pictures: Vec<Fingerprint> = bits.iter().zip(digests).map(|(bits, digest)| {
                 Fingerprint { digest: [digest; 32], hash: bits.map(|bits| (1u64 << bits) - 1) }
             }).collect();

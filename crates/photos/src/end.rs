@@ -1,17 +1,18 @@
-//! Whether a file goes on to the end that its format requires, and whether the pictures inside are of a
-//! bounded size: decoders are content with less, and fill up with grey what a broken download lacks.
+//! Checks that a file is complete and that no image inside is too large.
+//!
+//! Decoders accept incomplete files, such as broken downloads, and fill the missing part with gray.
 
 use crate::Format;
 use crate::decode_error::{DecodeError, cut_short, invalid};
 use crate::size::check_size;
 
-/// Walks through the parts of a file of `format` to its end, and returns the number of pixels of the largest image
-/// inside. It is 0 for the other formats: JPEG is walked through by its decoder, and BMP and TIFF have no end to look
-/// for.
+/// Walks through the parts of a file of `format` to its end and returns the number of pixels of the largest image
+/// inside. Returns 0 for JPEG, BMP and TIFF: the JPEG decoder checks the end of the file itself, and BMP and TIFF have
+/// no end marker.
 ///
 /// # Errors
 ///
-/// The end is missing, or a picture inside is larger than
+/// Returns an error if the end is missing, or if an image inside has no pixels or more than
 /// [`MAX_PIXELS`](crate::MAX_PIXELS).
 pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<u64, DecodeError> {
     match format {
@@ -32,8 +33,8 @@ pub(crate) fn check_end(format: Format, bytes: &[u8]) -> Result<u64, DecodeError
     }
 }
 
-/// Chunks: length, name, content, checksum; the first, IHDR, begins with the size. `None` if the bytes end
-/// before the chunk IEND does.
+/// Walks through the chunks of a PNG: length, name, content, checksum. The first chunk, IHDR, begins with the size.
+/// Returns `None` if the bytes end before the end of the chunk IEND.
 fn png_chunks(bytes: &[u8]) -> Option<Result<u64, DecodeError>> {
     let mut most = 0;
     for (name, content) in PngChunks(bytes.get(8..)?) {
@@ -57,12 +58,12 @@ pub(crate) fn png_exif(bytes: &[u8]) -> Option<&[u8]> {
     png_chunk(bytes, b"eXIf")
 }
 
-/// Returns the content of the first chunk of a PNG file that has this name.
+/// Returns the content of the first chunk of a PNG file with the name `wanted`.
 pub(crate) fn png_chunk<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
     PngChunks(bytes.get(8..)?).find(|(name, _)| *name == wanted).map(|(_, content)| content)
 }
 
-/// The names and contents of a PNG file's chunks that are not yet read.
+/// Iterator over the chunks of a PNG file: name and content. Holds the remaining bytes.
 struct PngChunks<'a>(&'a [u8]);
 
 impl<'a> Iterator for PngChunks<'a> {
@@ -78,12 +79,13 @@ impl<'a> Iterator for PngChunks<'a> {
     }
 }
 
-/// Frames and extensions, each a chain of sub-blocks. `None` if the bytes end within one, or before the first frame
-/// is whole. The trailer may be missing, and what is no block ends the file, as long as there is a frame before it.
+/// Walks through the frames and extensions of a GIF, each a chain of sub-blocks. Returns `None` if the bytes end inside
+/// a block or before the first frame is complete. After the first frame, the trailer may be missing and unknown bytes
+/// end the file.
 fn gif_blocks(bytes: &[u8]) -> Option<Result<u64, DecodeError>> {
     let palette = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
     let mut rest = bytes.get(13 + palette(*bytes.get(10)?)..)?;
-    // The pixels of the largest frame; frames without any are refused.
+    // Pixels of the largest frame. Frames without pixels are refused, so 0 means that no frame was found.
     let mut most = 0;
     loop {
         let Some(kind) = rest.first() else { return (most > 0).then_some(Ok(most)) };
@@ -113,7 +115,7 @@ fn gif_blocks(bytes: &[u8]) -> Option<Result<u64, DecodeError>> {
     }
 }
 
-/// Checks the sizes of the images in a WebP file's chunks, also of those in an animation's frames.
+/// Checks the sizes of the images in a WebP file, including the frames of an animation.
 fn riff_images(chunks: &[u8]) -> Result<u64, DecodeError> {
     let mut most = 0;
     for (name, content) in RiffChunks::of(chunks) {
@@ -128,7 +130,7 @@ fn riff_images(chunks: &[u8]) -> Result<u64, DecodeError> {
     Ok(most)
 }
 
-/// Returns the number of bytes in the chunks of a WebP file that are coded without loss, images and alpha channels.
+/// Returns the total length of the lossless chunks of a WebP file: images and alpha channels.
 pub(crate) fn lossless_bytes(bytes: &[u8]) -> usize {
     RiffChunks::of(bytes.get(12..).unwrap_or_default())
         .filter(|(name, _)| matches!(*name, b"VP8L" | b"ALPH"))
@@ -136,10 +138,10 @@ pub(crate) fn lossless_bytes(bytes: &[u8]) -> usize {
         .sum()
 }
 
-/// The names and contents of a WebP file's chunks: name, length, content, filled up to an even length. A frame of an
-/// animation is followed by the chunks in it, which begin after 16 bytes of its own and hold no frames.
+/// Iterator over the chunks of a WebP file: name, length, content, padding to an even length. Frames of an animation
+/// contain chunks, which follow a 16-byte frame header. Frames can't be nested.
 struct RiffChunks<'a> {
-    /// The bytes that are not yet read, and true where they may hold frames.
+    /// Remaining bytes, and true if they may contain frames.
     pending: Vec<(&'a [u8], bool)>,
 }
 

@@ -1,4 +1,4 @@
-//! The orientation in EXIF data, read as leniently as cameras and editors write it.
+//! Reads the orientation from EXIF data, with the tolerance that files of cameras and editors need.
 //!
 //! Source: CIPA DC-008 (EXIF 2.32), section 4.6.2.
 
@@ -6,9 +6,9 @@ use image::metadata::Orientation;
 
 use crate::tiff::directory::orientation_in;
 
-/// Returns the orientation in `exif`: a TIFF header and directory, with or without `Exif\0\0` before it.
+/// Returns the orientation in `exif`: a TIFF header and directory, with or without the prefix `Exif\0\0`.
 ///
-/// `None` if there is no such entry, if its value is not 1 to 8, or if the data is cut short before it.
+/// Returns `None` if the entry is missing, if its value is not 1 to 8, or if the data ends before it.
 pub(crate) fn orientation(exif: &[u8]) -> Option<Orientation> {
     let tiff = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
     let is_tiff = tiff.starts_with(b"II*\0") || tiff.starts_with(b"MM\0*");
@@ -19,7 +19,7 @@ pub(crate) fn orientation(exif: &[u8]) -> Option<Orientation> {
 mod tests {
     use super::*;
 
-    /// EXIF data of one entry, whose value has `kind`, in both byte orders.
+    /// Returns EXIF data with one entry of type `kind` in little-endian and in big-endian byte order.
     fn data(kind: u16, value: u32) -> [Vec<u8>; 2] {
         let little = [
             &b"II*\0\x08\0\0\0\x01\0\x12\x01"[..],

@@ -1,5 +1,6 @@
-//! Facts about an image for a survey: how it was stored, and the digest and hash that find its copies. They are cached
-//! by the content of the file, so that a folder that was surveyed before is not decoded again.
+//! Facts about an image for a survey: its stored form, and the digest and hash that identify its copies.
+//!
+//! Facts are cached by the content of the file, so a second survey of a folder does not decode it again.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::perceptual::perceptual_hash;
 use crate::pixels::PIXELS_REVISION;
 use crate::{Colour, Format};
 
-/// Revision of the facts about an image, to be raised when they change while its pixels do not. Tests tie it to their
+/// Revision of the facts about an image. Raise it if the facts change but the pixels do not. Tests tie it to the
 /// output.
 pub const FACTS_REVISION: u32 = 1;
 
@@ -27,13 +28,13 @@ pub(crate) struct Facts {
     pub(crate) size: [u32; 2],
     pub(crate) format: Format,
     pub(crate) colour: Colour,
-    /// True if it has a transparency channel.
+    /// True if the image has an alpha channel.
     pub(crate) has_alpha: bool,
-    /// True if its values have more than 8 bits.
+    /// True if the values have more than 8 bits.
     pub(crate) has_16_bits: bool,
-    /// True if its metadata says to turn or mirror it.
+    /// True if the metadata requires a rotation or mirroring.
     pub(crate) is_turned: bool,
-    /// True if it has an ICC profile.
+    /// True if the file has an ICC profile.
     pub(crate) has_profile: bool,
     pub(crate) fingerprint: Fingerprint,
 }
@@ -43,7 +44,7 @@ impl Facts {
     ///
     /// # Errors
     ///
-    /// The file can't be read, or is no image.
+    /// Returns an error if the file can't be read or is not an image.
     pub(crate) fn load(path: &Path, cache: Option<&DiskCache>) -> Result<Self, PictureError> {
         let file = read_picture(path)?;
         let Some(cache) = cache else { return Ok(Self::of(&file)?) };
@@ -80,7 +81,7 @@ impl Facts {
 
 fn key_of(file: &[u8]) -> Key {
     let digest = Sha256::digest(file);
-    // Compilers may round otherwise on another architecture.
+    // Compilers for other architectures may round differently.
     let architecture = std::env::consts::ARCH.as_bytes();
     let purpose = format!("facts {FACTS_REVISION}, pixels {PIXELS_REVISION}");
     Key::of(&purpose, &[&digest, architecture])
@@ -90,8 +91,8 @@ fn key_of(file: &[u8]) -> Key {
 mod tests {
     use super::*;
 
-    /// If this fails, copies are found by other digests or hashes: raise [`FACTS_REVISION`], then put the new digest
-    /// here. Otherwise caches would serve the old ones.
+    /// If this test fails, digests or hashes have changed: raise [`FACTS_REVISION`], then put the new digest here.
+    /// Otherwise caches would return the old values.
     #[test]
     fn the_revision_is_raised_with_every_change_of_a_fingerprint() {
         let image = image::RgbImage::from_fn(70, 50, |x, y| {

@@ -1,4 +1,4 @@
-//! Reads files that may be pictures, and of others no more than it takes to see that they aren't.
+//! Reads image files. Of other files it reads only the first bytes.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,35 +9,35 @@ use sha2::{Digest, Sha256};
 use crate::Format;
 use crate::decode_error::DecodeError;
 
-/// Why a file gives no picture.
+/// Error of reading an image from a file.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// It holds no picture.
+    /// The content is not a readable image.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// It is not there, or may not be read: so it stays until someone does something about it.
+    /// The file does not exist or may not be read. A retry does not help.
     #[error(transparent)]
     Closed(io::Error),
-    /// It is a pipe, a device or a socket.
+    /// The path is a pipe, a device or a socket.
     #[error("it is not a regular file")]
     NotRegular,
-    /// It is longer than a picture is read.
+    /// The file is longer than the limit.
     #[error("it is too long: {length} bytes, at most {most} are read")]
     TooLong {
-        /// Its number of bytes.
+        /// Length of the file in bytes.
         length: u64,
-        /// Number of bytes that are read at most.
+        /// Maximum length in bytes.
         most: u64,
     },
-    /// An object store has nothing of its name.
+    /// An object store has no object of this name.
     #[error("it is not there")]
     Missing,
-    /// The system could not read it, which may go well another time.
+    /// The operating system failed to read the file. A retry may succeed.
     #[error(transparent)]
     System(io::Error),
 }
 
-/// What the system says of a link that leads to itself.
+/// Operating system error for a symbolic link that leads to itself.
 const LOOP: i32 = match () {
     () if cfg!(windows) => 1921,
     () if cfg!(target_os = "linux") => 40,
@@ -60,26 +60,26 @@ impl From<io::Error> for PictureError {
     }
 }
 
-/// The longest file that is read, 1 GiB: more than [`MAX_PIXELS`](crate::MAX_PIXELS) take up uncompressed in
-/// any mode but 16 bits with alpha.
+/// Maximum length of a file, 1 GiB. An uncompressed image of [`MAX_PIXELS`](crate::MAX_PIXELS) is shorter in every mode
+/// except 16 bits with alpha.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// The SHA-256 of the content of the file at `path`, which begins as a picture does but is not decoded.
+/// Returns the SHA-256 digest of the file at `path`. The file must begin like an image; it is not decoded.
 ///
 /// # Errors
 ///
-/// It can't be read or is no picture.
+/// Returns an error if the file can't be read or does not begin like an image.
 pub fn digest_of_picture(path: &Path) -> Result<[u8; 32], PictureError> {
     Ok(Sha256::digest(read_picture(path)?).into())
 }
 
-/// The content of the file at `path`, which begins as a picture does.
+/// Reads the file at `path`, which must begin like an image.
 ///
 /// # Errors
 ///
-/// It can't be read or is no picture.
+/// Returns an error if the file can't be read or does not begin like an image.
 pub(crate) fn read_picture(path: &Path) -> Result<Vec<u8>, PictureError> {
-    // Asked before it is opened, which waits for ever where it is a pipe that nobody writes to.
+    // The type is checked first, because opening a pipe without a writer blocks forever.
     let about = fs::metadata(path)?;
     if !about.is_file() {
         return Err(PictureError::NotRegular);
@@ -103,7 +103,7 @@ pub(crate) fn read_picture(path: &Path) -> Result<Vec<u8>, PictureError> {
 mod tests {
     use super::*;
 
-    /// What Linux says.
+    /// Uses the error codes of Linux.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_file_that_may_be_read_another_time_is_told_from_one_that_stays_as_it_is() {
@@ -111,9 +111,9 @@ mod tests {
             let error = PictureError::from(io::Error::from_raw_os_error(code));
             matches!(error, PictureError::System(_))
         };
-        // No such file, permission denied, not a directory, is a directory, too long a name, a link to itself.
+        // ENOENT, EACCES, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP.
         assert!([2, 13, 20, 21, 36, 40].into_iter().all(|code| !is_of_system(code)));
-        // Input/output error, out of memory, too many open files, not connected, timed out, stale handle.
+        // EIO, ENOMEM, ENFILE, EMFILE, ENOTCONN, ETIMEDOUT, ESTALE.
         assert!([5, 12, 23, 24, 107, 110, 116].into_iter().all(is_of_system));
     }
 }

@@ -1,4 +1,4 @@
-//! Lists a folder of photographs: its classes are its folders, in the order of their names.
+//! Lists a folder of images with one subfolder per class.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -11,29 +11,30 @@ use rayon::prelude::*;
 use crate::listing::{Identity, Listing, entries, identity, with_ancestors};
 use crate::{LeftOut, PhotosError, Unreadable, is_named_as_picture};
 
-/// A folder with one folder a class, listed but not yet read.
+/// Folder with one subfolder per class, listed but not yet read.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// The folder itself.
+    /// Path of the folder.
     pub path: PathBuf,
-    /// The classes' names, sorted. A class's label is its place here.
+    /// Class names, sorted. The label of a class is its index here.
     pub classes: Vec<String>,
-    /// For each class its files, at any depth, sorted by path.
+    /// Files of each class, at any depth, sorted by path.
     pub files: Vec<Vec<PathBuf>>,
-    /// The folders in it that can't be listed.
+    /// Subfolders that can't be listed.
     pub unreadable: Vec<Unreadable>,
-    /// The files beside the class folders, which are of no class.
+    /// Files next to the class folders, which have no class.
     pub stray: Vec<PathBuf>,
 }
 
 impl Folder {
-    /// Lists the class folders of `path` and their files, through links too. [Hidden](crate::is_hidden) files and
-    /// folders are passed over, and so is a link to a folder that it is in. Within a class no folder is listed twice,
-    /// by whatever links it is reached.
+    /// Lists the class folders of `path` and their files, following symbolic links. Skips [hidden](crate::is_hidden)
+    /// files and folders, and links to a folder that contains the link. Within a class each folder is listed once, even
+    /// if several links lead to it.
     ///
     /// # Errors
     ///
-    /// The folder is missing or has no class folders, or one of them is empty or can't be listed.
+    /// Returns an error if the folder is missing or has no class folders. It is also an error if a class folder is
+    /// empty, can't be listed or has a name that is not UTF-8.
     pub fn scan(path: &Path) -> Result<Self, PhotosError> {
         let folder = Self::list(path)?;
         match folder.faults().into_iter().next() {
@@ -42,7 +43,7 @@ impl Folder {
         }
     }
 
-    /// The same, but a folder without class folders and empty classes are listed too.
+    /// Lists like [`Self::scan`], but accepts a folder without class folders, and empty classes.
     pub(crate) fn list(path: &Path) -> Result<Self, PhotosError> {
         let outer = with_ancestors(path)?;
         let mut folder = Self {
@@ -60,7 +61,7 @@ impl Folder {
                 classes.push(entry.path);
             }
         }
-        // A disk elsewhere takes its time for each.
+        // In parallel, because a network file system takes a while for each.
         let listed: Vec<_> = classes.par_iter().map(|path| list_class(path, &outer)).collect();
         for class in listed {
             let (name, below) = class?;
@@ -71,7 +72,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// What keeps it from being used: that it has no classes, and the classes without files.
+    /// Returns the errors that prevent its use: that it has no classes, or each class without files.
     pub(crate) fn faults(&self) -> Vec<PhotosError> {
         if self.classes.is_empty() {
             return vec![PhotosError::NoClasses(self.path.clone())];
@@ -83,7 +84,7 @@ impl Folder {
             .collect()
     }
 
-    /// Why a class has no files.
+    /// Returns the error of a class without files.
     fn no_files(&self, class: &str) -> PhotosError {
         let folder = self.path.join(class);
         match self.unreadable.iter().find(|found| found.path.starts_with(&folder)) {
@@ -94,7 +95,7 @@ impl Folder {
         }
     }
 
-    /// That there is nothing to tell apart, where it has one class alone.
+    /// Returns an error if the folder has only one class.
     pub(crate) fn only_class(&self) -> Option<PhotosError> {
         let [class] = self.classes.as_slice() else { return None };
         let (folder, class) = (self.path.clone(), class.clone());
@@ -109,12 +110,13 @@ impl Folder {
         Some(PhotosError::OneClass { folder, class, hint })
     }
 
-    /// The error that the class folders are all alike, if they are: the classes may then be the folders in them, and
-    /// the folders splits of other names, or places where the images are from.
+    /// Returns an error if the class folders all have the same subfolders. The subfolders may then be the classes, and
+    /// the folders may be splits with unknown names or sources of the images.
     ///
-    /// They are alike if all class folders with images, two or more, hold the same two or more subfolders with images.
-    /// A folder around all images of a class does not count, so that each class may hold an `images` folder. Classes
-    /// that all hold more images beside these subfolders than in them are not alike. Images are told by their names.
+    /// The rule: all class folders with images, two or more, have the same two or more subfolders with images. A single
+    /// folder around all images of a class is ignored, so each class may have an `images` folder. If every class has
+    /// more images next to its subfolders than in them, the rule does not apply. File names alone decide which files
+    /// are images.
     pub(crate) fn same_subfolders(&self) -> Option<PhotosError> {
         let inside: Vec<Inside<'_>> =
             self.files.iter().filter_map(|files| Inside::of(files)).collect();
@@ -139,12 +141,12 @@ impl Folder {
         })
     }
 
-    /// Numbers the classes as `classes` does, which are those of a trained model or of the training
-    /// folder. A class that has no folder here has no files.
+    /// Numbers the classes by their index in `classes`, the classes of a trained model or of the training folder.
+    /// Classes without a folder here get no files.
     ///
     /// # Errors
     ///
-    /// The folder has a class that `classes` has not.
+    /// Returns an error if the folder has a class that is missing from `classes`.
     pub fn with_classes(mut self, classes: &[String]) -> Result<Self, PhotosError> {
         if self.classes.iter().any(|class| !classes.contains(class)) {
             return Err(self.other_classes(classes));
@@ -158,7 +160,7 @@ impl Folder {
         Ok(Self { classes: classes.to_vec(), files, ..self })
     }
 
-    /// What was left out before any file was read.
+    /// Returns the files and folders that are known to be skipped before any file is read.
     pub(crate) fn left_out(&self) -> LeftOut {
         let (unreadable, stray) = (self.unreadable.clone(), self.stray.clone());
         LeftOut { unreadable, stray, unused: vec![] }
@@ -176,7 +178,7 @@ impl Folder {
         }
     }
 
-    /// Asks for the classes of which a name is nearly that of an expected one.
+    /// Returns a hint that names classes whose names are similar to an expected one.
     fn hint_on_classes(&self, expected: &[String]) -> String {
         let others = self.classes.iter().filter(|class| !expected.contains(class));
         let missing = || expected.iter().filter(|class| !self.classes.contains(class));
@@ -194,22 +196,22 @@ impl Folder {
     }
 }
 
-/// Number of subfolders that an error names.
+/// Maximum number of subfolders named in an error.
 const MOST_NAMED: usize = 5;
 
-/// The deepest folder that holds all images of a class, and what is in it.
+/// Deepest folder that contains all images of a class.
 struct Inside<'a> {
     folder: &'a Path,
-    /// Names of the folders in it with images below.
+    /// Names of its subfolders that contain images.
     subfolders: BTreeSet<&'a OsStr>,
-    /// Number of images beside these folders.
+    /// Number of images directly in the folder.
     beside: usize,
-    /// Number of images below these folders.
+    /// Number of images in the subfolders.
     below: usize,
 }
 
 impl<'a> Inside<'a> {
-    /// Returns `None` if no file of the class is named like an image.
+    /// Returns `None` if no file of the class has the extension of an image.
     fn of(files: &'a [PathBuf]) -> Option<Self> {
         let images = || files.iter().filter(|path| is_named_as_picture(path));
         let folders = || images().filter_map(|path| path.parent());
@@ -226,14 +228,15 @@ impl<'a> Inside<'a> {
     }
 }
 
-/// How many letters two names differ by, capitals aside, where that is a third of them at most.
+/// Returns the edit distance of two names, ignoring case, if it is at most a third of the shorter one's length (at
+/// least 1).
 fn distance(class: &str, name: &str) -> Option<usize> {
     let distance = strsim::damerau_levenshtein(&class.to_lowercase(), &name.to_lowercase());
     let letters = class.chars().count().min(name.chars().count());
     (distance <= (letters / 3).max(1) && distance < letters).then_some(distance)
 }
 
-/// The name of the class in a folder, and what is there.
+/// Returns the name of a class folder and its contents.
 fn list_class(path: &Path, outer: &HashSet<Identity>) -> Result<(String, Listing), PhotosError> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PhotosError::ClassName(path.to_owned()))?;

@@ -1,7 +1,8 @@
-//! Names the image formats that are not read, by the first bytes of a file: a file that is skipped should say what
-//! it is and not only what it is not.
+//! Recognizes unsupported image formats by the first bytes of a file, so that the error for a skipped file can name its
+//! format.
 
-/// The format of the image that begins with `head`, or `None` if it is not one of those known here.
+/// Returns the name of the unsupported image format of a file that begins with `head`, or `None` if it is not
+/// recognized.
 pub(crate) fn name_of(head: &[u8]) -> Option<&'static str> {
     let magic = MAGIC
         .iter()
@@ -12,7 +13,7 @@ pub(crate) fn name_of(head: &[u8]) -> Option<&'static str> {
         .or_else(|| is_tga(head).then_some("TGA"))
 }
 
-/// Bytes that begin files, with their offset and the format.
+/// Offset and magic bytes of each format, and its name.
 const MAGIC: [(usize, &[u8], &str); 34] = [
     (0, b"\xff\x0a", "JPEG XL"),
     (4, b"JXL \r\n\x87\n", "JPEG XL"),
@@ -50,7 +51,7 @@ const MAGIC: [(usize, &[u8], &str); 34] = [
     (0, b"%PDF-", "PDF"),
 ];
 
-/// The format of the Netpbm family: a letter, a digit, a space, then a number, a comment or `WIDTH`.
+/// Returns the Netpbm format of `head`: a letter, a digit, whitespace, then a number, a comment or `WIDTH`.
 fn netpbm(head: &[u8]) -> Option<&'static str> {
     let Some(&[b'P', kind, space, next]) = head.first_chunk() else { return None };
     if !space.is_ascii_whitespace() || !(next.is_ascii_digit() || b"#W".contains(&next)) {
@@ -65,8 +66,8 @@ fn netpbm(head: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Whether `head` is a header of TGA, which has no magic number: a known type, no colour map where that has none, a
-/// size, and a known depth.
+/// Returns true if `head` is a plausible TGA header. TGA has no magic number, so this checks the image type, the color
+/// map, the size and the depth.
 fn is_tga(head: &[u8]) -> bool {
     let Some(&[_, map, kind, m0, m1, m2, m3, m4, _, _, _, _, w0, w1, h0, h1, depth, descriptor]) =
         head.first_chunk()
@@ -101,7 +102,7 @@ mod tests {
             (b"P5\n# a comment\n", Some("PGM")),
             (b"P7\nWIDTH 20\n", Some("PAM")),
             (b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0", Some("Windows icon")),
-            // 20 x 10: in 24 bits, run-length encoded, and with a palette of 256 colours.
+            // 20 x 10: in 24 bits, run-length encoded, and with a palette of 256 colors.
             (b"\0\0\x02\0\0\0\0\0\0\0\0\0\x14\0\x0a\0\x18\0", Some("TGA")),
             (b"\0\0\x0a\0\0\0\0\0\0\0\0\0\x14\0\x0a\0\x20\x28", Some("TGA")),
             (b"\0\x01\x01\0\0\0\x01\x18\0\0\0\0\x14\0\x0a\0\x08\0", Some("TGA")),

@@ -1,4 +1,4 @@
-//! The formats that are read, told apart by the first bytes of a file and never by its name.
+//! Supported image formats, recognized by the first bytes of a file and never by its name.
 
 use image::ImageFormat;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::decode_error::DecodeError;
 use crate::foreign::name_of;
 
-/// A file format of pictures.
+/// Supported image format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -14,28 +14,28 @@ pub enum Format {
     Jpeg,
     /// PNG (ISO/IEC 15948).
     Png,
-    /// GIF, of which the first frame is read.
+    /// GIF; only the first frame is read.
     Gif,
-    /// Windows bitmap.
+    /// Windows or OS/2 bitmap.
     Bmp,
-    /// WebP, with or without loss, of which the first frame is read.
+    /// WebP, lossy or lossless; only the first frame is read.
     WebP,
-    /// TIFF 6.0 or BigTIFF, of which the first page is read.
+    /// TIFF 6.0 or BigTIFF; only the first page is read.
     Tiff,
 }
 
-/// How TIFF files begin, and BigTIFF files, in both byte orders.
+/// First bytes of TIFF and BigTIFF files in both byte orders.
 const TIFF: [&[u8; 4]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 
 impl Format {
-    /// How many bytes [`Self::of`] looks at.
+    /// Number of bytes that [`Self::of`] reads.
     pub const HEAD: usize = 18;
 
-    /// The format of the file that begins with `head`.
+    /// Returns the format of a file that begins with `head`.
     pub fn of(head: &[u8]) -> Option<Self> {
         let starts_with = |magic: &[u8]| head.starts_with(magic);
         let is_bmp = || {
-            // Text may begin with these two letters as well; the size of the second header tells.
+            // Text may begin with these two letters too, so the size of the second header is checked.
             let sizes: [u8; 7] = [12, 40, 52, 56, 64, 108, 124];
             starts_with(b"BM")
                 && matches!(head.get(14..18), Some(&[size, 0, 0, 0]) if sizes.contains(&size))
@@ -51,7 +51,7 @@ impl Format {
         })
     }
 
-    /// The same, or the reason why the file is not read.
+    /// Returns the format like [`Self::of`], or the error for an unsupported one.
     pub(crate) fn require(head: &[u8]) -> Result<Self, DecodeError> {
         Self::of(head)
             .ok_or_else(|| name_of(head).map_or(DecodeError::Unknown, DecodeError::Format))

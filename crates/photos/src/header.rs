@@ -1,35 +1,35 @@
-//! How an image was stored before it was decoded.
+//! Properties of an image as it is stored in a file.
 
 use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 
 use crate::Format;
 
-/// How the colours of a picture are stored.
+/// Color model of a stored image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Colour {
-    /// One value a pixel, of 1 to 16 bits.
+    /// One value per pixel, 1 to 16 bits.
     Grey,
-    /// Red, green and blue, or what JPEG and WebP make of them.
+    /// Red, green and blue, or YCbCr in JPEG, WebP and TIFF.
     Rgb,
     /// Four inks: CMYK or YCCK.
     Cmyk,
-    /// A place in a table of colours.
+    /// Index into a palette.
     Palette,
 }
 
-/// How a picture was stored before it was decoded.
+/// Properties of an image as it is stored in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) format: Format,
     pub(crate) colour: Colour,
-    /// Whether it has a transparency channel.
+    /// True if the image has an alpha channel.
     pub(crate) has_alpha: bool,
-    /// Whether its values have more than 8 bits.
+    /// True if the values have more than 8 bits.
     pub(crate) has_16_bits: bool,
-    /// How it is to be turned.
+    /// Orientation that makes the image upright.
     pub(crate) orientation: Orientation,
-    /// Whether an ICC profile says what its colours look like.
+    /// True if the file has an ICC profile.
     pub(crate) has_profile: bool,
 }

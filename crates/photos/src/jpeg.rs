@@ -1,11 +1,12 @@
-//! JPEG, by two decoders.
+//! Decodes JPEG files with one of two decoders.
 //!
-//! Images as cameras and programs write them are read by `zune-jpeg`. It is fast, but turns some valid files into a
-//! wrong image without an error: those of several scans that are not progressive, and those whose colour is sampled in
-//! an unusual way. These, and files that it refuses, are read by the decoder here. It is several times slower, takes
-//! every scan order and sampling that libjpeg takes, and refuses data that ends early. The libraries that were tried
-//! for it read some of these files wrongly too (`jpeg-decoder`), refuse many (`libjpeg-turbo-rs`), or need a C compiler.
-//! `cargo xtask images` compares both with Pillow.
+//! `zune-jpeg` reads images as cameras and most programs write them. It is fast, but it decodes some valid files to a
+//! wrong image without an error: non-progressive files with several scans, and files with unusual chroma subsampling.
+//! The decoder in this module reads those files and the ones that `zune-jpeg` refuses. It is several times slower,
+//! accepts every scan order and sampling that libjpeg accepts, and refuses data that ends early.
+//!
+//! Alternatives that were tried: `jpeg-decoder` also decodes some of these files wrongly, `libjpeg-turbo-rs` refuses
+//! many, and the others need a C compiler. `cargo xtask images` compares both decoders with Pillow.
 
 mod coefficients;
 mod huffman;
@@ -32,11 +33,11 @@ use crate::header::{Colour, Header};
 use crate::panics::catch_panics;
 use crate::ycbcr::ycbcr_to_rgb;
 
-/// Decodes a JPEG file. Returns its pixels as they are stored, and its header.
+/// Decodes a JPEG file. Returns the pixels in their stored orientation, and the header.
 ///
 /// # Errors
 ///
-/// The bytes are no JPEG, or one that is damaged or of a kind that is not read.
+/// Returns an error if the bytes are not a JPEG, or if the JPEG is damaged or of an unsupported kind.
 pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeError> {
     let structure = Structure::of(bytes)?;
     let [width, height] = structure.frame.size;
@@ -73,15 +74,15 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeErro
     Ok((image, header))
 }
 
-/// Returns the width and height of a JPEG file, and an upper bound on the bytes that [`decode_jpeg`] sets aside.
+/// Returns the width and height of a JPEG file, and an upper bound on the bytes that [`decode_jpeg`] allocates.
 ///
 /// # Errors
 ///
-/// The frame header is not read.
+/// Returns an error if the frame header is missing, damaged or of an unsupported kind.
 pub(crate) fn jpeg_cost(bytes: &[u8]) -> Result<([u32; 2], u64), DecodeError> {
-    /// For each restart marker: its place, the range of its data, and a [`GUARD`], in lists that grow.
+    /// Bytes per restart marker: its offset, the range of its data, and a [`GUARD`], in growing vectors.
     const MARKER: usize = 128;
-    /// Rows of one minimum coded unit in all stages of `zune-jpeg`, for each pixel of the width.
+    /// Bytes per pixel of width for the rows of one minimum coded unit in all stages of `zune-jpeg`.
     const ROWS: usize = 1 << 10;
 
     let frame = Frame::first(bytes)?;
@@ -93,22 +94,24 @@ pub(crate) fn jpeg_cost(bytes: &[u8]) -> Result<([u32; 2], u64), DecodeError> {
         across * in_row * down * rows
     });
     let (all, largest) = (blocks.clone().sum::<usize>(), blocks.max().unwrap_or(0));
-    // `zune-jpeg` sets aside twice the coefficients where only the height is sampled.
+    // `zune-jpeg` allocates twice the coefficients if only the height is subsampled.
     let most = frame.most_sampling();
     let coefficients = 128 * all * most[1].div_ceil(most[0]);
     let decoding = coefficients + 64 * largest + pixels * count.max(3);
     let markers = memchr::memchr_iter(0xff, bytes).map(|at| bytes.get(at + 1));
     let markers = markers.filter(|next| matches!(next, Some(0xd0..=0xd7))).count();
-    // Inks are turned into colours, and an image is turned by a copy.
+    // CMYK is converted to RGB in a new buffer, and so is an image whose orientation is applied.
     let finishing = pixels * (count + 3).max(6);
     let memory =
         decoding.max(finishing) + 4 * bytes.len() + MARKER * markers + ROWS * across * 8 * most[0];
     Ok(([width as u32, height as u32], memory as u64))
 }
 
-/// Returns true if `zune-jpeg` reads such a file correctly: a progressive one or one of a single scan, with colour of
-/// the full resolution or of half of it in width, height or both. If colour has two samples in a row or fewer,
-/// `zune-jpeg` interpolates them and libjpeg does not.
+/// Returns true if `zune-jpeg` decodes the file correctly.
+///
+/// It must be progressive or have a single scan. Chroma must have the full resolution, or half of it in width, height
+/// or both. A file of four components must not be subsampled. If chroma has two samples per row or fewer, `zune-jpeg`
+/// interpolates them, but libjpeg does not.
 fn is_for_zune(structure: &Structure) -> bool {
     let components = &structure.frame.components;
     let is_sampled_as_usual = match components.as_slice() {
@@ -127,8 +130,8 @@ fn is_for_zune(structure: &Structure) -> bool {
         && (structure.is_in_one_scan || structure.frame.coding == Coding::Progressive)
 }
 
-/// Ones that are no code of any table. Data that ends early is an error before them, where `zune-jpeg` else reads zeros
-/// without an error.
+/// Stuffed 0xff bytes: bits of all ones, which are not a code of any Huffman table. Appended to entropy-coded data,
+/// they turn data that ends early into an error. Without them, `zune-jpeg` reads zeros and reports nothing.
 const GUARD: [u8; 32] = {
     let mut guard = [0; 32];
     let mut at = 0;
@@ -139,8 +142,8 @@ const GUARD: [u8; 32] = {
     guard
 };
 
-/// Returns the file up to the end of its last scan, with a [`GUARD`] wherever entropy-coded data ends. Progressive files
-/// have none in their first scan: `zune-jpeg` requires a marker right after it.
+/// Returns the file up to the end of its last scan, with a [`GUARD`] wherever entropy-coded data ends. In a progressive
+/// file the first scan gets none, because `zune-jpeg` requires a marker right after it.
 fn guarded(bytes: &[u8], structure: &Structure) -> Vec<u8> {
     let unguarded = usize::from(structure.frame.coding == Coding::Progressive);
     let ends = structure.data_ends.iter().skip(unguarded).flatten();
@@ -155,11 +158,11 @@ fn guarded(bytes: &[u8], structure: &Structure) -> Vec<u8> {
     guarded
 }
 
-/// Decodes the file by `zune-jpeg`. Returns the values of all pixels: red, green and blue, or the four inks.
+/// Decodes the file with `zune-jpeg`. Returns the values of all pixels: red, green and blue, or the four inks.
 ///
 /// # Errors
 ///
-/// `zune-jpeg` refuses the file or takes its colours for others, or a scan ends early.
+/// Returns an error if `zune-jpeg` refuses the file or detects another color space, or if a scan ends early.
 fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, DecodeError> {
     let refused = |error: DecodeErrors| invalid(error.to_string());
     let guarded = guarded(bytes, structure);
@@ -191,13 +194,15 @@ fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, Decode
     decoder.decode().map_err(refused)
 }
 
-/// Decodes a strip or tile of a TIFF file, whose tables may be in `tables`, a JPEG file without a frame. `sizes` are the
-/// least and the largest width and height. Returns its width and height, and its values as they are stored, (height,
-/// width, samples).
+/// Decodes a JPEG strip or tile of a TIFF file. Returns its width and height, and its stored values (height, width,
+/// samples).
+///
+/// `tables` is a JPEG file without a frame that may hold the tables. `sizes` are the ranges of valid widths and
+/// heights.
 ///
 /// # Errors
 ///
-/// As of [`decode_jpeg`], or it has another size or number of samples.
+/// Returns an error if the JPEG is damaged, unsupported, or of another size or number of samples.
 pub(crate) fn decode_strip(
     strip: &[u8],
     tables: Option<&[u8]>,
@@ -236,7 +241,7 @@ fn check_first_scan(bytes: &[u8], structure: &Structure) -> Result<(), DecodeErr
     coefficients::coefficients(&part, &structure.frame).map(drop)
 }
 
-/// Decodes any file that [`Structure::of`] accepts. Returns the same as [`decode_by_zune`].
+/// Decodes any file that [`Structure::of`] accepts. Returns the same values as [`decode_by_zune`].
 fn decode_any(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, DecodeError> {
     let planes = coefficients::coefficients(bytes, &structure.frame)?;
     let mut pixels = samples::interleaved(&structure.frame, planes)?;
@@ -248,7 +253,7 @@ fn decode_any(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, DecodeErro
     Ok(pixels)
 }
 
-/// A cursor that copies four bytes as one word.
+/// Cursor that copies four bytes as one word, for speed.
 struct Bytes<'a>(Cursor<&'a [u8]>);
 
 impl Read for Bytes<'_> {

@@ -1,13 +1,14 @@
-//! Keys: names of photographs that do not depend on where their folder is.
+//! Keys: names of images that do not depend on the location of their folder.
 
 use std::borrow::Cow;
 use std::path::{Component, Path};
 
 use sha2::{Digest, Sha256};
 
-/// A photograph's key: its path below `folder`, with `/` between the parts on every system. Two paths never have
-/// the same key: in a name that is not UTF-8, bytes that are not printable ASCII are escaped (`\xff`), and in every
-/// name a backslash is doubled.
+/// Returns the key of an image: its path below `folder`, with `/` between the components on every system.
+///
+/// Two paths never have the same key. Every backslash is doubled. In a name that is not UTF-8, bytes other than
+/// printable ASCII are escaped (`\xff`).
 pub fn key_of(path: &Path, folder: &Path) -> String {
     let below = path.strip_prefix(folder).unwrap_or(path);
     let part = |part: Component<'_>| {
@@ -17,19 +18,20 @@ pub fn key_of(path: &Path, folder: &Path) -> String {
     below.components().map(part).collect::<Vec<_>>().join("/")
 }
 
-/// The key of the object or listed file called `name`, which has `/` between its parts: the same as that of a file
-/// of that name in a folder.
+/// Returns the key of an object or listed file called `name`, with `/` between the components. A file with this name in
+/// a folder has the same key.
 pub fn key_of_name(name: &str) -> String {
     name.replace('\\', r"\\")
 }
 
-/// The name that has this key, if it is one in UTF-8: the reverse of [`key_of_name`].
+/// Returns the name that has this key, if the name is UTF-8. Inverse of [`key_of_name`].
 pub fn name_of_key(key: &str) -> Cow<'_, str> {
     if key.contains('\\') { key.replace(r"\\", "\\").into() } else { key.into() }
 }
 
-/// The number that a photograph's random draws are addressed by: the first 8 bytes, the least first, of the
-/// SHA-256 of its key below the folder of classes. So no draw depends on which other photographs there are.
+/// Returns the address of the random draws for an image: the first 8 bytes of the SHA-256 of its key, little endian.
+///
+/// The key is relative to the folder of classes. Random draws for an image therefore do not depend on the other images.
 pub fn address_of_key(key: &str) -> u64 {
     let digest: [u8; 32] = Sha256::digest(key).into();
     u64::from_le_bytes(*digest.first_chunk().expect("32 bytes are more than 8"))
@@ -74,7 +76,7 @@ mod tests {
 
     #[cfg(unix)]
     proptest! {
-        /// Of paths of any bytes, among them such as escapes are made of.
+        /// The paths consist of arbitrary bytes, including those used in escapes.
         #[test]
         fn two_paths_never_have_the_same_key(
             paths in prop::collection::vec(
@@ -88,7 +90,7 @@ mod tests {
 
             let mut keys = BTreeMap::new();
             for path in paths {
-                // Paths are equal if their parts are.
+                // Paths are equal if their components are.
                 let below: std::path::PathBuf = Path::new(OsStr::from_bytes(&path))
                     .components()
                     .filter(|part| matches!(part, Component::Normal(_)))

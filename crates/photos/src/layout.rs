@@ -1,4 +1,4 @@
-//! How a folder says what to train on and what to validate on.
+//! Determines which folders are for training and which for validation, and reads them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,40 +6,41 @@ use std::path::{Path, PathBuf};
 use crate::listing::entries;
 use crate::{Cache, Folder, LeftOut, Photos, PhotosError, SplitFolders, is_named_as_picture};
 
-/// The share of each class that is kept for validation where there is no validation folder and no
-/// share is named.
+/// Default validation split: fraction of each class.
 const DEFAULT_SPLIT: f64 = 0.2;
 
-/// The two ways in which photographs are laid out, listed but not yet read.
+/// Layout of the images, listed but not yet read.
 #[derive(Clone, Debug)]
 pub enum Layout {
-    /// A training and a validation folder, [known by their names](SplitFolders), with the same classes.
+    /// Separate training and validation folders, [recognized by their names](SplitFolders), with the same classes.
     Folders {
-        /// What is trained on.
+        /// Folder of training images.
         train: Folder,
-        /// What is validated on.
+        /// Folder of validation images.
         validation: Folder,
-        /// Folders and images beside the two, which are not used.
+        /// Unused folders and images next to the two.
         beside: LeftOut,
     },
-    /// One folder, of which a share of each class is kept for validation.
+    /// Single folder, from which a fraction of each class is used for validation.
     Split {
-        /// The folder.
+        /// Folder of all images.
         folder: Folder,
-        /// The share, between 0 and 1.
+        /// Validation split, a fraction between 0 and 1.
         share: f64,
     },
 }
 
 impl Layout {
-    /// Finds out how the photographs at `data` are laid out, and lists them. `split` is the share
-    /// of each class kept for validation, 0.2 where it is left out, and only for a folder without
-    /// a training and a validation folder in it.
+    /// Finds the layout of the images at `data` and lists them.
+    ///
+    /// `split` is the fraction of each class to use for validation. The default is 0.2. It is only valid for a folder
+    /// without a training and a validation folder.
     ///
     /// # Errors
     ///
-    /// The folder is missing or has fewer than two classes, a class has no files, the two folders'
-    /// classes differ, all classes hold the same subfolders, or `split` does not go with the folder.
+    /// Returns an error if the folder is missing or has fewer than two classes, if a class has no files, or if all
+    /// classes have the same subfolders. It is also an error if two folders have different classes, or if `split` is
+    /// given for two folders.
     pub fn find(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
         let layout = Self::list(data, split)?;
         match layout.faults().into_iter().next() {
@@ -48,13 +49,13 @@ impl Layout {
         }
     }
 
-    /// The same, but with whatever classes and files there are, for a [`Survey`](crate::Survey);
-    /// [`faults`](Self::faults) says what is wrong with them.
+    /// Finds the layout like [`find`](Self::find), but accepts any classes and files, for a [`Survey`](crate::Survey).
+    /// [`faults`](Self::faults) returns the problems.
     ///
     /// # Errors
     ///
-    /// The folder is missing, has only one of the two folders, or can't be listed, or `split` does not go with
-    /// it.
+    /// Returns an error if the folder is missing or can't be listed, if it has only one of the two folders, or if
+    /// `split` is invalid or given for two folders.
     pub fn list(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
         if let Some(share) = split
             && !(share > 0.0 && share < 1.0)
@@ -74,9 +75,8 @@ impl Layout {
         Ok(Self::Folders { train, validation, beside })
     }
 
-    /// What keeps the classes and files from being trained on: classes that all hold the same subfolders, fewer than
-    /// two classes, classes without files, or two folders whose classes differ. A layout that was
-    /// [found](Self::find) has none.
+    /// Returns the errors that prevent training: classes that all have the same subfolders, fewer than two classes,
+    /// classes without files, or two folders with different classes. A layout from [`find`](Self::find) has no errors.
     pub fn faults(&self) -> Vec<PhotosError> {
         match self {
             Self::Folders { train, validation, .. } => {
@@ -98,14 +98,14 @@ impl Layout {
         }
     }
 
-    /// Reads the photographs: those to train on, those to validate on, and what was left out.
-    /// `size` is (height, width); `seed` decides which photographs are kept for validation; `cache` keeps
-    /// those to train on first where they have a folder of their own.
+    /// Reads the images. Returns the training images, the validation images and the skipped files.
+    ///
+    /// `size` is (height, width). `seed` determines which images of a single folder are for validation. If the training
+    /// images have their own folder, they are cached in memory first.
     ///
     /// # Errors
     ///
-    /// A class has no readable photograph, or only one where one of them is to be kept for
-    /// validation.
+    /// Returns an error if a class has no readable image, or only one although it must be split.
     pub fn load(
         &self,
         size: [usize; 2],
@@ -115,12 +115,13 @@ impl Layout {
         self.load_with(size, cache, |photos, share| photos.split(share, seed))
     }
 
-    /// The same, but near duplicates in one folder are kept on one side. Between two folders they stay
-    /// where they are.
+    /// Reads the images like [`load`](Self::load), but never splits near duplicates in a single folder. Near duplicates
+    /// in separate training and validation folders are not moved.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), or all photographs of a class are near duplicates of one another.
+    /// Returns the errors of [`load`](Self::load). It is also an error if all images of a class are near duplicates, or
+    /// if a file changes while it is in use.
     pub fn load_grouped(
         &self,
         size: [usize; 2],
@@ -133,12 +134,14 @@ impl Layout {
         })
     }
 
-    /// The same, but one folder is divided as `is_validation` says of each file; those of which it says
-    /// nothing are passed over, and so are classes of which it says nothing at all.
+    /// Reads the images like [`load`](Self::load), but `is_validation` decides on each file of a single folder.
+    ///
+    /// Files for which it returns `None` are ignored, and so are classes in which it returns `None` for every file.
+    /// Separate training and validation folders are read unchanged.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load).
+    /// Returns an error if a class has no readable image.
     pub fn load_divided(
         &self,
         size: [usize; 2],
@@ -193,13 +196,13 @@ impl Layout {
     }
 }
 
-/// The folders in a folder, sorted by name; none if it can't be listed.
+/// Returns the subfolders of a folder, sorted by name. If the folder can't be listed, the result is empty.
 fn folders_in(folder: &Path) -> Vec<PathBuf> {
     let entries = entries(folder).unwrap_or_default().into_iter();
     entries.filter(|entry| entry.is_folder).map(|entry| entry.path).collect()
 }
 
-/// The images in `data` and in the folders between it and the folders of classes, which are of no class.
+/// Returns the images in `data` and in the folders between it and the class folders. They have no class.
 fn images_around(data: &Path, splits: &SplitFolders) -> Vec<PathBuf> {
     let around = [&splits.train, &splits.validation]
         .into_iter()

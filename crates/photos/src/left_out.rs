@@ -1,51 +1,51 @@
-//! Skipped and unused files of a folder, and why they are not read.
+//! Skipped and unused files of a folder, and the reasons.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-/// Extensions of files that are meant to be images and are read, if their content is one.
+/// Extensions of supported image formats.
 const READ: [&str; 12] =
     ["apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
-/// Extensions of image formats that are not read.
+/// Extensions of unsupported image formats.
 const NOT_READ: [&str; 27] = [
     "avif", "avifs", "cur", "dds", "exr", "heic", "heics", "heif", "heifs", "ico", "j2c", "j2k",
     "jp2", "jpf", "jpx", "jxl", "jxr", "pam", "pbm", "pgm", "pnm", "ppm", "psd", "qoi", "svg",
     "tga", "wdp",
 ];
 
-/// Extensions of the raw formats of cameras, which are not read.
+/// Extensions of camera raw formats, which are not supported.
 const RAW: [&str; 25] = [
     "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos", "mrw",
     "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
 ];
 
-/// A file that should be a picture but can't be read, or a folder that can't be listed.
+/// File with the name of an image that can't be read, or folder that can't be listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
-    /// The file or folder.
+    /// Path of the file or folder.
     #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 
-/// What of a folder is not among its photographs. Hidden files and folders are in no list.
+/// Files and folders that are not part of the dataset. Hidden files and folders are not listed.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LeftOut {
-    /// Files that should be pictures but can't be read, and folders that can't be listed.
+    /// Files with the name of an image that can't be read, and folders that can't be listed.
     pub unreadable: Vec<Unreadable>,
-    /// Files that are something else, and files beside the class folders.
+    /// Other files: files that are not images, and files next to the class folders.
     #[serde(serialize_with = "as_texts")]
     pub stray: Vec<PathBuf>,
-    /// Folders beside those of the splits, which are not used. Their files are not looked at.
+    /// Unused folders next to those of the splits. Their files are not read.
     #[serde(serialize_with = "as_texts")]
     pub unused: Vec<PathBuf>,
 }
 
 impl LeftOut {
-    /// Adds a file that can't be decoded to the list that its name says.
+    /// Adds a file that can't be decoded: to `unreadable` if it has the extension of an image, else to `stray`.
     pub(crate) fn push(&mut self, path: PathBuf, reason: String) {
         if is_named_as_picture(&path) {
             self.unreadable.push(Unreadable { path, reason });
@@ -61,13 +61,13 @@ impl LeftOut {
     }
 }
 
-/// Whether the extension of `path` says that it is meant to be a picture.
+/// Returns true if `path` has the extension of an image format, supported or not.
 pub fn is_named_as_picture(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     [&READ[..], &NOT_READ, &RAW].iter().any(|known| known.contains(&extension.as_str()))
 }
 
-/// Writes a path as text, with a replacement character for what is none.
+/// Serializes a path as text, with replacement characters for invalid UTF-8.
 pub(crate) fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }

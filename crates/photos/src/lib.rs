@@ -1,7 +1,7 @@
-//! A folder of photographs as a dataset: scan, decode, orient, resize, split.
+//! Reads a folder of images as a dataset: scan, decode, orient, resize, split.
 //!
-//! The folder is only ever read. What can't be read is named with its reason and left out; a class
-//! without any readable photograph is an error.
+//! The folder is never modified. Files that can't be read are skipped and reported with a reason. A class without a
+//! readable image is an error.
 #![doc = include_str!("../README.md")]
 
 mod bmp;

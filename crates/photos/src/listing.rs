@@ -1,4 +1,4 @@
-//! Lists the files below a folder, through links too, and comes to an end whatever the links lead to.
+//! Lists the files below a folder. It follows symbolic links and terminates even if they form a cycle.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,22 @@ use std::{fs, io};
 
 use crate::{PhotosError, PictureError, Unreadable};
 
-/// What is below a folder.
+/// Contents of a folder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
-    /// The files, sorted by path.
+    /// Files, sorted by path.
     pub(crate) files: Vec<PathBuf>,
-    /// The folders that can't be listed, sorted by path.
+    /// Folders that can't be listed, sorted by path.
     pub(crate) unreadable: Vec<Unreadable>,
 }
 
 impl Listing {
-    /// Lists what is below `folder`, at any depth, but hidden files and folders. No folder is listed twice,
-    /// by whatever links it is reached, and none of `outer`.
+    /// Lists the files below `folder`, at any depth, except hidden files and folders. Each folder is listed once, even
+    /// if several links lead to it. Folders in `outer` are not listed.
     ///
     /// # Errors
     ///
-    /// `folder` itself can't be listed, or the system fails to list one in it.
+    /// Returns an error if `folder` itself can't be listed, or if the operating system fails to list a folder in it.
     pub(crate) fn below(folder: &Path, outer: &HashSet<Identity>) -> Result<Self, PhotosError> {
         let mut seen = outer.clone();
         seen.extend(with_ancestors(folder)?);
@@ -50,11 +50,11 @@ impl Listing {
     }
 }
 
-/// All files below `folder`, at any depth, sorted by path; hidden ones are passed over.
+/// Returns all files below `folder`, at any depth, sorted by path. Hidden files and folders are skipped.
 ///
 /// # Errors
 ///
-/// The folder is missing, or it or a folder in it can't be listed.
+/// Returns an error if the folder is missing, or if it or a folder in it can't be listed.
 pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
     let mut listing = Listing::below(folder, &HashSet::new())?;
     match listing.unreadable.pop() {
@@ -65,17 +65,17 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
     }
 }
 
-/// `folder` and the folders that it is in.
+/// Returns the identities of `folder` and of all folders that contain it.
 pub(crate) fn with_ancestors(folder: &Path) -> Result<HashSet<Identity>, PhotosError> {
     let real = fs::canonicalize(folder).map_err(|source| PhotosError::io(folder, source))?;
     Ok(real.ancestors().filter_map(|path| identity(path).ok()).collect())
 }
 
-/// What a folder is told apart by, whatever path leads to it: its device and inode.
+/// Identity of a folder, whatever path leads to it: device and inode.
 #[cfg(unix)]
 pub(crate) type Identity = (u64, u64);
 
-/// What a folder is told apart by, whatever path leads to it: its real path.
+/// Identity of a folder, whatever path leads to it: canonical path.
 #[cfg(not(unix))]
 pub(crate) type Identity = PathBuf;
 
@@ -91,14 +91,14 @@ pub(crate) fn identity(folder: &Path) -> io::Result<Identity> {
     fs::canonicalize(folder)
 }
 
-/// A file or folder in a folder.
+/// File or folder in a folder.
 pub(crate) struct Entry {
     pub(crate) path: PathBuf,
-    /// Whether it is a folder or a link to one.
+    /// True for a folder or a link to one.
     pub(crate) is_folder: bool,
 }
 
-/// What is in `folder`, sorted by name, but what is hidden.
+/// Returns the files and folders in `folder`, sorted by name, except hidden ones.
 pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = vec![];
     for entry in fs::read_dir(folder)? {
@@ -112,8 +112,8 @@ pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Names that systems give to files and folders of their own, in lower case: macOS, Windows, Linux, and the disk
-/// stations of Synology and QNAP.
+/// Names that systems give to their internal files and folders, in lower case: macOS, Windows, Linux, and the network
+/// storage of Synology and QNAP.
 const OF_SYSTEMS: [&str; 11] = [
     "__macosx",
     "thumbs.db",
@@ -128,8 +128,9 @@ const OF_SYSTEMS: [&str; 11] = [
     "#snapshot",
 ];
 
-/// Whether people don't see the file or folder `path` or didn't put it there: its name begins with a dot, or is one
-/// that macOS, Windows, Linux or a disk station gives, in capitals or not.
+/// Returns true if the file or folder `path` is hidden or internal to a system.
+///
+/// Its name begins with a dot, or is one that macOS, Windows, Linux or network storage uses internally, ignoring case.
 pub fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.') || OF_SYSTEMS.contains(&name.to_lowercase().as_str())

@@ -1,5 +1,7 @@
-//! Decoders panic on some damaged files, which must not end a run of hours: such a panic becomes a reason, as
-//! any other fault of a file.
+//! Catches panics of decoders.
+//!
+//! Decoders panic on some damaged files. This must not end a run of several hours, so the panic becomes an error of the
+//! file.
 
 use std::cell::Cell;
 use std::panic::{UnwindSafe, catch_unwind};
@@ -10,18 +12,19 @@ thread_local! {
     static IS_DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is in a decoder, whose panic is caught and becomes the reason why a file can't be read.
-/// A program that asks this in its panic hook need not print what such a panic says; this library leaves hooks
-/// alone.
+/// Returns true if this thread is in a decoder. A panic is then caught and becomes an error of the file.
+///
+/// This library does not install a panic hook. A program's hook can call this function to print nothing for such a
+/// panic.
 pub fn is_decoding() -> bool {
     IS_DECODING.get()
 }
 
-/// Returns what `decode` returns. Calls may be nested.
+/// Returns the result of `decode`. Calls may be nested.
 ///
 /// # Errors
 ///
-/// Those of `decode`, or that it panicked.
+/// Returns the error of `decode`, or [`DecodeError::Panic`] if it panicked.
 pub(crate) fn catch_panics<T>(
     decode: impl FnOnce() -> Result<T, DecodeError> + UnwindSafe,
 ) -> Result<T, DecodeError> {

@@ -1,18 +1,20 @@
-//! A perceptual hash: pictures that look alike have hashes that differ in few bits. It is pHash (C. Zauner,
-//! "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010): of the picture's brightness
-//! at 32x32, the 8x8 lowest frequencies of the cosine transform, each a bit that says whether it is above
-//! their median.
+//! Perceptual hash (pHash): similar images have hashes that differ in few bits.
+//!
+//! The brightness is averaged to 32x32 cells. Each of the 64 bits belongs to one of the 8x8 lowest frequencies of its
+//! cosine transform, and tells if that frequency is above their median.
+//!
+//! Source: C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010.
 
 use std::f32::consts::PI;
 
 const SIDE: usize = 32;
 const KEPT: usize = 8;
 
-/// Pictures whose brightness varies by less, in levels (standard deviation), have no hash: what there is to
-/// see in them is noise, and all plain pictures would look alike.
+/// Minimum standard deviation of the brightness in levels. Plain images have only noise below it and would all look
+/// alike, so they have no hash.
 const LEAST_CONTRAST: f32 = 3.0;
 
-/// The hash of a picture's `pixels`, (height, width, 3) in 0..=255; `None` for a plain one.
+/// Returns the hash of an image (height, width, 3) in 0..=255, or `None` for a plain image.
 pub(crate) fn perceptual_hash(pixels: &[u8], width: usize) -> Option<u64> {
     let cells = brightness(pixels, width);
     let mean = cells.iter().sum::<f32>() / cells.len() as f32;
@@ -22,13 +24,13 @@ pub(crate) fn perceptual_hash(pixels: &[u8], width: usize) -> Option<u64> {
     }
     let frequencies = cosine_transform(&cells);
     let mut sorted = frequencies;
-    // The first is the mean, far from all others.
+    // The first frequency is the mean, which is far from all others.
     let middle = (sorted.len() - 1) / 2;
     let median = *sorted[1..].select_nth_unstable_by(middle, f32::total_cmp).1;
     Some(frequencies.iter().fold(0, |hash, &value| hash << 1 | u64::from(value > median)))
 }
 
-/// The mean brightness (ITU-R BT.601) of each of 32x32 cells.
+/// Returns the mean brightness (ITU-R BT.601) of each of 32x32 cells.
 fn brightness(pixels: &[u8], width: usize) -> [f32; SIDE * SIDE] {
     let rows: Vec<&[[u8; 3]]> =
         pixels.chunks_exact(width * 3).map(|row| row.as_chunks().0).collect();
@@ -47,7 +49,7 @@ fn brightness(pixels: &[u8], width: usize) -> [f32; SIDE * SIDE] {
     })
 }
 
-/// The lowest frequencies of the two-dimensional DCT-II, row by row, not scaled.
+/// Returns the lowest frequencies of the two-dimensional DCT-II, row by row, unscaled.
 fn cosine_transform(cells: &[f32; SIDE * SIDE]) -> [f32; KEPT * KEPT] {
     let wave = |frequency: usize, at: usize| {
         (PI * (2 * at + 1) as f32 * frequency as f32 / (2 * SIDE) as f32).cos()
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A picture of a few waves, as different from another as their numbers are.
+    /// Returns an image of a few waves. Other parameters give a different image.
     fn waves(width: usize, height: usize, waves: &[(f32, f32, f32)]) -> Vec<u8> {
         let value = |x: usize, y: usize| {
             let (x, y) = (x as f32 / width as f32, y as f32 / height as f32);
@@ -85,7 +87,7 @@ mod tests {
     }
 
     proptest! {
-        /// The transform's definition, summed up in double precision.
+        /// The oracle evaluates the definition of the transform in double precision.
         #[test]
         fn frequencies_are_those_of_the_cosine_transform(waves_of in some_waves()) {
             let cells = brightness(&waves(64, 96, &waves_of), 64);
@@ -101,7 +103,7 @@ mod tests {
             }
         }
 
-        /// A cell of this picture is 2x3 pixels; the oracle adds up each pixel to its cell.
+        /// Each cell of this image is 2x3 pixels. The oracle adds each pixel to its cell.
         #[test]
         fn brightness_is_the_mean_over_each_cell(waves_of in some_waves()) {
             let pixels = waves(64, 96, &waves_of);
@@ -116,7 +118,7 @@ mod tests {
             }
         }
 
-        /// The median of the other 63 frequencies is none of those above it.
+        /// 31 of the 63 frequencies besides the mean are above their median.
         #[test]
         fn half_of_the_bits_are_set(waves_of in some_waves()) {
             let hash = perceptual_hash(&waves(64, 96, &waves_of), 64);

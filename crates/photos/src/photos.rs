@@ -1,4 +1,4 @@
-//! The photographs of a folder: of one size, each with its label, as many in memory as a bound allows.
+//! Dataset of a folder's images in one size, with labels. Pixels are cached in memory up to a limit.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,34 +12,36 @@ use crate::key::{address_of_key, key_of};
 use crate::perceptual::perceptual_hash;
 use crate::{Folder, LeftOut, PhotosError, PictureError, Pixels};
 
-/// One photograph: its pixels, (height, width, 3) in 0..=255, and its class's place among the names.
+/// Image with its label.
 #[derive(Clone, Debug)]
 pub struct Photo {
-    /// The pixels, row by row.
+    /// Pixels (height, width, 3) in 0..=255.
     pub pixels: Arc<[u8]>,
-    /// The place of its class among [`Photos::classes`].
+    /// Index of its class in [`Photos::classes`].
     pub label: usize,
 }
 
-/// Where pixels are cached.
+/// Caches for pixels.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
-    /// Bytes of pixels that are kept in memory; the others are read again each time they are asked for.
+    /// Maximum bytes of pixels in memory. Other pixels are read again on each access.
     pub memory: usize,
-    /// The cache on disk, which later loads read too. Without one, pixels that are not in memory are decoded again.
+    /// Cache on disk, shared with later loads. Without it, pixels that are not in memory are decoded again on each
+    /// access.
     pub disk: Option<DiskCache>,
 }
 
 impl Cache {
-    /// In up to `memory` bytes of memory, and nowhere else.
+    /// Caches up to `memory` bytes in memory and nothing on disk.
     pub const fn in_memory(memory: usize) -> Self {
         Self { memory, disk: None }
     }
 }
 
-/// The readable photographs of a folder, in the order of their classes and paths. As many as a bound allows
-/// are kept in memory; the others are read again from the cache on disk, or from their own files, each time
-/// they are asked for.
+/// Readable images of a folder, ordered by class and path.
+///
+/// The first images are cached in memory up to a limit. On each access, the other images are read from the cache on
+/// disk or decoded from their files.
 #[derive(Clone, Debug)]
 pub struct Photos {
     classes: Arc<[String]>,
@@ -49,28 +51,29 @@ pub struct Photos {
     disk: Option<DiskCache>,
 }
 
-/// A photograph's file, and what is known of it.
+/// File of an image, with its properties.
 #[derive(Clone, Debug)]
 struct PhotoFile {
     path: PathBuf,
     address: u64,
     digest: [u8; 32],
     has_profile: bool,
-    /// The pixels, if they are kept in memory.
+    /// Pixels, if they are cached in memory.
     kept: Option<Arc<[u8]>>,
-    /// Key of the cached pixels.
+    /// Key of the pixels in the cache on disk.
     key: Option<Key>,
 }
 
 impl Photos {
-    /// Reads the files of `folder` in parallel and resizes them to `size` = (height, width). The first of
-    /// them, of height x width x 3 bytes each, are kept in memory as far as `cache` allows. A file whose
-    /// content is a picture is used whatever its name; one that is only named like a picture is unreadable,
-    /// any other stray.
+    /// Reads the files of `folder` in parallel and resizes the images to `size` = (height, width).
+    ///
+    /// The first images, height x width x 3 bytes each, are cached in memory up to the limit of `cache`. The content of
+    /// a file decides if it is an image, whatever its name. Other files are skipped: as unreadable if they have the
+    /// extension of an image, else as stray.
     ///
     /// # Errors
     ///
-    /// A class that has files has no readable one.
+    /// Returns an error if a class has files but no readable image.
     ///
     /// # Panics
     ///
@@ -125,13 +128,14 @@ impl Photos {
         Ok((photos, left_out))
     }
 
-    /// The groups of near duplicates, each of two or more photographs' numbers, as
-    /// [`Survey`](crate::Survey) finds them, but in the resized pictures, which are read again where they
-    /// are not in memory.
+    /// Returns the groups of near duplicates, as the indices of two or more images each.
+    ///
+    /// Compares images like [`Survey`](crate::Survey), but after the resize. Images that are not in memory are read
+    /// again.
     ///
     /// # Errors
     ///
-    /// A file is not what it was when it was first read.
+    /// Returns an error if a file has changed since it was first read.
     pub fn near_duplicates(&self) -> Result<Vec<Vec<usize>>, PhotosError> {
         let fingerprint = |at: usize| {
             let hash = perceptual_hash(&self.pixels(at)?, self.size[1]);
@@ -142,7 +146,7 @@ impl Photos {
         Ok(near(&fingerprints?))
     }
 
-    /// Those of which `is_second` is false, and those of which it is true.
+    /// Divides the images into those with `is_second` false and those with `is_second` true.
     pub(crate) fn divided(&self, is_second: &[bool]) -> (Self, Self) {
         let part = |second: bool| {
             let at = || (0..self.labels.len()).filter(|&at| is_second[at] == second);
@@ -157,65 +161,64 @@ impl Photos {
         (part(false), part(true))
     }
 
-    /// The classes' names; a label is a place here.
+    /// Returns the class names. Labels are indices into them.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// The pictures' (height, width).
+    /// Returns (height, width) of the images.
     pub fn size(&self) -> [usize; 2] {
         self.size
     }
 
-    /// The photographs' classes, each a place among [`Self::classes`].
+    /// Returns the label of each image, an index into [`Self::classes`].
     pub fn labels(&self) -> &[usize] {
         &self.labels
     }
 
-    /// The file of photograph number `index`.
+    /// Returns the path of the image at `index`.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such photograph.
+    /// Panics if `index` is out of range.
     pub fn path(&self, index: usize) -> &Path {
         &self.files[index].path
     }
 
-    /// What the random draws of photograph number `index` are addressed by: see
-    /// [`address_of_key`](crate::address_of_key).
+    /// Returns the address of the random draws for the image at `index`: see [`address_of_key`](crate::address_of_key).
     ///
     /// # Panics
     ///
-    /// Panics if there is no such photograph.
+    /// Panics if `index` is out of range.
     pub fn address(&self, index: usize) -> u64 {
         self.files[index].address
     }
 
-    /// The SHA-256 of the pixels of photograph number `index`.
+    /// Returns the SHA-256 digest of the pixels of the image at `index`.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such photograph.
+    /// Panics if `index` is out of range.
     pub fn digest(&self, index: usize) -> &[u8; 32] {
         &self.files[index].digest
     }
 
-    /// The pixels of photograph number `index`, (height, width, 3) in 0..=255, from memory, from the
-    /// cache on disk or from its file.
+    /// Returns the pixels of the image at `index`, (height, width, 3) in 0..=255. Reads them from memory, from the
+    /// cache on disk or from the file.
     ///
     /// # Errors
     ///
-    /// The file is not what it was when it was first read.
+    /// Returns an error if the file has changed since it was first read.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such photograph.
+    /// Panics if `index` is out of range.
     pub fn pixels(&self, index: usize) -> Result<Arc<[u8]>, PhotosError> {
         let PhotoFile { path, digest, kept, key, .. } = &self.files[index];
         if let Some(pixels) = kept {
             return Ok(pixels.clone());
         }
-        // Its own file is not read for that.
+        // A cache hit does not need the file.
         if let Some((disk, key)) = self.disk.as_ref().zip(key.as_ref())
             && let Some(pixels) = Pixels::cached(disk, key, self.size)
             && pixels.digest == *digest
@@ -232,17 +235,17 @@ impl Photos {
         }
     }
 
-    /// How many of them hold an ICC profile, which is ignored.
+    /// Returns the number of images with an ICC profile, which is ignored.
     pub fn with_profile(&self) -> usize {
         self.files.iter().filter(|file| file.has_profile).count()
     }
 
-    /// How many bytes of pixels are kept in memory.
+    /// Returns the number of bytes of pixels that are cached in memory.
     pub fn cached(&self) -> usize {
         self.files.iter().filter(|file| file.kept.is_some()).count() * self.picture_len()
     }
 
-    /// The cache on disk that pixels are read from and written to.
+    /// Returns the cache on disk.
     pub fn disk_cache(&self) -> Option<&DiskCache> {
         self.disk.as_ref()
     }

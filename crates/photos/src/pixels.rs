@@ -12,32 +12,32 @@ use crate::file::{PictureError, read_picture};
 use crate::header::Header;
 use crate::resize_to_bytes;
 
-/// Revision of the decoder and the resize, to be raised when either gives other pixels. A test ties it to their output.
+/// Revision of the decoder and the resize. Raise it if either gives other pixels. A test ties it to the output.
 pub const PIXELS_REVISION: u32 = 1;
 
-/// Name of the only way to resize.
+/// Name of the resize method in cache keys. Only one exists.
 const RESIZE: &[u8] = b"bilinear";
 
 /// Pixels of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pixels {
-    /// The pixels, (height, width, 3) in 0..=255.
+    /// Values (height, width, 3) in 0..=255.
     pub values: Arc<[u8]>,
-    /// The SHA-256 of `values`.
+    /// SHA-256 digest of `values`.
     pub digest: [u8; 32],
-    /// True if the file holds an ICC profile, which is ignored.
+    /// True if the file has an ICC profile, which is ignored.
     pub has_profile: bool,
-    /// Key of the cached pixels, if they were looked up.
+    /// Cache key of the pixels, if a cache was used.
     pub(crate) key: Option<Key>,
 }
 
 impl Pixels {
-    /// Reads the image in the file at `path` and resizes it to `size` = (height, width). With a cache, an image that was
-    /// decoded before is not decoded again.
+    /// Reads the image in the file at `path` and resizes it to `size` = (height, width). With a cache, an image is
+    /// decoded only once.
     ///
     /// # Errors
     ///
-    /// The file can't be read, or is no image.
+    /// Returns an error if the file can't be read or is not an image.
     pub fn load(
         path: &Path,
         size: [usize; 2],
@@ -46,11 +46,11 @@ impl Pixels {
         Ok(Self::decode(&read_picture(path)?, size, cache)?)
     }
 
-    /// The same for `file`, the content of a file.
+    /// Decodes and resizes like [`Self::load`], from the content of a file.
     ///
     /// # Errors
     ///
-    /// The reason why it is no image.
+    /// Returns an error if `file` is not an image.
     pub fn decode(
         file: &[u8],
         size: [usize; 2],
@@ -72,7 +72,7 @@ impl Pixels {
         Ok(Self { digest: Sha256::digest(&values).into(), values, has_profile, key: None })
     }
 
-    /// Reads cached pixels.
+    /// Returns cached pixels.
     pub(crate) fn cached(
         cache: &DiskCache,
         key: &Key,
@@ -90,31 +90,31 @@ impl Pixels {
     }
 }
 
-/// Returns the key of the pixels that the content of a file gives at `size` = (height, width).
+/// Returns the cache key of a file's pixels at `size` = (height, width).
 fn key_of_pixels(file: &[u8], size: [usize; 2]) -> Key {
     let [height, width] = size.map(|length| (length as u64).to_le_bytes());
     let digest = Sha256::digest(file);
-    // Compilers may round otherwise on another architecture.
+    // Compilers for other architectures may round differently.
     let architecture = std::env::consts::ARCH.as_bytes();
     let parts = [&digest[..], RESIZE, &height, &width, architecture];
     Key::of(&format!("pixels {PIXELS_REVISION}"), &parts)
 }
 
-/// Reads the picture in the file at `path` and resizes it to `size` = (height, width), as
-/// [`Photos::load`](crate::Photos::load) does.
+/// Reads the image in the file at `path` and resizes it to `size` = (height, width), like
+/// [`Photos::load`](crate::Photos::load).
 ///
 /// # Errors
 ///
-/// The file can't be read, or is no picture.
+/// Returns an error if the file can't be read or is not an image.
 pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, PictureError> {
     Ok(resized(&read_picture(path)?, size)?.0)
 }
 
-/// The same for a picture that is in memory: `bytes` are what its file would hold.
+/// Decodes and resizes like [`load_picture`], from the content of a file in `bytes`.
 ///
 /// # Errors
 ///
-/// The reason why they are no picture.
+/// Returns an error if `bytes` are not an image.
 pub fn load_picture_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, DecodeError> {
     resized(bytes, size).map(|(pixels, _)| pixels)
 }

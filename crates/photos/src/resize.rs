@@ -1,11 +1,10 @@
-//! Keras's resize: TensorFlow's bilinear interpolation between two neighbours, with half-pixel
-//! centres and without antialiasing (`tf.image.resize`, which `image_dataset_from_directory` calls).
+//! Bilinear resize as in Keras and TensorFlow: half-pixel centers, no antialiasing (`tf.image.resize`, which
+//! `image_dataset_from_directory` calls).
 
 use image::RgbImage;
 use pulp::{Arch, NullaryFnOnce};
 
-/// Resizes `picture` to `size` = (height, width); the values, 0..=255, in the order
-/// (height, width, 3).
+/// Resizes `picture` to `size` = (height, width). Returns the values (height, width, 3) in 0..=255.
 ///
 /// # Panics
 ///
@@ -14,7 +13,7 @@ pub fn resize(picture: &RgbImage, size: [usize; 2]) -> Vec<f32> {
     Arch::new().dispatch(Resize { picture, size, finish: |value| value })
 }
 
-/// The same rounded to bytes, half a level up, as pictures are kept.
+/// Resizes like [`resize`] and rounds the values to bytes, half a level up. Caches store this form.
 ///
 /// # Panics
 ///
@@ -32,9 +31,10 @@ struct Resize<'a, F> {
 impl<T: Copy + Default, F: Fn(f32) -> T> NullaryFnOnce for Resize<'_, F> {
     type Output = Vec<T>;
 
-    /// Interpolates between two rows and then along the result, in loops that vectorise: only the step before them,
-    /// which brings the four neighbours of each output pixel together, jumps. Memory and time so follow the size of the
-    /// output, however wide the image is.
+    /// Interpolates between two rows, then between the columns of the result, in loops that vectorize.
+    ///
+    /// Only the step before them, which gathers the four neighbors of each output pixel, accesses memory out of order.
+    /// Memory and time depend on the size of the output, not on the width of the image.
     #[inline(always)]
     fn call(self) -> Vec<T> {
         let Self { picture, size: [height, width], finish } = self;
@@ -66,7 +66,7 @@ impl<T: Copy + Default, F: Fn(f32) -> T> NullaryFnOnce for Resize<'_, F> {
     }
 }
 
-/// Copies the pixels that each output pixel of a row lies between: left and right.
+/// Copies the left and right neighbor of each output pixel of a row.
 #[inline(always)]
 fn gather([left, right]: &mut [Vec<u8>; 2], row: &[[u8; 3]], columns: &[Taps]) {
     let (left, right) = (left.as_chunks_mut().0.iter_mut(), right.as_chunks_mut().0.iter_mut());
@@ -80,8 +80,8 @@ fn between(from: f32, to: f32, fraction: f32) -> f32 {
     from + (to - from) * fraction
 }
 
-/// `value.round() as u8` for 0..=255, in instructions that vectorise on every processor: from 2^23 on floats
-/// are whole numbers, so adding that rounds, ties to even.
+/// Computes `value.round() as u8` for 0..=255 with instructions that vectorize on every processor. From 2^23 on, all
+/// floats are integers, so adding 2^23 rounds, ties to even.
 #[inline(always)]
 fn round(value: f32) -> u8 {
     const WHOLE: f32 = (1 << 23) as f32;
@@ -90,7 +90,7 @@ fn round(value: f32) -> u8 {
     even.to_bits().wrapping_sub(WHOLE.to_bits()).wrapping_add(up) as u8
 }
 
-/// The two input pixels that an output pixel lies between, and how far it is from the lower one.
+/// Two neighboring input pixels of an output pixel, and its distance from the lower one, 0 to 1.
 struct Taps {
     lower: usize,
     upper: usize,

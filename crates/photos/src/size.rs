@@ -1,18 +1,18 @@
-//! How large a picture may be: what is asked before memory is set aside for its pixels.
+//! Limits on the size of an image, checked before memory is allocated for its pixels.
 
 use crate::decode_error::DecodeError;
 
-/// The most pixels that a picture may have: 2^27, 134 megapixels, which are 403 MB as RGB.
+/// Maximum number of pixels in an image: 2^27 (134 megapixels), which is 403 MB as RGB.
 pub const MAX_PIXELS: u64 = 1 << 27;
 
-/// Bytes that a decoder may set aside for what is not pixels, and for those in between.
+/// Maximum bytes that a decoder may allocate besides the pixels.
 pub(crate) const WORK_BYTES: u64 = 1 << 26;
 
-/// Returns the number of pixels of an image of `width` x `height`, and refuses one that has none or too many.
+/// Returns the number of pixels of a `width` x `height` image.
 ///
 /// # Errors
 ///
-/// [`DecodeError::NoPixels`] or [`DecodeError::TooLarge`].
+/// Returns [`DecodeError::NoPixels`] or [`DecodeError::TooLarge`] if the size is out of range.
 pub(crate) fn check_size(width: u32, height: u32) -> Result<u64, DecodeError> {
     match u64::from(width) * u64::from(height) {
         0 => Err(DecodeError::NoPixels { width, height }),

@@ -1,32 +1,35 @@
-//! Keeps a share of each class for validation.
+//! Splits a dataset into training and validation images, class by class.
 
 use random::{Draws, Purpose};
 
 use crate::{Photos, PhotosError};
 
 impl Photos {
-    /// Keeps `share` of each class, rounded, at least one and not all, for validation: (train,
-    /// validation). Which ones depends on `seed` alone.
+    /// Splits the images into (training, validation). The fraction `share` of each class is for validation, rounded,
+    /// but at least one image and not all.
+    ///
+    /// For the same images and `share`, the split depends only on `seed`.
     ///
     /// # Errors
     ///
-    /// A class has fewer than two photographs.
+    /// Returns an error if a class has fewer than two images.
     pub fn split(self, share: f64, seed: u64) -> Result<(Self, Self), PhotosError> {
         self.split_grouped(share, seed, &[])
     }
 
-    /// The same, with each of `groups`, which are photographs' numbers, whole on one side, such as
-    /// [`near_duplicates`](Self::near_duplicates). A number that is in no group is one of its own. A class
-    /// keeps fewer for validation than its share where no group fits into the rest of it, and more where the
-    /// smallest group is larger than it.
+    /// Splits like [`split`](Self::split), but never splits a group. `groups` are lists of image indices, such as
+    /// [`near_duplicates`](Self::near_duplicates). An index in no list forms its own group.
+    ///
+    /// If no group fits into the remainder, a class gets fewer validation images than its fraction. If even the
+    /// smallest group is larger than the fraction, it gets more.
     ///
     /// # Errors
     ///
-    /// A class has fewer than two photographs, or can't be divided without dividing a group.
+    /// Returns an error if a class has fewer than two images, or if it can't be split without splitting a group.
     ///
     /// # Panics
     ///
-    /// Panics if there is no photograph of such a number, or if one is in two groups.
+    /// Panics if an index is out of range or in two groups.
     pub fn split_grouped(
         self,
         share: f64,
@@ -38,15 +41,15 @@ impl Photos {
     }
 }
 
-/// Which photographs of these labels [`Photos::split_grouped`] keeps for validation.
+/// Returns one bool per image: true if [`Photos::split_grouped`] uses it for validation.
 ///
 /// # Errors
 ///
-/// Those of [`Photos::split_grouped`].
+/// Returns the errors of [`Photos::split_grouped`].
 ///
 /// # Panics
 ///
-/// Panics if a label is none of a class, there is no photograph of a number in `groups`, or one is in two.
+/// Panics if a label has no class, or if an index in `groups` is out of range or in two groups.
 pub fn kept_for_validation(
     labels: &[usize],
     classes: &[String],
@@ -91,12 +94,12 @@ pub fn kept_for_validation(
     Ok(kept.of)
 }
 
-/// How many of `count` are kept for validation.
+/// Returns the number of validation images in a class of `count` images.
 fn share_of(count: usize, share: f64) -> usize {
     ((count as f64 * share).round() as usize).clamp(1, count.saturating_sub(1).max(1))
 }
 
-/// The photographs that are kept for validation so far.
+/// Images selected for validation.
 struct Kept<'a> {
     of: Vec<bool>,
     counts: Vec<usize>,
@@ -104,7 +107,7 @@ struct Kept<'a> {
 }
 
 impl Kept<'_> {
-    /// Whether no class has more than `most` with `group`.
+    /// Returns true if `group` fits: with it, none of its classes has more than `most(label)` selected images.
     fn has_room(&self, group: &[usize], most: impl Fn(usize) -> usize) -> bool {
         let mut counts = self.counts.clone();
         group.iter().for_each(|&at| counts[self.labels[at]] += 1);

@@ -1,49 +1,52 @@
 //! Finds the training and the validation folder by their names.
 //!
-//! Data sets name them in many ways: `train` and `val`, `training_set` and `test_set`, `Training` and `Testing`,
-//! `seg_train/seg_train`. The rule looks at names alone, so that it is the same for a disk and for the objects of a
-//! store. It never guesses a split from other names.
+//! Datasets use many names: `train` and `val`, `training_set` and `test_set`, `Training` and `Testing`,
+//! `seg_train/seg_train`. The rule looks only at names, so it is the same for a disk and for an object store. It never
+//! guesses a split from other names.
 
 use std::path::{Path, PathBuf};
 
 use crate::PhotosError;
 
-/// Names of the folder to train on. The first one found is taken.
+/// Names of the training folder, in order of preference.
 const TRAINING: [&str; 2] = ["train", "training"];
 
-/// Names of the folder to validate on. The first one found is taken.
+/// Names of the validation folder, in order of preference.
 const VALIDATION: [&str; 3] = ["validation", "val", "valid"];
 
-/// Names of the folder to validate on if there is none of [`VALIDATION`].
+/// Names of the validation folder if no name of [`VALIDATION`] occurs.
 const TEST: [&str; 2] = ["test", "testing"];
 
-/// Words that do not matter in the name of such a folder: `train_set`, `seg_train`, `test images`.
+/// Words to ignore in the name of such a folder: `train_set`, `seg_train`, `test images`.
 const FILLERS: [&str; 7] = ["data", "dataset", "folder", "image", "images", "seg", "set"];
 
-/// Number of folders that may lie around the splits, such as that of the archive they came in.
+/// Maximum number of folders around the splits, such as the folder of an unpacked archive.
 const MOST_AROUND: usize = 3;
 
-/// The folders of the training and the validation split.
+/// Folders of the training and the validation split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitFolders {
-    /// The folder with the classes to train on.
+    /// Folder of training classes.
     pub train: PathBuf,
-    /// The folder with the classes to validate on.
+    /// Folder of validation classes.
     pub validation: PathBuf,
-    /// The folders beside the two, which are not used.
+    /// Other folders next to the two, which are not used.
     pub unused: Vec<PathBuf>,
 }
 
 impl SplitFolders {
-    /// Finds the two folders in `data`, or in the only folder in it, up to three levels deep. `folders_in` lists the folders in a folder,
-    /// sorted, without [hidden](crate::is_hidden) ones. Returns `None` if no name says what is a split.
+    /// Finds the two folders in `data`. If `data` has a single subfolder, that is searched too, up to three levels
+    /// deep.
     ///
-    /// A split holds class folders. Its name may be in capitals, have a word such as `set` added, and hold the
-    /// class folders in a folder of the same name, `training_set/training_set`.
+    /// `folders_in` returns the subfolders of a folder, sorted, without [hidden](crate::is_hidden) ones. The result is
+    /// `None` if no folder has the name of a split.
+    ///
+    /// A split contains class folders. Its name may be in any case and have an additional word such as `set`. The class
+    /// folders may be in a subfolder of the same name, as in `training_set/training_set`.
     ///
     /// # Errors
     ///
-    /// One of the two folders is missing.
+    /// Returns an error if one of the two folders is missing, or if the validation folder has no class folders.
     pub fn find(
         data: &Path,
         folders_in: impl Fn(&Path) -> Vec<PathBuf>,
@@ -92,7 +95,8 @@ impl SplitFolders {
     }
 }
 
-/// The folder in `split` that is named like it, if that is the only one and holds the classes.
+/// Returns the subfolder of `split` with the same kind of name, if it is the only subfolder and contains the classes.
+/// Else returns `split`.
 fn doubled(split: &Path, folders_in: impl Fn(&Path) -> Vec<PathBuf>) -> PathBuf {
     match folders_in(split).as_slice() {
         [only] if kind_of(only) == kind_of(split) && !folders_in(only).is_empty() => only.clone(),
@@ -100,13 +104,13 @@ fn doubled(split: &Path, folders_in: impl Fn(&Path) -> Vec<PathBuf>) -> PathBuf 
     }
 }
 
-/// Returns the index of the list of names that the folder's name is one of.
+/// Returns the kind of split that the name of a folder stands for: 0 training, 1 validation, 2 test.
 fn kind_of(folder: &Path) -> Option<usize> {
     let word = word_of(folder)?;
     [&TRAINING[..], &VALIDATION, &TEST].iter().position(|names| names.contains(&&*word))
 }
 
-/// The first of `folders` by the order of `names`. A plain name goes before one with other words in it.
+/// Returns the first of `folders` in the order of `names`. An exact name precedes one with additional words.
 fn first_named<'a>(folders: &[&'a Path], names: &[&str]) -> Option<&'a Path> {
     let find = |is: &dyn Fn(&Path, &str) -> bool| {
         names.iter().find_map(|name| folders.iter().find(|folder| is(folder, name)).copied())
@@ -115,7 +119,8 @@ fn first_named<'a>(folders: &[&'a Path], names: &[&str]) -> Option<&'a Path> {
         .or_else(|| find(&|folder, name| word_of(folder).as_deref() == Some(name)))
 }
 
-/// Returns the only word in the name of a folder besides fillers, in lower case: `test` for `Test-Set` and `testset`.
+/// Returns the only word in the name of a folder apart from fillers, in lower case: `test` for `Test-Set` and
+/// `testset`.
 fn word_of(folder: &Path) -> Option<String> {
     let name = lower_case(folder);
     let mut words = name

@@ -1,5 +1,4 @@
-//! What is in a folder of photographs, counted, and what may be wrong with it: a page of findings' worth of
-//! plain data.
+//! Survey of a folder of images: counts by class, skipped files and duplicates, as plain data.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,117 +13,117 @@ use crate::file::PictureError;
 use crate::left_out::as_text;
 use crate::{Colour, Format, Layout, LeftOut};
 
-/// Contents of the folders of a [`Layout`].
+/// Survey of the folders of a [`Layout`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Survey {
-    /// What is trained on and validated on, or the whole from which a part is to be kept for validation.
+    /// Training and validation images, or the single folder that is to be split.
     pub sets: Vec<SetSurvey>,
-    /// What is not among the photographs.
+    /// Skipped and unused files.
     pub left_out: LeftOut,
-    /// Photographs with the same upright pixels, whatever the format and the metadata round them: files with
-    /// the same bytes are among them.
+    /// Groups of images with the same upright pixels, whatever their format and metadata. This includes identical
+    /// files.
     pub same: Vec<Duplicates>,
-    /// Photographs that look alike: whose perceptual hashes differ in [`NEAR_BITS`](crate::NEAR_BITS) bits or
-    /// less, or each from a third one's. Groups in which all have the same pixels are in `same` alone.
+    /// Groups of images that look alike: their perceptual hashes differ in at most [`NEAR_BITS`](crate::NEAR_BITS)
+    /// bits, directly or through other images of the group. Groups in which all pixels are equal are only in `same`.
     pub near: Vec<Duplicates>,
 }
 
-/// One of the sets of photographs.
+/// Part of the data that a survey counts separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Set {
-    /// What is trained on.
+    /// Training images.
     Train,
-    /// What is validated on.
+    /// Validation images.
     Validation,
-    /// A folder of which a part is kept for validation.
+    /// Images of a single folder, before the split.
     Whole,
 }
 
-/// A set's classes.
+/// Survey of one set.
 #[derive(Clone, Debug, Serialize)]
 pub struct SetSurvey {
-    /// Which set it is.
+    /// Kind of the set.
     pub set: Set,
-    /// Its folder, which holds the class folders.
+    /// Path of its folder, which contains the class folders.
     #[serde(serialize_with = "as_text")]
     pub folder: PathBuf,
-    /// Its classes, sorted by name.
+    /// Classes, sorted by name.
     pub classes: Vec<ClassSurvey>,
 }
 
-/// What is in a class folder. All counts but that of files are of readable photographs.
+/// Survey of a class folder. All counts except `files` are of readable images.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClassSurvey {
-    /// The class.
+    /// Name of the class.
     pub class: String,
-    /// How many files it has, photographs or not.
+    /// Number of files, images or not.
     pub files: usize,
-    /// How many photographs.
+    /// Number of readable images.
     pub photographs: usize,
-    /// Their widths in pixels, upright; `None` if there are none.
+    /// Widths in pixels, upright; `None` without images.
     pub width: Option<Spread>,
-    /// Their heights in pixels, upright; `None` if there are none.
+    /// Heights in pixels, upright; `None` without images.
     pub height: Option<Spread>,
-    /// How many of each format.
+    /// Number of images per format.
     pub formats: BTreeMap<Format, usize>,
-    /// How many of each way to store colours.
+    /// Number of images per color model.
     pub colours: BTreeMap<Colour, usize>,
-    /// How many with a transparency channel, which is dropped.
+    /// Number of images with an alpha channel, which is dropped.
     pub with_alpha: usize,
-    /// How many with more than 8 bits a value, which are scaled to 8.
+    /// Number of images with more than 8 bits per value, which are scaled to 8.
     pub with_16_bits: usize,
-    /// How many that EXIF, or TIFF's own field, says to turn or mirror.
+    /// Number of images that EXIF or a TIFF entry says to rotate or mirror.
     pub turned: usize,
-    /// How many with an ICC profile, which is ignored.
+    /// Number of images with an ICC profile, which is ignored.
     pub with_profile: usize,
 }
 
-/// How a number is spread.
+/// Distribution of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Spread {
-    /// The smallest.
+    /// Minimum.
     pub smallest: u32,
-    /// The one in the middle, the lower of the two where there is none.
+    /// Median. If the number of values is even, the lower of the two middle values.
     pub median: u32,
-    /// The largest.
+    /// Maximum.
     pub largest: u32,
 }
 
-/// Two or more photographs that are one, or nearly.
+/// Group of two or more identical or similar images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Duplicates {
-    /// The photographs, in the order of sets, classes and paths.
+    /// Images, ordered by set, class and path.
     pub members: Vec<Member>,
 }
 
-/// A photograph among its duplicates.
+/// Image in a group of duplicates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Member {
-    /// Its set.
+    /// Set of the image.
     pub set: Set,
-    /// Its class.
+    /// Class of the image.
     pub class: String,
-    /// Its file.
+    /// Path of its file.
     #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
 }
 
 impl Duplicates {
-    /// Whether some are trained on and some validated on, which flatters the validation.
+    /// Returns true if the group has training and validation images, which makes validation too optimistic.
     pub fn are_across_sets(&self) -> bool {
         self.members.windows(2).any(|two| two[0].set != two[1].set)
     }
 
-    /// Whether they are in more than one class, of which at most one can be right.
+    /// Returns true if the images are in different classes. At most one of the classes can be right.
     pub fn are_across_classes(&self) -> bool {
         self.members.windows(2).any(|two| two[0].class != two[1].class)
     }
 }
 
 impl Survey {
-    /// Reads every file of `layout` once, on all cores, and decodes one image on each at a time. With a cache, an image
-    /// that was surveyed before is not decoded again.
+    /// Reads every file of `layout` once, on all cores, each of which decodes one image at a time. With a cache, images
+    /// of an earlier survey are not decoded again.
     pub fn of(layout: &Layout, cache: Option<&DiskCache>) -> Self {
         let folders = match layout {
             Layout::Folders { train, validation, .. } => {

@@ -1,10 +1,11 @@
-//! TIFF, of which the first page is read.
+//! Decodes the first page of a TIFF file.
 //!
-//! The `tiff` crate unpacks strips and tiles. What their values mean is decided here: the crate refuses palettes and grey
-//! with alpha, and undoes a predictor wrongly if samples follow the colours. So the crate is told that each sample is a
-//! value of its own. Strips of JPEG are decoded by the JPEG decoder here, those of fax data by the `fax` crate.
+//! The `tiff` crate unpacks strips and tiles, and this module interprets their values. The crate refuses palettes and
+//! grayscale with alpha, and undoes a predictor wrongly if extra samples follow the colors. It therefore gets the file
+//! with another photometric interpretation, under which all samples are independent values. JPEG strips are decoded by
+//! this crate's JPEG decoder, and fax data by the `fax` crate.
 //!
-//! Source: TIFF 6.0; for photometric interpretations of camera raw files, DNG 1.7.
+//! Source: TIFF 6.0; DNG 1.7 for the photometric interpretations of camera raw files.
 
 mod chunks;
 mod colour;
@@ -26,23 +27,23 @@ use crate::decode_error::{DecodeError, cut_short, invalid, unread};
 use crate::header::{Colour, Header};
 use crate::size::{WORK_BYTES, check_size};
 
-/// The most samples of a pixel: four colours and as many others.
+/// Maximum number of samples per pixel: four colors and four extra samples.
 const MAX_SAMPLES: usize = 8;
 
-/// The packing of values in strips and tiles.
+/// Encoding of the values in strips and tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packing {
-    /// As the `tiff` crate unpacks it.
+    /// Unpacked by the `tiff` crate.
     Plain,
     Fax(Group),
     Jpeg,
 }
 
-/// Decodes the first page of a TIFF file to 8 bits a value.
+/// Decodes the first page of a TIFF file to 8 bits per value.
 ///
 /// # Errors
 ///
-/// The bytes are no TIFF image, or one that is damaged or of a kind that is not read.
+/// Returns an error if the bytes are not a TIFF image, or if it is damaged or of an unsupported kind.
 pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeError> {
     let Page { directory, packing, decoder, samples } = Page::first(bytes)?;
     let [width, height] = samples.size.map(|size| size as u32);
@@ -76,20 +77,20 @@ pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeErro
     Ok((image, header))
 }
 
-/// Returns the width and height of the first page, and an upper bound on the bytes that [`decode_tiff`] sets aside.
+/// Returns the width and height of the first page, and an upper bound on the bytes that [`decode_tiff`] allocates.
 ///
 /// # Errors
 ///
-/// The directory is not read.
+/// Returns an error if the directory is damaged or of an unsupported kind.
 pub(crate) fn tiff_cost(bytes: &[u8]) -> Result<([u32; 2], u64), DecodeError> {
     let Page { decoder, samples, packing, .. } = Page::first(bytes)?;
     let [width, height] = samples.size.map(|size| size as u64);
     let (pixels, count) = (width * height, samples.count as u64);
-    // Unpacked, once more as strips or pixels side by side, and brought to 8 bits.
+    // The unpacked values, their copy as strips or interleaved pixels, and their 8-bit form.
     let values = pixels * count * (3 * u64::from(samples.bits.div_ceil(8)) + 1);
     let strip = match packing {
         Packing::Jpeg => {
-            // Coefficients of units that reach over the edges, and their samples.
+            // Coefficients of the units that extend past the edges, and their samples.
             let (most_width, most_height) = decoder.chunk_dimensions();
             let area = (u64::from(most_width) + 64) * (u64::from(most_height).min(height) + 64);
             5 * area * count
@@ -100,7 +101,7 @@ pub(crate) fn tiff_cost(bytes: &[u8]) -> Result<([u32; 2], u64), DecodeError> {
     Ok((samples.size.map(|size| size as u32), memory))
 }
 
-/// The first page of a file, before its values are decoded.
+/// First page of a file, before its values are decoded.
 struct Page<'a> {
     directory: Directory<'a>,
     packing: Packing,

@@ -1,6 +1,6 @@
-//! Brightness and two colour differences become red, green and blue.
+//! Conversion of YCbCr to RGB.
 
-/// Turns a pixel from YCbCr into red, green and blue (ITU-T T.871).
+/// Converts a pixel from YCbCr to RGB in place (ITU-T T.871).
 pub(crate) fn ycbcr_to_rgb(pixel: &mut [u8; 3]) {
     let [luma, blue, red] =
         [f32::from(pixel[0]), f32::from(pixel[1]) - 128.0, f32::from(pixel[2]) - 128.0];

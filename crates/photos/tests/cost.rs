@@ -1,4 +1,4 @@
-//! Costs that are judged by headers, against what decoders set aside, counted by an allocator.
+//! Compares the memory estimated from headers with the memory that decoders allocate.
 
 #[allow(dead_code, reason = "the test binary `decode` uses the rest")]
 #[path = "decode/pictures.rs"]
@@ -16,16 +16,16 @@ use crate::pictures::{every_kind_of, jpeg, smooth};
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// Held by each test, as the allocator counts what all threads set aside.
+/// Locked by each test, because the allocator counts the allocations of all threads.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// The size of the images of a model.
+/// Input size of a model.
 const SIZE: [usize; 2] = [224, 224];
 
-/// The bytes of an image of that size.
+/// Bytes of an image of that size.
 const LOADED: u64 = 3 * (SIZE[0] * SIZE[1]) as u64;
 
-/// Returns the value of `work`, and the most bytes that were set aside meanwhile.
+/// Returns the result of `work` and the peak number of bytes allocated by it.
 fn measured<T>(work: impl FnOnce() -> T) -> (T, u64) {
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
@@ -33,7 +33,7 @@ fn measured<T>(work: impl FnOnce() -> T) -> (T, u64) {
     (done, (ALLOCATOR.peak_usage() - before) as u64)
 }
 
-/// The JPEG file with an EXIF segment that says to turn it by 90 degrees.
+/// Returns the JPEG with an EXIF segment that says to rotate it by 90 degrees.
 fn turned(jpeg: &[u8]) -> Vec<u8> {
     let exif =
         b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
@@ -58,7 +58,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// A small PNG with 4 MiB of zeros for a color profile, which Deflate makes small.
+/// Returns a small PNG with an ICC profile of 4 MiB of zeros, which Deflate compresses well.
 fn with_long_profile() -> Vec<u8> {
     let mut bytes = vec![];
     let mut info = png::Info::with_size(8, 8);
@@ -93,7 +93,7 @@ fn decoding_takes_no_more_memory_than_is_judged_by_the_header() {
     }
 }
 
-/// A resize that interpolates whole rows of the image takes 12 bytes more for each of its pixels.
+/// A resize that interpolates whole rows of the image would allocate 12 more bytes for each of its pixels.
 #[test]
 fn a_wide_image_of_one_row_takes_no_more_memory_to_load_than_is_judged_by_its_header() {
     let _alone = ALONE.lock();
@@ -122,7 +122,7 @@ fn a_wide_image_of_one_row_takes_no_more_memory_to_load_than_is_judged_by_its_he
     }
 }
 
-/// Phones write JPEG with colour of half the resolution each way.
+/// Phones write JPEG with chroma of half the width and height.
 #[test]
 fn a_photograph_as_phones_write_it_is_judged_at_10_bytes_a_pixel_or_less() {
     let _alone = ALONE.lock();

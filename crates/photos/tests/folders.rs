@@ -1,4 +1,4 @@
-//! Folders as people have them: what becomes a dataset, what is left out, what is an error.
+//! Folders of users: datasets, skipped files and errors.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,10 +9,10 @@ use cache::DiskCache;
 use image::{Rgb, RgbImage};
 use photos::{Cache, Folder, Layout, Photos, PhotosError, Pixels, address_of_key};
 
-/// Bytes of memory for any number of photographs.
+/// Caches any number of images in memory.
 const ALL: Cache = Cache::in_memory(usize::MAX);
 
-/// A folder with a picture at each of `paths`, each of another colour.
+/// Returns a folder with an image at each of `paths`, each in another color.
 fn pictures(paths: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (number, path) in paths.iter().enumerate() {
@@ -247,7 +247,7 @@ fn an_image_is_decoded_once_and_cached_on_disk() {
     assert_eq!((first.cached(), cached()), (one, 4));
     assert_eq!(all_of(&first), expected);
 
-    // Another size is another entry, and a copy in another place the same one.
+    // Another size has another entry. A copy of the file shares the entry.
     fs::copy(first.path(0), data.path().join("b/copy.png")).expect("a writable folder");
     assert_eq!(all_of(&load(&bounds))[4], expected[0]);
     assert_eq!(cached(), 4);
@@ -255,12 +255,12 @@ fn an_image_is_decoded_once_and_cached_on_disk() {
     assert_eq!(cached(), 5);
     fs::remove_file(data.path().join("b/copy.png")).expect("a file");
 
-    // Pixels that are cached need no file.
+    // Cached pixels do not need the file.
     let second = load(&bounds);
     fs::remove_file(second.path(3)).expect("a writable folder");
     assert_eq!(all_of(&second), expected);
 
-    // A photograph that is another one now is decoded anew.
+    // If the image changes, it is decoded again.
     fs::copy(second.path(2), second.path(3)).expect("a writable folder");
     assert_eq!(load(&bounds).pixels(3).expect("pixels"), expected[2]);
     disk.prune(0).expect("a readable folder");

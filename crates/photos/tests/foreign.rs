@@ -1,4 +1,4 @@
-//! Images of formats that are not read: each is skipped with its format as the reason.
+//! Images of unsupported formats are skipped, and the reason names the format.
 
 use std::fs;
 use std::path::Path;

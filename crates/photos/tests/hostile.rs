@@ -1,4 +1,4 @@
-//! Small files whose headers promise more pixels than memory has, counted by an allocator.
+//! Small files that declare more pixels than fit in memory. An allocator counts the bytes.
 
 use std::io::Cursor;
 
@@ -18,7 +18,7 @@ fn encoded(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// `file` with `bytes` written over it at `place`.
+/// Returns `file` with `bytes` written over it at `place`.
 fn with(file: &[u8], place: usize, bytes: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     file[place..place + bytes.len()].copy_from_slice(bytes);
@@ -33,7 +33,7 @@ fn jpeg(side: u16) -> Vec<u8> {
     jpeg_of(&encoded(ImageFormat::Jpeg), side)
 }
 
-/// A file that the second decoder reads.
+/// Returns a file that this crate's JPEG decoder reads instead of `zune-jpeg`.
 fn jpeg_of_several_scans(side: u16) -> Vec<u8> {
     jpeg_of(include_bytes!("../../../tests/fixtures/images/unusual/each.jpg"), side)
 }
@@ -43,7 +43,7 @@ fn jpeg_of(file: &[u8], side: u16) -> Vec<u8> {
     with(file, frame + 5, &[side.to_be_bytes(), side.to_be_bytes()].concat())
 }
 
-/// A strip whose own header says that it is larger than the image.
+/// Returns a TIFF with a strip that declares a larger size than the image.
 fn tiff_of_jpeg(side: u16) -> Vec<u8> {
     jpeg_of(include_bytes!("../../../tests/fixtures/images/unusual/jpeg_strips.tif"), side)
 }
@@ -58,7 +58,7 @@ fn png(side: u32) -> Vec<u8> {
     bytes
 }
 
-/// The canvas, and the first frame on it.
+/// Returns a GIF with the given sides of the canvas and of the first frame.
 fn gif(canvas: u16, frame: u16) -> Vec<u8> {
     let file = encoded(ImageFormat::Gif);
     let [canvas, frame] =
@@ -77,7 +77,7 @@ fn webp(side: u32) -> Vec<u8> {
     with(&file, chunk + 9, &((side - 1) | (side - 1) << 14).to_le_bytes())
 }
 
-/// A canvas of its own round a picture of another size.
+/// Returns a WebP whose canvas and image have different sizes.
 fn extended_webp(canvas: u32, side: u32) -> Vec<u8> {
     let chunks = webp(side)[12..].to_vec();
     let [low, middle, high, _] = (canvas - 1).to_le_bytes();
@@ -86,7 +86,7 @@ fn extended_webp(canvas: u32, side: u32) -> Vec<u8> {
     [&b"RIFF"[..], &(extended.len() as u32 + 4).to_le_bytes(), b"WEBP", &extended].concat()
 }
 
-/// A small canvas on which a frame of an animation says to be of another size than its picture.
+/// Returns an animated WebP with a small canvas, whose frame and image have different sizes.
 fn animated_webp(side: u32) -> Vec<u8> {
     let frame = [&[0; 16][..], &webp(side)[12..]].concat();
     let extended = b"VP8X\x0a\0\0\0\x02\0\0\0\x3f\0\0\x3f\0\0ANIM\x06\0\0\0\0\0\0\0\0\0";
@@ -95,8 +95,8 @@ fn animated_webp(side: u32) -> Vec<u8> {
     [&b"RIFF"[..], &(chunks.len() as u32 + 4).to_le_bytes(), b"WEBP", &chunks].concat()
 }
 
-/// Width, height and the rows of a strip are entries 256, 257 and 278 of the directory: tag, type, count,
-/// value.
+/// Sets the width, the height and the rows per strip: entries 256, 257 and 278 of the directory. An entry is tag, type,
+/// count, value.
 fn tiff(side: u32) -> Vec<u8> {
     [256u16, 257, 278].into_iter().fold(encoded(ImageFormat::Tiff), |file, tag| {
         let place = file.windows(8).position(|entry| {
@@ -129,7 +129,7 @@ fn a_picture_of_too_many_pixels_is_refused_by_its_size_before_memory_is_set_asid
         ("TIFF", tiff(u32::MAX)),
         ("TIFF", tiff_of_jpeg(30_000)),
     ];
-    // A size within bounds, of which hardly any pixels are there.
+    // The size is within the limit, but most of the pixels are missing.
     let short = [
         ("JPEG", jpeg(11_000)),
         ("JPEG", jpeg_of_several_scans(11_000)),

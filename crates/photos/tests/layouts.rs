@@ -1,4 +1,4 @@
-//! Layouts of folders as data sets have them: which folders are splits, which are classes, and which are neither.
+//! Folder layouts of real datasets: which folders are splits, which are classes, and which are neither.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use image::{Rgb, RgbImage};
 use photos::{Cache, Layout, PhotosError};
 
-/// A folder with an image at each path that ends in `.png` and some text at any other.
+/// Returns a folder with an image at each path that ends in `.png`, and text at all others.
 fn folder(paths: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for path in paths {
@@ -21,7 +21,7 @@ fn folder(paths: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-/// Images of two classes in each of `folders`, and others at `paths`.
+/// Returns a folder with images of two classes in each of `folders`, and other files at `paths`.
 fn two_classes(folders: &[&str], paths: &[&str]) -> tempfile::TempDir {
     let images = |folder: &&str| {
         ["cats/1.png", "cats/2.png", "dogs/1.png", "dogs/2.png"].map(|at| format!("{folder}/{at}"))
@@ -35,8 +35,8 @@ fn below(data: &Path, paths: &[impl AsRef<Path>]) -> Vec<String> {
     paths.iter().map(|path| below(path.as_ref())).collect()
 }
 
-/// Expects `data` to have the classes `cats` and `dogs` in two folders, and returns what else is there: unused
-/// folders and images that are of no class.
+/// Checks that `data` has the classes `cats` and `dogs` in two folders. Returns the unused folders and the images
+/// without a class.
 fn expect_splits(data: &Path, train: &str, validation: &str) -> [Vec<String>; 2] {
     let layout = Layout::find(data, None).unwrap_or_else(|error| panic!("{train}: {error}"));
     let Layout::Folders { train: first, validation: second, .. } = &layout else {
@@ -53,7 +53,7 @@ fn expect_splits(data: &Path, train: &str, validation: &str) -> [Vec<String>; 2]
     [below(data, &left_out.unused), below(data, &left_out.stray)]
 }
 
-/// Expects `data` to be one folder of these classes.
+/// Checks that `data` is a single folder of these classes.
 fn expect_classes(data: &Path, classes: &[&str]) {
     match Layout::find(data, None) {
         Ok(Layout::Split { folder, .. }) => assert_eq!(folder.classes, classes),
@@ -202,7 +202,7 @@ fn class_folders_may_hold_folders() {
         (["a", "b"], &["a/raw/x/1.png", "a/raw/y/1.png", "b/raw/x/1.png"]),
         (["a", "b"], &["a/x/1.png", "a/y/1.png", "b/x/1.png", "b/z/1.png"]),
         (["a", "b"], &["a/x/1.png", "a/y/1.png", "b/1.png"]),
-        // Most images of both classes are beside the folders.
+        // Most images of both classes are next to the folders.
         (
             ["a", "b"],
             &[
@@ -218,7 +218,7 @@ fn class_folders_may_hold_folders() {
                 "b/y/1.png",
             ],
         ),
-        // Folders without images say nothing.
+        // Folders without images are ignored.
         (["a", "b"], &["a/x/1.png", "a/y/1.txt", "b/x/1.png", "b/y/1.txt"]),
         (["test", "train"], &["train/1.png", "test/1.png"]),
     ] {
@@ -247,7 +247,7 @@ fn folders_of_systems_are_passed_over() {
         assert_eq!(folder.classes, ["a", "b"], "{name}");
         assert_eq!(folder.files.iter().map(Vec::len).sum::<usize>(), 2, "{name}");
 
-        // Nor is it a second folder beside the one around the splits, or one that is not used.
+        // The folder does not count as a second folder next to the one around the splits, or as an unused folder.
         let beside = format!("{name}/1.png");
         let data = two_classes(&["x/train", "x/val"], &[&beside, &format!("x/{beside}")]);
         let nothing: [Vec<String>; 2] = [vec![], vec![]];

@@ -1,5 +1,5 @@
-//! Folders as file systems allow them: links that lead round in circles or nowhere, names that are not text,
-//! files that are not files, depths that have no path, and what may not be read.
+//! Unusual contents of file systems: cyclic and dangling links, names that are not UTF-8, special files, very deep
+//! folders and missing permissions.
 
 #![cfg(unix)]
 
@@ -15,7 +15,7 @@ use burn_dataset::Dataset;
 use image::{ImageFormat, Rgb, RgbImage};
 use photos::{Cache, Folder, Photos, files_below};
 
-/// Bytes of memory for any number of photographs.
+/// Caches any number of images in memory.
 const ALL: Cache = Cache::in_memory(usize::MAX);
 
 fn picture(path: &Path) {
@@ -24,14 +24,14 @@ fn picture(path: &Path) {
     picture.save_with_format(path, ImageFormat::Png).expect("a writable folder");
 }
 
-/// A temporary folder with a picture at each of `paths`.
+/// Returns a temporary folder with an image at each of `paths`.
 fn pictures(paths: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     paths.iter().for_each(|path| picture(&folder.path().join(path)));
     folder
 }
 
-/// The files of each class, as paths below `data`.
+/// Returns the files of each class, as paths below `data`.
 fn listed(data: &Path) -> BTreeMap<String, Vec<PathBuf>> {
     let folder = Folder::scan(data).expect("classes");
     let below = |files: Vec<PathBuf>| {
@@ -159,7 +159,7 @@ fn folders_in_folders_are_followed_as_deep_as_paths_go_and_deeper_ones_are_named
         [Path::new("b").join(levels(700)).join("2.png")]
     );
 
-    // 1400 levels have a path of more than the 4096 bytes that the system takes.
+    // The path of 1400 levels is longer than the 4096 bytes that the system accepts.
     let also_far = data.path().join("moved");
     fs::create_dir_all(also_far.join(levels(700))).expect("a writable folder");
     fs::rename(also_far, far.join("moved")).expect("a writable folder");
@@ -180,7 +180,7 @@ fn what_may_not_be_read_is_named_with_its_reason_and_stops_nothing() {
     };
     let [folder, file] = ["a/closed", "a/closed.png"].map(|path| data.path().join(path));
     [&folder, &file].into_iter().for_each(|path| close(path, 0));
-    // For the super-user nothing is closed.
+    // Permissions do not apply to the superuser.
     if fs::read_dir(&folder).is_err() {
         let scanned = Folder::scan(data.path()).expect("classes");
         let (photos, left_out) = Photos::load(&scanned, [2, 2], &ALL).expect("photographs");

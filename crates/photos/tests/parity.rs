@@ -1,4 +1,4 @@
-//! Decoding and resizing against TensorFlow's.
+//! Compares decoding and resizing with TensorFlow's.
 
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
@@ -13,17 +13,18 @@ fn decoded(name: &str) -> image::RgbImage {
     decode(&bytes).expect("a picture")
 }
 
-/// The largest and the mean difference of two pictures' values.
+/// Returns the largest and the mean difference between the values of two images.
 fn difference(ours: &[f32], theirs: &[f32]) -> (f32, f32) {
     let off: Vec<f32> = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).collect();
     (off.iter().copied().fold(0.0, f32::max), off.iter().sum::<f32>() / off.len() as f32)
 }
 
-/// PNG is decoded without loss: 1e-3 of 255 leaves room for the rounding of a coordinate of some
-/// hundred pixels. JPEG decoders differ by 1 to 2 levels a pixel: TensorFlow calls libjpeg's fast
-/// integer transform, which on this picture is off by 1.15 in the mean and 7 at most from libjpeg's
-/// own accurate one, from which ours is off by 0.39 and 4. So the resize alone is compared from the
-/// pixels that TensorFlow decodes, as strictly as for PNG, and the whole up to those levels.
+/// PNG is lossless. The tolerance of 1e-3 of 255 allows for rounding coordinates of a few hundred pixels.
+///
+/// JPEG decoders differ by 1 to 2 levels per pixel. TensorFlow uses libjpeg's fast integer transform. For this image,
+/// it differs from libjpeg's accurate transform by 1.15 on average and by at most 7. Our decoder differs from that by
+/// 0.39 on average and by at most 4. The resize alone is therefore compared from TensorFlow's decoded pixels, as
+/// strictly as for PNG. The whole is compared with a tolerance of those levels.
 #[test]
 fn parity_of_resize() {
     let bytes = fs::read(fixture("resize.safetensors")).expect("the fixture");

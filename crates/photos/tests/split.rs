@@ -1,4 +1,4 @@
-//! What holds for every split that keeps groups together.
+//! Properties of every split with groups.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use photos::{Cache, Folder, Photos, PhotosError};
 use proptest::prelude::*;
 use random::{Draws, Purpose};
 
-/// Photographs of the classes `a` and `b`, numbered in this order.
+/// Returns images of the classes `a` and `b`, numbered in this order.
 fn photographs(counts: [usize; 2]) -> Photos {
     let data = tempfile::tempdir().expect("a temporary folder");
     for (class, count) in ["a", "b"].into_iter().zip(counts) {
@@ -27,7 +27,7 @@ fn photographs(counts: [usize; 2]) -> Photos {
     .0
 }
 
-/// The numbers of the photographs in `part`, as they are in `whole`.
+/// Returns the indices in `whole` of the images in `part`.
 fn numbers(whole: &Photos, part: &Photos) -> Vec<usize> {
     let paths: Vec<&Path> = (0..whole.labels().len()).map(|at| whole.path(at)).collect();
     let number = |at| paths.iter().position(|path| *path == part.path(at)).expect("one of them");
@@ -44,7 +44,7 @@ proptest! {
     ) {
         let photos = photographs(counts);
         let total = counts[0] + counts[1];
-        // Groups of photographs of both classes, in an order of their own.
+        // Groups may have images of both classes. `order` determines the order of the images.
         let mut pool: Vec<usize> = (0..total).collect();
         pool.sort_by_key(|&at| (at as u64 + 1).wrapping_mul(order | 1).rotate_left(17));
         let mut pool = pool.into_iter();
@@ -74,7 +74,7 @@ proptest! {
                 prop_assert_eq!(numbers(&photos, &again.1), &sides[1][..]);
             }
             Err(error) => {
-                // Only where groups take up whole classes.
+                // Only possible if groups cover whole classes.
                 let is_one_group = matches!(error, PhotosError::OneGroup { .. });
                 prop_assert!(is_one_group && groups.iter().any(|group| group.len() > 1), "{error}");
             }
@@ -91,7 +91,7 @@ fn a_split_without_groups_is_the_plain_one() {
         let grouped = photos.clone().split_grouped(0.3, 5, &groups).expect("a split");
         assert_eq!(numbers(&photos, &grouped.1), numbers(&photos, &plain.1));
     }
-    // The first of each class, in the order that its draws bring it into: 5.1 of 17 and 2.4 of 8.
+    // The first images of each class in the order of its draws: 5.1 of 17 and 2.4 of 8.
     let first = |label: u64, mut members: Vec<usize>, count: usize| {
         Draws::at(5, Purpose::Split, 0, label).shuffle(&mut members);
         members.truncate(count);

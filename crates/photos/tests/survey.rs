@@ -1,4 +1,4 @@
-//! What a survey finds in a folder with one of each fault in it.
+//! Survey of a folder that has one problem of each kind.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
 use photos::{Cache, Colour, Duplicates, Format, Layout, Photos, Set, Spread, Survey};
 
-/// Waves of many lengths and directions, other ones for every `seed`.
+/// Returns an image of waves of many lengths and directions, different for each `seed`.
 fn scene(seed: u32) -> RgbImage {
     let number = |at: u32| ((seed * 57 + at) as f32 * 12.9898).sin() * 43_758.547 % 1.0;
     let wave = |at: u32, x: u32, y: u32| {
@@ -44,7 +44,7 @@ fn survey(data: &Path) -> Survey {
     Survey::of(&Layout::find(data, None).expect("photographs"), None)
 }
 
-/// The members' sets and files.
+/// Returns the set and file of each member.
 fn members(data: &Path, duplicates: &[Duplicates]) -> Vec<Vec<(Set, PathBuf)>> {
     let below = |path: &Path| path.strip_prefix(data).expect("a file in it").to_owned();
     let group = |group: &Duplicates| {

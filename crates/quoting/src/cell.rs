@@ -1,14 +1,17 @@
-//! Cells of CSV files that people open in spreadsheets, which run what looks like a formula.
+//! Quotes text for cells of CSV files.
+//!
+//! Spreadsheets run a cell that looks like a formula, and a stranger's file name may look like one (CSV injection).
 
 use std::borrow::Cow;
 
-/// How the cells begin that a spreadsheet takes for formulas, by OWASP's page on CSV injection.
+/// First characters of a cell that spreadsheets read as a formula, from OWASP's page on CSV injection.
 const FORMULAS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// Returns the text of a cell with a single quote before it if a spreadsheet would take it for a formula. Numbers
-/// stay as they are. No two texts become the same.
+/// Returns the text for a cell, with a single quote in front if a spreadsheet would run it as a formula.
+///
+/// Numbers stay unchanged. Different texts give different cells.
 pub fn cell(text: &str) -> Cow<'_, str> {
-    // Quotes that are there already count, so that the guard can be told from them.
+    // Existing leading quotes are skipped: `'=1` gets a quote too and stays different from a guarded `=1`.
     let is_formula = text.trim_start_matches('\'').starts_with(FORMULAS);
     if is_formula && text.parse::<f64>().is_err() {
         Cow::Owned(format!("'{text}"))

@@ -1,4 +1,4 @@
-//! Names from strangers, quoted for what reads them.
+//! Quotes untrusted names for terminals, shells and spreadsheets.
 #![doc = include_str!("../README.md")]
 
 mod cell;

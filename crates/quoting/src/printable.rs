@@ -1,11 +1,11 @@
-//! What is printed for people, whatever text came into it.
+//! Makes text of any origin safe to print on a terminal.
 
 use std::borrow::Cow;
 use std::io::{Result, Write};
 
 use crate::shown::{escaped, plain};
 
-/// Returns a text of several lines with nothing in it that a terminal would obey but the ends of lines.
+/// Returns the text with all characters escaped that a terminal would act on or not show, except line feeds.
 pub fn printable(text: &str) -> Cow<'_, str> {
     bytes_printable(text.as_bytes())
 }
@@ -14,7 +14,9 @@ fn bytes_printable(text: &[u8]) -> Cow<'_, str> {
     plain(text, &['\n']).map_or_else(|| escaped(text, &[], &['\n']).into(), Cow::Borrowed)
 }
 
-/// Writes text so that it is [`printable`]. Each call of `write` takes whole characters, as `write!` hands them on.
+/// Writer that makes its text [`printable`] before it passes it on.
+///
+/// Each call of `write` must pass whole characters, as `write!` does. Parts of a character are escaped as bytes.
 #[derive(Debug)]
 pub struct Printable<W>(pub W);
 

@@ -1,13 +1,14 @@
-//! Words of a command that people copy into a shell.
+//! Quotes words of commands that people copy into a shell.
 
 use std::ffi::OsStr;
 
 use crate::shown::{escaped, plain};
 
-/// Returns a word that POSIX shells take for exactly this text. A path that begins with a dash is made one that no
-/// program takes for a flag.
+/// Returns the word quoted so that POSIX shells read exactly this text.
 ///
-/// Words with control characters are in `$'...'`, which is in POSIX since 2024, and in bash, zsh and ksh before.
+/// A word that starts with a dash gets `./` in front, so that no program reads it as a flag. A word with control
+/// characters or bytes that are not UTF-8 is written as `$'...'`. That is in POSIX since 2024; bash, zsh and ksh had it
+/// before.
 pub fn argument(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref().as_encoded_bytes();
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-:,+@".contains(letter);

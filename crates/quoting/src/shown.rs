@@ -1,10 +1,13 @@
-//! Names in messages, quoted as git quotes them: unchanged, or in double quotes with C's escapes.
+//! Quotes names in messages as git does: unchanged, or in double quotes with C escapes.
+//!
+//! The name of a stranger's file may contain escape sequences or line feeds. Unquoted, these would control the terminal
+//! or forge lines of output.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter, Write};
 
-/// Control characters that C has a letter for, each with its letter.
+/// Control characters with a one-letter C escape, each with its letter.
 const SHORT: [[char; 2]; 7] = [
     ['\x07', 'a'],
     ['\x08', 'b'],
@@ -15,9 +18,9 @@ const SHORT: [[char; 2]; 7] = [
     ['\r', 'r'],
 ];
 
-/// Shows a name, or other text of one line, to people.
+/// Displays a name, or other text of one line, for people.
 pub trait Shown {
-    /// Returns what displays the text on one line, with nothing in it that a terminal would obey.
+    /// Returns a value that displays the text on one line, without characters that a terminal acts on.
     fn shown(&self) -> Name<'_>;
 }
 
@@ -27,7 +30,7 @@ impl<T: AsRef<OsStr> + ?Sized> Shown for T {
     }
 }
 
-/// A name to display.
+/// A name to display, quoted if necessary.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a>(&'a OsStr);
 
@@ -42,14 +45,16 @@ impl Display for Name<'_> {
     }
 }
 
-/// Returns the text itself if it is UTF-8 without hidden characters, apart from those of `kept`.
+/// Returns the text unchanged if it is UTF-8 without hidden characters, other than the allowed ones.
 pub(crate) fn plain<'a>(text: &'a [u8], kept: &[char]) -> Option<&'a str> {
     let is_escaped = |letter| is_hidden(letter) && !kept.contains(&letter);
     str::from_utf8(text).ok().filter(|text| !text.contains(is_escaped))
 }
 
-/// Returns the text with C's escapes: a backslash before the characters `with_backslash`, and hidden characters
-/// apart from those of `kept` as git escapes them: `\n` and the like, else each byte in octal digits.
+/// Returns the text with C escapes.
+///
+/// The characters `with_backslash` get a backslash in front. Hidden characters, other than the allowed ones, are
+/// escaped as in git: `\n` and the like, otherwise each byte in octal digits. So are bytes that are not UTF-8.
 pub(crate) fn escaped(text: &[u8], with_backslash: &[char], kept: &[char]) -> String {
     let mut escaped = String::new();
     let octal = |escaped: &mut String, bytes: &[u8]| {
@@ -74,9 +79,10 @@ pub(crate) fn escaped(text: &[u8], with_backslash: &[char], kept: &[char]) -> St
     escaped
 }
 
-/// Whether a terminal obeys a character, or shows nothing for it: control characters, line and paragraph
-/// separators, and Unicode's `Default_Ignorable_Code_Point` and annotations, without joiners and variation
-/// selectors, which scripts and emoji need.
+/// Returns true if a terminal acts on the character or does not show it.
+///
+/// These are control characters, line and paragraph separators, and Unicode's `Default_Ignorable_Code_Point` and
+/// annotation characters. Joiners and variation selectors are excluded, because scripts and emoji need them.
 fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(
@@ -148,7 +154,7 @@ mod tests {
     #[test]
     fn what_is_hidden_is_what_unicode_says() {
         let class = r"[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Cf}]";
-        // Joiners and variation selectors, and format characters with a shape: numbers' signs, hieroglyphs.
+        // Joiners, variation selectors, and format characters with a visible shape: number signs and hieroglyphs.
         let kept = r"[\x{34F}\x{200C}\x{200D}\p{Variation_Selector}\p{Prepended_Concatenation_Mark}\x{13430}-\x{1343F}]";
         let hir = regex_syntax::parse(&format!("[{class}--{kept}]")).expect("a class");
         let regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Unicode(expected)) =
@@ -168,7 +174,7 @@ mod tests {
         fn names_are_shown_on_one_line_and_no_two_the_same(one: String, other: String) {
             let [shown, of_other] = [&one, &other].map(|name| name.shown().to_string());
             prop_assert!(!shown.contains(is_hidden), "{shown:?}");
-            // A name that looks as if it were quoted can be a file's; git quotes it, messages need not.
+            // A file's name may itself look quoted. Git quotes it again, but messages need not.
             prop_assert!(one == other || one.starts_with('"') || other.starts_with('"') || shown != of_other);
         }
     }

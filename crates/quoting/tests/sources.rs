@@ -1,4 +1,4 @@
-//! Names are shown by this crate, everywhere.
+//! Checks that all crates display paths with this crate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ fn sources_below(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// `Path::display` lets through what a terminal obeys. For people there is `shown`, for programs `to_string_lossy`.
+/// `Path::display` passes on characters that a terminal acts on. Use `shown` for people and `to_string_lossy` for
+/// programs.
 #[test]
 fn no_crate_displays_a_path_as_it_is() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of crates");

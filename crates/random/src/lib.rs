@@ -1,46 +1,48 @@
-//! Random numbers with an address.
+//! Random numbers by address: (seed, purpose, epoch, item).
 //!
-//! A stream of random numbers makes every draw depend on all draws before it: on the order of
-//! threads, and on where a resumed run took up. Here each place that needs chance has an address
-//! instead, (seed, purpose, epoch, item), and the same address gives the same numbers on every
-//! machine, in any order. The numbers are ChaCha8's (D. J. Bernstein, "ChaCha, a variant of
-//! Salsa20", 2008) with the address as its 256-bit key, a generator that runs on a counter.
+//! In a stream of random numbers, every draw depends on all draws before it. So results depend on
+//! the order of threads and on the step at which a run was resumed. Here each use of randomness has
+//! an address instead. Equal addresses give equal numbers on every machine, in any order.
+//!
+//! The generator is ChaCha8, which runs on a counter (D. J. Bernstein, "ChaCha, a variant of
+//! Salsa20", 2008). The address is its 256-bit key.
 #![doc = include_str!("../README.md")]
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
-/// What a number is drawn for. Two purposes never share numbers, also where seed, epoch and item
-/// are the same.
+/// Purpose of a draw. Two purposes never share numbers, even if seed, epoch and item are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Purpose {
-    /// Flip, rotation and zoom of a picture; the item is the picture's index.
+    /// Flip, rotation and zoom of an image; the item is the image's index.
     Augmentation = 1,
-    /// The order of the training pictures in an epoch.
+    /// Order of the training images in an epoch. The item is 0. For streamed data it is 1 for the
+    /// parts, and 2 plus the window's index for the images of a window.
     Shuffle = 2,
-    /// Which units of a batch are dropped; the item is the batch's index in the epoch.
+    /// Units dropped in a batch; the item is the batch's index in the epoch.
     Dropout = 3,
-    /// The first values of a head's kernels; the item is the layer's index.
+    /// Initial kernels of a head; the item is the layer's index.
     HeadKernel = 4,
-    /// The first values of a base's kernels; the item is the layer's index.
+    /// Initial kernels of a base; the item is the layer's index.
     BaseKernel = 5,
-    /// Which photographs of a class are kept for validation; the item is the class's index.
+    /// Choice of the validation images of a class; the item is the class's index.
     Split = 6,
-    /// A drawn picture; the item is the picture's index.
+    /// Synthetic image; the item is the image's index.
     Drawing = 7,
-    /// Which kept view of a picture an epoch sees; the item is the picture's index.
+    /// Choice of a cached augmented copy in an epoch; the item is the index of the image, or of a
+    /// part of streamed data.
     View = 8,
-    /// How a file is damaged for a test; the item is the file's number.
+    /// Damage to a file in a fuzz test; the item is the file's number.
     Damage = 9,
 }
 
-/// The numbers at one address.
+/// Generator of the random numbers at one address.
 pub struct Draws(ChaCha8Rng);
 
 impl Draws {
-    /// The numbers for `purpose` in a run seeded with `seed`, at `item` of `epoch`. Draws that
-    /// belong to no epoch take 0.
+    /// Creates the generator at the address (`seed`, `purpose`, `epoch`, `item`). Draws outside of
+    /// an epoch use epoch 0.
     pub fn at(seed: u64, purpose: Purpose, epoch: u64, item: u64) -> Self {
         let mut key = [0; 32];
         for (bytes, part) in key.chunks_exact_mut(8).zip([seed, purpose as u64, epoch, item]) {
@@ -49,17 +51,17 @@ impl Draws {
         Self(ChaCha8Rng::from_seed(key))
     }
 
-    /// A number in [0, 1), one of the 2^24 that `f32` holds evenly spaced there.
+    /// Returns a number in [0, 1), uniformly distributed over the multiples of 2^-24.
     pub fn unit(&mut self) -> f32 {
         (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32
     }
 
-    /// A number between `low` and `high`, both included, evenly distributed.
+    /// Returns a uniformly distributed number from `low` to `high`, both included.
     pub fn between(&mut self, low: f32, high: f32) -> f32 {
         (low + (high - low) * self.unit()).clamp(low, high)
     }
 
-    /// A whole number in 0..`count`, evenly distributed (D. Lemire, "Fast random integer
+    /// Returns a uniformly distributed integer in 0..`count` (D. Lemire, "Fast random integer
     /// generation in an interval", 2019).
     ///
     /// # Panics
@@ -77,21 +79,22 @@ impl Draws {
         }
     }
 
-    /// True or false, each as often as the other.
+    /// Returns true or false with equal probability.
     pub fn coin(&mut self) -> bool {
         self.0.next_u32() >> 31 == 1
     }
 
-    /// A number from the normal distribution with mean 0 and deviation 1 (G. E. P. Box and
-    /// M. E. Muller, 1958; the cosine branch).
+    /// Returns a number from the normal distribution with mean 0 and standard deviation 1.
+    ///
+    /// Computes the cosine branch of the method of G. E. P. Box and M. E. Muller, 1958.
     pub fn normal(&mut self) -> f32 {
-        // 1 - unit() lies in (0, 1], so that its logarithm is finite.
+        // 1 - unit() is in (0, 1], so its logarithm is finite.
         let radius = (-2.0 * f64::from(1.0 - self.unit()).ln()).sqrt();
         (radius * (std::f64::consts::TAU * f64::from(self.unit())).cos()) as f32
     }
 
-    /// Puts `items` into a random order, every order as likely as any other (R. Durstenfeld,
-    /// "Algorithm 235: Random permutation", 1964).
+    /// Shuffles the items. All orders are equally likely (R. Durstenfeld, "Algorithm 235: Random
+    /// permutation", 1964).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -104,8 +107,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The first four words of the keystream, in 1/2^24, from a ChaCha8 written anew from the
-    /// paper: a change of the generator would change every run.
+    /// Expects the first four words of the keystream, in units of 2^-24, from a separate ChaCha8
+    /// written from the paper. Another generator would change every run.
     #[test]
     fn numbers_at_an_address_are_the_keystream_of_that_key() {
         let mut draws = Draws::at(1, Purpose::Shuffle, 2, 3);
@@ -128,8 +131,8 @@ mod tests {
         }
     }
 
-    /// Of 100,000 draws the mean of `unit` has a deviation of 0.0009 and that of `normal` of
-    /// 0.0032; the bounds are five of them.
+    /// Standard deviations of the means of 100,000 draws: 0.0009 for `unit`, 0.0032 for `normal`.
+    /// The bounds are five times as large.
     #[test]
     fn draws_have_the_moments_of_their_distributions() {
         let mut draws = Draws::at(7, Purpose::BaseKernel, 0, 0);
@@ -154,7 +157,7 @@ mod tests {
             *counts.entry(order).or_insert(0) += 1;
         }
         assert_eq!(counts.len(), 6);
-        // 1,000 expected, deviation 29.
+        // 1,000 expected, standard deviation 29.
         assert!(counts.values().all(|count| (855..1_145).contains(count)), "{counts:?}");
     }
 

@@ -1,30 +1,30 @@
-//! Whether a model is as often right as it says (C. Guo and others, "On Calibration of Modern Neural
-//! Networks", 2017).
+//! Calibration: the agreement of a model's confidence with its accuracy (C. Guo and others, "On Calibration of Modern
+//! Neural Networks", 2017).
 
 use serde::Serialize;
 
 use crate::Predictions;
 
-/// How many bins of confidence there are, each as wide.
+/// Number of bins of confidence, all of equal width.
 pub const BINS: usize = 15;
 
-/// The least probability whose logarithm is taken.
+/// Lower bound for probabilities before their logarithm is computed.
 const LEAST: f64 = 1e-7;
 
-/// Pictures of about the same confidence.
+/// Images of similar confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bin {
-    /// How many there are.
+    /// Number of images in the bin.
     pub count: usize,
-    /// Their mean confidence; 0 where there are none.
+    /// Mean confidence (0 if the bin is empty).
     pub confidence: f64,
-    /// The share of them told right; 0 where there are none.
+    /// Share of correct predictions (0 if the bin is empty).
     pub accuracy: f64,
 }
 
 impl Predictions {
-    /// The reliability diagram: the pictures in [`BINS`] bins of confidence, bin number `n` for n / BINS
-    /// (without it) to (n + 1) / BINS (with it).
+    /// Returns the reliability diagram: the images in [`BINS`] bins of confidence. Bin `n` covers confidences above
+    /// `n / BINS` up to and including `(n + 1) / BINS`.
     pub fn reliability(&self) -> Vec<Bin> {
         let mut bins = vec![Bin { count: 0, confidence: 0.0, accuracy: 0.0 }; BINS];
         for at in 0..self.len() {
@@ -41,17 +41,17 @@ impl Predictions {
         bins
     }
 
-    /// The expected calibration error: how far confidence and accuracy are apart, over the bins, each with the
-    /// weight of its pictures. No number where there are none.
+    /// Returns the expected calibration error: the mean absolute difference between confidence and accuracy over the
+    /// bins, weighted by their images. The error is NaN without images.
     pub fn calibration_error(&self) -> f64 {
         let apart = |bin: &Bin| bin.count as f64 * (bin.confidence - bin.accuracy).abs();
         self.reliability().iter().map(apart).sum::<f64>() / self.len() as f64
     }
 
-    /// The temperature that logits would have to be divided by for the least mean negative logarithm of the
-    /// probability of the right class, between 0.05 and 20: above 1 the model is too sure of itself.
+    /// Returns the temperature from 0.05 to 20 that minimizes the negative log-likelihood of the labels when logits are
+    /// divided by it. Above 1, the model is overconfident.
     pub fn temperature(&self) -> f64 {
-        // In its logarithm the loss is unimodal.
+        // The loss is unimodal in the logarithm of the temperature, so a golden-section search finds the minimum.
         let (mut low, mut high) = (0.05f64.ln(), 20f64.ln());
         let ratio = (5f64.sqrt() - 1.0) / 2.0;
         while high - low > 1e-6 {

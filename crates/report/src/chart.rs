@@ -1,12 +1,11 @@
-//! Charts: what they are drawn of, and as SVG, which a page holds as it is. There hovering over a point shows its
-//! values, without a script.
+//! Charts: their shapes, and their SVG for a page. Hovering over a point of the SVG shows its values, without scripts.
 
 use maud::{Markup, html};
 
-/// The (width, height) of a chart over time.
+/// Width and height of a chart over epochs.
 pub(crate) const WIDE: [f64; 2] = [520.0, 300.0];
 
-/// That of one with two axes of a kind.
+/// Width and height of a chart whose axes have the same unit.
 pub(crate) const SQUARE: [f64; 2] = [400.0, 390.0];
 
 const LEFT: f64 = 48.0;
@@ -14,44 +13,44 @@ const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
 
-/// How many letters of a line's name are shown beside a point.
+/// Maximum number of letters of a line's name in the label of a point.
 const NAME: usize = 20;
 
-/// The radius of a dot.
+/// Radius of a dot.
 pub(crate) const DOT: f64 = 3.0;
 
-/// How many points of a line answer to hovering, at most.
+/// Maximum number of points of a line that show their values on hovering.
 const ANSWERING: usize = 120;
 
-/// A line of this many points at most has dots on them: of one point there is nothing else to see.
+/// Maximum number of points of a line that is drawn with dots. Without a dot, a single point would be invisible.
 const DOTTED: usize = 15;
 
-/// Lines over two axes.
+/// Line chart.
 pub(crate) struct Chart<'a> {
-    /// What it shows, for those who can't see it.
+    /// Text description, for screen readers.
     pub(crate) label: String,
-    /// Its (width, height), axes included.
+    /// Width and height, including the axes.
     pub(crate) size: [f64; 2],
-    /// What the axes show.
+    /// Names of the horizontal and the vertical axis.
     pub(crate) axes: [&'a str; 2],
-    /// From where to where they go.
+    /// Range of each axis, from its minimum to its maximum.
     pub(crate) ranges: [[f64; 2]; 2],
-    /// Whether steps along the horizontal axis are whole.
+    /// True if the horizontal axis has only whole steps.
     pub(crate) whole_steps: bool,
     pub(crate) lines: Vec<Line<'a>>,
-    /// A place on the horizontal axis that is marked, and its name.
+    /// Marked value on the horizontal axis, and its label.
     pub(crate) mark: Option<(f64, String)>,
 }
 
-/// A line through points, with its name.
+/// A named line through points.
 pub(crate) struct Line<'a> {
     pub(crate) name: &'a str,
-    /// Its class of style: `first`, `second` or `level`.
+    /// CSS class, such as `first`, `second` or `level`.
     pub(crate) style: &'static str,
     pub(crate) points: Vec<[f64; 2]>,
 }
 
-/// What charts are drawn of, on a page and in a file alike. Places are (x, y) from the upper left corner.
+/// Shapes that make up a chart, both on a page and in a file. Coordinates are (x, y) from the upper left corner.
 pub(crate) enum Shape {
     Line {
         style: &'static str,
@@ -75,7 +74,7 @@ pub(crate) enum Shape {
     },
 }
 
-/// Which part of a text is where it is said to be.
+/// Part of a text that is at its position.
 #[derive(Clone, Copy)]
 pub(crate) enum Anchor {
     Start,
@@ -94,7 +93,7 @@ impl Chart<'_> {
         ]
     }
 
-    /// All of it but its key, what lies above later.
+    /// Returns all shapes of the chart except its legend. Later shapes cover earlier ones.
     pub(crate) fn shapes(&self) -> Vec<Shape> {
         let [width, height] = self.size;
         let (right, bottom) = (width - RIGHT, height - BOTTOM);
@@ -131,7 +130,7 @@ impl Chart<'_> {
         shapes
     }
 
-    /// As a part of a page.
+    /// Returns the chart as SVG in a figure.
     pub(crate) fn draw(&self) -> Markup {
         let [width, height] = self.size;
         html! {
@@ -200,7 +199,7 @@ impl Anchor {
     }
 }
 
-/// As much of a name as has room beside a point: the end, which tells paths apart.
+/// Returns the end of a long name, which distinguishes paths better than its beginning.
 fn end_of(name: &str) -> String {
     let count = name.chars().count();
     if count <= NAME {
@@ -209,7 +208,7 @@ fn end_of(name: &str) -> String {
     format!("…{}", name.chars().skip(count + 1 - NAME).collect::<String>())
 }
 
-/// The least and the largest of some values, with room around them; (0, 1) where there are none.
+/// Returns the minimum and the maximum of the finite values, with a margin. Without finite values, the range is (0, 1).
 pub(crate) fn range_of(values: impl Iterator<Item = f64>) -> [f64; 2] {
     let [low, high] = values
         .filter(|value| value.is_finite())
@@ -223,7 +222,7 @@ pub(crate) fn range_of(values: impl Iterator<Item = f64>) -> [f64; 2] {
     [(low - room).max(if low >= 0.0 { 0.0 } else { f64::NEG_INFINITY }), high + room]
 }
 
-/// Round values in a range, some five of them.
+/// Returns about five round values in a range.
 fn ticks([from, to]: [f64; 2], whole: bool) -> Vec<f64> {
     let rough = (to - from) / 5.0;
     let power = 10f64.powf(rough.log10().floor());
@@ -236,7 +235,7 @@ fn ticks([from, to]: [f64; 2], whole: bool) -> Vec<f64> {
     (first..=last).map(|at| at as f64 * step).collect()
 }
 
-/// A value with up to four digits.
+/// Formats a value with up to four decimals, fewer for larger values.
 pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 => 0,
@@ -252,7 +251,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// A coordinate to a tenth of a pixel.
+/// Formats a coordinate to a tenth of a pixel.
 fn short(value: f64) -> String {
     format!("{value:.1}")
 }

@@ -33,7 +33,7 @@ impl Page<'_> {
         }
     }
 
-    /// Of the second of two classes, where photographs are of both.
+    /// Returns the ROC curve of the second of two classes, or `None` for more classes or if one class has no images.
     pub(crate) fn receiver_operating_characteristic(&self) -> Option<Chart<'_>> {
         let [_, second] = self.classes else { return None };
         let points = self.predictions.roc(1);
@@ -50,7 +50,7 @@ impl Page<'_> {
         })
     }
 
-    /// How often it is right, by how sure it is.
+    /// Returns the reliability diagram: accuracy by confidence.
     pub(crate) fn reliability(&self) -> Chart<'_> {
         let bins = self.predictions.reliability();
         let bins = bins.iter().filter(|bin| bin.count > 0);

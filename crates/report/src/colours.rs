@@ -1,4 +1,4 @@
-//! The page's light colours, for pictures and files.
+//! The page's light colors, for images and PNG files.
 
 use image::Rgb;
 
@@ -6,18 +6,18 @@ pub(crate) const CARD: &str = "#ffffff";
 pub(crate) const INK: &str = "#1b1f24";
 pub(crate) const SOFT: &str = "#565d66";
 pub(crate) const LINE: &str = "#d9dbd6";
-/// Of training, and of what is right.
+/// Color of training curves and of correct predictions.
 pub(crate) const FIRST: &str = "#0b62a8";
-/// Of validation, and of what is wrong.
+/// Color of validation curves and of wrong predictions.
 pub(crate) const SECOND: &str = "#b3470d";
 
-/// Reads `#rrggbb`.
+/// Parses `#rrggbb`.
 pub(crate) fn colour(hue: &str) -> Rgb<u8> {
     let part = |at: usize| u8::from_str_radix(&hue[at..at + 2], 16).expect("a colour");
     Rgb([part(1), part(3), part(5)])
 }
 
-/// A colour of which so much shows over the card.
+/// Returns a color drawn over the card with the opacity `share`, from 0 to 1.
 pub(crate) fn mixed(hue: &str, share: f64) -> Rgb<u8> {
     let (over, under) = (colour(hue).0, colour(CARD).0);
     let mix = |at: usize| f64::from(over[at]) * share + f64::from(under[at]) * (1.0 - share);

@@ -1,4 +1,4 @@
-//! Several runs together: a table, and one page that needs no network and no script.
+//! Comparison of several runs: a table, and one page that needs neither network nor scripts.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -6,7 +6,7 @@ use crate::Epoch;
 use crate::chart::{Chart, Line, WIDE, range_of};
 use crate::document::document;
 
-/// The looks of lines: eight colours, then the same ones dashed and dotted. More runs begin again.
+/// Line styles: eight colors, then the same colors dashed and dotted. With more runs the styles repeat.
 #[rustfmt::skip]
 const LOOKS: [&str; 24] = [
     "c0 solid", "c1 solid", "c2 solid", "c3 solid", "c4 solid", "c5 solid", "c6 solid", "c7 solid",
@@ -14,52 +14,52 @@ const LOOKS: [&str; 24] = [
     "c0 dotted", "c1 dotted", "c2 dotted", "c3 dotted", "c4 dotted", "c5 dotted", "c6 dotted", "c7 dotted",
 ];
 
-/// How many lines a chart has a key for below it; with more of them the table is key enough.
+/// Maximum number of lines for which a chart has a legend. With more lines, the table serves as the legend.
 const KEYS: usize = 4;
 
-/// What a table has where there is nothing.
+/// Text of an empty table cell.
 const NONE: &str = "-";
 
-/// What makes a page known again.
+/// Value of the meta tag that identifies a page of this module.
 const GENERATOR: &str = "permafrost compare";
 
-/// What is compared.
+/// Comparison of runs.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// The names of the settings that runs are told apart by.
+    /// Names of the settings in which the runs differ.
     pub settings: Vec<String>,
-    /// The runs, one or more.
+    /// Compared runs, at least one.
     pub runs: Vec<ComparedRun>,
 }
 
-/// A run among others.
+/// One of the compared runs.
 #[derive(Clone, Debug)]
 pub struct ComparedRun {
-    /// Its name.
+    /// Name of the run.
     pub name: String,
-    /// How every epoch went; empty where none is complete.
+    /// Results of all complete epochs.
     pub history: Vec<Epoch>,
-    /// How many epochs there are to be.
+    /// Configured number of epochs.
     pub epochs: usize,
-    /// How long those that there are have taken.
+    /// Duration of the complete epochs, in seconds.
     pub seconds: f64,
-    /// The value of each of the comparison's settings, where it has one.
+    /// Value of each setting of the comparison, if the run has one.
     pub settings: Vec<Option<String>>,
-    /// Whether its validation figures may be held against those of the first run.
+    /// True if the validation results can be compared with those of the first run.
     pub is_comparable: bool,
-    /// What else there is to know, if anything.
+    /// Further notes, or an empty string.
     pub notes: String,
 }
 
 impl ComparedRun {
-    /// The first epoch with the lowest val_loss.
+    /// Returns the epoch with the lowest validation loss, the first one in case of a tie.
     pub fn best(&self) -> Option<&Epoch> {
         self.history.iter().min_by(|a, b| a.validation[0].total_cmp(&b.validation[0]))
     }
 }
 
 impl Comparison {
-    /// The table: its headings, then a row a run.
+    /// Returns the table: a row of headings, then one row for each run.
     pub fn table(&self) -> Vec<Vec<String>> {
         let has_notes = self.runs.iter().any(|run| !run.notes.is_empty());
         let results =
@@ -85,13 +85,13 @@ impl Comparison {
         std::iter::once(headings).chain(self.runs.iter().map(row)).collect()
     }
 
-    /// Whether a file is a page made by [`Self::page`].
+    /// Returns true if a file is a page made by [`Self::page`].
     pub fn is_page(bytes: &[u8]) -> bool {
         let mark = generator().into_string();
         bytes.windows(mark.len()).any(|found| found == mark.as_bytes())
     }
 
-    /// The page's text.
+    /// Returns the HTML text of the page.
     pub fn page(&self) -> String {
         let heading = match self.runs.len() {
             1 => "1 run".to_owned(),
@@ -102,12 +102,12 @@ impl Comparison {
         document(&heading, &self.result(), head, main).into_string()
     }
 
-    /// Whether the runs' validation figures may be held against each other.
+    /// Returns true if the validation results of the runs can be compared with each other.
     fn is_comparable(&self) -> bool {
         self.runs.iter().all(|run| run.is_comparable)
     }
 
-    /// Which run is the best.
+    /// Returns a sentence that names the best run.
     fn result(&self) -> String {
         if !self.is_comparable() {
             return "Validated on different photographs: which is better can't be told".to_owned();
@@ -123,7 +123,7 @@ impl Comparison {
         }
     }
 
-    /// Where the pointer is on a run of the table, its lines stand out.
+    /// Returns the style sheet. Hovering over a run in the table highlights its lines.
     fn style(&self) -> String {
         let mut style = include_str!("comparison.css").to_owned();
         if self.runs.len() > KEYS {
@@ -143,7 +143,7 @@ impl Comparison {
         let lowest =
             |at: usize| self.runs.iter().filter_map(move |run| Some(run.best()?.validation[at]));
         let best = [lowest(0).min_by(f64::total_cmp), lowest(1).max_by(f64::total_cmp)];
-        // Of the columns, the val_loss and the val_accuracy of the best epoch.
+        // Columns 2 and 3 are the val_loss and the val_accuracy of the best epoch.
         let is_best = |run: &ComparedRun, column: usize| {
             self.is_comparable()
                 && column.checked_sub(2).is_some_and(|at| {
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(page.matches("<polyline class=\"c0 solid\"").count(), 4);
         assert_eq!(page.matches("<polyline").count(), 8);
         assert!(comparison(vec![run("c", &[])]).page().contains("No epoch is complete yet"));
-        // On other photographs neither is the better one.
+        // If the runs were validated on different images, no run is marked as the best.
         let other = ComparedRun { is_comparable: false, ..run("d", &[0.125]) };
         let page = comparison(vec![run("a", &[0.5]), other]).page();
         assert!(
@@ -301,7 +301,7 @@ mod tests {
         assert!(!Comparison::is_page(other.as_bytes()) && !Comparison::is_page(b""));
     }
 
-    /// WCAG 2.2, success criterion 1.4.11.
+    /// Checks WCAG 2.2, success criterion 1.4.11.
     #[test]
     fn every_colour_stands_out_against_the_card() {
         let luminance = |hex: &str| -> f64 {
@@ -312,7 +312,7 @@ mod tests {
             };
             0.2126 * linear(part(1)) + 0.7152 * linear(part(3)) + 0.0722 * linear(part(5))
         };
-        // The light one, then the dark one.
+        // The light color comes first, then the dark one.
         let colours = |css: &'static str, name: &str| -> Vec<f64> {
             let begins = format!("{name}: ");
             css.split(&begins).skip(1).map(|rest| luminance(&rest[..7])).collect()

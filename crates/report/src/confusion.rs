@@ -1,33 +1,33 @@
-//! The confusion of many classes: a picture of a size that does not grow with them, in which each pair of classes is
-//! a coloured cell, and a table of the pairs that are confused most.
+//! Confusion of many classes: an image with a colored cell for each pair of classes, and the pairs that are confused
+//! most. The size of the image does not grow with the number of classes.
 
 use image::{Rgba, RgbaImage};
 
 use crate::Predictions;
 use crate::colours::{FIRST, SECOND, colour};
 
-/// Number of classes above which cells have no numbers.
+/// Maximum number of classes for which cells have numbers.
 pub(crate) const MANY: usize = 30;
 
-/// Number of confusions that are listed.
+/// Maximum number of confusions that are listed.
 const LISTED: usize = 30;
 
-/// Height and width of the picture of all cells, in pixels.
+/// Height and width of the image of all cells, in pixels.
 const SIDE: usize = 1600;
 
-/// Height and width of it on the page and in a file, in a page's pixels.
+/// Height and width of that image on the page and in a file, in pixels of the page.
 pub(crate) const SHOWN: f64 = 800.0;
 
-/// Distance between two names, at least.
+/// Minimum distance between two class names.
 const LINE: f64 = 16.0;
 
-/// Opacity of a cell with hardly any photographs.
+/// Minimum opacity of a cell that has images.
 const FAINTEST: f64 = 0.25;
 
-/// Number of cells each way, at most: more of them could not be seen.
+/// Maximum number of cells in each dimension. More cells would be too small to see.
 const CELLS: usize = 200;
 
-/// How to read the picture, line by line.
+/// Returns the legend of the image, line by line.
 pub(crate) fn legend(classes: usize) -> Vec<String> {
     let mut lines = vec![
         "rows: what they are, columns: what they are taken for".to_owned(),
@@ -42,17 +42,17 @@ pub(crate) fn legend(classes: usize) -> Vec<String> {
     lines
 }
 
-/// Photographs of a class that are taken for another one.
+/// Images of a class that are classified as another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Confusion {
     pub(crate) label: usize,
     pub(crate) decided: usize,
-    /// Number of them.
+    /// Number of the images.
     pub(crate) count: usize,
 }
 
 impl Predictions {
-    /// The largest confusions, those with the most photographs first.
+    /// Returns the largest confusions, those with the most images first.
     pub(crate) fn largest_confusions(&self) -> Vec<Confusion> {
         let pairs = self.pairs().into_iter().filter(|((label, decided), _)| label != decided);
         let mut found: Vec<Confusion> =
@@ -62,8 +62,9 @@ impl Predictions {
         found
     }
 
-    /// A picture with a cell for each pair of classes: a row is a label, a column what is decided for it. Its
-    /// opacity is the share of the row. Of many classes, neighbours share a cell, in which the strongest pair is seen.
+    /// Returns an image with a cell for each pair of classes. Rows are labels, columns are decided classes. The opacity
+    /// of a cell grows with its share of the row. If the classes outnumber the cells, neighboring classes share a cell,
+    /// which shows its most opaque pair.
     pub(crate) fn cells(&self) -> RgbaImage {
         let pairs = self.pairs();
         let mut support = vec![0; self.classes()];
@@ -91,7 +92,7 @@ impl Predictions {
     }
 }
 
-/// The classes whose names there is room for, each with its name and the middle of its cells in a page's pixels.
+/// Returns the classes whose names fit, each with the middle of its cells in pixels of the page and its name.
 pub(crate) fn named(classes: &[String]) -> impl Iterator<Item = (f64, &str)> {
     let cell = SHOWN / classes.len() as f64;
     let every = (LINE / cell).ceil() as usize;
@@ -99,10 +100,10 @@ pub(crate) fn named(classes: &[String]) -> impl Iterator<Item = (f64, &str)> {
     named.map(move |(at, name)| ((at as f64 + 0.5) * cell, name.as_str()))
 }
 
-/// Number of letters of a name that are shown beside cells.
+/// Maximum number of letters shown of a class name.
 const NAME: usize = 18;
 
-/// The beginning of a long name.
+/// Returns the name, shortened with an ellipsis if it is long.
 pub(crate) fn shortened(name: &str) -> String {
     match name.char_indices().nth(NAME) {
         Some((end, _)) => format!("{}…", &name[..end]),

@@ -1,4 +1,4 @@
-//! The confusion of many classes on the page: all cells, and a table of the largest confusions.
+//! The confusion of many classes on the page: an image of all cells, and a table of the largest confusions.
 
 use std::io::Cursor;
 
@@ -10,11 +10,11 @@ use maud::{Markup, html};
 use crate::Page;
 use crate::confusion::{Confusion, SHOWN, legend, named, shortened};
 
-/// Room for the names of classes.
+/// Margin for class names, in pixels of the page.
 const NAMES: f64 = 150.0;
 
 impl Page<'_> {
-    /// All cells, with the names that there is room for.
+    /// Draws all cells, with as many class names as fit.
     pub(crate) fn draw_cells(&self) -> Markup {
         let mut png = Cursor::new(vec![]);
         let cells = self.predictions.cells();
@@ -37,7 +37,7 @@ impl Page<'_> {
         }
     }
 
-    /// A table of the largest confusions, each with a link to its photographs.
+    /// Returns a table of the largest confusions. Each number links to its images.
     pub(crate) fn list_confusions(&self) -> Markup {
         let all = self.predictions.pairs();
         let wrong = all.keys().filter(|(label, decided)| label != decided).count();

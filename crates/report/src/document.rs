@@ -1,8 +1,8 @@
-//! What every page here is: one file that needs no network and no script.
+//! Frame of every page: one HTML file that needs neither network nor scripts.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// A page with a heading and what it says above all; `head` is added to its head.
+/// Returns a page with a heading, a one-line result and the content `main`. `head` is added to the HTML head.
 pub(crate) fn document(heading: &str, result: &str, head: Markup, main: Markup) -> Markup {
     html! {
         (DOCTYPE)

@@ -1,4 +1,4 @@
-//! Heat maps as pictures to lie over photographs.
+//! Heat maps as transparent images that cover the original image.
 
 use std::io::Cursor;
 
@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::{GrayImage, ImageFormat, Rgba, RgbaImage};
 
-/// A heat map as a PNG, as an address that holds it: where it is 0 one sees through it, where it is 255 it is a
-/// bright yellow. It has the map's few pixels; whoever draws it over a photograph smooths them.
+/// Returns a heat map as the data URL of a PNG: transparent for 0, bright yellow for 255. The PNG has the map's low
+/// resolution. The browser smooths it when scaling it to the image.
 pub(crate) fn glow(map: &GrayImage) -> String {
     let glow = RgbaImage::from_fn(map.width(), map.height(), |x, y| {
         let [heat] = map.get_pixel(x, y).0;

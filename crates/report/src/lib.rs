@@ -1,4 +1,4 @@
-//! What a classifier gets right and wrong.
+//! Evaluation of a classifier: metrics, HTML reports and plots.
 #![doc = include_str!("../README.md")]
 
 mod calibration;

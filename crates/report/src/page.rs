@@ -1,4 +1,4 @@
-//! `report.html`: one file that needs no network and no script.
+//! `report.html`, the report of a run: one file that needs neither network nor scripts.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,89 +13,89 @@ use crate::heat::glow;
 use crate::thumbnail::thumbnail;
 use crate::{BINS, ClassScores, Predictions};
 
-/// How many pictures a list shows.
+/// Maximum number of images shown in a list.
 const LISTED: usize = 24;
 
-/// Number of classes of which the scores are shown, where they are more.
+/// Number of classes in the table of scores if the run has too many classes for a confusion table.
 const SCORED: usize = 30;
 
-/// How many pictures all cells of the confusion matrix show together.
+/// Target number of images in all cells of the confusion matrix together. Each list of a cell shows at least one.
 const IN_CELLS: usize = 240;
 
-/// The side of a picture on the page, in pixels, and that of one in a cell's list.
+/// Side of an image on the page and of an image in the list of a cell, in pixels.
 const SIDES: [u32; 2] = [128, 80];
 
-/// The precision for which a threshold is named.
+/// Precision for which the page states a threshold.
 const PRECISION: f64 = 0.95;
 
-/// The name of the table of all scores.
+/// File name of the table of all scores.
 pub(crate) const SCORES: &str = "scores.csv";
 
-/// What is on the page of a run.
+/// Content of the page of a run.
 pub struct Page<'a> {
-    /// The run's name.
+    /// Name of the run.
     pub name: &'a str,
-    /// The classes' names.
+    /// Class names.
     pub classes: &'a [String],
-    /// How every epoch went.
+    /// Results of all epochs.
     pub history: &'a [Epoch],
-    /// How many epochs there were to be.
+    /// Configured number of epochs.
     pub epochs: usize,
-    /// The epoch that the model is of.
+    /// Number of the epoch that the model is from.
     pub best: usize,
-    /// What the model says of the validation photographs.
+    /// Predictions for the validation images.
     pub predictions: &'a Predictions,
-    /// Training photographs before and after augmentation.
+    /// Training images before and after augmentation.
     pub augmented: &'a [[RgbImage; 2]],
-    /// Names and values: versions, digests, times.
+    /// Names and values, such as versions, digests and times.
     pub facts: &'a [(String, String)],
-    /// What to type to train it again.
+    /// Command that repeats the training.
     pub command: &'a str,
-    /// Every setting.
+    /// All settings, as in `config.toml`.
     pub settings: &'a str,
 }
 
-/// An epoch of a run's history.
+/// Results of one epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Epoch {
-    /// Its number, from 1.
+    /// Number of the epoch, from 1.
     pub epoch: usize,
-    /// The mean loss and the accuracy in training.
+    /// Mean loss and accuracy on the training images.
     pub training: [f64; 2],
-    /// The same on the validation photographs.
+    /// Mean loss and accuracy on the validation images.
     pub validation: [f64; 2],
 }
 
-/// A photograph of the page.
+/// An image on the page.
 #[derive(Clone, Debug)]
 pub struct Photograph {
-    /// Its file, below the folder of photographs.
+    /// Path of the file, relative to the folder of images.
     pub name: String,
-    /// Its pixels.
+    /// Decoded pixels.
     pub picture: RgbImage,
 }
 
-/// A photograph, and where the model sees the class that it decides for, in those that have a heat map.
+/// An image, and a heat map of the decided class if a list with heat maps shows the image.
 struct OnPage {
     photograph: Photograph,
     heat_map: Option<GrayImage>,
 }
 
-/// The photographs that are on the page, by their places.
+/// Images on the page, by their index in the predictions.
 type Shown = BTreeMap<usize, OnPage>;
 
-/// A list of photographs.
+/// A list of images.
 struct List {
     kind: Kind,
-    /// The first of them.
+    /// Indices of the images that are shown.
     pictures: Vec<usize>,
-    /// How many there are.
+    /// Number of images, shown or not.
     count: usize,
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// Of a class, taken for a class.
+    /// Cell (label, decided class) of the confusion matrix.
     Cell(usize, usize),
     Mistakes,
     LabelErrors,
@@ -103,7 +103,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The title of a list with a section of its own, and what is in it.
+    /// Returns the title and the description of a list that has its own section.
     fn title(self) -> Option<[&'static str; 2]> {
         match self {
             Self::Cell(..) => None,
@@ -123,17 +123,17 @@ impl Kind {
 }
 
 impl Page<'_> {
-    /// The page's text. `photograph` reads the validation photograph at a place among the predictions;
-    /// `heat_map` says where the model sees the class that it decides for, by 0 to 255 over the whole picture,
-    /// in as few pixels as it knows.
+    /// Returns the HTML text of the page. `photograph` reads the validation image with the given index in the
+    /// predictions. `heat_map` computes the heat map of the decided class, with values from 0 to 255 over the whole
+    /// image, at the resolution of the model.
     ///
     /// # Errors
     ///
-    /// Those of `photograph` and `heat_map`.
+    /// Returns the errors of `photograph` and `heat_map`.
     ///
     /// # Panics
     ///
-    /// Panics if there are no predictions, or not as many classes.
+    /// Panics if `predictions` is empty, or if its number of classes differs from `classes`.
     pub fn write<E>(
         &self,
         photograph: impl Fn(usize) -> Result<Photograph, E>,
@@ -172,7 +172,7 @@ impl Page<'_> {
         document(self.name, &self.result(), html! {}, main)
     }
 
-    /// All lists of photographs.
+    /// Returns all lists of images.
     fn lists(&self) -> Vec<List> {
         let first = |kind, pictures: Vec<usize>, most: usize| {
             let count = pictures.len();
@@ -206,7 +206,7 @@ impl Page<'_> {
         lists
     }
 
-    /// Whether classes are too many for a table of their confusion.
+    /// Returns true if the run has too many classes for a confusion table.
     fn is_of_many(&self) -> bool {
         self.classes.len() > MANY
     }
@@ -301,7 +301,7 @@ impl Page<'_> {
         }
     }
 
-    /// The threshold for the second of two classes.
+    /// Returns the threshold for the second of two classes, or nothing for another number of classes.
     fn threshold(&self) -> Markup {
         let [_, second] = self.classes else { return html! {} };
         let precision = format!("{}\u{a0}%", number(100.0 * PRECISION));
@@ -406,7 +406,7 @@ impl Page<'_> {
 mod tests {
     use super::*;
 
-    /// Three classes, one of them with a name that is markup, and a model that confuses the first two.
+    /// Returns a page for a model that confuses the first two of three classes. The name of the third contains markup.
     fn page_of(count: usize) -> String {
         let classes = ["cats", "dogs", "<b>&"].map(String::from);
         let labels: Vec<usize> = (0..count).map(|at| at % 3).collect();
@@ -455,7 +455,7 @@ mod tests {
                     || address.starts_with("data:image/png;base64,")
             );
         }
-        // Of two attributes of one name browsers take the first.
+        // If a tag has an attribute twice, browsers use the first.
         for tag in page.split('<').map(|part| part.split('>').next().unwrap_or_default()) {
             assert!(tag.matches(" class=").count() < 2, "{tag}");
         }

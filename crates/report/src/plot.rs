@@ -1,4 +1,4 @@
-//! Charts and confusion as PNG files, in the page's light colours.
+//! Charts and confusion matrices as PNG files, in the page's light colors.
 
 use std::io::Cursor;
 
@@ -17,24 +17,24 @@ use crate::confusion::{MANY, SHOWN, legend, named, shortened};
 use crate::page::SCORES;
 use crate::{ClassScores, Page, Predictions};
 
-/// How many pixels of a file are one of a page.
+/// Pixels of a file for each pixel of the page, in each dimension.
 const SHARP: f64 = 2.0;
 
-/// How many that are drawn each way are one of a file, so that edges are smooth.
+/// Pixels drawn for each pixel of a file, in each dimension, for smooth edges.
 const SMOOTH: f64 = 2.0;
 
 const LETTERS: f64 = 12.0;
 
-/// The room around a plot.
+/// Margin around a plot.
 const AROUND: f64 = 14.0;
 
-/// The side of a cell of the confusion.
+/// Maximum side of a cell in the confusion matrix.
 const CELL: f64 = 64.0;
 const CAPTION: &str = "rows: what they are, columns: what they are taken for";
 
 impl Page<'_> {
-    /// The page's charts and confusion as PNG files, each with its name. For more classes than the page lists there
-    /// is a table of all scores too.
+    /// Returns the charts and the confusion matrix of the page as PNG files, each with its file name. If the run has
+    /// more classes than the page lists, a CSV table of all scores is added.
     pub fn plots(&self) -> Vec<(&'static str, Vec<u8>)> {
         let is_of_many = self.classes.len() > MANY;
         let mut plots = vec![
@@ -83,7 +83,7 @@ impl Chart<'_> {
     }
 }
 
-/// A row is what photographs are, a column what they are taken for.
+/// Returns the confusion matrix as a PNG file. Rows are labels, columns are decided classes.
 fn confusion(classes: &[String], counts: &[Vec<usize>]) -> Vec<u8> {
     let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
     let cell = CELL.min(1600.0 / classes.len() as f64).max(LETTERS + 2.0);
@@ -118,7 +118,7 @@ fn confusion(classes: &[String], counts: &[Vec<usize>]) -> Vec<u8> {
     canvas.png()
 }
 
-/// The same for many classes, whose cells are colours without numbers.
+/// Returns the confusion matrix of many classes as a PNG file. Its cells have colors instead of numbers.
 fn confusion_of_many(classes: &[String], predictions: &Predictions) -> Vec<u8> {
     let names: Vec<(f64, String)> =
         named(classes).map(|(middle, name)| (middle, shortened(name))).collect();
@@ -147,7 +147,7 @@ fn confusion_of_many(classes: &[String], predictions: &Predictions) -> Vec<u8> {
     png(&picture.into_rgb8())
 }
 
-/// The scores of all classes as a CSV file.
+/// Returns the scores of all classes as a CSV file.
 fn table_of(classes: &[String], predictions: &Predictions) -> Vec<u8> {
     let mut table = "class,precision,recall,f1,photographs\n".to_owned();
     for (class, ClassScores { precision, recall, f1, support }) in
@@ -159,16 +159,16 @@ fn table_of(classes: &[String], predictions: &Predictions) -> Vec<u8> {
     table.into_bytes()
 }
 
-/// A picture that is drawn larger than it will be.
+/// Image that is drawn at a higher resolution than the file.
 struct Canvas {
     picture: RgbImage,
-    /// Where (0, 0) is, in a page's pixels.
+    /// Position of (0, 0), in pixels of the page.
     origin: [f64; 2],
     font: FontRef<'static>,
 }
 
 impl Canvas {
-    /// An empty one of this (width, height) in a page's pixels.
+    /// Creates an empty canvas of (width, height), in pixels of the page.
     fn new(size: [f64; 2]) -> Self {
         let [width, height] = size.map(|extent| (extent * SHARP * SMOOTH) as u32);
         Self {
@@ -179,7 +179,7 @@ impl Canvas {
     }
 
     fn scale() -> PxScale {
-        // A font's height from its lowest to its highest part, where browsers count from line to line.
+        // `PxScale` is the height between the font's lowest and highest point, 1.16 times the font size of browsers.
         PxScale::from((LETTERS * 1.16 * SHARP * SMOOTH) as f32)
     }
 
@@ -187,7 +187,7 @@ impl Canvas {
         [0, 1].map(|axis| (at[axis] + self.origin[axis]) * SHARP * SMOOTH)
     }
 
-    /// How wide a text is, in a page's pixels.
+    /// Returns the width of a text, in pixels of the page.
     fn width_of(&self, text: &str) -> f64 {
         f64::from(text_size(Self::scale(), &self.font, text).0) / (SHARP * SMOOTH)
     }
@@ -203,7 +203,7 @@ impl Canvas {
         draw_text_mut(picture, colour(hue), x as i32, y as i32, Self::scale(), font, text);
     }
 
-    /// A text that goes up from `at`.
+    /// Draws a text that runs upward from `at`.
     fn upright_text(&mut self, hue: &str, at: [f64; 2], text: &str) {
         let mut lying = Self::new([self.width_of(text) + 2.0, LETTERS * 1.6]);
         lying.text(hue, [1.0, LETTERS * 1.2], Anchor::Start, text);
@@ -262,14 +262,14 @@ impl Canvas {
         }
     }
 
-    /// What is drawn, at the size of a file.
+    /// Returns the drawing at the resolution of the file.
     fn finished(self) -> RgbImage {
         let (width, height) = self.picture.dimensions();
         let smooth = |extent: u32| (f64::from(extent) / SMOOTH) as u32;
         thumbnail(&self.picture, smooth(width), smooth(height))
     }
 
-    /// The file of what is drawn.
+    /// Returns the drawing as a PNG file.
     fn png(self) -> Vec<u8> {
         png(&self.finished())
     }
@@ -281,7 +281,7 @@ fn png(picture: &RgbImage) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// The colour, the width and the length of dashes of a style, as `page.css` has them.
+/// Returns the color, the width and the dash length of a style, as defined in `page.css`.
 fn pen(style: &str) -> (&'static str, f64, Option<f64>) {
     match style {
         "first" => (FIRST, 2.0, None),

@@ -1,41 +1,40 @@
-//! What a model says of labelled pictures, and what is counted from it.
+//! Predictions for labeled images, and the metrics computed from them.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Probabilities of labelled pictures.
+/// Predictions of a classifier for labeled images.
 #[derive(Clone, Debug)]
 pub struct Predictions {
     labels: Vec<usize>,
-    /// For each picture those of all classes, which add up to 1.
+    /// Probabilities of all classes for each image, which sum to 1.
     probabilities: Vec<Vec<f32>>,
-    /// For each picture the class that the model decides for.
+    /// Decided class of each image.
     decided: Vec<usize>,
     classes: usize,
 }
 
-/// How one class is told from the others.
+/// Scores of one class against all others.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ClassScores {
-    /// Of the pictures taken for it, the share that are of it; 0 where none are taken for it.
+    /// Precision: true positives / predicted positives (0 if nothing was predicted).
     pub precision: f64,
-    /// Of its pictures, the share taken for it; 0 where it has none.
+    /// Recall: true positives / images of the class (0 if it has no images).
     pub recall: f64,
-    /// The harmonic mean of the two.
+    /// Harmonic mean of precision and recall.
     pub f1: f64,
-    /// How many pictures it has.
+    /// Number of images of the class.
     pub support: usize,
 }
 
 impl Predictions {
-    /// For each picture the place of its class, the probabilities of all classes, and the place of the class
-    /// that the model decides for.
+    /// Creates predictions from the label, the probabilities of all classes and the decided class of each image.
     ///
     /// # Panics
     ///
-    /// Panics if they are not of as many pictures, or a place is not below `classes`, of which there are two
-    /// or more.
+    /// Panics if the vectors have different lengths, if a row of probabilities does not have `classes` values, if a
+    /// label or decided class is not below `classes`, or if `classes` is below 2.
     pub fn new(
         classes: usize,
         labels: Vec<usize>,
@@ -49,59 +48,59 @@ impl Predictions {
         Self { labels, probabilities, decided, classes }
     }
 
-    /// How many pictures there are.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if the predictions have no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// How many classes there are.
+    /// Returns the number of classes.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// The class of picture number `at`.
+    /// Returns the label of image `at`.
     pub fn label(&self, at: usize) -> usize {
         self.labels[at]
     }
 
-    /// The class that the model takes picture number `at` for.
+    /// Returns the decided class of image `at`.
     pub fn decided(&self, at: usize) -> usize {
         self.decided[at]
     }
 
-    /// How likely the model says that picture number `at` is of `class`, 0 to 1.
+    /// Returns the probability of `class` for image `at`, from 0 to 1.
     pub fn probability(&self, at: usize, class: usize) -> f64 {
         f64::from(self.probabilities[at][class])
     }
 
-    /// How likely the model says that its decision is right, 0 to 1.
+    /// Returns the probability of the decided class for image `at`, from 0 to 1.
     pub fn confidence(&self, at: usize) -> f64 {
         self.probability(at, self.decided[at])
     }
 
-    /// Whether the model decides for the class that picture number `at` is of.
+    /// Returns true if the decided class of image `at` is its label.
     pub fn is_right(&self, at: usize) -> bool {
         self.labels[at] == self.decided[at]
     }
 
-    /// The share of pictures that are told right; no number where there are none.
+    /// Returns the share of correct predictions, or NaN without images.
     pub fn accuracy(&self) -> f64 {
         let right = (0..self.len()).filter(|&at| self.is_right(at)).count();
         right as f64 / self.len() as f64
     }
 
-    /// The pictures of class `label` that are taken for `decided`.
+    /// Returns the images of class `label` that are classified as `decided`.
     pub fn cell(&self, label: usize, decided: usize) -> Vec<usize> {
         let in_cell = |&at: &usize| self.labels[at] == label && self.decided[at] == decided;
         (0..self.len()).filter(in_cell).collect()
     }
 
-    /// How many pictures of each class (row) are taken for each class (column).
+    /// Returns the confusion matrix: the number of images for each label (row) and decided class (column).
     pub fn confusion(&self) -> Vec<Vec<usize>> {
         let mut counts = vec![vec![0; self.classes]; self.classes];
         for (&label, &decided) in self.labels.iter().zip(&self.decided) {
@@ -110,8 +109,8 @@ impl Predictions {
         counts
     }
 
-    /// Number of pictures of each pair (label, decided) that occurs. Unlike [`Self::confusion`] it does not grow with
-    /// the square of the classes.
+    /// Returns the number of images for each pair (label, decided class) that occurs. Unlike [`Self::confusion`], the
+    /// result does not grow with the square of the number of classes.
     pub fn pairs(&self) -> BTreeMap<(usize, usize), usize> {
         let mut pairs = BTreeMap::new();
         for (&label, &decided) in self.labels.iter().zip(&self.decided) {
@@ -120,7 +119,7 @@ impl Predictions {
         pairs
     }
 
-    /// How each class is told from the others, as scikit-learn's `precision_recall_fscore_support` has it.
+    /// Returns the scores of each class, as defined by scikit-learn's `precision_recall_fscore_support`.
     pub fn scores(&self) -> Vec<ClassScores> {
         let share = |part: usize, of: usize| if of == 0 { 0.0 } else { part as f64 / of as f64 };
         let [mut rights, mut supports, mut takens] = [0; 3].map(|_| vec![0; self.classes]);
@@ -143,14 +142,15 @@ impl Predictions {
         (0..self.classes).map(of_class).collect()
     }
 
-    /// The pictures told wrong, those that the model is surest of first.
+    /// Returns the misclassified images, the most confident first.
     pub fn mistakes(&self) -> Vec<usize> {
         let mut wrong: Vec<usize> = (0..self.len()).filter(|&at| !self.is_right(at)).collect();
         wrong.sort_by(|&a, &b| self.confidence(b).total_cmp(&self.confidence(a)));
         wrong
     }
 
-    /// Pictures whose two likeliest classes are less than half apart, those first where they are the least.
+    /// Returns the images whose two largest probabilities differ by less than 0.5, those with the smallest difference
+    /// first.
     pub fn least_certain(&self) -> Vec<usize> {
         let margin = |at: usize| {
             let largest_two = |[first, second]: [f32; 2], &value: &f32| {
@@ -165,8 +165,8 @@ impl Predictions {
         pictures.into_iter().map(|(_, at)| at).collect()
     }
 
-    /// Whether it is right often enough for [`Self::label_errors`] to mean anything: more often than half way
-    /// between naming the largest class always and no mistake.
+    /// Returns true if the model is accurate enough for [`Self::label_errors`] to be meaningful. Its accuracy must
+    /// exceed the midpoint between 1 and the accuracy of always predicting the largest class.
     pub fn tells_label_errors(&self) -> bool {
         let scores = self.scores();
         let largest = scores.iter().map(|class| class.support).max().unwrap_or(0);
@@ -174,9 +174,9 @@ impl Predictions {
         self.accuracy() > f64::midpoint(always, 1.0)
     }
 
-    /// Pictures whose label may be wrong, the likeliest first: the model takes them for another class, and is
-    /// as sure of it as it is of that class's own pictures in the mean. It is confident learning (C. Northcutt
-    /// and others, 2021), ranked by how much likelier than its label the other class is.
+    /// Returns images whose label may be wrong, the likeliest first. The model classifies them as another class, at
+    /// least as confidently as it recognizes that class's own images on average. This is confident learning (C.
+    /// Northcutt and others, 2021), ranked by the probability of the decided class minus that of the label.
     pub fn label_errors(&self) -> Vec<usize> {
         let mut usual = vec![0.0; self.classes];
         for at in 0..self.len() {

@@ -1,33 +1,33 @@
-//! How well a probability ranks the pictures of a class before all others, and what threshold to set on it.
+//! Receiver operating characteristic (ROC): how well a probability ranks the images of a class before all others, and
+//! which threshold to set on it.
 
 use serde::Serialize;
 
 use crate::Predictions;
 
-/// A point of a receiver operating characteristic: what is said of a class when every picture above a threshold
-/// is taken for it.
+/// Point of an ROC curve, for one threshold on the probability of the class.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// The share of the others that are taken for it.
+    /// False positive rate: share of the other images that are classified as the class.
     pub false_positives: f64,
-    /// The share of its own that are.
+    /// True positive rate: share of the class's images that are classified as the class.
     pub true_positives: f64,
 }
 
-/// A threshold on the probability of a class.
+/// Threshold on the probability of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Threshold {
-    /// Pictures of this probability or more are taken for the class.
+    /// Minimum probability of images that are classified as the class.
     pub probability: f64,
-    /// The share of them that are of it.
+    /// Precision at this threshold.
     pub precision: f64,
-    /// The share of its pictures among them.
+    /// Recall at this threshold.
     pub recall: f64,
 }
 
 impl Predictions {
-    /// The receiver operating characteristic of a class against all others, from (0, 0) to (1, 1), a point for
-    /// each probability that occurs. Empty where one of the two sides has no picture.
+    /// Returns the ROC curve of a class against all others, from (0, 0) to (1, 1), with a point for each probability
+    /// that occurs. The curve is empty if the class or the others have no images.
     pub fn roc(&self, class: usize) -> Vec<Point> {
         let steps = self.steps(class);
         let Some(&(_, own, others)) = steps.last() else { return vec![] };
@@ -42,10 +42,11 @@ impl Predictions {
         std::iter::once((0, 0)).chain(counts).map(point).collect()
     }
 
-    /// The area under it: how likely a picture of the class is ranked before one of the others, half where they
-    /// are level. `None` where one of the two sides has no picture. Of two classes both have the same, that of the
-    /// second, whose probability is what the model computes: near 1 the other's is rounded to what it is level
-    /// with.
+    /// Returns the area under the ROC curve (AUC): the probability that an image of the class ranks before an image of
+    /// another class, with ties counted as half. Returns `None` if the class or the others have no images.
+    ///
+    /// With two classes, both have the AUC of the second, whose probability the model computes. The probability of the
+    /// first is one minus that, and rounding near 1 would create ties.
     pub fn auc(&self, class: usize) -> Option<f64> {
         let points = self.roc(if self.classes() == 2 { 1 } else { class });
         let area = |pair: &[Point]| {
@@ -56,7 +57,8 @@ impl Predictions {
         (!points.is_empty()).then(|| points.windows(2).map(area).sum())
     }
 
-    /// The threshold with the highest recall among those with at least this precision.
+    /// Returns the threshold with the highest recall among those with at least this precision, or `None` if no
+    /// threshold reaches it.
     pub fn threshold_for(&self, class: usize, precision: f64) -> Option<Threshold> {
         let steps = self.steps(class);
         let total = steps.last()?.1;
@@ -65,14 +67,14 @@ impl Predictions {
             precision: own as f64 / (own + others) as f64,
             recall: own as f64 / total as f64,
         });
-        // The last of those that are level has the lowest threshold, and the first the fewest mistakes.
+        // Of the thresholds with equal recall, the first has the fewest false positives.
         thresholds
             .filter(|found| total > 0 && found.precision >= precision)
             .reduce(|best, found| if found.recall > best.recall { found } else { best })
     }
 
-    /// For each probability of the class, from the highest: how many of its own pictures and how many others
-    /// have that or more.
+    /// Returns a tuple for each probability of the class that occurs, from the highest: the probability, and the
+    /// numbers of the class's own and of other images that have it or more.
     fn steps(&self, class: usize) -> Vec<(f64, usize, usize)> {
         let mut ranked: Vec<(f64, bool)> = (0..self.len())
             .map(|at| (self.probability(at, class), self.label(at) == class))

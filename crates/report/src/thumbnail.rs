@@ -1,4 +1,4 @@
-//! Pictures small enough for a page.
+//! Thumbnails for pages, embedded as data URLs.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -8,7 +8,8 @@ use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
 const QUALITY: u8 = 70;
 
-/// The picture as a JPEG of at most `side` pixels each way, as an address that holds it.
+/// Returns the image as the data URL of a JPEG of at most `side` pixels in each dimension. Smaller images are not
+/// enlarged.
 ///
 /// # Panics
 ///

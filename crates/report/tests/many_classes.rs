@@ -1,4 +1,5 @@
-//! The page and plots of a run with many classes: neither memory nor bytes grow with the square of them.
+//! Tests of the page and plots of a run with many classes. Memory and file sizes must not grow with the square of the
+//! number of classes.
 
 use image::{GrayImage, Rgb, RgbImage};
 use peak_alloc::PeakAlloc;
@@ -7,18 +8,18 @@ use report::{Epoch, Page, Photograph, Predictions};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Number of photographs of each class.
+/// Number of images of each class.
 const EACH: usize = 2;
 
-/// What a page and its plots came to.
+/// A page with its plots.
 struct Written {
     page: String,
     plots: Vec<(&'static str, Vec<u8>)>,
-    /// Memory at the highest, in megabytes.
+    /// Peak memory, in megabytes.
     peak: f32,
 }
 
-/// Predictions that are right in half of the photographs, nearly right in a quarter and anywhere in a quarter.
+/// Returns predictions of which half are correct, a quarter are nearly correct and a quarter are arbitrary.
 fn predictions(classes: usize) -> Predictions {
     let labels: Vec<usize> = (0..classes * EACH).map(|at| at / EACH).collect();
     let decide = |(at, &label): (usize, &usize)| match at % 4 {
@@ -68,7 +69,7 @@ fn write(classes: usize) -> Written {
     Written { page: text, plots, peak: MEMORY.peak_usage_as_mb() }
 }
 
-/// Both in one test, so that no other one runs meanwhile.
+/// A single test for memory and bytes, so that no other test runs meanwhile.
 #[test]
 fn the_report_of_a_thousand_classes_is_bounded_in_memory_and_bytes() {
     for classes in [30, 31, 1000] {

@@ -1,4 +1,4 @@
-//! Metrics against those of scikit-learn and NumPy on drawn predictions (`metrics.py`).
+//! Compares metrics with those of scikit-learn and NumPy on random predictions (`metrics.py`).
 
 use report::{ClassScores, Predictions};
 use serde_json::Value;
@@ -47,7 +47,7 @@ fn metrics_are_those_of_scikit_learn() {
             }
         }
         assert!(close(predictions.calibration_error(), numbers(case, "calibration_error")));
-        // Where the loss is flat, minima are found to the root of the precision.
+        // The loss is flat near its minimum, so minima agree only to the square root of the floating-point precision.
         let (found, expected): (f64, f64) =
             (predictions.temperature(), numbers(case, "temperature"));
         assert!((found / expected - 1.0).abs() < 1e-4, "{found} {expected}");

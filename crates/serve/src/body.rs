@@ -1,4 +1,5 @@
-//! A request's body in memory: its share of that grows as the bytes arrive, and they have to arrive at a least rate.
+//! Reads a request body into memory. Its share of memory grows as bytes arrive, and the bytes must arrive at a minimum
+//! rate.
 
 use std::sync::Arc;
 
@@ -12,15 +13,15 @@ use crate::Limits;
 use crate::refusal::Refusal;
 use crate::shares::{Budget, Client, Held};
 
-/// Bytes that are set aside when the first ones arrive.
+/// Bytes allocated when the first data arrives.
 const FIRST: usize = 16 << 10;
 
-/// Reads a request's body. Its share of `memory` is given back with its bytes.
+/// Reads a request body. The returned bytes hold their share of `memory` until they are dropped.
 ///
 /// # Errors
 ///
-/// It is too long, which is known from its header if that says so, arrives too slowly, or breaks off; or the client's
-/// share of memory is used up.
+/// Returns an error if the body is too long, arrives too slowly or breaks off, or if the client's share of memory is
+/// used up. If the header states the length, a body that is too long is refused before it is read.
 pub(crate) async fn read(
     mut body: Incoming,
     limits: &Limits,
@@ -53,7 +54,7 @@ pub(crate) async fn read(
                 "send it again",
             )
         })?;
-        // What is no data comes after the end and means nothing here.
+        // Trailers follow the body and have no meaning here.
         let Ok(data) = frame.into_data() else { continue };
         in_window += data.len();
         let wanted = bytes.len() + data.len();
@@ -61,7 +62,7 @@ pub(crate) async fn read(
             return Err(too_long(limits.body));
         }
         if wanted > bytes.capacity() {
-            // Twice as long, as ever, but not longer than it may become.
+            // Double the capacity, as `Vec` does, but not beyond the longest possible body.
             let capacity = wanted.max((2 * bytes.capacity()).max(FIRST).min(most));
             if !share.grow(capacity - bytes.capacity()) {
                 return Err(no_memory());
@@ -93,7 +94,7 @@ fn too_slow(limits: &Limits, took: f32, arrived: usize) -> Refusal {
     )
 }
 
-/// The answer to a request of a client whose share of memory is used up.
+/// Returns the response to a client whose share of memory is used up.
 pub(crate) fn no_memory() -> Refusal {
     Refusal::new(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -103,7 +104,7 @@ pub(crate) fn no_memory() -> Refusal {
     .with_header(RETRY_AFTER, "1")
 }
 
-/// The answer to a request that waited in vain.
+/// Returns the response to a request that waited too long.
 pub(crate) fn busy(what: &str) -> Refusal {
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, what, "try again in a minute")
         .with_header(RETRY_AFTER, "60")

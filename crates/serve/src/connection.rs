@@ -1,4 +1,4 @@
-//! A connection from its first to its last byte.
+//! Serves one connection from its first to its last byte.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -18,13 +18,13 @@ use crate::patient::Patient;
 use crate::routes::Site;
 use crate::shares::Client;
 
-/// Time limit for passing over what a client still sends after the last answer.
+/// Time limit for discarding data that a client sends after the last response.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Bytes of that, at most.
+/// Maximum number of bytes discarded after the last response.
 const PASSED_OVER: usize = 16 << 20;
 
-/// Answers the requests on a connection until its end; once `stopping` is true, the one under way is the last.
+/// Answers the requests on a connection until it ends. Once `stopping` is true, the request in progress is the last.
 pub(crate) async fn converse(
     site: Arc<Site>,
     stream: TcpStream,
@@ -54,38 +54,38 @@ pub(crate) async fn converse(
         });
         if let Err(error) = ended.await {
             tracing::debug!("a connection ended: {error}");
-            // A header that is none has been answered, all else has not.
+            // A malformed header has been answered already. After any other error no response is sent.
             if !error.is_parse() {
                 return;
             }
         }
     }
     let stream = connection.into_parts().io.into_inner().into_stream();
-    // It is of no use to anyone how that ends.
+    // Errors and timeouts while closing do not matter.
     let _ = timeout(LINGER, close(stream)).await;
 }
 
-/// Sends an answer before any request is read, and closes the connection.
+/// Sends a response before any request is read, and closes the connection.
 pub(crate) async fn refuse(stream: TcpStream, answer: &[u8]) {
     let told = async {
         stream.writable().await?;
-        // The buffer of a new connection takes all of it.
+        // The empty send buffer of a new connection holds the whole response.
         stream.try_write(answer)?;
         close(stream).await
     };
-    // It is of no use to anyone how that ends.
+    // Errors and timeouts while closing do not matter.
     let _ = timeout(LINGER, told).await;
 }
 
-/// Closes a connection so that the client gets the last answer even where it still sends: closing it with bytes
-/// unread would reset it, and with that drop what the client has not read yet.
+/// Closes a connection so that a client that is still sending receives the last response. Closing it with unread bytes
+/// would reset it, and the client would lose the data that it has not read yet.
 async fn close(mut stream: TcpStream) -> std::io::Result<()> {
     poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await?;
     let mut buffer = vec![0; 1 << 14];
     let mut passed_over = 0;
     while passed_over < PASSED_OVER {
         let mut read = ReadBuf::new(&mut buffer);
-        // A ready read takes part in the runtime's budget: after some of them others have their turn.
+        // Ready reads count against the task budget of the runtime, so other tasks get their turn.
         poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut read)).await?;
         match read.filled().len() {
             0 => break,

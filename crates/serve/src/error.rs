@@ -1,24 +1,24 @@
-//! Why a server does not start.
+//! Errors of starting a server.
 
 use quoting::Shown;
 use std::io;
 use std::net::SocketAddr;
 
-/// A server that can't be started, and why.
+/// Error of starting a server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Another program listens there.
+    /// Another program uses the address.
     #[error("port {} of {} is in use", .0.port(), .0.ip())]
     InUse(SocketAddr),
-    /// The system does not let it listen there.
+    /// The system refuses to listen on the address.
     #[error("can't listen on {address}: {reason}")]
     Listen {
-        /// Address that was asked for.
+        /// Requested address.
         address: SocketAddr,
-        /// The system's answer.
+        /// Error from the system.
         reason: io::Error,
     },
-    /// A name to allow is none.
+    /// An allowed host name is invalid.
     #[error(
         "`{}` is no host name\nhint: give it as in an address but without scheme, port and path: `photographs.example`",
         .0.shown()
@@ -29,12 +29,12 @@ pub enum ServeError {
         "{given} bytes for all requests at once are too few, expected at least {least}: two requests of the largest size"
     )]
     Room {
-        /// Bytes of `Limits::room`.
+        /// Value of `Limits::room`, in bytes.
         given: usize,
-        /// Bytes of `Limits::least_room`.
+        /// Minimum from `Limits::least_room`, in bytes.
         least: usize,
     },
-    /// The system gives no threads or sockets.
+    /// The system can't provide threads or sockets.
     #[error("can't start the server: {0}\nhint: see whether the system is out of threads or files")]
     Start(io::Error),
 }

@@ -1,32 +1,33 @@
-//! A queue that serves clients in turn: who has had less comes first, whoever came first.
+//! A queue that serves clients fairly: the client that has been served least comes next, in whatever order items
+//! arrive.
 //!
-//! Each client has a queue of its own and a time up to which it has been served, which its items move on by what they
-//! cost. The client with the earliest time is served next; one that comes anew begins at the time of the one that is
-//! served. So of several clients that always have something waiting each gets the same, and who sends a little now and
-//! then waits for one item of each other client at most. This is start-time fair queueing (Goyal, Vin and Cheng, 1996).
+//! Each client has its own queue and a virtual time up to which it has been served. Each item advances that time by its
+//! cost. The client with the earliest time is served next, and a new client starts at the time of the item in service.
+//! Clients that always have items waiting therefore get equal service. A client that sends little waits for at most one
+//! item of every other client. This is start-time fair queueing (Goyal, Vin and Cheng, 1996).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::shares::Client;
 
-/// The side that items are taken from.
+/// Receiving side of a queue.
 #[derive(Debug)]
 pub(crate) struct FairQueue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
 }
 
-/// The side that items are put in. Once it is dropped, those who wait for items get none.
+/// Sending side of a queue. Once it is dropped, receivers get the remaining items and then empty batches.
 #[derive(Debug)]
 pub(crate) struct Sender<T>(Arc<FairQueue<T>>);
 
 #[derive(Debug)]
 struct State<T> {
     clients: HashMap<Client, Waiting<T>>,
-    /// The time of the item that is served.
+    /// Virtual time of the item in service.
     now: u64,
-    /// Number of items that have come.
+    /// Number of items received so far.
     arrived: u64,
     is_closed: bool,
 }
@@ -34,19 +35,19 @@ struct State<T> {
 #[derive(Debug)]
 struct Waiting<T> {
     items: VecDeque<Item<T>>,
-    /// The time up to which the client has been served.
+    /// Virtual time up to which the client has been served.
     served: u64,
 }
 
 #[derive(Debug)]
 struct Item<T> {
     cost: u64,
-    /// Decides among clients of equal times.
+    /// Arrival number, which breaks ties between clients with equal times.
     arrival: u64,
     content: T,
 }
 
-/// Makes both sides of a queue.
+/// Creates a queue and returns both of its sides.
 pub(crate) fn queue<T>() -> (Sender<T>, Arc<FairQueue<T>>) {
     let state = State { clients: HashMap::new(), now: 0, arrived: 0, is_closed: false };
     let queue = Arc::new(FairQueue { state: Mutex::new(state), changed: Condvar::new() });
@@ -54,7 +55,7 @@ pub(crate) fn queue<T>() -> (Sender<T>, Arc<FairQueue<T>>) {
 }
 
 impl<T> Sender<T> {
-    /// Puts an item in, which costs its client `cost`.
+    /// Adds an item that costs its client `cost`.
     pub(crate) fn send(&self, client: Client, cost: u64, content: T) {
         let mut state = self.0.lock();
         let (now, arrival) = (state.now, state.arrived);
@@ -77,8 +78,8 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> FairQueue<T> {
-    /// Waits for items, and takes up to `most` of those that are there. Returns none if the other side is gone and
-    /// nothing is left.
+    /// Waits for items and takes up to `most` of them. Returns an empty vector once the sender is dropped and the queue
+    /// is empty.
     pub(crate) fn take(&self, most: usize) -> Vec<T> {
         let mut state = self.lock();
         loop {
@@ -103,12 +104,12 @@ impl<T> State<T> {
         self.now = first.served;
         first.served += item.cost;
         if self.clients.values().all(|waiting| waiting.items.is_empty()) {
-            // Nobody is kept waiting: all begin anew at the same time.
+            // No items are waiting, so all clients start again from the same time.
             self.now =
                 self.clients.values().map(|waiting| waiting.served).max().unwrap_or(self.now);
             self.clients.clear();
         } else {
-            // A client that has nothing waiting is remembered for as long as it is ahead of others.
+            // Remember a client without items only while its time is ahead of the current one.
             let now = self.now;
             self.clients.retain(|_, waiting| !waiting.items.is_empty() || waiting.served > now);
         }
@@ -174,7 +175,7 @@ mod tests {
             assert_eq!(queue.take(1), [number]);
         }
         assert_eq!(queue.lock().clients.len(), 0);
-        // What they were served counts for nobody from now on.
+        // Service before the queue became empty no longer counts.
         sender.send(client(1), 1, 1);
         sender.send(client(2), 1, 2);
         assert_eq!(queue.take(2), [1, 2]);

@@ -1,35 +1,35 @@
-//! Reasons why a body is no form with files.
+//! Reasons why a request body is not a form with files.
 
-/// What does not fit in a form, as a sentence about the body.
+/// Error in a form, worded as a clause about the request body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FormError {
-    /// It is multipart of another type.
+    /// The body is a multipart type other than `multipart/form-data`.
     #[error("it is `{0}`")]
     OtherType(String),
-    /// Its boundary is missing or not one.
+    /// The boundary is missing or invalid.
     #[error("{0}")]
     Boundary(&'static str),
-    /// It ends early.
+    /// The body ends early.
     #[error("it ends {0}")]
     CutShort(&'static str),
-    /// The header of a part is longer than is read.
+    /// The header of a part is longer than the limit.
     #[error("a part's header is too long, expected at most {0} bytes")]
     HeaderTooLong(usize),
-    /// The header of a part is damaged.
+    /// The header of a part is malformed.
     #[error("a part's header can't be read: {0}")]
     Header(httparse::Error),
-    /// The name of a file is longer than is read.
+    /// The name of a file is longer than the limit.
     #[error("a file's name has {found} bytes, expected at most {most}")]
     NameTooLong {
-        /// Number of its bytes.
+        /// Length of the name in bytes.
         found: usize,
-        /// Number of bytes that are read at most.
+        /// Maximum length in bytes.
         most: usize,
     },
-    /// A part is no file.
+    /// A part is not a file.
     #[error("it has a part without a file name")]
     NoName,
-    /// It has no parts.
+    /// The form has no parts.
     #[error("it has none")]
     NoFiles,
 }

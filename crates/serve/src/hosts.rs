@@ -1,7 +1,7 @@
-//! Tells whether a request is meant for this server.
+//! Checks that a request is meant for this server.
 //!
-//! A page from elsewhere can have its own name point to this computer (DNS rebinding), and can send requests
-//! here from the browser that shows it. The first has a foreign `Host`, the second a foreign `Origin`.
+//! A page of another site can make its own host name point to this computer (DNS rebinding). It can also send requests
+//! here from the browser that shows it. The first has a foreign `Host` header, the second a foreign `Origin` header.
 
 use std::net::IpAddr;
 
@@ -13,14 +13,16 @@ use hyper::http::uri::Authority;
 use crate::ServeError;
 use crate::refusal::Refusal;
 
-/// The names that this server has beside those of loopback and the addresses that it is reached at.
+/// Host names of this server, in addition to loopback names and the addresses that it is reached at.
 #[derive(Debug)]
 pub(crate) struct Hosts(Vec<String>);
 
 impl Hosts {
+    /// Creates the list of allowed host names.
+    ///
     /// # Errors
     ///
-    /// One of `names` is none, or has a port.
+    /// Returns an error if one of `names` is not a host name or has a port.
     pub(crate) fn new(names: Vec<String>) -> Result<Self, ServeError> {
         for name in &names {
             let is_name = name.parse().is_ok_and(|authority: Authority| authority.host() == name);
@@ -35,7 +37,8 @@ impl Hosts {
     ///
     /// # Errors
     ///
-    /// It is for another server, or from a page of another.
+    /// Returns an error if the `Host` header is missing or invalid, if the request names another server, or if a page
+    /// of another site sent it.
     pub(crate) fn check(&self, request: &Parts, local: IpAddr) -> Result<(), Refusal> {
         let host = only(&request.headers, HOST.as_str())
             .and_then(|host| host.parse::<Authority>().ok())
@@ -47,7 +50,7 @@ impl Hosts {
                     "send `Host: localhost`",
                 )
             })?;
-        // A target may name a host as well.
+        // The request target can name a host as well.
         for authority in [Some(&host), request.uri.authority()].into_iter().flatten() {
             if !self.is_ours(authority.host(), local) {
                 return Err(Refusal::new(
@@ -72,7 +75,8 @@ impl Hosts {
         Ok(())
     }
 
-    /// An address can't be made to point elsewhere, a name can.
+    /// Returns true if `host` is this server. Addresses need no list of allowed names: unlike a name, an address can't
+    /// be made to point elsewhere.
     fn is_ours(&self, host: &str, local: IpAddr) -> bool {
         let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
         match address.map(|address| address.to_canonical()) {
@@ -88,13 +92,13 @@ impl Hosts {
     }
 }
 
-/// Tells whether this is a name or address and perhaps a port, without what else an authority may have.
+/// Returns true if the authority is a name or address with an optional port, and has no other parts.
 fn is_name_with_port(authority: &Authority) -> bool {
     let rest = authority.as_str().strip_prefix(authority.host());
     rest.is_some_and(|rest| rest.is_empty() || authority.port_u16().is_some())
 }
 
-/// The value of a header that is there once, as text.
+/// Returns the value of a header that occurs exactly once, as text.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -109,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// The status of a request with these headers to a server that is also called `photographs.example`.
+    /// Returns the status for a request with these headers. The server is also called `photographs.example`.
     fn status(target: &str, headers: &[(&str, &str)], local: &str) -> u16 {
         let mut request = Request::builder().uri(target);
         for (name, value) in headers {

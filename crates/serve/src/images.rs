@@ -1,4 +1,4 @@
-//! The images of a request, and which of them are decoded: judged by their headers, before any pixel is.
+//! The images of a request. Each is checked by its header before any pixel is decoded.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -10,20 +10,20 @@ use crate::form_error::FormError;
 use crate::multipart::{Most, Part, parts};
 use crate::refusal::Refusal;
 
-/// Hint for an image that can't be read.
+/// Hint for an image that can't be decoded.
 const UNREADABLE: &str =
     "see whether other programs open it; JPEG, PNG, GIF, BMP, WebP and TIFF are read";
 
-/// An image as it was sent.
+/// An image as received.
 pub(crate) struct Image {
-    /// Its file's name, where that was sent.
+    /// File name, if the request has one.
     pub(crate) name: Option<String>,
     pub(crate) bytes: Bytes,
-    /// Cost of decoding it, or the reason why it is not decoded.
+    /// Cost of decoding the image, or the reason why it is not decoded.
     pub(crate) cost: Result<DecodingCost, Fault>,
 }
 
-/// The reason why an image gets no prediction.
+/// Reason why an image gets no prediction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) error: String,
@@ -31,7 +31,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// That of an image that can't be read.
+    /// Returns the fault of an image that can't be decoded.
     pub(crate) fn unreadable(reason: &DecodeError) -> Self {
         Self { error: format!("the photograph can't be read: {reason}"), hint: UNREADABLE }
     }
@@ -41,11 +41,12 @@ impl Fault {
     }
 }
 
-/// Returns the images in a body, which are parts of a form if there is a boundary between them.
+/// Returns the images in a body. If `boundary` is given, the body is a form and its parts are the images.
 ///
 /// # Errors
 ///
-/// The body is no form, or has too many images, or they have too many pixels together.
+/// Returns an error if the body is not a form, if it has no images or too many, or if the images have too many pixels
+/// in total.
 pub(crate) fn images(
     body: Bytes,
     boundary: Option<&str>,
@@ -93,7 +94,7 @@ pub(crate) fn images(
     Ok(images)
 }
 
-/// Returns what decoding an image takes, or why it is not decoded.
+/// Returns the cost of decoding an image, or the reason why it is not decoded.
 fn judged(bytes: &[u8], limits: &Limits) -> Result<DecodingCost, Fault> {
     if bytes.is_empty() {
         return Err(Fault::unreadable(&DecodeError::Empty));
@@ -126,7 +127,7 @@ fn megapixels(pixels: u64) -> f64 {
     pixels as f64 / 1e6
 }
 
-/// The answer to a body that says that it is a form with files and is none.
+/// Returns the response to a body that is declared as a form with files but is not one.
 pub(crate) fn malformed(reason: &FormError) -> Refusal {
     Refusal::new(
         StatusCode::BAD_REQUEST,

@@ -1,8 +1,7 @@
-//! A trained classifier behind a web address: a page to drop photographs on, and the same for programs.
+//! HTTP server for a trained classifier: a web page for photos, and a JSON API for programs.
 //!
-//! Everything that comes from outside is bounded: bytes, files, pixels and connections, the memory that they take
-//! together, and the time that a client may take. What is bounded for all is divided among clients. What is sent is never
-//! written to the disk.
+//! All input is bounded: bytes, files, pixels, connections, memory and time. Limits that all requests share are divided
+//! among clients. Received data is never written to disk.
 #![doc = include_str!("../README.md")]
 
 mod body;

@@ -1,63 +1,63 @@
-//! The limits of a server, and the memory that it takes at most within them.
+//! Limits of a server, and the maximum memory that requests take within them.
 
 use std::time::Duration;
 
-/// A least rate: a client that moves fewer `bytes` in a `window` is cut off.
+/// Minimum transfer rate. A client that transfers fewer than `bytes` in a `window` is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// Bytes in each window.
+    /// Minimum number of bytes in each window.
     pub bytes: usize,
-    /// Length of a window. The first one begins when the client is first waited for.
+    /// Length of a window. The first window begins when the server first waits for the client.
     pub window: Duration,
 }
 
-/// The limits of a server. The defaults suit photographs on one computer, or in a house.
+/// Limits of a server. The defaults suit photos on one computer or in a home network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a request's body.
+    /// Maximum bytes of a request body.
     pub body: usize,
-    /// Images of a request.
+    /// Maximum number of images in a request.
     pub files: usize,
-    /// Pixels of an image, as its header declares them. An image that takes more than 10 bytes a pixel of this number
-    /// to decode is refused too.
+    /// Maximum pixels of an image, as its header declares them. An image is also refused if decoding it takes more than
+    /// 10 bytes for each of these pixels plus 16 MB.
     pub pixels: u64,
-    /// Pixels of all images of a request.
+    /// Maximum pixels of all images of a request together.
     pub request_pixels: u64,
-    /// Bytes of all requests at once: bodies as they arrive, images of the model's size, answers until they are sent.
-    /// A client that holds as much as is left for others gets no more. [`least_room`](Self::least_room) is the least;
-    /// the default is 256 MB, or the least if that is more.
+    /// Maximum bytes that all requests hold at once: bodies as they arrive, images at the model's size, and responses
+    /// until they are sent. A client that holds as much as remains free gets no more. [`least_room`](Self::least_room)
+    /// is the minimum. The default is 256 MB, or the minimum if that is larger.
     pub room: Option<usize>,
-    /// Bytes of a request's header, at least 8192.
+    /// Maximum bytes of a request header, at least 8192.
     pub header: usize,
-    /// Bytes of a file name in a form.
+    /// Maximum bytes of a file name in a form.
     pub name: usize,
-    /// Connections at once; further ones wait to be accepted. A client that holds as many as are left for others gets
-    /// no more.
+    /// Maximum number of connections at once; further ones wait to be accepted. A client that holds as many as remain
+    /// free gets no more.
     pub connections: usize,
-    /// Threads that decode images, apart from one for large images.
+    /// Number of threads that decode images, in addition to one for large images.
     pub decoders: usize,
-    /// Time limit for a request's header from when it is waited for, and so for an idle connection.
+    /// Time limit for a request header, from when the server starts to wait for it. It also limits idle connections.
     pub header_time: Duration,
-    /// Time limit for a request's body from when it is first read.
+    /// Time limit for a request body, from its first read.
     pub body_time: Duration,
-    /// Least rate at which a body arrives.
+    /// Minimum rate at which a body must arrive.
     pub upload: Pace,
-    /// Time limit for an answer from when the body has arrived.
+    /// Time limit for a response, from when the body has arrived.
     pub answer_time: Duration,
-    /// Least rate at which an answer is taken while it can't be sent at once.
+    /// Minimum rate at which a client must read its response. It applies while the server waits to send.
     pub download: Pace,
-    /// Time limit for requests that are under way once the server is to stop.
+    /// Time limit for requests in progress once the server is told to stop.
     pub stop_time: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        // One core is left to the model and to connections.
+        // Leave one core to the model and the connections.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             body: 32_000_000,
             files: 32,
-            // Phones take photographs of up to 108 megapixels; the network may have to be fast for `body_time`.
+            // Phones take photos of up to 108 megapixels. To send one within `body_time` may need a fast network.
             pixels: 110_000_000,
             request_pixels: 440_000_000,
             room: None,
@@ -78,90 +78,92 @@ impl Default for Limits {
 /// Default of [`Limits::room`], unless a model needs more.
 const ROOM: usize = 256_000_000;
 
-/// Bytes that decoding may take for each pixel that an image may have: JPEG as phones write it takes 8 to 9, PNG of 8
-/// bits takes 8.
+/// Bytes that decoding may take for each allowed pixel. JPEG files of phones take 8 to 9, and PNG files of 8 bits take
+/// 8.
 const BYTES_A_PIXEL: u64 = 10;
 
-/// Bytes that decoding a small image takes at most: a photograph of 12 megapixels from a phone takes some 110 MB.
+/// Maximum bytes for decoding a small image. A 12-megapixel photo of a phone takes about 110 MB.
 const SMALL: u64 = 160_000_000;
 
-/// Bytes that decoders set aside for an image of any size.
+/// Bytes that decoders allocate for an image of any size.
 const DECODER: u64 = 16_000_000;
 
-/// Connections at once that are told that there are too many and then closed.
+/// Maximum number of connections at once that receive a refusal before they are closed.
 pub(crate) const REFUSED: usize = 64;
 
-/// Bytes of a connection's task, besides its buffers for reading and writing.
+/// Bytes of a connection's task, not counting its read and write buffers.
 const CONNECTION: u64 = 32 << 10;
 
-/// Bytes of an image's name and of what is said about a fault in it.
+/// Bytes of an image's name and of the description of its fault.
 const FILE: usize = 16 << 10;
 
-/// Bytes of a number as JSON, with what separates it from the next.
+/// Bytes of a number as JSON, including its separator.
 const NUMBER: usize = 26;
 
-/// Bytes of a number while JSON is made of it.
+/// Bytes of a number while it is converted to JSON.
 const VALUE: usize = 100;
 
-/// The size of what a model takes and gives.
+/// Sizes of a model's input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ModelSize {
-    /// Pixels of its input.
+    /// Number of pixels of the input.
     pub(crate) pixels: usize,
-    /// Bytes of its classes' names as JSON, with a probability each.
+    /// Bytes of the class names as JSON, with a probability for each.
     pub(crate) classes: usize,
 }
 
 impl ModelSize {
     pub(crate) fn of(card: &model::ModelCard) -> Self {
         let [height, width] = card.base.size;
-        // A character becomes six at most.
+        // JSON escapes a byte with at most six.
         let classes = card.classes.iter().map(|class| 6 * class.len() + NUMBER + 4).sum();
         Self { pixels: height * width, classes }
     }
 
-    /// Bytes that an image holds from when it is read to when its answer is sent: its pixels of the model's size, the
-    /// heat map, and the answer twice while it is put together.
+    /// Returns the bytes that an image holds until its response is sent: its pixels at the model's size, the heat map,
+    /// and the response twice while it is assembled.
     pub(crate) fn held(self, wants_map: bool) -> usize {
         let values = if wants_map { self.pixels } else { 0 };
         FILE + 3 * self.pixels + 4 * values + 2 * (NUMBER * values + self.classes)
     }
 
-    /// Time to make an answer of a prediction, in the unit of [`LEAST_COST`](crate::workers::LEAST_COST).
+    /// Returns the cost of converting a prediction to JSON, in the unit of [`LEAST_COST`](crate::workers::LEAST_COST).
     pub(crate) fn telling(self, wants_map: bool) -> u64 {
         (VALUE * if wants_map { self.pixels } else { 0 } + self.classes) as u64
     }
 }
 
 impl Limits {
-    /// Bytes that decoding an image may take.
+    /// Returns the maximum bytes for decoding an image.
     pub(crate) fn decoding(&self) -> u64 {
         BYTES_A_PIXEL * self.pixels + DECODER
     }
 
-    /// Bytes that decoding may take for an image that is not large.
+    /// Returns the maximum bytes for decoding a small image.
     pub(crate) fn small(&self) -> u64 {
         SMALL.min(self.decoding())
     }
 
-    /// Bytes that all requests may hold at once.
+    /// Returns the maximum bytes that all requests hold at once.
     pub(crate) fn held(&self, model: ModelSize) -> usize {
         self.room.unwrap_or_else(|| ROOM.max(self.floor(model)))
     }
 
-    /// Bytes of two requests of the largest size: with less, a client that sends one may be refused although it is alone.
+    /// Returns the bytes of two requests of the largest size. With less, a client that sends one could be refused even
+    /// if it is alone.
     fn floor(&self, model: ModelSize) -> usize {
         2 * (self.body + self.files * model.held(true))
     }
 
-    /// Returns the least [`room`](Self::room) that a server of the model starts with: the bytes of two requests of the
-    /// largest size.
+    /// Returns the minimum [`room`](Self::room) for a server of the model: the bytes of two requests of the largest
+    /// size.
     pub fn least_room(&self, card: &model::ModelCard) -> usize {
         self.floor(ModelSize::of(card))
     }
 
-    /// Returns the bytes of memory that requests take at most, whatever is sent, besides the model's own: the buffers of
-    /// all connections, [`room`](Self::room), a body that is moved as it grows, and what the decoders set aside.
+    /// Returns the maximum bytes of memory that all requests take together, not counting the model itself. The sum
+    /// covers the buffers of all connections, [`room`](Self::room), one body that is moved as it grows, and the
+    /// decoders.
     pub fn memory(&self, card: &model::ModelCard) -> u64 {
         self.memory_of(ModelSize::of(card))
     }
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn a_photograph_of_a_phone_is_within_the_limits_and_two_of_the_longest_requests_are() {
         let limits = Limits::default();
-        // 108 megapixels of JPEG with colour of half the resolution.
+        // A JPEG of 108 megapixels with chroma at half the resolution.
         assert!(108_000_000 <= limits.pixels && 108_000_000 * 9 <= limits.decoding());
         let model = ModelSize { pixels: 448 * 448, classes: 10_000 };
         let request = limits.body + limits.files * model.held(true);
@@ -197,7 +199,7 @@ mod tests {
         assert!(limits.held(ModelSize { pixels: 1, classes: 1 }) == ROOM);
     }
 
-    /// The README says what these take.
+    /// Checks the memory figures in the README.
     #[test]
     fn a_server_of_little_memory_takes_what_the_readme_says() {
         let limits = Limits {

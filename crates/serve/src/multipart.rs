@@ -1,36 +1,36 @@
-//! `multipart/form-data` (RFC 7578) that is in memory as a whole: the parts lie in it, and none is copied.
+//! Parser for a complete `multipart/form-data` body (RFC 7578) in memory. Parts are slices of the body, not copies.
 
 use hyper::body::Bytes;
 use memchr::memmem::{Finder, find};
 
 use crate::form_error::FormError;
 
-/// The most header lines of a part.
+/// Maximum number of header lines of a part.
 const HEADERS: usize = 16;
 
-/// Bytes of a part's header besides those of its file's name.
+/// Maximum bytes of a part's header, not counting the file name.
 const HEADER: usize = 4 << 10;
 
-/// The most of a form.
+/// Limits of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Most {
     pub(crate) files: usize,
-    /// Bytes of a file's name.
+    /// Maximum length of a file name, in bytes.
     pub(crate) name: usize,
 }
 
-/// A file as a form sends it.
+/// A file in a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) file_name: String,
     pub(crate) content: Bytes,
 }
 
-/// Returns the boundary between the parts of a body of this content type, if it is multipart.
+/// Returns the boundary between the parts if the content type is multipart, otherwise `None`.
 ///
 /// # Errors
 ///
-/// It says that it is and can't be.
+/// Returns an error if the type is multipart but not `multipart/form-data`, or if it has no valid boundary.
 pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, FormError> {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     if !kind.to_ascii_lowercase().starts_with("multipart/") {
@@ -45,16 +45,16 @@ pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, FormError> 
     }
 }
 
-/// The files in `body`, and as soon as there is one more than `most.files` no further ones.
+/// Returns the files in `body`. Stops after one file more than `most.files`, which shows that the form has too many.
 ///
 /// # Errors
 ///
-/// The body is no form with files only.
+/// Returns an error if the body is not a form, or if one of its parts is not a file.
 pub(crate) fn parts(body: &Bytes, boundary: &str, most: Most) -> Result<Vec<Part>, FormError> {
     let delimiter = format!("\r\n--{boundary}");
     let delimiter = Finder::new(delimiter.as_bytes());
     let cut = || FormError::CutShort("before its last boundary");
-    // The first one needs no line break before it.
+    // The first boundary needs no line break before it.
     let first = &delimiter.needle()[2..];
     let mut at = if body.starts_with(first) {
         first.len()
@@ -82,9 +82,9 @@ pub(crate) fn parts(body: &Bytes, boundary: &str, most: Most) -> Result<Vec<Part
     Ok(parts)
 }
 
-/// The length of a part's header with the empty line that ends it, and the file's name in it.
+/// Returns the length of a part's header, including the empty line that ends it, and the file name in it.
 fn head(part: &[u8], most: usize) -> Result<(usize, String), FormError> {
-    // In the header a quotation mark takes three bytes.
+    // A quotation mark in a file name takes three bytes in the header (`%22`).
     let longest = HEADER + 3 * most;
     let part = &part[..part.len().min(longest)];
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
@@ -102,7 +102,7 @@ fn head(part: &[u8], most: usize) -> Result<(usize, String), FormError> {
         .map(|header| String::from_utf8_lossy(header.value));
     let name = disposition.and_then(|disposition| parameter(&disposition, "filename"));
     match name {
-        // Browsers write a quotation mark so.
+        // Browsers write a quotation mark as `%22`.
         Some(name) if !name.is_empty() => {
             let name = name.replace("%22", "\"");
             if name.len() > most {
@@ -115,7 +115,7 @@ fn head(part: &[u8], most: usize) -> Result<(usize, String), FormError> {
     }
 }
 
-/// A parameter of a header's value: `first; name=value; other="quoted \" value"`.
+/// Returns the value of a parameter in a header value such as `first; name=value; other="quoted \" value"`.
 fn parameter(header: &str, name: &str) -> Option<String> {
     let (_, mut rest) = header.split_once(';')?;
     loop {
@@ -134,8 +134,8 @@ fn parameter(header: &str, name: &str) -> Option<String> {
     }
 }
 
-/// The text up to the closing quotation mark, and what follows it. Only that mark and the backslash are
-/// escaped by one: others are what some systems put between folders.
+/// Returns the text up to the closing quotation mark, and the rest after it. A backslash escapes only a quotation mark
+/// or a backslash. Before other characters it is the path separator of some systems.
 fn unquote(quoted: &str) -> Option<(String, &str)> {
     let mut text = String::new();
     let mut rest = quoted.chars();
@@ -156,7 +156,7 @@ mod tests {
 
     const MOST: Most = Most { files: 9, name: 100 };
 
-    /// A form with these files, as browsers write it.
+    /// Returns a form with these files, as browsers write it.
     fn form(files: &[(&str, &[u8])]) -> Bytes {
         let mut body = vec![];
         for (name, content) in files {
@@ -189,7 +189,7 @@ mod tests {
             cut in 0usize..200, noise in prop::collection::vec(prop::sample::select(b"\r\n-limt: ;=\"\\".to_vec()), 0..60),
         ) {
             let whole = form(&[("a.jpg", b"one"), ("b.jpg", b"")]);
-            // What follows the last boundary means nothing.
+            // Bytes after the last boundary are ignored.
             let cut = cut.min(whole.len() - 5);
             prop_assert!(parts(&whole.slice(..cut), "limit", MOST).is_err());
             let _ = parts(&[b"--limit\r\n", &noise[..]].concat().into(), "limit", MOST);

@@ -1,19 +1,19 @@
-//! Reasons why the model gives no answer for an image that was read.
+//! Errors of the model for an image that was decoded.
 
 use std::sync::Arc;
 
 use model::ModelError;
 
-/// The reason, which all who asked at once share.
+/// Error of a batch, which all of its requests share.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum NoAnswer {
-    /// The model fails.
+    /// The model failed.
     #[error(transparent)]
     Model(#[from] Arc<ModelError>),
-    /// The program has panicked.
+    /// The model's code panicked.
     #[error("a fault in the program")]
     Panic,
-    /// The thread of the model has ended.
+    /// The model's thread has ended.
     #[error("it has ended")]
     Ended,
 }

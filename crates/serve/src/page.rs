@@ -1,14 +1,14 @@
-//! The page, in three files without anything inline, so that a browser can be told to run nothing else.
+//! The web page: three files without inline scripts or styles, so that the security policy can forbid all other code.
 
 use hyper::header::HeaderValue;
 
-/// Policy for browsers: their rights with anything that comes from here.
+/// Content security policy of every response.
 pub(crate) const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// The file of the page at this path: its content type and its text.
+/// Returns the content type and text of the page's file at `path`, or `None` for other paths.
 pub(crate) fn file(path: &str) -> Option<(&'static str, &'static str)> {
     Some(match path {
         "/" => ("text/html; charset=utf-8", include_str!("page/index.html")),

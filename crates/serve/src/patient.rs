@@ -1,5 +1,4 @@
-//! A connection whose other end may take its time, but not for ever: one that takes less of what it is sent than a least
-//! rate has failed.
+//! A TCP stream with a minimum write rate. If the client reads its response more slowly, writing fails with a timeout.
 
 use std::io;
 use std::pin::Pin;
@@ -14,9 +13,10 @@ use crate::Pace;
 pub(crate) struct Patient {
     stream: TcpStream,
     pace: Pace,
-    /// The end of a window, from when a write has to wait until all is written.
+    /// End of the current window. A window starts when a write has to wait, and the last one ends once everything is
+    /// written.
     window: Option<Pin<Box<Sleep>>>,
-    /// Bytes that were written in it.
+    /// Bytes written in the current window.
     in_window: usize,
 }
 
@@ -29,7 +29,7 @@ impl Patient {
         self.stream
     }
 
-    /// The outcome of a write, unless too little was written in a window.
+    /// Returns the outcome of a write, or a timeout error if too few bytes were written in a window.
     fn bounded(
         &mut self,
         context: &mut Context<'_>,
@@ -88,7 +88,7 @@ impl AsyncWrite for Patient {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // All is written, as a connection flushes once it has nothing more to write.
+        // Everything is written: a connection flushes once it has nothing more to write.
         self.window = None;
         Pin::new(&mut self.stream).poll_flush(context)
     }

@@ -1,5 +1,5 @@
-//! The way of a request's images: judged, decoded, answered by the model's thread, told as JSON. Everything that
-//! takes time waits for its turn among that of all clients, and the memory that it takes is counted before.
+//! Processes the images of a request: checks and decodes them, asks the model's thread and writes JSON. Every slow step
+//! waits in a fair queue of all clients, and its memory is reserved beforehand.
 
 use std::io;
 use std::sync::Arc;
@@ -29,26 +29,29 @@ pub(crate) struct Predictor {
     limits: Limits,
     memory: Arc<Budget>,
     workers: Workers,
-    /// One thread for images that take much memory, so that one of them is decoded at a time. It has the priority of the
-    /// others: with a lower one, small images of others could keep a large one waiting for ever.
+    /// Single thread for images that need much memory, so that only one of them is decoded at a time. It has the same
+    /// priority as the other threads. With a lower one, small images of other clients could delay a large image
+    /// forever.
     for_large: Workers,
     questions: Sender<Question>,
 }
 
-/// A request's client, and what it asks.
+/// Client of a request, and its options.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     pub(crate) client: Client,
     pub(crate) wants_map: bool,
 }
 
-/// Answer for an image: JSON with a prediction, or the reason why there is none.
+/// Result for one image: a prediction as JSON, or the reason why it has no prediction.
 type Told = Result<String, Fault>;
 
 impl Predictor {
+    /// Starts the threads that decode images.
+    ///
     /// # Errors
     ///
-    /// The system gives no threads.
+    /// Returns an error if the system can't start a thread.
     pub(crate) fn new(
         card: Arc<ModelCard>,
         limits: Limits,
@@ -61,12 +64,13 @@ impl Predictor {
         Ok(Self { card, size, limits, memory, workers, for_large, questions })
     }
 
-    /// The predictions for the images in `body`, in their order, as JSON, which holds its share of memory until it is
-    /// sent. They are parts of a form if there is a boundary between them.
+    /// Returns the predictions for the images in `body` as JSON, in their order. If `boundary` is given, the body is a
+    /// form and its parts are the images. The response holds its share of memory until it is sent.
     ///
     /// # Errors
     ///
-    /// The body is no form, or too much for a limit; none of the images can be read; or the model has failed.
+    /// Returns an error if the body is not a form or exceeds a limit, if none of the images can be decoded, or if the
+    /// model fails.
     pub(crate) async fn predict(
         self: Arc<Self>,
         body: Bytes,
@@ -82,7 +86,7 @@ impl Predictor {
         let share = Arc::new(share);
 
         let names: Vec<Option<String>> = images.iter().map(|image| image.name.clone()).collect();
-        // Those that still run when this is dropped, as when the client has gone away, are ended.
+        // Dropping the set, as when the client disconnects, aborts the tasks that still run.
         let mut tasks = JoinSet::new();
         for (at, image) in images.into_iter().enumerate() {
             let (predictor, share) = (self.clone(), share.clone());
@@ -137,7 +141,7 @@ impl Predictor {
     }
 }
 
-/// The JSON of a prediction.
+/// Returns a prediction as JSON.
 fn tell(card: &ModelCard, name: Option<&str>, answer: Answer) -> String {
     let Answer { probabilities, heat_map } = answer;
     let mut told = json!({
@@ -156,7 +160,7 @@ fn tell(card: &ModelCard, name: Option<&str>, answer: Answer) -> String {
     text
 }
 
-/// The answer to a request of which no image can be read, which holds its share of memory until it is sent.
+/// Returns the response to a request without a readable image. It holds its share of memory until it is sent.
 fn none_read(names: &[Option<String>], told: Vec<Told>, share: Arc<Share>) -> Refusal {
     let faults: Vec<Fault> = told.into_iter().filter_map(Result::err).collect();
     let predictions: Vec<Value> =
@@ -236,7 +240,7 @@ mod tests {
         model.join().expect("no panic");
         let held = whole - memory.free();
         assert!((answer.len()..2 * answer.len()).contains(&held), "{held} bytes");
-        // As of a connection that has not written all of it.
+        // Models a connection that has written only a part of the response.
         let rest = answer.slice(1..);
         drop(answer);
         assert_eq!(whole - memory.free(), held);

@@ -1,4 +1,4 @@
-//! Questions to the model, asked by one thread: the pictures that wait are answered as one batch.
+//! Inference on a single thread: images that are waiting are answered as one batch.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,25 +9,25 @@ use tokio::sync::oneshot;
 use crate::fair::FairQueue;
 use crate::no_answer::NoAnswer;
 
-/// Number of images answered at once, at most.
+/// Maximum number of images in a batch.
 pub(crate) const BATCH: usize = 32;
 
-/// A picture of the model's size, and where the answer goes.
+/// An image at the model's size, and the channel for its answer.
 pub(crate) struct Question {
     pub(crate) picture: Bytes,
     pub(crate) wants_map: bool,
     pub(crate) answer: oneshot::Sender<Result<Answer, NoAnswer>>,
 }
 
-/// The model's answer for an image.
+/// Result of the model for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) probabilities: Vec<f32>,
     pub(crate) heat_map: Option<HeatMap>,
 }
 
-/// Answers until no one can ask any more. `explain` gets pictures and whether heat maps are wanted; where it
-/// fails or panics, those who asked are told the reason, and the next are answered all the same.
+/// Answers questions until the senders are gone. `explain` receives the images and whether heat maps are wanted. If it
+/// fails or panics, each request of the batch receives the error, and later batches are still answered.
 pub(crate) fn answer_all(
     questions: &FairQueue<Question>,
     explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, NoAnswer>,
@@ -37,7 +37,7 @@ pub(crate) fn answer_all(
         if waiting.is_empty() {
             return;
         }
-        // Whoever has gone away since needs none.
+        // Skip images whose client has disconnected.
         waiting.retain(|question| !question.answer.is_closed());
         let (with_map, without): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|question: &Question| question.wants_map);
@@ -55,7 +55,7 @@ pub(crate) fn answer_all(
                     Ok(answers) => Ok(answers.next().expect("an answer to every picture")),
                     Err(reason) => Err(reason.clone()),
                 };
-                // Whoever has gone away meanwhile does not hear it.
+                // If the client has disconnected meanwhile, the answer is dropped.
                 let _ = question.answer.send(answer);
             }
         }
@@ -74,7 +74,7 @@ mod tests {
         Client::of([127, 0, 0, 1].into())
     }
 
-    /// Asks about pictures of one byte each, those that are odd with a heat map, and returns the answers.
+    /// Asks about images of one byte each, with heat maps for the odd ones, and returns the answers.
     fn ask(
         pictures: &[u8],
         explain: impl Fn(&[&[u8]], bool) -> Result<Vec<Answer>, NoAnswer>,

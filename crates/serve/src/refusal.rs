@@ -1,4 +1,4 @@
-//! An answer that is no prediction: a status, what is wrong, and what to do about it.
+//! Error responses: a status, an error message and a hint.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 
 use crate::shares::{Held, Share};
 
-/// Why a request gets no prediction.
+/// Error response to a request.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    /// Header that belongs to the status.
+    /// Additional header that belongs to the status.
     pub(crate) header: Option<(HeaderName, &'static str)>,
-    /// True if the request was read to its end, so that another may follow on its connection.
+    /// True if the request was read to its end, so that the connection can serve another request.
     pub(crate) is_read: bool,
-    /// The body, as JSON.
+    /// Response body as JSON.
     told: Value,
-    /// Memory of a body that says something of every photograph.
+    /// Share of memory of a response body that lists the error of every image.
     share: Option<Arc<Share>>,
 }
 
@@ -33,7 +33,7 @@ impl Refusal {
         Self { status, header: None, is_read: false, told, share: None }
     }
 
-    /// Adds a header.
+    /// Sets the additional header.
     pub(crate) fn with_header(self, name: HeaderName, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
     }
@@ -43,13 +43,13 @@ impl Refusal {
         Self { is_read: true, ..self }
     }
 
-    /// Adds the fault of each photograph. The answer holds `share` until it is sent.
+    /// Adds the error of each image. The response holds `share` until it is sent.
     pub(crate) fn with_predictions(mut self, predictions: Vec<Value>, share: Arc<Share>) -> Self {
         self.told["predictions"] = predictions.into();
         Self { share: Some(share), ..self }
     }
 
-    /// Returns the body, with its share of memory if it has one.
+    /// Returns the response body. If it has a share of memory, it holds the share until it is dropped.
     pub(crate) fn into_body(self) -> Bytes {
         let text = self.told.to_string();
         match self.share {

@@ -1,4 +1,4 @@
-//! The addresses: what each takes and gives.
+//! The routes of the server, with the method and the response of each path.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use crate::shares::{Budget, Client};
 
 type Answer = Response<Full<Bytes>>;
 
-/// Everything that an answer needs.
+/// State shared by all requests.
 pub(crate) struct Site {
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
-    /// Bytes of all requests at once.
+    /// Memory budget of all requests, in bytes.
     pub(crate) memory: Arc<Budget>,
     pub(crate) predictor: Arc<Predictor>,
-    /// Answer of `/health`.
+    /// Response of `/health`.
     pub(crate) health: Value,
 }
 
-/// The headers of every answer.
+/// Headers of every response.
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::CONTENT_SECURITY_POLICY, page::POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -47,7 +47,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 ];
 
 impl Site {
-    /// The answer to a request of `client` on a connection to the address `local`.
+    /// Answers a request of `client` on a connection to the address `local`.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
@@ -135,7 +135,7 @@ impl Site {
     }
 }
 
-/// Returns true if a request for predictions asks for heat maps.
+/// Returns true if the query asks for heat maps. An unknown query is an error.
 fn wants_map(query: Option<&str>) -> Result<bool, Refusal> {
     match query.unwrap_or_default() {
         "" | "heat_map=false" => Ok(false),
@@ -158,7 +158,7 @@ fn of_kind(kind: &'static str, content: impl Into<Bytes>) -> Answer {
     answer
 }
 
-/// Returns the answer of `/health`, which everyone who reaches the server may read.
+/// Returns the response of `/health`, which everyone who reaches the server can read.
 pub(crate) fn health(model: &str, card: &model::ModelCard, limits: &Limits) -> Value {
     json!({
         "status": "ok",

@@ -1,4 +1,4 @@
-//! The server: where it listens, its threads, and how it ends.
+//! The server: binds its address, starts and stops its threads, and accepts connections.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,15 +22,15 @@ use crate::routes::{Site, health};
 use crate::shares::{Budget, Client};
 use crate::{Limits, ServeError};
 
-/// Time to wait when the system gives no further connection, as when there are too many open files.
+/// Pause before the next attempt to accept a connection if the system refuses one, as with too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The answer to a connection of a client that has as many as are left for others.
+/// Response to a client that holds its maximum share of the connections.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Connection: close\r\nRetry-After: 1\r\nContent-Type: application/json\r\nContent-Length: 104\r\n\r\n\
     {\"error\":\"too many connections from your address\",\"hint\":\"close some of them, or try again in a second\"}";
 
-/// A server that has its address, but no model yet: connections wait.
+/// A server that is bound to its address but has no model yet. Connections wait until it starts.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -38,7 +38,7 @@ pub struct Server {
     limits: Limits,
 }
 
-/// A server that answers, on threads of its own.
+/// A running server, with its own threads.
 #[derive(Debug)]
 pub struct Running {
     stopping: watch::Sender<bool>,
@@ -46,12 +46,13 @@ pub struct Running {
 }
 
 impl Server {
-    /// Listens at `address`; with port 0 the system chooses one. Requests are for `localhost`, for the address
-    /// that they came to, or for one of `hosts`, else they are refused.
+    /// Listens on `address`; with port 0 the system chooses a port. Requests must be for `localhost`, for the address
+    /// that they arrived at or for one of `hosts`. All others are refused.
     ///
     /// # Errors
     ///
-    /// The address is in use or not of this computer, or one of `hosts` is no name.
+    /// Returns an error if the address is in use or does not belong to this computer, or if one of `hosts` is not a
+    /// host name.
     pub fn bind(
         address: SocketAddr,
         hosts: Vec<String>,
@@ -65,21 +66,21 @@ impl Server {
         Ok(Self { listener, hosts, limits })
     }
 
-    /// Returns the address that it listens at.
+    /// Returns the address that the server listens on.
     ///
     /// # Errors
     ///
-    /// The system does not say.
+    /// Returns an error if the system can't report the address.
     pub fn address(&self) -> Result<SocketAddr, ServeError> {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Answers with what `explainer` says from now on. `name` is what the model is called, which everyone who reaches the
-    /// server may read.
+    /// Starts to answer requests with the predictions of `explainer`. `name` is the name of the model, which everyone
+    /// who reaches the server can read.
     ///
     /// # Errors
     ///
-    /// [`Limits::room`] is below [`Limits::least_room`], or the system gives no threads.
+    /// Returns an error if [`Limits::room`] is below [`Limits::least_room`], or if the system can't start a thread.
     pub fn start(self, name: &str, explainer: Explainer) -> Result<Running, ServeError> {
         let least = self.limits.least_room(explainer.card());
         if let Some(given) = self.limits.room.filter(|given| *given < least) {
@@ -114,10 +115,10 @@ impl Server {
 }
 
 impl Running {
-    /// Takes no further connections, lets the requests that are under way end for a while, and returns.
+    /// Stops accepting connections, waits up to [`Limits::stop_time`] for requests in progress, and returns.
     pub fn stop(self) {
         self.stopping.send_replace(true);
-        // Where it has panicked it has said so.
+        // If the thread panicked, the panic has been reported already.
         let _ = self.thread.join();
     }
 }
@@ -133,17 +134,17 @@ fn serve(
         let places = Arc::new(Semaphore::new(connections));
         let (stopping, of_connections) = watch::channel(false);
         let accepting = tokio::spawn(accept(listener, site, places.clone(), of_connections));
-        // An error is that no one is left who could say so.
+        // An error means that `Running` was dropped without a call of `stop`. The server stops then too.
         let _ = stop.wait_for(|stop| *stop).await;
-        // No further connections before those that there are hear of it.
+        // Stop accepting before the open connections are told to close.
         accepting.abort();
         let _ = accepting.await;
         stopping.send_replace(true);
         let all = u32::try_from(connections).unwrap_or(u32::MAX);
-        // After that time those who are left are cut off.
+        // Connections still open after this time are cut off.
         let _ = timeout(stop_time, places.acquire_many(all)).await;
     });
-    // An image that is being decoded is not waited for.
+    // Ends the remaining tasks without waiting for images that are being decoded.
     runtime.shutdown_background();
 }
 
@@ -161,7 +162,7 @@ async fn accept(
                 let client = Client::of(peer.ip());
                 let Some(share) = shares.take(client, 1) else {
                     tracing::debug!("{peer} has as many connections as are left for others");
-                    // A client with many of those too is cut off without an answer.
+                    // If the client also holds too many refused connections, close this one without a response.
                     if let Some(share) = refused.take(client, 1) {
                         tokio::spawn(async move {
                             refuse(stream, TOO_MANY).await;
@@ -170,7 +171,7 @@ async fn accept(
                     }
                     continue;
                 };
-                // Answers are small: none waits for the next.
+                // Responses are small. Send them at once instead of collecting data (Nagle's algorithm).
                 let _ = stream.set_nodelay(true);
                 let (site, stop) = (site.clone(), stop.clone());
                 tokio::spawn(async move {

@@ -1,17 +1,17 @@
-//! Resources of the server, divided among clients: connections, and bytes of memory.
+//! Divides the resources of the server (connections, bytes of memory) among clients.
 //!
-//! A client gets more only while it leaves others as much as it has. One client alone gets half, and of several that
-//! take what they can each gets as much as is left. So nobody who comes later finds nothing, however many connections a
-//! client opens. Nothing waits for a share while it holds one: who gets none is refused, so there is no deadlock. This is
-//! the dynamic threshold of Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches",
-//! 1998.
+//! A client gets more only while it leaves at least as much free for others as it has. A single client therefore gets
+//! half, and each of several greedy clients gets as much as remains free. A client that arrives later always finds
+//! something left, however many connections another client opens. Requests never wait for a share. If a share is not
+//! available, the request is refused, so a deadlock is impossible. This is the dynamic threshold of Choudhury and
+//! Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The sender that a request counts against: an IPv4 address, or a network of IPv6, where everyone has more addresses than can be
-/// counted.
+/// Client that a request counts against: an IPv4 address, or an IPv6 network (/64), because one IPv6 user has more
+/// addresses than can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Client(IpAddr);
 
@@ -27,7 +27,7 @@ impl Client {
     }
 }
 
-/// An amount that is divided.
+/// Amount of a resource that is divided among clients.
 #[derive(Debug)]
 pub(crate) struct Budget(Mutex<State>);
 
@@ -37,12 +37,12 @@ struct State {
     held: HashMap<Client, usize>,
 }
 
-/// A part of a budget, given back when it is dropped.
+/// Part of a budget, which is returned when dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: Arc<Budget>,
     client: Client,
-    /// Changed under the budget's lock.
+    /// Changed only while the budget is locked.
     amount: Mutex<usize>,
 }
 
@@ -51,7 +51,8 @@ impl Budget {
         Arc::new(Self(Mutex::new(State { free: amount, held: HashMap::new() })))
     }
 
-    /// Takes a share; `None` if it is not free, or the client has as much as is free.
+    /// Takes a share. Returns `None` if the amount is not free, or if the client already has a share and would then
+    /// have more than remains free.
     pub(crate) fn take(self: &Arc<Self>, client: Client, amount: usize) -> Option<Share> {
         let share = Share { budget: self.clone(), client, amount: Mutex::new(0) };
         share.grow(amount).then_some(share)
@@ -68,7 +69,8 @@ impl Budget {
 }
 
 impl Share {
-    /// Takes `more`. Returns false, and takes nothing, if that is not free or the client has as much as is free.
+    /// Adds `more` to the share. Returns false and takes nothing if that amount is not free, or if the client already
+    /// has a share and would then have more than remains free.
     pub(crate) fn grow(&self, more: usize) -> bool {
         let mut state = self.budget.lock();
         let State { free, held } = &mut *state;
@@ -85,7 +87,7 @@ impl Share {
         true
     }
 
-    /// Gives back what is above `amount`.
+    /// Returns everything above `amount` to the budget.
     pub(crate) fn shrink_to(&self, amount: usize) {
         let mut state = self.budget.lock();
         let mut now = self.amount();
@@ -111,7 +113,7 @@ impl Drop for Share {
     }
 }
 
-/// Bytes with their share, which is given back once nobody reads them any more.
+/// Bytes with their share of memory, which is returned once the bytes are dropped.
 pub(crate) struct Held<T> {
     pub(crate) bytes: T,
     pub(crate) _share: Arc<Share>,

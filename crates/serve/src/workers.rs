@@ -1,4 +1,5 @@
-//! Threads for computations that would keep connections waiting. Clients get the same time, however much they send.
+//! Worker threads for computations that would block connections. They serve clients in turn, so that each client gets
+//! the same computing time however much it sends.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,8 +10,8 @@ use tokio::sync::oneshot;
 use crate::fair::{Sender, queue};
 use crate::shares::Client;
 
-/// The cost of what every computation takes; a unit is about a nanosecond. Decoding takes about one for each byte of
-/// memory that it takes.
+/// Base cost of every computation. One unit is about a nanosecond. Decoding takes about one unit for each byte of
+/// memory that it needs.
 pub(crate) const LEAST_COST: u64 = 50_000;
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -18,16 +19,16 @@ type Work = Box<dyn FnOnce() + Send>;
 /// Threads that compute for clients in turn.
 pub(crate) struct Workers(Sender<Work>);
 
-/// A computation that gave no result, as it panicked.
+/// Error of a computation that panicked.
 #[derive(Debug)]
 pub(crate) struct Panicked;
 
 impl Workers {
-    /// Starts `count` threads, which end once this is dropped and all work is done.
+    /// Starts `count` threads, at least one. They end once this is dropped and all work is done.
     ///
     /// # Errors
     ///
-    /// The system gives no threads.
+    /// Returns an error if the system can't start a thread.
     pub(crate) fn start(name: &str, count: usize) -> io::Result<Self> {
         let (sender, works) = queue::<Work>();
         for _ in 0..count.max(1) {
@@ -41,12 +42,12 @@ impl Workers {
         Ok(Self(sender))
     }
 
-    /// Returns what `work` returns. If nobody waits for it any more by the time that a thread comes to it, it is not
-    /// done.
+    /// Runs `work` on a worker thread and returns its result. If the caller has stopped waiting before a thread starts
+    /// the work, it is not run.
     ///
     /// # Errors
     ///
-    /// It panicked.
+    /// Returns an error if `work` panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         client: Client,
@@ -59,7 +60,7 @@ impl Workers {
                 return;
             }
             if let Ok(done) = catch_unwind(AssertUnwindSafe(work)) {
-                // Whoever has gone away meanwhile does not hear it.
+                // If the caller has stopped waiting, the result is dropped.
                 let _ = answer.send(done);
             }
         };

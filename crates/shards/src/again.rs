@@ -1,22 +1,22 @@
-//! Requests that are made again.
+//! Retries of requests to object stores, with backoff.
 //!
-//! What speaks to object stores makes a request again where none answers or the answer is that the store has
-//! failed. Where an answer breaks off, it often takes that for the end: so whatever is asked for here is asked
-//! for again. All that is asked of a store may be asked twice.
+//! The underlying library retries if a store does not answer or reports a failure. If an answer breaks off, it often
+//! does not. So every request is retried here too, which is safe because all requests may be repeated.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-/// For how long a store that fails is asked again: it may be restarted meanwhile.
+/// Maximum duration of retries, long enough for a store to restart.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// How long to wait first, and at most.
+/// First backoff.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Maximum backoff.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long is waited for one thing.
+/// Retry state of one request.
 pub(crate) struct Patience {
     start: Instant,
     pause: Duration,
@@ -27,7 +27,8 @@ impl Patience {
         Self { start: Instant::now(), pause: FIRST_PAUSE }
     }
 
-    /// Whether it is worth asking again after this error, which is so after a pause where an answer broke off.
+    /// Returns true if the request is to be retried after this error, once the backoff is over. Only requests whose
+    /// answer broke off are retried.
     pub(crate) async fn lasts(&mut self, error: &object_store::Error) -> bool {
         if !broke_off(error) || self.start.elapsed() > PATIENCE {
             return false;
@@ -39,7 +40,7 @@ impl Patience {
     }
 }
 
-/// What `attempt` comes to, which is made again for as long as answers break off and patience lasts.
+/// Runs `attempt`, and retries it while answers break off and time remains.
 pub(crate) async fn again<T, F: Future<Output = object_store::Result<T>>>(
     mut attempt: impl FnMut() -> F,
 ) -> object_store::Result<T> {
@@ -52,7 +53,7 @@ pub(crate) async fn again<T, F: Future<Output = object_store::Result<T>>>(
     }
 }
 
-/// Whether it was the connection that failed.
+/// Returns true if the connection failed.
 #[cfg(feature = "remote")]
 fn broke_off(error: &object_store::Error) -> bool {
     let mut source = std::error::Error::source(error);
@@ -65,7 +66,7 @@ fn broke_off(error: &object_store::Error) -> bool {
     false
 }
 
-/// A disk has none.
+/// Returns false: a disk has no connection.
 #[cfg(not(feature = "remote"))]
 fn broke_off(_: &object_store::Error) -> bool {
     false

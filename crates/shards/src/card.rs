@@ -1,4 +1,4 @@
-//! The JSON beside a piece's object: what it was made of, and what it must be.
+//! JSON metadata of a piece: what it was computed from, and the length and digests of its object.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +6,11 @@ use crate::made_of::{Contents, MadeOf};
 use crate::object::{Counts, Shape};
 use crate::{FeatureSettings, Piece, PieceFault, Skipped};
 
-/// Version of the layout of pieces. Version 1 has no digests of contents and of the head, and is read as well.
+/// Version of the layout of pieces. Version 1, without digests of the contents and of the head, can be read too.
 pub(crate) const SCHEMA: u64 = 2;
 
-/// What is known of a piece. There is no time, machine or path in it: who makes the same piece writes the
-/// same bytes.
+/// Metadata of a piece. It has no times, machine names or absolute paths, so that two workers write the same bytes for
+/// the same piece.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Card {
@@ -20,38 +20,40 @@ pub(crate) struct Card {
     pub(crate) piece: usize,
     pub(crate) pieces: usize,
     pub(crate) settings: FeatureSettings,
-    /// The digest of the keys and sizes of the files that it was made of.
+    /// Digest of the keys and lengths of the source files.
     pub(crate) listed: String,
-    /// The digest of their contents; `None` in a card of schema 1, and of objects that have no ETag.
+    /// Digest of the contents of the source files; `None` in schema 1, and for objects without ETags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) contents: Option<Contents>,
     pub(crate) counts: Counts,
-    /// Those of the files that should be pictures and can't be read.
+    /// Skipped files of the piece.
     pub(crate) skipped: Vec<Skipped>,
     pub(crate) object: ObjectCard,
 }
 
-/// What the object must be.
+/// Metadata of the object with the tensors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ObjectCard {
+    /// Length in bytes.
     pub(crate) length: u64,
-    /// Where the features begin; what is before is read at once.
+    /// Start of the features in bytes. Everything before is the head, which is read at once.
     pub(crate) features_at: u64,
-    /// The SHA-256 of what is before, in which each row of features has a checksum; `None` in a card of schema 1.
+    /// SHA-256 of the head, which has a checksum of each row of features; `None` in schema 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) head_sha256: Option<String>,
+    /// SHA-256 of the whole object.
     pub(crate) sha256: String,
 }
 
-/// What cards of every schema have.
+/// Field that every schema has.
 #[derive(Deserialize)]
 struct Schema {
     schema: u64,
 }
 
 impl Card {
-    /// The piece that it says it is of.
+    /// Returns the piece that the metadata names.
     pub(crate) fn names(&self) -> Piece {
         let Self { shard, shards, piece, pieces, .. } = *self;
         Piece { shard, shards, piece, pieces }
@@ -63,11 +65,11 @@ impl Card {
         bytes
     }
 
-    /// The card of `piece` in these bytes.
+    /// Parses the metadata of `piece`.
     ///
     /// # Errors
     ///
-    /// It is damaged, or that of another piece or schema.
+    /// Returns a fault if the metadata is damaged, or if it belongs to another piece or schema.
     pub(crate) fn parse(bytes: &[u8], piece: Piece) -> Result<Self, PieceFault> {
         let damaged =
             |error: serde_json::Error| PieceFault::content(format!("is damaged: {error}"));
@@ -95,28 +97,27 @@ impl Card {
         Ok(card)
     }
 
-    /// Where these bytes are a card of another schema: what differs, the schema that it has, and that which it is to
-    /// have.
+    /// Returns the difference if the metadata has another schema: `schema`, the version found, and the expected
+    /// version.
     pub(crate) fn other_schema(bytes: &[u8]) -> Option<[String; 3]> {
         let Schema { schema } = serde_json::from_slice(bytes).ok()?;
         (!(1..=SCHEMA).contains(&schema))
             .then(|| ["schema".into(), schema.to_string(), SCHEMA.to_string()])
     }
 
-    /// Whether it was made of these files.
+    /// Returns true if the piece was computed from these files.
     pub(crate) fn is_of(&self, files: &MadeOf) -> bool {
         self.listed == files.listed
             && (!self.has_contents_as(files) || self.contents == files.contents)
     }
 
-    /// Whether the contents of its files and of these can be compared: they can't if one of the two has none, or those
-    /// of files that were read from elsewhere.
+    /// Returns true if the digests of the contents can be compared: both exist, and both are SHA-256 or both are ETags.
     pub(crate) fn has_contents_as(&self, files: &MadeOf) -> bool {
         let both = self.contents.as_ref().zip(files.contents.as_ref());
         both.is_some_and(|(own, others)| own.by == others.by)
     }
 
-    /// What its object looks like.
+    /// Returns the shape of the object.
     pub(crate) fn shape(&self) -> Shape {
         let FeatureSettings { dtype, .. } = self.settings;
         Shape { counts: self.counts, views: self.settings.view_count(), dtype }

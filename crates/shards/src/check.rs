@@ -1,4 +1,4 @@
-//! What is wrong with a set: all of it at once, by reading everything.
+//! Checks a set by reading everything, and reports all faults at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,54 +10,58 @@ use crate::set::{engines_of, read_cards, small_of};
 use crate::store::NEVER;
 use crate::{Cut, FeatureSettings, Photographs, Piece, PieceFault, ShardsError, Store};
 
-/// Something that is wrong with a piece.
+/// Fault of a piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What kind of fault it is.
+    /// Kind of fault.
     pub kind: Kind,
-    /// The piece, or the object.
+    /// Name of the piece or object.
     pub name: String,
-    /// What is wrong, as a sentence without its subject.
+    /// Reason, as a sentence without its subject.
     pub reason: String,
 }
 
-/// Kinds of faults. The worker of that shard mends what is missing, what is damaged once it is removed, and what was
-/// made of other photographs; other settings where it replaces them, and what is of another cut never.
+/// Kind of fault.
+///
+/// The worker of the shard computes a missing piece, and computes a stale one again if its images changed. If its
+/// settings differ, it does so only with `replace`; a piece of another cut needs to be removed. A worker does not read
+/// objects, so a damaged one of the expected length needs to be removed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// It is not there, or not all of it.
+    /// The object or its metadata is missing.
     Missing,
-    /// It was made with other settings than most pieces, of other photographs than there are now, or belongs
+    /// The piece has other settings than most pieces, was computed from other images than the current ones, or belongs
     /// to a set of another cut.
     Stale,
-    /// It is not what was written.
+    /// The bytes are not the ones that were written.
     Damaged,
 }
 
-/// A set as it was checked.
+/// Result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// What is wrong.
+    /// Faults, by name.
     pub findings: Vec<Finding>,
-    /// How many pieces there should be.
+    /// Number of pieces of the complete set.
     pub pieces: usize,
-    /// How many photographs those have that are whole.
+    /// Number of images in undamaged pieces.
     pub photographs: usize,
-    /// How many files were skipped as unreadable in them.
+    /// Number of skipped files of undamaged pieces.
     pub skipped: usize,
-    /// The engines that computed the pieces, and how many each. With several instruction sets the last digits of
-    /// features depend on the piece.
+    /// Engines that computed the pieces, with the number of pieces of each. If there are several instruction sets, the
+    /// last digits of features depend on the piece.
     pub engines: BTreeMap<String, usize>,
 }
 
-/// Reads all of the set at `store` and says what is wrong with it, in the order of the pieces. Where
-/// `photographs` are given, all of a set's, pieces that were made of others are stale. `progress` hears how many
-/// pieces were read, and of how many.
+/// Reads the whole set at `store` and reports its faults, sorted by name.
+///
+/// If `photographs` has all images of the dataset, pieces that were computed from other images are stale. `progress`
+/// receives the number of pieces read so far and their total.
 ///
 /// # Errors
 ///
-/// There is no set, or the place can't be read.
+/// Returns an error if the store has no set, or if the store or the images can't be read.
 pub fn check(
     store: &Store,
     photographs: Option<&Photographs>,
@@ -135,7 +139,7 @@ pub fn check(
     Ok(checked)
 }
 
-/// Says that some pieces were compared with the photographs by less than their contents.
+/// Warns that pieces were compared with the images by less than their contents.
 pub(crate) fn warn_of_lengths(store: &Store, pieces: usize) {
     if pieces > 0 {
         tracing::warn!(
@@ -145,7 +149,7 @@ pub(crate) fn warn_of_lengths(store: &Store, pieces: usize) {
     }
 }
 
-/// The photographs of each piece.
+/// Returns the files of each piece.
 pub(crate) fn by_piece(photographs: &Photographs, cut: Cut) -> BTreeMap<Piece, Vec<&Entry>> {
     let mut by_piece: BTreeMap<Piece, Vec<&Entry>> = BTreeMap::new();
     for entry in &photographs.entries {
@@ -154,7 +158,7 @@ pub(crate) fn by_piece(photographs: &Photographs, cut: Cut) -> BTreeMap<Piece, V
     by_piece
 }
 
-/// What is wrong with the object of a piece.
+/// Returns the fault of a piece's object, if any.
 fn fault_of_object(store: &Store, card: &Card) -> Result<Option<PieceFault>, ShardsError> {
     let name = card.names().object();
     let Some((digest, length)) = store.digest(&name)? else {
@@ -176,7 +180,7 @@ fn fault_of_object(store: &Store, card: &Card) -> Result<Option<PieceFault>, Sha
     }
 }
 
-/// What occurs most often, of equals the first.
+/// Returns the most frequent item, and of several the first.
 fn most_common<T: PartialEq>(items: impl Iterator<Item = T>) -> Option<T> {
     let mut counts: Vec<(T, usize)> = vec![];
     for item in items {

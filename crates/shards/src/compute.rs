@@ -1,4 +1,4 @@
-//! A worker: computes the pieces of a shard that are not there yet, one after the other.
+//! Worker: computes the missing pieces of a shard, one after another.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -16,91 +16,96 @@ use crate::spool::Spool;
 use crate::store::hex;
 use crate::{Cut, FeatureSettings, Photographs, Piece, PieceFault, ShardsError, Skipped, Store};
 
-/// What a worker is to do.
+/// Parameters of a worker.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
-    /// The photographs, at least those of the shard.
+    /// Images of the shard; it may contain others, which are ignored.
     pub photographs: &'a Photographs,
-    /// The base, as the settings say, and the cache.
+    /// Extractor with the base of the settings, and the cache of its features.
     pub extractor: &'a Extractor,
-    /// What the features follow from.
+    /// Settings that the features depend on.
     pub settings: &'a FeatureSettings,
-    /// How the set is cut.
+    /// Numbers of shards and pieces of the set.
     pub cut: Cut,
-    /// The shard, from 0.
+    /// Index of the shard, from 0.
     pub shard: usize,
-    /// Where the set lies.
+    /// Location of the set.
     pub store: &'a Store,
-    /// Whether a photograph that can't be read is an error, and not skipped.
+    /// True if an unreadable image is an error; false to skip it.
     pub strict: bool,
-    /// Whether pieces that were computed with another instruction set, or an unknown one, are treated as those with
-    /// other settings, and not only told of.
+    /// True to treat pieces with another or unknown instruction set as pieces with other settings; false to report them
+    /// only.
     pub strict_engine: bool,
-    /// Whether pieces that were made with other settings are computed again, and not an error.
+    /// True to recompute pieces with other settings; false to return an error for them.
     pub replace: bool,
-    /// Raised to have the worker stop after the batch at hand.
+    /// Token that stops the worker after the current batch.
     pub stop: &'a Cancellation,
 }
 
-/// What a worker tells on its way.
+/// Event of a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A piece is there already, made of the same photographs with the same settings.
+    /// A complete piece with the same settings and images exists already.
     Found {
-        /// The piece.
+        /// Existing piece.
         piece: Piece,
     },
-    /// A piece that is there was computed by another engine than this worker's, perhaps: with another instruction
-    /// set, or with one that it does not name. Its features may have other last digits.
+    /// An existing piece was computed by another engine: it has another instruction set, or does not name one. Its
+    /// features may differ in the last digits.
     OtherEngine {
-        /// The piece.
+        /// Existing piece.
         piece: Piece,
-        /// The engine that computed it.
+        /// Engine that computed the piece.
         found: String,
     },
-    /// A piece that is there is computed again.
+    /// An existing piece is computed again.
     Again {
-        /// The piece.
+        /// Piece to compute.
         piece: Piece,
-        /// Why, as the end of a sentence that begins with its name.
+        /// Reason, as the end of a sentence that begins with the piece's name.
         reason: String,
     },
-    /// Files of the shard were read and, where they are photographs, computed.
+    /// Files of the shard were read, and computed if they are images.
     Progress {
-        /// How many of the files that are not in pieces that were there.
+        /// Number of processed files, not counting those of pieces that exist already.
         done: usize,
-        /// How many there are of them, as far as is known.
+        /// Total number of such files. It falls when another existing piece is found.
         total: usize,
     },
-    /// A file that should be a picture can't be read.
+    /// An image file can't be read.
     Skipped(Skipped),
     /// A piece was written.
     Written {
-        /// The piece.
+        /// Written piece.
         piece: Piece,
-        /// How many photographs it has.
+        /// Number of images in the piece.
         photographs: usize,
-        /// How many bytes its object has.
+        /// Size of the piece's object, in bytes.
         bytes: u64,
     },
 }
 
-/// How a worker ended.
+/// Outcome of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All pieces of the shard are there.
+    /// All pieces of the shard exist.
     Complete,
-    /// It was stopped; the pieces that it has written are there.
+    /// The worker was stopped. Pieces that it wrote are complete.
     Stopped,
 }
 
-/// Computes the pieces of a shard that are not there, whole and made of the same photographs with the same
-/// settings. Two workers on one shard end with the same bytes.
+/// Computes the pieces of a shard that are missing, incomplete, or made with other images. Two workers on the same
+/// shard write the same bytes. If the job is cancelled, returns [`Outcome::Stopped`].
 ///
 /// # Errors
 ///
-/// A set of another cut lies there, or, unless they are to be replaced, pieces of the shard that were made with
-/// other settings; or photographs, temporary files or the store fail.
+/// Returns an error in these cases:
+///
+/// - The store has a set with other numbers of shards or pieces.
+/// - The store has pieces of the shard with other settings, and `replace` is false.
+/// - An image can't be read, and `strict` is true.
+/// - A feature is NaN, infinite, or too large for the type of the set.
+/// - The images, temporary files, base or store fail.
 pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, ShardsError> {
     let there = job.store.list()?.into_iter().filter_map(|object| Piece::of_name(&object.name));
     let there: BTreeSet<Piece> = there.collect();
@@ -108,7 +113,7 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
         let (place, expected) = (job.store.place().to_owned(), job.cut);
         return Err(ShardsError::OtherCut { place, found, expected });
     }
-    // All of them before the first is touched.
+    // Checks the settings of every piece before the first one is changed.
     for piece in job.cut.pieces_of(job.shard).filter(|piece| there.contains(piece)) {
         job.card_of(piece)?;
     }
@@ -121,7 +126,7 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
         if job.stop.is_cancelled() {
             return Ok(Outcome::Stopped);
         }
-        // Before they are read: one that is changed meanwhile is then another one than the card says.
+        // Digests are taken before the images are read: an image that changes meanwhile then differs from the metadata.
         let files = match job.photographs.made_of(entries, job.stop) {
             Err(ShardsError::Cancelled(_)) => return Ok(Outcome::Stopped),
             files => files?,
@@ -139,7 +144,7 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
             }
             There::Other(reason) => {
                 listen(Event::Again { piece, reason });
-                // Its JSON would say of the new object what is true of the old one.
+                // Removed first, because the old metadata does not describe the new object.
                 job.store.remove(&piece.card())?;
             }
             There::Nothing => {}
@@ -158,35 +163,35 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
     Ok(Outcome::Complete)
 }
 
-/// What is there of a piece.
+/// State of a piece in the store.
 enum There {
     Nothing,
-    /// All of it.
+    /// Complete piece.
     Whole {
-        /// The files that were skipped.
+        /// Skipped files.
         skipped: Vec<Skipped>,
-        /// The engine that computed it.
+        /// Engine that computed the piece.
         engine: String,
-        /// True if contents could not be compared.
+        /// True if the contents of the files could not be compared.
         is_by_length: bool,
     },
-    /// Something else, and what.
+    /// Piece to compute again, and the reason.
     Other(String),
 }
 
-/// A piece that was computed.
+/// Computed piece.
 struct Computed {
     known: Known,
     spool: Spool,
 }
 
 impl Job<'_> {
-    /// The card of a piece that is there, or what is wrong with it.
+    /// Returns the metadata of a piece, or its fault; `None` if the piece does not exist.
     ///
     /// # Errors
     ///
-    /// Unless they are to be replaced, that it was made with other settings: these may be mistyped, and what was computed
-    /// with the others may have taken hours.
+    /// Returns an error if the piece has other settings and `replace` is false. The new settings may be a typing error,
+    /// and the existing features may have taken hours.
     fn card_of(&self, piece: Piece) -> Result<Option<Result<Card, PieceFault>>, ShardsError> {
         let Some(bytes) = self.store.get(&piece.card())? else { return Ok(None) };
         let card = Card::parse(&bytes, piece);
@@ -203,7 +208,7 @@ impl Job<'_> {
         Ok(Some(card))
     }
 
-    /// The first setting of a piece that is not this worker's.
+    /// Returns the first setting in which a piece differs from this worker: name, value of the piece, expected value.
     fn difference(&self, card: &Card) -> Option<[String; 3]> {
         let other_instructions = || card.settings.other_instructions(self.settings);
         let difference = card.settings.difference(self.settings);
@@ -248,8 +253,8 @@ impl Job<'_> {
         }
     }
 
-    /// The features of these files; `None` where it was stopped before the end. While the base has a batch at
-    /// work, another thread reads the next.
+    /// Computes the features of files; `None` if the worker was stopped. Another thread reads the next batch while the
+    /// base computes.
     fn compute_piece(
         &self,
         entries: &[&Entry],
@@ -277,7 +282,7 @@ impl Job<'_> {
         }
     }
 
-    /// Writes a piece, its JSON last, and returns how many bytes its object has.
+    /// Writes a piece, its metadata last, and returns the size of its object in bytes.
     fn write(
         &self,
         piece: Piece,

@@ -1,8 +1,8 @@
-//! How a set is cut: which photograph lies in which piece, and what pieces are called.
+//! Assignment of images to the shards and pieces of a set, and the names of pieces.
 //!
-//! The first 8 bytes of the SHA-256 of a photograph's key, least byte first, modulo the number of shards say
-//! its shard, the next 8 modulo the number of pieces its piece. So a share depends on the key and the two
-//! numbers alone, and shares are even.
+//! The SHA-256 of an image's key determines its piece. The first 8 bytes, little-endian and modulo the number of
+//! shards, are the shard; the next 8, modulo the number of pieces, are the piece. So the piece depends only on the key
+//! and these two numbers, and shards have about the same size.
 
 use std::fmt;
 
@@ -12,47 +12,47 @@ use thiserror::Error;
 const MOST_SHARDS: usize = 100_000;
 const MOST_PIECES: usize = 10_000;
 
-/// Into how many shards a set is cut, and into how many pieces each of them.
+/// Number of shards of a set, and number of pieces of each shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
     shards: usize,
     pieces: usize,
 }
 
-/// A set can't be cut so.
+/// Error of an invalid number of shards or pieces.
 #[derive(Debug, PartialEq, Eq, Error)]
 #[error(
     "{count} {what}, expected 1 to {most}\nhint: some thousands of photographs a piece are a good size"
 )]
 pub struct CutError {
-    /// Shards or pieces.
+    /// `shards` or `pieces`.
     pub what: &'static str,
-    /// How many are asked for.
+    /// Invalid number.
     pub count: usize,
-    /// How many there may be.
+    /// Maximum.
     pub most: usize,
 }
 
-/// A piece of a set, by its number and those of its cut. It is displayed, and ordered, as its objects are
-/// named: `shard-00003-of-00008-piece-0000-of-0001`.
+/// Piece of a set, identified by its indices and the numbers of its cut. It is displayed and ordered like the names of
+/// its objects: `shard-00003-of-00008-piece-0000-of-0001`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Piece {
-    /// The shard, from 0.
+    /// Index of the shard, from 0.
     pub shard: usize,
-    /// How many shards there are.
+    /// Number of shards.
     pub shards: usize,
-    /// The piece of the shard, from 0.
+    /// Index of the piece in the shard, from 0.
     pub piece: usize,
-    /// How many pieces a shard has.
+    /// Number of pieces of a shard.
     pub pieces: usize,
 }
 
 impl Cut {
-    /// So many shards of so many pieces each.
+    /// Creates a cut of `shards` shards with `pieces` pieces each.
     ///
     /// # Errors
     ///
-    /// There are none, more than 100,000 shards, or more than 10,000 pieces.
+    /// Returns an error if a number is 0, or if it exceeds 100,000 shards or 10,000 pieces.
     pub fn new(shards: usize, pieces: usize) -> Result<Self, CutError> {
         for (what, count, most) in
             [("shards", shards, MOST_SHARDS), ("pieces", pieces, MOST_PIECES)]
@@ -64,33 +64,33 @@ impl Cut {
         Ok(Self { shards, pieces })
     }
 
-    /// How many shards there are.
+    /// Returns the number of shards.
     pub fn shards(self) -> usize {
         self.shards
     }
 
-    /// How many pieces a shard has.
+    /// Returns the number of pieces of a shard.
     pub fn pieces(self) -> usize {
         self.pieces
     }
 
-    /// The piece that the photograph with this key lies in.
+    /// Returns the piece of the image with this key.
     pub fn piece_of(self, key: &str) -> Piece {
         let digest = Sha256::digest(key);
         let (numbers, _) = digest.as_chunks::<8>();
         let below = |at: usize, count: usize| {
-            // Below `count`, which is a `usize`.
+            // The remainder is below `count`, so it fits a `usize`.
             (u64::from_le_bytes(numbers[at]) % count as u64) as usize
         };
         self.piece(below(0, self.shards), below(1, self.pieces))
     }
 
-    /// The pieces of a shard.
+    /// Returns the pieces of a shard, in order.
     pub fn pieces_of(self, shard: usize) -> impl Iterator<Item = Piece> {
         (0..self.pieces).map(move |piece| self.piece(shard, piece))
     }
 
-    /// All pieces, in order.
+    /// Returns all pieces, in order.
     pub fn all(self) -> impl Iterator<Item = Piece> {
         (0..self.shards).flat_map(move |shard| self.pieces_of(shard))
     }
@@ -101,22 +101,22 @@ impl Cut {
 }
 
 impl Piece {
-    /// The cut that it is of.
+    /// Returns the cut of the piece.
     pub fn cut(self) -> Cut {
         Cut { shards: self.shards, pieces: self.pieces }
     }
 
-    /// The name of the object with its tensors.
+    /// Returns the name of the object with the tensors.
     pub fn object(self) -> String {
         format!("{self}.safetensors")
     }
 
-    /// The name of the JSON beside it.
+    /// Returns the name of the JSON metadata.
     pub fn card(self) -> String {
         format!("{self}.json")
     }
 
-    /// The piece that an object of this name belongs to; `None` where it is none of a set's.
+    /// Returns the piece of an object or of its metadata; `None` if `name` is not a valid name of one.
     pub fn of_name(name: &str) -> Option<Self> {
         let stem = name.strip_suffix(".safetensors").or_else(|| name.strip_suffix(".json"))?;
         let (shard, rest) = stem.strip_prefix("shard-")?.split_once("-of-")?;
@@ -126,7 +126,7 @@ impl Piece {
         let (shard, piece) = (number(shard)?, number(piece)?);
         let cut = Cut::new(number(shards)?, number(pieces)?).ok()?;
         let named = cut.piece(shard, piece);
-        // One piece has one name: signs and other numbers of zeros are none.
+        // Rejects signs and other zero padding, so that each piece has one name.
         (shard < cut.shards && piece < cut.pieces && named.to_string() == stem).then_some(named)
     }
 }
@@ -158,7 +158,7 @@ mod tests {
             let found = cut.piece_of(&key);
             prop_assert_eq!(cut.all().filter(|&piece| piece == found).count(), 1);
             prop_assert_eq!(cut.pieces_of(found.shard).filter(|&piece| piece == found).count(), 1);
-            // A cut made again says the same, and the shard does not depend on the pieces.
+            // An equal cut gives the same piece, and the shard does not depend on the number of pieces.
             prop_assert_eq!(Cut::new(shards, pieces).expect("a cut").piece_of(&key), found);
             prop_assert_eq!(Cut::new(shards, 1).expect("a cut").piece_of(&key).shard, found.shard);
         }
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// Sizes of shares follow a binomial distribution: 1,000 with a deviation of 31 each.
+    /// Sizes have a binomial distribution: mean 1,000, standard deviation 31.
     #[test]
     fn shares_are_even() {
         let cut = Cut::new(10, 4).expect("a cut");
@@ -194,7 +194,8 @@ mod tests {
         assert!(sizes.iter().all(|size| (850..1_150).contains(size)), "{sizes:?}");
     }
 
-    /// Computed by `hashlib` of Python, so that a set can be continued by every later version.
+    /// Expected names are computed with Python's `hashlib`. They must never change, so that later versions can continue
+    /// a set.
     #[test]
     fn a_share_is_what_it_always_was() {
         let piece = |key| Cut::new(8, 3).expect("a cut").piece_of(key).to_string();

@@ -1,21 +1,21 @@
-//! How values are stored.
+//! Types that features are stored as.
 
 use half::f16;
 use serde::{Deserialize, Serialize};
 
-/// How values are stored.
+/// Type that features are stored as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
-    /// As they are computed.
+    /// 32-bit floats, as computed.
     #[default]
     Float32,
-    /// Rounded to 11 bits, in half of the room.
+    /// 16-bit floats: half the size, rounded to 11 significant bits.
     Float16,
 }
 
 impl Dtype {
-    /// How many bytes a value takes.
+    /// Returns the size of a value in bytes.
     pub fn size(self) -> usize {
         match self {
             Self::Float32 => 4,
@@ -23,7 +23,7 @@ impl Dtype {
         }
     }
 
-    /// Its name in settings and arguments.
+    /// Returns the name of the type in settings and arguments.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Float32 => "float32",
@@ -31,7 +31,7 @@ impl Dtype {
         }
     }
 
-    /// The largest value that it has.
+    /// Returns the largest finite value of the type.
     pub(crate) fn largest(self) -> f32 {
         match self {
             Self::Float32 => f32::MAX,
@@ -47,7 +47,7 @@ impl Dtype {
         }
     }
 
-    /// Its name in a safetensors file.
+    /// Returns the name of the type in a safetensors file.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Float32 => "F32",
@@ -55,7 +55,7 @@ impl Dtype {
         }
     }
 
-    /// Values as bytes.
+    /// Encodes values as little-endian bytes.
     pub(crate) fn encode(self, values: &[f32]) -> Vec<u8> {
         match self {
             Self::Float32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
@@ -65,7 +65,7 @@ impl Dtype {
         }
     }
 
-    /// The values in bytes.
+    /// Decodes values from little-endian bytes.
     pub(crate) fn decode(self, bytes: &[u8]) -> Vec<f32> {
         match self {
             Self::Float32 => bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect(),

@@ -1,165 +1,165 @@
-//! What can go wrong with sets of features and the places that they lie in.
+//! Errors of computing, storing and reading sets of features.
 
 use features::Cancelled;
 use quoting::Shown;
 
 use crate::{Cut, CutError, Dtype, Piece, PieceFault};
 
-/// Features that can't be computed, stored or read, and why.
+/// Error of computing, storing or reading a set of features.
 #[derive(Debug, thiserror::Error)]
 pub enum ShardsError {
-    /// A place is written in a way that is not understood.
+    /// A path or URL is invalid.
     #[error(
         "`{url}` {fault}\nhint: name a folder, or a URL such as `file:///data/features`, `s3://bucket/features`, `gs://bucket/features` or `az://container/features`; credentials come from the environment alone",
         url = .url.shown(),
         fault = .fault.shown()
     )]
     Url {
-        /// The place, without anything secret.
+        /// URL without credentials and query.
         url: String,
-        /// What is wrong, as the end of a sentence that begins with it.
+        /// Fault, as the end of a sentence that begins with the URL.
         fault: String,
     },
-    /// The place is in an object store, which this build knows nothing of.
+    /// The location is in an object store, and this build does not support object stores.
     #[error("`{}` is in an object store, which this build was made without", .0.shown())]
     NotBuilt(String),
-    /// There is nothing of that name.
+    /// The folder, bucket or object does not exist.
     #[error(
         "nothing at `{place}`: {reason}\nhint: check the spelling of the folder, bucket or container, and its region",
         place = .place.shown(),
         reason = .reason.shown()
     )]
     Missing {
-        /// The place.
+        /// Location.
         place: String,
-        /// What was said.
+        /// Answer of the system or the store.
         reason: String,
     },
-    /// It may not be read or written.
+    /// Access is denied.
     #[error(
         "access to `{place}` is denied: {reason}\nhint: check the permissions of the folder; for an object store, that the environment has credentials (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) that may list, read and write there",
         place = .place.shown(),
         reason = .reason.shown()
     )]
     Denied {
-        /// The place.
+        /// Location.
         place: String,
-        /// What was said.
+        /// Answer of the system or the store.
         reason: String,
     },
-    /// The disk or the store has failed.
+    /// The disk or the object store fails.
     #[error(
         "`{place}`: {reason}\nhint: what is there already is kept; start again once the disk or the object store answers",
         place = .place.shown(),
         reason = .reason.shown()
     )]
     Store {
-        /// The place.
+        /// Location.
         place: String,
-        /// What was said.
+        /// Answer of the system or the store.
         reason: String,
     },
-    /// The store has an object whose name is no path.
+    /// The name of an object is not a valid path.
     #[error(
         "`{place}` has an object that can't be read: {reason}",
         place = .place.shown(),
         reason = .reason.shown()
     )]
     Name {
-        /// The place.
+        /// Location of the store.
         place: String,
-        /// What is wrong with which name.
+        /// Name and fault.
         reason: String,
     },
-    /// Features that wait for their upload can't be kept on the disk.
+    /// The temporary file of features that wait for their upload fails.
     #[error(
         "the folder for temporary files, `{folder}`, fails: {reason}",
         folder = .folder.shown()
     )]
     Scratch {
-        /// The folder.
+        /// Folder for temporary files.
         folder: String,
-        /// What the system said.
+        /// Error of the operating system.
         reason: std::io::Error,
     },
-    /// A set can't be cut so.
+    /// The number of shards or pieces is invalid.
     #[error(transparent)]
     Cut(#[from] CutError),
-    /// The list of photographs can't be used.
+    /// The list of images is invalid.
     #[error(
         "line {line} of `{list}` {fault}\nhint: a list has one photograph a line: its path below the list's own folder, such as `train/cats/1.jpg`",
         list = .list.shown(),
         fault = .fault.shown()
     )]
     List {
-        /// The list.
+        /// Location of the list.
         list: String,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong, as the end of a sentence that begins with the line.
+        /// Fault, as the end of a sentence that begins with the line.
         fault: String,
     },
-    /// Two photographs have the same key.
+    /// Two images have the same key.
     #[error("two photographs have the key `{key}`")]
     SameKey {
-        /// The key.
+        /// Key of both.
         key: String,
     },
     /// The work was cancelled.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-    /// A folder of photographs can't be listed.
+    /// A folder of images can't be listed.
     #[error(
         "the folder `{folder}` can't be listed: {reason}",
         folder = .folder.shown(),
         reason = .reason.shown()
     )]
     Folder {
-        /// The folder.
+        /// Path of the folder.
         folder: String,
-        /// Why.
+        /// Reason.
         reason: String,
     },
-    /// A photograph can't be read, where none is to be skipped.
+    /// An image can't be read, and skipping is disabled.
     #[error(
         "`{key}` can't be read: {reason}",
         key = .key.shown(),
         reason = .reason.shown()
     )]
     Unreadable {
-        /// The photograph.
+        /// Key of the image.
         key: String,
-        /// Why.
+        /// Reason.
         reason: String,
     },
-    /// A feature is NaN or infinite, or too large for the type that features are stored as.
+    /// A feature is NaN, infinite, or too large for the type of the set.
     #[error(
         "a feature of `{key}` is {value:e}, expected at most {:e} as {}\nhint: {}", .dtype.largest(), .dtype.word(),
         if .value.is_finite() { "store the features as float32" } else { "the weights or the device are at fault; take others" },
         key = .key.shown()
     )]
     Value {
-        /// The photograph.
+        /// Key of the image.
         key: String,
-        /// The feature.
+        /// Value of the feature.
         value: f32,
-        /// The type that features are stored as.
+        /// Type of the set.
         dtype: Dtype,
     },
-    /// There are no features.
+    /// The location has no set.
     #[error("no features at `{}`", .0.shown())]
     NoSet(String),
-    /// Pieces of another cut lie there.
+    /// The location has a set with other numbers of shards or pieces.
     #[error("`{place}` has `{found}`, but a set of {expected} was expected", place = .place.shown())]
     OtherCut {
-        /// The place.
+        /// Location.
         place: String,
-        /// A piece of the other cut.
+        /// Piece of the other set.
         found: Piece,
-        /// The cut that was expected.
+        /// Expected numbers of shards and pieces.
         expected: Cut,
     },
-    /// Pieces lie there that were made with other settings.
+    /// The location has pieces with other settings.
     #[error(
         "`{place}` was made with other settings: its `{name}` is {found}, not {expected}",
         place = .place.shown(),
@@ -168,31 +168,31 @@ pub enum ShardsError {
         expected = .expected.shown()
     )]
     OtherSettings {
-        /// Where the first such piece lies.
+        /// Location of the first such piece.
         place: String,
-        /// The setting.
+        /// Name of the setting.
         name: String,
-        /// What it is there.
+        /// Value of the piece.
         found: String,
-        /// What it is to be.
+        /// Expected value.
         expected: String,
     },
-    /// A set lacks pieces.
+    /// The set is incomplete.
     #[error(
         "{count} of {total} pieces are missing at `{place}`, the first of them `{first}`",
         place = .place.shown()
     )]
     MissingPieces {
-        /// The place.
+        /// Location.
         place: String,
-        /// How many are missing.
+        /// Number of missing pieces.
         count: usize,
-        /// How many there should be.
+        /// Number of pieces of the set.
         total: usize,
-        /// The first that is missing.
+        /// First missing piece.
         first: Piece,
     },
-    /// Two pieces were not made alike.
+    /// Two pieces of the set have different settings.
     #[error(
         "the pieces disagree: `{name}` of `{piece}` is {found}, that of `{other}` is {expected}",
         name = .name.shown(),
@@ -202,33 +202,33 @@ pub enum ShardsError {
         expected = .expected.shown()
     )]
     Disagree {
-        /// The setting.
+        /// Name of the setting.
         name: String,
-        /// The name of a piece.
+        /// Name of a piece.
         piece: String,
-        /// Its value.
+        /// Value of that piece.
         found: String,
-        /// The name of the piece that it was compared with.
+        /// Name of the piece that it was compared with.
         other: String,
-        /// The value of that one.
+        /// Value of the other piece.
         expected: String,
     },
-    /// A piece is not what it was when it was written.
+    /// A piece is damaged.
     #[error(
         "`{place}` {fault}",
         place = .place.shown(),
         fault = .fault.to_string().shown()
     )]
     Damaged {
-        /// The object.
+        /// Location of the object or its metadata.
         place: String,
-        /// What is wrong with it.
+        /// Fault of the piece.
         fault: PieceFault,
     },
-    /// The base can't compute.
+    /// The base fails.
     #[error(transparent)]
     Base(#[from] vgg::VggError),
-    /// The photographs can't be used.
+    /// The images can't be used.
     #[error(transparent)]
     Photos(#[from] photos::PhotosError),
 }

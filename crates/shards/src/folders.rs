@@ -1,19 +1,19 @@
-//! The folders of what is trained and what is validated on.
+//! Training and validation folders of a set.
 
 use serde::{Deserialize, Serialize};
 
-/// The two folders that photographs are in, as the beginnings of their keys.
+/// Training and validation folders, as prefixes of the keys of their images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Folders {
-    /// That of what is trained on.
+    /// Training folder.
     pub train: String,
-    /// That of what is validated on.
+    /// Validation folder.
     pub validation: String,
 }
 
 impl Folders {
-    /// Whether the photograph with this key is in the validation folder.
+    /// Returns true if the image with this key is in the validation folder.
     pub(crate) fn is_validation(&self, key: &str) -> bool {
         key.strip_prefix(&self.validation).is_some_and(|rest| rest.starts_with('/'))
     }

@@ -1,9 +1,9 @@
-//! Names of objects laid out as [`photos::Layout`] lays out a folder, by the same rules: hidden names are
-//! passed over, [`SplitFolders`] finds the folders to train and to validate on, and the folders in them, or else
-//! the first folders, are the classes.
+//! Layout of the images in an object store, by the rules that [`photos::Layout`] applies to a folder. Hidden names are
+//! ignored, and [`SplitFolders`] finds the training and the validation folder. Their subfolders are the classes;
+//! without them, the top-level folders are.
 //!
-//! Names come one by one, and of each folder one is kept, so that memory does not grow with the photographs of other
-//! shards.
+//! Names are added one by one and only one is stored for each folder, so that memory use does not grow with the images
+//! of other shards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,33 +14,33 @@ use photos::{
 
 use crate::{Folders, ShardsError};
 
-/// The folders of what was added.
+/// Folders of the added names.
 #[derive(Default)]
 pub(crate) struct Tree {
-    /// For each folder that is not hidden the name of a file in it, of an image if it has one.
+    /// Folders that are not hidden, each with the name of one file in it: an image if it has one.
     folders: BTreeMap<String, Option<String>>,
 }
 
-/// What classes there are and where.
+/// Classes of a dataset, and its training and validation folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Classes {
     pub(crate) names: Vec<String>,
     pub(crate) folders: Option<Folders>,
 }
 
-/// What was found among the names.
+/// Classes found among the names.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) classes: Classes,
-    /// The folders beside those of the splits.
+    /// Keys of the folders next to the training and the validation folder, which are not used.
     pub(crate) unused: Vec<String>,
 }
 
 impl Tree {
-    /// Adds the file of this name; returns whether it may be a photograph.
+    /// Adds a file. Returns true if the file may be an image.
     pub(crate) fn add(&mut self, name: &str) -> bool {
         let Some((folder, file)) = name.rsplit_once('/') else { return false };
-        // Folders are there also where all in them is hidden.
+        // A folder exists even if all names in it are hidden.
         let shown: usize = folder
             .split('/')
             .take_while(|part| !is_hidden(Path::new(part)))
@@ -62,11 +62,11 @@ impl Tree {
         is_file
     }
 
-    /// The classes of what was added; `place` is where it is, for an error.
+    /// Returns the classes of the added files. `place` is their location, for errors.
     ///
     /// # Errors
     ///
-    /// As [`Layout::find`].
+    /// Returns an error in the same cases as [`Layout::find`].
     pub(crate) fn classes(&self, place: &str) -> Result<Found, ShardsError> {
         let place = Path::new(place);
         let folders_in = |folder: &Path| {
@@ -97,19 +97,19 @@ impl Tree {
         })
     }
 
-    /// The names of the folders in a folder, which is given by its own name below the place.
+    /// Returns the names of the subfolders of a folder, given by its name below the location.
     fn names_in(&self, folder: &str) -> BTreeSet<&str> {
         self.below(folder).filter_map(|(below, _)| below.split('/').next()).collect()
     }
 
-    /// The folders below a folder, each with a file.
+    /// Returns all folders below a folder, each with its file.
     fn below(&self, folder: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
         let before = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let from = self.folders.range(before.clone()..);
         from.map_while(move |(found, file)| Some((found.strip_prefix(&*before)?, file.as_deref())))
     }
 
-    /// A folder of classes as it would be listed, but with one file for each folder in it that has some.
+    /// Returns a folder of classes as a listing would, but with at most one file of each subfolder.
     fn folder(&self, path: &Path, place: &Path) -> Folder {
         let key = key_of(path, place);
         let mut classes: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
@@ -125,8 +125,7 @@ impl Tree {
 }
 
 impl Classes {
-    /// The label of the photograph with this key, and whether it is to be validated on; `None` where it is
-    /// of no class.
+    /// Returns the label of an image, and true if it is in the validation folder; `None` if it belongs to no class.
     pub(crate) fn label_of(&self, key: &str) -> Option<(usize, bool)> {
         let below = self.below(key)?;
         let class = &*name_of_key(below.split_once('/')?.0);
@@ -134,7 +133,7 @@ impl Classes {
         Some((label, self.folders.as_ref().is_some_and(|folders| folders.is_validation(key))))
     }
 
-    /// The key below the folder of classes, by which an ordinary run calls the photograph.
+    /// Returns the key relative to the folder of classes, as a training run on a folder has it.
     pub(crate) fn below<'a>(&self, key: &'a str) -> Option<&'a str> {
         let Some(Folders { train, validation }) = &self.folders else { return Some(key) };
         let below = |folder: &str| key.strip_prefix(folder)?.strip_prefix('/');
@@ -151,13 +150,13 @@ mod tests {
     use photos::{PhotosError, key_of_name};
     use proptest::prelude::*;
 
-    /// The classes, the photographs and the unused folders.
+    /// Classes, keys of the images, and unused folders.
     type Laid = (Classes, Vec<String>, Vec<String>);
 
-    /// An error without its path.
+    /// Kind of error, without its path.
     type Kind = Discriminant<PhotosError>;
 
-    /// Those that an ordinary run finds among files with these names.
+    /// Lays out files with these names in a folder.
     fn in_folder(keys: &[String]) -> Result<Laid, Kind> {
         let data = tempfile::tempdir().expect("a temporary folder");
         for key in keys {
@@ -196,7 +195,7 @@ mod tests {
     }
 
     proptest! {
-        // Each makes a folder.
+        // Each case creates a folder.
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]

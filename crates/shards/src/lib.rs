@@ -1,9 +1,8 @@
-//! Sets of frozen features, computed in shards by as many workers as there are, and stored on disks or in
-//! object stores.
+//! Computes sets of frozen features in shards, by any number of workers, and stores them on disks or in object stores.
 //!
-//! A photograph's share follows from its key alone, so that workers need not know of each other. A piece of
-//! a shard is a safetensors object and a JSON beside it that is written last: there whole or not at all. The
-//! crate schedules nothing, never prints, and takes credentials from the environment alone.
+//! The key of an image alone determines its shard, so workers need not know of each other. A piece of a shard is a
+//! safetensors object and its JSON metadata. The metadata is written last, so a piece is either complete or absent. The
+//! crate does not schedule workers, never prints, and reads credentials only from the environment.
 #![doc = include_str!("../README.md")]
 
 mod again;

@@ -1,16 +1,17 @@
-//! The files of a piece, as digests.
+//! Digests of the source files of a piece. They show whether files were changed since the piece was computed.
 
 use serde::{Deserialize, Serialize};
 
-/// Files, by what they are called and by what is in them.
+/// Digests of the source files of a piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MadeOf {
+    /// Digest of the keys and lengths.
     pub(crate) listed: String,
-    /// `None` if the object store gives no ETags.
+    /// Digest of the contents; `None` if the object store does not provide ETags.
     pub(crate) contents: Option<Contents>,
 }
 
-/// The digest of the keys of files and of their contents.
+/// Digest of the keys and contents of files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Contents {
@@ -18,12 +19,12 @@ pub(crate) struct Contents {
     pub(crate) digest: String,
 }
 
-/// What stands for the content of a file.
+/// Value that represents the content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum By {
-    /// Its SHA-256.
+    /// SHA-256 of the content.
     Sha256,
-    /// The ETag that an object store gives it, which is asked for without reading it.
+    /// ETag of the object store, available without reading the object.
     Etag,
 }

@@ -1,18 +1,18 @@
-//! The bytes of a piece's object: a safetensors file whose small tensors come first, so that one short request
-//! reads all but the features.
+//! Binary layout of a piece's object: a safetensors file whose small tensors come first, so that one short request
+//! reads everything but the features.
 //!
-//! | tensor | type | shape |
+//! | tensor | type | shape and content |
 //! | --- | --- | --- |
-//! | `labels` | I64 | photographs |
-//! | `digests` | U8 | photographs, 32: the SHA-256 of each one's pixels |
-//! | `plain_checksums` | U32 | photographs: the CRC-32 of each row of `plain` |
-//! | `views_checksums` | U32 | views, trainable, with views alone |
-//! | `keys` | U8 | a JSON array of texts, and spaces |
-//! | `plain` | F32 or F16 | photographs, width |
-//! | `views` | F32 or F16 | views, trainable, width, with views alone |
+//! | `labels` | I64 | (images) |
+//! | `digests` | U8 | (images, 32): SHA-256 of the pixels of each image |
+//! | `plain_checksums` | U32 | (images): CRC-32 of each row of `plain` |
+//! | `views_checksums` | U32 | (copies, trainable): CRC-32 of each row of `views`; only with augmented copies |
+//! | `keys` | U8 | (bytes): JSON array of strings, padded with spaces |
+//! | `plain` | F32 or F16 | (images, width): features of the unaugmented images |
+//! | `views` | F32 or F16 | (copies, trainable, width): features of the augmented copies; only with these |
 //!
-//! A checksum a row costs four bytes in fifty thousand, and lets readers of some rows see damage that the
-//! digest of the whole object would only show to who reads all of it.
+//! A row's checksum adds four bytes to about fifty thousand. With it, readers of a few rows detect damage without
+//! reading the whole object for its digest.
 
 use std::ops::Range;
 
@@ -20,18 +20,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Dtype, PieceFault};
 
-/// How much a piece holds.
+/// Sizes of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Counts {
     pub(crate) photographs: usize,
-    /// How many of them can be trained on.
+    /// Number of images outside the validation folder.
     pub(crate) trainable: usize,
-    /// How many values the features of one are.
+    /// Number of features of an image.
     pub(crate) width: usize,
 }
 
-/// What a piece's object looks like.
+/// Shapes and type of a piece's tensors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) counts: Counts,
@@ -39,27 +39,27 @@ pub(crate) struct Shape {
     pub(crate) dtype: Dtype,
 }
 
-/// All of a piece but the features.
+/// Contents of a piece without the features.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Small {
     pub(crate) keys: Vec<String>,
     pub(crate) labels: Vec<usize>,
     pub(crate) digests: Vec<[u8; 32]>,
     pub(crate) plain_checksums: Vec<u32>,
-    /// A view after the other.
+    /// Checksums of all rows of the first augmented copy, then of the second, and so on.
     pub(crate) views_checksums: Vec<u32>,
 }
 
-/// What lengths in the header, and tensors, are multiples of.
+/// Alignment in bytes of the header's length and of the features.
 const ALIGNMENT: usize = 8;
 
 impl Shape {
-    /// How many bytes the features of a photograph take.
+    /// Returns the size of an image's features, in bytes.
     pub(crate) fn row_len(&self) -> usize {
         self.counts.width * self.dtype.size()
     }
 
-    /// How many bytes the features take; `None` where no object has so many.
+    /// Returns the size of all features in bytes, or `None` if it overflows.
     pub(crate) fn features_len(&self) -> Option<u64> {
         let Counts { photographs, trainable, width } = self.counts;
         let rows = self.views.checked_mul(trainable)?.checked_add(photographs)?;
@@ -67,12 +67,12 @@ impl Shape {
         (rows as u64).checked_mul(row as u64)
     }
 
-    /// The bytes of these rows of the features as they are, from where features begin.
+    /// Returns the byte range of rows of the unaugmented images, relative to the start of the features.
     pub(crate) fn plain(&self, rows: Range<usize>) -> Range<u64> {
         self.bytes(rows)
     }
 
-    /// The bytes of these rows of a view, counted from 1.
+    /// Returns the byte range of rows of an augmented copy, counted from 1, relative to the start of the features.
     pub(crate) fn view(&self, view: usize, rows: Range<usize>) -> Range<u64> {
         let start = self.counts.photographs + (view - 1) * self.counts.trainable;
         self.bytes(start + rows.start..start + rows.end)
@@ -83,7 +83,7 @@ impl Shape {
         rows.start as u64 * row..rows.end as u64 * row
     }
 
-    /// The header, with the length before it, where the keys take `keys_len` bytes.
+    /// Returns the length of the header and the header itself, for keys of `keys_len` bytes.
     fn header(&self, keys_len: usize) -> Vec<u8> {
         let Self { counts: Counts { photographs, trainable, width }, views, dtype } = *self;
         let mut tensors = vec![
@@ -115,18 +115,18 @@ impl Shape {
         [&(header.len() as u64).to_le_bytes()[..], &header].concat()
     }
 
-    /// How many bytes the small tensors but the keys take; `None` where no object has so many.
+    /// Returns the size in bytes of the small tensors except `keys`, or `None` if it overflows.
     fn numbers_len(&self) -> Option<usize> {
         let Counts { photographs, trainable, .. } = self.counts;
         let of_views = self.views.checked_mul(trainable)?.checked_mul(4)?;
         photographs.checked_mul(8 + 32 + 4)?.checked_add(of_views)
     }
 
-    /// The object up to where the features begin.
+    /// Returns the head of the object: all bytes before the features.
     pub(crate) fn head(&self, small: &Small) -> Vec<u8> {
         let mut keys = serde_json::to_vec(&small.keys).expect("plain data");
         let numbers = self.numbers_len().expect("they are in memory");
-        // The tensors before the keys may end anywhere.
+        // The other small tensors can have any length, so the padding of the keys aligns the features.
         keys.resize((numbers + keys.len()).next_multiple_of(ALIGNMENT) - numbers, b' ');
         let mut head = self.header(keys.len());
         head.extend(small.labels.iter().flat_map(|&label| (label as i64).to_le_bytes()));
@@ -138,11 +138,11 @@ impl Shape {
         head
     }
 
-    /// The small tensors of an object that begins with `head`, where features begin.
+    /// Parses the head of an object.
     ///
     /// # Errors
     ///
-    /// They are not those of this shape.
+    /// Returns a fault if the head does not have this shape.
     pub(crate) fn parse(&self, head: &[u8]) -> Result<Small, PieceFault> {
         let header = head.split_first_chunk().and_then(|(length, _)| {
             let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
@@ -198,7 +198,7 @@ mod tests {
         (Shape { counts, views, dtype: Dtype::Float16 }, small)
     }
 
-    /// The crate `safetensors` is the oracle.
+    /// Compares with the crate `safetensors` as an independent reader.
     #[test]
     fn any_reader_of_safetensors_reads_a_piece() {
         for views in [0, 4] {
@@ -218,7 +218,7 @@ mod tests {
             assert_eq!(views_tensor.is_some(), views > 0);
             if let Some(tensor) = views_tensor {
                 assert_eq!(tensor.shape(), [4, 2, 5]);
-                // The first value of the second row of the third view.
+                // First value of the second row of the third copy.
                 let at = shape.view(3, 1..2);
                 assert_eq!(at, 80..90);
                 assert_eq!(tensor.data()[(at.start - shape.plain(0..3).end) as usize], 80);

@@ -1,4 +1,4 @@
-//! Which photographs there are, of which class, and how each is read: in a folder, below a URL, or in a list.
+//! Images of a dataset in a folder, in an object store or in a list: finds them with their classes, and reads them.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -21,13 +21,13 @@ use crate::store::many::Fetched;
 use crate::store::{NEVER, hex};
 use crate::{Folders, Object, ShardsError, Skipped, Store};
 
-/// The longest photograph that is read, as in a folder.
+/// Maximum length of an image file in bytes, as in a folder.
 const LONGEST: u64 = 1 << 30;
 
-/// How many photographs are read at a time where the base does not say what is best.
+/// Number of skipped files to read at a time.
 const BATCH: usize = 32;
 
-/// The photographs of a share, sorted by key, and the classes of all.
+/// Images of one or more shards, sorted by key, and the classes of the whole dataset.
 #[derive(Debug)]
 pub struct Photographs {
     store: Option<Store>,
@@ -36,7 +36,7 @@ pub struct Photographs {
     pub(crate) entries: Vec<Entry>,
 }
 
-/// A file that may be a photograph.
+/// File that may be an image.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) key: String,
@@ -45,33 +45,35 @@ pub(crate) struct Entry {
     source: Source,
 }
 
-/// Where it is.
+/// Location of a file.
 #[derive(Clone, Debug)]
 enum Source {
     File(PathBuf),
-    /// In the store, as the listing has it; `None` for one that a list names.
+    /// Object in the store, with the facts of the listing; `None` if a list names it.
     Object(Option<Listed>),
 }
 
-/// What a listing of a store says of an object.
+/// Facts about an object from the listing of its store.
 #[derive(Clone, Debug)]
 struct Listed {
     length: u64,
     etag: Option<String>,
 }
 
-/// The pixels of a photograph, or why there are none.
+/// Pixels of an image, or the reason why it can't be read.
 pub(crate) type Read = Result<Pixels, PictureError>;
 
 impl Photographs {
-    /// The photographs at `data` whose key `keep` wants: a folder, listed as an ordinary run lists it; a URL
-    /// of an object store, whose objects are laid out by the same rules; or a list, a `.txt` file in either,
-    /// with the path of a photograph a line, below the list's own folder.
+    /// Finds the images at `data` whose keys `keep` accepts. The location `data` is one of these:
+    ///
+    /// - A folder, listed as in a training run.
+    /// - The URL of an object store, whose objects are laid out by the same rules.
+    /// - A list: a `.txt` file in either, with the path of one image on each line, relative to the list's folder.
     ///
     /// # Errors
     ///
-    /// There is nothing, it or a folder in it can't be listed, a list names a file twice, or it is not laid out for
-    /// training, as [`Layout::find`] says.
+    /// Returns an error if `data` does not exist, can't be listed, or is not laid out for training (see
+    /// [`Layout::find`]), or if a list names a file twice.
     pub fn find(data: &str, keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let place = Place::parse(data)?;
         let is_list = data.to_lowercase().ends_with(".txt");
@@ -85,12 +87,14 @@ impl Photographs {
         }
     }
 
-    /// Those whose key `keep` wants of the objects below a place. A change of theirs is found by the ETag, which for a
-    /// place on a disk says no more than the file's time and length: [`Self::find`] reads what is in a folder.
+    /// Finds the images in a store whose keys `keep` accepts.
+    ///
+    /// Changes of an object are detected by its ETag. For a store on a disk, the ETag covers only the time and length
+    /// of a file. [`Self::find`] detects all changes in a folder, because it uses digests of the contents.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::find`].
+    /// Returns an error in the same cases as [`Self::find`].
     pub fn below(store: &Store, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let (mut tree, mut found, mut refused) = (Tree::default(), vec![], None);
         store.list_below(|Object { name, length }, etag| {
@@ -123,7 +127,7 @@ impl Photographs {
                     }
                 }
             }
-            // What is left out of a set is in none of its pieces: nobody would know.
+            // A folder that can't be listed is an error: its images would be missing from the set without notice.
             match folder.unreadable.first() {
                 None => Ok(()),
                 Some(Unreadable { path, reason }) => {
@@ -150,7 +154,7 @@ impl Photographs {
         Ok(Self { store: None, classes: Classes { names, folders }, unused, entries })
     }
 
-    /// Those in the list at this place.
+    /// Finds the images in a list.
     fn listed(list: &Place, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let (around, name) = list.split_name().ok_or_else(|| ShardsError::Url {
             url: list.to_string(),
@@ -216,33 +220,33 @@ impl Photographs {
         self.entries.len()
     }
 
-    /// The names of all classes, sorted.
+    /// Returns the names of all classes, sorted.
     pub fn classes(&self) -> &[String] {
         &self.classes.names
     }
 
-    /// The folders of what is trained and what is validated on, where there are two.
+    /// Returns the training and the validation folder, if the dataset has both.
     pub fn folders(&self) -> Option<&Folders> {
         self.classes.folders.as_ref()
     }
 
-    /// The keys of the folders beside these two, which are not used.
+    /// Returns the keys of the folders next to these two, which are not used.
     pub fn unused(&self) -> &[String] {
         &self.unused
     }
 
-    /// What the random draws of a photograph are addressed by.
+    /// Returns the address of an image's random draws.
     pub(crate) fn address(&self, key: &str) -> u64 {
         photos::address_of_key(self.classes.below(key).unwrap_or(key))
     }
 
-    /// Reads photographs and resizes them to `size` = (height, width), `together` at a time. Those of an object store
-    /// are asked for before they are wanted. Pixels are read from and written to `cache`.
+    /// Reads images and resizes them to `size` = (height, width), in batches of `together`. Objects are requested in
+    /// advance. Pixels are read from and written to `cache`.
     ///
     /// # Errors
     ///
-    /// The disk fails, or the object store does not answer; or `stop` was raised while it was waited for. What can't
-    /// be read for itself is no error.
+    /// Returns an error if the disk or the object store fails, or if `stop` is cancelled while waiting for the store.
+    /// An image that can't be read is an item of its batch.
     pub(crate) fn read<'a>(
         &'a self,
         entries: &'a [&Entry],
@@ -278,11 +282,11 @@ impl Photographs {
         Box::new(batches.map(move |batch| objects.by_ref().take(batch.len()).collect()))
     }
 
-    /// How many of these files, which could not be read once, can be read by now.
+    /// Returns the number of skipped files that can be read now.
     ///
     /// # Errors
     ///
-    /// The disk fails, or the object store does not answer.
+    /// Returns an error if the disk or the object store fails.
     pub(crate) fn mended(
         &self,
         skipped: &[Skipped],
@@ -300,11 +304,11 @@ impl Photographs {
         Ok(mended)
     }
 
-    /// What is known of these files without decoding them.
+    /// Computes the digests of files without decoding them.
     ///
     /// # Errors
     ///
-    /// The disk fails, or the object store does not answer; or `stop` was raised.
+    /// Returns an error if the disk or the object store fails, or if `stop` is cancelled.
     pub(crate) fn made_of(
         &self,
         entries: &[&Entry],
@@ -325,12 +329,12 @@ impl Photographs {
         Ok(MadeOf { listed, contents })
     }
 
-    /// A digest of the keys of these files and of their lengths, as far as those are known without asking a
-    /// store for each.
+    /// Computes the digest of the keys and lengths of files. Objects that a list names have no length here: it would
+    /// take a request each.
     ///
     /// # Errors
     ///
-    /// The disk fails.
+    /// Returns an error if the disk fails.
     fn digest_of_listing(&self, entries: &[&Entry]) -> Result<String, ShardsError> {
         let mut hash = Sha256::new();
         for entry in entries {
@@ -348,7 +352,7 @@ impl Photographs {
     }
 }
 
-/// The SHA-256 of the content of each file; `None` for one that is no photograph.
+/// Computes the SHA-256 of each file; `None` for a file that is not an image.
 fn digests(entries: &[&Entry], stop: &Cancellation) -> Result<Vec<Option<String>>, ShardsError> {
     let digest = |entry: &&Entry| {
         stop.check()?;
@@ -362,9 +366,10 @@ fn digests(entries: &[&Entry], stop: &Cancellation) -> Result<Vec<Option<String>
     entries.par_iter().map(digest).collect()
 }
 
-/// The ETag of each object, which the store is asked for if a list names it; `None` for one that is not there, which
-/// is skipped until it can be read. `None` instead of all if the store gives an object none: without it, a changed
-/// object would pass for the same.
+/// Returns the ETag of each object, or `None` for an object that does not exist and so is skipped. ETags of objects in
+/// a list are requested from the store.
+///
+/// If the store does not provide ETags, returns `None` for all: without one, a changed object would count as unchanged.
 fn etags(
     store: &Store,
     entries: &[&Entry],
@@ -381,11 +386,11 @@ fn etags(
     Ok(entries.iter().map(etag).collect())
 }
 
-/// Sorts photographs by key.
+/// Sorts files by key.
 ///
 /// # Errors
 ///
-/// Two have the same key: a store that lists a name twice, say.
+/// Returns an error if two have the same key, such as when a store lists a name twice.
 fn sorted(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ShardsError> {
     entries.sort_by(|a, b| compare_keys(&a.key, &b.key));
     match entries.array_windows().find(|[one, other]| one.key == other.key) {
@@ -394,13 +399,13 @@ fn sorted(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ShardsError> {
     }
 }
 
-/// What to say where the system can't read a file that may be a photograph: to skip it would leave it out of the set
-/// for good.
+/// Returns the error of a file that the system fails to read. Skipping the file would exclude it from the set
+/// permanently.
 fn failed(path: &Path, error: &io::Error) -> ShardsError {
     ShardsError::Store { place: path.to_string_lossy().into_owned(), reason: error.to_string() }
 }
 
-/// Compares keys as paths compare: part by part.
+/// Compares keys part by part, in the order of paths.
 pub(crate) fn compare_keys(one: &str, other: &str) -> Ordering {
     one.split('/').cmp(other.split('/'))
 }
@@ -435,7 +440,7 @@ mod tests {
         assert!(whole.contents.is_some());
         assert_ne!(made_of([source(Some("1")), source(Some("3"))]).contents, whole.contents);
         assert_eq!(made_of([source(Some("1")), source(None)]).contents, None);
-        // Those of a list: the second is there, the first is not.
+        // From a list: the second object exists, the first does not.
         let listed = made_of([Source::Object(None), Source::Object(None)]);
         assert!(listed.contents.is_some());
         store.put("b/2.png", vec![2]).expect("room");

@@ -1,61 +1,61 @@
-//! Faults of a piece: of its card or of its object.
+//! Faults of a piece: of its metadata or of its object.
 
 use std::borrow::Cow;
 
 use crate::Piece;
 
-/// What is wrong with a piece, as the end of a sentence that begins with the name of its card or object.
+/// Fault of a piece, as the end of a sentence that begins with the name of its metadata or object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PieceFault {
-    /// It was removed while the set was read.
+    /// The object or its metadata was removed while the set was read.
     #[error("is not there any more")]
     Gone,
-    /// The card is of another schema.
+    /// The metadata has an unknown schema.
     #[error("is of schema {found}, expected {expected}")]
     Schema {
-        /// The card's schema.
+        /// Schema of the metadata.
         found: u64,
-        /// The latest schema that is read.
+        /// Latest known schema.
         expected: u64,
     },
-    /// The card is of another piece.
+    /// The metadata names another piece.
     #[error("says that it is of `{0}`")]
     OtherPiece(Piece),
-    /// The object has another length than its card says.
+    /// The object has another length than its metadata says.
     #[error("has {found} bytes, expected {expected}")]
     Length {
-        /// Number of bytes.
+        /// Length in bytes.
         found: u64,
-        /// Number of bytes in the card.
+        /// Expected length in bytes.
         expected: u64,
     },
-    /// The object ends early.
+    /// The object ends within a requested range.
     #[error("ends within bytes {start} to {end}")]
     CutShort {
-        /// The first of the bytes that were asked for.
+        /// First byte of the range.
         start: u64,
-        /// The end of those bytes.
+        /// End of the range.
         end: u64,
     },
-    /// The object has other bytes than its card says.
+    /// The object has another digest than its metadata says.
     #[error("has the SHA-256 {found}, expected {expected}")]
     Digest {
-        /// Its digest.
+        /// SHA-256 of the object.
         found: String,
-        /// The digest in the card.
+        /// Expected SHA-256.
         expected: String,
     },
-    /// The object begins with other bytes than its card says.
+    /// The head of the object has another digest than its metadata says.
     #[error("begins with {length} bytes of the SHA-256 {found}, expected {expected}")]
     HeadDigest {
-        /// Number of bytes before the features.
+        /// Length of the head in bytes.
         length: usize,
-        /// Their digest.
+        /// SHA-256 of the head.
         found: String,
-        /// The digest in the card.
+        /// Expected SHA-256.
         expected: String,
     },
-    /// The card or object holds what no piece of the set can hold.
+    /// The metadata or object has invalid content.
     #[error("{0}")]
     Content(Cow<'static, str>),
 }

@@ -1,4 +1,4 @@
-//! Where things lie: what a path or URL on a command line means.
+//! Locations of sets, images and lists: parses the paths and URLs of a command line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,24 @@ use url::Url;
 
 use crate::ShardsError;
 
-/// A folder, or a prefix in an object store.
+/// Location: a local folder or file, or a prefix in an object store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Local(PathBuf),
     Remote(Remote),
 }
 
-/// A place in an object store. Its parts are taken as they are written, as other tools take them: nothing in
-/// them is percent-encoded.
+/// Location in an object store. Like other tools, it takes bucket and prefix literally: they are not percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remote {
     pub(crate) scheme: Scheme,
-    /// The bucket or container.
+    /// Bucket or container.
     pub(crate) bucket: String,
-    /// What the names of its objects begin with, without a slash at either end.
+    /// Prefix of the names of objects, without a slash at either end.
     pub(crate) prefix: String,
 }
 
-/// Whose object store.
+/// Provider of an object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Amazon,
@@ -45,11 +44,11 @@ impl Scheme {
     }
 }
 
-/// The folder or file of this machine that a path or URL names; `None` where it is in an object store.
+/// Returns the local path that a path or URL names; `None` for an object store.
 ///
 /// # Errors
 ///
-/// It is a URL that is not understood.
+/// Returns an error if the URL is invalid or its scheme is unknown.
 pub fn local_path(url: &str) -> Result<Option<PathBuf>, ShardsError> {
     Ok(match Place::parse(url)? {
         Place::Local(path) => Some(path),
@@ -58,11 +57,12 @@ pub fn local_path(url: &str) -> Result<Option<PathBuf>, ShardsError> {
 }
 
 impl Place {
-    /// The place that `text` names.
+    /// Parses a path or URL.
     ///
     /// # Errors
     ///
-    /// It is a URL of another kind, has no bucket, or holds credentials or a query, which are not repeated.
+    /// Returns an error if the URL has an unknown scheme, an invalid path, no bucket, credentials or a query. The error
+    /// does not repeat credentials or the query.
     pub(crate) fn parse(text: &str) -> Result<Self, ShardsError> {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Ok(Self::Local(text.into()));
@@ -93,7 +93,7 @@ impl Place {
         Ok(Self::Remote(Remote { scheme, bucket: bucket.into(), prefix: prefix.into() }))
     }
 
-    /// The place around the file or object that this one is, and its name there.
+    /// Returns the parent location and the name of a file or object.
     pub(crate) fn split_name(&self) -> Option<(Self, String)> {
         match self {
             Self::Local(path) => {
@@ -124,7 +124,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// The rest of a URL without what is before an `@` in its authority and what is behind a `?`.
+/// Removes credentials and the query from a URL, given without its scheme.
 pub(crate) fn without_secrets(rest: &str) -> String {
     let (path, has_query) = match rest.split_once('?') {
         Some((path, _)) => (path, true),

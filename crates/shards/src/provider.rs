@@ -1,17 +1,17 @@
-//! A set as a provider of features: rows that lie near each other in an object are read with one request.
+//! Feature set as a provider of features: reads rows that are close together in an object with one request.
 
 use features::{Cancellation, FeatureProvider, Row};
 
 use crate::{FeatureSet, Rows, ShardsError};
 
-/// Rows that are not wanted are read if they have less than this many bytes between two that are: one request costs
-/// more.
+/// Maximum gap in bytes between two requested rows for one request to read both: reading the rows between them costs
+/// less than a second request.
 const BETWEEN: usize = 1 << 20;
 
-/// Bytes that are read together, wanted or not.
+/// Maximum number of bytes to read at once, including rows in gaps.
 const TOGETHER: usize = 32 << 20;
 
-/// Bytes of a batch: so many that the latency of a far store is a small part of the time that they take.
+/// Bytes in a batch. With this many, the latency of a distant store is small compared to the transfer time.
 const BATCH: usize = 16 << 20;
 
 impl FeatureProvider for FeatureSet {
@@ -25,7 +25,7 @@ impl FeatureProvider for FeatureSet {
         (BATCH / (self.width() * size_of::<f32>())).max(1)
     }
 
-    /// Images are indices of [`FeatureSet::photographs`]; copies are views.
+    /// Returns rows by index in [`FeatureSet::photographs`] and number of the augmented copy.
     fn rows(&self, rows: &[Row], cancellation: &Cancellation) -> Result<Vec<f32>, ShardsError> {
         let width = self.width();
         let mut wanted: Vec<(usize, Option<usize>, usize, usize)> = rows

@@ -1,4 +1,4 @@
-//! Reads the photographs of a piece and makes of them what the base takes, batch by batch.
+//! Reads the images of a piece and prepares them for the base, batch by batch.
 
 use std::convert::Infallible;
 use std::sync::mpsc::SyncSender;
@@ -10,7 +10,7 @@ use photos::{Pixels, is_named_as_picture};
 use crate::photographs::Entry;
 use crate::{FeatureSettings, Photographs, ShardsError, Skipped, ViewSettings};
 
-/// Photographs, and what is made of them.
+/// Images of a piece, and the settings to prepare them with.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub(crate) photographs: &'a Photographs,
@@ -21,19 +21,19 @@ pub(crate) struct Reader<'a> {
     pub(crate) stop: &'a Cancellation,
 }
 
-/// What is known of a prepared batch.
+/// Description of a prepared batch.
 pub(crate) struct Input {
-    /// The view, counted from 1; 0 are the photographs as they are.
+    /// Augmented copy, counted from 1; 0 for the unaugmented images.
     pub(crate) view: usize,
-    /// The row of the first of them.
+    /// Row of the first image in that copy.
     pub(crate) row: usize,
-    /// Their keys.
+    /// Keys of the images.
     pub(crate) keys: Vec<String>,
-    /// How many files of the piece are done with this, where views count as parts of them.
+    /// Number of files of the piece that are complete with this batch. Each copy counts as a fraction of its file.
     pub(crate) done: usize,
 }
 
-/// What is known of the photographs once all were read.
+/// Images of a piece, known once all were read, and its skipped files.
 #[derive(Default)]
 pub(crate) struct Known {
     pub(crate) keys: Vec<String>,
@@ -43,19 +43,19 @@ pub(crate) struct Known {
     pub(crate) skipped: Vec<Skipped>,
 }
 
-/// A photograph that was read.
+/// Image that was read.
 struct Photo<'a> {
     entry: &'a Entry,
     pixels: Pixels,
 }
 
 impl Reader<'_> {
-    /// Sends what the base takes, until all was sent or nobody listens.
+    /// Sends prepared batches until all are sent or the receiver is gone. Returns the images that were read.
     ///
     /// # Errors
     ///
-    /// The disk fails, the object store does not answer, or it was stopped while it was waited for; or a photograph
-    /// can't be read where none is to be skipped.
+    /// Returns an error if the disk or the object store fails, the work is cancelled, or `strict` is true and an image
+    /// can't be read.
     pub(crate) fn send(&self, to: &SyncSender<(Input, Prepared)>) -> Result<Known, ShardsError> {
         let Self { photographs, entries, extractor, settings, strict, stop } = *self;
         let size = settings.base.size;
@@ -70,7 +70,7 @@ impl Reader<'_> {
                 let key = entry.key.clone();
                 match read {
                     Ok(pixels) => photos.push(Photo { entry, pixels }),
-                    // What lies about in a folder and is not meant to be a picture is no fault.
+                    // Files that are not named like images are ignored.
                     Err(_) if !is_named_as_picture(key.as_ref()) => {}
                     Err(error) => {
                         let reason = error.to_string();
@@ -111,7 +111,7 @@ impl Reader<'_> {
         Ok(known)
     }
 
-    /// Prepares photographs as they are, or an augmented copy of each.
+    /// Prepares unaugmented images, or one augmented copy of each.
     fn prepare(
         &self,
         photos: &[Photo<'_>],

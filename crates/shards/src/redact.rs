@@ -1,18 +1,19 @@
-//! What object stores say is repeated without anything secret: neither the values of variables that hold
-//! credentials, nor what URLs and answers may hold of them.
+//! Removes secrets from messages of object stores: values of variables with credentials, and the secret parts of URLs
+//! and answers.
 
 use std::env;
 
 use crate::place::without_secrets;
 
-/// What variables that hold something secret have in their names; the first word says whose they are.
+/// Prefixes of the names of variables that object stores read, by provider.
 const OWNERS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+/// Words in the names of those variables whose values are secret.
 const SECRETS: [&str; 5] = ["KEY", "TOKEN", "SECRET", "SAS", "PASSWORD"];
 
-/// The longest text that is repeated: an answer may be a whole page.
+/// Maximum length of a message in characters, since an answer may be a whole page.
 const LONGEST: usize = 300;
 
-/// `text` in one line, without secrets.
+/// Returns `text` on one line and without secrets.
 pub(crate) fn redact(text: &str) -> String {
     let secrets = env::vars_os().filter_map(|(name, value)| {
         let name = name.to_str()?;
@@ -26,7 +27,7 @@ pub(crate) fn redact(text: &str) -> String {
 fn redact_these(text: &str, secrets: impl Iterator<Item = String>) -> String {
     let mut text = in_few_words(text);
     for secret in secrets {
-        // A shorter one, such as a setting that is a number, may be a part of any word.
+        // Shorter values, such as numeric settings, may be part of any word.
         if secret.len() >= 8 {
             text = text.replace(&secret, "...");
         }
@@ -42,8 +43,7 @@ fn redact_these(text: &str, secrets: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// Of an answer in XML, its code and message alone: others of its elements repeat what was signed, and with
-/// what.
+/// Reduces an XML answer to its code and message. Other elements repeat what was signed, and the key that signed it.
 fn in_few_words(text: &str) -> String {
     let Some(start) = text.find("<?xml").or_else(|| text.find("<Error>")) else {
         return text.to_owned();

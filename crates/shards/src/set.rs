@@ -1,4 +1,4 @@
-//! A set of features that is there: its photographs, and their features row by row.
+//! Reads a complete set of features: the list of its images, and their features row by row.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,8 +16,8 @@ use crate::{
     Cut, FeatureSettings, Folders, Object, Piece, PieceFault, ShardsError, Skipped, Store,
 };
 
-/// A whole set of features. What is known of its photographs is in memory; features are read when they are
-/// asked for, by several threads at a time if need be.
+/// Complete set of features. The list of images is in memory; features are read on demand, also by several threads at
+/// once.
 #[derive(Debug)]
 pub struct FeatureSet {
     store: Store,
@@ -30,35 +30,35 @@ pub struct FeatureSet {
     digest: String,
 }
 
-/// A photograph of a set, and where its features are.
+/// Image of a set, with the position of its features.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Photograph {
-    /// Its path below the folder of photographs, with `/` between the parts.
+    /// Path below the data folder, with `/` between the parts.
     pub key: String,
-    /// The place of its class among [`FeatureSet::classes`].
+    /// Index of the class in [`FeatureSet::classes`].
     pub label: usize,
-    /// The SHA-256 of its pixels.
+    /// SHA-256 of the pixels.
     pub digest: [u8; 32],
-    /// The number of its piece, below [`FeatureSet::piece_count`].
+    /// Index of the piece, below [`FeatureSet::piece_count`].
     pub piece: usize,
-    /// Its row there among all photographs.
+    /// Row among all images of the piece.
     pub row: usize,
-    /// Its row there among those that can be trained on; `None` for one in the validation folder.
+    /// Row among the trainable images of the piece; `None` for an image in the validation folder.
     pub trainable_row: Option<usize>,
 }
 
 /// Consecutive rows of a piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
-    /// The number of the piece, below [`FeatureSet::piece_count`].
+    /// Index of the piece, below [`FeatureSet::piece_count`].
     pub piece: usize,
-    /// A view, counted from 1; `None` for the photographs as they are.
+    /// Augmented copy, counted from 1; `None` for the unaugmented images.
     pub view: Option<usize>,
-    /// Rows among all of the piece's photographs; of a view, among those that can be trained on.
+    /// Rows among all images of the piece; for a copy, among its trainable images.
     pub rows: Range<usize>,
 }
 
-/// Where rows lie, and what they must be.
+/// Position of rows in an object, and their checksums.
 struct Found<'a> {
     shape: &'a Shape,
     name: String,
@@ -66,7 +66,7 @@ struct Found<'a> {
     checksums: &'a [u32],
 }
 
-/// A piece, and what its rows must be.
+/// Piece of a set, with the checksums of its rows.
 #[derive(Debug)]
 struct Part {
     piece: Piece,
@@ -77,23 +77,24 @@ struct Part {
 }
 
 impl Photograph {
-    /// Returns its row in its piece: among the views of the photographs that can be trained on, or among all as they
-    /// are.
+    /// Returns the row of the image in its piece: in an augmented copy if `of_view` is true, else in the unaugmented
+    /// images.
     ///
     /// # Panics
     ///
-    /// Panics if there are no views of it.
+    /// Panics if `of_view` is true and the image is in the validation folder.
     pub fn row_of(&self, of_view: bool) -> usize {
         if of_view { self.trainable_row.expect("it can be trained on") } else { self.row }
     }
 }
 
 impl FeatureSet {
-    /// Reads what there is at `store` but the features.
+    /// Opens the set at `store`: reads everything except the features.
     ///
     /// # Errors
     ///
-    /// There is no set, or more than one; pieces are missing, are damaged, or disagree.
+    /// Returns an error if the store has no set or more than one, or if pieces are missing, damaged, or have different
+    /// settings.
     pub fn open(store: &Store) -> Result<Self, ShardsError> {
         let there = store.list()?;
         let cut = cut_of(store, &there)?.ok_or_else(|| ShardsError::NoSet(store.place().into()))?;
@@ -158,79 +159,79 @@ impl FeatureSet {
         self.pieces.push(Part { piece, shape, features_at, plain_checksums, views_checksums });
     }
 
-    /// What the features follow from.
+    /// Returns the settings of the set.
     pub fn settings(&self) -> &FeatureSettings {
         &self.settings
     }
 
-    /// The engines that computed the pieces, and how many each: more than one where workers had other instruction
-    /// sets.
+    /// Returns the engines that computed the pieces, with the number of pieces of each. Workers on machines with other
+    /// instruction sets have other engines.
     pub fn engines(&self) -> &BTreeMap<String, usize> {
         &self.engines
     }
 
-    /// The names of the classes; a label is a place here.
+    /// Returns the names of the classes. A label is an index into them.
     pub fn classes(&self) -> &[String] {
         &self.settings.classes
     }
 
-    /// The folders of what is trained and what is validated on; `None` where a part of the photographs is to
-    /// be kept for validation.
+    /// Returns the training and the validation folder; `None` if all images are in one folder, of which a part is to be
+    /// selected for validation.
     pub fn folders(&self) -> Option<&Folders> {
         self.settings.folders.as_ref()
     }
 
-    /// How many values the features of a photograph are.
+    /// Returns the number of features of an image.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// How many augmented views there are of every photograph that can be trained on.
+    /// Returns the number of augmented copies of each trainable image.
     pub fn views(&self) -> usize {
         self.settings.view_count()
     }
 
-    /// The photographs, in the order in which an ordinary run lists them: by folder, class and path.
+    /// Returns the images in the order of a training run on the same files: by folder, class and path.
     pub fn photographs(&self) -> &[Photograph] {
         &self.photographs
     }
 
-    /// The files that should be pictures and can't be read, in the same order.
+    /// Returns the skipped files, in the same order.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
     }
 
-    /// How many pieces the set is cut into.
+    /// Returns the number of pieces.
     pub fn piece_count(&self) -> usize {
         self.pieces.len()
     }
 
-    /// How many photographs a piece holds, and how many of them can be trained on.
+    /// Returns the number of images of a piece, and the number of trainable ones.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such piece.
+    /// Panics if the piece does not exist.
     pub fn rows_of(&self, piece: usize) -> (usize, usize) {
         let Counts { photographs, trainable, .. } = self.pieces[piece].shape.counts;
         (photographs, trainable)
     }
 
-    /// A digest of all that the set holds: another one has other photographs, or other features.
+    /// Returns a digest of the whole set, which changes with its images or features.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The features in each of these rows, a row after the other. Some are asked for at a time; what is in memory
-    /// is at most twice what is returned.
+    /// Reads the features of each range of rows, one row after another. Requests are concurrent, and memory use is at
+    /// most twice the size of the result.
     ///
     /// # Errors
     ///
-    /// An object can't be read, a row does not have its checksum, or the work was cancelled while an object store was
-    /// waited for.
+    /// Returns an error if an object can't be read, a checksum does not match, or the work is cancelled during the wait
+    /// for an object store.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such piece or view, or there are no such rows.
+    /// Panics if a piece, augmented copy or row does not exist.
     pub fn read(
         &self,
         of: &[Rows],
@@ -273,17 +274,17 @@ impl FeatureSet {
 }
 
 impl FeatureSettings {
-    /// Whether the photograph with this key is in the validation folder.
+    /// Returns true if the image with this key is in the validation folder.
     pub(crate) fn is_validation(&self, key: &str) -> bool {
         self.folders.as_ref().is_some_and(|folders| folders.is_validation(key))
     }
 }
 
-/// The cut of the set that these objects are; `None` where none is of a piece.
+/// Returns the cut of the set with these objects; `None` if none of them belongs to a piece.
 ///
 /// # Errors
 ///
-/// There are pieces of two cuts.
+/// Returns an error if the objects have more than one cut.
 fn cut_of(store: &Store, there: &[Object]) -> Result<Option<Cut>, ShardsError> {
     let mut pieces = there.iter().filter_map(|object| Piece::of_name(&object.name));
     let Some(first) = pieces.next() else { return Ok(None) };
@@ -296,7 +297,7 @@ fn cut_of(store: &Store, there: &[Object]) -> Result<Option<Cut>, ShardsError> {
     }
 }
 
-/// The cards of all pieces, in order, whose objects are there with their lengths.
+/// Returns the metadata of all pieces, in order. Checks that each object exists and has the expected length.
 fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsError> {
     let there: BTreeMap<&str, u64> =
         there.iter().map(|object| (object.name.as_str(), object.length)).collect();
@@ -324,11 +325,11 @@ fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsE
     .collect()
 }
 
-/// The cards of these pieces, or what is wrong with each.
+/// Reads the metadata of pieces; returns the fault of each invalid one.
 ///
 /// # Errors
 ///
-/// They can't be read.
+/// Returns an error if the store fails.
 pub(crate) fn read_cards(
     store: &Store,
     pieces: &[Piece],
@@ -341,7 +342,7 @@ pub(crate) fn read_cards(
     store.get_each(names, u64::MAX, &NEVER, Fetched::whole).zip(pieces).map(parse).collect()
 }
 
-/// The engines that computed pieces, and how many each.
+/// Counts the pieces of each engine.
 pub(crate) fn engines_of(cards: &[Card]) -> BTreeMap<String, usize> {
     let mut engines = BTreeMap::new();
     for card in cards {
@@ -350,7 +351,7 @@ pub(crate) fn engines_of(cards: &[Card]) -> BTreeMap<String, usize> {
     engines
 }
 
-/// How a piece differs from the first one.
+/// Returns an error for the first difference between a piece and the first one.
 fn disagreement(card: &Card, first: &Card) -> Option<ShardsError> {
     let widths = || {
         let [found, expected] = [card, first].map(|card| card.counts.width.to_string());
@@ -361,11 +362,11 @@ fn disagreement(card: &Card, first: &Card) -> Option<ShardsError> {
     Some(ShardsError::Disagree { name, piece, found, other, expected })
 }
 
-/// The small tensors of a piece whose object begins with `head`.
+/// Parses and checks the small tensors of a piece from `head`, the bytes of its object before the features.
 ///
 /// # Errors
 ///
-/// They are damaged, or do not belong to this piece.
+/// Returns an error if the tensors are damaged, or if they belong to another piece.
 pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small, ShardsError> {
     let name = card.names().object();
     let damaged = |fault| ShardsError::Damaged { place: store.place_of(&name), fault };

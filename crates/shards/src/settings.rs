@@ -1,4 +1,4 @@
-//! What features follow from: pieces with the same settings are of one set.
+//! Settings that features depend on. Pieces with the same settings belong to the same set.
 
 use augment::AugmentConfig;
 use serde::{Deserialize, Serialize};
@@ -7,8 +7,8 @@ use vgg::{FrozenBase, Preprocessing, VggConfig, Weights, without_instructions};
 
 use crate::{Dtype, Folders, Photographs};
 
-/// Name of the algorithms of the revisions below. If one of them is raised, this becomes the version of the program, and
-/// features of the old ones are computed again.
+/// Name of the algorithms with the revisions below. When a revision is raised, this becomes the version of the program.
+/// Sets with the old name then have other settings and must be computed again.
 const ALGORITHMS: &str = "0.1.0";
 
 const _: () = {
@@ -22,46 +22,46 @@ const _: () = {
     );
 };
 
-/// Everything that the features of a set follow from but the photographs themselves.
+/// Settings of a set: everything that its features depend on except the images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSettings {
-    /// Name of the algorithms that decode, warp and convolve: the version of the program that had them first.
+    /// Name of the algorithms that decode, warp and convolve: the first version of the program that had them.
     pub version: String,
-    /// The base.
+    /// Configuration of the base.
     pub base: VggConfig,
-    /// The digest of its weights.
+    /// Digest of the weights.
     pub weights: String,
-    /// The preprocessing that comes with the weights.
+    /// Preprocessing of the weights.
     pub preprocessing: Preprocessing,
-    /// The engine that computes, as [`FrozenBase::engine`] names it. With another instruction set features have
-    /// other last digits, but are of the same set; sets that older versions made don't say with which.
+    /// Engine of the base, as [`FrozenBase::engine`] names it. Another instruction set changes the last digits of
+    /// features, but belongs to the same set. Sets of older versions do not name the instruction set.
     pub engine: String,
-    /// How values are stored.
+    /// Type that features are stored as.
     pub dtype: Dtype,
-    /// The augmented views, where there are any.
+    /// Augmented copies, if any.
     pub views: Option<ViewSettings>,
-    /// The names of all classes, sorted. A label is a place here.
+    /// Names of all classes, sorted. A label is an index into them.
     pub classes: Vec<String>,
-    /// The folders of what is trained and what is validated on; `None` where a part of one folder is to be
-    /// kept for validation.
+    /// Training and validation folders; `None` if all images are in one folder, of which a part is to be selected for
+    /// validation.
     pub folders: Option<Folders>,
 }
 
-/// What augmented views follow from.
+/// Settings of the augmented copies.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewSettings {
-    /// How many there are of every photograph that can be trained on.
+    /// Number of copies of each trainable image.
     pub count: usize,
-    /// What is done to it.
+    /// Configuration of the augmentation.
     pub augment: AugmentConfig,
-    /// The seed of the draws.
+    /// Seed of the random draws.
     pub seed: u64,
 }
 
 impl FeatureSettings {
-    /// The settings of what `base`, made of `config` and `weights`, gives for `photographs`.
+    /// Creates the settings of the features of `photographs` on `base`, which was created from `config` and `weights`.
     pub fn new(
         config: &VggConfig,
         weights: &Weights,
@@ -83,15 +83,15 @@ impl FeatureSettings {
         }
     }
 
-    /// How many augmented views there are.
+    /// Returns the number of augmented copies of each trainable image.
     pub fn view_count(&self) -> usize {
         self.views.map_or(0, |views| views.count)
     }
 
-    /// The first setting that is another one here than in `expected`: its name, what it is here, and what it
-    /// is there. The instruction set of the engine is not compared.
+    /// Returns the first difference from `expected`: name of the setting, value here, expected value. Ignores the
+    /// instruction set of the engine.
     pub(crate) fn difference(&self, expected: &Self) -> Option<[String; 3]> {
-        // By way of text, which has the digits of a 32-bit number and not those of its 64-bit neighbour.
+        // Converts through text: it has the digits of a 32-bit number, not those of its 64-bit neighbor.
         let value = |settings: &Self| -> Value {
             let engine = without_instructions(&settings.engine).to_owned();
             let settings = Self { engine, ..settings.clone() };
@@ -101,15 +101,15 @@ impl FeatureSettings {
         difference("", &value(self), &value(expected))
     }
 
-    /// Returns the difference between the engines, of settings that have no other one: the instruction set is
-    /// another one, or is known of one alone.
+    /// Returns the difference between the engines of settings that are otherwise equal: their instruction sets differ,
+    /// or only one is known.
     pub(crate) fn other_instructions(&self, expected: &Self) -> Option<[String; 3]> {
         let [found, expected] = [self, expected].map(|settings| settings.engine.clone());
         (found != expected).then(|| ["engine".to_owned(), found, expected])
     }
 }
 
-/// The first place where two values differ.
+/// Returns the first difference between two JSON values: its path, and both values.
 fn difference(name: &str, found: &Value, expected: &Value) -> Option<[String; 3]> {
     match (found, expected) {
         (Value::Object(found), Value::Object(expected)) => found.iter().find_map(|(key, found)| {

@@ -1,13 +1,13 @@
-//! Files that no piece can hold.
+//! Skipped files: files that should be images but can't be read.
 
 use serde::{Deserialize, Serialize};
 
-/// A file that should be a picture and can't be read.
+/// Skipped file: it should be an image but can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skipped {
-    /// Its path below the folder of photographs.
+    /// Path below the data folder.
     pub key: String,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }

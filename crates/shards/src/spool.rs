@@ -1,26 +1,25 @@
-//! Features on their way to an object: rows in a temporary file, written as they are computed and read as the
-//! object has them, so that memory does not grow with their number.
+//! Temporary file for the features of a piece, so that memory use does not grow with their number.
 //!
-//! Rows come photograph by photograph and leave view by view, and how many there are is known only once all
-//! photographs were read: each view has room for as many as there may be.
+//! Rows are written in batches of images, but an object stores all rows of one augmented copy before the next. The
+//! number of readable images is known only after all were read, so each copy gets room for the maximum.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use crate::{Dtype, ShardsError};
 
-/// Rows in a file that is gone when it is dropped.
+/// Rows in a temporary file, which the system removes when it is closed.
 pub(crate) struct Spool {
     file: File,
     width: usize,
     dtype: Dtype,
-    /// How many rows there is room for: of photographs as they are, and in each view.
+    /// Capacity in rows: of the unaugmented images, and of each augmented copy.
     room: [usize; 2],
     checksums: Vec<u32>,
 }
 
 impl Spool {
-    /// Room for the features of so many photographs as they are, and of so many in each of `views` views.
+    /// Creates a spool with `room` rows for the unaugmented images and for each of `views` augmented copies.
     pub(crate) fn new(
         width: usize,
         dtype: Dtype,
@@ -32,7 +31,7 @@ impl Spool {
         Ok(Self { file, width, dtype, room, checksums })
     }
 
-    /// The row at which a view begins, counted from 1; 0 are the photographs as they are.
+    /// Returns the first row of an augmented copy, counted from 1; 0 stands for the unaugmented images.
     fn first_row(&self, view: usize) -> usize {
         if view == 0 { 0 } else { self.room[0] + (view - 1) * self.room[1] }
     }
@@ -41,7 +40,7 @@ impl Spool {
         self.width * self.dtype.size()
     }
 
-    /// Writes rows of a view, the first of them at `row`.
+    /// Writes rows of a copy, starting at its row `row`.
     pub(crate) fn write(
         &mut self,
         view: usize,
@@ -58,13 +57,13 @@ impl Spool {
         written.map_err(ShardsError::scratch)
     }
 
-    /// The checksums of the first rows of a view.
+    /// Returns the checksums of the first `rows` rows of a copy.
     pub(crate) fn checksums(&self, view: usize, rows: usize) -> &[u32] {
         &self.checksums[self.first_row(view)..][..rows]
     }
 
-    /// Reads the first rows of each view, one after the other: so many of the photographs as they are, and so
-    /// many of each of `views` views.
+    /// Returns a reader of the first rows of each copy: `rows[0]` of the unaugmented images, then `rows[1]` of each of
+    /// `views` augmented copies.
     pub(crate) fn read(&mut self, rows: [usize; 2], views: usize) -> Rows<'_> {
         let length = |view: usize| rows[usize::from(view > 0)] as u64 * self.row_len() as u64;
         let start = |view: usize| self.first_row(view) as u64 * self.row_len() as u64;
@@ -74,10 +73,10 @@ impl Spool {
     }
 }
 
-/// Rows, as bytes.
+/// Reader of rows as bytes.
 pub(crate) struct Rows<'a> {
     file: &'a mut File,
-    /// Where what is still to be read begins, and how many bytes it has; the next part is the last one.
+    /// Ranges still to read as (start, length) in bytes, the next one last.
     parts: Vec<(u64, u64)>,
 }
 
@@ -106,7 +105,7 @@ mod tests {
     #[test]
     fn rows_leave_view_by_view_however_they_came() {
         let mut spool = Spool::new(2, Dtype::Float32, [5, 4], 2).expect("a temporary file");
-        // Of five photographs three can be read, two of which can be trained on.
+        // Three of five images are readable, and two of these are trainable.
         for photograph in [1, 0] {
             for view in [2, 1] {
                 let value = (10 * view + photograph) as f32;

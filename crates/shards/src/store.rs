@@ -1,7 +1,6 @@
-//! A place where objects lie: a folder of this machine, or a prefix in an object store.
+//! Object store: a local folder, or a prefix in a cloud store. Objects are written completely or not at all.
 //!
-//! Requests are made by an asynchronous library, which nobody else sees: every function here returns when it
-//! is done. An object is there whole or not at all.
+//! The underlying library is asynchronous. All functions here are blocking, so callers need no runtime.
 
 use std::fmt;
 use std::future::Future;
@@ -32,15 +31,15 @@ pub(crate) mod many;
 mod remote;
 mod upload;
 
-/// How many bytes of an object are read at a time where all are wanted, but none kept.
+/// Bytes to read at a time to compute the digest of an object.
 const READ: u64 = 32 << 20;
 
-/// How often someone who waits looks whether to stop.
+/// Interval of checks for cancellation during a wait.
 const LOOK: Duration = Duration::from_millis(100);
-/// For those who can't be stopped.
+/// Token for work that can't be cancelled.
 pub(crate) static NEVER: Cancellation = Cancellation::NEVER;
 
-/// A place where objects lie. Clones are the same place, and may be used by several threads at a time.
+/// Object store. Clones share it, and several threads may use it at once.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -49,33 +48,35 @@ struct Inner {
     prefix: Path,
     place: String,
     runtime: Runtime,
-    /// Whether it was said that it takes long.
+    /// True once a warning about a slow store was logged.
     is_told: AtomicBool,
 }
 
-/// An object that is there.
+/// Listed object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// Its name in its place, with `/` between the parts.
+    /// Name below the store's location, with `/` between the parts.
     pub name: String,
-    /// How many bytes it has.
+    /// Length in bytes.
     pub length: u64,
 }
 
 impl Store {
-    /// The place at `url`: a path, `file://`, `s3://`, `gs://` or `az://`. Nothing is asked of it yet, and
-    /// it need not be there. Credentials and endpoints come from the environment (`AWS_ACCESS_KEY_ID`,
-    /// `AWS_ENDPOINT_URL`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME` and so on, or the machine's role).
+    /// Opens the store at `url`: a path, `file://`, `s3://`, `gs://` or `az://`. Sends no request, and the location
+    /// need not exist.
+    ///
+    /// Credentials and endpoints come from the environment: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`,
+    /// `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME` and so on, or the role of the machine.
     ///
     /// # Errors
     ///
-    /// The URL is none of these, the environment does not say what is needed, or this build has no object
-    /// stores.
+    /// Returns an error if the URL is invalid, the environment lacks a required setting, or this build does not support
+    /// object stores.
     pub fn open(url: &str) -> Result<Self, ShardsError> {
         Self::at(&Place::parse(url)?)
     }
 
-    /// A place in memory, which is gone with the last clone of it.
+    /// Creates a store in memory. Its objects are gone once its last clone is dropped.
     pub fn in_memory() -> Self {
         Self::new(Box::new(InMemory::new()), Path::ROOT, "memory".into())
     }
@@ -90,7 +91,7 @@ impl Store {
             Place::Local(path) => {
                 let path = without_parents(path).map_err(|error| refused(&error))?;
                 let prefix = Path::from_absolute_path(path).map_err(|error| refused(&error))?;
-                // A whole piece is worth waiting for until the disk has it.
+                // Waits for the disk: losing a whole piece would cost more.
                 let objects = LocalFileSystem::new().with_fsync(true);
                 Ok(Self::new(Box::new(objects), prefix, name.clone()))
             }
@@ -103,7 +104,7 @@ impl Store {
     }
 
     fn new(objects: Box<dyn ObjectStore>, prefix: Path, place: String) -> Self {
-        // Its one thread goes on with what was asked for while the others have something else to do.
+        // The runtime's thread continues with requests while the callers do other work.
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("the system gives a process a thread, timers and sockets");
         Self(Arc::new(Inner {
@@ -115,21 +116,22 @@ impl Store {
         }))
     }
 
-    /// The place, as it can be shown.
+    /// Returns the location for messages, without credentials.
     pub fn place(&self) -> &str {
         &self.0.place
     }
 
-    /// An object's place, as it can be shown.
+    /// Returns the location of an object for messages.
     pub fn place_of(&self, name: &str) -> String {
         format!("{}/{name}", self.0.place.trim_end_matches('/'))
     }
 
-    /// The objects that lie right here, sorted by name; none where there is no such folder.
+    /// Lists the objects at this location, without subfolders and sorted by name. If the folder does not exist, the
+    /// list is empty.
     ///
     /// # Errors
     ///
-    /// There is no such bucket, it may not be listed, or the store does not answer.
+    /// Returns an error if the bucket does not exist, listing is denied, or the store fails.
     pub fn list(&self) -> Result<Vec<Object>, ShardsError> {
         let list = || self.0.objects.list_with_delimiter(Some(&self.0.prefix));
         let listed = self.wait(again(list));
@@ -140,11 +142,12 @@ impl Store {
         Ok(objects)
     }
 
-    /// Shows every object below this place with its ETag, if the store gives any, in no order.
+    /// Calls `show` with every object below this location and its ETag, if the store provides one. The order is
+    /// undefined.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::list`].
+    /// Returns an error in the same cases as [`Self::list`].
     pub fn list_below(
         &self,
         mut show: impl FnMut(Object, Option<String>),
@@ -152,7 +155,7 @@ impl Store {
         let (mut patience, mut last) = (Patience::new(), None);
         let prefix = Some(&self.0.prefix);
         loop {
-            // A listing that broke off goes on behind what was shown: object stores list in order.
+            // Object stores list in order, so an interrupted listing can be resumed after its last object.
             let mut found = match &last {
                 None => self.0.objects.list(prefix),
                 Some(last) => self.0.objects.list_with_offset(prefix, last),
@@ -177,34 +180,34 @@ impl Store {
         }
     }
 
-    /// The bytes of an object; `None` where there is none of that name.
+    /// Returns the bytes of an object; `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// It may not be read, or the store does not answer.
+    /// Returns an error if access is denied or the store fails.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, ShardsError> {
         let got = async || self.0.objects.get(&self.path_of(name)?).await?.bytes().await;
         Ok(self.if_there(name, self.wait(again(got)))?.map(Vec::from))
     }
 
-    /// How many bytes an object has; `None` where there is none of that name.
+    /// Returns the length of an object in bytes; `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::get`].
+    /// Returns an error in the same cases as [`Self::get`].
     pub fn length(&self, name: &str) -> Result<Option<u64>, ShardsError> {
         let length = async || Ok(self.0.objects.head(&self.path_of(name)?).await?.size);
         self.if_there(name, self.wait(again(length)))
     }
 
-    /// The SHA-256 and the length of an object, which is read to its end without being kept; `None` where
-    /// there is none of that name.
+    /// Computes the SHA-256 of an object without holding it in memory, and returns it with the length; `None` if the
+    /// object does not exist.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::get`].
+    /// Returns an error in the same cases as [`Self::get`].
     pub(crate) fn digest(&self, name: &str) -> Result<Option<(String, u64)>, ShardsError> {
-        // A part after the other: all of a large object may take longer than anything is waited for.
+        // One request for a large object could exceed its timeout, so the object is read in ranges.
         let Some(length) = self.length(name)? else { return Ok(None) };
         let (mut hash, mut start) = (Sha256::new(), 0);
         while start < length {
@@ -217,11 +220,11 @@ impl Store {
         Ok(Some((hex(hash.finalize()), length)))
     }
 
-    /// Removes an object, if there is one of that name.
+    /// Removes an object if it exists.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::put`].
+    /// Returns an error in the same cases as [`Self::put`].
     pub fn remove(&self, name: &str) -> Result<(), ShardsError> {
         let remove = async || self.0.objects.delete(&self.path_of(name)?).await;
         self.if_there(name, self.wait(again(remove))).map(drop)
@@ -231,11 +234,12 @@ impl Store {
         self.wait_unless(&NEVER, done).expect("nobody stops it")
     }
 
-    /// What `done` comes to. Where that takes long, it is said once: the address of a store may be misspelt.
+    /// Waits for a future and returns its output. If that takes long, logs one warning, since the store's address may
+    /// be wrong.
     ///
     /// # Errors
     ///
-    /// `stop` was raised before.
+    /// Returns an error if `stop` is cancelled first.
     fn wait_unless<T>(
         &self,
         stop: &Cancellation,
@@ -244,7 +248,7 @@ impl Store {
         let (start, mut done) = (Instant::now(), pin!(done));
         self.0.runtime.block_on(async {
             loop {
-                // Before, too: what comes at once, again and again, is not to go on either.
+                // Checks before each wait: futures that are always ready would never reach the timeout.
                 stop.check()?;
                 if let Ok(done) = timeout(LOOK, done.as_mut()).await {
                     return Ok(done);
@@ -267,7 +271,7 @@ impl Store {
         Ok(path?)
     }
 
-    /// What is listed, by its name here.
+    /// Returns a listed object with its name below this location.
     fn object(&self, about: ObjectMeta) -> Option<Object> {
         let name = about.location.as_ref().strip_prefix(self.0.prefix.as_ref())?;
         let name = name.strip_prefix('/').unwrap_or(name);
@@ -276,18 +280,18 @@ impl Store {
 }
 
 impl fmt::Debug for Store {
-    /// Its place alone: what is below it knows credentials.
+    /// Shows only the location: the inner store contains credentials.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Store").field(&self.place()).finish()
     }
 }
 
-/// A path from the root on, in which no `..` is left.
+/// Returns the absolute path without `..`.
 fn without_parents(path: &std::path::Path) -> io::Result<PathBuf> {
     let mut whole = PathBuf::new();
     for part in absolute(path)?.components() {
         if part == Component::ParentDir {
-            // Behind a link, that is the folder around what it leads to.
+            // After a symbolic link, `..` is the parent of the link's target.
             whole = whole.canonicalize().unwrap_or(whole);
             whole.pop();
         } else {
@@ -297,7 +301,7 @@ fn without_parents(path: &std::path::Path) -> io::Result<PathBuf> {
     Ok(whole)
 }
 
-/// Bytes as text.
+/// Returns bytes as lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

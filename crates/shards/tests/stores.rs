@@ -1,4 +1,4 @@
-//! Places of objects: what is put there comes back, whole or not at all, and photographs are found in them.
+//! Tests of stores: objects are read back as written, completely or not at all, and images are found in them.
 
 use std::fs;
 use std::io::{self, Read};
@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use sha2::{Digest, Sha256};
 use shards::{Cut, Object, Photographs, ShardsError, Store};
 
-/// A place in memory, and one in a folder that is made when something is put there.
+/// Returns a store in memory, and one in a folder that does not exist yet.
 fn places() -> (tempfile::TempDir, [Store; 2]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("a folder").join("für #1 % of it");
@@ -76,7 +76,7 @@ fn a_long_object_goes_up_in_parts_and_an_upload_that_fails_leaves_what_was_there
     assert_eq!(fs::read_dir(inner).expect("a folder").count(), 1, "parts were left");
 }
 
-/// Content that can't be read.
+/// Reader that fails.
 struct Broken(Option<io::Error>);
 
 impl Read for Broken {

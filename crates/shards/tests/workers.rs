@@ -1,4 +1,4 @@
-//! Workers: what they compute of photographs in a store, and what becomes of one that is stopped.
+//! Tests of workers: the features that they compute of images in a store, and the state that a stopped worker leaves.
 
 use std::fs;
 use std::io::Cursor;
@@ -13,7 +13,7 @@ use shards::{
 };
 use vgg::{FrozenBase, FrozenEngine, Pooling, VggConfig, VggError, Weights, engine_name};
 
-/// Photographs of two classes, and a file that is none.
+/// Returns images of two classes, and a file that is not an image.
 fn files() -> Vec<(String, Vec<u8>)> {
     let picture = |number: u32| {
         let picture = RgbImage::from_fn(30, 40, |x, y| {
@@ -33,7 +33,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// A folder with them.
+/// Returns a folder with these files.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (name, bytes) in files() {
@@ -54,7 +54,7 @@ struct Worker {
     stop: Cancellation,
 }
 
-/// This machine's engine by another name, whose features are this many times as large.
+/// This machine's engine under another name, with features multiplied by `factor`.
 #[derive(Debug)]
 struct Other {
     base: FrozenBase,
@@ -82,7 +82,7 @@ impl Worker {
         Self::seeded(1)
     }
 
-    /// With these random weights.
+    /// Returns a worker with random weights of this seed.
     fn seeded(seed: u64) -> Self {
         let config = VggConfig {
             size: [32, 32],
@@ -97,7 +97,7 @@ impl Worker {
         Self { config, weights, extractor, dtype, strict_engine: false, replace: false, stop }
     }
 
-    /// A worker on a machine with another engine.
+    /// Returns a worker on a machine with another engine.
     fn with_engine(name: &'static str, factor: f32) -> Self {
         let worker = Self::new();
         let Self { config, weights, .. } = &worker;
@@ -166,7 +166,7 @@ fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
         assert_eq!((checked.findings, checked.photographs, checked.skipped), (vec![], 14, 1));
         store
     });
-    // But for what stands for the contents of the files: their SHA-256, or the store's ETags.
+    // Compares all but the digests of the contents: SHA-256 of files, or ETags of the store.
     let [of_folder, of_store] = sets.each_ref().map(|store| {
         let without = |(name, bytes): (String, Option<Vec<u8>>)| {
             let bytes = bytes.expect("it is there");
@@ -198,7 +198,7 @@ fn a_worker_that_is_stopped_leaves_whole_pieces_alone() {
     let photographs = Photographs::below(&remote, |_| true).expect("photographs");
     let (mut worker, whole) = (Worker::new(), Store::in_memory());
     worker.work(&photographs, &whole, |_| {});
-    // After so many batches, of which the first piece has four, one for the pictures and each view.
+    // The first piece has four batches: the unaugmented images and three augmented copies.
     for (batches, expected) in [(1, 0), (4, 1), (5, 1), (8, 2)] {
         let (store, mut seen) = (Store::in_memory(), 0);
         worker.stop = Cancellation::default();
@@ -223,7 +223,7 @@ fn a_worker_that_is_stopped_leaves_whole_pieces_alone() {
     }
 }
 
-/// A picture whose file has the same length whatever `value` is.
+/// Returns an image whose file has the same length for every `value`.
 fn uncompressed(value: u8) -> Vec<u8> {
     let mut bytes = Cursor::new(vec![]);
     let picture = RgbImage::from_pixel(30, 40, Rgb([value, 7, 7]));
@@ -231,7 +231,7 @@ fn uncompressed(value: u8) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// How many pieces a worker finds, and how many are stale by a check.
+/// Returns the number of pieces that a worker finds, and the number that a check reports as stale.
 fn found_and_stale(worker: &Worker, photographs: &Photographs, store: &Store) -> [usize; 2] {
     let checked = check(store, Some(photographs), |_, _| {}).expect("a set");
     let mut found = 0;
@@ -241,7 +241,7 @@ fn found_and_stale(worker: &Worker, photographs: &Photographs, store: &Store) ->
     [found, checked.findings.len()]
 }
 
-/// Rewrites the cards of a set as the version before wrote them.
+/// Rewrites the metadata of a set in schema 1.
 fn as_of_schema_1(store: &Store) {
     for (name, bytes) in contents(store) {
         if let Ok(mut card) = serde_json::from_slice::<Value>(&bytes.expect("it is there")) {
@@ -323,7 +323,7 @@ fn an_object_of_another_set_is_found_by_the_digest_of_its_head_before_it_is_trai
     store.put(&name, of_other.expect("an object")).expect("room");
     let error = FeatureSet::open(&store).expect_err("another object").to_string();
     assert!(error.contains("of the SHA-256"), "{error}");
-    // The version before took the other features for those of the set.
+    // Schema 1 has no digest to detect the other features.
     as_of_schema_1(&store);
     FeatureSet::open(&store).expect("a set");
 }
@@ -368,7 +368,7 @@ fn names_with_backslashes_and_names_that_are_not_utf_8_make_a_whole_set() {
     assert_eq!(of_folder, of_store);
 }
 
-/// The engines of the pieces that were there and were not computed by this worker's, as a worker tells of them.
+/// Returns the engines of existing pieces that a worker reports because they differ from its own.
 fn others(worker: &Worker, photographs: &Photographs, store: &Store) -> Vec<String> {
     let mut others = vec![];
     worker.work(photographs, store, |event| match event {
@@ -398,7 +398,7 @@ fn pieces_of_another_instruction_set_are_told_of_and_refused_or_replaced_only_if
     assert!(message.contains("`engine` is") && message.contains(name), "{message}");
     assert!(message.contains(&here) && contents(&store) == before, "{message}");
 
-    // One of the two pieces is computed again: a set of two engines.
+    // Computes one of the two pieces again, for a set with two engines.
     let first = Cut::new(1, 2).expect("a cut").all().next().expect("a piece");
     store.remove(&first.card()).expect("a card");
     worker.strict_engine = false;
@@ -420,12 +420,12 @@ fn a_set_whose_pieces_do_not_name_an_instruction_set_is_used_and_told_of() {
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
     let photographs = Photographs::below(&remote, |_| true).expect("photographs");
     let store = Store::in_memory();
-    // As versions named it that did not know of instruction sets.
+    // Engine name of versions without instruction sets in it.
     Worker::with_engine("winograd f32", 1.0).work(&photographs, &store, |_| {});
     let old = "winograd f32".to_owned();
     assert_eq!(FeatureSet::open(&store).expect("a set").engines(), &[(old.clone(), 2)].into());
     assert_eq!(others(&Worker::new(), &photographs, &store), [old.clone(), old]);
-    // Another engine is not only another instruction set.
+    // Another engine is another setting, unlike another instruction set.
     let other = Worker::with_engine("libtorch f32 on another", 1.0);
     let refused = other.try_to_work(&photographs, &store, |_| {});
     assert!(matches!(refused, Err(ShardsError::OtherSettings { .. })));
@@ -492,7 +492,7 @@ fn a_json_that_claims_what_its_object_is_not_is_refused() {
     }
 }
 
-/// A file of the system that says something else than that it is not there, may not be read, or is no picture.
+/// Reads a system file that fails with another error than not found, access denied, or not an image.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_photograph_that_the_system_fails_to_read_is_not_left_out() {
@@ -508,7 +508,7 @@ fn a_photograph_that_the_system_fails_to_read_is_not_left_out() {
     let error = error.expect_err("a photograph is missing").to_string();
     let place = format!("`{}`: Invalid argument", link.display());
     assert!(error.starts_with(&place) && error.contains("start again once the disk"), "{error}");
-    // Of two pieces at most the other one is there.
+    // At most the other one of the two pieces was written.
     assert!(contents(&store).len() <= 2);
 }
 
@@ -530,7 +530,7 @@ fn a_link_to_itself_is_skipped_and_a_folder_that_cannot_be_listed_is_an_error() 
     assert_eq!(skipped, ["train/a/broken.jpg", "train/b/round.jpg"]);
     check(&store, Some(&photographs), |_, _| {}).expect("a set");
 
-    // Twice 700 levels have a path of more than the 4096 bytes that the system takes.
+    // Twice 700 levels exceed the system's limit of 4096 bytes for a path.
     let [one, other] = ["one", "other"].map(|name| class.join(name).join(["deep"; 700].join("/")));
     [&one, &other].into_iter().for_each(|path| fs::create_dir_all(path).expect("folders"));
     fs::rename(class.join("other"), one.join("other")).expect("a writable folder");

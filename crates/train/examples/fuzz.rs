@@ -1,11 +1,12 @@
-//! Feeds damaged files to everything that reads bytes from outside, for `cargo xtask fuzz`:
+//! Feeds damaged files to all parsers of external data, for `cargo xtask fuzz`:
 //!
 //!     fuzz TARGET SECONDS SEED FIXTURES INPUT
 //!
-//! Whole files of the target, from the folder FIXTURES and made here, are cut, flipped, spliced and lied
-//! about at random. The damaged file lies at INPUT while it is read, so that it is still there if the
-//! program aborts. A panic, or a read of more than five seconds, is a finding and ends the program with
-//! status 1; else it prints how many files were read.
+//! Valid files of the target come from the folder FIXTURES or are made here. They are truncated, spliced and changed at
+//! random. Each damaged file is written to INPUT before it is read, so that it remains if the program aborts.
+//!
+//! A panic or a read of more than five seconds is a finding and ends the program with status 1. Otherwise the program
+//! prints the number of files that it read.
 
 #[path = "fuzz/request.rs"]
 mod request;
@@ -31,7 +32,7 @@ use train::{
 };
 use vgg::{VggConfig, Weights};
 
-/// Longer than any of these small files takes.
+/// Maximum duration of a read. All files are small.
 const SLOW: Duration = Duration::from_secs(5);
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -43,7 +44,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let (seconds, seed): (u64, u64) = (seconds.parse()?, seed.parse()?);
     let seeds = whole_files(target, Path::new(fixtures))?;
     let input = Path::new(input);
-    // What a panic says is told once, below.
+    // Panics are reported below.
     std::panic::set_hook(Box::new(|_| request::count_panic()));
     for file in &seeds {
         if !read(target, file, input)? {
@@ -80,7 +81,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the bytes are read as a file of the target.
+/// Returns true if the bytes are accepted as a file of the target.
 fn read(target: &str, bytes: &[u8], input: &Path) -> Result<bool, Box<dyn Error>> {
     fs::write(input, bytes)?;
     Ok(match target {
@@ -95,7 +96,7 @@ fn read(target: &str, bytes: &[u8], input: &Path) -> Result<bool, Box<dyn Error>
     })
 }
 
-/// Small whole files of a target.
+/// Returns small valid files of a target.
 fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let base = VggConfig { size: [32, 32], until: "block1_pool".into(), ..VggConfig::default() };
     let weights = Weights::seeded(&base, 0)?;
@@ -132,10 +133,10 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
             files
         }
         "h5" => named(".h5")?,
-        // A `.keras` file that is not a whole model is read as arrays alone.
+        // A `.keras` file that is not a complete model is read as arrays only.
         "keras" => vec![fs::read(fixtures.join("head.keras"))?],
         "safetensors" => named(".safetensors")?,
-        // The others are there to be refused.
+        // The other `.pth` fixtures are invalid.
         "pth" => [named("pytorch.pth")?, named("pytorch_legacy.pth")?].concat(),
         "card" => {
             let card = ModelCard {
@@ -150,7 +151,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
                 engines: vec![],
             };
             let mut card = serde_json::to_value(&card)?;
-            // Of the file beside it, which is not read.
+            // The digest belongs to the arrays file, which is not read.
             card["arrays"] = weights.digest().into();
             vec![serde_json::to_vec_pretty(&card)?]
         }
@@ -175,7 +176,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
     if files.is_empty() { Err("no whole files are at FIXTURES".into()) } else { Ok(files) }
 }
 
-/// A small picture in every format that can be written here.
+/// Returns a small image in every format that this program can encode.
 fn photographs() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let pixels = image::RgbImage::from_fn(40, 24, |x, y| {
         image::Rgb([(x * 6) as u8, (y * 10) as u8, (x * y) as u8])
@@ -200,7 +201,7 @@ fn photographs() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     Ok(files)
 }
 
-/// One of the files, damaged in one to four ways.
+/// Returns one of the files, damaged in one to four ways.
 fn damaged(seeds: &[Vec<u8>], draws: &mut Draws) -> Vec<u8> {
     let mut file = seeds[draws.below(seeds.len())].clone();
     for _ in 0..1 + draws.below(4) {
@@ -212,7 +213,7 @@ fn damaged(seeds: &[Vec<u8>], draws: &mut Draws) -> Vec<u8> {
         match draws.below(8) {
             0 => file[at] ^= 1 << draws.below(8),
             1 => file[at] = [0, 1, 0x7f, 0x80, 0xff, b'0', b'9', b'"'][draws.below(8)],
-            // A length or an offset that lies.
+            // Overwrite a possible length or offset.
             2 => {
                 let lie = [0, 1, u64::MAX, u64::from(u32::MAX), 1 << 31, 1 << 62][draws.below(6)];
                 let lie = if draws.coin() { lie.to_le_bytes() } else { lie.to_be_bytes() };

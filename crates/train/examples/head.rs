@@ -1,10 +1,10 @@
-//! Times training steps of the head for `cargo xtask bench head`, one round at a time, so that rounds of
-//! several programs can take turns: the example's head on VGG16's features at 180x180.
+//! Times training steps of the head for `cargo xtask bench head`: the head of the Keras example on VGG16's features at
+//! 180x180.
 //!
 //!     head STEPS
 //!
-//! For every line on standard input so many steps of 32 pictures are made, and the seconds they took are
-//! printed.
+//! Each line on standard input starts a round of STEPS steps of 32 images, and the duration is printed in seconds.
+//! Rounds of several programs can therefore alternate.
 
 use std::error::Error;
 use std::io::{Write, stdin, stdout};
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let inputs = VggConfig::default().output_count()?;
     let mut head = config.init(inputs, 2, 0, &device);
     let mut optimizer = Optimizer::new(|_| RmsProp::default(), &head);
-    // A batch comes from the base as plain numbers.
+    // The base returns a batch as plain values.
     let features: Vec<f32> =
         (0..BATCH * inputs).map(|at| (at * 7919 % 256) as f32 / 64.0).collect();
     let classes: Vec<usize> = (0..BATCH).map(|at| at % 2).collect();
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mask = rows(dropout_mask(&config, 0, round as u64, step as u64, BATCH));
             let logits = head.forward(rows(features.clone()), Some(mask));
             let loss = binary_cross_entropy(logits.clone(), rows(labels.clone()));
-            // As the loop does, whose epochs tell loss and accuracy.
+            // The training loop also computes loss and accuracy in every step.
             let shown: f32 = loss.clone().into_scalar();
             let probabilities = head.probabilities(logits.inner()).into_data();
             let probabilities = probabilities.as_slice::<f32>()?;

@@ -1,11 +1,14 @@
-//! Times a whole run for `cargo xtask bench job`: the Keras example on a folder of photographs, with random
-//! weights, which take as long as others.
+//! Times a whole run for `cargo xtask bench job`: the Keras example on a folder of images, with random weights. The
+//! values of the weights do not affect the speed.
 //!
 //!     job PHOTOGRAPHS RUN EPOCHS [VIEWS]
 //!
-//! Prints one JSON object: `load_seconds` for reading the photographs and making the base ready,
-//! `base_seconds` for the features that are computed once, `epoch_seconds`, and on Linux `peak_bytes`, the
-//! most memory that the program held.
+//! Prints one JSON object:
+//!
+//! - `load_seconds`: reading the images and preparing the base
+//! - `base_seconds`: features that are computed once
+//! - `epoch_seconds`: duration of each epoch
+//! - `peak_bytes`: peak memory of the process, on Linux
 
 use std::error::Error;
 use std::fs;
@@ -75,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Event::Epoch { .. } => ends.push(start.elapsed().as_secs_f64()),
         _ => {}
     })?;
-    // From the end of one epoch to that of the next, so that nothing is left out.
+    // Measure from the end of one epoch to the end of the next, so that the epochs add up to the whole.
     let starts = [&[base_seconds], ends.as_slice()].concat();
     let epoch_seconds: Vec<f64> = ends.iter().zip(starts).map(|(end, start)| end - start).collect();
     let timed = serde_json::json!({
@@ -88,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The most memory that this program has held, as Linux says.
+/// Returns the peak memory of this process in bytes, from Linux's `/proc`.
 fn peak_bytes() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

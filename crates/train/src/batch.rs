@@ -1,8 +1,8 @@
 //! Batch of a training step.
 
-/// Images of a step by their indices, and their features.
+/// Images of one training step and their features.
 pub(crate) struct Batch {
     pub(crate) items: Vec<usize>,
-    /// (items, features).
+    /// Features, (items, features of an image).
     pub(crate) features: Vec<f32>,
 }

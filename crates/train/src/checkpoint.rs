@@ -1,4 +1,7 @@
-//! Writes models into a run's folder, and reads back what is needed to go on.
+//! Writes checkpoints and the best model into the run directory, and reads checkpoints back.
+//!
+//! `last` holds the newest checkpoint and `previous` the one before it. `digests.json` names the SHA-256 of every other
+//! file, so that a damaged checkpoint is detected and the run resumes from `previous`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,38 +22,38 @@ const STATE: &str = "state.json";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const DIGESTS: &str = "digests.json";
 
-/// The files that [`DIGESTS`] names, sorted.
+/// Files whose digests are in [`DIGESTS`], sorted.
 const FILES: [&str; 4] = ["model.json", "model.safetensors", OPTIMIZER, STATE];
 
-/// What of a run changes from step to step.
+/// State of a run after a step: trainable layers, optimizer and counters.
 pub(crate) struct Checkpoint {
     pub(crate) tail: Tail,
     pub(crate) optimizer: Optimizer,
     pub(crate) state: State,
 }
 
-/// Last state of a run. When it was opened, each of its files was the one that was written.
+/// Last checkpoint of a run. Its files matched their digests when it was opened.
 #[derive(Debug)]
 pub struct LastState {
     run: PathBuf,
     folder: PathBuf,
     state: State,
-    /// What is wrong with the last state, if this is the one before it.
+    /// Reason why the newest checkpoint is damaged, if this is the previous one.
     pub(crate) fault: Option<String>,
 }
 
 impl LastState {
-    /// Reads the last state of a run that may be resumed. Returns none if the run stopped before its first state was
-    /// written.
+    /// Opens the last checkpoint of a run that is not complete. Returns `None` if the run stopped before it wrote its
+    /// first checkpoint.
     ///
     /// # Errors
     ///
-    /// All epochs are done, or the state is damaged or missing.
+    /// Returns an error if the run is complete, or if both checkpoints are damaged or missing.
     pub fn resumable(run: &RunFolder, config: &RunConfig) -> Result<Option<Self>, TrainError> {
         recover_folder(&run.best())?;
         let (last, previous) = (run.last(), run.previous());
         if !last.exists() && !previous.exists() {
-            // Nothing else is written before it: what is there without it would be lost.
+            // The first checkpoint precedes all other files. Starting again would overwrite the epochs of this run.
             if run.history().exists() || run.best().exists() {
                 let fault = "is missing, but the run has complete epochs".to_owned();
                 return Err(TrainError::Checkpoint { path: last, fault });
@@ -59,7 +62,7 @@ impl LastState {
         }
         let read = match verified_state(&last) {
             Ok(state) => Self { run: run.path().to_owned(), folder: last, state, fault: None },
-            // If the older state is damaged or missing too, the fault of the newer one is reported.
+            // If the previous checkpoint is damaged or missing too, report the fault of the newest one.
             Err(fault) => match verified_state(&previous) {
                 Ok(state) => Self {
                     run: run.path().to_owned(),
@@ -77,12 +80,12 @@ impl LastState {
         Ok(Some(read))
     }
 
-    /// Returns true if it is a state of this run.
+    /// Returns true if the checkpoint belongs to this run.
     pub(crate) fn is_of(&self, run: &RunFolder) -> bool {
         self.run == run.path()
     }
 
-    /// Reads the checkpoint onto a device with autodiff, and its model's card.
+    /// Reads the checkpoint onto a device with autodiff, and returns it with its model card.
     pub(crate) fn read(
         &self,
         config: &RunConfig,
@@ -102,7 +105,7 @@ impl LastState {
 }
 
 impl Checkpoint {
-    /// Writes `last`, and keeps what was there as `previous`.
+    /// Writes the checkpoint to `last` and moves the old one to `previous`.
     pub(crate) fn save(&self, run: &RunFolder, card: &ModelCard) -> Result<(), TrainError> {
         let optimizer = self.optimizer.to_arrays();
         if let Some((name, _)) = optimizer.iter().find(|(_, array)| !array.is_finite()) {
@@ -122,7 +125,7 @@ impl Checkpoint {
     }
 }
 
-/// Reads the state in `folder`, where every file has its digest.
+/// Checks the digest of every file in `folder`, then reads the state.
 fn verified_state(folder: &Path) -> Result<State, TrainError> {
     let digests_path = folder.join(DIGESTS);
     let expected: BTreeMap<String, String> = serde_json::from_slice(&read_regular(&digests_path)?)
@@ -148,13 +151,13 @@ fn checkpoint_fault(path: &Path, fault: String) -> TrainError {
     TrainError::Checkpoint { path: path.to_owned(), fault }
 }
 
-/// The digests of the files in a folder, by name, but for that of the digests themselves.
+/// Returns the SHA-256 of each of [`FILES`] in a folder, by file name.
 fn digests(folder: &Path) -> Result<BTreeMap<&'static str, String>, FormatError> {
     let digest = |name| Ok((name, hex(Sha256::digest(read_regular(&folder.join(name))?))));
     FILES.into_iter().map(digest).collect()
 }
 
-/// Writes a model into `folder`, unless training has diverged.
+/// Writes a model into `folder`. Returns [`TrainError::NonFinite`] if training has diverged.
 fn save_model(
     run: &RunFolder,
     state: &State,
@@ -168,12 +171,12 @@ fn save_model(
     })
 }
 
-/// The error of an array that is not saved.
+/// Returns the error for an array that is NaN or infinite.
 fn non_finite(run: &RunFolder, state: &State, name: String) -> TrainError {
     TrainError::NonFinite { name, epoch: state.epoch + 1, step: state.step, last: run.last() }
 }
 
-/// Writes `best`.
+/// Writes the best model to `best`.
 pub(crate) fn save_best(
     run: &RunFolder,
     state: &State,
@@ -183,7 +186,7 @@ pub(crate) fn save_best(
     replace_folder(&run.best(), |folder| save_model(run, state, folder, card, tail))
 }
 
-/// Puts a state that can't be gone on from out of the way, as `last.damaged`, in place of an older one.
+/// Renames a damaged checkpoint to `last.damaged`, and removes an older one of that name.
 pub(crate) fn set_aside(folder: &Path) -> Result<(), TrainError> {
     let aside = folder.with_extension("damaged");
     let set_aside = || {

@@ -1,4 +1,4 @@
-//! Everything that a run depends on, as `config.toml` has it.
+//! Settings of a run, as stored in `config.toml`.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -10,62 +10,60 @@ use vgg::{Precision, VggConfig, VggError, Weights};
 
 use crate::{RmsProp, TrainError};
 
-/// The largest kernel that a head may have: with its gradient and what the optimizer remembers it
-/// takes some 4 GB.
+/// Maximum number of weights of the head's first layer. With gradients and optimizer state, they take about 4 GB.
 const LARGEST_HEAD: usize = 1 << 28;
 
-/// The numbers of epochs, steps or photographs that a setting may have: more than any run needs, and few enough for
-/// products of two of them to be counted.
+/// Range of settings that count epochs, steps or images. Products of two such counts fit into 64 bits.
 const COUNTS: RangeInclusive<usize> = 1..=1_000_000_000;
 const COUNTS_TEXT: &str = "1 to 1,000,000,000";
 
-/// The rates of learning that a setting may have.
+/// Range of learning rates.
 const RATES: &str = "more than 0, as a 32-bit float";
 
-/// The settings of a run, each section that of its crate.
+/// Settings of a run. Each section belongs to the crate that uses it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
-    /// The weights of the base.
+    /// Weights of the base.
     pub weights: WeightsChoice,
-    /// What the head starts from.
+    /// Initial weights of the head and the unfrozen layers.
     #[serde(default, skip_serializing_if = "Start::is_random")]
     pub start: Start,
-    /// The photographs.
+    /// Training and validation data.
     pub data: DataConfig,
-    /// What is done to training pictures.
+    /// Augmentation of training images.
     pub augment: AugmentConfig,
-    /// The base, and where its cut is.
+    /// Base, and its unfrozen layers.
     pub base: VggConfig,
-    /// The head.
+    /// Head.
     pub head: HeadConfig,
-    /// The loop.
+    /// Training loop.
     pub train: TrainConfig,
-    /// What computes.
+    /// Device and precision.
     #[serde(default)]
     pub device: DeviceConfig,
 }
 
-/// Which weights the base has.
+/// Weights of the base.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightsChoice {
-    /// Random ones, drawn with this seed.
+    /// Random weights, drawn with this seed.
     Seed(u64),
-    /// Those in this file.
+    /// Weights from this file.
     File(PathBuf),
 }
 
-/// What a head starts from, and with it the layers that an earlier run has thawed.
+/// Initial weights of the head and the unfrozen layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
-    /// Random kernels, drawn with the run's seed.
+    /// Random head, drawn with the run's seed.
     #[default]
     Random,
-    /// The model in this folder, which is trained further.
+    /// Model in this folder, which is trained further.
     Model(PathBuf),
-    /// The dense layers in this `.keras` file.
+    /// Dense layers of this `.keras` file.
     Head(PathBuf),
 }
 
@@ -74,7 +72,7 @@ impl Start {
         *self == Self::Random
     }
 
-    /// The folder or file.
+    /// Returns the path of the folder or file.
     pub(crate) fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::Random => None,
@@ -83,29 +81,30 @@ impl Start {
     }
 }
 
-/// Which photographs.
+/// Training and validation data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The folder with `train` and `validation` in it, or with the classes; empty where there are features.
+    /// Folder with the subfolders `train` and `validation`, or with one subfolder a class. Empty if the run trains on
+    /// precomputed features.
     pub path: PathBuf,
-    /// The folder or URL of the features that are trained on in place of photographs.
+    /// Folder or URL of precomputed features, which replace the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<String>,
-    /// The share of each class that is kept for validation, where it was named.
+    /// Fraction of each class that is used for validation; `None` if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_split: Option<f64>,
-    /// Whether near duplicates are kept on one side of that split.
+    /// Assigns near duplicates to the same split.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group_duplicates: bool,
-    /// How much memory, in MB of 10^6 bytes, pictures and features that are computed once may take together.
-    /// What is beyond lies in files.
+    /// Memory limit of decoded images and features that are computed once, in MB (10^6 bytes). The rest is read from
+    /// files.
     #[serde(default = "default_cache_mb")]
     pub cache_mb: usize,
-    /// The folder of the cache of decoded images and features on disk; none for no such cache.
+    /// Folder of the disk cache of decoded images and features; `None` disables it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_dir: Option<PathBuf>,
-    /// Size limit of that cache, in GB of 10^9 bytes.
+    /// Size limit of the disk cache, in GB (10^9 bytes).
     #[serde(default = "default_cache_gb", skip_serializing_if = "is_default_cache_gb")]
     pub cache_gb: u64,
 }
@@ -123,14 +122,13 @@ fn default_cache_mb() -> usize {
 }
 
 impl DataConfig {
-    /// The memory that pictures and features may take where nothing else is said, in MB: 5,200 pictures of
-    /// 180x180.
+    /// Default of `cache_mb`: 5,200 images of 180x180.
     pub const CACHE_MB: usize = 512;
 
-    /// Default size limit of the cache on disk, in GB.
+    /// Default of `cache_gb`.
     pub const CACHE_GB: u64 = 20;
 
-    /// The photographs at `path`, and the default for everything else.
+    /// Returns the default settings for the images at `path`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -143,33 +141,33 @@ impl DataConfig {
         }
     }
 
-    /// The same in bytes.
+    /// Returns `cache_mb` in bytes.
     pub fn memory(&self) -> usize {
         self.cache_mb.saturating_mul(1_000_000)
     }
 }
 
-/// What computes, and how. Who opens devices reads it; the loop takes what it is given.
+/// Device and precision. The caller opens the device; the training loop uses the device and base that it is given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceConfig {
-    /// The device's name.
+    /// Name of the device.
     pub name: String,
-    /// What the frozen base computes in.
+    /// Precision of the frozen base.
     pub precision: Precision,
-    /// Whether a GPU may round what goes into the frozen base's float32 products to 10 bits of mantissa (TF32).
+    /// Allows a GPU to round the inputs of the frozen base's float32 products to 10 bits of mantissa (TF32).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tf32: bool,
-    /// Whether a GPU takes deterministic algorithms for the frozen base.
+    /// Selects deterministic algorithms for the frozen base on a GPU.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deterministic: bool,
-    /// How many pictures a device of libtorch gets at a time, where that was named.
+    /// Batch size of the frozen base on a libtorch device; `None` if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_batch: Option<usize>,
 }
 
 impl Default for DeviceConfig {
-    /// The CPU.
+    /// Returns the settings for the CPU in float32.
     fn default() -> Self {
         Self {
             name: "cpu".into(),
@@ -181,39 +179,38 @@ impl Default for DeviceConfig {
     }
 }
 
-/// The settings of the loop; those of the Keras example by default.
+/// Settings of the training loop. The defaults match the Keras example.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// How many times every training photograph is seen.
+    /// Number of epochs.
     pub epochs: usize,
-    /// How many of them make a step.
+    /// Number of images in a training step.
     pub batch_size: usize,
-    /// RMSprop's step size for the head.
+    /// Learning rate of the head.
     pub learning_rate: f64,
-    /// RMSprop's step size for the layers of the base that learn.
+    /// Learning rate of the unfrozen layers.
     pub thaw_learning_rate: f64,
-    /// Whether every epoch sees the photographs in an order of its own, or all in that of their
-    /// paths.
+    /// Shuffles the training images in every epoch; otherwise they are in the order of their paths.
     pub shuffle: bool,
-    /// How many augmented views of every training photograph are computed and kept, of which each epoch
-    /// draws one; where it is left out, every epoch augments anew, as in Keras.
+    /// Number of augmented copies of each training image, computed once; each epoch draws one of them. With `None`,
+    /// images are augmented in every epoch, as in Keras.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub views: Option<usize>,
-    /// How many steps of an epoch lie between two states that are written; one always is at its end.
+    /// Number of steps between checkpoints within an epoch. Every epoch also ends with a checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save_every: Option<usize>,
-    /// After how many epochs without a lower val_loss the run ends (Keras: `EarlyStopping`).
+    /// Number of epochs without a lower val_loss after which the run ends (Keras: `EarlyStopping`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
-    /// After how many epochs without a lower val_loss learning rates fall to a tenth (Keras:
+    /// Number of epochs without a lower val_loss after which learning rates are divided by 10 (Keras:
     /// `ReduceLROnPlateau`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce_on_plateau: Option<usize>,
-    /// Whether the run writes event files for TensorBoard.
+    /// Writes event files for TensorBoard.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tensorboard: bool,
-    /// Every draw of the run follows from it.
+    /// Random seed.
     pub seed: u64,
 }
 
@@ -236,11 +233,11 @@ impl Default for TrainConfig {
 }
 
 impl RunConfig {
-    /// Checks that every setting is in its range; whether files are there is for later.
+    /// Checks that every setting is in its range. Does not check that files exist.
     ///
     /// # Errors
     ///
-    /// The first setting that is not.
+    /// Returns an error for the first setting out of its range.
     pub fn validate(&self) -> Result<(), TrainError> {
         let Self { augment, base, head, train, .. } = self;
         base.cut()?;
@@ -315,7 +312,7 @@ impl RunConfig {
         }
     }
 
-    /// RMSprop's settings for the parameter of that name, its rate times `factor`.
+    /// Returns the RMSprop settings of a parameter, with its learning rate multiplied by `factor`.
     pub(crate) fn rule(&self, name: &str, factor: f64) -> RmsProp {
         let of_head = head::ARRAY_NAMES.contains(&name);
         let learning_rate =
@@ -323,21 +320,21 @@ impl RunConfig {
         RmsProp { learning_rate: learning_rate * factor, ..RmsProp::default() }
     }
 
-    /// The names and shapes of the tensors that learn: those of the base's thawed layers, and the
-    /// head's four.
+    /// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then the four of the head.
     ///
     /// # Errors
     ///
-    /// The base is none.
+    /// Returns an error if the configuration of the base is invalid.
     pub fn trainable_weights(&self, classes: usize) -> Result<Vec<(String, Vec<usize>)>, VggError> {
         model::trainable_weights(&self.base, &self.head, classes)
     }
 
-    /// Reads or draws the weights of the base.
+    /// Reads the weights of the base from a file, or draws them.
     ///
     /// # Errors
     ///
-    /// The base is none, or the file does not hold its weights.
+    /// Returns an error if the configuration of the base is invalid, or if the file can't be read or does not fit the
+    /// base.
     pub fn load_weights(&self) -> Result<Weights, VggError> {
         match &self.weights {
             WeightsChoice::Seed(seed) => Weights::seeded(&self.base, *seed),

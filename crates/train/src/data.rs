@@ -1,4 +1,4 @@
-//! What a run trains and validates on: photographs, or features that were computed elsewhere.
+//! Data of a run: images, or precomputed features.
 
 use features::Extractor;
 use photos::Photos;
@@ -8,24 +8,24 @@ use vgg::engine_name;
 use crate::FeatureData;
 use crate::hex::hex;
 
-/// What a run trains and validates on.
+/// Training and validation data.
 #[derive(Clone, Copy)]
 pub enum Data<'a> {
-    /// Photographs.
+    /// Images.
     Photographs {
-        /// The base that they go through, up to the cut, and the cache of features.
+        /// Frozen base and the cache of its features.
         extractor: &'a Extractor,
-        /// What is trained on.
+        /// Training split.
         training: &'a Photos,
-        /// What is validated on.
+        /// Validation split.
         validation: &'a Photos,
     },
-    /// Features of photographs at the cut.
+    /// Precomputed backbone features.
     Features(&'a FeatureData),
 }
 
 impl<'a> Data<'a> {
-    /// The classes' names; a label is a place here.
+    /// Returns the class names. A label is an index into them.
     pub fn classes(self) -> &'a [String] {
         match self {
             Self::Photographs { training, .. } => training.classes(),
@@ -33,7 +33,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The classes of what is trained on, each a place among [`Self::classes`].
+    /// Returns the label of each training image, an index into [`Self::classes`].
     pub fn training_labels(self) -> &'a [usize] {
         match self {
             Self::Photographs { training, .. } => training.labels(),
@@ -41,7 +41,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The classes of what is validated on.
+    /// Returns the label of each validation image, an index into [`Self::classes`].
     pub fn validation_labels(self) -> &'a [usize] {
         match self {
             Self::Photographs { validation, .. } => validation.labels(),
@@ -49,7 +49,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// How many features a photograph has.
+    /// Returns the number of features of an image.
     pub fn feature_count(self) -> usize {
         match self {
             Self::Photographs { extractor, .. } => extractor.base().feature_count(),
@@ -57,7 +57,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The engines that compute the features, or have computed them.
+    /// Returns the names of the engines that compute or have computed the features.
     pub fn engines(self) -> Vec<String> {
         match self {
             Self::Photographs { extractor, .. } => vec![extractor.base().engine().to_owned()],
@@ -65,7 +65,8 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The engine that a run depends on here: that of the base or, on features, that of the head.
+    /// Returns the name of the engine that the run depends on here: that of the base, or that of the head if the
+    /// features are precomputed.
     pub(crate) fn engine_here(self) -> String {
         match self {
             Self::Photographs { extractor, .. } => extractor.base().engine().to_owned(),
@@ -73,7 +74,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The digest of what a run can't go on without: pixels, labels and addresses, in their order.
+    /// Returns the digest of the data. A run is only resumed on data with the same digest.
     pub(crate) fn digest(self) -> String {
         match self {
             Self::Photographs { training, validation, .. } => {
@@ -84,7 +85,7 @@ impl<'a> Data<'a> {
     }
 }
 
-/// The digest of the photographs' pixels, labels and addresses, in their order.
+/// Hashes the pixels, labels and addresses of the images in order.
 pub(crate) fn digest_of_photographs<const SETS: usize>(sets: [&Photos; SETS]) -> String {
     let mut hash = Sha256::new();
     for photos in sets {

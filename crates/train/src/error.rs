@@ -1,87 +1,87 @@
-//! What can stop a run.
+//! Error of training.
 
 use std::path::{Path, PathBuf};
 
 use formats::FormatError;
 use quoting::Shown;
 
-/// A run that can't start, go on or be resumed, and why.
+/// Error of a run that can't start, continue or resume.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The folder already holds a run.
     #[error("`{}` already holds a run", .0.shown())]
     RunExists(PathBuf),
-    /// The folder holds something else.
+    /// The folder holds other files.
     #[error("`{}` is not empty and holds no run", .0.shown())]
     NotEmpty(PathBuf),
-    /// The folder holds no run.
+    /// The folder does not hold a run.
     #[error("no run at `{}`: it has no `config.toml`", .0.shown())]
     NoRun(PathBuf),
-    /// The run has done all its epochs.
+    /// All epochs of the run are complete.
     #[error("the run in `{}` is complete after {epochs} epochs\nhint: its best model is in `{}`", .path.shown(), .path.join("best").shown())]
     Complete {
-        /// The run's folder.
+        /// Run directory.
         path: PathBuf,
-        /// How many epochs it has.
+        /// Number of complete epochs.
         epochs: usize,
     },
-    /// Another program writes to the run's folder.
+    /// Another program has locked the run directory.
     #[error("another program is at work on the run in `{}`", .0.shown())]
     Locked(PathBuf),
-    /// `config.toml` is no such file.
+    /// `config.toml` can't be parsed.
     #[error("`{}` can't be read: {reason}\nhint: a run is resumed with its own settings; put the file back as it was", .path.shown())]
     Config {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the parser says.
+        /// Message of the parser.
         reason: String,
     },
-    /// The checkpoint does not fit the run.
+    /// The checkpoint is damaged or does not fit the run.
     #[error("`{}` {fault}\nhint: the run can't be resumed from there; start a new one", .path.shown(), fault = .fault.shown())]
     Checkpoint {
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// What does not fit, as the end of a sentence that begins with its name.
+        /// Reason. It completes a sentence whose subject is the path.
         fault: String,
     },
-    /// `config.toml` was changed since the run began.
+    /// `config.toml` was changed after the run began.
     #[error("the settings in `{}` are not those that this run began with", .0.shown())]
     OtherSettings(PathBuf),
-    /// The run's folder, or what else is written, would be among the photographs.
+    /// The output path is inside the data directory.
     #[error("`{}` lies in the folder of photographs `{}`, which is only read", .path.shown(), .data.shown())]
     RunInData {
-        /// The folder.
+        /// Output path.
         path: PathBuf,
-        /// The folder of photographs.
+        /// Data directory.
         data: PathBuf,
     },
-    /// The photographs are not those that the run began with.
+    /// The images have changed since the run began.
     #[error("the photographs in `{}` are not those that this run began with\nhint: a resumed run needs the same files; put them back, or start a new run", .0.shown())]
     OtherPhotographs(PathBuf),
-    /// The run was on another engine before, or does not say on which.
+    /// The engine differs from the run's last one, or the run does not record its engine.
     #[error(
         "the run was on the engine `{expected}`, this machine has `{found}`: the result may have other last digits\nhint: resume it on a machine with the same instruction set, or allow another one",
         expected = .expected.shown()
     )]
     OtherEngine {
-        /// The engine here.
+        /// Current engine.
         found: String,
-        /// The engine before.
+        /// Engine that the run used last.
         expected: String,
     },
-    /// The base's weights are not those that the run began with.
+    /// The weights of the base have changed since the run began.
     #[error(
         "the weights have the digest {found}, but this run began with {expected}\nhint: a resumed run needs the same weights; put the file back, or start a new run",
         found = .found.shown(),
         expected = .expected.shown()
     )]
     OtherWeights {
-        /// The digest of the weights now.
+        /// Digest of the current weights.
         found: String,
-        /// The digest of those it began with.
+        /// Digest of the weights that the run began with.
         expected: String,
     },
-    /// The model to start from is of other classes or another base.
+    /// The initial model has other classes, another base or other weights of the base.
     #[error(
         "the model in `{}` has the {what} {found}, this run {expected}\nhint: a model is trained further on the same base, with photographs of the same classes; start without it for others",
         .path.shown(),
@@ -89,108 +89,108 @@ pub enum TrainError {
         expected = .expected.shown()
     )]
     OtherStart {
-        /// The model's folder.
+        /// Folder of the model.
         path: PathBuf,
-        /// What differs.
+        /// Name of the property that differs.
         what: &'static str,
-        /// What the model has.
+        /// Value of the model.
         found: String,
-        /// What the run has.
+        /// Value of the run.
         expected: String,
     },
-    /// What to start from does not fit the run.
+    /// The initial model or head does not fit the run.
     #[error("`{}` does not fit this run: {fault}", .path.shown(), fault = .fault.shown())]
     Start {
-        /// The folder or file.
+        /// Path of the folder or file.
         path: PathBuf,
-        /// What does not fit.
+        /// Reason.
         fault: String,
     },
-    /// The run would freeze what the model to start from has trained.
+    /// The run would freeze a layer that the initial model has trained.
     #[error("the model in `{}` has trained `{name}`, which this run would freeze", .path.shown(), name = .name.shown())]
     FreezesTrained {
-        /// The model's folder.
+        /// Folder of the model.
         path: PathBuf,
-        /// The array.
+        /// Name of the array.
         name: String,
     },
     /// A path can't be written into `config.toml`.
     #[error("the path `{}` is not UTF-8\nhint: rename the file or folder", .0.shown())]
     PathText(PathBuf),
-    /// The head would not fit into memory.
+    /// The head is too large for memory.
     #[error(
         "a head with {hidden} hidden units on {inputs} features has more than {limit} parameters"
     )]
     HeadTooLarge {
-        /// The values that the base gives for a picture.
+        /// Number of features of an image, the inputs of the head.
         inputs: usize,
-        /// The hidden units.
+        /// Number of hidden units.
         hidden: usize,
-        /// How many parameters a head may have.
+        /// Maximum number of weights.
         limit: usize,
     },
-    /// A share to keep for validation is named where there are folders.
+    /// A validation split is set, but the features come from separate folders for training and validation.
     #[error("the features are of photographs in a folder to train and one to validate on")]
     SplitOfFolders,
-    /// No photograph of a class is left to train or to validate on.
+    /// A class has no image in one of the splits.
     #[error(
         "no features of the class `{class}` are there to be {what} on\nhint: see which photographs were skipped: the `skipped` of the JSON files beside the features",
         class = .class.shown()
     )]
     NoFeatures {
-        /// The class.
+        /// Name of the class.
         class: String,
         /// `trained` or `validated`.
         what: &'static str,
     },
-    /// The features were computed with another base or other weights.
+    /// The features were computed with another base, other weights or other augmentation.
     #[error(
         "the features were computed with {found}, this run has {expected}\nhint: take the base and weights that they were computed with, or compute them again",
         found = .found.shown(),
         expected = .expected.shown()
     )]
     OtherFeatures {
-        /// What the features have.
+        /// Value of the features.
         found: String,
-        /// What the run has.
+        /// Value of the run.
         expected: String,
     },
     /// The loss is NaN or infinite.
     #[error("the loss is NaN or infinite after epoch {epoch}, step {step}")]
     Diverged {
-        /// The epoch, from 1.
+        /// Epoch, from 1.
         epoch: usize,
-        /// The step, from 1.
+        /// Step, from 1.
         step: usize,
-        /// The folder with the state before.
+        /// Folder of the last checkpoint.
         last: PathBuf,
     },
-    /// What is to be saved holds values that are NaN or infinite.
+    /// An array to save holds values that are NaN or infinite.
     #[error(
         "`{name}` holds values that are NaN or infinite after epoch {epoch}, step {step}, and is not saved\nhint: start a new run with a lower learning rate; the state before is in `{}`",
         .last.shown(),
         name = .name.shown()
     )]
     NonFinite {
-        /// The array.
+        /// Name of the array.
         name: String,
-        /// The epoch at hand, from 1.
+        /// Current epoch, from 1.
         epoch: usize,
-        /// How many of its steps were made.
+        /// Number of its steps that are complete.
         step: usize,
-        /// The folder with the state before.
+        /// Folder of the last checkpoint.
         last: PathBuf,
     },
-    /// Training failed, and its state before that could not be saved either.
+    /// Training failed, and so did saving the last valid state.
     #[error(
         "training failed, and the state before that can't be saved ({})",
         .unsaved.to_string().lines().next().unwrap_or_default()
     )]
     Unsaved {
-        /// Why training failed.
+        /// Error of training.
         #[source]
         cause: Box<TrainError>,
-        /// Why the state can't be saved.
+        /// Error of saving.
         unsaved: Box<TrainError>,
     },
     /// A setting is out of its range.
@@ -199,32 +199,32 @@ pub enum TrainError {
         value = .value.shown()
     )]
     Setting {
-        /// The setting.
+        /// Name of the setting.
         name: &'static str,
-        /// Its value.
+        /// Invalid value.
         value: String,
-        /// What it may be.
+        /// Valid values.
         expected: &'static str,
     },
-    /// Augmentation settings are out of range.
+    /// Augmentation settings are invalid.
     #[error(transparent)]
     Augment(#[from] augment::AugmentError),
     /// A file of the run can't be read or written.
     #[error(transparent)]
     File(#[from] FormatError),
-    /// A model of the run can't be read or written.
+    /// A model can't be read or written.
     #[error(transparent)]
     Model(#[from] model::ModelError),
     /// The base can't be built.
     #[error(transparent)]
     Base(#[from] vgg::VggError),
-    /// The photographs can't be used.
+    /// The images can't be used.
     #[error(transparent)]
     Photos(#[from] photos::PhotosError),
-    /// Features can't be computed or kept.
+    /// Features can't be computed or stored, or the run was cancelled.
     #[error(transparent)]
     Features(#[from] features::FeaturesError),
-    /// Features that were computed elsewhere can't be used.
+    /// Precomputed features can't be used, or the run was cancelled.
     #[error(transparent)]
     Shards(#[from] shards::ShardsError),
 }
@@ -236,7 +236,7 @@ impl From<features::Cancelled> for TrainError {
 }
 
 impl TrainError {
-    /// Returns true if nothing failed, but the run was cancelled.
+    /// Returns true if the error is a cancellation.
     pub(crate) fn is_cancelled(&self) -> bool {
         use features::FeaturesError;
         use shards::ShardsError;

@@ -1,4 +1,4 @@
-//! Loss and accuracy on features at the cut.
+//! Loss and accuracy of the trainable layers on backbone features.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use model::Tail;
@@ -6,17 +6,20 @@ use vgg::{VggError, check_finite};
 
 use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
 
-/// The mean loss of `tail`, without dropout, on the features of a batch, (labels, features at the cut), and
-/// how many of them it classifies correctly. With two classes, a probability above `threshold` is the
-/// second.
+/// Returns the mean loss of a batch, without dropout, and the number of correct predictions. With two classes, an image
+/// with a probability above `threshold` counts as the second one.
+///
+/// # Shapes
+///
+/// - features: (labels, backbone features)
 ///
 /// # Errors
 ///
-/// A logit is NaN or infinite: [`VggError::Output`] with the index of its label.
+/// If a logit is NaN or infinite, returns [`VggError::Output`] with the index of its row.
 ///
 /// # Panics
 ///
-/// Panics if there are no labels, or `features` are not theirs.
+/// Panics if `labels` is empty, or if `features` does not have one row a label.
 pub fn evaluate(
     tail: &Tail,
     features: Vec<f32>,
@@ -30,13 +33,13 @@ pub fn evaluate(
     Ok((loss, correct_of(tail, logits, labels, threshold)))
 }
 
-/// Values as `count` rows on a device.
+/// Creates a tensor of `count` rows on a device.
 pub(crate) fn rows(values: Vec<f32>, count: usize, device: &Device) -> Tensor<2> {
     let width = values.len() / count;
     Tensor::from_data(TensorData::new(values, [count, width]), device)
 }
 
-/// The mean loss of a batch: binary for one logit a row, else categorical.
+/// Returns the mean loss of a batch: binary cross-entropy for one logit a row, else categorical.
 pub(crate) fn loss_of(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
     let (count, device) = (labels.len(), logits.device());
     if logits.dims()[1] == 1 {
@@ -49,7 +52,7 @@ pub(crate) fn loss_of(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
     }
 }
 
-/// How many rows of logits are classified correctly.
+/// Returns the number of rows of logits that are classified correctly.
 pub(crate) fn correct_of(
     tail: &Tail,
     logits: Tensor<2>,
@@ -60,7 +63,7 @@ pub(crate) fn correct_of(
     count_correct(probabilities.as_slice::<f32>().expect("32-bit floats"), labels, threshold)
 }
 
-/// The value of a tensor of one element.
+/// Returns the value of a tensor with one element.
 pub(crate) fn scalar(value: &Tensor<1>) -> f64 {
     value.to_data().as_slice::<f32>().expect("32-bit floats")[0].into()
 }

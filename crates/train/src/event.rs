@@ -1,89 +1,88 @@
-//! What the loop tells while it runs.
+//! Events that the training loop reports.
 
 use std::path::PathBuf;
 
 use model::Metrics;
 
-/// Which photographs.
+/// Set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Set {
-    /// Those trained on.
+    /// Training images.
     Training,
-    /// The augmented views of those trained on.
+    /// Augmented copies of the training images.
     Views,
-    /// Those validated on.
+    /// Validation images.
     Validation,
 }
 
-/// Something that happened.
+/// Event of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The features of `done` of `total` photographs, which are kept, have been computed or read from the cache.
+    /// Rows of features were computed, or read from the cache.
     Features {
-        /// Which photographs.
+        /// Set that the rows belong to.
         set: Set,
-        /// How many are done.
+        /// Number of rows so far.
         done: usize,
-        /// How many there are.
+        /// Total number of rows.
         total: usize,
     },
-    /// The features of `done` of `total` photographs, which were computed elsewhere, have been read.
+    /// Rows of precomputed features were read.
     Read {
-        /// Which photographs.
+        /// Set that the rows belong to.
         set: Set,
-        /// How many are done.
+        /// Number of rows so far.
         done: usize,
-        /// How many there are.
+        /// Total number of rows.
         total: usize,
     },
-    /// The features that epochs see do not fit into memory and are read anew in each of them, in the order of
-    /// parts of pieces.
+    /// The training features do not fit into memory. Every epoch reads them again, in shuffled parts of pieces.
     Streamed {
-        /// How many bytes they are.
+        /// Size of the features in bytes.
         bytes: u64,
     },
-    /// A step was made; loss and accuracy are the epoch's so far.
+    /// A training step is complete.
     Step {
-        /// The epoch, from 1.
+        /// Epoch, from 1.
         epoch: usize,
-        /// How many of the epoch's steps were made.
+        /// Number of complete steps of the epoch.
         step: usize,
-        /// How many steps an epoch has.
+        /// Number of steps of an epoch.
         steps: usize,
-        /// The mean loss so far.
+        /// Mean loss of the epoch so far.
         loss: f64,
-        /// The accuracy so far.
+        /// Accuracy of the epoch so far.
         accuracy: f64,
     },
-    /// An epoch ended.
+    /// An epoch is complete.
     Epoch {
-        /// How it went.
+        /// Loss and accuracy.
         metrics: Metrics,
-        /// How long it took, in seconds.
+        /// Duration in seconds.
         seconds: f64,
-        /// The rate at which the head learned in it.
+        /// Learning rate of the head in this epoch.
         learning_rate: f64,
-        /// Whether its val_loss is the best so far, so that the model was kept in `best`.
+        /// True if the val_loss is the lowest so far, so that the model was saved to `best`.
         best: bool,
     },
-    /// The last state is damaged, and the run goes on from the one before it.
+    /// The last checkpoint is damaged, and the run resumes from the previous one.
     OlderState {
-        /// What is wrong with the last one, with hints.
+        /// Reason why the last checkpoint can't be used, with hints.
         fault: String,
-        /// How many epochs were complete then.
+        /// Number of complete epochs in the previous checkpoint.
         epochs: usize,
     },
-    /// The run goes on with another engine than before, perhaps: one with another instruction set, or the run does
-    /// not say with which it began. Its result may have other last digits than that of a run on one engine.
+    /// The engine, such as its instruction set, differs from the run's last one, or the run does not record its engine.
+    /// The result may differ in the last digits from a run on one engine.
     OtherEngine {
-        /// The engine before, if the run says it.
+        /// Engine that the run used last, if known.
         before: Option<String>,
-        /// The engine now.
+        /// Current engine.
         now: String,
     },
-    /// A model and all that is needed to go on were written.
+    /// A checkpoint was saved because the run stops.
     Saved {
-        /// The folder.
+        /// Folder of the checkpoint.
         path: PathBuf,
     },
 }

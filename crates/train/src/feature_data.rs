@@ -1,4 +1,4 @@
-//! A set of features that were computed elsewhere, divided into what is trained and what is validated on.
+//! Precomputed features of a data set, split into training and validation images.
 
 use photos::kept_for_validation;
 use sha2::{Digest, Sha256};
@@ -8,10 +8,10 @@ use vgg::Weights;
 use crate::hex::hex;
 use crate::{RunConfig, TrainError};
 
-/// The share of each class that is kept for validation where none is named.
+/// Default fraction of each class that is used for validation.
 const DEFAULT_SPLIT: f64 = 0.2;
 
-/// A set of features, and which of its photographs are trained and which validated on.
+/// Precomputed features and their training and validation splits.
 #[derive(Debug)]
 pub struct FeatureData {
     set: FeatureSet,
@@ -19,24 +19,26 @@ pub struct FeatureData {
     validation: Part,
 }
 
-/// Some photographs of a set.
+/// Split of the images of a set.
 #[derive(Debug, Default)]
 struct Part {
-    /// Their places among [`FeatureSet::photographs`].
+    /// Indices into [`FeatureSet::photographs`].
     places: Vec<usize>,
     labels: Vec<usize>,
 }
 
 impl FeatureData {
-    /// Divides a set as an ordinary run with these settings divides photographs: by their folders where there
-    /// is one to train and one to validate on, and else by keeping a share of each class, 0.2 where none is
-    /// named, chosen by the run's seed.
+    /// Splits a set as a run on images would. If the images come from separate training and validation folders, those
+    /// are the splits. Otherwise the run's seed selects the fraction `validation_split` of each class for validation,
+    /// 0.2 by default.
     ///
     /// # Errors
     ///
-    /// The set is of another base, other weights, or has other views than the run asks for; a share is named
-    /// for a set with two folders, or is not between 0 and 1; a class has fewer than two photographs, or none
-    /// in one of the folders.
+    /// Returns an error in these cases:
+    ///
+    /// - The set was computed with another base, other weights or other augmented copies than the run asks for.
+    /// - `validation_split` is set although the set has separate folders, or is not between 0 and 1.
+    /// - A class has fewer than two images, or no image in one of the splits.
     pub fn divide(
         set: FeatureSet,
         config: &RunConfig,
@@ -74,42 +76,42 @@ impl FeatureData {
         Ok(Self { set, training, validation })
     }
 
-    /// The features and how they are divided.
+    /// Returns the features of all images.
     pub fn set(&self) -> &FeatureSet {
         &self.set
     }
 
-    /// The classes' names; a label is a place here.
+    /// Returns the class names. A label is an index into them.
     pub fn classes(&self) -> &[String] {
         self.set.classes()
     }
 
-    /// The classes of what is trained on.
+    /// Returns the label of each training image.
     pub fn training_labels(&self) -> &[usize] {
         &self.training.labels
     }
 
-    /// The classes of what is validated on.
+    /// Returns the label of each validation image.
     pub fn validation_labels(&self) -> &[usize] {
         &self.validation.labels
     }
 
-    /// How many features a photograph has.
+    /// Returns the number of features of an image.
     pub fn feature_count(&self) -> usize {
         self.set.width()
     }
 
-    /// The places of what is trained on among the set's photographs.
+    /// Returns the indices of the training images in the set.
     pub(crate) fn training(&self) -> &[usize] {
         &self.training.places
     }
 
-    /// The places of what is validated on.
+    /// Returns the indices of the validation images in the set.
     pub(crate) fn validation(&self) -> &[usize] {
         &self.validation.places
     }
 
-    /// The digest of the set and of which of its photographs are trained on.
+    /// Returns a digest of the set and of its split.
     pub(crate) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.set.digest());
@@ -120,7 +122,7 @@ impl FeatureData {
     }
 }
 
-/// Checks that a set was computed as the run would compute it.
+/// Checks that a set has the base, weights and augmented copies of the run.
 fn check_same_base(
     set: &FeatureSet,
     config: &RunConfig,

@@ -1,4 +1,4 @@
-//! What learns, before the first step.
+//! Initial weights of the trainable layers.
 
 use burn::tensor::Device;
 use model::{KerasHead, Tail, TailError, head_arrays, load_tail};
@@ -6,14 +6,13 @@ use vgg::{Layer, LayerKind, Pooling, VggConfig, Weights};
 
 use crate::{RunConfig, Start, TrainError};
 
-/// The thawed layers and the head as a run of `config` for `classes` begins with them: the head from
-/// where [`RunConfig::start`] says; thawed layers as an earlier run left them, or else with the
-/// base's own `weights`.
+/// Creates the trainable layers of a new run. [`RunConfig::start`] selects the weights of the head. Unfrozen layers
+/// have the weights of the model to start from if it has trained them, and otherwise the base's own `weights`.
 ///
 /// # Errors
 ///
-/// The model or file to start from can't be read, or is of another base, other classes or another
-/// shape; or the base is none.
+/// Returns an error if the configuration of the base is invalid, or if the model or head to start from can't be read.
+/// Also returns an error if that model or head does not have the base, classes and shapes of the run.
 pub fn first_tail(
     config: &RunConfig,
     weights: &Weights,

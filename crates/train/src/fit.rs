@@ -1,4 +1,5 @@
-//! A run from its beginning or last checkpoint to its end. The steps of an epoch are in `training`.
+//! Entry points of training: a run from its beginning or last checkpoint to its end. `training` has the steps of an
+//! epoch.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
@@ -18,26 +19,31 @@ use crate::{
     Data, Event, Job, Optimizer, Plateau, RunningMean, Set, State, TrainError, first_tail,
 };
 
-/// Trains the layers after the last frozen one and the head, from the beginning or from the run's last checkpoint, and
-/// tells `listen` how it goes. The same settings, images and weights give the same run, stopped and resumed or not.
+/// Trains the head and the unfrozen layers, from the beginning or from the last checkpoint of the run, and reports
+/// events to `listen`. Equal settings, images and weights give the same result, whether the run is stopped and resumed
+/// or not.
 ///
 /// # Errors
 ///
-/// The run is complete already, its folder can't be read or written, the images are not those it began with, one of
-/// them or a file of features changes while it is in use, or the loss is NaN or infinite.
+/// Returns an error in these cases:
+///
+/// - The run is complete already.
+/// - Its directory can't be read or written.
+/// - The images have changed since the run began, or a file changes while it is in use.
+/// - The loss is NaN or infinite.
 pub fn fit(job: &Job<'_>, listen: impl FnMut(Event)) -> Result<Outcome, TrainError> {
     run_from(job, LastState::resumable(job.run, job.config)?, listen)
 }
 
-/// Does the same from the run's last state, if that was opened already.
+/// Resumes a run like [`fit`], from a checkpoint that is already open.
 ///
 /// # Errors
 ///
-/// Those of [`fit`].
+/// See [`fit`].
 ///
 /// # Panics
 ///
-/// Panics if the state is of another run.
+/// Panics if the checkpoint belongs to another run.
 pub fn resume(
     job: &Job<'_>,
     last: LastState,
@@ -47,7 +53,7 @@ pub fn resume(
     run_from(job, Some(last), listen)
 }
 
-/// Trains from a state, or from the beginning.
+/// Trains from a checkpoint, or from the beginning.
 fn run_from(
     job: &Job<'_>,
     last: Option<LastState>,
@@ -67,7 +73,7 @@ fn run_from(
         prepared => prepared?,
     };
     let mut training = Training::new(job, device, &checkpoint.state, history, of_validation)?;
-    // While a step is made here, another thread computes the features of the next batch.
+    // Another thread computes the features of the next batch during a step.
     thread::scope(|scope| {
         let (to, batches) = sync_channel(0);
         let (from, images) = (checkpoint.state.clone(), data.training_labels().len());
@@ -92,7 +98,7 @@ fn run_from(
     })
 }
 
-/// Reads the checkpoint of the run's last state, if the run may be resumed from it.
+/// Reads a checkpoint, and checks that the run may resume from it.
 fn checkpoint_of(
     job: &Job<'_>,
     last: LastState,
@@ -103,19 +109,19 @@ fn checkpoint_of(
     check_same(job, &checkpoint.state, &card.weights)?;
     check_engine(job, &checkpoint.state)?;
     if let Some(fault) = last.fault {
-        // Else the next state would replace the only whole one.
+        // Otherwise the next checkpoint would replace the only valid one.
         set_aside(&job.run.last())?;
         listen(Event::OlderState { fault, epochs: checkpoint.state.epoch });
     }
     if let Some(event) = checkpoint.state.go_on_with(job.data.engine_here()) {
-        // At once, so that whatever is computed here is known as this engine's.
+        // Save at once, so that the checkpoint names this engine before anything is computed with it.
         checkpoint.save(job.run, &card_of(job, &checkpoint.state, card.metrics))?;
         listen(event);
     }
     Ok(checkpoint)
 }
 
-/// Checks that a run goes on with the engine that it was on, if that is asked.
+/// If the run is strict about engines, checks that it resumes on the same engine.
 fn check_engine(job: &Job<'_>, state: &State) -> Result<(), TrainError> {
     let found = job.data.engine_here();
     match state.engines.last() {
@@ -128,12 +134,12 @@ fn check_engine(job: &Job<'_>, state: &State) -> Result<(), TrainError> {
     }
 }
 
-/// Computes or reads the validation features, and opens the source of those of batches. Features that are computed once
-/// are kept in the memory that the photographs leave, and beyond it in a file.
+/// Computes or reads the features of the validation split, and opens the source of training batches. Features that are
+/// computed once use the memory that decoded images leave free, and a temporary file beyond that limit.
 ///
 /// # Errors
 ///
-/// Features can't be computed or read, or the run was cancelled.
+/// Returns an error if features can't be computed or read, or if the run was cancelled.
 fn prepare<'a>(
     job: &Job<'a>,
     listen: &mut impl FnMut(Event),
@@ -146,7 +152,7 @@ fn prepare<'a>(
     let room = config.data.memory().saturating_sub(cached);
     let (rows, width) = (data.validation_labels().len(), data.feature_count());
     let all = rows + config.train.views.unwrap_or(1) * data.training_labels().len();
-    // What is read anew in every epoch needs room as well.
+    // Features that are read in every epoch need half of the memory for their buffers.
     let is_streamed = matches!(data, Data::Features(_)) && all * width * size_of::<f32>() > room;
     let most = if is_streamed { room / 2 } else { room };
     let set = Set::Validation;
@@ -169,8 +175,7 @@ fn prepare<'a>(
     Ok((Source::open(job, room, listen)?, of_validation))
 }
 
-/// The state before the first step. It is written at once, so that a run stopped at any time can be
-/// resumed.
+/// Creates the initial state. It is saved at once, so that a run can be resumed whenever it stops.
 fn begin(job: &Job<'_>, device: &Device) -> Result<Checkpoint, TrainError> {
     let classes = job.data.classes();
     let tail = first_tail(job.config, job.weights, classes, device)?;

@@ -1,6 +1,6 @@
-//! Digests as text.
+//! Hexadecimal text of digests.
 
-/// Two lower-case digits a byte.
+/// Formats bytes as two lower-case digits each.
 pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! `history.csv`: a row an epoch.
+//! Metrics of every epoch in `history.csv`.
 
 use std::fs;
 
@@ -9,13 +9,13 @@ use crate::{RunFolder, TrainError};
 
 const HEADER: &str = "epoch,loss,accuracy,val_loss,val_accuracy,seconds,learning_rate";
 
-/// The table of a run, in memory and on disk.
+/// Rows of `history.csv`, in memory and on disk.
 pub(crate) struct History {
     rows: Vec<String>,
 }
 
 impl History {
-    /// The rows of the first `epochs` epochs; what a crash left after them is dropped.
+    /// Reads the rows of the first `epochs` epochs. Later rows, which a crash may leave, are dropped.
     pub(crate) fn open(run: &RunFolder, epochs: usize) -> Result<Self, TrainError> {
         let path = run.history();
         let text = match fs::read_to_string(&path) {
@@ -31,7 +31,7 @@ impl History {
         Ok(Self { rows })
     }
 
-    /// Adds a row and writes the table.
+    /// Appends a row and writes the file.
     pub(crate) fn push(
         &mut self,
         run: &RunFolder,

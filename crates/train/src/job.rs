@@ -10,7 +10,7 @@ use crate::{Data, RunConfig, RunFolder};
 pub struct Job<'a> {
     /// Settings.
     pub config: &'a RunConfig,
-    /// Folder of the run, which is resumed if it has begun.
+    /// Directory of the run. A run that has begun is resumed.
     pub run: &'a RunFolder,
     /// Weights of the base.
     pub weights: &'a Weights,
@@ -18,8 +18,8 @@ pub struct Job<'a> {
     pub data: Data<'a>,
     /// Device that trains the head and unfrozen layers.
     pub device: &'a Device,
-    /// Refuses to resume a run that was on another or an unknown engine. Without it, an event says so.
+    /// Refuses to resume on another or an unknown engine. Otherwise an event reports the change.
     pub strict_engine: bool,
-    /// If it is cancelled, the run stops after the batch at hand, and can be resumed.
+    /// Stops the run after the current batch if it is cancelled. The run can be resumed.
     pub cancellation: &'a Cancellation,
 }

@@ -1,7 +1,7 @@
-//! The training loop, RMSprop, checkpoints and history.
+//! Training of a classifier on a frozen base: the loop, RMSprop, losses, checkpoints and history.
 //!
-//! Read [`fit`] first, then `training.rs`: they are the whole loop. What it needs is in [`Job`], what it tells is an
-//! [`Event`], where it writes is a [`RunFolder`].
+//! Start with [`fit`] and the module `training`: they contain the loop. [`Job`] is its input, [`Event`] reports its
+//! progress, and [`RunFolder`] holds its files.
 #![doc = include_str!("../README.md")]
 
 mod batch;

@@ -1,16 +1,16 @@
-//! Cross-entropy from logits, as Keras's `fit` computes it, and on probabilities, as Keras's loss
-//! functions do.
+//! Cross-entropy losses: from logits, as Keras computes them in `fit`, and from a probability, as its loss functions
+//! do.
 
 use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Int, Tensor};
 
-/// What keeps probabilities away from 0 and 1 in [`clipped_binary_cross_entropy`] (Keras:
-/// `keras.config.epsilon()`).
+/// Distance that probabilities keep from 0 and 1 in [`clipped_binary_cross_entropy`] (Keras: `keras.config.epsilon()`).
 const EPSILON: f32 = 1e-7;
 
-/// The mean of -log(p) where the label is 1 and -log(1 - p) where it is 0, with p the sigmoid of
-/// the logit: log(1 + exp(z)) - z y, where the first is the log-sigmoid of -z, which no logit
-/// overflows. Its gradient is p - y, also at 0.
+/// Computes the mean binary cross-entropy from logits.
+///
+/// With logit z, label y and p = sigmoid(z), the loss of an image is -y log(p) - (1 - y) log(1 - p), computed as
+/// -log_sigmoid(-z) - z y. That form does not overflow for any logit, and its gradient is p - y, also at z = 0.
 ///
 /// # Shapes
 ///
@@ -20,20 +20,20 @@ pub fn binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<1> {
     (log_sigmoid(logits.clone().neg()).neg() - logits * labels).mean()
 }
 
-/// The mean of -log(p) of each row's class, with p the softmax of its logits.
+/// Computes the mean categorical cross-entropy, -log(p) of each row's class with p the softmax of its logits.
 ///
 /// # Shapes
 ///
 /// - logits: (N, classes)
-/// - labels: (N), places of the classes
+/// - labels: (N), class indices
 /// - output: (1)
 pub fn categorical_cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [rows, _] = logits.dims();
     log_softmax(logits, 1).gather(1, labels.reshape([rows, 1])).mean().neg()
 }
 
-/// The binary cross-entropy of a probability and a label of 0 or 1, with the probability clipped
-/// to 1e-7..1 - 1e-7 (Keras: `keras.losses.BinaryCrossentropy` on probabilities).
+/// Computes the binary cross-entropy of a probability and a label of 0 or 1. The probability is first clipped to
+/// 1e-7..1 - 1e-7 (Keras: `keras.losses.BinaryCrossentropy` on probabilities).
 pub fn clipped_binary_cross_entropy(probability: f32, label: f32) -> f32 {
     let probability = probability.clamp(EPSILON, 1.0 - EPSILON);
     -(label * probability.ln() + (1.0 - label) * (1.0 - probability).ln())
@@ -49,7 +49,7 @@ mod tests {
         loss.into_scalar::<f32>().into()
     }
 
-    /// Against p - y in 64-bit floats, at 0 too, where the terms of other formulas have no slope.
+    /// Expected: p - y in 64-bit floats, including z = 0, where other forms of the loss have no gradient.
     #[test]
     fn the_gradient_of_a_logit_is_its_probability_less_the_label() {
         let device = Device::flex().autodiff();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against the definition in 64-bit floats; 1e-6 of the value or of 1 is some ten roundings
+        /// Expected: the definition in 64-bit floats. The tolerance, 1e-6 of the value or of 1, is about ten roundings
         /// of a 32-bit float.
         #[test]
         fn losses_from_logits_are_those_of_the_definition(
@@ -94,7 +94,7 @@ mod tests {
                 Tensor::from_data(TensorData::new(all, [count, 3]), &device),
                 Tensor::from_data(TensorData::new(labels, [count]), &device),
             ));
-            // Differences of logits up to 160 are rounded to 160 x 6e-8.
+            // Differences of logits are up to 160, with a rounding error of 160 x 6e-8.
             prop_assert!((found - expected).abs() <= 2e-5 + 1e-6 * expected, "{found} {expected}");
         }
     }

@@ -3,18 +3,18 @@
 use model::most_likely;
 use serde::{Deserialize, Serialize};
 
-/// Whether a probability of the second of two classes, above the threshold or not, agrees with the
-/// label, 0 or 1 (Keras: `binary_accuracy`; the threshold itself is the first class).
+/// Returns true if the prediction for two classes is correct: label 1 if the probability of the second class is above
+/// the threshold, else 0 (Keras: `binary_accuracy`). At the threshold itself, the prediction is 0.
 pub fn is_accurate(probability: f32, label: usize, threshold: f32) -> bool {
     usize::from(probability > threshold) == label
 }
 
-/// How many rows of probabilities agree with their labels. A row is one probability for two
-/// classes, which counts above `threshold`, else one a class, of which the first largest counts.
+/// Returns the number of correct predictions. A row is either one probability, that of the second of two classes, or
+/// one probability a class. A single probability is compared with `threshold`; of several, the first largest counts.
 ///
 /// # Panics
 ///
-/// Panics if `probabilities` are not the same number for each label.
+/// Panics if `labels` is empty, or if the rows do not have equal lengths.
 pub fn count_correct(probabilities: &[f32], labels: &[usize], threshold: f32) -> usize {
     assert_eq!(probabilities.len() % labels.len(), 0, "a row of probabilities for each label");
     let rows = probabilities.chunks_exact(probabilities.len() / labels.len());
@@ -26,31 +26,31 @@ pub fn count_correct(probabilities: &[f32], labels: &[usize], threshold: f32) ->
         .count()
 }
 
-/// The mean of losses and accuracies so far, each batch counting by its size.
+/// Running mean of loss and accuracy, weighted by batch size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunningMean {
-    /// The sum of the losses of all pictures.
+    /// Sum of the losses of all images.
     pub loss_sum: f64,
-    /// How many were classified correctly.
+    /// Number of correct predictions.
     pub correct: usize,
-    /// How many there were.
+    /// Number of images.
     pub seen: usize,
 }
 
 impl RunningMean {
-    /// Takes in a batch of `count` pictures with this mean loss.
+    /// Adds a batch of `count` images by its mean loss and its number of correct predictions.
     pub fn add(&mut self, mean_loss: f64, correct: usize, count: usize) {
         self.loss_sum += mean_loss * count as f64;
         self.correct += correct;
         self.seen += count;
     }
 
-    /// The mean loss.
+    /// Returns the mean loss.
     pub fn loss(&self) -> f64 {
         self.loss_sum / self.seen as f64
     }
 
-    /// The fraction that was classified correctly.
+    /// Returns the fraction of correct predictions.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.seen as f64
     }

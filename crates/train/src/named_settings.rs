@@ -1,4 +1,4 @@
-//! Every setting of a run by its name, for tables of several runs.
+//! Settings of a run by name, for tables that compare runs.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use toml::Value;
 
 use crate::RunConfig;
 
-/// A setting. TOML's own values hold no count above 2^63, as a seed may be.
+/// Value of a setting. TOML integers are limited to 2^63, but a seed may be larger.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Setting {
@@ -16,10 +16,10 @@ enum Setting {
 }
 
 impl RunConfig {
-    /// Every setting by its section and name in `config.toml`, such as `train.learning_rate`, with the text that
-    /// is there; words without their quotes. Settings that are left out there are left out here.
+    /// Returns every setting that is in `config.toml` by its section and name, such as `train.learning_rate`. Values
+    /// have the text of the file; strings have no quotes.
     pub fn named_settings(&self) -> BTreeMap<String, String> {
-        // By way of the text, in which a 32-bit float has its own digits and not those of its 64-bit neighbour.
+        // Serialize first: in the text, a 32-bit float has its own digits instead of those of its 64-bit conversion.
         let text = toml::to_string(self).expect("valid settings are plain data");
         let sections: BTreeMap<String, BTreeMap<String, Setting>> =
             toml::from_str(&text).expect("what was just written");

@@ -1,7 +1,7 @@
-//! Steps a module's parameters one by one, and remembers their slots by name.
+//! RMSprop for all parameters of a module, with its state stored by parameter name.
 //!
-//! Burn's own optimizers remember by a parameter's random id, and what does not match is silently
-//! dropped when a state is loaded: a resumed run would be another run.
+//! Burn's own optimizers store state by random parameter ids. When a state is loaded, they drop entries that do not
+//! match without an error, so that a resumed run would differ from an uninterrupted one.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use formats::{Array, Arrays};
 
 use crate::{RmsProp, Slot, SlotError};
 
-/// RMSprop, and what it remembers of every parameter of a module.
+/// RMSprop with the state of every parameter of a module.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     slots: BTreeMap<String, (RmsProp, Slot)>,
 }
 
 impl Optimizer {
-    /// An optimizer for the parameters of `module`, before the first step; `rule` gives each its
-    /// settings, by its name, such as `dense/kernel`.
+    /// Creates an optimizer for the parameters of `module`, before the first step. `rule` returns the settings of a
+    /// parameter by its name, such as `dense/kernel`.
     ///
     /// # Panics
     ///
@@ -30,19 +30,17 @@ impl Optimizer {
         Self { slots: visitor.slots }
     }
 
-    /// `module` after a step against `gradients`. Parameters that require no gradient stay as they
-    /// are.
+    /// Returns `module` after a step against `gradients`. Parameters that require no gradient do not change.
     ///
     /// # Panics
     ///
-    /// Panics if `module` is another one than the optimizer was made for, or the loss did not
-    /// depend on one of its parameters.
+    /// Panics if the optimizer was created for another module, or if the loss does not depend on one of the parameters.
     #[must_use]
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients) -> M {
         module.map(&mut Step { slots: &mut self.slots, gradients, path: vec![] })
     }
 
-    /// What it remembers, by names such as `dense/kernel/velocity`.
+    /// Returns the state as arrays, by names such as `dense/kernel/velocity`.
     pub fn to_arrays(&self) -> Arrays {
         let mut arrays = Arrays::new();
         for (name, (_, slot)) in &self.slots {
@@ -61,18 +59,19 @@ impl Optimizer {
         arrays
     }
 
-    /// Gives each parameter new settings, by its name; what is remembered stays.
+    /// Replaces the settings of every parameter. The state does not change.
     pub fn set_rules(&mut self, rule: impl Fn(&str) -> RmsProp) {
         for (name, (old, _)) in &mut self.slots {
             *old = rule(name);
         }
     }
 
-    /// The optimizer for `module` that remembers what is in `arrays`.
+    /// Creates an optimizer for `module` with the state in `arrays`.
     ///
     /// # Errors
     ///
-    /// A parameter does not get its state, the state is NaN or infinite, or there is state of none of them.
+    /// Returns an error if the state of a parameter is missing, has another shape, or is NaN or infinite, or if an
+    /// array belongs to no parameter.
     pub fn with_arrays<M: Module>(
         rule: impl Fn(&str) -> RmsProp,
         module: &M,
@@ -108,8 +107,7 @@ impl Optimizer {
     }
 }
 
-/// The name of the parameter at a path in a module, as Keras has it, its layer's and its own:
-/// `head.dense.weight` is `dense/kernel`.
+/// Returns the Keras name of the parameter at a path in a module: `dense/kernel` for `head.dense.weight`.
 fn name_at(path: &[String]) -> String {
     let last_two = &path[path.len().saturating_sub(2)..];
     let parts = last_two.iter().map(|part| if part == "weight" { "kernel" } else { part.as_str() });

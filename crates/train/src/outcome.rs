@@ -1,20 +1,20 @@
-//! How a run ended.
+//! Outcome of a run.
 
 use crate::Best;
 
-/// How a run ended.
+/// Outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// All epochs are done, or patience has run out.
+    /// All epochs are complete, or patience has run out.
     Complete {
-        /// The best epoch.
+        /// Best epoch.
         best: Best,
-        /// The epochs.
+        /// Number of complete epochs.
         epochs: usize,
     },
-    /// It was stopped with this many epochs complete.
+    /// The run was cancelled and can be resumed.
     Stopped {
-        /// The complete epochs.
+        /// Number of complete epochs.
         epochs: usize,
     },
 }

@@ -1,23 +1,23 @@
-//! Learning rates that fall where the loss does not (Keras: `keras.callbacks.ReduceLROnPlateau`, with its
-//! factor of 0.1, its least change of 1e-4, and no cooldown).
+//! Lower learning rates after epochs without progress (Keras: `keras.callbacks.ReduceLROnPlateau` with a factor of 0.1,
+//! a `min_delta` of 1e-4 and no cooldown).
 
 use serde::{Deserialize, Serialize};
 
-/// What learning rates are multiplied by.
+/// Factor of a reduction.
 const FACTOR: f64 = 0.1;
 
-/// By how much a val_loss must be lower to count.
+/// Minimum decrease of the val_loss that counts as progress (Keras: `min_delta`).
 const LEAST_CHANGE: f64 = 1e-4;
 
-/// Where the rates stand, and how long the loss has not fallen.
+/// Current factor of the learning rates, and the number of epochs without progress.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plateau {
-    /// The lowest val_loss that counted.
+    /// Lowest val_loss that counted as progress.
     pub best: Option<f64>,
-    /// How many epochs have passed since, or since rates were lowered.
+    /// Number of epochs since the last progress or reduction.
     pub waited: usize,
-    /// What the settings' rates are multiplied by.
+    /// Factor of the configured learning rates.
     pub factor: f64,
 }
 
@@ -28,7 +28,8 @@ impl Default for Plateau {
 }
 
 impl Plateau {
-    /// After an epoch with this val_loss, where rates are lowered after `patience` epochs.
+    /// Returns the state after an epoch with this val_loss. Learning rates are reduced after `patience` epochs without
+    /// progress.
     pub fn after(self, val_loss: f64, patience: usize) -> Self {
         if self.best.is_none_or(|best| val_loss < best - LEAST_CHANGE) {
             return Self { best: Some(val_loss), waited: 0, ..self };
@@ -46,7 +47,7 @@ impl Plateau {
 mod tests {
     use super::*;
 
-    /// The rates that Keras 3.15's callback gives for these losses, from 1.
+    /// Expected: the rates of Keras 3.15's callback for these losses, starting at 1.
     #[test]
     fn rates_fall_where_keras_lets_them() {
         let losses = [1.0, 0.9, 0.9, 0.89995, 0.95, 0.9, 0.8, 0.85, 0.81, 0.79995, 0.7];

@@ -1,32 +1,32 @@
-//! RMSprop with Keras's numbers (G. Hinton, "Neural Networks for Machine Learning", lecture 6e,
-//! 2012; Keras: `keras.optimizers.RMSprop`).
+//! RMSprop as Keras computes it (G. Hinton, "Neural Networks for Machine Learning", lecture 6e, 2012; Keras:
+//! `keras.optimizers.RMSprop`).
 //!
 //! ```text
 //! velocity  <- rho velocity + (1 - rho) gradient^2
-//! mean      <- rho mean + (1 - rho) gradient                       where centered
+//! mean      <- rho mean + (1 - rho) gradient                       if centered
 //! increment  = rate gradient / sqrt(velocity - mean^2 + epsilon)
-//! momentum  <- momentum_factor momentum + increment                where it is not 0
+//! momentum  <- momentum_factor momentum + increment                if momentum_factor > 0
 //! parameter <- parameter - increment, or - momentum
 //! ```
 //!
-//! Burn's own has other defaults and adds its epsilon outside the root.
+//! Burn's own RMSprop has other defaults and adds epsilon outside the root.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// The settings; Keras's by default.
+/// Settings of RMSprop. The defaults match Keras.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RmsProp {
-    /// The step size.
+    /// Learning rate.
     pub learning_rate: f64,
-    /// How much of the old velocity is kept in a step, in 0..1.
+    /// Decay factor of the running means, in 0..1.
     pub rho: f64,
-    /// How much of the last increments goes on, in 0..1; 0 is without.
+    /// Momentum factor, in 0..1; 0 disables momentum.
     pub momentum: f64,
-    /// Keeps the root away from 0.
+    /// Constant added under the root for numerical stability.
     pub epsilon: f64,
-    /// Whether gradients are scaled by their variance instead of their mean square.
+    /// Uses the variance of gradients in the divisor instead of their mean square.
     pub centered: bool,
 }
 
@@ -36,19 +36,19 @@ impl Default for RmsProp {
     }
 }
 
-/// What is remembered of a parameter between steps, in its shape flattened.
+/// State of a parameter, flattened.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// The running mean of squared gradients.
+    /// Running mean of squared gradients.
     pub velocity: Tensor<1>,
-    /// The running sum of increments, with momentum.
+    /// Running sum of increments, with momentum.
     pub momentum: Option<Tensor<1>>,
-    /// The running mean of gradients, where centered.
+    /// Running mean of gradients, if centered.
     pub mean: Option<Tensor<1>>,
 }
 
 impl RmsProp {
-    /// The slot of a parameter before the first step.
+    /// Returns the state of a parameter before the first step.
     pub fn new_slot<const D: usize>(&self, parameter: &Tensor<D>) -> Slot {
         let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
         Slot {
@@ -58,7 +58,7 @@ impl RmsProp {
         }
     }
 
-    /// The parameter after a step against `gradient`, and its slot.
+    /// Returns the parameter after a step against `gradient`, and its new state.
     pub fn step<const D: usize>(
         &self,
         parameter: Tensor<D>,
@@ -84,15 +84,15 @@ impl RmsProp {
         let change = momentum.clone().unwrap_or(increment);
         (parameter - change.reshape(shape), Slot { velocity, momentum, mean })
     }
-    /// The same without momentum and mean, for tensors that are plain memory: one pass over it instead of
-    /// ten, on all cores, and the same bits.
+    /// Does a step without momentum and mean on tensors in plain memory: one parallel pass instead of ten, with the
+    /// same bits.
     fn step_in_memory<const D: usize>(
         &self,
         parameter: Tensor<D>,
         gradient: Tensor<D>,
         slot: Slot,
     ) -> (Tensor<D>, Slot) {
-        /// Values that a core takes at once.
+        /// Number of values that a thread processes at a time.
         const SHARE: usize = 1 << 15;
         let device = parameter.device();
         let (mut parameter, gradient) = (parameter.into_data(), gradient.into_data());
@@ -117,8 +117,8 @@ impl RmsProp {
     }
 }
 
-/// Whether a device's tensors are plain memory that is taken out and put back without a copy, as those of
-/// Burn's Flex are. It has no name here, as no backend is enabled.
+/// Returns true if tensors of the device are plain memory that moves in and out without a copy, as on Burn's Flex
+/// backend. Compares the name, because the type is not available: this crate enables no backend.
 fn is_in_memory(device: &Device) -> bool {
     format!("{device:?}").contains("Flex")
 }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use burn::tensor::Distribution;
 
-    /// A momentum of which nothing goes on takes the way over tensors, and changes nothing.
+    /// A momentum slot with a factor of 0 selects the path through tensors without changing the result.
     #[test]
     fn in_memory_a_step_has_the_bits_that_tensors_give() {
         let device = Device::flex();

@@ -1,15 +1,15 @@
-//! A run's folder: where its files lie.
+//! Directory of a run and the paths of its files.
 //!
 //! ```text
 //! config.toml     every setting, written first
 //! .lock           locked by the program that writes here
-//! history.csv     a row an epoch
-//! run.log         what happened, line by line
-//! tensorboard/    with `tensorboard`: event files in `train` and `validation`, new ones each time it goes on
-//! best/           the model with the lowest val_loss
-//! last/           the last model, and what is needed to go on: `optimizer.safetensors`, `state.json` and,
-//!                 last written, `digests.json` with the SHA-256 of the others
-//! previous/       what was `last` before
+//! history.csv     one row an epoch
+//! run.log         log, line by line
+//! tensorboard/    if enabled: event files in `train` and `validation`, new ones each time the run resumes
+//! best/           model with the lowest val_loss
+//! last/           checkpoint: the last model, `optimizer.safetensors`, `state.json` and, written last,
+//!                 `digests.json` with the SHA-256 of the other files
+//! previous/       the checkpoint before `last`
 //! ```
 
 use std::fs::{self, DirEntry, File, TryLockError};
@@ -22,21 +22,21 @@ use formats::{UNFINISHED_FILE, open_in_place, write_whole};
 
 use crate::{RunConfig, TrainError};
 
-/// A folder that holds a run, locked: no one else writes there while this or a clone of it is alive.
+/// Directory of a run. It is locked against other programs until this value and all its clones are dropped.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    /// The system unlocks it where the program is killed.
+    /// Lock. The system releases it if the program is killed.
     _lock: Arc<File>,
 }
 
 impl RunFolder {
-    /// Checks that a run can be written to `path`: there is nothing, or a folder that holds at most what a
-    /// run that was killed at once has left.
+    /// Checks that a run can be created at `path`. The path must not exist, or be a folder that is empty or has only
+    /// files that a killed run leaves at its start.
     ///
     /// # Errors
     ///
-    /// It holds a run already, or something else.
+    /// Returns an error if the folder holds a run or other files, or can't be read.
     pub fn check_free(path: &Path) -> Result<(), TrainError> {
         if path.join(CONFIG).exists() {
             return Err(TrainError::RunExists(path.to_owned()));
@@ -57,12 +57,11 @@ impl RunFolder {
         }
     }
 
-    /// Checks that what is written to `path` would not lie among the photographs in `data`, where it would
-    /// be taken for a class.
+    /// Checks that `path` is not inside the data directory, where output would be mistaken for a class.
     ///
     /// # Errors
     ///
-    /// It would.
+    /// Returns an error if it is.
     pub fn check_outside(path: &Path, data: &Path) -> Result<(), TrainError> {
         let path = std::path::absolute(path).map_err(|error| TrainError::io(path, error))?;
         let there = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
@@ -74,11 +73,11 @@ impl RunFolder {
         }
     }
 
-    /// Makes the folder, with `config.toml` as the first thing in it.
+    /// Creates the directory and writes `config.toml`.
     ///
     /// # Errors
     ///
-    /// It holds a run already, or something else, or the system refuses to write there.
+    /// Returns an error if the folder holds a run or other files, if a setting is invalid, or if it can't be written.
     pub fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
         Self::check_free(path)?;
         config.validate()?;
@@ -89,12 +88,12 @@ impl RunFolder {
         Ok(run)
     }
 
-    /// Makes the first folder of PATH, PATH-2, PATH-3 and so on that is not there yet. Of several programs that do so
-    /// at once, each gets a folder of its own.
+    /// Creates the first of PATH, PATH-2, PATH-3 and so on that does not exist. Programs that do so at the same time
+    /// get different directories.
     ///
     /// # Errors
     ///
-    /// The system refuses to write there.
+    /// Returns an error if a setting is invalid, or if the directory can't be written.
     pub fn create_numbered(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
         config.validate()?;
         if let Some(around) = path.parent() {
@@ -106,7 +105,7 @@ impl RunFolder {
             name.into()
         });
         for path in iter::once(path.to_owned()).chain(numbered) {
-            // Unlike a look whether it is there, this tells one program alone that the folder is new.
+            // Unlike a test whether the path exists, this succeeds for one program only.
             match fs::create_dir(&path) {
                 Ok(()) => return Self::create(&path, config),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -116,22 +115,22 @@ impl RunFolder {
         unreachable!("numbers do not end")
     }
 
-    /// Opens a folder that holds a run, and reads its settings.
+    /// Opens the directory of a run and reads its settings.
     ///
     /// # Errors
     ///
-    /// There is no run, another program is at work on it, or its settings can't be read or are out of their
-    /// ranges.
+    /// Returns an error if the folder does not hold a run, if another program has locked it, or if the settings can't
+    /// be read or are invalid.
     pub fn open(path: &Path) -> Result<(Self, RunConfig), TrainError> {
         let config = Self::settings(path)?;
         Ok((Self::locked(path)?, config))
     }
 
-    /// Reads the settings of the run in a folder, which another program may be at work on.
+    /// Reads the settings of a run without locking its directory.
     ///
     /// # Errors
     ///
-    /// There is no run, or its settings can't be read or are out of their ranges.
+    /// Returns an error if the folder does not hold a run, or if the settings can't be read or are invalid.
     pub fn settings(path: &Path) -> Result<RunConfig, TrainError> {
         let config_path = path.join(CONFIG);
         let text = match fs::read_to_string(&config_path) {
@@ -157,49 +156,49 @@ impl RunFolder {
         let lock = open_in_place(&lock_path, options.write(true).create(true).truncate(false))?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(path.to_owned())),
-            // Some network drives have no locks; a run there is as safe as without them.
+            // Some network drives do not support locks. Runs there are not protected.
             Err(TryLockError::Error(error)) => tracing::warn!(%error, "the run can't be locked"),
             Ok(()) => {}
         }
         Ok(Self { path: path.to_owned(), _lock: Arc::new(lock) })
     }
 
-    /// The folder itself.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The settings.
+    /// Returns the path of the settings.
     pub fn config(&self) -> PathBuf {
         self.path.join(CONFIG)
     }
 
-    /// The table of epochs.
+    /// Returns the path of the metrics of every epoch.
     pub fn history(&self) -> PathBuf {
         self.path.join("history.csv")
     }
 
-    /// What happened, line by line. Whoever sets up logs writes it.
+    /// Returns the path of the log. The caller that sets up logging writes it.
     pub fn log(&self) -> PathBuf {
         self.path.join("run.log")
     }
 
-    /// What TensorBoard draws curves from.
+    /// Returns the path of the TensorBoard event files.
     pub fn tensorboard(&self) -> PathBuf {
         self.path.join("tensorboard")
     }
 
-    /// The model with the lowest val_loss.
+    /// Returns the path of the model with the lowest val_loss.
     pub fn best(&self) -> PathBuf {
         self.path.join("best")
     }
 
-    /// The last model, and all that is needed to go on.
+    /// Returns the path of the last checkpoint.
     pub fn last(&self) -> PathBuf {
         self.path.join("last")
     }
 
-    /// What was [`Self::last`] before.
+    /// Returns the path of the checkpoint before [`Self::last`].
     pub fn previous(&self) -> PathBuf {
         self.path.join("previous")
     }

@@ -1,5 +1,4 @@
-//! A run goes on with what it began with, or not at all: settings, photographs and weights are known
-//! again by their digests.
+//! Checks that a run resumes with the settings, images and weights that it began with. Digests identify all three.
 
 use std::path::PathBuf;
 
@@ -11,7 +10,7 @@ use crate::{
     DataConfig, DeviceConfig, Job, RunConfig, Start, State, TrainConfig, TrainError, WeightsChoice,
 };
 
-/// Checks that a run is resumed with the settings, images and weights that it began with.
+/// Checks that a run resumes with the settings, images and weights that it began with.
 pub(crate) fn check_same(
     job: &Job<'_>,
     state: &State,
@@ -32,10 +31,11 @@ pub(crate) fn check_same(
     Ok(())
 }
 
-/// The digest of the settings that a run can't go on without: not when it ends, how often it is saved, whether
-/// TensorBoard is written for, where files lie, how much memory photographs may take and which device computes
-/// in the same precision. Weights and photographs are known by their content, and what the run has started from
-/// is in its first checkpoint.
+/// Hashes the settings that must not change when a run resumes.
+///
+/// Excluded are the number of epochs, patience, checkpoint interval, TensorBoard, paths, memory and cache limits, and
+/// the device apart from its precision. Weights and images have their own digests, and the first checkpoint contains
+/// the initial weights.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
     same.train = TrainConfig {
@@ -48,7 +48,7 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     same.data.path = PathBuf::new();
     same.data.cache_dir = None;
     same.data.cache_gb = DataConfig::CACHE_GB;
-    // Features that memory does not hold are shown in an order which follows from how many fit.
+    // Features that do not fit into memory are read in an order that depends on the memory limit.
     if same.data.features.is_none() {
         same.data.cache_mb = 0;
     }

@@ -1,25 +1,25 @@
-//! Reasons why an optimizer's state does not fit a module.
+//! Error of loading an optimizer's state.
 
-/// State that is not that of a module's parameters.
+/// Optimizer state that does not fit a module.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SlotError {
-    /// A parameter lacks a part of its state.
+    /// The state of a parameter is incomplete.
     #[error("`{0}` is missing")]
     Missing(String),
-    /// A part of the state is of another shape than its parameter.
+    /// An array has another shape than its parameter.
     #[error("`{name}` has the shape {found:?}, expected {expected:?}")]
     Shape {
-        /// The array.
+        /// Name of the array.
         name: String,
-        /// Its shape.
+        /// Shape of the array.
         found: Vec<usize>,
-        /// The parameter's shape, flattened.
+        /// Flattened shape of the parameter.
         expected: Vec<usize>,
     },
-    /// A part of the state holds values that are NaN or infinite.
+    /// An array holds values that are NaN or infinite.
     #[error("`{0}` holds values that are NaN or infinite")]
     NonFinite(String),
-    /// There is no parameter of this state's name.
+    /// An array belongs to no parameter.
     #[error("`{0}` belongs to no parameter")]
     Unknown(String),
 }

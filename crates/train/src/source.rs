@@ -1,4 +1,4 @@
-//! Source of a batch's features, and a thread that has the next one ready.
+//! Sources of training batches. A separate thread computes or reads the next batch during a step.
 
 use std::sync::mpsc::SyncSender;
 
@@ -14,22 +14,23 @@ use crate::data::Data;
 use crate::stream::Stream;
 use crate::{Event, FeatureData, Job, Set, State, TrainConfig, TrainError};
 
-/// The features of what is trained on, batch by batch.
+/// Source of the features of training batches.
 pub(crate) enum Source<'a> {
-    /// Every picture is augmented anew in every epoch and goes through the base.
+    /// Images that are augmented in every epoch and then pass through the base.
     Augmented(ImageFeatures<'a>),
-    /// So many views of every picture were computed, and each epoch draws one of them.
+    /// Features that were computed once. Each epoch draws one of the `views` augmented copies of each image.
     Kept { features: FeatureTable, views: usize, seed: u64 },
-    /// Features that were computed elsewhere are read anew in every epoch.
+    /// Precomputed features that every epoch reads again.
     Streamed(Stream<'a>),
 }
 
 impl<'a> Source<'a> {
-    /// The source that the settings ask for; what it keeps is computed here, in up to `most` bytes of memory.
+    /// Opens the source that the settings ask for. Features that are computed once are computed here, and use up to
+    /// `most` bytes of memory.
     ///
     /// # Errors
     ///
-    /// Features can't be computed or read, or the run was cancelled.
+    /// Returns an error if features can't be computed or read, or if the run was cancelled.
     pub(crate) fn open(
         job: &Job<'a>,
         most: usize,
@@ -53,7 +54,7 @@ impl<'a> Source<'a> {
         let (augment, TrainConfig { seed, views, .. }) = (job.config.augment, job.config.train);
         let copies = AugmentedCopies { augment, seed };
         if views.is_none() && !augment.is_none() {
-            // Each of these rows is used once.
+            // Each of these rows is used only once.
             let extractor = extractor.uncached();
             return Ok(Self::Augmented(ImageFeatures::new(extractor, photos, copies)));
         }
@@ -67,7 +68,7 @@ impl<'a> Source<'a> {
         Ok(Self::Kept { features, views: views.unwrap_or(1), seed })
     }
 
-    /// In memory where they fit into `most` bytes, and then as an ordinary run keeps them.
+    /// Reads the features once if they fit into `most` bytes of memory, else in every epoch.
     fn of_features(
         job: &Job<'a>,
         data: &'a FeatureData,
@@ -89,7 +90,7 @@ impl<'a> Source<'a> {
         Ok(Self::Kept { features, views: views.unwrap_or(1), seed })
     }
 
-    /// Sends every batch from where `state` stands to the last epoch, until no one listens.
+    /// Sends all batches from `state` to the end of the last epoch. Stops early if the receiver is dropped.
     pub(crate) fn send(
         self,
         state: &State,
@@ -126,7 +127,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The order in which an epoch, counted from 1, shows so many training photographs.
+/// Returns the order of the training images in an epoch, counted from 1.
 pub fn order_of_epoch(train: &TrainConfig, epoch: usize, photographs: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..photographs).collect();
     if train.shuffle {
@@ -135,7 +136,7 @@ pub fn order_of_epoch(train: &TrainConfig, epoch: usize, photographs: usize) -> 
     order
 }
 
-/// The batches of all epochs from where `state` stands, each with its epoch.
+/// Returns the remaining batches of all epochs from `state` on, each with its epoch.
 fn batches(
     state: &State,
     train: TrainConfig,
@@ -150,8 +151,8 @@ fn batches(
     })
 }
 
-/// Sends batches of pictures that are augmented here. While the base has some at work, another thread
-/// augments the next; as many batches go through it together as it best takes pictures.
+/// Sends batches of images that are augmented here. One thread augments the next group of batches while the base
+/// computes the current one. A group is sized to the batch that the base's engine prefers.
 fn send_augmented(
     images: &ImageFeatures<'_>,
     mut batches: impl Iterator<Item = (usize, Vec<usize>)> + Send,
@@ -183,16 +184,16 @@ fn send_augmented(
             to.send(Ok(Batch { items, features: features.to_vec() })).is_ok()
         }))
     };
-    // Who listens cancels by no longer listening.
+    // The receiver stops this thread by closing the channel.
     let sent = pipeline(images.extractor(), &Cancellation::NEVER, produce, consume);
     if let Err(error) = sent.flatten() {
-        // Who listens ends with it, or has ended already.
+        // A closed channel means that the receiver has ended already.
         _ = to.send(Err(error));
     }
 }
 
-/// Computes or reads the features of images, or of `views` augmented copies of each: the first copy of all of them, then
-/// the second of all. `listen` is told the number of rows that are done, and of all.
+/// Computes or reads the features of images, or of `views` augmented copies of each: the first copy of every image,
+/// then the second. Reports the number of rows that are done, and the total, to `listen`.
 pub(crate) fn keep<P: FeatureProvider>(
     job: &Job<'_>,
     provider: &P,

@@ -1,41 +1,40 @@
-//! Where a run stands, apart from its arrays: `state.json`.
+//! Progress of a run, stored in `state.json`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Event, Plateau, RunningMean, TrainConfig};
 
-/// Where a run stands.
+/// Progress of a run, without its arrays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// How many epochs are complete.
+    /// Number of complete epochs.
     pub epoch: usize,
-    /// How many steps of the next epoch were made.
+    /// Number of complete steps of the next epoch.
     pub step: usize,
-    /// Those steps' loss and accuracy so far.
+    /// Loss and accuracy of those steps.
     pub running: RunningMean,
-    /// How long those steps took, in seconds.
+    /// Duration of those steps, in seconds.
     pub seconds: f64,
-    /// The best epoch so far.
+    /// Best epoch so far.
     pub best: Option<Best>,
-    /// Where learning rates stand.
+    /// State of the learning rate schedule.
     pub plateau: Plateau,
-    /// The digest of the settings, but for when the run ends, how often it is saved, whether
-    /// TensorBoard is written for, where files lie and how much memory it takes: with others it would be another run.
+    /// Digest of the settings that must not change when the run resumes.
     pub settings: String,
-    /// The digest of the photographs' pixels and classes: with others it would be another run.
+    /// Digest of the data: pixels, labels and addresses of the images, or the precomputed features.
     pub photographs: String,
-    /// Names of the engines that the run was on, in the order in which it was last on them; empty in runs that
-    /// older versions began, and after these [`Self::UNKNOWN`].
+    /// Names of the engines of the run, ordered by last use. Empty in runs of older versions, which did not record
+    /// them; after such a run resumes, the first name is [`Self::UNKNOWN`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engines: Vec<String>,
 }
 
 impl State {
-    /// Stands for the engine of a run that does not say on which it began.
+    /// Placeholder for the engine of a run that did not record it.
     pub const UNKNOWN: &str = "unknown";
 
-    /// Records that the run goes on with an engine, and returns what is to be told if it may be another one.
+    /// Records the engine that the run resumes on. Returns an event if it may differ from the last one.
     pub(crate) fn go_on_with(&mut self, now: String) -> Option<Event> {
         let before = self.engines.last().cloned();
         if before.as_ref() == Some(&now) {
@@ -50,7 +49,7 @@ impl State {
         Some(Event::OtherEngine { before, now })
     }
 
-    /// Whether nothing is left to do: all epochs are complete, or patience has run out.
+    /// Returns true if all epochs are complete or patience has run out.
     pub fn is_complete(&self, train: &TrainConfig) -> bool {
         let waited = self.best.map_or(0, |best| self.epoch - best.epoch);
         self.epoch >= train.epochs
@@ -58,13 +57,13 @@ impl State {
     }
 }
 
-/// The epoch with the lowest val_loss.
+/// Epoch with the lowest val_loss.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// The epoch, from 1.
+    /// Epoch, from 1.
     pub epoch: usize,
-    /// Its val_loss.
+    /// Validation loss.
     pub val_loss: f64,
-    /// Its val_accuracy.
+    /// Validation accuracy.
     pub val_accuracy: f64,
 }

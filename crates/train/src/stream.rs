@@ -1,6 +1,8 @@
-//! Features that are too many for memory, in an order of their own in every epoch: parts of pieces are shuffled
-//! first, and then the rows of as many parts as fit into a window. While one window is trained on, the next is
-//! read.
+//! Shuffled reading of precomputed features that do not fit into memory.
+//!
+//! Pieces are divided into parts of consecutive rows. Each epoch shuffles the parts, groups them into windows that fit
+//! into memory, and shuffles the rows of each window. A thread reads the next window while the current one is trained
+//! on.
 
 use std::ops::Range;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -13,11 +15,10 @@ use shards::Rows;
 use crate::batch::Batch;
 use crate::{FeatureData, State, TrainConfig, TrainError};
 
-/// How many parts a window has: from as many places of the set the photographs of a batch come.
+/// Number of parts in a window. The images of a batch come from up to this many parts of the set.
 const PARTS: usize = 32;
 
-/// How many windows are in memory at once: that which is trained on, that which is read, and as much again for
-/// what is decoded of it.
+/// Number of windows in memory at once: the current one, the next one, and decoding buffers of the same size.
 const WINDOWS: usize = 3;
 
 /// Training features in parts.
@@ -32,16 +33,17 @@ pub(crate) struct Stream<'a> {
 struct Part {
     piece: usize,
     rows: Range<usize>,
-    /// For each photograph that is trained on its number among them, and its row in the piece.
+    /// Index among the training images, and row in the piece, of each image.
     items: Vec<(usize, usize)>,
 }
 
-/// A photograph of a window: its number, its part's place among the window's, and its row in that.
+/// Image of a window: index among the training images, index of its part in the window, row in that part.
 type Placed = (usize, usize, usize);
 
 impl<'a> Stream<'a> {
-    /// All of what is trained on, in parts of which a window and the next fit into `most` bytes. With `views`
-    /// they are drawn from. Once `stop` is raised, a store that does not answer is not waited for.
+    /// Divides the training images into parts, sized so that [`WINDOWS`] windows fit into `most` bytes. With `views`,
+    /// every epoch draws one augmented copy for each part. Once `stop` is cancelled, reads do not wait for a store that
+    /// does not respond.
     pub(crate) fn new(
         data: &'a FeatureData,
         views: Option<usize>,
@@ -73,7 +75,7 @@ impl<'a> Stream<'a> {
         Self { data, parts, views, stop }
     }
 
-    /// The windows of an epoch: the parts of each, and the order of its photographs.
+    /// Returns the windows of an epoch: the parts of each, and its images in order.
     fn windows(&self, train: &TrainConfig, epoch: usize) -> Vec<(Vec<usize>, Vec<Placed>)> {
         let draws = |item| Draws::at(train.seed, Purpose::Shuffle, epoch as u64, item);
         let mut order: Vec<usize> = (0..self.parts.len()).collect();
@@ -94,7 +96,7 @@ impl<'a> Stream<'a> {
         order.chunks(PARTS).enumerate().map(window).collect()
     }
 
-    /// Sends every batch from where `state` stands to the last epoch, until no one listens.
+    /// Sends all batches from `state` to the end of the last epoch. Stops early if the receiver is dropped.
     pub(crate) fn send(
         &self,
         state: &State,
@@ -136,7 +138,7 @@ impl<'a> Stream<'a> {
                 let values = match values {
                     Ok(values) => values,
                     Err(error) => {
-                        // Who listens ends with it, or has ended already.
+                        // A closed channel means that the receiver has ended already.
                         _ = to.send(Err(error));
                         return;
                     }
@@ -152,13 +154,13 @@ impl<'a> Stream<'a> {
                 }
             }
             if !batch.items.is_empty() {
-                // Who listens may have ended.
+                // The receiver may have ended already.
                 _ = to.send(Ok(batch));
             }
         });
     }
 
-    /// The values of some parts. A part is read as one of its views, whichever the epoch draws.
+    /// Reads some parts. With augmented copies, the epoch draws the copy that is read for each part.
     fn read(&self, parts: &[usize], seed: u64, epoch: usize) -> Result<Vec<Vec<f32>>, TrainError> {
         let rows = |&at: &usize| {
             let Part { piece, rows, .. } = &self.parts[at];

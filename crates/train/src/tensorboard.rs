@@ -1,5 +1,5 @@
-//! The curves of a run for TensorBoard, as Keras's callback `TensorBoard` lays them out: the folders `train`
-//! and `validation`, so that both lines of a metric are drawn into one chart. Steps are epochs, from 1.
+//! Event files for TensorBoard, laid out like those of Keras's `TensorBoard` callback: `train` and `validation`
+//! folders, so that both curves of a metric share a chart. Steps are epochs, from 1.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,18 +9,18 @@ use model::Metrics;
 
 use crate::{RunFolder, TrainError};
 
-/// The two event files that a run writes while it goes on.
+/// Event files that a run appends to.
 pub(crate) struct TensorBoard {
     training: EventFile,
     validation: EventFile,
 }
 
 impl TensorBoard {
-    /// Begins files for what follows the first `epochs` epochs, beside those that the run has from before;
-    /// what a crash left of later epochs counts no more.
+    /// Creates event files for the epochs after the first `epochs`, next to those written earlier in the run. They
+    /// replace the entries of later epochs that a crash may have left.
     pub(crate) fn open(run: &RunFolder, epochs: usize) -> Result<Self, TrainError> {
         let (time, first) = (now(), epochs as u64 + 1);
-        // In the order of their names, as readers take them.
+        // Readers process the files in the order of their names.
         let name = format!("events.out.tfevents.{:010}.{first:06}", time as u64);
         let begin = |set: &str| -> Result<EventFile, TrainError> {
             let folder = run.tensorboard().join(set);
@@ -30,7 +30,7 @@ impl TensorBoard {
         Ok(Self { training: begin("train")?, validation: begin("validation")? })
     }
 
-    /// Adds an epoch.
+    /// Appends the metrics of an epoch.
     pub(crate) fn push(&mut self, metrics: &Metrics, learning_rate: f64) -> Result<(), TrainError> {
         let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = *metrics;
         let (time, step) = (now(), epoch as u64);
@@ -44,7 +44,7 @@ impl TensorBoard {
     }
 }
 
-/// Seconds since 1970.
+/// Returns the time in seconds since 1970.
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

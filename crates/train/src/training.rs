@@ -1,4 +1,4 @@
-//! An epoch: its steps, validation and checkpoint.
+//! Training loop of an epoch: steps, validation and checkpoint.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::Receiver;
@@ -17,13 +17,13 @@ use crate::history::History;
 use crate::tensorboard::TensorBoard;
 use crate::{Best, Event, Job, Outcome, RunningMean, State, TrainError};
 
-/// The probability above which an image counts as the second of two classes (Keras: `accuracy`).
+/// Threshold of the probability of the second of two classes (Keras: `accuracy`).
 const THRESHOLD: f32 = 0.5;
 
 /// State that the epochs of a run share.
 pub(crate) struct Training<'a> {
     job: &'a Job<'a>,
-    /// With autodiff.
+    /// Device with autodiff.
     device: Device,
     /// Number of steps in an epoch.
     steps: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Opens the files that a run from `state` on appends to.
+    /// Opens the files that a run appends to, from `state` on.
     pub(crate) fn new(
         job: &'a Job<'a>,
         device: Device,
@@ -50,7 +50,7 @@ impl<'a> Training<'a> {
         Ok(Self { job, device, steps, of_validation, history, curves: curves.transpose()? })
     }
 
-    /// Makes the steps that are left of an epoch. Breaks if the run was cancelled; its state is saved then.
+    /// Runs the remaining steps of an epoch. If the run is cancelled, saves a checkpoint and breaks.
     pub(crate) fn train_epoch(
         &self,
         mut checkpoint: Checkpoint,
@@ -92,7 +92,7 @@ impl<'a> Training<'a> {
         Ok(ControlFlow::Continue(checkpoint))
     }
 
-    /// Makes one step: forward, backward, RMSprop.
+    /// Runs one step: forward, backward, RMSprop.
     fn step(&self, checkpoint: Checkpoint, batch: Batch) -> Result<Checkpoint, TrainError> {
         let Checkpoint { mut tail, mut optimizer, mut state } = checkpoint;
         let (config, count) = (self.job.config, batch.items.len());
@@ -140,7 +140,8 @@ impl<'a> Training<'a> {
         if mean.loss().is_finite() { Ok(mean) } else { Err(diverged()) }
     }
 
-    /// Writes the epoch's row, its checkpoint and the best model, and returns the state in which the next one begins.
+    /// Writes the history, the checkpoint and, if it is the best so far, the model. Returns the initial state of the
+    /// next epoch.
     pub(crate) fn finish_epoch(
         &mut self,
         checkpoint: Checkpoint,
@@ -180,7 +181,7 @@ impl<'a> Training<'a> {
         Ok(checkpoint)
     }
 
-    /// Saves the state in the midst of an epoch that began, or was resumed, at `started`.
+    /// Saves a checkpoint within an epoch. `started` is the time at which the epoch began or was resumed.
     fn save(&self, checkpoint: &mut Checkpoint, started: Instant) -> Result<(), TrainError> {
         checkpoint.state.seconds += started.elapsed().as_secs_f64();
         checkpoint.save(self.job.run, &card_of(self.job, &checkpoint.state, None))
@@ -198,7 +199,7 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Returns the card of the model at this state.
+/// Returns the model card for this state.
 pub(crate) fn card_of(job: &Job<'_>, state: &State, metrics: Option<Metrics>) -> ModelCard {
     let mut engines = job.data.engines();
     engines.retain(|engine| !state.engines.contains(engine));

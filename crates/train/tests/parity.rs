@@ -1,4 +1,4 @@
-//! RMSprop, losses and a whole training history against Keras's.
+//! Parity of RMSprop, the losses and a training history with Keras.
 
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
@@ -34,7 +34,7 @@ struct RmsPropCase {
     parameters_after_each_step: Vec<Vec<f32>>,
 }
 
-/// 1e-6 relative: a few roundings of a 32-bit float in each of eight steps.
+/// Tolerance 1e-6 relative: a few roundings of a 32-bit float in each of eight steps.
 #[test]
 fn parity_of_rmsprop() {
     let cases: Vec<RmsPropCase> = json("rmsprop.json");
@@ -64,7 +64,7 @@ struct LossCase {
     accurate: f32,
 }
 
-/// 1e-5 relative, or 1e-7 next to 0, where -log(1 - 1e-7) itself is two roundings of 1.
+/// Tolerance 1e-5 relative, or 1e-7 near 0, because -log(1 - 1e-7) itself is only two roundings of 1.
 #[test]
 fn parity_of_the_loss_on_probabilities_and_of_accuracy() {
     let cases: Vec<LossCase> = json("binary_crossentropy.json");
@@ -85,8 +85,8 @@ struct History {
     val_accuracy: Vec<f64>,
 }
 
-/// 1e-3 relative, as accumulated roundings of 12 steps, each scaled by a root; accuracies are
-/// counts and the same.
+/// Tolerance 1e-3 relative for losses and weights: rounding errors of 12 steps, each scaled by a root. Accuracies are
+/// ratios of counts and must be equal.
 #[test]
 fn parity_of_a_training_history() {
     let fixture = arrays("head.safetensors");

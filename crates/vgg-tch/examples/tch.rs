@@ -1,12 +1,12 @@
-//! Times and checks the frozen base on libtorch for `cargo xtask bench base|gpu`, VGG16 with random weights at
-//! 180x180:
+//! Times and checks the frozen base on libtorch for `cargo xtask bench base|gpu`. The network is
+//! VGG16 with random weights at 180x180.
 //!
 //!     tch time cpu|cuda:N f32|tf32|bf16 BATCH
 //!     tch check cpu|cuda:N f32|tf32|bf16
 //!
-//! `time` takes a batch through for every line on standard input, so that rounds of several programs can take
-//! turns, and prints the seconds it took. `check` prints how far features are from those on the CPU, as a part
-//! of their length.
+//! For every line on standard input, `time` processes one batch and prints the seconds that it
+//! took, so that several programs can take turns. `check` prints the error of the features relative
+//! to the CPU engine, in the L2 norm.
 
 use std::error::Error;
 use std::io::{Write, stdin, stdout};
@@ -86,7 +86,7 @@ fn base(
     Ok(FrozenBase::with_engine(config, weights, Box::new(engine))?)
 }
 
-/// Values such as preprocessed pictures have, and no two pictures alike.
+/// Returns values in the range of preprocessed images. All images are different.
 fn pictures(config: &VggConfig, batch: usize) -> Vec<f32> {
     let values = batch * config.size.iter().product::<usize>() * 3;
     (0..values).map(|at| (at * 7919 % 256) as f32 - 117.0).collect()

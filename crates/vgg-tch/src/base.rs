@@ -1,4 +1,5 @@
-//! Pictures in, features out: shared among devices, so many at a time.
+//! Engine that computes features with libtorch. It divides images among devices, which process them
+//! in batches.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,53 +13,55 @@ use vgg::{FrozenEngine, VggConfig, VggError, Weights, engine_name};
 use crate::Options;
 use crate::network::Network;
 
-/// What computes.
+/// Device that computes features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The CPU.
     Cpu,
-    /// The CUDA GPU of this number.
+    /// CUDA GPU with this index.
     Cuda(usize),
 }
 
-/// How many CUDA GPUs libtorch finds; none where it was built without CUDA.
+/// Returns the number of CUDA GPUs that libtorch finds, or 0 if libtorch was built without CUDA.
 pub fn cuda_devices() -> usize {
     if Cuda::is_available() { usize::try_from(Cuda::device_count()).unwrap_or(0) } else { 0 }
 }
 
-/// The layers up to the cut on one or more devices.
+/// Layers up to the last frozen one, on one or more devices.
 #[derive(Debug)]
 pub struct TchBase {
     name: String,
     workers: Vec<Worker>,
     size: [usize; 2],
-    /// How many pictures a device gets at a time. It falls where they do not fit.
+    /// Number of images per batch on each device. It decreases if a batch does not fit in memory.
     batch: Arc<AtomicUsize>,
 }
 
-/// A thread for a device, as long as the base is there: what cuDNN finds out about a layer it keeps for the
-/// thread that asked.
+/// Thread of a device, which lives as long as the base. Results that cuDNN finds for a layer are
+/// cached for the thread that asked.
 #[derive(Debug)]
 struct Worker {
     tasks: Sender<Task>,
 }
 
-/// Preprocessed pictures, and where their features go.
+/// Preprocessed images, and the channel that receives their features.
 struct Task {
     pictures: Vec<f32>,
     to: SyncSender<Result<Vec<f32>, VggError>>,
 }
 
 impl TchBase {
-    /// The layers of `config` up to the cut, with these weights, on each of `targets`.
+    /// Creates the layers of `config` up to the last frozen one, with these weights, on each of
+    /// `targets`.
     ///
     /// # Errors
     ///
-    /// `config` describes no network, or a device is not there or has no room for the weights.
+    /// Returns an error if `config` does not describe a valid network, if a device does not exist,
+    /// or if the weights do not fit in its memory.
     ///
     /// # Panics
     ///
-    /// Panics if `weights` were made for another configuration, or if there are no targets.
+    /// Panics if `weights` were made for another configuration, or if `targets` is empty.
     pub fn new(
         config: &VggConfig,
         weights: &Weights,
@@ -109,7 +112,7 @@ impl Worker {
                 let values = computed.and_then(|parts| {
                     Ok(parts.iter().map(fetch).collect::<Result<Vec<_>, _>>()?.concat())
                 });
-                // Who asked may have gone.
+                // The caller may have stopped waiting.
                 _ = to.send(values.map_err(|error| failed(&name, &error)));
             }
         });
@@ -117,7 +120,7 @@ impl Worker {
     }
 }
 
-/// The values of a tensor on any device.
+/// Copies the values of a tensor from any device.
 fn fetch(features: &Tensor) -> Result<Vec<f32>, TchError> {
     let mut values = vec![0.0; features.numel()];
     features.f_to_device(Device::Cpu)?.f_copy_data(&mut values, features.numel())?;
@@ -151,7 +154,8 @@ impl FrozenEngine for TchBase {
     }
 }
 
-/// What `run` makes of `count` pictures, `most` of them at a time; half as many from when they do not fit.
+/// Calls `run` for `count` images in batches of at most `most`. If a batch does not fit in memory,
+/// the batch size is halved from then on.
 fn in_batches<T>(
     most: &AtomicUsize,
     count: usize,
@@ -179,7 +183,8 @@ fn in_batches<T>(
     Ok(computed)
 }
 
-/// What features depend on: not on which GPU they are computed.
+/// Returns the engine's name, which states everything that features depend on. The index of the GPU
+/// is not part of it.
 fn name(targets: &[Target], Options { precision, tf32, deterministic, .. }: Options) -> String {
     let is_cpu = targets.contains(&Target::Cpu);
     let mut name = String::from(if is_cpu { "libtorch" } else { "libtorch:cuda" });
@@ -191,11 +196,11 @@ fn name(targets: &[Target], Options { precision, tf32, deterministic, .. }: Opti
             name += word;
         }
     }
-    // Its kernels for CPUs take the instructions that they find.
+    // On a CPU, libtorch selects its kernels by the instruction set.
     if is_cpu { engine_name(&name) } else { name }
 }
 
-/// How libtorch, cuDNN and cuBLAS say so.
+/// Texts that libtorch, cuDNN and cuBLAS use for this error.
 const OUT_OF_MEMORY: [&str; 4] =
     ["out of memory", "STATUS_ALLOC_FAILED", "can't allocate memory", "STATUS_NOT_ENOUGH_MEMORY"];
 
@@ -204,7 +209,7 @@ fn is_out_of_memory(error: &TchError) -> bool {
     OUT_OF_MEMORY.iter().any(|said| text.contains(said))
 }
 
-/// What libtorch says, without the calls that led to it.
+/// Converts an error of libtorch. Uses only its first line, without the backtrace.
 fn failed(engine: &str, error: &TchError) -> VggError {
     let text = error.to_string();
     let reason = text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();

@@ -1,4 +1,4 @@
-//! The frozen base of a VGG on libtorch.
+//! Runs the frozen base of a VGG on libtorch.
 #![cfg(feature = "libtorch")]
 #![doc = include_str!("../README.md")]
 

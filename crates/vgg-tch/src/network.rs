@@ -1,12 +1,12 @@
-//! The layers up to the cut, on one device.
+//! Layers up to the last frozen one, on one device.
 
 use tch::{Device, Kind, TchError, Tensor};
 use vgg::{LayerKind, Pooling, Precision, VggConfig, VggError, Weights};
 
 use crate::Options;
 
-/// A row of layers with their weights on one device. Maps lie as (N, height, width, channels) in memory,
-/// which libtorch calls channels-last and convolves fastest.
+/// Layers with their weights on one device. The memory layout of feature maps is (N, height, width,
+/// channels), which libtorch calls channels-last and convolves fastest.
 #[derive(Debug)]
 pub(crate) struct Network {
     device: Device,
@@ -16,16 +16,19 @@ pub(crate) struct Network {
 
 #[derive(Debug)]
 enum Layer {
-    /// The kernel (outputs, inputs, 3, 3) and the bias, then ReLU.
+    /// Kernel (outputs, inputs, 3, 3) and bias, followed by ReLU.
     Convolution(Tensor, Tensor),
     MaxPooling,
     GlobalPooling(Pooling),
 }
 
 impl Network {
+    /// Creates the network on `device`.
+    ///
     /// # Errors
     ///
-    /// `config` describes no network: the outer one. The device refuses: the inner one.
+    /// The outer error means that `config` does not describe a valid network. The inner error means
+    /// that the device failed.
     pub(crate) fn new(
         config: &VggConfig,
         weights: &Weights,
@@ -44,7 +47,8 @@ impl Network {
         for layer in &frozen {
             let placed = match layer.kind {
                 LayerKind::Convolution { .. } => array(&layer.name, "kernel")
-                    // (3, 3, inputs, outputs): the memory of (outputs, 3, 3, inputs), seen as channels-last.
+                    // (3, 3, inputs, outputs) becomes (outputs, 3, 3, inputs) in memory, seen as
+                    // channels-last.
                     .and_then(|kernel| kernel.f_permute([3, 0, 1, 2])?.f_contiguous())
                     .and_then(|kernel| place(kernel)?.f_permute([0, 3, 1, 2]))
                     .and_then(|kernel| {
@@ -62,8 +66,8 @@ impl Network {
         Ok(Ok(Self { device, options, layers }))
     }
 
-    /// The features of preprocessed pictures (N, height, width, 3), as (N, ...) on the device: what is
-    /// computed there may still be under way.
+    /// Computes the features of preprocessed images (N, height, width, 3), as (N, ...) on the
+    /// device. The device may still be computing when this function returns.
     pub(crate) fn run(&self, pictures: &[f32], shape: [i64; 4]) -> Result<Tensor, TchError> {
         let on_host = Tensor::f_from_slice(pictures)?.f_view(shape)?;
         let mut map = self.sent(&on_host)?.f_permute([0, 3, 1, 2])?;
@@ -82,8 +86,8 @@ impl Network {
         map.f_to_kind(Kind::Float)?.f_contiguous()
     }
 
-    /// The pictures on the device, in its precision. To a GPU they go from pinned memory, so that the copy
-    /// does not wait for what it computes.
+    /// Copies the images to the device, in its precision. The copy to a GPU starts from pinned
+    /// memory, so that it does not wait for running computations.
     fn sent(&self, pictures: &Tensor) -> Result<Tensor, TchError> {
         let kind = kind(self.options.precision);
         let pictures = pictures.f_to_kind(kind)?;

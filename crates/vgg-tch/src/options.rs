@@ -7,10 +7,10 @@ use vgg::Precision;
 pub struct Options {
     /// Precision of the base.
     pub precision: Precision,
-    /// On a GPU, float32 products of values rounded to 10 bits of mantissa.
+    /// Rounds the factors of float32 products on a GPU to 10 bits of mantissa (TF32).
     pub tf32: bool,
-    /// On a GPU, the same bits on every run, and slower.
+    /// Returns the same bits on every run on a GPU, but is slower.
     pub deterministic: bool,
-    /// How many pictures each device gets at a time: 32 on a CPU and 256 on a GPU, where it is left out.
+    /// Number of images per batch on each device. The default is 32 on a CPU and 256 on a GPU.
     pub batch: Option<usize>,
 }

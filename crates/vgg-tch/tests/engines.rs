@@ -1,4 +1,4 @@
-//! On the CPU: the features of this engine and those of `vgg`'s own.
+//! Compares the features of this engine on the CPU with `vgg`'s own engine.
 #![cfg(feature = "libtorch")]
 
 use vgg::{FrozenBase, Pooling, Precision, VggConfig, VggError, Weights, engine_name};
@@ -14,7 +14,7 @@ fn pictures(count: usize, [height, width]: [usize; 2]) -> Vec<f32> {
     (0..count * height * width * 3).map(|at| (at * 7919 % 256) as f32 - 110.0).collect()
 }
 
-/// The length of the difference, as a part of the length.
+/// Returns the relative error in the L2 norm.
 fn relative(found: &[f32], expected: &[f32]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let square = |value: f64| value * value;
@@ -37,13 +37,13 @@ fn features_are_those_of_the_other_engine() {
         let input = pictures(5, config.size);
         let expected = FrozenBase::new(&config, &weights).expect("a network");
         let expected = expected.features(&input).expect("a CPU");
-        // Both compute in float32, in other orders: 1e-5 is what `winograd` promises of its own sums.
+        // Both compute in float32, in different orders. `winograd` promises 1e-5 for its own sums.
         for batch in [None, Some(2)] {
             let options = Options { batch, ..Options::default() };
             let found = base(&config, &weights, options, 1).features(&input).expect("libtorch");
             assert!(relative(&found, &expected) < 1e-5, "{until} {pooling:?}");
         }
-        // 8 bits of a value are kept after each of up to 13 layers.
+        // Values are rounded to 8 bits after each of up to 13 layers.
         let options = Options { precision: Precision::Bf16, ..Options::default() };
         let found = base(&config, &weights, options, 1).features(&input).expect("libtorch");
         let error = relative(&found, &expected);

@@ -1,11 +1,11 @@
-//! Times the frozen base for `cargo xtask bench base`, one round at a time, so that rounds of several
+//! Times the frozen base for `cargo xtask bench base`, one round at a time, so that several
 //! programs can take turns:
 //!
 //!     base winograd|outputs|flex BATCH
 //!
-//! VGG16 with random weights at 180x180; `outputs` returns features after two layers and with three poolings from one
-//! pass. For every line on standard input a batch goes through, and the
-//! seconds it took are printed.
+//! The network is VGG16 with random weights at 180x180. `outputs` returns features after two layers
+//! and with three poolings from one pass. For every line on standard input, the program processes
+//! one batch and prints the seconds that it took.
 
 use std::error::Error;
 use std::io::{Write, stdin, stdout};
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     let [height, width] = config.size;
-    // Values such as preprocessed pictures have, and no two pictures alike.
+    // Values in the range of preprocessed images. All images are different.
     let pictures: Vec<f32> =
         (0..batch * height * width * 3).map(|at| (at * 7919 % 256) as f32 - 117.0).collect();
     for line in stdin().lines() {
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The features of the whole base, and means and maxima after its last two blocks.
+/// Returns the output of the whole base, and the means and maxima after its last two blocks.
 fn outputs() -> Vec<FeatureOutput> {
     let after = |layer: &str, pooling| FeatureOutput { layer: layer.into(), pooling };
     let mut outputs = vec![after("block5_pool", Pooling::None)];

@@ -1,10 +1,11 @@
-//! Writes a frozen base's features of pictures of any sizes, to compare with another program's.
+//! Writes the features that a frozen base computes for images of any size, for comparison with
+//! another program.
 //!
 //!     cargo build --workspace --example features
 //!     target/debug/examples/features WEIGHTS PICTURES.safetensors FEATURES.safetensors
 //!
-//! PICTURES holds arrays (height, width, 3), RGB in 0..255; FEATURES gets the same names. `--example`
-//! together with `--workspace` builds with the same Burn as `cargo test --workspace`.
+//! PICTURES holds arrays (height, width, 3), RGB in 0..=255. FEATURES gets the same names.
+//! `--example` together with `--workspace` uses the same build of Burn as `cargo test --workspace`.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,10 +1,10 @@
-//! Which network, for which pictures, up to which layer.
+//! Configuration of a network: its variant, image size, last layer, pooling and trainable layers.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The two networks.
+/// Variant of the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Variant {
@@ -16,7 +16,7 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// The name, such as `vgg16`.
+    /// Returns the name, such as `vgg16`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Vgg16 => "vgg16",
@@ -24,7 +24,7 @@ impl Variant {
         }
     }
 
-    /// How many convolutions each block has.
+    /// Returns the number of convolutions in each block.
     pub(crate) fn convolutions(self) -> [usize; 5] {
         match self {
             Self::Vgg16 => [2, 2, 3, 3, 3],
@@ -33,23 +33,23 @@ impl Variant {
     }
 }
 
-/// What becomes of the last feature map of a base.
+/// Pooling of a base's last feature map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
-    /// It stays as it is, (height, width, channels).
+    /// No pooling: the map remains (height, width, channels).
     #[default]
     None,
-    /// Each channel's mean.
+    /// Mean of each channel.
     #[serde(rename = "avg")]
     Average,
-    /// Each channel's maximum.
+    /// Maximum of each channel.
     #[serde(rename = "max")]
     Maximum,
 }
 
 impl Pooling {
-    /// The name, such as `avg`.
+    /// Returns the name, such as `avg`.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -59,24 +59,26 @@ impl Pooling {
     }
 }
 
-/// A network, by default the base of the Keras example:
+/// Configuration of a network. The default is the base in the Keras example:
 /// `VGG16(include_top=False, input_shape=(180, 180, 3))`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VggConfig {
     /// VGG16 or VGG19.
     pub variant: Variant,
-    /// The pictures' (height, width), from 32 x 32 to 1024 x 1024.
+    /// Height and width of the images, from 32 x 32 to 1024 x 1024.
     pub size: [usize; 2],
-    /// The layer that the base ends after, such as `block3_pool` or `block5_conv2`.
+    /// Last layer of the base, such as `block3_pool` or `block5_conv2`.
     pub until: String,
-    /// What becomes of the last feature map.
+    /// Pooling of the last feature map.
     pub pooling: Pooling,
-    /// The layer, such as `block5_conv1`, from which on the base learns too; none where all of it is
-    /// frozen. The cut lies before it. A block's name, such as `block5`, is its first layer.
+    /// First trainable layer, such as `block5_conv1`. The layer before it is the last frozen layer.
+    /// The name of a block, such as `block5`, stands for its first layer. `None` freezes the whole
+    /// base.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thaw: Option<String>,
-    /// Whether the classifier of 1000 classes follows: two dense layers of 4096 and a softmax.
+    /// Adds the classifier for 1000 classes: two dense layers of 4096 units, and one of 1000 with
+    /// softmax.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub include_top: bool,
 }
@@ -95,7 +97,7 @@ impl Default for VggConfig {
 }
 
 impl fmt::Display for VggConfig {
-    /// Such as `vgg16 up to block5_pool, pooling none, 180 x 180`.
+    /// Writes the configuration as `vgg16 up to block5_pool, pooling none, 180 x 180`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [height, width] = self.size;
         let (variant, pooling) = (self.variant.name(), self.pooling.name());
@@ -104,10 +106,10 @@ impl fmt::Display for VggConfig {
 }
 
 impl VggConfig {
-    /// What a picture's height and width may be. A smaller one has nothing left after five poolings;
-    /// of a larger one, a single feature map takes hundreds of megabytes.
+    /// Allowed heights and widths of an image. Five poolings leave nothing of a smaller image. A
+    /// single feature map of a larger one takes hundreds of megabytes.
     pub(crate) const LENGTHS: std::ops::RangeInclusive<usize> = 32..=1024;
 
-    /// The last layer of the whole base.
+    /// Last layer of the whole base.
     pub const LAST_LAYER: &str = "block5_pool";
 }

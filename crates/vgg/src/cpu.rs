@@ -1,4 +1,4 @@
-//! The frozen layers on a CPU: a chain of `winograd`, and the pooling of its maps.
+//! CPU engine of the frozen layers: a `winograd` chain, and the pooling of its feature maps.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -7,28 +7,29 @@ use winograd::{Chain, Settings};
 
 use crate::{FeatureOutput, Layer, LayerKind, Pooling, VggConfig, VggError, Weights};
 
-/// Revision of what surrounds the convolutions: preprocessing and pooling. It is to be raised when either gives other
-/// values. A test ties it to their output.
+/// Revision of preprocessing and pooling. Raise it when either of them returns different values. A
+/// test ties it to their output.
 pub(crate) const REVISION: u32 = 1;
 
-/// The frozen layers, and which of their maps are returned.
+/// Frozen layers on the CPU, with their outputs.
 #[derive(Debug)]
 pub(crate) struct CpuEngine {
     chain: LazyChain,
     /// Pooling of the last map.
     pooling: Pooling,
-    /// Further outputs: index of the chain's tap, and the pooling of its map.
+    /// Additional outputs: index of the chain's tap, and the pooling of its map.
     outputs: Vec<(usize, Pooling)>,
-    /// (height x width, channels) of each tap.
+    /// Pixels (height x width) and channels of each tap.
     taps: Vec<[usize; 2]>,
 }
 
 impl CpuEngine {
-    /// The layers of `config` up to the last frozen one, with further outputs.
+    /// Creates the layers of `config` up to the last frozen one, with additional outputs.
     ///
     /// # Errors
     ///
-    /// `config` describes no network, or an output is after none of its frozen layers.
+    /// Returns an error if `config` does not describe a valid network or has the classifier on top,
+    /// or if an output names a layer that is not frozen.
     ///
     /// # Panics
     ///
@@ -57,7 +58,7 @@ impl CpuEngine {
                 layer: layer.clone(),
                 known: layers.iter().map(|known| known.name.clone()).collect(),
             })?;
-            // Several poolings of one map take one tap.
+            // Several poolings of one map share a tap.
             let tap = tapped.iter().position(|&other| other == at);
             numbered.push((tap.unwrap_or(tapped.len()), *pooling));
             if tap.is_none() {
@@ -73,12 +74,13 @@ impl CpuEngine {
         Ok(Self { chain, pooling, outputs: numbered, taps })
     }
 
-    /// Makes the chain now, which else happens when it first computes.
+    /// Creates the chain now instead of on first use.
     pub(crate) fn make_ready(&self) {
         LazyLock::force(&self.chain.0);
     }
 
-    /// The features (N, ...) of preprocessed images (N, height, width, 3) after the last frozen layer.
+    /// Computes the features (N, ...) of preprocessed images (N, height, width, 3) after the last
+    /// frozen layer.
     pub(crate) fn features(&self, images: &[f32]) -> Vec<f32> {
         let chain = &*self.chain.0;
         let [height, width, channels] = chain.output();
@@ -89,7 +91,7 @@ impl CpuEngine {
         }
     }
 
-    /// The features of preprocessed images at each further output.
+    /// Computes the features of preprocessed images at each additional output.
     pub(crate) fn outputs(&self, images: &[f32]) -> Vec<Vec<f32>> {
         let maps = self.chain.0.run_taps(images);
         let outputs = self.outputs.iter();
@@ -97,8 +99,8 @@ impl CpuEngine {
     }
 }
 
-/// A chain that is made when it first computes: its kernels take a third of a second and 235 MB, which a run whose
-/// features are all cached does not need.
+/// Chain that is created on first use. Its kernels take a third of a second and 235 MB, which a run
+/// does not need if all its features are cached.
 struct LazyChain(LazyLock<Chain, Box<dyn FnOnce() -> Chain + Send>>);
 
 impl fmt::Debug for LazyChain {
@@ -108,7 +110,8 @@ impl fmt::Debug for LazyChain {
 }
 
 impl LazyChain {
-    /// A chain of these layers, for images of (height, width), tapped after the layers of these indices.
+    /// Creates a chain of these layers for images of (height, width), tapped after the layers with
+    /// the indices in `taps`.
     fn new(
         layers: Vec<Layer>,
         weights: &Weights,
@@ -136,7 +139,7 @@ impl LazyChain {
     }
 }
 
-/// Returns the mean or maximum of each channel of maps of (pixels, channels), or a copy of the maps.
+/// Computes the mean or maximum of each channel of maps of (pixels, channels), or copies the maps.
 fn pool(maps: &[f32], [pixels, channels]: [usize; 2], pooling: Pooling) -> Vec<f32> {
     let each = |start: f32, add: fn(f32, f32) -> f32, finish: f32| {
         maps.chunks_exact(pixels * channels)
@@ -163,8 +166,8 @@ mod tests {
     use super::*;
     use crate::Preprocessing;
 
-    /// If this fails, preprocessing or pooling gives other values: raise [`REVISION`], then put the new digest here.
-    /// Otherwise caches would serve features of the old ones.
+    /// If this test fails, preprocessing or pooling returns different values. Raise [`REVISION`],
+    /// then update the digest here. Otherwise caches would serve features of the old revision.
     #[test]
     fn the_revision_is_raised_with_every_change_of_values() {
         let bytes: Vec<[f32; 3]> =

@@ -1,4 +1,5 @@
-//! What else than this crate's own engines a frozen base can run on.
+//! Interface for engines of other crates that compute a frozen base, and names of engines and
+//! precisions.
 
 use std::fmt::Debug;
 
@@ -6,16 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::VggError;
 
-/// The layers of a frozen base by another tensor library, whose crate implements this.
+/// Engine that computes the layers of a frozen base with another tensor library.
 pub trait FrozenEngine: Debug + Send + Sync {
-    /// What it is and what it computes in, such as `libtorch:cuda bf16`, and on a CPU the instruction set: see
-    /// [`engine_name`]. Engines of other names may give other features, in their last digits at least.
+    /// Returns the name of the engine and its precision, such as `libtorch:cuda bf16`. On a CPU it
+    /// includes the instruction set: see [`engine_name`]. Engines with different names may return
+    /// different features, at least in the last digits.
     fn name(&self) -> &str;
 
-    /// How many pictures it best gets at a time.
+    /// Returns the number of images per call that suits the engine best.
     fn batch(&self) -> usize;
 
-    /// The features of preprocessed pictures.
+    /// Computes the features of preprocessed images.
     ///
     /// # Shapes
     ///
@@ -24,42 +26,44 @@ pub trait FrozenEngine: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// The device has failed: [`VggError::Engine`].
+    /// Returns [`VggError::Engine`] if the device fails.
     fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError>;
 }
 
-/// The words between an engine and its instruction set.
+/// Separator between an engine and its instruction set.
 const ON: &str = " on ";
 
-/// Returns the name of an engine on this machine's CPU, such as `winograd f32 on avx512`: sums are added up in
-/// another order with another instruction set, so that the last digits of features differ.
+/// Returns the name of an engine on this machine's CPU, such as `winograd f32 on avx512`. The
+/// instruction set is part of the name because it determines the order of sums, and so the last
+/// digits of features.
 pub fn engine_name(engine: &str) -> String {
     format!("{engine}{ON}{}", instruction_set())
 }
 
-/// Returns the instruction set that this machine's CPU computes with, such as `avx512`.
+/// Returns the instruction set that is used on this machine's CPU, such as `avx512`.
 pub fn instruction_set() -> &'static str {
     winograd::Path::default().name()
 }
 
-/// Returns an engine's name without its instruction set. Names that older versions wrote have none.
+/// Returns an engine's name without its instruction set. Names that older versions wrote do not
+/// have one.
 pub fn without_instructions(name: &str) -> &str {
     name.split_once(ON).map_or(name, |(engine, _)| engine)
 }
 
-/// What a frozen base computes in. What follows it always computes in float32.
+/// Precision of a frozen base. The layers after it always compute in float32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// float32.
     #[default]
     F32,
-    /// bfloat16: features have two to three digits.
+    /// bfloat16: features have two to three significant digits.
     Bf16,
 }
 
 impl Precision {
-    /// Its name in files and arguments.
+    /// Returns the name of the precision in files and arguments.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",

@@ -1,4 +1,4 @@
-//! What can be wrong with a network's description or its weights.
+//! Errors of networks, their weights and their engines.
 
 use std::path::PathBuf;
 
@@ -6,45 +6,45 @@ use quoting::Shown;
 
 use crate::Variant;
 
-/// A network that can't be built, and why.
+/// Error in the configuration, the weights or the computation of a network.
 #[derive(Debug, thiserror::Error)]
 pub enum VggError {
-    /// The pictures are too small to pass five poolings, or too large for any memory.
+    /// The images are too small for five poolings, or too large for any memory.
     #[error(
         "the picture size is {height} x {width}, expected 32 x 32 to 1024 x 1024\nhint: 180 is the usual size; the network was trained on 224"
     )]
     Size {
-        /// The height asked for.
+        /// Requested height.
         height: usize,
-        /// The width asked for.
+        /// Requested width.
         width: usize,
     },
-    /// The base is to end after a layer that the network has not.
+    /// The network does not have the named layer.
     #[error(
         "`{}` has no layer `{layer}`\nhint: its layers are {}",
         .variant.name(), .known.join(", "),
         layer = .layer.shown()
     )]
     UnknownLayer {
-        /// The network.
+        /// Variant of the network.
         variant: Variant,
-        /// The layer asked for.
+        /// Requested layer.
         layer: String,
-        /// The layers that there are.
+        /// Names of the existing layers.
         known: Vec<String>,
     },
-    /// The base is to learn from a layer on after which nothing learns.
+    /// No layer from the named one on has weights that could be trained.
     #[error(
         "no layer of the base from `{}` on has weights that could learn\nhint: name an earlier convolution or block",
         .0.shown()
     )]
     NothingToThaw(String),
-    /// The classifier on top needs the whole base, unpooled.
+    /// The classifier on top needs the whole base, without pooling and frozen.
     #[error(
         "the classifier on top needs the base up to `block5_pool`, unpooled and frozen\nhint: leave the end of the base, the pooling and thawing out"
     )]
     TopOnPart,
-    /// A frozen base gives features, not classes.
+    /// A frozen base returns features and does not support the classifier on top.
     #[error("a frozen base has no classifier on top\nhint: use `ImageNet` for the 1000 classes")]
     FrozenTop,
     /// The 1000 classes need the classifier on top.
@@ -52,17 +52,17 @@ pub enum VggError {
         "the network has no classifier on top\nhint: set `include_top` for the 1000 classes, or use `FrozenBase` for features"
     )]
     NoTop,
-    /// The device that the base runs on has failed.
+    /// The device of the engine failed.
     #[error("`{engine}` can't compute features: {reason}\nhint: {hint}", engine = .engine.shown(), reason = .reason.shown())]
     Engine {
-        /// What it runs on.
+        /// Name of the engine.
         engine: String,
-        /// What went wrong there.
+        /// Cause of the failure.
         reason: String,
-        /// What to do about it.
+        /// Hint for the user.
         hint: &'static str,
     },
-    /// A network gives no number for an image.
+    /// An output of the network is NaN or infinite.
     #[error(
         "the output for image {index} is NaN or infinite\nhint: the model has diverged in training, or its weights are not for its base; take another model"
     )]
@@ -73,29 +73,29 @@ pub enum VggError {
     /// The weights file can't be read.
     #[error(transparent)]
     File(#[from] formats::FormatError),
-    /// The model in the weights file changes pixel values before its base takes them.
+    /// The model in the weights file changes pixel values before its base.
     #[error(
         "`{}` changes pixel values before its base takes them: expected no layer that does, found {found}\nhint: {hint}",
         .path.shown(),
         found = .found.shown()
     )]
     ChangesPixels {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The layer or array that does.
+        /// Layer or array that changes them.
         found: String,
-        /// What to do about it.
+        /// Hint for the user.
         hint: &'static str,
     },
-    /// The weights file holds several networks, such as one and its moving average.
+    /// The weights file contains several networks, such as one and its moving average.
     #[error(
         "`{}` holds more than one network, expected one: the arrays below `{}` and `{}` differ\nhint: save the state dict of one of them alone: `torch.save(model.state_dict(), \"model.pth\")`",
         .path.shown(), .lists[0].shown(), .lists[1].shown()
     )]
     SeveralNetworks {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The beginnings of the names of two of them.
+        /// Prefixes of the names of two of the networks.
         lists: [String; 2],
     },
     /// The weights file does not say which preprocessing its weights expect.
@@ -106,40 +106,40 @@ pub enum VggError {
         found = .found.shown()
     )]
     UnknownPreprocessing {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The name of the first kernel.
+        /// Name of the first kernel.
         found: String,
-        /// What stands before the number in the names.
+        /// Prefix of the layer numbers in the names.
         prefix: String,
     },
-    /// The weights file holds other arrays than the network needs.
+    /// The arrays in the weights file do not match the network.
     #[error(
         "`{}` does not hold the weights of `{}` {extent}:\n  {}",
         .path.shown(), .variant.name(), .problems.iter().map(|problem| problem.shown().to_string()).collect::<Vec<_>>().join("\n  "),
         extent = .extent.shown()
     )]
     Mismatch {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The network.
+        /// Variant of the network.
         variant: Variant,
-        /// How much of it is needed.
+        /// Part of the network that is needed.
         extent: String,
-        /// Every difference.
+        /// All differences.
         problems: Vec<String>,
-        /// What the file may be.
+        /// Likely content of the file.
         suspicion: Suspicion,
     },
 }
 
-/// What a weights file that does not fit a network may be.
+/// Likely content of a weights file that does not match a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspicion {
-    /// That of another network, or of the base alone where the dense layers are needed as well.
+    /// Weights of another network, or of the base alone although the dense layers are needed.
     OtherNetwork,
-    /// That of another network, or of the base up to an earlier layer.
+    /// Weights of another network, or of the base up to an earlier layer.
     ShorterBase,
-    /// That of the base with a head whose place the file does not tell.
+    /// Weights of the base with a head whose position the file does not record.
     HeadWithoutPlace,
 }

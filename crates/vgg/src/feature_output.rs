@@ -1,12 +1,12 @@
-//! Outputs of a frozen base before its end.
+//! Additional outputs of a frozen base after intermediate layers.
 
 use crate::Pooling;
 
-/// An output of a frozen base: the features after a layer.
+/// Output of a frozen base: the features after a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureOutput {
     /// Name of the layer, such as `block4_pool`.
     pub layer: String,
-    /// Pooling of its map.
+    /// Pooling of the layer's feature map.
     pub pooling: Pooling,
 }

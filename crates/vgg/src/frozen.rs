@@ -1,4 +1,4 @@
-//! The frozen base: pictures in, features out, and nothing learns.
+//! The frozen base: computes features of images with weights that never change.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -6,11 +6,12 @@ use crate::cpu::{CpuEngine, REVISION};
 use crate::engine::engine_name;
 use crate::{FeatureOutput, FrozenEngine, Preprocessing, Vgg, VggConfig, VggError, Weights};
 
-/// How many pictures go through the network at once on a Burn device. The feature maps of one picture
-/// take tens of megabytes.
+/// Number of images per batch on a Burn device. The feature maps of one image take tens of
+/// megabytes.
 const BATCH: usize = 8;
 
-/// A network up to the cut, whose weights never change, without gradients or an autodiff graph.
+/// Network up to the last frozen layer. Its weights never change, and it needs no gradients and no
+/// autodiff graph.
 #[derive(Debug)]
 pub struct FrozenBase {
     engine: Engine,
@@ -21,17 +22,18 @@ pub struct FrozenBase {
     identity: Identity,
 }
 
-/// Everything that features follow from but the preprocessed images and the engine.
+/// Everything that determines the features, apart from the preprocessed images and the engine.
 #[derive(Debug)]
 struct Identity {
     weights: String,
     layers: Vec<String>,
 }
 
-/// How a frozen base is made, on the engine of the caller's choice; [`FrozenBase::new`] is one.
+/// Function that creates a frozen base on an engine of the caller's choice, such as
+/// [`FrozenBase::new`].
 pub type MakeBase<'a> = dyn Fn(&VggConfig, &Weights) -> Result<FrozenBase, VggError> + 'a;
 
-/// What the layers run on.
+/// Engine that computes the layers.
 #[derive(Debug)]
 enum Engine {
     Winograd(CpuEngine),
@@ -40,15 +42,17 @@ enum Engine {
 }
 
 impl FrozenBase {
-    /// Revisions of the algorithms that give features: of what surrounds the convolutions, and of the convolutions.
+    /// Revisions of the algorithms that compute features: preprocessing and pooling, then the
+    /// convolutions.
     pub const REVISIONS: [u32; 2] = [REVISION, winograd::REVISION];
 
-    /// The layers of `config` up to the cut, with these weights, on the CPU: a picture's features have
-    /// the same bits in any batch and on any number of threads.
+    /// Creates the layers of `config` up to the last frozen one, with these weights, on the CPU. An
+    /// image's features have the same bits in any batch and on any number of threads.
     ///
     /// # Errors
     ///
-    /// `config` describes no network, or one with the classifier on top.
+    /// Returns an error if `config` does not describe a valid network, or has the classifier on
+    /// top.
     ///
     /// # Panics
     ///
@@ -57,13 +61,15 @@ impl FrozenBase {
         Self::with_outputs(config, weights, &[])
     }
 
-    /// The same with further outputs: [`Self::outputs`] returns features after several layers, and with several
-    /// poolings, from one pass. Those after poolings cost 2 to 3 % of the time. One after a convolution that a pooling
-    /// follows costs a pass over its map more, as the two are no longer computed together.
+    /// Creates a base like [`Self::new`] with additional outputs. [`Self::outputs`] then returns
+    /// features after several layers, and with several poolings, from one pass. Outputs after
+    /// poolings cost 2 to 3 % of the time. An output between a convolution and its pooling costs
+    /// one more pass over the map, because the two layers are then not fused.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::new`]; or an output is after none of the frozen layers.
+    /// Returns the errors of [`Self::new`]. Also fails if an output names a layer that is not
+    /// frozen.
     ///
     /// # Panics
     ///
@@ -77,11 +83,11 @@ impl FrozenBase {
         Self::on(engine, engine_name("winograd f32"), config, weights)
     }
 
-    /// The same as a Burn module on this device.
+    /// Creates the base as a Burn module on this device.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::new`].
+    /// Returns the errors of [`Self::new`].
     ///
     /// # Panics
     ///
@@ -97,11 +103,12 @@ impl FrozenBase {
         Self::on(Engine::Burn(Box::new(network), device), "burn f32".into(), config, weights)
     }
 
-    /// The same by another engine, which has the layers and weights of `config` up to the cut.
+    /// Creates the base on another engine, which has the layers and weights of `config` up to the
+    /// last frozen layer.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::new`].
+    /// Returns the errors of [`Self::new`].
     pub fn with_engine(
         config: &VggConfig,
         weights: &Weights,
@@ -133,16 +140,17 @@ impl FrozenBase {
         })
     }
 
-    /// Makes the engine ready now, which else happens when it first computes.
+    /// Prepares the engine now instead of on first use.
     pub fn make_ready(&self) {
         if let Engine::Winograd(engine) = &self.engine {
             engine.make_ready();
         }
     }
 
-    /// Everything but the pixels that features follow from, as parts of a cache key: digest of the weights,
-    /// preprocessing, layers, size of the images, engine and instruction set, and the revisions of the algorithms. None
-    /// for an engine that does not promise the same bits for the same image: a GPU, or libtorch.
+    /// Returns everything except the pixels that determines features, as part of a cache key: the
+    /// digest of the weights, preprocessing, layers, image size, engine with instruction set, and
+    /// the revisions of the algorithms. Returns `None` for an engine that does not guarantee the
+    /// same bits for the same image, such as a GPU or libtorch.
     pub fn cache_key(&self) -> Option<String> {
         let Engine::Winograd(..) = self.engine else { return None };
         let Identity { weights, layers } = &self.identity;
@@ -155,34 +163,36 @@ impl FrozenBase {
         ))
     }
 
-    /// The (height, width) of the images.
+    /// Returns the (height, width) of the images.
     pub fn size(&self) -> [usize; 2] {
         self.size
     }
 
-    /// What must be done to a picture's values first.
+    /// Returns the preprocessing that the weights expect.
     pub fn preprocessing(&self) -> Preprocessing {
         self.preprocessing
     }
 
-    /// The shape of one picture's features: (height, width, channels), or (channels) where the
+    /// Returns the shape of one image's features: (height, width, channels), or (channels) if the
     /// configuration pools.
     pub fn feature_shape(&self) -> &[usize] {
         &self.feature_shape
     }
 
-    /// How many values one picture's features are.
+    /// Returns the number of feature values per image.
     pub fn feature_count(&self) -> usize {
         self.feature_shape.iter().product()
     }
 
-    /// What computes the features, and in what; on a CPU also with which instructions, as in
-    /// `winograd f32 on avx512`. By another engine they may be others, in their last digits at least.
+    /// Returns the name of the engine, its precision and, on a CPU, its instruction set, such as
+    /// `winograd f32 on avx512`. Another engine may return different features, at least in the last
+    /// digits.
     pub fn engine(&self) -> &str {
         &self.engine_name
     }
 
-    /// How many pictures the engine best gets at a time, where it makes a difference.
+    /// Returns the number of images per call that suits the engine best, or `None` if it does not
+    /// matter.
     pub fn batch(&self) -> Option<usize> {
         match &self.engine {
             Engine::Winograd(..) | Engine::Burn(..) => None,
@@ -190,7 +200,7 @@ impl FrozenBase {
         }
     }
 
-    /// The features of preprocessed pictures.
+    /// Computes the features of preprocessed images.
     ///
     /// # Shapes
     ///
@@ -199,11 +209,11 @@ impl FrozenBase {
     ///
     /// # Errors
     ///
-    /// The device has failed; the CPU does not.
+    /// Returns an error if the device fails. The CPU engine never fails.
     ///
     /// # Panics
     ///
-    /// Panics if `pictures` is not a whole number of pictures of the configuration's size.
+    /// Panics if `pictures` does not hold a whole number of images of the configured size.
     pub fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
         let [height, width] = self.size;
         let picture = height * width * 3;
@@ -218,8 +228,9 @@ impl FrozenBase {
         }
     }
 
-    /// Returns the features of preprocessed images at each output of [`Self::with_outputs`], in their order, from one
-    /// pass. Each has the bits of a base that ends there. A base that was made otherwise has no further outputs.
+    /// Computes the features of preprocessed images at each output of [`Self::with_outputs`], in
+    /// the same order, in one pass. Each output has the same bits as a base that ends there. The
+    /// result is empty if the base was created without additional outputs.
     ///
     /// # Shapes
     ///
@@ -228,7 +239,7 @@ impl FrozenBase {
     ///
     /// # Panics
     ///
-    /// Panics if `images` is not a whole number of images of the configuration's size.
+    /// Panics if `images` does not hold a whole number of images of the configured size.
     pub fn outputs(&self, images: &[f32]) -> Vec<Vec<f32>> {
         match &self.engine {
             Engine::Winograd(engine) => engine.outputs(images),
@@ -236,7 +247,7 @@ impl FrozenBase {
         }
     }
 
-    /// The features of pictures as they come from a file: RGB in 0..=255, preprocessed here.
+    /// Computes the features of RGB images with values in 0..=255, which it preprocesses first.
     ///
     /// # Shapes
     ///
@@ -245,11 +256,12 @@ impl FrozenBase {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::features`].
+    /// Returns the errors of [`Self::features`].
     ///
     /// # Panics
     ///
-    /// Panics if a picture is not of the configuration's size.
+    /// Panics if the length of an image is not a multiple of 3, or if the images together do not
+    /// hold a whole number of images of the configured size.
     pub fn features_of_pictures(&self, pictures: &[&[u8]]) -> Result<Vec<f32>, VggError> {
         let pixels = pictures.iter().flat_map(|picture| {
             let (pixels, rest) = picture.as_chunks::<3>();

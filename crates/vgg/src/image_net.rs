@@ -13,18 +13,19 @@ pub struct ImageNet {
 }
 
 impl ImageNet {
-    /// How many classes there are.
+    /// Number of classes.
     pub const CLASSES: usize = 1000;
 
-    /// The height and width of the pictures that the networks were trained on.
+    /// Height and width of the images that the networks were trained on.
     pub const SIZE: [usize; 2] = [224, 224];
 
-    /// The network of `config`, which has `include_top` set, with these weights: the base as
-    /// `make_base` makes it, the dense layers on this device.
+    /// Creates the network of `config`, which must have `include_top` set, with these weights.
+    /// `make_base` creates the base. The dense layers run on `device`.
     ///
     /// # Errors
     ///
-    /// `config` describes no network, or one without the classifier on top.
+    /// Returns an error if `config` does not describe a valid network or has no classifier on top,
+    /// or if `make_base` fails.
     ///
     /// # Panics
     ///
@@ -49,16 +50,16 @@ impl ImageNet {
         })
     }
 
-    /// The probabilities of the 1000 classes for each picture, RGB in 0..=255 and in the order
-    /// (height, width, 3).
+    /// Computes the probabilities of the 1000 classes for each RGB image, (height, width, 3) with
+    /// values in 0..=255.
     ///
     /// # Errors
     ///
-    /// The device has failed, or a probability is NaN or infinite.
+    /// Returns an error if the device fails, or if a probability is NaN or infinite.
     ///
     /// # Panics
     ///
-    /// Panics if a picture is not of the configuration's size.
+    /// Panics if an image does not have the configured size.
     pub fn classify(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, VggError> {
         let &[height, width, channels] = self.base.feature_shape() else {
             unreachable!("a base below the top does not pool")

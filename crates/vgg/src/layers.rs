@@ -1,45 +1,46 @@
-//! The network as a row of layers, each with its name, its output's shape and its arrays.
+//! The network as a list of layers, each with its name, its output shape and its arrays.
 
 use crate::{Pooling, VggConfig, VggError};
 
-/// One layer, and the shape of what comes out of it.
+/// Layer of a network, with its output shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// The name, as Keras has it: `block1_conv1`, `block1_pool`, `fc1`.
+    /// Name of the layer in Keras, such as `block1_conv1`, `block1_pool` or `fc1`.
     pub name: String,
-    /// What it does.
+    /// Operation that the layer computes.
     pub kind: LayerKind,
-    /// The shape of its output for one picture: (height, width, channels) or (units).
+    /// Output shape for one image: (height, width, channels) or (units).
     pub output: Vec<usize>,
 }
 
-/// What a layer does.
+/// Operation of a [`Layer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerKind {
-    /// A convolution with 3x3 kernels, same padding and ReLU.
+    /// Convolution with 3x3 kernels, same padding and ReLU.
     Convolution {
-        /// Channels in.
+        /// Number of input channels.
         inputs: usize,
-        /// Channels out.
+        /// Number of output channels.
         outputs: usize,
     },
-    /// The maximum of each 2x2 square; an odd last row or column is dropped.
+    /// Maximum of each 2x2 square. An odd last row or column is dropped.
     MaxPooling,
-    /// Each channel's mean or maximum.
+    /// Mean or maximum of each channel.
     GlobalPooling(Pooling),
-    /// The feature map in the order (height, width, channels).
+    /// Flattening of the feature map in the order (height, width, channels).
     Flatten,
-    /// A dense layer; ReLU follows, or softmax after the last one.
+    /// Dense layer, followed by ReLU, or by softmax if it is the last one.
     Dense {
-        /// Values in.
+        /// Number of inputs.
         inputs: usize,
-        /// Units out.
+        /// Number of units.
         outputs: usize,
     },
 }
 
 impl Layer {
-    /// The names and shapes of its arrays, kernel then bias; none where it learns nothing.
+    /// Returns the names and shapes of the layer's arrays: kernel, then bias. A layer without
+    /// weights has no arrays.
     pub fn arrays(&self) -> Vec<(String, Vec<usize>)> {
         let (kernel, outputs) = match self.kind {
             LayerKind::Convolution { inputs, outputs } => (vec![3, 3, inputs, outputs], outputs),
@@ -50,19 +51,20 @@ impl Layer {
         vec![(format!("{name}/kernel"), kernel), (format!("{name}/bias"), vec![outputs])]
     }
 
-    /// How many values its arrays hold.
+    /// Returns the number of parameters.
     pub fn parameters(&self) -> usize {
         self.arrays().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 }
 
 impl VggConfig {
-    /// The layers, first to last, without the input.
+    /// Returns the layers from first to last, without the input.
     ///
     /// # Errors
     ///
-    /// The size is not from 32 x 32 to 1024 x 1024, the network has no layer of the name in `until`,
-    /// or the top is asked for on a part of the base.
+    /// Returns an error if a side of the images is outside 32..=1024, or if the network has no
+    /// layer with the name in `until`. Also fails if `include_top` is set for a base that is pooled
+    /// or ends before its last layer.
     pub fn layers(&self) -> Result<Vec<Layer>, VggError> {
         let [height, width] = self.size;
         if self.size.iter().any(|length| !Self::LENGTHS.contains(length)) {
@@ -95,12 +97,12 @@ impl VggConfig {
         Ok(layers)
     }
 
-    /// The layers before the cut, which are frozen, and those after it, which learn.
+    /// Returns the frozen layers, and the trainable layers that follow them.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::layers`]; or the layer in `thaw` is none of them, or none from there on has
-    /// weights.
+    /// Returns the errors of [`Self::layers`]. Also fails if `thaw` does not name a layer, if no
+    /// layer from there on has weights, or if `thaw` and `include_top` are both set.
     pub fn cut(&self) -> Result<(Vec<Layer>, Vec<Layer>), VggError> {
         let mut frozen = self.layers()?;
         let Some(name) = &self.thaw else { return Ok((frozen, vec![])) };
@@ -123,39 +125,41 @@ impl VggConfig {
         Ok((frozen, thawed))
     }
 
-    /// The names and shapes of the base's arrays that learn: none of a frozen base, and two for every
-    /// convolution from [`Self::thaw`] on.
+    /// Returns the names and shapes of the base's trainable arrays: two for every convolution from
+    /// [`Self::thaw`] on. The list is empty if the whole base is frozen.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::cut`].
+    /// Returns the errors of [`Self::cut`].
     pub fn trainable_weights(&self) -> Result<Vec<(String, Vec<usize>)>, VggError> {
         Ok(self.cut()?.1.iter().flat_map(Layer::arrays).collect())
     }
 
-    /// The shape of one picture's features at the cut: (height, width, channels), or (channels) of a
-    /// frozen base that pools.
+    /// Returns the shape of one image's features after the last frozen layer: (height, width,
+    /// channels), or (channels) if a frozen base pools. If no layer is frozen, it is the shape of
+    /// the image.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::cut`].
+    /// Returns the errors of [`Self::cut`].
     pub fn feature_shape(&self) -> Result<Vec<usize>, VggError> {
         let [height, width] = self.size;
         let (frozen, _) = self.cut()?;
         Ok(frozen.last().map_or(vec![height, width, 3], |layer| layer.output.clone()))
     }
 
-    /// How many values the base gives for a picture at its end, where the head begins.
+    /// Returns the number of values per image at the end of the base, which the head takes as
+    /// inputs.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::layers`].
+    /// Returns the errors of [`Self::layers`].
     pub fn output_count(&self) -> Result<usize, VggError> {
         Ok(self.layers()?.last().map_or(0, |layer| layer.output.iter().product()))
     }
 
-    /// All layers of the network, also those that this configuration leaves out, as a file of its
-    /// weights may hold them.
+    /// Returns all layers of the network, including any that this configuration does not use, since
+    /// a weights file may contain them.
     pub(crate) fn all_layers(&self) -> Vec<Layer> {
         let mut layers = self.all_convolutions_and_pools();
         let features = layers.last().map_or(0, |layer| layer.output.iter().product());

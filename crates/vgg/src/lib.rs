@@ -1,9 +1,9 @@
 //! VGG16 and VGG19 (K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale
-//! Image Recognition", 2014) as Keras's `keras.applications` has them.
+//! Image Recognition", 2014) as Keras's `keras.applications` defines them.
 //!
-//! [`VggConfig::layers`] describes the network once; the Burn module, the check of weights and the
-//! summary all follow from it. Preprocessing belongs to the weights, so that the two can't be
-//! combined wrongly. The crate never downloads.
+//! [`VggConfig::layers`] describes the network once. The Burn module, the check of weights and the
+//! summary are derived from it. [`Weights`] carry their preprocessing, so that the two can't be
+//! combined wrongly. The crate never downloads anything.
 #![doc = include_str!("../README.md")]
 
 mod config;

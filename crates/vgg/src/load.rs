@@ -1,5 +1,5 @@
-//! Reads the weights of a network from a file: finds the base in it, checks that all of the base is there and
-//! that nothing changes it, and finds out which preprocessing the weights expect.
+//! Reads the weights of a network from a file: finds the base, checks that it is complete and that
+//! no other layer changes its inputs, and detects the preprocessing that the weights expect.
 
 use std::path::Path;
 
@@ -11,13 +11,13 @@ use crate::published::{ChannelOrder, channel_order, reverse_channels};
 use crate::surroundings::Surroundings;
 use crate::{Layer, Preprocessing, Suspicion, VggConfig, VggError};
 
-/// Number of arrays of another network that an error names.
+/// Maximum number of unknown arrays that an error names.
 const SHOWN: usize = 8;
 
-/// The kernel that takes the preprocessed image.
+/// Name of the kernel that takes the preprocessed image.
 const FIRST_KERNEL: &str = "block1_conv1/kernel";
 
-/// The layer by which an exported model preprocesses, and its arrays.
+/// Layer with which an exported model preprocesses images, and its arrays.
 const PREPROCESSING: &str = "preprocessing";
 const PREPROCESSING_ARRAYS: [&str; 2] = ["preprocessing/kernel", "preprocessing/bias"];
 
@@ -25,7 +25,7 @@ const PREPROCESSING_ARRAYS: [&str; 2] = ["preprocessing/kernel", "preprocessing/
 ///
 /// # Errors
 ///
-/// Those of [`crate::Weights::load`].
+/// Returns the errors of [`crate::Weights::load`].
 pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Arrays), VggError> {
     let layers = config.layers()?;
     let WeightsFile { arrays: mut file, layers: described } = read_weights(path)?;
@@ -88,7 +88,8 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
     Ok((preprocessing, arrays))
 }
 
-/// Takes the arrays of the network out of the file. Returns those of `layers`, and what is wrong with them.
+/// Removes the network's arrays from `file`. Returns the arrays of `layers`, and a list of problems
+/// with them.
 fn take_network(
     file: &mut Arrays,
     network: Vec<Stored>,
@@ -117,7 +118,8 @@ fn take_network(
     (arrays, problems)
 }
 
-/// Checks that the model around the base leaves pixel values as they are. The layer `known` is passed over.
+/// Checks that the model around the base does not change pixel values. The layer `known` is
+/// ignored.
 fn check_pixels(
     path: &Path,
     file: &Arrays,
@@ -138,8 +140,8 @@ fn check_pixels(
     Ok(())
 }
 
-/// Finds out which preprocessing the weights of a file expect that does not hold it. Published weights take
-/// the channels in Caffe's order afterwards.
+/// Detects the preprocessing that the weights of a file expect, if the file does not contain it.
+/// Converts the first kernel of published weights to Caffe's channel order.
 fn preprocessing(
     path: &Path,
     naming: Naming,
@@ -162,7 +164,7 @@ fn preprocessing(
     Err(VggError::UnknownPreprocessing { path: path.to_owned(), found, prefix: location.list })
 }
 
-/// Takes the preprocessing out of the arrays of an exported model, where it is of a known style.
+/// Removes the preprocessing of an exported model from `arrays`. Returns it if its style is known.
 fn take_preprocessing(arrays: &mut Arrays) -> Option<Preprocessing> {
     let [kernel, bias] = PREPROCESSING_ARRAYS.map(|name| arrays.get(name));
     let preprocessing = Preprocessing::of_convolution(&kernel?.data, &bias?.data)?;
@@ -172,8 +174,8 @@ fn take_preprocessing(arrays: &mut Arrays) -> Option<Preprocessing> {
     Some(preprocessing)
 }
 
-/// Returns true if an array is a head's: its layer follows the base. If the file does not say where the layer
-/// belongs, it must be dense.
+/// Returns true if an array belongs to a head, that is, if its layer follows the base. If the file
+/// does not give the layer's position, only a dense layer counts as part of a head.
 fn is_of_head(name: &str, arrays: &Arrays, surroundings: &Surroundings) -> bool {
     let Some((path, _)) = name.rsplit_once('/') else { return false };
     let layer = path.split('/').next().unwrap_or(path);

@@ -1,29 +1,29 @@
-//! Finds the base in a state dict of PyTorch: the list of layers whose first kernel is VGG's, and the module
-//! around it.
+//! Finds the base in a PyTorch state dict: the list of layers whose first kernel is VGG's, and the
+//! module around it.
 //!
-//! Torchvision calls the list `features`. Training adds names in front (`state_dict.`, `module.`), and
-//! `DataParallel` around the list alone one behind it: PyTorch's ImageNet example writes
-//! `features.module.0.weight`. A list saved alone has only numbers: `0.weight`.
+//! Torchvision calls the list `features`. Training adds prefixes (`state_dict.`, `module.`), and
+//! `DataParallel` around the list alone adds a name after it: PyTorch's ImageNet example writes
+//! `features.module.0.weight`. A list that was saved alone has only numbers: `0.weight`.
 
 use formats::{Array, Arrays};
 
-/// The name of torchvision's list.
+/// Name of the list in torchvision.
 const LIST: &str = "features.";
 
-/// The first kernel of a list.
+/// Name of the first kernel of a list.
 const FIRST: &str = "0.weight";
 
-/// The shape of that kernel, (out, in, height, width).
+/// Shape of the first kernel, (out, in, height, width).
 const FIRST_SHAPE: [usize; 4] = [64, 3, 3, 3];
 
-/// Modules that wrap another one under a name of their own.
+/// Names under which wrapper modules hold the module that they wrap.
 const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 
-/// The mean and the deviation of torchvision's preprocessing, of images in 0..=1.
+/// Mean and standard deviation of torchvision's preprocessing, for images in 0..=1.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// The place of the base in a state dict.
+/// Location of the base in a state dict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Location {
     /// Prefix of the names of the dense layers, such as `module.`.
@@ -35,11 +35,12 @@ pub(crate) struct Location {
 }
 
 impl Location {
-    /// Finds the base in `arrays`. Returns `None` if they have no names of PyTorch.
+    /// Finds the base in `arrays`. Returns `None` if the arrays do not have PyTorch's names.
     ///
     /// # Errors
     ///
-    /// Two lists, equally likely the base's, have other values.
+    /// Returns the prefixes of two lists if both may equally well be the base and their values
+    /// differ.
     pub(crate) fn of(arrays: &Arrays) -> Result<Option<Self>, [String; 2]> {
         let list_of = |name: &String| Self::of_list(name.strip_suffix(FIRST)?);
         let lists: Vec<(Self, bool)> = arrays
@@ -50,7 +51,7 @@ impl Location {
         let best = lists.iter().map(rank).max().unwrap_or_default();
         let mut best = lists.iter().filter(|list| rank(list) == best && best != (false, false));
         let Some((location, _)) = best.next() else {
-            // Names what is missing as torchvision does it.
+            // With this location, errors name the missing arrays as torchvision does.
             let is_of_pytorch = |name: &String| name.ends_with(".weight") && !name.contains('/');
             let is_of_pytorch = arrays.keys().any(is_of_pytorch);
             return Ok(is_of_pytorch.then(|| Self::of_list(LIST)).flatten());
@@ -67,7 +68,8 @@ impl Location {
         }
     }
 
-    /// Returns the place with the list at `list`, or `None` if `list` ends within a name.
+    /// Returns the location of the base with the list at `list`, or `None` if `list` ends within a
+    /// name.
     fn of_list(list: &str) -> Option<Self> {
         if !list.is_empty() && !list.ends_with('.') {
             return None;
@@ -94,8 +96,8 @@ impl Location {
         name.strip_prefix(&self.list)?.split('.').next()?.parse().ok()
     }
 
-    /// Returns true if the array `name` belongs to the base, whose last layer has the number `last` in the list.
-    /// Later layers of a list without a name are a head's.
+    /// Returns true if the array `name` belongs to the base, whose last layer has the number `last`
+    /// in the list. Later layers of a list without a name belong to a head.
     pub(crate) fn is_in_base(&self, name: &str, last: usize) -> bool {
         if self.is_named {
             name.starts_with(&self.list)
@@ -104,7 +106,8 @@ impl Location {
         }
     }
 
-    /// Finds an array outside of the list by which the model normalizes its inputs other than torchvision does.
+    /// Finds an array outside the list that shows that the model normalizes its inputs differently
+    /// from torchvision.
     pub(crate) fn other_normalization<'a>(
         &self,
         arrays: &'a Arrays,
@@ -128,7 +131,8 @@ impl Location {
     }
 }
 
-/// Removes the last part of a path of names with dots behind them.
+/// Removes `part` from the end of the dotted path `path`. Returns `None` if `path` does not end
+/// with `part` as a whole name.
 fn strip_part<'a>(path: &'a str, part: &str) -> Option<&'a str> {
     path.strip_suffix(part).filter(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -1,6 +1,6 @@
 //! The network as a Burn module.
 //!
-//! Its parameters have the layers' own names: `block5_conv1.weight` is Keras's
+//! Its parameters have the names of Keras's layers: `block5_conv1.weight` is Keras's
 //! `block5_conv1/kernel`.
 
 use burn::module::{Module, Param};
@@ -13,7 +13,7 @@ use formats::{Array, Arrays};
 
 use crate::{Layer, LayerKind, Pooling, VggConfig, VggError};
 
-/// VGG16 or VGG19, or some of its layers in a row.
+/// VGG16 or VGG19, or some consecutive layers of it.
 #[derive(Module, Debug)]
 pub struct Vgg {
     block1_conv1: Option<Conv2d>,
@@ -45,25 +45,26 @@ struct Top {
 }
 
 impl VggConfig {
-    /// The whole network with these kernels (3, 3, in, out) and biases (out) by their Keras names.
+    /// Creates the whole network from kernels (3, 3, in, out) and biases (out) with their Keras
+    /// names.
     ///
     /// # Errors
     ///
-    /// This configuration describes no network.
+    /// Returns an error if this configuration does not describe a valid network.
     ///
     /// # Panics
     ///
-    /// Panics if `arrays` lacks one, or has it in another shape.
+    /// Panics if an array is missing from `arrays` or has another shape.
     pub fn init(&self, arrays: &Arrays, device: &Device) -> Result<Vgg, VggError> {
         Ok(Vgg::new(self.layers()?, arrays, device))
     }
 
-    /// The base up to its last convolution, without what is pooled or thawed, and what follows of the base
-    /// as a module without weights.
+    /// Splits the base after its last convolution. Returns the configuration of the base up to
+    /// there, frozen and without pooling, and the layers that follow as a module without weights.
     ///
     /// # Errors
     ///
-    /// This configuration describes no network.
+    /// Returns an error if this configuration does not describe a valid network.
     pub fn split_after_convolutions(&self, device: &Device) -> Result<(Self, Vgg), VggError> {
         let layers = self.layers()?;
         let is_convolution = |layer: &Layer| matches!(layer.kind, LayerKind::Convolution { .. });
@@ -73,15 +74,16 @@ impl VggConfig {
         Ok((below, Vgg::new(layers[last + 1..].to_vec(), &Arrays::new(), device)))
     }
 
-    /// The layers after the cut, which learn; `None` where all of the base is frozen.
+    /// Creates the trainable layers, which follow the last frozen one. Returns `None` if the whole
+    /// base is frozen.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::cut`].
+    /// Returns the errors of [`Self::cut`].
     ///
     /// # Panics
     ///
-    /// Panics if `arrays` lacks one of theirs, or has it in another shape.
+    /// Panics if an array of these layers is missing from `arrays` or has another shape.
     pub fn init_thawed(&self, arrays: &Arrays, device: &Device) -> Result<Option<Vgg>, VggError> {
         let (_, thawed) = self.cut()?;
         Ok((!thawed.is_empty()).then(|| Vgg::new(thawed, arrays, device)))
@@ -118,7 +120,7 @@ impl Vgg {
         }
     }
 
-    /// The convolutions that there are, first to last.
+    /// Returns the convolutions of this module, from first to last.
     fn convolutions(&self) -> impl Iterator<Item = &Conv2d> {
         let all = [
             [&self.block1_conv1, &self.block1_conv2, &None, &None],
@@ -130,24 +132,25 @@ impl Vgg {
         all.into_iter().flatten().flatten()
     }
 
-    /// The features after the last convolution or pooling.
+    /// Computes the features after the last convolution or pooling.
     ///
     /// # Shapes
     ///
-    /// - maps: (N, channels, height, width) as the first layer takes them: preprocessed pictures, or
-    ///   features at the cut
-    /// - output: (N, channels, height, width) of the last layer; height and width are 1 where the
-    ///   configuration pools
+    /// - maps: (N, channels, height, width), the input of the first layer: preprocessed images, or
+    ///   the features of the last frozen layer
+    /// - output: (N, channels, height, width) of the last layer. Height and width are 1 if the
+    ///   configuration pools.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         self.forward_through(maps, |maps| maps)
     }
 
-    /// The same with `tap` applied to what the last convolution gives, or to `maps` where there is none: what
-    /// explains a decision looks there.
+    /// Computes the features like [`Self::forward`], and applies `tap` to the output of the last
+    /// convolution, or to `maps` if the module has no convolution. Grad-CAM observes the maps this
+    /// way.
     ///
     /// # Shapes
     ///
-    /// As [`Self::forward`]; what `tap` gets and gives is (N, channels, height, width).
+    /// See [`Self::forward`]. Input and output of `tap` are (N, channels, height, width).
     pub fn forward_through(
         &self,
         maps: Tensor<4>,
@@ -168,12 +171,12 @@ impl Vgg {
             LayerKind::MaxPooling => pool.forward(x),
             LayerKind::GlobalPooling(Pooling::Average) => x.mean_dim(3).mean_dim(2),
             LayerKind::GlobalPooling(_) => x.max_dim(3).max_dim(2),
-            // Those of the top follow in `classify`.
+            // `classify` applies the layers of the top.
             LayerKind::Flatten | LayerKind::Dense { .. } => x,
         })
     }
 
-    /// The probabilities of the 1000 classes.
+    /// Computes the probabilities of the 1000 classes.
     ///
     /// # Shapes
     ///
@@ -182,7 +185,7 @@ impl Vgg {
     ///
     /// # Panics
     ///
-    /// Panics if the top is none of its layers.
+    /// Panics if the module does not include the top.
     pub fn classify(&self, maps: Tensor<4>) -> Tensor<2> {
         let top = self.top.as_ref().expect("a network with `include_top`");
         // The dense layers were trained on feature maps in the order (height, width, channels).
@@ -192,7 +195,8 @@ impl Vgg {
         softmax(top.predictions.forward(x), 1)
     }
 
-    /// The kernels (3, 3, in, out) and biases (out) of its convolutions, by their Keras names.
+    /// Returns the kernels (3, 3, in, out) and biases (out) of the convolutions by their Keras
+    /// names.
     pub fn to_arrays(&self) -> Arrays {
         let mut convolutions = self.convolutions();
         let mut arrays = Arrays::new();
@@ -218,7 +222,8 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().as_slice::<f32>().expect("32-bit floats").to_vec()
 }
 
-/// Panics if the arrays lack it, or have it in another shape.
+/// Returns the kernel (part 0) or bias (part 1) of a layer. Panics if it is missing or has another
+/// shape.
 fn array<'a>(layer: &Layer, part: usize, arrays: &'a Arrays) -> &'a Array {
     let (name, shape) = &layer.arrays()[part];
     let array = arrays.get(name).unwrap_or_else(|| panic!("`{name}` is missing"));

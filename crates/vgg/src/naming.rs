@@ -1,17 +1,17 @@
-//! How files name and lay out a network's arrays.
+//! Names and memory layouts of a network's arrays in weights files.
 //!
-//! Keras's layout is ours: `block1_conv1/kernel`, (3, 3, in, out), flattened in the order (height,
-//! width, channels). Keras 3 files that lack names number their layers. PyTorch's kernels are
-//! (out, in, 3, 3), its dense ones (out, in), and it flattens in the order (channels, height, width);
-//! torchvision numbers its layers with ReLU, pooling and dropout counted, and timm keeps the dense
-//! layers of the same weights as convolutions over the whole map.
+//! This crate uses Keras's layout: `block1_conv1/kernel`, (3, 3, in, out), flattened in the order
+//! (height, width, channels). Keras 3 files without names number their layers. PyTorch's kernels
+//! are (out, in, 3, 3), its dense kernels (out, in), and it flattens in the order (channels,
+//! height, width). Torchvision numbers its layers, and counts ReLU, pooling and dropout too. Timm
+//! stores the dense layers of the same weights as convolutions over the whole feature map.
 
 use formats::{Array, Arrays};
 
 use crate::location::Location;
 use crate::{Layer, LayerKind, Preprocessing, VggConfig};
 
-/// Who wrote a file of weights.
+/// Naming scheme of a weights file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Naming {
     Keras,
@@ -20,29 +20,30 @@ pub(crate) enum Naming {
     Timm,
 }
 
-/// An array as a file has it.
+/// Name, shape and layout of an array in a weights file.
 pub(crate) struct Stored {
-    /// The name in Keras's layout.
+    /// Name in Keras's layout.
     pub(crate) name: String,
-    /// The name in the file.
+    /// Name in the file.
     pub(crate) stored_name: String,
-    /// The shape in the file.
+    /// Shape in the file.
     pub(crate) shape: Vec<usize>,
     order: Order,
 }
 
-/// What has to be done to an array's axes to get Keras's layout.
+/// Layout of an array in the file, which determines its conversion to Keras's layout.
 enum Order {
     Same,
-    /// From (out, in, 3, 3).
+    /// Convolution kernel (out, in, 3, 3).
     Convolution,
-    /// From (out, in) or (out, channels, height, width), with the axes of the map that comes in,
-    /// (height, width, channels).
+    /// Dense kernel (out, in) or (out, channels, height, width). Holds the (height, width,
+    /// channels) of the feature map that the layer takes.
     Dense([usize; 3]),
 }
 
 impl Naming {
-    /// That of a file with these arrays; `location` is the place of the base if they have names of PyTorch.
+    /// Detects the naming scheme of a file with these arrays. `location` is the location of the
+    /// base if the arrays have PyTorch's names.
     pub(crate) fn of(arrays: &Arrays, location: Option<&Location>) -> Self {
         let any = |prefix: &str| arrays.keys().any(|name| name.starts_with(prefix));
         match location {
@@ -53,7 +54,7 @@ impl Naming {
         }
     }
 
-    /// What the weights expect of a picture.
+    /// Returns the usual preprocessing of weights with these names.
     pub(crate) fn preprocessing(self) -> Preprocessing {
         match self {
             Self::Keras | Self::KerasNumbered => Preprocessing::Caffe,
@@ -61,7 +62,7 @@ impl Naming {
         }
     }
 
-    /// The arrays of all layers of the network, also of those that `config` leaves out.
+    /// Returns the arrays of all layers of the network, including any that `config` does not use.
     pub(crate) fn all_stored(self, config: &VggConfig) -> Vec<Stored> {
         let (mut convolutions, mut pools, mut dense) = (0, 0, 0);
         let mut map = [0; 3];
@@ -100,7 +101,7 @@ impl Naming {
         all
     }
 
-    /// Returns the names that the convolutions and poolings of the network have in a file of Keras.
+    /// Returns the names of the network's convolutions and poolings in a Keras file.
     pub(crate) fn base_layers(self, config: &VggConfig) -> Vec<String> {
         let (mut convolutions, mut pools) = (0, 0);
         let layers = config.all_layers().into_iter();
@@ -117,7 +118,8 @@ impl Naming {
         names.collect()
     }
 
-    /// A layer's kernel and bias; `map` is what a dense layer takes, before it is flattened.
+    /// Returns the kernel and bias of a layer. `map` is the shape of a dense layer's input before
+    /// flattening.
     fn stored(self, layer: &Layer, stem: &str, map: [usize; 3]) -> Vec<Stored> {
         let keras = matches!(self, Self::Keras | Self::KerasNumbered);
         let parts = if keras { ["/kernel", "/bias"] } else { [".weight", ".bias"] };
@@ -149,7 +151,7 @@ impl Naming {
 }
 
 impl Stored {
-    /// The array, of the shape [`Self::shape`], in Keras's layout.
+    /// Converts an array of the shape [`Self::shape`] to Keras's layout.
     pub(crate) fn in_keras_layout(&self, array: Array) -> Array {
         match self.order {
             Order::Same => array,
@@ -181,7 +183,7 @@ impl Stored {
     }
 }
 
-/// The name of layer `number` of a class in a Keras 3 file: `conv2d`, `conv2d_1` and so on.
+/// Returns the name of layer `number` of a class in a Keras 3 file: `conv2d`, `conv2d_1` and so on.
 fn numbered(class: &str, number: usize) -> String {
     if number == 0 { class.into() } else { format!("{class}_{number}") }
 }
@@ -201,7 +203,7 @@ mod tests {
         stored.filter_map(kernel).collect()
     }
 
-    /// As `torchvision.models.vgg16().state_dict()` and `vgg19()` have them.
+    /// Expected names are from `torchvision.models.vgg16().state_dict()` and `vgg19()`.
     #[test]
     fn torchvision_counts_activations_and_pools() {
         let expected = |features: &[usize]| -> Vec<String> {
@@ -254,7 +256,8 @@ mod tests {
         assert_eq!(shape(Naming::Timm, "head.fc.weight"), [1000, 4096]);
     }
 
-    /// Each value says where it must go.
+    /// Each value is its own index in the file, from which its expected index in Keras's layout
+    /// follows.
     #[test]
     fn kernels_get_the_order_of_keras() {
         let stored = |shape: &[usize], order| Stored {
@@ -263,7 +266,7 @@ mod tests {
             shape: shape.to_vec(),
             order,
         };
-        // (out, in, height, width) = (2, 3, 3, 3), numbered in its own order.
+        // (out, in, height, width) = (2, 3, 3, 3), numbered in this order.
         let counted = |shape: Vec<usize>| {
             let count = shape.iter().product::<usize>();
             Array::new(shape, (0..count).map(|at| at as f32).collect())
@@ -275,7 +278,7 @@ mod tests {
             let found = kernel.data[((y * 3 + x) * 3 + input) * 2 + output];
             assert_eq!(found, (((output * 3 + input) * 3 + y) * 3 + x) as f32);
         }
-        // (out, in) = (5, 24), where the inputs are (channels, height, width) = (4, 2, 3).
+        // (out, in) = (5, 24), with inputs (channels, height, width) = (4, 2, 3).
         let array = counted(vec![5, 24]);
         let kernel = stored(&array.shape.clone(), Order::Dense([2, 3, 4])).in_keras_layout(array);
         assert_eq!(kernel.shape, [24, 5]);

@@ -1,14 +1,14 @@
-//! What a network gives: numbers, or an error.
+//! Validation of a network's outputs.
 
 use burn::tensor::Tensor;
 
 use crate::VggError;
 
-/// Checks the outputs of a network for a batch, a row for each image.
+/// Checks that the outputs of a network for a batch, one row per image, are finite.
 ///
 /// # Errors
 ///
-/// A value is NaN or infinite: [`VggError::Output`] with the index of the first such row.
+/// Returns [`VggError::Output`] with the index of the first row that holds a NaN or infinite value.
 pub fn check_finite(rows: &Tensor<2>) -> Result<(), VggError> {
     let [_, width] = rows.dims();
     let data = rows.to_data();

@@ -1,28 +1,29 @@
-//! What a picture's values must become for the weights to understand them.
+//! Preprocessing of pixel values, in the two styles that published weights expect.
 
 use serde::{Deserialize, Serialize};
 
-/// A style of preprocessing; it comes with the weights, never by itself.
+/// Style of preprocessing. It comes with the weights and is never chosen separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preprocessing {
-    /// The channels in the order blue, green, red, each less the mean of ImageNet's, as the network
-    /// was trained in Caffe (Keras: `vgg16.preprocess_input`).
+    /// Channels in the order blue, green, red, minus their means on ImageNet, as in the original
+    /// training with Caffe (Keras: `vgg16.preprocess_input`).
     Caffe,
-    /// The channels in the order red, green, blue, brought to 0..=1, less the mean of ImageNet's and
-    /// divided by its deviation (torchvision: `VGG16_Weights.IMAGENET1K_V1.transforms()`).
+    /// Channels in the order red, green, blue, scaled to 0..=1, minus their means on ImageNet and
+    /// divided by their standard deviations (torchvision:
+    /// `VGG16_Weights.IMAGENET1K_V1.transforms()`).
     Torchvision,
 }
 
-/// Of blue, green and red, in 0..=255.
+/// Means of blue, green and red, for values in 0..=255.
 const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
 
-/// Of red, green and blue, in 0..=255.
+/// Means of red, green and blue, for values in 0..=255. The standard deviations follow.
 const TORCHVISION_MEAN: [f32; 3] = [0.485 * 255.0, 0.456 * 255.0, 0.406 * 255.0];
 const TORCHVISION_DEVIATION: [f32; 3] = [0.229 * 255.0, 0.224 * 255.0, 0.225 * 255.0];
 
 impl Preprocessing {
-    /// The name, such as `caffe`.
+    /// Returns the name, such as `caffe`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Caffe => "caffe",
@@ -30,8 +31,8 @@ impl Preprocessing {
         }
     }
 
-    /// The same as a 1x1 convolution of RGB pictures in 0..=255, for files of whole models: a kernel (in,
-    /// out) and a bias.
+    /// Returns the kernel (in, out) and the bias of an equivalent 1x1 convolution of RGB images
+    /// with values in 0..=255. Files of whole models store the preprocessing this way.
     pub fn as_convolution(self) -> ([[f32; 3]; 3], [f32; 3]) {
         match self {
             Self::Caffe => {
@@ -49,7 +50,7 @@ impl Preprocessing {
         }
     }
 
-    /// The style that such a convolution does, but for a rounding.
+    /// Returns the style with this kernel and bias, up to rounding.
     pub(crate) fn of_convolution(kernel: &[f32], bias: &[f32]) -> Option<Self> {
         let close = |found: &[f32], expected: &[f32]| {
             found.len() == expected.len()
@@ -61,7 +62,8 @@ impl Preprocessing {
         })
     }
 
-    /// Turns the red, green and blue of a pixel, 0..=255, into the three values the network takes.
+    /// Converts the red, green and blue values of a pixel, 0..=255, to the three inputs of the
+    /// network.
     #[inline]
     pub fn apply(self, [red, green, blue]: [f32; 3]) -> [f32; 3] {
         match self {

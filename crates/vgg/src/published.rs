@@ -1,29 +1,32 @@
-//! Recognizes the weights that the Visual Geometry Group published by the first values of their first kernel.
+//! Recognizes the weights published by the Visual Geometry Group, by the first values of their
+//! first kernel.
 //!
-//! They were trained in Caffe, and converted files often have torchvision's names: torchvision's own
-//! `VGG16_Weights.IMAGENET1K_FEATURES` does, which takes red, green and blue less their means. The
-//! `vgg16_reducedfc.pth` of SSD has numbers for names. Other weights don't tell their preprocessing by their values:
-//! after inputs of deviation 1 and of deviation 60, first kernels can be equally large.
+//! They were trained in Caffe, but converted files often have torchvision's names. One of these
+//! files is torchvision's own `VGG16_Weights.IMAGENET1K_FEATURES`, which expects red, green and
+//! blue minus their means. The `vgg16_reducedfc.pth` of SSD has numbers as names. The values of
+//! other weights do not reveal their preprocessing: first kernels trained on inputs with a standard
+//! deviation of 1 and of 60 can be equally large.
 
 use formats::Array;
 
-/// The upper row of the first kernel to the first output, for blue and for red: of VGG16, then of VGG19.
+/// First row of the first kernel for the first output channel. For each of VGG16 and VGG19: the
+/// values for blue, then for red.
 const FIRST_ROWS: [[[f32; 3]; 2]; 2] = [
     [[0.429_470_57, 0.373_467, -0.061_360_11], [0.480_015_4, 0.408_547_4, -0.065_145_55]],
     [[0.341_195_23, 0.339_992_05, -0.044_844_24], [0.394_167_04, 0.377_403_08, -0.045_948_66]],
 ];
 
-/// The order of channels that published weights take.
+/// Channel order that published weights expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChannelOrder {
     /// Blue, green, red, as in Caffe.
     BlueFirst,
-    /// Red, green, blue: converted weights.
+    /// Red, green, blue, as in converted weights.
     RedFirst,
 }
 
-/// Returns the order of channels that the first kernel, (3, 3, 3, out), takes if it is a published one, perhaps
-/// rounded to 16-bit floats.
+/// Returns the channel order that the first kernel, (3, 3, 3, out), expects if it is a published
+/// one. The values may be rounded to 16-bit floats.
 pub(crate) fn channel_order(kernel: &Array) -> Option<ChannelOrder> {
     let outputs = *kernel.shape.last()?;
     let row = |channel: usize| [0, 1, 2].map(|x| kernel.data[(x * 3 + channel) * outputs]);
@@ -37,7 +40,7 @@ pub(crate) fn channel_order(kernel: &Array) -> Option<ChannelOrder> {
     })
 }
 
-/// Reverses the order of the channels that the first kernel, (3, 3, 3, out), takes.
+/// Reverses the order of the input channels of the first kernel, (3, 3, 3, out).
 pub(crate) fn reverse_channels(kernel: &mut Array) {
     let outputs = kernel.shape.last().copied().unwrap_or_default();
     for tap in kernel.data.chunks_exact_mut(3 * outputs) {
@@ -50,7 +53,7 @@ pub(crate) fn reverse_channels(kernel: &mut Array) {
 mod tests {
     use super::*;
 
-    /// A kernel of 2 outputs, the first of which begins with the rows of VGG19.
+    /// Returns a kernel with 2 outputs. The first one starts with the rows of VGG19.
     fn kernel() -> Array {
         let mut data: Vec<f32> = (0..54).map(|at| at as f32).collect();
         let [blue, red] = FIRST_ROWS[1];
@@ -65,7 +68,7 @@ mod tests {
     fn published_weights_are_recognized_in_both_orders_of_channels() {
         let mut kernel = kernel();
         assert_eq!(channel_order(&kernel), Some(ChannelOrder::BlueFirst));
-        // A float with 8 bits of mantissa is off by up to 1/512.
+        // A float with an 8-bit significand, such as bfloat16, is off by up to 1/512.
         kernel.data[0] *= 1.0 + 1.0 / 512.0;
         assert_eq!(channel_order(&kernel), Some(ChannelOrder::BlueFirst));
         reverse_channels(&mut kernel);

@@ -1,44 +1,45 @@
-//! A network as a table, laid out as Keras 2's `model.summary()` prints it.
+//! Table of a network's layers, laid out like Keras 2's `model.summary()`.
 
 use std::fmt;
 
 use crate::{Layer, LayerKind, Pooling, VggConfig, VggError};
 
-/// Where the three columns end; the last is the width of the table.
+/// End of each of the three columns. The last one is the width of the table.
 const COLUMN_ENDS: [usize; 3] = [29, 55, 65];
 
-/// A table of layers, their output shapes and numbers of parameters. `Display` prints it, without a
-/// line break at the end.
+/// Table of layers with their output shapes and numbers of parameters. `Display` prints it without
+/// a final line break.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The model's name.
+    /// Name of the model.
     pub name: String,
-    /// The layers, the input first.
+    /// Rows of the layers, starting with the input.
     pub rows: Vec<SummaryRow>,
-    /// How many parameters learn.
+    /// Number of trainable parameters.
     pub trainable: usize,
-    /// How many do not.
+    /// Number of frozen parameters.
     pub frozen: usize,
 }
 
-/// A layer in a [`Summary`].
+/// Layer in a [`Summary`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SummaryRow {
-    /// The layer's name and, in brackets, its kind: `block1_conv1 (Conv2D)`.
+    /// Name of the layer and, in parentheses, its class: `block1_conv1 (Conv2D)`.
     pub layer: String,
-    /// The shape of its output, such as `(None, 180, 180, 64)`.
+    /// Output shape, such as `(None, 180, 180, 64)`.
     pub output: String,
-    /// How many parameters it has.
+    /// Number of parameters.
     pub parameters: usize,
 }
 
 impl Summary {
-    /// The table of a network whose input is called `input_name`; its parameters learn, or are
-    /// `frozen` up to the cut.
+    /// Creates the table of a network whose input is called `input_name`. If `frozen` is true, the
+    /// parameters up to the last frozen layer count as frozen. Otherwise all parameters are
+    /// trainable.
     ///
     /// # Errors
     ///
-    /// Those of [`VggConfig::cut`].
+    /// Returns the errors of [`VggConfig::cut`].
     pub fn of(config: &VggConfig, input_name: &str, frozen: bool) -> Result<Self, VggError> {
         let mut rows = vec![SummaryRow::input(input_name, config.size)];
         rows.extend(config.layers()?.iter().map(SummaryRow::of));
@@ -52,7 +53,7 @@ impl Summary {
 }
 
 impl SummaryRow {
-    /// The row of an input of RGB pictures of (height, width).
+    /// Creates the row of an input of RGB images with this (height, width).
     pub fn input(name: &str, [height, width]: [usize; 2]) -> Self {
         Self {
             layer: format!("{name} (InputLayer)"),
@@ -61,7 +62,8 @@ impl SummaryRow {
         }
     }
 
-    /// A row by its layer's name and kind, and its output's shape for one picture.
+    /// Creates a row from a layer's name and class, its output shape for one image, and its number
+    /// of parameters.
     pub fn new(name: &str, kind: &str, output: &[usize], parameters: usize) -> Self {
         let lengths: Vec<String> = output.iter().map(|length| format!(", {length}")).collect();
         Self {
@@ -102,7 +104,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Writes a row, over several lines where a cell is wider than its column.
+/// Writes a row. If a cell is wider than its column, it continues on the next line.
 fn write_row(f: &mut fmt::Formatter<'_>, mut cells: [&str; 3]) -> fmt::Result {
     while cells.iter().any(|cell| !cell.is_empty()) {
         let mut line = String::from(" ");

@@ -1,10 +1,11 @@
-//! Judges what a Keras model has around the base. A layer before it that changes pixel values means that the
-//! base does not take images as they are preprocessed here. What follows the base is a head.
+//! Layers of a Keras model around the base. If a layer before the base changes pixel values, the
+//! base expects other inputs than this crate's preprocessing produces. Layers after the base are a
+//! head.
 
 use formats::{KerasLayers, LayerDescription};
 
-/// Classes that leave pixel values as they are, or change them only while the model learns. So do all whose
-/// name begins with `Random`.
+/// Classes that leave pixel values unchanged, or change them only during training. The same holds
+/// for classes whose name starts with `Random`.
 const KEEP_PIXELS: [&str; 13] = [
     "AugMix",
     "CenterCrop",
@@ -21,14 +22,14 @@ const KEEP_PIXELS: [&str; 13] = [
     "ZeroPadding2D",
 ];
 
-/// Operations that Keras's `preprocess_input` is made of, in Keras 3 and in Keras 2.
+/// Classes of the operations that make up Keras's `preprocess_input`, in Keras 3 and in Keras 2.
 const PREPROCESS_INPUT: [&str; 6] =
     ["Add", "GetItem", "SlicingOpLambda", "Stack", "TFOpLambda", "TensorFlowOpLayer"];
 
-/// The values that it adds to blue, green and red.
+/// Values that `preprocess_input` adds to the blue, green and red channels.
 const SHIFT: [f64; 3] = [-103.939, -116.779, -123.68];
 
-/// The layers around a base.
+/// Layers before, within and after a base.
 pub(crate) struct Surroundings<'a> {
     before: Vec<&'a LayerDescription>,
     within: &'a [LayerDescription],
@@ -36,12 +37,12 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl<'a> Surroundings<'a> {
-    /// Finds the layers around those that are named in `base`.
+    /// Splits `layers` at the base, whose layers are named in `base`.
     pub(crate) fn of(layers: &'a KerasLayers, base: &[String]) -> Self {
         let is_base = |layer: &LayerDescription| base.contains(&layer.name);
         match layers {
             KerasLayers::Unknown => Self { before: vec![], within: &[], after: &[] },
-            // A `Rescaling` whose place is not known is most likely before the base.
+            // The position of this `Rescaling` is unknown. It is most likely before the base.
             KerasLayers::Unordered(layers) => {
                 let scaling = layers.iter().filter(|layer| layer.class == "rescaling");
                 Self { before: scaling.collect(), within: &[], after: &[] }
@@ -56,8 +57,9 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// Returns the first layer before the base that changes pixel values, unless they do together what
-    /// `preprocess_input` does. The layers in `known` are passed over.
+    /// Returns the first layer before the base that changes pixel values. Returns `None` if no
+    /// layer does, or if they do together what `preprocess_input` does. The layer with the name
+    /// `known` is ignored.
     pub(crate) fn changes_pixels(&self, known: Option<&str>) -> Option<&'a LayerDescription> {
         let keeps_pixels = |layer: &LayerDescription| {
             layer.class.starts_with("Random")
@@ -69,8 +71,8 @@ impl<'a> Surroundings<'a> {
         if is_preprocess_input(&changing) { None } else { changing.first().copied() }
     }
 
-    /// Returns true if the layer `name` follows the base and is not named as a part of one of VGG's blocks. Returns
-    /// none if the file does not say where the layer belongs.
+    /// Returns true if the layer `name` follows the base and is not named like a layer of a VGG
+    /// block. Returns `None` if the file does not give the position of the layer.
     pub(crate) fn is_of_head(&self, name: &str) -> Option<bool> {
         let block = name.strip_prefix("block").and_then(|rest| rest.split_once('_'));
         let is_of_block = block.is_some_and(|(number, _)| number.parse::<u32>().is_ok());
@@ -82,14 +84,15 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// Returns true if operations reverse the channels and then subtract the means of Caffe's preprocessing.
+/// Returns true if `operations` reverse the channels and then subtract the means of Caffe's
+/// preprocessing.
 fn is_preprocess_input(operations: &[&LayerDescription]) -> bool {
     let is_known = |layer: &&LayerDescription| PREPROCESS_INPUT.contains(&layer.class.as_str());
     let numbers: Vec<f64> =
         operations.iter().flat_map(|layer| layer.call_numbers.iter().copied()).collect();
     let Some((reversal, shift)) = numbers.split_last_chunk::<3>() else { return false };
     let close = |(a, b): (&f64, f64)| (a - b).abs() <= 1e-3;
-    // The channels 2, 1 and 0; or every channel, from the last to the first.
+    // Either the channels 2, 1 and 0 one by one, or a slice with step -1.
     let reverses = *reversal == [2.0, 1.0, 0.0] || reversal.last() == Some(&-1.0);
     reverses && shift.iter().zip(SHIFT).all(close) && operations.iter().all(is_known)
 }
@@ -107,7 +110,7 @@ mod tests {
         }
     }
 
-    /// A model with these layers before the first layer of a base.
+    /// Returns a model with the layers `before` in front of the first layer of a base.
     fn model(before: &[LayerDescription]) -> KerasLayers {
         let mut layers = vec![layer("InputLayer", "image", &[])];
         layers.extend_from_slice(before);
@@ -150,7 +153,8 @@ mod tests {
         assert!(surroundings.changes_pixels(Some("preprocessing")).is_none());
     }
 
-    /// As Keras 3, Keras 2, and TensorFlow 2.3 and before write `preprocess_input`.
+    /// Keras 3, Keras 2, and TensorFlow up to 2.3 write `preprocess_input` with different
+    /// operations.
     #[test]
     fn only_all_of_preprocess_input_is_no_change() {
         let shift = [-103.93900299, -116.77899933, -123.68000031];

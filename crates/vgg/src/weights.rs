@@ -1,4 +1,4 @@
-//! The weights of a network: where they are from, whether they fit, and what pictures they expect.
+//! Weights of a network, with their origin, their digest and their preprocessing.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,46 +11,47 @@ use sha2::{Digest, Sha256};
 use crate::load::load;
 use crate::{Preprocessing, VggConfig, VggError};
 
-/// The deviation of a preprocessed picture's values, about. Random kernels keep the scale of what
-/// comes in, so those of the first layer bring it to 1.
+/// Approximate standard deviation of a preprocessed image's values. Random kernels preserve the
+/// scale of their inputs, so the first layer's kernels are divided by this value to reduce it to 1.
 const INPUT_SCALE: f32 = 64.0;
 
-/// Where weights are from.
+/// Origin of weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Drawn at random.
+    /// Drawn at random with this seed.
     Seeded(u64),
     /// Read from this file.
     File(PathBuf),
 }
 
-/// The kernels (3, 3, in, out) and biases (out) of every layer of a [`VggConfig`], by the names
-/// `block1_conv1/kernel`, `block1_conv1/bias` and so on, and the preprocessing that goes with them.
+/// Kernels (3, 3, in, out) and biases (out) of every layer of a [`VggConfig`], with the
+/// preprocessing that they expect. The names are `block1_conv1/kernel`, `block1_conv1/bias` and so
+/// on.
 #[derive(Clone, Debug)]
 pub struct Weights {
     origin: Origin,
     preprocessing: Preprocessing,
-    /// Shared, as a frozen base reads them when it first computes.
+    /// Shared, because a frozen base reads them only on first use.
     arrays: Arc<Arrays>,
     digest: String,
 }
 
 impl Weights {
-    /// Random weights: kernels from a normal distribution with deviation sqrt(2 / inputs), which
-    /// keeps the scale of values through ReLU (K. He et al., "Delving Deep into Rectifiers", 2015),
-    /// and zero biases. Those of the first layer are 64 times smaller, as preprocessed pictures are
-    /// that much larger than 1. The same seed gives the same weights.
+    /// Draws random weights. The kernels are normally distributed. Their standard deviation sqrt(2
+    /// / inputs) preserves the scale of values through ReLU (K. He et al., "Delving Deep into
+    /// Rectifiers", 2015). Biases are zero. The first layer's kernels are 64 times smaller, because
+    /// preprocessed images are that much larger than 1. The same seed gives the same weights.
     ///
     /// # Errors
     ///
-    /// `config` describes no network.
+    /// Returns an error if `config` does not describe a valid network.
     pub fn seeded(config: &VggConfig, seed: u64) -> Result<Self, VggError> {
         let learned = config.layers()?.into_iter().filter(|layer| layer.parameters() > 0);
         let numbered = learned.enumerate().flat_map(|(number, layer)| {
             layer.arrays().into_iter().map(move |(name, shape)| (number, name, shape))
         });
         let all: Vec<_> = numbered.collect();
-        // Each kernel has draws of its own.
+        // Each kernel has its own random numbers, so kernels can be drawn in parallel.
         let drawn = all.into_par_iter().map(|(number, name, shape)| {
             let count = shape.iter().product();
             let data = if let [kernel @ .., _] = shape.as_slice()
@@ -66,32 +67,35 @@ impl Weights {
             (name, Array::new(shape, data))
         });
         let arrays = drawn.collect::<Vec<_>>().into_iter().collect();
-        // Random weights have no preferences.
+        // Random weights work with any preprocessing.
         Ok(Self::new(Origin::Seeded(seed), Preprocessing::Caffe, arrays))
     }
 
-    /// Reads the weights of `config`, whatever the file is called:
+    /// Reads the weights of `config` from a file. The name of the file does not matter. Supported
+    /// are:
     ///
-    /// - Keras's, with Caffe's preprocessing: a published `.h5`, a `.weights.h5`, the base within a whole model
-    ///   (`.keras` or `.h5`), or safetensors with the names above.
-    /// - torchvision's, with its own preprocessing: a `.pth` or safetensors with the names
-    ///   `features.0.weight` of torchvision or timm. The names may have a prefix, as in a checkpoint, or be
-    ///   those of `DataParallel`.
-    /// - The weights published in Caffe, with its preprocessing, under torchvision's names or as a list of
-    ///   layers without a name (`0.weight`).
+    /// - Keras's weights, with Caffe's preprocessing: a published `.h5`, a `.weights.h5`, the base
+    ///   within a whole model (`.keras` or `.h5`), or safetensors with Keras's names.
+    /// - Torchvision's weights, with torchvision's preprocessing: a `.pth` or safetensors with the
+    ///   names of torchvision or timm (`features.0.weight`). The names may have a prefix, as in a
+    ///   checkpoint, or be those of `DataParallel`.
+    /// - The weights published in Caffe, with Caffe's preprocessing: under torchvision's names, or
+    ///   as a list of layers without a name (`0.weight`).
     ///
-    /// The file may also hold layers that `config` leaves out, another head, and the preprocessing of an
-    /// exported model. A `.weights.h5` file, and safetensors with Keras's names, do not say which layers follow
-    /// the base: there a head may have dense layers only. They do not say what precedes the base either. A
-    /// `Rescaling` of the usual name in a `.weights.h5` file is refused, but other operations on the input leave
-    /// no trace.
+    /// The file may also contain layers that `config` does not use, another head, and the
+    /// preprocessing of an exported model. A `.weights.h5` file, and safetensors with Keras's
+    /// names, do not record which layers precede or follow the base. In these files a head may only
+    /// have dense layers. A `Rescaling` with the usual name in a `.weights.h5` file is refused, but
+    /// other operations on the input leave no trace.
     ///
     /// # Errors
     ///
-    /// `config` describes no network, or the file can't be read. Arrays are missing, have another shape, or
-    /// belong to the base but not to this network: the error names the first of them. A state dict of PyTorch
-    /// holds several networks with other values. The model changes pixel
-    /// values before the base, or the file does not say which preprocessing its weights expect.
+    /// Returns an error if `config` does not describe a valid network, or if the file can't be
+    /// read. Also fails if arrays are missing, have another shape, hold NaN or infinite values, or
+    /// belong to the base but not to this network. The error names them, and only counts unknown
+    /// arrays after the eighth. Further errors are a PyTorch state dict with several networks whose
+    /// values differ, a model that changes pixel values before the base, and a file that does not
+    /// say which preprocessing its weights expect.
     pub fn load(path: &Path, config: &VggConfig) -> Result<Self, VggError> {
         let (preprocessing, arrays) = load(path, config)?;
         Ok(Self::new(Origin::File(path.to_owned()), preprocessing, arrays))
@@ -103,7 +107,7 @@ impl Weights {
         for (name, array) in &arrays {
             hash.update(name);
             array.shape.iter().for_each(|&length| hash.update((length as u64).to_le_bytes()));
-            // A few at a time, which stay in the processor's cache.
+            // Small chunks stay in the processor's cache.
             let mut bytes = [[0; 4]; 4096];
             for values in array.data.chunks(bytes.len()) {
                 let bytes = &mut bytes[..values.len()];
@@ -115,23 +119,23 @@ impl Weights {
         Self { origin, preprocessing, arrays: Arc::new(arrays), digest }
     }
 
-    /// Where they are from.
+    /// Returns the origin of the weights.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// What must be done to a picture's values.
+    /// Returns the preprocessing that the weights expect.
     pub fn preprocessing(&self) -> Preprocessing {
         self.preprocessing
     }
 
-    /// The SHA-256 of the preprocessing and of all names, shapes and values: the same for the same
-    /// weights, whatever file they are from.
+    /// Returns the SHA-256 of the preprocessing and of all names, shapes and values, in
+    /// hexadecimal. Equal weights have equal digests, regardless of the file that they are from.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The kernels and biases, by their Keras names and in Keras's layout.
+    /// Returns the kernels and biases by their Keras names, in Keras's layout.
     pub fn arrays(&self) -> &Arrays {
         &self.arrays
     }

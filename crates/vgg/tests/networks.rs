@@ -1,4 +1,4 @@
-//! What a network is made of, which weights it takes and which it refuses.
+//! Structure of the networks, and the weights that they accept or refuse.
 
 use std::fs;
 use std::path::Path;
@@ -14,8 +14,8 @@ fn config(variant: Variant, until: &str) -> VggConfig {
     VggConfig { variant, size: [32, 40], until: until.into(), ..VggConfig::default() }
 }
 
-/// Two engines add up the same products in another order: 1e-4 of the largest value, as Keras's features
-/// are compared.
+/// Compares within 1e-4 of the largest value, as in the comparison with Keras's features. The two
+/// engines add up the same products in another order.
 fn assert_close(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
@@ -23,7 +23,7 @@ fn assert_close(found: &[f32], expected: &[f32], what: &str) {
     assert!(largest > 0.0 && off <= 1e-4 * largest, "{what}: {off} of {largest}");
 }
 
-/// The CPU's engine and the Burn module compute the same features, with every pooling.
+/// Compares the CPU engine with the Burn module, with every pooling.
 #[test]
 fn both_engines_give_the_same_features() {
     for (variant, until) in [(Variant::Vgg16, "block3_pool"), (Variant::Vgg19, "block4_conv2")] {
@@ -40,7 +40,8 @@ fn both_engines_give_the_same_features() {
     }
 }
 
-/// Taps, poolings and fused layers change no bit: what one pass returns is what a base that ends there returns.
+/// Taps, poolings and fused layers change no bit: each output of a pass equals the features of a
+/// base that ends there.
 #[test]
 fn one_pass_gives_the_features_of_bases_that_end_at_each_output() {
     let config = config(Variant::Vgg16, "block5_pool");
@@ -78,7 +79,7 @@ fn parameters(config: &VggConfig) -> usize {
     config.layers().expect("a network").iter().map(vgg::Layer::parameters).sum()
 }
 
-/// The numbers that `keras.applications` prints.
+/// The expected numbers are printed by `keras.applications`.
 #[test]
 fn the_networks_have_the_published_numbers_of_parameters() {
     let with_top = |variant| VggConfig {
@@ -101,7 +102,8 @@ fn a_frozen_base_counts_no_trainable_parameters() {
     assert!(text.contains("\nTrainable params: 0\nNon-trainable params: 14,714,688\n"), "{text}");
 }
 
-/// As Keras counts `model.trainable_weights`: a kernel and a bias each.
+/// The expected numbers are lengths of Keras's `model.trainable_weights`: a kernel and a bias per
+/// layer.
 #[test]
 fn what_learns_follows_from_the_cut() {
     let trainable = |variant, thaw: Option<&str>| {
@@ -116,7 +118,7 @@ fn what_learns_follows_from_the_cut() {
     assert_eq!(trainable(Variant::Vgg19, Some("block5_conv1")), 8);
 }
 
-/// Frozen and thawed layers, one after the other, are the network.
+/// Frozen layers followed by trainable layers must equal the whole network.
 #[test]
 fn the_network_is_the_same_wherever_it_is_cut() {
     let device = Device::flex();
@@ -142,7 +144,7 @@ fn the_network_is_the_same_wherever_it_is_cut() {
     }
 }
 
-/// As Keras 2 prints this layer, with the second column moved by one.
+/// Keras 2 prints this layer in the same way, with the second column shifted by one.
 #[test]
 fn a_name_wider_than_its_column_goes_on_in_the_next_line() {
     let config = VggConfig { pooling: Pooling::Average, ..config(Variant::Vgg16, "block1_conv1") };
@@ -163,7 +165,8 @@ fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
     assert_ne!(digest(1), digest(2));
 }
 
-/// A picture's features have the same bits alone and among others: 9 is more than one inner batch.
+/// An image has the same features, bit for bit, alone and in a batch. A batch of 9 exceeds one
+/// inner batch.
 #[test]
 fn a_base_may_end_anywhere_and_features_do_not_depend_on_the_batch() {
     for (variant, until, shape) in [
@@ -202,7 +205,7 @@ fn pooling_is_the_mean_or_maximum_of_each_channel() {
     for channel in 0..128 {
         let values = || map.iter().skip(channel).step_by(128).map(|&value| f64::from(value));
         let expected = values().sum::<f64>() / values().count() as f64;
-        // 320 values are added up in 32-bit floats.
+        // The mean adds up 320 values in 32-bit floats.
         assert!((f64::from(mean[channel]) - expected).abs() <= 1e-5 * expected.max(1.0));
         assert_eq!(f64::from(maximum[channel]), values().fold(f64::MIN, f64::max));
     }
@@ -219,7 +222,7 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
     let sums = probabilities.sum_dim(1).into_data();
     assert!(sums.as_slice::<f32>().expect("floats").iter().all(|sum| (sum - 1.0).abs() < 1e-5));
 
-    // The frozen base with the top behind it is that network.
+    // The frozen base followed by the top must equal the whole network.
     let image_net =
         ImageNet::new(&config, &weights, &FrozenBase::new, &Device::flex()).expect("a network");
     let picture: Vec<u8> = (0..32 * 32 * 3).map(|at| (at % 251) as u8).collect();
@@ -237,7 +240,8 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
     ));
 }
 
-/// Torchvision's names and layout bring torchvision's preprocessing along, and are another digest.
+/// Torchvision's names and layout select torchvision's preprocessing, which also changes the
+/// digest.
 #[test]
 fn weights_of_torchvision_come_with_their_own_preprocessing() {
     let config = config(Variant::Vgg16, "block1_conv2");
@@ -268,7 +272,7 @@ fn weights_of_torchvision_come_with_their_own_preprocessing() {
     assert_eq!(weights.arrays(), keras.arrays());
     assert_eq!(weights.preprocessing(), Preprocessing::Torchvision);
     assert_ne!(weights.digest(), keras.digest());
-    // (v / 255 - mean) / deviation, as torchvision's `Normalize` has it.
+    // (v / 255 - mean) / deviation, as in torchvision's `Normalize`.
     let [red, _, blue] = Preprocessing::Torchvision.apply([255.0, 0.0, 51.0]);
     assert!((red - (1.0 - 0.485) / 0.229).abs() < 1e-6, "{red}");
     assert!((blue - (0.2 - 0.406) / 0.225).abs() < 1e-6, "{blue}");
@@ -376,7 +380,8 @@ fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
     }
 }
 
-/// A 1x1 convolution says how an exported model preprocesses; one of no known style is refused.
+/// A 1x1 convolution holds the preprocessing of an exported model. If its style is unknown, the
+/// file is refused.
 #[test]
 fn weights_of_an_exported_model_keep_its_preprocessing() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -1,4 +1,4 @@
-//! The base, its preprocessing and its summary against Keras's.
+//! Compares the base, its preprocessing and its summary with Keras.
 
 #[path = "../../winograd/tests/direct/mod.rs"]
 #[allow(dead_code, reason = "its random numbers are for winograd's own tests")]
@@ -15,8 +15,8 @@ use fixtures::{Fixture, arrays, fixture};
 use formats::{Array, Arrays, write_safetensors};
 use vgg::{FrozenBase, LayerKind, Preprocessing, Summary, VggConfig, Weights};
 
-/// `count` numbers in [0, 1): splitmix64 of `seed` plus multiples of the golden gamma, as the script
-/// that made the fixtures has it.
+/// Returns `count` numbers in [0, 1): splitmix64 of `seed` plus multiples of the golden gamma, like
+/// the script that made the fixtures.
 fn splitmix(seed: u64, count: usize) -> impl Iterator<Item = f32> {
     (1..=count as u64).map(move |k| {
         let mut z = seed.wrapping_add(k.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -26,7 +26,7 @@ fn splitmix(seed: u64, count: usize) -> impl Iterator<Item = f32> {
     })
 }
 
-/// The weights of the fixtures, through a file as a user's would come.
+/// Creates the weights of the fixtures and reads them from a file, as a user's weights would be.
 fn formula_weights(config: &VggConfig) -> Weights {
     let layers = config.layers().expect("a network");
     let learned = layers.iter().filter(|layer| layer.parameters() > 0);
@@ -58,9 +58,9 @@ fn features(config: &VggConfig, weights: &Weights, picture: &[f32]) -> Vec<f32> 
     base.features(&input).expect("a CPU")
 }
 
-/// The largest difference, as a fraction of the largest value expected. 1e-4 is ten times what
-/// sums of up to 4,608 products in 32-bit floats differ by after 13 layers when they are added up
-/// in another order.
+/// Checks that the largest difference is at most 1e-4 of the largest expected value. Sums of up to
+/// 4,608 products in 32-bit floats that are added up in another order differ by a tenth of that
+/// after 13 layers.
 fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len(), "{name}");
     let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
@@ -68,7 +68,7 @@ fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
     assert!(largest > 0.0 && off <= 1e-4 * largest, "{name}: {off} of {largest}");
 }
 
-/// The weights lie beside the whole set of fixtures, in `../weights`.
+/// Reads the weights from `../weights`, relative to the whole set of fixtures.
 #[test]
 #[ignore = "needs the ImageNet weights: `cargo xtask parity` runs it"]
 fn parity_of_features_with_the_imagenet_weights() {
@@ -108,8 +108,8 @@ fn parity_of_features_and_inner_outputs() {
     assert!(sizes >= 3, "{sizes} sizes compared");
 }
 
-/// The length of the difference, of the length of the features: 1e-5 for thirteen layers of transforms
-/// and sums in 32-bit floats.
+/// Checks that the relative error in the L2 norm is at most 1e-5, which allows for thirteen layers
+/// of transforms and sums in 32-bit floats.
 #[test]
 fn parity_of_features_with_a_direct_convolution_in_64_bit_floats() {
     let fixture = arrays("vgg16_formula.safetensors");
@@ -147,8 +147,9 @@ fn parity_of_features_with_a_direct_convolution_in_64_bit_floats() {
     assert!(sizes >= 3, "{sizes} sizes compared");
 }
 
-/// The gradients of a weighted sum of block 5's output, after three layers of sums in 32-bit floats in
-/// another order: 1e-3 of the largest one of each array.
+/// Compares the gradients of a weighted sum of block 5's output. The tolerance is 1e-3 of the
+/// largest gradient of each array, which allows for three layers of sums in 32-bit floats in
+/// another order.
 #[test]
 fn parity_of_the_gradients_of_block_5() {
     let fixture = arrays("gradients.safetensors");
@@ -177,7 +178,8 @@ fn parity_of_the_gradients_of_block_5() {
         let part = if part == "weight" { "kernel" } else { part };
         let expected = &fixture[&format!("{layer}/{part}")].data;
         let found = match gradient.shape.as_slice() {
-            // From (out, in, 3, 3) to the fixture's (3, 3, in, out), every 32nd channel of both.
+            // From (out, in, 3, 3) to the fixture's (3, 3, in, out), with every 32nd channel of
+            // both.
             &[outputs, inputs, height, width] => {
                 let mut some = vec![];
                 for tap in 0..height * width {
@@ -200,7 +202,7 @@ fn parity_of_the_gradients_of_block_5() {
     }
 }
 
-/// The gradients of a module's parameters, by path.
+/// Gradients of a module's parameters, by path.
 struct Collected {
     gradients: Gradients,
     path: Vec<String>,
@@ -234,8 +236,8 @@ fn parity_of_weights_from_a_keras_h5_file() {
     assert_close("block1_pool", &found, &fixture["64x64/block1_pool"].data);
 }
 
-/// One subtraction of numbers below 256, rounded once: 1e-5 is below the spacing of floats there,
-/// so the values are the same but for the rounding of the means.
+/// Each value is one subtraction of numbers below 256, rounded once. The tolerance of 1e-5 is below
+/// the spacing of floats there, so only the rounding of the means may differ.
 #[test]
 fn parity_of_preprocessing() {
     let fixture = arrays("preprocess.safetensors");

@@ -1,11 +1,11 @@
-//! Files of weights as other tools write them: which are taken, with which preprocessing, and which are not.
+//! Weights files of other tools: accepted files, their preprocessing, and refused files.
 
 use std::path::{Path, PathBuf};
 
 use formats::{Array, Arrays, write_safetensors};
 use vgg::{Preprocessing, Suspicion, VggConfig, VggError, Weights};
 
-/// The upper row of VGG16's first published kernel to the first output, for blue, green and red.
+/// First row of VGG16's published first kernel for the first output channel: blue, green and red.
 const PUBLISHED: [[f32; 3]; 3] = [
     [0.429_470_57, 0.373_467, -0.061_360_11],
     [0.550_379_46, 0.440_074_53, -0.081_387_04],
@@ -32,13 +32,13 @@ fn refused(arrays: &Arrays) -> String {
     load(arrays).expect_err("another file").to_string()
 }
 
-/// An array whose values are all different.
+/// Returns an array whose values are all different.
 fn counted(shape: &[usize]) -> Array {
     let count: usize = shape.iter().product();
     Array::new(shape.to_vec(), (0..count).map(|at| at as f32 / count as f32 - 0.4).collect())
 }
 
-/// The first block of VGG16 as a list of PyTorch's layers, each name behind `prefix`.
+/// Returns the first block of VGG16 as a PyTorch list of layers, with `prefix` before each name.
 fn list(prefix: &str) -> Arrays {
     [("0", 3), ("2", 64)]
         .into_iter()
@@ -51,7 +51,8 @@ fn list(prefix: &str) -> Arrays {
         .collect()
 }
 
-/// The same with the values of the published first kernel, for `channels` in this order.
+/// Returns the arrays of `list` with the values of the published first kernel, for `channels` in
+/// this order.
 fn published_list(prefix: &str, channels: [usize; 3]) -> Arrays {
     let mut arrays = list(prefix);
     let kernel = arrays.get_mut(&format!("{prefix}0.weight")).expect("a kernel");
@@ -90,7 +91,7 @@ fn the_base_is_found_below_any_prefix() {
     }
 }
 
-/// As a checkpoint of training with a moving average holds them.
+/// A checkpoint of training with a moving average contains both.
 #[test]
 fn two_networks_in_a_file_are_an_error_unless_they_are_equal() {
     let mut both = list("model.features.");
@@ -156,7 +157,8 @@ fn a_state_dict_of_another_network_is_refused_in_pytorchs_names() {
     assert!(message.contains("`features.0.weight` is missing"), "{message}");
 }
 
-/// Files with the weights that were trained in Caffe are common, and their names are torchvision's or none.
+/// Files with the weights trained in Caffe are common. They have torchvision's names or only
+/// numbers.
 #[test]
 fn published_weights_bring_caffes_preprocessing_under_any_names() {
     let [blue_first, red_first] = [[0, 1, 2], [2, 1, 0]];
@@ -165,7 +167,7 @@ fn published_weights_bring_caffes_preprocessing_under_any_names() {
     for prefix in ["", "vgg.", "features."] {
         for channels in [blue_first, red_first] {
             let mut arrays = published_list(prefix, channels);
-            // The convolution that stands for a dense layer in SSD.
+            // SSD replaces a dense layer with this convolution.
             arrays.insert(format!("{prefix}31.weight"), counted(&[4, 2, 3, 3]));
             if prefix == "features." {
                 arrays.remove("features.31.weight");
@@ -206,7 +208,8 @@ fn a_model_of_pytorch_that_normalizes_by_itself_is_taken_only_if_it_does_what_to
     }
 }
 
-/// Behind the base a normalization and a convolution, before it what `preprocess_input` does.
+/// The fixtures have normalization and a convolution after the base, and `preprocess_input` before
+/// it.
 #[test]
 fn a_model_of_keras_with_another_head_gives_its_base() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
@@ -244,7 +247,7 @@ fn models_of_keras_in_16_bit_floats_are_taken() {
     }
 }
 
-/// A file of weights alone does not say whether the layer is a head's.
+/// A file of weights alone does not say whether the layer belongs to a head.
 #[test]
 fn an_unknown_layer_in_a_file_without_order_may_be_of_a_head_without_a_place() {
     let mut arrays: Arrays = config("block1_conv2")

@@ -1,5 +1,6 @@
-//! Where the time goes in VGG16 at 180x180: each layer's time, its share, and how near it comes to the
-//! arithmetic of F(4x4, 3x3) at the machine's peak. Made-up weights and pictures; the median of some rounds.
+//! Shows the time of each layer of VGG16 at 180x180, its share of the total, and how near it comes
+//! to the arithmetic of F(4x4, 3x3) at the machine's peak. Weights and images are random. Times are
+//! medians over the rounds.
 //!
 //! ```text
 //! cargo run --release -p winograd --example layers -- [PICTURES] [avx512|avx2|portable] [ROUNDS]
@@ -11,7 +12,7 @@ use std::time::Instant;
 
 use winograd::{Chain, Layer, Path, Settings};
 
-/// Channels out of each convolution, or 0 for a pooling.
+/// Output channels of each convolution, or 0 for a pooling.
 const VGG16: [usize; 18] =
     [64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0];
 
@@ -63,7 +64,8 @@ fn main() {
             size /= 2;
             continue;
         }
-        // The first layer is convolved directly; the others are 36 products a tile and channel.
+        // The first layer is convolved directly. The others need 36 products per tile and pair of
+        // channels.
         let products =
             if inputs == 3 { 9 * size * size } else { 36 * size.div_ceil(4) * size.div_ceil(4) };
         let products = products * inputs * outputs;
@@ -90,7 +92,7 @@ fn main() {
     );
 }
 
-/// Kernel and bias of each layer, none for a pooling.
+/// Returns the kernel and bias of each layer, which are empty for a pooling.
 fn weights() -> Vec<(Vec<f32>, Vec<f32>)> {
     let mut inputs = 3;
     let mut weights = vec![];
@@ -102,7 +104,7 @@ fn weights() -> Vec<(Vec<f32>, Vec<f32>)> {
     weights
 }
 
-/// `count` numbers in -scale..scale, by a linear congruential generator.
+/// Returns `count` numbers in -scale..scale from a linear congruential generator.
 fn numbers(seed: u32, count: usize, scale: f32) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
@@ -112,7 +114,7 @@ fn numbers(seed: u32, count: usize, scale: f32) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Sorts them, too.
+/// Sorts the values and returns the median.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

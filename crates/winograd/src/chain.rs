@@ -1,4 +1,4 @@
-//! A chain of convolutions and poolings, from pictures to features.
+//! Chain of convolutions and poolings that computes features of images.
 
 use std::time::Instant;
 
@@ -8,27 +8,27 @@ use crate::map::{Extents, from_blocks, pool, to_blocks};
 use crate::path::{Available, Path};
 use crate::scratch::{Spare, take};
 
-/// A layer, as it is described.
+/// Description of a layer.
 #[derive(Clone, Copy, Debug)]
 pub enum Layer<'a> {
-    /// A 3x3 convolution of stride 1, zero padded to the size of its input, then ReLU.
+    /// 3x3 convolution with stride 1, zero padded to the size of its input, then ReLU.
     Convolution {
-        /// The weights, (3, 3, inputs, outputs).
+        /// Weights, (3, 3, inputs, outputs).
         kernel: &'a [f32],
-        /// What is added to each channel out, (outputs).
+        /// Bias of each output channel, (outputs).
         bias: &'a [f32],
     },
-    /// The maximum of each 2x2 square; an odd last row or column is dropped.
+    /// Maximum of each 2x2 square. An odd last row or column is dropped.
     MaxPooling,
 }
 
-/// How a chain is worked through. None of it but the path changes a bit of what comes out.
+/// Settings of a chain. Only `path` can change the bits of the output.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// The instructions; by default the fastest that this machine has.
+    /// Instruction set. The default is the fastest one of this machine.
     pub path: Path,
-    /// How many pictures are worked through at once, 32 by default: the more, the less often the large
-    /// kernels of late layers are read from memory, and the more memory the maps between layers take.
+    /// Number of images processed at once, 32 by default. With more images, the large kernels of
+    /// late layers are read from memory less often, but the maps between layers take more memory.
     pub pictures_at_once: usize,
 }
 
@@ -38,9 +38,9 @@ impl Default for Settings {
     }
 }
 
-/// Layers made ready for maps of one size.
+/// Layers prepared for maps of one size.
 ///
-/// It may be used from several threads at once; each run then has memory of its own.
+/// Several threads may use a chain at once. Each run then has separate memory.
 #[derive(Debug)]
 pub struct Chain {
     path: Available,
@@ -48,9 +48,10 @@ pub struct Chain {
     layers: usize,
     /// Indices of the stages whose maps [`Self::run_taps`] returns.
     taps: Vec<usize>,
-    /// The first one takes maps (N, height, width, channels), the others take blocks.
+    /// Stages in order. The first one takes maps (N, height, width, channels), the others take
+    /// blocks.
     stages: Vec<Stage>,
-    /// How many of them take a few pictures at a time.
+    /// Number of stages at the front that process a few images at a time.
     front: usize,
     spare: Spare<Buffers>,
     arenas: Spare<Vec<f32>>,
@@ -58,7 +59,7 @@ pub struct Chain {
 
 #[derive(Debug)]
 struct Stage {
-    /// Of the chain's layers the one whose time this is.
+    /// Index of the layer that the time of this stage counts for.
     layer: usize,
     /// Number of the chain's layers up to the end of this stage.
     end: usize,
@@ -75,50 +76,53 @@ enum Step {
     Pooling,
 }
 
-/// What a run fills.
+/// Output of a run.
 struct Pass<'a> {
     taps: Vec<Tapped<'a>>,
-    /// How long each layer took.
+    /// Time of each layer in seconds.
     seconds: Vec<f64>,
 }
 
-/// Memory for the maps (N, height, width, channels) that one stage gives.
+/// Memory for the maps (N, height, width, channels) after one stage.
 struct Tapped<'a> {
     stage: usize,
     maps: &'a mut [f32],
 }
 
-/// The maps between stages: each stage reads one and writes the other.
+/// Maps between stages. Each stage reads one buffer of a pair and writes the other.
 #[derive(Debug, Default)]
 struct Buffers {
     front: [Vec<f32>; 2],
     back: [Vec<f32>; 2],
 }
 
-/// A first layer of at most so many channels is convolved directly.
+/// Maximum number of input channels for which a first layer is convolved directly.
 const FEW_CHANNELS: usize = 4;
 
-/// Up to where the maps of a picture are so large, in bytes, a few pictures are worked on at a time, so that
-/// they stay near the processor. From there on kernels are large: many pictures at a time, so that each is
-/// read from memory once.
+/// Size in bytes up to which the maps of an image count as small. While maps are larger, a few
+/// images are processed at a time, so that their maps stay in the processor's cache. The kernels of
+/// later layers are large. There, many images are processed at a time, so that each kernel is read
+/// from memory once.
 const LARGE_MAP: usize = 3 << 19;
 
 impl Chain {
-    /// Makes `layers` ready for maps of (height, width, channels).
+    /// Prepares `layers` for maps of (height, width, channels).
     ///
     /// # Panics
     ///
-    /// Panics where a kernel or bias does not fit, an extent is zero, or the machine can't take the path.
+    /// Panics if a kernel does not match its input and bias, if an extent or `pictures_at_once` is
+    /// zero, or if the machine does not support the path.
     pub fn new(settings: Settings, shape: [usize; 3], layers: &[Layer]) -> Self {
         Self::with_taps(settings, shape, layers, &[])
     }
 
-    /// Makes `layers` ready for maps of (height, width, channels), so that [`Self::run_taps`] returns the maps after
-    /// several of them: `taps` are their indices. Each map has the bits of a chain that ends there.
+    /// Prepares `layers` for maps of (height, width, channels). [`Self::run_taps`] then returns the
+    /// maps after the layers with the indices `taps`. Each map has the same bits as the output of a
+    /// chain that ends there.
     ///
     /// # Panics
     ///
-    /// Panics as [`Self::new`], or if there is no layer of an index in `taps`.
+    /// Panics in the cases of [`Self::new`], or if an index in `taps` is out of range.
     pub fn with_taps(
         settings: Settings,
         shape: [usize; 3],
@@ -181,17 +185,17 @@ impl Chain {
         Self { path, pictures_at_once, layers, taps, stages, front, spare, arenas }
     }
 
-    /// What a map's features are: (height, width, channels).
+    /// Returns the shape of the features of one map: (height, width, channels).
     pub fn output(&self) -> [usize; 3] {
         let Extents { height, width, channels } = self.features();
         [height, width, channels]
     }
 
-    /// The features (N, height, width, channels) of maps (N, height, width, channels).
+    /// Computes the features (N, height, width, channels) of maps (N, height, width, channels).
     ///
     /// # Panics
     ///
-    /// Panics where `maps` are not whole maps of this chain's size.
+    /// Panics if `maps` does not hold a whole number of maps of this chain's size.
     pub fn run(&self, maps: &[f32]) -> Vec<f32> {
         let pictures = maps.len() / self.stages[0].input.values();
         let mut output = vec![0.0; pictures * self.features().values()];
@@ -199,18 +203,18 @@ impl Chain {
         output
     }
 
-    /// Writes the features of maps: [`Self::run`] into memory that the caller has.
+    /// Computes the features of maps like [`Self::run`], and writes them into `output`.
     ///
     /// # Panics
     ///
-    /// Panics where `maps` are not whole maps of this chain's size, or `output` does not hold just their
-    /// features.
+    /// Panics if `maps` does not hold a whole number of maps of this chain's size, or if the length
+    /// of `output` is not that of their features.
     pub fn run_into(&self, maps: &[f32], output: &mut [f32]) {
         self.run_timed(maps, output);
     }
 
-    /// As [`Self::run_into`], and returns how many seconds each layer took. A pooling that follows a
-    /// convolution is done within it, in no time of its own.
+    /// Computes the features of maps like [`Self::run_into`]. Returns the time of each layer in
+    /// seconds. A pooling that is fused with the convolution before it takes no time.
     pub fn run_timed(&self, maps: &[f32], output: &mut [f32]) -> Vec<f64> {
         let pictures = maps.len() / self.stages[0].input.values();
         let features = pictures * self.features().values();
@@ -218,12 +222,12 @@ impl Chain {
         self.run_stages(maps, vec![Tapped { stage: self.stages.len() - 1, maps: output }])
     }
 
-    /// Returns the maps (N, height, width, channels) after each tapped layer, in the order of `taps` in
-    /// [`Self::with_taps`], from one pass.
+    /// Computes the maps (N, height, width, channels) after each tapped layer in one pass. Returns
+    /// them in the order of `taps` in [`Self::with_taps`].
     ///
     /// # Panics
     ///
-    /// Panics where `maps` are not whole maps of this chain's size.
+    /// Panics if `maps` does not hold a whole number of maps of this chain's size.
     pub fn run_taps(&self, maps: &[f32]) -> Vec<Vec<f32>> {
         let pictures = maps.len() / self.stages[0].input.values();
         let mut tapped: Vec<Vec<f32>> = self
@@ -236,12 +240,13 @@ impl Chain {
         tapped
     }
 
-    /// Runs all stages, and writes what the tapped ones give. Returns how many seconds each layer took.
+    /// Runs all stages and writes the maps of the tapped ones. Returns the time of each layer in
+    /// seconds.
     fn run_stages(&self, maps: &[f32], mut taps: Vec<Tapped<'_>>) -> Vec<f64> {
         let map = self.stages[0].input.values();
         let pictures = maps.len() / map;
         assert_eq!(maps.len(), pictures * map, "values of {pictures} maps");
-        // A map that is pooled to nothing has no features.
+        // Poolings may reduce a map to nothing.
         taps.retain(|tap| !tap.maps.is_empty());
         let mut pass = Pass { taps, seconds: vec![0.0; self.layers.max(1)] };
         if !pass.taps.is_empty() {
@@ -256,8 +261,9 @@ impl Chain {
         pass.seconds
     }
 
-    /// The most bytes of scratch that a run takes on the current pool of threads, kept for the next run:
-    /// the maps between layers, and an arena for each thread.
+    /// Returns the maximum scratch memory of a run on the current thread pool, in bytes: the maps
+    /// between layers, and an arena for each thread. The chain retains this memory for the next
+    /// run.
     pub fn scratch_bytes(&self) -> usize {
         let pictures = self.pictures_at_once;
         let maps: usize = self.lengths(pictures).as_flattened().iter().sum();
@@ -270,8 +276,8 @@ impl Chain {
         (maps + arenas) * size_of::<f32>()
     }
 
-    /// The bytes of the transformed kernels: four times what the 3x3 ones take, and a little where channels
-    /// do not fill a block.
+    /// Returns the size of the transformed kernels in bytes. It is four times the size of the 3x3
+    /// kernels, and slightly more if channels do not fill a block.
     pub fn kernel_bytes(&self) -> usize {
         let values: usize = self
             .stages
@@ -289,12 +295,14 @@ impl Chain {
         self.stages[self.stages.len() - 1].output
     }
 
-    /// How many of `pictures` are worked on at a time in front: one for each thread.
+    /// Returns the number of images that the front stages process at a time: one for each thread,
+    /// at most `pictures`.
     fn few(pictures: usize) -> usize {
         rayon::current_num_threads().min(pictures)
     }
 
-    /// Returns the number of values that [`Buffers`] hold for `pictures` images at once: `[front, back]`.
+    /// Returns the numbers of values, `[front, back]`, that [`Buffers`] hold for `pictures` images
+    /// at once.
     fn lengths(&self, pictures: usize) -> [[usize; 2]; 2] {
         let mut lengths = [[0; 2]; 2];
         for (at, stage) in self.stages.iter().enumerate() {
@@ -309,7 +317,7 @@ impl Chain {
         lengths
     }
 
-    /// Runs all stages on maps that are worked through at once; `first` is the index of the first image.
+    /// Runs all stages on maps that are processed at once. `first` is the index of the first image.
     fn run_at_once(&self, buffers: &mut Buffers, maps: &[f32], first: usize, pass: &mut Pass<'_>) {
         let block = self.path.width();
         let map = self.stages[0].input.values();
@@ -349,7 +357,7 @@ impl Chain {
         }
     }
 
-    /// Runs the stage with the index `at`, and writes its maps to where it is tapped.
+    /// Runs the stage with the index `at`, and copies its maps to its taps.
     fn run_stage(
         &self,
         at: usize,

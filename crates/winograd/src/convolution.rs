@@ -1,6 +1,7 @@
-//! A layer by Winograd's filtering. A worker takes a chunk of tiles, transforms them, multiplies them point
-//! by point with the transformed kernel, and transforms the sums back with bias, ReLU and pooling. So each
-//! slice of the kernel is read once for a chunk, and the chunk stays near the worker.
+//! Convolution layer by Winograd's filtering. A worker takes a chunk of tiles, transforms them,
+//! multiplies them point by point with the transformed kernel, and transforms the sums back with
+//! bias, ReLU and pooling. Each slice of the kernel is therefore read once per chunk, and the chunk
+//! stays in the worker's cache.
 
 use rayon::prelude::*;
 
@@ -33,8 +34,8 @@ impl Convolution {
     }
 }
 
-/// What one worker does: [`Convolution::run`] alone makes it, of whole maps of the layer's input, a share of as many
-/// of its output, and scratch for the share's largest chunk.
+/// Work of one worker. Only [`Convolution::run`] creates it, from whole maps of the layer's input,
+/// a share of as many maps of its output, and scratch for the share's largest chunk.
 struct OnShare<'a, 'b> {
     layer: &'a Convolution,
     input: &'a [f32],
@@ -52,8 +53,8 @@ impl Work for OnShare<'_, '_> {
             let count = layer.chunk.min(last - first);
             let chunk = Chunk { layer, first, count };
             let (transformed, products) = scratch.split_at_mut(POINTS * layer.transformed(count));
-            // SAFETY: the lanes are the caller's promise. The tiles are of the share, and so of the maps, and the scratch
-            // is parted as the chunk wants it.
+            // SAFETY: the caller guarantees the requirements on the lanes. The tiles belong to the
+            // share, and so to the maps, and the scratch is split as the chunk requires.
             unsafe {
                 chunk.transform::<L>(input, transformed);
                 chunk.multiply::<L>(share.blocks, transformed, products);

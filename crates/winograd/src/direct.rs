@@ -1,4 +1,4 @@
-//! The direct convolution, for a first layer of few channels: each output is a sum of 9 taps.
+//! Direct convolution, for a first layer with few channels. Each output is a sum of 9 taps.
 
 use rayon::prelude::*;
 
@@ -7,18 +7,18 @@ use crate::map::{Extents, Share, Shares};
 use crate::path::Available;
 use crate::scratch::{Spare, take};
 
-/// A 3x3 convolution with ReLU of maps (N, height, width, channels) into blocks.
+/// 3x3 convolution with ReLU, from maps (N, height, width, channels) to blocks.
 ///
-/// `kernel` and `bias` have values for every block of the output, which is as wide as the path, and every tap:
-/// [`Direct::new`] makes them so.
+/// `kernel` and `bias` have values for every block of the output, and `kernel` for every tap.
+/// Blocks are as wide as the path. [`Direct::new`] ensures this.
 #[derive(Debug)]
 pub(crate) struct Direct {
     input: Extents,
     output: Extents,
     path: Available,
-    /// (block, row of taps, column of taps and channel, lane).
+    /// Kernel, (block, row of taps, column of taps and channel, lane).
     kernel: Vec<f32>,
-    /// (block, lane).
+    /// Bias, (block, lane).
     bias: Vec<f32>,
 }
 
@@ -65,7 +65,7 @@ impl Direct {
         });
     }
 
-    /// How many values a worker needs.
+    /// Returns the number of values that a worker needs.
     pub(crate) fn scratch(&self) -> usize {
         3 * self.padded()
     }
@@ -74,13 +74,13 @@ impl Direct {
         self.kernel.len()
     }
 
-    /// How many values a row of inputs takes, with a zero pixel on either side and beyond it as far
-    /// as the last kernel reaches.
+    /// Returns the number of values in a padded row of inputs. The row has a zero pixel on either
+    /// side, and more zeros on the right for the last pixels that are computed at once.
     fn padded(&self) -> usize {
         (self.input.width + MOST_ROWS + 2) * self.input.channels
     }
 
-    /// Writes the three rows of inputs around row `y`.
+    /// Writes the three rows of inputs around row `y`, padded with zeros.
     fn pad(&self, picture: &[f32], y: usize, rows: &mut [f32]) {
         let Extents { height, width, channels } = self.input;
         rows.fill(0.0);
@@ -93,14 +93,14 @@ impl Direct {
     }
 }
 
-/// How many pixels are worked on at once at most.
+/// Maximum number of pixels that are computed at once.
 const MOST_ROWS: usize = 14;
 
-/// How many rows a worker takes.
+/// Number of rows in the share of a worker.
 const ROWS_AT_ONCE: usize = 8;
 
-/// What one worker does: [`Direct::run`] alone makes it, of a share of the layer's output and of rows that are as many
-/// values as [`Direct::scratch`].
+/// Work of one worker. Only [`Direct::run`] creates it, from a share of the layer's output, and
+/// from rows with as many values as [`Direct::scratch`].
 struct OnShare<'a, 'b> {
     layer: &'a Direct,
     input: &'a [f32],
@@ -123,8 +123,9 @@ impl Work for OnShare<'_, '_> {
                 let plane = (picture - share.bands[0] / height) * blocks + block;
                 let row = &mut share.planes[plane][(row - first) * width * 2 * L::COUNT..];
                 for x in (0..width).step_by(L::ROWS) {
-                    // SAFETY: the lanes are the caller's promise. The block is one of the output's, `rows` is as long
-                    // as `OnShare` says, and `row` begins with a whole row of a `Share`.
+                    // SAFETY: the caller guarantees the requirements on the lanes. The block
+                    // belongs to the output, `rows` is as long as `OnShare` states, and `row`
+                    // starts with a whole row of a `Share`.
                     unsafe {
                         match L::ROWS {
                             6 => layer.pixels::<L, 6>(block, rows, x, row),
@@ -139,13 +140,13 @@ impl Work for OnShare<'_, '_> {
 }
 
 impl Direct {
-    /// `COUNT` pixels from `x` on, of which those beyond the width are dropped.
+    /// Computes `COUNT` pixels from column `x` on. Pixels outside the width are dropped.
     ///
     /// # Safety
     ///
-    /// The CPU has the instructions of these lanes, and they are those of the layer's path. `block` is one of the output's
-    /// and `x` one of its columns, `COUNT` is at most [`MOST_ROWS`], `rows` are three padded rows, and `output` begins
-    /// with a row of the block.
+    /// The CPU has the instructions of these lanes, which are the lanes of the layer's path.
+    /// `block` is a block of the output and `x` is one of its columns. `COUNT` is at most
+    /// [`MOST_ROWS`]. `rows` holds three padded rows, and `output` starts with a row of the block.
     #[inline(always)]
     unsafe fn pixels<L: Lanes, const COUNT: usize>(
         &self,
@@ -157,18 +158,19 @@ impl Direct {
         let Extents { width, channels, .. } = self.input;
         let (lanes, padded) = (2 * L::COUNT, self.padded());
         let bias = block * lanes;
-        // SAFETY: there is a bias for each lane of the block, and the CPU is as the caller promises.
+        // SAFETY: each lane of the block has a bias, and the caller guarantees that the CPU has the
+        // instructions.
         let bias = unsafe { [L::load(&self.bias, bias), L::load(&self.bias, bias + L::COUNT)] };
         let mut sums = [bias; COUNT];
         let mut at = block * 9 * channels * lanes;
         for row in 0..3 {
             for tap in 0..3 * channels {
-                // SAFETY: there is a value for each lane of the block and each tap.
+                // SAFETY: each lane of the block and each tap has a value.
                 let kernel =
                     unsafe { [L::load(&self.kernel, at), L::load(&self.kernel, at + L::COUNT)] };
                 at += lanes;
                 for (pixel, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: a padded row goes on for `MOST_ROWS` pixels and two taps behind the width.
+                    // SAFETY: a padded row extends `MOST_ROWS` pixels and two taps past the width.
                     let value = unsafe {
                         L::splat(scalar(rows, row * padded + (x + pixel) * channels + tap))
                     };

@@ -14,7 +14,8 @@ mod peak;
 mod scratch;
 mod tiles;
 
-/// Revision of the kernels, to be raised when a chain gives other bits on any path. A test ties it to their output.
+/// Revision of the kernels. Raise it when a chain returns different bits on any path. A test ties
+/// it to their output.
 pub const REVISION: u32 = 1;
 
 pub use chain::{Chain, Layer, Settings};

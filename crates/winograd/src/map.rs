@@ -1,19 +1,19 @@
-//! Feature maps as the engine keeps them: (picture, block, row, column, lane), where a block is as many
-//! channels as a kernel gives at once. The channels that fill up the last block are zero.
+//! Feature maps in the engine's memory layout: (image, block, row, column, lane). A block has as
+//! many channels as a kernel computes at once. The channels that fill up the last block are zero.
 
 use rayon::prelude::*;
 
-/// The extents of maps.
+/// Extents of feature maps.
 ///
-/// Unchecked accesses rely on this alone: maps of some pictures in blocks of `block` channels are that many times
-/// [`picture(block)`](Self::picture) values, each of a place (picture, number of the block, row, column, lane), and the
-/// index of a place is
+/// Unchecked accesses rely only on the following. Maps of N images in blocks of `block` channels
+/// have N times [`picture(block)`](Self::picture) values. Each value has a position (picture,
+/// number of the block, row, column, lane), and the index of a position is
 ///
 /// ```text
 /// (((picture * blocks + number) * height + row) * width + column) * block + lane
 /// ```
 ///
-/// So a place that is within the extents has an index within the maps.
+/// So the index of a position within the extents is within the maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extents {
     pub(crate) height: usize,
@@ -22,33 +22,33 @@ pub(crate) struct Extents {
 }
 
 impl Extents {
-    /// How many blocks of `block` channels there are.
+    /// Returns the number of blocks of `block` channels.
     pub(crate) fn blocks(&self, block: usize) -> usize {
         self.channels.div_ceil(block)
     }
 
-    /// How many values a block of one picture has.
+    /// Returns the number of values in a block of one image.
     pub(crate) fn plane(&self, block: usize) -> usize {
         self.height * self.width * block
     }
 
-    /// How many values one picture has in blocks.
+    /// Returns the number of values of one image in blocks.
     pub(crate) fn picture(&self, block: usize) -> usize {
         self.blocks(block) * self.plane(block)
     }
 
-    /// How many values one picture has as (height, width, channels).
+    /// Returns the number of values of one image as (height, width, channels).
     pub(crate) fn values(&self) -> usize {
         self.height * self.width * self.channels
     }
 
-    /// After a 2x2 pooling; an odd last row or column is dropped.
+    /// Returns the extents after a 2x2 pooling. An odd last row or column is dropped.
     pub(crate) fn pooled(&self) -> Self {
         Self { height: self.height / 2, width: self.width / 2, channels: self.channels }
     }
 }
 
-/// Turns maps (N, height, width, channels) into blocks.
+/// Converts maps (N, height, width, channels) to blocks.
 pub(crate) fn to_blocks(input: &[f32], extents: Extents, block: usize, output: &mut [f32]) {
     let pictures = output.par_chunks_exact_mut(extents.picture(block));
     pictures.zip(input.par_chunks_exact(extents.values())).for_each(|(output, input)| {
@@ -64,7 +64,7 @@ pub(crate) fn to_blocks(input: &[f32], extents: Extents, block: usize, output: &
     });
 }
 
-/// Turns blocks into maps (N, height, width, channels).
+/// Converts blocks to maps (N, height, width, channels).
 pub(crate) fn from_blocks(input: &[f32], extents: Extents, block: usize, output: &mut [f32]) {
     let pictures = output.par_chunks_exact_mut(extents.values());
     pictures.zip(input.par_chunks_exact(extents.picture(block))).for_each(|(output, input)| {
@@ -79,7 +79,7 @@ pub(crate) fn from_blocks(input: &[f32], extents: Extents, block: usize, output:
     });
 }
 
-/// The 2x2 maximum of every plane.
+/// Computes the 2x2 maximum of every plane.
 pub(crate) fn pool(input: &[f32], extents: Extents, block: usize, output: &mut [f32]) {
     let pooled = extents.pooled();
     let (row, pooled_row) = (extents.width * block, pooled.width * block);
@@ -96,38 +96,40 @@ pub(crate) fn pool(input: &[f32], extents: Extents, block: usize, output: &mut [
     });
 }
 
-/// How maps are shared out among workers: bands of rows, and of each band groups of blocks.
+/// Division of maps among workers: bands of rows, and within each band groups of blocks.
 #[derive(Debug)]
 pub(crate) struct Shares {
-    /// A band is so many rows, or fewer at the end of a picture.
+    /// Number of rows in a band. The last band of an image may have fewer.
     pub(crate) band: usize,
-    /// Bands in a picture.
+    /// Number of bands in an image.
     pub(crate) bands: usize,
-    /// Where the bands of each share begin, counted over all pictures, and where the last ones end.
+    /// First band of each share, counted over all images, and then the end of the last share.
     pub(crate) starts: Vec<usize>,
-    /// Where the blocks of each group begin, and where the last ones end.
+    /// First block of each group, and then the end of the last group.
     pub(crate) groups: Vec<usize>,
 }
 
-/// What one worker writes: [`Shares::cut`] makes it. Each part of a plane is the rows of the share's bands that are in its
-/// picture, whole and in order, as [`Extents`] place them.
+/// Part of the maps that one worker writes. Only [`Shares::cut`] creates it. Each part of a plane
+/// holds the rows of the share's bands that are in its image, whole and in order, as [`Extents`]
+/// arrange them.
 #[derive(Debug)]
 pub(crate) struct Share<'a> {
-    /// From the first band up to the second, which is another's.
+    /// First band, and the end of the bands (exclusive).
     pub(crate) bands: [usize; 2],
-    /// From the first block up to the second, which is another's.
+    /// First block, and the end of the blocks (exclusive).
     pub(crate) blocks: [usize; 2],
-    /// Its part of each plane, (picture, block).
+    /// Part of each plane, in the order (image, block).
     pub(crate) planes: Vec<&'a mut [f32]>,
 }
 
 impl Shares {
-    /// Where each of `count` parts of `length` begins, as even as it comes out, and where the last ends.
+    /// Returns the start of each of `count` parts of `length`, as even as possible, and then the
+    /// end of the last part.
     pub(crate) fn split(count: usize, length: usize) -> Vec<usize> {
         (0..=count).map(|part| part * length / count).collect()
     }
 
-    /// Cuts maps of blocks up.
+    /// Divides maps of blocks into shares.
     pub(crate) fn cut<'a>(
         &self,
         maps: &'a mut [f32],

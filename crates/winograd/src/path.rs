@@ -1,30 +1,30 @@
-//! Which instructions the kernels use, chosen when the program runs.
+//! Instruction set of the kernels, selected at run time.
 
 use crate::lanes::Work;
 use crate::lanes::portable::on_portable;
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::x86::{on_avx2, on_avx512};
 
-/// A set of instructions.
+/// Instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
     /// 512-bit registers (x86-64-v4).
     Avx512,
     /// 256-bit registers and fused multiply-add (x86-64-v3).
     Avx2,
-    /// What every machine has, vectorised by the compiler.
+    /// Portable code, vectorized by the compiler.
     Portable,
 }
 
 impl Default for Path {
-    /// The fastest that this machine can take.
+    /// Returns the fastest path that this machine supports.
     fn default() -> Self {
         Self::available()[0]
     }
 }
 
 impl Path {
-    /// Every path that this machine can take, the fastest first.
+    /// Returns every path that this machine supports, the fastest first.
     pub fn available() -> Vec<Self> {
         let mut paths = vec![];
         #[cfg(target_arch = "x86_64")]
@@ -40,8 +40,8 @@ impl Path {
         paths
     }
 
-    /// Returns its name: that of the instruction set or, of portable code, that of the architecture, such as
-    /// `aarch64`.
+    /// Returns the name of the path: the instruction set or, for portable code, the architecture,
+    /// such as `aarch64`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",
@@ -50,23 +50,23 @@ impl Path {
         }
     }
 
-    /// The same, as a path that kernels are run on.
+    /// Returns the path in a form that kernels can run on.
     ///
     /// # Panics
     ///
-    /// Panics if the machine does not have it.
+    /// Panics if the machine does not support it.
     pub(crate) fn require(self) -> Available {
         assert!(Self::available().contains(&self), "this machine has no {self:?}");
         Available(self)
     }
 }
 
-/// A path that this machine has: [`Path::require`] alone makes one.
+/// Path that this machine supports. Only [`Path::require`] creates it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Available(Path);
 
 impl Available {
-    /// How many channels a kernel gives at once: two registers.
+    /// Returns the number of channels that a kernel computes at once: two registers.
     pub(crate) const fn width(self) -> usize {
         match self.0 {
             Path::Avx512 => 32,
@@ -83,18 +83,19 @@ impl Available {
     pub(crate) unsafe fn run(self, work: impl Work) {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the machine has this path, and the work is the caller's promise.
+            // SAFETY: the machine has this path, and the caller guarantees that the work was made
+            // for it.
             Path::Avx512 => unsafe { on_avx512(work) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Path::Avx2 => unsafe { on_avx2(work) },
-            // SAFETY: as above. Other machines have no other path.
+            // SAFETY: as above. Other machines have only this path.
             _ => unsafe { on_portable(work) },
         }
     }
 }
 
-/// Work that was made for a path relies on the width of its lanes.
+/// Checks the width of the lanes, which work that was made for a path relies on.
 const _: () = {
     use crate::lanes::Lanes;
 

@@ -1,4 +1,4 @@
-//! How fast this machine multiplies and adds at best: what a layer's time is measured against.
+//! Peak rate of multiply-adds on this machine, to compare with the time of a layer.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -7,12 +7,12 @@ use crate::lanes::{Lanes, Work};
 use crate::path::Path;
 
 impl Path {
-    /// How many multiplications with their additions all threads of the current pool do in a second at
-    /// best, with all operands in registers. Takes a tenth of a second.
+    /// Measures how many multiply-adds all threads of the current pool can do per second, with all
+    /// operands in registers. Takes a tenth of a second.
     ///
     /// # Panics
     ///
-    /// Panics where the machine can't take the path.
+    /// Panics if the machine does not support the path.
     pub fn multiply_adds_per_second(self) -> f64 {
         let path = self.require();
         let start = Instant::now();
@@ -20,7 +20,7 @@ impl Path {
             let (mut count, mut best) = (0.0, 0.0_f64);
             while start.elapsed().as_secs_f64() < 0.1 {
                 let start = Instant::now();
-                // SAFETY: it is made for any path.
+                // SAFETY: the work is made for any path.
                 unsafe { path.run(Multiplications { count: &mut count }) };
                 best = best.max(count / start.elapsed().as_secs_f64());
             }
@@ -30,22 +30,22 @@ impl Path {
     }
 }
 
-/// Additions to several sums, so that none waits for another.
+/// Multiply-adds to several sums, so that none waits for another.
 struct Multiplications<'a> {
-    /// How many there were.
+    /// Number of multiply-adds done.
     count: &'a mut f64,
 }
 
-/// How many sums.
+/// Number of sums.
 const SUMS: usize = 12;
 
-/// How often each sum is added to.
+/// Number of additions to each sum.
 const TIMES: usize = 1 << 16;
 
 impl Work for Multiplications<'_> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        // SAFETY: the CPU has the instructions, as the caller promises.
+        // SAFETY: the caller guarantees that the CPU has the instructions.
         let [factor, addend, zero] = unsafe {
             [L::splat(black_box(0.5)), L::splat(black_box(1.0)), L::splat(black_box(0.0))]
         };
@@ -57,7 +57,7 @@ impl Work for Multiplications<'_> {
         }
         let mut values = [0.0; 16];
         for at in 0..SUMS {
-            // SAFETY: no lanes are more than 16.
+            // SAFETY: a register has at most 16 lanes.
             unsafe { sums[at].store(&mut values, 0) };
             black_box(values);
         }

@@ -1,13 +1,13 @@
-//! Memory that is allocated once and lent again and again.
+//! Memory that is allocated once and reused.
 
 use std::sync::{Mutex, PoisonError};
 
-/// What nobody has at the moment: kept until someone asks for it.
+/// Pool of values that are not in use.
 #[derive(Debug, Default)]
 pub(crate) struct Spare<T>(Mutex<Vec<T>>);
 
 impl<T: Default> Spare<T> {
-    /// Lends `work` what was given back last, or something new.
+    /// Lends `work` the value that was returned last, or a new one.
     pub(crate) fn lend<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut lent = spare.unwrap_or_default();
@@ -17,10 +17,10 @@ impl<T: Default> Spare<T> {
     }
 }
 
-/// `count` values of `arena`, whatever they were before.
+/// Returns `count` values of `arena`, with arbitrary contents.
 pub(crate) fn take(arena: &mut Vec<f32>, count: usize) -> &mut [f32] {
     if arena.len() < count {
-        // The old memory goes before the new one comes: nothing in it is worth a copy.
+        // Frees the old memory before the new is allocated. Its contents need no copy.
         *arena = vec![];
         *arena = vec![0.0; count];
     }

@@ -1,6 +1,6 @@
-//! Winograd's F(4x4, 3x3) on tiles of 6x6 inputs and 4x4 outputs (A. Lavin, S. Gray, "Fast Algorithms
-//! for Convolutional Neural Networks", 2015), with the points 0, +-1/sqrt 2, +-sqrt 2 and infinity,
-//! whose rounding error is half that of Lavin's.
+//! Winograd's F(4x4, 3x3) on tiles of 6x6 inputs and 4x4 outputs (A. Lavin, S. Gray, "Fast
+//! Algorithms for Convolutional Neural Networks", 2015). The points are 0, +-1/sqrt 2, +-sqrt 2 and
+//! infinity, whose rounding error is half that of Lavin's.
 //!
 //! ```text
 //! output = A^T [(G kernel G^T) x (B^T input B)] A        x: element by element, summed over channels
@@ -10,10 +10,10 @@ use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use crate::lanes::Lanes;
 
-/// How many products a tile is: 6 x 6.
+/// Number of products per tile: 6 x 6.
 pub(crate) const POINTS: usize = 36;
 
-/// `B^T` times a column.
+/// Multiplies a column by `B^T`.
 #[inline(always)]
 pub(crate) fn forward<L: Lanes>([d0, d1, d2, d3, d4, d5]: [L; 6]) -> [L; 6] {
     let even = times(d2, -2.0, d4);
@@ -30,7 +30,7 @@ pub(crate) fn forward<L: Lanes>([d0, d1, d2, d3, d4, d5]: [L; 6]) -> [L; 6] {
     ]
 }
 
-/// `A^T` times a column.
+/// Multiplies a column by `A^T`.
 #[inline(always)]
 pub(crate) fn inverse<L: Lanes>([m0, m1, m2, m3, m4, m5]: [L; 6]) -> [L; 4] {
     let (sum, difference) = (m1.add(m2), m1.sub(m2));
@@ -43,24 +43,25 @@ pub(crate) fn inverse<L: Lanes>([m0, m1, m2, m3, m4, m5]: [L; 6]) -> [L; 4] {
     ]
 }
 
-/// `value * factor + addend`.
+/// Returns `value * factor + addend`.
 #[inline(always)]
 fn times<L: Lanes>(value: L, factor: f32, addend: L) -> L {
     // SAFETY: `value` shows that the CPU has the instructions.
     value.mul_add(unsafe { L::splat(factor) }, addend)
 }
 
-/// `value * factor`.
+/// Returns `value * factor`.
 #[inline(always)]
 fn scaled<L: Lanes>(value: L, factor: f32) -> L {
     // SAFETY: `value` shows that the CPU has the instructions.
     value.mul(unsafe { L::splat(factor) })
 }
 
-/// As many output channels as are transformed at once, side by side; every path's width is a multiple.
+/// Number of output channels whose kernels are transformed at once. Every path's width is a
+/// multiple of it.
 pub(crate) const TOGETHER: usize = 8;
 
-/// `G kernel G^T` for one input channel and some output channels, in 64-bit floats.
+/// Computes `G kernel G^T` for one input channel and some output channels, in 64-bit floats.
 pub(crate) fn of_kernels(kernels: [[[f64; TOGETHER]; 3]; 3]) -> [[[f64; TOGETHER]; 6]; 6] {
     let column = |[g0, g1, g2]: [[f64; TOGETHER]; 3]| {
         let root = std::f64::consts::SQRT_2;

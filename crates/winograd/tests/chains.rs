@@ -1,5 +1,5 @@
-//! Chains on every path of this machine: against a direct convolution in 64-bit floats, and the bits that their
-//! revision stands for.
+//! Compares chains on every path of this machine with a direct convolution in 64-bit floats, and
+//! checks the bits that belong to their revision.
 
 mod direct;
 
@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use winograd::{Chain, Layer, Path, REVISION, Settings};
 
-/// A chain's layers: channels out of a convolution, or 0 for a pooling.
+/// Returns the relative error, in the L2 norm, of a chain of layers. `widths` are the output
+/// channels of the convolutions, or 0 for a pooling.
 fn check(path: Path, shape: [usize; 3], widths: &[usize], pictures: usize) -> f64 {
     let mut channels = shape[2];
     let arrays: Vec<(Vec<f32>, Vec<f32>)> = widths
@@ -41,8 +42,8 @@ fn check(path: Path, shape: [usize; 3], widths: &[usize], pictures: usize) -> f6
     (off / size.max(1e-30)).sqrt()
 }
 
-/// 1e-5 of the length of the whole: the transforms' factors of up to 2.5 in two directions, and sums of
-/// a few hundred products, in 32-bit floats.
+/// Tolerance of the relative error. It allows for the transforms' factors of up to 2.5 in two
+/// directions, and for sums of a few hundred products, in 32-bit floats.
 const TOLERANCE: f64 = 1e-5;
 
 proptest! {
@@ -73,7 +74,7 @@ fn a_chain_may_begin_and_end_with_any_layer() {
     }
 }
 
-/// A kernel so large that workers share it out, on maps of few tiles.
+/// The kernel is large enough to be divided among workers, and the maps have few tiles.
 #[test]
 fn a_large_kernel_is_that_of_the_definition() {
     for path in Path::available() {
@@ -84,7 +85,7 @@ fn a_large_kernel_is_that_of_the_definition() {
     }
 }
 
-/// Fixed order of sums: a map's features have the same bits in any batch and on any number of threads.
+/// Sums have a fixed order, so neither the batch nor the number of threads may change a bit.
 #[test]
 fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
     let shape = [45, 38, 3];
@@ -118,7 +119,8 @@ fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
     }
 }
 
-/// Taps between stages, within a fused pooling, in front and in the back, twice and in any order.
+/// The taps are between stages, within a fused pooling, in front and back stages, repeated, and in
+/// any order.
 #[test]
 fn maps_after_several_layers_have_the_bits_of_chains_that_end_there() {
     let shape = [200, 190, 3];
@@ -140,7 +142,7 @@ fn maps_after_several_layers_have_the_bits_of_chains_that_end_there() {
             let expected: Vec<&Vec<f32>> = taps.iter().map(|&tap| &alone[tap]).collect();
             assert!(found.iter().eq(expected), "{path:?}, {taps:?}");
         }
-        // Features are the same with and without taps.
+        // Taps do not change the features.
         assert!(
             Chain::with_taps(settings, shape, &layers, &[1]).run(&maps) == alone[3],
             "{path:?}"
@@ -148,8 +150,8 @@ fn maps_after_several_layers_have_the_bits_of_chains_that_end_there() {
     }
 }
 
-/// If this fails, the kernels give other bits: raise [`REVISION`], then put the new digests here. Otherwise caches would
-/// serve features of the old ones.
+/// If this test fails, the kernels return different bits. Raise [`REVISION`], then update the
+/// digests here. Otherwise caches would serve features of the old revision.
 #[test]
 fn the_revision_is_raised_with_every_change_of_a_bit() {
     let shape @ [height, width, channels] = [37, 29, 3];
@@ -177,7 +179,7 @@ fn the_revision_is_raised_with_every_change_of_a_bit() {
             "avx512" => "3c08d1beb668dafa",
             "avx2" => "3c08d1beb668dafa",
             "x86_64" => "a39cd9d601729329",
-            // No such machine has been at hand.
+            // No such machine was available to compute the digest.
             _ => continue,
         };
         assert_eq!((REVISION, &*digest), (1, expected), "{path:?}");

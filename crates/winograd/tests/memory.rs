@@ -1,5 +1,5 @@
-//! What a run allocates, against what a chain says. The only test of its program: the count is of all
-//! threads.
+//! Compares the memory that a run allocates with the number that the chain states. This program has
+//! no other tests, because the count includes all threads.
 
 use peak_alloc::PeakAlloc;
 use winograd::{Chain, Layer, Path, Settings};
@@ -7,13 +7,13 @@ use winograd::{Chain, Layer, Path, Settings};
 #[global_allocator]
 static ALLOCATIONS: PeakAlloc = PeakAlloc;
 
-/// The lists by which a layer's maps are shared out.
+/// Allowance in bytes for the lists that divide a layer's maps among workers.
 const LISTS: usize = 1 << 16;
 
 #[test]
 fn a_run_takes_the_stated_scratch_once_however_many_pictures_there_are() {
     let (kernel_1, kernel_2) = (vec![0.1; 27 * 64], vec![0.01; 9 * 64 * 96]);
-    // Transformed, more than 16 MB: the other size of chunks.
+    // `kernel_4` takes more than 16 MB when transformed, which selects the other size of chunks.
     let (kernel_3, kernel_4) = (vec![0.01; 9 * 96 * 384], vec![0.01; 9 * 384 * 416]);
     let bias = vec![0.1; 416];
     let layers = [
@@ -38,7 +38,7 @@ fn a_run_takes_the_stated_scratch_once_however_many_pictures_there_are() {
             chain.run_into(&maps, &mut output);
             let taken = ALLOCATIONS.peak_usage() - before;
             assert!(taken <= stated + LISTS, "{path:?}: {taken} bytes, stated {stated}");
-            // One of the two arenas may not have met the largest piece of work.
+            // One of the two arenas may not have been used for the largest piece of work.
             assert!(taken >= stated / 2, "{path:?}: {taken} bytes, stated {stated}");
 
             ALLOCATIONS.reset_peak_usage();

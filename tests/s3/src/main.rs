@@ -1,8 +1,8 @@
-//! Serves a folder through an S3 interface on this machine alone: every folder in it is a bucket. Signatures
-//! are checked, against AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of its own environment.
+//! S3 server on this machine that serves a folder, whose subfolders are the buckets. It checks signatures against
+//! AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in its environment.
 //!
-//! On demand it fails now and then, is slow, or both. The first line that it prints is its address; each one
-//! after that is a request and what became of it.
+//! On demand it fails randomly, is slow, or both. The first line that it prints is its address. Each further line is a
+//! request and its outcome.
 
 mod trouble;
 
@@ -27,21 +27,21 @@ use trouble::{Pace, Trouble};
 
 #[derive(Parser)]
 struct Arguments {
-    /// The folder whose folders are the buckets
+    /// Folder whose subfolders are the buckets
     folder: PathBuf,
-    /// The port on 127.0.0.1; 0 for a free one
+    /// Port on 127.0.0.1; 0 selects a free port
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// The share of requests that fail
+    /// Fraction of requests that fail
     #[arg(long, default_value_t = 0.0)]
     fail: f64,
-    /// Decides which
+    /// Random seed of the failures
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// How long every request waits first
+    /// Delay of every request in milliseconds
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
-    /// How many megabytes go in or out a second, all requests together
+    /// Throughput of all requests together in megabytes per second
     #[arg(long)]
     mb_per_second: Option<f64>,
 }
@@ -68,12 +68,12 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     println!("http://{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
-        // An answer is written in two parts, of which the second would wait for the first to be acknowledged.
+        // An answer is written in two parts. Without this, the second would wait until the first is acknowledged.
         stream.set_nodelay(true)?;
         let trouble = trouble.clone();
         tokio::spawn(async move {
             let answer = service_fn(|request| trouble.answer(request));
-            // Whoever has gone, or was let down on purpose, is told nothing.
+            // A client that is gone, or that was disconnected on purpose, gets no message.
             _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });
     }

@@ -1,5 +1,4 @@
-//! What real object stores do to their clients: they are far away, and a part of their answers are errors,
-//! do not come at all, or break off.
+//! Faults of real object stores: latency, and answers that are errors, never arrive or break off.
 
 use std::fmt;
 use std::io;
@@ -16,33 +15,33 @@ use s3s::Body;
 use s3s::service::S3Service;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// A service that fails now and then.
+/// S3 service that fails randomly.
 pub(crate) struct Trouble {
     service: S3Service,
     share: f64,
     seed: u64,
     latency: Duration,
     pace: Option<Pace>,
-    /// How many requests there were.
+    /// Number of requests so far.
     requests: AtomicU64,
 }
 
-/// How a request fails.
+/// Kind of failure.
 #[derive(Clone, Copy)]
 enum Fault {
-    /// It is refused, as by a store with too much to do.
+    /// Refuses the request, like an overloaded store.
     Refused,
-    /// The connection is closed before anything is done.
+    /// Closes the connection before the request is processed.
     Closed,
-    /// It is done, but answered with an error.
+    /// Processes the request, but answers with an error.
     Forgotten,
-    /// It is done, but the connection is closed without an answer.
+    /// Processes the request, but closes the connection without an answer.
     Lost,
-    /// It is done, but the connection is closed within the answer.
+    /// Processes the request, but closes the connection within the answer.
     Cut,
 }
 
-/// The connection is closed without an answer.
+/// Error that closes the connection without an answer.
 #[derive(Debug)]
 pub(crate) struct Hangup;
 
@@ -57,7 +56,7 @@ impl Trouble {
         Self { service, share, seed, latency, pace, requests: AtomicU64::new(0) }
     }
 
-    /// Answers, or fails.
+    /// Answers a request, or fails.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
@@ -99,14 +98,14 @@ impl Trouble {
         }
     }
 
-    /// How the request with this number fails, if it does.
+    /// Returns the failure of the request with this number, if any.
     fn fault(&self, number: u64) -> Option<Fault> {
         let fraction = fraction(self.seed, number);
         let all = [Fault::Refused, Fault::Closed, Fault::Forgotten, Fault::Lost, Fault::Cut];
         (fraction < self.share).then(|| all[(fraction / self.share * all.len() as f64) as usize])
     }
 
-    /// Waits for as long as the bytes of a message take.
+    /// Waits for the transfer time of a message.
     async fn pass(&self, headers: &HeaderMap) {
         let length =
             headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -116,7 +115,7 @@ impl Trouble {
     }
 }
 
-/// A line that all bytes share.
+/// Transfer of limited throughput, which all requests share.
 pub(crate) struct Pace {
     bytes_per_second: f64,
     free: Mutex<Instant>,
@@ -138,7 +137,7 @@ impl Pace {
     }
 }
 
-/// An answer as S3 gives it.
+/// Returns an error answer in S3's format.
 fn error(status: StatusCode, code: &str) -> Response<Body> {
     let message = "On purpose.";
     let text = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
@@ -147,7 +146,7 @@ fn error(status: StatusCode, code: &str) -> Response<Body> {
     answer
 }
 
-/// The first half of an answer, after which the connection is closed.
+/// Returns the first half of an answer, after which the connection is closed.
 async fn cut(answer: Response<Body>) -> Result<Response<Body>, Hangup> {
     let (mut head, body) = answer.into_parts();
     let bytes = BodyExt::collect(body).await.map_err(|_| Hangup)?.to_bytes();
@@ -157,7 +156,7 @@ async fn cut(answer: Response<Body>) -> Result<Response<Body>, Hangup> {
     head.headers.insert(CONTENT_LENGTH, bytes.len().into());
     let half = stream::iter([Ok(Frame::data(bytes.slice(..bytes.len() / 2)))]);
     let end = stream::once(async {
-        // Until the half is on its way.
+        // Wait until the first half is sent.
         sleep(Duration::from_millis(20)).await;
         Err::<Frame<Bytes>, _>(io::Error::other(Hangup))
     });
@@ -172,7 +171,7 @@ impl fmt::Display for Hangup {
 
 impl std::error::Error for Hangup {}
 
-/// A fraction of 0..1 that follows from `seed` and `number` (splitmix64).
+/// Returns a fraction of 0..1 that depends on `seed` and `number` (splitmix64).
 fn fraction(seed: u64, number: u64) -> f64 {
     let mut bits =
         (seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,4 +1,4 @@
-//! ONNX files of small chains, run by tract and compared with a plain evaluation.
+//! Comparison of tract, which runs ONNX files of small chains, with a plain evaluation.
 #![cfg(test)]
 
 #[path = "../../../crates/formats/tests/models/chains.rs"]
@@ -14,8 +14,8 @@ use tract_onnx::prelude::*;
 use chains::{POOLINGS, binary, three_classes, weights};
 use evaluation::evaluate;
 
-/// A probability moves by at most a quarter of its logit's error. The logits are sums of at most
-/// 100 products of about 1, in 32-bit floats, and so are what goes into them, three layers deep.
+/// Tolerance of a probability, which moves by at most a quarter of its logit's error. The logits are sums of at most
+/// 100 products of about 1, in 32-bit floats. The same holds for their inputs, three layers deep.
 const TOLERANCE: f64 = 1e-5;
 
 fn run(path: &Path, chain: &Chain, pictures: &[f32]) -> TractResult<Vec<f32>> {
@@ -29,8 +29,8 @@ fn run(path: &Path, chain: &Chain, pictures: &[f32]) -> TractResult<Vec<f32>> {
     Ok(output.iter().copied().collect())
 }
 
-/// `count` pictures for the chain, one after the other, with values in 0..=255 that differ from pixel
-/// to pixel: squares modulo a prime.
+/// Returns `count` images for the chain, one after the other. The values in 0..=255 differ from pixel to pixel: they
+/// are squares modulo a prime.
 fn pictures(chain: &Chain, count: usize) -> Vec<f32> {
     (0..count * chain.size[0] * chain.size[1] * 3).map(|at| (at * at % 251) as f32).collect()
 }

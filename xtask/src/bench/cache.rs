@@ -1,5 +1,7 @@
-//! `cargo xtask bench cache`: the time that cached features save. Each command runs on an empty cache, then on one that it
-//! has filled; training with another seed and learning rate must give the history that it gives without a cache.
+//! `cargo xtask bench cache`: times the commands with an empty cache, with a filled one and without a cache.
+//!
+//! Training that uses the cache filled by a run with another seed and learning rate must have the same history as
+//! without a cache.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write, stdout};
@@ -28,10 +30,10 @@ pub(crate) struct CacheArguments {
     weights: Option<PathBuf>,
 }
 
-/// Measures with photographs made of those in `pets`.
+/// Times the commands on variations of the images in `pets`.
 ///
 /// # Errors
-/// If there are no photographs or weights, a command fails, or a cached run is another than one without a cache.
+/// Returns an error if images or weights are missing, a command fails, or cached features change the history of a run.
 pub(super) fn run(root: &Path, pets: &Path, arguments: &CacheArguments) -> Result<()> {
     let folder = absolute(root.join("target/bench-cache"))?;
     clear(&folder)?;
@@ -67,7 +69,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// The program with the weights, in the folder of all runs.
+    /// Returns the program with the weights, run in the folder of all runs.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).arg("--weights").arg(&self.weights).current_dir(&self.folder);
@@ -75,7 +77,7 @@ impl Bench {
         command
     }
 
-    /// Times training up to the first step on an empty and on a filled cache.
+    /// Times training up to the first step with an empty cache, a filled one and none.
     fn train(&self, what: &str, data: &Path, mode: &[&str]) -> Result<()> {
         let data = data.to_str().context("expected a path in unicode")?;
         let kind = Path::new(data).file_name().context("expected a name")?.to_string_lossy();
@@ -88,7 +90,7 @@ impl Bench {
         clear(&self.folder.join("cache"))?;
         let cache = ["--cache-dir", "cache"];
         let empty = first_step("empty", &cache)?;
-        // Copies are drawn by the seed.
+        // Augmented copies depend on the seed, so `--views` needs the same one.
         let seed = if mode[0] == "--views" { "0" } else { "1" };
         let other = ["--seed", seed, "--learning-rate", "0.0005"];
         let filled = first_step("filled", &[&cache[..], &other].concat())?;
@@ -106,7 +108,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Times what uses a trained model.
+    /// Times the commands that use a trained model.
     fn use_model(&self, what: &str, data: &Path) -> Result<()> {
         let data = data.to_str().context("expected a path in unicode")?;
         let model = "small-empty--no-augment/best";
@@ -134,7 +136,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Seconds from the start of the program to its first step.
+    /// Returns the seconds from the start of the program to its first step.
     fn seconds_to_step(&self, arguments: &[&str]) -> Result<f64> {
         let begin = Instant::now();
         let mut child = self.command(arguments).stdout(Stdio::piped()).spawn()?;

@@ -1,5 +1,6 @@
-//! `bench gpu`: the frozen base and the whole example on a GPU of libtorch's, checked against the CPU, beside
-//! PyTorch's own VGG16.
+//! `cargo xtask bench gpu`: times the frozen base and the whole example on a GPU with libtorch.
+//!
+//! Features are checked against the CPU's. With `--python`, PyTorch's own VGG16 is timed too.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -42,9 +43,11 @@ pub(crate) struct GpuArguments {
     rounds: usize,
 }
 
-/// How far features may be from those on the CPU, as a part of their length: both compute in float32, in
-/// other orders; TF32 keeps 10 bits behind the point and bfloat16 7, through 13 layers.
-/// What is nearer than bfloat16 can be was not computed in it; TF32 is float32 where there is no GPU.
+/// Range of the difference of features from the CPU's, relative to their length, for each precision.
+///
+/// Float32 differs by the order of operations. TF32 has a mantissa of 10 bits and bfloat16 one of 7, through 13 layers.
+/// A smaller difference than the minimum for bfloat16 shows that bfloat16 was not used. Without a GPU, TF32 is computed
+/// as float32.
 const PRECISIONS: [(&str, RangeInclusive<f64>); 3] =
     [("f32", 0.0..=1e-4), ("tf32", 0.0..=5e-3), ("bf16", 1e-4..=3e-2)];
 
@@ -133,16 +136,16 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
     fs::remove_dir_all(&data).with_context(|| format!("could not clear `{}`", data.display()))
 }
 
-/// The example that times and checks libtorch, and beside it the program with that feature.
+/// Builds the example that times and checks libtorch, and next to it the program with that feature.
 pub(super) fn build_example(root: &Path) -> Result<PathBuf> {
-    // As `cargo test -p cli -p vgg-tch` with these features has built them.
+    // Uses the same packages and features as `cargo test -p cli -p vgg-tch`, so that its build is reused.
     let packages = ["--package", "cli", "--package", "vgg-tch"];
     let features = program::all(&["cli/libtorch", "vgg-tch/libtorch"]);
     let what = ["--features", &features, "--bins", "--example", "tch"];
     program::build(root, "examples/tch", &[&packages[..], &what].concat())
 }
 
-/// How far the features of a device are from those of the CPU.
+/// Returns the difference of a device's features from the CPU's, relative to their length.
 fn difference(example: &Path, target: &str, precision: &str) -> Result<f64> {
     let output = Command::new(example).args(["check", target, precision]).output()?;
     ensure!(

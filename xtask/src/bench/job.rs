@@ -1,5 +1,6 @@
-//! `bench job`: whole runs of the example on photographs at its own size, as programs that take turns, and
-//! what their times come to for the example's 50 epochs of 2000 + 1000 photographs.
+//! `cargo xtask bench job`: times whole runs of the example on images at their original size.
+//!
+//! The programs take turns. Their times are also scaled to the example's 50 epochs of 2000 + 1000 images.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -40,10 +41,10 @@ pub(crate) struct JobArguments {
     json: bool,
 }
 
-/// The example: photographs to train and to validate on, and epochs.
+/// Training images, validation images and epochs of the example.
 const EXAMPLE: [f64; 3] = [2000.0, 1000.0, 50.0];
 
-/// What a run answers with.
+/// Times that a program prints as JSON.
 #[derive(Deserialize)]
 struct Timed {
     #[serde(default)]
@@ -54,7 +55,7 @@ struct Timed {
     peak_bytes: Option<u64>,
 }
 
-/// How one program did: medians over rounds.
+/// Figures of one program: medians over all rounds, and the seconds of all counted epochs.
 struct Figures {
     name: String,
     load: f64,
@@ -96,7 +97,8 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &JobArguments) -> Result<
             let mut command = Command::new(program.get_program());
             command.args(program.get_args()).arg(&data).arg(&run).arg(&epochs).args(*more);
             timed[number].push(answer(name, &mut command)?);
-            // A run with views finds none of an earlier round, and the disk keeps no more than one.
+            // The folder is removed, so that a run with views starts without those of an earlier round, and to save
+            // disk space.
             fs::remove_dir_all(&run)
                 .with_context(|| format!("could not clear `{}`", run.display()))?;
         }
@@ -109,7 +111,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &JobArguments) -> Result<
     Ok(())
 }
 
-/// Starts a program and reads the object that it prints.
+/// Starts a program and reads the JSON object that it prints.
 fn answer(name: &str, command: &mut Command) -> Result<Timed> {
     let output = command.output().with_context(|| format!("could not start `{name}`"))?;
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -150,8 +152,8 @@ impl Figures {
         spread(&self.epochs).map_or(f64::NAN, |[_, median, _]| median)
     }
 
-    /// The seconds of the example: what is computed once, and its 50 epochs. Both grow with the photographs,
-    /// which are half as many to validate on here as there.
+    /// Returns the seconds of the example for the work done once and for its 50 epochs. Both are proportional to the
+    /// number of training images: here as in the example, validation has half as many.
     fn example(&self, photographs: usize) -> [f64; 2] {
         let [train, _, epochs] = EXAMPLE;
         let more = train / photographs as f64;
@@ -211,7 +213,7 @@ fn table(figures: &[Figures], arguments: &JobArguments) -> String {
     table
 }
 
-/// Fills the folder `to` with `count` photographs, those of the classes in `from` over and over.
+/// Fills the folder `to` with `count` images, repeating those of the two classes in `from`.
 pub(super) fn repeat(from: &Path, to: &Path, count: usize) -> Result<()> {
     let mut classes: Vec<PathBuf> =
         entries(from)?.into_iter().filter(|path| path.is_dir()).collect();
@@ -237,7 +239,7 @@ pub(super) fn repeat(from: &Path, to: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// All files below a folder but hidden ones, sorted; at least one.
+/// Returns all files below a folder, sorted, except hidden ones. Returns an error if it finds none.
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut files, mut folders) = (vec![], vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {

@@ -1,5 +1,7 @@
-//! Programs that take turns, so that what else the machine does falls on all of them. Each does a round for
-//! each line it is sent and answers with the seconds; the first rounds warm up and don't count.
+//! Runs programs in turn, so that other load on the machine affects all of them.
+//!
+//! A program does one round of work per line on its standard input and prints the seconds that it took. The first
+//! rounds warm up and do not count.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write, stdout};
@@ -11,13 +13,13 @@ use serde_json::{Map, Value, json};
 use super::rounds::Rounds;
 use super::spread::spread;
 
-/// Rounds that don't count.
+/// Number of rounds that warm up.
 const WARM_UP: usize = 2;
 
-/// The contestants, ours first.
+/// The programs to time; the first is Permafrost.
 pub(super) struct Race<'a> {
     what: &'a str,
-    /// How many pictures a round takes.
+    /// Images per round.
     pictures: usize,
     rounds: &'a Rounds,
     contestants: Vec<Contestant>,
@@ -33,13 +35,13 @@ impl<'a> Race<'a> {
         Ok(Self { what, pictures, rounds, contestants: vec![] })
     }
 
-    /// Adds a program and starts it.
+    /// Starts a program and adds it.
     pub(super) fn enter(&mut self, name: &'static str, command: &mut Command) -> Result<()> {
         self.contestants.push(Contestant::start(name, command)?);
         Ok(())
     }
 
-    /// Lets them take turns, and prints how they did.
+    /// Runs all rounds in turn and prints the results.
     pub(super) fn run(mut self) -> Result<()> {
         for round in 0..WARM_UP + self.rounds.rounds {
             for contestant in &mut self.contestants {
@@ -81,14 +83,14 @@ impl<'a> Race<'a> {
     }
 }
 
-/// A program that waits for its turn.
+/// A started program that waits for its next round.
 struct Contestant {
     name: &'static str,
-    /// It ends when its standard input is closed, with us.
+    /// The process ends when its standard input is closed, which happens when this is dropped.
     _program: Child,
     turns: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// Pictures a second, round by round.
+    /// Images per second, one value per round.
     rates: Vec<f64>,
 }
 

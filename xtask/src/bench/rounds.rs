@@ -1,4 +1,4 @@
-//! How often a benchmark is repeated, and what it prints.
+//! Arguments shared by the benchmarks that run programs in turn.
 
 use clap::Args;
 

@@ -1,9 +1,8 @@
-//! `cargo xtask bench scale`: what sharing the frozen base's work costs, and whether a worker's memory grows.
+//! `cargo xtask bench scale`: measures the cost of sharding, and the memory of a worker.
 //!
-//! The same photographs go through `permafrost features` as one shard, and as 2 and as 4 in turn, forwards in
-//! one round and backwards in the next: what the shards of a round take together, compared with its one, is what
-//! each pays again. Then a small base takes ever more
-//! photographs, repeated under other names, and the most memory that the worker has held is read.
+//! `permafrost features` computes the same images as 1, 2 and 4 shards, in reverse order in every second round. The
+//! total time of the shards, relative to that of one shard in the same round, shows the fixed cost of a shard. Then a
+//! small base computes features of few and of many images, and the worker's peak memory is read.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -19,7 +18,7 @@ use super::spread::spread;
 use crate::keras::clear;
 use crate::program;
 
-/// How a base is chosen that takes a moment.
+/// Arguments that choose a base that is fast to compute.
 const SMALL: [&str; 6] = ["--size", "64", "--until", "block2_pool", "--pooling", "max"];
 
 #[derive(Args)]
@@ -35,13 +34,13 @@ pub(crate) struct ScaleArguments {
     rounds: usize,
 }
 
-/// Into how many shards the photographs are cut.
+/// Numbers of shards.
 const CUTS: [usize; 3] = [1, 2, 4];
 
-/// Measures with the photographs in `pets`.
+/// Measures with the images in `pets`.
 ///
 /// # Errors
-/// If there are no photographs, the program can't be built, or it fails.
+/// Returns an error if images are missing, the program can't be built, or it fails.
 pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Result<()> {
     let folder = root.join("target/bench-scale");
     clear(&folder)?;
@@ -97,7 +96,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
     Ok(())
 }
 
-/// How many seconds so many workers take, one after the other.
+/// Returns the total seconds of `shards` workers that run one after the other.
 fn in_turn(program: &Path, data: &Path, to: &Path, shards: usize) -> Result<f64> {
     let mut seconds = 0.0;
     for shard in 0..shards {
@@ -107,10 +106,10 @@ fn in_turn(program: &Path, data: &Path, to: &Path, shards: usize) -> Result<f64>
     Ok(seconds)
 }
 
-/// What a worker took.
+/// Time and memory of a worker.
 struct Worker {
     seconds: f64,
-    /// The most bytes of memory that it has held, where the system says.
+    /// Peak memory in bytes, if the system reports it.
     peak: Option<u64>,
 }
 
@@ -127,7 +126,7 @@ impl Worker {
             .with_context(|| format!("could not start `{}`", program.display()))?;
         let mut peak = None;
         let status = loop {
-            // What it was before the end: the system forgets it with the program.
+            // The peak must be read before the process ends.
             peak = peak_of(child.id()).or(peak);
             if let Some(status) = child.try_wait()? {
                 break status;
@@ -139,7 +138,7 @@ impl Worker {
     }
 }
 
-/// The most resident bytes so far, as Linux says.
+/// Returns the peak resident memory of a process in bytes, as Linux reports it.
 fn peak_of(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -147,7 +146,7 @@ fn peak_of(id: u32) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// A folder with so many photographs: those in `pets` again and again, under other names.
+/// Creates a folder of `count` images: those in `pets`, repeated under new names.
 pub(super) fn repeated(pets: &Path, folder: &Path, count: usize) -> Result<PathBuf> {
     let mut there = vec![];
     for class in ["cats", "dogs"] {
@@ -165,7 +164,7 @@ pub(super) fn repeated(pets: &Path, folder: &Path, count: usize) -> Result<PathB
     }
     there.sort();
     for at in 0..count {
-        // A prime step, so that a folder of few is of both classes.
+        // The step is a prime, so that a few images are of both classes too.
         let (class, from) = &there[at * 61 % there.len()];
         let to = folder.join(class).join(format!("{at:06}.jpg"));
         #[cfg(unix)]
@@ -176,12 +175,12 @@ pub(super) fn repeated(pets: &Path, folder: &Path, count: usize) -> Result<PathB
     Ok(folder.to_owned())
 }
 
-/// How many bytes the photographs of a folder of classes have.
+/// Returns the total size in bytes of the images in a folder of classes.
 fn read_bytes(folder: &Path) -> Result<u64> {
     ["cats", "dogs"].iter().map(|class| sizes(&folder.join(class))).sum()
 }
 
-/// How many bytes the files right in a folder have.
+/// Returns the total size in bytes of the files in a folder, without subfolders.
 fn sizes(folder: &Path) -> Result<u64> {
     fs::read_dir(folder)?.map(|entry| Ok(fs::metadata(entry?.path())?.len())).sum()
 }

@@ -1,4 +1,4 @@
-//! The benchmarks of others: scripts of Python.
+//! Python scripts that time other programs.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,11 +7,11 @@ use anyhow::Result;
 
 use crate::keras;
 
-/// A script in `bench`, run by a Python that has Keras.
+/// Returns the command that runs a script in `bench` with a Python that has Keras installed.
 pub(super) fn script_of(root: &Path, script: &str) -> Result<Command> {
     let checks = root.join("tests/keras/requirements.txt");
     let mut python = Command::new(keras::install(&root.join("target/keras"), &checks)?);
-    // `-B`: nothing is written beside the scripts.
+    // `-B`: writes no bytecode next to the scripts.
     python.arg("-B").arg(root.join("bench").join(script));
     Ok(python)
 }

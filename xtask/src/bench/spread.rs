@@ -1,8 +1,8 @@
-//! How far the numbers of several rounds are apart.
+//! Median and range of the results of several rounds.
 
 use anyhow::{Result, ensure};
 
-/// The median of several numbers, and the least and the largest.
+/// Returns the minimum, median and maximum.
 pub(super) fn spread(values: &[f64]) -> Result<[f64; 3]> {
     ensure!(!values.is_empty(), "expected rounds that count, found none");
     let mut values = values.to_vec();

@@ -1,9 +1,9 @@
-//! `cargo xtask bench store`: what a far object store costs those who compute features and those who train on
+//! `cargo xtask bench store`: measures the cost of a remote object store, for computing features and for training on
 //! them.
 //!
-//! The same photographs become features twice: on this machine, and through an S3 interface whose requests wait
-//! and whose bytes share a narrow line. Then a head is trained on each set, more of it than memory may hold: what
-//! further epochs take tells what an epoch reads anew.
+//! Features of the same images are computed twice: on the local disk, and through an S3 interface with latency and
+//! limited bandwidth. Then a head is trained on each feature set, which is larger than `--cache-mb` allows in memory.
+//! The time of further epochs shows the cost of reading features again.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -39,11 +39,11 @@ pub(crate) struct StoreArguments {
     mb_per_second: f64,
 }
 
-/// Measures with the photographs in `pets`.
+/// Measures with the images in `pets`.
 ///
 /// # Errors
-/// If there are no photographs, the programs can't be built, one of them fails, or what is far away becomes
-/// something else than what is near.
+/// Returns an error if images are missing, a program can't be built or fails, or the histories of the local and the
+/// remote run differ.
 pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Result<()> {
     let StoreArguments { photographs, epochs, cache_mb, latency_ms, mb_per_second } = arguments;
     let folder = absolute(root.join("target/bench-store"))?;
@@ -90,7 +90,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
         };
         let first = train(1)?;
         let epoch = (train(1 + epochs)? - first) / *epochs as f64;
-        // A fifth is validated on, and read once.
+        // A fifth of the images is for validation and read once.
         let shown = *photographs as f64 * 0.8;
         writeln!(
             out,
@@ -105,7 +105,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
     Ok(())
 }
 
-/// The program, with the store in its environment.
+/// The program, with the store's URL and keys in its environment.
 struct Client {
     program: PathBuf,
     folder: PathBuf,
@@ -113,7 +113,7 @@ struct Client {
 }
 
 impl Client {
-    /// Runs the program on weights that need no download, and returns how many seconds it took.
+    /// Runs the program without pretrained weights, and returns the seconds that it took.
     fn run(&self, arguments: &[&str]) -> Result<f64> {
         let mut command = Command::new(&self.program);
         command.args(arguments).args(["--weights", "none", "--device", "cpu"]);

@@ -1,5 +1,7 @@
-//! The manifest of Kubernetes and the job definition of AWS Batch: valid by the official schemas, and their command
-//! lines run as they stand, but for the image, which is the program as built, and URLs, which are folders.
+//! Checks the manifest of Kubernetes and the job definition of AWS Batch.
+//!
+//! Both must be valid by the official schemas. Their command lines are run unchanged, except that the built program
+//! replaces the image and folders replace the URLs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,24 +17,24 @@ use super::printed::printed;
 use super::site::Site;
 use crate::keras::install;
 
-/// The shard that AWS Batch computes, too.
+/// Shard that is computed with the command lines of both Kubernetes and AWS Batch.
 const OF_BATCH: usize = 3;
 
-/// Where the image has the weights, which `cargo xtask fetch weights` brings.
+/// Path of the weights in the image, to which `cargo xtask fetch weights` writes them.
 const WEIGHTS: &str = "data/weights/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5";
 
-/// What `tests/deploy/manifests.py` prints.
+/// Output of `tests/deploy/manifests.py`.
 #[derive(Deserialize)]
 struct Manifests {
     versions: Vec<String>,
     workers: usize,
-    /// The folder of a container that may be written to.
+    /// Writable folder of a container.
     scratch: String,
     kubernetes: Container,
     batch: Container,
 }
 
-/// How the program is started in a container.
+/// Arguments and environment of the program in a container.
 #[derive(Deserialize)]
 struct Container {
     arguments: Vec<String>,
@@ -45,7 +47,7 @@ pub(super) fn check(site: &Site) -> Result<()> {
     let python = site.root.join("target/cluster/python");
     let python = install(&python, &checks.join("requirements.txt"))?;
     let mut reading = Command::new(python);
-    // `-B`: nothing is written beside the scripts.
+    // `-B`: writes no bytecode next to the scripts.
     reading.arg("-B").arg(checks.join("manifests.py")).arg(site.root.join("deploy"));
     let manifests: Manifests = serde_json::from_str(&printed(&mut reading)?)
         .context("could not read what `manifests.py` prints")?;
@@ -71,19 +73,19 @@ pub(super) fn check(site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// Random weights where the image has the pretrained ones, of the same network and size.
+/// Writes random weights of the same network at the path of the pretrained ones.
 fn draw_weights(site: &Site) -> Result<()> {
     let draw = "train --demo --weights none --until block5_pool --size 32 --epochs 1 --no-augment --quiet --out model";
     site.run(&draw.split(' ').collect::<Vec<_>>())?;
     let path = site.folder.join(WEIGHTS);
     fs::create_dir_all(path.parent().context("expected a folder")?)?;
     site.run(&"export model/best --format keras --out model.keras".split(' ').collect::<Vec<_>>())?;
-    // A file is known by what is in it, whatever its name.
+    // The program recognizes a weights file by its content, not by its name.
     fs::rename(site.folder.join("model.keras"), path)?;
     Ok(())
 }
 
-/// Runs a container's command line with its environment, what the engine adds to that, and nothing else.
+/// Runs a container's command line with its environment and the variables that the engine adds, and no others.
 fn run(
     site: &Site,
     container: &Container,
@@ -111,7 +113,7 @@ fn run(
     Ok(())
 }
 
-/// The same arguments with folders for the URLs of the photographs and of the set.
+/// Returns the arguments with the two URLs replaced by folders.
 fn on_folders(arguments: &[String], photographs: &str, set: &str) -> Result<Vec<String>> {
     let mut replaced = (0, 0);
     let mut before = "";
@@ -142,7 +144,7 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("expected a path in unicode, found `{}`", path.display()))
 }
 
-/// Compares a shard of two sets byte by byte.
+/// Compares a shard of two feature sets byte by byte.
 fn expect_same_shard(set: &Path, other: &Path) -> Result<()> {
     let names = names_of(set, OF_BATCH)?;
     ensure!(!names.is_empty(), "expected pieces of shard {OF_BATCH} in `{}`", set.display());

@@ -1,5 +1,6 @@
-//! A Slurm of one node on loopback: `munged`, `slurmctld` and `slurmd`, with all that they keep in one folder,
-//! and stopped with this.
+//! A Slurm with one node on loopback: `munged`, `slurmctld` and `slurmd`.
+//!
+//! All its files are in one folder. The daemons are stopped when the value is dropped.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -13,17 +14,17 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::printed::printed;
 
-/// Until a daemon answers.
+/// Timeout of a daemon's start.
 const START: Duration = Duration::from_secs(60);
-/// Until tasks that were cancelled are gone.
+/// Time limit for cancelled tasks to end.
 const STOP: Duration = Duration::from_secs(20);
-/// How long to wait between two looks.
+/// Interval between two polls.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
-/// How many processors the node says it has, and so how many tasks run at a time.
+/// Number of processors of the node, and so of tasks that run at the same time.
 pub(super) const PROCESSORS: usize = 2;
 
-/// A Slurm that ends with this.
+/// A running Slurm, stopped when dropped.
 pub(super) struct Slurm {
     folder: PathBuf,
     config: PathBuf,
@@ -31,7 +32,7 @@ pub(super) struct Slurm {
 }
 
 impl Slurm {
-    /// Starts one with its files in `folder`, and waits until its node takes tasks.
+    /// Starts a Slurm with its files in `folder`, and waits until its node accepts tasks.
     pub(super) fn start(folder: &Path) -> Result<Self> {
         let daemons = ["munged", "slurmctld", "slurmd"].map(find_daemon);
         let [munged, slurmctld, slurmd] = daemons;
@@ -47,7 +48,7 @@ impl Slurm {
         let socket = folder.join("munge.socket");
         let mut mungekey = Command::new(munged.with_file_name("mungekey"));
         printed(mungekey.arg("--create").arg("--keyfile").arg(munge("key")))?;
-        // `--force`: the folder of a workspace may be another user's than the one who runs this.
+        // `--force`: the workspace's folder may belong to another user.
         let mut arguments = vec!["--foreground".into(), "--force".into()];
         for (option, file) in [
             ("--key-file", munge("key")),
@@ -67,7 +68,7 @@ impl Slurm {
             let config = slurm.config.clone().into();
             slurm.spawn(&daemon, &["-D".into(), "-f".into(), config], &log)?;
         }
-        // It does not answer at first.
+        // `sinfo` fails until the controller answers.
         let idle = || {
             Ok(slurm
                 .run("sinfo", &["--noheader", "--format=%T"])
@@ -77,7 +78,7 @@ impl Slurm {
         Ok(slurm)
     }
 
-    /// Stops it, and removes its files, which are of use only where something went wrong.
+    /// Stops Slurm and removes its files, which are needed only to analyze a failure.
     pub(super) fn stop(self) -> Result<()> {
         let folder = self.folder.clone();
         drop(self);
@@ -85,31 +86,31 @@ impl Slurm {
             .with_context(|| format!("could not remove `{}`", folder.display()))
     }
 
-    /// A command of Slurm's that asks this one.
+    /// Returns a command of Slurm that uses this Slurm.
     pub(super) fn command(&self, name: &str) -> Command {
         let mut command = Command::new(name);
         command.env("SLURM_CONF", &self.config);
         command
     }
 
-    /// Runs one, and returns what it printed.
+    /// Runs a command of Slurm, and returns its standard output.
     pub(super) fn run(&self, name: &str, arguments: &[&str]) -> Result<String> {
         printed(self.command(name).args(arguments))
     }
 
-    /// What `scontrol show job` says of a task, each as `Name=value`.
+    /// Returns the state of a task as `Name=value` pairs, from `scontrol show job`.
     pub(super) fn task(&self, task: &str) -> Result<String> {
         self.run("scontrol", &["show", "job", "--oneliner", task])
     }
 
-    /// Waits until no task is left that waits or runs.
+    /// Waits until all tasks have ended.
     pub(super) fn wait_for_all(&self, limit: Duration) -> Result<()> {
         self.wait_until("last task", limit, || Ok(self.run("squeue", &["--noheader"])?.is_empty()))
     }
 
     fn spawn(&mut self, daemon: &Path, arguments: &[OsString], log: &Path) -> Result<()> {
         let log = File::create(log)?;
-        // A daemon ends with this program, also where that is killed.
+        // `setpriv` has the kernel kill the daemon when this program ends, even if it is killed.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(daemon).args(arguments);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -120,7 +121,7 @@ impl Slurm {
         Ok(())
     }
 
-    /// Looks again and again whether something is so.
+    /// Polls until `is_so` returns true. Returns an error after `limit`.
     pub(super) fn wait_until(
         &self,
         what: &str,
@@ -142,7 +143,7 @@ impl Slurm {
 
 impl Drop for Slurm {
     fn drop(&mut self) {
-        // Tasks are no children of these: they are cancelled first. Nothing can be done where that fails.
+        // Tasks are not children of the daemons, so they are cancelled first. Best effort: errors can't be handled.
         if self.daemons.len() == 3 {
             let _ = self.run("scancel", &["--full", "--signal=KILL", "--state=RUNNING"]);
             let _ = self.run("scancel", &["--me"]);
@@ -155,7 +156,7 @@ impl Drop for Slurm {
     }
 }
 
-/// Where a daemon is: in a folder that is on the paths of administrators only.
+/// Returns the path of a daemon. Its folder may not be on the `PATH` of ordinary users.
 fn find_daemon(name: &str) -> Result<PathBuf> {
     let found = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"]
         .map(|folder| Path::new(folder).join(name))
@@ -169,14 +170,14 @@ fn find_daemon(name: &str) -> Result<PathBuf> {
     Ok(found)
 }
 
-/// The settings of a Slurm in `folder` of one node, this machine, that whoever runs this may use.
+/// Returns the settings of a Slurm in `folder` with this machine as its only node, for the current user.
 fn config_in(folder: &Path) -> Result<String> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname")
         .context("could not read the name of this machine")?;
     let host = host.trim().split('.').next().unwrap_or_default();
     let user = printed(Command::new("id").arg("-un"))?;
     let user = user.trim();
-    // Both are bound at a time, so that they differ.
+    // Both ports are bound at the same time, so that they differ.
     let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
     let [controller, node] = [listeners[0].local_addr()?.port(), listeners[1].local_addr()?.port()];
     let folder = folder.display();

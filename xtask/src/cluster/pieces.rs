@@ -1,16 +1,16 @@
-//! The pieces of a set of features that are there.
+//! Lists the pieces of a feature set.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// How many pieces of a shard lie in `set`: JSON files, which are written last.
+/// Returns the number of complete pieces of a shard in `set`. A piece's JSON file is written last.
 pub(super) fn pieces_of(set: &Path, shard: usize) -> Result<usize> {
     Ok(names_of(set, shard)?.iter().filter(|name| name.ends_with(".json")).count())
 }
 
-/// The names of the files of a shard in `set`, sorted; none where there is no such folder yet.
+/// Returns the names of a shard's files in `set`, sorted. Returns an empty list if the folder does not exist yet.
 pub(super) fn names_of(set: &Path, shard: usize) -> Result<Vec<String>> {
     if !set.exists() {
         return Ok(vec![]);

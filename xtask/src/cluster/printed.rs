@@ -1,10 +1,13 @@
-//! Commands that are run to their end.
+//! Runs commands to their end.
 
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
-/// Runs a command to its end, and returns what it printed.
+/// Runs a command to its end, and returns its standard output.
+///
+/// # Errors
+/// Returns an error if the command can't be started or fails.
 pub(super) fn printed(command: &mut Command) -> Result<String> {
     let output = command
         .output()

@@ -1,7 +1,8 @@
-//! Photographs and features in an object store: a real one over HTTP, which verifies signatures. A twentieth of
-//! its answers fail, and it is killed in the middle and started again. The set is whole all the same, a head that
-//! is trained on it is the one that is trained on the photographs, and what is refused is refused clearly and
-//! without anything secret.
+//! Checks images and features in an object store: a real server over HTTP that verifies signatures.
+//!
+//! A twentieth of its answers fail, and it is killed and started again while workers compute. The feature set must be
+//! complete all the same, and training on it must give the same history as training on the images. Refusals must be
+//! clear, and no output may contain a secret.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Write, stdout};
@@ -21,18 +22,18 @@ const SHARDS: usize = 8;
 const PIECES: usize = 4;
 const VIEWS: &str = "2";
 
-/// The share of requests that fail.
+/// Share of requests that fail.
 const FAIL: &str = "0.05";
-/// For how long the server is away, and how many pieces there are by then.
+/// Pause before the server starts again, and number of complete pieces at which it is killed.
 const AWAY: Duration = Duration::from_secs(5);
 const FIRST: usize = SHARDS * PIECES / 4;
-/// How often a worker may be started, as an engine would.
+/// Maximum number of starts of a worker. An engine would restart it too.
 const STARTS: usize = 4;
 
 const PHOTOGRAPHS: &str = "s3://photographs/pets";
 const SET: &str = "s3://features/pets";
 
-/// As little to be read anywhere as the right ones.
+/// Keys with a wrong secret, which must not be printed either.
 const WRONG: Keys = Keys { secret: "another+secret/which+the/store+does/not", ..Keys::RIGHT };
 
 /// Checks the program as it is built with object stores.
@@ -64,7 +65,7 @@ pub(super) fn check(site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// The program, with the store in its environment.
+/// The program, with the store's URL and keys in its environment.
 struct Client<'a> {
     site: &'a Site,
     program: PathBuf,
@@ -77,13 +78,13 @@ impl Client<'_> {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(&self.site.folder);
         keys.tell(&mut command, &self.url);
-        // The more is logged, the more it may tell.
+        // The most detailed log is the most likely to contain a secret.
         command.env("RUST_LOG", "trace").stdin(Stdio::null());
         command
     }
 
-    /// Runs the program, expects this status, and returns what it printed and what it said was wrong. All that it
-    /// said is kept in a file of that name.
+    /// Runs the program, expects this exit status, and returns its standard output and its error message. All output is
+    /// also written to a file called `name`.
     fn run_with(
         &self,
         keys: Keys,
@@ -97,7 +98,7 @@ impl Client<'_> {
         fs::write(&file, [&output.stdout[..], &output.stderr].concat())?;
         let said = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
         let printed = said[0].clone().into_owned();
-        // Behind what is logged.
+        // The error message follows the log.
         let error = said[1].split_once("\nerror: ").map(|(_, error)| error.to_owned());
         let error = error.unwrap_or_default();
         ensure!(
@@ -115,7 +116,7 @@ impl Client<'_> {
         Ok(printed)
     }
 
-    /// What a worker is told beside its share.
+    /// Returns the arguments of a worker, without its share.
     fn features<'a>(&'a self, data: &'a str, out: &'a str) -> Vec<&'a str> {
         [&["features", data, "--out", out][..], &self.base.arguments()].concat()
     }
@@ -128,7 +129,7 @@ impl Client<'_> {
     }
 }
 
-/// Copies the photographs, and one more under a name that URLs and signatures encode.
+/// Copies the images, and one more under a name that URLs and signatures must encode.
 fn copy_photographs(from: &Path, to: &Path) -> Result<()> {
     let mut first = None;
     for class in ["train/cats", "train/dogs", "validation/cats", "validation/dogs"] {
@@ -146,18 +147,18 @@ fn copy_photographs(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A worker that ends with this.
+/// A running worker, killed when dropped.
 struct Worker(Child);
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // There is nothing to be done where that fails.
+        // Best effort: an error here can't be handled.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Computes all shards at a time, while the server is killed and started again.
+/// Computes all shards at the same time, and kills and restarts the server meanwhile.
 fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
     let start = |shard: usize| -> Result<Worker> {
         let log = client.site.folder.join(format!("shard-{shard}.txt"));
@@ -179,7 +180,7 @@ fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
         sleep(Duration::from_millis(20));
     }
     server.kill_and_start_after(AWAY)?;
-    // Nothing was written meanwhile.
+    // While the server is away, nothing is written.
     let before = there()?;
     let at_work = workers.iter_mut().map(is_at_work).collect::<Result<Vec<_>>>()?;
     let at_work = at_work.into_iter().filter(|is| *is).count();
@@ -204,7 +205,7 @@ fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Computes a piece that is so large that it goes in parts, and compares it with that on a disk.
+/// Computes a piece so large that it is uploaded in parts, and compares it with the same piece on a disk.
 fn upload_in_parts(client: &Client<'_>, photographs: &Path, buckets: &Path) -> Result<()> {
     let photographs = photographs.to_str().context("expected a path in unicode")?;
     for (name, data, out) in [
@@ -212,7 +213,7 @@ fn upload_in_parts(client: &Client<'_>, photographs: &Path, buckets: &Path) -> R
         ("large-local", photographs, "large"),
     ] {
         let arguments = client.features(data, out);
-        // All of the map, and not its largest values.
+        // Without pooling, a piece has the whole feature map.
         let pooling = arguments.iter().position(|word| *word == "--pooling").context("pooling")?;
         client.run(name, 0, &[&arguments[..pooling], &arguments[pooling + 2..]].concat())?;
     }
@@ -230,14 +231,14 @@ fn upload_in_parts(client: &Client<'_>, photographs: &Path, buckets: &Path) -> R
     Ok(())
 }
 
-/// A piece's card without `contents`, which are known by a digest on a disk, and by ETags in a store that has them.
+/// Returns a piece's card without `contents`: digests on a disk, but ETags in a store that has them.
 fn without_contents(card: &[u8]) -> Result<Vec<u8>> {
     let mut card: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(card)?;
     card.remove("contents");
     Ok(serde_json::to_vec(&card)?)
 }
 
-/// Trains on the photographs and on the set, in memory and streamed, and compares.
+/// Trains on the images and on the feature set, in memory and streamed, and compares the histories.
 fn expect_same_histories(client: &Client<'_>, photographs: &Path, set: &Path) -> Result<()> {
     let photographs = photographs.to_str().context("expected a path in unicode")?;
     let copy = set.to_str().context("expected a path in unicode")?;
@@ -270,7 +271,7 @@ fn expect_same_histories(client: &Client<'_>, photographs: &Path, set: &Path) ->
     Ok(())
 }
 
-/// Truncates an object: the check names it, and its worker computes it again.
+/// Truncates an object. The check must report it, and its worker must compute it again.
 fn mend(client: &Client<'_>, set: &Path) -> Result<()> {
     let piece = format!("shard-00003-of-{SHARDS:05}-piece-0001-of-{PIECES:04}");
     let object = set.join(&piece).with_extension("safetensors");
@@ -286,7 +287,7 @@ fn mend(client: &Client<'_>, set: &Path) -> Result<()> {
     client.expect_whole("check-mended")
 }
 
-/// A wrong secret, and buckets that are not there.
+/// Checks the errors for a wrong secret and for missing buckets.
 fn expect_refusals(client: &Client<'_>) -> Result<()> {
     let nowhere = "s3://nowhere/pets";
     for (name, keys, arguments, expected) in [
@@ -324,7 +325,10 @@ fn expect_refusals(client: &Client<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Reads all files below `folder` but for folders of these names, and returns how many there are.
+/// Reads all files below `folder`, except in folders whose names are in `but`, and returns their number.
+///
+/// # Errors
+/// Returns an error if a file contains a key or a secret.
 fn expect_nothing_secret(folder: &Path, but: &[&str]) -> Result<usize> {
     let mut files = 0;
     for entry in fs::read_dir(folder)? {

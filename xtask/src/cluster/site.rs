@@ -1,4 +1,4 @@
-//! What every check is given: the program, its material, and a folder to work in.
+//! Inputs of every check: the program, its test material and a working folder.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -10,25 +10,25 @@ use anyhow::{Context, Result, ensure};
 use super::printed::printed;
 use crate::crashes::without_seconds;
 
-/// What a check needs.
+/// Inputs of a check.
 pub(super) struct Site {
     pub(super) root: PathBuf,
     pub(super) program: PathBuf,
     pub(super) photographs: PathBuf,
     pub(super) weights: PathBuf,
-    /// Empty, for what it writes.
+    /// Output folder, empty at first.
     pub(super) folder: PathBuf,
 }
 
 impl Site {
-    /// Runs the program in the check's folder, and returns what it printed.
+    /// Runs the program in the check's folder, and returns its standard output.
     pub(super) fn run<A: AsRef<std::ffi::OsStr>>(&self, arguments: &[A]) -> Result<String> {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(&self.folder);
         printed(&mut command)
     }
 
-    /// Expects `features --check` to find nothing in `set`, which was made of all photographs.
+    /// Checks that `features --check` finds no fault in `set`, which must contain all images.
     pub(super) fn expect_whole(&self, set: &Path) -> Result<()> {
         let arguments = ["features".as_ref(), self.photographs.as_os_str()];
         let checked =
@@ -38,7 +38,7 @@ impl Site {
         Ok(())
     }
 
-    /// The history of a run in the check's folder, but for its seconds.
+    /// Returns the history of a run in the check's folder, without the column of seconds.
     pub(super) fn history(&self, run: &str) -> Result<Vec<String>> {
         let path = self.folder.join(run).join("history.csv");
         let text = fs::read_to_string(&path)
@@ -47,7 +47,7 @@ impl Site {
     }
 }
 
-/// The arguments that say which base.
+/// Arguments that choose the base.
 pub(super) struct Base {
     weights: String,
 }
@@ -62,7 +62,7 @@ impl Base {
         ["--weights", &self.weights]
     }
 
-    /// These, and which filters on which size.
+    /// Returns the weights and the arguments that choose base, last layer, pooling and image size.
     pub(super) fn arguments(&self) -> Vec<&str> {
         let filters = ["--base", "vgg19", "--until", "block3_pool", "--pooling", "max"];
         [&self.weights()[..], &filters, &["--size", "96"]].concat()

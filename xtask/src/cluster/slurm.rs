@@ -1,6 +1,7 @@
-//! The batch script as an array of a real Slurm. One task is killed in the middle and one told to stop, and both are
-//! requeued; the set is whole all the same, and a head that is trained on it is the one that is trained on the
-//! photographs.
+//! Checks the batch script as a job array of a real Slurm.
+//!
+//! One task is killed and one is told to stop while they compute, and both are requeued. The feature set must be
+//! complete all the same, and training on it must give the same history as training on the images.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -14,28 +15,28 @@ use super::pieces::pieces_of;
 use super::printed::printed;
 use super::site::{Base, Site};
 
-/// As many as `--array` of the script says.
+/// Number of shards, equal to `--array` in the script.
 const SHARDS: usize = 8;
-/// As many as `--steps` of the script says.
+/// Pieces per shard, equal to `--steps` in the script.
 const PIECES: usize = 16;
-/// The tasks that do not reach their end in the first start.
+/// Tasks that are ended before they finish their first start.
 const ENDED: [Ended; 2] = [
-    // At once, by a signal that nothing can be done about.
+    // Killed at once, by a signal that can't be handled.
     Ended { task: 3, scancel: &["--signal=KILL", "--batch"], exit_code: "0:9" },
-    // By a signal on which the program stops after the batch at hand.
+    // Stopped by a signal, after the current batch.
     Ended { task: 7, scancel: &[], exit_code: "130:0" },
 ];
-/// What makes a task last some seconds.
+/// Number of augmented copies, so that a task takes some seconds.
 const VIEWS: &str = "20";
-/// Until all tasks have ended.
+/// Time limit for all tasks to end.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// How a task is ended in the middle.
+/// A task to end, and how it ends.
 struct Ended {
     task: usize,
-    /// What `scancel` is told beside the task.
+    /// Arguments of `scancel`, without the task.
     scancel: &'static [&'static str],
-    /// What Slurm says of it then: its status and signal.
+    /// Exit status and signal that Slurm reports afterwards.
     exit_code: &'static str,
 }
 
@@ -73,7 +74,7 @@ pub(super) fn check(site: &Site) -> Result<()> {
     expect_same_histories(site, &set, &base)
 }
 
-/// Starts the script on all photographs, with the program on the path, and returns the job's number.
+/// Submits the script for all images, with the program on the `PATH`, and returns the job's number.
 fn submit(site: &Site, slurm: &Slurm, set: &Path, base: &Base) -> Result<String> {
     let folder = site.program.parent().context("expected a program in a folder")?;
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -85,7 +86,7 @@ fn submit(site: &Site, slurm: &Slurm, set: &Path, base: &Base) -> Result<String>
     Ok(printed(&mut sbatch)?.trim().to_owned())
 }
 
-/// Ends a task that has written some pieces and not others, has it begin again, and returns how many it had.
+/// Ends a task that has written some of its pieces, requeues it, and returns the number of its pieces.
 fn end_and_requeue(
     site: &Site,
     slurm: &Slurm,
@@ -118,18 +119,18 @@ fn end_and_requeue(
         "expected task {shard} to be ended in the middle, it had {kept} of {PIECES} pieces"
     );
     slurm.run("scontrol", &["requeue", &task])?;
-    // Slurm would have it wait for two minutes.
+    // By default, Slurm would wait two minutes before it starts the task again.
     slurm.run("scontrol", &["update", &format!("JobId={task}"), "StartTime=now"])?;
     Ok(kept)
 }
 
-/// What a task printed, in all its starts.
+/// Returns the output of all starts of a task.
 fn said(site: &Site, job: &str, task: usize) -> Result<String> {
     let path = site.folder.join(format!("features-{job}_{task}.out"));
     fs::read_to_string(&path).with_context(|| format!("could not read `{}`", path.display()))
 }
 
-/// Trains on the photographs and on the set, with and without views, and compares.
+/// Trains on the images and on the feature set, with and without augmented copies, and compares the histories.
 fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
     let photographs = site.photographs.to_str().context("expected a path in unicode")?;
     let set = set.to_str().context("expected a path in unicode")?;

@@ -1,8 +1,7 @@
-//! What a shared library of Linux says that it needs, and whether its file is whole.
+//! Reads which libraries a shared library of Linux needs, and checks that its file is complete.
 //!
-//! Only what that takes of the Executable and Linkable Format is read: the program headers and the dynamic
-//! section (System V gABI, chapters 4 and 5), of 64-bit little-endian files. A library may have hundreds of
-//! megabytes, of which a few kilobytes are read.
+//! Only the program headers and the dynamic section of 64-bit little-endian ELF files are read (System V gABI, chapters
+//! 4 and 5). A library may be hundreds of megabytes large, of which a few kilobytes are read.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -10,11 +9,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// What the dynamic section of a library says.
+/// Contents of a library's dynamic section.
 pub(crate) struct Needs {
-    /// Names of other libraries.
+    /// Names of the libraries that it needs.
     pub(crate) libraries: Vec<String>,
-    /// Where they are looked for, separated by colons, with `$ORIGIN` for the library's own folder.
+    /// Folders to search for them, separated by colons. `$ORIGIN` is the library's own folder.
     pub(crate) search_path: String,
 }
 
@@ -27,10 +26,11 @@ const STRING_TABLE_SIZE: u64 = 10;
 const RPATH: u64 = 15;
 const RUNPATH: u64 = 29;
 
-/// In bytes, of a program header, a dynamic section or a table of names; those of libtorch have kilobytes.
+/// Maximum size in bytes of the program headers, the dynamic section and the table of names. Those of libtorch are a
+/// few kilobytes long.
 const LONGEST_TABLE: u64 = 64 << 20;
 
-/// A stretch of the file and the address at which it is loaded.
+/// A range of the file, and the address at which it is loaded.
 struct Segment {
     kind: u64,
     offset: u64,
@@ -38,10 +38,10 @@ struct Segment {
     size: u64,
 }
 
-/// Reads what the library at `path` needs.
+/// Reads the dynamic section of the library at `path`.
 ///
 /// # Errors
-/// If it is no such library, or its end is missing.
+/// Returns an error if the file is not a 64-bit little-endian shared library or is truncated.
 pub(crate) fn needs(path: &Path) -> Result<Needs> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -114,7 +114,7 @@ fn read(file: &mut File, at: u64, count: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The little-endian number of `width` bytes, all within what was read.
+/// Returns the little-endian number of `width` bytes at index `at`, which must be in range.
 fn number(bytes: &[u8], at: usize, width: usize) -> u64 {
     bytes[at..at + width].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// This program needs the C library, and is whole.
+    /// The test program's own file needs the C library and is complete.
     #[test]
     fn this_programs_own_file_needs_the_c_library_and_its_first_half_is_not_whole() {
         let program = std::env::current_exe().unwrap();

@@ -1,6 +1,6 @@
-//! A folder that programs can be built against: headers in `include`, libraries in `lib`, and a version.
+//! A folder to build programs against: headers in `include`, libraries in `lib`, and a version.
 //!
-//! The version is in `build-version` as in the official archive, else in `version.py` as in an installed
+//! The version is read from `build-version`, as in the official archive, or from `version.py`, as in an installed
 //! PyTorch.
 
 use std::collections::BTreeSet;
@@ -11,21 +11,21 @@ use anyhow::{Context, Result, ensure};
 
 use super::elf;
 
-/// What such a folder holds.
+/// Contents of such a folder.
 pub(crate) struct Found {
-    /// Such as `2.9.0+cpu`.
+    /// Full version, such as `2.9.0+cpu`.
     pub(crate) version: String,
-    /// Whether it can use NVIDIA's cards.
+    /// True if it supports NVIDIA GPUs.
     pub(crate) has_cuda: bool,
 }
 
-/// Says that the folder was named by `--from`, and which one it was; beside `build-version`.
+/// Name of a file next to `build-version`. It marks a folder that was linked by `--from`, and contains its path.
 pub(crate) const TAKEN_FROM: &str = "taken-from";
 
-/// The header that programs begin with.
+/// Main C++ header of PyTorch.
 const HEADER: &str = "include/torch/csrc/api/include/torch/torch.h";
 
-/// What every Linux has that can build a C++ program, and what comes with NVIDIA's driver.
+/// Libraries of every Linux that can build a C++ program, and of NVIDIA's driver.
 const OF_THE_SYSTEM: [&str; 11] = [
     "ld-linux-x86-64.so.2",
     "libc.so.6",
@@ -50,13 +50,12 @@ const SYSTEM_FOLDERS: [&str; 6] = [
 ];
 
 impl Found {
-    /// Looks at `folder`.
+    /// Examines `folder`.
     ///
-    /// On Linux this follows what each library needs, from those that programs are linked with.
+    /// On Linux, dependencies are followed from the libraries that programs are linked with.
     ///
     /// # Errors
-    /// If headers, libraries or the version are missing, or a library is cut short or needs one that is
-    /// not there.
+    /// Returns an error if headers, the version or a needed library are missing, or a library is truncated.
     pub(crate) fn examine(folder: &Path) -> Result<Self> {
         ensure!(folder.is_dir(), "expected a folder, found none");
         for part in ["include", "lib"] {
@@ -85,18 +84,18 @@ impl Found {
         Ok(Self { version, has_cuda: lib.join("torch_cuda.dll").exists() })
     }
 
-    /// Whether it is of `expected`, such as `2.9.0`, whatever it was built for.
+    /// Returns true if the release is `expected`, such as `2.9.0`, for any platform.
     pub(crate) fn is_of(&self, expected: &str) -> bool {
         release(&self.version) == expected
     }
 }
 
-/// The version without what it was built for, which follows `+`.
+/// Returns the version without the platform, which follows `+`.
 pub(crate) fn release(version: &str) -> &str {
     version.split('+').next().unwrap_or(version)
 }
 
-/// The version in the text of PyTorch's `version.py`.
+/// Returns the version in the text of PyTorch's `version.py`.
 pub(crate) fn version_in_python(text: &str) -> Option<String> {
     let value = text.lines().find_map(|line| line.strip_prefix("__version__ = "))?;
     Some(value.trim().trim_matches(['\'', '"']).to_owned())
@@ -111,7 +110,7 @@ fn version(folder: &Path) -> Result<String> {
         .context("expected its version in `build-version` or `version.py`, found neither")
 }
 
-/// Checks that the libraries `roots` are in `lib`, and that all they need is there.
+/// Checks that `lib` contains the libraries `roots` and everything that they need.
 fn check_libraries(lib: &Path, roots: &[&str]) -> Result<()> {
     let mut folders = vec![lib.to_owned()];
     let mut seen = BTreeSet::new();

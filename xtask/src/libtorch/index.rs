@@ -1,8 +1,7 @@
-//! A Python package index: where the wheels are that the manifest pins.
+//! A Python package index: finds the URLs of the wheels that the manifest pins.
 //!
-//! The index is asked for its list of a package's files, as JSON (the "simple" interface, PEP 691) or, where
-//! it has only that, as HTML (PEP 503). It is trusted with nothing: a file is taken by its pinned name and checked
-//! by its pinned digest.
+//! The index returns the list of a package's files as JSON (the "simple" interface, PEP 691) or as HTML (PEP 503). The
+//! index is not trusted: files are selected by their pinned names and verified by their pinned digests.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +15,13 @@ use crate::unavailable::{Unavailable, with_hints};
 const FORMS: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, \
                      text/html;q=0.1";
 
-/// The part of the index's answer that is of use.
+/// The fields of the index's answer that are used.
 #[derive(Deserialize)]
 struct Page {
     files: Vec<Listed>,
 }
 
-/// A file as the index lists it.
+/// A file in the index's list.
 #[derive(Deserialize)]
 struct Listed {
     filename: String,
@@ -31,22 +30,21 @@ struct Listed {
     size: Option<u64>,
 }
 
-/// A package index, and how it is asked.
+/// A package index, and the downloader for it.
 pub(crate) struct Index<'a> {
-    /// The address below which each package has its list.
+    /// Base URL; each package has its list below it.
     pub(crate) url: &'a str,
-    /// How it is asked.
+    /// Downloader that requests the lists.
     pub(crate) downloader: &'a Downloader<'a>,
 }
 
 impl Index<'_> {
-    /// Finds the wheel of this name, which must have this digest.
+    /// Finds the wheel with this name and digest.
     ///
-    /// The file is named and checked as it is pinned; of the index's answer only the address and the size are
-    /// used.
+    /// Name and digest come from the manifest. Only the URL and the size come from the index.
     ///
     /// # Errors
-    /// `Unavailable` if the index can't be asked, does not have it, or lists it with another digest.
+    /// Returns `Unavailable` if the index can't be reached, does not have the wheel, or lists it with another digest.
     pub(crate) fn wheel(&self, name: &str, digest: &Digest) -> Result<PublishedFile> {
         let page_url = format!("{}/{}/", self.url.trim_end_matches('/'), package_of(name));
         tell(&format!("asking the package index `{page_url}` for `{name}`"));
@@ -88,7 +86,7 @@ impl Index<'_> {
     }
 }
 
-/// The name below which an index lists the wheel: `PACKAGE-VERSION-...whl`, normalized (PEP 427 and 503).
+/// Returns the normalized package name of a wheel `PACKAGE-VERSION-...whl` (PEP 427 and 503).
 fn package_of(wheel: &str) -> String {
     wheel.split('-').next().unwrap_or(wheel).replace(['_', '.'], "-").to_lowercase()
 }
@@ -105,7 +103,7 @@ fn parse(page: &str) -> Result<Vec<Listed>> {
     Ok(page.split("<a ").skip(1).filter_map(link).collect())
 }
 
-/// A link with a digest behind `#`; others are of no use.
+/// Returns the file of a link whose URL has a digest after `#`, or `None` for other links.
 fn link(text: &str) -> Option<Listed> {
     let (_, value) = text.split_once("href=")?;
     let quote = value.chars().next().filter(|quote| ['"', '\''].contains(quote))?;

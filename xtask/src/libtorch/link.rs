@@ -1,11 +1,11 @@
-//! Symbolic links, for what is not copied.
+//! Creates symbolic links, which are used instead of copies.
 
 use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Makes `name` lead to `target`.
+/// Creates the symbolic link `name` to `target`.
 pub(crate) fn link(target: &Path, name: &Path) -> Result<()> {
     symlink(target, name).with_context(|| {
         format!("could not make `{}` a link to `{}`", name.display(), target.display())

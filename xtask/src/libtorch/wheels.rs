@@ -1,8 +1,7 @@
-//! A libtorch put together from the wheels that the manifest pins: PyTorch, and the libraries of NVIDIA's that it
-//! requires.
+//! Assembles libtorch from pinned wheels: PyTorch, and the NVIDIA libraries that it requires.
 //!
-//! Wheels are zip archives. The headers and the wanted libraries are unpacked into one folder as the official
-//! archive has them; its libraries look for others beside them, so no more is needed.
+//! Wheels are zip archives. The headers and the listed libraries are unpacked into one folder, laid out like the
+//! official archive. Its libraries search for others in their own folder, so no other files are needed.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -17,15 +16,15 @@ use super::index::Index;
 use super::link::link;
 use crate::unavailable::Unavailable;
 
-/// A version in a wheel is a few hundred bytes.
+/// Maximum size in bytes of `version.py`, which has a few hundred.
 const LONGEST_TEXT: u64 = 1 << 16;
 
-/// Brings `libtorch` from the package index into the new folder `into`. The wheels are kept in `data` until
-/// all are there.
+/// Downloads the wheels of `libtorch` and unpacks them into the new folder `into`. Until all are downloaded, they stay
+/// in `data`.
 ///
 /// # Errors
-/// `Unavailable` if a wheel can't be had. Another error if one is not as expected, or this machine is at
-/// fault.
+/// Returns `Unavailable` if a wheel can't be downloaded. Returns another error if a wheel is invalid, or for a fault of
+/// this machine.
 pub(crate) fn bring(
     libtorch: &Libtorch,
     index: &Index<'_>,
@@ -33,7 +32,7 @@ pub(crate) fn bring(
     into: &Path,
 ) -> Result<()> {
     for (name, part) in download_all(libtorch, index, data)? {
-        // Each is removed once it is unpacked: all together have gigabytes.
+        // Each wheel is removed after unpacking, as together they take gigabytes.
         let unpack = || -> Result<()> {
             let place = |path: &Path| place(path, libtorch.libraries.as_deref());
             let files = unpack_chosen(part.path(), libtorch.unpacked_at_most, into, place)?;
@@ -47,7 +46,7 @@ pub(crate) fn bring(
         };
         unpack().with_context(|| format!("`{name}` is not as expected"))?;
     }
-    // The wheel's own `libtorch.so` does nothing but need the others, those for CUDA as well.
+    // The wheel's own `libtorch.so` only loads the other libraries, including those for CUDA. A link replaces it.
     let name = into.join("lib/libtorch.so");
     if !name.exists() {
         link(Path::new("libtorch_cpu.so"), &name)?;
@@ -55,7 +54,7 @@ pub(crate) fn bring(
     Ok(())
 }
 
-/// Downloads all wheels. The parts that are there stay for the next fetch, if a later one can't be had.
+/// Downloads all wheels. If one is unavailable, the downloaded parts are saved for the next fetch.
 fn download_all<'a>(
     libtorch: &'a Libtorch,
     index: &Index<'_>,
@@ -64,7 +63,7 @@ fn download_all<'a>(
     let mut parts = Vec::new();
     for (name, digest) in &libtorch.wheels {
         let download = index.wheel(name, digest).and_then(|file| {
-            // The index names the address.
+            // The URL comes from the index.
             let downloader = Downloader { source: None, ..*index.downloader };
             let download = downloader.download(&file, &data.join(name));
             download.map_err(|error| Unavailable::or_other(error, ""))
@@ -82,7 +81,7 @@ fn download_all<'a>(
     Ok(parts)
 }
 
-/// The text of a file in a zip archive.
+/// Returns the text of a file in a zip archive.
 fn text_in(zip: &Path, name: &str) -> Result<String> {
     let mut zip = ZipArchive::new(File::open(zip)?)?;
     let file = zip.by_name(name).with_context(|| format!("expected the file `{name}`"))?;
@@ -91,7 +90,7 @@ fn text_in(zip: &Path, name: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Where a file of a wheel goes; none for what is not wanted.
+/// Returns the target of a file in a wheel, or `None` if the file is not needed.
 ///
 /// Headers are in `torch/include`, libraries in `torch/lib` and `nvidia/*/lib`.
 fn place(path: &Path, libraries: Option<&[String]>) -> Option<PathBuf> {

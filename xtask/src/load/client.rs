@@ -1,4 +1,4 @@
-//! One of many clients: it sends requests of every kind, one after the other, and knows how each must be answered.
+//! A client that sends requests of every kind in turn and checks the status of each answer.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,16 +11,16 @@ use socket2::{Domain, Socket, Type};
 
 use super::picture::picture;
 
-/// The longest that an answer may take.
+/// Timeout of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What separates the parts of a form.
+/// Boundary between the parts of a form.
 const BOUNDARY: &str = "a-boundary-that-is-in-no-photograph";
 
-/// The content type of a single photograph.
+/// Content type of a single image.
 const OCTETS: &str = "application/octet-stream";
 
-/// A request.
+/// Kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Photograph,
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
     Huge,
 }
 
-/// The kinds in the order in which a client sends them: three in five are good.
+/// Order in which a client sends the kinds. Three in five are valid.
 const ORDER: [Kind; 15] = {
     use Kind::*;
     [
@@ -56,7 +56,7 @@ const ORDER: [Kind; 15] = {
 };
 
 impl Kind {
-    /// The status that it must be answered with.
+    /// Returns the status that the server must answer with.
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::Photograph | Self::WithHeatMap | Self::Form => 200,
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// What it is, in a few words.
+    /// Returns a short description.
     pub(crate) fn about(self) -> &'static str {
         match self {
             Self::Photograph => "a photograph",
@@ -81,18 +81,18 @@ impl Kind {
     }
 }
 
-/// A request that was answered as it must be.
+/// A request that was answered with the right status.
 pub(crate) struct Answered {
     pub(crate) kind: Kind,
     pub(crate) took: Duration,
-    /// The phase that it was answered in.
+    /// Phase in which it was answered.
     pub(crate) phase: u8,
 }
 
 /// Number of addresses that clients come from.
 const ADDRESSES: usize = 16;
 
-/// A client with its photograph.
+/// A client with its image.
 pub(crate) struct Client {
     address: SocketAddr,
     number: usize,
@@ -101,20 +101,20 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr, number: usize) -> Self {
-        // Of several sizes, so that memory is asked for in several.
+        // Different sizes, so that the server allocates different amounts of memory.
         let side = 200 + 40 * (number % 8) as u32;
         Self { address, number, photograph: picture(side * 4 / 3, side, number as u32) }
     }
 
-    /// Sends requests until told to stop, on one connection for as long as the server keeps that, and returns
-    /// those that were answered, each with the phase that it was answered in.
+    /// Sends requests until `stop` is true, and returns the answered ones. The connection is reused while the server
+    /// keeps it open.
     ///
     /// # Errors
-    /// If one is answered otherwise than it must be.
+    /// Returns an error if an answer has the wrong status.
     pub(crate) fn run(&self, stop: &AtomicBool, phase: &AtomicU8) -> Result<Vec<Answered>> {
         let mut answered = vec![];
         let mut connection = None;
-        // All begin alike, so that the largest batches that there can be come before memory is looked at.
+        // All clients begin alike, so that the largest possible batches come before memory is measured.
         let begin = [Kind::WithHeatMap, Kind::Photograph].into_iter();
         for kind in begin.chain(ORDER.into_iter().cycle().skip(self.number)) {
             if stop.load(Ordering::Relaxed) {
@@ -128,16 +128,16 @@ impl Client {
         Ok(answered)
     }
 
-    /// Sends a request of each kind.
+    /// Sends one request of each kind.
     ///
     /// # Errors
-    /// If one is answered otherwise than it must be.
+    /// Returns an error if an answer has the wrong status.
     pub(crate) fn ask_each(&self) -> Result<()> {
         let kinds: BTreeSet<Kind> = ORDER.into_iter().collect();
         kinds.into_iter().try_for_each(|kind| self.expect(&mut None, kind))
     }
 
-    /// Sends a request, which must be answered with the status of its kind.
+    /// Sends a request and checks that its answer has the right status.
     fn expect(&self, connection: &mut Option<BufReader<TcpStream>>, kind: Kind) -> Result<()> {
         let (status, stays) = self
             .ask(connection, kind)
@@ -155,7 +155,7 @@ impl Client {
         Ok(())
     }
 
-    /// The status of a request, and whether the connection stays open.
+    /// Returns the status of the answer, and true if the connection stays open.
     fn ask(
         &self,
         connection: &mut Option<BufReader<TcpStream>>,
@@ -199,8 +199,8 @@ impl Client {
     }
 }
 
-/// Connects from another address of this computer, by which a server tells clients apart. Only Linux has more than one
-/// without being told.
+/// Connects from another address of this computer, by which the server tells clients apart. Only Linux has several
+/// loopback addresses by default.
 pub(crate) fn connect(server: SocketAddr, from: [u8; 4]) -> std::io::Result<TcpStream> {
     if !cfg!(target_os = "linux") {
         return TcpStream::connect(server);
@@ -211,7 +211,7 @@ pub(crate) fn connect(server: SocketAddr, from: [u8; 4]) -> std::io::Result<TcpS
     Ok(socket.into())
 }
 
-/// The content type and the bytes of a form with these files.
+/// Returns the content type and the bytes of a form with these files.
 pub(crate) fn form(files: &[&[u8]]) -> (String, Vec<u8>) {
     let mut body = vec![];
     for file in files {
@@ -224,7 +224,7 @@ pub(crate) fn form(files: &[&[u8]]) -> (String, Vec<u8>) {
     (format!("multipart/form-data; boundary={BOUNDARY}"), body)
 }
 
-/// Reads an answer to its end; its status, and whether the connection stays open.
+/// Reads an answer to its end. Returns its status, and true if the connection stays open.
 fn read_answer(connection: &mut impl BufRead) -> Result<(u16, bool)> {
     let mut line = String::new();
     connection.read_line(&mut line)?;

@@ -1,5 +1,4 @@
-//! Clients that want to harm: each kind from an address of its own. How they are answered does not matter, only what
-//! becomes of the others meanwhile.
+//! Hostile clients, with one address per kind. Answers to them do not matter, only their effect on the other clients.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,25 +9,25 @@ use std::time::Duration;
 use super::client::{connect, form};
 use super::picture::{bomb, picture};
 
-/// The time that a client waits for anything before it gives up and begins anew.
+/// Timeout of a write, after which a client reconnects.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a client does to harm.
+/// Attack of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Sends small files that declare more pixels than are taken, and as many as are.
+    /// Sends small files that declare too many pixels, or just as many as the server accepts.
     PixelBombs,
-    /// Announces the longest body and sends a byte of it.
+    /// Announces the longest body and sends one byte of it.
     IdleUploads,
-    /// Sends photographs as fast as it can.
+    /// Sends images as fast as it can.
     Flood,
-    /// Sends as many tiny files in a request as are taken.
+    /// Sends the maximum number of tiny files in one request.
     TinyFiles,
-    /// Asks for heat maps, and takes nothing of what it is sent.
+    /// Asks for heat maps, and does not read the answers.
     SlowReaders,
 }
 
-/// The kinds, and the number of connections of each.
+/// Kinds, and the number of connections of each.
 const KINDS: [(Kind, usize); 5] = [
     (Kind::PixelBombs, 8),
     (Kind::IdleUploads, 64),
@@ -37,12 +36,12 @@ const KINDS: [(Kind, usize); 5] = [
     (Kind::SlowReaders, 16),
 ];
 
-/// Number of connections of all kinds.
+/// Returns the number of connections of all kinds.
 pub(crate) fn connections() -> usize {
     KINDS.iter().map(|(_, count)| count).sum()
 }
 
-/// Starts all of them; they end once `stop` is true.
+/// Starts all clients. They end once `stop` is true.
 pub(crate) fn start<'scope>(
     scope: &'scope Scope<'scope, '_>,
     server: SocketAddr,
@@ -57,7 +56,7 @@ pub(crate) fn start<'scope>(
                         return;
                     }
                     if kind.harm(server, number, request, stop).is_err() {
-                        // Refused or cut off, which is as it should be. It tries again soon.
+                        // A refused or closed connection is expected. The client soon tries again.
                         thread::sleep(Duration::from_millis(20));
                     }
                 }
@@ -67,11 +66,11 @@ pub(crate) fn start<'scope>(
 }
 
 impl Kind {
-    /// The requests that it sends in turn.
+    /// Returns the requests that the client sends in turn.
     fn requests(self) -> Vec<Vec<u8>> {
         match self {
             Self::PixelBombs => {
-                // 24.9 megapixels are within the limit of the server, also as 9 rows, 108 are not.
+                // The server accepts 24.9 megapixels, also as 9 rows, and refuses 108.
                 [(4_990, 4_990), (2_700_000, 9), (12_000, 9_000)]
                     .map(|(width, height)| post("", "", &bomb(width, height)))
                     .into()
@@ -91,7 +90,7 @@ impl Kind {
         }
     }
 
-    /// Sends a request from an address of its own, and waits until it is answered or the connection ends.
+    /// Sends a request from the kind's address, and waits for the answer or the end of the connection.
     fn harm(
         self,
         server: SocketAddr,
@@ -139,7 +138,7 @@ fn wait(stream: &mut TcpStream, stop: &AtomicBool) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A request whose connection ends with its answer, unless it asks for a heat map.
+/// Returns a request after which the server closes the connection, unless it asks for a heat map.
 fn post(query: &str, kind: &str, body: &[u8]) -> Vec<u8> {
     let close = if query.is_empty() { "Connection: close\r\n" } else { "" };
     let header = format!(

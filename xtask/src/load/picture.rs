@@ -1,4 +1,4 @@
-//! A photograph to send: drawn, as there is none in the repository, with as much detail as a camera's.
+//! Generates images to send, as the repository has no photos. They have about as much detail as those of a camera.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::Crc;
 use flate2::write::ZlibEncoder;
 
-/// A PNG of `width` x `height` pixels, RGB, that is another one for each `number`.
+/// Returns an RGB PNG of `width` x `height` pixels. Each `number` gives another image.
 pub(crate) fn picture(width: u32, height: u32, number: u32) -> Vec<u8> {
     let mut rows = ZlibEncoder::new(vec![], Compression::fast());
     let mut noise = number;
@@ -24,7 +24,7 @@ pub(crate) fn picture(width: u32, height: u32, number: u32) -> Vec<u8> {
     png(width, height, &rows.finish().expect("memory takes it"))
 }
 
-/// A PNG of `width` x `height` black pixels, which is a thousandth of them long.
+/// Returns a PNG of `width` x `height` black pixels, whose size in bytes is a thousandth of its number of pixels.
 pub(crate) fn bomb(width: u32, height: u32) -> Vec<u8> {
     let mut rows = ZlibEncoder::new(vec![], Compression::fast());
     let row = vec![0; 1 + 3 * width as usize];
@@ -34,10 +34,10 @@ pub(crate) fn bomb(width: u32, height: u32) -> Vec<u8> {
     png(width, height, &rows.finish().expect("memory takes it"))
 }
 
-/// A PNG with these rows, which are compressed.
+/// Returns a PNG with these compressed rows.
 fn png(width: u32, height: u32, rows: &[u8]) -> Vec<u8> {
     let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
-    // 8 bits, RGB, and the only compression, filter and order there are.
+    // 8 bits, RGB, and the only defined compression and filter methods, without interlacing.
     header.extend([8, 2, 0, 0, 0]);
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     for (name, content) in [(b"IHDR", &header[..]), (b"IDAT", rows), (b"IEND", &[])] {

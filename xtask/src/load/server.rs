@@ -1,4 +1,4 @@
-//! The server under load: on a core of its own, and how much memory it has.
+//! The server under load: starts it on one core and measures its memory.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,17 +9,17 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// The limits that memory is checked against: lower than by default, so that little is far too much.
+/// Limits on requests, lower than by default, so that a small excess of memory exceeds the bound.
 const LIMITS: [&str; 4] = ["--max-mb", "8", "--max-megapixels", "25"];
 
-/// A server that ends with this.
+/// A running server, killed when dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    /// Starts the program `program` on `core`, or on any.
+    /// Starts `program` on `core`, or without a fixed core if `None`.
     pub(crate) fn start(program: &Path, model: &Path, core: Option<usize>) -> Result<Self> {
         let mut command = match core {
             None => Command::new(program),
@@ -46,7 +46,7 @@ impl Server {
         Ok(Self { child, address })
     }
 
-    /// Returns the bytes that requests take at most, which it computes from its limits.
+    /// Returns the maximum memory of requests in bytes, which the server computes from its limits.
     pub(crate) fn bound(&self) -> Result<u64> {
         let mut stream = TcpStream::connect(self.address)?;
         stream
@@ -58,7 +58,7 @@ impl Server {
         health["limits"]["memory"].as_u64().with_context(|| format!("expected a bound in `{body}`"))
     }
 
-    /// Returns its resident bytes now and at most so far, if the system says so in the way of Linux.
+    /// Returns its current and peak resident memory, or `None` on systems other than Linux.
     pub(crate) fn memory(&self) -> Option<Memory> {
         Memory::parse(&fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?)
     }
@@ -66,13 +66,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // There is nothing to be done where that fails.
+        // Best effort: an error here can't be handled.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The resident bytes of a process.
+/// Resident memory of a process in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
     pub(crate) now: u64,
@@ -80,7 +80,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Reads the text of `/proc/PID/status`.
+    /// Parses the text of `/proc/PID/status`.
     fn parse(status: &str) -> Option<Self> {
         let bytes = |name: &str| -> Option<u64> {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -92,7 +92,7 @@ impl Memory {
 }
 
 /// Moves this process to the second core that it may run on, and returns the first, for the server. Returns `None` if
-/// there is no second core, or no `taskset` that could do it.
+/// it may run on one core only, or `taskset` is missing.
 pub(crate) fn pin() -> Result<Option<usize>> {
     let Ok(status) = fs::read_to_string("/proc/self/status") else { return Ok(None) };
     let &[first, second, ..] = &cores(&status)[..] else { return Ok(None) };
@@ -105,7 +105,7 @@ pub(crate) fn pin() -> Result<Option<usize>> {
     Ok(Some(first))
 }
 
-/// Returns the cores in the text of `/proc/PID/status`, which are written like `0-2,5`.
+/// Returns the cores in the text of `/proc/PID/status`, which have the form `0-2,5`.
 fn cores(status: &str) -> Vec<usize> {
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     let ranges = list.unwrap_or_default().trim().split(',').filter_map(|range| {

@@ -1,15 +1,17 @@
-//! The files of a crate form a tree: no two use each other's items, nor do more of them in a ring. A path counts as a
-//! use of the file that defines what it leads to, whichever modules re-export that; a declaration `mod a;` does not.
+//! Checks that the files of a crate form a tree: no cycle of files use each other's items.
+//!
+//! A path counts as a use of the file that defines its item, whichever modules re-export it. A declaration `mod a;` is
+//! not a use.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::modules::Modules;
 use crate::sources::{Source, of_workspace};
 
-/// By each file, the files that it uses, with a path that leads there.
+/// Files that each file uses, with a path that refers to an item of each.
 type Uses<'a> = BTreeMap<&'a str, BTreeMap<&'a str, String>>;
 
-/// Returns the shortest circles of a crate's files that each use of another file is in.
+/// Returns the shortest cycle through each use of another file.
 fn circles(sources: &[Source]) -> BTreeSet<String> {
     let roots = ["src/lib.rs", "src/main.rs"];
     let roots = roots.iter().filter(|root| sources.iter().any(|it| it.name == **root));
@@ -34,7 +36,7 @@ fn circles_of(uses: &Uses) -> BTreeSet<String> {
     let edges = uses.iter().flat_map(|(&from, used)| used.keys().map(move |&to| (from, to)));
     let circles = edges.filter_map(|(from, to)| {
         let mut circle = way(uses, to, from)?;
-        // One and the same circle is found from each of its files.
+        // A cycle is found from each of its files, so it is rotated to begin with the smallest name.
         let first = circle.iter().enumerate().min_by_key(|(_, file)| **file).expect("a file").0;
         circle.rotate_left(first);
         let next = circle.iter().cycle().skip(1);
@@ -45,7 +47,7 @@ fn circles_of(uses: &Uses) -> BTreeSet<String> {
     circles.collect()
 }
 
-/// The files on the shortest way from one to another.
+/// Returns the files on the shortest path from `from` to `to`.
 fn way<'a>(uses: &Uses<'a>, from: &'a str, to: &str) -> Option<Vec<&'a str>> {
     let mut before = BTreeMap::from([(from, None)]);
     let mut waiting = VecDeque::from([from]);
@@ -75,7 +77,7 @@ fn the_files_of_every_crate_form_a_tree() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
-/// The circles of a crate of these files.
+/// Returns the cycles in a crate with these files.
 fn found(files: &[(&str, &str)]) -> Vec<String> {
     let sources: Vec<Source> = files.iter().map(|(name, text)| Source::new(name, text)).collect();
     circles(&sources).into_iter().collect()
@@ -83,7 +85,7 @@ fn found(files: &[(&str, &str)]) -> Vec<String> {
 
 #[test]
 fn a_circle_is_found_however_its_files_name_each_other() {
-    // The root, and how `a` may name an item of `b`, which uses `crate::a::A`.
+    // Contents of the root, and how `a` refers to an item of `b`, which uses `crate::a::A`.
     let ways = [
         ("", "use crate::b::B;"),
         ("", "use crate::{a, b::{self as other, B}};"),

@@ -1,4 +1,4 @@
-//! The names that a module declares, and the paths in it.
+//! Reads the names that a module declares, and the paths that it contains.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::sources::{is_mark, is_path_separator, within, word};
 pub(crate) struct Module {
     pub(crate) file: String,
     pub(crate) parent: usize,
-    /// A name may be that of a module and of a function at once.
+    /// A module and a function may have the same name.
     pub(crate) names: BTreeMap<String, Vec<Name>>,
     pub(crate) globs: Vec<Path>,
-    /// The paths in declarations and elsewhere, of more than one segment.
+    /// Paths of more than one segment, in declarations and elsewhere.
     pub(crate) paths: Vec<Path>,
 }
 
@@ -33,11 +33,11 @@ pub(crate) struct Child {
     pub(crate) body: Option<Vec<TokenTree>>,
 }
 
-/// What stands before the name of an item.
+/// Keywords before the name of an item.
 const ITEMS: [&str; 8] = ["const", "enum", "fn", "static", "struct", "trait", "type", "union"];
 
 impl Module {
-    /// Reads a module of the file of this name from its tokens; returns the modules in it as well.
+    /// Reads a module of the file with this name from its tokens. Returns its child modules as well.
     pub(crate) fn read(file: &str, parent: usize, tokens: &[TokenTree]) -> (Self, Vec<Child>) {
         let (names, globs, paths) = (BTreeMap::new(), vec![], vec![]);
         let mut module = Self { file: file.to_owned(), parent, names, globs, paths };
@@ -45,7 +45,7 @@ impl Module {
         (module, children)
     }
 
-    /// Collects names and paths; `outer` tokens are the module's own, others stand in an item.
+    /// Collects names and paths. `outer` is true for tokens at the level of the module, false within an item.
     fn scan(&mut self, tokens: &[TokenTree], outer: bool) -> Vec<Child> {
         let (mut children, mut at) = (vec![], 0);
         while let Some(token) = tokens.get(at) {
@@ -91,11 +91,11 @@ impl Module {
         children
     }
 
-    /// Reads what follows `prefix` in a declaration: `a`, `a::b as c`, `a::*` or `a::{b, c}`.
+    /// Reads the tree of a `use` declaration after `prefix`: `a`, `a::b as c`, `a::*` or `a::{b, c}`.
     fn import(&mut self, prefix: &[String], tree: &[TokenTree]) {
         let (mut path, mut rest) = (prefix.to_vec(), tree);
         if is_path_separator(tree) {
-            // No module has this name: another crate is meant.
+            // `::` is not the name of a module, so the path leads to another crate.
             path.push("::".to_owned());
             rest = &tree[2..];
         }
@@ -129,7 +129,7 @@ impl Module {
     }
 }
 
-/// The tokens within a bracket, or within text that is a path, as of `#[serde(with = "crate::a")]`.
+/// Returns the tokens within a bracket, or within a string that is a path, such as `#[serde(with = "crate::a")]`.
 fn inside(token: &TokenTree) -> Vec<TokenTree> {
     let TokenTree::Literal(literal) = token else { return within(token) };
     let literal = literal.to_string();
@@ -139,7 +139,7 @@ fn inside(token: &TokenTree) -> Vec<TokenTree> {
     tokens.into_iter().flatten().collect()
 }
 
-/// Whether a token is the bracket in `pub(crate)`.
+/// Returns true if the token is the bracket in `pub(crate)`.
 fn is_visibility(token: &TokenTree) -> bool {
     let bracket = matches!(token, TokenTree::Group(it) if it.delimiter() == Delimiter::Parenthesis);
     let tokens = within(token);

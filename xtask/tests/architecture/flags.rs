@@ -1,4 +1,4 @@
-//! Libraries name no flag and no command of the program in what they say: `cli` turns their errors into hints.
+//! Checks that texts of libraries name no flag and no command of the program. `cli` turns their errors into hints.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use proc_macro2::TokenTree;
 
 use crate::sources::{Source, is_mark, of_workspace, within, word};
 
-/// The name of the program that wrote a page, which is no advice.
+/// Name of the program in pages that it generates, which is not advice.
 const GENERATOR: &str = "permafrost compare";
 
-/// Returns what of the program is named by texts of a library's file, outside its tests.
+/// Returns the flags and commands that string literals of a library's file name, outside its tests.
 fn named(source: &Source, commands: &BTreeSet<String>) -> Vec<String> {
     let mut found = vec![];
     search(&source.tokens(), commands, &mut found);
@@ -21,17 +21,17 @@ fn search(tokens: &[TokenTree], commands: &BTreeSet<String>, found: &mut Vec<Str
         search(&within(token), commands, found);
         let TokenTree::Literal(text) = token else { continue };
         let text = text.to_string();
-        // A reason of a lint is read by who changes the code.
+        // The reason of a lint is for developers, so it may name them.
         let is_reason = at > 1 && is_mark(tokens.get(at - 1), '=');
         let is_reason = is_reason && word(tokens.get(at - 2)).is_some_and(|it| it == "reason");
-        // Other literals, such as numbers, have no quotes.
+        // Only string literals have quotes.
         if text.contains('"') && !is_reason {
             found.extend(flags(&text).chain(calls(&text, commands)));
         }
     }
 }
 
-/// The flags in a text. A custom property of CSS begins like one and ends with a colon: `--share:0.5`.
+/// Returns the flags in a text. A custom property of CSS looks like one but is followed by a colon: `--share:0.5`.
 fn flags(text: &str) -> impl Iterator<Item = String> {
     let is_part = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
     text.match_indices("--").filter_map(move |(at, dashes)| {
@@ -39,14 +39,14 @@ fn flags(text: &str) -> impl Iterator<Item = String> {
         let end = name.find(|letter| !is_part(letter) && letter != '-').unwrap_or(name.len());
         let (name, after) = name.split_at(end);
         let is_word = before.ends_with(|it: char| it.is_whitespace() || "\"'`(=".contains(it));
-        // An escape, as of a line's end, is a word's end too.
+        // An escaped line break ends a word too.
         let is_word = is_word || before.ends_with("\\n");
         let is_name = name.len() > 1 && name.starts_with(|it: char| it.is_ascii_lowercase());
         (is_word && is_name && !after.starts_with(':')).then(|| format!("--{name}"))
     })
 }
 
-/// The commands of the program in a text.
+/// Returns the commands of the program in a text.
 fn calls(text: &str, commands: &BTreeSet<String>) -> impl Iterator<Item = String> {
     text.match_indices("permafrost ").filter_map(|(at, program)| {
         let name = &text[at + program.len()..];
@@ -56,7 +56,7 @@ fn calls(text: &str, commands: &BTreeSet<String>) -> impl Iterator<Item = String
     })
 }
 
-/// The commands of the program: a file each.
+/// Returns the names of the program's commands, which have one file each.
 fn commands(program: &[Source]) -> BTreeSet<String> {
     let names = program.iter().filter_map(|source| source.name.strip_prefix("src/commands/"));
     names.filter_map(|name| name.strip_suffix(".rs")).map(str::to_owned).collect()

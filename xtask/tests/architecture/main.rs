@@ -1,5 +1,6 @@
-//! The invariants of `ARCHITECTURE.md` that can be read from the sources. Each check is a function of texts, and is
-//! also run on texts that break the rule.
+//! Checks the invariants of `ARCHITECTURE.md` that can be read from the sources.
+//!
+//! Each check is a function of texts, and is also tested on texts that break the rule.
 
 mod circles;
 mod declarations;

@@ -1,4 +1,4 @@
-//! The map of crates in `ARCHITECTURE.md` is that of every `Cargo.toml`.
+//! Checks that the map of crates in `ARCHITECTURE.md` agrees with every `Cargo.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use toml::Table;
 
 use crate::sources::root;
 
-/// Crates by their order in the map, with those that each uses.
+/// Returns the crates of the map in order, each with the crates that it uses.
 fn map_of(page: &str) -> Vec<(String, BTreeSet<String>)> {
     let names = |cell: &str| -> BTreeSet<String> {
         cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
@@ -23,7 +23,7 @@ fn map_of(page: &str) -> Vec<(String, BTreeSet<String>)> {
     .collect()
 }
 
-/// The crates that each crate in `crates` uses.
+/// Returns the crates in `crates`, each with the crates that it uses.
 fn crates(root: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let folders = fs::read_dir(root.join("crates")).expect("a folder");
     let manifests: BTreeMap<String, Table> = folders
@@ -46,7 +46,7 @@ fn crates(root: &Path) -> BTreeMap<String, BTreeSet<String>> {
     manifests.iter().map(|(name, manifest)| (name.clone(), uses(manifest))).collect()
 }
 
-/// What is wrong with a map of crates.
+/// Returns the faults of a map of crates.
 fn faults(
     map: &[(String, BTreeSet<String>)],
     crates: &BTreeMap<String, BTreeSet<String>>,
@@ -83,7 +83,7 @@ fn what_is_not_as_the_map_says_is_named() {
         BTreeMap::from([("a".to_owned(), set(of_a)), ("b".to_owned(), set(of_b))])
     };
     assert_eq!(faults(&map_of(page), &crates(&["b"], &[])), Vec::<String>::new());
-    // A dependency that the map does not allow, one upwards, and a crate without a row.
+    // A dependency that is not in the map, one on a crate above, and a crate without a row.
     assert_eq!(faults(&map_of(page), &crates(&["b"], &["a"])).len(), 1);
     let upwards = page.replace("| `b` | |", "| `b` | `a` |");
     assert_eq!(faults(&map_of(&upwards), &crates(&["b"], &["a"])).len(), 1);

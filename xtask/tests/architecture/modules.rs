@@ -1,30 +1,30 @@
-//! A crate's tree of modules, and where a path in one of them leads.
+//! A crate's tree of modules, which resolves paths to files.
 
 use proc_macro2::TokenTree;
 
 use crate::declarations::{Child, Module, Name};
 use crate::sources::Source;
 
-/// The modules of a crate; the first is its root.
+/// Modules of a crate; the first is its root.
 #[derive(Debug, Default)]
 pub(crate) struct Modules {
     pub(crate) modules: Vec<Module>,
 }
 
-/// Where a path leads.
+/// Target of a path.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     Module(usize),
-    /// An item of this module, or what belongs to one.
+    /// An item of this module, or a member of one.
     Item(usize),
     AnotherCrate,
 }
 
-/// Paths through imports are not followed further than this: one that leads to itself is of another crate.
+/// Maximum depth of imports that are followed. An import that leads to itself counts as another crate's.
 const DEEPEST: usize = 16;
 
 impl Modules {
-    /// Reads a crate from the file of its root on, such as `src/lib.rs`.
+    /// Reads a crate from the file of its root, such as `src/lib.rs`.
     pub(crate) fn read(sources: &[Source], root: &str) -> Self {
         let mut modules = Self::default();
         let source = sources.iter().find(|source| source.name == root).expect("a root");
@@ -32,7 +32,7 @@ impl Modules {
         modules
     }
 
-    /// Returns the file of what a path in a module leads to, if it is in this crate.
+    /// Returns the file that defines the target of a path in a module, if that is in this crate.
     pub(crate) fn file_of(&self, module: usize, path: &[String]) -> Option<&str> {
         match self.follow(module, path, 0) {
             Place::Module(at) | Place::Item(at) => Some(&self.modules[at].file),
@@ -40,7 +40,7 @@ impl Modules {
         }
     }
 
-    /// Adds a module whose children are in `folder`.
+    /// Adds a module whose children are in `folder`, and returns its index.
     fn add(
         &mut self,
         sources: &[Source],
@@ -83,7 +83,7 @@ impl Modules {
                     Place::Module(self.modules[module].parent)
                 }
                 Place::Module(module) => {
-                    // What has no name here was made by a macro.
+                    // A name that is not declared comes from a macro.
                     let named = self.named(module, name, at + 1 == path.len(), depth);
                     named.unwrap_or(Place::Item(module))
                 }
@@ -94,7 +94,7 @@ impl Modules {
         place
     }
 
-    /// Returns the place of a name in a module; `last` is false if something within it is meant.
+    /// Returns the target of a name in a module. `last` is false if more segments follow.
     fn named(&self, module: usize, name: &str, last: bool, depth: usize) -> Option<Place> {
         let Module { names, globs, .. } = &self.modules[module];
         let Some(names) = names.get(name) else {
@@ -108,7 +108,7 @@ impl Modules {
             Name::Item => Place::Item(module),
             Name::Import(path) => self.follow(module, path, depth + 1),
         });
-        // Of a module and a function of the same name, the module has something within it.
+        // If a module and a function have the same name, only the module contains further names.
         places.min_by_key(|place| match place {
             Place::Module(_) => usize::from(last),
             Place::Item(_) => usize::from(!last),

@@ -1,4 +1,4 @@
-//! Only `cli` prints: libraries return values, errors and events.
+//! Checks that only `cli` prints. Libraries return values, errors and events.
 
 use proc_macro2::TokenTree;
 
@@ -7,7 +7,7 @@ use crate::sources::{Source, is_mark, of_workspace, within, word};
 const MACROS: [&str; 5] = ["dbg", "eprint", "eprintln", "print", "println"];
 const STREAMS: [&str; 2] = ["stderr", "stdout"];
 
-/// Returns what a library's file prints with, outside its tests.
+/// Returns the macros and streams that a library's file prints with, outside its tests.
 fn prints(source: &Source) -> Vec<String> {
     let mut found = vec![];
     search(&source.tokens(), &mut found);
@@ -19,7 +19,7 @@ fn search(tokens: &[TokenTree], found: &mut Vec<String>) {
         search(&within(token), found);
         let Some(word) = word(Some(token)) else { continue };
         let is_macro = MACROS.contains(&&*word) && is_mark(tokens.get(at + 1), '!');
-        // Another program's streams, as of `Command::stdout`, are methods and fields.
+        // Methods and fields are streams of another program, such as `Command::stdout`.
         let is_own = at == 0 || !is_mark(tokens.get(at - 1), '.');
         if is_macro || STREAMS.contains(&&*word) && is_own {
             found.push(word);

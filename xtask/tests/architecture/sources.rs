@@ -1,4 +1,4 @@
-//! The workspace's Rust files, and their tokens without comments and tests.
+//! Reads the workspace's Rust files as tokens, without comments and tests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
-/// A file of Rust.
+/// A Rust file.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// The path from its crate's folder, such as `src/lib.rs`.
+    /// Path relative to its crate's folder, such as `src/lib.rs`.
     pub(crate) name: String,
     pub(crate) text: String,
 }
@@ -19,14 +19,14 @@ impl Source {
         Self { name: name.to_owned(), text: text.to_owned() }
     }
 
-    /// Returns the file's tokens without doc comments and what is compiled for tests only.
+    /// Returns the file's tokens without doc comments and code that is compiled for tests only.
     pub(crate) fn tokens(&self) -> Vec<TokenTree> {
         let tokens: TokenStream = self.text.parse().unwrap_or_else(|_| panic!("{}", self.name));
         without_tests(tokens)
     }
 }
 
-/// The files in `src` of each crate in `crates`, and of `xtask`.
+/// Returns the files in `src` of each crate in `crates`, and of `xtask`.
 pub(crate) fn of_workspace() -> BTreeMap<String, Vec<Source>> {
     let root = root();
     let entries = fs::read_dir(root.join("crates")).expect("a folder");
@@ -39,24 +39,24 @@ pub(crate) fn of_workspace() -> BTreeMap<String, Vec<Source>> {
     crates.collect()
 }
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 pub(crate) fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     root.expect("the workspace").to_owned()
 }
 
-/// Whether a token is this punctuation mark.
+/// Returns true if the token is this punctuation mark.
 pub(crate) fn is_mark(token: Option<&TokenTree>, mark: char) -> bool {
     matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == mark)
 }
 
-/// Whether two colons are at the begin of `tokens`.
+/// Returns true if `tokens` begin with two colons.
 pub(crate) fn is_path_separator(tokens: &[TokenTree]) -> bool {
     let joint = matches!(tokens.first(), Some(TokenTree::Punct(punct)) if punct.spacing() == Spacing::Joint);
     joint && is_mark(tokens.first(), ':') && is_mark(tokens.get(1), ':')
 }
 
-/// A token's text if it is an identifier or a keyword.
+/// Returns a token's text if it is an identifier or a keyword.
 pub(crate) fn word(token: Option<&TokenTree>) -> Option<String> {
     match token {
         Some(TokenTree::Ident(word)) => Some(word.to_string()),
@@ -64,7 +64,7 @@ pub(crate) fn word(token: Option<&TokenTree>) -> Option<String> {
     }
 }
 
-/// The tokens within a token.
+/// Returns the tokens within a token.
 pub(crate) fn within(token: &TokenTree) -> Vec<TokenTree> {
     match token {
         TokenTree::Group(group) => group.stream().into_iter().collect(),
@@ -84,13 +84,13 @@ fn read(folder: &Path, below: &str, sources: &mut Vec<Source>) {
     }
 }
 
-/// Leaves out doc comments, and whatever follows an attribute that is only true in tests.
+/// Removes doc comments, and items with an attribute that is true in tests only.
 fn without_tests(tokens: TokenStream) -> Vec<TokenTree> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let (mut kept, mut at) = (vec![], 0);
     while let Some(token) = tokens.get(at) {
         at += 1;
-        // `#[..]`, or `#![..]` of what it is in.
+        // `#[..]`, or `#![..]`, which applies to the enclosing item.
         let inner = usize::from(is_mark(tokens.get(at), '!'));
         let attribute = tokens.get(at + inner).filter(|_| is_mark(Some(token), '#')).map(within);
         match attribute.as_deref() {
@@ -120,7 +120,7 @@ fn is_body(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
 }
 
-/// Whether an attribute is `test`, `cfg(test)` or `cfg(all(test, ..))`.
+/// Returns true if an attribute is `test`, `cfg(test)` or `cfg(all(test, ..))`.
 fn is_of_tests(attribute: &[TokenTree]) -> bool {
     let condition = match attribute {
         [name, condition] if word(Some(name)).is_some_and(|it| it == "cfg") => within(condition),

@@ -1,4 +1,4 @@
-//! Downloads that break off, and how they go on.
+//! Tests of downloads that break off and are resumed.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,7 +8,7 @@ use crate::sandbox::{Sandbox, zip_with};
 use crate::server::{Response, Server, serve, unreachable_address};
 use crate::{PHOTOGRAPHS, WEIGHTS, weights_from};
 
-/// Where the server drops the connection.
+/// Number of bytes after which the server drops the connection.
 const THIRD: usize = WEIGHTS.len() / 3;
 
 fn assert_fetched(sandbox: &Sandbox) {
@@ -16,7 +16,7 @@ fn assert_fetched(sandbox: &Sandbox) {
     assert_eq!(sandbox.names_in("data/weights"), ["tiny.h5"]);
 }
 
-/// Fetches weights of which there is a part already; returns what was asked, and what was said.
+/// Fetches weights of which `part` exists already. Returns the requests, and standard error.
 fn continue_from(part: &[u8], script: impl IntoIterator<Item = Response>) -> (Vec<String>, String) {
     let server = Server::start(script);
     let sandbox = weights_from(&server.url);
@@ -133,7 +133,7 @@ fn tagged(response: Response, tag: &str) -> Response {
     response.with_header("ETag", tag)
 }
 
-/// An archive has no published digest: only its entity tag tells what a part is part of.
+/// Fetches an archive, which has no published digest: only its entity tag shows that a part belongs to it.
 fn fetch_archive_by(script: impl Fn(&[u8]) -> Vec<Response>) -> Vec<String> {
     let zip = zip_with(&PHOTOGRAPHS);
     let server = Server::start(script(&zip));
@@ -228,7 +228,7 @@ fn a_second_fetch_waits_for_the_first_and_uses_what_it_brought() {
     assert!(second.wait().unwrap().success());
 }
 
-/// A limit on the size of files stands for a full disk.
+/// A limit on the size of files simulates a full disk.
 #[cfg(unix)]
 #[test]
 fn a_fault_of_this_machine_is_no_reason_to_ask_again() {

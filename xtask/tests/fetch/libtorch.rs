@@ -1,6 +1,6 @@
-//! `fetch libtorch` from a package index and from folders, and `build`, which needs one.
+//! Tests of `fetch libtorch` from a package index and from folders, and of `build`, which needs one.
 //!
-//! The libraries are made up here: an ELF header, and a dynamic section that names others.
+//! The libraries are generated: an ELF header, and a dynamic section that names others.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use std::fs;
@@ -14,7 +14,7 @@ use crate::server::{Response, Server};
 
 const HEADER: &str = "include/torch/csrc/api/include/torch/torch.h";
 
-/// A shared library that needs these others.
+/// Returns a shared library that needs the libraries in `needed`.
 fn library(needed: &[&str]) -> Vec<u8> {
     let mut names = vec![0];
     let mut dynamic: Vec<(u64, u64)> = Vec::new();
@@ -49,7 +49,7 @@ fn library(needed: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// A sandbox whose manifest pins the two wheels.
+/// Creates a sandbox whose manifest pins the two wheels.
 fn sandbox_with(torch: &[u8]) -> Sandbox {
     Sandbox::with_manifest(&format!(
         r#"
@@ -86,7 +86,7 @@ fn fetch(sandbox: &Sandbox, more: &[&str]) -> Outcome {
     outcome_of(command.env_remove("PIP_INDEX_URL").env("PATH", sandbox.path("bin")))
 }
 
-/// The wheel of PyTorch, but for what `without` says.
+/// Returns the wheel of PyTorch without the files whose names contain `without`.
 fn torch_wheel(without: &str) -> Vec<u8> {
     let cpu = library(&["libc10.so", "libcudart.so.12", "libc.so.6"]);
     let c10 = library(&["libc.so.6"]);
@@ -105,7 +105,7 @@ fn cudart_wheel() -> Vec<u8> {
     zip_with(&[("nvidia/cuda_runtime/lib/libcudart.so.12", &library(&["libc.so.6"]))])
 }
 
-/// What an index says of one wheel.
+/// Returns the page of an index that lists one wheel.
 fn page(name: &str, wheel: &[u8]) -> Response {
     let digest = sha256(wheel);
     let page = format!(
@@ -122,7 +122,7 @@ fn page(name: &str, wheel: &[u8]) -> Response {
 const TORCH: &str = "torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl";
 const CUDART: &str = "nvidia_cuda_runtime_cu12-12.8.90-py3-none-manylinux2014_x86_64.whl";
 
-/// An index that has both wheels.
+/// Starts an index that has both wheels.
 fn index(torch: &[u8]) -> Server {
     let cudart = cudart_wheel();
     Server::start([
@@ -133,7 +133,7 @@ fn index(torch: &[u8]) -> Server {
     ])
 }
 
-/// A libtorch folder, or an installed PyTorch, of this version below the root.
+/// Writes a libtorch folder, like that of an installed PyTorch, of this version below the root.
 fn write_folder(sandbox: &Sandbox, folder: &str, version: &str) {
     let write = |name: &str, bytes: &[u8]| sandbox.write(&format!("{folder}/{name}"), bytes);
     write(HEADER, b"// torch");
@@ -143,7 +143,7 @@ fn write_folder(sandbox: &Sandbox, folder: &str, version: &str) {
     write("version.py", format!("__version__ = '{version}'\n").as_bytes());
 }
 
-/// Writes a program at a place below the root; returns its path.
+/// Writes an executable program below the root. Returns its path.
 fn write_program(sandbox: &Sandbox, place: &str, text: &str) -> PathBuf {
     sandbox.write(place, text.as_bytes());
     let path = sandbox.path(place);
@@ -212,7 +212,8 @@ fn an_index_with_a_password_is_refused_and_the_password_not_shown() {
     assert!(outcome.stderr.contains("\nhint: name another with `--from URL`"), "{outcome:?}");
 }
 
-/// Fetches from an index that lists and sends `sent` for the wheel of PyTorch; what is pinned is another one.
+/// Fetches from an index that answers with `list` and `sent` for the wheel of PyTorch, which differ from the pinned
+/// one. Returns the outcome and the number of requests.
 fn fetch_of_another(list: Response, sent: &[u8]) -> (Outcome, usize) {
     let cudart = cudart_wheel();
     let index =
@@ -237,7 +238,7 @@ fn a_wheel_with_another_digest_than_the_pinned_one_is_not_used_even_where_the_in
     assert!(outcome.stderr.contains(&expected), "{outcome:?}");
     assert_eq!(requests, 3);
 
-    // One that lists the pinned digest, or none, and sends other bytes.
+    // An index that lists the pinned digest, or none, and sends other bytes.
     let mut changed = wheel.clone();
     changed[40] ^= 1;
     let silent = format!(
@@ -395,7 +396,7 @@ fn a_folder_that_is_no_libtorch_is_not_taken() {
     assert!(sandbox.names_in("data").is_empty());
 }
 
-/// Runs `build` with a program in place of cargo that prints what it is given.
+/// Runs `build` with a fake cargo that prints its arguments and variables.
 fn build_with_cargo_that_prints(sandbox: &Sandbox) -> Outcome {
     let cargo = "#!/bin/sh\necho \"$@\"\necho \"libtorch: $LIBTORCH\"\n\
         echo \"bypass: $LIBTORCH_BYPASS_VERSION_CHECK\"\n";

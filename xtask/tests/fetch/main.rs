@@ -1,6 +1,6 @@
-//! Runs the built program's `fetch` against a tiny server on this machine and against folders.
+//! Tests of the built program's `fetch` with a small server on this machine and with folders.
 //!
-//! Every test has a root folder and a manifest of its own; nothing here reaches the network.
+//! Every test has its own root folder and manifest, and none uses the network.
 
 mod interruptions;
 mod libtorch;
@@ -167,7 +167,7 @@ fn a_folder_may_hold_another_file_of_the_same_weights_which_is_checked_too() {
     let fetch = sandbox.run(&arguments);
     assert_eq!(fetch.code, 0, "{fetch:?}");
     assert_eq!(sandbox.names_in("data/weights"), ["tiny.safetensors"]);
-    // It is enough: nothing is downloaded.
+    // This file is sufficient, so nothing is downloaded.
     let again = sandbox.run(&["fetch", "weights"]);
     assert_eq!(again.code, 0, "{again:?}");
     assert!(again.stdout.contains("already there"), "{again:?}");
@@ -204,7 +204,7 @@ fn a_part_that_is_longer_than_the_file_is_of_no_use() {
     assert_eq!(sandbox.names_in("data/weights"), ["tiny.h5"]);
 }
 
-/// The photographs that the archive's manifest asks for: two of cats, one of dogs.
+/// Files of an archive with the photographs that the manifest expects: two of cats, one of dogs.
 const PHOTOGRAPHS: [(&str, &[u8]); 4] = [
     ("pets/train/cats/1.jpg", b"first cat"),
     ("pets/train/cats/2.jpg", b"second cat"),

@@ -1,4 +1,4 @@
-//! Whatever servers do, no wrong file lands: every pair of faults, one after the other.
+//! Checks that no behavior of a server lets a wrong file land, for every pair of faults in sequence.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::{WEIGHTS, weights_from};
 
 const WRONG: &[u8] = b"pretrained_weights";
 
-/// A name, and an answer to a request for the whole file or for what follows its first third.
+/// A name, and the answer to a request for the whole file or for the rest after its first third.
 type Fault = (&'static str, fn() -> Response);
 
 const FAULTS: [Fault; 12] = [

@@ -1,4 +1,4 @@
-//! Servers that are busy or have moved, and proxies.
+//! Tests of servers that are busy or have moved, and of proxies.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `--list` and `--offline`: what is there and what is missing, said without a network.
+//! Tests of `--list` and `--offline`, which report existing and missing files without the network.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::sandbox::{Sandbox, zip_with};
 use crate::server::{Response, Server, serve, unreachable_address};
 use crate::{PHOTOGRAPHS, WEIGHTS, WEIGHTS_MD5, fetch_archive, weights_from};
 
-/// The first line of what is printed, after the path.
+/// Returns the first line of standard output, without the path.
 fn state(outcome: &crate::sandbox::Outcome) -> &str {
     outcome.stdout.lines().next().unwrap().rsplit_once("`: ").unwrap().1
 }

@@ -1,4 +1,4 @@
-//! A root folder with a manifest of its own for one test, and the built program run in it.
+//! A temporary root folder with a manifest for one test, in which the built program is run.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -9,12 +9,12 @@ use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// The folder and its manifest; removed when dropped.
+/// A root folder with its manifest, removed when dropped.
 pub(crate) struct Sandbox {
     root: TempDir,
 }
 
-/// What a run of the program came to.
+/// Result of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: i32,
@@ -23,7 +23,7 @@ pub(crate) struct Outcome {
 }
 
 impl Sandbox {
-    /// The manifest has one file of VGG16 weights, `tiny.h5`.
+    /// Creates a sandbox whose manifest has one file of VGG16 weights, `tiny.h5`.
     pub(crate) fn with_weights(url: &str, size: usize, digest: &str) -> Self {
         Self::with_manifest(&format!(
             r#"
@@ -42,7 +42,7 @@ impl Sandbox {
         ))
     }
 
-    /// The same, with `tiny.safetensors` of the same size as another file of the same weights.
+    /// Creates the same sandbox, with `tiny.safetensors` as a second file of the same weights and size.
     pub(crate) fn with_weights_of_two_names(url: &str, size: usize, digest: &str) -> Self {
         let sandbox = Self::with_weights(url, size, digest);
         let manifest = fs::read_to_string(sandbox.path("manifest.toml")).unwrap();
@@ -60,7 +60,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// The manifest has names of classes, `names.json`, that go with dense layers, and no weights.
+    /// Creates a sandbox whose manifest has class names for the dense layers, `names.json`, and no weights.
     pub(crate) fn with_class_names(url: &str, size: usize, digest: &str) -> Self {
         Self::with_manifest(&format!(
             r#"
@@ -77,7 +77,7 @@ impl Sandbox {
         ))
     }
 
-    /// The manifest has one archive, `pets.zip`, of two cats and one dog, without a digest.
+    /// Creates a sandbox whose manifest has one archive without a digest, `pets.zip`, of two cats and one dog.
     pub(crate) fn with_archive(url: &str, size: usize) -> Self {
         Self::with_manifest(&format!(
             r#"
@@ -96,7 +96,7 @@ impl Sandbox {
         ))
     }
 
-    /// The manifest is this one.
+    /// Creates a sandbox with this manifest.
     pub(crate) fn with_manifest(manifest: &str) -> Self {
         let sandbox = Self { root: TempDir::new().unwrap() };
         sandbox.write("manifest.toml", manifest.as_bytes());
@@ -110,41 +110,41 @@ impl Sandbox {
         self.write("manifest.toml", manifest.as_bytes());
     }
 
-    /// Runs `xtask` with these arguments, this root and this manifest.
+    /// Runs `xtask` with these arguments, and this root and manifest.
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         outcome_of(&mut self.command(arguments))
     }
 
-    /// The same, not started yet, with no proxy and no waits between attempts.
+    /// Returns the command of [`run`](Self::run), without a proxy and without waits between attempts.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).arg("--root").arg(self.root.path());
         command.arg("--manifest").arg(self.path("manifest.toml")).args(["--pace", "0"]);
-        // A proxy set for this machine must not be asked for addresses on it.
+        // A proxy of this machine must not be asked for addresses on it.
         for proxy in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
             command.env_remove(proxy).env_remove(proxy.to_lowercase());
         }
         command
     }
 
-    /// A path below the root.
+    /// Returns a path below the root.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.path().join(relative)
     }
 
-    /// A path below the root's `data`.
+    /// Returns a path below the root's `data`.
     pub(crate) fn data(&self, relative: &str) -> PathBuf {
         self.path("data").join(relative)
     }
 
-    /// Writes a file, and the folders above it.
+    /// Writes a file, and creates its parent folders.
     pub(crate) fn write(&self, relative: &str, bytes: &[u8]) {
         let path = self.path(relative);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 
-    /// The names in a folder but for the lock, sorted.
+    /// Returns the names in a folder, sorted, without the lock.
     pub(crate) fn names_in(&self, relative: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(relative)).unwrap();
         let mut names: Vec<_> =
@@ -165,7 +165,7 @@ pub(crate) fn outcome_of(command: &mut Command) -> Outcome {
     }
 }
 
-/// A zip archive of these files.
+/// Returns a zip archive of these files.
 pub(crate) fn zip_with(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
@@ -175,7 +175,7 @@ pub(crate) fn zip_with(files: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// A zip archive that holds nothing but a symbolic link.
+/// Returns a zip archive that contains only a symbolic link.
 pub(crate) fn zip_with_link(name: &str) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.add_symlink(name, "/etc/passwd", SimpleFileOptions::default()).unwrap();

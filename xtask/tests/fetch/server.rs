@@ -1,11 +1,11 @@
-//! A web server that gives the answers of a script to as many requests and hangs up on all others.
+//! A web server that answers as many requests as its script has answers, and closes all other connections.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What the server answers.
+/// An answer of the server.
 pub(crate) struct Response {
     status: u16,
     announced: Option<usize>,
@@ -16,7 +16,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// A page that is there.
+    /// Returns an answer with status 200 and this body.
     pub(crate) fn ok(body: &[u8]) -> Self {
         Self {
             status: 200,
@@ -28,51 +28,51 @@ impl Response {
         }
     }
 
-    /// An empty page with another status.
+    /// Returns an answer with this status and an empty body.
     pub(crate) fn status(status: u16) -> Self {
         Self { status, ..Self::ok(b"") }
     }
 
-    /// The page from byte `start` on.
+    /// Returns an answer with the part of the body from byte `start`.
     pub(crate) fn rest_of(body: &[u8], start: usize) -> Self {
         let range = format!("bytes {start}-{}/{}", body.len() - 1, body.len());
         let rest = Self { status: 206, ..Self::ok(&body[start..]) };
         rest.with_header("Content-Range", &range)
     }
 
-    /// The page is elsewhere.
+    /// Returns a redirect to another address.
     pub(crate) fn redirect(to: &str) -> Self {
         Self::status(302).with_header("Location", to)
     }
 
-    /// The same with a header more.
+    /// Adds a header.
     pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers += &format!("{name}: {value}\r\n");
         self
     }
 
-    /// The same, but the connection is closed after so many bytes of the body.
+    /// Closes the connection after this number of bytes of the body.
     pub(crate) fn dropped_after(mut self, bytes: usize) -> Self {
         self.body.truncate(bytes);
         self
     }
 
-    /// The same, but after so many bytes of the body nothing comes any more.
+    /// Sends no more data after this number of bytes of the body, but leaves the connection open.
     pub(crate) fn stalled_after(self, bytes: usize) -> Self {
         Self { stalls: true, ..self.dropped_after(bytes) }
     }
 
-    /// The same without a `Content-Length`: the body ends where the connection does.
+    /// Removes `Content-Length`: the body ends with the connection.
     pub(crate) fn announcing_nothing(self) -> Self {
         Self { announced: None, ..self }
     }
 
-    /// The same at the end of a tunnel, as a proxy digs it.
+    /// Answers through a tunnel, as a proxy does.
     pub(crate) fn through_tunnel(self) -> Self {
         Self { tunnels: true, ..self }
     }
 
-    /// Notes the request, with that for the tunnel if there is one, and answers it.
+    /// Records the request, with the one for the tunnel if it has one, and answers it.
     fn answer(&self, mut connection: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
         let mut reader = BufReader::new(connection.try_clone()?);
         let mut request = read_request(&mut reader)?;
@@ -88,7 +88,7 @@ impl Response {
         write!(connection, "{}\r\n", self.headers)?;
         connection.write_all(&self.body)?;
         if self.stalls {
-            // Until the other side is gone.
+            // Waits until the client closes the connection.
             reader.read_to_end(&mut Vec::new())?;
         }
         Ok(())
@@ -101,15 +101,15 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<String> {
     Ok(request.to_lowercase())
 }
 
-/// A server under way.
+/// A running server.
 pub(crate) struct Server {
-    /// Its address.
+    /// Address of the server.
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// Starts a server that gives these answers in turn, whatever it is asked for.
+    /// Starts a server that gives these answers in turn, whatever the requests are.
     pub(crate) fn start(script: impl IntoIterator<Item = Response>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -118,10 +118,10 @@ impl Server {
         thread::spawn(move || {
             for response in script {
                 let (connection, _) = listener.accept().unwrap();
-                // A client that hangs up early is what some tests are about.
+                // Some tests have clients that close the connection early.
                 let _ = response.answer(connection, &seen);
             }
-            // The port stays taken, for otherwise another test's server might get it.
+            // The port stays in use, so that no other test's server can get it.
             for connection in listener.incoming() {
                 drop(connection);
             }
@@ -129,18 +129,18 @@ impl Server {
         Self { url, requests }
     }
 
-    /// What it was asked, in lower case.
+    /// Returns the requests, in lower case.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
 
-/// Starts a server that answers the first request, whatever it asks for; returns its address.
+/// Starts a server that answers one request, whatever it is. Returns the server's address.
 pub(crate) fn serve(response: Response) -> String {
     Server::start([response]).url
 }
 
-/// An address on this machine at which nobody listens: no server gets so low a port by chance.
+/// Returns an address on this machine at which no server listens: ports this low are never assigned by chance.
 pub(crate) fn unreachable_address() -> String {
     "http://127.0.0.1:1".to_owned()
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &CacheCommandArguments) -> anyhow::Result<ExitCode>
     let folder = folder.context(
         "this system has no folder of caches\nhint: name the cache's folder with `--cache-dir`",
     )?;
-    // Looking creates none.
+    // Opening would create a missing cache.
     if !folder.join("version").exists() {
         writeln!(stdout(), "No cache in {}.", folder.shown())?;
         return Ok(ExitCode::SUCCESS);

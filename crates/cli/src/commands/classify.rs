@@ -1,5 +1,4 @@
-//! `permafrost classify`: names photographs by ImageNet's 1000 classes, with the whole network as it
-//! was trained.
+//! `permafrost classify`: classifies images into ImageNet's 1000 classes with the complete pretrained network.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ use crate::named_output::named;
 use crate::picture_files::PictureFiles;
 use crate::printed::stdout;
 
-/// How many classes are printed for a photograph.
+/// Number of classes printed for an image.
 const BEST: usize = 5;
 
 /// Name photographs by the 1000 classes that the network was trained on
@@ -94,7 +93,8 @@ fn weights(arguments: &ClassifyArguments, config: &VggConfig) -> anyhow::Result<
     Ok(Weights::load(path, config)?)
 }
 
-/// The names and probabilities of the most likely classes, the first of equals first.
+/// Returns the names and probabilities of the `BEST` most likely classes, most likely first. Classes of equal
+/// probability stay in class order.
 fn best<'a>(probabilities: &[f32], names: &'a [String]) -> Vec<(&'a str, f32)> {
     let mut classes: Vec<(&str, f32)> =
         names.iter().map(String::as_str).zip(probabilities.iter().copied()).collect();

@@ -1,4 +1,4 @@
-//! `permafrost compare`: several runs in one table, and their curves on one page.
+//! `permafrost compare`: compares runs in one table and draws their curves on one page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,15 +15,16 @@ use train::{RunConfig, RunFolder};
 use crate::history::History;
 use crate::printed::{stderr, stdout};
 
-/// Settings that runs are not told apart by: where and how often something is kept, and how many epochs there
-/// are to be, which the table has beside those that there are.
+/// Settings omitted from the comparison. They control caching, saving and logging; the configured number of epochs is
+/// already shown with the completed epochs.
 const NOT_COMPARED: [&str; 4] =
     ["data.cache_dir", "train.epochs", "train.save_every", "train.tensorboard"];
 
-/// Neither by this one, but where features are trained on: in which order follows from how many fit.
+/// Setting that is compared only if a run trains on features. There it affects the order of the samples, which depends
+/// on how many of them fit in memory.
 const CACHE: &str = "data.cache_mb";
 
-/// Number of classes that a note names.
+/// Maximum number of class names in a note.
 const NAMED: usize = 6;
 
 /// Compare runs: print a table of what they came to and of the settings in which they differ, and draw their
@@ -55,7 +56,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A page of an earlier comparison is replaced, and nothing else.
+/// Returns an error if `out` exists and is not a page of an earlier comparison.
 fn check_replaceable(out: &Path) -> anyhow::Result<()> {
     match fs::read(out) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -67,12 +68,12 @@ fn check_replaceable(out: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// A run as its folder has it.
+/// Run, as read from its directory.
 struct Run {
     name: String,
     config: RunConfig,
     history: History,
-    /// The classes' names, where a model has been saved.
+    /// Class names, if the run has saved a model.
     classes: Option<Vec<String>>,
 }
 
@@ -86,15 +87,15 @@ impl Run {
         };
         let card =
             ["last", "previous", "best"].iter().find_map(|at| load_card(&path.join(at)).ok());
-        // Without the slash at the end that a shell adds.
+        // Collecting the components drops a trailing slash, which shells add on completion.
         let name = path.components().collect::<PathBuf>().to_string_lossy().into_owned();
         Ok(Self { name, config, history, classes: card.map(|card| card.classes) })
     }
 
-    /// What tells apart which photographs runs are validated on.
+    /// Returns everything that determines the validation images of the run.
     fn validation(&self) -> impl PartialEq {
         let data = &self.config.data;
-        // The seed draws the split, where there is one.
+        // The seed affects the split only if the split is random.
         let seed = data.validation_split.map(|_| self.config.train.seed);
         (
             data.path.clone(),
@@ -105,7 +106,7 @@ impl Run {
         )
     }
 
-    /// What keeps its validation figures from being held against those of `first`.
+    /// Returns the reason why the validation metrics are not comparable with those of `first`, if any.
     fn difference(&self, first: &Self) -> Option<Difference<'_>> {
         match (&self.classes, &first.classes) {
             (Some(classes), Some(of_first)) if classes != of_first => {
@@ -115,7 +116,7 @@ impl Run {
         }
     }
 
-    /// What there is to know of it beside `first`.
+    /// Returns notes about the run: an early end, or a difference from `first` that prevents a comparison.
     fn notes(&self, first: &Self, best: Option<&Epoch>) -> String {
         let mut notes = vec![];
         let (train, epochs) = (&self.config.train, self.history.epochs.len());
@@ -140,13 +141,13 @@ impl Run {
     }
 }
 
-/// Why two runs are not held against each other.
+/// Reason why the validation metrics of two runs are not comparable.
 enum Difference<'a> {
     Classes(&'a [String]),
     Photographs,
 }
 
-/// The runs, each once.
+/// Reads the runs. If a directory is named twice, reads it once and prints a message.
 fn read_each_once(paths: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
     let mut runs = vec![];
     let mut seen: Vec<PathBuf> = vec![];
@@ -193,8 +194,8 @@ fn compared(runs: &[Run]) -> Comparison {
     }
 }
 
-/// Prints what runs came to, a line each, and then the settings that differ, a line each with the runs beside
-/// each other: together they would be wider than any terminal.
+/// Prints a table with one row of results per run, then a table with one row per differing setting and one column per
+/// run. A single table would be wider than a terminal.
 fn print_tables(comparison: &Comparison) -> anyhow::Result<()> {
     let shown = |row: Vec<String>| row.iter().map(|cell| cell.shown().to_string()).collect();
     let mut rows: Vec<Vec<String>> = comparison.table().into_iter().map(shown).collect();
@@ -213,7 +214,7 @@ fn print_tables(comparison: &Comparison) -> anyhow::Result<()> {
     print_table(&of_settings)
 }
 
-/// Prints a table: names to the left, numbers to the right.
+/// Prints a table with text columns aligned left and numbers aligned right.
 fn print_table(rows: &[Vec<String>]) -> anyhow::Result<()> {
     let columns = rows[0].len();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();

@@ -1,4 +1,4 @@
-//! `permafrost completions`: what makes a shell complete the program's commands and flags.
+//! `permafrost completions`: prints the completion script of a shell.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;

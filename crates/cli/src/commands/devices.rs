@@ -1,4 +1,4 @@
-//! `permafrost devices`: what this build can compute with, and how fast it is.
+//! `permafrost devices`: lists the devices of this build and measures their speed.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use vgg::{Precision, VggConfig, Weights};
 use crate::device::{Devices, Name};
 use crate::printed::stdout;
 
-/// How long each device is measured at least, once it is warm.
+/// Minimum duration of a measurement, after a warm-up batch.
 const LEAST: Duration = Duration::from_secs(2);
 
 /// List what this build can compute with on this machine
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &DevicesArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Pictures a second through the base.
+/// Measures the throughput of VGG16's base in images per second.
 fn measured(name: &Name, precision: Precision) -> anyhow::Result<f64> {
     let config = VggConfig::default();
     let weights = Weights::seeded(&config, 0)?;

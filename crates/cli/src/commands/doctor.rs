@@ -1,4 +1,4 @@
-//! `permafrost doctor`: what is in a folder of photographs, and what is wrong with it.
+//! `permafrost doctor`: describes a folder of images and reports its problems.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -18,10 +18,10 @@ use crate::hints::Told;
 use crate::left_out::UNUSED;
 use crate::printed::stdout;
 
-/// The exit status where something is wrong with the photographs.
+/// Exit status if the folder has a problem.
 const WRONG: u8 = 1;
 
-/// How many files or groups of a finding are listed.
+/// Maximum number of files or groups printed for a finding.
 const LISTED: usize = 20;
 
 /// Look through a folder of photographs and say what is in it and what is wrong; nothing in it is changed. The
@@ -41,21 +41,21 @@ pub(crate) struct DoctorArguments {
     cache: CacheArguments,
 }
 
-/// What a person should look at.
+/// Finding about the folder.
 #[derive(Serialize)]
 struct Finding {
-    /// Whether it spoils training or what validation says, or is only worth knowing.
+    /// True if the finding impairs training or the validation metrics, false if it is only a note.
     wrong: bool,
     what: String,
-    /// What to do about it, where that is not plain.
+    /// Suggested action, unless it is obvious.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-    /// The files, each with its reason or its group.
+    /// Affected files, each with its reason, or groups of files.
     files: Vec<String>,
 }
 
 impl Finding {
-    /// What keeps the folder from being trained on, as `train` says it.
+    /// Returns the finding for a fault that prevents training, with the message that `train` prints.
     fn of_fault(fault: &PhotosError) -> Self {
         let Told { what, hint } = Told::of(fault);
         Self { wrong: true, what, hint, files: vec![] }
@@ -119,7 +119,7 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
     }
     for set in &survey.sets {
         let least = if set.set == Set::Whole { 2 } else { 1 };
-        // Those without files are the layout's faults.
+        // Classes without files are among the layout's faults.
         let classes = || set.classes.iter().filter(|class| class.files > 0);
         let few = classes().filter(|class| class.photographs < least);
         find(

@@ -1,4 +1,4 @@
-//! `permafrost evaluate`: how well a model does on a folder of photographs.
+//! `permafrost evaluate`: computes a model's loss and accuracy on a folder of images.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -22,7 +22,7 @@ use crate::printed::listed;
 use crate::printed::stdout;
 use crate::split_table;
 
-/// Bytes of pixels in memory.
+/// Memory limit for decoded images, in bytes.
 const MEMORY: usize = DataConfig::CACHE_MB * 1_000_000;
 
 /// Print a model's loss and accuracy on a folder of photographs
@@ -45,7 +45,7 @@ pub(crate) struct EvaluateArguments {
 pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let devices = arguments.device.open()?;
     let model = &arguments.model.model;
-    // A folder's fault is named before a model's.
+    // The folder is scanned first, so that its errors are reported before a model is loaded.
     let folder = arguments.data.as_ref().map(|data| Folder::scan(data)).transpose()?;
     let classifier = Classifier::load(
         model,
@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the run validates on that a model lies in.
+/// Loads the validation images of the run that contains `model`, and returns them with the skipped files.
 fn validation_of_run(model: &Path, cache: &CacheArguments) -> anyhow::Result<(Photos, LeftOut)> {
     let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
     let config = RunFolder::settings(&run).map_err(|error| match error {

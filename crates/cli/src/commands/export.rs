@@ -1,4 +1,4 @@
-//! `permafrost export`: a trained model as one file for other programs.
+//! `permafrost export`: writes a trained model as one file for other programs.
 
 use std::io::Write;
 use std::path::PathBuf;

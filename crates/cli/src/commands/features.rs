@@ -1,4 +1,4 @@
-//! `permafrost features`: computes a share of a set of frozen features, or checks a set.
+//! `permafrost features`: computes one shard of a set of base features, or checks such a set.
 
 use std::collections::BTreeSet;
 use std::env;

@@ -1,4 +1,4 @@
-//! `permafrost man`: the manual page of the program or of a command.
+//! `permafrost man`: prints the manual page of the program or of a command.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ pub(crate) struct ManArguments {
 
 pub(crate) fn run(arguments: &ManArguments, program: Command) -> anyhow::Result<ExitCode> {
     let mut program = program;
-    // So that a command's page has the name of the program too.
+    // Gives the commands their full names, which include the program's name.
     program.build();
     let page_of = match &arguments.command {
         None => program,

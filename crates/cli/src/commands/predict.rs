@@ -1,4 +1,4 @@
-//! `permafrost predict`: names the class of photographs.
+//! `permafrost predict`: predicts the classes of images.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -117,17 +117,17 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the model says of a photograph.
+/// Prediction for one image.
 struct Prediction<'a> {
     class: &'a str,
-    /// Whether its best probability is below `--unsure`, where that was asked for.
+    /// True if the best probability is below `--unsure`; `None` without that option.
     is_unsure: Option<bool>,
     probabilities: Vec<f32>,
 }
 
-/// The three ways to print predictions.
+/// Output in one of three formats.
 enum Output {
-    /// Columns for people: the file's name is padded to this width.
+    /// Columns for people, with the width of the file-name column in characters.
     Table(Printable<Box<dyn Write>>, usize),
     Csv(Box<csv::Writer<Box<dyn Write>>>),
     Json(Box<dyn Write>),
@@ -139,7 +139,8 @@ impl Output {
         card: &ModelCard,
         files: &[PathBuf],
     ) -> anyhow::Result<Self> {
-        // Copies are made also when no one reads on; without them there is nothing left to do.
+        // With `--sort-into`, copying continues if the reader of the output exits. Otherwise a closed pipe ends the
+        // command.
         let mut out: Box<dyn Write> = match arguments.sort_into {
             Some(_) => Box::new(unbroken::exact_stdout()),
             None => Box::new(io::stdout()),

@@ -1,4 +1,4 @@
-//! `permafrost report`: makes `report.html` of a run again.
+//! `permafrost report`: rewrites `report.html` of a run.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `permafrost serve`: a page to drop photographs on, and the same for programs.
+//! `permafrost serve`: serves a page that classifies dropped images, and an HTTP API for programs.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
@@ -67,14 +67,14 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         room: arguments.max_memory_mb.map(|most| most as usize * 1_000_000),
         ..Limits::default()
     };
-    // A port that is in use is said before a model is read.
+    // Bind first, so that a port in use is reported before the model is loaded.
     let server = Server::bind((*host, *port).into(), arguments.allow_host.clone(), limits)?;
     let devices = arguments.device.open()?;
     let ModelArguments { model, .. } = &arguments.model;
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
     let explainer =
         Explainer::load(model, &arguments.model.search(), &make_base, devices.tensors())?;
-    // Not with the first request.
+    // Prepare the engine now, so that the first request does not wait for it.
     explainer.base().make_ready();
     let interrupted = interrupt::token()?;
     let address = server.address()?;
@@ -91,8 +91,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the name of a model for everyone who opens the page, which tells no path of this computer: the name of its
-/// folder, or of the run that it is the best or the last model of.
+/// Returns the name of the model that visitors see: the name of its folder or, if that is `best` or `last`, of its run.
+/// It must not reveal a path of this computer.
 fn name_of(model: &Path) -> String {
     let whole = model.canonicalize().unwrap_or_else(|_| model.to_owned());
     let mut names = whole.components().rev().filter_map(|part| match part {

@@ -1,4 +1,4 @@
-//! `permafrost show`: a sheet of the photographs of each class, as the network gets them.
+//! `permafrost show`: draws a contact sheet with images of each class, decoded and resized as for training.
 
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use crate::left_out::print_unused;
 use crate::printed::{stderr, stdout};
 use crate::sheet::{CELL, Sheet};
 
-/// Photographs and their augmentation are drawn with this seed, so that a sheet is the same every time.
+/// Random seed for the choice of images and for their augmentation, fixed so that a sheet is reproducible.
 const SEED: u64 = 0;
 
-/// The largest sheet: with what the PNG takes beside it some 500 MB.
+/// Maximum size of a sheet in pixels. Together with the PNG encoder, such a sheet takes about 500 MB of memory.
 const LARGEST: usize = 100_000_000;
 
 /// Draw a sheet of photographs of each class, and of what augmentation makes of them
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     augment.validate()?;
     let layout = Layout::list(data, None)?;
     RunFolder::check_outside(out, data)?;
-    // A class without photographs has an empty row, but there must be classes.
+    // A class without images gets an empty row. Only these faults prevent a sheet.
     let is_grave = |fault: &PhotosError| {
         matches!(fault, PhotosError::NoClasses(_) | PhotosError::SameSubfolders { .. })
     };
@@ -119,7 +119,8 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// So many photographs of a class, drawn at random; those that can't be read are named and passed over.
+/// Loads up to `count` images of a class in random order. Skips image files that can't be read, and reports them on
+/// standard error.
 fn drawn_photographs(folder: &Folder, label: usize, count: usize) -> anyhow::Result<Vec<RgbImage>> {
     let mut files = folder.files[label].clone();
     Draws::at(SEED, Purpose::Drawing, 0, label as u64).shuffle(&mut files);
@@ -151,7 +152,7 @@ fn drawn_photographs(folder: &Folder, label: usize, count: usize) -> anyhow::Res
     Ok(shown)
 }
 
-/// What augmentation makes of a photograph in an epoch.
+/// Returns the augmented copy of an image for one epoch.
 fn augmented(photograph: &RgbImage, config: AugmentConfig, epoch: usize, item: usize) -> RgbImage {
     let mut values = vec![0.0; photograph.as_raw().len()];
     let picture = Picture::new(photograph.as_raw(), CELL as usize, CELL as usize);

@@ -1,4 +1,4 @@
-//! `permafrost summary`: the network as a table. It needs no weights.
+//! `permafrost summary`: prints the network's layers as a table. Needs no weights.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `permafrost train`: from a folder of photographs to a model.
+//! `permafrost train`: trains a model on a folder of images or on precomputed features.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ use crate::settings::Settings;
 use crate::unbroken::stderr;
 use crate::{cache_arguments, demo, events, hints, logs, run_report, split_table};
 
-/// Folder of runs that are not named, the first of those numbered.
+/// Default run directory. If it exists, the run gets the first unused name with a number appended.
 const RUN: &str = "runs/train";
 
 /// Train a classifier on a folder of photographs
@@ -67,7 +67,8 @@ pub(crate) struct TrainArguments {
     output: OutputArguments,
 }
 
-/// A resumed run has the settings that it began with; only what is printed of it is up to who resumes it.
+/// Makes an argument conflict with `--resume`, unless it concerns only resuming, the output or the cache. A resumed run
+/// uses its saved settings.
 fn apart_from_resume(argument: Arg) -> Arg {
     match argument.get_id().as_str() {
         "resume" | "strict_resume" | "quiet" | "json" | "tui" | "cache_dir" | "cache_gb"
@@ -76,7 +77,8 @@ fn apart_from_resume(argument: Arg) -> Arg {
     }
 }
 
-/// Says, where settings are named for a run that has its own, where those are changed.
+/// Escapes the user's text in an error. If a setting conflicts with `--resume`, adds a tip that says where to change
+/// settings.
 pub(crate) fn explained(mut error: clap::Error) -> clap::Error {
     let shown = |text: &String| text.shown().to_string();
     let contexts: Vec<(ContextKind, ContextValue)> = error
@@ -113,7 +115,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 }
                 last => last?,
             };
-            // A folder that is gone is named before anything is computed.
+            // Open the data first, so that a missing folder is reported before any computation.
             let found = match &config.data.features {
                 Some(url) => Found::Features(FeatureSet::open(&Store::open(url)?)?),
                 None => Found::Images(split_table::layout_of(&config)?),
@@ -128,7 +130,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             go(&config, &inputs, &run, last, arguments.strict_resume, output)
         }
         None => {
-            // Not by clap, which requires nothing that another argument conflicts with.
+            // clap can't check this: it ignores `requires` if another present argument conflicts with the required one.
             anyhow::ensure!(
                 !arguments.strict_resume,
                 "`--strict-resume` without `--resume`: a new run has no engine before\nhint: name the run to go on with: `--resume DIR`"
@@ -138,7 +140,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let mut config = settings.resolve(set.as_ref().map(FeatureSet::settings))?;
             let devices = Devices::open(&config.device)?;
             if arguments.verify_resume {
-                // What one run has cached would hide that another computes something else.
+                // Values that the first run cached would hide a difference in the second run.
                 config.data.cache_dir = None;
             }
             settings.check_photographs(&config)?;
@@ -165,7 +167,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let strict = arguments.strict;
             let inputs = Inputs::load(&config, devices, weights, found, None, strict, output)?;
             if config.start != Start::Random {
-                // A model that does not fit is found before anything is written.
+                // Detect an incompatible initial model before anything is written.
                 let (classes, device) = (inputs.data().classes(), inputs.devices.tensors());
                 first_tail(&config, &inputs.weights, classes, device)?;
             }
@@ -184,7 +186,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A run with nothing left to do is no fault: `--resume` after every start is how jobs are made sure of.
+/// Reports that a run is already complete. This counts as success, so that jobs can always restart with `--resume`.
 fn say_complete(run: &RunFolder, epochs: usize, output: Output) -> anyhow::Result<ExitCode> {
     output.tell(|| {
         let metrics = load_card(&run.best()).ok().and_then(|card| card.metrics);
@@ -204,8 +206,8 @@ fn say_complete(run: &RunFolder, epochs: usize, output: Output) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// The weights of a run that is gone on with: where its settings name them, or else wherever a file with
-/// their digest is, as for a prediction.
+/// Loads the weights of a resumed run from the configured file. If that file no longer exists, searches for a file with
+/// the same digest, as for predictions.
 fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights> {
     match &config.weights {
         WeightsChoice::File(path) if !path.exists() => {
@@ -219,7 +221,7 @@ fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights>
     }
 }
 
-/// Trains in a run's folder, and says how it ended.
+/// Trains in a run directory and reports the outcome.
 fn go(
     config: &RunConfig,
     inputs: &Inputs,
@@ -276,7 +278,7 @@ fn go(
     drop(dashboard);
     match &outcome {
         Ok(outcome) => tracing::info!(?outcome, "end"),
-        // Who watches sees it anyway.
+        // The caller also reports this error to the user, so the log needs no higher level.
         Err(error) => tracing::info!(%error, "end"),
     }
     cache_arguments::warn_of_fault(inputs.cache())?;
@@ -296,9 +298,9 @@ fn go(
                 "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
                 best.epoch, best.val_loss, best.val_accuracy
             ))?;
-            // Features have no pictures to show.
+            // A report shows images, which a run on features does not have.
             if let Data::Photographs { training, validation, .. } = data {
-                // The model is there whatever becomes of its page.
+                // The model is already saved, so a failed report is not an error.
                 match run_report::write(
                     run.path(),
                     config,
@@ -328,7 +330,7 @@ fn go(
     }
 }
 
-/// What a dashboard knows of a run before it goes on.
+/// Returns the initial state of the dashboard, with the epochs that a resumed run has completed.
 fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched> {
     let RunSummary { config, data, .. } = *summary;
     let names = [

@@ -1,22 +1,22 @@
-//! By what a dashboard tells things apart.
+//! Styles that distinguish the elements of the dashboard, with or without color.
 
 use std::env;
 
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::symbols::Marker;
 
-/// Colours, or other signs where the user wants none.
+/// Styles of the dashboard's elements.
 pub(super) struct Colours {
     pub(super) training: Style,
     pub(super) validation: Style,
-    /// What the line of validation is drawn of, and its sign.
+    /// Marker that draws the validation curve, and its symbol in the chart title.
     pub(super) validation_marker: (Marker, &'static str),
     pub(super) best: Style,
     pub(super) soft: Style,
 }
 
 impl Colours {
-    /// What the environment asks for (<https://no-color.org>).
+    /// Returns the styles that the environment requests. `NO_COLOR` disables color (<https://no-color.org>).
     pub(super) fn of_environment() -> Self {
         let none = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self::new(!none)

@@ -1,4 +1,4 @@
-//! The curves of a dashboard: training after every step, validation after every epoch.
+//! Charts of the dashboard, with a training value per step and a validation value per epoch.
 
 use ratatui_core::layout::Rect;
 use ratatui_core::symbols::Marker;
@@ -12,7 +12,8 @@ use report::Epoch;
 use crate::dashboard::colours::Colours;
 use crate::dashboard::watched::Watched;
 
-/// Draws the loss (0) or the accuracy (1), with these names of its two lines.
+/// Draws the chart of the loss (`which` 0) or the accuracy (`which` 1). `names` holds the titles of the training and
+/// the validation curve.
 pub(super) fn draw_chart(
     frame: &mut Frame<'_>,
     watched: &Watched,
@@ -24,7 +25,7 @@ pub(super) fn draw_chart(
     let of_epochs = |values: fn(&Epoch) -> [f64; 2]| {
         watched.epochs.iter().map(move |epoch| (epoch.epoch as f64, values(epoch)[which]))
     };
-    // Epochs from before the program began have no steps.
+    // Epochs that an earlier process trained have no recorded steps.
     let first_step = watched.steps.first().map_or(f64::INFINITY, |step| step[0]);
     let training: Vec<(f64, f64)> = of_epochs(|epoch| epoch.training)
         .filter(|(at, _)| *at < first_step)
@@ -78,7 +79,7 @@ pub(super) fn draw_chart(
     );
 }
 
-/// Where the axis of epochs ends: at the run's end, but never more than four times as far as the run is.
+/// Returns the end of the epoch axis: the first of 4, 8, 16, ... that is at least 1.25 `last`, limited to `epochs`.
 fn end_of_axis(last: f64, epochs: usize) -> f64 {
     let doubled = std::iter::successors(Some(4.0), |end| Some(end * 2.0));
     let end = doubled.take_while(|end| *end < epochs as f64).find(|end| *end >= 1.25 * last);

@@ -1,4 +1,4 @@
-//! The terminal's whole screen, given back as it was whatever happens.
+//! The terminal's alternate screen, restored on drop, on an error and on a panic.
 
 use std::io::{self, Stdout, stdout};
 use std::panic;
@@ -12,18 +12,18 @@ use ratatui_crossterm::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 
-/// Whether it is to be given back.
+/// True while the terminal needs to be restored.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The screen, until it is dropped or something panics.
+/// Alternate screen that is restored when it is dropped or when a thread panics.
 pub(super) struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
 impl Screen {
-    /// Takes the screen: keys come as they are pressed and are not shown, and what was there is kept.
+    /// Enters raw mode and the alternate screen, which preserves the terminal's content.
     pub(super) fn take() -> io::Result<Self> {
         let said_before = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            // The panics of decoders are caught, and the run goes on.
+            // Decoder panics are caught and training continues, so the screen stays.
             if !photos::is_decoding() {
                 give_back();
             }
@@ -54,7 +54,7 @@ impl Drop for Screen {
 
 fn give_back() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
-        // There is nothing left to try where this fails.
+        // A failure to restore the terminal can't be handled further.
         _ = execute!(stdout(), LeaveAlternateScreen, Show);
         _ = disable_raw_mode();
     }

@@ -1,4 +1,4 @@
-//! How a dashboard looks, in a terminal of any size: what there is no room for is left out.
+//! Layout of the dashboard in a terminal of any size. Parts that do not fit are omitted.
 
 use ratatui_core::layout::{Constraint, Layout, Rect};
 use ratatui_core::style::{Modifier, Style};
@@ -13,17 +13,18 @@ use crate::dashboard::curves::draw_chart;
 use crate::dashboard::watched::{Stage, Watched};
 use crate::pace::duration;
 
-/// The least height of the charts, and the least width of each of two beside each other.
+/// Minimum height of the charts in rows, and minimum width of each of two adjacent charts in columns.
 const LEAST: [u16; 2] = [7, 34];
 
-/// The largest share of the table in the height of charts and table.
+/// Limit of the table's height: the height of charts and table divided by this number.
 const TABLE: u16 = 3;
 
-/// How wide what is said before and after a gauge is, so that both gauges are of one width.
+/// Width of the text before a gauge, in columns. This width and `AFTER` are fixed, so that both gauges have the same
+/// width.
 const BEFORE: u16 = 20;
 const AFTER: u16 = 40;
 
-/// Draws all of it.
+/// Draws the whole dashboard.
 pub(super) fn draw(
     frame: &mut Frame<'_>,
     watched: &Watched,
@@ -61,7 +62,7 @@ pub(super) fn draw(
     );
 }
 
-/// How far the epoch, or what comes before the first one, and the whole run are.
+/// Draws the progress of the epoch, or of the features before the first epoch, and the progress of the run.
 fn draw_gauges(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
     let [upper, lower] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
     let epochs = watched.train.epochs;
@@ -126,7 +127,7 @@ fn draw_gauge(
     frame.render_widget(Line::raw(after), right);
 }
 
-/// The curves, and the last epochs below them where there is room for both.
+/// Draws the charts, and the table of epochs below them if both fit.
 fn draw_middle(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
     let [least_height, least_width] = LEAST;
     if area.height < least_height {
@@ -147,7 +148,7 @@ fn draw_middle(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &C
     }
 }
 
-/// The last epochs, and the best one whatever there is between.
+/// Draws the table of the last epochs. The best epoch is always one of its rows.
 fn draw_table(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
     let room = usize::from(area.height.saturating_sub(1));
     if room == 0 || watched.epochs.is_empty() {
@@ -194,7 +195,7 @@ mod tests {
     use super::*;
     use crate::dashboard::watched::Speed;
 
-    /// Seven epochs of four steps and half of another one, the best in the middle.
+    /// Returns the state after seven epochs of four steps and half of the eighth epoch. Epoch 4 is the best.
     fn watched() -> Watched {
         let names =
             ["runs/train", "vgg16 up to block5_pool, pooling none, 180 x 180", "cpu, winograd f32"];
@@ -237,7 +238,7 @@ mod tests {
         terminal.backend().buffer().clone()
     }
 
-    /// The letters of a screen, a line a row.
+    /// Returns the text on the screen, one line per row.
     fn text(buffer: &Buffer) -> String {
         let rows = buffer.content.chunks(usize::from(buffer.area.width));
         let row = |cells: &[ratatui_core::buffer::Cell]| -> String {

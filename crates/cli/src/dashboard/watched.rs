@@ -1,30 +1,30 @@
-//! What a dashboard knows: all that a run's events have told so far.
+//! State of the dashboard, updated by the events of a run.
 
 use report::Epoch;
 use train::{Event, Set, TrainConfig};
 
 use crate::pace::Pace;
 
-/// How many points of the curve of steps are kept, at most.
+/// Maximum number of points in the step curves. At the limit, every second point is dropped.
 const POINTS: usize = 4096;
 
-/// What a run has told so far.
+/// State of a run as the dashboard shows it.
 pub(crate) struct Watched {
-    /// What runs: its folder, its base and its device.
+    /// Names of the run directory, the base and the device.
     pub(super) names: [String; 3],
     pub(super) train: TrainConfig,
-    /// How many photographs are trained on.
+    /// Number of training images.
     photographs: usize,
     pub(super) stage: Stage,
-    /// The epochs that are complete.
+    /// Completed epochs.
     pub(super) epochs: Vec<Epoch>,
-    /// Where between epochs a step was, and the epoch's loss and accuracy until then.
+    /// Points of the step curves: position in epochs, and the epoch's mean loss and accuracy up to that step.
     pub(super) steps: Vec<[f64; 3]>,
     pace: Option<(Work, Pace)>,
     pub(super) speed: Option<Speed>,
 }
 
-/// What a run is at.
+/// Current stage of the run.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Stage {
     Beginning,
@@ -32,25 +32,25 @@ pub(super) enum Stage {
     Step { epoch: usize, step: usize, steps: usize, loss: f64, accuracy: f64 },
 }
 
-/// What a pace is measured of.
+/// Kind of work whose rate is measured.
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
     Features(Set),
     Steps,
 }
 
-/// How fast it goes on.
+/// Rate of the current work.
 #[derive(Clone, Copy)]
 pub(super) struct Speed {
-    /// Pictures a second.
+    /// Images per second.
     pub(super) rate: f64,
-    /// How many seconds all that is left takes.
+    /// Estimated remaining time in seconds.
     pub(super) left: f64,
 }
 
 impl Watched {
-    /// Of a run with these names (its folder, its base, its device), of which `epochs` are complete, on so many
-    /// training photographs.
+    /// Creates the state of a run with `names` (run directory, base, device), `photographs` training images and the
+    /// completed `epochs`.
     pub(crate) fn new(
         names: [String; 3],
         train: TrainConfig,
@@ -61,7 +61,7 @@ impl Watched {
         Self { names, train, photographs, stage, epochs, steps, pace: None, speed: None }
     }
 
-    /// Takes in what happened.
+    /// Updates the state with an event.
     pub(super) fn learn(&mut self, event: &Event) {
         match *event {
             Event::Features { set, done, total } | Event::Read { set, done, total } => {
@@ -82,7 +82,7 @@ impl Watched {
                 self.steps.push([at, loss, accuracy]);
             }
             Event::Epoch { metrics, .. } => {
-                // A run that goes on from an older state trains epochs again.
+                // A run resumed from an older checkpoint trains some epochs again.
                 self.epochs.retain(|epoch| epoch.epoch < metrics.epoch);
                 self.epochs.push(Epoch {
                     epoch: metrics.epoch,
@@ -107,7 +107,7 @@ impl Watched {
         }
     }
 
-    /// How many photographs have been trained on in all epochs.
+    /// Returns the number of images trained on so far, over all epochs.
     pub(super) fn photographs_done(&self) -> usize {
         match self.stage {
             Stage::Step { epoch, step, .. } => {
@@ -118,12 +118,12 @@ impl Watched {
         }
     }
 
-    /// How many there are in all epochs together.
+    /// Returns the number of images in the complete run, over all epochs.
     pub(super) fn photographs_in_all(&self) -> usize {
         self.train.epochs * self.photographs
     }
 
-    /// The epoch with the lowest val_loss.
+    /// Returns the epoch with the lowest val_loss.
     pub(super) fn best(&self) -> Option<&Epoch> {
         self.epochs.iter().min_by(|a, b| a.validation[0].total_cmp(&b.validation[0]))
     }

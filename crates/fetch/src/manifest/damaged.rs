@@ -1,4 +1,4 @@
-//! Damaged manifests: each is read or refused, and what is read leads nowhere else.
+//! Fuzz tests with damaged manifests. Each is parsed or refused, and a parsed one never leads outside the data folder.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -7,7 +7,7 @@ use super::*;
 
 const REAL: &str = include_str!("../../manifest.toml");
 
-/// What may stand after a key, some of it where it should not.
+/// Values to insert after a key, some of them invalid.
 const VALUES: [&str; 28] = [
     r#""weights/other.h5""#,
     r#""other.h5""#,
@@ -39,7 +39,7 @@ const VALUES: [&str; 28] = [
     r#""md5:0000000000000000000000000000000G""#,
 ];
 
-/// The real manifest, and one each without what others need not have.
+/// Returns the real manifest and three variants: without digests, without comments, and without weights.
 fn whole() -> [String; 4] {
     let without = |start: &str| -> String {
         let lines = REAL.lines().filter(|line| !line.starts_with(start));
@@ -49,18 +49,18 @@ fn whole() -> [String; 4] {
     [REAL.to_owned(), without("digest = "), without("#"), format!("weights = []\n{archives}")]
 }
 
-/// A change to a manifest.
+/// Change to a manifest.
 #[derive(Clone, Debug)]
 enum Damage {
-    /// Another value for a key.
+    /// Replaces the value of a key.
     Value { line: Index, value: &'static str },
-    /// A line is left out.
+    /// Removes a line.
     Without { line: Index },
-    /// A line is there again, elsewhere.
+    /// Repeats a line elsewhere.
     Again { line: Index, to: Index },
-    /// Other bytes in place of some.
+    /// Replaces bytes.
     Bytes { at: Index, count: usize, bytes: Vec<u8> },
-    /// The end is missing.
+    /// Removes the end.
     Cut { at: Index },
 }
 
@@ -114,7 +114,7 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-/// Where a path ends that is followed from a folder, step by step; none where it leaves the folder.
+/// Returns the end of a path that is followed from a folder step by step, or `None` if it leaves the folder.
 fn followed(path: &Path) -> Option<PathBuf> {
     let folder = Path::new("/the/root/data");
     let mut at = folder.to_owned();
@@ -132,7 +132,7 @@ fn followed(path: &Path) -> Option<PathBuf> {
     (at != folder).then_some(at)
 }
 
-/// Asserts what everything that fetches relies on.
+/// Checks the properties that all fetching code relies on.
 fn check_what_is_read(manifest: &Manifest) {
     let weights = manifest.weights.iter().map(|weights| &weights.file);
     let archives = manifest.archives.iter().map(|archive| &archive.file);
@@ -215,7 +215,7 @@ fn a_value_that_leads_elsewhere_or_nowhere_is_refused() {
         ("libraries", r#"["../libc10.so"]"#),
         (r#""train/cats""#, "-1"),
     ] {
-        // The last of them is on one line, whatever the key.
+        // The last occurrence has its value on one line, for every key.
         let at = REAL.rfind(&format!("\n{key} = ")).unwrap() + 1;
         let length = REAL[at..].find('\n').unwrap();
         let text = format!("{}{key} = {value}{}", &REAL[..at], &REAL[at + length..]);

@@ -1,5 +1,6 @@
-//! Layers of a Keras model, from the description in its file: the entry `config.json` of a `.keras` file,
-//! or the attribute `model_config` of an `.h5` file.
+//! Lists the layers of a Keras model from its description.
+//!
+//! The description is the entry `config.json` of a `.keras` file, or the attribute `model_config` of an `.h5` file.
 
 use std::path::Path;
 
@@ -9,43 +10,43 @@ use super::group_names::GroupNames;
 use super::links;
 use crate::{FormatError, json};
 
-/// Hint for a model of another kind.
+/// Hint for an unsupported kind of model.
 pub(crate) const KNOWN_MODELS: &str = "only Sequential and Functional models of Keras's own layers can be read; build such a model with the same weights and save it";
 
 /// Layers that a weights file names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum KerasLayers {
-    /// The file names no layers: it is not Keras's, or it holds arrays alone.
+    /// The file names no layers: it is not a Keras file, or holds only arrays.
     #[default]
     Unknown,
-    /// Layers from the input to the output, including those of nested models.
+    /// Layers from input to output, including the layers of nested models.
     InOrder(Vec<LayerDescription>),
-    /// Layers of a file that holds weights but does not describe the model. Their order and their settings are
-    /// not known. The class is in snake case: `max_pooling2d`.
+    /// Layers of a file that holds weights but no description of the model. Their order and their settings are unknown.
+    /// The class is in snake case: `max_pooling2d`.
     Unordered(Vec<LayerDescription>),
 }
 
 /// A layer or an operation of a Keras model, without its arrays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerDescription {
-    /// The name, such as `block1_conv1`.
+    /// Name, such as `block1_conv1`.
     pub name: String,
-    /// The class, such as `Conv2D`.
+    /// Class, such as `Conv2D`.
     pub class: String,
-    /// The settings, such as `filters`, as Keras writes them.
+    /// Settings, such as `filters`, as Keras writes them.
     pub config: Value,
-    /// Numbers among the arguments that it is called with, in their order: 255 of `x / 255`.
+    /// Numbers among the arguments of its call, in order: 255 for `x / 255`.
     pub call_numbers: Vec<f64>,
 }
 
-/// A layer with the place of its arrays.
+/// Layer and the location of its arrays.
 pub(crate) struct Placed {
     pub(crate) layer: LayerDescription,
-    /// The location of its group in Keras 3's layout; none of a mere operation.
+    /// Location of the layer's group in the layout of Keras 3, or `None` for an operation without weights.
     pub(crate) group: Option<String>,
 }
 
-/// Parses the text of a description from a file of `length` bytes; errors call it `name`.
+/// Parses a description from a file of `length` bytes. Errors call it `name`.
 pub(crate) fn parse(
     path: &Path,
     name: &str,
@@ -60,9 +61,10 @@ pub(crate) fn parse(
         .map_err(|error| FormatError::damaged(path, format!("has no valid `{name}`: {error}")))
 }
 
-/// Lists the layers of the model that `description` describes, from the input on. Errors call it `name`.
+/// Lists the layers of the model that `description` describes, from input to output. Errors call the description
+/// `name`.
 ///
-/// An `InputLayer` is in the list only at its start.
+/// An `InputLayer` is listed only if it is the first layer.
 pub(crate) fn layers(
     path: &Path,
     name: &str,
@@ -80,10 +82,10 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Adds the layers of the model that `config` describes and whose group is at `location`.
+    /// Adds the layers of the model that `config` describes. The model's group is at `location`.
     fn model(&mut self, config: &Value, location: &str) -> Result<(), FormatError> {
         let unsupported = |fault| FormatError::unsupported(self.path, fault, KNOWN_MODELS);
-        // A Sequential model of before Keras 2.2.3 is the list itself.
+        // Before Keras 2.2.3, the config of a Sequential model was the list itself.
         let Some(layers) = config["layers"].as_array().or(config.as_array()) else {
             return Err(unsupported(format!(
                 "describes no layers in its `{}`, expected a Sequential or Functional model",
@@ -113,7 +115,7 @@ impl Walk<'_> {
                 group => {
                     let mut call_numbers = Vec::new();
                     links::numbers(&layer["inbound_nodes"], &mut call_numbers);
-                    // TensorFlow 2.3 and before notes the constants of an operation there.
+                    // TensorFlow 2.3 and earlier stored the constants of an operation here.
                     links::numbers(&config["constants"], &mut call_numbers);
                     let (name, class, config) = (name.into(), class.into(), config.clone());
                     let layer = LayerDescription { name, class, config, call_numbers };

@@ -1,20 +1,19 @@
-//! The names of the groups in Keras 3's weights files, read and written: a layer's is its class in
-//! snake case, with a count from the second layer of that class in a model on.
+//! Names of the groups in Keras 3's weights files, for reading and writing.
 //!
-//! See `_save_container_state` in Keras's `saving/saving_lib.py` and `to_snake_case` in
+//! The group of a layer has the name of its class in snake case. From the second layer of a class in a model on, a
+//! count follows. See `_save_container_state` in Keras's `saving/saving_lib.py` and `to_snake_case` in
 //! `utils/naming.py`.
 
 use std::collections::HashMap;
 
-/// The layers of one model, counted by class.
+/// Counts the layers of one model by class.
 #[derive(Default)]
 pub(crate) struct GroupNames {
     counts: HashMap<String, usize>,
 }
 
 impl GroupNames {
-    /// The name of the group of the next layer, which is of this class: `Conv2D`, for the third time,
-    /// is `conv2d_2`.
+    /// Returns the name of the next layer's group from the layer's class. The third `Conv2D` is `conv2d_2`.
     pub(crate) fn next(&mut self, class: &str) -> String {
         let stem = snake_case(class);
         let count = self.counts.entry(stem.clone()).or_default();
@@ -26,7 +25,7 @@ impl GroupNames {
     }
 }
 
-/// The class of a group's layer in snake case, without the count.
+/// Returns the class of a group's layer in snake case, without the count.
 pub(crate) fn class_of(group: &str) -> &str {
     match group.rsplit_once('_') {
         Some((class, count)) if count.bytes().all(|digit| digit.is_ascii_digit()) => class,
@@ -34,7 +33,7 @@ pub(crate) fn class_of(group: &str) -> &str {
     }
 }
 
-/// Keras's `to_snake_case`: `MaxPooling2D` is `max_pooling2d`.
+/// Converts a class to snake case as Keras's `to_snake_case` does: `MaxPooling2D` becomes `max_pooling2d`.
 fn snake_case(class: &str) -> String {
     let letters: Vec<char> =
         class.chars().filter(|letter| letter.is_alphanumeric() || *letter == '_').collect();
@@ -59,7 +58,7 @@ mod tests {
 
     #[test]
     fn classes_become_the_groups_that_keras_names() {
-        // What `keras.src.utils.naming.to_snake_case` gives.
+        // Output of `keras.src.utils.naming.to_snake_case`.
         for (class, group) in [
             ("Conv2D", "conv2d"),
             ("MaxPooling2D", "max_pooling2d"),

@@ -1,10 +1,8 @@
-//! Reads the arrays of a Keras 3 model: the layout of `.weights.h5` and of the `model.weights.h5` in a
-//! `.keras` file.
+//! Reads the arrays of a Keras 3 model from a `.weights.h5` file or from `model.weights.h5` in a `.keras` file.
 //!
-//! A model's group holds `layers`, in it a group for each layer, named after the layer's class and
-//! counted (`conv2d`, `conv2d_1`); a layer's group holds `vars`, in it the arrays `0`, `1` and so
-//! on. Later versions note the layer's own name at `vars`. See `_save_state` in Keras's
-//! `saving/saving_lib.py`.
+//! A model's group holds the group `layers`, which holds a group for each layer. This group is named after the layer's
+//! class and a count (`conv2d`, `conv2d_1`). It holds the group `vars` with the arrays `0`, `1` and so on. Later
+//! versions store the layer's name as an attribute of `vars`. See `_save_state` in Keras's `saving/saving_lib.py`.
 
 use hdf5_pure::Group;
 
@@ -12,30 +10,30 @@ use super::group_names::class_of;
 use crate::hdf5::Hdf5;
 use crate::{Array, FormatError};
 
-/// What holds the layers of a model, newer and older.
+/// Name of the group that holds the layers of a model, in newer and in older files.
 const CONTAINERS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
 
-/// Classes of which the first array is the kernel and the second the bias.
+/// Classes whose first array is the kernel and whose second array is the bias.
 const KERNEL_AND_BIAS: [&str; 2] = ["conv2d", "dense"];
 
-/// What else may be saved within a model: it holds none of a layer's weights.
+/// Groups of a model that hold no weights of layers.
 const NO_WEIGHTS: [&str; 2] = ["optimizer", "metrics"];
 
-/// The end of the name of what holds a random generator's state, in integers. A model may have that
-/// name too: its weights are no integers.
+/// Suffix of the groups that hold the state of a random generator, in integers. A model may have such a name too, but
+/// its weights are not integers.
 const GENERATOR: &str = "generator";
 
-/// The arrays of one layer or of a part of it, as they are stored; none of a layer without weights.
+/// Arrays of one layer or of a part of it. A layer without weights has an empty list.
 pub(crate) struct LayerGroup {
-    /// Where they are: `layers/sequential/layers/conv2d_1`.
+    /// Location of the group: `layers/sequential/layers/conv2d_1`.
     pub(crate) location: String,
-    /// The layer's own name where it is noted, else the name of its group.
+    /// Name of the layer if the file stores it, otherwise the name of its group.
     pub(crate) layer: String,
-    /// The arrays by what they are to the layer: `kernel`, or a number.
+    /// Arrays by their role in the layer: `kernel`, `bias` or a number.
     pub(crate) arrays: Vec<(String, Array)>,
 }
 
-/// Whether `root` is laid out as Keras 3 does it.
+/// Returns true if `root` has the layout of Keras 3.
 pub(crate) fn are_in(file: &Hdf5, root: &Group) -> Result<bool, FormatError> {
     let groups = file.groups(root, 0)?;
     Ok(groups.iter().any(|(name, _)| name == "vars" || CONTAINERS.contains(&name.as_str())))
@@ -48,20 +46,20 @@ impl LayerGroup {
     }
 }
 
-/// The groups of all layers below `root`.
+/// Collects the groups of all layers below `root`.
 pub(crate) fn collect(file: &Hdf5, root: &Group) -> Result<Vec<LayerGroup>, FormatError> {
     let mut walk = Walk { file, found: Vec::new() };
     walk.object(root, &Place::default())?;
     Ok(walk.found)
 }
 
-/// Where in the model an object is.
+/// Position of an object in the model.
 #[derive(Default)]
 struct Place {
     location: String,
-    /// The name of the layer it is or belongs to; empty for a model.
+    /// Name of the layer that the object is or belongs to; empty for a model.
     layer: String,
-    /// The path from that layer's group to the object's, with a slash behind it.
+    /// Path from that layer's group to the object's group, with a slash at the end.
     within: String,
     depth: usize,
 }
@@ -77,7 +75,7 @@ impl Walk<'_> {
         let groups = self.file.groups(group, place.depth)?;
         let mut layer = place.layer.clone();
         if let Some((_, variables)) = groups.iter().find(|(name, _)| name == "vars") {
-            // A part of a layer goes by the layer's name, the layer by its own.
+            // A part of a layer has the name of the layer.
             if place.within.is_empty()
                 && let Some(name) = self.file.attribute(variables, "name")?
             {
@@ -111,7 +109,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Collects the arrays of the layers of a model.
+    /// Collects the arrays of all layers of a model.
     fn container(&mut self, group: &Group, model: &Place) -> Result<(), FormatError> {
         let depth = model.depth + 1;
         for (name, inner) in self.file.groups(group, depth)? {
@@ -143,7 +141,7 @@ impl Walk<'_> {
     }
 }
 
-/// What the array `number` is to its layer.
+/// Returns the role of the array `number` in its layer.
 fn part(place: &Place, number: &str) -> String {
     let group = place.location.rsplit('/').next().unwrap_or_default();
     let class = class_of(group);

@@ -1,5 +1,7 @@
-//! Checks that the layers of a Keras model that is read are one row: `config.json` says of each layer of a Functional
-//! model what it takes. A Sequential model says nothing: it is a row by itself.
+//! Checks that the layers of a Keras model form a chain.
+//!
+//! The `config.json` of a Functional model says which outputs each layer takes. A Sequential model says nothing,
+//! because it is always a chain.
 
 use std::path::Path;
 
@@ -7,10 +9,10 @@ use serde_json::Value;
 
 use crate::FormatError;
 
-/// Name that Keras 2 writes instead of a layer's in a link to a constant.
+/// Name that Keras 2 writes instead of a layer's name in a link to a constant.
 const CONSTANT: &str = "_CONSTANT_VALUE";
 
-/// Checks the model that `description` describes and those within it.
+/// Checks the model that `description` describes, and its nested models.
 pub(crate) fn check(path: &Path, description: &Value) -> Result<(), FormatError> {
     let config = &description["config"];
     let layers = config["layers"].as_array().map_or(&[][..], Vec::as_slice);
@@ -38,8 +40,9 @@ fn check_links(path: &Path, config: &Value, layers: &[Value]) -> Result<(), Form
     check_link(path, "the output", &within_reach, &links_of(&config["output_layers"]))
 }
 
-/// Operations without weights, as `preprocess_input` is made of, may branch and join again between
-/// two layers: what is within reach is the last layer, and the operations since.
+/// Checks that everything that is taken is within reach: the last layer and the operations after it.
+///
+/// Operations without weights, such as the parts of `preprocess_input`, may branch and join between two layers.
 fn check_link(
     path: &Path,
     taker: &str,
@@ -62,7 +65,7 @@ fn check_link(
     Err(FormatError::NoRow { path: path.to_owned(), fault })
 }
 
-/// Whether it is a layer, not a mere operation such as `keras.ops.add`, which has no arrays.
+/// Returns true for a layer, and false for an operation such as `keras.ops.add`, which has no arrays.
 pub(crate) fn is_layer(layer: &Value) -> bool {
     !layer["module"].as_str().is_some_and(|module| module.starts_with("keras.src.ops"))
 }
@@ -73,7 +76,7 @@ fn links_of(links: &Value) -> Vec<&str> {
     names
 }
 
-/// The names in links such as `["flatten", 0, 0]`: a layer, which of its calls, which output.
+/// Collects the names in links such as `["flatten", 0, 0]`: a layer, the index of its call, the index of the output.
 fn collect<'a>(links: &'a Value, names: &mut Vec<&'a str>) {
     match links {
         Value::Array(parts) => match parts.as_slice() {
@@ -85,8 +88,8 @@ fn collect<'a>(links: &'a Value, names: &mut Vec<&'a str>) {
     }
 }
 
-/// Collects the numbers in a setting or in the arguments of a call, other than those of links. Keras writes
-/// the same numbers as a list, a list of lists or a single one.
+/// Collects the numbers in a setting or in the arguments of a call, except the indices in links. Keras writes the same
+/// numbers as a list, a list of lists or a single number.
 pub(crate) fn numbers(value: &Value, found: &mut Vec<f64>) {
     match value {
         Value::Number(number) => found.extend(number.as_f64()),
@@ -160,7 +163,7 @@ mod tests {
         assert!(fault(&skipping).contains("expected `second`"));
     }
 
-    /// `x[..., ::-1]` and the like.
+    /// Tests operations such as `x[..., ::-1]`.
     #[test]
     fn operations_between_two_layers_may_branch_and_join() {
         let operation = |name: &str, takes: &[&str]| {

@@ -1,10 +1,10 @@
-//! Keras's files.
+//! Reads and writes Keras files.
 //!
-//! - Reading: `model` reads `.keras` files, for which `links` checks that the layers are one row;
-//!   `weights_file` reads `.h5` and `.weights.h5`; `groups` finds the arrays in what Keras 3 writes;
-//!   `description` lists the layers of a model that either container describes.
-//! - Writing: `write` makes `.keras` files, `write_config` the description of the layers in them.
-//! - `group_names` is how Keras 3 names the groups of arrays, for both.
+//! - Reading: `model` reads `.keras` files, and `links` checks that their layers form a chain. `weights_file` reads
+//!   `.h5` and `.weights.h5` files. `groups` finds the arrays in the layout of Keras 3. `description` lists the layers
+//!   of a model that either container describes.
+//! - Writing: `write` writes `.keras` files, and `write_config` the description of the layers in them.
+//! - Both: `group_names` names the groups of arrays in the layout of Keras 3.
 
 mod description;
 mod group_names;

@@ -1,9 +1,8 @@
-//! Reads Keras's `.keras` files: an archive with the model's description in `config.json` and its
-//! arrays in `model.weights.h5`.
+//! Reads Keras's `.keras` files: archives with the description of a model in `config.json` and its arrays in
+//! `model.weights.h5`.
 //!
-//! Layers are matched with groups of arrays as Keras itself does it, by class and count within
-//! their model, not by the names at the groups, which older files lack. See `_save_container_state`
-//! in Keras's `saving/saving_lib.py`.
+//! Layers are matched with groups of arrays as in Keras, by class and count within their model. The names stored in the
+//! groups are not used, because older files lack them. See `_save_container_state` in Keras's `saving/saving_lib.py`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -21,40 +20,41 @@ use crate::opened::Opened;
 use crate::weights::WeightsFile;
 use crate::{FormatError, foreign};
 
-/// The entry that describes the model.
+/// Archive entry with the description of the model.
 pub(crate) const CONFIG: &str = "config.json";
 
-/// The entry that holds its arrays.
+/// Archive entry with the arrays.
 pub(crate) const WEIGHTS: &str = "model.weights.h5";
 
-/// A model as Keras describes it: its layers in a row, those of nested models in their place.
+/// A Keras model as a chain of layers, including the layers of nested models.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KerasModel {
-    /// The layers, from the input on. Each takes what the one before it gives.
+    /// Layers from input to output. Each takes the output of the previous one.
     pub layers: Vec<KerasLayer>,
 }
 
-/// A layer as Keras describes it.
+/// Layer of a Keras model, with its arrays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KerasLayer {
-    /// The layer's name, such as `block1_conv1`; no other layer of the model has it.
+    /// Name, such as `block1_conv1`. It is unique in the model.
     pub name: String,
-    /// The layer's class, such as `Conv2D`.
+    /// Class, such as `Conv2D`.
     pub class: String,
-    /// The layer's settings, such as `filters`, as Keras writes them.
+    /// Settings, such as `filters`, as Keras writes them.
     pub config: Value,
-    /// `kernel` and `bias` of a `Conv2D` or `Dense`; `0`, `1` and so on of other layers; `mean` and
-    /// `deviation` of a `Normalization` that was given them, `scale` and `offset` of a `Rescaling`.
+    /// Arrays by role: `kernel` and `bias` of a `Conv2D` or `Dense`; `0`, `1` and so on of other layers.
+    ///
+    /// A `Normalization` with given statistics has `mean` and `deviation`. A `Rescaling` has `scale` and `offset`.
     pub arrays: Arrays,
 }
 
-/// Reads the model in the `.keras` file at `path`. An `InputLayer` is in the row only at its start.
+/// Reads the model in the `.keras` file at `path`. An `InputLayer` is listed only if it is the first layer.
 ///
 /// # Errors
 ///
-/// There is no such file, it is no `.keras` file, damaged or packed; the model is neither Sequential
-/// nor Functional, its layers are not one row, two of them have the same name, or arrays hold other
-/// values than 32-bit floats or belong to no layer.
+/// Returns an error if the file is missing, damaged, compressed or not a `.keras` file, or if the model is neither
+/// Sequential nor Functional. The same holds if its layers are not a chain or if two of them have the same name. Arrays
+/// must belong to a layer and hold 32-bit or 16-bit floats.
 pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
     let opened = Opened::open(path)?;
     if !archive::is_zip(&opened.head) {
@@ -73,7 +73,7 @@ pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
     Ok(KerasModel { layers: layers.collect() })
 }
 
-/// Reads the arrays of all layers, as `LAYER/kernel`, and the layers in their order.
+/// Reads the arrays of all layers, named like `LAYER/kernel`, and the layers in order.
 pub(crate) fn read_weights(opened: Opened, archive: Archive) -> Result<WeightsFile, FormatError> {
     let (_, read) = read(opened, archive)?;
     let (mut arrays, mut layers) = (Arrays::new(), Vec::new());
@@ -113,7 +113,7 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>),
         arrays.extend(settings(&layer.class, &layer.config));
         layers.push(ReadLayer { layer, arrays });
     }
-    // What else a model keeps beside its layers, such as a metric, is none of theirs.
+    // Other groups of a model, such as a metric, belong to no layer and are ignored.
     let of_a_layer =
         |group: &&LayerGroup| group.location.starts_with("layers/") && !group.arrays.is_empty();
     if let Some(group) = groups.iter().find(of_a_layer) {
@@ -124,14 +124,14 @@ fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>),
     Ok((config, layers))
 }
 
-/// A layer with the arrays that were found for it.
+/// A layer and its arrays.
 struct ReadLayer {
     layer: LayerDescription,
     arrays: Arrays,
 }
 
-/// What a layer without weights does to a picture's values, as arrays like those of others, so that
-/// nobody overlooks it.
+/// Returns the settings of a layer without weights that change pixel values, in the form of arrays. A caller that looks
+/// only at arrays can't overlook them.
 fn settings(class: &str, config: &Value) -> Vec<(String, Array)> {
     let numbers = |name: &str| {
         let mut numbers = Vec::new();

@@ -1,8 +1,10 @@
-//! Reads Keras's `.h5` and `.weights.h5` files: a group for each layer, in it the layer's arrays.
+//! Reads Keras's `.h5` and `.weights.h5` files, which hold a group for each layer with its arrays.
 //!
-//! Three naming schemes are about: `block1_conv1/block1_conv1_W_1:0` in the files that Keras once
-//! published, `block1_conv1/block1_conv1/kernel:0` in those that Keras 2 writes, and
-//! `layers/conv2d/vars/0` in the `.weights.h5` of Keras 3. All become `block1_conv1/kernel`.
+//! Three naming schemes exist. All become `block1_conv1/kernel`:
+//!
+//! - `block1_conv1/block1_conv1_W_1:0` in the files that Keras first published.
+//! - `block1_conv1/block1_conv1/kernel:0` in files of Keras 2.
+//! - `layers/conv2d/vars/0` in the `.weights.h5` files of Keras 3.
 
 use std::path::Path;
 
@@ -18,16 +20,16 @@ use crate::hdf5::{self, Hdf5};
 use crate::opened::Opened;
 use crate::weights::WeightsFile;
 
-/// Arrays among the layers' that hold the state of a random generator.
+/// Suffixes of arrays that hold the state of a random generator.
 const SEEDS: [&str; 2] = ["StateVar", "seed_generator_state"];
 
-/// The attribute of a whole model that describes its layers.
+/// Attribute of a whole model that describes its layers.
 const CONFIG: &str = "model_config";
 
-/// Reads a weights file or a whole model, of Keras 2 or 3.
+/// Reads a weights file or a whole model of Keras 2 or 3.
 ///
-/// Only a whole model describes its layers. A weights file names them at most: their order is not known, and
-/// a layer without weights, such as `Rescaling`, shows only by its class.
+/// Only a whole model describes its layers. A weights file names them at most. Their order is then unknown, and a layer
+/// without weights, such as `Rescaling`, is recognized only by its class.
 pub(crate) fn read(opened: Opened) -> Result<WeightsFile, FormatError> {
     hdf5::with_room(opened.path, || read_here(opened))
 }
@@ -46,7 +48,7 @@ fn read_here(opened: Opened) -> Result<WeightsFile, FormatError> {
         }
         return Ok(WeightsFile { arrays, layers: KerasLayers::Unordered(layers) });
     }
-    // A whole model has the optimizer's state beside its weights.
+    // A whole model stores its weights in `model_weights`, apart from the optimizer's state.
     let groups = file.groups(&root, 0)?;
     let Some((_, weights)) = groups.into_iter().find(|(name, _)| name == "model_weights") else {
         collect(&file, path, &root, "", 0, &mut arrays, &mut layers)?;
@@ -62,7 +64,7 @@ fn read_here(opened: Opened) -> Result<WeightsFile, FormatError> {
     Ok(WeightsFile { arrays, layers: KerasLayers::InOrder(layers) })
 }
 
-/// A layer of which only the name and the class in snake case are known.
+/// Returns a layer of which only the name and the class, in snake case, are known.
 fn named(name: &str, class: &str) -> LayerDescription {
     let (name, class) = (name.to_owned(), class.to_owned());
     LayerDescription { name, class, config: Value::Null, call_numbers: Vec::new() }
@@ -86,7 +88,7 @@ fn collect(
         insert(path, arrays, full_name, array)?;
     }
     for (name, inner) in file.groups(group, depth)? {
-        // A layer's default name is its class and a count.
+        // The default name of a layer is its class and a count.
         layers.push(named(&name, class_of(&name)));
         collect(file, path, &inner, &name, depth + 1, arrays, layers)?;
     }

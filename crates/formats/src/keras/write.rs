@@ -1,8 +1,8 @@
-//! Writes whole models for Keras 3: a `.keras` file is a zip archive of `metadata.json`, `config.json` and
+//! Writes whole models for Keras 3. A `.keras` file is a zip archive of `metadata.json`, `config.json` and
 //! `model.weights.h5`.
 //!
-//! Keras finds a layer's weights by its class and place, not by its name: those of the second
-//! convolution are `layers/conv2d_1/vars/0` and `1` (`keras/src/saving/saving_lib.py`).
+//! Keras finds a layer's weights by class and count, not by name. The second convolution has the arrays
+//! `layers/conv2d_1/vars/0` and `1` (`keras/src/saving/saving_lib.py`).
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,32 +19,32 @@ use crate::chain::INPUT;
 use crate::whole::write_whole_with;
 use crate::{Array, Chain, FormatError};
 
-/// The Keras whose layout of files this is; Keras does not ask when it loads one.
+/// Version of Keras whose file layout is written. Keras does not check it.
 const KERAS_VERSION: &str = "3.15.1";
 
-/// Writes `chain` to `path` as a model that `keras.models.load_model` of Keras 3.6 or later loads,
-/// whole or not at all. Keras wants the name to end in `.keras`.
+/// Writes `chain` to `path` atomically, as a model for `keras.models.load_model` of Keras 3.6 or later. Keras requires
+/// that the file name ends in `.keras`.
 ///
-/// It takes pictures as 32-bit floats 0..=255, RGB, (N, height, width, 3), and is not compiled. The same
-/// chain gives the same bytes.
+/// The model takes RGB images as 32-bit floats 0..=255, (N, height, width, 3), and is not compiled. The bytes of the
+/// file depend only on the chain.
 ///
 /// # Errors
 ///
-/// The folder is missing, or the system refuses to write there.
+/// Returns an error if the folder is missing or the system refuses to write there.
 ///
 /// # Panics
 ///
-/// Panics if the layers do not fit each other, see [`Chain`].
+/// Panics if the chain breaks a rule of [`Chain`].
 pub fn write_keras(path: &Path, chain: &Chain) -> Result<(), FormatError> {
     let config = config(chain, &chain.output_shapes());
     write_whole_with(path, |file| {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(DateTime::default())
-            // Without it an entry's length has 32 bits; the weights are not all of the entry.
+            // Lengths of entries otherwise have 32 bits. An entry holds more than the weights, hence the margin.
             .large_file(chain.weight_bytes() > u64::from(u32::MAX / 2));
         let mut archive = ZipWriter::new(file);
-        // As a whole each, as what the archive gets goes on to the file at once.
+        // Each entry is written in one call, because the archive passes every write on to the file.
         archive.start_file("metadata.json", options)?;
         archive.write_all(&serde_json::to_vec(&json!({ "keras_version": KERAS_VERSION }))?)?;
         archive.start_file(CONFIG, options)?;
@@ -56,7 +56,7 @@ pub fn write_keras(path: &Path, chain: &Chain) -> Result<(), FormatError> {
     })
 }
 
-/// A group for every layer, also where it has no weights, and one for the model itself.
+/// Builds the weights file: a group for every layer, even without weights, and one for the model.
 fn weights(chain: &Chain) -> FileBuilder {
     let mut file = FileBuilder::new();
     let mut groups = Groups { layers: file.create_group("layers"), names: GroupNames::default() };

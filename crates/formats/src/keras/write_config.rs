@@ -1,7 +1,7 @@
-//! Writes the `config.json` of a `.keras` file: which layers the model has, and what each is fed.
+//! Writes the `config.json` of a `.keras` file: the layers of the model and the input of each.
 //!
-//! It says what Keras can't know by itself and leaves the rest to the layers' own defaults, so that
-//! it holds no argument that an older Keras 3 does not know. Tried with 3.6 and 3.15; 3.3 writes
+//! It contains only what Keras needs and leaves the rest to the defaults of the layers, so that
+//! older versions of Keras 3 know all arguments. Tested with 3.6 and 3.15. Keras 3.3 writes
 //! `input_layers` and `output_layers` in another way.
 
 use serde_json::{Value, json};
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::chain::INPUT;
 use crate::{Activation, Chain, ChainKind};
 
-/// The configuration of a functional model; `shapes` are what the layers give for one picture.
+/// Returns the description of a Functional model. `shapes` are the output shapes of the layers for
+/// one image.
 pub(crate) fn config(chain: &Chain, shapes: &[Vec<usize>]) -> Value {
     let picture = [chain.size[0], chain.size[1], 3];
     let mut layers = vec![json!({
@@ -40,7 +41,7 @@ pub(crate) fn config(chain: &Chain, shapes: &[Vec<usize>]) -> Value {
     })
 }
 
-/// Keras's class of such a layer.
+/// Returns the Keras class of a layer.
 pub(crate) fn class(kind: &ChainKind) -> &'static str {
     match kind {
         ChainKind::Pointwise { .. } | ChainKind::Convolution { .. } => "Conv2D",
@@ -121,7 +122,7 @@ fn convolution(side: usize, filters: usize, activation: &str) -> Value {
     })
 }
 
-/// The shape of any number of pictures.
+/// Returns the shape of a batch of any size.
 fn batch_of(shape: &[usize]) -> Value {
     let axes = shape.iter().map(|&length| Value::from(length));
     std::iter::once(Value::Null).chain(axes).collect()

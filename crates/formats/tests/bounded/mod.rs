@@ -1,5 +1,4 @@
-//! Reads files as a hostile one must be read: with a bound on the memory that it takes, and on what
-//! its errors say.
+//! Reads hostile files with a limit on the memory, and checks the error messages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,16 +10,16 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Memory is counted for the whole program, so one test runs at a time.
+/// Lock that lets one test run at a time, because memory is counted for the whole program.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// The bytes of a fixture.
+/// Returns the bytes of a fixture.
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
     fs::read(folder.join(name)).expect("the fixture")
 }
 
-/// A place for one damaged file after another.
+/// Folder for damaged files. Only one test at a time has it.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
     _alone: MutexGuard<'static, ()>,
@@ -32,7 +31,7 @@ impl Place {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), _alone }
     }
 
-    /// Reads the file of these bytes, counting the memory, and checks what errors say.
+    /// Reads a file with these bytes within the memory limit, and checks the error message.
     pub(crate) fn read(&self, bytes: &[u8]) -> Result<Arrays, FormatError> {
         let path = self.path("damaged");
         fs::write(&path, bytes).expect("a writable folder");
@@ -47,27 +46,28 @@ impl Place {
         arrays
     }
 
-    /// A path for a file that a test writes itself.
+    /// Returns a path for a file that a test writes itself.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// What reading the file of these bytes says, which must be an error.
+    /// Returns the message of the error for a file with these bytes. Panics if the file can be read.
     pub(crate) fn refused(&self, bytes: &[u8]) -> String {
         self.read(bytes).expect_err("a hostile file").to_string()
     }
 }
 
-/// Memory for the messages of an object's header in HDF5. The reader reserves it for as many as the header claims, which
-/// are at most 65,535 of 40 bytes, and touches what is there.
+/// Memory for the messages of an HDF5 object's header. The reader reserves it for the number of messages that the
+/// header claims, at most 65,535 of 40 bytes. It touches only the memory of messages that exist.
 const MESSAGES: usize = 65_535 * 40;
 
-/// Four times the file and 2 MiB: its arrays, the parts they are read in, and the readers' own; and the messages.
+/// Checks that `read` takes at most four times the file's length, 2 MiB and [`MESSAGES`]. That is the memory of the
+/// arrays, of the parts they are read in and of the readers themselves.
 fn within_bounds<T>(length: usize, read: impl FnOnce() -> T) -> T {
     within(4 * length + (2 << 20) + MESSAGES, read)
 }
 
-/// Checks that `read` takes at most so many bytes of memory.
+/// Checks that `read` takes at most `limit` bytes of memory.
 pub(crate) fn within<T>(limit: usize, read: impl FnOnce() -> T) -> T {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();

@@ -1,15 +1,15 @@
-//! Small chains with every kind of layer.
+//! Builds small chains with every kind of layer.
 
 use formats::{Activation, Array, Arrays, Chain, ChainKind, ChainLayer};
 
-/// The three ways from a map to a vector.
+/// Layers that turn a feature map into a vector.
 pub(crate) const POOLINGS: [ChainKind; 3] =
     [ChainKind::Flatten, ChainKind::GlobalAveragePooling, ChainKind::GlobalMaxPooling];
 
-/// Weights for [`binary`] and [`three_classes`].
+/// Returns weights for [`binary`] and [`three_classes`].
 ///
-/// Each layer is scaled so that what it gives is about 1, and so are the logits: a probability near
-/// 0 or 1 would hide what goes wrong before it.
+/// They are scaled so that the outputs of all layers and the logits are about 1. A probability near
+/// 0 or 1 would hide errors in earlier layers.
 pub(crate) fn weights(pooling: ChainKind) -> Arrays {
     let features = if matches!(pooling, ChainKind::Flatten) { 4 * 5 * 5 } else { 5 };
     let shapes: [(&str, &[usize], f32); 6] = [
@@ -30,20 +30,21 @@ pub(crate) fn weights(pooling: ChainKind) -> Arrays {
             arrays.insert(format!("{name}/{part}"), Array::new(shape.to_vec(), values));
         }
     }
-    // Pictures are of values of about 130.
+    // Pixel values are about 130.
     for value in &mut arrays.get_mut("block1_conv1/kernel").expect("the first kernel").data {
         *value /= 250.0;
     }
     arrays
 }
 
-/// Frozen layers on pictures of 8x10, and a sigmoid.
+/// Returns a chain with frozen layers and a sigmoid, for images of 8x10 pixels.
 pub(crate) fn binary<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
     let head = dense(weights, "one", Activation::Sigmoid);
     chain(weights, pooling, head, [8, 10], &["cat", "dog"])
 }
 
-/// The same with a softmax, on pictures whose last row and column the pool drops.
+/// Returns a chain with a softmax, for images of 9x11 pixels, whose last row and column the pooling
+/// drops.
 pub(crate) fn three_classes<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
     let head = dense(weights, "three", Activation::Softmax);
     let classes = ["cat", "dog", "\"chèvre\""];
@@ -91,7 +92,7 @@ fn dense<'a>(weights: &'a Arrays, name: &str, activation: Activation) -> ChainKi
     ChainKind::Dense { kernel: part("kernel"), bias: part("bias"), activation }
 }
 
-/// Numbers that look random and are the same every time.
+/// Generator of numbers that look random and are always the same.
 struct Numbers(u64);
 
 impl Numbers {

@@ -1,9 +1,9 @@
-//! What a chain computes, in plain loops of 64-bit floats.
+//! Evaluates a chain in plain loops of 64-bit floats, as a reference for other implementations.
 
 use formats::{Activation, Array, Chain, ChainKind};
 
-/// What one layer gives for one picture: a map (height, width, channels), or a vector as a map of
-/// one pixel.
+/// Output of a layer for one image: a feature map (height, width, channels), or a vector as a map
+/// of one pixel.
 struct Map {
     height: usize,
     width: usize,
@@ -33,7 +33,7 @@ impl Map {
     }
 }
 
-/// The output of the chain for one picture.
+/// Returns the output of the chain for one image.
 pub(crate) fn evaluate(chain: &Chain, picture: &[f32]) -> Vec<f64> {
     let [height, width] = chain.size;
     let values = picture.iter().map(|&value| f64::from(value)).collect();
@@ -92,7 +92,7 @@ fn convolution(kernel: &Array, bias: &Array, input: &Map) -> Map {
             for to in 0..outputs {
                 let mut sum = f64::from(bias.data[to]);
                 for (tap_row, tap_column) in (0..9).map(|tap| (tap / 3, tap % 3)) {
-                    // The picture begins at row and column 1 of the padded one.
+                    // The image starts at row and column 1 of the padded image.
                     let (padded_row, padded_column) = (row + tap_row, column + tap_column);
                     if !(1..=input.height).contains(&padded_row)
                         || !(1..=input.width).contains(&padded_column)

@@ -1,4 +1,4 @@
-//! What is in the `.keras` file. Keras itself is not here: CI starts it on such files.
+//! Tests of the content of `.keras` files. CI also loads such files with Keras.
 
 use std::fs::File;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! Whole models written for other tools compute what their chain does.
+//! Tests of whole models written for other tools.
 
 mod chains;
 mod keras;

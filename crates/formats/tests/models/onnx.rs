@@ -1,4 +1,4 @@
-//! What is in the ONNX file. ONNX Runtime is not here: CI starts it on such files.
+//! Tests of the content of ONNX files. CI also runs such files with ONNX Runtime.
 
 use formats::{Activation, Array, Chain, ChainKind, ChainLayer, FormatError, write_onnx};
 
@@ -67,7 +67,7 @@ fn class_names_that_are_too_few_are_refused() {
 fn more_weights_than_a_message_holds_are_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.onnx");
-    // One kernel of 256 MiB, eight times: never touched, so no memory is used.
+    // Uses one kernel of 256 MiB eight times. The zeros are never touched, so they take no memory.
     let zeros = |shape: &[usize]| Array::new(shape.to_vec(), vec![0.0; shape.iter().product()]);
     let (first, kernel, bias) = (zeros(&[3, 3, 3, 8192]), zeros(&[8192, 8192]), zeros(&[8192]));
     let dense = ChainKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Linear };

@@ -1,5 +1,4 @@
-//! Reads all scans of a file into the coefficients of its blocks, whatever the order of the scans and the
-//! sampling of the components.
+//! Decodes the scans of a JPEG file to the coefficients of its blocks, for any order of scans and any sampling.
 //!
 //! Source: ITU-T T.81, annexes F.2 and G.2.
 
@@ -8,31 +7,31 @@ use super::segments::{END, HUFFMAN, QUANTIZATION, RESTART_INTERVAL, SCAN, Segmen
 use super::structure::{Coding, Frame, Scan};
 use crate::decode_error::{DecodeError, damaged};
 
-/// The place of a coefficient in its block, row by row, from its place in zigzag order.
+/// Row-major index of a coefficient in its block, by its zigzag index.
 const ZIGZAG: [u8; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// A block's coefficients, row by row.
+/// Coefficients of an 8x8 block, row by row.
 pub(super) type Block = [i16; 64];
 
-/// The coefficients of a component.
+/// Coefficients of a component.
 pub(super) struct Plane {
-    /// Blocks row by row, filled up to whole minimum coded units.
+    /// Blocks, row by row, padded to complete minimum coded units.
     pub(super) blocks: Vec<Block>,
-    /// Blocks in a row.
+    /// Number of blocks per row.
     pub(super) across: usize,
-    /// The quantization table that held when its first scan began, row by row; `None` if it has no scan.
+    /// Quantization table that was active at the component's first scan, row by row; `None` if it has no scan.
     pub(super) quantization: Option<[u16; 64]>,
 }
 
-/// Decodes every scan of the file `bytes`, whose frame header is `frame`.
+/// Decodes all scans of the file `bytes`, which has the frame header `frame`.
 ///
 /// # Errors
 ///
-/// A table is missing or damaged, a code is invalid, or a scan ends early.
+/// Returns an error if a table is missing or damaged, a code is invalid, or a scan ends early.
 pub(super) fn coefficients(bytes: &[u8], frame: &Frame) -> Result<Vec<Plane>, DecodeError> {
     let units = frame.units();
     let mut planes: Vec<Plane> = frame
@@ -111,14 +110,14 @@ struct Reader<'a> {
     coding: Coding,
     tables: &'a Tables,
     bits: Bits<'a>,
-    /// The last DC coefficient of each component in the scan.
+    /// Last DC coefficient of each component in the scan.
     predictions: [i32; 4],
-    /// Blocks that follow without a coefficient of their own in the scan.
+    /// Number of following blocks without new coefficients in this scan (end-of-band run).
     zero_blocks: u32,
 }
 
 impl Reader<'_> {
-    /// Decodes the unit at `place`, counted across and down.
+    /// Decodes the unit at `place`: its column and row.
     fn unit(
         &mut self,
         frame: &Frame,
@@ -242,7 +241,7 @@ impl Reader<'_> {
                     }
                     _ => return Err(damaged("a scan holds an invalid code")),
                 };
-                // Coefficients that are there already are refined on the way to the new one.
+                // Nonzero coefficients on the way to the new one are refined.
                 while at <= last {
                     let place = coefficient(block, at)?;
                     at += 1;
@@ -278,7 +277,7 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the coefficient at `at` in zigzag order.
+/// Returns the coefficient with the zigzag index `at`.
 fn coefficient(block: &mut Block, at: usize) -> Result<&mut i16, DecodeError> {
     match ZIGZAG.get(at) {
         Some(&place) => Ok(&mut block[usize::from(place)]),

@@ -1,19 +1,19 @@
-//! Huffman tables, and the bits of entropy-coded data.
+//! Huffman tables, and a reader for the bits of entropy-coded data.
 //!
-//! Source: ITU-T T.81, annexes C and F.2.2, and for the standard tables annex K.3.
+//! Source: ITU-T T.81, annexes C and F.2.2; annex K.3 for the standard tables.
 
 use crate::decode_error::{DecodeError, damaged};
 
-/// A Huffman table.
+/// Huffman table.
 pub(super) struct Table {
-    /// For each length of codes from 1 to 16 the first code behind them, and the index of the symbol of code 0 if
-    /// codes of this length began there. Codes are shifted up to 16 bits.
+    /// Exclusive end of the codes of each length from 1 to 16, shifted left to 16 bits, and an offset. A code plus this
+    /// offset is the index of its symbol.
     lengths: [(i32, i32); 16],
     symbols: Vec<u8>,
 }
 
 impl Table {
-    /// Builds a table from how many codes there are of each length from 1 to 16, and their symbols.
+    /// Builds a table from the number of codes of each length from 1 to 16, and from their symbols.
     fn of(counts: &[u8; 16], symbols: &[u8]) -> Result<Self, DecodeError> {
         let mut lengths = [(0, 0); 16];
         let (mut code, mut index) = (0, 0);
@@ -29,7 +29,7 @@ impl Table {
         Ok(Self { lengths, symbols: symbols.to_vec() })
     }
 
-    /// Returns the symbol whose code the 16 bits `next` begin with, and the length of the code.
+    /// Returns the symbol of the code at the start of the 16 bits `next`, and the length of the code.
     fn find(&self, next: i32) -> Option<(u8, u32)> {
         let (&(_, offset), bits) =
             self.lengths.iter().zip(1..).find(|&(&(end, _), _)| next < end)?;
@@ -38,7 +38,7 @@ impl Table {
     }
 }
 
-/// The Huffman tables that are set, by their indices.
+/// Current Huffman tables, by index.
 #[derive(Default)]
 pub(super) struct Tables {
     dc: [Option<Table>; 4],
@@ -46,14 +46,14 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Returns the standard tables, at the indices 0 and 1.
+    /// Returns the standard tables, at indices 0 and 1.
     pub(super) fn standard() -> Self {
         let mut tables = Self::default();
         tables.set(&STANDARD).expect("the standard tables are whole");
         tables
     }
 
-    /// Sets the tables of a segment's content.
+    /// Reads the tables in the content of a segment.
     pub(super) fn set(&mut self, mut content: &[u8]) -> Result<(), DecodeError> {
         let cut = || damaged("one of its Huffman tables is cut short");
         while let Some((&class_and_index, rest)) = content.split_first() {
@@ -82,10 +82,10 @@ fn get(tables: &[Option<Table>; 4], index: usize) -> Result<&Table, DecodeError>
     tables.get(index).and_then(Option::as_ref).ok_or_else(|| damaged("a Huffman table is missing"))
 }
 
-/// The bits of the data between two restart markers. Reading beyond its end is an error.
+/// Reader for the bits between two restart markers. Reading past the end is an error.
 pub(super) struct Bits<'a> {
     data: &'a [u8],
-    /// Bits that are read ahead, from the highest down.
+    /// Buffered bits, left-aligned.
     ahead: u64,
     count: u32,
 }
@@ -95,14 +95,14 @@ impl<'a> Bits<'a> {
         Self { data, ahead: 0, count: 0 }
     }
 
-    /// Returns the next 16 bits, with zeros behind the last.
+    /// Returns the next 16 bits, padded with zeros at the end of the data.
     fn peek(&mut self) -> usize {
         while self.count <= 48 {
             let Some((&byte, mut rest)) = self.data.split_first() else { break };
             if byte == 0xff {
                 let filled = rest.iter().take_while(|&&byte| byte == 0xff).count();
                 match rest.get(filled) {
-                    // A byte of ones is followed by zeros, to tell it from a marker.
+                    // A zero byte follows each 0xff byte of data, which distinguishes it from a marker.
                     Some(0) => rest = &rest[filled + 1..],
                     _ => {
                         self.data = &[];
@@ -126,7 +126,7 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    /// Reads `count` bits as a number, 16 at most.
+    /// Reads `count` bits, at most 16, as a number.
     pub(super) fn take(&mut self, count: u8) -> Result<u16, DecodeError> {
         let bits = self.peek();
         self.consume(count.into())?;
@@ -152,8 +152,8 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// The content of a segment with the standard tables (K.3 to K.6), which libjpeg takes where a file has none, as
-/// frames of Motion JPEG have.
+/// Content of a segment with the standard tables (K.3 to K.6). Like libjpeg, the decoder uses them if a file has no
+/// tables, as in frames of Motion JPEG.
 #[rustfmt::skip]
 const STANDARD: [u8; 416] = [
     0x00, 0x00, 0x01, 0x05, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,

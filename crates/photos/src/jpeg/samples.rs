@@ -1,8 +1,8 @@
-//! Turns coefficients into samples, and brings the components of an image to its size.
+//! Computes samples from coefficients, and upsamples the components to the size of the image.
 //!
-//! The inverse DCT is computed in floating point (ITU-T T.81, annex A.3.3). Components of half the width, the height
-//! or both are interpolated as libjpeg does it by default ("fancy upsampling", `jdsample.c`): a sample weighs 3/4,
-//! the nearer neighbour 1/4. Others are repeated.
+//! The inverse DCT uses floating point (ITU-T T.81, annex A.3.3). Components of half the width, height or both are
+//! interpolated like libjpeg's default ("fancy upsampling", `jdsample.c`): weight 3/4 for the sample, 1/4 for the
+//! nearer neighbor. Other components are repeated.
 
 use std::f32::consts::PI;
 
@@ -10,20 +10,20 @@ use super::coefficients::{Block, Plane};
 use super::structure::{Component, Frame};
 use crate::decode_error::{DecodeError, damaged};
 
-/// The samples of a component, each 0 to 255, row by row.
+/// Samples of a component, 0 to 255, row by row.
 struct Samples {
     values: Vec<u8>,
     /// Width and height within the image.
     size: [usize; 2],
-    /// Samples from one row to the next.
+    /// Distance between rows in samples.
     stride: usize,
 }
 
-/// Returns the values of all components at each pixel, (height, width, components).
+/// Returns the values of all components (height, width, components).
 ///
 /// # Errors
 ///
-/// A component has no scan or no quantization table.
+/// Returns an error if a component has no scan or no quantization table.
 pub(super) fn interleaved(frame: &Frame, planes: Vec<Plane>) -> Result<Vec<u8>, DecodeError> {
     let [width, height] = frame.size;
     let count = planes.len();
@@ -58,7 +58,7 @@ fn samples(frame: &Frame, component: &Component, plane: Plane) -> Result<Samples
     Ok(Samples { values, size: frame.samples(component), stride })
 }
 
-/// Returns what each frequency (first index) adds at each place (second index).
+/// Returns the basis of the DCT: the first index is the frequency, the second the position.
 fn basis() -> [[f32; 8]; 8] {
     std::array::from_fn(|frequency| {
         let scale = if frequency == 0 { 0.125f32.sqrt() } else { 0.5 };
@@ -93,9 +93,9 @@ impl Samples {
         &self.values[y * self.stride..][..self.size[0]]
     }
 
-    /// Fills `row` with the row `y` of the image, which is `ratio` times as wide and high.
+    /// Writes row `y` of the image to `row`. The image is `ratio` times as wide and high as the component.
     fn upsampled_row(&self, ratio: [usize; 2], y: usize, row: &mut [u8]) {
-        // libjpeg does not interpolate across three samples or fewer.
+        // libjpeg does not interpolate chroma of one or two samples per row.
         let is_wide = self.size[0] > 2;
         match ratio {
             [2, 1] if is_wide => {
@@ -126,15 +126,15 @@ impl Samples {
         }
     }
 
-    /// Returns the row that holds the image's row `y` at half the height, and the nearer neighbour.
+    /// Returns the row that covers row `y` of the image, which is twice as high, and the nearer neighboring row.
     fn nearest_rows(&self, y: usize) -> [&[u8]; 2] {
         let near = y / 2;
         let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
         [near, far.min(self.size[1] - 1)].map(|y| self.row(y))
     }
 
-    /// Fills `row`, which is twice as wide, from the values `at` and their nearer neighbours; beyond the edge the
-    /// last value is repeated. `weigh` gets whether a pixel is the left one of two.
+    /// Interpolates `row`, which is twice as wide, from the values `at` and their nearer neighbors. Past the edge the
+    /// last value is repeated. The last argument of `weigh` is true for the left one of two pixels.
     fn triangle(
         &self,
         row: &mut [u8],

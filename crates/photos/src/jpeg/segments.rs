@@ -1,4 +1,4 @@
-//! The marker segments of a JPEG file, and the entropy-coded data of its scans between restart markers.
+//! Marker segments of a JPEG file, and the entropy-coded data between restart markers.
 //!
 //! Source: ITU-T T.81, annex B.1.
 
@@ -6,17 +6,18 @@ use std::ops::Range;
 
 use crate::decode_error::{DecodeError, damaged};
 
-/// A marker and its segment.
+/// Marker and its segment.
 pub(super) struct Segment<'a> {
-    /// The second byte of the marker, such as 0xda of a scan.
+    /// Second byte of the marker, such as 0xda for a scan.
     pub(super) marker: u8,
-    /// The segment's content, without its length.
+    /// Content of the segment, without its length.
     pub(super) content: &'a [u8],
-    /// Range in the file of the entropy-coded data after a scan's header, with its restart markers; else empty.
+    /// Range in the file of the entropy-coded data after a scan header, with its restart markers; empty for other
+    /// segments.
     pub(super) data: Range<usize>,
 }
 
-/// The segments of a file from its start to its end marker. Bytes between them are skipped, as in libjpeg.
+/// Iterator over the segments of a file, including the end marker. Bytes between segments are skipped, as in libjpeg.
 pub(super) struct Segments<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -27,7 +28,7 @@ impl<'a> Segments<'a> {
         Self { bytes, at: 2 }
     }
 
-    /// Moves to the next marker that is not a restart, and returns the index of its 0xff.
+    /// Moves to the next marker that is not a restart marker, and returns the index of its 0xff.
     fn find_marker(&mut self) -> Option<usize> {
         loop {
             let start = self.at + memchr::memchr(0xff, self.bytes.get(self.at..)?)?;
@@ -44,7 +45,7 @@ impl<'a> Segments<'a> {
 }
 
 impl<'a> Iterator for Segments<'a> {
-    /// A segment; `None` after the end marker, or if the file ends before it.
+    /// Next segment; `None` if the file ends before it is complete.
     type Item = Segment<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -75,12 +76,15 @@ pub(super) const QUANTIZATION: u8 = 0xdb;
 pub(super) const HUFFMAN: u8 = 0xc4;
 pub(super) const RESTART_INTERVAL: u8 = 0xdd;
 
-/// Returns the ranges of a scan's `data` in the file `bytes` between restart markers, of which there must be one after
-/// every `interval` of `units` minimum coded units, numbered 0 to 7 over and over. Data after the last is skipped.
+/// Returns the ranges of a scan's `data` between restart markers, as ranges of the file `bytes`.
+///
+/// A restart marker is required after every `interval` of the `units` minimum coded units. The markers are numbered 0
+/// to 7 in a cycle. Data after the last required interval is ignored. If `interval` is 0, the scan has no restart
+/// markers.
 ///
 /// # Errors
 ///
-/// A restart marker is missing or out of order.
+/// Returns an error if a restart marker is missing or out of order.
 pub(super) fn intervals(
     bytes: &[u8],
     data: Range<usize>,

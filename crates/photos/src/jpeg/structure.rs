@@ -1,9 +1,9 @@
-//! The headers of a JPEG file, read and checked before anything is decoded.
+//! Reads and checks the headers of a JPEG file before anything is decoded.
 //!
-//! They tell which files the fast decoder reads correctly, and which no decoder here reads. The check finds damage that
-//! decoders overlook: a missing end, and restart markers that are missing or out of order.
+//! The headers tell which files the fast decoder decodes correctly and which files are not supported. The check also
+//! finds damage that decoders overlook: a missing end, and restart markers that are missing or out of order.
 //!
-//! Source: ITU-T T.81, annex B; the colours follow `default_decompress_parms` in libjpeg's `jdapimin.c`.
+//! Source: ITU-T T.81, annex B. The color space follows `default_decompress_parms` in libjpeg's `jdapimin.c`.
 
 use std::ops::Range;
 
@@ -11,28 +11,28 @@ use super::segments::{END, RESTART_INTERVAL, SCAN, Segment, Segments, intervals}
 use crate::decode_error::{DecodeError, cut_short, damaged, invalid, unread};
 use crate::size::check_size;
 
-/// The most scans that a file may have. Encoders write about ten. Each takes time for every block of the image, however
-/// short it is.
+/// Maximum number of scans in a file. Encoders write about ten. Every scan costs time for each block of the image,
+/// however short the scan is.
 const MAX_SCANS: usize = 100;
 
-/// The coding of a frame.
+/// Coding of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
     Sequential,
     Progressive,
 }
 
-/// A component of a frame: one of the colour channels, at a resolution of its own.
+/// Component of a frame: a color channel with its own resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Component {
     pub(super) id: u8,
-    /// The horizontal and vertical sampling factors, 1 to 4.
+    /// Horizontal and vertical sampling factors, 1 to 4.
     pub(super) sampling: [usize; 2],
-    /// The index of its quantization table, 0 to 3.
+    /// Index of its quantization table, 0 to 3.
     pub(super) table: usize,
 }
 
-/// The frame header.
+/// Frame header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) coding: Coding,
@@ -42,7 +42,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Reads the frame header of the file `bytes`, which is before its first scan.
+    /// Reads the frame header of the file `bytes`, which precedes the first scan.
     pub(super) fn first(bytes: &[u8]) -> Result<Self, DecodeError> {
         let before_scan = Segments::of(bytes).take_while(|segment| segment.marker != SCAN);
         before_scan
@@ -129,14 +129,14 @@ impl Frame {
     }
 }
 
-/// A scan header.
+/// Scan header.
 #[derive(Clone, Debug)]
 pub(super) struct Scan {
-    /// For each component in the scan its index in the frame, and those of its DC and AC Huffman tables.
+    /// Index in the frame of each component in the scan, and the indices of its DC and AC Huffman tables.
     pub(super) components: Vec<[usize; 3]>,
-    /// The first and last coefficient, in zigzag order.
+    /// First and last coefficient, in zigzag order.
     pub(super) band: [usize; 2],
-    /// The bit positions of the successive approximation, before and after the scan.
+    /// Bit positions of the successive approximation, before and after the scan.
     pub(super) bits: [u8; 2],
 }
 
@@ -163,7 +163,7 @@ impl Scan {
         let is_valid = !scan.components.is_empty()
             && match frame.coding {
                 Coding::Sequential => true,
-                // DC coefficients have scans of their own, those of AC coefficients are of one component.
+                // A progressive scan has either DC coefficients, or AC coefficients of one component.
                 Coding::Progressive => {
                     let [first, last] = scan.band;
                     let is_dc = first == 0 && last == 0;
@@ -175,8 +175,8 @@ impl Scan {
         if is_valid { Ok(scan) } else { Err(broken()) }
     }
 
-    /// Checks that a refinement of DC coefficients has a bit for each block, in the `ranges` of data between restart
-    /// markers. Decoders can't tell: any bits are valid there.
+    /// Checks that a refinement scan of DC coefficients has one bit per block, in the `ranges` of data between restart
+    /// markers. A decoder can't detect missing data here, because all bits are valid.
     fn check_refinement(
         &self,
         bytes: &[u8],
@@ -198,7 +198,7 @@ impl Scan {
         let mut units = across * down;
         for range in ranges {
             let data = &bytes[range.clone()];
-            // Each byte of ones has one of zeros after it, to tell it from a marker.
+            // A zero byte follows each 0xff byte of data, which distinguishes it from a marker.
             let stored = data.len() - memchr::memchr_iter(0xff, data).count();
             let in_range = if interval == 0 { units } else { units.min(interval) };
             if 8 * stored < in_range * in_unit {
@@ -209,7 +209,7 @@ impl Scan {
         Ok(())
     }
 
-    /// Returns the number of minimum coded units across and down. Of one component they are its own blocks.
+    /// Returns the number of minimum coded units across and down. For a single component they are its blocks.
     pub(super) fn units(&self, frame: &Frame) -> [usize; 2] {
         match self.components.as_slice() {
             [[index, ..]] => {
@@ -220,7 +220,7 @@ impl Scan {
     }
 }
 
-/// The colour space of a file's components.
+/// Color space of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colours {
     Grey,
@@ -230,19 +230,19 @@ pub(super) enum Colours {
     Ycck,
 }
 
-/// The headers of a file.
+/// Headers of a file.
 pub(super) struct Structure<'a> {
     pub(super) frame: Frame,
     pub(super) colours: Colours,
-    /// True if there is a segment of Adobe, whose programs store inverted inks.
+    /// True if the file has an Adobe segment. Adobe's programs store inverted inks.
     pub(super) has_adobe: bool,
-    /// The first EXIF data.
+    /// First EXIF data.
     pub(super) exif: Option<&'a [u8]>,
-    /// True if there is an ICC profile.
+    /// True if the file has an ICC profile.
     pub(super) has_profile: bool,
-    /// True if one scan has all components, in the order of the frame.
+    /// True if a single scan has all components, in the order of the frame.
     pub(super) is_in_one_scan: bool,
-    /// For each scan the places where its entropy-coded data ends: at each restart marker, and at its end.
+    /// File offsets at which entropy-coded data ends, per scan: at each restart marker and at the end of the scan.
     pub(super) data_ends: Vec<Vec<usize>>,
 }
 
@@ -251,8 +251,8 @@ impl<'a> Structure<'a> {
     ///
     /// # Errors
     ///
-    /// The end is missing, a header or the sequence of restart markers is damaged, or the
-    /// file is of a kind that is not read.
+    /// Returns an error if the end is missing, if a header or the sequence of restart markers is damaged, or if the
+    /// file is of an unsupported kind.
     pub(super) fn of(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut frame: Option<Frame> = None;
         let (mut adobe, mut has_jfif, mut exif, mut has_profile) = (None, false, None, false);
@@ -289,12 +289,12 @@ impl<'a> Structure<'a> {
                     is_in_one_scan = data_ends.is_empty() && indices.eq(0..frame.components.len());
                     data_ends.push(ranges.into_iter().map(|range| range.end).collect());
                 }
-                // Segments after the first scan describe no image of this file.
+                // Segments after the first scan do not describe this image.
                 _ if !data_ends.is_empty() => {}
                 0xe0 if content.starts_with(b"JFIF\0") => has_jfif = true,
                 0xe1 if content.starts_with(b"Exif\0\0") => exif = exif.or(Some(content)),
                 0xe2 if content.starts_with(b"ICC_PROFILE\0") => has_profile = true,
-                // The transform is the twelfth byte. libjpeg takes a shorter segment for another program's.
+                // The transform is the twelfth byte. libjpeg ignores shorter segments, which other programs write.
                 0xee if content.starts_with(b"Adobe") => adobe = content.get(11).copied().or(adobe),
                 _ => {}
             }
@@ -306,7 +306,7 @@ impl<'a> Structure<'a> {
         if data_ends.is_empty() {
             return Err(damaged("it has no scan"));
         }
-        // Each block of 8x8 pixels takes a bit or more: what is shorter isn't worth the memory.
+        // Each 8x8 block takes at least one bit, so memory is not allocated for a shorter file.
         let [width, height] = frame.size;
         if bytes.len() < width.div_ceil(8) * height.div_ceil(8) / 8 {
             let length = bytes.len();
@@ -336,7 +336,7 @@ fn colours(components: &[Component], has_jfif: bool, adobe: Option<u8>) -> Colou
     }
 }
 
-/// Returns the error of a kind of JPEG that is not read.
+/// Returns the error for an unsupported kind of JPEG.
 fn kind(kind: &str) -> DecodeError {
     unread(format!("it is {kind} JPEG"))
 }

@@ -1,4 +1,4 @@
-//! Strips and tiles that are decoded here, not by the `tiff` crate: those of JPEG and of fax data.
+//! Decodes strips and tiles of JPEG and fax data, which the `tiff` crate does not decode here.
 
 use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags;
@@ -10,14 +10,14 @@ use super::overlay::AsSamples;
 use crate::decode_error::{DecodeError, cut_short, invalid, unread};
 use crate::jpeg::decode_strip;
 
-/// A strip or a tile: its place and size in pixels, and its bytes in the file.
+/// Strip or tile: position and size in pixels, and its bytes in the file.
 struct Chunk<'a> {
     place: [usize; 2],
     size: [usize; 2],
     bytes: &'a [u8],
 }
 
-/// Returns the strips or tiles of a file in one plane.
+/// Returns the strips or tiles of a file with a single plane.
 fn chunks<'a>(
     bytes: &'a [u8],
     directory: &Directory,
@@ -52,7 +52,7 @@ fn chunks<'a>(
     chunks.collect()
 }
 
-/// Returns the pixels of a bilevel image: 0, or if fax data has black there 255, or the index 1.
+/// Returns the pixels of a bilevel image: 0, or for black in the fax data 255 (1 with a palette).
 pub(super) fn fax_values(
     bytes: &[u8],
     directory: &Directory,
@@ -77,7 +77,7 @@ pub(super) fn fax_values(
     Ok(pixels)
 }
 
-/// Returns the values of an image whose strips or tiles are JPEG, (height, width, samples).
+/// Returns the values of an image whose strips or tiles are JPEG (height, width, samples).
 pub(super) fn jpeg_values(
     bytes: &[u8],
     directory: &Directory,
@@ -85,7 +85,8 @@ pub(super) fn jpeg_values(
     samples: Samples,
 ) -> Result<Vec<u8>, DecodeError> {
     let ([width, height], count) = (samples.size, samples.count);
-    // Strips and tiles may be filled up to whole units of JPEG, and no further: many may share the same bytes.
+    // Strips and tiles may be padded to complete JPEG units. More is refused, because many chunks may share the same
+    // bytes.
     let (most_width, most_height) = decoder.chunk_dimensions();
     let most = [most_width as usize, (most_height as usize).min(height)];
     let most = most.map(|size| size.next_multiple_of(16));

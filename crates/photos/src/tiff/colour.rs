@@ -1,4 +1,4 @@
-//! The meaning of a pixel's samples, and how they become red, green and blue.
+//! Interpretation of a pixel's samples, and their conversion to RGB.
 //!
 //! Source: TIFF 6.0, sections 3 to 6, 16, 18 and 21.
 
@@ -7,21 +7,21 @@ use crate::cmyk::{Inks, cmyk_to_rgb};
 use crate::decode_error::{DecodeError, invalid, unread};
 use crate::ycbcr::ycbcr_to_rgb;
 
-/// The samples of a page.
+/// Format of a page's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Samples {
     /// Width and height of the page in pixels.
     pub(super) size: [usize; 2],
-    /// Number of samples of a pixel.
+    /// Number of samples per pixel.
     pub(super) count: usize,
     pub(super) bits: u8,
     pub(super) photometric: Photometric,
     pub(super) alpha: Alpha,
-    /// True if the bits of each byte are stored from the lowest up.
+    /// True if the bits of each byte are stored in reverse order.
     pub(super) is_reversed: bool,
 }
 
-/// The photometric interpretation: the meaning of a pixel's first samples.
+/// Photometric interpretation: the meaning of a pixel's first samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Photometric {
     WhiteIsZero,
@@ -37,7 +37,7 @@ impl Photometric {
     ///
     /// # Errors
     ///
-    /// It is missing, or of a kind that is not read.
+    /// Returns an error if it is missing or not supported.
     pub(super) fn of(directory: &Directory) -> Result<Self, DecodeError> {
         let kind = match directory.first_of(Tag::Photometric) {
             Some(0) => return Ok(Self::WhiteIsZero),
@@ -61,7 +61,7 @@ impl Photometric {
         Err(unread(format!("it is {kind}")))
     }
 
-    /// Returns the number of samples that are a pixel's colour.
+    /// Returns the number of color samples per pixel.
     pub(super) fn colour_samples(self) -> usize {
         match self {
             Self::WhiteIsZero | Self::BlackIsZero | Self::Palette => 1,
@@ -71,14 +71,14 @@ impl Photometric {
     }
 }
 
-/// The meaning of the sample after a pixel's colour.
+/// Meaning of the sample after the color of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Alpha {
     /// No alpha.
     None,
-    /// Alpha; the colours are stored as they are without it.
+    /// Alpha; colors are not multiplied by it.
     Unassociated,
-    /// Alpha; the colours are multiplied by it.
+    /// Alpha; colors are multiplied by it (premultiplied).
     Associated,
 }
 
@@ -92,11 +92,11 @@ impl Alpha {
     }
 }
 
-/// Returns the red, green and blue of all pixels from `values`, (height, width, samples).
+/// Converts `values` (height, width, samples) to RGB (height, width, 3).
 ///
 /// # Errors
 ///
-/// A palette is missing or of another length, or YCbCr is subsampled without JPEG.
+/// Returns an error if a palette is missing or has the wrong length, or if YCbCr is subsampled without JPEG.
 pub(super) fn to_rgb(
     directory: &Directory,
     samples: Samples,
@@ -127,8 +127,8 @@ pub(super) fn to_rgb(
     Ok(values.into_iter().flat_map(|value| [value; 3]).collect())
 }
 
-/// Returns the colours at the indices `values`. A map has all reds, then all greens, then all blues, of 16 bits each.
-/// Some programs write 8 bits.
+/// Returns the colors at the indices `values`. A color map contains all reds, then all greens, then all blues, 16 bits
+/// each. Some programs write 8 bits.
 fn from_palette(directory: &Directory, values: &[u8], bits: u8) -> Result<Vec<u8>, DecodeError> {
     if bits > 8 {
         return Err(unread(format!("it is TIFF of {bits}-bit indices")));

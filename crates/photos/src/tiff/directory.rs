@@ -1,12 +1,12 @@
-//! The first directory of a TIFF file: the entries that say what its values mean, before they are decoded.
+//! First directory of a TIFF file, which describes the values before they are decoded.
 //!
-//! Source: TIFF 6.0, section 2, and the BigTIFF proposal, whose offsets have 64 bits.
+//! Source: TIFF 6.0, section 2, and the BigTIFF proposal, which has 64-bit offsets.
 
 use std::ops::Range;
 
 use image::metadata::Orientation;
 
-/// The number of an entry.
+/// Number of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
     NewSubfileType = 254,
@@ -28,17 +28,17 @@ pub(super) enum Tag {
     DngVersion = 50_706,
 }
 
-/// The first directory of a file.
+/// First directory of a file.
 pub(super) struct Directory<'a> {
     bytes: &'a [u8],
     is_little: bool,
     is_big_tiff: bool,
-    /// Range of its entries in the file.
+    /// Range of the entries in the file.
     entries: Range<usize>,
 }
 
 impl<'a> Directory<'a> {
-    /// Finds the first directory of the file `bytes`, up to the last entry that is whole. Returns `None` if the file ends
+    /// Finds the first directory of the file `bytes`, up to its last complete entry. Returns `None` if the file ends
     /// before it.
     pub(super) fn first(bytes: &'a [u8]) -> Option<Self> {
         let is_little = bytes.starts_with(b"II");
@@ -58,7 +58,7 @@ impl<'a> Directory<'a> {
         if self.is_big_tiff { 20 } else { 12 }
     }
 
-    /// The unsigned number in the bytes at `place`.
+    /// Reads the unsigned number in the bytes at `place`.
     fn number(&self, place: Range<usize>) -> Option<u64> {
         let bytes = self.bytes.get(place)?;
         let join = |number: u64, &byte: &u8| number << 8 | u64::from(byte);
@@ -69,7 +69,8 @@ impl<'a> Directory<'a> {
         })
     }
 
-    /// The range of an entry's values, and the length of each: of BYTE, SHORT, LONG, LONG8 or UNDEFINED.
+    /// Returns the range of an entry's values, and the length of one value. Supports BYTE, SHORT, LONG, LONG8 and
+    /// UNDEFINED.
     fn values(&self, tag: Tag) -> Option<(Range<usize>, usize)> {
         let mut starts = self.entries.clone().step_by(self.entry_size());
         let start = starts.find(|&at| self.number(at..at + 2) == Some(tag as u64))?;
@@ -93,31 +94,31 @@ impl<'a> Directory<'a> {
         self.bytes.get(begin..end).map(|_| (begin..end, width))
     }
 
-    /// The first value of an entry.
+    /// Returns the first value of an entry.
     pub(super) fn first_of(&self, tag: Tag) -> Option<u64> {
         let (Range { start, .. }, width) = self.values(tag)?;
         self.number(start..start + width)
     }
 
-    /// The orientation, if it is one of the eight.
+    /// Returns the orientation, if it is valid.
     pub(super) fn orientation(&self) -> Option<Orientation> {
         Orientation::from_exif(self.first_of(Tag::Orientation)?.try_into().ok()?)
     }
 
-    /// All values of an entry of SHORT.
+    /// Returns all values of a SHORT entry.
     pub(super) fn shorts(&self, tag: Tag) -> Option<Vec<u16>> {
         let (place, width) = self.values(tag).filter(|&(_, width)| width == 2)?;
         let values = place.step_by(width).map(|at| self.number(at..at + width));
         values.map(|value| value.map(|value| value as u16)).collect()
     }
 
-    /// The bytes of an entry of BYTE or UNDEFINED.
+    /// Returns the bytes of a BYTE or UNDEFINED entry.
     pub(super) fn bytes_of(&self, tag: Tag) -> Option<&'a [u8]> {
         let (place, _) = self.values(tag).filter(|&(_, width)| width == 1)?;
         self.bytes.get(place)
     }
 
-    /// Returns true if an entry claims more bytes of text than the file has. The `tiff` crate prints a line about it.
+    /// Returns true if a text entry is longer than the file. The `tiff` crate would print a line about it.
     pub(super) fn claims_too_much_text(&self) -> bool {
         const ASCII: u64 = 2;
         let wide = if self.is_big_tiff { 8 } else { 4 };
@@ -127,13 +128,13 @@ impl<'a> Directory<'a> {
         })
     }
 
-    /// Returns true if there is such an entry, of whatever type.
+    /// Returns true if the directory has the entry, whatever its type.
     pub(super) fn has(&self, tag: Tag) -> bool {
         let mut starts = self.entries.clone().step_by(self.entry_size());
         starts.any(|at| self.number(at..at + 2) == Some(tag as u64))
     }
 
-    /// The place of an entry's first value, and `value` as the bytes that would stand there.
+    /// Returns the offset of an entry's first value, and `value` encoded as that entry stores it.
     pub(super) fn overlay(&self, tag: Tag, value: u16) -> Option<(u64, Vec<u8>)> {
         let (Range { start, .. }, width) = self.values(tag)?;
         let little = u64::from(value).to_le_bytes();

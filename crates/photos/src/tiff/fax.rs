@@ -1,4 +1,4 @@
-//! Bilevel images as fax machines send them: CCITT Group 3 in one dimension, and Group 4.
+//! Decodes bilevel images of fax machines: CCITT Group 4, and one-dimensional Group 3.
 //!
 //! Source: ITU-T T.4 and T.6; TIFF 6.0, section 11.
 
@@ -9,7 +9,7 @@ use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder, pels};
 
 use crate::decode_error::{DecodeError, damaged};
 
-/// The two codings.
+/// Coding of the fax data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Three,
@@ -20,7 +20,7 @@ pub(super) enum Group {
 ///
 /// # Errors
 ///
-/// The data holds an invalid code, or ends early.
+/// Returns an error if the data has an invalid code or ends early.
 pub(super) fn decode(
     group: Group,
     strip: impl Iterator<Item = u8>,
@@ -30,13 +30,14 @@ pub(super) fn decode(
     let broken = || damaged("its fax data holds an invalid code or ends early");
     let mut add =
         |row: &[u16]| pixels.extend(pels(row, width).map(|pixel| u8::from(pixel == Color::Black)));
-    // The decoders look further ahead than the last code goes. Zeros are no code.
+    // The decoders read past the last code. Zeros are not a valid code.
     let strip = strip.chain([0; 3]).map(Ok::<u8, Infallible>);
     match group {
         Group::Three => {
             let mut decoder = Group3Decoder::new(strip).map_err(|_| broken())?;
             for _ in 0..height {
-                // After the last row there need not be an end-of-line code. The length tells whether a row is whole.
+                // The last row may lack its end-of-line code, so an error here is ignored. The row's length tells if it
+                // is complete.
                 let _ = decoder.advance();
                 let row = decoder.transitions();
                 if row.last() != Some(&width) {

@@ -1,13 +1,13 @@
-//! A TIFF file with another photometric interpretation than is stored.
+//! Presents a TIFF file to the `tiff` crate with another photometric interpretation.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use super::directory::{Directory, Tag};
 
-/// A TIFF file that says of each sample that it is a value of its own.
+/// TIFF file in which every sample appears as an independent grayscale value.
 pub(super) struct AsSamples<'a> {
     file: Cursor<&'a [u8]>,
-    /// The place of the photometric interpretation, and the bytes to read there.
+    /// File offset of the photometric interpretation, and the bytes to read there.
     overlay: (u64, Vec<u8>),
 }
 

@@ -1,4 +1,4 @@
-//! The values of strips and tiles that the `tiff` crate unpacks, brought to 8 bits.
+//! Converts the values of strips and tiles that the `tiff` crate unpacks to 8 bits.
 
 use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 
@@ -8,15 +8,15 @@ use super::overlay::AsSamples;
 use crate::decode_error::{DecodeError, invalid, unread};
 use crate::size::WORK_BYTES;
 
-/// Returns the values of all pixels, (height, width, samples): 8 bits each, or indices into a palette. Colours that are
-/// multiplied by alpha are divided by it.
+/// Returns the values of all pixels (height, width, samples), with 8 bits each, or indices into a palette.
+/// Premultiplied colors are divided by alpha.
 pub(super) fn plain(
     mut decoder: Decoder<AsSamples>,
     directory: &Directory,
     samples: Samples,
 ) -> Result<Vec<u8>, DecodeError> {
     let has_planes = directory.first_of(Tag::Planes) == Some(2) && samples.count > 1;
-    // The `tiff` crate takes the lowest tiles of the second plane for whole ones.
+    // The `tiff` crate treats the partial bottom tiles of the second plane as full tiles.
     if has_planes && decoder.get_chunk_type() == ChunkType::Tile {
         return Err(unread("it is TIFF of planes in tiles"));
     }
@@ -40,8 +40,8 @@ pub(super) fn plain(
             }
             let mut values = interleaved(spread(values, samples), planes);
             divide_by_alpha(&mut values, samples, |value, alpha| {
-                // Some programs round what they multiply and some cut it off, which adds half a level on average. A
-                // quarter is right to within 0.72 levels for both, on an image whose alpha goes from 30 to 255.
+                // Some programs round premultiplied values and some truncate them, which loses half a level on average.
+                // Adding a quarter is accurate to 0.72 levels for both, on an image whose alpha goes from 30 to 255.
                 let (quarters, alpha) = (4 * u32::from(value) + 1, u32::from(alpha));
                 ((quarters * 255 + 2 * alpha) / (4 * alpha)).min(255) as u8
             });
@@ -73,7 +73,7 @@ pub(super) fn plain(
     }
 }
 
-/// Checks that floating-point values are 0 to 1.
+/// Checks that floating-point values are in 0 to 1.
 fn check_range(values: &[f32]) -> Result<(), DecodeError> {
     let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
     for &value in values {
@@ -90,8 +90,8 @@ fn check_range(values: &[f32]) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Unpacks values of fewer than 8 bits, whose rows are filled up to whole bytes, and scales them to 8 bits unless they
-/// are indices.
+/// Unpacks values of fewer than 8 bits from rows padded to complete bytes. Scales them to 8 bits unless they are
+/// indices into a palette.
 fn spread(values: Vec<u8>, samples: Samples) -> Vec<u8> {
     let bits = usize::from(samples.bits);
     if bits == 8 {
@@ -107,7 +107,7 @@ fn spread(values: Vec<u8>, samples: Samples) -> Vec<u8> {
     values.chunks_exact((in_row * bits).div_ceil(8)).flat_map(row).collect()
 }
 
-/// Brings the values of planes, one after the other, together pixel by pixel.
+/// Interleaves consecutive planes pixel by pixel.
 fn interleaved<T: Copy>(values: Vec<T>, planes: usize) -> Vec<T> {
     if planes == 1 || values.is_empty() {
         return values;
@@ -116,7 +116,7 @@ fn interleaved<T: Copy>(values: Vec<T>, planes: usize) -> Vec<T> {
     (0..planes[0].len()).flat_map(|at| planes.iter().map(move |plane| plane[at])).collect()
 }
 
-/// Divides the colours of each pixel by the alpha after them, if they were multiplied by it. Those of alpha 0 stay.
+/// Divides premultiplied colors by alpha. Pixels with alpha 0 stay unchanged.
 fn divide_by_alpha<T: Copy + PartialEq + Default>(
     values: &mut [T],
     samples: Samples,

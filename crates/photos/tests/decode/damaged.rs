@@ -1,4 +1,4 @@
-//! Files that are cut, flipped and overwritten: an error or a picture, and soon, but never a panic.
+//! Truncated, flipped and overwritten files: the result is an error or an image in a short time, never a panic.
 
 use photos::decode;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use crate::pictures::every_kind;
 fn a_file_cut_anywhere_is_an_error() {
     for (kind, whole) in every_kind() {
         assert!(decode(&whole).is_ok(), "{kind}");
-        // A GIF may lack its trailer, its last byte.
+        // A GIF may lack its trailer, which is its last byte.
         let end = whole.len() - usize::from(kind == "GIF");
         for end in 0..end {
             assert!(decode(&whole[..end]).is_err(), "{kind} cut at {end} of {}", whole.len());
@@ -26,7 +26,7 @@ fn what_follows_a_whole_file_is_no_fault() {
     }
 }
 
-/// Some programs write zeros between a GIF's frames, or behind the last, and some no trailer.
+/// Some programs write zeros between the frames of a GIF or after the last one, and some write no trailer.
 #[test]
 fn a_gif_with_zeros_for_a_trailer_or_without_one_is_whole() {
     let (_, mut gif) = every_kind().into_iter().find(|(kind, _)| *kind == "GIF").expect("a GIF");
@@ -38,13 +38,13 @@ fn a_gif_with_zeros_for_a_trailer_or_without_one_is_whole() {
     assert_eq!(decode(&gif), picture);
 }
 
-/// What was found by the tests below, in longer runs of them.
+/// Found by longer runs of the tests below.
 #[test]
 fn what_makes_a_decoder_panic_is_an_error() {
     assert!(decode(include_bytes!("found/separate_scans.jpg")).is_err());
 }
 
-/// A change to a file, at a place between its beginning, 0, and its end, 1.
+/// Change to a file at a relative position from 0 (start) to 1 (end).
 #[derive(Clone, Debug)]
 enum Damage {
     Cut { at: f64 },
@@ -76,7 +76,7 @@ impl Damage {
 
 fn damage() -> impl Strategy<Value = Damage> {
     let bytes = || proptest::collection::vec(any::<u8>(), 1..12);
-    // Half of the changes are to the header, where most is decided.
+    // Half of the changes are near the header, which has the greatest effect.
     let at = || prop_oneof![0.0..1.0f64, (0.0..1.0f64).prop_map(|at| at * at * at)];
     prop_oneof![
         1 => at().prop_map(|at| Damage::Cut { at }),
@@ -89,7 +89,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The end markers that are looked for first are put back, so that decoders are reached.
+    /// The end is restored for a second attempt, because a missing end marker is an error before the decoder runs.
     #[test]
     fn no_damage_makes_it_panic(damages in proptest::collection::vec(damage(), 1..5)) {
         for (_, whole) in every_kind() {

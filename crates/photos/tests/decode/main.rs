@@ -1,4 +1,4 @@
-//! What becomes of the files that people have: every format and mode, whole and damaged.
+//! Decoding of files of every format and mode, complete and damaged.
 
 mod damaged;
 mod memory;

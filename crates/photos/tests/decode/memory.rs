@@ -1,4 +1,4 @@
-//! Pictures in memory: read as their files are.
+//! Images in memory decode like their files.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Each mode against what its definition says that its pixels are.
+//! Compares the pixels of each mode with its definition.
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::ColorType;
@@ -7,7 +7,7 @@ use png::{BitDepth, ColorType as Png};
 
 use crate::pictures::{LOSSY_WEBP, encoded, every_kind, jpeg, png, smooth};
 
-/// The largest and the mean difference of two pictures' values.
+/// Returns the largest and the mean difference between the values of two images.
 pub(crate) fn difference(ours: &RgbImage, theirs: &RgbImage) -> (u8, f32) {
     assert_eq!(ours.dimensions(), theirs.dimensions());
     let off: Vec<u8> = ours.iter().zip(theirs.iter()).map(|(a, b)| a.abs_diff(*b)).collect();
@@ -23,13 +23,13 @@ fn a_jpeg_of_any_subsampling_and_order_keeps_the_colours() {
     assert_eq!(files.len(), modes.len());
     for (kind, bytes) in files {
         let (largest, mean) = difference(&decode(&bytes).expect(kind), &smooth(37, 29));
-        // Colours of a quarter of the resolution are off most at the edges.
+        // Chroma at a quarter of the resolution differs most at the edges.
         assert!(largest <= 40 && mean <= 4.0, "{kind}: largest {largest}, mean {mean}");
     }
 }
 
-/// The formula is TensorFlow's (`jpeg_mem.cc`), with whose `decode_jpeg` a stored 55, 155, 215, 35 was found
-/// to become 7, 21, 29, and 172, 86, 34 without Adobe's segment.
+/// The formula is TensorFlow's (`jpeg_mem.cc`). Its `decode_jpeg` turned a stored 55, 155, 215, 35 into 7, 21, 29, and
+/// without the Adobe segment into 172, 86, 34.
 #[test]
 fn inks_become_lights_as_in_tensorflow_with_and_without_adobes_segment() {
     for inks in [[200u8, 100, 40, 220], [0, 0, 0, 0], [255, 0, 128, 10], [13, 200, 90, 0]] {
@@ -144,7 +144,7 @@ fn an_icc_profile_changes_no_pixel() {
     assert_eq!(decode(&with_profile), decode(&plain));
 }
 
-/// OS/2's header of 64 bytes, made of that of Windows.
+/// The 64-byte OS/2 header is made from the Windows header.
 #[test]
 fn a_bmp_of_os2_has_the_pixels_of_that_of_windows() {
     let bmp = encoded(&smooth(37, 29).into(), ImageFormat::Bmp);
@@ -177,7 +177,7 @@ fn exif_in_webp_and_png_turns_the_picture_whatever_its_prefix_and_place() {
     crc.update(exif);
     let length = (exif.len() as u32).to_be_bytes();
     let chunk = [&length, &b"eXIf"[..], exif, &crc.finalize().to_be_bytes()].concat();
-    // Behind the header, and before the end.
+    // After the header, and before the end.
     for place in [33, png.len() - 12] {
         let turned = [&png[..place], &chunk, &png[place..]].concat();
         assert_eq!(decode(&turned).expect("a PNG").dimensions(), (29, 37));

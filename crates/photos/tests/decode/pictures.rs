@@ -1,11 +1,11 @@
-//! Small files of every format, made here.
+//! Small generated files of every format.
 
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-/// Smooth and colourful, so that JPEG keeps the colours also where it halves or quarters their resolution.
+/// Returns a smooth and colorful image, so that JPEG preserves the colors even with subsampled chroma.
 pub(crate) fn smooth(width: u32, height: u32) -> RgbImage {
     let wave = |at: u32, length: f32| 128.0 + 90.0 * (at as f32 / length).sin();
     RgbImage::from_fn(width, height, |x, y| {
@@ -19,7 +19,7 @@ pub(crate) fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A JPEG as `set` sets its encoder.
+/// Returns a JPEG from an encoder with the options of `set`.
 pub(crate) fn jpeg(
     pixels: &[u8],
     [width, height]: [u32; 2],
@@ -33,7 +33,7 @@ pub(crate) fn jpeg(
     bytes
 }
 
-/// A PNG of `width` x `height` values or places in a palette of `depth` bits each, packed in `rows`.
+/// Returns a PNG of `width` x `height` values or palette indices of `depth` bits each, packed in `rows`.
 pub(crate) fn png(
     [width, height]: [u32; 2],
     colours: png::ColorType,
@@ -54,17 +54,17 @@ pub(crate) fn png(
     bytes
 }
 
-/// Lossy WebP, which no encoder at hand writes: 16x16, its quarters red, blue / green, white.
+/// Lossy WebP, which no available encoder writes: 16x16, with red, blue / green, white quarters.
 pub(crate) const LOSSY_WEBP: &[u8] = b"RIFF>\x00\x00\x00WEBPVP8 2\x00\x00\x00\xd0\x01\x00\x9d\x01*\x10\x00\
     \x10\x00\x02\x80B%\xa0\x02t\xba\x01\xf2\x00\x03\xc8\x00\xfd\xb3\xfa\xaf\xff\xf1\xb5\x9f\xff\xc4\x08\xff\
     \xf8V\xbf'{\x03?\xfd\xec\t\x0f\xb5\xf0\x00";
 
-/// A whole file of each format and of the ways in which JPEG and PNG are written.
+/// Returns a complete file of each format, and of each way to encode JPEG and PNG.
 pub(crate) fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
     every_kind_of([37, 29])
 }
 
-/// The same with `size` = (width, height), except lossy WebP.
+/// Returns the files of [`every_kind`] with `size` = (width, height), except for lossy WebP.
 pub(crate) fn every_kind_of(size: [u32; 2]) -> Vec<(&'static str, Vec<u8>)> {
     let [width, height] = size;
     let picture = smooth(width, height);

@@ -1,4 +1,4 @@
-//! Ties the revisions of the decoder and the resize, and of a survey, to their output.
+//! Ties the revisions of the decoder, the resize and the survey to their output.
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::pictures::every_kind;
 
-/// If this fails, files of some kind give other pixels: raise [`PIXELS_REVISION`], then put the new digest here. Otherwise
-/// caches would serve the old ones.
+/// If this test fails, files of some kind decode to other pixels: raise [`PIXELS_REVISION`], then put the new digest
+/// here. Otherwise caches would return the old pixels.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_revision_is_raised_with_every_change_of_pixels() {
@@ -27,12 +27,12 @@ fn the_revision_is_raised_with_every_change_of_pixels() {
     assert_eq!((PIXELS_REVISION, &*digest), (1, "3e19dfd2dc9962b4"));
 }
 
-/// If this fails, a survey finds out something else about files of some kind: raise [`FACTS_REVISION`], then put the new
-/// digest here. Otherwise caches would serve the old facts.
+/// If this test fails, a survey reports other facts about files of some kind: raise [`FACTS_REVISION`], then put the
+/// new digest here. Otherwise caches would return the old facts.
 #[test]
 fn the_revision_is_raised_with_every_change_of_facts() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    // A class for each, so that its counts are the facts about one file.
+    // Each file gets its own class, so the counts of the class are the facts about the file.
     for (number, (_, bytes)) in every_kind().into_iter().enumerate() {
         let class = folder.path().join(format!("{number:03}"));
         fs::create_dir(&class).expect("a writable folder");

@@ -1,4 +1,4 @@
-//! JPEG files of unusual scans and samplings, which `cjpeg` wrote from [`smooth`]; and damage within scans.
+//! JPEG files with unusual scans and samplings, written by `cjpeg` from [`smooth`], and damage within scans.
 
 use std::ops::Range;
 
@@ -29,12 +29,12 @@ const UNUSUAL: [(&str, &[u8]); 8] = [
 fn a_jpeg_of_any_scans_and_sampling_has_its_colours() {
     for (kind, bytes) in UNUSUAL {
         let (largest, mean) = difference(&decode(bytes).expect(kind), &smooth(37, 29));
-        // As of the usual samplings: colours of a part of the resolution are off most at the edges.
+        // The bounds are those of usual samplings. Subsampled chroma differs most at the edges.
         assert!(largest <= 40 && mean <= 4.0, "{kind}: largest {largest}, mean {mean}");
     }
 }
 
-/// libjpeg repeats colour of two samples in a row and does not interpolate it: these are its values.
+/// libjpeg repeats chroma of two samples per row instead of interpolating it. The expected values are libjpeg's.
 #[test]
 fn a_jpeg_of_four_pixels_across_has_the_pixels_of_libjpeg() {
     let image = decode(unusual!("small")).expect("a JPEG");
@@ -51,7 +51,7 @@ fn an_arithmetic_coded_jpeg_is_refused_by_its_name() {
     assert_eq!(reason, "it is arithmetic-coded JPEG, which is not read");
 }
 
-/// Returns the ranges of entropy-coded data in a file: of each scan, or between its restart markers.
+/// Returns the ranges of entropy-coded data in a file: one per scan, or one per restart interval.
 fn data_ranges(jpeg: &[u8]) -> Vec<Range<usize>> {
     let mut ranges = vec![];
     let mut segment = 2;
@@ -78,7 +78,7 @@ fn data_ranges(jpeg: &[u8]) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Decoders read zeros instead and say nothing: a part of the image is grey then.
+/// Other decoders read zeros without an error, and a part of the image is gray.
 #[test]
 fn data_that_ends_early_is_an_error_in_any_scan_and_restart_interval() {
     let usual = every_kind();
@@ -116,7 +116,7 @@ fn a_lost_restart_interval_is_an_error() {
     }
 }
 
-/// Some cameras write one, and some editors a thumbnail of their own, with another orientation, behind it.
+/// Some cameras write one segment, and some editors add a second one with a thumbnail and another orientation.
 #[test]
 fn the_first_of_two_exif_segments_counts() {
     let jpeg = unusual!("each");
@@ -136,12 +136,12 @@ fn a_short_segment_of_adobe_is_passed_over() {
     let (_, jpeg) = usual.iter().find(|(kind, _)| *kind == "4:2:0").expect("this kind");
     let bytes = [&jpeg[..2], b"\xff\xee\0\x09Adobe\0\x64", &jpeg[2..]].concat();
     let [with, without] = [&bytes, jpeg].map(|bytes| decode(bytes).expect("a JPEG"));
-    // Another decoder reads it, which rounds otherwise.
+    // The other decoder reads it, which rounds differently.
     let (largest, mean) = difference(&with, &without);
     assert!(largest <= 4 && mean <= 1.0, "largest {largest}, mean {mean}");
 }
 
-/// The pixels of `small.jpg` as Pillow 13.0.0 decodes them.
+/// Pixels of `small.jpg` as decoded by Pillow 13.0.0.
 #[rustfmt::skip]
 const SMALL: [u8; 48] = [
     131, 127, 128, 133, 129, 130, 139, 130, 135, 140, 131, 136,

@@ -1,9 +1,9 @@
-//! TIFF files of the layouts that programs write, built entry by entry.
+//! TIFF files of various layouts, built entry by entry.
 
 use image::{Rgb, RgbImage};
 use photos::decode;
 
-/// The numbers of entries (TIFF 6.0, appendix A; DNG 1.7).
+/// Numbers of directory entries (TIFF 6.0, appendix A; DNG 1.7).
 const NEW_SUBFILE_TYPE: u16 = 254;
 const BITS: u16 = 258;
 const COMPRESSION: u16 = 259;
@@ -19,7 +19,7 @@ const DNG_VERSION: u16 = 50_706;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
 
-/// A file of one strip, little endian. `entries` are SHORT.
+/// Returns a little-endian file with one strip. `entries` have the type SHORT.
 fn tiff([width, height]: [u32; 2], strip: &[u8], entries: &[(u16, &[u16])]) -> Vec<u8> {
     let mut bytes = [b"II*\0\0\0\0\0", strip].concat();
     let long = |value: u32| (LONG, 1u32, value.to_le_bytes().to_vec());
@@ -56,7 +56,7 @@ fn tiff([width, height]: [u32; 2], strip: &[u8], entries: &[(u16, &[u16])]) -> V
     bytes
 }
 
-/// The same as BigTIFF, big endian, of 8-bit red, green and blue.
+/// Returns a big-endian BigTIFF of 8-bit red, green and blue.
 fn big_tiff([width, height]: [u32; 2], strip: &[u8]) -> Vec<u8> {
     let entries: [(u16, u16, u64); 9] = [
         (256, LONG, width.into()),
@@ -97,7 +97,7 @@ const FOUR: [(u16, &[u16]); 3] = [RGB, (SAMPLES, &[4]), (BITS, &[8, 8, 8, 8])];
 
 #[test]
 fn a_predictor_is_undone_also_where_a_sample_follows_the_colours() {
-    // Differences to the pixel before.
+    // Differences from the previous pixel.
     let strip = [10, 20, 30, 7, 5, 250, 1, 99, 1, 1, 1, 200];
     let entries = [&FOUR[..], &[(EXTRA_SAMPLES, &[0]), (PREDICTOR, &[2])]].concat();
     let expected = [[10, 20, 30], [15, 14, 31], [16, 15, 32]];
@@ -120,7 +120,7 @@ fn grey_of_any_depth_and_with_alpha_is_repeated() {
         [(PHOTOMETRIC, photometric), (BITS, bits)]
     };
     let repeated = |values: &[u8]| values.iter().map(|&value| [value; 3]).collect::<Vec<_>>();
-    // Rows are filled up to whole bytes.
+    // Rows are padded to complete bytes.
     let four = [0x0f, 0x80, 0x12, 0x30];
     let expected = [0, 255, 136, 17, 34, 51];
     assert_eq!(pixels(&tiff([3, 2], &four, &grey(&[1], &[4]))), repeated(&expected));
@@ -184,7 +184,7 @@ fn text_longer_than_the_file_is_damage() {
     );
 }
 
-/// White and black runs of 3 and 5 pixels: `1000` and `0011` (T.4, table 2).
+/// White and black runs of 3 and 5 pixels have the codes `1000` and `0011` (T.4, table 2).
 #[test]
 fn fax_data_is_read_in_either_order_of_bits_and_refused_where_it_ends_early() {
     let end_of_line = "000000000001";
@@ -203,7 +203,7 @@ fn fax_data_is_read_in_either_order_of_bits_and_refused_where_it_ends_early() {
     assert!(
         reason(&tiff([8, 2], &strip[..3], &entries)).starts_with("it is damaged: its fax data")
     );
-    // Group 4: two rows as the row before, which is white at first, `1` each, and an end marker.
+    // Group 4: two rows equal to the row before (white at first), coded as `1` each, and an end marker.
     let group_4: [(u16, &[u16]); 3] = [(PHOTOMETRIC, &[0]), (BITS, &[1]), (COMPRESSION, &[4])];
     let strip_4 = [0b1100_0000, 0b0000_0100, 0b0000_0000, 0b0100_0000];
     assert_eq!(pixels(&tiff([8, 2], &strip_4, &group_4)), [[255; 3]; 16]);

@@ -1,8 +1,8 @@
-// Photographs that are dropped, chosen or pasted: each is sent to `/predict` and becomes a card. Whatever a
-// file or the server says is put on the page as text, never as markup.
+// Sends each photo that is dropped, chosen or pasted to `/predict` and shows it as a card. Text from files and from the
+// server is inserted as text, never as markup.
 "use strict";
 
-// How many classes a card shows, how many photographs are sent at once, and how often one is sent again.
+// Number of classes on a card, of requests at once, and of retries for each photo.
 const SHOWN = 5;
 const AT_ONCE = 4;
 const RETRIES = 10;
@@ -36,7 +36,7 @@ async function begin() {
   }
 }
 
-// New cards come first, in the order of their files.
+// Adds cards for new photos at the top, in the order of the files.
 function add(photographs) {
   const added = Array.from(photographs, (file) => {
     const card = at("card").content.firstElementChild.cloneNode(true);
@@ -75,12 +75,12 @@ function sendNext() {
   }
 }
 
-// The prediction for a photograph; where there is none, `error` and `hint` are thrown.
+// Returns the prediction for a photo, or throws an object with `error` and `hint`.
 async function predict(file) {
   if (file.size > limit) {
     throw { error: `it is larger than ${limit / 1e6} MB`, hint: "make it smaller, or start the server with a higher limit" };
   }
-  // A folder can be dropped too, but not read.
+  // A folder can be dropped but not read.
   await file.slice(0, 1).arrayBuffer().catch(() => {
     throw { error: "it can't be read", hint: "drop files, not folders" };
   });
@@ -89,7 +89,7 @@ async function predict(file) {
     const asked = fetch("/predict?heat_map=true", { method: "POST", headers, body: file });
     const answer = await asked.then(async (response) => ({
       ok: response.ok,
-      // Seconds, where the server has too much in work.
+      // Seconds, if the server is busy.
       wait: Number(response.headers.get("Retry-After") ?? Infinity),
       said: await response.json(),
     })).catch(() => {
@@ -145,8 +145,8 @@ function showMap(card) {
   card.querySelector(".map").hidden = !card.querySelector(".shows-map").checked;
 }
 
-// The map in the colours that it has in a report: clear where it is 0, bright yellow where it is 1. The canvas
-// has its few pixels; the browser smooths them as it lays them over the whole picture.
+// Draws the heat map in the colors of the report: transparent for 0, bright yellow for 1. The canvas has one pixel for
+// each value, and the browser smooths it when scaling it to the image.
 function draw(canvas, { width, height, values }) {
   [canvas.width, canvas.height] = [width, height];
   const pixels = new ImageData(width, height);
@@ -158,7 +158,7 @@ function draw(canvas, { width, height, values }) {
 
 files.addEventListener("change", () => {
   add(files.files);
-  // So that the same file can be chosen again.
+  // Allows the same file to be chosen again.
   files.value = "";
 });
 allMaps.addEventListener("change", () => {
@@ -179,7 +179,7 @@ at("clear").addEventListener("click", () => {
   status.textContent = "Cleared";
   files.focus();
 });
-// Anywhere on the page: beside the field the browser would open the file instead.
+// Accept drops anywhere on the page. Outside the field the browser would open the file instead.
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   document.body.classList.add("dragging");

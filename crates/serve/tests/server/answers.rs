@@ -1,4 +1,4 @@
-//! What is answered where all is well.
+//! Tests of responses to valid requests.
 
 use model::json_number;
 use photos::load_picture_from;
@@ -7,7 +7,7 @@ use serve::Limits;
 
 use crate::client::{SIZE, Served, explainer, photograph};
 
-/// What the model itself says of these photographs.
+/// Returns the predictions of the model itself for these images.
 fn expected(photographs: &[Vec<u8>], names: &[Value]) -> Vec<Value> {
     let explainer = explainer();
     let pictures: Vec<_> = photographs
@@ -53,8 +53,8 @@ fn a_photograph_gets_what_the_model_says_of_it_and_a_map_only_if_asked() {
     }
 }
 
-/// Checks that predictions are those expected: all but the heat maps to the last bit, which in these depends on
-/// the pictures beside.
+/// Checks that predictions are as expected. All values must be equal except in heat maps, whose last bits depend on the
+/// other images of the batch.
 fn check(mut found: Vec<Value>, expected: &[Value]) {
     let values = |map: &Value| -> Vec<f64> {
         let rows = map["values"].as_array().expect("rows").iter();

@@ -1,4 +1,4 @@
-//! A server, and clients that do as they please.
+//! A test server, and a client that can send arbitrary bytes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,10 +12,10 @@ use serde_json::Value;
 use serve::{Limits, Running, Server};
 use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 
-/// The size of the model's pictures.
+/// Height and width of the model's input, in pixels.
 pub(crate) const SIZE: [usize; 2] = [33, 40];
 
-/// A server that stops with the test.
+/// A server that stops at the end of the test.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     running: Option<Running>,
@@ -31,20 +31,20 @@ impl Served {
         Self { address, running: Some(running) }
     }
 
-    /// A server that has memory for two requests of the largest size.
+    /// Starts a server with memory for two requests of the largest size.
     pub(crate) fn with_least_room(limits: Limits) -> Self {
         let room = Some(limits.least_room(explainer().card()));
         Self::new(Limits { room, ..limits })
     }
 
-    /// A connection with `sent` on its way.
+    /// Opens a connection and sends bytes.
     pub(crate) fn connect(&self, sent: impl AsRef<[u8]>) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).expect("a server");
         stream.write_all(sent.as_ref()).expect("a server that reads");
         stream
     }
 
-    /// The same from another address of this computer: 127.0.0.`number`.
+    /// Opens a connection from the local address 127.0.0.`number` and sends bytes.
     #[cfg(target_os = "linux")]
     pub(crate) fn connect_from(&self, number: u8, sent: impl AsRef<[u8]>) -> TcpStream {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
@@ -57,17 +57,17 @@ impl Served {
         stream
     }
 
-    /// The answer to a request, after which the connection is closed.
+    /// Sends a request that closes the connection, and returns the response.
     pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
         Answer::of(self.connect(request))
     }
 
-    /// The answer to `GET`.
+    /// Sends a `GET` request and returns the response.
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
 
-    /// The answer to a body that is posted.
+    /// Posts a body and returns the response.
     pub(crate) fn post(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
         let header = format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
@@ -76,7 +76,7 @@ impl Served {
         self.ask([header.as_bytes(), body].concat())
     }
 
-    /// The answer to files in a form.
+    /// Posts files as a form and returns the response.
     pub(crate) fn post_files(&self, path: &str, files: &[(&str, &[u8])]) -> Answer {
         self.post(path, "multipart/form-data; boundary=limit", &form(files))
     }
@@ -94,7 +94,7 @@ impl Drop for Served {
     }
 }
 
-/// What came back.
+/// Response of the server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -103,7 +103,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads to the end of the connection, whatever ends it; the status is 0 where nothing came.
+    /// Reads until the connection ends for any reason. If nothing arrived, the status is 0.
     pub(crate) fn of(mut stream: TcpStream) -> Self {
         let mut bytes = vec![];
         let _ = stream.read_to_end(&mut bytes);
@@ -117,7 +117,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Itself where it is a refusal with this status that says what is wrong and what to do.
+    /// Checks that the response is an error with this status, a message and a hint, and returns it.
     pub(crate) fn expect_refusal(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:?}");
         let told = self.json();
@@ -128,7 +128,7 @@ impl Answer {
     }
 }
 
-/// The model that is served: 3 classes, a base of two layers.
+/// Returns the served model, which has 3 classes and a base of two convolutions.
 pub(crate) fn explainer() -> Explainer {
     let folder = tempfile::tempdir().expect("a temporary folder");
     save(folder.path());
@@ -161,7 +161,7 @@ fn save(folder: &Path) {
     save_bundle(folder, &card, &tail.expect("all arrays")).expect("a writable folder");
 }
 
-/// A form with these files, whose boundary is `limit`.
+/// Returns a form with these files. Its boundary is `limit`.
 pub(crate) fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = vec![];
     for (name, content) in files {
@@ -174,7 +174,7 @@ pub(crate) fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
     body
 }
 
-/// A PNG of stripes.
+/// Returns a PNG image of stripes.
 pub(crate) fn photograph(number: u32) -> Vec<u8> {
     let picture = RgbImage::from_fn(50, 44, |x, y| {
         Rgb([(x * number) as u8, if y % 8 < 4 { 200 } else { 60 }, (number * 30) as u8])

@@ -1,4 +1,4 @@
-//! Clients that take their time: they are cut off, and others are served meanwhile.
+//! Tests of slow clients: they are cut off, and others are served meanwhile.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,13 +10,13 @@ use serve::{Limits, Pace, ServeError, Server};
 
 use crate::client::{Answer, Served, explainer, photograph};
 
-/// Soon enough for a test, and late enough that a busy machine reads a request before.
+/// Time limit that is short enough for a test, and long enough for a busy machine to read a request.
 const SOON: Duration = Duration::from_millis(300);
 
-/// The beginning of a request whose body does not come.
+/// Beginning of a request whose body does not arrive.
 const HALF: &str = "POST /predict HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n";
 
-/// A request that is being read and whose body does not come.
+/// Returns a connection with a request that is being read and whose body does not arrive.
 fn half_sent(served: &Served) -> TcpStream {
     let mut stream = served.connect(HALF);
     let mut asked = [0; 25];
@@ -84,7 +84,7 @@ fn a_client_that_holds_its_share_of_memory_is_told_to_come_again() {
         let (stream, sender) = (stream.try_clone().expect("a connection"), sender.clone());
         thread::spawn(move || sender.send((at, Answer::of(stream))));
     }
-    // The two grow until one of them is refused, which leaves the other what it needs.
+    // Both requests grow until one of them is refused, which leaves enough memory for the other.
     let (refused, answer) = answers.recv().expect("an answer");
     let answer = answer.expect_refusal(503);
     assert!(answer.header.contains("retry-after: 1\r\n"), "{answer:?}");
@@ -131,7 +131,7 @@ fn a_client_that_takes_nothing_of_its_answers_is_cut_off() {
     let served = Served::new(Limits { download, ..Limits::default() });
     let mut stream = served.connect("");
     let request = "GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
-    // It is the end of the connection that ends this.
+    // The loop ends once the server closes the connection.
     while stream.write_all(request.as_bytes()).is_ok() {}
     assert_eq!(served.get("/health").status, 200);
 }
@@ -144,7 +144,7 @@ fn a_client_that_takes_its_answers_slowly_is_cut_off() {
     let mut answers = stream.try_clone().expect("a connection");
     let reading = thread::spawn(move || while answers.read(&mut [0]).is_ok_and(|read| read > 0) {});
     let request = "GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
-    // It is the end of the connection that ends this.
+    // The loop ends once the server closes the connection.
     while stream.write_all(request.as_bytes()).is_ok() {}
     reading.join().expect("no panic");
     assert_eq!(served.get("/health").status, 200);
@@ -158,7 +158,7 @@ fn a_client_that_goes_on_sending_after_its_last_answer_keeps_nobody_waiting() {
     let mut streams: Vec<TcpStream> = (0..4).map(|_| served.connect(header)).collect();
     thread::scope(|scope| {
         for stream in &mut streams {
-            // After some bytes more the connection is at an end.
+            // The server discards some more bytes and then closes the connection.
             scope.spawn(move || while stream.write_all(&[0; 1 << 16]).is_ok() {});
         }
         for _ in 0..20 {
@@ -175,7 +175,7 @@ fn a_server_that_stops_ends_what_is_under_way_and_takes_nothing_more() {
     let mut stream = half_sent(&served);
     let stopping = thread::spawn(move || served.stop());
     assert_eq!(Answer::of(idle).status, 0);
-    // It is stopping, as the idle connection has been closed.
+    // The idle connection was closed, so the server is stopping.
     assert!(TcpStream::connect(address).is_err());
     stream.write_all(&[0; 1_000]).expect("a server that reads");
     Answer::of(stream).expect_refusal(422);

@@ -1,4 +1,4 @@
-//! A server as clients see it, on a small model with random weights.
+//! Tests of a server through its connections, with a small model that has random weights.
 
 mod answers;
 mod client;

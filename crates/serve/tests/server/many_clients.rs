@@ -1,4 +1,4 @@
-//! Several clients at once: what one takes is not missing to another.
+//! Tests of several clients at once: one client can't use up the resources of another.
 
 use std::sync::mpsc;
 use std::thread;
@@ -36,7 +36,7 @@ fn a_client_with_half_of_the_memory_gets_no_more_and_another_is_served() {
         [header.as_bytes(), &vec![0; length]].concat()
     };
     let _first = served.connect_from(2, part(body - 1));
-    // One of two that come at once is refused, whichever is read first.
+    // One of two requests that arrive at once is refused, whichever the server reads first.
     let second = served.connect_from(2, part(body - 1));
     let answer = Answer::of(served.connect_from(3, request("image/png", &photograph(1))));
     assert_eq!(answer.status, 200);

@@ -1,10 +1,10 @@
-//! Small files that declare many pixels: judged by their headers.
+//! Tests of small files that declare many pixels. They are refused by their headers.
 
 use serve::Limits;
 
 use crate::client::{Served, photograph};
 
-/// A PNG of `width` x `height` pixels of which none is there.
+/// Returns a PNG that declares `width` x `height` pixels but does not contain them.
 fn bomb(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = photograph(1);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());
@@ -38,7 +38,7 @@ fn images_that_declare_too_many_pixels_together_are_refused() {
     let files = [("1.png", &good[..]); 3];
     assert_eq!(served.post_files("/predict", &files[..2]).status, 200);
     served.post_files("/predict", &files).expect_refusal(413);
-    // What is refused for itself does not count.
+    // Images that are refused by themselves do not count.
     let large = bomb(10_000, 10_000);
     let with_large = [files[0], ("2.png", &large), files[0]];
     assert_eq!(served.post_files("/predict", &with_large).status, 200);
@@ -47,7 +47,7 @@ fn images_that_declare_too_many_pixels_together_are_refused() {
 #[test]
 fn an_image_of_few_pixels_that_takes_much_memory_is_refused() {
     let served = Served::new(Limits { pixels: 1_000_000, ..Limits::default() });
-    // 16 bits a value take more than 10 bytes a pixel, and a color profile may be of any size.
+    // Values of 16 bits take more than 10 bytes for each pixel, and a color profile may have any size.
     let mut bytes = bomb(1_000, 1_000);
     bytes[24] = 16;
     bytes.splice(33..33, [&30_000u32.to_be_bytes()[..], b"iCCP", &[0; 30_004]].concat());

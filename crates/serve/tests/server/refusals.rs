@@ -1,4 +1,4 @@
-//! What is refused, with which status, and that it is said in the same form.
+//! Tests of error responses: their statuses and their common form.
 
 use serve::{Limits, ServeError, Server};
 
@@ -116,12 +116,12 @@ fn a_connection_is_closed_where_a_request_was_not_read_to_its_end_and_that_is_sa
 fn too_many_bytes_or_files_are_refused_before_they_are_read() {
     let served = Served::new(Limits { body: 10_000, files: 3, ..Limits::default() });
     let head = "POST /predict HTTP/1.1\r\nHost: localhost\r\n";
-    // Nothing of it is sent, nor asked for.
+    // The body is neither sent nor requested.
     let huge = format!("{head}Expect: 100-continue\r\nContent-Length: 1000000000\r\n\r\n");
     served.ask(huge).expect_refusal(413);
     served.post("/predict", "image/png", &[0; 10_001]).expect_refusal(413);
     served.post("/predict", "image/png", &[0; 10_000]).expect_refusal(422);
-    // Without a length it is found out while it comes.
+    // Without a length, the limit is detected while the body arrives.
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
     let chunks = |count| ["1000\r\n", &"x".repeat(4096), "\r\n"].concat().repeat(count);
     served.ask(format!("{chunked}{}", chunks(200))).expect_refusal(413);

@@ -1,4 +1,4 @@
-//! What a store's errors mean.
+//! Conversion of errors of the underlying library into [`ShardsError`].
 
 use std::io;
 
@@ -6,7 +6,7 @@ use crate::redact::redact;
 use crate::{ShardsError, Store};
 
 impl Store {
-    /// Nothing where there is none of that name.
+    /// Returns `None` if the object does not exist.
     pub(super) fn if_there<T>(
         &self,
         name: &str,
@@ -27,7 +27,7 @@ impl Store {
             Some(system) => system.to_string(),
             None => redact(&error.to_string()),
         };
-        // What a listing is refused with has no kind of its own, but says the status.
+        // Errors of a listing have no kind, but their text has the HTTP status.
         let says = |status: &str| system.is_none() && reason.contains(status);
         let kind = system.map(io::Error::kind);
         if matches!(error, NotFound { .. })
@@ -49,13 +49,13 @@ impl Store {
     }
 }
 
-/// Whether there is no such object. Where there is no such bucket either, there is more to say.
+/// Returns true if the error means that the object does not exist. A missing bucket is another error, to be reported.
 pub(super) fn is_of_no_object(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::NotFound { .. })
         && !error.to_string().contains("NoSuchBucket")
 }
 
-/// What the system said, where an error of a folder of this machine is from it.
+/// Returns the error of the operating system that caused this error, if any.
 pub(super) fn system_error(error: &object_store::Error) -> Option<&io::Error> {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {

@@ -1,4 +1,4 @@
-//! Many objects, or many parts of some, asked for at once.
+//! Concurrent requests for many objects, or for many ranges of some.
 
 use std::iter;
 use std::ops::Range;
@@ -16,28 +16,30 @@ use super::faults::is_of_no_object;
 use crate::again::again;
 use crate::{PieceFault, ShardsError, Store};
 
-/// How many bytes of a range are asked for at a time.
+/// Size of one request for a range, in bytes.
 const RANGE: usize = 2 << 20;
 
-/// How many requests are under way where many objects are asked for.
+/// Maximum number of concurrent requests.
 const UNDER_WAY: usize = 64;
-/// How many bytes of theirs are on the way or in memory at most, but for one object that has more: so many come in
-/// the time of one request even on a line of 1 MB/s.
+/// Maximum number of bytes of concurrently fetched objects in memory, except for a single larger object. Even at 1 MB/s
+/// they arrive within the timeout of one request.
 const BYTES_UNDER_WAY: u64 = 96 << 20;
 
-/// How many bytes an object is taken to have where that is not known.
+/// Assumed length of an object of unknown length, in bytes.
 const USUAL: u64 = 1 << 20;
 
-/// What was found under a name.
+/// Result of fetching an object.
 pub(crate) enum Fetched {
+    /// The object does not exist.
     Nothing,
-    /// An object of this length, which is more than was wanted.
+    /// The object has this length, which exceeds the limit.
     TooLong(u64),
+    /// Bytes of the object.
     Whole(Vec<u8>),
 }
 
 impl Fetched {
-    /// The bytes, where there are any and any length was wanted.
+    /// Returns the bytes of the object, if it exists and is within the limit.
     pub(crate) fn whole(self) -> Option<Vec<u8>> {
         match self {
             Self::Whole(bytes) => Some(bytes),
@@ -47,13 +49,15 @@ impl Fetched {
 }
 
 impl Store {
-    /// What `work` makes of each of these objects, in order; their lengths are given where they are known. Some are
-    /// asked for at a time, also while nobody looks at what has come: some megabytes of them are in memory, and on as
-    /// many as there are threads to compute `work` is done.
+    /// Fetches objects and returns the result of `work` for each, in order. `names` has the lengths that are known;
+    /// objects longer than `longest` are not read.
+    ///
+    /// Requests are concurrent and continue while the caller does other work. The bytes in memory are bounded, and
+    /// `work` runs on as many threads as rayon has.
     ///
     /// # Errors
     ///
-    /// For each, those of [`Self::get`], or `stop` was raised while it was waited for.
+    /// Returns an error for each object in the same cases as [`Self::get`], or if `stop` is cancelled during the wait.
     ///
     /// # Panics
     ///
@@ -65,7 +69,7 @@ impl Store {
         stop: &'a Cancellation,
         work: impl Fn(Fetched) -> T + Clone + Send + 'static,
     ) -> impl Iterator<Item = Result<T, ShardsError>> + 'a {
-        // Not the machine's cores: a worker that is given some of them is told so by RAYON_NUM_THREADS.
+        // Uses rayon's number, not the machine's number of cores: RAYON_NUM_THREADS limits a worker to some of them.
         let at_work = Arc::new(Semaphore::new(rayon::current_num_threads()));
         let room = Arc::new(Semaphore::new(kilobytes(u64::MAX) as usize));
         let get = move |(name, length): (String, Option<u64>)| {
@@ -95,12 +99,12 @@ impl Store {
         })
     }
 
-    /// The ETag of each of these objects, in order, `None` for a name that no object has. `None` instead of all if the
-    /// store gives an object none.
+    /// Returns the ETag of each object, in order, or `None` for an object that does not exist. If the store does not
+    /// provide ETags, returns `None` for all.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::get`], or `stop` was raised before the end.
+    /// Returns an error in the same cases as [`Self::get`], or if `stop` is cancelled.
     pub(crate) fn etags(
         &self,
         names: impl IntoIterator<Item = String>,
@@ -118,21 +122,21 @@ impl Store {
         Ok(etags?.into_iter().collect())
     }
 
-    /// Bytes of an object.
+    /// Returns a range of bytes of an object.
     ///
     /// # Errors
     ///
-    /// There is none of that name, it is shorter, it may not be read, or the store does not answer.
+    /// Returns an error if the object does not exist or ends within the range, access is denied, or the store fails.
     pub fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ShardsError> {
         Ok(self.get_ranges(&[(name, range)], &NEVER)?.remove(0))
     }
 
-    /// A range of bytes of each of these objects. Some are asked for at a time, and long ones in parts: all that is
-    /// under way together comes in the time of one request even on a line of 2 MB/s.
+    /// Returns a range of bytes of each object. Requests are concurrent, and long ranges are requested in parts. Even
+    /// at 2 MB/s all concurrent parts arrive within the timeout of one request.
     ///
     /// # Errors
     ///
-    /// The first of those of [`Self::get_range`], or `stop` was raised before the end.
+    /// Returns the first error, in the same cases as [`Self::get_range`], or an error if `stop` is cancelled.
     pub(crate) fn get_ranges(
         &self,
         ranges: &[(&str, Range<u64>)],
@@ -143,7 +147,7 @@ impl Store {
             async move {
                 let bytes = again(|| async {
                     let path = self.path_of(&name)?;
-                    // Where nothing is asked for, only whether it is there.
+                    // For an empty range, only checks that the object exists.
                     if range.is_empty() {
                         return self.0.objects.head(&path).await.map(|_| vec![]);
                     }
@@ -178,8 +182,8 @@ impl Store {
     }
 }
 
-/// What is at `path`, and the room that it takes. That is waited for before it is asked for and not with an answer at
-/// hand, whose time runs.
+/// Fetches the object at `path`, and returns it with permits for its memory. Acquires them before the request: an open
+/// response could time out during the wait.
 async fn fetch(
     objects: &dyn ObjectStore,
     path: &Path,
@@ -215,7 +219,7 @@ async fn fetch(
     }
 }
 
-/// The room that so many bytes take.
+/// Returns the number of permits for an object of this length: one per KiB, at most for [`BYTES_UNDER_WAY`].
 fn kilobytes(bytes: u64) -> u32 {
     bytes.min(BYTES_UNDER_WAY).div_ceil(1024) as u32
 }

@@ -1,4 +1,4 @@
-//! Opens cloud stores, as the environment says.
+//! Opens object stores of cloud providers with the settings and credentials of the environment.
 
 use object_store::ObjectStore;
 
@@ -19,13 +19,13 @@ pub(super) fn open(
     use crate::place::Scheme;
 
     let bucket = remote.bucket.as_str();
-    // Time limits how often a request is made again, not a number: ten attempts are over in a second.
+    // Time limits the retries, not their number: ten attempts would fail within a second.
     let retry = RetryConfig {
         backoff: BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 3.0 },
         max_retries: 1_000,
         retry_timeout: PATIENCE,
     };
-    // In the 30 s that a request may take by default, four parts of an upload need 1 MB/s and more.
+    // With the default timeout of 30 s, four concurrent parts of an upload would need more than 1 MB/s.
     let timeout = |variable| std::env::var(variable).unwrap_or_else(|_| "120 seconds".into());
     let boxed: object_store::Result<Box<dyn ObjectStore>> = match remote.scheme {
         Scheme::Amazon => AmazonS3Builder::from_env()

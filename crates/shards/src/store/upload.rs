@@ -1,4 +1,4 @@
-//! Objects that are put into a store, large ones in parts.
+//! Uploads of objects; large ones are uploaded in parts.
 
 use std::io::{self, Read};
 
@@ -11,18 +11,20 @@ use super::hex;
 use crate::again::again;
 use crate::{ShardsError, Store};
 
-/// How many bytes an upload has in a part, and how many parts are under way.
+/// Size of a part, in bytes.
 const PART: usize = 8 << 20;
+/// Maximum number of concurrent parts.
 const PARTS_UNDER_WAY: usize = 4;
-/// How many parts an upload may have, by the rules of Amazon's.
+/// Maximum number of parts of an upload, as Amazon S3 allows.
 const MOST_PARTS: u64 = 10_000;
 
 impl Store {
-    /// Puts an object there, in place of what may have that name.
+    /// Writes an object, and replaces an existing one of the same name.
     ///
     /// # Errors
     ///
-    /// It may not be written, there is no room, or the store does not answer. What was there still is.
+    /// Returns an error if access is denied, the disk is full, or the store fails. An existing object is then
+    /// unchanged.
     pub fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), ShardsError> {
         let (length, digest) = (bytes.len() as u64, hex(Sha256::digest(&bytes)));
         let bytes = PutPayload::from(bytes);
@@ -39,12 +41,11 @@ impl Store {
         }
     }
 
-    /// Puts an object of `length` bytes there, which `content` gives, in parts of some megabytes; returns its
-    /// SHA-256.
+    /// Writes an object of `length` bytes from `content`, in parts of some megabytes. Returns its SHA-256.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::put`], or `content` fails or is of another length.
+    /// Returns an error in the same cases as [`Self::put`], or if `content` fails or is too short.
     pub fn put_from(
         &self,
         name: &str,
@@ -68,8 +69,8 @@ impl Store {
             let put = self.put_in_parts(name, &mut next_part)?;
             let digest = hex(hash.finalize());
             return match put {
-                // A store may say that there is no such upload where it was asked to complete it a second time, as
-                // its first answer was lost. It is not asked what it means by its error, but what it has.
+                // If the answer to a completed upload is lost, the retry fails because the upload no longer exists. So
+                // the object itself decides whether the upload succeeded.
                 Err(error) if !self.has(name, length, &digest) => {
                     Err(self.refused(self.place_of(name), error))
                 }
@@ -83,13 +84,12 @@ impl Store {
         Ok(hex(hash.finalize()))
     }
 
-    /// Whether there is an object of that name with these bytes.
+    /// Returns true if an object of this name exists with this length and digest.
     fn has(&self, name: &str, length: u64, digest: &str) -> bool {
         matches!(self.digest(name), Ok(Some((found, of))) if of == length && found == digest)
     }
 
-    /// Uploads what `next_part` gives, until it gives nothing. What of it was uploaded is removed where it
-    /// fails.
+    /// Uploads the results of `next_part` until one is empty. If the upload fails, removes the uploaded parts.
     fn put_in_parts(
         &self,
         name: &str,
@@ -102,7 +102,7 @@ impl Store {
         };
         let sent = self.send_parts(&mut *upload, next_part);
         if !matches!(sent, Ok(Ok(()))) {
-            // The first error is the one to tell.
+            // The error of the upload is reported, not that of its removal.
             _ = self.wait(upload.abort());
         }
         sent
@@ -131,8 +131,8 @@ impl Store {
         }
     }
 
-    /// Writes something. A folder that is made for it is synced before, so where that can't be done, nothing was
-    /// written but the folder is there now, and `write` is called again.
+    /// Calls `write`, and calls it again if it fails because a folder can't be synced. A new folder is synced before
+    /// anything is written to it; by the second call it exists.
     fn in_folder_without_sync<T>(
         &self,
         mut write: impl FnMut() -> object_store::Result<T>,
@@ -145,7 +145,7 @@ impl Store {
         })
     }
 
-    /// Warns that the place can't be synced, if this error says so of what was written.
+    /// Logs a warning if the error says that a folder can't be synced.
     fn warn_of_unsynced(&self, error: &object_store::Error) {
         if let Some(error) = system_error(error).filter(|error| formats::cannot_sync_folder(error))
         {
@@ -154,7 +154,8 @@ impl Store {
     }
 }
 
-/// Whether it may be that all was written and only the folder can't be synced, which some shares can't.
+/// Returns true if the error may mean that everything was written and only the folder can't be synced. Some network
+/// shares do not support that.
 fn cannot_sync(error: &object_store::Error) -> bool {
     system_error(error).is_some_and(formats::cannot_sync_folder)
 }
@@ -165,7 +166,7 @@ mod tests {
     use object_store::Error::Generic;
     use std::sync::{Arc, Mutex};
 
-    /// What was logged.
+    /// Captured log.
     #[derive(Clone, Default)]
     struct Warned(Arc<Mutex<Vec<u8>>>);
 
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_synced_is_written_to_with_a_warning_and_a_disk_that_fails_is_not() {
         let store = Store::in_memory();
-        // "Invalid argument" and "input/output error".
+        // Codes 22 and 5: "Invalid argument" and "Input/output error".
         let warned = Warned::default();
         let log = warned.clone();
         let subscriber =
@@ -205,7 +206,7 @@ mod tests {
             assert_eq!((calls, written.is_ok()), (expected, code == 22));
             assert_eq!(warned.text().is_empty(), code == 5);
         }
-        // Once in a program.
+        // The warning is logged once per process.
         let all = warned.text();
         assert_eq!(all.matches("can't sync the folder").count(), 1, "{all}");
         assert!(all.contains("WARN") && all.contains("folder=memory"), "{all}");

@@ -1,4 +1,4 @@
-//! Requests for predictions: headers and bodies, sent to a server in this program.
+//! Prediction requests, sent to a server in this process.
 
 use std::error::Error;
 use std::io::{Cursor, Read, Write};
@@ -14,27 +14,27 @@ use model::{Explainer, ModelCard, Tail, WeightsRecord, WeightsSearch, head_array
 use serve::{Limits, Pace, Running, Server};
 use vgg::{FrozenBase, VggConfig, Weights};
 
-/// The server gives up a request that is not all there after that time.
+/// Time after which the server gives up on an incomplete request.
 const SOON: Duration = Duration::from_millis(50);
 
-/// Longer than the server takes for any request.
+/// Timeout for a response, longer than any request takes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Number of panics outside of decoders, whose own are caught.
+/// Number of panics outside decoders. Panics of decoders are caught.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts a panic; for a panic hook.
+/// Counts a panic. Called by the panic hook.
 pub(crate) fn count_panic() {
     if !photos::is_decoding() {
         PANICS.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Returns true if the request is answered with predictions.
+/// Returns true if the server responds to the request with predictions.
 ///
 /// # Errors
 ///
-/// The server can't be reached, or gives no answer and leaves the connection open.
+/// Returns an error if the server can't be reached, or if it neither responds nor closes the connection.
 ///
 /// # Panics
 ///
@@ -51,7 +51,7 @@ pub(crate) fn is_answered(request: &[u8]) -> Result<bool, Box<dyn Error>> {
     let panics = PANICS.load(Ordering::Relaxed);
     let mut stream = TcpStream::connect(server)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    // The server may end the connection before all is written.
+    // The server may close the connection before the request is complete.
     let _ = stream.write_all(request);
     let mut answer = vec![];
     if let Err(error) = stream.read_to_end(&mut answer)
@@ -64,7 +64,7 @@ pub(crate) fn is_answered(request: &[u8]) -> Result<bool, Box<dyn Error>> {
     Ok(answer.starts_with(b"HTTP/1.1 200"))
 }
 
-/// Starts a server with a small model, which runs to the end of this program.
+/// Starts a server with a small model. It runs until the process ends.
 fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
     let limits = Limits {
         pixels: 1_000_000,
@@ -99,7 +99,7 @@ fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
     Ok((address, server.start("small", explainer)?))
 }
 
-/// Whole requests: a photograph as the body, in chunks, and in a form, with and without a heat map.
+/// Returns valid requests: an image as the body, a chunked body, and a form, with and without a heat map.
 pub(crate) fn whole() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let mut png = Cursor::new(vec![]);
     RgbImage::from_fn(8, 6, |x, y| image::Rgb([x as u8 * 30, y as u8 * 40, 9]))

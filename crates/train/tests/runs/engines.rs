@@ -1,4 +1,4 @@
-//! Runs that go on with another engine, as on a CPU with another instruction set.
+//! Runs that resume on another engine, as on a CPU with another instruction set.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use vgg::{FrozenBase, FrozenEngine, VggError, engine_name};
 
 use crate::job::{complete, config, expect_same, go, go_on, go_strictly, never, pictures};
 
-/// The name of an engine that no machine has.
+/// Name of an engine that does not exist.
 const OTHER: &str = "winograd f32 on another";
 
-/// This machine's engine, by another name.
+/// Engine of this machine under another name.
 #[derive(Debug)]
 struct Named(FrozenBase);
 
@@ -37,7 +37,7 @@ impl FrozenEngine for Named {
     }
 }
 
-/// Goes on with a run on the other engine.
+/// Starts or resumes a run on the other engine.
 fn go_on_other(run: &RunFolder, config: &RunConfig, stop_when: impl Fn(&Event) -> bool) {
     let weights = config.load_weights().expect("a network");
     let base = FrozenBase::new(&config.base, &weights).expect("a network");
@@ -45,14 +45,14 @@ fn go_on_other(run: &RunFolder, config: &RunConfig, stop_when: impl Fn(&Event) -
     go_on(run, config, base.expect("a network"), &weights, stop_when).expect("a run");
 }
 
-/// Begins a run in the folder at `path` on the other engine, of which one epoch is complete.
+/// Starts a run at `path` on the other engine, and stops it after one epoch.
 fn begun(config: &RunConfig, path: &Path) -> RunFolder {
     let run = RunFolder::create(path, config).expect("a free folder");
     go_on_other(&run, config, |event| matches!(event, Event::Epoch { .. }));
     run
 }
 
-/// Goes on with a run on this machine's engine, and returns the engines that are told of.
+/// Resumes a run on this machine's engine, and returns the previous and current engine that the event reports.
 fn told(run: &RunFolder, config: &RunConfig) -> Option<(Option<String>, String)> {
     let told = RefCell::new(None);
     let look = |event: &Event| {
@@ -72,7 +72,7 @@ fn engines(run: &RunFolder) -> Vec<String> {
     state.engines
 }
 
-/// Makes of a state one that a version has written which did not record engines.
+/// Removes the names of engines from a checkpoint, as in older versions.
 fn without_engines(folder: &Path) {
     let mut digests = BTreeMap::new();
     for name in ["model.json", "state.json"] {
@@ -116,7 +116,7 @@ fn a_run_that_goes_on_with_another_engine_says_so_and_records_it_or_is_refused()
     assert_eq!(engines(&run), [OTHER.to_owned(), here.clone()]);
     assert_eq!(load_card(&run.best()).expect("a card").engines.last(), Some(&here));
 
-    // On one engine nothing is told, and the strict way is open.
+    // A run on one engine reports no event, and resumes even if it is strict.
     let run = RunFolder::create(&folder.path().join("same"), &config).expect("a free folder");
     go(&run, &config, |event| matches!(event, Event::Epoch { .. })).expect("a run");
     go_strictly(&run, &config).expect("the rest of the run");
@@ -142,7 +142,7 @@ fn a_run_that_does_not_say_its_engine_goes_on_and_records_that_it_is_unknown() {
     expect_same(&run, &whole);
 }
 
-/// An engine that fails once it is told to.
+/// Engine that fails on request.
 #[derive(Debug)]
 struct Failing {
     base: FrozenBase,
@@ -167,7 +167,7 @@ impl FrozenEngine for Failing {
     }
 }
 
-/// A run whose state can be saved is resumed after the failure; if it can't be saved, the error says both.
+/// If the state can be saved, the run resumes after the failure. If not, the error reports both causes.
 #[test]
 fn a_failure_in_an_epoch_saves_its_steps_and_says_if_it_can_not() {
     let folder = tempfile::tempdir().expect("a temporary folder");

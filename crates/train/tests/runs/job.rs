@@ -1,4 +1,4 @@
-//! A small job: pictures, settings, and ways to run them.
+//! Small job for tests: images, settings and functions that run it.
 
 use std::cell::Cell;
 use std::fs;
@@ -17,7 +17,7 @@ use train::{
 };
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
-/// Pictures of stripes, along or across, in `classes` spacings.
+/// Writes images of vertical or horizontal stripes. The spacing depends on the class.
 pub(crate) fn pictures(folder: &Path, classes: usize) {
     for class in 0..classes {
         for number in 0..9 {
@@ -32,7 +32,7 @@ pub(crate) fn pictures(folder: &Path, classes: usize) {
     }
 }
 
-/// A run of four epochs on `data`.
+/// Returns the settings of a run of four epochs on `data`.
 pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(9),
@@ -51,7 +51,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
     }
 }
 
-/// Goes on with the run in `run` until it is complete, or until `stop_when` says so of an event.
+/// Starts or resumes a run, until it is complete or `stop_when` returns true for an event.
 pub(crate) fn go(
     run: &RunFolder,
     config: &RunConfig,
@@ -62,7 +62,7 @@ pub(crate) fn go(
     go_on(run, config, base, &weights, stop_when)
 }
 
-/// Goes on with the run in `run`, unless it was on another engine before.
+/// Starts or resumes a run with `strict_engine`.
 pub(crate) fn go_strictly(run: &RunFolder, config: &RunConfig) -> Result<Outcome, TrainError> {
     let weights = config.load_weights().expect("a network");
     let base = FrozenBase::new(&config.base, &weights).expect("a network");
@@ -83,7 +83,7 @@ pub(crate) fn go_strictly(run: &RunFolder, config: &RunConfig) -> Result<Outcome
     fit(&job, |_| {})
 }
 
-/// The photographs of a run.
+/// Loads the training and validation images of a run.
 fn photos(config: &RunConfig) -> (Photos, Photos) {
     let layout = Layout::find(&config.data.path, None).expect("pictures");
     let cache = Cache::in_memory(config.data.memory());
@@ -92,7 +92,7 @@ fn photos(config: &RunConfig) -> (Photos, Photos) {
     (training, validation)
 }
 
-/// The same with this base and these weights.
+/// Starts or resumes a run like [`go`], with this base and these weights.
 pub(crate) fn go_on(
     run: &RunFolder,
     config: &RunConfig,
@@ -119,12 +119,12 @@ pub(crate) fn go_on(
     })
 }
 
-/// Does not stop.
+/// Never stops a run.
 pub(crate) fn never(_: &Event) -> bool {
     false
 }
 
-/// The history without its times.
+/// Returns the lines of the history without the durations.
 pub(crate) fn history(run: &RunFolder) -> Vec<String> {
     let text = fs::read_to_string(run.history()).expect("the history");
     let without_seconds = |line: &str| {
@@ -135,7 +135,7 @@ pub(crate) fn history(run: &RunFolder) -> Vec<String> {
     text.lines().map(without_seconds).collect()
 }
 
-/// A run of all its epochs, in the folder at `path`.
+/// Runs all epochs in a new directory at `path`.
 pub(crate) fn complete(config: &RunConfig, path: &Path) -> RunFolder {
     let run = RunFolder::create(path, config).expect("a free folder");
     let outcome = go(&run, config, never).expect("a run");
@@ -143,8 +143,8 @@ pub(crate) fn complete(config: &RunConfig, path: &Path) -> RunFolder {
     run
 }
 
-/// Runs `config` in pieces of three steps in the folder at `path`, so that it stops in the middle of
-/// epochs and at their end, and expects the files of `whole`, bit for bit.
+/// Runs `config` at `path` in sessions of three steps, which stop within epochs and at their ends. Expects the files of
+/// `whole`, bit for bit.
 pub(crate) fn expect_same_in_pieces(config: &RunConfig, path: &Path, whole: &RunFolder) {
     drop(RunFolder::create(path, config).expect("a free folder"));
     let mut pieces = 1;
@@ -165,7 +165,7 @@ pub(crate) fn expect_same_in_pieces(config: &RunConfig, path: &Path, whole: &Run
     expect_same(&run, whole);
 }
 
-/// Expects the files of two complete runs to be the same, bit for bit.
+/// Expects the files of two complete runs to be equal, bit for bit.
 pub(crate) fn expect_same(run: &RunFolder, whole: &RunFolder) {
     assert_eq!(history(run), history(whole));
     for file in ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"] {

@@ -1,4 +1,4 @@
-//! Whole runs on a handful of small pictures: what they write, and that stopping changes nothing.
+//! Whole runs on a few small images: the files that they write, and that stopping and resuming changes nothing.
 
 mod engines;
 mod job;
@@ -114,7 +114,7 @@ fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
     assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
     fs::write(&photograph, bytes).expect("a file");
 
-    // Both states damaged: the newer one's fault is told, and nothing is lost.
+    // If both checkpoints are damaged, the error names the newest one, and the history does not change.
     let damage = |folder: &Path, file: &str| {
         let path = folder.join(file);
         let mut bytes = fs::read(&path).expect("a file");
@@ -146,7 +146,7 @@ fn a_run_is_not_resumed_on_a_photograph_changed_within_its_length_and_time() {
     };
     let length = write(1);
     let mut config = config(&data, AugmentConfig::NONE);
-    // All pixels are read from the cache.
+    // Read all pixels from the disk cache.
     config.data.cache_mb = 0;
     config.data.cache_dir = Some(folder.path().join("caches"));
     let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
@@ -173,7 +173,7 @@ fn where_the_last_state_is_damaged_the_run_goes_on_from_the_one_before_and_is_th
             |event: &Event| matches!(event, Event::Epoch { metrics, .. } if metrics.epoch == 2);
         assert_eq!(go(&run, &config, second_epoch).expect("a run"), Outcome::Stopped { epochs: 2 });
         if file.is_empty() {
-            // Killed between the two renames.
+            // As if the program had been killed between the two renames.
             fs::remove_dir_all(run.last()).expect("a folder");
         } else {
             let path = run.last().join(file);
@@ -198,7 +198,7 @@ fn a_run_is_written_to_by_one_program_at_a_time() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = config(&folder.path().join("data"), AugmentConfig::NONE);
     let path = folder.path().join("run");
-    // What a program leaves that is killed before it has written its settings.
+    // A program that is killed before it writes its settings leaves such a file.
     fs::create_dir(&path).expect("a writable folder");
     fs::write(path.join(".permafrost-1234"), "half").expect("a writable folder");
     let run = RunFolder::create(&path, &config).expect("a free folder");
@@ -208,8 +208,8 @@ fn a_run_is_written_to_by_one_program_at_a_time() {
     RunFolder::open(&path).expect("the run");
 }
 
-/// At 1e38 the first step makes parameters that no product of them is finite with; at 1e30 the
-/// loss of the only step is finite, and that on the validation pictures is not.
+/// At 1e38, the parameters after the first step are finite, but products of them are not. At 1e30, the loss of the only
+/// step is finite, but the loss on the validation images is not.
 #[test]
 fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -228,7 +228,7 @@ fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
     }
 }
 
-/// With this rate the first step makes parameters infinite, and its loss is that of finite ones before.
+/// The first step makes parameters infinite. Its loss is still finite, because it is computed before.
 #[test]
 fn parameters_that_are_infinite_are_not_saved() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -279,7 +279,7 @@ fn a_state_whose_digests_do_not_name_every_file_of_it_is_damaged() {
         more.insert(name.into(), String::clone(&digest));
         refused(&more);
     }
-    // A file that no one reads is no damage.
+    // A file that is not part of the checkpoint does not matter.
     fs::write(&path, serde_json::to_vec(&whole).expect("JSON")).expect("a writable folder");
     go(&run, &config, never).expect("the rest of the run");
 }

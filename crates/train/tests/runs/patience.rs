@@ -1,4 +1,4 @@
-//! Runs that end early, lower their rates, and save within epochs: what is counted is resumed too.
+//! Early stopping, lower learning rates and checkpoints within epochs, including their counters after a resume.
 
 use std::cell::RefCell;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::job::{
     complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures,
 };
 
-/// Twelve epochs at a rate at which the val_loss goes up and down.
+/// Returns the settings of a run of twelve epochs, with a learning rate at which the val_loss oscillates.
 fn restless(data: &Path) -> RunConfig {
     let mut config = config(data, AugmentConfig::default());
     config.train.epochs = 12;
@@ -19,7 +19,7 @@ fn restless(data: &Path) -> RunConfig {
     config
 }
 
-/// A column of a run's history.
+/// Returns a column of a run's history.
 fn column(run: &RunFolder, at: usize) -> Vec<f64> {
     let cell = |row: &String| row.split(',').nth(at).expect("a cell").parse().expect("a number");
     history(run)[1..].iter().map(cell).collect()
@@ -33,7 +33,7 @@ fn a_run_ends_when_patience_runs_out_and_is_the_beginning_of_the_patient_one() {
     let patient = restless(&data);
     let whole = complete(&patient, &folder.path().join("whole"));
     let losses = column(&whole, 3);
-    // The first epoch that is not followed by a lower val_loss within two.
+    // First epoch at which the val_loss has not fallen for two epochs.
     let lowest_before = |end: usize| losses[..end].iter().copied().fold(f64::MAX, f64::min);
     let end = (3..=losses.len()).find(|&end| lowest_before(end) == lowest_before(end - 2));
     let end = end.expect("the val_loss rests for two epochs");
@@ -50,7 +50,7 @@ fn a_run_ends_when_patience_runs_out_and_is_the_beginning_of_the_patient_one() {
     assert!(
         matches!(go(&run, &impatient, never), Err(TrainError::Complete { epochs, .. }) if epochs == end)
     );
-    // More patience is how it is trained for longer.
+    // Higher patience continues the run.
     impatient.train.patience = Some(100);
     go(&run, &impatient, never).expect("the rest of the run");
     expect_same(&run, &whole);
@@ -82,7 +82,7 @@ fn a_run_saved_within_epochs_goes_on_from_there_and_is_the_same() {
     let path = folder.path().join("run");
     let run = RunFolder::create(&path, &config).expect("a free folder");
     let copies = RefCell::new(vec![]);
-    // Each new state is copied with all beside it, as a program that is killed then would leave it.
+    // Copy the run directory after each checkpoint, as if the program had been killed then.
     let keep = |event: &Event| {
         if let Event::Step { .. } = event {
             let state: State =
@@ -99,7 +99,7 @@ fn a_run_saved_within_epochs_goes_on_from_there_and_is_the_same() {
     };
     go(&run, &config, keep).expect("a run");
     expect_same(&run, &whole);
-    // Fourteen pictures in steps of four; a step is told of before its state is saved.
+    // Fourteen images in steps of four. The event of a step comes before its checkpoint.
     let copies = copies.into_inner();
     assert_eq!(copies[..4], [(0, 0), (0, 2), (1, 0), (1, 2)]);
     for number in 0..copies.len() {
@@ -110,7 +110,7 @@ fn a_run_saved_within_epochs_goes_on_from_there_and_is_the_same() {
     }
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder recursively.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).expect("a writable folder");
     for entry in from.read_dir().expect("a folder") {

@@ -1,4 +1,4 @@
-//! A second stage, with some of the base thawed: what moves and what does not.
+//! Fine-tuning: a second run that unfreezes layers of the base. Only the trainable layers change.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,8 @@ use vgg::FrozenBase;
 
 use crate::job::{complete, config, expect_same_in_pieces, go, go_on, never, pictures};
 
-/// The settings of a run from the best model of the first stage in `folder`, thawed from `layer`.
+/// Trains a first run in `folder`, and returns the settings of a run that starts from its best model, unfrozen from
+/// `layer` on.
 fn second_stage(folder: &Path, layer: &str) -> RunConfig {
     let data = folder.join("data");
     pictures(&data, 2);
@@ -69,14 +70,14 @@ fn thawed_layers_and_the_head_move_and_nothing_else_does() {
         let moved = array.data.iter().zip(&before[name].data).filter(|(a, b)| a != b).count();
         assert!(moved * 2 > array.data.len(), "{name}: {moved} of {}", array.data.len());
     }
-    // The very base that was trained on, and the one that the model finds again, bit for bit.
+    // Neither the base that was used in training nor the base that the saved model loads has changed by a bit.
     assert_eq!(frozen.features_of_pictures(&[&picture]).expect("a CPU"), before_training);
     assert_eq!(weights.digest(), config.load_weights().expect("a network").digest());
     let again = classifier(&run);
     assert_eq!(again.base().features_of_pictures(&[&picture]).expect("a CPU"), before_training);
 }
 
-/// Each part learns at its own rate: the one that is too small to change a 32-bit float stays.
+/// A learning rate that is too small to change a 32-bit float leaves its part unchanged.
 #[test]
 fn the_base_and_the_head_have_rates_of_their_own() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -108,7 +109,7 @@ fn the_base_and_the_head_have_rates_of_their_own() {
     }
 }
 
-/// With steps too small to change a 32-bit float, the second stage must say what the first said.
+/// With steps too small to change a 32-bit float, the second run must have the val_loss of the first.
 #[test]
 fn the_second_stage_begins_where_the_first_has_ended() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -121,7 +122,7 @@ fn the_second_stage_begins_where_the_first_has_ended() {
     let Start::Model(first) = &config.start else { panic!("it starts from a model") };
     let [before, after] =
         [card(first), card(&run.best())].map(|card| card.metrics.expect("an epoch ended").val_loss);
-    // The same convolutions in batches of another size: 1e-5 relative.
+    // Tolerance 1e-5 relative: the same convolutions in batches of another size.
     assert!((before - after).abs() <= 1e-5 * before, "{before}, {after}");
 }
 

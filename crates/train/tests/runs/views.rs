@@ -1,5 +1,4 @@
-//! Kept views and bounded memory: what is computed once, where it is kept, and that neither changes a bit of
-//! what it should not.
+//! Precomputed augmented copies and memory limits: reuse of the copies, and equal results under any limit.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use crate::job::{
     complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures,
 };
 
-/// The settings of a run with so many kept views.
+/// Returns the settings of a run with `views` augmented copies of each image.
 fn with_views(data: &Path, views: usize) -> RunConfig {
     let mut config = config(data, AugmentConfig::default());
     config.train.views = Some(views);
@@ -27,7 +26,7 @@ fn the_first_epoch_with_one_view_is_that_of_the_exact_mode_bit_for_bit() {
     let exact = history(&complete(&exact, &folder.path().join("exact")));
     let kept = history(&complete(&with_views(&data, 1), &folder.path().join("kept")));
     assert_eq!(kept[..2], exact[..2]);
-    // Later epochs see the same view again, and another one in the exact mode.
+    // Later epochs reuse the single copy, while the exact mode augments again.
     assert_ne!(kept[2], exact[2]);
 }
 

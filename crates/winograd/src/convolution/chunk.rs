@@ -1,4 +1,4 @@
-//! What is done to a chunk of tiles: transform, multiply, finish.
+//! Steps of the convolution of a chunk of tiles: transform, multiply, finish.
 
 use super::layer::Convolution;
 use super::product::product;
@@ -6,10 +6,11 @@ use crate::lanes::Lanes;
 use crate::map::{Extents, Share};
 use crate::tiles::{POINTS, forward, inverse};
 
-/// How many columns ahead inputs are asked for: two tiles.
+/// Number of columns by which inputs are prefetched: two tiles.
 const AHEAD: usize = 8;
 
-/// Some tiles, from the first on, counted over all pictures. In places and indices of maps it goes by [`Extents`].
+/// Consecutive tiles, starting with tile `first`, counted over all images. Positions in maps and
+/// their indices follow [`Extents`].
 pub(super) struct Chunk<'a> {
     pub(super) layer: &'a Convolution,
     pub(super) first: usize,
@@ -17,7 +18,7 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// The picture, and the row and column in it, of a tile's first output.
+    /// Returns the image of a tile, and the row and column of the tile's first output in it.
     #[inline(always)]
     fn place(&self, tile: usize) -> [usize; 3] {
         let [down, across] = self.layer.tiles;
@@ -26,25 +27,26 @@ impl Chunk<'_> {
         [row / down, row % down * 4, tile % across * 4]
     }
 
-    /// How many groups of rows are multiplied one after the other.
+    /// Returns the number of groups of rows that are multiplied one after the other.
     #[inline(always)]
     fn groups<L: Lanes>(&self) -> usize {
         self.count.div_ceil(L::ROWS)
     }
 
-    /// The first row of a group.
+    /// Returns the first row of a group.
     #[inline(always)]
     fn group<L: Lanes>(&self, group: usize) -> usize {
         group * self.count / self.groups::<L>()
     }
 
-    /// Writes `B^T input B` as (point, group, channels by lanes, row of the group, lane): what the product
-    /// of a group reads lies side by side.
+    /// Writes `B^T input B` as (point, group, register of channels, row of the group, lane). The
+    /// product of a group then reads contiguous memory.
     ///
     /// # Safety
     ///
-    /// The CPU has the instructions of these lanes, and they are those of the layer's path. `input` are maps with all
-    /// pictures of the chunk. `transformed` has room for [`POINTS`] times [`Convolution::transformed`] values.
+    /// The CPU has the instructions of these lanes, which are the lanes of the layer's path.
+    /// `input` holds maps with all images of the chunk. `transformed` has room for [`POINTS`] times
+    /// [`Convolution::transformed`] values.
     #[inline(always)]
     pub(super) unsafe fn transform<L: Lanes>(&self, input: &[f32], transformed: &mut [f32]) {
         let Extents { height, width, .. } = self.layer.input;
@@ -56,7 +58,8 @@ impl Chunk<'_> {
                 let place = [picture, y, x];
                 let at = first * inputs + (tile - first) * L::COUNT;
                 let step = (last - first) * L::COUNT;
-                // SAFETY: the caller's promise. With an input on all sides of its outputs a tile is inside.
+                // SAFETY: the caller guarantees the requirements. A tile is inside if its outputs
+                // have an input on all sides.
                 unsafe {
                     if y > 0 && x > 0 && y + 5 <= height && x + 5 <= width {
                         self.transform_tile::<L, true>(input, place, transformed, at, step);
@@ -68,12 +71,13 @@ impl Chunk<'_> {
         }
     }
 
-    /// One tile, every channel of it: the first at `at`, the next ones `step` further on.
+    /// Transforms all channels of one tile. The first register of channels goes to index `at`, and
+    /// each following one `step` further.
     ///
     /// # Safety
     ///
-    /// As [`Self::transform`]; and the last channel's lanes end within a point of `transformed`, and of a tile that is
-    /// `INSIDE`, all inputs are within the extents.
+    /// The requirements of [`Self::transform`] hold. The last channel's lanes end within a point of
+    /// `transformed`. If the tile is `INSIDE`, all its inputs are within the extents.
     #[inline(always)]
     unsafe fn transform_tile<L: Lanes, const INSIDE: bool>(
         &self,
@@ -91,7 +95,7 @@ impl Chunk<'_> {
         for block in 0..blocks {
             for half in 0..2 {
                 let origin = (picture * blocks + block) * plane + half * L::COUNT;
-                // The tile begins a row above and a column before its outputs.
+                // The tile starts one row above and one column before its outputs.
                 for row in 0..6 {
                     for column in 0..4 {
                         let pixel = (y + row) * width + x + column + AHEAD;
@@ -101,7 +105,7 @@ impl Chunk<'_> {
                         );
                     }
                 }
-                // SAFETY: the CPU has the instructions, as the caller promises.
+                // SAFETY: the caller guarantees that the CPU has the instructions.
                 let mut rows = [[unsafe { L::splat(0.0) }; 6]; 6];
                 for column in 0..6 {
                     // SAFETY: as above.
@@ -110,7 +114,8 @@ impl Chunk<'_> {
                         let (y, x) = (y + row, x + column);
                         if INSIDE || (y >= 1 && y <= height && x >= 1 && x <= width) {
                             let at = origin + ((y - 1) * width + x - 1) * lanes;
-                            // SAFETY: a place within the extents, and an index by their formula.
+                            // SAFETY: the position is within the extents, and the index follows
+                            // their formula.
                             values[row] = unsafe { L::load(input, at) };
                         }
                     }
@@ -123,7 +128,7 @@ impl Chunk<'_> {
                     let values = forward(rows[row]);
                     for column in 0..6 {
                         let at = (row * 6 + column) * between + at;
-                        // SAFETY: `at` ends within a point, as the caller promises.
+                        // SAFETY: the caller guarantees that `at` ends within a point.
                         unsafe { values[column].store(transformed, at) };
                     }
                 }
@@ -136,8 +141,9 @@ impl Chunk<'_> {
     ///
     /// # Safety
     ///
-    /// The CPU has the instructions of these lanes, and they are those of the layer's path. `transformed` is of the
-    /// length for [`Self::transform`]. `products` has room for [`POINTS`] times [`Convolution::products`] values a block.
+    /// The CPU has the instructions of these lanes, which are the lanes of the layer's path.
+    /// `transformed` has the length that [`Self::transform`] requires. `products` has room for
+    /// [`POINTS`] times [`Convolution::products`] values per block.
     #[inline(always)]
     pub(super) unsafe fn multiply<L: Lanes>(
         &self,
@@ -158,20 +164,23 @@ impl Chunk<'_> {
                     let (first, last) = (self.group::<L>(group), self.group::<L>(group + 1));
                     let rows = &transformed[point * rows_of_point + first * inputs..];
                     let sums = &mut products[place * products_of_point + first * lanes..];
-                    // SAFETY: the lanes are the caller's promise. The group's rows and sums are within a point, which
-                    // has those of all tiles, and the kernel is a slice for all channels.
+                    // SAFETY: the caller guarantees the requirements on the lanes. The group's rows
+                    // and sums are within a point, which holds the rows and sums of all tiles, and
+                    // the kernel is a slice for all channels.
                     unsafe { product::<L>(last - first, rows, kernel, sums) };
                 }
             }
         }
     }
 
-    /// Writes `A^T sums A` with bias and ReLU, or their 2x2 maxima, to the share's blocks of outputs.
+    /// Writes `A^T sums A` with bias and ReLU, or the 2x2 maxima of that, to the share's blocks of
+    /// outputs.
     ///
     /// # Safety
     ///
-    /// The CPU has the instructions of these lanes, and they are those of the layer's path. `products` is of the length
-    /// for [`Self::multiply`] with the share's blocks, and all tiles are of the share.
+    /// The CPU has the instructions of these lanes, which are the lanes of the layer's path.
+    /// `products` has the length that [`Self::multiply`] requires for the share's blocks, and all
+    /// tiles belong to the share.
     #[inline(always)]
     pub(super) unsafe fn finish<L: Lanes>(&self, products: &[f32], share: &mut Share) {
         let lanes = 2 * L::COUNT;
@@ -187,12 +196,13 @@ impl Chunk<'_> {
                 let [picture, y, x] = self.place(tile);
                 let plane = (picture - first_picture) * blocks + block - first_block;
                 let plane = &mut *share.planes[plane];
-                // Where the share's part of this plane begins.
+                // First row of the share's part of this plane.
                 let top = if picture == first_picture { first_row } else { 0 };
                 for half in 0..2 {
                     let lane = half * L::COUNT;
-                    // SAFETY: there is a bias for each lane of each block, and a sum for each tile. The plane has the
-                    // rows of the share from `top` on: those of the tile, as far as the map has them.
+                    // SAFETY: each lane of each block has a bias, and each tile has a sum. The
+                    // plane holds the share's rows from `top` on, which include the tile's rows
+                    // that are within the map.
                     unsafe {
                         let bias = L::load(&layer.bias, block * lanes + lane);
                         let values = self.outputs::<L>(bias, sums, tile * lanes + lane);
@@ -208,11 +218,12 @@ impl Chunk<'_> {
         }
     }
 
-    /// The outputs of a tile, whose sums at the first point are at `at`.
+    /// Returns the outputs of a tile, whose sums at the first point start at index `at`.
     ///
     /// # Safety
     ///
-    /// `sums` has [`POINTS`] times [`Convolution::products`] values, and these lanes end within the first point.
+    /// `sums` has [`POINTS`] times [`Convolution::products`] values, and these lanes end within the
+    /// first point.
     #[inline(always)]
     unsafe fn outputs<L: Lanes>(&self, bias: L, sums: &[f32], at: usize) -> [[L; 4]; 4] {
         let between = self.layer.products(self.count);
@@ -222,7 +233,7 @@ impl Chunk<'_> {
             // SAFETY: as above.
             let mut values = [unsafe { L::splat(0.0) }; 6];
             for row in 0..6 {
-                // SAFETY: `at` ends within a point, as the caller promises.
+                // SAFETY: the caller guarantees that `at` ends within a point.
                 values[row] = unsafe { L::load(sums, at + (row * 6 + column) * between) };
             }
             let values = inverse(values);
@@ -243,11 +254,12 @@ impl Chunk<'_> {
         values
     }
 
-    /// Stores those of the outputs from (y, x) on that are within the map; `plane` begins at row `top`.
+    /// Stores the outputs from (y, x) on that are within the map. `plane` starts at row `top`.
     ///
     /// # Safety
     ///
-    /// `plane` has those rows, in a block that `lane` and the next ones are in.
+    /// `plane` holds these rows of a block, and the block contains the register that starts at
+    /// `lane`.
     #[inline(always)]
     unsafe fn store<L: Lanes, const SIDE: usize>(
         &self,
@@ -262,7 +274,8 @@ impl Chunk<'_> {
             for column in 0..SIDE {
                 if y + row < height && x + column < width {
                     let at = (y + row - top) * width + x + column;
-                    // SAFETY: a place within the extents, from row `top` on, and an index by their formula.
+                    // SAFETY: the position is within the extents, from row `top` on, and the index
+                    // follows their formula.
                     unsafe { values[row][column].store(plane, at * 2 * L::COUNT + lane) };
                 }
             }
@@ -270,7 +283,7 @@ impl Chunk<'_> {
     }
 }
 
-/// The largest of each 2x2 outputs.
+/// Returns the maximum of each 2x2 square of outputs.
 #[inline(always)]
 fn maxima<L: Lanes>(values: [[L; 4]; 4]) -> [[L; 2]; 2] {
     let mut maxima = [[values[0][0]; 2]; 2];

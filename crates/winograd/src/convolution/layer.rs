@@ -1,4 +1,4 @@
-//! What a layer is made of, and how it is shared out among workers.
+//! Kernel and memory layout of a Winograd layer, and the division of its work among workers.
 
 use rayon::prelude::*;
 
@@ -6,32 +6,33 @@ use crate::map::{Extents, Shares};
 use crate::path::Available;
 use crate::tiles::{POINTS, TOGETHER, of_kernels};
 
-/// A 3x3 convolution with bias and ReLU, and perhaps a 2x2 pooling, of blocks into blocks.
+/// 3x3 convolution with bias, ReLU and an optional 2x2 pooling, from blocks to blocks.
 ///
-/// Blocks are as wide as the path. `kernel` and `bias` have values for each of their lanes, also those that fill up the
-/// last blocks: [`Convolution::new`] makes them so.
+/// Blocks are as wide as the path. `kernel` and `bias` have values for each of their lanes,
+/// including the lanes that fill up the last blocks: [`Convolution::new`] ensures this.
 #[derive(Debug)]
 pub(crate) struct Convolution {
     pub(super) input: Extents,
     pub(super) output: Extents,
     pub(super) pools: bool,
     pub(super) path: Available,
-    /// Tiles down and across a picture.
+    /// Number of tiles down and across an image.
     pub(super) tiles: [usize; 2],
-    /// How many tiles are worked on at once.
+    /// Number of tiles in a chunk.
     pub(super) chunk: usize,
-    /// (point, output block, input channel, lane).
+    /// Transformed kernel, (point, output block, input channel, lane).
     pub(super) kernel: Vec<f32>,
-    /// (output block, lane).
+    /// Bias, (output block, lane).
     pub(super) bias: Vec<f32>,
 }
 
-/// How many tiles are worked on at once, in multiples of the rows of AVX-512: where a kernel is small, so few
-/// that they stay in a cache of a megabyte, and where it is large, so many that it is seldom read.
+/// Number of tiles in a chunk, as multiples of the rows of AVX-512. If the kernel is small, the
+/// chunk is small enough for a cache of a megabyte. If the kernel is large, the chunk is large, so
+/// that the kernel is read less often.
 const FEW: usize = 28;
 const MANY: usize = 112;
 
-/// In bytes, up to where a kernel is small.
+/// Maximum size of a small kernel in bytes.
 const LARGE_KERNEL: usize = 16 << 20;
 
 impl Convolution {
@@ -82,29 +83,31 @@ impl Convolution {
         self.output
     }
 
-    /// Input channels, filled up to whole blocks.
+    /// Returns the number of input channels, rounded up to whole blocks.
     pub(super) fn inputs(&self) -> usize {
         self.input.blocks(self.path.width()) * self.path.width()
     }
 
-    /// How many values the transformed inputs of a point take in a chunk of `count` tiles: an odd number of
-    /// lines of a cache, so that a tile's points do not share the same few places in it.
+    /// Returns the number of values that the transformed inputs of a point take in a chunk of
+    /// `count` tiles. It is an odd number of cache lines, so that the points of a tile do not share
+    /// the same few cache sets.
     pub(super) fn transformed(&self, count: usize) -> usize {
         (count * self.inputs()).next_multiple_of(32) + 16
     }
 
-    /// The same for the products of a point and a block of outputs.
+    /// Returns the number of values that the products of a point and a block of outputs take in a
+    /// chunk of `count` tiles, also an odd number of cache lines.
     pub(super) fn products(&self, count: usize) -> usize {
         (count * self.path.width()).next_multiple_of(32) + 16
     }
 
-    /// How many values a worker needs for a chunk of `count` tiles.
+    /// Returns the number of values that a worker needs for a chunk of `count` tiles.
     pub(super) fn scratch_of(&self, count: usize) -> usize {
         let blocks = self.output.blocks(self.path.width());
         POINTS * (self.transformed(count) + blocks * self.products(count))
     }
 
-    /// The most values that a worker needs for so many pictures at once.
+    /// Returns the maximum number of values that a worker needs for `pictures` images at once.
     pub(crate) fn scratch(&self, pictures: usize) -> usize {
         let [down, across] = self.tiles;
         self.scratch_of(self.chunk.min(pictures * down * across))
@@ -114,8 +117,8 @@ impl Convolution {
         self.kernel.len()
     }
 
-    /// How the outputs of so many pictures are shared out: by tiles where there are enough of them, else by
-    /// blocks of outputs too, so that each worker reads its part of a large kernel only.
+    /// Divides the outputs of `pictures` images among workers: by tiles, and if these are too few,
+    /// by blocks of outputs too. Each worker then reads only its part of a large kernel.
     pub(super) fn shares(&self, pictures: usize) -> Shares {
         let [down, across] = self.tiles;
         let (rows, tiles) = (pictures * down, pictures * down * across);

@@ -1,21 +1,23 @@
-//! The innermost product: rows of transformed inputs times a block of the transformed kernel, at one point.
-//! Nearly all of the time is spent here.
+//! Innermost product: rows of transformed inputs times a block of the transformed kernel, at one
+//! point. Nearly all of the time is spent here.
 
 use std::hint::black_box;
 
 use crate::lanes::{Lanes, Work, scalar};
 
-/// How many values ahead a kernel is asked for: more than a page, at whose end processors stop doing so by
-/// themselves.
+/// Number of values by which the kernel is prefetched. It is more than a page, because the
+/// processor's own prefetching stops at the end of a page.
 const AHEAD: usize = 2048;
 
-/// Sums over channels of `count` rows times a block: `rows` as (channels by lanes, row, lane), `kernel` as
-/// (channel, two times lane), `sums` as (row, two times lane).
+/// Computes the sums over channels of `count` rows times a block. `rows` is (register of channels,
+/// row, lane), `kernel` is (channel, lane of the block) and `sums` is (row, lane of the block). A
+/// block has two registers.
 ///
 /// # Safety
 ///
-/// The CPU has the instructions of these lanes. `kernel` is of whole registers of channels, and `rows` and `sums` have so
-/// many values for each of `count` rows.
+/// The CPU has the instructions of these lanes. `kernel` holds whole registers of channels. For
+/// each of `count` rows, `rows` has a value per channel and `sums` has a value per lane of the
+/// block.
 #[inline(always)]
 pub(super) unsafe fn product<L: Lanes>(
     count: usize,
@@ -23,7 +25,7 @@ pub(super) unsafe fn product<L: Lanes>(
     kernel: &[f32],
     sums: &mut [f32],
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees the requirements.
     unsafe {
         match count {
             1 => L::apart(Product::<1> { rows, kernel, sums }),
@@ -45,7 +47,7 @@ pub(super) unsafe fn product<L: Lanes>(
     }
 }
 
-/// The product of `ROWS` rows: [`product`] alone makes it.
+/// Product of `ROWS` rows. Only [`product`] creates it.
 struct Product<'a, const ROWS: usize> {
     rows: &'a [f32],
     kernel: &'a [f32],
@@ -57,24 +59,24 @@ impl<const ROWS: usize> Work for Product<'_, ROWS> {
     unsafe fn run<L: Lanes>(self) {
         let Self { rows, kernel, sums } = self;
         let lanes = 2 * L::COUNT;
-        // Were the distance between rows known to the compiler, it would load the values of all rows first,
-        // and the sums would have to leave the registers.
+        // If the compiler knew the distance between rows, it would load the values of all rows
+        // first, and the sums would have to leave the registers.
         let distance = black_box(L::COUNT);
-        // SAFETY: the CPU has the instructions, as the caller promises.
+        // SAFETY: the caller guarantees that the CPU has the instructions.
         let mut accumulators = [[unsafe { L::splat(0.0) }; 2]; ROWS];
         let mut at = 0;
         for channels in 0..kernel.len() / (lanes * L::COUNT) {
             for channel in 0..distance {
-                // SAFETY: there are as many times these lanes as there are channels.
+                // SAFETY: `kernel` has the values of two registers for each channel.
                 let factors = unsafe { [L::load(kernel, at), L::load(kernel, at + L::COUNT)] };
-                // A line of a cache has 16 values.
+                // A cache line holds 16 values.
                 for line in 0..lanes.div_ceil(16) {
                     L::prefetch(kernel, at + AHEAD + line * 16);
                 }
                 at += lanes;
                 let mut value_at = channels * ROWS * L::COUNT + channel;
                 for row in 0..ROWS {
-                    // SAFETY: there is a value for each row and channel.
+                    // SAFETY: `rows` has a value for each row and channel.
                     let value = unsafe { L::splat(scalar(rows, value_at)) };
                     value_at += distance;
                     for half in 0..2 {
@@ -86,7 +88,7 @@ impl<const ROWS: usize> Work for Product<'_, ROWS> {
         }
         for row in 0..ROWS {
             for half in 0..2 {
-                // SAFETY: there is room for each row.
+                // SAFETY: `sums` has room for each row.
                 unsafe { accumulators[row][half].store(sums, row * lanes + half * L::COUNT) };
             }
         }

@@ -1,4 +1,4 @@
-//! Lanes that every machine has.
+//! Lanes that every machine supports.
 
 use super::{Lanes, Work, check};
 
@@ -15,12 +15,13 @@ impl Portable {
 
 impl Lanes for Portable {
     const COUNT: usize = 4;
-    // Two sums a row, of 16 registers on x86-64 and of 32 on Arm, beside what they are made of.
+    // Two sums per row need 12 of 16 registers on x86-64 and 24 of 32 on Arm. The rest are for
+    // their operands.
     const ROWS: usize = if cfg!(target_arch = "aarch64") { 12 } else { 6 };
 
     #[inline(always)]
     unsafe fn apart(work: impl Work) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { on_portable(work) }
     }
     #[inline(always)]
@@ -30,13 +31,13 @@ impl Lanes for Portable {
     #[inline(always)]
     unsafe fn load(values: &[f32], at: usize) -> Self {
         check(values, at, Self::COUNT);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { Self(values.as_ptr().add(at).cast::<[f32; 4]>().read()) }
     }
     #[inline(always)]
     unsafe fn store(self, values: &mut [f32], at: usize) {
         check(values, at, Self::COUNT);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { values.as_mut_ptr().add(at).cast::<[f32; 4]>().write(self.0) }
     }
     #[inline(always)]
@@ -59,7 +60,7 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
-        // Without an instruction for it, `f32::mul_add` is a call of a function.
+        // If the target has no such instruction, `f32::mul_add` is a function call.
         if cfg!(target_arch = "aarch64") {
             Self(std::array::from_fn(|lane| self.0[lane].mul_add(factor.0[lane], addend.0[lane])))
         } else {
@@ -75,6 +76,7 @@ impl Lanes for Portable {
 /// The work was made for [`Path::Portable`](crate::Path::Portable).
 #[inline(never)]
 pub(crate) unsafe fn on_portable(work: impl Work) {
-    // SAFETY: every CPU has the instructions, and the path is the caller's promise.
+    // SAFETY: every CPU has the instructions, and the caller guarantees that the work was made for
+    // this path.
     unsafe { work.run::<Portable>() }
 }

@@ -7,7 +7,7 @@ use super::{Lanes, Work, check};
 macro_rules! x86_lanes {
     ($name:ident, $on:ident, $register:ident, $count:literal, $rows:literal, $set1:ident, $load:ident, $store:ident,
      $add:ident, $sub:ident, $max:ident, $mul:ident, $fmadd:ident) => {
-        /// Registers of this instruction set; only made where the CPU has it.
+        /// Register of this instruction set. It is only created on a CPU that has the set.
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
 
@@ -17,29 +17,29 @@ macro_rules! x86_lanes {
 
             #[inline(always)]
             unsafe fn apart(work: impl Work) {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { $on(work) }
             }
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { Self($set1(value)) }
             }
             #[inline(always)]
             unsafe fn load(values: &[f32], at: usize) -> Self {
                 check(values, at, Self::COUNT);
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { Self($load(values.as_ptr().add(at))) }
             }
             #[inline(always)]
             unsafe fn store(self, values: &mut [f32], at: usize) {
                 check(values, at, Self::COUNT);
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { $store(values.as_mut_ptr().add(at), self.0) }
             }
             #[inline(always)]
             fn prefetch(values: &[f32], at: usize) {
-                // SAFETY: any address may be asked for.
+                // SAFETY: any address may be prefetched.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().wrapping_add(at).cast()) }
             }
             #[inline(always)]
@@ -71,7 +71,7 @@ macro_rules! x86_lanes {
     };
 }
 
-// 28 accumulators of 32 registers.
+// 28 accumulators in 32 registers.
 x86_lanes!(
     Avx512,
     on_avx512,
@@ -87,7 +87,7 @@ x86_lanes!(
     _mm512_mul_ps,
     _mm512_fmadd_ps
 );
-// 12 accumulators of 16 registers.
+// 12 accumulators in 16 registers.
 x86_lanes!(
     Avx2,
     on_avx2,
@@ -104,7 +104,7 @@ x86_lanes!(
     _mm256_fmadd_ps
 );
 
-// The two below are not inlined: see `Lanes::apart`.
+// The two functions below are not inlined: see `Lanes::apart`.
 
 /// Does a piece of work, which was made for [`Path::Avx512`](crate::Path::Avx512), on these lanes.
 ///
@@ -114,7 +114,7 @@ x86_lanes!(
 #[target_feature(enable = "avx512f,avx2,fma")]
 #[inline(never)]
 pub(crate) unsafe fn on_avx512(work: impl Work) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { work.run::<Avx512>() }
 }
 
@@ -126,6 +126,6 @@ pub(crate) unsafe fn on_avx512(work: impl Work) {
 #[target_feature(enable = "avx2,fma")]
 #[inline(never)]
 pub(crate) unsafe fn on_avx2(work: impl Work) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { work.run::<Avx2>() }
 }

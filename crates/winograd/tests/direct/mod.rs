@@ -1,8 +1,8 @@
-//! The definition, in plain loops of 64-bit floats.
+//! Convolution and pooling by their definitions, in plain loops of 64-bit floats.
 
 use winograd::Layer;
 
-/// `count` numbers in -scale..scale, by a linear congruential generator.
+/// Returns `count` numbers in -scale..scale from a linear congruential generator.
 pub(crate) fn numbers(seed: u32, count: usize, scale: f32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
     let mut next = || {
@@ -12,7 +12,7 @@ pub(crate) fn numbers(seed: u32, count: usize, scale: f32) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// What the layers make of one map (height, width, channels).
+/// Applies the layers to one map (height, width, channels).
 pub(crate) fn direct(map: &[f32], shape: [usize; 3], layers: &[Layer]) -> Vec<f64> {
     let [mut height, mut width, mut channels] = shape;
     let mut values: Vec<f64> = map.iter().map(|&value| value.into()).collect();

@@ -1,4 +1,4 @@
-//! Uses `augment` alone: draws for one picture, warps it, and says what was done.
+//! Uses `augment` alone: draws an augmentation, applies it to one image, and prints it.
 
 use augment::{AugmentConfig, Picture, warp};
 

@@ -1,5 +1,5 @@
-//! Uses `vgg` alone, on a backend of this package's choice: a small VGG16 base with random weights
-//! turns one picture into features.
+//! Uses `vgg` alone, with a backend that this package chooses: computes the features of one image with a small VGG16
+//! base and random weights.
 
 use burn::tensor::Device;
 use vgg::{FrozenBase, Summary, VggConfig, VggError, Weights};
