@@ -30,9 +30,9 @@ const ATTRIBUTES: u64 = 64 << 10;
 /// Maximum length of a member's name in bytes. Many members may share one name.
 const LONGEST_NAME: usize = 255;
 
-/// Stack size for nested types. Each level takes 8 bytes of a message of at most 64 KiB, and up to 4 KiB of the stack
-/// in unoptimized builds.
-const STACK: usize = 64 << 20;
+/// Stack size for nested types: twice the need. A message of at most 64 KiB nests a type in every 8 bytes, and each level
+/// takes up to 12 KiB of the stack in builds without optimization.
+const STACK: usize = 192 << 20;
 
 /// Returns true if a file that starts with `bytes` is an HDF5 file.
 pub(crate) fn is_hdf5(bytes: &[u8]) -> bool {
