@@ -1,29 +1,29 @@
 //! Invalid input: the program prints an error that names the cause and a hint, exits with status 2, and writes nothing.
 
-use crate::permafrost::{Done, Workplace, quick, refused};
+use crate::harness::{CommandResult, TestDir, quick, refused};
 
 #[test]
 fn a_folder_that_is_missing_or_has_no_classes_is_refused() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     std::fs::create_dir(workplace.path("empty")).expect("a writable folder");
     refused(&workplace, "train nowhere --weights none", "nowhere`");
     refused(&workplace, "train nowhere", "no folder at");
     refused(&workplace, "train empty --weights none", "no class folders");
-    workplace.picture("one/only/1.png", "along", 1);
+    workplace.image("one/only/1.png", "along", 1);
     refused(&workplace, "train one --weights none", "`only`");
 }
 
 #[test]
 fn a_class_without_readable_pictures_is_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/third/bad.jpg", "no picture");
-    workplace.picture("photos/validation/third/1.png", "along", 1);
+    workplace.image("photos/validation/third/1.png", "along", 1);
     refused(&workplace, &quick("--out run"), "the class `third`");
 }
 
 #[test]
 fn what_the_defaults_name_is_refused_with_the_way_to_get_it() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for (arguments, named, fetch) in [
         ("train", "data/cats_and_dogs", "cargo xtask fetch all"),
         ("train photos", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "--base vgg16"),
@@ -45,7 +45,7 @@ fn what_the_defaults_name_is_refused_with_the_way_to_get_it() {
 
 #[test]
 fn settings_out_of_their_range_are_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for (arguments, named) in [
         ("--size 31", "31 x 31"),
         ("--size 1000000", "1000000 x 1000000"),
@@ -104,7 +104,7 @@ fn settings_out_of_their_range_are_refused() {
 
 #[test]
 fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let history = workplace.read("run/history.csv");
     refused(&workplace, &quick("--out run"), "`run` already holds a run");
@@ -119,7 +119,7 @@ fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
 
 #[test]
 fn models_and_files_that_are_missing_are_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     refused(&workplace, "predict nowhere photos", "no model at `nowhere`");
     refused(&workplace, "predict run/best nowhere.jpg", "`nowhere.jpg`");
@@ -132,7 +132,7 @@ fn models_and_files_that_are_missing_are_refused() {
         ("--sort-into photos/sorted", "photos/sorted/across` lies in the folder"),
         ("--sort-into .", "lies in the folder of photographs `across`"),
     ] {
-        workplace.picture("across/0.png", "across", 0);
+        workplace.image("across/0.png", "across", 0);
         refused(&workplace, &format!("predict run/best photos across {arguments}"), named);
     }
     workplace.write("run/best/model.json", "{");
@@ -141,7 +141,7 @@ fn models_and_files_that_are_missing_are_refused() {
 
 #[test]
 fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     refused(&workplace, &quick("--thaw block2"), "`--thaw` without `--from`");
     workplace.train("--epochs 1 --no-augment --out run");
     let further = |arguments: &str| {
@@ -152,15 +152,15 @@ fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
     refused(&workplace, &further("--weights none"), "the model has weights already");
     refused(&workplace, "train photos --from nowhere", "no model at `nowhere`");
     for class in ["across", "along", "third"] {
-        workplace.picture(&format!("three/{class}/1.png"), "along", 1);
-        workplace.picture(&format!("three/{class}/2.png"), "along", 2);
+        workplace.image(&format!("three/{class}/1.png"), "along", 1);
+        workplace.image(&format!("three/{class}/2.png"), "along", 2);
     }
     refused(&workplace, "train three --from run/best", "the classes across, along");
 }
 
 #[test]
 fn what_is_mistyped_gets_a_suggestion() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for (arguments, meant) in
         [("trian photos", "'train'"), ("train photos --epoch 3", "'--epochs'")]
     {
@@ -171,7 +171,7 @@ fn what_is_mistyped_gets_a_suggestion() {
     }
     workplace.train("--epochs 1 --no-augment --out run");
     for class in ["acros", "along"] {
-        workplace.picture(&format!("others/{class}/1.png"), "along", 1);
+        workplace.image(&format!("others/{class}/1.png"), "along", 1);
     }
     refused(&workplace, "evaluate run/best others", "is `acros` meant to be `across`? ");
     refused(&workplace, "man trian", "choose one of train, ");
@@ -179,11 +179,11 @@ fn what_is_mistyped_gets_a_suggestion() {
 
 #[test]
 fn colours_are_left_out_where_no_color_says_so() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let said = |arguments: &str, no_color: &str| {
         let mut command = workplace.command(arguments);
         command.env("CLICOLOR_FORCE", "1").env("NO_COLOR", no_color).env("RUST_LOG", "train");
-        Done::of(&mut command).stderr
+        CommandResult::of(&mut command).stderr
     };
     assert!(said("train --epoch", "").contains('\u{1b}'), "colours can be forced");
     assert!(!said("train --epoch", "1").contains('\u{1b}'));
@@ -193,7 +193,7 @@ fn colours_are_left_out_where_no_color_says_so() {
 
 #[test]
 fn sheets_that_are_none_or_would_lie_elsewhere_are_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     std::fs::create_dir(workplace.path("empty")).expect("a writable folder");
     workplace.write("there.png", "something");
     for (arguments, named) in [

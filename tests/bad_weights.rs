@@ -1,10 +1,10 @@
 //! Missing, damaged, malicious or mismatched weights files, which are refused like other invalid input.
 
-use crate::permafrost::{Workplace, refused};
+use crate::harness::{TestDir, refused};
 
 #[test]
 fn weights_that_are_missing_cut_short_or_of_another_shape_are_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     refused(&workplace, "train photos --weights nowhere.h5", "nowhere.h5");
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let whole = std::fs::read(fixture).expect("the fixture");
@@ -47,7 +47,7 @@ fn zip(entry: &str, content: &[u8], method: zip::CompressionMethod) -> Vec<u8> {
 
 #[test]
 fn damaged_and_hostile_weight_files_are_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let train = "train photos --size 32 --until block1_pool --pooling max --epochs 1 --weights";
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let whole = std::fs::read(fixture).expect("the fixture");
@@ -85,7 +85,7 @@ fn damaged_and_hostile_weight_files_are_refused() {
 
 #[test]
 fn a_keras_model_of_another_architecture_is_refused_by_the_layer_that_was_not_expected() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
     let copy = |from: &str, to: &str| {
         workplace.write(to, std::fs::read(format!("{fixtures}/{from}")).expect("the fixture"));

@@ -10,10 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::breaking_off::store::{Store, store_with_photos};
-use crate::permafrost::{Done, Workplace};
+use crate::harness::{CommandResult, TestDir};
 
 /// Returns a command of the program that uses the store at `address`.
-fn command(workplace: &Workplace, address: &str, arguments: &str) -> Command {
+fn command(workplace: &TestDir, address: &str, arguments: &str) -> Command {
     let mut command = workplace.command(arguments);
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         command.env(name, "of-nobody");
@@ -23,8 +23,8 @@ fn command(workplace: &Workplace, address: &str, arguments: &str) -> Command {
     command
 }
 
-fn run(workplace: &Workplace, address: &str, arguments: &str) -> Done {
-    Done::of(&mut command(workplace, address, arguments))
+fn run(workplace: &TestDir, address: &str, arguments: &str) -> CommandResult {
+    CommandResult::of(&mut command(workplace, address, arguments))
 }
 
 /// Starts the program and returns once it waits for the store. By then it usually has no other work left.
@@ -44,13 +44,13 @@ fn until_it_waits(store: &Mutex<Store>, mut command: Command) -> Child {
 }
 
 #[cfg(unix)]
-fn end_of(child: Child) -> Done {
-    Done::of_output(child.wait_with_output().expect("it was started"))
+fn end_of(child: Child) -> CommandResult {
+    CommandResult::of_output(child.wait_with_output().expect("it was started"))
 }
 
 /// Sends SIGTERM to the program and returns its output.
 #[cfg(unix)]
-fn stopped(child: Child) -> Done {
+fn stopped(child: Child) -> CommandResult {
     let sent = Command::new("kill").arg(child.id().to_string()).status();
     assert!(sent.expect("`kill` starts").success());
     let done = end_of(child);
@@ -60,7 +60,7 @@ fn stopped(child: Child) -> Done {
 
 #[test]
 fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_end() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let (store, address) = store_with_photos(&workplace);
     // The piece takes 9 MB and is uploaded in two parts.
     let settings = "--weights none --size 32 --until block1_pool --views 10";
@@ -108,10 +108,10 @@ fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_
 #[cfg(unix)]
 #[test]
 fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_is_lost() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for class in ["across", "along"] {
         for number in 6..36 {
-            workplace.picture(&format!("photos/train/{class}/{number}.png"), class, number);
+            workplace.image(&format!("photos/train/{class}/{number}.png"), class, number);
         }
     }
     let (store, address) = store_with_photos(&workplace);

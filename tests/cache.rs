@@ -5,24 +5,24 @@ use std::fs;
 
 use sha2::{Digest, Sha256};
 
-use crate::permafrost::{Done, Workplace, quick};
+use crate::harness::{CommandResult, TestDir, quick};
 
 /// Number of distinct images of a workplace, whose validation images are copies of its training images.
 const IMAGES: usize = 12;
 
 /// Expects success and returns the warnings.
-fn warnings(done: Done) -> String {
+fn warnings(done: CommandResult) -> String {
     done.expect_success().stderr
 }
 
 /// Returns the numbers of cache entries for images and for features.
-fn cached(workplace: &Workplace) -> (usize, usize) {
+fn cached(workplace: &TestDir) -> (usize, usize) {
     (workplace.cached("pixels").len(), workplace.cached("features").len())
 }
 
 #[test]
 fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     let plain = "--no-augment --epochs 2";
     workplace.train(&format!("{plain} --out without --no-cache"));
     assert_eq!(cached(&workplace), (0, 0));
@@ -48,7 +48,7 @@ fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
 /// Changes the cache entries, to show that the next survey reads them.
 #[test]
 fn a_folder_that_was_surveyed_is_not_decoded_again() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let doctor = |cache: &str| workplace.run(&format!("doctor photos --json {cache}")).stdout;
     let computed = doctor("--no-cache");
     assert_eq!(workplace.cached("facts").len(), 0);
@@ -70,7 +70,7 @@ fn a_folder_that_was_surveyed_is_not_decoded_again() {
 
 #[test]
 fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 2 --out run");
     for command in ["evaluate run/best", "predict run/best photos --csv"] {
         let cached = workplace.run(command).expect_success().stdout;
@@ -87,7 +87,7 @@ fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
 /// Changes the cached features, to show that each command reads them: its output changes.
 #[test]
 fn every_command_uses_what_is_cached() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 2 --out run");
     for path in workplace.cached("features") {
         let mut entry = fs::read(&path).expect("an entry");
@@ -121,7 +121,7 @@ fn every_command_uses_what_is_cached() {
 
 #[test]
 fn a_damaged_entry_is_computed_again() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     let train = |run: &str| workplace.train(&format!("--no-augment --epochs 2 --out {run}"));
     train("first");
     let entries = workplace.cached("features");
@@ -139,7 +139,7 @@ fn a_damaged_entry_is_computed_again() {
 
 #[test]
 fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 1 --no-cache --out expected");
     let with = |cache: &str, run: &str| {
         let done = workplace.run(&quick(&format!("--no-augment --epochs 1 {cache} --out {run}")));
@@ -178,7 +178,7 @@ fn a_folder_that_may_only_be_read_is_a_warning() {
 
     use crate::ordinary_user::OrdinaryUser;
 
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     fs::create_dir(workplace.path("closed")).expect("a writable folder");
     let mode = PermissionsExt::from_mode(0o555);
     fs::set_permissions(workplace.path("closed"), mode).expect("permissions");
@@ -192,7 +192,7 @@ fn a_folder_that_may_only_be_read_is_a_warning() {
 #[cfg(unix)]
 #[test]
 fn a_disk_that_is_full_is_a_warning() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     let train = "train photos --weights none --size 180 --until block1_pool --pooling max --no-augment --epochs 1";
     workplace.run(&format!("{train} --no-cache --out expected")).expect_success();
     // The size of files is limited to 84 kB. The pixels of an image take 97 kB, and all other files fit.
@@ -205,7 +205,7 @@ fn a_disk_that_is_full_is_a_warning() {
 
 #[test]
 fn a_run_uses_its_own_cache_and_is_resumed_with_another() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 1 --cache-dir own --out run");
     let own = || workplace.path("own/features").read_dir().expect("a folder").count();
     assert!(own() > 0);
@@ -225,7 +225,7 @@ fn a_run_uses_its_own_cache_and_is_resumed_with_another() {
 
 #[test]
 fn a_cache_among_the_photos_is_a_warning() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     let done = workplace.run(&quick("--no-augment --epochs 1 --out run --cache-dir photos/cache"));
     assert!(warnings(done).contains("which is only read"));
     assert_eq!(workplace.names_in("photos"), ["train", "validation"]);
@@ -233,7 +233,7 @@ fn a_cache_among_the_photos_is_a_warning() {
 
 #[test]
 fn the_cache_is_shown_pruned_and_cleared() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     let cache = |arguments: &str| workplace.run(&format!("cache {arguments}")).expect_success();
     assert!(cache("").stdout.starts_with("No cache in "));
     assert!(!workplace.caches().join("permafrost").exists());

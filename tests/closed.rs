@@ -4,10 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::harness::{CommandResult, TestDir, quick};
 use crate::ordinary_user::OrdinaryUser;
-use crate::permafrost::{Done, Workplace, quick};
 
-fn expect_refused(done: &Done, named: &str) {
+fn expect_refused(done: &CommandResult, named: &str) {
     assert_eq!(done.status, Some(2), "{}{}", done.stdout, done.stderr);
     let said = done.stderr.lines().find(|line| line.starts_with("error: ")).expect("an error");
     assert!(said.contains(named) && said.contains("ermission denied"), "`{named}` in {said}");
@@ -21,7 +21,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 #[test]
 fn a_run_is_not_begun_where_it_may_not_be_written() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let user = OrdinaryUser::of(&workplace);
     fs::create_dir(workplace.path("closed")).expect("a writable folder");
     set_mode(&workplace.path("closed"), 0o555);
@@ -35,7 +35,7 @@ fn a_run_is_not_begun_where_it_may_not_be_written() {
 /// Generates the demo's images in a folder that can be written to but not opened.
 #[test]
 fn a_folder_that_cannot_be_synced_is_warned_of_once_and_in_the_log_of_the_run() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     let user = OrdinaryUser::of(&workplace);
     fs::create_dir(workplace.path("data")).expect("a writable folder");
     set_mode(&workplace.path("data"), 0o333);
@@ -50,7 +50,7 @@ fn a_folder_that_cannot_be_synced_is_warned_of_once_and_in_the_log_of_the_run() 
 
 #[test]
 fn a_run_that_became_read_only_is_as_it_was_and_goes_on_once_it_may() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let user = OrdinaryUser::of(&workplace);
     user.run(&quick("--epochs 4 --out whole")).expect_success();
     user.run(&quick("--epochs 2 --out run")).expect_success();

@@ -3,10 +3,10 @@
 use std::io;
 use std::process::Stdio;
 
-use crate::permafrost::{Workplace, quick};
+use crate::harness::{TestDir, quick};
 
 /// Runs the program with closed pipes as standard output and standard error, and expects success.
-fn run_unheard(workplace: &Workplace, arguments: &str) {
+fn run_unheard(workplace: &TestDir, arguments: &str) {
     let closed = || {
         let (reader, writer) = io::pipe().expect("a pipe");
         drop(reader);
@@ -19,7 +19,7 @@ fn run_unheard(workplace: &Workplace, arguments: &str) {
 
 #[test]
 fn a_run_that_no_one_watches_ends_with_its_page() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/broken.jpg", "no picture");
     for how in ["", "--quiet", "--json"] {
         run_unheard(&workplace, &quick(&format!("--epochs 2 --no-augment --out run {how}")));
@@ -31,7 +31,7 @@ fn a_run_that_no_one_watches_ends_with_its_page() {
 
 #[test]
 fn photographs_are_sorted_though_no_one_reads_their_classes() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     for how in ["", "--csv", "--json"] {
         let sort = format!("predict run/best photos/validation --sort-into sorted {how}");
@@ -45,7 +45,7 @@ fn photographs_are_sorted_though_no_one_reads_their_classes() {
 
 #[test]
 fn a_worker_that_no_one_watches_computes_its_pieces() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let base = "--weights none --size 32 --until block1_pool --pooling max";
     run_unheard(&workplace, &format!("features photos {base} --out set --steps 2"));
     assert_eq!(workplace.names_in("set").len(), 4);

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 /// Returns a workplace with two runs that differ in the learning rate and the units of the head.
-fn with_runs() -> Workplace {
-    let workplace = Workplace::with_photos();
+fn with_runs() -> TestDir {
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 3 --out first --device cpu");
     workplace.train("--epochs 2 --learning-rate 0.01 --hidden 16 --out second --device cpu");
     workplace
@@ -76,7 +76,7 @@ fn what_keeps_runs_from_being_compared_in_full_is_noted() {
     workplace.write("new/config.toml", config.replace("photos", "elsewhere"));
     for class in ["across", "along", "neither"] {
         for number in 0..6 {
-            workplace.picture(&format!("three/{class}/{number}.png"), class, number);
+            workplace.image(&format!("three/{class}/{number}.png"), class, number);
         }
     }
     let three = "train three --weights none --size 32 --until block1_pool --pooling max --epochs 1 --out three-run";

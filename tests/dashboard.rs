@@ -1,10 +1,10 @@
 //! `train --tui`: requires a terminal, and restores it.
 
-use crate::permafrost::{Workplace, quick};
+use crate::harness::{TestDir, quick};
 
 #[test]
 fn where_there_is_no_terminal_a_dashboard_is_refused_before_anything_is_done() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let done = workplace.run(&quick("--epochs 1 --tui --out run"));
     assert_eq!((done.status, &*done.stdout), (Some(2), ""));
     assert!(done.stderr.contains("`--tui` draws on a terminal"), "{}", done.stderr);
@@ -16,7 +16,7 @@ fn where_there_is_no_terminal_a_dashboard_is_refused_before_anything_is_done() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_dashboard_is_drawn_while_a_run_goes_on_and_what_is_printed_before_and_after_stays() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let train = quick("--epochs 3 --tui --out run");
     let script =
         format!("script -qec \"stty rows 24 cols 80; '$0' {train}\" /dev/null < /dev/null");

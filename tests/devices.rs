@@ -1,10 +1,10 @@
 //! `--device`, `--precision` and `permafrost devices`.
 
-use crate::permafrost::{Workplace, quick};
+use crate::harness::{TestDir, quick};
 
 #[test]
 fn devices_lists_what_this_build_has() {
-    let done = Workplace::new().run("devices").expect_success();
+    let done = TestDir::new().run("devices").expect_success();
     assert!(done.stdout.lines().any(|line| line.starts_with("cpu ")), "{}", done.stdout);
     let has_libtorch = cfg!(feature = "libtorch");
     let lists_it = done.stdout.lines().any(|line| line.starts_with("libtorch "));
@@ -15,7 +15,7 @@ fn devices_lists_what_this_build_has() {
 
 #[test]
 fn a_device_that_is_misspelt_or_not_here_is_refused_with_those_that_are() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let refused = |arguments: &str, part: &str| {
         let before = workplace.all_files();
         let done = workplace.run(arguments);
@@ -42,7 +42,7 @@ fn a_device_that_is_misspelt_or_not_here_is_refused_with_those_that_are() {
 
 #[test]
 fn a_variable_names_the_device_and_the_flag_wins() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let mut command = workplace.command(&quick("--epochs 1 --out run"));
     let done = command.env("PERMAFROST_DEVICE", "gpu").output().expect("the program starts");
     assert_eq!(done.status.code(), Some(2));
@@ -56,7 +56,7 @@ fn a_variable_names_the_device_and_the_flag_wins() {
 #[cfg(feature = "libtorch")]
 #[test]
 fn a_run_is_as_good_on_libtorch_and_moves_between_devices() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out cpu --device cpu");
     workplace.train("--epochs 2 --out libtorch --device libtorch");
     let of = |run: &str| -> Vec<f64> {

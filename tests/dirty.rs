@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use jpeg_encoder::{ColorType, Encoder};
 
-use crate::permafrost::{Done, Workplace, quick};
-use crate::pictures::{every_kind, jpeg, smooth};
+use crate::harness::{CommandResult, TestDir, quick};
+use crate::images::{every_kind, jpeg, smooth};
 
 /// Class folder, whose name has a character outside ASCII.
 const CLASS: &str = "photos/train/chats et chiens ü";
@@ -31,7 +31,7 @@ fn with(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
 }
 
 /// Writes images of every kind into the class folder, and returns their number.
-fn write_good(workplace: &Workplace) -> usize {
+fn write_good(workplace: &TestDir) -> usize {
     let kinds = every_kind();
     for (kind, bytes) in &kinds {
         let name = format!("{}.{}", kind.replace(':', "-"), extension(kind));
@@ -58,7 +58,7 @@ fn write_good(workplace: &Workplace) -> usize {
 }
 
 /// Writes image files that can't be read, and returns their paths.
-fn write_bad(workplace: &Workplace) -> BTreeSet<String> {
+fn write_bad(workplace: &TestDir) -> BTreeSet<String> {
     let whole = with(|_| {});
     let mut oversized = whole.clone();
     let frame = whole.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame");
@@ -84,7 +84,7 @@ fn write_bad(workplace: &Workplace) -> BTreeSet<String> {
 /// Adds entries that only some systems support: circular and dangling links, a file without read permission, and a file
 /// name that is not UTF-8. Returns the paths of the files that can't be read, and the number of files that can.
 #[cfg(unix)]
-fn write_odd(workplace: &Workplace) -> (Vec<String>, usize) {
+fn write_odd(workplace: &TestDir) -> (Vec<String>, usize) {
     use std::ffi::OsStr;
     use std::fs;
     use std::os::unix::ffi::OsStrExt;
@@ -104,12 +104,12 @@ fn write_odd(workplace: &Workplace) -> (Vec<String>, usize) {
 }
 
 #[cfg(not(unix))]
-fn write_odd(_: &Workplace) -> (Vec<String>, usize) {
+fn write_odd(_: &TestDir) -> (Vec<String>, usize) {
     (vec![], 0)
 }
 
 /// Runs the program as a user who may not read every file.
-fn run(workplace: &Workplace, arguments: &str) -> Done {
+fn run(workplace: &TestDir, arguments: &str) -> CommandResult {
     #[cfg(unix)]
     return crate::ordinary_user::OrdinaryUser::of(workplace).run(arguments);
     #[cfg(not(unix))]
@@ -118,7 +118,7 @@ fn run(workplace: &Workplace, arguments: &str) -> Done {
 
 #[test]
 fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     let mut good = write_good(&workplace);
     let mut expected = write_bad(&workplace);
     let (odd_and_bad, odd_and_good) = write_odd(&workplace);
@@ -132,11 +132,11 @@ fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
     }
     workplace.write("photos/.git/config", "hidden");
     for number in 0..4 {
-        workplace.picture(&format!("photos/train/others/{number}.png"), "along", number);
+        workplace.image(&format!("photos/train/others/{number}.png"), "along", number);
         good += 1;
     }
     for class in ["chats et chiens ü", "others"] {
-        workplace.picture(&format!("photos/validation/{class}/1.png"), "across", 2);
+        workplace.image(&format!("photos/validation/{class}/1.png"), "across", 2);
     }
 
     let before = workplace.contents("photos");

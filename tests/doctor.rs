@@ -1,13 +1,13 @@
 //! `doctor`: its findings. It changes no files.
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 #[test]
 fn a_clean_folder_has_nothing_wrong() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     for class in ["across", "along"] {
         for number in 0..2 {
-            workplace.picture(&format!("clean/{class}/{number}.png"), class, number * 3);
+            workplace.image(&format!("clean/{class}/{number}.png"), class, number * 3);
         }
     }
     let done = workplace.run("doctor clean").expect_success();
@@ -18,7 +18,7 @@ fn a_clean_folder_has_nothing_wrong() {
 
 #[test]
 fn what_is_wrong_is_named_and_is_the_exit_status() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/broken.jpg", "no picture");
     workplace.write("photos/train/along/notes.txt", "words");
     let copy = std::fs::read(workplace.path("photos/train/along/0.png")).expect("a picture");
@@ -50,15 +50,15 @@ fn what_is_wrong_is_named_and_is_the_exit_status() {
 
 #[test]
 fn a_folder_that_cant_be_trained_on_is_wrong_and_one_that_is_not_there_is_an_error() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     std::fs::create_dir_all(workplace.path("none")).expect("a writable folder");
     for path in ["one/only/1.png", "one/only/2.png", "hollow/across/1.png", "hollow/across/2.png"] {
-        workplace.picture(path, "across", path.len() as u32);
+        workplace.image(path, "across", path.len() as u32);
     }
     std::fs::create_dir_all(workplace.path("hollow/along")).expect("a writable folder");
-    workplace.picture("parts/train/across/1.png", "across", 1);
-    workplace.picture("parts/train/along/1.png", "along", 1);
-    workplace.picture("parts/validation/across/1.png", "across", 3);
+    workplace.image("parts/train/across/1.png", "across", 1);
+    workplace.image("parts/train/along/1.png", "along", 1);
+    workplace.image("parts/validation/across/1.png", "across", 3);
     let before = workplace.all_files();
     for (folder, classes, what) in [
         ("none", 0, "`none` has no class folders"),
@@ -95,8 +95,8 @@ fn a_folder_that_cant_be_trained_on_is_wrong_and_one_that_is_not_there_is_an_err
 
 #[test]
 fn a_picture_beside_the_class_folders_is_told_to_be_of_no_class() {
-    let workplace = Workplace::with_photos();
-    workplace.picture("photos/train/lost.png", "along", 1);
+    let workplace = TestDir::with_photos();
+    workplace.image("photos/train/lost.png", "along", 1);
     workplace.write("photos/train/notes.txt", "some words");
     let done = workplace.run("doctor photos");
     assert_eq!(done.status, Some(1), "{}", done.stdout);

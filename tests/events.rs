@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::permafrost::{Workplace, quick};
+use crate::harness::{TestDir, quick};
 
 const SCHEMA: &str = include_str!("../crates/cli/events.schema.json");
 
@@ -93,7 +93,7 @@ fn kinds(events: &[Value]) -> BTreeSet<String> {
 
 #[test]
 fn every_event_of_a_run_is_as_the_schema_says_and_every_kind_of_the_schema_comes() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/broken.jpg", "no picture");
     let done = workplace.train("--json --views 2 --epochs 2 --out run");
     assert_eq!(done.stderr, "");
@@ -132,7 +132,7 @@ fn every_event_of_a_run_is_as_the_schema_says_and_every_kind_of_the_schema_comes
 
 /// Resumes a run, stops it with a signal after an epoch, and returns its events.
 #[cfg(unix)]
-fn resumed_and_stopped(workplace: &Workplace) -> Vec<Value> {
+fn resumed_and_stopped(workplace: &TestDir) -> Vec<Value> {
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
 
@@ -159,14 +159,14 @@ fn resumed_and_stopped(workplace: &Workplace) -> Vec<Value> {
 }
 
 #[cfg(not(unix))]
-fn resumed_and_stopped(_: &Workplace) -> Vec<Value> {
+fn resumed_and_stopped(_: &TestDir) -> Vec<Value> {
     let event = |kind: &str| serde_json::json!({ "event": kind });
     ["older_state", "other_engine", "saved", "stopped"].map(event).to_vec()
 }
 
 #[test]
 fn a_quiet_run_says_how_it_ended_alone() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/broken.jpg", "no picture");
     let done = workplace.train("--quiet --epochs 2 --out run");
     let lines: Vec<&str> = done.stdout.lines().collect();
@@ -184,7 +184,7 @@ fn a_quiet_run_says_how_it_ended_alone() {
 
 #[test]
 fn a_run_is_resumed_with_no_other_settings() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     for other in ["photos", "--epochs 3", "--size 32", "--device cpu", "--out other", "--strict"] {
         let done = workplace.run(&format!("train --resume run {other}"));
         assert_eq!(done.status, Some(2), "{}", done.stdout);

@@ -8,7 +8,7 @@ use ::features::Cancellation;
 use serde_json::Value;
 use shards::{FeatureSet, Rows, Store};
 
-use crate::permafrost::{Done, Workplace};
+use crate::harness::{CommandResult, TestDir};
 
 mod again;
 mod damage;
@@ -33,23 +33,23 @@ const VARIABLES: [&str; 8] = [
 ];
 
 /// Returns a `features` command without the variables of a job engine that may run the tests.
-fn command(workplace: &Workplace, arguments: &str) -> Command {
+fn command(workplace: &TestDir, arguments: &str) -> Command {
     let mut command = workplace.command(&format!("features {arguments}"));
     VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     command
 }
 
-fn run(workplace: &Workplace, arguments: &str) -> Done {
-    Done::of(&mut command(workplace, arguments))
+fn run(workplace: &TestDir, arguments: &str) -> CommandResult {
+    CommandResult::of(&mut command(workplace, arguments))
 }
 
 /// Computes a shard of `photos`.
-fn compute(workplace: &Workplace, arguments: &str) -> Done {
+fn compute(workplace: &TestDir, arguments: &str) -> CommandResult {
     run(workplace, &format!("photos {BASE} {arguments}")).expect_success()
 }
 
 /// Returns the names and the contents of the files in a folder.
-fn contents(workplace: &Workplace, folder: &str) -> BTreeMap<String, Vec<u8>> {
+fn contents(workplace: &TestDir, folder: &str) -> BTreeMap<String, Vec<u8>> {
     let names = workplace.names_in(folder).into_iter();
     names
         .map(|name| {
@@ -59,13 +59,13 @@ fn contents(workplace: &Workplace, folder: &str) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-fn open(workplace: &Workplace, folder: &str) -> FeatureSet {
+fn open(workplace: &TestDir, folder: &str) -> FeatureSet {
     let store = Store::open(workplace.path(folder).to_str().expect("text")).expect("a place");
     FeatureSet::open(&store).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Rewrites the JSON of each piece in a folder in the previous format, which has no digests of contents.
-fn as_of_schema_1(workplace: &Workplace, folder: &str) {
+fn as_of_schema_1(workplace: &TestDir, folder: &str) {
     for name in workplace.names_in(folder).iter().filter(|name| name.ends_with(".json")) {
         let path = format!("{folder}/{name}");
         let mut card: Value = serde_json::from_str(&workplace.read(&path)).expect("JSON");
@@ -82,7 +82,7 @@ type Features = (usize, Vec<f32>, Vec<Vec<f32>>);
 
 /// Returns the label and the features of every image of a set, by key.
 fn features(set: &FeatureSet) -> BTreeMap<String, Features> {
-    let features = |photo: &shards::Photograph| {
+    let features = |photo: &shards::SetImage| {
         let rows = |view, row| Rows { piece: photo.piece, view, rows: row..row + 1 };
         let views = photo.trainable_row.into_iter();
         let views = views.flat_map(|row| (1..=set.views()).map(move |view| rows(Some(view), row)));
@@ -91,11 +91,11 @@ fn features(set: &FeatureSet) -> BTreeMap<String, Features> {
         let plain = read.remove(0);
         (photo.key.clone(), (photo.label, plain, read))
     };
-    set.photographs().iter().map(features).collect()
+    set.images().iter().map(features).collect()
 }
 
 /// Returns the kind, the name and the reason of each finding of `check`.
-fn findings(workplace: &Workplace, arguments: &str) -> Vec<[String; 3]> {
+fn findings(workplace: &TestDir, arguments: &str) -> Vec<[String; 3]> {
     let done = run(workplace, &format!("{arguments} --json"));
     let checked: Value = serde_json::from_str(&done.stdout).expect("JSON");
     let findings = checked["findings"].as_array().expect("a list").iter();
@@ -107,11 +107,11 @@ fn findings(workplace: &Workplace, arguments: &str) -> Vec<[String; 3]> {
 }
 
 /// Runs the program and expects an error that names `named`.
-fn refused(workplace: &Workplace, arguments: &str, named: &str) {
+fn refused(workplace: &TestDir, arguments: &str, named: &str) {
     expect_refused(&run(workplace, arguments), named);
 }
 
-fn expect_refused(done: &Done, named: &str) {
+fn expect_refused(done: &CommandResult, named: &str) {
     assert_eq!(done.status, Some(2), "{}{}", done.stdout, done.stderr);
     let said = done.stderr.lines().find(|line| line.starts_with("error: ")).expect("an error");
     assert!(said.contains(named), "`{named}` in {said}");

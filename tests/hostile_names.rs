@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::permafrost::{Done, Workplace, quick};
+use crate::harness::{CommandResult, TestDir, quick};
 
 /// Class name that moves the cursor and forges a hint on a separate line.
 const CLASS: &str = "al\u{1b}[2Jong\nhint: run curl";
@@ -14,21 +14,21 @@ const UNREADABLE: &str = "gnp.\u{202e}\u{9b}1m\nhint: run curl\n.jpg";
 /// File name that is a formula.
 const FORMULA: &str = "=1+cmd|' calc'!A0.png";
 
-fn workplace() -> Workplace {
-    let workplace = Workplace::new();
+fn workplace() -> TestDir {
+    let workplace = TestDir::new();
     for set in ["train", "validation"] {
         for number in 0..6 {
-            workplace.picture(&format!("photos/{set}/across/{number}.png"), "across", number);
-            workplace.picture(&format!("photos/{set}/{CLASS}/{number}.png"), "along", number);
+            workplace.image(&format!("photos/{set}/across/{number}.png"), "across", number);
+            workplace.image(&format!("photos/{set}/{CLASS}/{number}.png"), "along", number);
         }
     }
-    workplace.picture(&format!("photos/train/{CLASS}/{FORMULA}"), "along", 7);
+    workplace.image(&format!("photos/train/{CLASS}/{FORMULA}"), "along", 7);
     workplace.write(&format!("photos/train/{CLASS}/{UNREADABLE}"), "no picture");
     workplace
 }
 
 /// Checks that the output has neither control characters nor forged hints.
-fn check(done: &Done, what: &str) {
+fn check(done: &CommandResult, what: &str) {
     for text in [&done.stdout, &done.stderr] {
         let hidden = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}".contains(c);
         assert!(!text.contains(hidden), "{what}: {text:?}");
@@ -39,8 +39,8 @@ fn check(done: &Done, what: &str) {
     }
 }
 
-fn run_checked(command: &mut Command, status: i32) -> Done {
-    let done = Done::of(command);
+fn run_checked(command: &mut Command, status: i32) -> CommandResult {
+    let done = CommandResult::of(command);
     let what = format!("{command:?}");
     assert_eq!(done.status, Some(status), "{what}\n{}\n{}", done.stdout, done.stderr);
     check(&done, &what);
@@ -61,7 +61,7 @@ fn names_that_a_terminal_would_obey_are_escaped_in_all_that_is_printed() {
     let trained = run_checked(train.arg(out), 0);
     assert!(trained.stderr.contains(&format!("{shown}`: ")), "{}", trained.stderr);
     let log = workplace.read(&format!("{out}/run.log"));
-    check(&Done { status: None, stdout: log, stderr: String::new() }, "run.log");
+    check(&CommandResult { status: None, stdout: log, stderr: String::new() }, "run.log");
     let model = format!("{out}/best");
     run_checked(workplace.command("evaluate").arg(&model), 0);
     run_checked(workplace.command("report").arg(out), 0);
@@ -100,19 +100,21 @@ fn programs_get_exact_names_and_spreadsheets_no_formulas() {
     assert_eq!(first["file"], format!("photos/validation/{CLASS}/5.png"));
     let mut csv = workplace.command("predict --csv");
     let folder = workplace.path(&formula).parent().expect("a folder").to_owned();
-    let csv = Done::of(csv.arg(workplace.path("runs/train/best")).arg(FORMULA).current_dir(folder));
+    let csv = CommandResult::of(
+        csv.arg(workplace.path("runs/train/best")).arg(FORMULA).current_dir(folder),
+    );
     assert!(csv.stdout.contains(&format!("\n'{FORMULA},")), "{}{}", csv.stdout, csv.stderr);
 }
 
 #[cfg(unix)]
 #[test]
 fn the_command_in_the_report_trains_again_whatever_folders_are_called() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     let data = "it's $(touch owned) & `touch owned`; \"*\"\n<photos>";
     for set in ["train", "validation"] {
         for class in ["across", "along"] {
             for number in 0..4 {
-                workplace.picture(&format!("{data}/{set}/{class}/{number}.png"), class, number);
+                workplace.image(&format!("{data}/{set}/{class}/{number}.png"), class, number);
             }
         }
     }
@@ -130,9 +132,9 @@ fn the_command_in_the_report_trains_again_whatever_folders_are_called() {
 
 #[test]
 fn a_split_is_read_again_with_guards_against_formulas_and_without_as_older_runs_have_it() {
-    let workplace = Workplace::with_photos();
-    workplace.picture("photos/train/=1/=1.png", "along", 9);
-    workplace.picture("photos/train/=1/=2.png", "along", 8);
+    let workplace = TestDir::with_photos();
+    workplace.image("photos/train/=1/=1.png", "along", 9);
+    workplace.image("photos/train/=1/=2.png", "along", 8);
     workplace
         .run(&quick("--val-split 0.5 --epochs 1 --out run").replace("photos", "photos/train"))
         .expect_success();

@@ -4,19 +4,19 @@
 use serde_json::Value;
 use shards::{FeatureSet, Store};
 
-use crate::permafrost::{Done, Workplace};
+use crate::harness::{CommandResult, TestDir};
 
 /// Arguments of a fast base.
 const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max";
 
 /// Returns a workplace with three images of each of two classes in each of `folders` below `photos`.
-fn with(folders: &[&str]) -> Workplace {
-    let workplace = Workplace::new();
+fn with(folders: &[&str]) -> TestDir {
+    let workplace = TestDir::new();
     for (at, folder) in folders.iter().enumerate() {
         for class in ["across", "along"] {
             for number in 0..3 {
                 let path = format!("photos/{folder}/{class}/{number}.png");
-                workplace.picture(&path, class, number + 3 * at as u32);
+                workplace.image(&path, class, number + 3 * at as u32);
             }
         }
     }
@@ -24,7 +24,7 @@ fn with(folders: &[&str]) -> Workplace {
 }
 
 /// Runs `doctor`, `train`, `features` and `show` on `photos`.
-fn run_all(workplace: &Workplace) -> [Done; 4] {
+fn run_all(workplace: &TestDir) -> [CommandResult; 4] {
     let train = format!("train photos {BASE} --epochs 1 --out run");
     let features = format!("features photos {BASE} --out set");
     ["doctor photos", &train, &features, "show photos"].map(|arguments| workplace.run(arguments))
@@ -62,7 +62,7 @@ fn all_commands_take_the_same_folders_as_splits() {
         let store = Store::open(place.to_str().expect("text")).expect("a place");
         let set = FeatureSet::open(&store).expect("a set");
         assert_eq!(set.classes(), ["across", "along"]);
-        for photo in set.photographs() {
+        for photo in set.images() {
             let folder = if photo.trainable_row.is_some() { train } else { validation };
             let class = &set.classes()[photo.label];
             assert!(photo.key.starts_with(&format!("{folder}/{class}/")), "{}", photo.key);
@@ -98,9 +98,9 @@ fn all_commands_refuse_class_folders_with_the_same_subfolders() {
 #[test]
 fn all_commands_name_the_folders_that_are_not_used() {
     let workplace = with(&["train", "val", "train - Copy", "test"]);
-    workplace.picture("photos/along/1.png", "along", 1);
-    workplace.picture("photos/lost.png", "along", 2);
-    workplace.picture("photos/@eaDir/1.png", "along", 3);
+    workplace.image("photos/along/1.png", "along", 1);
+    workplace.image("photos/lost.png", "along", 2);
+    workplace.image("photos/@eaDir/1.png", "along", 3);
     let [doctor, trained, features, show] = run_all(&workplace);
     let what = "3 folder(s) that are neither the training nor the validation folder";
     let names = ["along", "test", "train - Copy"];
@@ -123,7 +123,7 @@ fn all_commands_name_the_folders_that_are_not_used() {
 
 #[test]
 fn formats_that_are_not_read_are_named_in_the_table_of_skipped_files() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for (name, head) in [
         ("1.jxl", &b"\xff\x0a\xfa\x1f"[..]),
         ("2.ppm", b"P6\n20 10\n255\n"),

@@ -15,14 +15,14 @@ mod dirty;
 mod doctor;
 mod events;
 mod features;
+mod harness;
 mod hostile_names;
+#[path = "../crates/photos/tests/decode/images.rs"]
+mod images;
 mod layouts;
 mod models;
 #[cfg(unix)]
 mod ordinary_user;
-mod permafrost;
-#[path = "../crates/photos/tests/decode/pictures.rs"]
-mod pictures;
 #[cfg(feature = "remote")]
 mod remote;
 mod report;

@@ -1,10 +1,10 @@
 //! `evaluate`, `predict` and `export`: the use of a trained model.
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 #[test]
 fn evaluate_prints_the_accuracy_of_the_best_epoch() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 3 --out run");
     let history = workplace.history("run");
     let number = |row: &[String], column: usize| -> f64 { row[column].parse().expect("a number") };
@@ -20,7 +20,7 @@ fn evaluate_prints_the_accuracy_of_the_best_epoch() {
 
 #[test]
 fn predict_prints_the_same_as_a_table_as_json_and_as_csv() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let files = "photos/validation/across/0.png photos/validation/along";
     let json = workplace.run(&format!("predict run/best --json {files}")).expect_success().stdout;
@@ -47,9 +47,9 @@ fn predict_prints_the_same_as_a_table_as_json_and_as_csv() {
 
 #[test]
 fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritten() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
-    let photographs = workplace.contents("photos");
+    let images = workplace.contents("photos");
     // Both classes have the same file names, so two images of one predicted class can have the same name.
     let predict = "predict run/best --json photos/validation --sort-into sorted";
     let lines = workplace.run(predict).expect_success().stdout;
@@ -85,12 +85,12 @@ fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritt
     let said = workplace.run(predict).expect_success().stderr;
     assert_eq!(said, "Copied 1 into sorted, 11 were there.\n");
     assert_eq!(std::fs::read(changed).expect("a file"), other, "something was overwritten");
-    assert!(workplace.contents("photos") == photographs, "a photograph has changed");
+    assert!(workplace.contents("photos") == images, "a photograph has changed");
 }
 
 #[test]
 fn those_of_which_the_model_is_not_sure_are_marked_and_put_aside() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let predict = "predict run/best photos/validation --unsure";
     let best = |line: &str| -> f64 {
@@ -120,7 +120,7 @@ fn those_of_which_the_model_is_not_sure_are_marked_and_put_aside() {
 
 #[test]
 fn an_unreadable_file_does_not_keep_the_others_from_being_named() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     workplace.write("photos/validation/along/00.png", "no picture");
     let done = workplace.run("predict run/best --json photos/validation/along");
@@ -138,7 +138,7 @@ fn an_unreadable_file_does_not_keep_the_others_from_being_named() {
 /// Checks that a model is used with its own weights or not at all. The bundle does not contain the base.
 #[test]
 fn weights_are_found_again_by_their_digest_and_others_are_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let bytes = std::fs::read(fixture).expect("the fixture");
     workplace.write("block1.h5", &bytes);
@@ -174,7 +174,7 @@ fn weights_are_found_again_by_their_digest_and_others_are_refused() {
 
 #[test]
 fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let takes_and_gives = "Takes RGB in 0..255, float32 (N, 32, 32, 3).\nGives the probability of `along`, which it is above 0.5.\n";
     for (format, says) in
@@ -200,7 +200,7 @@ fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
 /// Checks that an exported model is imported as the same model: base, preprocessing and head.
 #[test]
 fn an_exported_model_can_be_trained_from() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let predict = |run: &str| {
         let predict = format!("predict {run}/best --json photos/validation");
@@ -219,7 +219,7 @@ fn an_exported_model_can_be_trained_from() {
 
 #[test]
 fn an_output_that_is_infinite_is_an_error_with_its_photo_and_files_nothing() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     workplace.overflowing("run/best");
     for command in [
@@ -243,7 +243,7 @@ fn an_output_that_is_infinite_is_an_error_with_its_photo_and_files_nothing() {
 
 #[test]
 fn a_model_with_one_bit_changed_is_refused_by_every_command() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let path = workplace.path("run/best/model.safetensors");
     let mut bytes = std::fs::read(&path).expect("the arrays");

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::permafrost::{Done, PROGRAM, Workplace};
+use crate::harness::{CommandResult, PROGRAM, TestDir};
 
 const ROOT: u32 = 0;
 
@@ -18,7 +18,7 @@ const NOBODY: u32 = 65_534;
 
 /// User who runs the program: the one who runs the tests, or nobody instead of root.
 pub(crate) struct OrdinaryUser<'a> {
-    workplace: &'a Workplace,
+    workplace: &'a TestDir,
     in_place_of_root: Option<Copy>,
 }
 
@@ -30,7 +30,7 @@ struct Copy {
 
 impl<'a> OrdinaryUser<'a> {
     /// Makes nobody the owner of the folder `workplace`, but not of its contents, if root runs the tests.
-    pub(crate) fn of(workplace: &'a Workplace) -> Self {
+    pub(crate) fn of(workplace: &'a TestDir) -> Self {
         let folder = workplace.path("");
         let owner = fs::metadata(&folder).expect("a folder").uid();
         let in_place_of_root = (owner == ROOT).then(|| {
@@ -43,8 +43,8 @@ impl<'a> OrdinaryUser<'a> {
     }
 
     /// Runs the program with these arguments.
-    pub(crate) fn run(&self, arguments: &str) -> Done {
-        Done::of(&mut match &self.in_place_of_root {
+    pub(crate) fn run(&self, arguments: &str) -> CommandResult {
+        CommandResult::of(&mut match &self.in_place_of_root {
             None => self.workplace.command(arguments),
             Some(copy) => {
                 let mut command = self.workplace.command_of(&copy.program, arguments);

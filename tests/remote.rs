@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use crate::permafrost::{Done, Workplace};
+use crate::harness::{CommandResult, TestDir};
 
 /// Secrets that must never be printed or logged.
 const SECRETS: [(&str, &str); 3] = [
@@ -49,7 +49,7 @@ fn error(code: &str) -> String {
 
 #[test]
 fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_logs() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for (status, code, expected) in [
         ("403 Forbidden", "SignatureDoesNotMatch", "access to `s3://bucket/set` is denied"),
         ("401 Unauthorized", "ExpiredToken", "access to `s3://bucket/set` is denied"),
@@ -63,7 +63,7 @@ fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_log
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "nowhere-1")
             .env("RUST_LOG", "trace");
-        let Done { status, stdout, stderr } = Done::of(&mut command);
+        let CommandResult { status, stdout, stderr } = CommandResult::of(&mut command);
         assert_eq!(status, Some(2), "{stdout}{stderr}");
         let (_, error) = stderr.rsplit_once("\nerror: ").expect("an error");
         assert!(error.contains(expected) && error.contains(code), "{error}");
@@ -79,7 +79,7 @@ fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_log
 
 #[test]
 fn an_object_whose_name_is_no_path_is_named() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     let listing = "<?xml version=\"1.0\"?><ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated>\
         <Contents><Key>photos/a//1.jpg</Key><Size>9</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
         <ETag>\"0\"</ETag></Contents></ListBucketResult>";
@@ -88,7 +88,7 @@ fn an_object_whose_name_is_no_path_is_named() {
     );
     command.envs(SECRETS).env("AWS_ENDPOINT_URL", store_that_answers("200 OK", listing.into()));
     command.env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "nowhere-1");
-    let Done { status, stdout, stderr } = Done::of(&mut command);
+    let CommandResult { status, stdout, stderr } = CommandResult::of(&mut command);
     assert_eq!(status, Some(2), "{stdout}{stderr}");
     for part in ["`s3://bucket/photos` has an object that can't be read", "a//1.jpg", "\nhint: "] {
         assert!(stderr.contains(part), "{stderr}");

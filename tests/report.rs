@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 #[test]
 fn a_run_ends_with_its_page_which_can_be_made_again() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let done = workplace.train("--epochs 2 --out run --device cpu");
     assert!(done.stdout.contains("Report: run/report.html"), "{}", done.stdout);
     assert_eq!(done.stderr, "");
@@ -21,8 +21,8 @@ fn a_run_ends_with_its_page_which_can_be_made_again() {
     let plots = ["accuracy.png", "confusion.png", "loss.png", "reliability.png", "roc.png"];
     assert_eq!(workplace.names_in("run/plots"), plots);
     for plot in plots {
-        let picture = image::open(workplace.path(&format!("run/plots/{plot}"))).expect("a picture");
-        let colours: BTreeSet<_> = picture.to_rgb8().pixels().map(|pixel| pixel.0).collect();
+        let image = image::open(workplace.path(&format!("run/plots/{plot}"))).expect("a picture");
+        let colours: BTreeSet<_> = image.to_rgb8().pixels().map(|pixel| pixel.0).collect();
         assert!(colours.contains(&[0x1b, 0x1f, 0x24]) && colours.len() > 10, "{plot}");
     }
     std::fs::remove_file(workplace.path("run/report.html")).expect("a page");
@@ -41,7 +41,7 @@ fn a_run_ends_with_its_page_which_can_be_made_again() {
 
 #[test]
 fn photographs_that_were_moved_are_told_so() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --out run");
     let moved = workplace.path("elsewhere");
     std::fs::rename(workplace.path("photos"), &moved).expect("a folder");

@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use vgg::{engine_name, instruction_set};
 
-use crate::permafrost::{Workplace, quick};
+use crate::harness::{TestDir, quick};
 
 #[test]
 fn resuming_is_verified_on_the_users_own_photographs_and_nothing_is_left() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let before = workplace.all_files();
     for mode in ["", "--views 2", "--no-augment"] {
         let done = workplace.train(&format!("--verify-resume --epochs 9 {mode}"));
@@ -26,7 +26,7 @@ fn resuming_is_verified_on_the_users_own_photographs_and_nothing_is_left() {
 
 #[test]
 fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let weights = std::fs::read(fixture).expect("the fixture");
     workplace.write("block1.h5", &weights);
@@ -76,7 +76,7 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
 #[cfg(unix)]
 #[test]
 fn a_run_is_not_logged_through_a_symbolic_link() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
     workplace.write("run/config.toml", config);
@@ -94,7 +94,7 @@ fn a_run_is_not_logged_through_a_symbolic_link() {
 #[cfg(unix)]
 #[test]
 fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 40 --seed 4 --out whole");
     for signal in ["-INT", "-TERM"] {
         let out = format!("stopped{signal}");
@@ -133,7 +133,7 @@ fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
 #[cfg(unix)]
 #[test]
 fn a_disk_that_is_full_leaves_the_last_state_and_nothing_else() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 4 --out whole");
     workplace.train("--epochs 2 --out run");
     let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 4");
@@ -158,7 +158,7 @@ fn a_disk_that_is_full_leaves_the_last_state_and_nothing_else() {
 
 #[test]
 fn a_run_resumed_on_another_engine_warns_and_is_refused_if_that_is_asked() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run --device cpu");
     let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 3");
     workplace.write("run/config.toml", config);

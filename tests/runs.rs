@@ -2,11 +2,11 @@
 
 use vgg::instruction_set;
 
-use crate::permafrost::{Done, Workplace};
+use crate::harness::{CommandResult, TestDir};
 
 #[test]
 fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let done = workplace.train("--epochs 2 --out run");
     let computed = "Computed the features of 12 validation photographs.\n";
     let (summary, rest) = done.stdout.split_once(computed).expect("a summary");
@@ -44,7 +44,7 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
 
 #[test]
 fn a_runs_log_is_appended_to_each_time_it_goes_on_and_standard_error_has_what_was_asked_for() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let first = workplace.read("run/run.log");
     let count = |log: &str, part: &str| log.lines().filter(|line| line.contains(part)).count();
@@ -56,7 +56,7 @@ fn a_runs_log_is_appended_to_each_time_it_goes_on_and_standard_error_has_what_wa
     let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 3");
     workplace.write("run/config.toml", config);
     let mut command = workplace.command("train --resume run");
-    let done = Done::of(command.env("RUST_LOG", "train=debug")).expect_success();
+    let done = CommandResult::of(command.env("RUST_LOG", "train=debug")).expect_success();
     assert!(done.stderr.contains("checkpoint"), "{}", done.stderr);
     let second = workplace.read("run/run.log");
     let added = second.strip_prefix(&first).expect("what was there before");
@@ -66,8 +66,8 @@ fn a_runs_log_is_appended_to_each_time_it_goes_on_and_standard_error_has_what_wa
 
 #[test]
 fn a_run_begins_with_what_will_happen() {
-    let workplace = Workplace::with_photos();
-    workplace.picture("photos/train/along/more.png", "along", 9);
+    let workplace = TestDir::with_photos();
+    workplace.image("photos/train/along/more.png", "along", 9);
     let done = workplace.train("--epochs 2 --patience 3 --device cpu --out run");
     let (summary, _) = done.stdout.split_once("Computed").expect("a summary");
     let summary = summary.replace(instruction_set(), "INSTRUCTIONS");
@@ -92,7 +92,7 @@ fn a_run_begins_with_what_will_happen() {
 
 #[test]
 fn the_line_of_an_epoch_has_the_learning_rate_where_it_may_fall() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     // At this rate, no epoch lowers the loss by more than 1e-4.
     let falling = "--epochs 4 --reduce-on-plateau 1 --learning-rate 1e-9 --out falling";
     let done = workplace.train(falling).stdout;
@@ -110,11 +110,11 @@ fn the_line_of_an_epoch_has_the_learning_rate_where_it_may_fall() {
 
 #[test]
 fn every_setting_of_the_example_is_the_default() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     // Only one image per class, which takes seconds at the example's size.
     for class in ["across", "along"] {
         for set in ["train", "validation"] {
-            workplace.picture(&format!("few/{set}/{class}/0.png"), class, 0);
+            workplace.image(&format!("few/{set}/{class}/0.png"), class, 0);
         }
     }
     workplace.run("train few --weights none --epochs 1 --out run --device cpu").expect_success();
@@ -164,7 +164,7 @@ fn every_setting_of_the_example_is_the_default() {
 
 #[test]
 fn runs_without_a_name_are_numbered() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for expected in ["Run: runs/train", "Run: runs/train-2", "Run: runs/train-3"] {
         let done = workplace.train("--epochs 1 --no-augment");
         assert_eq!(done.stdout.lines().last(), Some(expected));

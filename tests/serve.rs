@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 /// Running server, killed on drop.
 struct Served {
@@ -19,7 +19,7 @@ struct Served {
 }
 
 impl Served {
-    fn new(workplace: &Workplace, arguments: &str) -> Self {
+    fn new(workplace: &TestDir, arguments: &str) -> Self {
         let mut command = workplace.command(&format!("serve run/best --port 0 {arguments}"));
         // Folder for temporary files, in which none may appear.
         command.env("TMPDIR", workplace.path("temporary"));
@@ -60,8 +60,8 @@ impl Drop for Served {
     }
 }
 
-fn trained() -> Workplace {
-    let workplace = Workplace::with_photos();
+fn trained() -> TestDir {
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     std::fs::create_dir(workplace.path("temporary")).expect("a writable folder");
     workplace
@@ -77,7 +77,7 @@ fn it_says_what_predict_says_to_the_last_bit_and_writes_nothing() {
         lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let files: Vec<&str> =
         expected.iter().map(|line| line["file"].as_str().expect("a file")).collect();
-    let photographs: Vec<Vec<u8>> =
+    let images: Vec<Vec<u8>> =
         files.iter().map(|file| std::fs::read(workplace.path(file)).expect("a file")).collect();
 
     let before = workplace.contents("");
@@ -87,18 +87,18 @@ fn it_says_what_predict_says_to_the_last_bit_and_writes_nothing() {
         format!("Serving run/best on http://{}/ (Ctrl-C stops)\n", served.address)
     );
     let mut form = vec![];
-    for (file, photograph) in files.iter().zip(&photographs) {
+    for (file, image) in files.iter().zip(&images) {
         let header = format!(
             "--limit\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"{file}\"\r\n\r\n"
         );
-        form.extend([header.as_bytes(), photograph, b"\r\n"].concat());
+        form.extend([header.as_bytes(), image, b"\r\n"].concat());
     }
     form.extend(b"--limit--\r\n");
     let kind = "Host: localhost\r\nContent-Type: multipart/form-data; boundary=limit";
     let (status, together) = served.post(kind, &form);
     assert_eq!((status, files.len()), (200, 12));
     for (at, expected) in expected.iter().enumerate() {
-        let (status, alone) = served.post("Host: localhost", &photographs[at]);
+        let (status, alone) = served.post("Host: localhost", &images[at]);
         assert_eq!(status, 200);
         for told in [&alone["predictions"][0], &together["predictions"][at]] {
             for part in ["class", "probabilities"] {
@@ -177,10 +177,9 @@ fn a_signal_ends_it_well_and_an_open_address_is_warned_of() {
 fn an_output_that_is_infinite_is_an_error_and_no_class() {
     let workplace = trained();
     workplace.overflowing("run/best");
-    let photograph =
-        std::fs::read(workplace.path("photos/validation/along/0.png")).expect("a file");
+    let image = std::fs::read(workplace.path("photos/validation/along/0.png")).expect("a file");
     let served = Served::new(&workplace, "--device cpu");
-    let (status, answer) = served.post("Host: localhost", &photograph);
+    let (status, answer) = served.post("Host: localhost", &image);
     assert_eq!(status, 500, "{answer}");
     assert!(answer["error"].as_str().expect("text").contains("NaN or infinite"), "{answer}");
     assert_eq!(answer.get("predictions"), None, "{answer}");

@@ -1,10 +1,10 @@
 //! `completions` and `man`: completion scripts for shells, and manual pages.
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 #[test]
 fn every_shell_gets_completions_that_know_the_commands() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let done = workplace.run(&format!("completions {shell}")).expect_success();
         for word in ["permafrost", "predict", "reduce-on-plateau"] {
@@ -21,13 +21,13 @@ fn every_shell_gets_completions_that_know_the_commands() {
 #[test]
 fn bash_reads_its_completions_and_completes_a_command() {
     let script = "source <(\"$0\" completions bash); COMP_WORDS=(permafrost ev); COMP_CWORD=1; _permafrost permafrost ev permafrost; echo \"${COMPREPLY[@]}\"";
-    let done = Workplace::new().shell(script).expect_success();
+    let done = TestDir::new().shell(script).expect_success();
     assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("evaluate\n", ""));
 }
 
 #[test]
 fn the_manual_has_a_page_for_the_program_and_each_command() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     let program = workplace.run("man").expect_success().stdout;
     assert!(program.contains(".TH permafrost 1 "), "{program}");
     let train = workplace.run("man train").expect_success().stdout;

@@ -2,20 +2,20 @@
 
 use image::RgbImage;
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 /// Height and width of an image with the gap next to it, in pixels.
 const CELL: u32 = 186;
 const GAP: u32 = 6;
 const HEADING: u32 = 28;
 
-fn sheet(workplace: &Workplace, path: &str) -> RgbImage {
+fn sheet(workplace: &TestDir, path: &str) -> RgbImage {
     image::open(workplace.path(path)).expect("a PNG").into_rgb8()
 }
 
 #[test]
 fn a_sheet_has_a_heading_and_a_row_for_each_class_and_changes_nothing() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let before = workplace.contents("photos");
     let done = workplace.run("show photos --count 4").expect_success();
     assert_eq!(done.stdout, "Wrote sheet.png, of `photos/train`.\n");
@@ -36,7 +36,7 @@ fn a_sheet_has_a_heading_and_a_row_for_each_class_and_changes_nothing() {
 
 #[test]
 fn augmented_versions_are_beside_their_photograph() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let show = "show photos/train --count 2 --augment 3";
     workplace.run(&format!("{show} --out drawn.png")).expect_success();
     let drawn = sheet(&workplace, "drawn.png");
@@ -56,7 +56,7 @@ fn augmented_versions_are_beside_their_photograph() {
 
 #[test]
 fn a_file_that_cant_be_read_is_named_and_another_one_is_shown() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/broken.jpg", "no picture");
     let done = workplace.run("show photos --count 9").expect_success();
     assert!(
@@ -70,7 +70,7 @@ fn a_file_that_cant_be_read_is_named_and_another_one_is_shown() {
 
 #[test]
 fn a_sheet_without_a_photograph_or_of_another_format_is_not_written() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("broken/one/1.jpg", "no picture");
     workplace.write("broken/two/2.jpg", "no picture");
     for (arguments, part) in [

@@ -1,10 +1,10 @@
 //! Image files that can't be read: `train` skips and lists them, and refuses them with `--strict`.
 
-use crate::permafrost::{Workplace, quick};
+use crate::harness::{TestDir, quick};
 
 #[test]
 fn a_skipped_file_is_in_a_table_of_the_run_and_an_error_where_asked_for() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/bad, \"quoted\".jpg", "no picture");
     workplace.train("--epochs 1 --out run");
     let table = workplace.read("run/skipped.csv");
@@ -22,7 +22,7 @@ fn a_skipped_file_is_in_a_table_of_the_run_and_an_error_where_asked_for() {
 
 #[test]
 fn a_strict_run_names_every_file_that_cant_be_read_however_little_it_prints() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/bad.jpg", "no picture");
     workplace.write("photos/validation/across/phone.jxl", b"\xff\x0a\xfa\x1f");
     for how in ["", "--quiet", "--json"] {

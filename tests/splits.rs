@@ -1,11 +1,11 @@
 //! Splits of one folder into training and validation images. `train` writes the split to `split.csv`, and reads it when
 //! a run is resumed or evaluated.
 
-use crate::permafrost::{Workplace, quick};
+use crate::harness::{TestDir, quick};
 
 #[test]
 fn one_folder_is_split_and_an_unreadable_file_is_named_and_skipped() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/broken.jpg", "no picture");
     workplace.write("photos/train/along/notes.txt", "words");
     let arguments = quick("--epochs 1 --no-augment --val-split 0.5 --out run");
@@ -21,7 +21,7 @@ fn one_folder_is_split_and_an_unreadable_file_is_named_and_skipped() {
 
 #[test]
 fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let train = quick("--val-split 0.5 --epochs 4 --out").replace("photos", "photos/train");
     workplace.run(&format!("{train} whole")).expect_success();
     let table = workplace.read("whole/split.csv");
@@ -35,7 +35,7 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
     workplace.run(&format!("{shorter} run")).expect_success();
     let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 4");
     workplace.write("run/config.toml", config);
-    workplace.picture("photos/train/along/new.png", "along", 40);
+    workplace.image("photos/train/along/new.png", "along", 40);
     workplace.run("train --resume run").expect_success();
     assert_eq!(workplace.history("run"), workplace.history("whole"));
 
@@ -51,7 +51,7 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
     assert!(best.contains(&format!("loss: {loss:.4} ")), "{best}{lowest:?}");
 
     // A class that was added later is not part of the run, and a missing image is an error.
-    workplace.picture("photos/train/about/0.png", "along", 7);
+    workplace.image("photos/train/about/0.png", "along", 7);
     assert_eq!(workplace.run("evaluate run/best").expect_success().stdout, best);
     std::fs::remove_file(workplace.path("photos/train/along/0.png")).expect("a file");
     let done = workplace.run("evaluate run/best");
@@ -73,11 +73,11 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
 
 #[test]
 fn near_duplicates_are_kept_on_one_side_where_asked_for() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     for class in ["across", "along"] {
         // Copies under other names, four of each image.
         for number in 0..12 {
-            workplace.picture(&format!("copies/{class}/{number}.png"), class, number / 4 * 3);
+            workplace.image(&format!("copies/{class}/{number}.png"), class, number / 4 * 3);
         }
     }
     let train =
@@ -99,8 +99,8 @@ fn near_duplicates_are_kept_on_one_side_where_asked_for() {
     }
     // Copies of one image are one group, which can't be split.
     for number in 0..4 {
-        workplace.picture(&format!("same/along/{number}.png"), "along", 0);
-        workplace.picture(&format!("same/across/{number}.png"), "across", number * 3);
+        workplace.image(&format!("same/along/{number}.png"), "along", 0);
+        workplace.image(&format!("same/across/{number}.png"), "across", number * 3);
     }
     let train = train.replace("copies", "same");
     let done = workplace.run(&format!("{train} --group-duplicates --out other"));
@@ -111,8 +111,8 @@ fn near_duplicates_are_kept_on_one_side_where_asked_for() {
 #[cfg(unix)]
 #[test]
 fn a_split_of_names_with_backslashes_is_found_again_also_as_an_earlier_version_wrote_it() {
-    let workplace = Workplace::with_photos();
-    workplace.picture(r"photos/train/along/a\b.png", "along", 40);
+    let workplace = TestDir::with_photos();
+    workplace.image(r"photos/train/along/a\b.png", "along", 40);
     let train = quick("--val-split 0.5 --epochs 1 --no-augment --out run");
     workplace.run(&train.replace("photos", "photos/train")).expect_success();
     let table = workplace.read("run/split.csv");

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::permafrost::{Done, Workplace, quick};
+use crate::harness::{CommandResult, TestDir, quick};
 
 /// Names of the settings files that Burn or CubeCL search for in the working directory and its parents.
 const NAMES: [&str; 4] = ["burn.toml", "Burn.toml", "cubecl.toml", "CubeCL.toml"];
@@ -28,14 +28,14 @@ level = "full"
 append = false
 file = "precious.txt"
 "#;
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for name in NAMES {
         for place in ["", "below/"] {
             workplace.write("below/precious.txt", "a text of someone's");
             workplace.write(&format!("{place}{name}"), planted);
             let arguments = quick("--epochs 1").replacen("photos", "../photos", 1);
             let mut command = workplace.command(&arguments);
-            let done = Done::of(command.current_dir(workplace.path("below")));
+            let done = CommandResult::of(command.current_dir(workplace.path("below")));
             assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""), "{place}{name}");
             assert!(!done.stdout.contains("node"), "{}", done.stdout);
             let text = workplace.read("below/precious.txt");
@@ -47,10 +47,10 @@ file = "precious.txt"
 
 #[test]
 fn variables_that_burn_reads_choose_no_device_and_write_no_log() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let mut command = workplace.command(&quick("--epochs 1"));
     let variables = [("BURN_DEVICE", "nonsense"), ("CUBECL_DEBUG_LOG", "log")];
-    let done = Done::of(command.envs(variables));
+    let done = CommandResult::of(command.envs(variables));
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
     assert_eq!(workplace.names_in(""), ["photos", "runs"]);
 }

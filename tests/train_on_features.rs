@@ -1,19 +1,19 @@
 //! `train --features`: a head trained on features that `features` computed.
 
-use crate::permafrost::{Workplace, quick};
+use crate::harness::{TestDir, quick};
 
 /// Arguments of a base on the CPU's own engine, on which an image's features have the same bits in any batch.
 const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max --device cpu";
 
 /// Creates a workplace with images and, in `set`, their features.
-fn with_set(arguments: &str) -> Workplace {
-    let workplace = Workplace::with_photos();
+fn with_set(arguments: &str) -> TestDir {
+    let workplace = TestDir::with_photos();
     compute(&workplace, "photos", arguments);
     workplace
 }
 
 /// Computes all shards of `data`: three shards of two pieces each.
-fn compute(workplace: &Workplace, data: &str, arguments: &str) {
+fn compute(workplace: &TestDir, data: &str, arguments: &str) {
     for shard in ["0/3", "1/3", "2/3"] {
         let command =
             format!("features {data} --out set {BASE} --shard {shard} --steps 2 {arguments}");
@@ -27,7 +27,7 @@ fn on_set(arguments: &str) -> String {
     )
 }
 
-fn model(workplace: &Workplace, run: &str) -> Vec<u8> {
+fn model(workplace: &TestDir, run: &str) -> Vec<u8> {
     std::fs::read(workplace.path(run).join("best/model.safetensors")).expect("a model")
 }
 
@@ -50,10 +50,10 @@ fn in_memory_a_run_is_the_ordinary_one_bit_for_bit() {
 
 #[test]
 fn one_folder_is_divided_as_an_ordinary_run_divides_it_and_goes_on_the_same() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     for class in ["across", "along"] {
         for number in 0..9 {
-            workplace.picture(&format!("photos/{class}/{number}.png"), class, number);
+            workplace.image(&format!("photos/{class}/{number}.png"), class, number);
         }
     }
     workplace.write("photos/along/broken.jpg", "no picture");
@@ -96,7 +96,7 @@ fn halves_give_nearly_the_same_history() {
 
 #[test]
 fn a_place_may_lie_beside_the_folder_one_is_in() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let folder = workplace.path("");
     let name = folder.components().next_back().expect("a folder").as_os_str().display();
     let set = format!("../{name}/nowhere/../set");
@@ -115,11 +115,11 @@ fn a_place_may_lie_beside_the_folder_one_is_in() {
 
 #[test]
 fn rows_far_from_each_other_are_read_apart() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     for (class, number) in
         ["across", "along"].iter().flat_map(|class| (0..30).map(move |at| (class, at)))
     {
-        workplace.picture(&format!("photos/{class}/{number:02}.png"), class, number);
+        workplace.image(&format!("photos/{class}/{number:02}.png"), class, number);
     }
     // An image takes 262 kB, and every tenth image is a validation image. Two of them are more than a megabyte apart.
     let base = "--weights none --size 64 --until block1_pool --device cpu";
@@ -195,7 +195,7 @@ fn a_run_is_not_gone_on_with_on_another_set() {
     workplace.run(&on_set("--out run")).expect_success();
     let config = workplace.read("run/config.toml").replace("epochs = 3", "epochs = 4");
     workplace.write("run/config.toml", config);
-    workplace.picture("photos/train/along/more.png", "along", 9);
+    workplace.image("photos/train/along/more.png", "along", 9);
     compute(&workplace, "photos", "");
     let done = workplace.run("train --resume run");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
@@ -209,7 +209,7 @@ fn a_run_is_not_gone_on_with_on_another_set() {
 
 #[test]
 fn the_weights_of_a_set_are_found_by_their_digest() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let bytes = std::fs::read(fixture).expect("the fixture");
     workplace.write("block1.h5", &bytes);

@@ -1,6 +1,6 @@
 //! Options of `train`: `--demo`, `--views`, `--from` with `--thaw`, `--tensorboard` and `--patience`.
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 /// Joins the lines of a text.
 fn unbroken(text: &str) -> String {
@@ -9,7 +9,7 @@ fn unbroken(text: &str) -> String {
 
 #[test]
 fn the_demo_draws_its_pictures_once_and_its_flags_win() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     let demo = "train --demo --size 32 --until block1_conv1 --epochs 1 --no-augment --hidden 8";
     let first = workplace.run(demo).expect_success();
     assert!(first.stdout.starts_with("Drew "), "{}", first.stdout);
@@ -25,7 +25,7 @@ fn the_demo_draws_its_pictures_once_and_its_flags_win() {
 
 #[test]
 fn views_are_named_and_computed_once() {
-    let workplace = Workplace::with_photos().on_cpu();
+    let workplace = TestDir::with_photos().on_cpu();
     let first = workplace.train("--views 2 --out runs/first").stdout;
     for part in ["\nViews         2 of each", " views of the training"] {
         assert!(first.contains(part), "{first}");
@@ -48,7 +48,7 @@ fn views_are_named_and_computed_once() {
 
 #[test]
 fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out first");
     let second = "train photos --from first/best --thaw block1_conv2 --epochs 2 --no-augment --compose stepwise --out second";
     assert_eq!(workplace.run(second).status, Some(2), "stepwise is augmentation");
@@ -78,7 +78,7 @@ fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
 
 #[test]
 fn a_run_writes_curves_for_tensorboard_where_it_is_told_to_and_goes_on_with_them() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let files = || {
         ["train", "validation"].map(|set| {
             let names = workplace.names_in(&format!("run/tensorboard/{set}"));
@@ -105,7 +105,7 @@ fn a_run_writes_curves_for_tensorboard_where_it_is_told_to_and_goes_on_with_them
 
 #[test]
 fn as_many_epochs_as_can_be_counted_end_by_patience() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let done = workplace.run(
         "train photos --weights none --size 32 --until block1_pool --pooling max --epochs 1000000000 --batch-size 1000000000 --patience 1 --save-every 1000000000 --learning-rate 1e-30 --no-augment --cache-mb 1000000000 --out run",
     );

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 /// Total length in `content-range` headers, for which the client expects a number.
 const TOTAL: u64 = 1 << 40;
@@ -83,7 +83,7 @@ impl Store {
     }
 
     /// Adds the files in a folder as objects.
-    pub(super) fn take(&mut self, workplace: &Workplace, folder: &str) {
+    pub(super) fn take(&mut self, workplace: &TestDir, folder: &str) {
         for (path, content) in workplace.contents(folder) {
             let name = path.strip_prefix(workplace.path("")).expect("a path in it");
             let name = name.to_str().expect("text").replace('\\', "/");
@@ -168,7 +168,7 @@ impl Store {
 
 /// Starts a store with a bucket named `bucket`, which holds the images of `workplace` below `photos`. Returns the store
 /// and its address.
-pub(super) fn store_with_photos(workplace: &Workplace) -> (Arc<Mutex<Store>>, String) {
+pub(super) fn store_with_photos(workplace: &TestDir) -> (Arc<Mutex<Store>>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let mut store = Store::default();

@@ -6,11 +6,11 @@ use std::process::Stdio;
 use vgg::engine_name;
 
 use super::{BASE, as_of_schema_1, command, compute, contents, findings, open, refused, run};
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 #[test]
 fn workers_on_one_shard_write_the_same_bytes_also_at_the_same_time() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let arguments = |out: &str| format!("photos {BASE} --views 2 --steps 2 --out {out}");
     compute(&workplace, "--views 2 --steps 2 --out alone");
     let workers: Vec<_> = (0..3)
@@ -32,7 +32,7 @@ fn workers_on_one_shard_write_the_same_bytes_also_at_the_same_time() {
 
 #[test]
 fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_computed_again() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let compute = || compute(&workplace, "--out set").stdout;
     assert!(compute().contains("Complete: 1 piece(s) computed, 0 were there."));
     let whole = contents(&workplace, "set");
@@ -68,7 +68,7 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
 
 #[test]
 fn a_set_of_the_version_before_goes_on_and_what_can_not_be_compared_is_said() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let done = compute(&workplace, "--out set");
     assert!(!done.stderr.contains("alone"), "{}", done.stderr);
     as_of_schema_1(&workplace, "set");
@@ -84,7 +84,7 @@ fn a_set_of_the_version_before_goes_on_and_what_can_not_be_compared_is_said() {
 
 #[test]
 fn a_file_that_was_skipped_and_can_be_read_now_is_looked_at_again() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let path = workplace.path("photos/train/along/0.png");
     let whole = fs::read(&path).expect("a picture");
     let mut damaged = whole.clone();
@@ -101,12 +101,12 @@ fn a_file_that_was_skipped_and_can_be_read_now_is_looked_at_again() {
     assert_eq!([kind, reason], ["stale", expected]);
     let said = compute(&workplace, "--out set --strict").stdout;
     assert!(said.contains(expected) && said.contains("1 piece(s) computed"), "{said}");
-    assert_eq!(open(&workplace, "set").photographs().len(), 24);
+    assert_eq!(open(&workplace, "set").images().len(), 24);
 }
 
 #[test]
 fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_replaced() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let compute = |arguments: &str| compute(&workplace, &format!("--out set {arguments}")).stdout;
     compute("");
     let mut before = contents(&workplace, "set");
@@ -126,14 +126,14 @@ fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_
         assert!(after != before, "{reason}");
         before = after;
     };
-    workplace.picture("photos/train/along/added.png", "along", 9);
+    workplace.image("photos/train/along/added.png", "along", 9);
     changed("", "was made of other photographs");
-    workplace.picture("photos/train/along/added.png", "across", 3);
+    workplace.image("photos/train/along/added.png", "across", 3);
     changed("", "was made of other photographs");
     fs::remove_file(workplace.path("photos/train/along/added.png")).expect("a file");
     changed("", "was made of other photographs");
     for set in ["train", "validation"] {
-        workplace.picture(&format!("photos/{set}/askew/0.png"), "along", 2);
+        workplace.image(&format!("photos/{set}/askew/0.png"), "along", 2);
     }
     changed("--seed 0", "its `classes`");
     changed("--seed 1", "its `weights`");
@@ -146,7 +146,7 @@ fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_
 
 #[test]
 fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_computed() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     compute(&workplace, "--out set --steps 3");
     for kind in ["json", "safetensors"] {
         let first = format!("set/shard-00000-of-00001-piece-0000-of-0003.{kind}");
@@ -159,7 +159,7 @@ fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_compu
 }
 
 /// Renames the engine to `another` in each piece of `set` for which `is_changed` returns true.
-fn rename_engine(workplace: &Workplace, another: &str, is_changed: impl Fn(&str) -> bool) {
+fn rename_engine(workplace: &TestDir, another: &str, is_changed: impl Fn(&str) -> bool) {
     let here = engine_name("winograd f32");
     for name in workplace.names_in("set").iter().filter(|name| name.ends_with(".json")) {
         let path = format!("set/{name}");
@@ -173,7 +173,7 @@ fn rename_engine(workplace: &Workplace, another: &str, is_changed: impl Fn(&str)
 
 #[test]
 fn a_set_of_several_instruction_sets_is_told_of_and_refused_if_that_is_asked() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let arguments = "--out set --steps 2 --device cpu";
     compute(&workplace, arguments);
     let (here, another) = (engine_name("winograd f32"), "winograd f32 on another");
@@ -211,7 +211,7 @@ fn a_set_of_several_instruction_sets_is_told_of_and_refused_if_that_is_asked() {
 
 #[test]
 fn a_set_that_does_not_name_its_instruction_set_is_used_and_told_of() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     compute(&workplace, "--out set --steps 2 --device cpu");
     rename_engine(&workplace, "winograd f32", |_| true);
     run(&workplace, "--check set").expect_success();

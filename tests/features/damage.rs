@@ -7,11 +7,11 @@ use serde_json::Value;
 use shards::{FeatureSet, Rows, Store};
 
 use super::{as_of_schema_1, compute, findings, open, run};
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 #[test]
 fn a_check_names_all_that_is_missing_stale_or_damaged() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     for shard in 0..6 {
         compute(&workplace, &format!("--out set --shard {shard}/6"));
     }
@@ -70,7 +70,7 @@ fn a_check_names_all_that_is_missing_stale_or_damaged() {
 
     // Enough images to change every piece.
     (0..40)
-        .for_each(|at| workplace.picture(&format!("photos/train/along/{at} too.png"), "along", at));
+        .for_each(|at| workplace.image(&format!("photos/train/along/{at} too.png"), "along", at));
     let stale = findings(&workplace, "photos --check set");
     let others = stale.iter().filter(|[_, _, reason]| reason.contains("other photographs"));
     assert_eq!(others.count(), 4, "{stale:?}");
@@ -78,7 +78,7 @@ fn a_check_names_all_that_is_missing_stale_or_damaged() {
 
 #[test]
 fn a_damaged_row_is_found_when_it_is_read() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     compute(&workplace, "--out set --views 1 --dtype float16");
     let set = open(&workplace, "set");
     let path = workplace.path("set/shard-00000-of-00001-piece-0000-of-0001.safetensors");
@@ -95,7 +95,7 @@ fn a_damaged_row_is_found_when_it_is_read() {
 
 #[test]
 fn a_label_of_another_class_than_the_path_says_is_damage() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     compute(&workplace, "--out set");
     let path = workplace.path("set/shard-00000-of-00001-piece-0000-of-0001.safetensors");
     let mut bytes = fs::read(&path).expect("the object");

@@ -5,26 +5,26 @@ use std::fs;
 use shards::{FeatureSet, Store};
 
 use super::{BASE, command, compute, contents, expect_refused, findings, open, refused, run};
-use crate::permafrost::{Done, Workplace};
+use crate::harness::{CommandResult, TestDir};
 
 #[test]
 fn a_url_and_a_list_of_a_folder_give_what_its_path_gives() {
-    let workplace = Workplace::new();
+    let workplace = TestDir::new();
     for class in ["Bäume und Wälder", "über 100 %"] {
         for number in 0..3 {
             let path = format!("my photos/{class}/deep/er {number} #1.png");
-            workplace.picture(&path, if class.len() > 13 { "along" } else { "across" }, number);
+            workplace.image(&path, if class.len() > 13 { "along" } else { "across" }, number);
         }
     }
     let compute = |data: &str, out: &str| {
         let mut command = command(&workplace, &format!("{BASE} --out"));
-        Done::of(command.args([out, data])).expect_success()
+        CommandResult::of(command.args([out, data])).expect_success()
     };
     let here = workplace.path("").to_string_lossy().replace(' ', "%20");
     compute("my photos", "by path");
     compute(&format!("file://{here}/my%20photos"), &format!("file://{here}/by%20url"));
     let set = open(&workplace, "by path");
-    let keys: Vec<&str> = set.photographs().iter().map(|photo| photo.key.as_str()).collect();
+    let keys: Vec<&str> = set.images().iter().map(|photo| photo.key.as_str()).collect();
     assert_eq!(keys[0], "Bäume und Wälder/deep/er 0 #1.png");
     let lines = keys.iter().rev().map(|key| format!("{key}\r\n")).collect::<String>();
     workplace.write("my photos/list.txt", format!("\u{feff}{lines}\n"));
@@ -37,7 +37,7 @@ fn a_url_and_a_list_of_a_folder_give_what_its_path_gives() {
     workplace.write("my photos/list.txt", format!("{lines}{}\n", keys[0]));
     let list = |line: &str| {
         let mut command = command(&workplace, &format!("{BASE} --out other"));
-        expect_refused(&Done::of(command.arg("my photos/list.txt")), line);
+        expect_refused(&CommandResult::of(command.arg("my photos/list.txt")), line);
     };
     list("line 7 of `my photos/list.txt` is there twice");
     workplace.write("my photos/list.txt", "a/1.png\n../b/1.png\n");
@@ -50,10 +50,10 @@ fn a_url_and_a_list_of_a_folder_give_what_its_path_gives() {
 
 #[test]
 fn an_engine_says_which_share_it_wants() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let share = |variables: &[(&str, &str)]| {
         let mut command = command(&workplace, &format!("photos {BASE} --out set"));
-        Done::of(command.envs(variables.iter().copied()))
+        CommandResult::of(command.envs(variables.iter().copied()))
     };
     let done = share(&[("JOB_COMPLETION_INDEX", "0"), ("JOB_COMPLETIONS", "3")]).expect_success();
     assert!(done.stdout.starts_with("Shard 0 of 3 (JOB_COMPLETION_INDEX)"), "{}", done.stdout);
@@ -69,13 +69,13 @@ fn an_engine_says_which_share_it_wants() {
     assert_eq!(missing, [["missing", name, "is not there"].map(String::from)]);
     let batch = [("AWS_BATCH_JOB_ARRAY_INDEX", "2"), ("AWS_BATCH_JOB_ARRAY_SIZE", "3")];
     share(&batch).expect_success();
-    assert_eq!(open(&workplace, "set").photographs().len(), 24);
+    assert_eq!(open(&workplace, "set").images().len(), 24);
     expect_refused(&share(&[("JOB_COMPLETION_INDEX", "0")]), "`JOB_COMPLETIONS` is not");
 }
 
 #[test]
 fn what_cannot_be_read_is_skipped_with_its_reason_or_an_error_where_that_is_wanted() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/cut.png", "no picture");
     workplace.write("photos/train/along/empty.jpg", "");
     workplace.write("photos/train/along/notes.txt", "words");
@@ -91,7 +91,7 @@ fn what_cannot_be_read_is_skipped_with_its_reason_or_an_error_where_that_is_want
     let set = open(&workplace, "set");
     let skipped: Vec<&str> = set.skipped().iter().map(|skipped| skipped.key.as_str()).collect();
     assert_eq!(skipped, ["train/along/cut.png", "train/along/empty.jpg"]);
-    assert_eq!(set.photographs().len(), 24);
+    assert_eq!(set.images().len(), 24);
     let strict = format!("photos {BASE} --strict --out");
     refused(&workplace, &format!("{strict} set"), "`train/along/cut.png` can't be read");
     refused(&workplace, &format!("{strict} other"), "`train/along/cut.png` can't be read");
@@ -102,7 +102,7 @@ fn what_cannot_be_read_is_skipped_with_its_reason_or_an_error_where_that_is_want
 
 #[test]
 fn the_folder_of_a_run_is_no_place_for_a_set() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let before = workplace.contents("run");
     refused(&workplace, &format!("photos {BASE} --out run"), "`run` is a run of `train`");
@@ -111,7 +111,7 @@ fn the_folder_of_a_run_is_no_place_for_a_set() {
 
 #[test]
 fn what_is_no_set_or_no_place_for_one_is_refused() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let compute = |arguments: &str| format!("photos {BASE} {arguments}");
     super::compute(&workplace, "--out set --shard 1/3");
     for (arguments, named) in [
@@ -149,7 +149,7 @@ fn a_folder_that_may_not_be_written_is_denied_and_nothing_is_left() {
 
     use crate::ordinary_user::OrdinaryUser;
 
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let user = OrdinaryUser::of(&workplace);
     let closed = workplace.path("closed");
     fs::create_dir(&closed).expect("a writable folder");

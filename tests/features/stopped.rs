@@ -4,11 +4,11 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use super::{BASE, command, compute, contents};
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 #[test]
 fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     // The pieces in the folder show the progress of the worker.
     let mut worker =
         command(&workplace, &format!("photos {BASE} --out set --steps 24 --views 300"))
@@ -43,7 +43,7 @@ fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
 fn a_worker_that_is_stopped_in_its_only_piece_says_how_less_is_lost() {
     use std::io::{BufRead, BufReader, Read};
 
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     let mut worker = command(&workplace, &format!("photos {BASE} --out set --views 10000"))
         .stdout(Stdio::piped())
         .spawn()

@@ -2,24 +2,24 @@
 
 use std::fs;
 
-use augment::{AugmentConfig, Picture};
-use photos::{address_of_key, load_picture};
+use augment::{AugmentConfig, ImageView};
+use photos::{address_of_key, load_image};
 use serde_json::Value;
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
 use super::{compute, features, findings, open};
-use crate::permafrost::Workplace;
+use crate::harness::TestDir;
 
 #[test]
 fn any_number_of_shards_and_pieces_holds_the_same_features() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     compute(&workplace, "--views 2 --out one");
     for shard in 0..3 {
         compute(&workplace, &format!("--views 2 --out three --shard {shard}/3 --steps 2"));
     }
     let (one, three) = (open(&workplace, "one"), open(&workplace, "three"));
     assert_eq!((one.piece_count(), three.piece_count()), (1, 6));
-    assert_eq!((one.photographs().len(), one.views()), (24, 2));
+    assert_eq!((one.images().len(), one.views()), (24, 2));
     assert_eq!(one.classes(), ["across", "along"]);
     assert_eq!(features(&one), features(&three));
     assert_eq!(findings(&workplace, "--check three"), Vec::<[String; 3]>::new());
@@ -29,7 +29,7 @@ fn any_number_of_shards_and_pieces_holds_the_same_features() {
 
 #[test]
 fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     // The expected features are computed by the CPU's own engine.
     compute(&workplace, "--views 2 --seed 7 --out set --device cpu");
     let features = features(&open(&workplace, "set"));
@@ -44,16 +44,15 @@ fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
     let base = FrozenBase::new(&config, &weights).expect("a base");
     let augment = AugmentConfig::default();
     for (key, (_, plain, views)) in &features {
-        let pixels =
-            load_picture(&workplace.path("photos").join(key), [32, 32]).expect("a picture");
-        assert_eq!(&base.features_of_pictures(&[&pixels]).expect("features"), plain, "{key}");
+        let pixels = load_image(&workplace.path("photos").join(key), [32, 32]).expect("a picture");
+        assert_eq!(&base.features_of_images(&[&pixels]).expect("features"), plain, "{key}");
         assert_eq!(views.len(), if key.starts_with("train/") { 2 } else { 0 });
         for (view, features) in (1..).zip(views) {
             let below = key.strip_prefix("train/").expect("a training image");
             let draw = augment.draw(7, view, address_of_key(below));
             let mut input = vec![0.0; 32 * 32 * 3];
             let preprocess = |rgb| base.preprocessing().apply(rgb);
-            let image = Picture::new(&pixels, 32, 32);
+            let image = ImageView::new(&pixels, 32, 32);
             draw.apply(&image, augment.compose, &mut input, preprocess);
             assert_eq!(&base.features(&input).expect("features"), features, "{key}: {view}");
         }
@@ -62,7 +61,7 @@ fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
 
 #[test]
 fn halves_are_near() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     compute(&workplace, "--out single");
     compute(&workplace, "--out half --dtype float16");
     let (single, half) =
@@ -76,7 +75,7 @@ fn halves_are_near() {
 
 #[test]
 fn a_piece_is_a_safetensors_file_with_its_small_tensors_first() {
-    let workplace = Workplace::with_photos();
+    let workplace = TestDir::with_photos();
     compute(&workplace, "--out set");
     let path = workplace.path("set/shard-00000-of-00001-piece-0000-of-0001.safetensors");
     let bytes = fs::read(path).expect("the object");

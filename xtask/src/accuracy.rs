@@ -63,7 +63,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let mut sum = 0.0;
     for seed in ["1", "2", "3", "4"] {
         let run = runs.join(format!("photographs-{seed}"));
-        program.train_on_photographs(&run, &["--epochs", "30", "--no-augment", "--seed", seed])?;
+        program.train_on_images(&run, &["--epochs", "30", "--no-augment", "--seed", seed])?;
         let best = best_of(&run)?;
         writeln!(
             stdout(),
@@ -78,7 +78,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     ensure!(mean >= PHOTOGRAPHS, "the photographs reached {mean:.4}, expected {PHOTOGRAPHS}");
 
     program.check_predict(&runs.join("photographs-1"))?;
-    program.train_on_photographs(&runs.join("augmented"), &["--epochs", "1", "--seed", "1"])?;
+    program.train_on_images(&runs.join("augmented"), &["--epochs", "1", "--seed", "1"])?;
     writeln!(stdout(), "accuracy: the demo and the photographs reach what is expected of them")?;
     Ok(())
 }
@@ -116,7 +116,7 @@ impl Program<'_> {
         Ok(())
     }
 
-    pub(crate) fn train_on_photographs(&self, run: &Path, arguments: &[&str]) -> Result<()> {
+    pub(crate) fn train_on_images(&self, run: &Path, arguments: &[&str]) -> Result<()> {
         let from = [text(self.photographs)?, "--weights", text(self.weights)?];
         self.train(run, &[&from, self.base, arguments].concat())
     }

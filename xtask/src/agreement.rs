@@ -48,7 +48,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let [cpu, libtorch] = ["cpu", "libtorch"].map(|device| {
         let run = runs.join(format!("imagenet-{device}"));
         let more = ["--epochs", "2", "--no-augment", "--device", device, "--precision", "f32"];
-        program_of_imagenet.train_on_photographs(&run, &more).map(|()| run)
+        program_of_imagenet.train_on_images(&run, &more).map(|()| run)
     });
     compare("VGG16 of ImageNet", &cpu?, &libtorch?, 72.0)?;
 
@@ -59,7 +59,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
             let run = runs.join(format!("photographs-{seed}-{device}-{precision}"));
             let more = ["--epochs", "50", "--no-augment", "--seed", seed, "--device", device];
             let more = [&more[..], &["--precision", precision]].concat();
-            program.train_on_photographs(&run, &more).map(|()| run)
+            program.train_on_images(&run, &more).map(|()| run)
         });
         let (cpu, bf16) = (cpu?, bf16?);
         compare(&format!("photographs, seed {seed}"), &cpu, &libtorch?, 72.0)?;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use fetch::{Device, Downloader, Libtorch, Part, Source};
+use fetch::{Device, Downloader, Libtorch, Source, UnfinishedFile};
 
 use self::folder::{Found, TAKEN_FROM};
 use self::index::Index;
@@ -91,7 +91,7 @@ pub(crate) fn by_hand(libtorch: &Libtorch) -> String {
 /// machine.
 pub(crate) fn bring(libtorch: &Libtorch, data: &Path, downloader: &Downloader<'_>) -> Result<()> {
     let target = target(libtorch, data);
-    let part = Part::beside(&target)?;
+    let part = UnfinishedFile::beside(&target)?;
     fs::create_dir(part.path())
         .with_context(|| format!("could not make `{}`", part.path().display()))?;
     match downloader.source {

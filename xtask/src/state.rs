@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::Error;
-use fetch::Presence;
+use fetch::ItemState;
 
 /// State on disk, with its description.
 pub(crate) enum State {
@@ -15,14 +15,14 @@ pub(crate) enum State {
     Wrong(Error),
 }
 
-impl From<Presence> for State {
-    fn from(presence: Presence) -> Self {
+impl From<ItemState> for State {
+    fn from(presence: ItemState) -> Self {
         match presence {
-            Presence::Missing | Presence::Begun(_) => Self::Missing(presence.to_string()),
-            Presence::Verified | Presence::RightSize | Presence::RightCount => {
+            ItemState::Missing | ItemState::Begun(_) => Self::Missing(presence.to_string()),
+            ItemState::Verified | ItemState::RightSize | ItemState::RightCount => {
                 Self::Right(presence.to_string())
             }
-            Presence::Wrong(error) => Self::Wrong(error.into()),
+            ItemState::Wrong(error) => Self::Wrong(error.into()),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::io::{Write, stdin, stdout};
 use std::time::Instant;
 
-use augment::{AugmentConfig, Compose, Picture};
+use augment::{AugmentConfig, Compose, ImageView};
 use rayon::prelude::*;
 
 const SIZE: usize = 180;
@@ -19,7 +19,7 @@ const BATCH: usize = 32;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [compose, pictures] = arguments.as_slice() else {
+    let [compose, images] = arguments.as_slice() else {
         return Err("usage: augment once|stepwise PICTURES".into());
     };
     let compose = match compose.as_str() {
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "stepwise" => Compose::Stepwise,
         other => return Err(format!("`{other}` is no way\nhint: once or stepwise").into()),
     };
-    let pictures: usize = pictures.parse()?;
+    let images: usize = images.parse()?;
     let config = AugmentConfig { compose, ..AugmentConfig::default() };
     let values = SIZE * SIZE * 3;
     let pixels: Vec<u8> = (0..BATCH * values).map(|at| (at * 7919 % 256) as u8).collect();
@@ -35,13 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (round, line) in stdin().lines().enumerate() {
         line?;
         let start = Instant::now();
-        for first in (0..pictures).step_by(BATCH) {
-            let outputs = &mut outputs[..BATCH.min(pictures - first)];
+        for first in (0..images).step_by(BATCH) {
+            let outputs = &mut outputs[..BATCH.min(images - first)];
             let inputs = pixels.par_chunks_exact(values);
             outputs.par_iter_mut().zip(inputs).enumerate().for_each(|(item, (output, pixels))| {
-                let picture = Picture::new(pixels, SIZE, SIZE);
+                let image = ImageView::new(pixels, SIZE, SIZE);
                 let draw = config.draw(1, round as u64, (first + item) as u64);
-                draw.apply(&picture, config.compose, output, |[red, green, blue]| {
+                draw.apply(&image, config.compose, output, |[red, green, blue]| {
                     [blue - 103.939, green - 116.779, red - 123.68]
                 });
             });

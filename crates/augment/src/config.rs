@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{Compose, Draw};
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 
 /// Axes along which an image may be mirrored, each with a probability of one half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl AugmentConfig {
     /// Draws the augmentation of image `item` in `epoch` of a run with the seed `seed`. Values are
     /// uniformly distributed within their ranges, and the same three numbers give the same values.
     pub fn draw(&self, seed: u64, epoch: u64, item: u64) -> Draw {
-        let mut draws = Draws::at(seed, Purpose::Augmentation, epoch, item);
+        let mut draws = AddressedRng::at(seed, Purpose::Augmentation, epoch, item);
         // All numbers are drawn regardless of the settings, so that turning off the flip does not
         // change the rotations.
         let (left_right, top_bottom) = (draws.coin(), draws.coin());

@@ -1,6 +1,6 @@
 //! Augmentation drawn for one image: its parameters, and the maps that follow from them.
 
-use crate::{Affine, Compose, Picture, warp};
+use crate::{Affine, Compose, ImageView, warp};
 
 /// Parameters drawn for one image.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,21 +43,21 @@ impl Draw {
     /// Panics if `output` does not have the size of the image.
     pub fn apply(
         &self,
-        picture: &Picture<'_>,
+        image: &ImageView<'_>,
         compose: Compose,
         output: &mut [f32],
         finish: impl Fn([f32; 3]) -> [f32; 3],
     ) {
-        let [height, width] = picture.size();
+        let [height, width] = image.size();
         match compose {
-            Compose::Once => warp(picture, &self.map(height, width), output, finish),
+            Compose::Once => warp(image, &self.map(height, width), output, finish),
             Compose::Stepwise => {
                 let [flip, rotation, zoom] = self.maps(height, width);
                 // A flip needs no interpolation, and reflection is the same on either side. The
                 // warp of the rotation can therefore include the flip.
                 let mut rotated = vec![0.0; output.len()];
-                warp(picture, &rotation.then(&flip), &mut rotated, |rgb| rgb);
-                warp(&Picture::new(&rotated, height, width), &zoom, output, finish);
+                warp(image, &rotation.then(&flip), &mut rotated, |rgb| rgb);
+                warp(&ImageView::new(&rotated, height, width), &zoom, output, finish);
             }
         }
     }

@@ -8,13 +8,13 @@ pub const WARP_REVISION: u32 = 1;
 
 /// RGB image of shape (height, width, 3), row by row, of bytes or of the values from another warp.
 #[derive(Clone, Copy, Debug)]
-pub struct Picture<'a, T = u8> {
+pub struct ImageView<'a, T = u8> {
     pixels: &'a [T],
     height: usize,
     width: usize,
 }
 
-impl<'a, T> Picture<'a, T> {
+impl<'a, T> ImageView<'a, T> {
     /// Creates an image of `height` by `width` pixels from `pixels` in the order (height, width,
     /// 3).
     ///
@@ -48,19 +48,19 @@ impl<'a, T> Picture<'a, T> {
 /// Panics if `output` does not have the size of the image. Also panics above 2^23 pixels along an
 /// axis or 2^31 values in all, the limits of counting in `f32` and `u32`.
 pub fn warp<T: Copy + Into<f32>>(
-    picture: &Picture<'_, T>,
+    image: &ImageView<'_, T>,
     map: &Affine,
     output: &mut [f32],
     finish: impl Fn([f32; 3]) -> [f32; 3],
 ) {
-    assert_eq!(output.len(), picture.pixels.len(), "output is of the picture's size");
-    let [height, width] = picture.size();
+    assert_eq!(output.len(), image.pixels.len(), "output is of the picture's size");
+    let [height, width] = image.size();
     assert!(height.max(width) <= 1 << 23, "an axis has at most 2^23 pixels");
     assert!(output.len() <= 1 << 31, "a picture has at most 2^31 values");
-    if stays_near(map, picture.size()) {
-        warp_with(picture, map, output, finish, reflect_once);
+    if stays_near(map, image.size()) {
+        warp_with(image, map, output, finish, reflect_once);
     } else {
-        warp_with(picture, map, output, finish, reflect);
+        warp_with(image, map, output, finish, reflect);
     }
 }
 
@@ -68,26 +68,26 @@ pub fn warp<T: Copy + Into<f32>>(
 /// vectorize the loop without branches. Then reads, interpolates, finishes and writes each pixel.
 #[inline]
 fn warp_with<T: Copy + Into<f32>>(
-    picture: &Picture<'_, T>,
+    image: &ImageView<'_, T>,
     map: &Affine,
     output: &mut [f32],
     finish: impl Fn([f32; 3]) -> [f32; 3],
     reflect: impl Fn(f32, f32) -> f32,
 ) {
-    let [height, width] = picture.size();
+    let [height, width] = image.size();
     // Two adjacent pixels are read at once. The pixels of an image with one column are therefore
     // duplicated.
     let twice: Vec<T>;
     let (pixels, stride) = if width == 1 {
-        twice = picture.pixels.chunks(3).flat_map(|pixel| pixel.repeat(2)).collect();
+        twice = image.pixels.chunks(3).flat_map(|pixel| pixel.repeat(2)).collect();
         (twice.as_slice(), 6)
     } else {
-        (picture.pixels, width * 3)
+        (image.pixels, width * 3)
     };
     let below = if height == 1 { 0 } else { stride };
     for (y, row) in output.chunks_exact_mut(width * 3).enumerate() {
         for (block, row) in row.as_chunks_mut().0.chunks_mut(BLOCK).enumerate() {
-            let points = Points::new(picture.size(), stride, map, [block * BLOCK, y], &reflect);
+            let points = Points::new(image.size(), stride, map, [block * BLOCK, y], &reflect);
             for (at, pixel) in row.iter_mut().enumerate() {
                 let upper = &pixels[points.offsets[at] as usize..];
                 let (upper, lower) = (two_pixels(upper), two_pixels(&upper[below..]));
@@ -224,7 +224,7 @@ mod tests {
     use crate::{AugmentConfig, Compose, Draw, RandomFlip};
     use proptest::prelude::*;
 
-    fn some_picture() -> impl Strategy<Value = (Vec<u8>, usize, usize)> {
+    fn some_image() -> impl Strategy<Value = (Vec<u8>, usize, usize)> {
         (1usize..24, 1usize..24).prop_flat_map(|(height, width)| {
             let pixels = proptest::collection::vec(any::<u8>(), height * width * 3);
             (pixels, Just(height), Just(width))
@@ -233,7 +233,7 @@ mod tests {
 
     fn warped(pixels: &[u8], height: usize, width: usize, map: &Affine) -> Vec<f32> {
         let mut output = vec![f32::NAN; pixels.len()];
-        warp(&Picture::new(pixels, height, width), map, &mut output, |rgb| rgb);
+        warp(&ImageView::new(pixels, height, width), map, &mut output, |rgb| rgb);
         output
     }
 
@@ -243,14 +243,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_identity_changes_nothing((pixels, height, width) in some_picture()) {
+        fn the_identity_changes_nothing((pixels, height, width) in some_image()) {
             let output = warped(&pixels, height, width, &Affine::IDENTITY);
             let expected: Vec<f32> = pixels.iter().map(|&value| value.into()).collect();
             prop_assert_eq!(output, expected);
         }
 
         #[test]
-        fn flipping_twice_restores((pixels, height, width) in some_picture(), left_right: bool, top_bottom: bool) {
+        fn flipping_twice_restores((pixels, height, width) in some_image(), left_right: bool, top_bottom: bool) {
             let flip = Affine::flip(left_right, top_bottom, height, width);
             let once = as_bytes(&warped(&pixels, height, width, &flip));
             let twice = as_bytes(&warped(&once, height, width, &flip));
@@ -261,7 +261,7 @@ mod tests {
         /// which is 8e-6.
         #[test]
         fn every_pixel_is_written_and_lies_within_the_range_of_the_input(
-            (pixels, height, width) in some_picture(), seed: u64, item: u64,
+            (pixels, height, width) in some_image(), seed: u64, item: u64,
         ) {
             let config = AugmentConfig { flip: RandomFlip::Both, rotation: 1.0, zoom: 0.9, compose: Compose::Once };
             let map = config.draw(seed, 0, item).map(height, width);
@@ -276,20 +276,20 @@ mod tests {
 
         #[test]
         fn the_same_address_gives_the_same_picture_on_every_thread(
-            (pixels, height, width) in some_picture(), seed: u64, epoch: u64, item: u64,
+            (pixels, height, width) in some_image(), seed: u64, epoch: u64, item: u64,
         ) {
-            let picture = move || {
+            let image = move || {
                 let map = AugmentConfig::default().draw(seed, epoch, item).map(height, width);
                 warped(&pixels, height, width, &map)
             };
-            let here = picture();
-            prop_assert_eq!(here, std::thread::spawn(picture).join().expect("warping does not panic"));
+            let here = image();
+            prop_assert_eq!(here, std::thread::spawn(image).join().expect("warping does not panic"));
         }
 
         /// Compares with the definition: the image repeated endlessly with its mirror images.
         #[test]
         fn whole_pixel_shifts_see_the_reflected_picture(
-            (pixels, height, width) in some_picture(), shift_x in -60i32..60, shift_y in -60i32..60,
+            (pixels, height, width) in some_image(), shift_x in -60i32..60, shift_y in -60i32..60,
         ) {
             let map = Affine { coefficients: [1.0, 0.0, shift_x as f32, 0.0, 1.0, shift_y as f32] };
             let output = warped(&pixels, height, width, &map);
@@ -342,7 +342,7 @@ mod tests {
         let pixels = [10u8, 20, 30];
         let mut output = [0.0; 3];
         let swap = |[red, green, blue]: [f32; 3]| [blue - 1.0, green - 2.0, red - 3.0];
-        warp(&Picture::new(&pixels, 1, 1), &Draw::default().map(1, 1), &mut output, swap);
+        warp(&ImageView::new(&pixels, 1, 1), &Draw::default().map(1, 1), &mut output, swap);
         assert_eq!(output, [29.0, 18.0, 7.0]);
     }
 }

@@ -4,7 +4,7 @@
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
 
-use augment::{Compose, Draw, Picture};
+use augment::{Compose, Draw, ImageView};
 use fixtures::{Fixture, arrays, fixture};
 use serde::Deserialize;
 
@@ -38,7 +38,7 @@ fn augmented(image: &Fixture, steps: &[(String, Option<f32>)], compose: Compose)
     let &[height, width, 3] = image.shape.as_slice() else { panic!("shape {:?}", image.shape) };
     let pixels: Vec<u8> = image.data.iter().map(|&value| value as u8).collect();
     let mut output = vec![0.0; pixels.len()];
-    draw(steps).apply(&Picture::new(&pixels, height, width), compose, &mut output, |rgb| rgb);
+    draw(steps).apply(&ImageView::new(&pixels, height, width), compose, &mut output, |rgb| rgb);
     output
 }
 

@@ -1,6 +1,6 @@
 //! Ties the revision of the warp to its output, bit for bit.
 
-use augment::{AugmentConfig, Compose, Draw, Picture, WARP_REVISION};
+use augment::{AugmentConfig, Compose, Draw, ImageView, WARP_REVISION};
 use sha2::{Digest, Sha256};
 
 /// If this test fails, draws or the warp return different values. Raise [`WARP_REVISION`], then
@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 fn the_revision_is_raised_with_every_change_of_a_bit() {
     let (height, width) = (31, 45);
     let pixels: Vec<u8> = (0..height * width * 3).map(|at| (at * at % 251) as u8).collect();
-    let picture = Picture::new(&pixels, height, width);
+    let image = ImageView::new(&pixels, height, width);
     let mut hash = Sha256::new();
     let mut add = |draw: &Draw, compose| {
         let mut output = vec![0.0; pixels.len()];
-        draw.apply(&picture, compose, &mut output, |rgb| rgb);
+        draw.apply(&image, compose, &mut output, |rgb| rgb);
         output.into_iter().for_each(|value| hash.update(value.to_le_bytes()));
     };
     for compose in [Compose::Once, Compose::Stepwise] {
@@ -35,8 +35,12 @@ fn a_draw_of_nothing_keeps_every_value() {
     let expected: Vec<f32> = pixels.iter().map(|&value| f32::from(value)).collect();
     for compose in [Compose::Once, Compose::Stepwise] {
         let mut output = vec![0.0; pixels.len()];
-        Draw::default()
-            .apply(&Picture::new(&pixels, height, width), compose, &mut output, |rgb| rgb);
+        Draw::default().apply(
+            &ImageView::new(&pixels, height, width),
+            compose,
+            &mut output,
+            |rgb| rgb,
+        );
         assert_eq!(output, expected);
     }
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use crate::open::regular;
 
 /// Timeout of the lock. Another process may have been stopped while it held the lock.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time between two attempts to lock. Writing an entry takes about a tenth of this.
-const PAUSE: Duration = Duration::from_millis(1);
+const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Ledger file of a cache.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Ledger {
 
     /// Waits for the lock, at most ten seconds.
     pub(crate) fn lock(&self) -> io::Result<Locked<'_>> {
-        self.lock_within(PATIENCE)
+        self.lock_within(LOCK_TIMEOUT)
     }
 
     fn lock_within(&self, patience: Duration) -> io::Result<Locked<'_>> {
@@ -48,7 +48,9 @@ impl Ledger {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Locked(file)),
-                Err(TryLockError::WouldBlock) if begin.elapsed() < patience => sleep(PAUSE),
+                Err(TryLockError::WouldBlock) if begin.elapsed() < patience => {
+                    sleep(RETRY_INTERVAL)
+                }
                 Err(TryLockError::WouldBlock) => {
                     let why = format!("another process has kept the cache locked for {patience:?}");
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));

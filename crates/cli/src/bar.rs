@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressStyle};
 use quoting::printable;
 
-use crate::pace::{Pace, duration};
 use crate::printed::stderr;
+use crate::rate_meter::{RateMeter, duration};
 
 /// Progress bar that appears with its first update and stays until it is cleared.
 #[derive(Clone, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Bar(Arc<Mutex<Option<Drawn>>>);
 
 struct Drawn {
     bar: ProgressBar,
-    pace: Pace,
+    pace: RateMeter,
 }
 
 impl Bar {
@@ -69,13 +69,13 @@ impl Bar {
         }
     }
 
-    fn draw(&self, done: usize, total: usize, texts: impl FnOnce(&Pace) -> (String, String)) {
+    fn draw(&self, done: usize, total: usize, texts: impl FnOnce(&RateMeter) -> (String, String)) {
         let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Drawn { bar, pace } = drawn.get_or_insert_with(|| {
             let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {msg}")
                 .expect("a valid template");
             let bar = ProgressBar::new(total as u64).with_style(style.progress_chars("=>."));
-            Drawn { bar, pace: Pace::from(done) }
+            Drawn { bar, pace: RateMeter::from(done) }
         });
         let (before, after) = texts(pace);
         bar.set_prefix(before);

@@ -11,7 +11,7 @@ use etcetera::BaseStrategy;
 use quoting::Shown;
 use train::DataConfig;
 
-use crate::unbroken::stderr;
+use crate::pipe::stderr;
 
 /// Arguments of the cache of decoded images and features.
 #[derive(Args)]

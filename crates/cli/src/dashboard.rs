@@ -5,8 +5,8 @@
 mod colours;
 mod curves;
 mod screen;
+mod state;
 mod view;
-mod watched;
 
 use std::io::{self, IsTerminal, stdout};
 use std::process;
@@ -19,12 +19,12 @@ use features::Cancellation;
 use ratatui_crossterm::crossterm::event::{self, KeyCode, KeyEventKind, KeyModifiers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use train::Event;
+use train::TrainingEvent;
 
 use crate::dashboard::colours::Colours;
 use crate::dashboard::screen::Screen;
+pub(crate) use crate::dashboard::state::DashboardState;
 use crate::dashboard::view::draw;
-pub(crate) use crate::dashboard::watched::Watched;
 use crate::interrupt::STOPPED;
 use crate::logs;
 
@@ -38,7 +38,7 @@ pub(crate) struct Dashboard {
 }
 
 struct Shared {
-    watched: Mutex<Watched>,
+    state: Mutex<DashboardState>,
     /// Token that stops the run after the current batch.
     cancellation: Cancellation,
     /// Set by a signal and cleared by the drawing thread.
@@ -62,10 +62,10 @@ pub(crate) fn require_terminal() -> anyhow::Result<()> {
 
 impl Dashboard {
     /// Opens the dashboard on the terminal. Log messages to standard error are held back until it is dropped.
-    pub(crate) fn open(watched: Watched) -> anyhow::Result<Self> {
+    pub(crate) fn open(state: DashboardState) -> anyhow::Result<Self> {
         let cancelled = Arc::<AtomicBool>::default();
         let shared = Arc::new(Shared {
-            watched: Mutex::new(watched),
+            state: Mutex::new(state),
             cancellation: cancelled.clone().into(),
             signalled: Arc::default(),
             over: AtomicBool::new(false),
@@ -91,8 +91,8 @@ impl Dashboard {
     }
 
     /// Updates the dashboard with an event.
-    pub(crate) fn show(&self, event: &Event) {
-        self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner).learn(event);
+    pub(crate) fn show(&self, event: &TrainingEvent) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).learn(event);
     }
 }
 
@@ -123,8 +123,8 @@ fn keep_drawing(shared: &Shared, mut screen: Screen) -> io::Result<()> {
             logs::release();
             process::exit(STOPPED.into());
         }
-        let watched = shared.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        screen.draw(|frame| draw(frame, &watched, asked > 0, &logs::last_line(), &colours))?;
+        let state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        screen.draw(|frame| draw(frame, &state, asked > 0, &logs::last_line(), &colours))?;
     }
     Ok(())
 }

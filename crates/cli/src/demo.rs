@@ -13,9 +13,9 @@ use image::{ImageFormat, Rgb, RgbImage};
 use imageproc::drawing::{draw_filled_circle_mut, draw_polygon_mut};
 use imageproc::point::Point;
 use quoting::Shown;
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 use rayon::prelude::*;
-use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
+use train::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
 use vgg::{Pooling, VggConfig};
 
 use crate::output::Output;
@@ -35,7 +35,7 @@ const SEED: u64 = 0;
 pub(crate) fn settings() -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(0),
-        start: Start::Random,
+        start: InitialWeights::Random,
         data: DataConfig::at(FOLDER),
         augment: AugmentConfig::default(),
         base: VggConfig {
@@ -74,7 +74,7 @@ pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Resul
 /// Generates all images and returns their number, or `None` if another process created the folder first.
 fn draw_all(folder: &Path) -> anyhow::Result<Option<usize>> {
     fs::create_dir_all(folder.parent().unwrap_or(folder))?;
-    let mut pictures = vec![];
+    let mut images = vec![];
     let is_first = create_folder(folder, |beside| -> anyhow::Result<()> {
         let mut folders = vec![];
         for (set, count) in [("train", TRAINING), ("validation", VALIDATION)] {
@@ -82,51 +82,51 @@ fn draw_all(folder: &Path) -> anyhow::Result<Option<usize>> {
                 let class_folder = beside.join(set).join(class);
                 fs::create_dir_all(&class_folder)?;
                 let paths = (0..count).map(|at| class_folder.join(format!("{at:03}.png")));
-                pictures.extend(paths.map(|path| (class, path)));
+                images.extend(paths.map(|path| (class, path)));
                 folders.push(class_folder);
             }
             folders.push(beside.join(set));
         }
-        pictures.par_iter().enumerate().try_for_each(|(item, (class, path))| {
-            let picture = draw(class, &mut Draws::at(SEED, Purpose::Drawing, 0, item as u64));
+        images.par_iter().enumerate().try_for_each(|(item, (class, path))| {
+            let image = draw(class, &mut AddressedRng::at(SEED, Purpose::Drawing, 0, item as u64));
             let mut file = File::create(path)?;
-            picture.write_to(&mut file, ImageFormat::Png)?;
+            image.write_to(&mut file, ImageFormat::Png)?;
             file.sync_all()?;
             anyhow::Ok(())
         })?;
         folders.iter().try_for_each(|folder| Ok(sync_folder(folder)?))
     })?;
-    Ok(is_first.then_some(pictures.len()))
+    Ok(is_first.then_some(images.len()))
 }
 
 /// Draws shapes of the class on a background with noise.
-fn draw(class: &str, draws: &mut Draws) -> RgbImage {
+fn draw(class: &str, draws: &mut AddressedRng) -> RgbImage {
     let size = DRAWN_SIZE as f32;
     let background = muted(draws);
-    let mut picture = RgbImage::from_pixel(DRAWN_SIZE, DRAWN_SIZE, background);
+    let mut image = RgbImage::from_pixel(DRAWN_SIZE, DRAWN_SIZE, background);
     for _ in 0..5 + draws.below(5) {
         let radius = draws.between(0.07, 0.12) * size;
         let centre = [0; 2].map(|_| draws.between(0.0, size));
         let ink = contrasting(background, draws);
         if class == "dots" {
             let [x, y] = centre.map(|coordinate| coordinate as i32);
-            draw_filled_circle_mut(&mut picture, (x, y), radius as i32, ink);
+            draw_filled_circle_mut(&mut image, (x, y), radius as i32, ink);
         } else {
             // The bar has about the area of the dot.
-            draw_bar(&mut picture, centre, [radius * 3.0, radius * 0.2], draws.unit(), ink);
+            draw_bar(&mut image, centre, [radius * 3.0, radius * 0.2], draws.unit(), ink);
         }
     }
     let spread = draws.between(2.0, 12.0);
-    for value in picture.as_flat_samples_mut().samples {
+    for value in image.as_flat_samples_mut().samples {
         *value = (f32::from(*value) + draws.between(-spread, spread)).clamp(0.0, 255.0) as u8;
     }
-    picture
+    image
 }
 
 /// Draws a bar. `length` and `width` are half of its dimensions in pixels; `turn` rotates it by a fraction of a full
 /// turn.
 fn draw_bar(
-    picture: &mut RgbImage,
+    image: &mut RgbImage,
     [x, y]: [f32; 2],
     [length, width]: [f32; 2],
     turn: f32,
@@ -137,16 +137,16 @@ fn draw_bar(
         let (along, across) = (along * length, across * width);
         Point::new((x + along * cos - across * sin) as i32, (y + along * sin + across * cos) as i32)
     });
-    draw_polygon_mut(picture, &corners, ink);
+    draw_polygon_mut(image, &corners, ink);
 }
 
 /// Returns a muted color.
-fn muted(draws: &mut Draws) -> Rgb<u8> {
+fn muted(draws: &mut AddressedRng) -> Rgb<u8> {
     Rgb([0; 3].map(|_| 96 + draws.below(64) as u8))
 }
 
 /// Returns a color that is brighter or darker than `other` in every channel.
-fn contrasting(other: Rgb<u8>, draws: &mut Draws) -> Rgb<u8> {
+fn contrasting(other: Rgb<u8>, draws: &mut AddressedRng) -> Rgb<u8> {
     let step = if draws.coin() { 1.0 } else { -1.0 };
     Rgb(other.0.map(|value| (f32::from(value) + step * draws.between(70.0, 95.0)) as u8))
 }
@@ -182,9 +182,9 @@ mod tests {
     #[test]
     fn the_classes_have_the_same_mean_colour() {
         let mean = |class| {
-            let pictures =
-                (0..200).map(|item| draw(class, &mut Draws::at(1, Purpose::Drawing, 0, item)));
-            let values = pictures.flat_map(RgbImage::into_raw).map(f64::from);
+            let images = (0..200)
+                .map(|item| draw(class, &mut AddressedRng::at(1, Purpose::Drawing, 0, item)));
+            let values = images.flat_map(RgbImage::into_raw).map(f64::from);
             let (sum, count) =
                 values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
             sum / f64::from(count)

@@ -62,11 +62,11 @@ impl DeviceArguments {
             (None, None) => ("auto".into(), "--device"),
         };
         let name = match named.as_str() {
-            "auto" => Name::fastest(),
+            "auto" => DeviceName::fastest(),
             name => name.parse().map_err(|error| anyhow::anyhow!("`{by}`: {error}"))?,
         };
         let precision = match self.precision.unwrap_or_default() {
-            PrecisionChoice::Auto if matches!(name, Name::LibTorchCuda(_)) && !self.tf32 => {
+            PrecisionChoice::Auto if matches!(name, DeviceName::LibTorchCuda(_)) && !self.tf32 => {
                 Precision::Bf16
             }
             PrecisionChoice::Auto | PrecisionChoice::F32 => Precision::F32,
@@ -115,7 +115,7 @@ const VARIABLE: &str = "PERMAFROST_DEVICE";
 
 /// Name of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Name {
+pub(crate) enum DeviceName {
     Cpu,
     LibTorch,
     LibTorchCuda(Vec<usize>),
@@ -123,7 +123,7 @@ pub(crate) enum Name {
     Cuda(usize),
 }
 
-impl Name {
+impl DeviceName {
     /// Returns the device that `auto` selects: the first CUDA GPU, or the CPU if no such GPU is available.
     pub(crate) fn fastest() -> Self {
         let is_cuda = |name: &Self| matches!(name, Self::LibTorchCuda(_) | Self::Cuda(_));
@@ -219,12 +219,12 @@ impl Name {
 
 /// Returns the names of the available devices, formatted for a hint.
 fn list() -> String {
-    let names = Name::available();
+    let names = DeviceName::available();
     let quoted = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
     format!("{}, or `auto`", quoted.join(", "))
 }
 
-impl FromStr for Name {
+impl FromStr for DeviceName {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
@@ -252,7 +252,7 @@ impl FromStr for Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for DeviceName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cpu => formatter.write_str("cpu"),
@@ -270,7 +270,7 @@ impl fmt::Display for Name {
 /// Devices of a network. The fastest engine on the device computes the frozen base, and Burn computes the layers after
 /// it.
 pub(crate) struct Devices {
-    name: Name,
+    name: DeviceName,
     config: DeviceConfig,
     tensors: Device,
 }
@@ -283,13 +283,13 @@ impl Devices {
     /// Returns an error if the device name is invalid, if this build or this machine lacks the device, or if the device
     /// does not support the settings.
     pub(crate) fn open(config: &DeviceConfig) -> anyhow::Result<Self> {
-        let name: Name = config.name.parse()?;
+        let name: DeviceName = config.name.parse()?;
         name.check()?;
         anyhow::ensure!(
             name.precisions().contains(&config.precision),
             "the device `{name}` computes in float32 only\nhint: `--precision bf16` is for libtorch's devices; on a CPU that is `libtorch`"
         );
-        let is_gpu = matches!(name, Name::LibTorchCuda(_));
+        let is_gpu = matches!(name, DeviceName::LibTorchCuda(_));
         for (is_set, flag, fits, whose) in [
             (
                 config.tf32,
@@ -301,7 +301,7 @@ impl Devices {
             (
                 config.base_batch.is_some(),
                 "base-batch",
-                is_gpu || name == Name::LibTorch,
+                is_gpu || name == DeviceName::LibTorch,
                 "libtorch's devices",
             ),
         ] {
@@ -312,15 +312,15 @@ impl Devices {
             );
         }
         let tensors = match &name {
-            Name::Cpu => cpu(),
+            DeviceName::Cpu => cpu(),
             #[cfg(feature = "libtorch")]
-            Name::LibTorch => libtorch(None),
+            DeviceName::LibTorch => libtorch(None),
             #[cfg(feature = "libtorch")]
-            Name::LibTorchCuda(numbers) => libtorch(Some(numbers[0])),
+            DeviceName::LibTorchCuda(numbers) => libtorch(Some(numbers[0])),
             #[cfg(feature = "wgpu")]
-            Name::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+            DeviceName::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
             #[cfg(feature = "cuda")]
-            Name::Cuda(number) => Device::cuda(*number),
+            DeviceName::Cuda(number) => Device::cuda(*number),
             #[cfg(not(all(feature = "libtorch", feature = "wgpu", feature = "cuda")))]
             _ => unreachable!("checked above"),
         };
@@ -334,7 +334,7 @@ impl Devices {
     /// Returns an error if the device is not a CPU. Only CPUs guarantee this.
     pub(crate) fn require_exact(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
-            matches!(self.name, Name::Cpu | Name::LibTorch),
+            matches!(self.name, DeviceName::Cpu | DeviceName::LibTorch),
             "the device `{}` does not give the same bits on every run\nhint: verify with `--device cpu`",
             self.name
         );
@@ -357,9 +357,13 @@ impl Devices {
         weights: &Weights,
     ) -> Result<FrozenBase, VggError> {
         match &self.name {
-            Name::Cpu => FrozenBase::new(config, weights),
-            Name::LibTorch | Name::LibTorchCuda(_) => self.base_of_libtorch(config, weights),
-            Name::Wgpu | Name::Cuda(_) => FrozenBase::on_device(config, weights, &self.tensors),
+            DeviceName::Cpu => FrozenBase::new(config, weights),
+            DeviceName::LibTorch | DeviceName::LibTorchCuda(_) => {
+                self.base_of_libtorch(config, weights)
+            }
+            DeviceName::Wgpu | DeviceName::Cuda(_) => {
+                FrozenBase::on_device(config, weights, &self.tensors)
+            }
         }
     }
 
@@ -372,7 +376,7 @@ impl Devices {
         use vgg_tch::{Options, Target, TchBase};
 
         let targets = match &self.name {
-            Name::LibTorchCuda(numbers) => {
+            DeviceName::LibTorchCuda(numbers) => {
                 numbers.iter().map(|&number| Target::Cuda(number)).collect()
             }
             _ => vec![Target::Cpu],
@@ -422,10 +426,10 @@ mod tests {
             ("cuda", "cuda:0"),
             ("cuda:3", "cuda:3"),
         ] {
-            assert_eq!(text.parse::<Name>().expect("a device").to_string(), expected);
+            assert_eq!(text.parse::<DeviceName>().expect("a device").to_string(), expected);
         }
         for text in ["", "gpu", "CPU", "cpu:0", "cuda:", "libtorch:cuda:1,1", "libtorch:cuda:-1"] {
-            let message = text.parse::<Name>().expect_err("no device").to_string();
+            let message = text.parse::<DeviceName>().expect_err("no device").to_string();
             assert!(message.contains("\nhint: choose one of `cpu`"), "{message}");
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::Metrics;
 use serde_json::{Value, json};
-use train::{Best, Event, Set};
+use train::{Best, ImageSet, TrainingEvent};
 use vgg::Origin;
 
 use crate::run_summary::{RunSummary, count_classes};
@@ -44,16 +44,16 @@ pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
 }
 
 /// Returns the event for an event of the training loop.
-pub(crate) fn told(event: &Event) -> Value {
+pub(crate) fn event_json(event: &TrainingEvent) -> Value {
     match event {
-        Event::Features { set, done, total } => {
+        TrainingEvent::Features { set, done, total } => {
             json!({"event": "features", "set": name_of(*set), "done": done, "total": total})
         }
-        Event::Read { set, done, total } => {
+        TrainingEvent::Read { set, done, total } => {
             json!({"event": "read", "set": name_of(*set), "done": done, "total": total})
         }
-        Event::Streamed { bytes } => json!({"event": "streamed", "bytes": bytes}),
-        Event::Step { epoch, step, steps, loss, accuracy } => json!({
+        TrainingEvent::Streamed { bytes } => json!({"event": "streamed", "bytes": bytes}),
+        TrainingEvent::Step { epoch, step, steps, loss, accuracy } => json!({
             "event": "step",
             "epoch": epoch,
             "step": step,
@@ -61,7 +61,7 @@ pub(crate) fn told(event: &Event) -> Value {
             "loss": loss,
             "accuracy": accuracy,
         }),
-        Event::Epoch { metrics, seconds, learning_rate, best } => {
+        TrainingEvent::Epoch { metrics, seconds, learning_rate, best } => {
             let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
             json!({
                 "event": "epoch",
@@ -75,21 +75,21 @@ pub(crate) fn told(event: &Event) -> Value {
                 "best": best,
             })
         }
-        Event::OlderState { fault, epochs } => {
+        TrainingEvent::PreviousCheckpoint { fault, epochs } => {
             json!({"event": "older_state", "fault": fault, "epochs": epochs})
         }
-        Event::OtherEngine { before, now } => {
+        TrainingEvent::OtherEngine { before, now } => {
             json!({"event": "other_engine", "before": before, "now": now})
         }
-        Event::Saved { path } => json!({"event": "saved", "path": text(path)}),
+        TrainingEvent::Saved { path } => json!({"event": "saved", "path": text(path)}),
     }
 }
 
-fn name_of(set: Set) -> &'static str {
+fn name_of(set: ImageSet) -> &'static str {
     match set {
-        Set::Training => "training",
-        Set::Views => "views",
-        Set::Validation => "validation",
+        ImageSet::Training => "training",
+        ImageSet::AugmentedCopies => "views",
+        ImageSet::Validation => "validation",
     }
 }
 

@@ -17,14 +17,14 @@ use vgg::{Suspicion, VggError};
 const MARK: &str = "\nhint: ";
 
 /// Message and hint of one error in a chain.
-pub(crate) struct Told {
+pub(crate) struct ErrorText {
     /// Message without its hint.
     pub(crate) what: String,
     /// Suggested action.
     pub(crate) hint: Option<String>,
 }
 
-impl Told {
+impl ErrorText {
     /// Splits the text of an error into message and hint. A hint for the error's variant replaces the hint in the text.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let text = error.to_string();
@@ -40,7 +40,7 @@ impl Told {
 /// its own line. If several errors in the chain have a hint, the innermost one is used.
 pub(crate) fn explained(error: &anyhow::Error) -> String {
     let (mut text, mut last) = (String::new(), None);
-    for Told { what, hint } in error.chain().map(Told::of) {
+    for ErrorText { what, hint } in error.chain().map(ErrorText::of) {
         if text.is_empty() {
             text = what;
         } else if !text.contains(&what) {
@@ -84,7 +84,7 @@ fn of_train(error: &TrainError) -> Option<String> {
         TrainError::RunInData { .. } => {
             "name another one with `--out`, `--cache-dir` or `--sort-into`".into()
         }
-        TrainError::Start { .. } => {
+        TrainError::InitialWeights { .. } => {
             "take the `--base`, `--size`, `--until`, `--pooling` and as many classes as it was made for".into()
         }
         TrainError::FreezesTrained { .. } => {
@@ -105,7 +105,7 @@ fn of_train(error: &TrainError) -> Option<String> {
         TrainError::Photos(error) => return of_photos(error),
         // The cause comes later in the chain, and its hint replaces this one.
         TrainError::Unsaved { cause, unsaved } => {
-            return of_train(cause).or_else(|| Told::of(&**unsaved).hint);
+            return of_train(cause).or_else(|| ErrorText::of(&**unsaved).hint);
         }
         _ => return None,
     })
@@ -128,11 +128,11 @@ fn of_shards(error: &ShardsError) -> Option<String> {
         ShardsError::Folder { .. } => {
             "let it be read or remove it, or name the photographs in a list (`DATA` as a `.txt` file)".into()
         }
-        ShardsError::Unreadable { .. } => {
+        ShardsError::UnreadableFile { .. } => {
             "mend or remove it, or leave `--strict` out to skip it".into()
         }
         ShardsError::NoSet(_) => "`permafrost features DATA --out URL` computes them".into(),
-        ShardsError::OtherCut { found, .. } => format!(
+        ShardsError::OtherSharding { found, .. } => format!(
             "a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--steps {}`",
             found.shards, found.pieces
         ),
@@ -215,7 +215,7 @@ mod tests {
 
     use anyhow::Context;
     use clap::CommandFactory;
-    use shards::{Cut, Piece, PieceFault};
+    use shards::{Piece, PieceFault, Sharding};
     use vgg::Variant;
 
     use super::*;
@@ -252,7 +252,7 @@ mod tests {
             other: text(),
             expected: text(),
         };
-        let expected = Cut::new(1, 1).expect("a cut");
+        let expected = Sharding::new(1, 1).expect("a cut");
         vec![
             Box::new(TrainError::RunExists(path())),
             Box::new(TrainError::NotEmpty(path())),
@@ -260,7 +260,7 @@ mod tests {
             Box::new(TrainError::Locked(path())),
             Box::new(TrainError::OtherSettings(path())),
             Box::new(TrainError::RunInData { path: path(), data: path() }),
-            Box::new(TrainError::Start { path: path(), fault: text() }),
+            Box::new(TrainError::InitialWeights { path: path(), fault: text() }),
             Box::new(TrainError::FreezesTrained { path: path(), name: text() }),
             Box::new(TrainError::HeadTooLarge { inputs: 1, hidden: 1, limit: 1 }),
             Box::new(TrainError::SplitOfFolders),
@@ -278,9 +278,9 @@ mod tests {
             Box::new(ShardsError::Scratch { folder: text(), reason: failed() }),
             Box::new(ShardsError::SameKey { key: text() }),
             Box::new(ShardsError::Folder { folder: text(), reason: text() }),
-            Box::new(ShardsError::Unreadable { key: text(), reason: text() }),
+            Box::new(ShardsError::UnreadableFile { key: text(), reason: text() }),
             Box::new(ShardsError::NoSet(text())),
-            Box::new(ShardsError::OtherCut { place: text(), found: piece, expected }),
+            Box::new(ShardsError::OtherSharding { place: text(), found: piece, expected }),
             Box::new(other_settings),
             Box::new(ShardsError::MissingPieces {
                 place: text(),

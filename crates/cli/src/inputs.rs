@@ -5,17 +5,17 @@ use std::path::Path;
 
 use cache::DiskCache;
 use features::Extractor;
-use photos::{Cache, Folder, Layout, LeftOut, Photos, key_of};
+use photos::{Cache, Folder, ImageDataset, Layout, SkippedFiles, key_of};
 use quoting::{Shown, cell};
 use shards::FeatureSet;
-use train::{Data, DataConfig, FeatureData, RunConfig, RunFolder};
+use train::{Data, DataConfig, FeatureData, RunConfig, RunDirectory};
 use vgg::Weights;
 
 use crate::device::Devices;
-use crate::left_out::print_left_out;
 use crate::output::Output;
+use crate::pipe::stderr;
 use crate::run_summary::RunSummary;
-use crate::unbroken::stderr;
+use crate::skipped::print_skipped_files;
 use crate::verify_resume::Verification;
 use crate::{cache_arguments, events, split_table};
 
@@ -23,22 +23,22 @@ use crate::{cache_arguments, events, split_table};
 pub(crate) struct Inputs {
     pub(crate) devices: Devices,
     pub(crate) weights: Weights,
-    source: Source,
+    source: LoadedData,
 }
 
 /// Data of a run that was found but not yet read.
-pub(crate) enum Found {
+pub(crate) enum DataSource {
     Images(Layout),
     Features(FeatureSet),
 }
 
-enum Source {
-    Photographs {
+enum LoadedData {
+    Images {
         extractor: Box<Extractor>,
         layout: Layout,
-        training: Photos,
-        validation: Photos,
-        left_out: LeftOut,
+        training: ImageDataset,
+        validation: ImageDataset,
+        skipped: SkippedFiles,
     },
     Features(FeatureData),
 }
@@ -51,14 +51,14 @@ impl Inputs {
         config: &RunConfig,
         devices: Devices,
         weights: Weights,
-        found: Found,
-        run: Option<&RunFolder>,
+        found: DataSource,
+        run: Option<&RunDirectory>,
         strict: bool,
         output: Output,
     ) -> anyhow::Result<Self> {
         let layout = match found {
-            Found::Images(layout) => layout,
-            Found::Features(set) => {
+            DataSource::Images(layout) => layout,
+            DataSource::Features(set) => {
                 return Self::of_features(config, devices, weights, set, output);
             }
         };
@@ -67,20 +67,20 @@ impl Inputs {
         let disk = cache_arguments::open(cache_dir.as_deref(), *cache_gb, &[path])?;
         let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
         let extractor = Box::new(Extractor::new(base, disk));
-        let (training, validation, left_out) = match run {
+        let (training, validation, skipped) = match run {
             Some(run) => split_table::load_again(run.path(), config, &layout, &cache)?,
             None => split_table::load(config, &layout, &cache)?,
         };
-        for file in &left_out.unreadable {
-            output.tell(|| events::skipped(&file.path, &file.reason))?;
+        for file in &skipped.unreadable {
+            output.emit(|| events::skipped(&file.path, &file.reason))?;
         }
-        if strict && !left_out.unreadable.is_empty() {
-            return Err(unreadable(&left_out));
+        if strict && !skipped.unreadable.is_empty() {
+            return Err(unreadable(&skipped));
         }
         if output.is_for_people() {
-            print_left_out(&left_out)?;
+            print_skipped_files(&skipped)?;
         }
-        let source = Source::Photographs { extractor, layout, training, validation, left_out };
+        let source = LoadedData::Images { extractor, layout, training, validation, skipped };
         Ok(Self { devices, weights, source })
     }
 
@@ -101,39 +101,43 @@ impl Inputs {
             )?;
         }
         for skipped in data.set().skipped() {
-            output.tell(|| events::skipped(Path::new(&skipped.key), &skipped.reason))?;
+            output.emit(|| events::skipped(Path::new(&skipped.key), &skipped.reason))?;
         }
-        Ok(Self { devices, weights, source: Source::Features(data) })
+        Ok(Self { devices, weights, source: LoadedData::Features(data) })
     }
 
     /// Returns the training and validation data.
     pub(crate) fn data(&self) -> Data<'_> {
         match &self.source {
-            Source::Photographs { extractor, training, validation, .. } => {
-                Data::Photographs { extractor, training, validation }
+            LoadedData::Images { extractor, training, validation, .. } => {
+                Data::Images { extractor, training, validation }
             }
-            Source::Features(data) => Data::Features(data),
+            LoadedData::Features(data) => Data::Features(data),
         }
     }
 
     /// Returns the disk cache, if the run uses one.
     pub(crate) fn cache(&self) -> Option<&DiskCache> {
         match &self.source {
-            Source::Photographs { extractor, .. } => extractor.cache(),
-            Source::Features(_) => None,
+            LoadedData::Images { extractor, .. } => extractor.cache(),
+            LoadedData::Features(_) => None,
         }
     }
 
     /// Writes `split.csv` and `skipped.csv` if the run needs them and does not have them. A run that was killed early
     /// has neither.
-    pub(crate) fn write_tables(&self, run: &RunFolder, config: &RunConfig) -> anyhow::Result<()> {
+    pub(crate) fn write_tables(
+        &self,
+        run: &RunDirectory,
+        config: &RunConfig,
+    ) -> anyhow::Result<()> {
         match &self.source {
-            Source::Photographs { layout, training, validation, left_out, .. } => {
-                write_skipped(run, left_out)?;
+            LoadedData::Images { layout, training, validation, skipped, .. } => {
+                write_skipped(run, skipped)?;
                 split_table::write(run.path(), config, layout, [training, validation])
             }
             // The feature set contains this information.
-            Source::Features(_) => Ok(()),
+            LoadedData::Features(_) => Ok(()),
         }
     }
 
@@ -143,12 +147,12 @@ impl Inputs {
         path: Option<&'a Path>,
     ) -> RunSummary<'a> {
         let folders = match &self.source {
-            Source::Photographs { layout: Layout::Folders { train, validation, .. }, .. } => {
+            LoadedData::Images { layout: Layout::Folders { train, validation, .. }, .. } => {
                 let name = |folder: &Folder| key_of(&folder.path, &config.data.path);
                 Some([name(train), name(validation)])
             }
-            Source::Photographs { layout: Layout::Split { .. }, .. } => None,
-            Source::Features(data) => {
+            LoadedData::Images { layout: Layout::Split { .. }, .. } => None,
+            LoadedData::Features(data) => {
                 let folders = data.set().folders();
                 folders.map(|folders| [folders.train.clone(), folders.validation.clone()])
             }
@@ -163,25 +167,25 @@ impl Inputs {
 }
 
 /// Returns the error of a strict run, which names every file that can't be read.
-fn unreadable(left_out: &LeftOut) -> anyhow::Error {
+fn unreadable(skipped: &SkippedFiles) -> anyhow::Error {
     let mut text =
-        format!("{} file(s) that should be pictures can't be read", left_out.unreadable.len());
-    for file in &left_out.unreadable {
+        format!("{} file(s) that should be pictures can't be read", skipped.unreadable.len());
+    for file in &skipped.unreadable {
         text += &format!("\n  `{}`: {}", file.path.shown(), file.reason.shown());
     }
     anyhow::anyhow!("{text}\nhint: mend or remove them, or leave `--strict` out to skip them")
 }
 
 /// Writes `skipped.csv`, unless no file was skipped or the table exists.
-fn write_skipped(run: &RunFolder, left_out: &LeftOut) -> anyhow::Result<()> {
+fn write_skipped(run: &RunDirectory, skipped: &SkippedFiles) -> anyhow::Result<()> {
     let path = run.path().join("skipped.csv");
-    if left_out.unreadable.is_empty() || path.exists() {
+    if skipped.unreadable.is_empty() || path.exists() {
         return Ok(());
     }
     let mut table = csv::Writer::from_writer(vec![]);
     table.write_record(["file", "reason"])?;
-    for file in &left_out.unreadable {
+    for file in &skipped.unreadable {
         table.write_record([&*cell(&file.path.to_string_lossy()), &cell(&file.reason)])?;
     }
-    Ok(formats::write_whole(&path, &table.into_inner()?)?)
+    Ok(formats::write_atomic(&path, &table.into_inner()?)?)
 }

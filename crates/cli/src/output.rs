@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::dashboard;
-use crate::unbroken::{exact_stdout, stdout};
+use crate::pipe::{raw_stdout, stdout};
 
 /// Arguments that select the output mode.
 #[derive(Args)]
@@ -72,7 +72,7 @@ impl Output {
     }
 
     /// Prints an event.
-    pub(crate) fn tell(self, event: impl FnOnce() -> Value) -> io::Result<()> {
-        if self == Self::Events { writeln!(exact_stdout(), "{}", event()) } else { Ok(()) }
+    pub(crate) fn emit(self, event: impl FnOnce() -> Value) -> io::Result<()> {
+        if self == Self::Events { writeln!(raw_stdout(), "{}", event()) } else { Ok(()) }
     }
 }

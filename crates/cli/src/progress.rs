@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use console::Term;
 use model::Metrics;
-use train::{Event, Set, TrainConfig};
+use train::{ImageSet, TrainConfig, TrainingEvent};
 
 use crate::bar::Bar;
-use crate::pace::{Pace, duration};
-use crate::unbroken::{stderr, stdout};
+use crate::pipe::{stderr, stdout};
+use crate::rate_meter::{RateMeter, duration};
 
 /// Minimum remaining time in seconds that is announced.
 const LONG: f64 = 60.0;
@@ -20,17 +20,17 @@ const MEASURED: Duration = Duration::from_secs(5);
 /// Printer of a run's events.
 pub(crate) struct Progress {
     train: TrainConfig,
-    photographs: usize,
+    images: usize,
     bar: Bar,
     /// Rate of the run's steps, including validation and saving.
-    pace: Option<Pace>,
+    pace: Option<RateMeter>,
     said_how_long: bool,
 }
 
 impl Progress {
-    /// Creates the printer for a run with these settings and `photographs` training images.
-    pub(crate) fn new(train: TrainConfig, photographs: usize) -> Self {
-        Self { train, photographs, bar: Bar::default(), pace: None, said_how_long: false }
+    /// Creates the printer for a run with these settings and `images` training images.
+    pub(crate) fn new(train: TrainConfig, images: usize) -> Self {
+        Self { train, images, bar: Bar::default(), pace: None, said_how_long: false }
     }
 
     /// Returns the progress bar.
@@ -39,25 +39,25 @@ impl Progress {
     }
 
     /// Prints an event.
-    pub(crate) fn show(&mut self, event: &Event) -> io::Result<()> {
+    pub(crate) fn show(&mut self, event: &TrainingEvent) -> io::Result<()> {
         match event {
-            Event::Features { set, done, total } => {
+            TrainingEvent::Features { set, done, total } => {
                 self.show_features(*set, *done, *total, "Computed")?;
             }
-            Event::Read { set, done, total } => {
+            TrainingEvent::Read { set, done, total } => {
                 self.show_features(*set, *done, *total, "Read")?;
             }
-            Event::Streamed { bytes } => {
+            TrainingEvent::Streamed { bytes } => {
                 let megabytes = bytes.div_ceil(1_000_000);
                 writeln!(
                     stdout(),
                     "The features to train on take {megabytes} MB, more than `--cache-mb` leaves: every epoch reads them anew, in an order of parts."
                 )?;
             }
-            Event::Step { epoch, step, steps, loss, accuracy } => {
+            TrainingEvent::Step { epoch, step, steps, loss, accuracy } => {
                 self.show_step(*epoch, *step, *steps, *loss, *accuracy)?;
             }
-            Event::Epoch { metrics, seconds, learning_rate, best } => {
+            TrainingEvent::Epoch { metrics, seconds, learning_rate, best } => {
                 self.bar.clear();
                 let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
                 let rate = if self.train.reduce_on_plateau.is_some() {
@@ -83,14 +83,14 @@ impl Progress {
                 };
                 writeln!(stdout(), "{line}")?;
             }
-            Event::OlderState { fault, epochs } => {
+            TrainingEvent::PreviousCheckpoint { fault, epochs } => {
                 let fault = fault.lines().next().unwrap_or_default();
                 writeln!(
                     stderr(),
                     "warning: {fault}; going on from the state before it, after {epochs} epoch(s)"
                 )?;
             }
-            Event::OtherEngine { before, now } => {
+            TrainingEvent::OtherEngine { before, now } => {
                 let before = before.as_ref().map_or_else(
                     || "does not say which engine it was on".to_owned(),
                     |engine| format!("was on {engine}"),
@@ -100,16 +100,16 @@ impl Progress {
                     "warning: this run {before} and goes on by {now}: its result may differ in the last digits from that of a run on one engine\nhint: `--strict-resume` refuses this"
                 )?;
             }
-            Event::Saved { .. } => self.bar.clear(),
+            TrainingEvent::Saved { .. } => self.bar.clear(),
         }
         Ok(())
     }
 
-    fn show_features(&self, set: Set, done: usize, total: usize, did: &str) -> io::Result<()> {
+    fn show_features(&self, set: ImageSet, done: usize, total: usize, did: &str) -> io::Result<()> {
         let (features, of) = match set {
-            Set::Training => ("training features", "training photographs"),
-            Set::Views => ("features of views", "views of the training photographs"),
-            Set::Validation => ("validation features", "validation photographs"),
+            ImageSet::Training => ("training features", "training photographs"),
+            ImageSet::AugmentedCopies => ("features of views", "views of the training photographs"),
+            ImageSet::Validation => ("validation features", "validation photographs"),
         };
         self.bar.count(done, total, features);
         if done == total {
@@ -126,19 +126,19 @@ impl Progress {
         loss: f64,
         accuracy: f64,
     ) -> io::Result<()> {
-        let (epochs, photographs) = (self.train.epochs, self.photographs);
-        let done = (epoch - 1) * photographs + (step * self.train.batch_size).min(photographs);
-        let pace = self.pace.get_or_insert_with(|| Pace::from(done));
+        let (epochs, images) = (self.train.epochs, self.images);
+        let done = (epoch - 1) * images + (step * self.train.batch_size).min(images);
+        let pace = self.pace.get_or_insert_with(|| RateMeter::from(done));
         let mut texts = vec![format!("loss: {loss:.4} - accuracy: {accuracy:.4}")];
         if let Some(rate) = pace.rate(done) {
-            let left = (epochs * photographs - done) as f64 / rate;
+            let left = (epochs * images - done) as f64 / rate;
             texts.insert(0, format!("{rate:.1} images/s"));
             texts.push(format!("{} left", duration(left)));
             if !self.said_how_long && pace.measured() >= MEASURED {
                 self.said_how_long = true;
                 if left >= LONG {
                     self.bar.clear();
-                    let (left, of_epoch) = (duration(left), duration(photographs as f64 / rate));
+                    let (left, of_epoch) = (duration(left), duration(images as f64 / rate));
                     writeln!(
                         stdout(),
                         "All {epochs} epochs will be done in about {left}, at {of_epoch} an epoch."

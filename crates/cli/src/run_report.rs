@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use ::report::{Page, Photograph, Predictions};
-use augment::Picture;
+use ::report::{Predictions, ReportImage, RunReport};
+use augment::ImageView;
 use cache::DiskCache;
 use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
 use formats::FormatError;
 use image::{GrayImage, RgbImage};
 use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
-use photos::Photos;
+use photos::ImageDataset;
 use quoting::{Shown, argument};
 use serde::Serialize;
-use train::{RunConfig, Start, WeightsChoice, order_of_epoch};
+use train::{InitialWeights, RunConfig, WeightsChoice, order_of_epoch};
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::device::Devices;
@@ -33,7 +33,7 @@ const AUGMENTED: usize = 12;
 pub(crate) fn write(
     run: &Path,
     config: &RunConfig,
-    [training, validation]: [&Photos; 2],
+    [training, validation]: [&ImageDataset; 2],
     weights: Option<PathBuf>,
     devices: &Devices,
     cache: Option<&DiskCache>,
@@ -58,7 +58,7 @@ pub(crate) fn write(
     let settings = std::fs::read_to_string(run.join("config.toml"))?;
     let name = std::path::absolute(run)?;
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let page = Page {
+    let page = RunReport {
         name: &name,
         classes: &card.classes,
         history: &history.epochs,
@@ -77,7 +77,10 @@ pub(crate) fn write(
         let pixels = validation.pixels(at)?.to_vec();
         let picture = RgbImage::from_raw(width as u32, height as u32, pixels);
         let picture = picture.expect("a picture is height x width x 3");
-        Ok::<_, anyhow::Error>(Photograph { name: name.to_string_lossy().into_owned(), picture })
+        Ok::<_, anyhow::Error>(ReportImage {
+            name: name.to_string_lossy().into_owned(),
+            image: picture,
+        })
     };
     let heat_map = |at| {
         let explanations = explainer.explain(&[&validation.pixels(at)?], None);
@@ -91,17 +94,17 @@ pub(crate) fn write(
     let plots = run.join(PLOTS);
     std::fs::create_dir_all(&plots).map_err(|error| FormatError::io(&plots, error))?;
     for (name, bytes) in page.plots() {
-        formats::write_whole(&plots.join(name), &bytes)?;
+        formats::write_atomic(&plots.join(name), &bytes)?;
     }
     let path = run.join(FILE);
-    formats::write_whole(&path, text.as_bytes())?;
+    formats::write_atomic(&path, text.as_bytes())?;
     Ok(path)
 }
 
 /// Computes the model's predictions for the images.
 fn predictions(
     classifier: &Classifier,
-    photos: &Photos,
+    photos: &ImageDataset,
     cache: Option<&DiskCache>,
 ) -> anyhow::Result<Predictions> {
     let card = classifier.card();
@@ -121,7 +124,7 @@ fn predictions(
 }
 
 /// Returns images of the first training batch, before and after augmentation.
-fn augmented(config: &RunConfig, training: &Photos) -> anyhow::Result<Vec<[RgbImage; 2]>> {
+fn augmented(config: &RunConfig, training: &ImageDataset) -> anyhow::Result<Vec<[RgbImage; 2]>> {
     if config.augment.is_none() {
         return Ok(vec![]);
     }
@@ -131,7 +134,7 @@ fn augmented(config: &RunConfig, training: &Photos) -> anyhow::Result<Vec<[RgbIm
         let pixels = training.pixels(item)?;
         let mut after = vec![0.0; pixels.len()];
         let draw = config.augment.draw(config.train.seed, 1, training.address(item));
-        let picture = Picture::new(&pixels, height, width);
+        let picture = ImageView::new(&pixels, height, width);
         draw.apply(&picture, config.augment.compose, &mut after, |rgb| rgb);
         let after = after.into_iter().map(|value| value.round() as u8).collect();
         let picture = |pixels| {
@@ -146,7 +149,7 @@ fn augmented(config: &RunConfig, training: &Photos) -> anyhow::Result<Vec<[RgbIm
 fn facts(
     config: &RunConfig,
     card: &ModelCard,
-    [training, validation]: [&Photos; 2],
+    [training, validation]: [&ImageDataset; 2],
     seconds: f64,
 ) -> Vec<(String, String)> {
     let weights = match &config.weights {
@@ -193,26 +196,26 @@ fn command(config: &RunConfig) -> String {
     let set = |is_set: bool| is_set.then(String::new);
     let text = |path: &Path| path.to_string_lossy().into_owned();
     match &config.start {
-        Start::Random => {}
-        Start::Model(path) => add("from", Some(text(path))),
-        Start::Head(path) => add("head-from", Some(text(path))),
+        InitialWeights::Random => {}
+        InitialWeights::Model(path) => add("from", Some(text(path))),
+        InitialWeights::Head(path) => add("head-from", Some(text(path))),
     }
     match &config.weights {
-        WeightsChoice::Seed(_) if matches!(config.start, Start::Model(_)) => {}
+        WeightsChoice::Seed(_) if matches!(config.start, InitialWeights::Model(_)) => {}
         WeightsChoice::Seed(_) => add("weights", Some("none".into())),
         WeightsChoice::File(path) => add("weights", Some(text(path))),
     }
-    if !matches!(config.start, Start::Model(_)) {
+    if !matches!(config.start, InitialWeights::Model(_)) {
         add("base", Some(base.variant.name().into()));
         add("size", Some(base.size[0].to_string()));
         add("until", Some(base.until.clone()));
         add("pooling", Some(name_of(base.pooling)));
-        if config.start == Start::Random {
+        if config.start == InitialWeights::Random {
             add("hidden", Some(head.hidden.to_string()));
         }
     }
     add("thaw", base.thaw.clone());
-    add("force", set(base.thaw.is_some() && !matches!(config.start, Start::Model(_))));
+    add("force", set(base.thaw.is_some() && !matches!(config.start, InitialWeights::Model(_))));
     add("thaw-learning-rate", base.thaw.as_ref().map(|_| train.thaw_learning_rate.to_string()));
     add("val-split", data.validation_split.map(|share| share.to_string()));
     add("group-duplicates", set(data.group_duplicates));

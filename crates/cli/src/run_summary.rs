@@ -6,10 +6,10 @@ use std::path::Path;
 use augment::{AugmentConfig, Compose, RandomFlip};
 use model::{ModelCard, load_card};
 use quoting::Shown;
-use train::{Data, RunConfig, Start, TrainConfig};
+use train::{Data, InitialWeights, RunConfig, TrainConfig};
 use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
 
-use crate::unbroken::stdout;
+use crate::pipe::stdout;
 
 /// Maximum width of a row in characters, exceeded only by a single long word.
 const WIDTH: usize = 80;
@@ -35,7 +35,7 @@ impl RunSummary<'_> {
     /// Prints the summary.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut out = stdout();
-        print_row(&mut out, "Photographs", &self.photographs())?;
+        print_row(&mut out, "Photographs", &self.images())?;
         if let Some([train, validation]) = &self.folders {
             let text =
                 format!("{} to train on, {} to validate on", train.shown(), validation.shown());
@@ -57,7 +57,7 @@ impl RunSummary<'_> {
         Ok(())
     }
 
-    fn photographs(&self) -> String {
+    fn images(&self) -> String {
         let Self { config, data, .. } = self;
         let [height, width] = config.base.size;
         let (train, valid) = (data.training_labels().len(), data.validation_labels().len());
@@ -65,7 +65,7 @@ impl RunSummary<'_> {
             "{train} to train on, {valid} to validate on, resized to {height}x{width}"
         )];
         let (training, validation) = match data {
-            Data::Photographs { training, validation, .. } => (training, validation),
+            Data::Images { training, validation, .. } => (training, validation),
             Data::Features(data) => {
                 let skipped = data.set().skipped().len();
                 if skipped > 0 {
@@ -142,8 +142,8 @@ impl RunSummary<'_> {
         if matches!(self.data, Data::Features(_)) {
             return Some(format!("{views} of each photograph; each epoch draws one of them"));
         }
-        let photographs = self.data.training_labels().len();
-        let bytes = views * photographs * self.data.feature_count() * size_of::<f32>();
+        let images = self.data.training_labels().len();
+        let bytes = views * images * self.data.feature_count() * size_of::<f32>();
         let mut text = format!(
             "{views} of each photograph, computed once ({} MB); each epoch draws one of them, instead of a new one: not the exact mode",
             bytes.div_ceil(1_000_000)
@@ -163,9 +163,9 @@ impl RunSummary<'_> {
             .map(|(_, shape)| shape.iter().product::<usize>())
             .sum();
         let start = match start {
-            Start::Random => String::new(),
-            Start::Head(path) => format!("; starts as in {}", path.shown()),
-            Start::Model(path) => match load_card(path) {
+            InitialWeights::Random => String::new(),
+            InitialWeights::Head(path) => format!("; starts as in {}", path.shown()),
+            InitialWeights::Model(path) => match load_card(path) {
                 Ok(ModelCard { metrics: Some(metrics), .. }) => format!(
                     "; starts as in {}, saved with val_loss: {:.4} - val_accuracy: {:.4}",
                     path.shown(),

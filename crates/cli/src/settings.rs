@@ -8,7 +8,7 @@ use head::HeadConfig;
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
 use quoting::Shown;
 use shards::{FeatureSet, FeatureSettings, Store, local_path};
-use train::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
+use train::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
 use vgg::{Origin, Variant, VggConfig, Weights};
 
 use crate::arguments::{AugmentArguments, BaseArguments, WEIGHTS_FOLDER};
@@ -21,7 +21,7 @@ const EXAMPLE_PHOTOGRAPHS: &str = "data/cats_and_dogs";
 
 /// Settings of a run, by default the settings of the Keras example.
 #[derive(Args)]
-pub(crate) struct Settings {
+pub(crate) struct TrainSettings {
     /// A folder with `train` and `validation` in it, or with one folder of photographs a class
     /// [default: data/cats_and_dogs]
     #[arg(value_name = "DATA", conflicts_with = "demo")]
@@ -117,7 +117,7 @@ pub(crate) struct Settings {
     device: DeviceArguments,
 }
 
-impl Settings {
+impl TrainSettings {
     /// Opens the feature set that the run trains on, if one was named.
     pub(crate) fn open_features(&self) -> anyhow::Result<Option<FeatureSet>> {
         let open = |url: &String| Ok(FeatureSet::open(&Store::open(url)?)?);
@@ -141,20 +141,20 @@ impl Settings {
             default.train.views = features.views.map(|views| views.count);
             default.augment = features.views.map_or(AugmentConfig::NONE, |views| views.augment);
         }
-        let mut start = Start::Random;
+        let mut start = InitialWeights::Random;
         let mut weights_of_start = None;
         if let Some(path) = &self.from {
             let card = load_card(path)?;
             weights_of_start = Some(self.weights_of(&card)?);
             (default.base, default.head) = (card.base, card.head);
-            start = Start::Model(absolute(path)?);
+            start = InitialWeights::Model(absolute(path)?);
         }
         if let Some(path) = &self.head_from {
             let head = KerasHead::read(path)?;
             default.head = HeadConfig { hidden: head.hidden, dropout: head.dropout };
-            start = Start::Head(absolute(path)?);
+            start = InitialWeights::Head(absolute(path)?);
         }
-        let base = self.thawed(self.base.config(default.base))?;
+        let base = self.trainable(self.base.config(default.base))?;
         let augment = if self.no_augment {
             AugmentConfig::NONE
         } else {
@@ -221,7 +221,7 @@ impl Settings {
     }
 
     /// Sets the first unfrozen layer of `base` to the one that `--thaw` selects, by its full name.
-    fn thawed(&self, base: VggConfig) -> anyhow::Result<VggConfig> {
+    fn trainable(&self, base: VggConfig) -> anyhow::Result<VggConfig> {
         let Some(layer) = &self.thaw else { return Ok(base) };
         if self.from.is_none() && !self.force {
             anyhow::bail!(
@@ -229,8 +229,8 @@ impl Settings {
             );
         }
         let base = VggConfig { thaw: Some(layer.clone()), ..base };
-        let (_, thawed) = base.cut()?;
-        Ok(VggConfig { thaw: thawed.first().map(|layer| layer.name.clone()), ..base })
+        let (_, trainable) = base.frozen_and_trainable()?;
+        Ok(VggConfig { thaw: trainable.first().map(|layer| layer.name.clone()), ..base })
     }
 
     /// Finds the base's weights of the model that `--from` names, as for predictions.
@@ -251,7 +251,7 @@ impl Settings {
     }
 
     /// Checks that the default images exist. Otherwise returns an error that says how to get them.
-    pub(crate) fn check_photographs(&self, config: &RunConfig) -> anyhow::Result<()> {
+    pub(crate) fn check_images(&self, config: &RunConfig) -> anyhow::Result<()> {
         let data = &config.data.path;
         if self.data.is_none() && self.features.is_none() && !self.demo && !data.is_dir() {
             anyhow::bail!(
@@ -326,7 +326,7 @@ fn absolute_place(url: &str) -> anyhow::Result<String> {
 fn example() -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(0),
-        start: Start::Random,
+        start: InitialWeights::Random,
         data: DataConfig::at(EXAMPLE_PHOTOGRAPHS),
         augment: AugmentConfig::default(),
         base: VggConfig::default(),

@@ -23,7 +23,7 @@ const INK: Rgb<u8> = Rgb([20; 3]);
 
 /// Contact sheet, drawn down to the row `y`.
 pub(crate) struct Sheet {
-    picture: RgbImage,
+    image: RgbImage,
     y: u32,
 }
 
@@ -41,13 +41,12 @@ impl Sheet {
     /// Panics if the height or the width overflows.
     pub(crate) fn new(classes: usize, rows: usize, across: usize) -> Self {
         let (height, width) = size(classes, rows, across).expect("a sheet that can be counted");
-        Self { picture: RgbImage::from_pixel(width, height, PAPER), y: 0 }
+        Self { image: RgbImage::from_pixel(width, height, PAPER), y: 0 }
     }
 
     /// Draws a heading. Letters beyond the right edge are cut off.
     pub(crate) fn begin_class(&mut self, heading: &str) {
-        for (letter, x) in heading.chars().zip((GAP..self.picture.width()).step_by(LETTER as usize))
-        {
+        for (letter, x) in heading.chars().zip((GAP..self.image.width()).step_by(LETTER as usize)) {
             self.draw_letter(letter, x, self.y + GAP);
         }
         self.y += HEADING;
@@ -58,16 +57,16 @@ impl Sheet {
     /// # Panics
     ///
     /// Panics if the row is wider than the sheet, or if the sheet is full.
-    pub(crate) fn add_row(&mut self, pictures: &[RgbImage]) {
-        for (x, picture) in (GAP..).step_by((CELL + GAP) as usize).zip(pictures) {
-            self.picture.copy_from(picture, x, self.y).expect("room on the sheet");
+    pub(crate) fn add_row(&mut self, images: &[RgbImage]) {
+        for (x, image) in (GAP..).step_by((CELL + GAP) as usize).zip(images) {
+            self.image.copy_from(image, x, self.y).expect("room on the sheet");
         }
         self.y += CELL + GAP;
     }
 
     /// Returns the sheet down to the last drawn row.
-    pub(crate) fn into_picture(self) -> RgbImage {
-        image::imageops::crop_imm(&self.picture, 0, 0, self.picture.width(), self.y).to_image()
+    pub(crate) fn into_image(self) -> RgbImage {
+        image::imageops::crop_imm(&self.image, 0, 0, self.image.width(), self.y).to_image()
     }
 
     fn draw_letter(&mut self, letter: char, x: u32, y: u32) {
@@ -83,7 +82,7 @@ impl Sheet {
             for column in (0..8).filter(|column| dots >> column & 1 == 1) {
                 for (dx, dy) in (0..DOT * DOT).map(|at| (at % DOT, at / DOT)) {
                     let (x, y) = (x + column * DOT + dx, y + row * DOT + dy);
-                    if let Some(pixel) = self.picture.get_pixel_mut_checked(x, y) {
+                    if let Some(pixel) = self.image.get_pixel_mut_checked(x, y) {
                         *pixel = INK;
                     }
                 }
@@ -109,7 +108,7 @@ mod tests {
         let drawn = |text: &str| {
             let mut sheet = Sheet::new(1, 1, 1);
             sheet.begin_class(text);
-            sheet.into_picture().into_raw()
+            sheet.into_image().into_raw()
         };
         assert!(drawn("cats").contains(&INK.0[0]));
         assert!(!drawn(" ").contains(&INK.0[0]));

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use formats::{FormatError, unfinished_in};
 use quoting::Shown;
-use train::RunFolder;
+use train::RunDirectory;
 
 /// Folder for images with an uncertain prediction, next to the class folders.
 pub(crate) const UNSURE: &str = "unsure";
@@ -65,7 +65,7 @@ impl<'a> SortInto<'a> {
             || classes.iter().map(|class| folder.join(class)).chain([folder.join(UNSURE)]);
         for read in read {
             for written in written() {
-                RunFolder::check_outside(&written, read)?;
+                RunDirectory::check_outside(&written, read)?;
             }
         }
         Ok(Self { folder })
@@ -78,15 +78,13 @@ impl<'a> SortInto<'a> {
     /// # Errors
     ///
     /// Returns an error if the image can't be read or the folder can't be written.
-    pub(crate) fn copy(&self, photograph: &Path, class: &str) -> Result<bool, FormatError> {
+    pub(crate) fn copy(&self, image: &Path, class: &str) -> Result<bool, FormatError> {
         let folder = self.folder.join(class);
         let refused = |error| FormatError::io(&folder, error);
         fs::create_dir_all(&folder).map_err(refused)?;
-        let mut from = File::open(photograph).map_err(|e| FormatError::io(photograph, e))?;
-        for taken in
-            names(photograph).map(|name| folder.join(name)).take_while(|path| path.exists())
-        {
-            if have_same_bytes(photograph, &taken).map_err(|e| FormatError::io(&taken, e))? {
+        let mut from = File::open(image).map_err(|e| FormatError::io(image, e))?;
+        for taken in names(image).map(|name| folder.join(name)).take_while(|path| path.exists()) {
+            if have_same_bytes(image, &taken).map_err(|e| FormatError::io(&taken, e))? {
                 return Ok(false);
             }
         }
@@ -97,7 +95,7 @@ impl<'a> SortInto<'a> {
             _ = copy.as_file().set_modified(modified);
         }
         copy.as_file().sync_all().map_err(refused)?;
-        for name in names(photograph) {
+        for name in names(image) {
             match copy.persist_noclobber(folder.join(name)) {
                 Ok(_) => return Ok(true),
                 Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {

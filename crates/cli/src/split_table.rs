@@ -7,7 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use photos::{Cache, Layout, LeftOut, Photos, key_of, name_of_key};
+use photos::{Cache, ImageDataset, Layout, SkippedFiles, key_of, name_of_key};
 use quoting::{Shown, cell};
 use train::RunConfig;
 
@@ -31,7 +31,7 @@ pub(crate) fn load(
     config: &RunConfig,
     layout: &Layout,
     cache: &Cache,
-) -> anyhow::Result<(Photos, Photos, LeftOut)> {
+) -> anyhow::Result<(ImageDataset, ImageDataset, SkippedFiles)> {
     let (size, seed) = (config.base.size, config.train.seed);
     Ok(if config.data.group_duplicates {
         layout.load_grouped(size, seed, cache)?
@@ -46,7 +46,7 @@ pub(crate) fn load_again(
     config: &RunConfig,
     layout: &Layout,
     cache: &Cache,
-) -> anyhow::Result<(Photos, Photos, LeftOut)> {
+) -> anyhow::Result<(ImageDataset, ImageDataset, SkippedFiles)> {
     let path = run.join(FILE);
     let Some(table) = read(&path)? else { return load(config, layout, cache) };
     let is_validation = |path: &Path| {
@@ -74,7 +74,7 @@ pub(crate) fn write(
     run: &Path,
     config: &RunConfig,
     layout: &Layout,
-    photographs: [&Photos; 2],
+    images: [&ImageDataset; 2],
 ) -> anyhow::Result<()> {
     let path = run.join(FILE);
     if matches!(layout, Layout::Folders { .. }) || path.exists() {
@@ -82,13 +82,13 @@ pub(crate) fn write(
     }
     let mut table = csv::Writer::from_writer(vec![]);
     table.write_record(HEADER)?;
-    for (photos, set) in photographs.into_iter().zip(SETS) {
+    for (photos, set) in images.into_iter().zip(SETS) {
         for at in 0..photos.labels().len() {
             let key = key_of(photos.path(at), &config.data.path);
             table.write_record([&*cell(&key), set])?;
         }
     }
-    Ok(formats::write_whole(&path, &table.into_inner()?)?)
+    Ok(formats::write_atomic(&path, &table.into_inner()?)?)
 }
 
 /// Reads the table. Maps the path of each image, relative to the data folder, to true if it is a validation image.

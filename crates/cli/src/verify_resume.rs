@@ -8,10 +8,10 @@ use std::process::ExitCode;
 
 use burn::tensor::Device;
 use features::Cancellation;
-use train::{Data, Event, Job, Outcome, RunConfig, RunFolder, fit};
+use train::{Data, RunConfig, RunDirectory, TrainingEvent, TrainingJob, TrainingOutcome, fit};
 use vgg::Weights;
 
-use crate::unbroken::stdout;
+use crate::pipe::stdout;
 
 /// Maximum number of epochs of both runs.
 const EPOCHS: usize = 2;
@@ -35,11 +35,11 @@ impl Verification<'_> {
         let folder = tempfile::tempdir()?;
         // Separate parent folders, so that neither run finds the other's views.
         let whole_path = folder.path().join("whole/run");
-        let whole = RunFolder::create(&whole_path, &config)?;
+        let whole = RunDirectory::create(&whole_path, &config)?;
         self.train(&config, &whole, usize::MAX)?;
 
         let path = folder.path().join("pieces/run");
-        drop(RunFolder::create(&path, &config)?);
+        drop(RunDirectory::create(&path, &config)?);
         let all_steps = config.train.epochs
             * self.data.training_labels().len().div_ceil(config.train.batch_size);
         let steps = STEPS.min(all_steps / 2);
@@ -49,10 +49,10 @@ impl Verification<'_> {
         );
         let mut pieces = 1;
         let run = loop {
-            let (run, read) = RunFolder::open(&path)?;
+            let (run, read) = RunDirectory::open(&path)?;
             match self.train(&read, &run, steps)? {
-                Outcome::Complete { .. } => break run,
-                Outcome::Stopped { .. } => pieces += 1,
+                TrainingOutcome::Complete { .. } => break run,
+                TrainingOutcome::Stopped { .. } => pieces += 1,
             }
         };
         for file in
@@ -79,13 +79,19 @@ impl Verification<'_> {
     }
 
     /// Continues a run for at most `steps` steps.
-    fn train(&self, config: &RunConfig, run: &RunFolder, steps: usize) -> anyhow::Result<Outcome> {
+    fn train(
+        &self,
+        config: &RunConfig,
+        run: &RunDirectory,
+        steps: usize,
+    ) -> anyhow::Result<TrainingOutcome> {
         let Self { weights, data, device, .. } = *self;
         let cancellation = &Cancellation::default();
-        let job = Job { config, run, weights, data, device, strict_engine: true, cancellation };
+        let job =
+            TrainingJob { config, run, weights, data, device, strict_engine: true, cancellation };
         let made = Cell::new(0);
         Ok(fit(&job, |event| {
-            if let Event::Step { .. } = event {
+            if let TrainingEvent::Step { .. } = event {
                 made.set(made.get() + 1);
             }
             if made.get() == steps {

@@ -1,7 +1,7 @@
 //! Features of the images of a dataset.
 
 use augment::AugmentConfig;
-use photos::Photos;
+use photos::ImageDataset;
 
 use crate::{Cancellation, Extractor, FeatureProvider, FeaturesError, Prepared, Row, Sample};
 
@@ -33,7 +33,7 @@ impl AugmentedCopies {
 #[derive(Clone, Debug)]
 pub struct ImageFeatures<'a> {
     extractor: Extractor,
-    photos: &'a Photos,
+    photos: &'a ImageDataset,
     copies: AugmentedCopies,
 }
 
@@ -43,7 +43,7 @@ impl<'a> ImageFeatures<'a> {
     /// # Panics
     ///
     /// Panics if the size of the photos is not the size of the base.
-    pub fn new(extractor: Extractor, photos: &'a Photos, copies: AugmentedCopies) -> Self {
+    pub fn new(extractor: Extractor, photos: &'a ImageDataset, copies: AugmentedCopies) -> Self {
         assert_eq!(photos.size(), extractor.base().size(), "photos are of the size of the base");
         Self { extractor, photos, copies }
     }

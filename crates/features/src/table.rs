@@ -60,7 +60,7 @@ impl FeatureTable {
         }
     }
 
-    /// Reads `rows` from a provider in batches and appends them. Calls `listen` with the number of rows after each
+    /// Reads `rows` from a provider in batches and appends them. Calls `on_event` with the number of rows after each
     /// batch.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl FeatureTable {
         provider: &P,
         rows: impl IntoIterator<Item = Row>,
         cancellation: &Cancellation,
-        mut listen: impl FnMut(usize),
+        mut on_event: impl FnMut(usize),
     ) -> Result<(), E> {
         let mut rows = rows.into_iter();
         loop {
@@ -82,7 +82,7 @@ impl FeatureTable {
             }
             cancellation.check().map_err(FeaturesError::from)?;
             self.extend(provider.rows(&batch, cancellation)?)?;
-            listen(self.len());
+            on_event(self.len());
         }
     }
 

@@ -8,15 +8,15 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::digest::Digest;
-use crate::error::{Error, Kept, LocationFailure, Unavailable};
+use crate::error::{Error, LocationFailure, ResumableBytes, Unavailable};
 use crate::event::{Event, Notify};
 use crate::http::{Answer, Network, Start};
 use crate::manifest::PublishedFile;
-use crate::part::Part;
 use crate::partial::Partial;
 use crate::retry::{Failure, Fault, repeatedly};
 use crate::sink::Sink;
 use crate::source::{Location, Source, locations};
+use crate::unfinished_file::UnfinishedFile;
 
 /// Downloads files from their publishers or from another source.
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ pub struct Downloader<'a> {
 /// A complete file, under its temporary name.
 pub struct Download {
     /// Part that holds the file.
-    pub part: Part,
+    pub part: UnfinishedFile,
     /// Digest of the file: the published one, or the SHA-256 if none is published.
     pub digest: Digest,
 }
@@ -59,7 +59,7 @@ impl Downloader<'_> {
         }
         let kept = match partial.keep_useful(file.digest.is_some())? {
             0 => None,
-            bytes => Some(Kept { path: partial.path().to_owned(), bytes }),
+            bytes => Some(ResumableBytes { path: partial.path().to_owned(), bytes }),
         };
         Err(Error::Unavailable(Unavailable { name: file.name.clone(), failures, kept }))
     }

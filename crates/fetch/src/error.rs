@@ -208,7 +208,7 @@ pub struct Unavailable {
     /// Failure of each location, in the order in which they were tried.
     pub failures: Vec<LocationFailure>,
     /// Bytes from which a later fetch resumes, if any.
-    pub kept: Option<Kept>,
+    pub kept: Option<ResumableBytes>,
 }
 
 /// Failure of one location.
@@ -222,7 +222,7 @@ pub struct LocationFailure {
 
 /// Bytes on disk from which a later fetch resumes.
 #[derive(Debug)]
-pub struct Kept {
+pub struct ResumableBytes {
     /// File that contains the bytes.
     pub path: PathBuf,
     /// Number of bytes.

@@ -8,10 +8,10 @@ use crate::digest::digest_of;
 use crate::download::{Download, Downloader};
 use crate::error::Error;
 use crate::manifest::{Archive, PublishedFile, Weights};
-use crate::part::Part;
 use crate::partial::Partial;
 use crate::record::{DigestOrigin, Record};
 use crate::source::Source;
+use crate::unfinished_file::UnfinishedFile;
 use crate::unpack;
 
 /// Published file, which is unpacked if it is an archive.
@@ -25,7 +25,7 @@ pub struct Item<'a> {
 
 /// State of an item on disk.
 #[derive(Debug)]
-pub enum Presence {
+pub enum ItemState {
     /// Neither the item nor an unfinished download.
     Missing,
     /// Unfinished download, with its number of bytes.
@@ -73,20 +73,20 @@ impl<'a> Item<'a> {
     ///
     /// # Errors
     /// If the target can't be examined.
-    pub fn presence(&self, data: &Path, record: &Record) -> Result<Presence, Error> {
+    pub fn presence(&self, data: &Path, record: &Record) -> Result<ItemState, Error> {
         let target = self.target(data);
         let is_there = target.try_exists().map_err(Error::io("look for", &target))?;
         if !is_there {
             return Ok(match Partial::beside(&self.download_target(data)).len() {
-                0 => Presence::Missing,
-                bytes => Presence::Begun(bytes),
+                0 => ItemState::Missing,
+                bytes => ItemState::Begun(bytes),
             });
         }
         let checked = match self.archive {
             None => check_file(self.file, &target, record),
-            Some(archive) => unpack::check_counts(&target, archive).map(|()| Presence::RightCount),
+            Some(archive) => unpack::check_counts(&target, archive).map(|()| ItemState::RightCount),
         };
-        Ok(checked.unwrap_or_else(Presence::Wrong))
+        Ok(checked.unwrap_or_else(ItemState::Wrong))
     }
 
     /// Fetches the item, which must be missing in the folder `data`. Downloads the file, checks it, and unpacks it if
@@ -110,7 +110,7 @@ impl<'a> Item<'a> {
         match archive {
             None => part.land(&target, notify)?,
             Some(archive) => {
-                let folder = Part::beside(&target)?;
+                let folder = UnfinishedFile::beside(&target)?;
                 unpack::unpack(part.path(), archive, folder.path()).map_err(|error| {
                     Error::Archive { name: file.name.clone(), source: Box::new(error) }
                 })?;
@@ -133,20 +133,20 @@ impl<'a> From<&'a Archive> for Item<'a> {
     }
 }
 
-fn check_file(file: &PublishedFile, target: &Path, record: &Record) -> Result<Presence, Error> {
+fn check_file(file: &PublishedFile, target: &Path, record: &Record) -> Result<ItemState, Error> {
     let size = fs::metadata(target).map_err(Error::System)?.len();
     if size != file.size {
         return Err(Error::unexpected(format!("{} bytes", file.size), size.to_string()));
     }
     let Some(expected) = file.digest.as_ref().or_else(|| record.get(&file.name)) else {
-        return Ok(Presence::RightSize);
+        return Ok(ItemState::RightSize);
     };
     let found = digest_of(target, expected.algorithm())?;
     expected.check(&found)?;
-    Ok(Presence::Verified)
+    Ok(ItemState::Verified)
 }
 
-impl fmt::Display for Presence {
+impl fmt::Display for ItemState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => write!(formatter, "missing"),

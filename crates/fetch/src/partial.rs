@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::http::Start;
-use crate::part::{Part, remove, with_suffix};
+use crate::unfinished_file::{UnfinishedFile, remove, with_suffix};
 
 /// Unfinished download, which may be empty.
 pub(crate) struct Partial {
@@ -98,9 +98,9 @@ impl Partial {
     }
 
     /// Returns the complete part and removes its origin.
-    pub(crate) fn complete(self) -> Result<Part, Error> {
+    pub(crate) fn complete(self) -> Result<UnfinishedFile, Error> {
         remove(&self.origin).map_err(Error::io("remove", &self.origin))?;
-        Ok(Part::at(self.path))
+        Ok(UnfinishedFile::at(self.path))
     }
 
     fn remove(&self) -> io::Result<()> {

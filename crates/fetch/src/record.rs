@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::event::Notify;
 use crate::manifest::PublishedFile;
-use crate::part::Part;
+use crate::unfinished_file::UnfinishedFile;
 
 /// Digests by published name.
 pub struct Record {
@@ -92,7 +92,7 @@ impl Record {
 
     fn write(&self, notify: Notify<'_>) -> Result<(), Error> {
         let text = toml::to_string(&self.digests)?;
-        let part = Part::beside(&self.path)?;
+        let part = UnfinishedFile::beside(&self.path)?;
         fs::write(part.path(), text).map_err(Error::io("write", part.path()))?;
         part.land(&self.path, notify)
     }

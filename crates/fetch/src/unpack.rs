@@ -69,7 +69,7 @@ pub fn unpack_chosen(
 /// If a number differs or a folder can't be read. The error names the first such folder.
 pub(crate) fn check_counts(folder: &Path, archive: &Archive) -> Result<(), Error> {
     for (name, &expected) in &archive.folders {
-        let found = count_photographs(&folder.join(name))
+        let found = count_images(&folder.join(name))
             .map_err(Error::io("read the folder", Path::new(name)))?;
         if found != expected {
             let expected = format!("{expected} photographs in `{name}`");
@@ -84,10 +84,10 @@ fn expected_place(path: &Path, archive: &Archive) -> Option<PathBuf> {
     let place = path.strip_prefix(&archive.inside).ok()?;
     let folder = place.parent()?;
     let wanted = archive.folders.keys().any(|name| Path::new(name) == folder);
-    (wanted && is_photograph(place)).then(|| place.to_path_buf())
+    (wanted && is_image_file(place)).then(|| place.to_path_buf())
 }
 
-fn is_photograph(path: &Path) -> bool {
+fn is_image_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "jpg")
 }
 
@@ -101,12 +101,12 @@ fn write_new(reader: &mut impl Read, path: &Path) -> io::Result<u64> {
     Ok(written)
 }
 
-fn count_photographs(folder: &Path) -> io::Result<usize> {
+fn count_images(folder: &Path) -> io::Result<usize> {
     let mut count = 0;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let metadata = fs::metadata(&path)?;
-        if is_photograph(&path) && metadata.is_file() && metadata.len() > 0 {
+        if is_image_file(&path) && metadata.is_file() && metadata.len() > 0 {
             count += 1;
         }
     }

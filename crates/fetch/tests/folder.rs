@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fs;
 
 use fetch::{
-    DigestOrigin, Downloader, Error, Event, Item, Manifest, Network, Presence, PublishedFile,
+    DigestOrigin, Downloader, Error, Event, Item, ItemState, Manifest, Network, PublishedFile,
     Record, Source,
 };
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ fn a_file_with_the_right_digest_lands_and_its_bytes_are_reported() {
     assert_eq!(events, ["Asking", "Started", "Received", "Stopped"]);
     let record = Record::read(data.path().join("digests.toml")).unwrap();
     let presence = Item::from(file).presence(data.path(), &record).unwrap();
-    assert!(matches!(presence, Presence::Verified), "{presence:?}");
+    assert!(matches!(presence, ItemState::Verified), "{presence:?}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::FormatError;
+use crate::atomic::refused;
 use crate::in_place::open_in_place;
-use crate::whole::refused;
 
 /// Version of the format, in the first event of a file.
 const VERSION: &str = "brain.Event:2";

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 use crate::FormatError;
-use crate::whole::refused;
+use crate::atomic::refused;
 
 /// Opens the file at `path`, unless it is a symbolic link.
 ///

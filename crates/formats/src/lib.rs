@@ -5,7 +5,7 @@
 
 mod archive;
 mod array;
-mod chain;
+mod atomic;
 mod element;
 mod error;
 mod event_file;
@@ -15,17 +15,20 @@ mod in_place;
 mod json;
 mod keras;
 mod onnx;
-mod opened;
+mod open_file;
 mod pytorch;
 mod read;
 mod regular;
 mod safetensors;
+mod sequential;
 mod unfinished;
 mod weights;
-mod whole;
 
 pub use array::{Array, Arrays};
-pub use chain::{Activation, Chain, ChainKind, ChainLayer};
+pub use atomic::{
+    cannot_sync_folder, create_folder, recover_folder, replace_folder, replace_folder_with_backup,
+    sync_folder, warn_of_unsynced, write_atomic,
+};
 pub use error::FormatError;
 pub use event_file::EventFile;
 pub use in_place::open_in_place;
@@ -34,9 +37,6 @@ pub use onnx::write_onnx;
 pub use read::{read_arrays, read_weights};
 pub use regular::read_regular;
 pub use safetensors::write_safetensors;
+pub use sequential::{Activation, SequentialLayer, SequentialLayerKind, SequentialModel};
 pub use unfinished::{UNFINISHED_FILE, unfinished_in};
 pub use weights::WeightsFile;
-pub use whole::{
-    cannot_sync_folder, create_folder, recover_folder, replace_folder, replace_folder_keeping,
-    sync_folder, warn_of_unsynced, write_whole,
-};

@@ -12,8 +12,8 @@ use onnx_rs::ast::{
     TypeValue, ValueInfo,
 };
 
-use crate::chain::INPUT;
-use crate::{Activation, Array, Chain, ChainKind, FormatError, write_whole};
+use crate::sequential::INPUT;
+use crate::{Activation, Array, FormatError, SequentialLayerKind, SequentialModel, write_atomic};
 
 /// Operator set, and the version of the file format that belongs to it (ONNX 1.12).
 const OPERATOR_SET: i64 = 17;
@@ -40,8 +40,8 @@ const CLASSES: &str = "classes";
 ///
 /// # Panics
 ///
-/// Panics if the chain breaks a rule of [`Chain`].
-pub fn write_onnx(path: &Path, chain: &Chain) -> Result<(), FormatError> {
+/// Panics if the chain breaks a rule of [`SequentialModel`].
+pub fn write_onnx(path: &Path, chain: &SequentialModel) -> Result<(), FormatError> {
     let size = chain.weight_bytes();
     if size > MOST_WEIGHT_BYTES {
         let (path, limit) = (path.to_owned(), MOST_WEIGHT_BYTES);
@@ -55,7 +55,7 @@ pub fn write_onnx(path: &Path, chain: &Chain) -> Result<(), FormatError> {
     for layer in &chain.layers {
         program.apply(&layer.name, layer.kind);
     }
-    write_whole(path, &program.encode(chain, &output, &classes))
+    write_atomic(path, &program.encode(chain, &output, &classes))
 }
 
 /// Operations in order. Each takes the output of the previous one.
@@ -81,32 +81,34 @@ struct Constant {
 }
 
 impl Program {
-    fn apply(&mut self, layer: &str, kind: ChainKind) {
+    fn apply(&mut self, layer: &str, kind: SequentialLayerKind) {
         match kind {
-            ChainKind::Pointwise { kernel, bias } => self.convolve(layer, kernel, bias, 0),
-            ChainKind::Convolution { kernel, bias } => {
+            SequentialLayerKind::Pointwise { kernel, bias } => {
+                self.convolve(layer, kernel, bias, 0)
+            }
+            SequentialLayerKind::Convolution { kernel, bias } => {
                 self.convolve(layer, kernel, bias, 1);
                 self.operation(layer, "relu", OpType::Relu, vec![], vec![]);
             }
-            ChainKind::MaxPooling => {
+            SequentialLayerKind::MaxPooling => {
                 let attributes =
                     vec![integers("kernel_shape", &[2, 2]), integers("strides", &[2, 2])];
                 self.operation(layer, "maximum", OpType::MaxPool, vec![], attributes);
             }
-            ChainKind::GlobalAveragePooling => {
+            SequentialLayerKind::GlobalAveragePooling => {
                 self.operation(layer, "mean", OpType::GlobalAveragePool, vec![], vec![]);
                 self.operation(layer, "flatten", OpType::Flatten, vec![], vec![]);
             }
-            ChainKind::GlobalMaxPooling => {
+            SequentialLayerKind::GlobalMaxPooling => {
                 self.operation(layer, "maximum", OpType::GlobalMaxPool, vec![], vec![]);
                 self.operation(layer, "flatten", OpType::Flatten, vec![], vec![]);
             }
-            ChainKind::Flatten => {
+            SequentialLayerKind::Flatten => {
                 let channels_last = integers("perm", &[0, 2, 3, 1]);
                 self.operation(layer, "transpose", OpType::Transpose, vec![], vec![channels_last]);
                 self.operation(layer, "flatten", OpType::Flatten, vec![], vec![]);
             }
-            ChainKind::Dense { kernel, bias, activation } => {
+            SequentialLayerKind::Dense { kernel, bias, activation } => {
                 let kernel = self.array(layer, "kernel", kernel);
                 let bias = self.array(layer, "bias", bias);
                 self.operation(layer, "dense", OpType::Gemm, vec![kernel, bias], vec![]);
@@ -118,7 +120,7 @@ impl Program {
                 };
                 self.operation(layer, what, operator, vec![], vec![]);
             }
-            ChainKind::Dropout { .. } => {}
+            SequentialLayerKind::Dropout { .. } => {}
         }
     }
 
@@ -165,7 +167,7 @@ impl Program {
         name
     }
 
-    fn encode(&self, chain: &Chain, output: &[usize], classes: &str) -> Vec<u8> {
+    fn encode(&self, chain: &SequentialModel, output: &[usize], classes: &str) -> Vec<u8> {
         let mut fed_by = INPUT;
         let mut nodes = Vec::new();
         for (index, operation) in self.operations.iter().enumerate() {

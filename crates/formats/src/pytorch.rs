@@ -10,7 +10,7 @@ use pytorch_reader::{DType, PickleError, PytorchError, PytorchReader, Tensor};
 
 use crate::archive::Archive;
 use crate::element::{ByteOrder, Element};
-use crate::opened::Opened;
+use crate::open_file::OpenFile;
 use crate::{Array, Arrays, FormatError};
 
 /// Number at the start of a file from before version 1.6: `0x1950a86a20f9469cfc6c`, lowest byte first.
@@ -34,7 +34,7 @@ pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
 }
 
 /// Reads a state dict.
-pub(crate) fn read(opened: &Opened) -> Result<Arrays, FormatError> {
+pub(crate) fn read(opened: &OpenFile) -> Result<Arrays, FormatError> {
     let path = opened.path;
     let reader = PytorchReader::new(path).map_err(|error| refused(path, &error))?;
     let mut tensors = reader.into_tensors();

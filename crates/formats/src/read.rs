@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::opened::Opened;
+use crate::open_file::OpenFile;
 use crate::{
     Arrays, FormatError, WeightsFile, archive, foreign, hdf5, keras, pytorch, safetensors,
 };
@@ -32,7 +32,7 @@ pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
 ///
 /// Returns an error in the same cases as [`read_arrays`].
 pub fn read_weights(path: &Path) -> Result<WeightsFile, FormatError> {
-    let mut opened = Opened::open(path)?;
+    let mut opened = OpenFile::open(path)?;
     let head = &opened.head;
     if hdf5::is_hdf5(head) {
         keras::read_weights_file(opened)

@@ -5,7 +5,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use crate::element::{ByteOrder, Element};
-use crate::{Array, Arrays, FormatError, json, write_whole};
+use crate::{Array, Arrays, FormatError, json, write_atomic};
 
 /// Returns true if a file that starts with `bytes` has a safetensors header: eight bytes of length,
 /// then a JSON object.
@@ -62,5 +62,5 @@ pub fn write_safetensors(path: &Path, arrays: &Arrays) -> Result<(), FormatError
         (*name, view.expect("an array has as many values as its shape says"))
     });
     let file = serialize(views, None).expect("names and shapes make a valid header");
-    write_whole(path, &file)
+    write_atomic(path, &file)
 }

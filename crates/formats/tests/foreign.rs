@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{Cursor, Write};
 
 use formats::{
-    Activation, Array, Chain, ChainKind, ChainLayer, FormatError, read_arrays, read_keras,
-    write_onnx,
+    Activation, Array, FormatError, SequentialLayer, SequentialLayerKind, SequentialModel,
+    read_arrays, read_keras, write_onnx,
 };
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -41,12 +41,19 @@ fn onnx_models_are_named() {
         assert_named(head, "an ONNX model", "exported to ONNX");
     }
     let (kernel, bias) = (Array::new(vec![3, 1], vec![0.0; 3]), Array::new(vec![1], vec![0.0]));
-    let layer = |name: &str, kind| ChainLayer { name: name.into(), frozen: false, kind };
-    let dense = ChainKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Sigmoid };
-    let chain = Chain {
+    let layer = |name: &str, kind| SequentialLayer { name: name.into(), frozen: false, kind };
+    let dense = SequentialLayerKind::Dense {
+        kernel: &kernel,
+        bias: &bias,
+        activation: Activation::Sigmoid,
+    };
+    let chain = SequentialModel {
         name: "model".into(),
         size: [8, 8],
-        layers: vec![layer("pool", ChainKind::GlobalAveragePooling), layer("dense", dense)],
+        layers: vec![
+            layer("pool", SequentialLayerKind::GlobalAveragePooling),
+            layer("dense", dense),
+        ],
         classes: vec![],
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

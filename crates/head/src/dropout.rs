@@ -1,7 +1,7 @@
 //! Dropout masks that follow from the seed, the epoch and the step, so that a resumed run repeats
 //! them.
 
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 
 use crate::HeadConfig;
 
@@ -21,7 +21,7 @@ pub fn dropout_mask(
     step: u64,
     rows: usize,
 ) -> Vec<f32> {
-    let mut draws = Draws::at(seed, Purpose::Dropout, epoch, step);
+    let mut draws = AddressedRng::at(seed, Purpose::Dropout, epoch, step);
     let kept = 1.0 / (1.0 - config.dropout);
     let unit = || if draws.unit() < config.dropout { 0.0 } else { kept };
     std::iter::repeat_with(unit).take(rows * config.hidden).collect()

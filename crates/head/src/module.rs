@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 
 use crate::HeadConfig;
 
@@ -60,7 +60,7 @@ impl HeadConfig {
         let mut layer = 0;
         let arrays = self.shapes(inputs, classes).map(|shape| match shape.as_slice() {
             &[inputs, units] => {
-                let mut draws = Draws::at(seed, Purpose::HeadKernel, 0, layer);
+                let mut draws = AddressedRng::at(seed, Purpose::HeadKernel, 0, layer);
                 layer += 1;
                 let limit = (6.0 / (inputs + units) as f32).sqrt();
                 (0..inputs * units).map(|_| draws.between(-limit, limit)).collect()

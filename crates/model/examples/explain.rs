@@ -19,20 +19,20 @@ use vgg::FrozenBase;
 fn main() -> Result<(), Box<dyn Error>> {
     BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [model, pictures, maps] = arguments.as_slice() else {
+    let [model, images, maps] = arguments.as_slice() else {
         return Err("expected MODEL PICTURES.safetensors MAPS.safetensors".into());
     };
     let search = WeightsSearch { named: None, folder: "data/weights".into() };
     let explainer = Explainer::load(Path::new(model), &search, &FrozenBase::new, &Device::flex())?;
     let [height, width] = explainer.card().base.size;
-    let mut of_pictures = Arrays::new();
-    for (name, picture) in read_arrays(Path::new(pictures))? {
-        if picture.shape != [height, width, 3] {
-            let shape = picture.shape;
+    let mut of_images = Arrays::new();
+    for (name, image) in read_arrays(Path::new(images))? {
+        if image.shape != [height, width, 3] {
+            let shape = image.shape;
             let expected = [height, width, 3];
             return Err(format!("`{name}` has the shape {shape:?}, expected {expected:?}").into());
         }
-        let pixels: Vec<u8> = picture.data.iter().map(|&value| value as u8).collect();
+        let pixels: Vec<u8> = image.data.iter().map(|&value| value as u8).collect();
         let classes = explainer.card().classes.len();
         let (mut values, mut size) = (vec![], [0, 0]);
         for class in 0..classes {
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 values.extend(explanation.heat_map.values);
             }
         }
-        of_pictures.insert(name, Array::new(vec![classes, size[0], size[1]], values));
+        of_images.insert(name, Array::new(vec![classes, size[0], size[1]], values));
     }
-    Ok(write_safetensors(Path::new(maps), &of_pictures)?)
+    Ok(write_safetensors(Path::new(maps), &of_images)?)
 }

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use burn::tensor::Device;
-use formats::{FormatError, read_arrays, read_regular, write_safetensors, write_whole};
+use formats::{FormatError, read_arrays, read_regular, write_atomic, write_safetensors};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use vgg::VggError;
 
 use crate::card::InvalidValue;
-use crate::{ModelCard, ModelError, Tail, TailError};
+use crate::{ModelCard, ModelError, TrainableLayers, TrainableLayersError};
 
 const CARD: &str = "model.json";
 const ARRAYS: &str = "model.safetensors";
@@ -38,9 +38,13 @@ struct CardFile<'a> {
 /// # Errors
 ///
 /// Returns an error if an array holds values that are NaN or infinite, or if a file can't be written.
-pub fn save_bundle(path: &Path, card: &ModelCard, tail: &Tail) -> Result<(), ModelError> {
+pub fn save_bundle(
+    path: &Path,
+    card: &ModelCard,
+    trainable: &TrainableLayers,
+) -> Result<(), ModelError> {
     let arrays_path = path.join(ARRAYS);
-    let arrays = tail.to_arrays();
+    let arrays = trainable.to_arrays();
     if let Some((name, _)) = arrays.iter().find(|(_, array)| !array.is_finite()) {
         return Err(ModelError::NonFinite { path: arrays_path, name: name.clone() });
     }
@@ -48,7 +52,7 @@ pub fn save_bundle(path: &Path, card: &ModelCard, tail: &Tail) -> Result<(), Mod
     let file = CardFile { card, arrays: digest_of_file(&arrays_path)? };
     let mut json = serde_json::to_vec_pretty(&file).expect("a card is plain data");
     json.push(b'\n');
-    Ok(write_whole(&path.join(CARD), &json)?)
+    Ok(write_atomic(&path.join(CARD), &json)?)
 }
 
 /// Reads the model card and the trainable layers of the bundle at `path`.
@@ -57,7 +61,10 @@ pub fn save_bundle(path: &Path, card: &ModelCard, tail: &Tail) -> Result<(), Mod
 ///
 /// Returns an error if the folder does not contain a model, if its files are damaged, do not match or have an
 /// unsupported version, or if an array holds values that are NaN or infinite.
-pub fn load_tail(path: &Path, device: &Device) -> Result<(ModelCard, Tail), ModelError> {
+pub fn load_bundle(
+    path: &Path,
+    device: &Device,
+) -> Result<(ModelCard, TrainableLayers), ModelError> {
     let (card, digest) = load_card_file(path)?;
     let arrays_path = path.join(ARRAYS);
     if let Some(expected) = digest {
@@ -67,10 +74,12 @@ pub fn load_tail(path: &Path, device: &Device) -> Result<(ModelCard, Tail), Mode
         }
     }
     let arrays = read_arrays(&arrays_path)?;
-    match Tail::new(&card.base, &card.head, card.classes.len(), arrays, device) {
-        Ok(tail) => Ok((card, tail)),
-        Err(TailError::Base(error)) => Err(error.into()),
-        Err(TailError::NonFinite(name)) => Err(ModelError::NonFinite { path: arrays_path, name }),
+    match TrainableLayers::new(&card.base, &card.head, card.classes.len(), arrays, device) {
+        Ok(trainable) => Ok((card, trainable)),
+        Err(TrainableLayersError::Base(error)) => Err(error.into()),
+        Err(TrainableLayersError::NonFinite(name)) => {
+            Err(ModelError::NonFinite { path: arrays_path, name })
+        }
         Err(error) => Err(ModelError::Arrays { path: arrays_path, fault: error.to_string() }),
     }
 }
@@ -125,7 +134,7 @@ fn load_card_file(path: &Path) -> Result<(ModelCard, Option<String>), ModelError
     if card.classes.len() < 2 {
         return Err(ModelError::Classes { path: card_path, count: card.classes.len() });
     }
-    card.base.cut()?;
+    card.base.frozen_and_trainable()?;
     match card.invalid_value() {
         Some(InvalidValue { name, found, expected }) => invalid(name, found, expected),
         None => Ok((card, digest)),

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use vgg::{FrozenBase, MakeBase};
 
-use crate::{ModelCard, ModelError, Tail, WeightsSearch, load_tail};
+use crate::{ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle};
 
 /// Classifier: frozen base, trainable layers and model card.
 #[derive(Debug)]
 pub struct Classifier {
     card: ModelCard,
     base: Arc<FrozenBase>,
-    tail: Tail,
+    trainable: TrainableLayers,
     device: Device,
 }
 
@@ -32,9 +32,9 @@ impl Classifier {
         device: &Device,
     ) -> Result<Self, ModelError> {
         let device = device.clone().inner();
-        let (card, tail) = load_tail(path, &device)?;
+        let (card, trainable) = load_bundle(path, &device)?;
         let base = make_base(&card.base, &search.find(&card)?)?;
-        Ok(Self { card, base: base.into(), tail, device })
+        Ok(Self { card, base: base.into(), trainable, device })
     }
 
     /// Returns the model card.
@@ -48,12 +48,12 @@ impl Classifier {
     }
 
     /// Returns the unfrozen layers, if any, and the head.
-    pub fn tail(&self) -> &Tail {
-        &self.tail
+    pub fn trainable(&self) -> &TrainableLayers {
+        &self.trainable
     }
 
     /// Returns the size of an image in bytes: height x width x 3.
-    pub fn picture_len(&self) -> usize {
+    pub fn image_len(&self) -> usize {
         self.card.base.size.iter().product::<usize>() * 3
     }
 
@@ -70,8 +70,8 @@ impl Classifier {
     /// # Panics
     ///
     /// Panics if an image does not have the model's size.
-    pub fn predict(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
-        self.predict_features(self.base.features_of_pictures(pictures)?)
+    pub fn predict(&self, images: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.predict_features(self.base.features_of_images(images)?)
     }
 
     /// Returns the probabilities of all classes for each row of backbone features.
@@ -92,7 +92,7 @@ impl Classifier {
         assert!(features.len().is_multiple_of(width), "rows have {width} values");
         let count = features.len() / width;
         let data = TensorData::new(features, [count, width]);
-        let logits = self.tail.forward(Tensor::from_data(data, &self.device), None);
-        Ok(self.tail.rows_of_probabilities(logits)?)
+        let logits = self.trainable.forward(Tensor::from_data(data, &self.device), None);
+        Ok(self.trainable.rows_of_probabilities(logits)?)
     }
 }

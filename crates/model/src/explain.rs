@@ -16,7 +16,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use head::flatten;
 use vgg::{FrozenBase, MakeBase, Vgg, check_finite};
 
-use crate::{ModelCard, ModelError, Tail, WeightsSearch, load_tail};
+use crate::{ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle};
 
 /// Classifier that also returns heat maps. It computes the gradients of logits with respect to the output of the last
 /// convolution.
@@ -26,7 +26,7 @@ pub struct Explainer {
     below: FrozenBase,
     /// Layers of a frozen base after its last convolution.
     rest: Vgg,
-    tail: Tail,
+    trainable: TrainableLayers,
     device: Device,
 }
 
@@ -62,13 +62,13 @@ impl Explainer {
         device: &Device,
     ) -> Result<Self, ModelError> {
         let device = device.clone().autodiff();
-        let (card, tail) = load_tail(path, &device)?;
+        let (card, trainable) = load_bundle(path, &device)?;
         let weights = search.find(&card)?;
         let (up_to_last, rest) = card.base.split_after_convolutions(&device)?;
         // Unfrozen convolutions are part of the tail.
-        let below = if tail.is_thawed() { &card.base } else { &up_to_last };
+        let below = if trainable.has_unfrozen_layers() { &card.base } else { &up_to_last };
         let below = make_base(below, &weights)?;
-        Ok(Self { card, below, rest, tail: tail.no_grad(), device })
+        Ok(Self { card, below, rest, trainable: trainable.no_grad(), device })
     }
 
     /// Returns the model card.
@@ -91,9 +91,9 @@ impl Explainer {
     /// # Panics
     ///
     /// Panics if an image does not have the model's size.
-    pub fn predict(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let logits = self.forward(pictures, |maps| maps)?;
-        Ok(self.tail.rows_of_probabilities(logits)?)
+    pub fn predict(&self, images: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let logits = self.forward(images, |maps| maps)?;
+        Ok(self.trainable.rows_of_probabilities(logits)?)
     }
 
     /// Returns the probabilities of all classes and a heat map for each image. The heat map shows the class with the
@@ -113,18 +113,18 @@ impl Explainer {
     /// Panics if an image does not have the model's size, or if `class` is out of range.
     pub fn explain(
         &self,
-        pictures: &[&[u8]],
+        images: &[&[u8]],
         class: Option<usize>,
     ) -> Result<Vec<Explanation>, ModelError> {
         let classes = self.card.classes.len();
         assert!(class.is_none_or(|class| class < classes), "a class of the model");
         let mut seen = None;
-        let logits = self.forward(pictures, |maps| {
+        let logits = self.forward(images, |maps| {
             let maps = maps.detach().require_grad();
             seen = Some(maps.clone());
             maps
         })?;
-        let probabilities = self.tail.rows_of_probabilities(logits.clone().inner())?;
+        let probabilities = self.trainable.rows_of_probabilities(logits.clone().inner())?;
         let outputs = logits.dims()[1];
         let chosen = probabilities.iter().flat_map(|row| {
             let class = class.unwrap_or_else(|| self.card.decide(row));
@@ -134,7 +134,7 @@ impl Explainer {
                 _ => f32::from(u8::from(output == class)),
             })
         });
-        let chosen = TensorData::new(chosen.collect::<Vec<f32>>(), [pictures.len(), outputs]);
+        let chosen = TensorData::new(chosen.collect::<Vec<f32>>(), [images.len(), outputs]);
         // An image's logits depend only on its own maps, so the gradient of the sum contains the gradient of each
         // image.
         let gradients = (logits * Tensor::from_data(chosen, &self.device)).sum().backward();
@@ -158,19 +158,19 @@ impl Explainer {
     /// Returns the logits of images, with `tap` applied to the last convolution's output.
     fn forward(
         &self,
-        pictures: &[&[u8]],
+        images: &[&[u8]],
         tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
     ) -> Result<Tensor<2>, ModelError> {
-        let features = self.below.features_of_pictures(pictures)?;
-        if self.tail.is_thawed() {
-            let data = TensorData::new(features, [pictures.len(), self.below.feature_count()]);
-            return Ok(self.tail.forward_through(Tensor::from_data(data, &self.device), tap));
+        let features = self.below.features_of_images(images)?;
+        if self.trainable.has_unfrozen_layers() {
+            let data = TensorData::new(features, [images.len(), self.below.feature_count()]);
+            return Ok(self.trainable.forward_through(Tensor::from_data(data, &self.device), tap));
         }
         let &[height, width, channels] = self.below.feature_shape() else {
             unreachable!("a base below its pooling gives maps")
         };
-        let data = TensorData::new(features, [pictures.len(), height, width, channels]);
+        let data = TensorData::new(features, [images.len(), height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
-        Ok(self.tail.head().forward(flatten(self.rest.forward_through(maps, tap)), None))
+        Ok(self.trainable.head().forward(flatten(self.rest.forward_through(maps, tap)), None))
     }
 }

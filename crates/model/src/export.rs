@@ -4,14 +4,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use formats::{
-    Activation, Array, Arrays, Chain, ChainKind, ChainLayer, write_keras, write_onnx,
-    write_safetensors,
+    Activation, Array, Arrays, SequentialLayer, SequentialLayerKind, SequentialModel, write_keras,
+    write_onnx, write_safetensors,
 };
 use head::ARRAY_NAMES;
 use serde::Deserialize;
 use vgg::{Layer, LayerKind, Pooling};
 
-use crate::{ModelCard, ModelError, WeightsSearch, load_tail};
+use crate::{ModelCard, ModelError, WeightsSearch, load_bundle};
 
 /// Format of an exported model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -44,9 +44,9 @@ pub fn export(
     out: &Path,
     device: &Device,
 ) -> Result<ModelCard, ModelError> {
-    let (card, tail) = load_tail(path, device)?;
+    let (card, trainable) = load_bundle(path, device)?;
     let mut arrays = search.find(&card)?.arrays().clone();
-    arrays.extend(tail.to_arrays());
+    arrays.extend(trainable.to_arrays());
     arrays.extend(preprocessing(&card));
     match format {
         ExportFormat::Keras => write_keras(out, &chain(&card, &arrays)?)?,
@@ -65,48 +65,51 @@ fn preprocessing(card: &ModelCard) -> [(String, Array); 2] {
 }
 
 /// Returns the layers of the whole model.
-fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<Chain<'a>, ModelError> {
-    let (frozen, thawed) = card.base.cut()?;
+fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<SequentialModel<'a>, ModelError> {
+    let (frozen, unfrozen) = card.base.frozen_and_trainable()?;
     let of_base = |frozen| move |layer: &Layer| base_layer(layer, frozen, arrays);
-    let preprocessing = ChainKind::Pointwise {
+    let preprocessing = SequentialLayerKind::Pointwise {
         kernel: &arrays["preprocessing/kernel"],
         bias: &arrays["preprocessing/bias"],
     };
     let preprocessing =
-        ChainLayer { name: "preprocessing".into(), frozen: true, kind: preprocessing };
+        SequentialLayer { name: "preprocessing".into(), frozen: true, kind: preprocessing };
     let mut layers = vec![preprocessing];
     layers.extend(frozen.iter().map(of_base(true)));
-    layers.extend(thawed.iter().map(of_base(false)));
+    layers.extend(unfrozen.iter().map(of_base(false)));
     let [kernel, bias, kernel_1, bias_1] = ARRAY_NAMES.map(|name| &arrays[name]);
     let probabilities =
         if bias_1.data.len() == 1 { Activation::Sigmoid } else { Activation::Softmax };
-    let linear = ChainKind::Dense { kernel, bias, activation: Activation::Linear };
-    let last = ChainKind::Dense { kernel: kernel_1, bias: bias_1, activation: probabilities };
+    let linear = SequentialLayerKind::Dense { kernel, bias, activation: Activation::Linear };
+    let last =
+        SequentialLayerKind::Dense { kernel: kernel_1, bias: bias_1, activation: probabilities };
     // Convert through decimal digits, so that 0.3 stays 0.3 as a 64-bit number.
     let rate = card.head.dropout.to_string().parse().unwrap_or(card.head.dropout.into());
-    let flatten = (card.base.pooling == Pooling::None).then_some(("flatten", ChainKind::Flatten));
-    let head = [("dense", linear), ("dropout", ChainKind::Dropout { rate }), ("dense_1", last)];
+    let flatten =
+        (card.base.pooling == Pooling::None).then_some(("flatten", SequentialLayerKind::Flatten));
+    let head =
+        [("dense", linear), ("dropout", SequentialLayerKind::Dropout { rate }), ("dense_1", last)];
     for (name, kind) in flatten.into_iter().chain(head) {
-        layers.push(ChainLayer { name: name.into(), frozen: false, kind });
+        layers.push(SequentialLayer { name: name.into(), frozen: false, kind });
     }
     let (name, size, classes) = ("permafrost".into(), card.base.size, card.classes.clone());
-    Ok(Chain { name, size, layers, classes })
+    Ok(SequentialModel { name, size, layers, classes })
 }
 
-fn base_layer<'a>(layer: &Layer, frozen: bool, arrays: &'a Arrays) -> ChainLayer<'a> {
+fn base_layer<'a>(layer: &Layer, frozen: bool, arrays: &'a Arrays) -> SequentialLayer<'a> {
     let kind = match layer.kind {
-        LayerKind::Convolution { .. } => ChainKind::Convolution {
+        LayerKind::Convolution { .. } => SequentialLayerKind::Convolution {
             kernel: &arrays[&format!("{}/kernel", layer.name)],
             bias: &arrays[&format!("{}/bias", layer.name)],
         },
-        LayerKind::MaxPooling => ChainKind::MaxPooling,
-        LayerKind::GlobalPooling(Pooling::Average) => ChainKind::GlobalAveragePooling,
-        LayerKind::GlobalPooling(_) => ChainKind::GlobalMaxPooling,
+        LayerKind::MaxPooling => SequentialLayerKind::MaxPooling,
+        LayerKind::GlobalPooling(Pooling::Average) => SequentialLayerKind::GlobalAveragePooling,
+        LayerKind::GlobalPooling(_) => SequentialLayerKind::GlobalMaxPooling,
         LayerKind::Flatten | LayerKind::Dense { .. } => {
             unreachable!("a classifier's base has no top")
         }
     };
-    ChainLayer { name: layer.name.clone(), frozen, kind }
+    SequentialLayer { name: layer.name.clone(), frozen, kind }
 }
 
 #[cfg(test)]
@@ -119,7 +122,7 @@ mod tests {
     use vgg::{FrozenBase, VggConfig, Weights};
 
     use super::*;
-    use crate::{Classifier, Tail, WeightsRecord, head_arrays, save_bundle};
+    use crate::{Classifier, TrainableLayers, WeightsRecord, head_arrays, save_bundle};
 
     /// Compares the predictions of a small random model with an evaluation of the exported chain in 64-bit floats.
     fn compare(base: VggConfig, classes: usize) {
@@ -133,7 +136,8 @@ mod tests {
         for (name, _) in base.trainable_weights().expect("a network") {
             arrays.insert(name.clone(), weights.arrays()[&name].clone());
         }
-        let tail = Tail::new(&base, &head, classes, arrays, &device).expect("its arrays");
+        let trainable =
+            TrainableLayers::new(&base, &head, classes, arrays, &device).expect("its arrays");
         let card = ModelCard {
             format: ModelCard::FORMAT,
             base,
@@ -146,20 +150,19 @@ mod tests {
             engines: vec![],
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
-        save_bundle(folder.path(), &card, &tail).expect("a writable folder");
+        save_bundle(folder.path(), &card, &trainable).expect("a writable folder");
         let search = WeightsSearch { named: None, folder: folder.path().to_owned() };
         let classifier =
             Classifier::load(folder.path(), &search, &FrozenBase::new, &device).expect("a model");
-        let picture: Vec<u8> =
-            (0..classifier.picture_len()).map(|at| (at * at % 251) as u8).collect();
-        let found = classifier.predict(&[&picture]).expect("a CPU").remove(0);
+        let image: Vec<u8> = (0..classifier.image_len()).map(|at| (at * at % 251) as u8).collect();
+        let found = classifier.predict(&[&image]).expect("a CPU").remove(0);
 
         let mut arrays = weights.arrays().clone();
-        arrays.extend(tail.to_arrays());
+        arrays.extend(trainable.to_arrays());
         arrays.extend(preprocessing(&card));
         let chain = chain(&card, &arrays).expect("a network");
-        let picture: Vec<f32> = picture.into_iter().map(f32::from).collect();
-        let mut expected = evaluation::evaluate(&chain, &picture);
+        let image: Vec<f32> = image.into_iter().map(f32::from).collect();
+        let mut expected = evaluation::evaluate(&chain, &image);
         if let &[second] = expected.as_slice() {
             expected = vec![1.0 - second, second];
         }
@@ -170,7 +173,7 @@ mod tests {
             assert!((f64::from(found) - expected).abs() < 1e-5, "{found}, expected {expected}");
         }
         let frozen = chain.layers.iter().filter(|layer| layer.frozen).count();
-        assert_eq!(frozen, 1 + card.base.cut().expect("a network").0.len());
+        assert_eq!(frozen, 1 + card.base.frozen_and_trainable().expect("a network").0.len());
     }
 
     #[test]

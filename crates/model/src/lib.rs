@@ -15,9 +15,9 @@ mod json;
 mod keras_head;
 mod search;
 mod summary;
-mod tail;
+mod trainable;
 
-pub use bundle::{load_card, load_tail, save_bundle};
+pub use bundle::{load_bundle, load_card, save_bundle};
 pub use card::{Metrics, ModelCard, WeightsRecord, most_likely};
 pub use classifier::Classifier;
 pub use error::ModelError;
@@ -28,4 +28,4 @@ pub use json::json_number;
 pub use keras_head::KerasHead;
 pub use search::WeightsSearch;
 pub use summary::{summary, trainable_weights};
-pub use tail::{Tail, TailError, head_arrays};
+pub use trainable::{TrainableLayers, TrainableLayersError, head_arrays};

@@ -15,7 +15,7 @@ pub fn summary(
     input_name: &str,
 ) -> Result<Summary, VggError> {
     let [height, width] = base.size;
-    let picture = [height, width, 3];
+    let image = [height, width, 3];
     let of_base = Summary::of(base, input_name, true)?;
     let features = base.layers()?.last().map(|layer| layer.output.clone()).unwrap_or_default();
     let inputs = base.output_count()?;
@@ -25,10 +25,10 @@ pub fn summary(
     let parameters = of_base.trainable + of_base.frozen;
     let rows = vec![
         SummaryRow::input(input_name, base.size),
-        SummaryRow::new("random_flip", "RandomFlip", &picture, 0),
-        SummaryRow::new("random_rotation", "RandomRotation", &picture, 0),
-        SummaryRow::new("random_zoom", "RandomZoom", &picture, 0),
-        SummaryRow::new("preprocess_input", "Caffe", &picture, 0),
+        SummaryRow::new("random_flip", "RandomFlip", &image, 0),
+        SummaryRow::new("random_rotation", "RandomRotation", &image, 0),
+        SummaryRow::new("random_zoom", "RandomZoom", &image, 0),
+        SummaryRow::new("preprocess_input", "Caffe", &image, 0),
         SummaryRow::new(base.variant.name(), "Functional", &features, parameters),
         SummaryRow::new("flatten", "Flatten", &[inputs], 0),
         SummaryRow::new("dense", "Dense", &[head.hidden], kernel + bias),

@@ -6,12 +6,13 @@ use std::path::Path;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 use formats::{
-    Activation, Array, Arrays, Chain, ChainKind, ChainLayer, write_keras, write_safetensors,
+    Activation, Array, Arrays, SequentialLayer, SequentialLayerKind, SequentialModel, write_keras,
+    write_safetensors,
 };
 use head::{ARRAY_NAMES, HeadConfig};
 use model::{
-    Classifier, Explainer, KerasHead, ModelCard, Tail, TailError, WeightsRecord, WeightsSearch,
-    head_arrays, load_tail, save_bundle,
+    Classifier, Explainer, KerasHead, ModelCard, TrainableLayers, TrainableLayersError,
+    WeightsRecord, WeightsSearch, head_arrays, load_bundle, save_bundle,
 };
 use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 
@@ -35,13 +36,14 @@ fn saved(folder: &Path) -> ModelCard {
         metrics: None,
         engines: vec![],
     };
-    save_bundle(folder, &card, &tail(&card)).expect("a writable folder");
+    save_bundle(folder, &card, &trainable(&card)).expect("a writable folder");
     card
 }
 
-fn tail(card: &ModelCard) -> Tail {
+fn trainable(card: &ModelCard) -> TrainableLayers {
     let arrays = head_arrays(&card.head.init(64, 3, 4, &Device::flex()));
-    Tail::new(&card.base, &card.head, 3, arrays, &Device::flex()).expect("the head's arrays")
+    TrainableLayers::new(&card.base, &card.head, 3, arrays, &Device::flex())
+        .expect("the head's arrays")
 }
 
 fn nowhere(folder: &Path) -> WeightsSearch {
@@ -52,14 +54,14 @@ fn nowhere(folder: &Path) -> WeightsSearch {
 fn a_bundle_comes_back_as_it_was_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
-    let (read, learned) = load_tail(folder.path(), &Device::flex()).expect("a model");
+    let (read, learned) = load_bundle(folder.path(), &Device::flex()).expect("a model");
     assert_eq!(read, card);
-    assert_eq!(learned.to_arrays(), tail(&card).to_arrays());
+    assert_eq!(learned.to_arrays(), trainable(&card).to_arrays());
 
     let classifier =
         Classifier::load(folder.path(), &nowhere(folder.path()), &FrozenBase::new, &Device::flex());
     let classifier = classifier.expect("a model with random weights");
-    let picture = vec![200; classifier.picture_len()];
+    let picture = vec![200; classifier.image_len()];
     let probabilities = classifier.predict(&[&picture, &picture]).expect("a CPU");
     assert_eq!(probabilities[0], probabilities[1]);
     assert!((probabilities[0].iter().sum::<f32>() - 1.0).abs() < 1e-6);
@@ -100,7 +102,7 @@ fn arrays_that_are_missing_or_too_many_are_refused_by_name() {
     let whole = formats::read_arrays(&path).expect("the arrays");
     let refused = |arrays: &Arrays| {
         write_safetensors(&path, arrays).expect("a writable folder");
-        load_tail(folder.path(), &Device::flex()).expect_err("other arrays").to_string()
+        load_bundle(folder.path(), &Device::flex()).expect_err("other arrays").to_string()
     };
     for name in ARRAY_NAMES {
         let mut fewer = whole.clone();
@@ -157,9 +159,9 @@ fn a_bundle_of_the_format_before_digests_is_read() {
 "#;
     let text = text.replace("DIGEST", &card.weights.digest);
     fs::write(folder.path().join("model.json"), text).expect("a writable folder");
-    let (read, learned) = load_tail(folder.path(), &Device::flex()).expect("an old model");
+    let (read, learned) = load_bundle(folder.path(), &Device::flex()).expect("an old model");
     assert_eq!(read, ModelCard { format: 2, ..card.clone() });
-    assert_eq!(learned.to_arrays(), tail(&card).to_arrays());
+    assert_eq!(learned.to_arrays(), trainable(&card).to_arrays());
 }
 
 #[test]
@@ -173,14 +175,14 @@ fn a_bundle_with_other_arrays_than_it_was_written_with_is_refused() {
     *flipped.last_mut().expect("bytes") ^= 1;
     for damaged in [&flipped[..], &whole[..whole.len() - 4]] {
         fs::write(&path, damaged).expect("a writable folder");
-        let message = load_tail(folder.path(), &Device::flex()).expect_err("damage").to_string();
+        let message = load_bundle(folder.path(), &Device::flex()).expect_err("damage").to_string();
         assert!(message.contains("model.safetensors` has the SHA-256"), "{message}");
         assert!(message.contains("\nhint: "), "{message}");
     }
     fs::write(&path, &whole).expect("a writable folder");
-    load_tail(folder.path(), &Device::flex()).expect("the bundle as it was");
+    load_bundle(folder.path(), &Device::flex()).expect("the bundle as it was");
     without_digest(folder.path(), 3);
-    let message = load_tail(folder.path(), &Device::flex()).expect_err("no digest").to_string();
+    let message = load_bundle(folder.path(), &Device::flex()).expect_err("no digest").to_string();
     assert!(message.contains("`arrays` is missing, expected the SHA-256"), "{message}");
 }
 
@@ -224,13 +226,13 @@ fn arrays_with_values_that_are_nan_or_infinite_are_neither_read_nor_written() {
             arrays.get_mut(name).expect("an array").data[0] = value;
             write_safetensors(&path, &arrays).expect("a writable folder");
             let message =
-                load_tail(folder.path(), &Device::flex()).expect_err("no number").to_string();
+                load_bundle(folder.path(), &Device::flex()).expect_err("no number").to_string();
             let words = format!("the array `{name}` holds values that are NaN or infinite\nhint: ");
             assert!(message.contains(&words), "{message}");
         }
     }
-    // Training with too high a learning rate produces such arrays. `Tail::new` refuses them.
-    let learned = tail(&card);
+    // Training with too high a learning rate produces such arrays. `TrainableLayers::new` refuses them.
+    let learned = trainable(&card);
     let spoilt = learned.clone().map(&mut Spoil);
     let message = save_bundle(folder.path(), &card, &spoilt).expect_err("no number").to_string();
     assert!(message.contains("holds values that are NaN or infinite"), "{message}");
@@ -251,16 +253,17 @@ fn an_output_that_is_infinite_is_an_error_with_the_index_of_its_image() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
     // Every array is finite, but their product is infinite unless the image is black.
-    let mut arrays = tail(&card).to_arrays();
+    let mut arrays = trainable(&card).to_arrays();
     for name in [ARRAY_NAMES[0], ARRAY_NAMES[2]] {
         arrays.get_mut(name).expect("an array").data.fill(1e38);
     }
-    let learned = Tail::new(&card.base, &card.head, 3, arrays, &Device::flex()).expect("a tail");
+    let learned =
+        TrainableLayers::new(&card.base, &card.head, 3, arrays, &Device::flex()).expect("a tail");
     save_bundle(folder.path(), &card, &learned).expect("a writable folder");
     let search = nowhere(folder.path());
     let classifier = Classifier::load(folder.path(), &search, &FrozenBase::new, &Device::flex())
         .expect("a model");
-    let image = vec![200; classifier.picture_len()];
+    let image = vec![200; classifier.image_len()];
     let message = classifier.predict(&[&image]).expect_err("an infinite logit").to_string();
     assert!(message.contains("the output for image 0 is NaN or infinite\nhint: "), "{message}");
     let explainer = Explainer::load(folder.path(), &search, &FrozenBase::new, &Device::flex())
@@ -274,36 +277,41 @@ fn unfrozen_layers_and_a_head_of_keras_with_nan_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
     let base = VggConfig { thaw: Some("block1_conv1".into()), ..card.base.clone() };
-    let mut arrays = tail(&card).to_arrays();
+    let mut arrays = trainable(&card).to_arrays();
     let weights = Weights::seeded(&base, 4).expect("a network");
     arrays.extend(weights.arrays().clone());
-    Tail::new(&base, &card.head, 3, arrays.clone(), &Device::flex()).expect("a tail");
+    TrainableLayers::new(&base, &card.head, 3, arrays.clone(), &Device::flex()).expect("a tail");
     let name = "block1_conv1/bias";
     arrays.get_mut(name).expect("an array").data[1] = f32::NAN;
-    let refused = Tail::new(&base, &card.head, 3, arrays, &Device::flex()).expect_err("NaN");
-    assert!(matches!(&refused, TailError::NonFinite(array) if array == name), "{refused}");
+    let refused =
+        TrainableLayers::new(&base, &card.head, 3, arrays, &Device::flex()).expect_err("NaN");
+    assert!(
+        matches!(&refused, TrainableLayersError::NonFinite(array) if array == name),
+        "{refused}"
+    );
 
     let path = folder.path().join("head.keras");
     for value in [0.5, f32::NAN, f32::INFINITY] {
         let [kernel, kernel_1] =
             [[3, 3]; 2].map(|shape| Array::new(shape.to_vec(), vec![0.1; shape.iter().product()]));
         let [bias, bias_1] = [0.0, value].map(|value| Array::new(vec![3], vec![value; 3]));
-        let dense = |name: &str, kernel, bias, activation| ChainLayer {
+        let dense = |name: &str, kernel, bias, activation| SequentialLayer {
             name: name.into(),
             frozen: false,
-            kind: ChainKind::Dense { kernel, bias, activation },
+            kind: SequentialLayerKind::Dense { kernel, bias, activation },
         };
         let layers = vec![
-            ChainLayer {
+            SequentialLayer {
                 name: "pooling".into(),
                 frozen: false,
-                kind: ChainKind::GlobalAveragePooling,
+                kind: SequentialLayerKind::GlobalAveragePooling,
             },
             dense("first", &kernel, &bias, Activation::Linear),
             dense("last", &kernel_1, &bias_1, Activation::Softmax),
         ];
         let (name, size, classes) = ("head".into(), [1, 1], card.classes.clone());
-        write_keras(&path, &Chain { name, size, layers, classes }).expect("a writable folder");
+        write_keras(&path, &SequentialModel { name, size, layers, classes })
+            .expect("a writable folder");
         match KerasHead::read(&path) {
             Ok(head) => assert!(head.arrays.values().all(Array::is_finite)),
             Err(error) => {

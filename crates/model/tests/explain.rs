@@ -6,8 +6,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use head::HeadConfig;
 use model::{
-    Classifier, Explainer, HeatMap, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays,
-    save_bundle,
+    Classifier, Explainer, HeatMap, ModelCard, TrainableLayers, WeightsRecord, WeightsSearch,
+    head_arrays, save_bundle,
 };
 use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 
@@ -15,7 +15,11 @@ const CHANNELS: usize = 128;
 const HIDDEN: usize = 5;
 
 /// Saves a model in `folder` whose base ends after `block2_conv1` and is unfrozen from `thaw` on.
-fn saved(folder: &Path, classes: usize, thaw: Option<&str>) -> (ModelCard, Weights, Tail) {
+fn saved(
+    folder: &Path,
+    classes: usize,
+    thaw: Option<&str>,
+) -> (ModelCard, Weights, TrainableLayers) {
     let base = VggConfig {
         size: [33, 40],
         until: "block2_conv1".into(),
@@ -40,9 +44,10 @@ fn saved(folder: &Path, classes: usize, thaw: Option<&str>) -> (ModelCard, Weigh
     for (name, _) in card.base.trainable_weights().expect("a network") {
         arrays.insert(name.clone(), weights.arrays()[&name].clone());
     }
-    let tail = Tail::new(&card.base, &card.head, classes, arrays, &device).expect("all arrays");
-    save_bundle(folder, &card, &tail).expect("a writable folder");
-    (card, weights, tail)
+    let trainable =
+        TrainableLayers::new(&card.base, &card.head, classes, arrays, &device).expect("all arrays");
+    save_bundle(folder, &card, &trainable).expect("a writable folder");
+    (card, weights, trainable)
 }
 
 fn explainer(folder: &Path) -> Explainer {
@@ -50,16 +55,16 @@ fn explainer(folder: &Path) -> Explainer {
     Explainer::load(folder, &search, &FrozenBase::new, &Device::flex()).expect("a model")
 }
 
-fn picture() -> Vec<u8> {
-    picture_of(251)
+fn image() -> Vec<u8> {
+    image_of(251)
 }
 
-fn picture_of(period: usize) -> Vec<u8> {
+fn image_of(period: usize) -> Vec<u8> {
     (0..33 * 40 * 3).map(|at| (at * at % period) as u8).collect()
 }
 
 fn heat_map(explainer: &Explainer, class: usize) -> HeatMap {
-    let found = explainer.explain(&[&picture()], Some(class)).expect("a CPU");
+    let found = explainer.explain(&[&image()], Some(class)).expect("a CPU");
     let [found] = found.try_into().expect("one picture");
     found.heat_map
 }
@@ -68,11 +73,11 @@ fn heat_map(explainer: &Explainer, class: usize) -> HeatMap {
 fn a_heat_map_is_what_its_definition_says() {
     for classes in [2, 3] {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (card, weights, tail) = saved(folder.path(), classes, None);
+        let (card, weights, trainable) = saved(folder.path(), classes, None);
         let maps = VggConfig { pooling: Pooling::None, ..card.base.clone() };
         let maps = FrozenBase::new(&maps, &weights).expect("a network");
-        let maps = maps.features_of_pictures(&[&picture()]).expect("a CPU");
-        let arrays = tail.to_arrays();
+        let maps = maps.features_of_images(&[&image()]).expect("a CPU");
+        let arrays = trainable.to_arrays();
         let (first, second) = (&arrays["dense/kernel"].data, &arrays["dense_1/kernel"].data);
         let outputs = if classes == 2 { 1 } else { classes };
         let explainer = explainer(folder.path());
@@ -115,16 +120,16 @@ fn a_heat_map_is_what_its_definition_says() {
 fn a_thawed_model_sees_what_the_same_model_sees_frozen() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let frozen = folder.path().join("frozen");
-    let thawed = folder.path().join("thawed");
-    for (path, thaw) in [(&frozen, None), (&thawed, Some("block1_conv2"))] {
+    let unfrozen = folder.path().join("thawed");
+    for (path, thaw) in [(&frozen, None), (&unfrozen, Some("block1_conv2"))] {
         std::fs::create_dir(path).expect("a writable folder");
         saved(path, 3, thaw);
     }
     for class in 0..3 {
-        let [frozen, thawed] = [&frozen, &thawed].map(|path| heat_map(&explainer(path), class));
-        assert_eq!(frozen.size, thawed.size);
-        for (frozen, thawed) in frozen.values.iter().zip(&thawed.values) {
-            assert!((frozen - thawed).abs() < 1e-4, "{frozen} {thawed}");
+        let [frozen, unfrozen] = [&frozen, &unfrozen].map(|path| heat_map(&explainer(path), class));
+        assert_eq!(frozen.size, unfrozen.size);
+        for (frozen, unfrozen) in frozen.values.iter().zip(&unfrozen.values) {
+            assert!((frozen - unfrozen).abs() < 1e-4, "{frozen} {unfrozen}");
         }
     }
 }
@@ -135,22 +140,22 @@ fn pictures_explained_together_are_explained_as_alone_and_predicted_as_ever() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (card, ..) = saved(folder.path(), classes, thaw);
         let explainer = explainer(folder.path());
-        let pictures = [251, 7, 130, 199].map(picture_of);
-        let pictures = pictures.each_ref().map(Vec::as_slice);
-        let together = explainer.explain(&pictures, None).expect("a CPU");
+        let images = [251, 7, 130, 199].map(image_of);
+        let images = images.each_ref().map(Vec::as_slice);
+        let together = explainer.explain(&images, None).expect("a CPU");
         let search = WeightsSearch { named: None, folder: folder.path().join("nowhere") };
         let classifier =
             Classifier::load(folder.path(), &search, &FrozenBase::new, &Device::flex());
-        let expected = classifier.expect("a model").predict(&pictures).expect("a CPU");
-        assert_eq!(together.len(), pictures.len());
-        for ((together, picture), expected) in together.iter().zip(pictures).zip(expected) {
+        let expected = classifier.expect("a model").predict(&images).expect("a CPU");
+        assert_eq!(together.len(), images.len());
+        for ((together, image), expected) in together.iter().zip(images).zip(expected) {
             let class = card.decide(&expected);
-            let alone = explainer.explain(&[picture], Some(class)).expect("a CPU");
+            let alone = explainer.explain(&[image], Some(class)).expect("a CPU");
             let values = |map: &HeatMap| map.values.clone();
             let pairs = [
                 (values(&together.heat_map), values(&alone[0].heat_map)),
                 (together.probabilities.clone(), expected.clone()),
-                (explainer.predict(&[picture]).expect("a CPU").remove(0), expected),
+                (explainer.predict(&[image]).expect("a CPU").remove(0), expected),
             ];
             for (found, expected) in pairs {
                 assert_eq!(found.len(), expected.len());

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::io::{Write, stdin, stdout};
 use std::time::Instant;
 
-use photos::{files_below, load_picture};
+use photos::{files_below, load_image};
 use rayon::prelude::*;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         line?;
         let start = Instant::now();
         files.par_iter().try_for_each(|file| {
-            load_picture(file, [180, 180])
+            load_image(file, [180, 180])
                 .map(drop)
                 .map_err(|reason| format!("`{}`: {reason}", file.display()))
         })?;

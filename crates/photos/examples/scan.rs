@@ -19,12 +19,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds = start.elapsed().as_secs_f64();
 
     let classes = survey.sets.iter().flat_map(|set| &set.classes);
-    let photographs: usize = classes.map(|class| class.photographs).sum();
-    let (unreadable, stray) = (survey.left_out.unreadable.len(), survey.left_out.stray.len());
+    let images: usize = classes.map(|class| class.images).sum();
+    let (unreadable, ignored) = (survey.skipped.unreadable.len(), survey.skipped.ignored.len());
     let mut out = stdout();
-    writeln!(out, "{photographs} photographs, {unreadable} unreadable, {stray} stray")?;
+    writeln!(out, "{images} photographs, {unreadable} unreadable, {ignored} stray")?;
     writeln!(out, "{} groups of the same, {} of near ones", survey.same.len(), survey.near.len())?;
-    let files = (photographs + unreadable + stray) as f64;
+    let files = (images + unreadable + ignored) as f64;
     writeln!(
         out,
         "listed in {listed:.3} s, all in {seconds:.2} s: {:.0} files/s",

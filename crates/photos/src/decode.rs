@@ -37,7 +37,7 @@ use crate::tiff::decode_tiff;
 /// Returns an error if the bytes are not a complete image of a supported kind. An image of more than
 /// [`MAX_PIXELS`](crate::MAX_PIXELS) pixels is refused before memory is allocated for them.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
-    decode_with_header(bytes).map(|(picture, _)| picture)
+    decode_with_header(bytes).map(|(image, _)| image)
 }
 
 /// Decodes like [`decode`], and also returns the properties of the stored image.
@@ -51,9 +51,9 @@ pub(crate) fn decode_with_header(bytes: &[u8]) -> Result<(RgbImage, Header), Dec
         _ => decode_other(format, bytes),
     };
     let (pixels, header) = catch_panics(decode)?;
-    let mut picture = DynamicImage::from(pixels);
-    picture.apply_orientation(header.orientation);
-    Ok((picture.into_rgb8(), header))
+    let mut image = DynamicImage::from(pixels);
+    image.apply_orientation(header.orientation);
+    Ok((image.into_rgb8(), header))
 }
 
 /// Opens a file of a format that `image` decodes and reads its header.
@@ -98,8 +98,8 @@ fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), Deco
         .unwrap_or(Orientation::NoTransforms),
         has_profile: decoder.icc_profile()?.is_some(),
     };
-    let picture = DynamicImage::from_decoder(decoder)?;
-    Ok((picture.into_rgb8(), header))
+    let image = DynamicImage::from_decoder(decoder)?;
+    Ok((image.into_rgb8(), header))
 }
 
 /// Returns true if the header in `bytes` declares a palette: PNG color type 3, or BMP with at most 8 bits per pixel.
@@ -129,9 +129,9 @@ mod tests {
         })
     }
 
-    fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(vec![]);
-        picture.write_to(&mut bytes, format).expect("an encodable picture");
+        image.write_to(&mut bytes, format).expect("an encodable picture");
         bytes.into_inner()
     }
 
@@ -149,9 +149,9 @@ mod tests {
         bytes
     }
 
-    fn corners(picture: &RgbImage) -> [&'static str; 4] {
+    fn corners(image: &RgbImage) -> [&'static str; 4] {
         [(4, 4), (27, 4), (4, 27), (27, 27)].map(|(x, y)| {
-            match picture.get_pixel(x, y).0.map(|value| value > 127) {
+            match image.get_pixel(x, y).0.map(|value| value > 127) {
                 [true, true, true] => "white",
                 [true, ..] => "red",
                 [_, true, _] => "green",
@@ -173,21 +173,21 @@ mod tests {
             (7, ["white", "green", "blue", "red"]),
             (8, ["green", "white", "red", "blue"]),
         ] {
-            let picture = decode(&jpeg_with_orientation(orientation)).expect("a JPEG");
-            assert_eq!(corners(&picture), expected, "orientation {orientation}");
+            let image = decode(&jpeg_with_orientation(orientation)).expect("a JPEG");
+            assert_eq!(corners(&image), expected, "orientation {orientation}");
         }
     }
 
     #[test]
     fn every_mode_becomes_8_bit_rgb_and_transparency_is_dropped() {
-        let picture: DynamicImage = quarters().into();
-        let mut see_through = picture.to_rgba8();
+        let image: DynamicImage = quarters().into();
+        let mut see_through = image.to_rgba8();
         see_through.pixels_mut().for_each(|pixel| pixel.0[3] = 0);
-        for same in [picture.to_rgb16().into(), see_through.into(), picture.clone()] {
+        for same in [image.to_rgb16().into(), see_through.into(), image.clone()] {
             let decoded = decode(&encoded(&same, ImageFormat::Png)).expect("a PNG");
             assert_eq!(decoded, quarters());
         }
-        let grey = decode(&encoded(&picture.to_luma8().into(), ImageFormat::Png)).expect("a PNG");
+        let grey = decode(&encoded(&image.to_luma8().into(), ImageFormat::Png)).expect("a PNG");
         assert!(grey.pixels().all(|Rgb([red, green, blue])| red == green && green == blue));
     }
 
@@ -198,8 +198,8 @@ mod tests {
             Rgb([0, 1, 2].map(|channel| (x * x * 7 + y * 13 * (channel + 1) + x * y) as u8))
         });
         let rough = DynamicImage::from(rough);
-        for picture in [rough.to_luma8().into(), rough] {
-            let bytes = encoded(&picture, ImageFormat::Jpeg);
+        for image in [rough.to_luma8().into(), rough] {
+            let bytes = encoded(&image, ImageFormat::Jpeg);
             let expected = image::load_from_memory(&bytes).expect("a JPEG").into_rgb8();
             assert_eq!(decode(&bytes).expect("a JPEG"), expected);
         }

@@ -27,9 +27,9 @@ pub(crate) struct Fingerprint {
 
 /// Returns the groups of two or more images with the same pixels. Groups are sorted, and ordered by their first
 /// members.
-pub(crate) fn same(pictures: &[Fingerprint]) -> Vec<Vec<usize>> {
-    let mut groups = Groups::of(pictures.len());
-    groups.join_equal(pictures.iter().map(|picture| picture.digest).enumerate());
+pub(crate) fn same(images: &[Fingerprint]) -> Vec<Vec<usize>> {
+    let mut groups = Groups::of(images.len());
+    groups.join_equal(images.iter().map(|image| image.digest).enumerate());
     groups.of_two_or_more()
 }
 
@@ -37,11 +37,10 @@ pub(crate) fn same(pictures: &[Fingerprint]) -> Vec<Vec<usize>> {
 /// Images with the same pixels are near duplicates. The groups are ordered as in [`same`].
 ///
 /// Compares all pairs of hashes: fewer than a billion for 40,000 images.
-pub(crate) fn near(pictures: &[Fingerprint]) -> Vec<Vec<usize>> {
-    let mut groups = Groups::of(pictures.len());
-    groups.join_equal(pictures.iter().map(|picture| picture.digest).enumerate());
-    let hashed =
-        || pictures.iter().enumerate().filter_map(|(at, picture)| Some((at, picture.hash?)));
+pub(crate) fn near(images: &[Fingerprint]) -> Vec<Vec<usize>> {
+    let mut groups = Groups::of(images.len());
+    groups.join_equal(images.iter().map(|image| image.digest).enumerate());
+    let hashed = || images.iter().enumerate().filter_map(|(at, image)| Some((at, image.hash?)));
     groups.join_equal(hashed());
     let mut hashes: Vec<(u64, usize)> = hashed().map(|(at, hash)| (hash, at)).collect();
     hashes.sort_unstable();
@@ -109,23 +108,23 @@ mod tests {
             digests in proptest::collection::vec(0u8..20, 30),
         ) {
             // A hash with its lowest `bits` bits set differs from another in as many bits as the two numbers differ by.
-            let pictures: Vec<Fingerprint> = bits.iter().zip(digests).map(|(bits, digest)| {
+            let images: Vec<Fingerprint> = bits.iter().zip(digests).map(|(bits, digest)| {
                 Fingerprint { digest: [digest; 32], hash: bits.map(|bits| (1u64 << bits) - 1) }
             }).collect();
-            let is_near = |a: usize, b: usize| pictures[a].digest == pictures[b].digest
+            let is_near = |a: usize, b: usize| images[a].digest == images[b].digest
                 || matches!((bits[a], bits[b]), (Some(a), Some(b)) if a.abs_diff(b) <= NEAR_BITS);
-            let mut smallest: Vec<usize> = (0..pictures.len()).collect();
-            for _ in 0..pictures.len() {
-                for a in 0..pictures.len() {
-                    for b in (0..pictures.len()).filter(|&b| is_near(a, b)) {
+            let mut smallest: Vec<usize> = (0..images.len()).collect();
+            for _ in 0..images.len() {
+                for a in 0..images.len() {
+                    for b in (0..images.len()).filter(|&b| is_near(a, b)) {
                         smallest[a] = smallest[a].min(smallest[b]);
                     }
                 }
             }
-            let group = |first| (0..pictures.len()).filter(|&at| smallest[at] == first).collect::<Vec<_>>();
+            let group = |first| (0..images.len()).filter(|&at| smallest[at] == first).collect::<Vec<_>>();
             let expected: Vec<Vec<usize>> =
-                (0..pictures.len()).map(group).filter(|group| group.len() > 1).collect();
-            prop_assert_eq!(near(&pictures), expected);
+                (0..images.len()).map(group).filter(|group| group.len() > 1).collect();
+            prop_assert_eq!(near(&images), expected);
         }
     }
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::decode::decode_with_header;
 use crate::decode_error::DecodeError;
 use crate::duplicates::Fingerprint;
-use crate::file::{PictureError, read_picture};
+use crate::file::{ImageFileError, read_image};
 use crate::perceptual::perceptual_hash;
 use crate::pixels::PIXELS_REVISION;
 use crate::{Colour, Format};
@@ -45,8 +45,8 @@ impl Facts {
     /// # Errors
     ///
     /// Returns an error if the file can't be read or is not an image.
-    pub(crate) fn load(path: &Path, cache: Option<&DiskCache>) -> Result<Self, PictureError> {
-        let file = read_picture(path)?;
+    pub(crate) fn load(path: &Path, cache: Option<&DiskCache>) -> Result<Self, ImageFileError> {
+        let file = read_image(path)?;
         let Some(cache) = cache else { return Ok(Self::of(&file)?) };
         let key = key_of(&file);
         let cached = cache.get(Cached::Facts, &key);

@@ -11,7 +11,7 @@ use crate::decode_error::DecodeError;
 
 /// Error of reading an image from a file.
 #[derive(Debug, thiserror::Error)]
-pub enum PictureError {
+pub enum ImageFileError {
     /// The content is not a readable image.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -44,7 +44,7 @@ const LOOP: i32 = match () {
     () => 62,
 };
 
-impl From<io::Error> for PictureError {
+impl From<io::Error> for ImageFileError {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::{
             InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied,
@@ -69,8 +69,8 @@ const MAX_BYTES: u64 = 1 << 30;
 /// # Errors
 ///
 /// Returns an error if the file can't be read or does not begin like an image.
-pub fn digest_of_picture(path: &Path) -> Result<[u8; 32], PictureError> {
-    Ok(Sha256::digest(read_picture(path)?).into())
+pub fn image_file_digest(path: &Path) -> Result<[u8; 32], ImageFileError> {
+    Ok(Sha256::digest(read_image(path)?).into())
 }
 
 /// Reads the file at `path`, which must begin like an image.
@@ -78,11 +78,11 @@ pub fn digest_of_picture(path: &Path) -> Result<[u8; 32], PictureError> {
 /// # Errors
 ///
 /// Returns an error if the file can't be read or does not begin like an image.
-pub(crate) fn read_picture(path: &Path) -> Result<Vec<u8>, PictureError> {
+pub(crate) fn read_image(path: &Path) -> Result<Vec<u8>, ImageFileError> {
     // The type is checked first, because opening a pipe without a writer blocks forever.
     let about = fs::metadata(path)?;
     if !about.is_file() {
-        return Err(PictureError::NotRegular);
+        return Err(ImageFileError::NotRegular);
     }
     if about.len() == 0 {
         return Err(DecodeError::Empty.into());
@@ -92,7 +92,7 @@ pub(crate) fn read_picture(path: &Path) -> Result<Vec<u8>, PictureError> {
     file.by_ref().take(Format::HEAD as u64).read_to_end(&mut bytes)?;
     Format::require(&bytes)?;
     if about.len() > MAX_BYTES {
-        return Err(PictureError::TooLong { length: about.len(), most: MAX_BYTES });
+        return Err(ImageFileError::TooLong { length: about.len(), most: MAX_BYTES });
     }
     bytes.reserve_exact(about.len() as usize);
     file.take(MAX_BYTES).read_to_end(&mut bytes)?;
@@ -108,8 +108,8 @@ mod tests {
     #[test]
     fn a_file_that_may_be_read_another_time_is_told_from_one_that_stays_as_it_is() {
         let is_of_system = |code| {
-            let error = PictureError::from(io::Error::from_raw_os_error(code));
-            matches!(error, PictureError::System(_))
+            let error = ImageFileError::from(io::Error::from_raw_os_error(code));
+            matches!(error, ImageFileError::System(_))
         };
         // ENOENT, EACCES, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP.
         assert!([2, 13, 20, 21, 36, 40].into_iter().all(|code| !is_of_system(code)));

@@ -9,7 +9,7 @@ use quoting::Shown;
 use rayon::prelude::*;
 
 use crate::listing::{Identity, Listing, entries, identity, with_ancestors};
-use crate::{LeftOut, PhotosError, Unreadable, is_named_as_picture};
+use crate::{PhotosError, SkippedFiles, UnreadableFile, has_image_extension};
 
 /// Folder with one subfolder per class, listed but not yet read.
 #[derive(Clone, Debug)]
@@ -21,9 +21,9 @@ pub struct Folder {
     /// Files of each class, at any depth, sorted by path.
     pub files: Vec<Vec<PathBuf>>,
     /// Subfolders that can't be listed.
-    pub unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<UnreadableFile>,
     /// Files next to the class folders, which have no class.
-    pub stray: Vec<PathBuf>,
+    pub ignored: Vec<PathBuf>,
 }
 
 impl Folder {
@@ -51,12 +51,12 @@ impl Folder {
             classes: vec![],
             files: vec![],
             unreadable: vec![],
-            stray: vec![],
+            ignored: vec![],
         };
         let mut classes = vec![];
         for entry in entries(path).map_err(|source| PhotosError::io(path, source))? {
             if !entry.is_folder {
-                folder.stray.push(entry.path);
+                folder.ignored.push(entry.path);
             } else if !identity(&entry.path).is_ok_and(|class| outer.contains(&class)) {
                 classes.push(entry.path);
             }
@@ -88,7 +88,7 @@ impl Folder {
     fn no_files(&self, class: &str) -> PhotosError {
         let folder = self.path.join(class);
         match self.unreadable.iter().find(|found| found.path.starts_with(&folder)) {
-            Some(Unreadable { path, reason }) => {
+            Some(UnreadableFile { path, reason }) => {
                 PhotosError::Io { path: path.clone(), reason: io::Error::other(reason.clone()) }
             }
             None => PhotosError::EmptyClass { class: class.to_owned(), folder },
@@ -161,9 +161,9 @@ impl Folder {
     }
 
     /// Returns the files and folders that are known to be skipped before any file is read.
-    pub(crate) fn left_out(&self) -> LeftOut {
-        let (unreadable, stray) = (self.unreadable.clone(), self.stray.clone());
-        LeftOut { unreadable, stray, unused: vec![] }
+    pub(crate) fn skipped(&self) -> SkippedFiles {
+        let (unreadable, ignored) = (self.unreadable.clone(), self.ignored.clone());
+        SkippedFiles { unreadable, ignored, unused: vec![] }
     }
 
     pub(crate) fn other_classes(&self, expected: &[String]) -> PhotosError {
@@ -213,7 +213,7 @@ struct Inside<'a> {
 impl<'a> Inside<'a> {
     /// Returns `None` if no file of the class has the extension of an image.
     fn of(files: &'a [PathBuf]) -> Option<Self> {
-        let images = || files.iter().filter(|path| is_named_as_picture(path));
+        let images = || files.iter().filter(|path| has_image_extension(path));
         let folders = || images().filter_map(|path| path.parent());
         let mut folder = folders().next()?;
         for other in folders() {

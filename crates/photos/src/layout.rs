@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::listing::entries;
-use crate::{Cache, Folder, LeftOut, Photos, PhotosError, SplitFolders, is_named_as_picture};
+use crate::{
+    Cache, Folder, ImageDataset, PhotosError, SkippedFiles, SplitFolders, has_image_extension,
+};
 
 /// Default validation split: fraction of each class.
 const DEFAULT_SPLIT: f64 = 0.2;
@@ -19,7 +21,7 @@ pub enum Layout {
         /// Folder of validation images.
         validation: Folder,
         /// Unused folders and images next to the two.
-        beside: LeftOut,
+        beside: SkippedFiles,
     },
     /// Single folder, from which a fraction of each class is used for validation.
     Split {
@@ -70,8 +72,8 @@ impl Layout {
             return Err(PhotosError::SplitTwice(splits.validation));
         }
         let (train, validation) = (Folder::list(&splits.train)?, Folder::list(&splits.validation)?);
-        let stray = images_around(data, &splits);
-        let beside = LeftOut { unreadable: vec![], stray, unused: splits.unused };
+        let ignored = images_around(data, &splits);
+        let beside = SkippedFiles { unreadable: vec![], ignored, unused: splits.unused };
         Ok(Self::Folders { train, validation, beside })
     }
 
@@ -111,7 +113,7 @@ impl Layout {
         size: [usize; 2],
         seed: u64,
         cache: &Cache,
-    ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
+    ) -> Result<(ImageDataset, ImageDataset, SkippedFiles), PhotosError> {
         self.load_with(size, cache, |photos, share| photos.split(share, seed))
     }
 
@@ -127,7 +129,7 @@ impl Layout {
         size: [usize; 2],
         seed: u64,
         cache: &Cache,
-    ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
+    ) -> Result<(ImageDataset, ImageDataset, SkippedFiles), PhotosError> {
         self.load_with(size, cache, |photos, share| {
             let groups = photos.near_duplicates()?;
             photos.split_grouped(share, seed, &groups)
@@ -147,7 +149,7 @@ impl Layout {
         size: [usize; 2],
         cache: &Cache,
         is_validation: impl Fn(&Path) -> Option<bool>,
-    ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
+    ) -> Result<(ImageDataset, ImageDataset, SkippedFiles), PhotosError> {
         let named = match self {
             Self::Split { folder, share } => {
                 let mut folder = folder.clone();
@@ -176,21 +178,21 @@ impl Layout {
         &self,
         size: [usize; 2],
         cache: &Cache,
-        split: impl FnOnce(Photos, f64) -> Result<(Photos, Photos), PhotosError>,
-    ) -> Result<(Photos, Photos, LeftOut), PhotosError> {
+        split: impl FnOnce(ImageDataset, f64) -> Result<(ImageDataset, ImageDataset), PhotosError>,
+    ) -> Result<(ImageDataset, ImageDataset, SkippedFiles), PhotosError> {
         match self {
             Self::Folders { train, validation, beside } => {
-                let (train, mut left_out) = Photos::load(train, size, cache)?;
+                let (train, mut skipped) = ImageDataset::load(train, size, cache)?;
                 let rest = Cache { memory: cache.memory - train.cached(), ..cache.clone() };
-                let (validation, also_left_out) = Photos::load(validation, size, &rest)?;
-                left_out.extend(also_left_out);
-                left_out.extend(beside.clone());
-                Ok((train, validation, left_out))
+                let (validation, also_left_out) = ImageDataset::load(validation, size, &rest)?;
+                skipped.extend(also_left_out);
+                skipped.extend(beside.clone());
+                Ok((train, validation, skipped))
             }
             Self::Split { folder, share } => {
-                let (photos, left_out) = Photos::load(folder, size, cache)?;
+                let (photos, skipped) = ImageDataset::load(folder, size, cache)?;
                 let (train, validation) = split(photos, *share)?;
-                Ok((train, validation, left_out))
+                Ok((train, validation, skipped))
             }
         }
     }
@@ -210,7 +212,7 @@ fn images_around(data: &Path, splits: &SplitFolders) -> Vec<PathBuf> {
     let around: BTreeSet<&Path> = around.collect();
     let entries = around.into_iter().flat_map(|folder| entries(folder).unwrap_or_default());
     entries
-        .filter(|entry| !entry.is_folder && is_named_as_picture(&entry.path))
+        .filter(|entry| !entry.is_folder && has_image_extension(&entry.path))
         .map(|entry| entry.path)
         .collect()
 }

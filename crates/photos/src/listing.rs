@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::{PhotosError, PictureError, Unreadable};
+use crate::{ImageFileError, PhotosError, UnreadableFile};
 
 /// Contents of a folder.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +12,7 @@ pub(crate) struct Listing {
     /// Files, sorted by path.
     pub(crate) files: Vec<PathBuf>,
     /// Folders that can't be listed, sorted by path.
-    pub(crate) unreadable: Vec<Unreadable>,
+    pub(crate) unreadable: Vec<UnreadableFile>,
 }
 
 impl Listing {
@@ -37,9 +37,9 @@ impl Listing {
             match identity(&path).and_then(list) {
                 Ok(entries) => pending.extend(entries.into_iter().rev()),
                 Err(error) => match error.into() {
-                    PictureError::System(error) => return Err(PhotosError::io(&path, error)),
+                    ImageFileError::System(error) => return Err(PhotosError::io(&path, error)),
                     fault => {
-                        listing.unreadable.push(Unreadable { path, reason: fault.to_string() });
+                        listing.unreadable.push(UnreadableFile { path, reason: fault.to_string() });
                     }
                 },
             }
@@ -58,7 +58,7 @@ impl Listing {
 pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
     let mut listing = Listing::below(folder, &HashSet::new())?;
     match listing.unreadable.pop() {
-        Some(Unreadable { path, reason }) => {
+        Some(UnreadableFile { path, reason }) => {
             Err(PhotosError::Io { path, reason: io::Error::other(reason) })
         }
         None => Ok(listing.files),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::decode::decode_with_header;
 use crate::decode_error::DecodeError;
-use crate::file::{PictureError, read_picture};
+use crate::file::{ImageFileError, read_image};
 use crate::header::Header;
 use crate::resize_to_bytes;
 
@@ -42,8 +42,8 @@ impl Pixels {
         path: &Path,
         size: [usize; 2],
         cache: Option<&DiskCache>,
-    ) -> Result<Self, PictureError> {
-        Ok(Self::decode(&read_picture(path)?, size, cache)?)
+    ) -> Result<Self, ImageFileError> {
+        Ok(Self::decode(&read_image(path)?, size, cache)?)
     }
 
     /// Decodes and resizes like [`Self::load`], from the content of a file.
@@ -56,18 +56,18 @@ impl Pixels {
         size: [usize; 2],
         cache: Option<&DiskCache>,
     ) -> Result<Self, DecodeError> {
-        let Some(cache) = cache else { return Self::decode_anew(file, size) };
+        let Some(cache) = cache else { return Self::decode_uncached(file, size) };
         let key = key_of_pixels(file, size);
         if let Some(pixels) = Self::cached(cache, &key, size) {
             return Ok(pixels);
         }
-        let pixels = Self { key: Some(key), ..Self::decode_anew(file, size)? };
+        let pixels = Self { key: Some(key), ..Self::decode_uncached(file, size)? };
         let profile = [u8::from(pixels.has_profile)];
         cache.put(Cached::Pixels, &key, &[&profile, &pixels.digest, &pixels.values]);
         Ok(pixels)
     }
 
-    fn decode_anew(file: &[u8], size: [usize; 2]) -> Result<Self, DecodeError> {
+    fn decode_uncached(file: &[u8], size: [usize; 2]) -> Result<Self, DecodeError> {
         let (values, Header { has_profile, .. }) = resized(file, size)?;
         Ok(Self { digest: Sha256::digest(&values).into(), values, has_profile, key: None })
     }
@@ -101,21 +101,21 @@ fn key_of_pixels(file: &[u8], size: [usize; 2]) -> Key {
 }
 
 /// Reads the image in the file at `path` and resizes it to `size` = (height, width), like
-/// [`Photos::load`](crate::Photos::load).
+/// [`ImageDataset::load`](crate::Photos::load).
 ///
 /// # Errors
 ///
 /// Returns an error if the file can't be read or is not an image.
-pub fn load_picture(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, PictureError> {
-    Ok(resized(&read_picture(path)?, size)?.0)
+pub fn load_image(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, ImageFileError> {
+    Ok(resized(&read_image(path)?, size)?.0)
 }
 
-/// Decodes and resizes like [`load_picture`], from the content of a file in `bytes`.
+/// Decodes and resizes like [`load_image`], from the content of a file in `bytes`.
 ///
 /// # Errors
 ///
 /// Returns an error if `bytes` are not an image.
-pub fn load_picture_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, DecodeError> {
+pub fn load_image_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, DecodeError> {
     resized(bytes, size).map(|(pixels, _)| pixels)
 }
 
@@ -123,6 +123,6 @@ fn resized(bytes: &[u8], size: [usize; 2]) -> Result<(Arc<[u8]>, Header), Decode
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
-    let (picture, header) = decode_with_header(bytes)?;
-    Ok((resize_to_bytes(&picture, size).into(), header))
+    let (image, header) = decode_with_header(bytes)?;
+    Ok((resize_to_bytes(&image, size).into(), header))
 }

@@ -4,26 +4,26 @@
 use image::RgbImage;
 use pulp::{Arch, NullaryFnOnce};
 
-/// Resizes `picture` to `size` = (height, width). Returns the values (height, width, 3) in 0..=255.
+/// Resizes `image` to `size` = (height, width). Returns the values (height, width, 3) in 0..=255.
 ///
 /// # Panics
 ///
-/// Panics if `picture` or `size` has no pixels.
-pub fn resize(picture: &RgbImage, size: [usize; 2]) -> Vec<f32> {
-    Arch::new().dispatch(Resize { picture, size, finish: |value| value })
+/// Panics if `image` or `size` has no pixels.
+pub fn resize(image: &RgbImage, size: [usize; 2]) -> Vec<f32> {
+    Arch::new().dispatch(Resize { image, size, finish: |value| value })
 }
 
 /// Resizes like [`resize`] and rounds the values to bytes, half a level up. Caches store this form.
 ///
 /// # Panics
 ///
-/// Panics if `picture` or `size` has no pixels.
-pub fn resize_to_bytes(picture: &RgbImage, size: [usize; 2]) -> Vec<u8> {
-    Arch::new().dispatch(Resize { picture, size, finish: round })
+/// Panics if `image` or `size` has no pixels.
+pub fn resize_to_bytes(image: &RgbImage, size: [usize; 2]) -> Vec<u8> {
+    Arch::new().dispatch(Resize { image, size, finish: round })
 }
 
 struct Resize<'a, F> {
-    picture: &'a RgbImage,
+    image: &'a RgbImage,
     size: [usize; 2],
     finish: F,
 }
@@ -37,17 +37,17 @@ impl<T: Copy + Default, F: Fn(f32) -> T> NullaryFnOnce for Resize<'_, F> {
     /// Memory and time depend on the size of the output, not on the width of the image.
     #[inline(always)]
     fn call(self) -> Vec<T> {
-        let Self { picture, size: [height, width], finish } = self;
-        let row_taps = taps(picture.height() as usize, height);
-        let column_taps = taps(picture.width() as usize, width);
+        let Self { image, size: [height, width], finish } = self;
+        let row_taps = taps(image.height() as usize, height);
+        let column_taps = taps(image.width() as usize, width);
         let along: Vec<f32> = column_taps.iter().flat_map(|column| [column.fraction; 3]).collect();
-        let stride = picture.width() as usize * 3;
+        let stride = image.width() as usize * 3;
         let [mut upper, mut lower] = [(); 2].map(|()| [(); 2].map(|()| vec![0; width * 3]));
         let mut blended = [(); 2].map(|()| vec![0.0; width * 3]);
         let mut output = vec![T::default(); height * width * 3];
         for (row, output) in row_taps.iter().zip(output.chunks_exact_mut(width * 3)) {
             for (neighbours, at) in [(&mut upper, row.lower), (&mut lower, row.upper)] {
-                let pixels = picture.as_raw()[at * stride..][..stride].as_chunks().0;
+                let pixels = image.as_raw()[at * stride..][..stride].as_chunks().0;
                 gather(neighbours, pixels, &column_taps);
             }
             for ((blended, upper), lower) in blended.iter_mut().zip(&upper).zip(&lower) {
@@ -121,18 +121,18 @@ mod tests {
     proptest! {
         #[test]
         fn the_same_size_changes_nothing(height in 1u32..20, width in 1u32..20, seed: u8) {
-            let picture = RgbImage::from_fn(width, height, |x, y| {
+            let image = RgbImage::from_fn(width, height, |x, y| {
                 Rgb([x as u8 ^ seed, y as u8, (x * y) as u8])
             });
-            prop_assert_eq!(&resize_to_bytes(&picture, [height as usize, width as usize]), picture.as_raw());
+            prop_assert_eq!(&resize_to_bytes(&image, [height as usize, width as usize]), image.as_raw());
         }
 
         #[test]
         fn a_plain_picture_stays_plain(
             from in (1u32..40, 1u32..40), to in [1usize..40, 1usize..40], colour: [u8; 3],
         ) {
-            let picture = RgbImage::from_pixel(from.0, from.1, Rgb(colour));
-            let resized = resize_to_bytes(&picture, to);
+            let image = RgbImage::from_pixel(from.0, from.1, Rgb(colour));
+            let resized = resize_to_bytes(&image, to);
             prop_assert_eq!(resized.len(), to[0] * to[1] * 3);
             prop_assert!(resized.chunks_exact(3).all(|pixel| pixel == colour));
         }

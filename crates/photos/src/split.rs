@@ -1,10 +1,10 @@
 //! Splits a dataset into training and validation images, class by class.
 
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 
-use crate::{Photos, PhotosError};
+use crate::{ImageDataset, PhotosError};
 
-impl Photos {
+impl ImageDataset {
     /// Splits the images into (training, validation). The fraction `share` of each class is for validation, rounded,
     /// but at least one image and not all.
     ///
@@ -36,21 +36,21 @@ impl Photos {
         seed: u64,
         groups: &[Vec<usize>],
     ) -> Result<(Self, Self), PhotosError> {
-        let kept = kept_for_validation(self.labels(), self.classes(), share, seed, groups)?;
+        let kept = validation_mask(self.labels(), self.classes(), share, seed, groups)?;
         Ok(self.divided(&kept))
     }
 }
 
-/// Returns one bool per image: true if [`Photos::split_grouped`] uses it for validation.
+/// Returns one bool per image: true if [`ImageDataset::split_grouped`] uses it for validation.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`Photos::split_grouped`].
+/// Returns the errors of [`ImageDataset::split_grouped`].
 ///
 /// # Panics
 ///
 /// Panics if a label has no class, or if an index in `groups` is out of range or in two groups.
-pub fn kept_for_validation(
+pub fn validation_mask(
     labels: &[usize],
     classes: &[String],
     share: f64,
@@ -69,14 +69,15 @@ pub fn kept_for_validation(
     let mut counts = vec![0; classes.len()];
     labels.iter().for_each(|&label| counts[label] += 1);
 
-    let mut kept = Kept { of: vec![false; labels.len()], counts: vec![0; counts.len()], labels };
+    let mut kept =
+        Selection { of: vec![false; labels.len()], counts: vec![0; counts.len()], labels };
     for (label, class) in classes.iter().enumerate() {
         let mut members: Vec<usize> = (0..labels.len()).filter(|&at| labels[at] == label).collect();
         let count = members.len();
         if count < 2 {
             return Err(PhotosError::TooFewToSplit { class: class.clone(), count });
         }
-        Draws::at(seed, Purpose::Split, 0, label as u64).shuffle(&mut members);
+        AddressedRng::at(seed, Purpose::Split, 0, label as u64).shuffle(&mut members);
         let most = |label: usize| share_of(counts[label], share);
         for &at in &members {
             if !kept.of[at] && kept.has_room(&together(at), most) {
@@ -100,13 +101,13 @@ fn share_of(count: usize, share: f64) -> usize {
 }
 
 /// Images selected for validation.
-struct Kept<'a> {
+struct Selection<'a> {
     of: Vec<bool>,
     counts: Vec<usize>,
     labels: &'a [usize],
 }
 
-impl Kept<'_> {
+impl Selection<'_> {
     /// Returns true if `group` fits: with it, none of its classes has more than `most(label)` selected images.
     fn has_room(&self, group: &[usize], most: impl Fn(usize) -> usize) -> bool {
         let mut counts = self.counts.clone();

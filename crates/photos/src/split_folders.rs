@@ -119,7 +119,7 @@ fn first_named<'a>(folders: &[&'a Path], names: &[&str]) -> Option<&'a Path> {
         .or_else(|| find(&|folder, name| word_of(folder).as_deref() == Some(name)))
 }
 
-/// Returns the only word in the name of a folder apart from fillers, in lower case: `test` for `Test-Set` and
+/// Returns the only word in the name of a folder apart from fillers, in lower case: `test` for `Test-Split` and
 /// `testset`.
 fn word_of(folder: &Path) -> Option<String> {
     let name = lower_case(folder);

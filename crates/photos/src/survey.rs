@@ -9,29 +9,30 @@ use serde::Serialize;
 
 use crate::duplicates::{near, same};
 use crate::facts::Facts;
-use crate::file::PictureError;
-use crate::left_out::as_text;
-use crate::{Colour, Format, Layout, LeftOut};
+use crate::file::ImageFileError;
+use crate::skipped::as_text;
+use crate::{Colour, Format, Layout, SkippedFiles};
 
 /// Survey of the folders of a [`Layout`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Survey {
     /// Training and validation images, or the single folder that is to be split.
-    pub sets: Vec<SetSurvey>,
+    pub sets: Vec<SplitSurvey>,
     /// Skipped and unused files.
-    pub left_out: LeftOut,
+    #[serde(rename = "left_out")]
+    pub skipped: SkippedFiles,
     /// Groups of images with the same upright pixels, whatever their format and metadata. This includes identical
     /// files.
-    pub same: Vec<Duplicates>,
+    pub same: Vec<DuplicateGroup>,
     /// Groups of images that look alike: their perceptual hashes differ in at most [`NEAR_BITS`](crate::NEAR_BITS)
     /// bits, directly or through other images of the group. Groups in which all pixels are equal are only in `same`.
-    pub near: Vec<Duplicates>,
+    pub near: Vec<DuplicateGroup>,
 }
 
 /// Part of the data that a survey counts separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Set {
+pub enum Split {
     /// Training images.
     Train,
     /// Validation images.
@@ -42,9 +43,9 @@ pub enum Set {
 
 /// Survey of one set.
 #[derive(Clone, Debug, Serialize)]
-pub struct SetSurvey {
+pub struct SplitSurvey {
     /// Kind of the set.
-    pub set: Set,
+    pub set: Split,
     /// Path of its folder, which contains the class folders.
     #[serde(serialize_with = "as_text")]
     pub folder: PathBuf,
@@ -60,11 +61,12 @@ pub struct ClassSurvey {
     /// Number of files, images or not.
     pub files: usize,
     /// Number of readable images.
-    pub photographs: usize,
+    #[serde(rename = "photographs")]
+    pub images: usize,
     /// Widths in pixels, upright; `None` without images.
-    pub width: Option<Spread>,
+    pub width: Option<Distribution>,
     /// Heights in pixels, upright; `None` without images.
-    pub height: Option<Spread>,
+    pub height: Option<Distribution>,
     /// Number of images per format.
     pub formats: BTreeMap<Format, usize>,
     /// Number of images per color model.
@@ -81,7 +83,7 @@ pub struct ClassSurvey {
 
 /// Distribution of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Spread {
+pub struct Distribution {
     /// Minimum.
     pub smallest: u32,
     /// Median. If the number of values is even, the lower of the two middle values.
@@ -92,16 +94,16 @@ pub struct Spread {
 
 /// Group of two or more identical or similar images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Duplicates {
+pub struct DuplicateGroup {
     /// Images, ordered by set, class and path.
-    pub members: Vec<Member>,
+    pub members: Vec<DuplicateImage>,
 }
 
 /// Image in a group of duplicates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Member {
+pub struct DuplicateImage {
     /// Set of the image.
-    pub set: Set,
+    pub set: Split,
     /// Class of the image.
     pub class: String,
     /// Path of its file.
@@ -109,14 +111,14 @@ pub struct Member {
     pub path: PathBuf,
 }
 
-impl Duplicates {
+impl DuplicateGroup {
     /// Returns true if the group has training and validation images, which makes validation too optimistic.
-    pub fn are_across_sets(&self) -> bool {
+    pub fn spans_splits(&self) -> bool {
         self.members.windows(2).any(|two| two[0].set != two[1].set)
     }
 
     /// Returns true if the images are in different classes. At most one of the classes can be right.
-    pub fn are_across_classes(&self) -> bool {
+    pub fn spans_classes(&self) -> bool {
         self.members.windows(2).any(|two| two[0].class != two[1].class)
     }
 }
@@ -127,38 +129,42 @@ impl Survey {
     pub fn of(layout: &Layout, cache: Option<&DiskCache>) -> Self {
         let folders = match layout {
             Layout::Folders { train, validation, .. } => {
-                vec![(Set::Train, train), (Set::Validation, validation)]
+                vec![(Split::Train, train), (Split::Validation, validation)]
             }
-            Layout::Split { folder, .. } => vec![(Set::Whole, folder)],
+            Layout::Split { folder, .. } => vec![(Split::Whole, folder)],
         };
         let mut survey =
-            Self { sets: vec![], left_out: LeftOut::default(), same: vec![], near: vec![] };
+            Self { sets: vec![], skipped: SkippedFiles::default(), same: vec![], near: vec![] };
         let (mut members, mut fingerprints) = (vec![], vec![]);
         for (set, folder) in folders {
-            survey.left_out.extend(folder.left_out());
+            survey.skipped.extend(folder.skipped());
             let mut classes = vec![];
             for (class, files) in folder.classes.iter().zip(&folder.files) {
-                let read: Vec<Result<Facts, PictureError>> =
+                let read: Vec<Result<Facts, ImageFileError>> =
                     files.par_iter().map(|path| Facts::load(path, cache)).collect();
-                let mut photographs = vec![];
+                let mut images = vec![];
                 for (path, read) in files.iter().zip(read) {
                     match read {
                         Ok(facts) => {
-                            members.push(Member { set, class: class.clone(), path: path.clone() });
+                            members.push(DuplicateImage {
+                                set,
+                                class: class.clone(),
+                                path: path.clone(),
+                            });
                             fingerprints.push(facts.fingerprint);
-                            photographs.push(facts);
+                            images.push(facts);
                         }
-                        Err(error) => survey.left_out.push(path.clone(), error.to_string()),
+                        Err(error) => survey.skipped.push(path.clone(), error.to_string()),
                     }
                 }
-                classes.push(ClassSurvey::of(class.clone(), files.len(), &photographs));
+                classes.push(ClassSurvey::of(class.clone(), files.len(), &images));
             }
-            survey.sets.push(SetSurvey { set, folder: folder.path.clone(), classes });
+            survey.sets.push(SplitSurvey { set, folder: folder.path.clone(), classes });
         }
         if let Layout::Folders { beside, .. } = layout {
-            survey.left_out.extend(beside.clone());
+            survey.skipped.extend(beside.clone());
         }
-        let duplicates = |group: &Vec<usize>| Duplicates {
+        let duplicates = |group: &Vec<usize>| DuplicateGroup {
             members: group.iter().map(|&at| members[at].clone()).collect(),
         };
         survey.same = same(&fingerprints).iter().map(duplicates).collect();
@@ -171,16 +177,16 @@ impl Survey {
 }
 
 impl ClassSurvey {
-    fn of(class: String, files: usize, photographs: &[Facts]) -> Self {
-        let count = |is: fn(&Facts) -> bool| photographs.iter().filter(|facts| is(facts)).count();
+    fn of(class: String, files: usize, images: &[Facts]) -> Self {
+        let count = |is: fn(&Facts) -> bool| images.iter().filter(|facts| is(facts)).count();
         Self {
             class,
             files,
-            photographs: photographs.len(),
-            width: Spread::of(photographs.iter().map(|facts| facts.size[0]).collect()),
-            height: Spread::of(photographs.iter().map(|facts| facts.size[1]).collect()),
-            formats: tally(photographs.iter().map(|facts| facts.format)),
-            colours: tally(photographs.iter().map(|facts| facts.colour)),
+            images: images.len(),
+            width: Distribution::of(images.iter().map(|facts| facts.size[0]).collect()),
+            height: Distribution::of(images.iter().map(|facts| facts.size[1]).collect()),
+            formats: tally(images.iter().map(|facts| facts.format)),
+            colours: tally(images.iter().map(|facts| facts.colour)),
             with_alpha: count(|facts| facts.has_alpha),
             with_16_bits: count(|facts| facts.has_16_bits),
             turned: count(|facts| facts.is_turned),
@@ -189,7 +195,7 @@ impl ClassSurvey {
     }
 }
 
-impl Spread {
+impl Distribution {
     fn of(mut values: Vec<u32>) -> Option<Self> {
         values.sort_unstable();
         let median = *values.get(values.len().saturating_sub(1) / 2)?;

@@ -1,17 +1,17 @@
 //! Compares the memory estimated from headers with the memory that decoders allocate.
 
 #[allow(dead_code, reason = "the test binary `decode` uses the rest")]
-#[path = "decode/pictures.rs"]
-mod pictures;
+#[path = "decode/images.rs"]
+mod images;
 
 use std::fs;
 use std::sync::Mutex;
 
 use jpeg_encoder::{ColorType, SamplingFactor};
 use peak_alloc::PeakAlloc;
-use photos::{decode, decoding_cost, load_picture_from};
+use photos::{decode, decoding_cost, load_image_from};
 
-use crate::pictures::{every_kind_of, jpeg, smooth};
+use crate::images::{every_kind_of, jpeg, smooth};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -81,7 +81,7 @@ fn decoding_takes_no_more_memory_than_is_judged_by_the_header() {
         let (cost, to_judge) = measured(|| decoding_cost(&bytes).expect(&kind));
         let (image, to_decode) = measured(|| decode(&bytes).expect(&kind));
         assert!(to_decode <= cost.memory, "{kind}: {to_decode} bytes, judged {}", cost.memory);
-        let (_, to_load) = measured(|| load_picture_from(&bytes, SIZE).expect(&kind));
+        let (_, to_load) = measured(|| load_image_from(&bytes, SIZE).expect(&kind));
         let most = cost.memory + 4 * LOADED;
         assert!(to_load <= most, "{kind}: {to_load} bytes to load, judged {most}");
         assert!(to_judge < 1 << 20, "{kind}: {to_judge} bytes to judge");
@@ -112,7 +112,7 @@ fn a_wide_image_of_one_row_takes_no_more_memory_to_load_than_is_judged_by_its_he
         writer.write_image_data(&vec![255; values]).expect("writable rows");
         drop(writer);
         let cost = decoding_cost(&bytes).expect("a PNG");
-        let (image, used) = measured(|| load_picture_from(&bytes, SIZE).expect("a PNG"));
+        let (image, used) = measured(|| load_image_from(&bytes, SIZE).expect("a PNG"));
         assert!(image.iter().all(|value| *value == 255));
         assert!(
             used <= cost.memory,

@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use burn_dataset::Dataset;
 use cache::DiskCache;
 use image::{Rgb, RgbImage};
-use photos::{Cache, Folder, Layout, Photos, PhotosError, Pixels, address_of_key};
+use photos::{Cache, Folder, ImageDataset, Layout, PhotosError, Pixels, address_of_key};
 
 /// Caches any number of images in memory.
 const ALL: Cache = Cache::in_memory(usize::MAX);
 
 /// Returns a folder with an image at each of `paths`, each in another color.
-fn pictures(paths: &[&str]) -> tempfile::TempDir {
+fn images(paths: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (number, path) in paths.iter().enumerate() {
         let path = folder.path().join(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
-        let picture = RgbImage::from_pixel(5, 4, Rgb([number as u8, 7, 7]));
-        picture.save_with_format(path, image::ImageFormat::Png).expect("a writable folder");
+        let image = RgbImage::from_pixel(5, 4, Rgb([number as u8, 7, 7]));
+        image.save_with_format(path, image::ImageFormat::Png).expect("a writable folder");
     }
     folder
 }
@@ -36,10 +36,10 @@ fn message(result: Result<Layout, PhotosError>) -> String {
 
 #[test]
 fn classes_are_the_sorted_folder_names_and_files_are_found_at_any_depth() {
-    let data = pictures(&["b/2.png", "b/1.png", "a/deep/er/3.jpg", "B/x.png"]);
+    let data = images(&["b/2.png", "b/1.png", "a/deep/er/3.jpg", "B/x.png"]);
     let folder = Folder::scan(data.path()).expect("classes");
     assert_eq!(folder.classes, ["B", "a", "b"]);
-    let (photos, _) = Photos::load(&folder, [3, 2], &ALL).expect("photographs");
+    let (photos, _) = ImageDataset::load(&folder, [3, 2], &ALL).expect("photographs");
     assert_eq!(photos.labels(), [0, 1, 2, 2]);
     for (at, first_value) in [3, 2, 1, 0].into_iter().enumerate() {
         let pixels = photos.pixels(at).expect("a photograph");
@@ -49,11 +49,11 @@ fn classes_are_the_sorted_folder_names_and_files_are_found_at_any_depth() {
 
 #[test]
 fn a_photograph_has_the_same_address_whatever_else_there_is_and_wherever_its_folder_is() {
-    let few = pictures(&["a/1.png", "b/deep/2.png"]);
-    let many = pictures(&["a/0.png", "a/1.png", "b/1.png", "b/deep/2.png"]);
+    let few = images(&["a/1.png", "b/deep/2.png"]);
+    let many = images(&["a/0.png", "a/1.png", "b/1.png", "b/deep/2.png"]);
     let addresses = |data: &tempfile::TempDir, shown: &[usize]| {
         let folder = Folder::scan(data.path()).expect("classes");
-        let (photos, _) = Photos::load(&folder, [3, 2], &ALL).expect("photographs");
+        let (photos, _) = ImageDataset::load(&folder, [3, 2], &ALL).expect("photographs");
         shown.iter().map(|&at| photos.address(at)).collect::<Vec<u64>>()
     };
     let expected = ["a/1.png", "b/deep/2.png"].map(address_of_key);
@@ -63,22 +63,22 @@ fn a_photograph_has_the_same_address_whatever_else_there_is_and_wherever_its_fol
 
 #[test]
 fn hidden_files_are_passed_over_and_other_files_are_left_out_with_their_reason() {
-    let data = pictures(&["a/1.png", "b/1.png", "b/picture without a name"]);
+    let data = images(&["a/1.png", "b/1.png", "b/picture without a name"]);
     for path in [".git/x", "a/.DS_Store", "a/Thumbs.db", "__MACOSX/a/1.png"] {
         write(data.path(), path, "hidden");
     }
     write(data.path(), "a/bad.jpg", "no picture");
     write(data.path(), "b/notes.txt", "some words");
-    let (photos, left_out) =
-        Photos::load(&Folder::scan(data.path()).expect("classes"), [2, 2], &ALL)
+    let (photos, skipped) =
+        ImageDataset::load(&Folder::scan(data.path()).expect("classes"), [2, 2], &ALL)
             .expect("photographs");
     assert_eq!(photos.classes(), ["a", "b"]);
     assert_eq!(photos.len(), 3);
-    assert_eq!(left_out.stray, [data.path().join("b/notes.txt")]);
+    assert_eq!(skipped.ignored, [data.path().join("b/notes.txt")]);
     let unreadable: Vec<&Path> =
-        left_out.unreadable.iter().map(|file| file.path.as_path()).collect();
+        skipped.unreadable.iter().map(|file| file.path.as_path()).collect();
     assert_eq!(unreadable, [data.path().join("a/bad.jpg")]);
-    assert!(!left_out.unreadable[0].reason.is_empty());
+    assert!(!skipped.unreadable[0].reason.is_empty());
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn train_goes_with_any_of_the_names_for_validation() {
         let paths = ["train/a/1.png", "train/b/1.png"].map(String::from);
         let more = ["a", "b"].map(|class| format!("{name}/{class}/1.png"));
         let paths: Vec<&str> = paths.iter().chain(&more).map(String::as_str).collect();
-        let data = pictures(&paths);
+        let data = images(&paths);
         let layout = Layout::find(data.path(), None).expect("both folders");
         let (train, validation, _) = layout.load([2, 2], 0, &ALL).expect("photographs");
         assert_eq!((train.len(), validation.len()), (2, 2));
@@ -98,7 +98,7 @@ fn train_goes_with_any_of_the_names_for_validation() {
 
 #[test]
 fn a_class_may_be_called_train() {
-    let data = pictures(&["train/1.png", "train/2.png", "test/1.png", "test/2.png"]);
+    let data = images(&["train/1.png", "train/2.png", "test/1.png", "test/2.png"]);
     let layout = Layout::find(data.path(), None).expect("classes");
     let (train, _, _) = layout.load([1, 1], 0, &ALL).expect("photographs");
     assert_eq!(train.classes(), ["test", "train"]);
@@ -109,11 +109,11 @@ fn a_split_is_stratified_disjoint_complete_and_depends_on_the_seed_alone() {
     let names: Vec<String> = (0..60)
         .map(|number| format!("{}/{number}.png", if number % 3 == 0 { "few" } else { "many" }))
         .collect();
-    let data = pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let data = images(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let validation_of = |seed| {
         let layout = Layout::find(data.path(), Some(0.25)).expect("classes");
         let (train, validation, _) = layout.load([1, 1], seed, &ALL).expect("photographs");
-        let paths = |photos: &Photos| -> BTreeSet<PathBuf> {
+        let paths = |photos: &ImageDataset| -> BTreeSet<PathBuf> {
             (0..photos.len()).map(|at| photos.path(at).to_owned()).collect()
         };
         let count = |label| validation.labels().iter().filter(|&&found| found == label).count();
@@ -133,26 +133,26 @@ fn a_fault_of_a_folder_is_named_with_a_hint() {
     assert!(message(Layout::find(&missing, None)).contains("nowhere"));
     assert!(message(Layout::find(empty.path(), None)).contains("no class folders"));
 
-    let one = pictures(&["only/1.png"]);
+    let one = images(&["only/1.png"]);
     assert!(message(Layout::find(one.path(), None)).contains("only the class `only`"));
 
-    let hollow = pictures(&["a/1.png"]);
+    let hollow = images(&["a/1.png"]);
     fs::create_dir(hollow.path().join("b")).expect("a writable folder");
     assert!(
         message(Layout::find(hollow.path(), None)).contains("the class `b` has no photographs")
     );
 
-    let alone = pictures(&["train/a/1.png", "train/b/1.png"]);
+    let alone = images(&["train/a/1.png", "train/b/1.png"]);
     assert!(message(Layout::find(alone.path(), None)).contains("none of `validation`"));
 
-    let reversed = pictures(&["learning/a/1.png", "learning/b/1.png", "val/a/1.png"]);
+    let reversed = images(&["learning/a/1.png", "learning/b/1.png", "val/a/1.png"]);
     assert!(message(Layout::find(reversed.path(), None)).contains("no `train` folder beside it"));
 
-    let differ = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/c/1.png"]);
+    let differ = images(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/c/1.png"]);
     let text = message(Layout::find(differ.path(), None));
     assert!(text.contains("has the classes `a`, `c`, expected `a`, `b`"), "{text}");
 
-    let both = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
+    let both = images(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
     assert!(matches!(Layout::find(both.path(), Some(0.2)), Err(PhotosError::SplitTwice(_))));
     for share in [0.0, 1.0, -0.5, f64::NAN] {
         assert!(matches!(Layout::find(both.path(), Some(share)), Err(PhotosError::Split(_))));
@@ -161,21 +161,21 @@ fn a_fault_of_a_folder_is_named_with_a_hint() {
 
 #[test]
 fn a_class_without_a_readable_photograph_is_an_error_that_shows_one_of_its_files() {
-    let data = pictures(&["a/1.png"]);
+    let data = images(&["a/1.png"]);
     write(data.path(), "b/bad.jpg", "no picture");
     let folder = Folder::scan(data.path()).expect("classes");
-    let text = Photos::load(&folder, [2, 2], &ALL).expect_err("a fault").to_string();
+    let text = ImageDataset::load(&folder, [2, 2], &ALL).expect_err("a fault").to_string();
     assert!(text.contains("the class `b`") && text.contains("bad.jpg"), "{text}");
     assert!(text.contains("\nhint: "), "{text}");
 }
 
 #[test]
 fn a_folder_takes_the_labels_of_a_model_and_refuses_a_class_it_does_not_know() {
-    let data = pictures(&["c/1.png"]);
+    let data = images(&["c/1.png"]);
     let folder = Folder::scan(data.path()).expect("a class");
     let classes = ["a", "b", "c"].map(String::from);
     let numbered = folder.clone().with_classes(&classes).expect("a known class");
-    let (photos, _) = Photos::load(&numbered, [1, 1], &ALL).expect("a photograph");
+    let (photos, _) = ImageDataset::load(&numbered, [1, 1], &ALL).expect("a photograph");
     assert_eq!(photos.labels(), [2]);
     let text = folder.with_classes(&classes[..2]).expect_err("an unknown class").to_string();
     assert!(text.contains("`c`") && text.contains("\nhint: "), "{text}");
@@ -183,7 +183,7 @@ fn a_folder_takes_the_labels_of_a_model_and_refuses_a_class_it_does_not_know() {
 
 #[test]
 fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
-    let data = pictures(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]);
+    let data = images(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]);
     let layout = Layout::find(data.path(), Some(0.5)).expect("classes");
     let (one, two) = (3 * 2 * 3, 2 * 3 * 2 * 3);
     let load = |cache| {
@@ -191,7 +191,7 @@ fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
             layout.load([3, 2], 7, &Cache::in_memory(cache)).expect("photographs");
         [train, validation]
     };
-    let pixels = |photos: &[Photos; 2]| {
+    let pixels = |photos: &[ImageDataset; 2]| {
         let all = photos.iter().flat_map(|photos| (0..photos.len()).map(|at| photos.pixels(at)));
         all.collect::<Result<Vec<_>, _>>().expect("photographs")
     };
@@ -203,7 +203,7 @@ fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
         assert_eq!(pixels(&bounded), pixels(&whole));
     }
 
-    let folders = pictures(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
+    let folders = images(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
     let layout = Layout::find(folders.path(), None).expect("both folders");
     let (train, validation, _) =
         layout.load([3, 2], 0, &Cache::in_memory(3 * one)).expect("photographs");
@@ -212,9 +212,9 @@ fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
 
 #[test]
 fn a_photograph_that_changes_while_it_is_in_use_is_an_error_with_its_name() {
-    let data = pictures(&["a/1.png", "b/1.png"]);
+    let data = images(&["a/1.png", "b/1.png"]);
     let folder = Folder::scan(data.path()).expect("classes");
-    let (photos, _) = Photos::load(&folder, [3, 2], &Cache::default()).expect("photographs");
+    let (photos, _) = ImageDataset::load(&folder, [3, 2], &Cache::default()).expect("photographs");
     fs::copy(photos.path(1), photos.path(0)).expect("a writable folder");
     let text = photos.pixels(0).expect_err("another picture").to_string();
     assert!(text.contains("1.png") && text.contains("another picture now"), "{text}");
@@ -225,7 +225,7 @@ fn a_photograph_that_changes_while_it_is_in_use_is_an_error_with_its_name() {
 
 #[test]
 fn an_image_is_decoded_once_and_cached_on_disk() {
-    let data = pictures(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]);
+    let data = images(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]);
     fs::write(data.path().join("a/3.png"), b"\x89PNG\r\n\x1a\n").expect("a writable folder");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let disk = DiskCache::open(folder.path(), 1 << 20).expect("a writable folder");
@@ -233,11 +233,11 @@ fn an_image_is_decoded_once_and_cached_on_disk() {
     let bounds = Cache { memory: one, disk: Some(disk.clone()) };
     let load = |cache: &Cache| {
         let folder = Folder::scan(data.path()).expect("classes");
-        let (photos, left_out) = Photos::load(&folder, [3, 2], cache).expect("photographs");
-        assert_eq!(left_out.unreadable.len(), 1);
+        let (photos, skipped) = ImageDataset::load(&folder, [3, 2], cache).expect("photographs");
+        assert_eq!(skipped.unreadable.len(), 1);
         photos
     };
-    let all_of = |photos: &Photos| -> Vec<_> {
+    let all_of = |photos: &ImageDataset| -> Vec<_> {
         (0..photos.len()).map(|at| photos.pixels(at).expect("pixels")).collect()
     };
     let cached = || disk.usage().expect("a readable folder")[0].entries;
@@ -270,18 +270,18 @@ fn an_image_is_decoded_once_and_cached_on_disk() {
 
 #[test]
 fn a_photograph_changed_within_its_length_and_time_is_decoded_again() {
-    let data = pictures(&["a/1.png", "b/1.png"]);
+    let data = images(&["a/1.png", "b/1.png"]);
     let cache = tempfile::tempdir().expect("a temporary folder");
     let disk = DiskCache::open(cache.path(), 1 << 20).expect("a writable folder");
     let bounds = Cache { memory: 0, disk: Some(disk) };
     let path = data.path().join("a/1.png");
     let first_value = |value| {
-        let picture = RgbImage::from_pixel(5, 4, Rgb([value, 7, 7]));
-        picture.save_with_format(&path, image::ImageFormat::Bmp).expect("a writable folder");
+        let image = RgbImage::from_pixel(5, 4, Rgb([value, 7, 7]));
+        image.save_with_format(&path, image::ImageFormat::Bmp).expect("a writable folder");
         let file = fs::File::options().write(true).open(&path).expect("the file");
         file.set_modified(std::time::UNIX_EPOCH).expect("a time");
         let folder = Folder::scan(data.path()).expect("classes");
-        let (photos, _) = Photos::load(&folder, [3, 2], &bounds).expect("photographs");
+        let (photos, _) = ImageDataset::load(&folder, [3, 2], &bounds).expect("photographs");
         (file.metadata().expect("a file").len(), photos.pixels(0).expect("pixels")[0])
     };
     let (length, value) = first_value(1);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use image::RgbImage;
-use photos::{Cache, Folder, Photos, is_named_as_picture};
+use photos::{Cache, Folder, ImageDataset, has_image_extension};
 
 #[test]
 fn formats_that_are_not_read_are_named() {
@@ -30,20 +30,20 @@ fn formats_that_are_not_read_are_named() {
         fs::write(data.path().join("a").join(name), head).expect("a writable folder");
     }
     let folder = Folder::scan(data.path()).expect("classes");
-    let (_, left_out) = Photos::load(&folder, [2, 2], &Cache::default()).expect("photographs");
-    assert!(left_out.stray.is_empty(), "{left_out:?}");
-    for (file, (name, _, format)) in left_out.unreadable.iter().zip(heads) {
+    let (_, skipped) = ImageDataset::load(&folder, [2, 2], &Cache::default()).expect("photographs");
+    assert!(skipped.ignored.is_empty(), "{skipped:?}");
+    for (file, (name, _, format)) in skipped.unreadable.iter().zip(heads) {
         assert!(file.path.ends_with(name), "{file:?}");
         let reason =
             format!("its format is {format}, which is not read; convert it to JPEG or PNG");
         assert_eq!(file.reason, reason);
     }
-    assert_eq!(left_out.unreadable.len(), heads.len());
+    assert_eq!(skipped.unreadable.len(), heads.len());
 }
 
 #[test]
 fn raw_files_that_are_no_images_are_still_named() {
     for extension in ["nef", "CR2", "arw", "dng", "orf", "rw2", "raf", "heics"] {
-        assert!(is_named_as_picture(Path::new(&format!("1.{extension}"))), "{extension}");
+        assert!(has_image_extension(Path::new(&format!("1.{extension}"))), "{extension}");
     }
 }

@@ -10,11 +10,11 @@ use photos::decode;
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 fn encoded(format: ImageFormat) -> Vec<u8> {
-    let picture = DynamicImage::from(RgbImage::from_fn(64, 64, |x, y| {
+    let image = DynamicImage::from(RgbImage::from_fn(64, 64, |x, y| {
         image::Rgb([x as u8, y as u8, (x * y) as u8])
     }));
     let mut bytes = Cursor::new(vec![]);
-    picture.write_to(&mut bytes, format).expect("an encodable picture");
+    image.write_to(&mut bytes, format).expect("an encodable picture");
     bytes.into_inner()
 }
 

@@ -43,14 +43,14 @@ fn expect_splits(data: &Path, train: &str, validation: &str) -> [Vec<String>; 2]
         panic!("{train} and {validation} are no splits");
     };
     assert_eq!(below(data, &[&first.path, &second.path]), [train, validation]);
-    let (training, held_out, left_out) =
+    let (training, held_out, skipped) =
         layout.load([2, 2], 0, &Cache::default()).expect("photographs");
     for photos in [&training, &held_out] {
         assert_eq!(photos.classes(), ["cats", "dogs"], "{train}");
         assert_eq!(photos.labels(), [0, 0, 1, 1], "{train}");
     }
-    assert!(left_out.unreadable.is_empty(), "{train}");
-    [below(data, &left_out.unused), below(data, &left_out.stray)]
+    assert!(skipped.unreadable.is_empty(), "{train}");
+    [below(data, &skipped.unused), below(data, &skipped.ignored)]
 }
 
 /// Checks that `data` is a single folder of these classes.
@@ -121,13 +121,13 @@ fn what_lies_beside_the_splits_is_named_as_unused() {
         "@eaDir/1.png",
     ];
     let data = two_classes(&["train", "val", "test"], &beside);
-    let [unused, stray] = expect_splits(data.path(), "train", "val");
+    let [unused, ignored] = expect_splits(data.path(), "train", "val");
     assert_eq!(unused, ["cats", "single_prediction", "test", "train (1)", "train - Copy"]);
-    assert_eq!(stray, ["lost.png"]);
+    assert_eq!(ignored, ["lost.png"]);
 
     let data = two_classes(&["x/train/train", "x/test"], &["x/dogs/1.png", "x/train/lost.png"]);
-    let [unused, stray] = expect_splits(data.path(), "x/train/train", "x/test");
-    assert_eq!((unused, stray), (vec!["x/dogs".to_owned()], vec!["x/train/lost.png".to_owned()]));
+    let [unused, ignored] = expect_splits(data.path(), "x/train/train", "x/test");
+    assert_eq!((unused, ignored), (vec!["x/dogs".to_owned()], vec!["x/train/lost.png".to_owned()]));
 }
 
 #[test]

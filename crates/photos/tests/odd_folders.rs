@@ -13,21 +13,21 @@ use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
 use image::{ImageFormat, Rgb, RgbImage};
-use photos::{Cache, Folder, Photos, files_below};
+use photos::{Cache, Folder, ImageDataset, files_below};
 
 /// Caches any number of images in memory.
 const ALL: Cache = Cache::in_memory(usize::MAX);
 
-fn picture(path: &Path) {
+fn image(path: &Path) {
     fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
-    let picture = RgbImage::from_pixel(5, 4, Rgb([1, 2, 3]));
-    picture.save_with_format(path, ImageFormat::Png).expect("a writable folder");
+    let image = RgbImage::from_pixel(5, 4, Rgb([1, 2, 3]));
+    image.save_with_format(path, ImageFormat::Png).expect("a writable folder");
 }
 
 /// Returns a temporary folder with an image at each of `paths`.
-fn pictures(paths: &[&str]) -> tempfile::TempDir {
+fn images(paths: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    paths.iter().for_each(|path| picture(&folder.path().join(path)));
+    paths.iter().for_each(|path| image(&folder.path().join(path)));
     folder
 }
 
@@ -46,8 +46,8 @@ fn paths<const COUNT: usize>(paths: [&str; COUNT]) -> Vec<PathBuf> {
 
 #[test]
 fn links_that_lead_round_in_circles_end_and_bring_no_other_class_in() {
-    let data = pictures(&["a/1.png", "a/deep/2.png", "b/3.png"]);
-    let elsewhere = pictures(&["4.png"]);
+    let data = images(&["a/1.png", "a/deep/2.png", "b/3.png"]);
+    let elsewhere = images(&["4.png"]);
     let root = data.path();
     symlink(root, root.join("itself")).expect("a link");
     symlink("..", root.join("a/parent")).expect("a link");
@@ -66,8 +66,8 @@ fn links_that_lead_round_in_circles_end_and_bring_no_other_class_in() {
 
 #[test]
 fn links_to_files_and_folders_elsewhere_are_followed_and_no_folder_twice_in_a_class() {
-    let data = pictures(&["b/1.png"]);
-    let elsewhere = pictures(&["class/2.png", "more/3.png", "4.png"]);
+    let data = images(&["b/1.png"]);
+    let elsewhere = images(&["class/2.png", "more/3.png", "4.png"]);
     let root = data.path();
     symlink(elsewhere.path().join("class"), root.join("a")).expect("a link");
     symlink(elsewhere.path().join("more"), root.join("b/first")).expect("a link");
@@ -78,16 +78,16 @@ fn links_to_files_and_folders_elsewhere_are_followed_and_no_folder_twice_in_a_cl
         ("b".to_owned(), paths(["b/1.png", "b/4.png", "b/first/3.png"])),
     ]);
     assert_eq!(listed(root), expected);
-    let (photos, _) =
-        Photos::load(&Folder::scan(root).expect("classes"), [2, 2], &ALL).expect("photographs");
+    let (photos, _) = ImageDataset::load(&Folder::scan(root).expect("classes"), [2, 2], &ALL)
+        .expect("photographs");
     assert_eq!(photos.labels(), [0, 1, 1, 1]);
 }
 
 #[test]
 fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_changed() {
-    let data = pictures(&["a/ein Bär 🐻.png", "a/picture", "b/1.txt", "b/deep/er/2.JPG"]);
+    let data = images(&["a/ein Bär 🐻.png", "a/picture", "b/1.txt", "b/deep/er/2.JPG"]);
     let root = data.path();
-    picture(&root.join("b").join(OsStr::from_bytes(b"not \xff UTF-8.png")));
+    image(&root.join("b").join(OsStr::from_bytes(b"not \xff UTF-8.png")));
     for (path, content) in [
         ("loose.png", "beside the classes"),
         ("a/empty.jpg", ""),
@@ -121,7 +121,7 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
     let before = state();
 
     let folder = Folder::scan(root).expect("classes");
-    let (photos, left_out) = Photos::load(&folder, [2, 2], &ALL).expect("photographs");
+    let (photos, skipped) = ImageDataset::load(&folder, [2, 2], &ALL).expect("photographs");
     let below = |path: &Path| path.strip_prefix(root).expect("a file in it").to_owned();
     let readable: BTreeSet<PathBuf> = (0..photos.len()).map(|at| below(photos.path(at))).collect();
     let mut expected = BTreeSet::from(
@@ -130,7 +130,7 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
     expected.insert(Path::new("b").join(OsStr::from_bytes(b"not \xff UTF-8.png")));
     assert_eq!(readable, expected);
     let unreadable: BTreeMap<PathBuf, &str> =
-        left_out.unreadable.iter().map(|file| (below(&file.path), file.reason.as_str())).collect();
+        skipped.unreadable.iter().map(|file| (below(&file.path), file.reason.as_str())).collect();
     let reasons = [
         ("a/empty.jpg", "it is empty"),
         ("a/words.gif", "it is no JPEG"),
@@ -142,17 +142,17 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
     for (path, reason) in reasons {
         assert!(unreadable[Path::new(path)].contains(reason), "{path}: {unreadable:?}");
     }
-    let stray: Vec<PathBuf> = left_out.stray.iter().map(|path| below(path)).collect();
-    assert_eq!(stray, paths(["loose.png", "a/dangling", "a/empty", "a/notes.txt"]));
+    let ignored: Vec<PathBuf> = skipped.ignored.iter().map(|path| below(path)).collect();
+    assert_eq!(ignored, paths(["loose.png", "a/dangling", "a/empty", "a/notes.txt"]));
     assert!(state() == before, "the folder is as it was");
 }
 
 #[test]
 fn folders_in_folders_are_followed_as_deep_as_paths_go_and_deeper_ones_are_named() {
-    let data = pictures(&["a/1.png"]);
+    let data = images(&["a/1.png"]);
     let levels = |count: usize| vec!["deep"; count].join("/");
     let far = data.path().join("b").join(levels(700));
-    picture(&far.join("2.png"));
+    image(&far.join("2.png"));
     let mut files = listed(data.path());
     assert_eq!(
         files.remove("b").expect("a class"),
@@ -167,14 +167,14 @@ fn folders_in_folders_are_followed_as_deep_as_paths_go_and_deeper_ones_are_named
     assert_eq!(folder.files[1], [far.join("2.png")]);
     assert_eq!(folder.unreadable.len(), 1);
     assert!(folder.unreadable[0].path.starts_with(far.join("moved")));
-    let (_, left_out) = Photos::load(&folder, [2, 2], &ALL).expect("photographs");
-    assert_eq!(left_out.unreadable, folder.unreadable);
+    let (_, skipped) = ImageDataset::load(&folder, [2, 2], &ALL).expect("photographs");
+    assert_eq!(skipped.unreadable, folder.unreadable);
     assert!(files_below(data.path()).is_err());
 }
 
 #[test]
 fn what_may_not_be_read_is_named_with_its_reason_and_stops_nothing() {
-    let data = pictures(&["a/1.png", "a/closed/2.png", "a/closed.png", "b/3.png"]);
+    let data = images(&["a/1.png", "a/closed/2.png", "a/closed.png", "b/3.png"]);
     let close = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file of ours");
     };
@@ -183,12 +183,12 @@ fn what_may_not_be_read_is_named_with_its_reason_and_stops_nothing() {
     // Permissions do not apply to the superuser.
     if fs::read_dir(&folder).is_err() {
         let scanned = Folder::scan(data.path()).expect("classes");
-        let (photos, left_out) = Photos::load(&scanned, [2, 2], &ALL).expect("photographs");
+        let (photos, skipped) = ImageDataset::load(&scanned, [2, 2], &ALL).expect("photographs");
         assert_eq!(photos.len(), 2);
         let unreadable: Vec<&Path> =
-            left_out.unreadable.iter().map(|file| file.path.as_path()).collect();
+            skipped.unreadable.iter().map(|file| file.path.as_path()).collect();
         assert_eq!(unreadable, [folder.as_path(), file.as_path()]);
-        assert!(left_out.unreadable.iter().all(|file| file.reason.contains("ermission denied")));
+        assert!(skipped.unreadable.iter().all(|file| file.reason.contains("ermission denied")));
 
         let class = data.path().join("b");
         close(&class, 0);

@@ -3,22 +3,22 @@
 use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
-use photos::{Cache, Folder, Photos, PhotosError};
+use photos::{Cache, Folder, ImageDataset, PhotosError};
 use proptest::prelude::*;
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 
 /// Returns images of the classes `a` and `b`, numbered in this order.
-fn photographs(counts: [usize; 2]) -> Photos {
+fn images(counts: [usize; 2]) -> ImageDataset {
     let data = tempfile::tempdir().expect("a temporary folder");
     for (class, count) in ["a", "b"].into_iter().zip(counts) {
         std::fs::create_dir(data.path().join(class)).expect("a writable folder");
         for number in 0..count {
             let path = data.path().join(class).join(format!("{number:03}.png"));
-            let picture = RgbImage::from_pixel(1, 1, Rgb([number as u8; 3]));
-            picture.save_with_format(path, ImageFormat::Png).expect("a writable folder");
+            let image = RgbImage::from_pixel(1, 1, Rgb([number as u8; 3]));
+            image.save_with_format(path, ImageFormat::Png).expect("a writable folder");
         }
     }
-    Photos::load(
+    ImageDataset::load(
         &Folder::scan(data.path()).expect("classes"),
         [1, 1],
         &Cache::in_memory(usize::MAX),
@@ -28,7 +28,7 @@ fn photographs(counts: [usize; 2]) -> Photos {
 }
 
 /// Returns the indices in `whole` of the images in `part`.
-fn numbers(whole: &Photos, part: &Photos) -> Vec<usize> {
+fn numbers(whole: &ImageDataset, part: &ImageDataset) -> Vec<usize> {
     let paths: Vec<&Path> = (0..whole.labels().len()).map(|at| whole.path(at)).collect();
     let number = |at| paths.iter().position(|path| *path == part.path(at)).expect("one of them");
     (0..part.labels().len()).map(number).collect()
@@ -42,7 +42,7 @@ proptest! {
         counts in [2usize..30, 2usize..30], share in 0.05f64..0.95, seed: u64,
         sizes in proptest::collection::vec(1usize..5, 0..10), order: u64,
     ) {
-        let photos = photographs(counts);
+        let photos = images(counts);
         let total = counts[0] + counts[1];
         // Groups may have images of both classes. `order` determines the order of the images.
         let mut pool: Vec<usize> = (0..total).collect();
@@ -84,7 +84,7 @@ proptest! {
 
 #[test]
 fn a_split_without_groups_is_the_plain_one() {
-    let photos = photographs([17, 8]);
+    let photos = images([17, 8]);
     let plain = photos.clone().split(0.3, 5).expect("a split");
     let singles: Vec<Vec<usize>> = (0..25).map(|at| vec![at]).collect();
     for groups in [vec![], singles] {
@@ -93,7 +93,7 @@ fn a_split_without_groups_is_the_plain_one() {
     }
     // The first images of each class in the order of its draws: 5.1 of 17 and 2.4 of 8.
     let first = |label: u64, mut members: Vec<usize>, count: usize| {
-        Draws::at(5, Purpose::Split, 0, label).shuffle(&mut members);
+        AddressedRng::at(5, Purpose::Split, 0, label).shuffle(&mut members);
         members.truncate(count);
         members.sort();
         members
@@ -104,7 +104,7 @@ fn a_split_without_groups_is_the_plain_one() {
 
 #[test]
 fn a_class_of_one_group_is_an_error_with_its_name() {
-    let photos = photographs([3, 4]);
+    let photos = images([3, 4]);
     let error = photos.split_grouped(0.3, 5, &[vec![0, 1, 2]]).expect_err("one group");
     let text = error.to_string();
     assert!(text.contains("the 3 photographs of the class `a`"), "{text}");

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use image::imageops::{FilterType, resize};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
-use photos::{Cache, Colour, Duplicates, Format, Layout, Photos, Set, Spread, Survey};
+use photos::{
+    Cache, Colour, Distribution, DuplicateGroup, Format, ImageDataset, Layout, Split, Survey,
+};
 
 /// Returns an image of waves of many lengths and directions, different for each `seed`.
 fn scene(seed: u32) -> RgbImage {
@@ -23,19 +25,19 @@ fn scene(seed: u32) -> RgbImage {
     })
 }
 
-fn save(folder: &Path, path: &str, picture: impl Into<DynamicImage>, format: ImageFormat) {
+fn save(folder: &Path, path: &str, image: impl Into<DynamicImage>, format: ImageFormat) {
     let path = folder.join(path);
     fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
-    picture.into().save_with_format(path, format).expect("a writable folder");
+    image.into().save_with_format(path, format).expect("a writable folder");
 }
 
-fn jpeg(folder: &Path, path: &str, picture: &RgbImage, set: impl Fn(&mut Encoder<&mut Vec<u8>>)) {
+fn jpeg(folder: &Path, path: &str, image: &RgbImage, set: impl Fn(&mut Encoder<&mut Vec<u8>>)) {
     let mut bytes = vec![];
     let mut encoder = Encoder::new(&mut bytes, 90);
     set(&mut encoder);
-    let (width, height) = picture.dimensions();
+    let (width, height) = image.dimensions();
     encoder
-        .encode(picture, width as u16, height as u16, ColorType::Rgb)
+        .encode(image, width as u16, height as u16, ColorType::Rgb)
         .expect("an encodable picture");
     fs::write(folder.join(path), bytes).expect("a writable folder");
 }
@@ -45,9 +47,9 @@ fn survey(data: &Path) -> Survey {
 }
 
 /// Returns the set and file of each member.
-fn members(data: &Path, duplicates: &[Duplicates]) -> Vec<Vec<(Set, PathBuf)>> {
+fn members(data: &Path, duplicates: &[DuplicateGroup]) -> Vec<Vec<(Split, PathBuf)>> {
     let below = |path: &Path| path.strip_prefix(data).expect("a file in it").to_owned();
-    let group = |group: &Duplicates| {
+    let group = |group: &DuplicateGroup| {
         group.members.iter().map(|member| (member.set, below(&member.path))).collect()
     };
     duplicates.iter().map(group).collect()
@@ -74,23 +76,23 @@ fn formats_modes_sizes_and_faults_are_counted_by_set_and_class() {
     fs::write(root.join("val/notes.txt"), "some words").expect("a writable folder");
 
     let survey = survey(root);
-    let sets: Vec<Set> = survey.sets.iter().map(|set| set.set).collect();
-    assert_eq!(sets, [Set::Train, Set::Validation]);
+    let sets: Vec<Split> = survey.sets.iter().map(|set| set.set).collect();
+    assert_eq!(sets, [Split::Train, Split::Validation]);
     let [a, b] = survey.sets[0].classes.as_slice() else { panic!("two classes") };
-    assert_eq!((a.class.as_str(), a.photographs, b.photographs), ("a", 4, 3));
-    assert_eq!(a.width, Some(Spread { smallest: 96, median: 96, largest: 300 }));
-    assert_eq!(b.height, Some(Spread { smallest: 64, median: 64, largest: 96 }));
+    assert_eq!((a.class.as_str(), a.images, b.images), ("a", 4, 3));
+    assert_eq!(a.width, Some(Distribution { smallest: 96, median: 96, largest: 300 }));
+    assert_eq!(b.height, Some(Distribution { smallest: 64, median: 64, largest: 96 }));
     assert_eq!(a.formats, BTreeMap::from([(Format::Png, 3), (Format::Gif, 1)]));
     assert_eq!(b.formats, BTreeMap::from([(Format::Jpeg, 2), (Format::Tiff, 1)]));
     let colours = [(Colour::Grey, 1), (Colour::Rgb, 2), (Colour::Palette, 1)];
     assert_eq!(a.colours, BTreeMap::from(colours));
     assert_eq!((a.with_alpha, a.with_16_bits, a.turned, a.with_profile), (1, 1, 0, 0));
     assert_eq!((b.with_alpha, b.with_16_bits, b.turned, b.with_profile), (0, 0, 1, 1));
-    assert_eq!(survey.sets[1].classes[0].photographs, 1);
+    assert_eq!(survey.sets[1].classes[0].images, 1);
     let unreadable: Vec<&Path> =
-        survey.left_out.unreadable.iter().map(|file| file.path.as_path()).collect();
+        survey.skipped.unreadable.iter().map(|file| file.path.as_path()).collect();
     assert_eq!(unreadable, [root.join("val/a/bad.jpg")]);
-    assert_eq!(survey.left_out.stray, [root.join("val/notes.txt")]);
+    assert_eq!(survey.skipped.ignored, [root.join("val/notes.txt")]);
     assert!(survey.same.is_empty() && survey.near.is_empty(), "{survey:?}");
 
     let layout = Layout::find(root, None).expect("photographs");
@@ -125,7 +127,7 @@ fn duplicates_are_told_apart_within_a_class_across_classes_and_across_sets() {
     }
 
     let survey = survey(root);
-    let (train, validation) = (Set::Train, Set::Validation);
+    let (train, validation) = (Split::Train, Split::Validation);
     let file = |set, path: &str| (set, PathBuf::from(path));
     let same = [
         vec![file(train, "train/a/1.png"), file(train, "train/a/the same as 1.bmp")],
@@ -137,8 +139,8 @@ fn duplicates_are_told_apart_within_a_class_across_classes_and_across_sets() {
     ];
     assert_eq!(members(root, &survey.same), same);
     assert_eq!(members(root, &survey.near), near);
-    let across = |groups: &[Duplicates]| -> Vec<(bool, bool)> {
-        groups.iter().map(|group| (group.are_across_sets(), group.are_across_classes())).collect()
+    let across = |groups: &[DuplicateGroup]| -> Vec<(bool, bool)> {
+        groups.iter().map(|group| (group.spans_splits(), group.spans_classes())).collect()
     };
     assert_eq!(across(&survey.same), [(false, false), (true, false)]);
     assert_eq!(across(&survey.near), [(false, true), (true, false)]);
@@ -161,7 +163,7 @@ fn near_duplicates_are_found_in_resized_photographs_too_and_kept_on_one_side() {
     for cache in [0, usize::MAX] {
         let (train, validation, _) =
             layout.load_grouped([64, 64], 3, &Cache::in_memory(cache)).expect("photographs");
-        let numbers = |photos: &Photos| -> Vec<String> {
+        let numbers = |photos: &ImageDataset| -> Vec<String> {
             let name =
                 |at: usize| photos.path(at).file_name().expect("a name").to_str().expect("text");
             let number = |at| name(at).split(['.', ' ']).next().expect("a number").to_owned();

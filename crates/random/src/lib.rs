@@ -38,9 +38,9 @@ pub enum Purpose {
 }
 
 /// Generator of the random numbers at one address.
-pub struct Draws(ChaCha8Rng);
+pub struct AddressedRng(ChaCha8Rng);
 
-impl Draws {
+impl AddressedRng {
     /// Creates the generator at the address (`seed`, `purpose`, `epoch`, `item`). Draws outside of
     /// an epoch use epoch 0.
     pub fn at(seed: u64, purpose: Purpose, epoch: u64, item: u64) -> Self {
@@ -111,14 +111,15 @@ mod tests {
     /// written from the paper. Another generator would change every run.
     #[test]
     fn numbers_at_an_address_are_the_keystream_of_that_key() {
-        let mut draws = Draws::at(1, Purpose::Shuffle, 2, 3);
+        let mut draws = AddressedRng::at(1, Purpose::Shuffle, 2, 3);
         let units = [(); 4].map(|()| (draws.unit() * 16_777_216.0) as u32);
         assert_eq!(units, [4_643_583, 7_022_493, 1_478_694, 3_647_277]);
     }
 
     #[test]
     fn each_part_of_the_address_changes_the_numbers() {
-        let first = |seed, purpose, epoch, item| Draws::at(seed, purpose, epoch, item).0.next_u64();
+        let first =
+            |seed, purpose, epoch, item| AddressedRng::at(seed, purpose, epoch, item).0.next_u64();
         let all = [
             first(0, Purpose::Shuffle, 0, 0),
             first(1, Purpose::Shuffle, 0, 0),
@@ -135,7 +136,7 @@ mod tests {
     /// The bounds are five times as large.
     #[test]
     fn draws_have_the_moments_of_their_distributions() {
-        let mut draws = Draws::at(7, Purpose::BaseKernel, 0, 0);
+        let mut draws = AddressedRng::at(7, Purpose::BaseKernel, 0, 0);
         let count = 100_000;
         let mean = |numbers: &[f64]| numbers.iter().sum::<f64>() / numbers.len() as f64;
         let units: Vec<f64> = (0..count).map(|_| draws.unit().into()).collect();
@@ -153,7 +154,7 @@ mod tests {
         let mut counts = std::collections::BTreeMap::new();
         for item in 0..6_000 {
             let mut order = [0, 1, 2];
-            Draws::at(5, Purpose::Split, 0, item).shuffle(&mut order);
+            AddressedRng::at(5, Purpose::Split, 0, item).shuffle(&mut order);
             *counts.entry(order).or_insert(0) += 1;
         }
         assert_eq!(counts.len(), 6);
@@ -164,7 +165,7 @@ mod tests {
     proptest! {
         #[test]
         fn draws_stay_in_their_range(seed: u64, low in -10.0f32..10.0, width in 0.0f32..10.0, count in 1usize..1_000) {
-            let mut draws = Draws::at(seed, Purpose::Augmentation, 0, 0);
+            let mut draws = AddressedRng::at(seed, Purpose::Augmentation, 0, 0);
             for _ in 0..20 {
                 prop_assert!((0.0..1.0).contains(&draws.unit()));
                 prop_assert!((low..=low + width).contains(&draws.between(low, low + width)));

@@ -66,11 +66,11 @@ impl Predictions {
     }
 
     fn loss_at(&self, temperature: f64) -> f64 {
-        let of_picture = |at: usize| {
+        let of_image = |at: usize| {
             let logit = |class| self.probability(at, class).max(LEAST).ln() / temperature;
             let sum: f64 = (0..self.classes()).map(|class| logit(class).exp()).sum();
             sum.ln() - logit(self.label(at))
         };
-        (0..self.len()).map(of_picture).sum()
+        (0..self.len()).map(of_image).sum()
     }
 }

@@ -1,9 +1,9 @@
 //! The charts of a run's page.
 
 use crate::chart::{Chart, Line, SQUARE, WIDE, range_of};
-use crate::{Epoch, Page};
+use crate::{Epoch, RunReport};
 
-impl Page<'_> {
+impl RunReport<'_> {
     pub(crate) fn loss(&self) -> Chart<'_> {
         self.by_epoch("loss", 0)
     }

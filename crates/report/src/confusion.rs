@@ -76,19 +76,19 @@ impl Predictions {
             let [from, to] = [cell, cell + 1].map(|cell| cell * SIDE / cells);
             from as u32..(to - gap) as u32
         };
-        let mut picture = RgbaImage::new(SIDE as u32, SIDE as u32);
+        let mut image = RgbaImage::new(SIDE as u32, SIDE as u32);
         for ((label, decided), count) in pairs {
             let share = count as f64 / support[label] as f64;
             let opacity = (255.0 * (FAINTEST + (1.0 - FAINTEST) * share.sqrt())) as u8;
             let [r, g, b] = colour(if label == decided { FIRST } else { SECOND }).0;
             for (y, x) in pixels(label).flat_map(|y| pixels(decided).map(move |x| (y, x))) {
-                let pixel = picture.get_pixel_mut(x, y);
+                let pixel = image.get_pixel_mut(x, y);
                 if pixel.0[3] < opacity {
                     *pixel = Rgba([r, g, b, opacity]);
                 }
             }
         }
-        picture
+        image
     }
 }
 

@@ -7,13 +7,13 @@ use base64::prelude::BASE64_STANDARD;
 use image::ImageFormat;
 use maud::{Markup, html};
 
-use crate::Page;
+use crate::RunReport;
 use crate::confusion::{Confusion, SHOWN, legend, named, shortened};
 
 /// Margin for class names, in pixels of the page.
 const NAMES: f64 = 150.0;
 
-impl Page<'_> {
+impl RunReport<'_> {
     /// Draws all cells, with as many class names as fit.
     pub(crate) fn draw_cells(&self) -> Markup {
         let mut png = Cursor::new(vec![]);

@@ -18,6 +18,6 @@ mod thumbnail;
 
 pub use calibration::{BINS, Bin};
 pub use comparison::{ComparedRun, Comparison};
-pub use page::{Epoch, Page, Photograph};
+pub use page::{Epoch, ReportImage, RunReport};
 pub use predictions::{ClassScores, Predictions};
-pub use roc::{Point, Threshold};
+pub use roc::{RocPoint, Threshold};

@@ -32,7 +32,7 @@ const PRECISION: f64 = 0.95;
 pub(crate) const SCORES: &str = "scores.csv";
 
 /// Content of the page of a run.
-pub struct Page<'a> {
+pub struct RunReport<'a> {
     /// Name of the run.
     pub name: &'a str,
     /// Class names.
@@ -68,16 +68,16 @@ pub struct Epoch {
 
 /// An image on the page.
 #[derive(Clone, Debug)]
-pub struct Photograph {
+pub struct ReportImage {
     /// Path of the file, relative to the folder of images.
     pub name: String,
     /// Decoded pixels.
-    pub picture: RgbImage,
+    pub image: RgbImage,
 }
 
 /// An image, and a heat map of the decided class if a list with heat maps shows the image.
 struct OnPage {
-    photograph: Photograph,
+    image: ReportImage,
     heat_map: Option<GrayImage>,
 }
 
@@ -88,7 +88,7 @@ type Shown = BTreeMap<usize, OnPage>;
 struct List {
     kind: Kind,
     /// Indices of the images that are shown.
-    pictures: Vec<usize>,
+    images: Vec<usize>,
     /// Number of images, shown or not.
     count: usize,
 }
@@ -122,33 +122,33 @@ impl Kind {
     }
 }
 
-impl Page<'_> {
-    /// Returns the HTML text of the page. `photograph` reads the validation image with the given index in the
+impl RunReport<'_> {
+    /// Returns the HTML text of the page. `image` reads the validation image with the given index in the
     /// predictions. `heat_map` computes the heat map of the decided class, with values from 0 to 255 over the whole
     /// image, at the resolution of the model.
     ///
     /// # Errors
     ///
-    /// Returns the errors of `photograph` and `heat_map`.
+    /// Returns the errors of `image` and `heat_map`.
     ///
     /// # Panics
     ///
     /// Panics if `predictions` is empty, or if its number of classes differs from `classes`.
     pub fn write<E>(
         &self,
-        photograph: impl Fn(usize) -> Result<Photograph, E>,
+        image: impl Fn(usize) -> Result<ReportImage, E>,
         heat_map: impl Fn(usize) -> Result<GrayImage, E>,
     ) -> Result<String, E> {
         assert!(!self.predictions.is_empty());
         assert_eq!(self.classes.len(), self.predictions.classes());
         let lists = self.lists();
         let mut shown = Shown::new();
-        for List { kind, pictures, .. } in &lists {
-            for &at in pictures {
+        for List { kind, images, .. } in &lists {
+            for &at in images {
                 let on_page = match shown.entry(at) {
                     Entry::Occupied(there) => there.into_mut(),
                     Entry::Vacant(free) => {
-                        free.insert(OnPage { photograph: photograph(at)?, heat_map: None })
+                        free.insert(OnPage { image: image(at)?, heat_map: None })
                     }
                 };
                 if kind.title().is_some() && on_page.heat_map.is_none() {
@@ -174,9 +174,9 @@ impl Page<'_> {
 
     /// Returns all lists of images.
     fn lists(&self) -> Vec<List> {
-        let first = |kind, pictures: Vec<usize>, most: usize| {
-            let count = pictures.len();
-            List { kind, pictures: pictures.into_iter().take(most).collect(), count }
+        let first = |kind, images: Vec<usize>, most: usize| {
+            let count = images.len();
+            List { kind, images: images.into_iter().take(most).collect(), count }
         };
         let cells: Vec<(usize, usize)> = if self.is_of_many() {
             let largest = self.predictions.largest_confusions().into_iter();
@@ -189,11 +189,11 @@ impl Page<'_> {
             .into_iter()
             .map(|(label, to)| first(Kind::Cell(label, to), self.predictions.cell(label, to), each))
             .collect();
-        for (kind, pictures) in [
+        for (kind, images) in [
             (Kind::Mistakes, self.predictions.mistakes()),
             (
                 Kind::LabelErrors,
-                if self.predictions.tells_label_errors() {
+                if self.predictions.can_find_label_errors() {
                     self.predictions.label_errors()
                 } else {
                     vec![]
@@ -201,7 +201,7 @@ impl Page<'_> {
             ),
             (Kind::LeastCertain, self.predictions.least_certain()),
         ] {
-            lists.push(first(kind, pictures, LISTED));
+            lists.push(first(kind, images, LISTED));
         }
         lists
     }
@@ -237,12 +237,12 @@ impl Page<'_> {
             section {
                 h2 { "Where is it wrong?" }
                 @if self.is_of_many() { (self.draw_cells()) (self.list_confusions()) } @else { (self.table_of_confusion()) }
-                @for List { kind, pictures, count } in lists {
+                @for List { kind, images, count } in lists {
                     @if let Kind::Cell(label, to) = kind {
                         div.cell id=(format!("cell-{label}-{to}")) tabindex="-1" {
                             h3 { (self.classes[*label]) " taken for " (self.classes[*to]) ": " (count) }
-                            (self.pictures(pictures, SIDES[1], shown))
-                            @if *count > pictures.len() { p.more { "and " (count - pictures.len()) " more" } }
+                            (self.images(images, SIDES[1], shown))
+                            @if *count > images.len() { p.more { "and " (count - images.len()) " more" } }
                         }
                     }
                 }
@@ -319,18 +319,18 @@ impl Page<'_> {
 
     fn worth_a_look(&self, lists: &[List], shown: &Shown) -> Markup {
         html! {
-            @for List { kind, pictures, count } in lists {
+            @for List { kind, images, count } in lists {
                 @if let Some([title, what]) = kind.title() {
                     section {
                         h2 { (title) }
-                        @if pictures.is_empty() {
-                            p { @if matches!(kind, Kind::LabelErrors) && !self.predictions.tells_label_errors() {
+                        @if images.is_empty() {
+                            p { @if matches!(kind, Kind::LabelErrors) && !self.predictions.can_find_label_errors() {
                                 "The model is right too seldom to say."
                             } @else { "None." } }
                         } @else {
-                            p { (what) @if *count > pictures.len() { " The first " (pictures.len()) " of " (count) "." } }
+                            p { (what) @if *count > images.len() { " The first " (images.len()) " of " (count) "." } }
                             label.toggle { input type="checkbox" checked; "Show where the model sees the class that it names (Grad-CAM)" }
-                            (self.pictures(pictures, SIDES[0], shown))
+                            (self.images(images, SIDES[0], shown))
                         }
                     }
                 }
@@ -338,14 +338,14 @@ impl Page<'_> {
         }
     }
 
-    fn pictures(&self, pictures: &[usize], side: u32, shown: &Shown) -> Markup {
+    fn images(&self, images: &[usize], side: u32, shown: &Shown) -> Markup {
         html! {
-            ul.pictures { @for &at in pictures {
+            ul.images { @for &at in images {
                 @let (label, decided) = (self.predictions.label(at), self.predictions.decided(at));
-                @let OnPage { photograph: Photograph { name, picture }, heat_map } = &shown[&at];
+                @let OnPage { image: ReportImage { name, image }, heat_map } = &shown[&at];
                 li style=(format!("width:{side}px")) {
-                    div.picture {
-                        img src=(thumbnail(picture, side)) alt=(format!("{name}, of class {}", self.classes[label])) title=(name) loading="lazy";
+                    div.image {
+                        img src=(thumbnail(image, side)) alt=(format!("{name}, of class {}", self.classes[label])) title=(name) loading="lazy";
                         @if let Some(map) = heat_map && side == SIDES[0] { img.glow src=(glow(map)) alt=""; }
                     }
                     span class=(if label == decided { "said" } else { "said wrong" }) {
@@ -420,7 +420,7 @@ mod tests {
         let decided = (0..count).map(|at| [1, 0, 2, 0, 1, 2][at % 6]).collect();
         let predictions = Predictions::new(3, labels, probabilities, decided);
         let epoch = |epoch| Epoch { epoch, training: [1.0, 0.5], validation: [0.9, 0.6] };
-        let page = Page {
+        let page = RunReport {
             name: "run <1>",
             classes: &classes,
             history: &[epoch(1), epoch(2)],
@@ -432,15 +432,15 @@ mod tests {
             command: "permafrost train",
             settings: "[data]",
         };
-        let photograph = |at: usize| {
+        let image = |at: usize| {
             let shade = (at * 37 % 256) as u8;
-            let picture = RgbImage::from_fn(64, 48, |x, y| {
+            let image = RgbImage::from_fn(64, 48, |x, y| {
                 image::Rgb([shade, (x * 4) as u8, (y * 5) as u8 ^ shade])
             });
-            Ok::<_, ()>(Photograph { name: format!("cats/{at}.jpg"), picture })
+            Ok::<_, ()>(ReportImage { name: format!("cats/{at}.jpg"), image })
         };
         let heat_map = |_| Ok(GrayImage::from_pixel(5, 5, image::Luma([200])));
-        page.write(photograph, heat_map).expect("photographs")
+        page.write(image, heat_map).expect("photographs")
     }
 
     #[test]
@@ -489,7 +489,7 @@ mod tests {
     fn a_photograph_that_can_not_be_read_or_explained_is_an_error() {
         let classes = ["a", "b"].map(String::from);
         let predictions = Predictions::new(2, vec![0], vec![vec![0.4, 0.6]], vec![1]);
-        let page = Page {
+        let page = RunReport {
             name: "run",
             classes: &classes,
             history: &[],
@@ -501,9 +501,8 @@ mod tests {
             command: "",
             settings: "",
         };
-        assert_eq!(page.write(Err::<Photograph, _>, |_| Ok(GrayImage::new(1, 1))), Err(0));
-        let photograph =
-            |at| Ok(Photograph { name: format!("{at}"), picture: RgbImage::new(1, 1) });
-        assert_eq!(page.write(photograph, |at| Err(at + 7)), Err(7));
+        assert_eq!(page.write(Err::<ReportImage, _>, |_| Ok(GrayImage::new(1, 1))), Err(0));
+        let image = |at| Ok(ReportImage { name: format!("{at}"), image: RgbImage::new(1, 1) });
+        assert_eq!(page.write(image, |at| Err(at + 7)), Err(7));
     }
 }

@@ -15,7 +15,7 @@ use crate::chart::{Anchor, Chart, DOT, Shape};
 use crate::colours::{CARD, FIRST, INK, LINE, SECOND, SOFT, colour, mixed};
 use crate::confusion::{MANY, SHOWN, legend, named, shortened};
 use crate::page::SCORES;
-use crate::{ClassScores, Page, Predictions};
+use crate::{ClassScores, Predictions, RunReport};
 
 /// Pixels of a file for each pixel of the page, in each dimension.
 const SHARP: f64 = 2.0;
@@ -32,7 +32,7 @@ const AROUND: f64 = 14.0;
 const CELL: f64 = 64.0;
 const CAPTION: &str = "rows: what they are, columns: what they are taken for";
 
-impl Page<'_> {
+impl RunReport<'_> {
     /// Returns the charts and the confusion matrix of the page as PNG files, each with its file name. If the run has
     /// more classes than the page lists, a CSV table of all scores is added.
     pub fn plots(&self) -> Vec<(&'static str, Vec<u8>)> {
@@ -141,10 +141,10 @@ fn confusion_of_many(classes: &[String], predictions: &Predictions) -> Vec<u8> {
     }
     let edge = [[0.0, 0.0], [SHOWN, 0.0], [SHOWN, SHOWN], [0.0, SHOWN], [0.0, 0.0]];
     canvas.path("grid", &edge);
-    let mut picture = DynamicImage::ImageRgb8(canvas.finished());
+    let mut image = DynamicImage::ImageRgb8(canvas.finished());
     let [x, y] = corner.map(|value| (value * SHARP) as i64);
-    overlay(&mut picture, &DynamicImage::ImageRgba8(predictions.cells()), x, y);
-    png(&picture.into_rgb8())
+    overlay(&mut image, &DynamicImage::ImageRgba8(predictions.cells()), x, y);
+    png(&image.into_rgb8())
 }
 
 /// Returns the scores of all classes as a CSV file.
@@ -161,7 +161,7 @@ fn table_of(classes: &[String], predictions: &Predictions) -> Vec<u8> {
 
 /// Image that is drawn at a higher resolution than the file.
 struct Canvas {
-    picture: RgbImage,
+    image: RgbImage,
     /// Position of (0, 0), in pixels of the page.
     origin: [f64; 2],
     font: FontRef<'static>,
@@ -172,7 +172,7 @@ impl Canvas {
     fn new(size: [f64; 2]) -> Self {
         let [width, height] = size.map(|extent| (extent * SHARP * SMOOTH) as u32);
         Self {
-            picture: RgbImage::from_pixel(width, height, colour(CARD)),
+            image: RgbImage::from_pixel(width, height, colour(CARD)),
             origin: [0.0; 2],
             font: FontRef::try_from_slice(dejavu::sans::regular()).expect("a font"),
         }
@@ -199,30 +199,30 @@ impl Canvas {
             Anchor::End => 1.0,
         };
         let [x, y] = self.place([at[0] - part * self.width_of(text), at[1] - LETTERS * 0.95]);
-        let Self { picture, font, .. } = self;
-        draw_text_mut(picture, colour(hue), x as i32, y as i32, Self::scale(), font, text);
+        let Self { image, font, .. } = self;
+        draw_text_mut(image, colour(hue), x as i32, y as i32, Self::scale(), font, text);
     }
 
     /// Draws a text that runs upward from `at`.
     fn upright_text(&mut self, hue: &str, at: [f64; 2], text: &str) {
         let mut lying = Self::new([self.width_of(text) + 2.0, LETTERS * 1.6]);
         lying.text(hue, [1.0, LETTERS * 1.2], Anchor::Start, text);
-        let upright = image::imageops::rotate270(&lying.picture);
+        let upright = image::imageops::rotate270(&lying.image);
         let [x, y] = self.place([at[0] - LETTERS * 1.2, at[1]]);
         let y = y as i64 - i64::from(upright.height());
-        overlay(&mut self.picture, &upright, x as i64, y);
+        overlay(&mut self.image, &upright, x as i64, y);
     }
 
     fn square(&mut self, fill: Rgb<u8>, corner: [f64; 2], side: f64) {
         let [x, y] = self.place(corner).map(|value| value as i32);
         let side = (side * SHARP * SMOOTH) as u32;
-        draw_filled_rect_mut(&mut self.picture, Rect::at(x, y).of_size(side, side), fill);
+        draw_filled_rect_mut(&mut self.image, Rect::at(x, y).of_size(side, side), fill);
     }
 
     fn dot(&mut self, style: &str, at: [f64; 2]) {
         let [x, y] = self.place(at).map(|value| value.round() as i32);
         let radius = (DOT * SHARP * SMOOTH) as i32;
-        draw_filled_circle_mut(&mut self.picture, (x, y), radius, colour(pen(style).0));
+        draw_filled_circle_mut(&mut self.image, (x, y), radius, colour(pen(style).0));
     }
 
     fn path(&mut self, style: &str, points: &[[f64; 2]]) {
@@ -244,7 +244,7 @@ impl Canvas {
         if dash.is_none() && half > 2.0 {
             for [x, y] in places {
                 let middle = (x.round() as i32, y.round() as i32);
-                draw_filled_circle_mut(&mut self.picture, middle, half as i32, hue);
+                draw_filled_circle_mut(&mut self.image, middle, half as i32, hue);
             }
         }
     }
@@ -258,15 +258,15 @@ impl Canvas {
         };
         let corners = [corner(from, 1.0), corner(to, 1.0), corner(to, -1.0), corner(from, -1.0)];
         if corners[0] != corners[3] {
-            draw_polygon_mut(&mut self.picture, &corners, hue);
+            draw_polygon_mut(&mut self.image, &corners, hue);
         }
     }
 
     /// Returns the drawing at the resolution of the file.
     fn finished(self) -> RgbImage {
-        let (width, height) = self.picture.dimensions();
+        let (width, height) = self.image.dimensions();
         let smooth = |extent: u32| (f64::from(extent) / SMOOTH) as u32;
-        thumbnail(&self.picture, smooth(width), smooth(height))
+        thumbnail(&self.image, smooth(width), smooth(height))
     }
 
     /// Returns the drawing as a PNG file.
@@ -275,9 +275,9 @@ impl Canvas {
     }
 }
 
-fn png(picture: &RgbImage) -> Vec<u8> {
+fn png(image: &RgbImage) -> Vec<u8> {
     let mut bytes = Cursor::new(vec![]);
-    picture.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded into memory");
+    image.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded into memory");
     bytes.into_inner()
 }
 

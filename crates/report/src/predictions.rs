@@ -160,14 +160,14 @@ impl Predictions {
             first - second
         };
         let margins = (0..self.len()).map(|at| (margin(at), at));
-        let mut pictures: Vec<(f32, usize)> = margins.filter(|(margin, _)| *margin < 0.5).collect();
-        pictures.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        pictures.into_iter().map(|(_, at)| at).collect()
+        let mut images: Vec<(f32, usize)> = margins.filter(|(margin, _)| *margin < 0.5).collect();
+        images.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        images.into_iter().map(|(_, at)| at).collect()
     }
 
     /// Returns true if the model is accurate enough for [`Self::label_errors`] to be meaningful. Its accuracy must
     /// exceed the midpoint between 1 and the accuracy of always predicting the largest class.
-    pub fn tells_label_errors(&self) -> bool {
+    pub fn can_find_label_errors(&self) -> bool {
         let scores = self.scores();
         let largest = scores.iter().map(|class| class.support).max().unwrap_or(0);
         let always = largest as f64 / self.len().max(1) as f64;

@@ -7,7 +7,7 @@ use crate::Predictions;
 
 /// Point of an ROC curve, for one threshold on the probability of the class.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Point {
+pub struct RocPoint {
     /// False positive rate: share of the other images that are classified as the class.
     pub false_positives: f64,
     /// True positive rate: share of the class's images that are classified as the class.
@@ -28,13 +28,13 @@ pub struct Threshold {
 impl Predictions {
     /// Returns the ROC curve of a class against all others, from (0, 0) to (1, 1), with a point for each probability
     /// that occurs. The curve is empty if the class or the others have no images.
-    pub fn roc(&self, class: usize) -> Vec<Point> {
+    pub fn roc(&self, class: usize) -> Vec<RocPoint> {
         let steps = self.steps(class);
         let Some(&(_, own, others)) = steps.last() else { return vec![] };
         if own == 0 || others == 0 {
             return vec![];
         }
-        let point = |(true_positives, false_positives): (usize, usize)| Point {
+        let point = |(true_positives, false_positives): (usize, usize)| RocPoint {
             false_positives: false_positives as f64 / others as f64,
             true_positives: true_positives as f64 / own as f64,
         };
@@ -49,7 +49,7 @@ impl Predictions {
     /// first is one minus that, and rounding near 1 would create ties.
     pub fn auc(&self, class: usize) -> Option<f64> {
         let points = self.roc(if self.classes() == 2 { 1 } else { class });
-        let area = |pair: &[Point]| {
+        let area = |pair: &[RocPoint]| {
             (pair[1].false_positives - pair[0].false_positives)
                 * (pair[1].true_positives + pair[0].true_positives)
                 / 2.0

@@ -13,12 +13,12 @@ const QUALITY: u8 = 70;
 ///
 /// # Panics
 ///
-/// Panics if `picture` has no pixels.
-pub(crate) fn thumbnail(picture: &RgbImage, side: u32) -> String {
-    let (width, height) = picture.dimensions();
+/// Panics if `image` has no pixels.
+pub(crate) fn thumbnail(image: &RgbImage, side: u32) -> String {
+    let (width, height) = image.dimensions();
     let longest = width.max(height);
     let fitted = |extent: u32| (extent * side.min(longest)).div_ceil(longest).max(1);
-    let small = resize(picture, fitted(width), fitted(height), FilterType::Triangle);
+    let small = resize(image, fitted(width), fitted(height), FilterType::Triangle);
     let mut bytes = vec![];
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
         .write_image(small.as_raw(), small.width(), small.height(), ExtendedColorType::Rgb8)

@@ -3,7 +3,7 @@
 
 use image::{GrayImage, Rgb, RgbImage};
 use peak_alloc::PeakAlloc;
-use report::{Epoch, Page, Photograph, Predictions};
+use report::{Epoch, Predictions, ReportImage, RunReport};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -46,7 +46,7 @@ fn write(classes: usize) -> Written {
     MEMORY.reset_peak_usage();
     let epoch =
         |epoch| Epoch { epoch, training: [1.0 / epoch as f64, 0.5], validation: [0.9, 0.6] };
-    let page = Page {
+    let page = RunReport {
         name: "run",
         classes: &names,
         history: &[epoch(1), epoch(2), epoch(3)],
@@ -58,13 +58,13 @@ fn write(classes: usize) -> Written {
         command: "permafrost train",
         settings: "",
     };
-    let photograph = |at: usize| {
+    let image = |at: usize| {
         let noise = |x: u32, y: u32| (x * 7 + y * 13 + (x * y) % 31 + at as u32) as u8;
-        let picture = RgbImage::from_fn(180, 180, |x, y| Rgb([noise(x, y), noise(y, x), 99]));
-        Ok::<_, ()>(Photograph { name: format!("{at}.jpg"), picture })
+        let image = RgbImage::from_fn(180, 180, |x, y| Rgb([noise(x, y), noise(y, x), 99]));
+        Ok::<_, ()>(ReportImage { name: format!("{at}.jpg"), image })
     };
     let heat_map = |_| Ok(GrayImage::from_pixel(5, 5, image::Luma([200])));
-    let text = page.write(photograph, heat_map).expect("photographs");
+    let text = page.write(image, heat_map).expect("photographs");
     let plots = page.plots();
     Written { page: text, plots, peak: MEMORY.peak_usage_as_mb() }
 }
@@ -78,10 +78,10 @@ fn the_report_of_a_thousand_classes_is_bounded_in_memory_and_bytes() {
             let found = plots.iter().find(|(found, _)| *found == name);
             found.map(|(_, bytes)| bytes)
         };
-        let picture = bytes("confusion.png").expect("a picture");
+        let image = bytes("confusion.png").expect("a picture");
         assert!(peak < 500.0, "{classes}: {peak} MB");
         assert!(page.len() < 5_000_000, "{classes}: {} bytes", page.len());
-        assert!(picture.len() < 2_000_000, "{classes}: {} bytes", picture.len());
+        assert!(image.len() < 2_000_000, "{classes}: {} bytes", image.len());
         assert_eq!(page.contains("table class=\"confusion\""), classes <= 30);
         assert!(page.matches("<li style=").count() <= 1000 && page.matches("<tr>").count() <= 100);
         if classes <= 30 {

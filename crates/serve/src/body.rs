@@ -10,8 +10,8 @@ use hyper::header::RETRY_AFTER;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Limits;
-use crate::refusal::Refusal;
-use crate::shares::{Budget, Client, Held};
+use crate::error_response::ErrorResponse;
+use crate::shares::{Budget, Client, WithShare};
 
 /// Bytes allocated when the first data arrives.
 const FIRST: usize = 16 << 10;
@@ -27,7 +27,7 @@ pub(crate) async fn read(
     limits: &Limits,
     memory: &Arc<Budget>,
     client: Client,
-) -> Result<Bytes, Refusal> {
+) -> Result<Bytes, ErrorResponse> {
     let length = body.size_hint().exact();
     if length.is_some_and(|length| length > limits.body as u64) {
         return Err(too_long(limits.body));
@@ -48,7 +48,7 @@ pub(crate) async fn read(
         };
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| {
-            Refusal::new(
+            ErrorResponse::new(
                 StatusCode::BAD_REQUEST,
                 format!("the request broke off: {error}"),
                 "send it again",
@@ -71,20 +71,20 @@ pub(crate) async fn read(
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(Bytes::from_owner(Held { bytes, _share: share.into() }))
+    Ok(Bytes::from_owner(WithShare { bytes, _share: share.into() }))
 }
 
-fn too_long(most: usize) -> Refusal {
-    Refusal::new(
+fn too_long(most: usize) -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         format!("the request is too large, expected at most {} MB", most as f64 / 1e6),
         "send fewer photographs at once, or smaller ones, or start the server with a higher limit",
     )
 }
 
-fn too_slow(limits: &Limits, took: f32, arrived: usize) -> Refusal {
+fn too_slow(limits: &Limits, took: f32, arrived: usize) -> ErrorResponse {
     let least = limits.upload.bytes as f32 / limits.upload.window.as_secs_f32();
-    Refusal::new(
+    ErrorResponse::new(
         StatusCode::REQUEST_TIMEOUT,
         format!(
             "{arrived} bytes of the request arrived in {took:.1} s, expected all within {} s and at least {least:.0} bytes a second",
@@ -95,8 +95,8 @@ fn too_slow(limits: &Limits, took: f32, arrived: usize) -> Refusal {
 }
 
 /// Returns the response to a client whose share of memory is used up.
-pub(crate) fn no_memory() -> Refusal {
-    Refusal::new(
+pub(crate) fn no_memory() -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "the server has as many requests of yours in work as it can hold",
         "send it again in a second, and fewer at once",
@@ -105,7 +105,7 @@ pub(crate) fn no_memory() -> Refusal {
 }
 
 /// Returns the response to a request that waited too long.
-pub(crate) fn busy(what: &str) -> Refusal {
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, what, "try again in a minute")
+pub(crate) fn busy(what: &str) -> ErrorResponse {
+    ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, what, "try again in a minute")
         .with_header(RETRY_AFTER, "60")
 }

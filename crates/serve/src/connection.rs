@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::patient::Patient;
-use crate::routes::Site;
+use crate::rate_limited_stream::RateLimitedStream;
+use crate::routes::AppState;
 use crate::shares::Client;
 
 /// Time limit for discarding data that a client sends after the last response.
@@ -26,7 +26,7 @@ const PASSED_OVER: usize = 16 << 20;
 
 /// Answers the requests on a connection until it ends. Once `stopping` is true, the request in progress is the last.
 pub(crate) async fn converse(
-    site: Arc<Site>,
+    site: Arc<AppState>,
     stream: TcpStream,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -41,7 +41,7 @@ pub(crate) async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_buf_size(limits.header)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.download)), service);
+        .serve_connection(TokioIo::new(RateLimitedStream::new(stream, limits.download)), service);
     {
         let mut stop = pin!(stopping.wait_for(|stopping| *stopping));
         let mut is_told = false;

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 
 use crate::ServeError;
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
 
 /// Host names of this server, in addition to loopback names and the addresses that it is reached at.
 #[derive(Debug)]
@@ -39,12 +39,12 @@ impl Hosts {
     ///
     /// Returns an error if the `Host` header is missing or invalid, if the request names another server, or if a page
     /// of another site sent it.
-    pub(crate) fn check(&self, request: &Parts, local: IpAddr) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, request: &Parts, local: IpAddr) -> Result<(), ErrorResponse> {
         let host = only(&request.headers, HOST.as_str())
             .and_then(|host| host.parse::<Authority>().ok())
             .filter(is_name_with_port)
             .ok_or_else(|| {
-                Refusal::new(
+                ErrorResponse::new(
                     StatusCode::BAD_REQUEST,
                     "expected one header `Host` that names this server",
                     "send `Host: localhost`",
@@ -53,7 +53,7 @@ impl Hosts {
         // The request target can name a host as well.
         for authority in [Some(&host), request.uri.authority()].into_iter().flatten() {
             if !self.is_ours(authority.host(), local) {
-                return Err(Refusal::new(
+                return Err(ErrorResponse::new(
                     StatusCode::MISDIRECTED_REQUEST,
                     format!("`{}` is not the name of this server", authority.host()),
                     "open it as `localhost`, or start the server with this name among those allowed",
@@ -65,7 +65,7 @@ impl Hosts {
                 origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
             });
             if !origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host.as_str())) {
-                return Err(Refusal::new(
+                return Err(ErrorResponse::new(
                     StatusCode::FORBIDDEN,
                     "pages of other sites may not send photographs here",
                     "open the page of this server",
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the status for a request with these headers. The server is also called `photographs.example`.
+    /// Returns the status for a request with these headers. The server is also called `images.example`.
     fn status(target: &str, headers: &[(&str, &str)], local: &str) -> u16 {
         let mut request = Request::builder().uri(target);
         for (name, value) in headers {

@@ -6,9 +6,9 @@ use photos::{DecodeError, DecodingCost, decoding_cost};
 use serde_json::{Value, json};
 
 use crate::Limits;
+use crate::error_response::ErrorResponse;
 use crate::form_error::FormError;
-use crate::multipart::{Most, Part, parts};
-use crate::refusal::Refusal;
+use crate::multipart::{FormLimits, Part, parts};
 
 /// Hint for an image that can't be decoded.
 const UNREADABLE: &str =
@@ -20,17 +20,17 @@ pub(crate) struct Image {
     pub(crate) name: Option<String>,
     pub(crate) bytes: Bytes,
     /// Cost of decoding the image, or the reason why it is not decoded.
-    pub(crate) cost: Result<DecodingCost, Fault>,
+    pub(crate) cost: Result<DecodingCost, ImageError>,
 }
 
 /// Reason why an image gets no prediction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct ImageError {
     pub(crate) error: String,
     pub(crate) hint: &'static str,
 }
 
-impl Fault {
+impl ImageError {
     /// Returns the fault of an image that can't be decoded.
     pub(crate) fn unreadable(reason: &DecodeError) -> Self {
         Self { error: format!("the photograph can't be read: {reason}"), hint: UNREADABLE }
@@ -51,11 +51,11 @@ pub(crate) fn images(
     body: Bytes,
     boundary: Option<&str>,
     limits: &Limits,
-) -> Result<Vec<Image>, Refusal> {
+) -> Result<Vec<Image>, ErrorResponse> {
     let files: Vec<(Option<String>, Bytes)> = match boundary {
         None => vec![(None, body)],
         Some(boundary) => {
-            let most = Most { files: limits.files, name: limits.name };
+            let most = FormLimits { files: limits.files, name: limits.name };
             let parts = parts(&body, boundary, most).map_err(|fault| malformed(&fault))?;
             parts
                 .into_iter()
@@ -67,7 +67,7 @@ pub(crate) fn images(
         return Err(malformed(&FormError::NoFiles));
     }
     if files.len() > limits.files {
-        return Err(Refusal::new(
+        return Err(ErrorResponse::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("there are too many photographs, expected at most {}", limits.files),
             "send fewer at once, or start the server with a higher limit",
@@ -81,7 +81,7 @@ pub(crate) fn images(
     let pixels: u64 =
         images.iter().filter_map(|image| image.cost.as_ref().ok()).map(|cost| cost.pixels).sum();
     if pixels > limits.request_pixels {
-        return Err(Refusal::new(
+        return Err(ErrorResponse::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
                 "the photographs have {:.1} megapixels together, expected at most {}",
@@ -95,14 +95,14 @@ pub(crate) fn images(
 }
 
 /// Returns the cost of decoding an image, or the reason why it is not decoded.
-fn judged(bytes: &[u8], limits: &Limits) -> Result<DecodingCost, Fault> {
+fn judged(bytes: &[u8], limits: &Limits) -> Result<DecodingCost, ImageError> {
     if bytes.is_empty() {
-        return Err(Fault::unreadable(&DecodeError::Empty));
+        return Err(ImageError::unreadable(&DecodeError::Empty));
     }
-    let cost = decoding_cost(bytes).map_err(|reason| Fault::unreadable(&reason))?;
+    let cost = decoding_cost(bytes).map_err(|reason| ImageError::unreadable(&reason))?;
     if cost.pixels > limits.pixels {
         let [width, height] = cost.size;
-        return Err(Fault {
+        return Err(ImageError {
             error: format!(
                 "the photograph is too large: its header says {width}x{height} pixels, expected at most {} megapixels",
                 megapixels(limits.pixels)
@@ -111,7 +111,7 @@ fn judged(bytes: &[u8], limits: &Limits) -> Result<DecodingCost, Fault> {
         });
     }
     if cost.memory > limits.decoding() {
-        return Err(Fault {
+        return Err(ImageError {
             error: format!(
                 "the photograph is too large: by its header it takes up to {:.0} MB to decode, expected at most {:.0} MB",
                 cost.memory as f64 / 1e6,
@@ -128,8 +128,8 @@ fn megapixels(pixels: u64) -> f64 {
 }
 
 /// Returns the response to a body that is declared as a form with files but is not one.
-pub(crate) fn malformed(reason: &FormError) -> Refusal {
-    Refusal::new(
+pub(crate) fn malformed(reason: &FormError) -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::BAD_REQUEST,
         format!("the body is no form with files: {reason}"),
         "send a photograph as the body, or several as files in `multipart/form-data`, as `curl -F photograph=@1.jpg` does",

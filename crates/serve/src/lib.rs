@@ -7,23 +7,23 @@
 mod body;
 mod connection;
 mod error;
+mod error_response;
 mod fair;
 mod form_error;
 mod hosts;
 mod images;
+mod inference;
 mod limits;
+mod model_failure;
 mod multipart;
-mod no_answer;
 mod page;
-mod patient;
 mod predict;
-mod questions;
-mod refusal;
+mod rate_limited_stream;
 mod routes;
 mod server;
 mod shares;
 mod workers;
 
 pub use error::ServeError;
-pub use limits::{Limits, Pace};
+pub use limits::{Limits, MinRate};
 pub use server::{Running, Server};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Minimum transfer rate. A client that transfers fewer than `bytes` in a `window` is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct MinRate {
     /// Minimum number of bytes in each window.
     pub bytes: usize,
     /// Length of a window. The first window begins when the server first waits for the client.
@@ -41,11 +41,11 @@ pub struct Limits {
     /// Time limit for a request body, from its first read.
     pub body_time: Duration,
     /// Minimum rate at which a body must arrive.
-    pub upload: Pace,
+    pub upload: MinRate,
     /// Time limit for a response, from when the body has arrived.
     pub answer_time: Duration,
     /// Minimum rate at which a client must read its response. It applies while the server waits to send.
-    pub download: Pace,
+    pub download: MinRate,
     /// Time limit for requests in progress once the server is told to stop.
     pub stop_time: Duration,
 }
@@ -67,9 +67,9 @@ impl Default for Limits {
             decoders: (cores - 1).clamp(1, 4),
             header_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
-            upload: Pace { bytes: 32_000, window: Duration::from_secs(5) },
+            upload: MinRate { bytes: 32_000, window: Duration::from_secs(5) },
             answer_time: Duration::from_secs(60),
-            download: Pace { bytes: 32_000, window: Duration::from_secs(10) },
+            download: MinRate { bytes: 32_000, window: Duration::from_secs(10) },
             stop_time: Duration::from_secs(5),
         }
     }

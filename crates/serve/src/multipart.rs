@@ -13,7 +13,7 @@ const HEADER: usize = 4 << 10;
 
 /// Limits of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Most {
+pub(crate) struct FormLimits {
     pub(crate) files: usize,
     /// Maximum length of a file name, in bytes.
     pub(crate) name: usize,
@@ -50,7 +50,11 @@ pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, FormError> 
 /// # Errors
 ///
 /// Returns an error if the body is not a form, or if one of its parts is not a file.
-pub(crate) fn parts(body: &Bytes, boundary: &str, most: Most) -> Result<Vec<Part>, FormError> {
+pub(crate) fn parts(
+    body: &Bytes,
+    boundary: &str,
+    most: FormLimits,
+) -> Result<Vec<Part>, FormError> {
     let delimiter = format!("\r\n--{boundary}");
     let delimiter = Finder::new(delimiter.as_bytes());
     let cut = || FormError::CutShort("before its last boundary");
@@ -154,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    const MOST: Most = Most { files: 9, name: 100 };
+    const MOST: FormLimits = FormLimits { files: 9, name: 100 };
 
     /// Returns a form with these files, as browsers write it.
     fn form(files: &[(&str, &[u8])]) -> Bytes {
@@ -230,7 +234,7 @@ mod tests {
         assert_eq!(parts(&around, "limit", MOST), parts(&whole, "limit", MOST));
         assert_eq!(parts(&whole, "limit", MOST).map(|parts| parts.len()), Ok(2));
         assert_eq!(
-            parts(&form(&[("a.jpg", &b""[..]); 9]), "limit", Most { files: 3, ..MOST })
+            parts(&form(&[("a.jpg", &b""[..]); 9]), "limit", FormLimits { files: 3, ..MOST })
                 .map(|parts| parts.len()),
             Ok(4)
         );

@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 
 use crate::Limits;
 use crate::body::no_memory;
+use crate::error_response::ErrorResponse;
 use crate::fair::Sender;
-use crate::images::{Fault, Image, images};
+use crate::images::{Image, ImageError, images};
+use crate::inference::{Inference, InferenceRequest};
 use crate::limits::ModelSize;
-use crate::no_answer::NoAnswer;
-use crate::questions::{Answer, Question};
-use crate::refusal::Refusal;
-use crate::shares::{Budget, Client, Held, Share};
+use crate::model_failure::ModelFailure;
+use crate::shares::{Budget, Client, Share, WithShare};
 use crate::workers::Workers;
 
 /// Answers requests for predictions.
@@ -33,18 +33,18 @@ pub(crate) struct Predictor {
     /// priority as the other threads. With a lower one, small images of other clients could delay a large image
     /// forever.
     for_large: Workers,
-    questions: Sender<Question>,
+    questions: Sender<InferenceRequest>,
 }
 
 /// Client of a request, and its options.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RequestOptions {
     pub(crate) client: Client,
     pub(crate) wants_map: bool,
 }
 
 /// Result for one image: a prediction as JSON, or the reason why it has no prediction.
-type Told = Result<String, Fault>;
+type ImageResult = Result<String, ImageError>;
 
 impl Predictor {
     /// Starts the threads that decode images.
@@ -56,7 +56,7 @@ impl Predictor {
         card: Arc<ModelCard>,
         limits: Limits,
         memory: Arc<Budget>,
-        questions: Sender<Question>,
+        questions: Sender<InferenceRequest>,
     ) -> io::Result<Self> {
         let workers = Workers::start("decode", limits.decoders)?;
         let for_large = Workers::start("decode-large", 1)?;
@@ -75,12 +75,12 @@ impl Predictor {
         self: Arc<Self>,
         body: Bytes,
         boundary: Option<String>,
-        asked: Asked,
-    ) -> Result<Bytes, Refusal> {
+        asked: RequestOptions,
+    ) -> Result<Bytes, ErrorResponse> {
         let (limits, length) = (self.limits.clone(), body.len() as u64);
         let images = move || images(body, boundary.as_deref(), &limits);
         let images = self.workers.run(asked.client, length / 4, images).await;
-        let images = images.map_err(|_| failed(&NoAnswer::Panic))??;
+        let images = images.map_err(|_| failed(&ModelFailure::Panic))??;
         let held = images.len() * self.size.held(asked.wants_map);
         let share = self.memory.take(asked.client, held).ok_or_else(no_memory)?;
         let share = Arc::new(share);
@@ -92,12 +92,12 @@ impl Predictor {
             let (predictor, share) = (self.clone(), share.clone());
             tasks.spawn(async move { (at, predictor.told(image, asked, share).await) });
         }
-        let mut told: Vec<Option<Told>> = vec![None; names.len()];
+        let mut told: Vec<Option<ImageResult>> = vec![None; names.len()];
         while let Some(done) = tasks.join_next().await {
-            let (at, outcome) = done.map_err(|_| failed(&NoAnswer::Panic))?;
+            let (at, outcome) = done.map_err(|_| failed(&ModelFailure::Panic))?;
             told[at] = Some(outcome?);
         }
-        let told: Vec<Told> = told.into_iter().flatten().collect();
+        let told: Vec<ImageResult> = told.into_iter().flatten().collect();
         if told.iter().all(Result::is_err) {
             return Err(none_read(&names, told, share));
         }
@@ -109,41 +109,46 @@ impl Predictor {
         }
         text += "]}";
         share.shrink_to(text.capacity());
-        Ok(Bytes::from_owner(Held { bytes: text, _share: share }))
+        Ok(Bytes::from_owner(WithShare { bytes: text, _share: share }))
     }
 
-    async fn told(&self, image: Image, asked: Asked, share: Arc<Share>) -> Result<Told, Refusal> {
+    async fn told(
+        &self,
+        image: Image,
+        asked: RequestOptions,
+        share: Arc<Share>,
+    ) -> Result<ImageResult, ErrorResponse> {
         let Image { name, bytes, cost } = image;
         let cost = match cost {
             Ok(cost) => cost,
             Err(fault) => return Ok(Err(fault)),
         };
-        let Asked { client, wants_map } = asked;
+        let RequestOptions { client, wants_map } = asked;
         let is_large = cost.memory > self.limits.small();
         let workers = if is_large { &self.for_large } else { &self.workers };
         let size = self.card.base.size;
-        let decode = move || photos::load_picture_from(&bytes, size);
+        let decode = move || photos::load_image_from(&bytes, size);
         let decoded = workers.run(client, cost.memory, decode).await;
-        let picture = match decoded.map_err(|_| failed(&NoAnswer::Panic))? {
-            Ok(bytes) => Bytes::from_owner(Held { bytes, _share: share }),
-            Err(reason) => return Ok(Err(Fault::unreadable(&reason))),
+        let image = match decoded.map_err(|_| failed(&ModelFailure::Panic))? {
+            Ok(bytes) => Bytes::from_owner(WithShare { bytes, _share: share }),
+            Err(reason) => return Ok(Err(ImageError::unreadable(&reason))),
         };
         let (answer, answered) = oneshot::channel();
         // A heat map takes a backward pass as well.
         let cost = if wants_map { 3 } else { 1 };
-        self.questions.send(client, cost, Question { picture, wants_map, answer });
-        let answer = answered.await.map_err(|_| failed(&NoAnswer::Ended))?;
+        self.questions.send(client, cost, InferenceRequest { image: image, wants_map, answer });
+        let answer = answered.await.map_err(|_| failed(&ModelFailure::Ended))?;
         let answer = answer.map_err(|reason| failed(&reason))?;
         let card = self.card.clone();
         let tell = move || tell(&card, name.as_deref(), answer);
         let told = self.workers.run(client, self.size.telling(wants_map), tell).await;
-        Ok(Ok(told.map_err(|_| failed(&NoAnswer::Panic))?))
+        Ok(Ok(told.map_err(|_| failed(&ModelFailure::Panic))?))
     }
 }
 
 /// Returns a prediction as JSON.
-fn tell(card: &ModelCard, name: Option<&str>, answer: Answer) -> String {
-    let Answer { probabilities, heat_map } = answer;
+fn tell(card: &ModelCard, name: Option<&str>, answer: Inference) -> String {
+    let Inference { probabilities, heat_map } = answer;
     let mut told = json!({
         "name": name,
         "class": card.classes[card.decide(&probabilities)],
@@ -161,8 +166,8 @@ fn tell(card: &ModelCard, name: Option<&str>, answer: Answer) -> String {
 }
 
 /// Returns the response to a request without a readable image. It holds its share of memory until it is sent.
-fn none_read(names: &[Option<String>], told: Vec<Told>, share: Arc<Share>) -> Refusal {
-    let faults: Vec<Fault> = told.into_iter().filter_map(Result::err).collect();
+fn none_read(names: &[Option<String>], told: Vec<ImageResult>, share: Arc<Share>) -> ErrorResponse {
+    let faults: Vec<ImageError> = told.into_iter().filter_map(Result::err).collect();
     let predictions: Vec<Value> =
         names.iter().zip(&faults).map(|(name, fault)| fault.tell(name.as_deref())).collect();
     let error = match &faults[..] {
@@ -170,12 +175,13 @@ fn none_read(names: &[Option<String>], told: Vec<Told>, share: Arc<Share>) -> Re
         _ => format!("none of the {} photographs can be read", faults.len()),
     };
     let hint = faults.first().map_or("", |fault| fault.hint);
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint).with_predictions(predictions, share)
+    ErrorResponse::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint)
+        .with_predictions(predictions, share)
 }
 
-fn failed(reason: &NoAnswer) -> Refusal {
+fn failed(reason: &ModelFailure) -> ErrorResponse {
     tracing::error!("the model gave no answer: {reason}");
-    Refusal::new(
+    ErrorResponse::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         format!("the model gave no answer: {reason}"),
         "see what the server printed",
@@ -193,7 +199,7 @@ mod tests {
 
     use super::*;
     use crate::fair::queue;
-    use crate::questions::answer_all;
+    use crate::inference::answer_all;
 
     fn card() -> ModelCard {
         let base =
@@ -219,7 +225,7 @@ mod tests {
         let (asks, questions) = queue();
         let model = thread::spawn(move || {
             answer_all(&questions, |pictures, _| {
-                let answer = Answer { probabilities: vec![0.1, 0.7, 0.2], heat_map: None };
+                let answer = Inference { probabilities: vec![0.1, 0.7, 0.2], heat_map: None };
                 Ok(vec![answer; pictures.len()])
             });
         });
@@ -227,7 +233,7 @@ mod tests {
         let mut png = std::io::Cursor::new(vec![]);
         RgbImage::new(40, 30).write_to(&mut png, ImageFormat::Png).expect("an image");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let asked = Asked { client: Client::of([127, 0, 0, 1].into()), wants_map: false };
+        let asked = RequestOptions { client: Client::of([127, 0, 0, 1].into()), wants_map: false };
         let predictor = Arc::new(predictor);
         let refused = predictor.clone().predict(Bytes::from("no photograph"), None, asked);
         let refused = runtime.block_on(refused).expect_err("no photograph").into_body();

@@ -13,18 +13,18 @@ use tokio::time::timeout;
 
 use crate::Limits;
 use crate::body::{self, busy};
+use crate::error_response::ErrorResponse;
 use crate::hosts::Hosts;
 use crate::images::malformed;
 use crate::multipart::boundary;
 use crate::page;
-use crate::predict::{Asked, Predictor};
-use crate::refusal::Refusal;
+use crate::predict::{Predictor, RequestOptions};
 use crate::shares::{Budget, Client};
 
-type Answer = Response<Full<Bytes>>;
+type HttpResponse = Response<Full<Bytes>>;
 
 /// State shared by all requests.
-pub(crate) struct Site {
+pub(crate) struct AppState {
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
     /// Memory budget of all requests, in bytes.
@@ -46,14 +46,14 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-impl Site {
+impl AppState {
     /// Answers a request of `client` on a connection to the address `local`.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
         local: IpAddr,
         client: Client,
-    ) -> Answer {
+    ) -> HttpResponse {
         let asked = format!("{} {}", request.method(), request.uri().path());
         let has_body = !request.body().is_end_stream();
         let mut answer = self.route(request, local, client).await.unwrap_or_else(|mut refusal| {
@@ -77,7 +77,7 @@ impl Site {
         request: Request<Incoming>,
         local: IpAddr,
         client: Client,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<HttpResponse, ErrorResponse> {
         let (request, body) = request.into_parts();
         self.hosts.check(&request, local)?;
         let path = request.uri.path();
@@ -87,7 +87,7 @@ impl Site {
             "/health" => "GET, HEAD",
             _ if file.is_some() => "GET, HEAD",
             _ => {
-                return Err(Refusal::new(
+                return Err(ErrorResponse::new(
                     StatusCode::NOT_FOUND,
                     format!("there is nothing at `{path}`"),
                     "the page is at `/`, predictions are at `/predict`, the state is at `/health`",
@@ -95,7 +95,7 @@ impl Site {
             }
         };
         if !takes.split(", ").any(|method| method == request.method) {
-            return Err(Refusal::new(
+            return Err(ErrorResponse::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 format!("`{path}` does not take `{}`", request.method),
                 format!("it takes {takes}"),
@@ -114,10 +114,10 @@ impl Site {
         request: &Parts,
         body: Incoming,
         client: Client,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<HttpResponse, ErrorResponse> {
         let wants_map = wants_map(request.uri.query())?;
         if request.headers.contains_key(header::CONTENT_ENCODING) {
-            return Err(Refusal::new(
+            return Err(ErrorResponse::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "the body has a `Content-Encoding`",
                 "send photographs as they are, they are compressed already",
@@ -128,19 +128,20 @@ impl Site {
         let boundary = boundary(&String::from_utf8_lossy(kind));
         let boundary = boundary.map_err(|fault| malformed(&fault))?;
         let body = body::read(body, &self.limits, &self.memory, client).await?;
-        let predicted = self.predictor.clone().predict(body, boundary, Asked { client, wants_map });
+        let predicted =
+            self.predictor.clone().predict(body, boundary, RequestOptions { client, wants_map });
         let predicted = timeout(self.limits.answer_time, predicted).await;
         let predicted = predicted.unwrap_or_else(|_| Err(busy("the model has too much to do")));
-        Ok(of_kind("application/json", predicted.map_err(Refusal::of_read)?))
+        Ok(of_kind("application/json", predicted.map_err(ErrorResponse::of_read)?))
     }
 }
 
 /// Returns true if the query asks for heat maps. An unknown query is an error.
-fn wants_map(query: Option<&str>) -> Result<bool, Refusal> {
+fn wants_map(query: Option<&str>) -> Result<bool, ErrorResponse> {
     match query.unwrap_or_default() {
         "" | "heat_map=false" => Ok(false),
         "heat_map=true" => Ok(true),
-        other => Err(Refusal::new(
+        other => Err(ErrorResponse::new(
             StatusCode::BAD_REQUEST,
             format!("`{other}` is no setting of a prediction"),
             "leave it out, or send `/predict?heat_map=true`",
@@ -148,11 +149,11 @@ fn wants_map(query: Option<&str>) -> Result<bool, Refusal> {
     }
 }
 
-fn of_json(value: &Value) -> Answer {
+fn of_json(value: &Value) -> HttpResponse {
     of_kind("application/json", value.to_string())
 }
 
-fn of_kind(kind: &'static str, content: impl Into<Bytes>) -> Answer {
+fn of_kind(kind: &'static str, content: impl Into<Bytes>) -> HttpResponse {
     let mut answer = Response::new(Full::new(content.into()));
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     answer

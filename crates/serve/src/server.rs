@@ -14,11 +14,11 @@ use tokio::time::{sleep, timeout};
 use crate::connection::{converse, refuse};
 use crate::fair::queue;
 use crate::hosts::Hosts;
+use crate::inference::{Inference, answer_all};
 use crate::limits::{ModelSize, REFUSED};
-use crate::no_answer::NoAnswer;
+use crate::model_failure::ModelFailure;
 use crate::predict::Predictor;
-use crate::questions::{Answer, answer_all};
-use crate::routes::{Site, health};
+use crate::routes::{AppState, health};
 use crate::shares::{Budget, Client};
 use crate::{Limits, ServeError};
 
@@ -94,12 +94,12 @@ impl Server {
         };
         let card = Arc::new(explainer.card().clone());
         let (asks, questions) = queue();
-        let explain = move |pictures: &[&[u8]], wants_map| explain(&explainer, pictures, wants_map);
+        let explain = move |images: &[&[u8]], wants_map| explain(&explainer, images, wants_map);
         thread::Builder::new()
             .name("model".into())
             .spawn(move || answer_all(&questions, explain))?;
         let memory = Budget::new(self.limits.held(ModelSize::of(&card)));
-        let site = Site {
+        let site = AppState {
             hosts: self.hosts,
             memory: memory.clone(),
             health: health(name, &card, &self.limits),
@@ -126,7 +126,7 @@ impl Running {
 fn serve(
     runtime: Runtime,
     listener: tokio::net::TcpListener,
-    site: Arc<Site>,
+    site: Arc<AppState>,
     mut stop: watch::Receiver<bool>,
 ) {
     runtime.block_on(async {
@@ -150,7 +150,7 @@ fn serve(
 
 async fn accept(
     listener: tokio::net::TcpListener,
-    site: Arc<Site>,
+    site: Arc<AppState>,
     places: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 ) {
@@ -189,19 +189,19 @@ async fn accept(
 
 fn explain(
     explainer: &Explainer,
-    pictures: &[&[u8]],
+    images: &[&[u8]],
     wants_map: bool,
-) -> Result<Vec<Answer>, NoAnswer> {
+) -> Result<Vec<Inference>, ModelFailure> {
     let answers = if wants_map {
-        let explained = explainer.explain(pictures, None).map_err(Arc::new)?;
-        let answer = |explained: model::Explanation| Answer {
+        let explained = explainer.explain(images, None).map_err(Arc::new)?;
+        let answer = |explained: model::Explanation| Inference {
             probabilities: explained.probabilities,
             heat_map: Some(explained.heat_map),
         };
         explained.into_iter().map(answer).collect()
     } else {
-        let predicted = explainer.predict(pictures).map_err(Arc::new)?;
-        let answer = |probabilities| Answer { probabilities, heat_map: None };
+        let predicted = explainer.predict(images).map_err(Arc::new)?;
+        let answer = |probabilities| Inference { probabilities, heat_map: None };
         predicted.into_iter().map(answer).collect()
     };
     Ok(answers)

@@ -114,12 +114,12 @@ impl Drop for Share {
 }
 
 /// Bytes with their share of memory, which is returned once the bytes are dropped.
-pub(crate) struct Held<T> {
+pub(crate) struct WithShare<T> {
     pub(crate) bytes: T,
     pub(crate) _share: Arc<Share>,
 }
 
-impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
+impl<T: AsRef<[u8]>> AsRef<[u8]> for WithShare<T> {
     fn as_ref(&self) -> &[u8] {
         self.bytes.as_ref()
     }

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::card::Card;
-use crate::photographs::Entry;
+use crate::image_index::Entry;
+use crate::metadata::PieceMetadata;
 use crate::set::{engines_of, read_cards, small_of};
 use crate::store::NEVER;
-use crate::{Cut, FeatureSettings, Photographs, Piece, PieceFault, ShardsError, Store};
+use crate::{FeatureSettings, ImageIndex, Piece, PieceFault, Sharding, ShardsError, Store};
 
 /// Fault of a piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Kind of fault.
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// Name of the piece or object.
     pub name: String,
     /// Reason, as a sentence without its subject.
@@ -28,7 +28,7 @@ pub struct Finding {
 /// objects, so a damaged one of the expected length needs to be removed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum FindingKind {
     /// The object or its metadata is missing.
     Missing,
     /// The piece has other settings than most pieces, was computed from other images than the current ones, or belongs
@@ -46,7 +46,7 @@ pub struct Checked {
     /// Number of pieces of the complete set.
     pub pieces: usize,
     /// Number of images in undamaged pieces.
-    pub photographs: usize,
+    pub images: usize,
     /// Number of skipped files of undamaged pieces.
     pub skipped: usize,
     /// Engines that computed the pieces, with the number of pieces of each. If there are several instruction sets, the
@@ -56,7 +56,7 @@ pub struct Checked {
 
 /// Reads the whole set at `store` and reports its faults, sorted by name.
 ///
-/// If `photographs` has all images of the dataset, pieces that were computed from other images are stale. `progress`
+/// If `images` has all images of the dataset, pieces that were computed from other images are stale. `progress`
 /// receives the number of pieces read so far and their total.
 ///
 /// # Errors
@@ -64,16 +64,17 @@ pub struct Checked {
 /// Returns an error if the store has no set, or if the store or the images can't be read.
 pub fn check(
     store: &Store,
-    photographs: Option<&Photographs>,
+    images: Option<&ImageIndex>,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Checked, ShardsError> {
     let there: BTreeSet<String> = store.list()?.into_iter().map(|object| object.name).collect();
-    let cut = most_common(there.iter().filter_map(|name| Some(Piece::of_name(name)?.cut())));
-    let cut = cut.ok_or_else(|| ShardsError::NoSet(store.place().into()))?;
+    let sharding =
+        most_common(there.iter().filter_map(|name| Some(Piece::of_name(name)?.sharding())));
+    let sharding = sharding.ok_or_else(|| ShardsError::NoSet(store.place().into()))?;
     let mut checked = Checked {
         findings: vec![],
-        pieces: cut.all().count(),
-        photographs: 0,
+        pieces: sharding.all().count(),
+        images: 0,
         skipped: 0,
         engines: BTreeMap::new(),
     };
@@ -81,55 +82,59 @@ pub fn check(
         checked.findings.push(Finding { kind, name, reason });
     };
     for name in &there {
-        if Piece::of_name(name).is_some_and(|piece| piece.cut() != cut) {
-            find(Kind::Stale, name.clone(), format!("is of another set than most pieces: {cut}"));
+        if Piece::of_name(name).is_some_and(|piece| piece.sharding() != sharding) {
+            find(
+                FindingKind::Stale,
+                name.clone(),
+                format!("is of another set than most pieces: {sharding}"),
+            );
         }
     }
     let mut whole = vec![];
-    for piece in cut.all() {
+    for piece in sharding.all() {
         let missing = [piece.card(), piece.object()].into_iter().find(|name| !there.contains(name));
         match missing {
             None => whole.push(piece),
             Some(name) if name == piece.card() => {
-                find(Kind::Missing, piece.to_string(), "is not there".into());
+                find(FindingKind::Missing, piece.to_string(), "is not there".into());
             }
-            Some(name) => find(Kind::Missing, name, "is not there, but its JSON is".into()),
+            Some(name) => find(FindingKind::Missing, name, "is not there, but its JSON is".into()),
         }
     }
     let mut cards = vec![];
     for (piece, card) in whole.iter().zip(read_cards(store, &whole)?) {
         match card {
             Ok(card) => cards.push(card),
-            Err(fault) => find(Kind::Damaged, piece.card(), fault.to_string()),
+            Err(fault) => find(FindingKind::Damaged, piece.card(), fault.to_string()),
         }
     }
     let settings = most_common_settings(&cards).cloned();
-    let listed = photographs.map(|photographs| (photographs, by_piece(photographs, cut)));
+    let listed = images.map(|images| (images, by_piece(images, sharding)));
     let mut by_length = 0;
     for (done, card) in cards.iter().enumerate() {
         progress(done, cards.len());
         let piece = card.names();
         if let Some(fault) = fault_of_object(store, card)? {
-            find(Kind::Damaged, piece.object(), fault.to_string());
+            find(FindingKind::Damaged, piece.object(), fault.to_string());
             continue;
         }
-        checked.photographs += card.counts.photographs;
+        checked.images += card.counts.images;
         checked.skipped += card.skipped.len();
         let other = settings.as_ref().and_then(|settings| card.settings.difference(settings));
         if let Some([name, found, expected]) = other {
             let reason = format!("has the `{name}` {found}, most pieces {expected}");
-            find(Kind::Stale, piece.to_string(), reason);
-        } else if let Some((photographs, by_piece)) = &listed {
+            find(FindingKind::Stale, piece.to_string(), reason);
+        } else if let Some((images, by_piece)) = &listed {
             let entries = by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
-            let mended = photographs.mended(&card.skipped, card.settings.base.size)?;
-            let files = photographs.made_of(entries, &NEVER)?;
+            let mended = images.mended(&card.skipped, card.settings.base.size)?;
+            let files = images.made_of(entries, &NEVER)?;
             by_length += usize::from(!card.has_contents_as(&files));
             if mended > 0 {
                 let reason = format!("skipped {mended} file(s) that can be read now");
-                find(Kind::Stale, piece.to_string(), reason);
+                find(FindingKind::Stale, piece.to_string(), reason);
             } else if !card.is_of(&files) {
                 let reason = "was made of other photographs than there are now".into();
-                find(Kind::Stale, piece.to_string(), reason);
+                find(FindingKind::Stale, piece.to_string(), reason);
             }
         }
     }
@@ -150,16 +155,16 @@ pub(crate) fn warn_of_lengths(store: &Store, pieces: usize) {
 }
 
 /// Returns the files of each piece.
-pub(crate) fn by_piece(photographs: &Photographs, cut: Cut) -> BTreeMap<Piece, Vec<&Entry>> {
+pub(crate) fn by_piece(images: &ImageIndex, sharding: Sharding) -> BTreeMap<Piece, Vec<&Entry>> {
     let mut by_piece: BTreeMap<Piece, Vec<&Entry>> = BTreeMap::new();
-    for entry in &photographs.entries {
-        by_piece.entry(cut.piece_of(&entry.key)).or_default().push(entry);
+    for entry in &images.entries {
+        by_piece.entry(sharding.piece_of(&entry.key)).or_default().push(entry);
     }
     by_piece
 }
 
 /// Returns the fault of a piece's object, if any.
-fn fault_of_object(store: &Store, card: &Card) -> Result<Option<PieceFault>, ShardsError> {
+fn fault_of_object(store: &Store, card: &PieceMetadata) -> Result<Option<PieceFault>, ShardsError> {
     let name = card.names().object();
     let Some((digest, length)) = store.digest(&name)? else {
         return Ok(Some(PieceFault::Gone));
@@ -193,6 +198,6 @@ fn most_common<T: PartialEq>(items: impl Iterator<Item = T>) -> Option<T> {
     counts.into_iter().find(|(_, count)| *count == most).map(|(item, _)| item)
 }
 
-fn most_common_settings(cards: &[Card]) -> Option<&FeatureSettings> {
+fn most_common_settings(cards: &[PieceMetadata]) -> Option<&FeatureSettings> {
     most_common(cards.iter().map(|card| &card.settings))
 }

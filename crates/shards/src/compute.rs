@@ -6,27 +6,29 @@ use std::io::Read;
 use features::{Cancellation, Extractor, pipeline};
 use sha2::{Digest, Sha256};
 
-use crate::card::{Card, ObjectCard, SCHEMA};
 use crate::check::{by_piece, warn_of_lengths};
-use crate::made_of::MadeOf;
-use crate::object::{Counts, Shape, Small};
-use crate::photographs::Entry;
+use crate::image_index::Entry;
+use crate::metadata::{ObjectMetadata, PieceMetadata, SCHEMA};
+use crate::object::{Counts, Shape, SmallTensors};
 use crate::reader::{Input, Known, Reader};
+use crate::source_digests::SourceDigests;
 use crate::spool::Spool;
 use crate::store::hex;
-use crate::{Cut, FeatureSettings, Photographs, Piece, PieceFault, ShardsError, Skipped, Store};
+use crate::{
+    FeatureSettings, ImageIndex, Piece, PieceFault, Sharding, ShardsError, Skipped, Store,
+};
 
 /// Parameters of a worker.
 #[derive(Clone, Copy)]
-pub struct Job<'a> {
+pub struct ShardJob<'a> {
     /// Images of the shard; it may contain others, which are ignored.
-    pub photographs: &'a Photographs,
+    pub images: &'a ImageIndex,
     /// Extractor with the base of the settings, and the cache of its features.
     pub extractor: &'a Extractor,
     /// Settings that the features depend on.
     pub settings: &'a FeatureSettings,
     /// Numbers of shards and pieces of the set.
-    pub cut: Cut,
+    pub sharding: Sharding,
     /// Index of the shard, from 0.
     pub shard: usize,
     /// Location of the set.
@@ -44,7 +46,7 @@ pub struct Job<'a> {
 
 /// Event of a worker.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum ShardEvent {
     /// A complete piece with the same settings and images exists already.
     Found {
         /// Existing piece.
@@ -59,7 +61,7 @@ pub enum Event {
         found: String,
     },
     /// An existing piece is computed again.
-    Again {
+    Recompute {
         /// Piece to compute.
         piece: Piece,
         /// Reason, as the end of a sentence that begins with the piece's name.
@@ -79,7 +81,7 @@ pub enum Event {
         /// Written piece.
         piece: Piece,
         /// Number of images in the piece.
-        photographs: usize,
+        images: usize,
         /// Size of the piece's object, in bytes.
         bytes: u64,
     },
@@ -87,7 +89,7 @@ pub enum Event {
 
 /// Outcome of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ShardOutcome {
     /// All pieces of the shard exist.
     Complete,
     /// The worker was stopped. Pieces that it wrote are complete.
@@ -95,7 +97,7 @@ pub enum Outcome {
 }
 
 /// Computes the pieces of a shard that are missing, incomplete, or made with other images. Two workers on the same
-/// shard write the same bytes. If the job is cancelled, returns [`Outcome::Stopped`].
+/// shard write the same bytes. If the job is cancelled, returns [`ShardOutcome::Stopped`].
 ///
 /// # Errors
 ///
@@ -106,29 +108,33 @@ pub enum Outcome {
 /// - An image can't be read, and `strict` is true.
 /// - A feature is NaN, infinite, or too large for the type of the set.
 /// - The images, temporary files, base or store fail.
-pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, ShardsError> {
+pub fn compute(
+    job: &ShardJob<'_>,
+    mut on_event: impl FnMut(ShardEvent),
+) -> Result<ShardOutcome, ShardsError> {
     let there = job.store.list()?.into_iter().filter_map(|object| Piece::of_name(&object.name));
     let there: BTreeSet<Piece> = there.collect();
-    if let Some(&found) = there.iter().find(|piece| piece.cut() != job.cut) {
-        let (place, expected) = (job.store.place().to_owned(), job.cut);
-        return Err(ShardsError::OtherCut { place, found, expected });
+    if let Some(&found) = there.iter().find(|piece| piece.sharding() != job.sharding) {
+        let (place, expected) = (job.store.place().to_owned(), job.sharding);
+        return Err(ShardsError::OtherSharding { place, found, expected });
     }
     // Checks the settings of every piece before the first one is changed.
-    for piece in job.cut.pieces_of(job.shard).filter(|piece| there.contains(piece)) {
+    for piece in job.sharding.pieces_of(job.shard).filter(|piece| there.contains(piece)) {
         job.card_of(piece)?;
     }
-    let by_piece = by_piece(job.photographs, job.cut);
+    let by_piece = by_piece(job.images, job.sharding);
     let of_piece = |piece| by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
-    let mut total: usize = job.cut.pieces_of(job.shard).map(|piece| of_piece(piece).len()).sum();
+    let mut total: usize =
+        job.sharding.pieces_of(job.shard).map(|piece| of_piece(piece).len()).sum();
     let (mut done, mut by_length) = (0, 0);
-    for piece in job.cut.pieces_of(job.shard) {
+    for piece in job.sharding.pieces_of(job.shard) {
         let entries = of_piece(piece);
         if job.stop.is_cancelled() {
-            return Ok(Outcome::Stopped);
+            return Ok(ShardOutcome::Stopped);
         }
         // Digests are taken before the images are read: an image that changes meanwhile then differs from the metadata.
-        let files = match job.photographs.made_of(entries, job.stop) {
-            Err(ShardsError::Cancelled(_)) => return Ok(Outcome::Stopped),
+        let files = match job.images.made_of(entries, job.stop) {
+            Err(ShardsError::Cancelled(_)) => return Ok(ShardOutcome::Stopped),
             files => files?,
         };
         match job.look_at(piece, &files)? {
@@ -136,31 +142,32 @@ pub fn compute(job: &Job<'_>, mut listen: impl FnMut(Event)) -> Result<Outcome, 
                 by_length += usize::from(is_by_length);
                 total -= entries.len();
                 if engine != job.settings.engine {
-                    listen(Event::OtherEngine { piece, found: engine });
+                    on_event(ShardEvent::OtherEngine { piece, found: engine });
                 }
-                skipped.into_iter().for_each(|file| listen(Event::Skipped(file)));
-                listen(Event::Found { piece });
+                skipped.into_iter().for_each(|file| on_event(ShardEvent::Skipped(file)));
+                on_event(ShardEvent::Found { piece });
                 continue;
             }
             There::Other(reason) => {
-                listen(Event::Again { piece, reason });
+                on_event(ShardEvent::Recompute { piece, reason });
                 // Removed first, because the old metadata does not describe the new object.
                 job.store.remove(&piece.card())?;
             }
             There::Nothing => {}
         }
-        let mut progress = |of_piece| listen(Event::Progress { done: done + of_piece, total });
+        let mut progress =
+            |of_piece| on_event(ShardEvent::Progress { done: done + of_piece, total });
         let Some(computed) = job.compute_piece(entries, &mut progress)? else {
-            return Ok(Outcome::Stopped);
+            return Ok(ShardOutcome::Stopped);
         };
         done += entries.len();
-        computed.known.skipped.iter().for_each(|file| listen(Event::Skipped(file.clone())));
-        let photographs = computed.known.keys.len();
+        computed.known.skipped.iter().for_each(|file| on_event(ShardEvent::Skipped(file.clone())));
+        let images = computed.known.keys.len();
         let bytes = job.write(piece, files, computed)?;
-        listen(Event::Written { piece, photographs, bytes });
+        on_event(ShardEvent::Written { piece, images, bytes });
     }
     warn_of_lengths(job.store, by_length);
-    Ok(Outcome::Complete)
+    Ok(ShardOutcome::Complete)
 }
 
 /// State of a piece in the store.
@@ -185,19 +192,22 @@ struct Computed {
     spool: Spool,
 }
 
-impl Job<'_> {
+impl ShardJob<'_> {
     /// Returns the metadata of a piece, or its fault; `None` if the piece does not exist.
     ///
     /// # Errors
     ///
     /// Returns an error if the piece has other settings and `replace` is false. The new settings may be a typing error,
     /// and the existing features may have taken hours.
-    fn card_of(&self, piece: Piece) -> Result<Option<Result<Card, PieceFault>>, ShardsError> {
+    fn card_of(
+        &self,
+        piece: Piece,
+    ) -> Result<Option<Result<PieceMetadata, PieceFault>>, ShardsError> {
         let Some(bytes) = self.store.get(&piece.card())? else { return Ok(None) };
-        let card = Card::parse(&bytes, piece);
+        let card = PieceMetadata::parse(&bytes, piece);
         let difference = match &card {
             Ok(card) => self.difference(card),
-            Err(_) => Card::other_schema(&bytes),
+            Err(_) => PieceMetadata::other_schema(&bytes),
         };
         if let Some([name, found, expected]) = difference
             && !self.replace
@@ -209,13 +219,13 @@ impl Job<'_> {
     }
 
     /// Returns the first setting in which a piece differs from this worker: name, value of the piece, expected value.
-    fn difference(&self, card: &Card) -> Option<[String; 3]> {
+    fn difference(&self, card: &PieceMetadata) -> Option<[String; 3]> {
         let other_instructions = || card.settings.other_instructions(self.settings);
         let difference = card.settings.difference(self.settings);
         difference.or_else(|| self.strict_engine.then(other_instructions).flatten())
     }
 
-    fn look_at(&self, piece: Piece, files: &MadeOf) -> Result<There, ShardsError> {
+    fn look_at(&self, piece: Piece, files: &SourceDigests) -> Result<There, ShardsError> {
         let card = match self.card_of(piece)? {
             None => return Ok(There::Nothing),
             Some(Ok(card)) => card,
@@ -224,7 +234,7 @@ impl Job<'_> {
         if let Some([name, found, expected]) = self.difference(&card) {
             return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));
         }
-        match self.photographs.mended(&card.skipped, self.settings.base.size)? {
+        match self.images.mended(&card.skipped, self.settings.base.size)? {
             0 => {}
             count => {
                 return Ok(There::Other(format!("skipped {count} file(s) that can be read now")));
@@ -243,7 +253,7 @@ impl Job<'_> {
         }
         match card.skipped.first() {
             Some(Skipped { key, reason }) if self.strict => {
-                Err(ShardsError::Unreadable { key: key.clone(), reason: reason.clone() })
+                Err(ShardsError::UnreadableFile { key: key.clone(), reason: reason.clone() })
             }
             _ => {
                 let is_by_length = !card.has_contents_as(files);
@@ -260,12 +270,12 @@ impl Job<'_> {
         entries: &[&Entry],
         progress: &mut impl FnMut(usize),
     ) -> Result<Option<Computed>, ShardsError> {
-        let Self { photographs, extractor, settings, strict, stop, .. } = *self;
+        let Self { images, extractor, settings, strict, stop, .. } = *self;
         let trainable = entries.iter().filter(|entry| !entry.is_validation).count();
         let room = [entries.len(), trainable];
         let (width, views) = (extractor.base().feature_count(), settings.view_count());
         let mut spool = Spool::new(width, settings.dtype, room, views)?;
-        let reader = Reader { photographs, entries, extractor, settings, strict, stop };
+        let reader = Reader { images, entries, extractor, settings, strict, stop };
         let consume = |Input { view, row, keys, done }, features: Vec<f32>| {
             if let Some(at) = features.iter().position(|&value| !settings.dtype.holds(value)) {
                 let (key, value) = (keys[at / width].clone(), features[at]);
@@ -286,17 +296,17 @@ impl Job<'_> {
     fn write(
         &self,
         piece: Piece,
-        MadeOf { listed, contents }: MadeOf,
+        SourceDigests { listed, contents }: SourceDigests,
         Computed { known, mut spool }: Computed,
     ) -> Result<u64, ShardsError> {
         let Known { keys, labels, digests, trainable, skipped } = known;
         let (views, width) = (self.settings.view_count(), self.extractor.base().feature_count());
-        let counts = Counts { photographs: keys.len(), trainable, width };
+        let counts = Counts { images: keys.len(), trainable, width };
         let shape = Shape { counts, views, dtype: self.settings.dtype };
         let checksums = (1..=views).flat_map(|view| spool.checksums(view, trainable));
-        let head = shape.head(&Small {
+        let head = shape.head(&SmallTensors {
             views_checksums: checksums.copied().collect(),
-            plain_checksums: spool.checksums(0, counts.photographs).to_vec(),
+            plain_checksums: spool.checksums(0, counts.images).to_vec(),
             keys,
             labels,
             digests,
@@ -304,9 +314,9 @@ impl Job<'_> {
         let (features_at, head_sha256) = (head.len() as u64, Some(hex(Sha256::digest(&head))));
         let features = shape.features_len().expect("they are in a file");
         let length = features_at + features;
-        let mut content = head.as_slice().chain(spool.read([counts.photographs, trainable], views));
+        let mut content = head.as_slice().chain(spool.read([counts.images, trainable], views));
         let sha256 = self.store.put_from(&piece.object(), length, &mut content)?;
-        let card = Card {
+        let card = PieceMetadata {
             schema: SCHEMA,
             shard: piece.shard,
             shards: piece.shards,
@@ -317,7 +327,7 @@ impl Job<'_> {
             contents,
             counts,
             skipped,
-            object: ObjectCard { length, features_at, head_sha256, sha256 },
+            object: ObjectMetadata { length, features_at, head_sha256, sha256 },
         };
         self.store.put(&piece.card(), card.to_bytes())?;
         Ok(length)

@@ -3,7 +3,7 @@
 use features::Cancelled;
 use quoting::Shown;
 
-use crate::{Cut, CutError, Dtype, Piece, PieceFault};
+use crate::{Dtype, Piece, PieceFault, Sharding, ShardingError};
 
 /// Error of computing, storing or reading a set of features.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ pub enum ShardsError {
     },
     /// The number of shards or pieces is invalid.
     #[error(transparent)]
-    Cut(#[from] CutError),
+    Sharding(#[from] ShardingError),
     /// The list of images is invalid.
     #[error(
         "line {line} of `{list}` {fault}\nhint: a list has one photograph a line: its path below the list's own folder, such as `train/cats/1.jpg`",
@@ -126,7 +126,7 @@ pub enum ShardsError {
         key = .key.shown(),
         reason = .reason.shown()
     )]
-    Unreadable {
+    UnreadableFile {
         /// Key of the image.
         key: String,
         /// Reason.
@@ -151,13 +151,13 @@ pub enum ShardsError {
     NoSet(String),
     /// The location has a set with other numbers of shards or pieces.
     #[error("`{place}` has `{found}`, but a set of {expected} was expected", place = .place.shown())]
-    OtherCut {
+    OtherSharding {
         /// Location.
         place: String,
         /// Piece of the other set.
         found: Piece,
         /// Expected numbers of shards and pieces.
-        expected: Cut,
+        expected: Sharding,
     },
     /// The location has pieces with other settings.
     #[error(

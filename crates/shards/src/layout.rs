@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use photos::{
-    Folder, Layout, LeftOut, SplitFolders, is_hidden, is_named_as_picture, key_of, name_of_key,
+    Folder, Layout, SkippedFiles, SplitFolders, has_image_extension, is_hidden, key_of, name_of_key,
 };
 
 use crate::{Folders, ShardsError};
@@ -55,7 +55,7 @@ impl Tree {
             Some(one) => one,
             None => self.folders.entry(shown.to_owned()).or_default(),
         };
-        let is_image = |name: &str| is_named_as_picture(Path::new(name));
+        let is_image = |name: &str| has_image_extension(Path::new(name));
         if is_file && one.as_deref().is_none_or(|one| !is_image(one) && is_image(file)) {
             *one = Some(file.to_owned());
         }
@@ -79,7 +79,7 @@ impl Tree {
             Some(splits) => Layout::Folders {
                 train: self.folder(&splits.train, place),
                 validation: self.folder(&splits.validation, place),
-                beside: LeftOut::default(),
+                beside: SkippedFiles::default(),
             },
         };
         if let Some(fault) = layout.faults().into_iter().next() {
@@ -120,7 +120,7 @@ impl Tree {
         }
         let (classes, files) =
             classes.into_iter().map(|(class, files)| (class.to_owned(), files)).unzip();
-        Folder { path: path.to_owned(), classes, files, unreadable: vec![], stray: vec![] }
+        Folder { path: path.to_owned(), classes, files, unreadable: vec![], ignored: vec![] }
     }
 }
 

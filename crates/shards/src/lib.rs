@@ -5,39 +5,39 @@
 //! crate does not schedule workers, never prints, and reads credentials only from the environment.
 #![doc = include_str!("../README.md")]
 
-mod again;
-mod card;
 mod check;
 mod compute;
-mod cut;
 mod dtype;
 mod error;
 mod folders;
+mod image_index;
 mod layout;
-mod made_of;
+mod location;
+mod metadata;
 mod object;
-mod photographs;
 mod piece_fault;
-mod place;
 mod provider;
 mod reader;
 mod redact;
+mod retry;
 mod set;
 mod settings;
+mod sharding;
 mod skipped;
+mod source_digests;
 mod spool;
 mod store;
 
-pub use check::{Checked, Finding, Kind, check};
-pub use compute::{Event, Job, Outcome, compute};
-pub use cut::{Cut, CutError, Piece};
+pub use check::{Checked, Finding, FindingKind, check};
+pub use compute::{ShardEvent, ShardJob, ShardOutcome, compute};
 pub use dtype::Dtype;
 pub use error::ShardsError;
 pub use folders::Folders;
-pub use photographs::Photographs;
+pub use image_index::ImageIndex;
+pub use location::local_path;
 pub use piece_fault::PieceFault;
-pub use place::local_path;
-pub use set::{FeatureSet, Photograph, Rows};
+pub use set::{FeatureSet, Rows, SetImage};
 pub use settings::{FeatureSettings, ViewSettings};
+pub use sharding::{Piece, Sharding, ShardingError};
 pub use skipped::Skipped;
 pub use store::{Object, Store};

@@ -24,7 +24,8 @@ use crate::{Dtype, PieceFault};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Counts {
-    pub(crate) photographs: usize,
+    #[serde(rename = "photographs")]
+    pub(crate) images: usize,
     /// Number of images outside the validation folder.
     pub(crate) trainable: usize,
     /// Number of features of an image.
@@ -41,7 +42,7 @@ pub(crate) struct Shape {
 
 /// Contents of a piece without the features.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Small {
+pub(crate) struct SmallTensors {
     pub(crate) keys: Vec<String>,
     pub(crate) labels: Vec<usize>,
     pub(crate) digests: Vec<[u8; 32]>,
@@ -61,8 +62,8 @@ impl Shape {
 
     /// Returns the size of all features in bytes, or `None` if it overflows.
     pub(crate) fn features_len(&self) -> Option<u64> {
-        let Counts { photographs, trainable, width } = self.counts;
-        let rows = self.views.checked_mul(trainable)?.checked_add(photographs)?;
+        let Counts { images, trainable, width } = self.counts;
+        let rows = self.views.checked_mul(trainable)?.checked_add(images)?;
         let row = width.checked_mul(self.dtype.size())?;
         (rows as u64).checked_mul(row as u64)
     }
@@ -74,7 +75,7 @@ impl Shape {
 
     /// Returns the byte range of rows of an augmented copy, counted from 1, relative to the start of the features.
     pub(crate) fn view(&self, view: usize, rows: Range<usize>) -> Range<u64> {
-        let start = self.counts.photographs + (view - 1) * self.counts.trainable;
+        let start = self.counts.images + (view - 1) * self.counts.trainable;
         self.bytes(start + rows.start..start + rows.end)
     }
 
@@ -85,17 +86,17 @@ impl Shape {
 
     /// Returns the length of the header and the header itself, for keys of `keys_len` bytes.
     fn header(&self, keys_len: usize) -> Vec<u8> {
-        let Self { counts: Counts { photographs, trainable, width }, views, dtype } = *self;
+        let Self { counts: Counts { images, trainable, width }, views, dtype } = *self;
         let mut tensors = vec![
-            ("labels", "I64", vec![photographs], 8),
-            ("digests", "U8", vec![photographs, 32], 1),
-            ("plain_checksums", "U32", vec![photographs], 4),
+            ("labels", "I64", vec![images], 8),
+            ("digests", "U8", vec![images, 32], 1),
+            ("plain_checksums", "U32", vec![images], 4),
         ];
         if views > 0 {
             tensors.push(("views_checksums", "U32", vec![views, trainable], 4));
         }
         tensors.push(("keys", "U8", vec![keys_len], 1));
-        tensors.push(("plain", dtype.name(), vec![photographs, width], dtype.size()));
+        tensors.push(("plain", dtype.name(), vec![images, width], dtype.size()));
         if views > 0 {
             tensors.push(("views", dtype.name(), vec![views, trainable, width], dtype.size()));
         }
@@ -117,13 +118,13 @@ impl Shape {
 
     /// Returns the size in bytes of the small tensors except `keys`, or `None` if it overflows.
     fn numbers_len(&self) -> Option<usize> {
-        let Counts { photographs, trainable, .. } = self.counts;
+        let Counts { images, trainable, .. } = self.counts;
         let of_views = self.views.checked_mul(trainable)?.checked_mul(4)?;
-        photographs.checked_mul(8 + 32 + 4)?.checked_add(of_views)
+        images.checked_mul(8 + 32 + 4)?.checked_add(of_views)
     }
 
     /// Returns the head of the object: all bytes before the features.
-    pub(crate) fn head(&self, small: &Small) -> Vec<u8> {
+    pub(crate) fn head(&self, small: &SmallTensors) -> Vec<u8> {
         let mut keys = serde_json::to_vec(&small.keys).expect("plain data");
         let numbers = self.numbers_len().expect("they are in memory");
         // The other small tensors can have any length, so the padding of the keys aligns the features.
@@ -143,7 +144,7 @@ impl Shape {
     /// # Errors
     ///
     /// Returns a fault if the head does not have this shape.
-    pub(crate) fn parse(&self, head: &[u8]) -> Result<Small, PieceFault> {
+    pub(crate) fn parse(&self, head: &[u8]) -> Result<SmallTensors, PieceFault> {
         let header = head.split_first_chunk().and_then(|(length, _)| {
             let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
             head.split_at_checked(length.checked_add(8)?)
@@ -155,23 +156,23 @@ impl Shape {
         if header != self.header(keys_len) {
             return Err(PieceFault::content("has another header than its JSON says"));
         }
-        let Counts { photographs, trainable, .. } = self.counts;
-        let (labels, rest) = tensors.split_at(photographs * 8);
-        let (digests, rest) = rest.split_at(photographs * 32);
-        let (plain, rest) = rest.split_at(photographs * 4);
+        let Counts { images, trainable, .. } = self.counts;
+        let (labels, rest) = tensors.split_at(images * 8);
+        let (digests, rest) = rest.split_at(images * 32);
+        let (plain, rest) = rest.split_at(images * 4);
         let (views, keys) = rest.split_at(self.views * trainable * 4);
         let checksums = |bytes: &[u8]| -> Vec<u32> {
             bytes.as_chunks().0.iter().copied().map(u32::from_le_bytes).collect()
         };
         let keys: Vec<String> = serde_json::from_slice(keys)
             .map_err(|error| PieceFault::content(format!("has damaged keys: {error}")))?;
-        if keys.len() != photographs {
-            let fault = format!("has {} keys, expected {photographs}", keys.len());
+        if keys.len() != images {
+            let fault = format!("has {} keys, expected {images}", keys.len());
             return Err(PieceFault::content(fault));
         }
         let label = |bytes: &[u8; 8]| usize::try_from(i64::from_le_bytes(*bytes)).ok();
         let labels: Option<_> = labels.as_chunks().0.iter().map(label).collect();
-        Ok(Small {
+        Ok(SmallTensors {
             keys,
             labels: labels.ok_or_else(|| PieceFault::content("has a label below 0"))?,
             digests: digests.as_chunks().0.to_vec(),
@@ -186,9 +187,9 @@ mod tests {
     use super::*;
     use safetensors::SafeTensors;
 
-    fn piece(views: usize) -> (Shape, Small) {
-        let counts = Counts { photographs: 3, trainable: 2, width: 5 };
-        let small = Small {
+    fn piece(views: usize) -> (Shape, SmallTensors) {
+        let counts = Counts { images: 3, trainable: 2, width: 5 };
+        let small = SmallTensors {
             keys: vec!["a/1.jpg".into(), "a/Bäume und \"Wald\".jpg".into(), "b/2.jpg".into()],
             labels: vec![0, 0, 1],
             digests: vec![[1; 32], [2; 32], [3; 32]],

@@ -25,14 +25,14 @@ impl FeatureProvider for FeatureSet {
         (BATCH / (self.width() * size_of::<f32>())).max(1)
     }
 
-    /// Returns rows by index in [`FeatureSet::photographs`] and number of the augmented copy.
+    /// Returns rows by index in [`FeatureSet::images`] and number of the augmented copy.
     fn rows(&self, rows: &[Row], cancellation: &Cancellation) -> Result<Vec<f32>, ShardsError> {
         let width = self.width();
         let mut wanted: Vec<(usize, Option<usize>, usize, usize)> = rows
             .iter()
             .enumerate()
             .map(|(at, &Row { image, copy })| {
-                let photo = &self.photographs()[image];
+                let photo = &self.images()[image];
                 (photo.piece, copy, photo.row_of(copy.is_some()), at)
             })
             .collect();

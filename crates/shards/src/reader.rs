@@ -5,15 +5,15 @@ use std::sync::mpsc::SyncSender;
 
 use augment::AugmentConfig;
 use features::{AugmentedCopies, Cancellation, Extractor, Prepared, Sample};
-use photos::{Pixels, is_named_as_picture};
+use photos::{Pixels, has_image_extension};
 
-use crate::photographs::Entry;
-use crate::{FeatureSettings, Photographs, ShardsError, Skipped, ViewSettings};
+use crate::image_index::Entry;
+use crate::{FeatureSettings, ImageIndex, ShardsError, Skipped, ViewSettings};
 
 /// Images of a piece, and the settings to prepare them with.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
-    pub(crate) photographs: &'a Photographs,
+    pub(crate) images: &'a ImageIndex,
     pub(crate) entries: &'a [&'a Entry],
     pub(crate) extractor: &'a Extractor,
     pub(crate) settings: &'a FeatureSettings,
@@ -44,7 +44,7 @@ pub(crate) struct Known {
 }
 
 /// Image that was read.
-struct Photo<'a> {
+struct ReadImage<'a> {
     entry: &'a Entry,
     pixels: Pixels,
 }
@@ -57,32 +57,32 @@ impl Reader<'_> {
     /// Returns an error if the disk or the object store fails, the work is cancelled, or `strict` is true and an image
     /// can't be read.
     pub(crate) fn send(&self, to: &SyncSender<(Input, Prepared)>) -> Result<Known, ShardsError> {
-        let Self { photographs, entries, extractor, settings, strict, stop } = *self;
+        let Self { images, entries, extractor, settings, strict, stop } = *self;
         let size = settings.base.size;
         let mut known = Known::default();
         let mut done = 0;
         let together = extractor.batch();
-        let read = photographs.read(entries, size, together, extractor.cache(), stop);
+        let read = images.read(entries, size, together, extractor.cache(), stop);
         let batches = entries.chunks(together).zip(read);
         for (batch, read) in batches {
             let mut photos = vec![];
             for (&entry, read) in batch.iter().zip(read?) {
                 let key = entry.key.clone();
                 match read {
-                    Ok(pixels) => photos.push(Photo { entry, pixels }),
+                    Ok(pixels) => photos.push(ReadImage { entry, pixels }),
                     // Files that are not named like images are ignored.
-                    Err(_) if !is_named_as_picture(key.as_ref()) => {}
+                    Err(_) if !has_image_extension(key.as_ref()) => {}
                     Err(error) => {
                         let reason = error.to_string();
                         if strict {
-                            return Err(ShardsError::Unreadable { key, reason });
+                            return Err(ShardsError::UnreadableFile { key, reason });
                         }
                         known.skipped.push(Skipped { key, reason });
                     }
                 }
             }
             let (row, trainable_row) = (known.keys.len(), known.trainable);
-            for Photo { entry, pixels } in &photos {
+            for ReadImage { entry, pixels } in &photos {
                 known.keys.push(entry.key.clone());
                 known.labels.push(entry.label);
                 known.digests.push(pixels.digest);
@@ -114,12 +114,12 @@ impl Reader<'_> {
     /// Prepares unaugmented images, or one augmented copy of each.
     fn prepare(
         &self,
-        photos: &[Photo<'_>],
+        photos: &[ReadImage<'_>],
         copies: AugmentedCopies,
         copy: Option<usize>,
     ) -> Prepared {
-        let sample = |Photo { entry, pixels }: &Photo<'_>| {
-            copies.sample(pixels.digest, self.photographs.address(&entry.key), copy)
+        let sample = |ReadImage { entry, pixels }: &ReadImage<'_>| {
+            copies.sample(pixels.digest, self.images.address(&entry.key), copy)
         };
         let samples: Vec<Sample> = photos.iter().map(sample).collect();
         let pixels = |at: usize| Ok::<_, Infallible>(photos[at].pixels.values.clone());

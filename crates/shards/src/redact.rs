@@ -3,7 +3,7 @@
 
 use std::env;
 
-use crate::place::without_secrets;
+use crate::location::without_secrets;
 
 /// Prefixes of the names of variables that object stores read, by provider.
 const OWNERS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];

@@ -6,14 +6,14 @@ use std::ops::Range;
 use features::Cancellation;
 use sha2::{Digest, Sha256};
 
-use crate::card::Card;
+use crate::image_index::compare_keys;
 use crate::layout::Classes;
-use crate::object::{Counts, Shape, Small};
-use crate::photographs::compare_keys;
+use crate::metadata::PieceMetadata;
+use crate::object::{Counts, Shape, SmallTensors};
 use crate::store::many::Fetched;
 use crate::store::{NEVER, hex};
 use crate::{
-    Cut, FeatureSettings, Folders, Object, Piece, PieceFault, ShardsError, Skipped, Store,
+    FeatureSettings, Folders, Object, Piece, PieceFault, Sharding, ShardsError, Skipped, Store,
 };
 
 /// Complete set of features. The list of images is in memory; features are read on demand, also by several threads at
@@ -24,7 +24,7 @@ pub struct FeatureSet {
     settings: FeatureSettings,
     engines: BTreeMap<String, usize>,
     width: usize,
-    photographs: Vec<Photograph>,
+    images: Vec<SetImage>,
     skipped: Vec<Skipped>,
     pieces: Vec<Part>,
     digest: String,
@@ -32,7 +32,7 @@ pub struct FeatureSet {
 
 /// Image of a set, with the position of its features.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Photograph {
+pub struct SetImage {
     /// Path below the data folder, with `/` between the parts.
     pub key: String,
     /// Index of the class in [`FeatureSet::classes`].
@@ -76,7 +76,7 @@ struct Part {
     views_checksums: Vec<u32>,
 }
 
-impl Photograph {
+impl SetImage {
     /// Returns the row of the image in its piece: in an augmented copy if `of_view` is true, else in the unaugmented
     /// images.
     ///
@@ -97,8 +97,9 @@ impl FeatureSet {
     /// settings.
     pub fn open(store: &Store) -> Result<Self, ShardsError> {
         let there = store.list()?;
-        let cut = cut_of(store, &there)?.ok_or_else(|| ShardsError::NoSet(store.place().into()))?;
-        let cards = cards(store, &there, cut)?;
+        let sharding =
+            cut_of(store, &there)?.ok_or_else(|| ShardsError::NoSet(store.place().into()))?;
+        let cards = cards(store, &there, sharding)?;
         let first = &cards[0];
         for card in &cards {
             if let Some(disagreement) = disagreement(card, first) {
@@ -123,7 +124,7 @@ impl FeatureSet {
             settings: first.settings.clone(),
             engines: engines_of(&cards),
             width: first.counts.width,
-            photographs: vec![],
+            images: vec![],
             skipped: vec![],
             pieces: Vec::with_capacity(cards.len()),
             digest: String::new(),
@@ -132,7 +133,7 @@ impl FeatureSet {
             let small = small_of(store, card, &head)?;
             set.add(card, small);
         }
-        set.photographs.sort_by(|a, b| compare_keys(&a.key, &b.key));
+        set.images.sort_by(|a, b| compare_keys(&a.key, &b.key));
         set.skipped.sort_by(|a, b| compare_keys(&a.key, &b.key));
         let mut hash = Sha256::new();
         for card in &cards {
@@ -143,15 +144,15 @@ impl FeatureSet {
         Ok(set)
     }
 
-    fn add(&mut self, card: &Card, small: Small) {
-        let Small { keys, labels, digests, plain_checksums, views_checksums } = small;
+    fn add(&mut self, card: &PieceMetadata, small: SmallTensors) {
+        let SmallTensors { keys, labels, digests, plain_checksums, views_checksums } = small;
         let mut trainable = 0;
         for (row, ((key, label), digest)) in keys.into_iter().zip(labels).zip(digests).enumerate() {
             let is_trainable = !self.settings.is_validation(&key);
             let trainable_row = is_trainable.then_some(trainable);
             trainable += usize::from(is_trainable);
             let piece = self.pieces.len();
-            self.photographs.push(Photograph { key, label, digest, piece, row, trainable_row });
+            self.images.push(SetImage { key, label, digest, piece, row, trainable_row });
         }
         self.skipped.extend(card.skipped.iter().cloned());
         let shape = card.shape();
@@ -192,8 +193,8 @@ impl FeatureSet {
     }
 
     /// Returns the images in the order of a training run on the same files: by folder, class and path.
-    pub fn photographs(&self) -> &[Photograph] {
-        &self.photographs
+    pub fn images(&self) -> &[SetImage] {
+        &self.images
     }
 
     /// Returns the skipped files, in the same order.
@@ -212,8 +213,8 @@ impl FeatureSet {
     ///
     /// Panics if the piece does not exist.
     pub fn rows_of(&self, piece: usize) -> (usize, usize) {
-        let Counts { photographs, trainable, .. } = self.pieces[piece].shape.counts;
-        (photographs, trainable)
+        let Counts { images, trainable, .. } = self.pieces[piece].shape.counts;
+        (images, trainable)
     }
 
     /// Returns a digest of the whole set, which changes with its images or features.
@@ -285,31 +286,35 @@ impl FeatureSettings {
 /// # Errors
 ///
 /// Returns an error if the objects have more than one cut.
-fn cut_of(store: &Store, there: &[Object]) -> Result<Option<Cut>, ShardsError> {
+fn cut_of(store: &Store, there: &[Object]) -> Result<Option<Sharding>, ShardsError> {
     let mut pieces = there.iter().filter_map(|object| Piece::of_name(&object.name));
     let Some(first) = pieces.next() else { return Ok(None) };
-    match pieces.find(|piece| piece.cut() != first.cut()) {
+    match pieces.find(|piece| piece.sharding() != first.sharding()) {
         Some(found) => {
-            let (place, expected) = (store.place().to_owned(), first.cut());
-            Err(ShardsError::OtherCut { place, found, expected })
+            let (place, expected) = (store.place().to_owned(), first.sharding());
+            Err(ShardsError::OtherSharding { place, found, expected })
         }
-        None => Ok(Some(first.cut())),
+        None => Ok(Some(first.sharding())),
     }
 }
 
 /// Returns the metadata of all pieces, in order. Checks that each object exists and has the expected length.
-fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsError> {
+fn cards(
+    store: &Store,
+    there: &[Object],
+    sharding: Sharding,
+) -> Result<Vec<PieceMetadata>, ShardsError> {
     let there: BTreeMap<&str, u64> =
         there.iter().map(|object| (object.name.as_str(), object.length)).collect();
     let is_there =
         |piece: &Piece| there.contains_key(&*piece.card()) && there.contains_key(&*piece.object());
-    let missing: Vec<Piece> = cut.all().filter(|piece| !is_there(piece)).collect();
+    let missing: Vec<Piece> = sharding.all().filter(|piece| !is_there(piece)).collect();
     if let Some(&first) = missing.first() {
-        let (count, total) = (missing.len(), cut.all().count());
+        let (count, total) = (missing.len(), sharding.all().count());
         let place = store.place().to_owned();
         return Err(ShardsError::MissingPieces { place, count, total, first });
     }
-    let pieces: Vec<Piece> = cut.all().collect();
+    let pieces: Vec<Piece> = sharding.all().collect();
     let read = read_cards(store, &pieces)?.into_iter().zip(pieces);
     read.map(|(card, piece)| {
         let damaged =
@@ -333,17 +338,17 @@ fn cards(store: &Store, there: &[Object], cut: Cut) -> Result<Vec<Card>, ShardsE
 pub(crate) fn read_cards(
     store: &Store,
     pieces: &[Piece],
-) -> Result<Vec<Result<Card, PieceFault>>, ShardsError> {
+) -> Result<Vec<Result<PieceMetadata, PieceFault>>, ShardsError> {
     let names = pieces.iter().map(|piece| (piece.card(), None));
     let parse = |(bytes, &piece): (Result<Option<Vec<u8>>, _>, _)| {
         let bytes = bytes?.ok_or(PieceFault::Gone);
-        Ok(bytes.and_then(|bytes| Card::parse(&bytes, piece)))
+        Ok(bytes.and_then(|bytes| PieceMetadata::parse(&bytes, piece)))
     };
     store.get_each(names, u64::MAX, &NEVER, Fetched::whole).zip(pieces).map(parse).collect()
 }
 
 /// Counts the pieces of each engine.
-pub(crate) fn engines_of(cards: &[Card]) -> BTreeMap<String, usize> {
+pub(crate) fn engines_of(cards: &[PieceMetadata]) -> BTreeMap<String, usize> {
     let mut engines = BTreeMap::new();
     for card in cards {
         *engines.entry(card.settings.engine.clone()).or_default() += 1;
@@ -352,7 +357,7 @@ pub(crate) fn engines_of(cards: &[Card]) -> BTreeMap<String, usize> {
 }
 
 /// Returns an error for the first difference between a piece and the first one.
-fn disagreement(card: &Card, first: &Card) -> Option<ShardsError> {
+fn disagreement(card: &PieceMetadata, first: &PieceMetadata) -> Option<ShardsError> {
     let widths = || {
         let [found, expected] = [card, first].map(|card| card.counts.width.to_string());
         (found != expected).then(|| ["width".to_owned(), found, expected])
@@ -367,7 +372,11 @@ fn disagreement(card: &Card, first: &Card) -> Option<ShardsError> {
 /// # Errors
 ///
 /// Returns an error if the tensors are damaged, or if they belong to another piece.
-pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small, ShardsError> {
+pub(crate) fn small_of(
+    store: &Store,
+    card: &PieceMetadata,
+    head: &[u8],
+) -> Result<SmallTensors, ShardsError> {
     let name = card.names().object();
     let damaged = |fault| ShardsError::Damaged { place: store.place_of(&name), fault };
     let found = hex(Sha256::digest(head));
@@ -377,7 +386,7 @@ pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small,
         let (length, expected) = (head.len(), expected.clone());
         return Err(damaged(PieceFault::HeadDigest { length, found, expected }));
     }
-    let (settings, cut) = (&card.settings, card.names().cut());
+    let (settings, sharding) = (&card.settings, card.names().sharding());
     let small = card.shape().parse(head).map_err(damaged)?;
     let trainable = small.keys.iter().filter(|key| !settings.is_validation(key)).count();
     let classes = Classes { names: settings.classes.clone(), folders: settings.folders.clone() };
@@ -386,7 +395,7 @@ pub(crate) fn small_of(store: &Store, card: &Card, head: &[u8]) -> Result<Small,
         "has a photograph with the label of another class"
     } else if !small.keys.is_sorted_by(|a, b| compare_keys(a, b).is_lt()) {
         "has keys out of order"
-    } else if small.keys.iter().any(|key| cut.piece_of(key) != card.names()) {
+    } else if small.keys.iter().any(|key| sharding.piece_of(key) != card.names()) {
         "has a photograph of another piece"
     } else if trainable != card.counts.trainable {
         "has other photographs to train on than its JSON says"

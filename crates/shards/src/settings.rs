@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vgg::{FrozenBase, Preprocessing, VggConfig, Weights, without_instructions};
 
-use crate::{Dtype, Folders, Photographs};
+use crate::{Dtype, Folders, ImageIndex};
 
 /// Name of the algorithms with the revisions below. When a revision is raised, this becomes the version of the program.
 /// Sets with the old name then have other settings and must be computed again.
@@ -61,12 +61,12 @@ pub struct ViewSettings {
 }
 
 impl FeatureSettings {
-    /// Creates the settings of the features of `photographs` on `base`, which was created from `config` and `weights`.
+    /// Creates the settings of the features of `images` on `base`, which was created from `config` and `weights`.
     pub fn new(
         config: &VggConfig,
         weights: &Weights,
         base: &FrozenBase,
-        photographs: &Photographs,
+        images: &ImageIndex,
         dtype: Dtype,
         views: Option<ViewSettings>,
     ) -> Self {
@@ -78,8 +78,8 @@ impl FeatureSettings {
             engine: base.engine().into(),
             dtype,
             views,
-            classes: photographs.classes().to_vec(),
-            folders: photographs.folders().cloned(),
+            classes: images.classes().to_vec(),
+            folders: images.folders().cloned(),
         }
     }
 

@@ -106,10 +106,10 @@ mod tests {
     fn rows_leave_view_by_view_however_they_came() {
         let mut spool = Spool::new(2, Dtype::Float32, [5, 4], 2).expect("a temporary file");
         // Three of five images are readable, and two of these are trainable.
-        for photograph in [1, 0] {
+        for image in [1, 0] {
             for view in [2, 1] {
-                let value = (10 * view + photograph) as f32;
-                spool.write(view, photograph, &[value, 0.5]).expect("room");
+                let value = (10 * view + image) as f32;
+                spool.write(view, image, &[value, 0.5]).expect("room");
             }
         }
         spool.write(0, 0, &[0.0, 0.5, 1.0, 0.5, 2.0, 0.5]).expect("room");

@@ -22,9 +22,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use crate::ShardsError;
-use crate::again::{LONGEST_PAUSE, PATIENCE, Patience, again};
-use crate::place::Place;
+use crate::location::Location;
 use crate::redact::redact;
+use crate::retry::{MAX_BACKOFF, RETRY_TIMEOUT, RetryState, retry};
 
 mod faults;
 pub(crate) mod many;
@@ -73,7 +73,7 @@ impl Store {
     /// Returns an error if the URL is invalid, the environment lacks a required setting, or this build does not support
     /// object stores.
     pub fn open(url: &str) -> Result<Self, ShardsError> {
-        Self::at(&Place::parse(url)?)
+        Self::at(&Location::parse(url)?)
     }
 
     /// Creates a store in memory. Its objects are gone once its last clone is dropped.
@@ -81,21 +81,21 @@ impl Store {
         Self::new(Box::new(InMemory::new()), Path::ROOT, "memory".into())
     }
 
-    pub(crate) fn at(place: &Place) -> Result<Self, ShardsError> {
+    pub(crate) fn at(place: &Location) -> Result<Self, ShardsError> {
         let name = place.to_string();
         let refused = |error: &dyn fmt::Display| ShardsError::Url {
             url: name.clone(),
             fault: format!("can't be opened: {}", redact(&error.to_string())),
         };
         match place {
-            Place::Local(path) => {
+            Location::Local(path) => {
                 let path = without_parents(path).map_err(|error| refused(&error))?;
                 let prefix = Path::from_absolute_path(path).map_err(|error| refused(&error))?;
                 // Waits for the disk: losing a whole piece would cost more.
                 let objects = LocalFileSystem::new().with_fsync(true);
                 Ok(Self::new(Box::new(objects), prefix, name.clone()))
             }
-            Place::Remote(remote) => {
+            Location::Remote(remote) => {
                 let prefix = Path::parse(&remote.prefix).map_err(|error| refused(&error))?;
                 let objects = remote::open(remote)?.map_err(|error| refused(&error))?;
                 Ok(Self::new(objects, prefix, name.clone()))
@@ -134,7 +134,7 @@ impl Store {
     /// Returns an error if the bucket does not exist, listing is denied, or the store fails.
     pub fn list(&self) -> Result<Vec<Object>, ShardsError> {
         let list = || self.0.objects.list_with_delimiter(Some(&self.0.prefix));
-        let listed = self.wait(again(list));
+        let listed = self.wait(retry(list));
         let listed = listed.map_err(|error| self.refused(self.place().into(), error))?;
         let mut objects: Vec<_> =
             listed.objects.into_iter().filter_map(|about| self.object(about)).collect();
@@ -152,7 +152,7 @@ impl Store {
         &self,
         mut show: impl FnMut(Object, Option<String>),
     ) -> Result<(), ShardsError> {
-        let (mut patience, mut last) = (Patience::new(), None);
+        let (mut patience, mut last) = (RetryState::new(), None);
         let prefix = Some(&self.0.prefix);
         loop {
             // Object stores list in order, so an interrupted listing can be resumed after its last object.
@@ -163,7 +163,7 @@ impl Store {
             let error = loop {
                 match self.wait(found.try_next()) {
                     Ok(Some(about)) => {
-                        patience = Patience::new();
+                        patience = RetryState::new();
                         last = Some(about.location.clone());
                         let etag = about.e_tag.clone();
                         if let Some(object) = self.object(about) {
@@ -174,7 +174,7 @@ impl Store {
                     Err(error) => break error,
                 }
             };
-            if !self.wait(patience.lasts(&error)) {
+            if !self.wait(patience.should_retry(&error)) {
                 return Err(self.refused(self.place().into(), error));
             }
         }
@@ -187,7 +187,7 @@ impl Store {
     /// Returns an error if access is denied or the store fails.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, ShardsError> {
         let got = async || self.0.objects.get(&self.path_of(name)?).await?.bytes().await;
-        Ok(self.if_there(name, self.wait(again(got)))?.map(Vec::from))
+        Ok(self.if_there(name, self.wait(retry(got)))?.map(Vec::from))
     }
 
     /// Returns the length of an object in bytes; `None` if it does not exist.
@@ -197,7 +197,7 @@ impl Store {
     /// Returns an error in the same cases as [`Self::get`].
     pub fn length(&self, name: &str) -> Result<Option<u64>, ShardsError> {
         let length = async || Ok(self.0.objects.head(&self.path_of(name)?).await?.size);
-        self.if_there(name, self.wait(again(length)))
+        self.if_there(name, self.wait(retry(length)))
     }
 
     /// Computes the SHA-256 of an object without holding it in memory, and returns it with the length; `None` if the
@@ -213,7 +213,7 @@ impl Store {
         while start < length {
             let end = length.min(start + READ);
             let part = async || self.0.objects.get_range(&self.path_of(name)?, start..end).await;
-            let Some(part) = self.if_there(name, self.wait(again(part)))? else { return Ok(None) };
+            let Some(part) = self.if_there(name, self.wait(retry(part)))? else { return Ok(None) };
             hash.update(part);
             start = end;
         }
@@ -227,7 +227,7 @@ impl Store {
     /// Returns an error in the same cases as [`Self::put`].
     pub fn remove(&self, name: &str) -> Result<(), ShardsError> {
         let remove = async || self.0.objects.delete(&self.path_of(name)?).await;
-        self.if_there(name, self.wait(again(remove))).map(drop)
+        self.if_there(name, self.wait(retry(remove))).map(drop)
     }
 
     fn wait<T>(&self, done: impl Future<Output = T>) -> T {
@@ -253,8 +253,8 @@ impl Store {
                 if let Ok(done) = timeout(LOOK, done.as_mut()).await {
                     return Ok(done);
                 }
-                if start.elapsed() > LONGEST_PAUSE && !self.0.is_told.swap(true, Ordering::Relaxed) {
-                    let (place, seconds) = (self.place(), PATIENCE.as_secs());
+                if start.elapsed() > MAX_BACKOFF && !self.0.is_told.swap(true, Ordering::Relaxed) {
+                    let (place, seconds) = (self.place(), RETRY_TIMEOUT.as_secs());
                     tracing::warn!(
                         "waiting for `{place}`: what does not answer is asked again for {seconds} seconds"
                     );

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
-use shards::{Cut, Object, Photographs, ShardsError, Store};
+use shards::{ImageIndex, Object, Sharding, ShardsError, Store};
 
 /// Returns a store in memory, and one in a folder that does not exist yet.
 fn places() -> (tempfile::TempDir, [Store; 2]) {
@@ -94,16 +94,16 @@ fn a_hundred_thousand_photographs_are_listed_and_each_is_in_one_share() {
     }
     store.put("train/notes.txt", vec![]).expect("room");
     store.put("train/b/.hidden.jpg", vec![]).expect("room");
-    let cut = Cut::new(7, 1).expect("a cut");
+    let sharding = Sharding::new(7, 1).expect("a cut");
     let mut found = 0;
     for shard in 0..7 {
-        let wanted = |key: &str| cut.piece_of(key).shard == shard;
-        let photographs = Photographs::below(&store, wanted).expect("photographs");
-        assert_eq!(photographs.classes(), ["b", "c", "ein Ä"]);
-        let folders = photographs.folders().expect("two folders");
+        let wanted = |key: &str| sharding.piece_of(key).shard == shard;
+        let images = ImageIndex::below(&store, wanted).expect("photographs");
+        assert_eq!(images.classes(), ["b", "c", "ein Ä"]);
+        let folders = images.folders().expect("two folders");
         assert_eq!([&*folders.train, &*folders.validation], ["train", "Validation"]);
-        assert!((13_000..15_600).contains(&photographs.count()), "{}", photographs.count());
-        found += photographs.count();
+        assert!((13_000..15_600).contains(&images.count()), "{}", images.count());
+        found += images.count();
     }
     assert_eq!(found, 100_000);
 }
@@ -127,7 +127,7 @@ fn what_is_not_laid_out_for_training_is_refused_as_in_a_folder() {
         for name in names {
             store.put(name, vec![]).expect("room");
         }
-        let error = Photographs::below(&store, |_| true).expect_err("no layout").to_string();
+        let error = ImageIndex::below(&store, |_| true).expect_err("no layout").to_string();
         assert!(error.contains(expected) && error.contains("\nhint: "), "{error}");
     }
 }
@@ -149,10 +149,10 @@ fn splits_in_a_store_are_known_by_the_names_that_they_have_in_a_folder() {
         let around = if train.starts_with("x/") { "x/" } else { "" };
         store.put(&format!("{around}train - Copy/a/1.jpg"), vec![]).expect("room");
         store.put("#recycle/a/1.jpg", vec![]).expect("room");
-        let photographs = Photographs::below(&store, |_| true).expect("photographs");
-        assert_eq!((photographs.classes().join(" ").as_str(), photographs.count()), ("a b", 4));
-        let folders = photographs.folders().expect("two folders");
+        let images = ImageIndex::below(&store, |_| true).expect("photographs");
+        assert_eq!((images.classes().join(" ").as_str(), images.count()), ("a b", 4));
+        let folders = images.folders().expect("two folders");
         assert_eq!([&*folders.train, &*folders.validation], [train, validation]);
-        assert_eq!(photographs.unused(), [format!("{around}train - Copy")]);
+        assert_eq!(images.unused(), [format!("{around}train - Copy")]);
     }
 }

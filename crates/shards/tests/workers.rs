@@ -8,26 +8,26 @@ use features::{Cancellation, Extractor};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 use shards::{
-    Cut, Dtype, Event, FeatureSet, FeatureSettings, Job, Outcome, Photographs, Rows, ShardsError,
-    Skipped, Store, ViewSettings, check, compute,
+    Dtype, FeatureSet, FeatureSettings, ImageIndex, Rows, ShardEvent, ShardJob, ShardOutcome,
+    Sharding, ShardsError, Skipped, Store, ViewSettings, check, compute,
 };
 use vgg::{FrozenBase, FrozenEngine, Pooling, VggConfig, VggError, Weights, engine_name};
 
 /// Returns images of two classes, and a file that is not an image.
 fn files() -> Vec<(String, Vec<u8>)> {
-    let picture = |number: u32| {
-        let picture = RgbImage::from_fn(30, 40, |x, y| {
+    let image = |number: u32| {
+        let image = RgbImage::from_fn(30, 40, |x, y| {
             Rgb([(x * y) as u8, (number * 40) as u8, ((x + number) % 7 * 30) as u8])
         });
         let mut bytes = Cursor::new(vec![]);
-        picture.write_to(&mut bytes, ImageFormat::Png).expect("an encodable picture");
+        image.write_to(&mut bytes, ImageFormat::Png).expect("an encodable picture");
         bytes.into_inner()
     };
     let mut files = vec![("train/a/broken.jpg".to_owned(), b"no picture".to_vec())];
     for (set, count) in [("train", 5), ("val", 2)] {
         for class in ["a", "b"] {
             let name = |number| format!("{set}/{class}/{number} ä.png");
-            files.extend((0..count).map(|number| (name(number), picture(number))));
+            files.extend((0..count).map(|number| (name(number), image(number))));
         }
     }
     files
@@ -71,8 +71,8 @@ impl FrozenEngine for Other {
         3
     }
 
-    fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
-        let features = self.base.features(pictures)?;
+    fn features(&self, images: &[f32]) -> Result<Vec<f32>, VggError> {
+        let features = self.base.features(images)?;
         Ok(features.into_iter().map(|value| value * self.factor).collect())
     }
 }
@@ -108,27 +108,31 @@ impl Worker {
     }
 
     /// Computes shard 0 of 1 in two pieces.
-    fn work(&self, photographs: &Photographs, store: &Store, listen: impl FnMut(Event)) -> Outcome {
-        self.try_to_work(photographs, store, listen).expect("features")
+    fn work(
+        &self,
+        images: &ImageIndex,
+        store: &Store,
+        on_event: impl FnMut(ShardEvent),
+    ) -> ShardOutcome {
+        self.try_to_work(images, store, on_event).expect("features")
     }
 
     fn try_to_work(
         &self,
-        photographs: &Photographs,
+        images: &ImageIndex,
         store: &Store,
-        listen: impl FnMut(Event),
-    ) -> Result<Outcome, ShardsError> {
+        on_event: impl FnMut(ShardEvent),
+    ) -> Result<ShardOutcome, ShardsError> {
         let Self { config, weights, extractor, dtype, strict_engine, replace, stop } = self;
         let base = extractor.base();
         let views = ViewSettings { count: 3, augment: AugmentConfig::default(), seed: 5 };
-        let settings =
-            FeatureSettings::new(config, weights, base, photographs, *dtype, Some(views));
-        let cut = Cut::new(1, 2).expect("a cut");
-        let job = Job {
-            photographs,
+        let settings = FeatureSettings::new(config, weights, base, images, *dtype, Some(views));
+        let sharding = Sharding::new(1, 2).expect("a cut");
+        let job = ShardJob {
+            images,
             extractor,
             settings: &settings,
-            cut,
+            sharding,
             shard: 0,
             store,
             strict: false,
@@ -136,7 +140,7 @@ impl Worker {
             replace: *replace,
             stop,
         };
-        compute(&job, listen)
+        compute(&job, on_event)
     }
 }
 
@@ -150,20 +154,20 @@ fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
     let (folder, remote) = (folder(), Store::in_memory());
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
     let data = folder.path().to_str().expect("text");
-    let local = Photographs::find(data, |_| true).expect("photographs");
-    let below = Photographs::below(&remote, |_| true).expect("photographs");
+    let local = ImageIndex::find(data, |_| true).expect("photographs");
+    let below = ImageIndex::below(&remote, |_| true).expect("photographs");
     let worker = Worker::new();
-    let sets = [local, below].map(|photographs| {
+    let sets = [local, below].map(|images| {
         let (store, mut skipped) = (Store::in_memory(), vec![]);
-        let outcome = worker.work(&photographs, &store, |event| {
-            if let Event::Skipped(file) = event {
+        let outcome = worker.work(&images, &store, |event| {
+            if let ShardEvent::Skipped(file) = event {
                 skipped.push(file);
             }
         });
-        assert_eq!(outcome, Outcome::Complete);
+        assert_eq!(outcome, ShardOutcome::Complete);
         assert!(matches!(&skipped[..], [Skipped { key, .. }] if key == "train/a/broken.jpg"));
-        let checked = check(&store, Some(&photographs), |_, _| {}).expect("a set");
-        assert_eq!((checked.findings, checked.photographs, checked.skipped), (vec![], 14, 1));
+        let checked = check(&store, Some(&images), |_, _| {}).expect("a set");
+        assert_eq!((checked.findings, checked.images, checked.skipped), (vec![], 14, 1));
         store
     });
     // Compares all but the digests of the contents: SHA-256 of files, or ETags of the store.
@@ -180,7 +184,7 @@ fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
     });
     assert!(of_folder == of_store);
     let set = FeatureSet::open(&sets[0]).expect("a set");
-    let trainable = set.photographs().iter().filter(|photo| photo.trainable_row.is_some());
+    let trainable = set.images().iter().filter(|photo| photo.trainable_row.is_some());
     assert_eq!((trainable.count(), set.views(), set.width()), (10, 3, 64));
     let of_views = [1, 2].map(|view| Rows { piece: 0, view: Some(view), rows: 0..1 });
     let read = set.read(&of_views, &Cancellation::NEVER).expect("rows");
@@ -195,15 +199,15 @@ fn photographs_in_a_store_give_the_bytes_that_those_in_a_folder_give() {
 fn a_worker_that_is_stopped_leaves_whole_pieces_alone() {
     let remote = Store::in_memory();
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
-    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
+    let images = ImageIndex::below(&remote, |_| true).expect("photographs");
     let (mut worker, whole) = (Worker::new(), Store::in_memory());
-    worker.work(&photographs, &whole, |_| {});
+    worker.work(&images, &whole, |_| {});
     // The first piece has four batches: the unaugmented images and three augmented copies.
     for (batches, expected) in [(1, 0), (4, 1), (5, 1), (8, 2)] {
         let (store, mut seen) = (Store::in_memory(), 0);
         worker.stop = Cancellation::default();
-        worker.work(&photographs, &store, |event| {
-            if let Event::Progress { .. } = event {
+        worker.work(&images, &store, |event| {
+            if let ShardEvent::Progress { .. } = event {
                 seen += 1;
                 if seen == batches {
                     worker.stop.cancel();
@@ -215,8 +219,8 @@ fn a_worker_that_is_stopped_leaves_whole_pieces_alone() {
         assert!(there.iter().all(|object| contents(&whole).contains(object)));
         worker.stop = Cancellation::default();
         let mut found = 0;
-        worker.work(&photographs, &store, |event| {
-            found += usize::from(matches!(event, Event::Found { .. }));
+        worker.work(&images, &store, |event| {
+            found += usize::from(matches!(event, ShardEvent::Found { .. }));
         });
         assert_eq!(found, expected);
         assert!(contents(&store) == contents(&whole));
@@ -226,17 +230,17 @@ fn a_worker_that_is_stopped_leaves_whole_pieces_alone() {
 /// Returns an image whose file has the same length for every `value`.
 fn uncompressed(value: u8) -> Vec<u8> {
     let mut bytes = Cursor::new(vec![]);
-    let picture = RgbImage::from_pixel(30, 40, Rgb([value, 7, 7]));
-    picture.write_to(&mut bytes, ImageFormat::Bmp).expect("an encodable picture");
+    let image = RgbImage::from_pixel(30, 40, Rgb([value, 7, 7]));
+    image.write_to(&mut bytes, ImageFormat::Bmp).expect("an encodable picture");
     bytes.into_inner()
 }
 
 /// Returns the number of pieces that a worker finds, and the number that a check reports as stale.
-fn found_and_stale(worker: &Worker, photographs: &Photographs, store: &Store) -> [usize; 2] {
-    let checked = check(store, Some(photographs), |_, _| {}).expect("a set");
+fn found_and_stale(worker: &Worker, images: &ImageIndex, store: &Store) -> [usize; 2] {
+    let checked = check(store, Some(images), |_, _| {}).expect("a set");
     let mut found = 0;
-    worker.work(photographs, store, |event| {
-        found += usize::from(matches!(event, Event::Found { .. }));
+    worker.work(images, store, |event| {
+        found += usize::from(matches!(event, ShardEvent::Found { .. }));
     });
     [found, checked.findings.len()]
 }
@@ -268,7 +272,7 @@ fn a_photograph_changed_within_its_length_and_time_is_found_by_check_and_compute
     };
     for data in [folder.path(), &list] {
         write(1);
-        let find = || Photographs::find(data.to_str().expect("text"), |_| true).expect("some");
+        let find = || ImageIndex::find(data.to_str().expect("text"), |_| true).expect("some");
         worker.work(&find(), &store, |_| {});
         assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
         write(2);
@@ -282,7 +286,7 @@ fn an_object_changed_within_its_length_is_found_by_its_etag() {
     let (remote, store, worker) = (Store::in_memory(), Store::in_memory(), Worker::new());
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
     let write = |value| remote.put("train/b/changed.bmp", uncompressed(value)).expect("room");
-    let find = || Photographs::below(&remote, |_| true).expect("photographs");
+    let find = || ImageIndex::below(&remote, |_| true).expect("photographs");
     write(1);
     worker.work(&find(), &store, |_| {});
     assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
@@ -294,7 +298,7 @@ fn an_object_changed_within_its_length_is_found_by_its_etag() {
 #[test]
 fn a_set_of_the_version_before_is_read_and_continued_by_lengths() {
     let (folder, store, worker) = (folder(), Store::in_memory(), Worker::new());
-    let find = || Photographs::find(folder.path().to_str().expect("text"), |_| true);
+    let find = || ImageIndex::find(folder.path().to_str().expect("text"), |_| true);
     let find = || find().expect("photographs");
     worker.work(&find(), &store, |_| {});
     let rows = || {
@@ -313,11 +317,11 @@ fn a_set_of_the_version_before_is_read_and_continued_by_lengths() {
 #[test]
 fn an_object_of_another_set_is_found_by_the_digest_of_its_head_before_it_is_trained_on() {
     let (folder, [store, other]) = (folder(), [Store::in_memory(), Store::in_memory()]);
-    let photographs = Photographs::find(folder.path().to_str().expect("text"), |_| true);
-    let photographs = photographs.expect("photographs");
-    Worker::new().work(&photographs, &store, |_| {});
-    Worker::seeded(2).work(&photographs, &other, |_| {});
-    let name = Cut::new(1, 2).expect("a cut").all().next().expect("a piece").object();
+    let images = ImageIndex::find(folder.path().to_str().expect("text"), |_| true);
+    let images = images.expect("photographs");
+    Worker::new().work(&images, &store, |_| {});
+    Worker::seeded(2).work(&images, &other, |_| {});
+    let name = Sharding::new(1, 2).expect("a cut").all().next().expect("a piece").object();
     let [bytes, of_other] = [&store, &other].map(|store| store.get(&name).expect("an answer"));
     assert_eq!(bytes.map(|bytes| bytes.len()), of_other.as_ref().map(Vec::len));
     store.put(&name, of_other.expect("an object")).expect("room");
@@ -347,15 +351,15 @@ fn names_with_backslashes_and_names_that_are_not_utf_8_make_a_whole_set() {
             }
         }
     }
-    let find = || Photographs::find(folder.path().to_str().expect("text"), |_| true);
-    let compute = |photographs: &Photographs| {
+    let find = || ImageIndex::find(folder.path().to_str().expect("text"), |_| true);
+    let compute = |images: &ImageIndex| {
         let (store, worker) = (Store::in_memory(), Worker::new());
-        worker.work(photographs, &store, |_| {});
-        assert_eq!(found_and_stale(&worker, photographs, &store), [2, 0]);
+        worker.work(images, &store, |_| {});
+        assert_eq!(found_and_stale(&worker, images, &store), [2, 0]);
         let set = FeatureSet::open(&store).expect("a set");
         assert_eq!(set.classes(), ["a", "b", r"c\x"]);
-        let photographs = set.photographs().iter();
-        photographs.map(|photo| (photo.key.clone(), photo.digest)).collect::<Vec<_>>()
+        let images = set.images().iter();
+        images.map(|photo| (photo.key.clone(), photo.digest)).collect::<Vec<_>>()
     };
     let of_folder = compute(&find().expect("photographs"));
     assert_eq!(of_folder.len(), 14 + 6);
@@ -364,16 +368,16 @@ fn names_with_backslashes_and_names_that_are_not_utf_8_make_a_whole_set() {
         fs::remove_file(folder.path().join(set).join(r"c\x").join(name)).expect("a file");
     }
     let of_folder = compute(&find().expect("photographs"));
-    let of_store = compute(&Photographs::below(&remote, |_| true).expect("photographs"));
+    let of_store = compute(&ImageIndex::below(&remote, |_| true).expect("photographs"));
     assert_eq!(of_folder, of_store);
 }
 
 /// Returns the engines of existing pieces that a worker reports because they differ from its own.
-fn others(worker: &Worker, photographs: &Photographs, store: &Store) -> Vec<String> {
+fn others(worker: &Worker, images: &ImageIndex, store: &Store) -> Vec<String> {
     let mut others = vec![];
-    worker.work(photographs, store, |event| match event {
-        Event::OtherEngine { found, .. } => others.push(found),
-        Event::Found { .. } | Event::Skipped(_) => {}
+    worker.work(images, store, |event| match event {
+        ShardEvent::OtherEngine { found, .. } => others.push(found),
+        ShardEvent::Found { .. } | ShardEvent::Skipped(_) => {}
         event => panic!("{event:?}"),
     });
     others
@@ -383,33 +387,33 @@ fn others(worker: &Worker, photographs: &Photographs, store: &Store) -> Vec<Stri
 fn pieces_of_another_instruction_set_are_told_of_and_refused_or_replaced_only_if_asked() {
     let remote = Store::in_memory();
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
-    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
+    let images = ImageIndex::below(&remote, |_| true).expect("photographs");
     let store = Store::in_memory();
     let (name, here) = ("winograd f32 on another", engine_name("winograd f32"));
-    Worker::with_engine(name, 1.0).work(&photographs, &store, |_| {});
+    Worker::with_engine(name, 1.0).work(&images, &store, |_| {});
     let before = contents(&store);
     let mut worker = Worker::new();
-    assert_eq!(others(&worker, &photographs, &store), [name, name]);
+    assert_eq!(others(&worker, &images, &store), [name, name]);
     assert!(contents(&store) == before);
 
     worker.strict_engine = true;
-    let refused = worker.try_to_work(&photographs, &store, |_| {}).expect_err("another engine");
+    let refused = worker.try_to_work(&images, &store, |_| {}).expect_err("another engine");
     let message = refused.to_string();
     assert!(message.contains("`engine` is") && message.contains(name), "{message}");
     assert!(message.contains(&here) && contents(&store) == before, "{message}");
 
     // Computes one of the two pieces again, for a set with two engines.
-    let first = Cut::new(1, 2).expect("a cut").all().next().expect("a piece");
+    let first = Sharding::new(1, 2).expect("a cut").all().next().expect("a piece");
     store.remove(&first.card()).expect("a card");
     worker.strict_engine = false;
-    worker.work(&photographs, &store, |_| {});
+    worker.work(&images, &store, |_| {});
     let engines = [(name.to_owned(), 1), (here.clone(), 1)].into();
-    let checked = check(&store, Some(&photographs), |_, _| {}).expect("a set");
+    let checked = check(&store, Some(&images), |_, _| {}).expect("a set");
     assert_eq!((checked.findings, &checked.engines), (vec![], &engines));
     assert_eq!(FeatureSet::open(&store).expect("a set").engines(), &engines);
 
     (worker.strict_engine, worker.replace) = (true, true);
-    worker.work(&photographs, &store, |_| {});
+    worker.work(&images, &store, |_| {});
     let set = FeatureSet::open(&store).expect("a set");
     assert_eq!(set.engines(), &[(here, 2)].into());
 }
@@ -418,16 +422,16 @@ fn pieces_of_another_instruction_set_are_told_of_and_refused_or_replaced_only_if
 fn a_set_whose_pieces_do_not_name_an_instruction_set_is_used_and_told_of() {
     let remote = Store::in_memory();
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
-    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
+    let images = ImageIndex::below(&remote, |_| true).expect("photographs");
     let store = Store::in_memory();
     // Engine name of versions without instruction sets in it.
-    Worker::with_engine("winograd f32", 1.0).work(&photographs, &store, |_| {});
+    Worker::with_engine("winograd f32", 1.0).work(&images, &store, |_| {});
     let old = "winograd f32".to_owned();
     assert_eq!(FeatureSet::open(&store).expect("a set").engines(), &[(old.clone(), 2)].into());
-    assert_eq!(others(&Worker::new(), &photographs, &store), [old.clone(), old]);
+    assert_eq!(others(&Worker::new(), &images, &store), [old.clone(), old]);
     // Another engine is another setting, unlike another instruction set.
     let other = Worker::with_engine("libtorch f32 on another", 1.0);
-    let refused = other.try_to_work(&photographs, &store, |_| {});
+    let refused = other.try_to_work(&images, &store, |_| {});
     assert!(matches!(refused, Err(ShardsError::OtherSettings { .. })));
 }
 
@@ -435,7 +439,7 @@ fn a_set_whose_pieces_do_not_name_an_instruction_set_is_used_and_told_of() {
 fn a_feature_that_its_type_does_not_hold_is_an_error_with_the_name_of_its_photograph() {
     let remote = Store::in_memory();
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
-    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
+    let images = ImageIndex::below(&remote, |_| true).expect("photographs");
     for (factor, dtype, words) in [
         (1e6, Dtype::Float16, "expected at most 6.5504e4 as float16\nhint: store"),
         (f32::INFINITY, Dtype::Float16, "as float16\nhint: the weights"),
@@ -443,7 +447,7 @@ fn a_feature_that_its_type_does_not_hold_is_an_error_with_the_name_of_its_photog
     ] {
         let worker = Worker { dtype, ..Worker::with_engine("too large", factor) };
         let store = Store::in_memory();
-        let message = worker.try_to_work(&photographs, &store, |_| {}).expect_err("too large");
+        let message = worker.try_to_work(&images, &store, |_| {}).expect_err("too large");
         let message = message.to_string();
         assert!(
             message.starts_with("a feature of `") && message.contains(".png` is "),
@@ -453,17 +457,17 @@ fn a_feature_that_its_type_does_not_hold_is_an_error_with_the_name_of_its_photog
         assert_eq!(contents(&store), []);
     }
     let worker = Worker { dtype: Dtype::Float16, ..Worker::with_engine("small", 1.0) };
-    worker.work(&photographs, &Store::in_memory(), |_| {});
+    worker.work(&images, &Store::in_memory(), |_| {});
 }
 
 #[test]
 fn a_json_that_claims_what_its_object_is_not_is_refused() {
     let (remote, store) = (Store::in_memory(), Store::in_memory());
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
-    let photographs = Photographs::below(&remote, |_| true).expect("photographs");
-    Worker::new().work(&photographs, &store, |_| {});
+    let images = ImageIndex::below(&remote, |_| true).expect("photographs");
+    Worker::new().work(&images, &store, |_| {});
     FeatureSet::open(&store).expect("a set");
-    let name = Cut::new(1, 2).expect("a cut").all().next().expect("a piece").card();
+    let name = Sharding::new(1, 2).expect("a cut").all().next().expect("a piece").card();
     let bytes = store.get(&name).expect("an answer").expect("a JSON");
     let whole: Value = serde_json::from_slice(&bytes).expect("JSON");
     for pointer in [
@@ -503,8 +507,8 @@ fn a_photograph_that_the_system_fails_to_read_is_not_left_out() {
     let link = folder.path().join("train/b/other.jpg");
     std::os::unix::fs::symlink(failing, &link).expect("a writable folder");
     let data = folder.path().to_str().expect("text");
-    let photographs = Photographs::find(data, |_| true).expect("photographs");
-    let error = Worker::new().try_to_work(&photographs, &store, |_| {});
+    let images = ImageIndex::find(data, |_| true).expect("photographs");
+    let error = Worker::new().try_to_work(&images, &store, |_| {});
     let error = error.expect_err("a photograph is missing").to_string();
     let place = format!("`{}`: Invalid argument", link.display());
     assert!(error.starts_with(&place) && error.contains("start again once the disk"), "{error}");
@@ -519,21 +523,21 @@ fn a_link_to_itself_is_skipped_and_a_folder_that_cannot_be_listed_is_an_error() 
     let class = folder.path().join("train/b");
     std::os::unix::fs::symlink("round.jpg", class.join("round.jpg")).expect("a writable folder");
     let data = folder.path().to_str().expect("text");
-    let photographs = Photographs::find(data, |_| true).expect("photographs");
+    let images = ImageIndex::find(data, |_| true).expect("photographs");
     let mut skipped = vec![];
-    Worker::new().work(&photographs, &store, |event| {
-        if let Event::Skipped(Skipped { key, .. }) = event {
+    Worker::new().work(&images, &store, |event| {
+        if let ShardEvent::Skipped(Skipped { key, .. }) = event {
             skipped.push(key);
         }
     });
     skipped.sort();
     assert_eq!(skipped, ["train/a/broken.jpg", "train/b/round.jpg"]);
-    check(&store, Some(&photographs), |_, _| {}).expect("a set");
+    check(&store, Some(&images), |_, _| {}).expect("a set");
 
     // Twice 700 levels exceed the system's limit of 4096 bytes for a path.
     let [one, other] = ["one", "other"].map(|name| class.join(name).join(["deep"; 700].join("/")));
     [&one, &other].into_iter().for_each(|path| fs::create_dir_all(path).expect("folders"));
     fs::rename(class.join("other"), one.join("other")).expect("a writable folder");
-    let error = Photographs::find(data, |_| true).expect_err("a folder too deep").to_string();
+    let error = ImageIndex::find(data, |_| true).expect_err("a folder too deep").to_string();
     assert!(error.contains("can't be listed: "), "{error}");
 }

@@ -25,10 +25,10 @@ use formats::{read_arrays, read_keras};
 use head::HeadConfig;
 use image::{DynamicImage, ImageFormat};
 use model::{ModelCard, WeightsRecord, load_card};
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 use train::{
-    DataConfig, DeviceConfig, Plateau, RunConfig, RunFolder, RunningMean, Start, State,
-    TrainConfig, WeightsChoice,
+    DataConfig, DeviceConfig, InitialWeights, Plateau, RunConfig, RunDirectory, RunningMean,
+    TrainConfig, TrainingState, WeightsChoice,
 };
 use vgg::{VggConfig, Weights};
 
@@ -54,7 +54,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let (start, mut executions, mut accepted) = (Instant::now(), 0u64, 0u64);
     while start.elapsed().as_secs() < seconds {
-        let file = damaged(&seeds, &mut Draws::at(seed, Purpose::Damage, 0, executions));
+        let file = damaged(&seeds, &mut AddressedRng::at(seed, Purpose::Damage, 0, executions));
         let begin = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| read(target, &file, input)));
         executions += 1;
@@ -89,8 +89,8 @@ fn read(target: &str, bytes: &[u8], input: &Path) -> Result<bool, Box<dyn Error>
         "h5" | "pth" | "safetensors" => read_arrays(input).is_ok(),
         "keras" => read_arrays(input).is_ok() & read_keras(input).is_ok(),
         "card" => load_card(input.parent().ok_or("INPUT is in no folder")?).is_ok(),
-        "state" => serde_json::from_slice::<State>(bytes).is_ok(),
-        "config" => RunFolder::open(input.parent().ok_or("INPUT is in no folder")?).is_ok(),
+        "state" => serde_json::from_slice::<TrainingState>(bytes).is_ok(),
+        "config" => RunDirectory::open(input.parent().ok_or("INPUT is in no folder")?).is_ok(),
         "request" => request::is_answered(bytes)?,
         other => return Err(format!("`{other}` is no target").into()),
     })
@@ -102,7 +102,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
     let weights = Weights::seeded(&base, 0)?;
     let config = RunConfig {
         weights: WeightsChoice::Seed(0),
-        start: Start::Random,
+        start: InitialWeights::Random,
         data: DataConfig {
             validation_split: Some(0.2),
             cache_mb: 1,
@@ -126,7 +126,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
     };
     let files = match target {
         "photograph" => {
-            let mut files = photographs()?;
+            let mut files = images()?;
             for entry in fs::read_dir(fixtures.join("images/unusual"))? {
                 files.push(fs::read(entry?.path())?);
             }
@@ -156,15 +156,15 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
             vec![serde_json::to_vec_pretty(&card)?]
         }
         "state" => {
-            let state = State {
+            let state = TrainingState {
                 epoch: 3,
                 step: 2,
                 running: RunningMean::default(),
                 seconds: 1.5,
                 best: None,
                 plateau: Plateau::default(),
-                settings: weights.digest().into(),
-                photographs: weights.digest().into(),
+                settings_digest: weights.digest().into(),
+                data_digest: weights.digest().into(),
                 engines: vec!["winograd f32 on avx2".into()],
             };
             vec![serde_json::to_vec_pretty(&state)?]
@@ -177,32 +177,32 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
 }
 
 /// Returns a small image in every format that this program can encode.
-fn photographs() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+fn images() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let pixels = image::RgbImage::from_fn(40, 24, |x, y| {
         image::Rgb([(x * 6) as u8, (y * 10) as u8, (x * y) as u8])
     });
-    let picture = DynamicImage::from(pixels);
-    let grey: DynamicImage = picture.to_luma8().into();
+    let image = DynamicImage::from(pixels);
+    let grey: DynamicImage = image.to_luma8().into();
     let mut files = vec![];
-    for (picture, format) in [
+    for (image, format) in [
         (&grey, ImageFormat::Jpeg),
         (&grey, ImageFormat::Png),
-        (&picture, ImageFormat::Jpeg),
-        (&picture, ImageFormat::Png),
-        (&picture, ImageFormat::Bmp),
-        (&picture, ImageFormat::Gif),
-        (&picture, ImageFormat::WebP),
-        (&picture, ImageFormat::Tiff),
+        (&image, ImageFormat::Jpeg),
+        (&image, ImageFormat::Png),
+        (&image, ImageFormat::Bmp),
+        (&image, ImageFormat::Gif),
+        (&image, ImageFormat::WebP),
+        (&image, ImageFormat::Tiff),
     ] {
         let mut bytes = std::io::Cursor::new(vec![]);
-        picture.write_to(&mut bytes, format)?;
+        image.write_to(&mut bytes, format)?;
         files.push(bytes.into_inner());
     }
     Ok(files)
 }
 
 /// Returns one of the files, damaged in one to four ways.
-fn damaged(seeds: &[Vec<u8>], draws: &mut Draws) -> Vec<u8> {
+fn damaged(seeds: &[Vec<u8>], draws: &mut AddressedRng) -> Vec<u8> {
     let mut file = seeds[draws.below(seeds.len())].clone();
     for _ in 0..1 + draws.below(4) {
         if file.is_empty() {

@@ -23,22 +23,22 @@ use features::{Cancellation, Extractor};
 use head::HeadConfig;
 use photos::{Cache, Layout};
 use train::{
-    Data, DataConfig, DeviceConfig, Event, Job, RunConfig, RunFolder, Start, TrainConfig,
-    WeightsChoice, fit,
+    Data, DataConfig, DeviceConfig, InitialWeights, RunConfig, RunDirectory, TrainConfig,
+    TrainingEvent, TrainingJob, WeightsChoice, fit,
 };
 use vgg::{FrozenBase, VggConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
     BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [photographs, run, epochs, views @ ..] = arguments.as_slice() else {
+    let [images, run, epochs, views @ ..] = arguments.as_slice() else {
         return Err("usage: job PHOTOGRAPHS RUN EPOCHS [VIEWS]".into());
     };
     let views = views.first().map(|views| views.parse()).transpose()?;
     let config = RunConfig {
         weights: WeightsChoice::Seed(0),
-        start: Start::Random,
-        data: DataConfig::at(photographs),
+        start: InitialWeights::Random,
+        data: DataConfig::at(images),
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),
@@ -55,14 +55,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         config.train.seed,
         &Cache::in_memory(config.data.memory()),
     )?;
-    let run = RunFolder::create(Path::new(run), &config)?;
+    let run = RunDirectory::create(Path::new(run), &config)?;
     let load_seconds = start.elapsed().as_secs_f64();
 
-    let job = Job {
+    let job = TrainingJob {
         config: &config,
         run: &run,
         weights: &weights,
-        data: Data::Photographs {
+        data: Data::Images {
             extractor: &Extractor::new(base, None),
             training: &training,
             validation: &validation,
@@ -74,8 +74,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let (mut base_seconds, mut ends) = (0.0, vec![]);
     fit(&job, |event| match event {
-        Event::Features { .. } => base_seconds = start.elapsed().as_secs_f64(),
-        Event::Epoch { .. } => ends.push(start.elapsed().as_secs_f64()),
+        TrainingEvent::Features { .. } => base_seconds = start.elapsed().as_secs_f64(),
+        TrainingEvent::Epoch { .. } => ends.push(start.elapsed().as_secs_f64()),
         _ => {}
     })?;
     // Measure from the end of one epoch to the end of the next, so that the epochs add up to the whole.

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use formats::{
-    FormatError, read_arrays, read_regular, recover_folder, replace_folder, replace_folder_keeping,
-    write_safetensors, write_whole,
+    FormatError, read_arrays, read_regular, recover_folder, replace_folder,
+    replace_folder_with_backup, write_atomic, write_safetensors,
 };
-use model::{ModelCard, ModelError, Tail, load_tail, save_bundle};
+use model::{ModelCard, ModelError, TrainableLayers, load_bundle, save_bundle};
 use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
-use crate::{Optimizer, RunConfig, RunFolder, State, TrainError};
+use crate::{Optimizer, RunConfig, RunDirectory, TrainError, TrainingState};
 
 const STATE: &str = "state.json";
 const OPTIMIZER: &str = "optimizer.safetensors";
@@ -27,29 +27,29 @@ const FILES: [&str; 4] = ["model.json", "model.safetensors", OPTIMIZER, STATE];
 
 /// State of a run after a step: trainable layers, optimizer and counters.
 pub(crate) struct Checkpoint {
-    pub(crate) tail: Tail,
+    pub(crate) trainable: TrainableLayers,
     pub(crate) optimizer: Optimizer,
-    pub(crate) state: State,
+    pub(crate) state: TrainingState,
 }
 
 /// Last checkpoint of a run. Its files matched their digests when it was opened.
 #[derive(Debug)]
-pub struct LastState {
+pub struct SavedCheckpoint {
     run: PathBuf,
     folder: PathBuf,
-    state: State,
+    state: TrainingState,
     /// Reason why the newest checkpoint is damaged, if this is the previous one.
     pub(crate) fault: Option<String>,
 }
 
-impl LastState {
+impl SavedCheckpoint {
     /// Opens the last checkpoint of a run that is not complete. Returns `None` if the run stopped before it wrote its
     /// first checkpoint.
     ///
     /// # Errors
     ///
     /// Returns an error if the run is complete, or if both checkpoints are damaged or missing.
-    pub fn resumable(run: &RunFolder, config: &RunConfig) -> Result<Option<Self>, TrainError> {
+    pub fn resumable(run: &RunDirectory, config: &RunConfig) -> Result<Option<Self>, TrainError> {
         recover_folder(&run.best())?;
         let (last, previous) = (run.last(), run.previous());
         if !last.exists() && !previous.exists() {
@@ -81,7 +81,7 @@ impl LastState {
     }
 
     /// Returns true if the checkpoint belongs to this run.
-    pub(crate) fn is_of(&self, run: &RunFolder) -> bool {
+    pub(crate) fn is_of(&self, run: &RunDirectory) -> bool {
         self.run == run.path()
     }
 
@@ -92,33 +92,34 @@ impl LastState {
         device: &Device,
     ) -> Result<(Checkpoint, ModelCard), TrainError> {
         let state = self.state.clone();
-        let (card, tail) = load_tail(&self.folder, device)?;
+        let (card, trainable) = load_bundle(&self.folder, device)?;
         let path = self.folder.join(OPTIMIZER);
-        let rule = |name: &str| config.rule(name, state.plateau.factor);
+        let rmsprop = |name: &str| config.rmsprop(name, state.plateau.factor);
         let arrays = read_arrays(&path)?;
-        let optimizer = Optimizer::with_arrays(rule, &tail, arrays, &device.clone().inner());
+        let optimizer =
+            Optimizer::with_arrays(rmsprop, &trainable, arrays, &device.clone().inner());
         let optimizer = optimizer.map_err(|reason| {
             checkpoint_fault(&path, format!("does not fit the model beside it: {reason}"))
         })?;
-        Ok((Checkpoint { tail, optimizer, state }, card))
+        Ok((Checkpoint { trainable, optimizer, state }, card))
     }
 }
 
 impl Checkpoint {
     /// Writes the checkpoint to `last` and moves the old one to `previous`.
-    pub(crate) fn save(&self, run: &RunFolder, card: &ModelCard) -> Result<(), TrainError> {
+    pub(crate) fn save(&self, run: &RunDirectory, card: &ModelCard) -> Result<(), TrainError> {
         let optimizer = self.optimizer.to_arrays();
         if let Some((name, _)) = optimizer.iter().find(|(_, array)| !array.is_finite()) {
             return Err(non_finite(run, &self.state, name.clone()));
         }
-        replace_folder_keeping(&run.last(), &run.previous(), |folder| {
-            save_model(run, &self.state, folder, card, &self.tail)?;
+        replace_folder_with_backup(&run.last(), &run.previous(), |folder| {
+            save_model(run, &self.state, folder, card, &self.trainable)?;
             write_safetensors(&folder.join(OPTIMIZER), &optimizer)?;
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
-            write_whole(&folder.join(STATE), &state)?;
+            write_atomic(&folder.join(STATE), &state)?;
             let digests = digests(folder)?;
             let digests = serde_json::to_vec_pretty(&digests).expect("digests are plain data");
-            write_whole(&folder.join(DIGESTS), &digests)?;
+            write_atomic(&folder.join(DIGESTS), &digests)?;
             tracing::debug!(epoch = self.state.epoch, step = self.state.step, "checkpoint");
             Ok(())
         })
@@ -126,7 +127,7 @@ impl Checkpoint {
 }
 
 /// Checks the digest of every file in `folder`, then reads the state.
-fn verified_state(folder: &Path) -> Result<State, TrainError> {
+fn verified_state(folder: &Path) -> Result<TrainingState, TrainError> {
     let digests_path = folder.join(DIGESTS);
     let expected: BTreeMap<String, String> = serde_json::from_slice(&read_regular(&digests_path)?)
         .map_err(|error| checkpoint_fault(&digests_path, format!("can't be read: {error}")))?;
@@ -159,31 +160,31 @@ fn digests(folder: &Path) -> Result<BTreeMap<&'static str, String>, FormatError>
 
 /// Writes a model into `folder`. Returns [`TrainError::NonFinite`] if training has diverged.
 fn save_model(
-    run: &RunFolder,
-    state: &State,
+    run: &RunDirectory,
+    state: &TrainingState,
     folder: &Path,
     card: &ModelCard,
-    tail: &Tail,
+    trainable: &TrainableLayers,
 ) -> Result<(), TrainError> {
-    save_bundle(folder, card, tail).map_err(|error| match error {
+    save_bundle(folder, card, trainable).map_err(|error| match error {
         ModelError::NonFinite { name, .. } => non_finite(run, state, name),
         error => error.into(),
     })
 }
 
 /// Returns the error for an array that is NaN or infinite.
-fn non_finite(run: &RunFolder, state: &State, name: String) -> TrainError {
+fn non_finite(run: &RunDirectory, state: &TrainingState, name: String) -> TrainError {
     TrainError::NonFinite { name, epoch: state.epoch + 1, step: state.step, last: run.last() }
 }
 
 /// Writes the best model to `best`.
 pub(crate) fn save_best(
-    run: &RunFolder,
-    state: &State,
+    run: &RunDirectory,
+    state: &TrainingState,
     card: &ModelCard,
-    tail: &Tail,
+    trainable: &TrainableLayers,
 ) -> Result<(), TrainError> {
-    replace_folder(&run.best(), |folder| save_model(run, state, folder, card, tail))
+    replace_folder(&run.best(), |folder| save_model(run, state, folder, card, trainable))
 }
 
 /// Renames a damaged checkpoint to `last.damaged`, and removes an older one of that name.

@@ -27,8 +27,8 @@ pub struct RunConfig {
     /// Weights of the base.
     pub weights: WeightsChoice,
     /// Initial weights of the head and the unfrozen layers.
-    #[serde(default, skip_serializing_if = "Start::is_random")]
-    pub start: Start,
+    #[serde(default, skip_serializing_if = "InitialWeights::is_random")]
+    pub start: InitialWeights,
     /// Training and validation data.
     pub data: DataConfig,
     /// Augmentation of training images.
@@ -57,7 +57,7 @@ pub enum WeightsChoice {
 /// Initial weights of the head and the unfrozen layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Start {
+pub enum InitialWeights {
     /// Random head, drawn with the run's seed.
     #[default]
     Random,
@@ -67,7 +67,7 @@ pub enum Start {
     Head(PathBuf),
 }
 
-impl Start {
+impl InitialWeights {
     fn is_random(&self) -> bool {
         *self == Self::Random
     }
@@ -240,7 +240,7 @@ impl RunConfig {
     /// Returns an error for the first setting out of its range.
     pub fn validate(&self) -> Result<(), TrainError> {
         let Self { augment, base, head, train, .. } = self;
-        base.cut()?;
+        base.frozen_and_trainable()?;
         augment.validate()?;
         let count = |name, value: usize| (COUNTS.contains(&value), name, value, COUNTS_TEXT);
         let some = |name, value: Option<usize>| value.map(|value| count(name, value));
@@ -313,7 +313,7 @@ impl RunConfig {
     }
 
     /// Returns the RMSprop settings of a parameter, with its learning rate multiplied by `factor`.
-    pub(crate) fn rule(&self, name: &str, factor: f64) -> RmsProp {
+    pub(crate) fn rmsprop(&self, name: &str, factor: f64) -> RmsProp {
         let of_head = head::ARRAY_NAMES.contains(&name);
         let learning_rate =
             if of_head { self.train.learning_rate } else { self.train.thaw_learning_rate };

@@ -1,7 +1,7 @@
 //! Data of a run: images, or precomputed features.
 
 use features::Extractor;
-use photos::Photos;
+use photos::ImageDataset;
 use sha2::{Digest, Sha256};
 use vgg::engine_name;
 
@@ -12,13 +12,13 @@ use crate::hex::hex;
 #[derive(Clone, Copy)]
 pub enum Data<'a> {
     /// Images.
-    Photographs {
+    Images {
         /// Frozen base and the cache of its features.
         extractor: &'a Extractor,
         /// Training split.
-        training: &'a Photos,
+        training: &'a ImageDataset,
         /// Validation split.
-        validation: &'a Photos,
+        validation: &'a ImageDataset,
     },
     /// Precomputed backbone features.
     Features(&'a FeatureData),
@@ -28,7 +28,7 @@ impl<'a> Data<'a> {
     /// Returns the class names. A label is an index into them.
     pub fn classes(self) -> &'a [String] {
         match self {
-            Self::Photographs { training, .. } => training.classes(),
+            Self::Images { training, .. } => training.classes(),
             Self::Features(data) => data.classes(),
         }
     }
@@ -36,7 +36,7 @@ impl<'a> Data<'a> {
     /// Returns the label of each training image, an index into [`Self::classes`].
     pub fn training_labels(self) -> &'a [usize] {
         match self {
-            Self::Photographs { training, .. } => training.labels(),
+            Self::Images { training, .. } => training.labels(),
             Self::Features(data) => data.training_labels(),
         }
     }
@@ -44,7 +44,7 @@ impl<'a> Data<'a> {
     /// Returns the label of each validation image, an index into [`Self::classes`].
     pub fn validation_labels(self) -> &'a [usize] {
         match self {
-            Self::Photographs { validation, .. } => validation.labels(),
+            Self::Images { validation, .. } => validation.labels(),
             Self::Features(data) => data.validation_labels(),
         }
     }
@@ -52,7 +52,7 @@ impl<'a> Data<'a> {
     /// Returns the number of features of an image.
     pub fn feature_count(self) -> usize {
         match self {
-            Self::Photographs { extractor, .. } => extractor.base().feature_count(),
+            Self::Images { extractor, .. } => extractor.base().feature_count(),
             Self::Features(data) => data.feature_count(),
         }
     }
@@ -60,7 +60,7 @@ impl<'a> Data<'a> {
     /// Returns the names of the engines that compute or have computed the features.
     pub fn engines(self) -> Vec<String> {
         match self {
-            Self::Photographs { extractor, .. } => vec![extractor.base().engine().to_owned()],
+            Self::Images { extractor, .. } => vec![extractor.base().engine().to_owned()],
             Self::Features(data) => data.set().engines().keys().cloned().collect(),
         }
     }
@@ -69,7 +69,7 @@ impl<'a> Data<'a> {
     /// features are precomputed.
     pub(crate) fn engine_here(self) -> String {
         match self {
-            Self::Photographs { extractor, .. } => extractor.base().engine().to_owned(),
+            Self::Images { extractor, .. } => extractor.base().engine().to_owned(),
             Self::Features(_) => engine_name("head f32"),
         }
     }
@@ -77,16 +77,14 @@ impl<'a> Data<'a> {
     /// Returns the digest of the data. A run is only resumed on data with the same digest.
     pub(crate) fn digest(self) -> String {
         match self {
-            Self::Photographs { training, validation, .. } => {
-                digest_of_photographs([training, validation])
-            }
+            Self::Images { training, validation, .. } => digest_of_images([training, validation]),
             Self::Features(data) => data.digest(),
         }
     }
 }
 
 /// Hashes the pixels, labels and addresses of the images in order.
-pub(crate) fn digest_of_photographs<const SETS: usize>(sets: [&Photos; SETS]) -> String {
+pub(crate) fn digest_of_images<const SETS: usize>(sets: [&ImageDataset; SETS]) -> String {
     let mut hash = Sha256::new();
     for photos in sets {
         for (at, &label) in photos.labels().iter().enumerate() {

@@ -100,7 +100,7 @@ pub enum TrainError {
     },
     /// The initial model or head does not fit the run.
     #[error("`{}` does not fit this run: {fault}", .path.shown(), fault = .fault.shown())]
-    Start {
+    InitialWeights {
         /// Path of the folder or file.
         path: PathBuf,
         /// Reason.

@@ -1,7 +1,7 @@
 //! Loss and accuracy of the trainable layers on backbone features.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use model::Tail;
+use model::TrainableLayers;
 use vgg::{VggError, check_finite};
 
 use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
@@ -21,16 +21,16 @@ use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
 ///
 /// Panics if `labels` is empty, or if `features` does not have one row a label.
 pub fn evaluate(
-    tail: &Tail,
+    trainable: &TrainableLayers,
     features: Vec<f32>,
     labels: &[usize],
     threshold: f32,
     device: &Device,
 ) -> Result<(f64, usize), VggError> {
-    let logits = tail.forward(rows(features, labels.len(), device), None);
+    let logits = trainable.forward(rows(features, labels.len(), device), None);
     check_finite(&logits)?;
     let loss = scalar(&loss_of(logits.clone(), labels));
-    Ok((loss, correct_of(tail, logits, labels, threshold)))
+    Ok((loss, correct_of(trainable, logits, labels, threshold)))
 }
 
 /// Creates a tensor of `count` rows on a device.
@@ -54,12 +54,12 @@ pub(crate) fn loss_of(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
 
 /// Returns the number of rows of logits that are classified correctly.
 pub(crate) fn correct_of(
-    tail: &Tail,
+    trainable: &TrainableLayers,
     logits: Tensor<2>,
     labels: &[usize],
     threshold: f32,
 ) -> usize {
-    let probabilities = tail.probabilities(logits).into_data();
+    let probabilities = trainable.probabilities(logits).into_data();
     count_correct(probabilities.as_slice::<f32>().expect("32-bit floats"), labels, threshold)
 }
 

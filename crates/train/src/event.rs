@@ -6,22 +6,22 @@ use model::Metrics;
 
 /// Set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Set {
+pub enum ImageSet {
     /// Training images.
     Training,
     /// Augmented copies of the training images.
-    Views,
+    AugmentedCopies,
     /// Validation images.
     Validation,
 }
 
 /// Event of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum TrainingEvent {
     /// Rows of features were computed, or read from the cache.
     Features {
         /// Set that the rows belong to.
-        set: Set,
+        set: ImageSet,
         /// Number of rows so far.
         done: usize,
         /// Total number of rows.
@@ -30,7 +30,7 @@ pub enum Event {
     /// Rows of precomputed features were read.
     Read {
         /// Set that the rows belong to.
-        set: Set,
+        set: ImageSet,
         /// Number of rows so far.
         done: usize,
         /// Total number of rows.
@@ -66,7 +66,7 @@ pub enum Event {
         best: bool,
     },
     /// The last checkpoint is damaged, and the run resumes from the previous one.
-    OlderState {
+    PreviousCheckpoint {
         /// Reason why the last checkpoint can't be used, with hints.
         fault: String,
         /// Number of complete epochs in the previous checkpoint.

@@ -1,6 +1,6 @@
 //! Precomputed features of a data set, split into training and validation images.
 
-use photos::kept_for_validation;
+use photos::validation_mask;
 use sha2::{Digest, Sha256};
 use shards::FeatureSet;
 use vgg::Weights;
@@ -22,7 +22,7 @@ pub struct FeatureData {
 /// Split of the images of a set.
 #[derive(Debug, Default)]
 struct Part {
-    /// Indices into [`FeatureSet::photographs`].
+    /// Indices into [`FeatureSet::images`].
     places: Vec<usize>,
     labels: Vec<usize>,
 }
@@ -46,18 +46,18 @@ impl FeatureData {
     ) -> Result<Self, TrainError> {
         check_same_base(&set, config, weights)?;
         let (share, seed) = (config.data.validation_split, config.train.seed);
-        let labels: Vec<usize> = set.photographs().iter().map(|photo| photo.label).collect();
+        let labels: Vec<usize> = set.images().iter().map(|photo| photo.label).collect();
         let is_validation: Vec<bool> = match (set.folders(), share) {
             (Some(_), Some(_)) => return Err(TrainError::SplitOfFolders),
             (Some(_), None) => {
-                set.photographs().iter().map(|photo| photo.trainable_row.is_none()).collect()
+                set.images().iter().map(|photo| photo.trainable_row.is_none()).collect()
             }
             (None, share) => {
                 let share = share.unwrap_or(DEFAULT_SPLIT);
                 if !(share > 0.0 && share < 1.0) {
                     return Err(photos::PhotosError::Split(share).into());
                 }
-                kept_for_validation(&labels, set.classes(), share, seed, &[])?
+                validation_mask(&labels, set.classes(), share, seed, &[])?
             }
         };
         let part = |validation: bool| {

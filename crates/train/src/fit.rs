@@ -9,18 +9,19 @@ use std::time::Instant;
 use burn::tensor::Device;
 use features::{AugmentedCopies, FeatureTable, ImageFeatures};
 
-use crate::checkpoint::{Checkpoint, LastState, set_aside};
+use crate::batch_source::{BatchSource, keep};
+use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside};
 use crate::history::History;
-use crate::outcome::Outcome;
-use crate::same_run::{check_same, digest_of_settings};
-use crate::source::{Source, keep};
+use crate::outcome::TrainingOutcome;
+use crate::resume_check::{check_same, digest_of_settings};
 use crate::training::{Training, card_of};
 use crate::{
-    Data, Event, Job, Optimizer, Plateau, RunningMean, Set, State, TrainError, first_tail,
+    Data, ImageSet, Optimizer, Plateau, RunningMean, TrainError, TrainingEvent, TrainingJob,
+    TrainingState, initial_layers,
 };
 
 /// Trains the head and the unfrozen layers, from the beginning or from the last checkpoint of the run, and reports
-/// events to `listen`. Equal settings, images and weights give the same result, whether the run is stopped and resumed
+/// events to `on_event`. Equal settings, images and weights give the same result, whether the run is stopped and resumed
 /// or not.
 ///
 /// # Errors
@@ -31,8 +32,11 @@ use crate::{
 /// - Its directory can't be read or written.
 /// - The images have changed since the run began, or a file changes while it is in use.
 /// - The loss is NaN or infinite.
-pub fn fit(job: &Job<'_>, listen: impl FnMut(Event)) -> Result<Outcome, TrainError> {
-    run_from(job, LastState::resumable(job.run, job.config)?, listen)
+pub fn fit(
+    job: &TrainingJob<'_>,
+    on_event: impl FnMut(TrainingEvent),
+) -> Result<TrainingOutcome, TrainError> {
+    run_from(job, SavedCheckpoint::resumable(job.run, job.config)?, on_event)
 }
 
 /// Resumes a run like [`fit`], from a checkpoint that is already open.
@@ -45,30 +49,30 @@ pub fn fit(job: &Job<'_>, listen: impl FnMut(Event)) -> Result<Outcome, TrainErr
 ///
 /// Panics if the checkpoint belongs to another run.
 pub fn resume(
-    job: &Job<'_>,
-    last: LastState,
-    listen: impl FnMut(Event),
-) -> Result<Outcome, TrainError> {
+    job: &TrainingJob<'_>,
+    last: SavedCheckpoint,
+    on_event: impl FnMut(TrainingEvent),
+) -> Result<TrainingOutcome, TrainError> {
     assert!(last.is_of(job.run), "the state is of the run");
-    run_from(job, Some(last), listen)
+    run_from(job, Some(last), on_event)
 }
 
 /// Trains from a checkpoint, or from the beginning.
 fn run_from(
-    job: &Job<'_>,
-    last: Option<LastState>,
-    mut listen: impl FnMut(Event),
-) -> Result<Outcome, TrainError> {
-    let Job { config, run, data, .. } = *job;
+    job: &TrainingJob<'_>,
+    last: Option<SavedCheckpoint>,
+    mut on_event: impl FnMut(TrainingEvent),
+) -> Result<TrainingOutcome, TrainError> {
+    let TrainingJob { config, run, data, .. } = *job;
     let device = job.device.clone().autodiff();
     let mut checkpoint = match last {
-        Some(last) => checkpoint_of(job, last, &device, &mut listen)?,
+        Some(last) => checkpoint_of(job, last, &device, &mut on_event)?,
         None => begin(job, &device)?,
     };
     let history = History::open(run, checkpoint.state.epoch)?;
-    let (source, of_validation) = match prepare(job, &mut listen) {
+    let (source, of_validation) = match prepare(job, &mut on_event) {
         Err(error) if error.is_cancelled() => {
-            return Ok(Outcome::Stopped { epochs: checkpoint.state.epoch });
+            return Ok(TrainingOutcome::Stopped { epochs: checkpoint.state.epoch });
         }
         prepared => prepared?,
     };
@@ -80,30 +84,30 @@ fn run_from(
         scope.spawn(move || source.send(&from, config.train, images, &to));
         while !checkpoint.state.is_complete(&config.train) {
             let started = Instant::now();
-            checkpoint = match training.train_epoch(checkpoint, started, &batches, &mut listen)? {
+            checkpoint = match training.train_epoch(checkpoint, started, &batches, &mut on_event)? {
                 ControlFlow::Continue(checkpoint) => checkpoint,
                 ControlFlow::Break(stopped) => return Ok(stopped),
             };
             let validation = training.validate(&checkpoint)?;
-            checkpoint = training.finish_epoch(checkpoint, validation, started, &mut listen)?;
+            checkpoint = training.finish_epoch(checkpoint, validation, started, &mut on_event)?;
             let epochs = checkpoint.state.epoch;
             if job.cancellation.is_cancelled() && !checkpoint.state.is_complete(&config.train) {
-                listen(Event::Saved { path: run.last() });
-                return Ok(Outcome::Stopped { epochs });
+                on_event(TrainingEvent::Saved { path: run.last() });
+                return Ok(TrainingOutcome::Stopped { epochs });
             }
         }
-        let State { best, epoch: epochs, .. } = checkpoint.state;
+        let TrainingState { best, epoch: epochs, .. } = checkpoint.state;
         let best = best.expect("an epoch has ended, and the first one is the best so far");
-        Ok(Outcome::Complete { best, epochs })
+        Ok(TrainingOutcome::Complete { best, epochs })
     })
 }
 
 /// Reads a checkpoint, and checks that the run may resume from it.
 fn checkpoint_of(
-    job: &Job<'_>,
-    last: LastState,
+    job: &TrainingJob<'_>,
+    last: SavedCheckpoint,
     device: &Device,
-    listen: &mut impl FnMut(Event),
+    on_event: &mut impl FnMut(TrainingEvent),
 ) -> Result<Checkpoint, TrainError> {
     let (mut checkpoint, card) = last.read(job.config, device)?;
     check_same(job, &checkpoint.state, &card.weights)?;
@@ -111,23 +115,23 @@ fn checkpoint_of(
     if let Some(fault) = last.fault {
         // Otherwise the next checkpoint would replace the only valid one.
         set_aside(&job.run.last())?;
-        listen(Event::OlderState { fault, epochs: checkpoint.state.epoch });
+        on_event(TrainingEvent::PreviousCheckpoint { fault, epochs: checkpoint.state.epoch });
     }
-    if let Some(event) = checkpoint.state.go_on_with(job.data.engine_here()) {
+    if let Some(event) = checkpoint.state.record_engine(job.data.engine_here()) {
         // Save at once, so that the checkpoint names this engine before anything is computed with it.
         checkpoint.save(job.run, &card_of(job, &checkpoint.state, card.metrics))?;
-        listen(event);
+        on_event(event);
     }
     Ok(checkpoint)
 }
 
 /// If the run is strict about engines, checks that it resumes on the same engine.
-fn check_engine(job: &Job<'_>, state: &State) -> Result<(), TrainError> {
+fn check_engine(job: &TrainingJob<'_>, state: &TrainingState) -> Result<(), TrainError> {
     let found = job.data.engine_here();
     match state.engines.last() {
         Some(before) if *before == found => Ok(()),
         before if job.strict_engine => {
-            let expected = before.map_or(State::UNKNOWN, String::as_str).to_owned();
+            let expected = before.map_or(TrainingState::UNKNOWN, String::as_str).to_owned();
             Err(TrainError::OtherEngine { found, expected })
         }
         _ => Ok(()),
@@ -141,12 +145,12 @@ fn check_engine(job: &Job<'_>, state: &State) -> Result<(), TrainError> {
 ///
 /// Returns an error if features can't be computed or read, or if the run was cancelled.
 fn prepare<'a>(
-    job: &Job<'a>,
-    listen: &mut impl FnMut(Event),
-) -> Result<(Source<'a>, FeatureTable), TrainError> {
-    let Job { config, data, .. } = *job;
+    job: &TrainingJob<'a>,
+    on_event: &mut impl FnMut(TrainingEvent),
+) -> Result<(BatchSource<'a>, FeatureTable), TrainError> {
+    let TrainingJob { config, data, .. } = *job;
     let cached = match data {
-        Data::Photographs { training, validation, .. } => training.cached() + validation.cached(),
+        Data::Images { training, validation, .. } => training.cached() + validation.cached(),
         Data::Features(_) => 0,
     };
     let room = config.data.memory().saturating_sub(cached);
@@ -155,43 +159,43 @@ fn prepare<'a>(
     // Features that are read in every epoch need half of the memory for their buffers.
     let is_streamed = matches!(data, Data::Features(_)) && all * width * size_of::<f32>() > room;
     let most = if is_streamed { room / 2 } else { room };
-    let set = Set::Validation;
+    let set = ImageSet::Validation;
     let of_validation = match data {
-        Data::Photographs { extractor, validation, .. } => {
+        Data::Images { extractor, validation, .. } => {
             let copies = AugmentedCopies::default();
             let images = ImageFeatures::new(extractor.clone(), validation, copies);
             let of_all: Vec<usize> = (0..rows).collect();
             keep(job, &images, &of_all, None, most, |done, total| {
-                listen(Event::Features { set, done, total });
+                on_event(TrainingEvent::Features { set, done, total });
             })?
         }
         Data::Features(data) => {
             keep(job, data.set(), data.validation(), None, most, |done, total| {
-                listen(Event::Read { set, done, total });
+                on_event(TrainingEvent::Read { set, done, total });
             })?
         }
     };
     let room = room.saturating_sub(of_validation.in_memory());
-    Ok((Source::open(job, room, listen)?, of_validation))
+    Ok((BatchSource::open(job, room, on_event)?, of_validation))
 }
 
 /// Creates the initial state. It is saved at once, so that a run can be resumed whenever it stops.
-fn begin(job: &Job<'_>, device: &Device) -> Result<Checkpoint, TrainError> {
+fn begin(job: &TrainingJob<'_>, device: &Device) -> Result<Checkpoint, TrainError> {
     let classes = job.data.classes();
-    let tail = first_tail(job.config, job.weights, classes, device)?;
-    let state = State {
+    let trainable = initial_layers(job.config, job.weights, classes, device)?;
+    let state = TrainingState {
         epoch: 0,
         step: 0,
         running: RunningMean::default(),
         seconds: 0.0,
         best: None,
         plateau: Plateau::default(),
-        settings: digest_of_settings(job.config),
-        photographs: job.data.digest(),
+        settings_digest: digest_of_settings(job.config),
+        data_digest: job.data.digest(),
         engines: vec![job.data.engine_here()],
     };
-    let optimizer = Optimizer::new(|name| job.config.rule(name, 1.0), &tail);
-    let checkpoint = Checkpoint { optimizer, tail, state };
+    let optimizer = Optimizer::new(|name| job.config.rmsprop(name, 1.0), &trainable);
+    let checkpoint = Checkpoint { optimizer, trainable, state };
     checkpoint.save(job.run, &card_of(job, &checkpoint.state, None))?;
     Ok(checkpoint)
 }

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use formats::write_whole;
+use formats::write_atomic;
 use model::Metrics;
 
-use crate::{RunFolder, TrainError};
+use crate::{RunDirectory, TrainError};
 
 const HEADER: &str = "epoch,loss,accuracy,val_loss,val_accuracy,seconds,learning_rate";
 
@@ -16,7 +16,7 @@ pub(crate) struct History {
 
 impl History {
     /// Reads the rows of the first `epochs` epochs. Later rows, which a crash may leave, are dropped.
-    pub(crate) fn open(run: &RunFolder, epochs: usize) -> Result<Self, TrainError> {
+    pub(crate) fn open(run: &RunDirectory, epochs: usize) -> Result<Self, TrainError> {
         let path = run.history();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -34,7 +34,7 @@ impl History {
     /// Appends a row and writes the file.
     pub(crate) fn push(
         &mut self,
-        run: &RunFolder,
+        run: &RunDirectory,
         metrics: &Metrics,
         seconds: f64,
         learning_rate: f64,
@@ -44,6 +44,6 @@ impl History {
             "{epoch},{loss},{accuracy},{val_loss},{val_accuracy},{seconds:.3},{learning_rate}"
         ));
         let text = format!("{HEADER}\n{}\n", self.rows.join("\n"));
-        Ok(write_whole(&run.history(), text.as_bytes())?)
+        Ok(write_atomic(&run.history(), text.as_bytes())?)
     }
 }

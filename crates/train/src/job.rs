@@ -4,14 +4,14 @@ use burn::tensor::Device;
 use features::Cancellation;
 use vgg::Weights;
 
-use crate::{Data, RunConfig, RunFolder};
+use crate::{Data, RunConfig, RunDirectory};
 
 /// Input of a run.
-pub struct Job<'a> {
+pub struct TrainingJob<'a> {
     /// Settings.
     pub config: &'a RunConfig,
     /// Directory of the run. A run that has begun is resumed.
-    pub run: &'a RunFolder,
+    pub run: &'a RunDirectory,
     /// Weights of the base.
     pub weights: &'a Weights,
     /// Training and validation data.

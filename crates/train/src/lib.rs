@@ -1,10 +1,11 @@
 //! Training of a classifier on a frozen base: the loop, RMSprop, losses, checkpoints and history.
 //!
-//! Start with [`fit`] and the module `training`: they contain the loop. [`Job`] is its input, [`Event`] reports its
-//! progress, and [`RunFolder`] holds its files.
+//! Start with [`fit`] and the module `training`: they contain the loop. [`TrainingJob`] is its input, [`TrainingEvent`] reports its
+//! progress, and [`RunDirectory`] holds its files.
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod batch_source;
 mod checkpoint;
 mod config;
 mod data;
@@ -12,44 +13,43 @@ mod error;
 mod evaluate;
 mod event;
 mod feature_data;
-mod first_tail;
 mod fit;
 mod hex;
 mod history;
+mod initial_layers;
 mod job;
 mod loss;
 mod metrics;
 mod named_settings;
 mod optimizer;
+mod optimizer_state_error;
 mod outcome;
 mod plateau;
+mod resume_check;
 mod rmsprop;
-mod run_folder;
-mod same_run;
-mod slot_error;
-mod source;
+mod run_directory;
 mod state;
-mod stream;
+mod streamed_features;
 mod tensorboard;
 mod training;
 
-pub use checkpoint::LastState;
-pub use config::{DataConfig, DeviceConfig, RunConfig, Start, TrainConfig, WeightsChoice};
+pub use batch_source::order_of_epoch;
+pub use checkpoint::SavedCheckpoint;
+pub use config::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
 pub use data::Data;
 pub use error::TrainError;
 pub use evaluate::evaluate;
-pub use event::{Event, Set};
+pub use event::{ImageSet, TrainingEvent};
 pub use feature_data::FeatureData;
-pub use first_tail::first_tail;
 pub use fit::{fit, resume};
-pub use job::Job;
+pub use initial_layers::initial_layers;
+pub use job::TrainingJob;
 pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};
 pub use metrics::{RunningMean, count_correct, is_accurate};
 pub use optimizer::Optimizer;
-pub use outcome::Outcome;
+pub use optimizer_state_error::OptimizerStateError;
+pub use outcome::TrainingOutcome;
 pub use plateau::Plateau;
-pub use rmsprop::{RmsProp, Slot};
-pub use run_folder::RunFolder;
-pub use slot_error::SlotError;
-pub use source::order_of_epoch;
-pub use state::{Best, State};
+pub use rmsprop::{ParameterState, RmsProp};
+pub use run_directory::RunDirectory;
+pub use state::{Best, TrainingState};

@@ -47,13 +47,13 @@ mod tests {
     use vgg::VggConfig;
 
     use super::*;
-    use crate::{DataConfig, DeviceConfig, Start, TrainConfig, WeightsChoice};
+    use crate::{DataConfig, DeviceConfig, InitialWeights, TrainConfig, WeightsChoice};
 
     #[test]
     fn settings_have_their_names_and_the_texts_of_the_file() {
         let config = RunConfig {
             weights: WeightsChoice::Seed(7),
-            start: Start::Model("runs/first/best".into()),
+            start: InitialWeights::Model("runs/first/best".into()),
             data: DataConfig::at(Path::new("pets")),
             augment: AugmentConfig::default(),
             base: VggConfig::default(),

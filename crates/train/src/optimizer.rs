@@ -9,23 +9,23 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use formats::{Array, Arrays};
 
-use crate::{RmsProp, Slot, SlotError};
+use crate::{OptimizerStateError, ParameterState, RmsProp};
 
 /// RMSprop with the state of every parameter of a module.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
-    slots: BTreeMap<String, (RmsProp, Slot)>,
+    slots: BTreeMap<String, (RmsProp, ParameterState)>,
 }
 
 impl Optimizer {
-    /// Creates an optimizer for the parameters of `module`, before the first step. `rule` returns the settings of a
+    /// Creates an optimizer for the parameters of `module`, before the first step. `rmsprop` returns the settings of a
     /// parameter by its name, such as `dense/kernel`.
     ///
     /// # Panics
     ///
     /// Panics if two parameters have the same name.
-    pub fn new<M: Module>(rule: impl Fn(&str) -> RmsProp, module: &M) -> Self {
-        let mut visitor = NewSlots { rule, path: vec![], slots: BTreeMap::new() };
+    pub fn new<M: Module>(rmsprop: impl Fn(&str) -> RmsProp, module: &M) -> Self {
+        let mut visitor = NewSlots { rmsprop, path: vec![], slots: BTreeMap::new() };
         module.visit(&mut visitor);
         Self { slots: visitor.slots }
     }
@@ -60,9 +60,9 @@ impl Optimizer {
     }
 
     /// Replaces the settings of every parameter. The state does not change.
-    pub fn set_rules(&mut self, rule: impl Fn(&str) -> RmsProp) {
+    pub fn set_rmsprop(&mut self, rmsprop: impl Fn(&str) -> RmsProp) {
         for (name, (old, _)) in &mut self.slots {
-            *old = rule(name);
+            *old = rmsprop(name);
         }
     }
 
@@ -73,21 +73,23 @@ impl Optimizer {
     /// Returns an error if the state of a parameter is missing, has another shape, or is NaN or infinite, or if an
     /// array belongs to no parameter.
     pub fn with_arrays<M: Module>(
-        rule: impl Fn(&str) -> RmsProp,
+        rmsprop: impl Fn(&str) -> RmsProp,
         module: &M,
         mut arrays: Arrays,
         device: &Device,
-    ) -> Result<Self, SlotError> {
-        let mut optimizer = Self::new(rule, module);
+    ) -> Result<Self, OptimizerStateError> {
+        let mut optimizer = Self::new(rmsprop, module);
         let mut take = |name: &str, part: &str, tensor: &mut Tensor<1>| {
             let name = format!("{name}/{part}");
-            let Some(array) = arrays.remove(&name) else { return Err(SlotError::Missing(name)) };
+            let Some(array) = arrays.remove(&name) else {
+                return Err(OptimizerStateError::Missing(name));
+            };
             let expected = tensor.dims().to_vec();
             if array.shape != expected {
-                return Err(SlotError::Shape { name, found: array.shape, expected });
+                return Err(OptimizerStateError::Shape { name, found: array.shape, expected });
             }
             if !array.is_finite() {
-                return Err(SlotError::NonFinite(name));
+                return Err(OptimizerStateError::NonFinite(name));
             }
             *tensor = Tensor::from_data(TensorData::new(array.data, expected), device);
             Ok(())
@@ -101,7 +103,7 @@ impl Optimizer {
             }
         }
         match arrays.keys().next() {
-            Some(name) => Err(SlotError::Unknown(name.clone())),
+            Some(name) => Err(OptimizerStateError::Unknown(name.clone())),
             None => Ok(optimizer),
         }
     }
@@ -115,9 +117,9 @@ fn name_at(path: &[String]) -> String {
 }
 
 struct NewSlots<R> {
-    rule: R,
+    rmsprop: R,
     path: Vec<String>,
-    slots: BTreeMap<String, (RmsProp, Slot)>,
+    slots: BTreeMap<String, (RmsProp, ParameterState)>,
 }
 
 impl<R: Fn(&str) -> RmsProp> ModuleVisitor for NewSlots<R> {
@@ -133,16 +135,16 @@ impl<R: Fn(&str) -> RmsProp> ModuleVisitor for NewSlots<R> {
         let value = parameter.val();
         if value.is_require_grad() {
             let name = name_at(&self.path);
-            let rule = (self.rule)(&name);
-            let slot = rule.new_slot(&value.inner());
-            let other = self.slots.insert(name, (rule, slot));
+            let rmsprop = (self.rmsprop)(&name);
+            let slot = rmsprop.new_slot(&value.inner());
+            let other = self.slots.insert(name, (rmsprop, slot));
             assert!(other.is_none(), "two parameters of the name `{}`", name_at(&self.path));
         }
     }
 }
 
 struct Step<'a> {
-    slots: &'a mut BTreeMap<String, (RmsProp, Slot)>,
+    slots: &'a mut BTreeMap<String, (RmsProp, ParameterState)>,
     gradients: Gradients,
     path: Vec<String>,
 }
@@ -165,9 +167,9 @@ impl ModuleMapper for Step<'_> {
             let gradient = value.grad_remove(&mut self.gradients);
             let gradient = gradient.unwrap_or_else(|| panic!("`{name}` has no gradient"));
             let slot = self.slots.remove(&name);
-            let (rule, slot) = slot.unwrap_or_else(|| panic!("`{name}` has no slot"));
-            let (value, slot) = rule.step(value.inner(), gradient, slot);
-            self.slots.insert(name, (rule, slot));
+            let (rmsprop, slot) = slot.unwrap_or_else(|| panic!("`{name}` has no slot"));
+            let (value, slot) = rmsprop.step(value.inner(), gradient, slot);
+            self.slots.insert(name, (rmsprop, slot));
             value.autodiff().require_grad()
         })
     }
@@ -178,10 +180,10 @@ mod tests {
     use super::*;
     use head::HeadConfig;
 
-    fn optimizer_and_head(rule: RmsProp) -> (Optimizer, head::Head) {
+    fn optimizer_and_head(rmsprop: RmsProp) -> (Optimizer, head::Head) {
         let device = Device::flex().autodiff();
         let head = HeadConfig { hidden: 3, dropout: 0.0 }.init(2, 2, 1, &device);
-        let mut optimizer = Optimizer::new(|_| rule, &head);
+        let mut optimizer = Optimizer::new(|_| rmsprop, &head);
         let features = Tensor::from_data([[1.0, -2.0], [0.5, 3.0]], &device);
         let loss = head.forward(features, None).sum();
         let head = optimizer.step(head, loss.backward());
@@ -210,11 +212,11 @@ mod tests {
 
     #[test]
     fn what_is_remembered_comes_back_and_is_refused_where_it_does_not_fit() {
-        let rule = RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() };
-        let (optimizer, head) = optimizer_and_head(rule);
+        let rmsprop = RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() };
+        let (optimizer, head) = optimizer_and_head(rmsprop);
         let arrays = optimizer.to_arrays();
         assert_eq!(arrays.len(), 12);
-        let again = |arrays| Optimizer::with_arrays(|_| rule, &head, arrays, &Device::flex());
+        let again = |arrays| Optimizer::with_arrays(|_| rmsprop, &head, arrays, &Device::flex());
         assert_eq!(again(arrays.clone()).expect("its own state").to_arrays(), arrays);
 
         let mut lacking = arrays.clone();

@@ -4,7 +4,7 @@ use crate::Best;
 
 /// Outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome {
+pub enum TrainingOutcome {
     /// All epochs are complete, or patience has run out.
     Complete {
         /// Best epoch.

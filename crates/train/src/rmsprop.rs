@@ -38,7 +38,7 @@ impl Default for RmsProp {
 
 /// State of a parameter, flattened.
 #[derive(Clone, Debug)]
-pub struct Slot {
+pub struct ParameterState {
     /// Running mean of squared gradients.
     pub velocity: Tensor<1>,
     /// Running sum of increments, with momentum.
@@ -49,9 +49,9 @@ pub struct Slot {
 
 impl RmsProp {
     /// Returns the state of a parameter before the first step.
-    pub fn new_slot<const D: usize>(&self, parameter: &Tensor<D>) -> Slot {
+    pub fn new_slot<const D: usize>(&self, parameter: &Tensor<D>) -> ParameterState {
         let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
-        Slot {
+        ParameterState {
             velocity: zeros(),
             momentum: (self.momentum > 0.0).then(zeros),
             mean: self.centered.then(zeros),
@@ -63,8 +63,8 @@ impl RmsProp {
         &self,
         parameter: Tensor<D>,
         gradient: Tensor<D>,
-        slot: Slot,
-    ) -> (Tensor<D>, Slot) {
+        slot: ParameterState,
+    ) -> (Tensor<D>, ParameterState) {
         if slot.momentum.is_none() && slot.mean.is_none() && is_in_memory(&parameter.device()) {
             return self.step_in_memory(parameter, gradient, slot);
         }
@@ -82,7 +82,7 @@ impl RmsProp {
         let increment = gradient * self.learning_rate / (spread + self.epsilon).sqrt();
         let momentum = slot.momentum.map(|momentum| momentum * self.momentum + increment.clone());
         let change = momentum.clone().unwrap_or(increment);
-        (parameter - change.reshape(shape), Slot { velocity, momentum, mean })
+        (parameter - change.reshape(shape), ParameterState { velocity, momentum, mean })
     }
     /// Does a step without momentum and mean on tensors in plain memory: one parallel pass instead of ten, with the
     /// same bits.
@@ -90,8 +90,8 @@ impl RmsProp {
         &self,
         parameter: Tensor<D>,
         gradient: Tensor<D>,
-        slot: Slot,
-    ) -> (Tensor<D>, Slot) {
+        slot: ParameterState,
+    ) -> (Tensor<D>, ParameterState) {
         /// Number of values that a thread processes at a time.
         const SHARE: usize = 1 << 15;
         let device = parameter.device();
@@ -113,7 +113,7 @@ impl RmsProp {
             },
         );
         let velocity = Tensor::from_data(velocity, &device);
-        (Tensor::from_data(parameter, &device), Slot { velocity, ..slot })
+        (Tensor::from_data(parameter, &device), ParameterState { velocity, ..slot })
     }
 }
 
@@ -137,16 +137,16 @@ mod tests {
     fn in_memory_a_step_has_the_bits_that_tensors_give() {
         let device = Device::flex();
         assert!(is_in_memory(&device) && is_in_memory(&device.clone().autodiff()));
-        let rule = RmsProp::default();
+        let rmsprop = RmsProp::default();
         let normal = Distribution::Normal(0.0, 1.0);
         let mut fast = Tensor::<2>::random([300, 257], normal, &device);
         let mut slow = fast.clone();
-        let (mut fast_slot, mut slow_slot) = (rule.new_slot(&fast), rule.new_slot(&slow));
+        let (mut fast_slot, mut slow_slot) = (rmsprop.new_slot(&fast), rmsprop.new_slot(&slow));
         slow_slot.momentum = Some(slow_slot.velocity.clone());
         for _ in 0..3 {
             let gradient = Tensor::random([300, 257], normal, &device);
-            (fast, fast_slot) = rule.step(fast, gradient.clone(), fast_slot);
-            (slow, slow_slot) = rule.step(slow, gradient, slow_slot);
+            (fast, fast_slot) = rmsprop.step(fast, gradient.clone(), fast_slot);
+            (slow, slow_slot) = rmsprop.step(slow, gradient, slow_slot);
             assert_eq!(fast.to_data(), slow.to_data());
             assert_eq!(fast_slot.velocity.to_data(), slow_slot.velocity.to_data());
         }

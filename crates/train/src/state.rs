@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Plateau, RunningMean, TrainConfig};
+use crate::{Plateau, RunningMean, TrainConfig, TrainingEvent};
 
 /// Progress of a run, without its arrays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct TrainingState {
     /// Number of complete epochs.
     pub epoch: usize,
     /// Number of complete steps of the next epoch.
@@ -21,21 +21,23 @@ pub struct State {
     /// State of the learning rate schedule.
     pub plateau: Plateau,
     /// Digest of the settings that must not change when the run resumes.
-    pub settings: String,
+    #[serde(rename = "settings")]
+    pub settings_digest: String,
     /// Digest of the data: pixels, labels and addresses of the images, or the precomputed features.
-    pub photographs: String,
+    #[serde(rename = "photographs")]
+    pub data_digest: String,
     /// Names of the engines of the run, ordered by last use. Empty in runs of older versions, which did not record
     /// them; after such a run resumes, the first name is [`Self::UNKNOWN`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engines: Vec<String>,
 }
 
-impl State {
+impl TrainingState {
     /// Placeholder for the engine of a run that did not record it.
     pub const UNKNOWN: &str = "unknown";
 
     /// Records the engine that the run resumes on. Returns an event if it may differ from the last one.
-    pub(crate) fn go_on_with(&mut self, now: String) -> Option<Event> {
+    pub(crate) fn record_engine(&mut self, now: String) -> Option<TrainingEvent> {
         let before = self.engines.last().cloned();
         if before.as_ref() == Some(&now) {
             return None;
@@ -46,7 +48,7 @@ impl State {
         }
         self.engines.retain(|known| *known != now);
         self.engines.push(now.clone());
-        Some(Event::OtherEngine { before, now })
+        Some(TrainingEvent::OtherEngine { before, now })
     }
 
     /// Returns true if all epochs are complete or patience has run out.

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use formats::EventFile;
 use model::Metrics;
 
-use crate::{RunFolder, TrainError};
+use crate::{RunDirectory, TrainError};
 
 /// Event files that a run appends to.
 pub(crate) struct TensorBoard {
@@ -18,7 +18,7 @@ pub(crate) struct TensorBoard {
 impl TensorBoard {
     /// Creates event files for the epochs after the first `epochs`, next to those written earlier in the run. They
     /// replace the entries of later epochs that a crash may have left.
-    pub(crate) fn open(run: &RunFolder, epochs: usize) -> Result<Self, TrainError> {
+    pub(crate) fn open(run: &RunDirectory, epochs: usize) -> Result<Self, TrainError> {
         let (time, first) = (now(), epochs as u64 + 1);
         // Readers process the files in the order of their names.
         let name = format!("events.out.tfevents.{:010}.{first:06}", time as u64);

@@ -15,14 +15,16 @@ use crate::checkpoint::{Checkpoint, save_best};
 use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::history::History;
 use crate::tensorboard::TensorBoard;
-use crate::{Best, Event, Job, Outcome, RunningMean, State, TrainError};
+use crate::{
+    Best, RunningMean, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, TrainingState,
+};
 
 /// Threshold of the probability of the second of two classes (Keras: `accuracy`).
 const THRESHOLD: f32 = 0.5;
 
 /// State that the epochs of a run share.
 pub(crate) struct Training<'a> {
-    job: &'a Job<'a>,
+    job: &'a TrainingJob<'a>,
     /// Device with autodiff.
     device: Device,
     /// Number of steps in an epoch.
@@ -36,9 +38,9 @@ pub(crate) struct Training<'a> {
 impl<'a> Training<'a> {
     /// Opens the files that a run appends to, from `state` on.
     pub(crate) fn new(
-        job: &'a Job<'a>,
+        job: &'a TrainingJob<'a>,
         device: Device,
-        state: &State,
+        state: &TrainingState,
         history: History,
         of_validation: FeatureTable,
     ) -> Result<Self, TrainError> {
@@ -56,31 +58,31 @@ impl<'a> Training<'a> {
         mut checkpoint: Checkpoint,
         started: Instant,
         batches: &Receiver<Result<Batch, TrainError>>,
-        listen: &mut impl FnMut(Event),
-    ) -> Result<ControlFlow<Outcome, Checkpoint>, TrainError> {
+        on_event: &mut impl FnMut(TrainingEvent),
+    ) -> Result<ControlFlow<TrainingOutcome, Checkpoint>, TrainError> {
         let epoch = checkpoint.state.epoch + 1;
         while checkpoint.state.step < self.steps {
             let batch = match batches.recv().expect("a batch for every step") {
                 Ok(batch) => batch,
                 Err(error) if error.is_cancelled() => {
-                    return self.stop(checkpoint, started, listen).map(ControlFlow::Break);
+                    return self.stop(checkpoint, started, on_event).map(ControlFlow::Break);
                 }
                 Err(error) => {
-                    return Err(match self.stop(checkpoint, started, listen) {
+                    return Err(match self.stop(checkpoint, started, on_event) {
                         Ok(_) => error,
                         Err(unsaved) => TrainError::unsaved(error, unsaved),
                     });
                 }
             };
             checkpoint = self.step(checkpoint, batch)?;
-            let State { step, running, .. } = checkpoint.state;
+            let TrainingState { step, running, .. } = checkpoint.state;
             let (steps, loss, accuracy) = (self.steps, running.loss(), running.accuracy());
-            listen(Event::Step { epoch, step, steps, loss, accuracy });
+            on_event(TrainingEvent::Step { epoch, step, steps, loss, accuracy });
             if step == steps {
                 break;
             }
             if self.job.cancellation.is_cancelled() {
-                return self.stop(checkpoint, started, listen).map(ControlFlow::Break);
+                return self.stop(checkpoint, started, on_event).map(ControlFlow::Break);
             }
             let every = self.job.config.train.save_every;
             if every.is_some_and(|every| step.is_multiple_of(every)) {
@@ -94,7 +96,7 @@ impl<'a> Training<'a> {
 
     /// Runs one step: forward, backward, RMSprop.
     fn step(&self, checkpoint: Checkpoint, batch: Batch) -> Result<Checkpoint, TrainError> {
-        let Checkpoint { mut tail, mut optimizer, mut state } = checkpoint;
+        let Checkpoint { mut trainable, mut optimizer, mut state } = checkpoint;
         let (config, count) = (self.job.config, batch.items.len());
         let (epoch, step) = (state.epoch + 1, state.step + 1);
         let features = rows(batch.features, count, &self.device);
@@ -106,35 +108,35 @@ impl<'a> Training<'a> {
         let all = self.job.data.training_labels();
         let labels: Vec<usize> = batch.items.iter().map(|&at| all[at]).collect();
 
-        let logits = tail.forward(features, mask);
+        let logits = trainable.forward(features, mask);
         let loss = loss_of(logits.clone(), &labels);
         let mean_loss = scalar(&loss);
         if !mean_loss.is_finite() {
             return Err(TrainError::Diverged { epoch, step, last: self.job.run.last() });
         }
-        let correct = correct_of(&tail, logits.inner(), &labels, THRESHOLD);
-        tail = optimizer.step(tail, loss.backward());
+        let correct = correct_of(&trainable, logits.inner(), &labels, THRESHOLD);
+        trainable = optimizer.step(trainable, loss.backward());
 
         state.running.add(mean_loss, correct, count);
         state.step = step;
-        Ok(Checkpoint { tail, optimizer, state })
+        Ok(Checkpoint { trainable, optimizer, state })
     }
 
     /// Returns the loss and accuracy on the validation images.
     pub(crate) fn validate(&mut self, checkpoint: &Checkpoint) -> Result<RunningMean, TrainError> {
-        let Job { run, data, device, config, .. } = *self.job;
-        let State { epoch, step, .. } = checkpoint.state;
+        let TrainingJob { run, data, device, config, .. } = *self.job;
+        let TrainingState { epoch, step, .. } = checkpoint.state;
         let diverged = || TrainError::Diverged { epoch: epoch + 1, step, last: run.last() };
         let labels = data.validation_labels();
         let images: Vec<usize> = (0..labels.len()).collect();
         // Without autodiff.
-        let tail = checkpoint.tail.clone().valid();
+        let trainable = checkpoint.trainable.clone().valid();
         let mut mean = RunningMean::default();
         for batch in images.chunks(config.train.batch_size) {
             let labels = &labels[batch[0]..][..batch.len()];
             let features = self.of_validation.rows(batch)?;
-            let (loss, correct) =
-                evaluate(&tail, features, labels, THRESHOLD, device).map_err(|_| diverged())?;
+            let (loss, correct) = evaluate(&trainable, features, labels, THRESHOLD, device)
+                .map_err(|_| diverged())?;
             mean.add(loss, correct, batch.len());
         }
         if mean.loss().is_finite() { Ok(mean) } else { Err(diverged()) }
@@ -147,10 +149,10 @@ impl<'a> Training<'a> {
         checkpoint: Checkpoint,
         validation: RunningMean,
         started: Instant,
-        listen: &mut impl FnMut(Event),
+        on_event: &mut impl FnMut(TrainingEvent),
     ) -> Result<Checkpoint, TrainError> {
-        let Checkpoint { tail, mut optimizer, mut state } = checkpoint;
-        let Job { config, run, .. } = *self.job;
+        let Checkpoint { trainable, mut optimizer, mut state } = checkpoint;
+        let TrainingJob { config, run, .. } = *self.job;
         let epoch = state.epoch + 1;
         let (val_loss, val_accuracy) = (validation.loss(), validation.accuracy());
         let (loss, accuracy) = (state.running.loss(), state.running.accuracy());
@@ -158,7 +160,7 @@ impl<'a> Training<'a> {
         let card = card_of(self.job, &state, Some(metrics));
         let best = state.best.is_none_or(|best| val_loss < best.val_loss);
         if best {
-            save_best(run, &state, &card, &tail)?;
+            save_best(run, &state, &card, &trainable)?;
             state.best = Some(Best { epoch, val_loss, val_accuracy });
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();
@@ -170,14 +172,14 @@ impl<'a> Training<'a> {
         let mut plateau = state.plateau;
         if let Some(patience) = config.train.reduce_on_plateau {
             plateau = plateau.after(val_loss, patience);
-            optimizer.set_rules(|name| config.rule(name, plateau.factor));
+            optimizer.set_rmsprop(|name| config.rmsprop(name, plateau.factor));
         }
         let running = RunningMean::default();
-        state = State { epoch, step: 0, running, seconds: 0.0, plateau, ..state };
-        let checkpoint = Checkpoint { tail, optimizer, state };
+        state = TrainingState { epoch, step: 0, running, seconds: 0.0, plateau, ..state };
+        let checkpoint = Checkpoint { trainable, optimizer, state };
         checkpoint.save(run, &card)?;
         tracing::info!(epoch, val_loss, val_accuracy, seconds, learning_rate, best, "epoch");
-        listen(Event::Epoch { metrics, seconds, learning_rate, best });
+        on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, best });
         Ok(checkpoint)
     }
 
@@ -191,16 +193,20 @@ impl<'a> Training<'a> {
         &self,
         mut checkpoint: Checkpoint,
         started: Instant,
-        listen: &mut impl FnMut(Event),
-    ) -> Result<Outcome, TrainError> {
+        on_event: &mut impl FnMut(TrainingEvent),
+    ) -> Result<TrainingOutcome, TrainError> {
         self.save(&mut checkpoint, started)?;
-        listen(Event::Saved { path: self.job.run.last() });
-        Ok(Outcome::Stopped { epochs: checkpoint.state.epoch })
+        on_event(TrainingEvent::Saved { path: self.job.run.last() });
+        Ok(TrainingOutcome::Stopped { epochs: checkpoint.state.epoch })
     }
 }
 
 /// Returns the model card for this state.
-pub(crate) fn card_of(job: &Job<'_>, state: &State, metrics: Option<Metrics>) -> ModelCard {
+pub(crate) fn card_of(
+    job: &TrainingJob<'_>,
+    state: &TrainingState,
+    metrics: Option<Metrics>,
+) -> ModelCard {
     let mut engines = job.data.engines();
     engines.retain(|engine| !state.engines.contains(engine));
     engines.extend(state.engines.iter().cloned());

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use fixtures::{arrays, fixture};
 use formats::Array;
 use head::{ARRAY_NAMES, HeadConfig};
-use model::Tail;
+use model::TrainableLayers;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use train::{
@@ -100,9 +100,9 @@ fn parity_of_a_training_history() {
     let device = Device::flex().autodiff();
     let [height, width] = [fixture["features"].shape[1], fixture["features"].shape[2]];
     let base = VggConfig { size: [height * 32, width * 32], ..VggConfig::default() };
-    let tail = Tail::new(&base, &HeadConfig::default(), 2, kernels.into(), &device);
-    let mut tail = tail.expect("the shapes");
-    let mut optimizer = Optimizer::new(|_| RmsProp::default(), &tail);
+    let trainable = TrainableLayers::new(&base, &HeadConfig::default(), 2, kernels.into(), &device);
+    let mut trainable = trainable.expect("the shapes");
+    let mut optimizer = Optimizer::new(|_| RmsProp::default(), &trainable);
     let rows = |values: &[f32], width: usize| {
         Tensor::<2>::from_data(
             TensorData::new(values.to_vec(), [values.len() / width, width]),
@@ -115,15 +115,15 @@ fn parity_of_a_training_history() {
             let batch = rows(&features[at * inputs..(at + 32) * inputs], inputs);
             let labels = &labels[at..at + 32];
             let ones: Vec<f32> = labels.iter().map(|&label| label as f32).collect();
-            let logits = tail.forward(batch, None);
+            let logits = trainable.forward(batch, None);
             let loss = binary_cross_entropy(logits.clone(), rows(&ones, 1));
-            let probabilities = tail.probabilities(logits.inner()).into_data();
+            let probabilities = trainable.probabilities(logits.inner()).into_data();
             let value = floats(&loss.to_data())[0].into();
             mean.add(value, count_correct(floats(&probabilities), labels, 0.5), 32);
-            tail = optimizer.step(tail, loss.backward());
+            trainable = optimizer.step(trainable, loss.backward());
         }
         let mut on_validation = RunningMean::default();
-        let still = tail.clone().valid();
+        let still = trainable.clone().valid();
         for at in (64..labels.len()).step_by(32) {
             let labels = &labels[at..(at + 32).min(labels.len())];
             let batch = features[at * inputs..(at + labels.len()) * inputs].to_vec();
@@ -143,7 +143,7 @@ fn parity_of_a_training_history() {
         assert_eq!(mean.accuracy(), expected.accuracy[epoch], "epoch {epoch}");
         assert_eq!(on_validation.accuracy(), expected.val_accuracy[epoch], "epoch {epoch}");
     }
-    for (name, Array { data: values, .. }) in tail.to_arrays() {
+    for (name, Array { data: values, .. }) in trainable.to_arrays() {
         let expected = &fixture[&format!("after/{name}")].data;
         let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
         let off = values.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

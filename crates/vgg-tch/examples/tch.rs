@@ -29,11 +29,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn time(device: &str, precision: &str, batch: usize) -> Result<(), Box<dyn Error>> {
     let (config, weights) = network()?;
     let base = base(&config, &weights, device, precision, Some(batch))?;
-    let pictures = pictures(&config, batch);
+    let images = images(&config, batch);
     for line in stdin().lines() {
         line?;
         let start = Instant::now();
-        let features = base.features(&pictures)?;
+        let features = base.features(&images)?;
         let seconds = start.elapsed().as_secs_f64();
         assert_eq!(features.len(), batch * base.feature_count());
         writeln!(stdout(), "{seconds}")?;
@@ -44,9 +44,9 @@ fn time(device: &str, precision: &str, batch: usize) -> Result<(), Box<dyn Error
 
 fn check(device: &str, precision: &str) -> Result<(), Box<dyn Error>> {
     let (config, weights) = network()?;
-    let pictures = pictures(&config, 8);
-    let expected = FrozenBase::new(&config, &weights)?.features(&pictures)?;
-    let found = base(&config, &weights, device, precision, None)?.features(&pictures)?;
+    let images = images(&config, 8);
+    let expected = FrozenBase::new(&config, &weights)?.features(&images)?;
+    let found = base(&config, &weights, device, precision, None)?.features(&images)?;
     let square = |value: f64| value * value;
     let [difference, length]: [f64; 2] =
         found.iter().zip(&expected).fold([0.0; 2], |[difference, length], (&found, &expected)| {
@@ -87,7 +87,7 @@ fn base(
 }
 
 /// Returns values in the range of preprocessed images. All images are different.
-fn pictures(config: &VggConfig, batch: usize) -> Vec<f32> {
+fn images(config: &VggConfig, batch: usize) -> Vec<f32> {
     let values = batch * config.size.iter().product::<usize>() * 3;
     (0..values).map(|at| (at * 7919 % 256) as f32 - 117.0).collect()
 }

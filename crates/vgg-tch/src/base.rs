@@ -46,7 +46,7 @@ struct Worker {
 
 /// Preprocessed images, and the channel that receives their features.
 struct Task {
-    pictures: Vec<f32>,
+    images: Vec<f32>,
     to: SyncSender<Result<Vec<f32>, VggError>>,
 }
 
@@ -103,11 +103,11 @@ impl Worker {
     ) -> Self {
         let (to_worker, tasks) = channel();
         thread::spawn(move || {
-            let picture = height * width * 3;
-            for Task { pictures, to } in tasks {
-                let computed = in_batches(&batch, pictures.len() / picture, |batch| {
+            let image = height * width * 3;
+            for Task { images, to } in tasks {
+                let computed = in_batches(&batch, images.len() / image, |batch| {
                     let shape = [batch.len() as i64, height as i64, width as i64, 3];
-                    network.run(&pictures[batch.start * picture..batch.end * picture], shape)
+                    network.run(&images[batch.start * image..batch.end * image], shape)
                 });
                 let values = computed.and_then(|parts| {
                     Ok(parts.iter().map(fetch).collect::<Result<Vec<_>, _>>()?.concat())
@@ -136,15 +136,15 @@ impl FrozenEngine for TchBase {
         self.batch.load(Ordering::Relaxed) * self.workers.len()
     }
 
-    fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
-        let picture = self.size[0] * self.size[1] * 3;
-        let share = (pictures.len() / picture).div_ceil(self.workers.len()).max(1) * picture;
-        let under_way: Vec<_> = pictures
+    fn features(&self, images: &[f32]) -> Result<Vec<f32>, VggError> {
+        let image = self.size[0] * self.size[1] * 3;
+        let share = (images.len() / image).div_ceil(self.workers.len()).max(1) * image;
+        let under_way: Vec<_> = images
             .chunks(share)
             .zip(&self.workers)
-            .map(|(pictures, worker)| {
+            .map(|(images, worker)| {
                 let (to, features) = sync_channel(1);
-                let sent = worker.tasks.send(Task { pictures: pictures.to_vec(), to });
+                let sent = worker.tasks.send(Task { images: images.to_vec(), to });
                 sent.expect("a worker lives as long as the base");
                 features
             })

@@ -35,7 +35,7 @@ impl Network {
         device: Device,
         options: Options,
     ) -> Result<Result<Self, TchError>, VggError> {
-        let (frozen, _) = config.cut()?;
+        let (frozen, _) = config.frozen_and_trainable()?;
         let kind = kind(options.precision);
         let array = |name: &str, part: &str| {
             let array = &weights.arrays()[&format!("{name}/{part}")];
@@ -68,8 +68,8 @@ impl Network {
 
     /// Computes the features of preprocessed images (N, height, width, 3), as (N, ...) on the
     /// device. The device may still be computing when this function returns.
-    pub(crate) fn run(&self, pictures: &[f32], shape: [i64; 4]) -> Result<Tensor, TchError> {
-        let on_host = Tensor::f_from_slice(pictures)?.f_view(shape)?;
+    pub(crate) fn run(&self, images: &[f32], shape: [i64; 4]) -> Result<Tensor, TchError> {
+        let on_host = Tensor::f_from_slice(images)?.f_view(shape)?;
         let mut map = self.sent(&on_host)?.f_permute([0, 3, 1, 2])?;
         for layer in &self.layers {
             map = match layer {
@@ -88,13 +88,13 @@ impl Network {
 
     /// Copies the images to the device, in its precision. The copy to a GPU starts from pinned
     /// memory, so that it does not wait for running computations.
-    fn sent(&self, pictures: &Tensor) -> Result<Tensor, TchError> {
+    fn sent(&self, images: &Tensor) -> Result<Tensor, TchError> {
         let kind = kind(self.options.precision);
-        let pictures = pictures.f_to_kind(kind)?;
+        let images = images.f_to_kind(kind)?;
         if !self.device.is_cuda() {
-            return Ok(pictures);
+            return Ok(images);
         }
-        pictures.f_internal_pin_memory(self.device)?.f_to_device_(self.device, kind, true, false)
+        images.f_internal_pin_memory(self.device)?.f_to_device_(self.device, kind, true, false)
     }
 
     fn convolve(&self, map: &Tensor, kernel: &Tensor, bias: &Tensor) -> Result<Tensor, TchError> {

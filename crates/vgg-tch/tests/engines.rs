@@ -10,7 +10,7 @@ fn base(config: &VggConfig, weights: &Weights, options: Options, times: usize) -
         .expect("a network")
 }
 
-fn pictures(count: usize, [height, width]: [usize; 2]) -> Vec<f32> {
+fn images(count: usize, [height, width]: [usize; 2]) -> Vec<f32> {
     (0..count * height * width * 3).map(|at| (at * 7919 % 256) as f32 - 110.0).collect()
 }
 
@@ -34,7 +34,7 @@ fn features_are_those_of_the_other_engine() {
         let config =
             VggConfig { size: [45, 38], until: until.into(), pooling, ..VggConfig::default() };
         let weights = Weights::seeded(&config, 3).expect("a network");
-        let input = pictures(5, config.size);
+        let input = images(5, config.size);
         let expected = FrozenBase::new(&config, &weights).expect("a network");
         let expected = expected.features(&input).expect("a CPU");
         // Both compute in float32, in different orders. `winograd` promises 1e-5 for its own sums.
@@ -56,7 +56,7 @@ fn devices_share_the_pictures_in_order() {
     let config = VggConfig { size: [32, 32], until: "block2_pool".into(), ..VggConfig::default() };
     let weights = Weights::seeded(&config, 3).expect("a network");
     for count in [0, 1, 2, 7] {
-        let input = pictures(count, config.size);
+        let input = images(count, config.size);
         let alone = base(&config, &weights, Options::default(), 1).features(&input);
         let shared = base(&config, &weights, Options::default(), 3).features(&input);
         let (alone, shared) = (alone.expect("libtorch"), shared.expect("libtorch"));

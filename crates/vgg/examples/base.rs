@@ -34,14 +34,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let [height, width] = config.size;
     // Values in the range of preprocessed images. All images are different.
-    let pictures: Vec<f32> =
+    let images: Vec<f32> =
         (0..batch * height * width * 3).map(|at| (at * 7919 % 256) as f32 - 117.0).collect();
     for line in stdin().lines() {
         line?;
         let start = Instant::now();
         let flat = match engine.as_str() {
-            "outputs" => base.outputs(&pictures).swap_remove(0),
-            _ => base.features(&pictures)?,
+            "outputs" => base.outputs(&images).swap_remove(0),
+            _ => base.features(&images)?,
         };
         let seconds = start.elapsed().as_secs_f64();
         assert_eq!(flat.len(), batch * base.feature_count());

@@ -17,23 +17,23 @@ use vgg::{FrozenBase, VggConfig, Weights};
 fn main() -> Result<(), Box<dyn Error>> {
     BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, pictures, features] = arguments.as_slice() else {
+    let [weights, images, features] = arguments.as_slice() else {
         return Err("expected WEIGHTS PICTURES.safetensors FEATURES.safetensors".into());
     };
     let weights = Weights::load(Path::new(weights), &VggConfig::default())?;
-    let mut of_pictures = Arrays::new();
-    for (name, picture) in read_arrays(Path::new(pictures))? {
-        let &[height, width, 3] = picture.shape.as_slice() else {
-            let shape = picture.shape;
+    let mut of_images = Arrays::new();
+    for (name, image) in read_arrays(Path::new(images))? {
+        let &[height, width, 3] = image.shape.as_slice() else {
+            let shape = image.shape;
             return Err(format!("`{name}` has the shape {shape:?}, expected [_, _, 3]").into());
         };
         let config = VggConfig { size: [height, width], ..VggConfig::default() };
         let base = FrozenBase::new(&config, &weights)?;
         let preprocessing = base.preprocessing();
-        let (pixels, _) = picture.data.as_chunks::<3>();
+        let (pixels, _) = image.data.as_chunks::<3>();
         let input: Vec<f32> = pixels.iter().flat_map(|&rgb| preprocessing.apply(rgb)).collect();
-        let of_picture = Array::new(base.feature_shape().to_vec(), base.features(&input)?);
-        of_pictures.insert(name, of_picture);
+        let of_image = Array::new(base.feature_shape().to_vec(), base.features(&input)?);
+        of_images.insert(name, of_image);
     }
-    Ok(write_safetensors(Path::new(features), &of_pictures)?)
+    Ok(write_safetensors(Path::new(features), &of_images)?)
 }

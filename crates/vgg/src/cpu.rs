@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use winograd::{Chain, Settings};
+use winograd::{Chain, ChainConfig};
 
 use crate::{FeatureOutput, Layer, LayerKind, Pooling, VggConfig, VggError, Weights};
 
@@ -42,7 +42,7 @@ impl CpuEngine {
         if config.include_top {
             return Err(VggError::FrozenTop);
         }
-        let (mut layers, _) = config.cut()?;
+        let (mut layers, _) = config.frozen_and_trainable()?;
         for (name, shape) in layers.iter().flat_map(Layer::arrays) {
             let found = weights.arrays().get(&name).map(|array| &array.shape);
             assert_eq!(found, Some(&shape), "the weights are of this configuration: `{name}`");
@@ -133,7 +133,7 @@ impl LazyChain {
                 _ => None,
             });
             let shape = [height, width, 3];
-            Chain::with_taps(Settings::default(), shape, &layers.collect::<Vec<_>>(), &taps)
+            Chain::with_taps(ChainConfig::default(), shape, &layers.collect::<Vec<_>>(), &taps)
         };
         Self(LazyLock::new(Box::new(make)))
     }

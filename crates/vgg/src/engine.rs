@@ -27,7 +27,7 @@ pub trait FrozenEngine: Debug + Send + Sync {
     /// # Errors
     ///
     /// Returns [`VggError::Engine`] if the device fails.
-    fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError>;
+    fn features(&self, images: &[f32]) -> Result<Vec<f32>, VggError>;
 }
 
 /// Separator between an engine and its instruction set.
@@ -42,7 +42,7 @@ pub fn engine_name(engine: &str) -> String {
 
 /// Returns the instruction set that is used on this machine's CPU, such as `avx512`.
 pub fn instruction_set() -> &'static str {
-    winograd::Path::default().name()
+    winograd::Isa::default().name()
 }
 
 /// Returns an engine's name without its instruction set. Names that older versions wrote do not

@@ -38,7 +38,7 @@ pub enum VggError {
         "no layer of the base from `{}` on has weights that could learn\nhint: name an earlier convolution or block",
         .0.shown()
     )]
-    NothingToThaw(String),
+    NothingTrainable(String),
     /// The classifier on top needs the whole base, without pooling and frozen.
     #[error(
         "the classifier on top needs the base up to `block5_pool`, unpooled and frozen\nhint: leave the end of the base, the pooling and thawing out"

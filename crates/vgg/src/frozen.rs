@@ -98,7 +98,7 @@ impl FrozenBase {
         device: &Device,
     ) -> Result<Self, VggError> {
         let device = device.clone().inner();
-        let (frozen, _) = config.cut()?;
+        let (frozen, _) = config.frozen_and_trainable()?;
         let network = Vgg::new(frozen, weights.arrays(), &device);
         Self::on(Engine::Burn(Box::new(network), device), "burn f32".into(), config, weights)
     }
@@ -135,7 +135,12 @@ impl FrozenBase {
             preprocessing: weights.preprocessing(),
             identity: Identity {
                 weights: weights.digest().to_owned(),
-                layers: config.cut()?.0.into_iter().map(|layer| layer.name).collect(),
+                layers: config
+                    .frozen_and_trainable()?
+                    .0
+                    .into_iter()
+                    .map(|layer| layer.name)
+                    .collect(),
             },
         })
     }
@@ -213,18 +218,18 @@ impl FrozenBase {
     ///
     /// # Panics
     ///
-    /// Panics if `pictures` does not hold a whole number of images of the configured size.
-    pub fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
+    /// Panics if `images` does not hold a whole number of images of the configured size.
+    pub fn features(&self, images: &[f32]) -> Result<Vec<f32>, VggError> {
         let [height, width] = self.size;
-        let picture = height * width * 3;
-        assert_eq!(pictures.len() % picture, 0, "pictures are of {height} x {width} x 3 values");
+        let image = height * width * 3;
+        assert_eq!(images.len() % image, 0, "pictures are of {height} x {width} x 3 values");
         match &self.engine {
-            Engine::Winograd(engine) => Ok(engine.features(pictures)),
+            Engine::Winograd(engine) => Ok(engine.features(images)),
             Engine::Burn(network, device) => {
-                let batches = pictures.chunks(BATCH * picture);
+                let batches = images.chunks(BATCH * image);
                 Ok(batches.flat_map(|batch| on_burn(network, device, batch, self.size)).collect())
             }
-            Engine::Other(engine) => engine.features(pictures),
+            Engine::Other(engine) => engine.features(images),
         }
     }
 
@@ -262,9 +267,9 @@ impl FrozenBase {
     ///
     /// Panics if the length of an image is not a multiple of 3, or if the images together do not
     /// hold a whole number of images of the configured size.
-    pub fn features_of_pictures(&self, pictures: &[&[u8]]) -> Result<Vec<f32>, VggError> {
-        let pixels = pictures.iter().flat_map(|picture| {
-            let (pixels, rest) = picture.as_chunks::<3>();
+    pub fn features_of_images(&self, images: &[&[u8]]) -> Result<Vec<f32>, VggError> {
+        let pixels = images.iter().flat_map(|image| {
+            let (pixels, rest) = image.as_chunks::<3>();
             assert!(rest.is_empty(), "pictures are (height, width, 3)");
             pixels
         });
@@ -274,10 +279,10 @@ impl FrozenBase {
     }
 }
 
-fn on_burn(network: &Vgg, device: &Device, pictures: &[f32], size: [usize; 2]) -> Vec<f32> {
+fn on_burn(network: &Vgg, device: &Device, images: &[f32], size: [usize; 2]) -> Vec<f32> {
     let [height, width] = size;
-    let count = pictures.len() / (height * width * 3);
-    let data = TensorData::new(pictures.to_vec(), [count, height, width, 3]);
+    let count = images.len() / (height * width * 3);
+    let data = TensorData::new(images.to_vec(), [count, height, width, 3]);
     let input = Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2]);
     let output = network.forward(input).permute([0, 2, 3, 1]).into_data();
     output.as_slice::<f32>().expect("32-bit floats").to_vec()

@@ -60,12 +60,12 @@ impl ImageNet {
     /// # Panics
     ///
     /// Panics if an image does not have the configured size.
-    pub fn classify(&self, pictures: &[&[u8]]) -> Result<Vec<Vec<f32>>, VggError> {
+    pub fn classify(&self, images: &[&[u8]]) -> Result<Vec<Vec<f32>>, VggError> {
         let &[height, width, channels] = self.base.feature_shape() else {
             unreachable!("a base below the top does not pool")
         };
-        let features = self.base.features_of_pictures(pictures)?;
-        let data = TensorData::new(features, [pictures.len(), height, width, channels]);
+        let features = self.base.features_of_images(images)?;
+        let data = TensorData::new(features, [images.len(), height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
         let probabilities = self.top.classify(maps);
         check_finite(&probabilities)?;

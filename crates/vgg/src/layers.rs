@@ -103,7 +103,7 @@ impl VggConfig {
     ///
     /// Returns the errors of [`Self::layers`]. Also fails if `thaw` does not name a layer, if no
     /// layer from there on has weights, or if `thaw` and `include_top` are both set.
-    pub fn cut(&self) -> Result<(Vec<Layer>, Vec<Layer>), VggError> {
+    pub fn frozen_and_trainable(&self) -> Result<(Vec<Layer>, Vec<Layer>), VggError> {
         let mut frozen = self.layers()?;
         let Some(name) = &self.thaw else { return Ok((frozen, vec![])) };
         if self.include_top {
@@ -118,11 +118,11 @@ impl VggConfig {
                 known: frozen.into_iter().map(|layer| layer.name).collect(),
             });
         };
-        let thawed = frozen.split_off(at);
-        if thawed.iter().all(|layer| layer.parameters() == 0) {
-            return Err(VggError::NothingToThaw(name.clone()));
+        let trainable = frozen.split_off(at);
+        if trainable.iter().all(|layer| layer.parameters() == 0) {
+            return Err(VggError::NothingTrainable(name.clone()));
         }
-        Ok((frozen, thawed))
+        Ok((frozen, trainable))
     }
 
     /// Returns the names and shapes of the base's trainable arrays: two for every convolution from
@@ -132,7 +132,7 @@ impl VggConfig {
     ///
     /// Returns the errors of [`Self::cut`].
     pub fn trainable_weights(&self) -> Result<Vec<(String, Vec<usize>)>, VggError> {
-        Ok(self.cut()?.1.iter().flat_map(Layer::arrays).collect())
+        Ok(self.frozen_and_trainable()?.1.iter().flat_map(Layer::arrays).collect())
     }
 
     /// Returns the shape of one image's features after the last frozen layer: (height, width,
@@ -144,7 +144,7 @@ impl VggConfig {
     /// Returns the errors of [`Self::cut`].
     pub fn feature_shape(&self) -> Result<Vec<usize>, VggError> {
         let [height, width] = self.size;
-        let (frozen, _) = self.cut()?;
+        let (frozen, _) = self.frozen_and_trainable()?;
         Ok(frozen.last().map_or(vec![height, width, 3], |layer| layer.output.clone()))
     }
 

@@ -84,9 +84,13 @@ impl VggConfig {
     /// # Panics
     ///
     /// Panics if an array of these layers is missing from `arrays` or has another shape.
-    pub fn init_thawed(&self, arrays: &Arrays, device: &Device) -> Result<Option<Vgg>, VggError> {
-        let (_, thawed) = self.cut()?;
-        Ok((!thawed.is_empty()).then(|| Vgg::new(thawed, arrays, device)))
+    pub fn init_trainable(
+        &self,
+        arrays: &Arrays,
+        device: &Device,
+    ) -> Result<Option<Vgg>, VggError> {
+        let (_, trainable) = self.frozen_and_trainable()?;
+        Ok((!trainable.is_empty()).then(|| Vgg::new(trainable, arrays, device)))
     }
 }
 

@@ -39,14 +39,14 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`VggConfig::cut`].
+    /// Returns the errors of [`VggConfig::frozen_and_trainable`].
     pub fn of(config: &VggConfig, input_name: &str, frozen: bool) -> Result<Self, VggError> {
         let mut rows = vec![SummaryRow::input(input_name, config.size)];
         rows.extend(config.layers()?.iter().map(SummaryRow::of));
         let parameters = rows.iter().map(|row| row.parameters).sum::<usize>();
-        let (_, thawed) = config.cut()?;
+        let (_, trainable) = config.frozen_and_trainable()?;
         let trainable =
-            if frozen { thawed.iter().map(Layer::parameters).sum() } else { parameters };
+            if frozen { trainable.iter().map(Layer::parameters).sum() } else { parameters };
         let frozen = parameters - trainable;
         Ok(Self { name: config.variant.name().into(), rows, trainable, frozen })
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formats::{Array, Arrays};
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -57,7 +57,7 @@ impl Weights {
             let data = if let [kernel @ .., _] = shape.as_slice()
                 && !kernel.is_empty()
             {
-                let mut draws = Draws::at(seed, Purpose::BaseKernel, 0, number as u64);
+                let mut draws = AddressedRng::at(seed, Purpose::BaseKernel, 0, number as u64);
                 let deviation = (2.0 / kernel.iter().product::<usize>() as f32).sqrt();
                 let deviation = if number == 0 { deviation / INPUT_SCALE } else { deviation };
                 (0..count).map(|_| draws.normal() * deviation).collect()

@@ -30,12 +30,12 @@ fn both_engines_give_the_same_features() {
         for pooling in [Pooling::None, Pooling::Average, Pooling::Maximum] {
             let config = VggConfig { pooling, ..config(variant, until) };
             let weights = Weights::seeded(&config, 3).expect("a network");
-            let pictures: Vec<f32> =
+            let images: Vec<f32> =
                 (0..9 * 32 * 40 * 3).map(|at| (at * at % 251) as f32 - 120.0).collect();
             let cpu = FrozenBase::new(&config, &weights).expect("a network");
             let burn = FrozenBase::on_device(&config, &weights, &Device::flex());
-            let expected = burn.expect("a network").features(&pictures).expect("a CPU");
-            assert_close(&cpu.features(&pictures).expect("a CPU"), &expected, until);
+            let expected = burn.expect("a network").features(&images).expect("a CPU");
+            assert_close(&cpu.features(&images).expect("a CPU"), &expected, until);
         }
     }
 }
@@ -124,21 +124,21 @@ fn the_network_is_the_same_wherever_it_is_cut() {
     let device = Device::flex();
     let config = config(Variant::Vgg16, "block3_pool");
     let weights = Weights::seeded(&config, 3).expect("a network");
-    let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
+    let image: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
     let whole =
-        FrozenBase::new(&config, &weights).expect("a network").features(&picture).expect("a CPU");
+        FrozenBase::new(&config, &weights).expect("a network").features(&image).expect("a CPU");
     for layer in ["block1", "block2_conv2", "block2_pool", "block3_conv3"] {
         let config = VggConfig { thaw: Some(layer.into()), ..config.clone() };
         let base = FrozenBase::new(&config, &weights).expect("a network");
-        let thawed = config.init_thawed(weights.arrays(), &device).expect("a network");
-        let thawed = thawed.expect("thawed layers");
+        let trainable = config.init_trainable(weights.arrays(), &device).expect("a network");
+        let trainable = trainable.expect("thawed layers");
         let &[height, width, channels] = base.feature_shape() else { panic!("a feature map") };
         let data =
-            TensorData::new(base.features(&picture).expect("a CPU"), [1, height, width, channels]);
+            TensorData::new(base.features(&image).expect("a CPU"), [1, height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &device).permute([0, 3, 1, 2]);
-        let found = thawed.forward(maps).permute([0, 2, 3, 1]).into_data();
+        let found = trainable.forward(maps).permute([0, 2, 3, 1]).into_data();
         assert_close(found.as_slice::<f32>().expect("floats"), &whole, layer);
-        for (name, array) in thawed.to_arrays() {
+        for (name, array) in trainable.to_arrays() {
             assert_eq!(array, weights.arrays()[&name], "{name}");
         }
     }
@@ -177,9 +177,9 @@ fn a_base_may_end_anywhere_and_features_do_not_depend_on_the_batch() {
         let weights = Weights::seeded(&config, 3).expect("a network");
         let base = FrozenBase::new(&config, &weights).expect("a network");
         assert_eq!(base.feature_shape(), shape);
-        let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
-        let alone = base.features(&picture).expect("a CPU");
-        let among = base.features(&picture.repeat(9)).expect("a CPU");
+        let image: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
+        let alone = base.features(&image).expect("a CPU");
+        let among = base.features(&image.repeat(9)).expect("a CPU");
         assert_eq!(alone.len(), base.feature_count());
         assert!(alone.iter().any(|&value| value > 0.0));
         for copy in among.chunks_exact(alone.len()) {
@@ -191,12 +191,12 @@ fn a_base_may_end_anywhere_and_features_do_not_depend_on_the_batch() {
 #[test]
 fn pooling_is_the_mean_or_maximum_of_each_channel() {
     let plain = config(Variant::Vgg16, "block2_conv1");
-    let picture: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
+    let image: Vec<f32> = (0..32 * 40 * 3).map(|at| (at % 251) as f32 - 120.0).collect();
     let features = |pooling| {
         let config = VggConfig { pooling, ..plain.clone() };
         let weights = Weights::seeded(&config, 3).expect("a network");
         let base = FrozenBase::new(&config, &weights).expect("a network");
-        (base.features(&picture).expect("a CPU"), base.feature_shape().to_vec())
+        (base.features(&image).expect("a CPU"), base.feature_shape().to_vec())
     };
     let (map, _) = features(Pooling::None);
     let (mean, mean_shape) = features(Pooling::Average);
@@ -216,8 +216,8 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
     let config = VggConfig { size: [32, 32], include_top: true, ..VggConfig::default() };
     let weights = Weights::seeded(&config, 5).expect("a network");
     let network = config.init(weights.arrays(), &Device::flex()).expect("a network");
-    let pictures = Tensor::<4>::ones([2, 3, 32, 32], &Device::flex());
-    let probabilities = network.classify(pictures);
+    let images = Tensor::<4>::ones([2, 3, 32, 32], &Device::flex());
+    let probabilities = network.classify(images);
     assert_eq!(probabilities.dims(), [2, 1000]);
     let sums = probabilities.sum_dim(1).into_data();
     assert!(sums.as_slice::<f32>().expect("floats").iter().all(|sum| (sum - 1.0).abs() < 1e-5));
@@ -225,9 +225,9 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
     // The frozen base followed by the top must equal the whole network.
     let image_net =
         ImageNet::new(&config, &weights, &FrozenBase::new, &Device::flex()).expect("a network");
-    let picture: Vec<u8> = (0..32 * 32 * 3).map(|at| (at % 251) as u8).collect();
-    let found = &image_net.classify(&[&picture]).expect("a CPU")[0];
-    let (pixels, _) = picture.as_chunks::<3>();
+    let image: Vec<u8> = (0..32 * 32 * 3).map(|at| (at % 251) as u8).collect();
+    let found = &image_net.classify(&[&image]).expect("a CPU")[0];
+    let (pixels, _) = image.as_chunks::<3>();
     let preprocess = |&rgb: &[u8; 3]| weights.preprocessing().apply(rgb.map(f32::from));
     let input: Vec<f32> = pixels.iter().flat_map(preprocess).collect();
     let input = Tensor::<4>::from_data(TensorData::new(input, [1, 32, 32, 3]), &Device::flex());
@@ -306,10 +306,10 @@ fn what_is_no_network_is_refused_with_a_hint() {
     assert!(unknown.contains("`vgg16` has no layer `block3_conv4`"), "{unknown}");
     assert!(unknown.contains("block3_conv3, block3_pool"), "{unknown}");
     let nothing = VggConfig { thaw: Some("block5_pool".into()), ..VggConfig::default() };
-    let nothing = nothing.cut().expect_err("nothing learns").to_string();
+    let nothing = nothing.frozen_and_trainable().expect_err("nothing learns").to_string();
     assert!(nothing.contains("`block5_pool`") && nothing.contains("\nhint: "), "{nothing}");
     let beyond = VggConfig { thaw: Some("block5".into()), ..config(Variant::Vgg16, "block4_pool") };
-    let beyond = beyond.cut().expect_err("no such layer").to_string();
+    let beyond = beyond.frozen_and_trainable().expect_err("no such layer").to_string();
     assert!(beyond.contains("has no layer `block5`"), "{beyond}");
     refused(VggConfig { size: [180, 1025], ..VggConfig::default() });
     refused(VggConfig { size: [31, 180], ..VggConfig::default() });

@@ -51,9 +51,9 @@ fn formula_weights(config: &VggConfig) -> Weights {
     Weights::load(&path, config).expect("the weights of this network")
 }
 
-fn features(config: &VggConfig, weights: &Weights, picture: &[f32]) -> Vec<f32> {
+fn features(config: &VggConfig, weights: &Weights, image: &[f32]) -> Vec<f32> {
     let base = FrozenBase::new(config, weights).expect("a network");
-    let (pixels, _) = picture.as_chunks::<3>();
+    let (pixels, _) = image.as_chunks::<3>();
     let input: Vec<f32> = pixels.iter().flat_map(|&rgb| base.preprocessing().apply(rgb)).collect();
     base.features(&input).expect("a CPU")
 }
@@ -76,9 +76,9 @@ fn parity_of_features_with_the_imagenet_weights() {
     let path = Path::new(&set).join("../weights/vgg16_imagenet_notop.safetensors");
     let config = VggConfig { size: [64, 64], ..VggConfig::default() };
     let weights = Weights::load(&path, &config).expect("the weights of this network");
-    let picture = &arrays("vgg16_formula.safetensors")["64x64/input_picture"];
+    let image = &arrays("vgg16_formula.safetensors")["64x64/input_picture"];
     let expected = &arrays("imagenet_features.safetensors")["64x64/features"];
-    let found = features(&config, &weights, &picture.data);
+    let found = features(&config, &weights, &image.data);
     assert_close("64x64/features", &found, &expected.data);
 }
 
@@ -91,16 +91,16 @@ fn parity_of_features_and_inner_outputs() {
         else {
             continue;
         };
-        let picture = &fixture[&format!("{size}/input_picture")];
+        let image = &fixture[&format!("{size}/input_picture")];
         let until = if layer == "features" { VggConfig::LAST_LAYER } else { layer };
         let config = VggConfig {
-            size: [picture.shape[0], picture.shape[1]],
+            size: [image.shape[0], image.shape[1]],
             until: until.into(),
             ..VggConfig::default()
         };
         assert_close(
             key,
-            &features(&config, &formula_weights(&config), &picture.data),
+            &features(&config, &formula_weights(&config), &image.data),
             &expected.data,
         );
         sizes += usize::from(layer == "features");
@@ -113,11 +113,10 @@ fn parity_of_features_and_inner_outputs() {
 #[test]
 fn parity_of_features_with_a_direct_convolution_in_64_bit_floats() {
     let fixture = arrays("vgg16_formula.safetensors");
-    let pictures = fixture
-        .iter()
-        .filter_map(|(key, picture)| key.ends_with("/input_picture").then_some(picture));
+    let images =
+        fixture.iter().filter_map(|(key, image)| key.ends_with("/input_picture").then_some(image));
     let mut sizes = 0;
-    for Fixture { shape, data } in pictures {
+    for Fixture { shape, data } in images {
         let config = VggConfig { size: [shape[0], shape[1]], ..VggConfig::default() };
         let weights = formula_weights(&config);
         let found = features(&config, &weights, data);
@@ -156,7 +155,7 @@ fn parity_of_the_gradients_of_block_5() {
     let config = VggConfig { size: [64, 64], thaw: Some("block5".into()), ..VggConfig::default() };
     let device = Device::flex().autodiff();
     let weights = formula_weights(&config);
-    let block5 = config.init_thawed(weights.arrays(), &device).expect("a network");
+    let block5 = config.init_trainable(weights.arrays(), &device).expect("a network");
     let block5 = block5.expect("thawed layers");
     // (N, height, width, channels) becomes (N, channels, height, width).
     let maps = |name: &str| {

@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use winograd::{Chain, Layer, Path, Settings};
+use winograd::{Chain, ChainConfig, Isa, Layer};
 
 /// Output channels of each convolution, or 0 for a pooling.
 const VGG16: [usize; 18] =
@@ -20,12 +20,12 @@ const SIZE: usize = 180;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let pictures = arguments.next().map_or(32, |count| count.parse().expect("how many pictures"));
-    let path = match arguments.next().as_deref() {
-        None => Path::default(),
-        Some("avx512") => Path::Avx512,
-        Some("avx2") => Path::Avx2,
-        Some("portable") => Path::Portable,
+    let images = arguments.next().map_or(32, |count| count.parse().expect("how many pictures"));
+    let isa = match arguments.next().as_deref() {
+        None => Isa::default(),
+        Some("avx512") => Isa::Avx512,
+        Some("avx2") => Isa::Avx2,
+        Some("portable") => Isa::Portable,
         Some(other) => panic!("expected avx512, avx2 or portable, found `{other}`"),
     };
     let rounds = arguments.next().map_or(7, |count| count.parse().expect("how many rounds"));
@@ -39,12 +39,12 @@ fn main() {
         })
         .collect();
     let start = Instant::now();
-    let chain = Chain::new(Settings { path, ..Settings::default() }, [SIZE, SIZE, 3], &layers);
+    let chain = Chain::new(ChainConfig { isa, ..ChainConfig::default() }, [SIZE, SIZE, 3], &layers);
     let ready = start.elapsed().as_secs_f64();
-    let maps = numbers(1, pictures * SIZE * SIZE * 3, 100.0);
-    let mut output = vec![0.0; pictures * chain.output().iter().product::<usize>()];
+    let maps = numbers(1, images * SIZE * SIZE * 3, 100.0);
+    let mut output = vec![0.0; images * chain.output().iter().product::<usize>()];
 
-    let peak = path.multiply_adds_per_second();
+    let peak = isa.multiply_adds_per_second();
     chain.run_into(&maps, &mut output);
     let mut seconds = vec![vec![]; layers.len()];
     let mut totals = vec![];
@@ -71,19 +71,19 @@ fn main() {
         let products = products * inputs * outputs;
         let taken = median(seconds);
         let share = taken / total * 100.0;
-        let of_peak = (pictures * products) as f64 / peak / taken * 100.0;
-        let taken = taken * 1e3 / pictures as f64;
+        let of_peak = (images * products) as f64 / peak / taken * 100.0;
+        let taken = taken * 1e3 / images as f64;
         let name = format!("{inputs} -> {outputs} at {size}x{size}");
         println!("{name:22} {taken:14.3} {share:11.1} % {of_peak:11.0} %");
         all += products;
         inputs = outputs;
     }
-    let (rate, most) = (pictures as f64 / total, peak / all as f64);
+    let (rate, most) = (images as f64 / total, peak / all as f64);
     println!(
-        "{path:?}, {} threads, {pictures} pictures, {rounds} rounds:",
+        "{isa:?}, {} threads, {images} pictures, {rounds} rounds:",
         rayon::current_num_threads()
     );
-    println!("{rate:.1} images a second (best round {:.1})", pictures as f64 / totals[0]);
+    println!("{rate:.1} images a second (best round {:.1})", images as f64 / totals[0]);
     println!("{most:.1} at the peak of {:.0} thousand million multiply-adds a second", peak / 1e9);
     println!(
         "{:.0} MB of kernels, made in {ready:.1} s, and up to {:.0} MB of scratch",

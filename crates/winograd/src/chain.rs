@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use crate::convolution::Convolution;
 use crate::direct::Direct;
+use crate::isa::{DetectedIsa, Isa};
 use crate::map::{Extents, from_blocks, pool, to_blocks};
-use crate::path::{Available, Path};
-use crate::scratch::{Spare, take};
+use crate::scratch::{ScratchPool, take};
 
 /// Description of a layer.
 #[derive(Clone, Copy, Debug)]
@@ -22,19 +22,19 @@ pub enum Layer<'a> {
     MaxPooling,
 }
 
-/// Settings of a chain. Only `path` can change the bits of the output.
+/// Settings of a chain. Only `isa` can change the bits of the output.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct ChainConfig {
     /// Instruction set. The default is the fastest one of this machine.
-    pub path: Path,
+    pub isa: Isa,
     /// Number of images processed at once, 32 by default. With more images, the large kernels of
     /// late layers are read from memory less often, but the maps between layers take more memory.
-    pub pictures_at_once: usize,
+    pub images_at_once: usize,
 }
 
-impl Default for Settings {
+impl Default for ChainConfig {
     fn default() -> Self {
-        Self { path: Path::default(), pictures_at_once: 32 }
+        Self { isa: Isa::default(), images_at_once: 32 }
     }
 }
 
@@ -43,8 +43,8 @@ impl Default for Settings {
 /// Several threads may use a chain at once. Each run then has separate memory.
 #[derive(Debug)]
 pub struct Chain {
-    path: Available,
-    pictures_at_once: usize,
+    isa: DetectedIsa,
+    images_at_once: usize,
     layers: usize,
     /// Indices of the stages whose maps [`Self::run_taps`] returns.
     taps: Vec<usize>,
@@ -53,8 +53,8 @@ pub struct Chain {
     stages: Vec<Stage>,
     /// Number of stages at the front that process a few images at a time.
     front: usize,
-    spare: Spare<Buffers>,
-    arenas: Spare<Vec<f32>>,
+    spare: ScratchPool<Buffers>,
+    arenas: ScratchPool<Vec<f32>>,
 }
 
 #[derive(Debug)]
@@ -110,9 +110,9 @@ impl Chain {
     ///
     /// # Panics
     ///
-    /// Panics if a kernel does not match its input and bias, if an extent or `pictures_at_once` is
+    /// Panics if a kernel does not match its input and bias, if an extent or `images_at_once` is
     /// zero, or if the machine does not support the path.
-    pub fn new(settings: Settings, shape: [usize; 3], layers: &[Layer]) -> Self {
+    pub fn new(settings: ChainConfig, shape: [usize; 3], layers: &[Layer]) -> Self {
         Self::with_taps(settings, shape, layers, &[])
     }
 
@@ -124,14 +124,14 @@ impl Chain {
     ///
     /// Panics in the cases of [`Self::new`], or if an index in `taps` is out of range.
     pub fn with_taps(
-        settings: Settings,
+        settings: ChainConfig,
         shape: [usize; 3],
         layers: &[Layer],
         taps: &[usize],
     ) -> Self {
-        let Settings { path, pictures_at_once } = settings;
-        let path = path.require();
-        assert!(pictures_at_once > 0, "at least one picture is worked through at once");
+        let ChainConfig { isa, images_at_once } = settings;
+        let isa = isa.require();
+        assert!(images_at_once > 0, "at least one picture is worked through at once");
         assert!(!shape.contains(&0), "maps of {shape:?} are empty");
         let [height, width, channels] = shape;
         let mut input = Extents { height, width, channels };
@@ -152,7 +152,7 @@ impl Chain {
                         "values in the kernel of layer {layer}"
                     );
                     if stages.is_empty() {
-                        let layer = Direct::new(path, input, kernel, bias);
+                        let layer = Direct::new(isa, input, kernel, bias);
                         let output = layer.output();
                         (Step::Direct(layer), output)
                     } else {
@@ -162,7 +162,7 @@ impl Chain {
                             rest.next();
                             end += 1;
                         }
-                        let layer = Convolution::new(path, input, pools, kernel, bias);
+                        let layer = Convolution::new(isa, input, pools, kernel, bias);
                         let output = layer.output();
                         (Step::Convolution(layer), output)
                     }
@@ -174,15 +174,16 @@ impl Chain {
         }
         let front = stages
             .iter()
-            .position(|stage| stage.output.picture(path.width()) * size_of::<f32>() <= LARGE_MAP);
+            .position(|stage| stage.output.image(isa.width()) * size_of::<f32>() <= LARGE_MAP);
         let front = front.map_or(stages.len(), |at| at + 1);
         let stage_after = |&tap: &usize| {
             let stage = stages.iter().position(|stage| stage.end == tap + 1);
             stage.unwrap_or_else(|| panic!("there is no layer {tap} to tap"))
         };
         let taps = taps.iter().map(stage_after).collect();
-        let (layers, spare, arenas) = (layers.len(), Spare::default(), Spare::default());
-        Self { path, pictures_at_once, layers, taps, stages, front, spare, arenas }
+        let (layers, spare, arenas) =
+            (layers.len(), ScratchPool::default(), ScratchPool::default());
+        Self { isa, images_at_once, layers, taps, stages, front, spare, arenas }
     }
 
     /// Returns the shape of the features of one map: (height, width, channels).
@@ -197,8 +198,8 @@ impl Chain {
     ///
     /// Panics if `maps` does not hold a whole number of maps of this chain's size.
     pub fn run(&self, maps: &[f32]) -> Vec<f32> {
-        let pictures = maps.len() / self.stages[0].input.values();
-        let mut output = vec![0.0; pictures * self.features().values()];
+        let images = maps.len() / self.stages[0].input.values();
+        let mut output = vec![0.0; images * self.features().values()];
         self.run_into(maps, &mut output);
         output
     }
@@ -216,9 +217,9 @@ impl Chain {
     /// Computes the features of maps like [`Self::run_into`]. Returns the time of each layer in
     /// seconds. A pooling that is fused with the convolution before it takes no time.
     pub fn run_timed(&self, maps: &[f32], output: &mut [f32]) -> Vec<f64> {
-        let pictures = maps.len() / self.stages[0].input.values();
-        let features = pictures * self.features().values();
-        assert_eq!(output.len(), features, "values of the features of {pictures} maps");
+        let images = maps.len() / self.stages[0].input.values();
+        let features = images * self.features().values();
+        assert_eq!(output.len(), features, "values of the features of {images} maps");
         self.run_stages(maps, vec![Tapped { stage: self.stages.len() - 1, maps: output }])
     }
 
@@ -229,11 +230,11 @@ impl Chain {
     ///
     /// Panics if `maps` does not hold a whole number of maps of this chain's size.
     pub fn run_taps(&self, maps: &[f32]) -> Vec<Vec<f32>> {
-        let pictures = maps.len() / self.stages[0].input.values();
+        let images = maps.len() / self.stages[0].input.values();
         let mut tapped: Vec<Vec<f32>> = self
             .taps
             .iter()
-            .map(|&stage| vec![0.0; pictures * self.stages[stage].output.values()])
+            .map(|&stage| vec![0.0; images * self.stages[stage].output.values()])
             .collect();
         let taps = self.taps.iter().zip(&mut tapped);
         self.run_stages(maps, taps.map(|(&stage, maps)| Tapped { stage, maps }).collect());
@@ -244,13 +245,13 @@ impl Chain {
     /// seconds.
     fn run_stages(&self, maps: &[f32], mut taps: Vec<Tapped<'_>>) -> Vec<f64> {
         let map = self.stages[0].input.values();
-        let pictures = maps.len() / map;
-        assert_eq!(maps.len(), pictures * map, "values of {pictures} maps");
+        let images = maps.len() / map;
+        assert_eq!(maps.len(), images * map, "values of {images} maps");
         // Poolings may reduce a map to nothing.
         taps.retain(|tap| !tap.maps.is_empty());
         let mut pass = Pass { taps, seconds: vec![0.0; self.layers.max(1)] };
         if !pass.taps.is_empty() {
-            let many = self.pictures_at_once.min(pictures);
+            let many = self.images_at_once.min(images);
             self.spare.lend(|buffers| {
                 for (number, maps) in maps.chunks(many * map).enumerate() {
                     self.run_at_once(buffers, maps, number * many, &mut pass);
@@ -265,11 +266,11 @@ impl Chain {
     /// between layers, and an arena for each thread. The chain retains this memory for the next
     /// run.
     pub fn scratch_bytes(&self) -> usize {
-        let pictures = self.pictures_at_once;
-        let maps: usize = self.lengths(pictures).as_flattened().iter().sum();
+        let images = self.images_at_once;
+        let maps: usize = self.lengths(images).as_flattened().iter().sum();
         let arena = self.stages.iter().map(|stage| match &stage.step {
             Step::Direct(layer) => layer.scratch(),
-            Step::Convolution(layer) => layer.scratch(pictures),
+            Step::Convolution(layer) => layer.scratch(images),
             Step::ToBlocks | Step::Pooling => 0,
         });
         let arenas = rayon::current_num_threads() * arena.max().unwrap_or(0);
@@ -296,21 +297,21 @@ impl Chain {
     }
 
     /// Returns the number of images that the front stages process at a time: one for each thread,
-    /// at most `pictures`.
-    fn few(pictures: usize) -> usize {
-        rayon::current_num_threads().min(pictures)
+    /// at most `images`.
+    fn few(images: usize) -> usize {
+        rayon::current_num_threads().min(images)
     }
 
-    /// Returns the numbers of values, `[front, back]`, that [`Buffers`] hold for `pictures` images
+    /// Returns the numbers of values, `[front, back]`, that [`Buffers`] hold for `images` images
     /// at once.
-    fn lengths(&self, pictures: usize) -> [[usize; 2]; 2] {
+    fn lengths(&self, images: usize) -> [[usize; 2]; 2] {
         let mut lengths = [[0; 2]; 2];
         for (at, stage) in self.stages.iter().enumerate() {
-            let picture = stage.output.picture(self.path.width());
+            let image = stage.output.image(self.isa.width());
             let (length, values) = if at + 1 < self.front {
-                (&mut lengths[0][at % 2], Self::few(pictures) * picture)
+                (&mut lengths[0][at % 2], Self::few(images) * image)
             } else {
-                (&mut lengths[1][(at + 1 - self.front) % 2], pictures * picture)
+                (&mut lengths[1][(at + 1 - self.front) % 2], images * image)
             };
             *length = values.max(*length);
         }
@@ -319,30 +320,30 @@ impl Chain {
 
     /// Runs all stages on maps that are processed at once. `first` is the index of the first image.
     fn run_at_once(&self, buffers: &mut Buffers, maps: &[f32], first: usize, pass: &mut Pass<'_>) {
-        let block = self.path.width();
+        let block = self.isa.width();
         let map = self.stages[0].input.values();
-        let pictures = maps.len() / map;
-        let [front, back] = self.lengths(pictures);
+        let images = maps.len() / map;
+        let [front, back] = self.lengths(images);
         let [even, odd] = &mut buffers.front;
         let [even, odd] = [take(even, front[0]), take(odd, front[1])];
         let [middle, last] = &mut buffers.back;
         let [middle, last] = [take(middle, back[0]), take(last, back[1])];
         let (front, back) = self.stages.split_at(self.front);
 
-        let few = Self::few(pictures);
-        let picture = front[front.len() - 1].output.picture(block);
-        let middles = middle[..pictures * picture].chunks_mut(few * picture);
+        let few = Self::few(images);
+        let image = front[front.len() - 1].output.image(block);
+        let middles = middle[..images * image].chunks_mut(few * image);
         for (number, (maps, middle)) in maps.chunks(few * map).zip(middles).enumerate() {
-            let pictures = maps.len() / map;
+            let images = maps.len() / map;
             let (mut from, mut to) = (&mut *odd, &mut *even);
             for (at, stage) in front.iter().enumerate() {
                 let input = match at {
                     0 => maps,
-                    _ => &from[..pictures * stage.input.picture(block)],
+                    _ => &from[..images * stage.input.image(block)],
                 };
                 let output = match front.len() - at {
                     1 => &mut *middle,
-                    _ => &mut to[..pictures * stage.output.picture(block)],
+                    _ => &mut to[..images * stage.output.image(block)],
                 };
                 self.run_stage(at, input, output, first + number * few, pass);
                 (from, to) = (to, from);
@@ -350,8 +351,8 @@ impl Chain {
         }
         let (mut from, mut to) = (middle, last);
         for (at, stage) in back.iter().enumerate() {
-            let input = &from[..pictures * stage.input.picture(block)];
-            let output = &mut to[..pictures * stage.output.picture(block)];
+            let input = &from[..images * stage.input.image(block)];
+            let output = &mut to[..images * stage.output.image(block)];
             self.run_stage(front.len() + at, input, output, first, pass);
             (from, to) = (to, from);
         }
@@ -366,7 +367,7 @@ impl Chain {
         first: usize,
         pass: &mut Pass<'_>,
     ) {
-        let block = self.path.width();
+        let block = self.isa.width();
         let stage = &self.stages[at];
         let start = Instant::now();
         match &stage.step {
@@ -376,7 +377,7 @@ impl Chain {
             Step::Pooling => pool(input, stage.input, block, output),
         }
         for tap in pass.taps.iter_mut().filter(|tap| tap.stage == at) {
-            let (map, values) = (stage.output.picture(block), stage.output.values());
+            let (map, values) = (stage.output.image(block), stage.output.values());
             let maps = &mut tap.maps[first * values..][..output.len() / map * values];
             from_blocks(output, stage.output, block, maps);
         }

@@ -6,9 +6,9 @@
 use rayon::prelude::*;
 
 use self::chunk::Chunk;
-use crate::lanes::{Lanes, Work};
 use crate::map::Share;
-use crate::scratch::{Spare, take};
+use crate::scratch::{ScratchPool, take};
+use crate::simd::{SimdTask, SimdVector};
 use crate::tiles::POINTS;
 
 mod chunk;
@@ -19,16 +19,16 @@ pub(crate) use self::layer::Convolution;
 
 impl Convolution {
     /// Convolves whole maps of the layer's input.
-    pub(crate) fn run(&self, arenas: &Spare<Vec<f32>>, input: &[f32], output: &mut [f32]) {
-        let block = self.path.width();
-        let shares = self.shares(input.len() / self.input.picture(block));
-        shares.cut(output, self.output, block).into_par_iter().for_each(|share| {
+    pub(crate) fn run(&self, arenas: &ScratchPool<Vec<f32>>, input: &[f32], output: &mut [f32]) {
+        let block = self.isa.width();
+        let shares = self.shares(input.len() / self.input.image(block));
+        shares.divide(output, self.output, block).into_par_iter().for_each(|share| {
             let [first, last] = share.bands.map(|band| band * self.tiles[1]);
             let count = self.scratch_of((last - first).min(self.chunk));
             arenas.lend(|arena| {
                 let scratch = take(arena, count);
                 // SAFETY: the layer was made for its path.
-                unsafe { self.path.run(OnShare { layer: self, input, scratch, share }) };
+                unsafe { self.isa.run(OnShare { layer: self, input, scratch, share }) };
             });
         });
     }
@@ -43,9 +43,9 @@ struct OnShare<'a, 'b> {
     share: Share<'b>,
 }
 
-impl Work for OnShare<'_, '_> {
+impl SimdTask for OnShare<'_, '_> {
     #[inline(always)]
-    unsafe fn run<L: Lanes>(self) {
+    unsafe fn run<L: SimdVector>(self) {
         let Self { layer, input, scratch, mut share } = self;
         let last = share.bands[1] * layer.tiles[1];
         let mut first = share.bands[0] * layer.tiles[1];

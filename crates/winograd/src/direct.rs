@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::lanes::{Lanes, Work, scalar};
+use crate::isa::DetectedIsa;
 use crate::map::{Extents, Share, Shares};
-use crate::path::Available;
-use crate::scratch::{Spare, take};
+use crate::scratch::{ScratchPool, take};
+use crate::simd::{SimdTask, SimdVector, scalar};
 
 /// 3x3 convolution with ReLU, from maps (N, height, width, channels) to blocks.
 ///
@@ -15,7 +15,7 @@ use crate::scratch::{Spare, take};
 pub(crate) struct Direct {
     input: Extents,
     output: Extents,
-    path: Available,
+    isa: DetectedIsa,
     /// Kernel, (block, row of taps, column of taps and channel, lane).
     kernel: Vec<f32>,
     /// Bias, (block, lane).
@@ -23,10 +23,10 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    pub(crate) fn new(path: Available, input: Extents, kernel: &[f32], bias: &[f32]) -> Self {
+    pub(crate) fn new(isa: DetectedIsa, input: Extents, kernel: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let output = Extents { channels: outputs, ..input };
-        let (width, taps) = (path.width(), 9 * input.channels);
+        let (width, taps) = (isa.width(), 9 * input.channels);
         let blocks = output.blocks(width);
         let mut packed = vec![0.0; blocks * taps * width];
         let mut packed_bias = vec![0.0; blocks * width];
@@ -37,30 +37,30 @@ impl Direct {
                 packed[(block * taps + tap) * width + lane] = kernel[tap * outputs + channel];
             }
         }
-        Self { input, output, path, kernel: packed, bias: packed_bias }
+        Self { input, output, isa, kernel: packed, bias: packed_bias }
     }
 
     pub(crate) fn output(&self) -> Extents {
         self.output
     }
 
-    pub(crate) fn run(&self, arenas: &Spare<Vec<f32>>, input: &[f32], output: &mut [f32]) {
+    pub(crate) fn run(&self, arenas: &ScratchPool<Vec<f32>>, input: &[f32], output: &mut [f32]) {
         let height = self.output.height;
         let rows = input.len() / self.input.values() * height;
         let parts = rows.div_ceil(ROWS_AT_ONCE);
-        let blocks = self.output.blocks(self.path.width());
+        let blocks = self.output.blocks(self.isa.width());
         let shares = Shares {
             band: 1,
             bands: height,
             starts: Shares::split(parts, rows),
             groups: vec![0, blocks],
         };
-        let shares = shares.cut(output, self.output, self.path.width());
+        let shares = shares.divide(output, self.output, self.isa.width());
         shares.into_par_iter().for_each(|share| {
             arenas.lend(|arena| {
                 let rows = take(arena, self.scratch());
                 // SAFETY: the layer was made for its path.
-                unsafe { self.path.run(OnShare { layer: self, input, rows, share }) };
+                unsafe { self.isa.run(OnShare { layer: self, input, rows, share }) };
             });
         });
     }
@@ -81,13 +81,13 @@ impl Direct {
     }
 
     /// Writes the three rows of inputs around row `y`, padded with zeros.
-    fn pad(&self, picture: &[f32], y: usize, rows: &mut [f32]) {
+    fn pad(&self, image: &[f32], y: usize, rows: &mut [f32]) {
         let Extents { height, width, channels } = self.input;
         rows.fill(0.0);
         for (row, target) in rows.chunks_exact_mut(self.padded()).enumerate() {
             if let Some(y) = (y + row).checked_sub(1).filter(|&y| y < height) {
                 target[channels..][..width * channels]
-                    .copy_from_slice(&picture[y * width * channels..][..width * channels]);
+                    .copy_from_slice(&image[y * width * channels..][..width * channels]);
             }
         }
     }
@@ -108,19 +108,19 @@ struct OnShare<'a, 'b> {
     share: Share<'b>,
 }
 
-impl Work for OnShare<'_, '_> {
+impl SimdTask for OnShare<'_, '_> {
     #[inline(always)]
-    unsafe fn run<L: Lanes>(self) {
+    unsafe fn run<L: SimdVector>(self) {
         let Self { layer, input, rows, mut share } = self;
         let Extents { height, width, .. } = layer.output;
         let blocks = share.blocks[1];
         for row in share.bands[0]..share.bands[1] {
-            let picture = row / height;
+            let image = row / height;
             let values = layer.input.values();
-            layer.pad(&input[picture * values..][..values], row % height, rows);
-            let first = share.bands[0].max(picture * height);
+            layer.pad(&input[image * values..][..values], row % height, rows);
+            let first = share.bands[0].max(image * height);
             for block in 0..blocks {
-                let plane = (picture - share.bands[0] / height) * blocks + block;
+                let plane = (image - share.bands[0] / height) * blocks + block;
                 let row = &mut share.planes[plane][(row - first) * width * 2 * L::COUNT..];
                 for x in (0..width).step_by(L::ROWS) {
                     // SAFETY: the caller guarantees the requirements on the lanes. The block
@@ -148,7 +148,7 @@ impl Direct {
     /// `block` is a block of the output and `x` is one of its columns. `COUNT` is at most
     /// [`MOST_ROWS`]. `rows` holds three padded rows, and `output` starts with a row of the block.
     #[inline(always)]
-    unsafe fn pixels<L: Lanes, const COUNT: usize>(
+    unsafe fn pixels<L: SimdVector, const COUNT: usize>(
         &self,
         block: usize,
         rows: &[f32],

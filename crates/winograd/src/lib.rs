@@ -7,16 +7,16 @@
 mod chain;
 mod convolution;
 mod direct;
-mod lanes;
+mod isa;
 mod map;
-mod path;
 mod peak;
 mod scratch;
+mod simd;
 mod tiles;
 
 /// Revision of the kernels. Raise it when a chain returns different bits on any path. A test ties
 /// it to their output.
 pub const REVISION: u32 = 1;
 
-pub use chain::{Chain, Layer, Settings};
-pub use path::Path;
+pub use chain::{Chain, ChainConfig, Layer};
+pub use isa::Isa;

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 /// Extents of feature maps.
 ///
 /// Unchecked accesses rely only on the following. Maps of N images in blocks of `block` channels
-/// have N times [`picture(block)`](Self::picture) values. Each value has a position (picture,
+/// have N times [`image(block)`](Self::picture) values. Each value has a position (picture,
 /// number of the block, row, column, lane), and the index of a position is
 ///
 /// ```text
@@ -33,7 +33,7 @@ impl Extents {
     }
 
     /// Returns the number of values of one image in blocks.
-    pub(crate) fn picture(&self, block: usize) -> usize {
+    pub(crate) fn image(&self, block: usize) -> usize {
         self.blocks(block) * self.plane(block)
     }
 
@@ -50,8 +50,8 @@ impl Extents {
 
 /// Converts maps (N, height, width, channels) to blocks.
 pub(crate) fn to_blocks(input: &[f32], extents: Extents, block: usize, output: &mut [f32]) {
-    let pictures = output.par_chunks_exact_mut(extents.picture(block));
-    pictures.zip(input.par_chunks_exact(extents.values())).for_each(|(output, input)| {
+    let images = output.par_chunks_exact_mut(extents.image(block));
+    images.zip(input.par_chunks_exact(extents.values())).for_each(|(output, input)| {
         for (number, plane) in output.chunks_exact_mut(extents.plane(block)).enumerate() {
             let from = number * block;
             let count = block.min(extents.channels - from);
@@ -66,8 +66,8 @@ pub(crate) fn to_blocks(input: &[f32], extents: Extents, block: usize, output: &
 
 /// Converts blocks to maps (N, height, width, channels).
 pub(crate) fn from_blocks(input: &[f32], extents: Extents, block: usize, output: &mut [f32]) {
-    let pictures = output.par_chunks_exact_mut(extents.values());
-    pictures.zip(input.par_chunks_exact(extents.picture(block))).for_each(|(output, input)| {
+    let images = output.par_chunks_exact_mut(extents.values());
+    images.zip(input.par_chunks_exact(extents.image(block))).for_each(|(output, input)| {
         for (number, plane) in input.chunks_exact(extents.plane(block)).enumerate() {
             let from = number * block;
             let count = block.min(extents.channels - from);
@@ -109,7 +109,7 @@ pub(crate) struct Shares {
     pub(crate) groups: Vec<usize>,
 }
 
-/// Part of the maps that one worker writes. Only [`Shares::cut`] creates it. Each part of a plane
+/// Part of the maps that one worker writes. Only [`Shares::divide`] creates it. Each part of a plane
 /// holds the rows of the share's bands that are in its image, whole and in order, as [`Extents`]
 /// arrange them.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Shares {
     }
 
     /// Divides maps of blocks into shares.
-    pub(crate) fn cut<'a>(
+    pub(crate) fn divide<'a>(
         &self,
         maps: &'a mut [f32],
         extents: Extents,
@@ -144,8 +144,8 @@ impl Shares {
             }
         }
         let row = extents.width * block;
-        for (picture, map) in maps.chunks_exact_mut(extents.picture(block)).enumerate() {
-            let (begin, end) = (picture * self.bands, (picture + 1) * self.bands);
+        for (image, map) in maps.chunks_exact_mut(extents.image(block)).enumerate() {
+            let (begin, end) = (image * self.bands, (image + 1) * self.bands);
             for (number, mut plane) in map.chunks_exact_mut(extents.plane(block)).enumerate() {
                 for share in &mut shares {
                     let bands = share.bands.map(|band| band.clamp(begin, end) - begin);

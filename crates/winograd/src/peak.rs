@@ -3,10 +3,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::lanes::{Lanes, Work};
-use crate::path::Path;
+use crate::isa::Isa;
+use crate::simd::{SimdTask, SimdVector};
 
-impl Path {
+impl Isa {
     /// Measures how many multiply-adds all threads of the current pool can do per second, with all
     /// operands in registers. Takes a tenth of a second.
     ///
@@ -14,14 +14,14 @@ impl Path {
     ///
     /// Panics if the machine does not support the path.
     pub fn multiply_adds_per_second(self) -> f64 {
-        let path = self.require();
+        let isa = self.require();
         let start = Instant::now();
         let done: Vec<f64> = rayon::broadcast(|_| {
             let (mut count, mut best) = (0.0, 0.0_f64);
             while start.elapsed().as_secs_f64() < 0.1 {
                 let start = Instant::now();
                 // SAFETY: the work is made for any path.
-                unsafe { path.run(Multiplications { count: &mut count }) };
+                unsafe { isa.run(Multiplications { count: &mut count }) };
                 best = best.max(count / start.elapsed().as_secs_f64());
             }
             best
@@ -42,9 +42,9 @@ const SUMS: usize = 12;
 /// Number of additions to each sum.
 const TIMES: usize = 1 << 16;
 
-impl Work for Multiplications<'_> {
+impl SimdTask for Multiplications<'_> {
     #[inline(always)]
-    unsafe fn run<L: Lanes>(self) {
+    unsafe fn run<L: SimdVector>(self) {
         // SAFETY: the caller guarantees that the CPU has the instructions.
         let [factor, addend, zero] = unsafe {
             [L::splat(black_box(0.5)), L::splat(black_box(1.0)), L::splat(black_box(0.0))]

@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// Pool of values that are not in use.
 #[derive(Debug, Default)]
-pub(crate) struct Spare<T>(Mutex<Vec<T>>);
+pub(crate) struct ScratchPool<T>(Mutex<Vec<T>>);
 
-impl<T: Default> Spare<T> {
+impl<T: Default> ScratchPool<T> {
     /// Lends `work` the value that was returned last, or a new one.
     pub(crate) fn lend<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();

@@ -8,14 +8,14 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use crate::lanes::Lanes;
+use crate::simd::SimdVector;
 
 /// Number of products per tile: 6 x 6.
 pub(crate) const POINTS: usize = 36;
 
 /// Multiplies a column by `B^T`.
 #[inline(always)]
-pub(crate) fn forward<L: Lanes>([d0, d1, d2, d3, d4, d5]: [L; 6]) -> [L; 6] {
+pub(crate) fn forward<L: SimdVector>([d0, d1, d2, d3, d4, d5]: [L; 6]) -> [L; 6] {
     let even = times(d2, -2.0, d4);
     let odd = times(d3, FRAC_1_SQRT_2, scaled(d1, -SQRT_2));
     let even_half = times(d2, -0.5, d4);
@@ -32,7 +32,7 @@ pub(crate) fn forward<L: Lanes>([d0, d1, d2, d3, d4, d5]: [L; 6]) -> [L; 6] {
 
 /// Multiplies a column by `A^T`.
 #[inline(always)]
-pub(crate) fn inverse<L: Lanes>([m0, m1, m2, m3, m4, m5]: [L; 6]) -> [L; 4] {
+pub(crate) fn inverse<L: SimdVector>([m0, m1, m2, m3, m4, m5]: [L; 6]) -> [L; 4] {
     let (sum, difference) = (m1.add(m2), m1.sub(m2));
     let (sum_2, difference_2) = (m3.add(m4), m3.sub(m4));
     [
@@ -45,14 +45,14 @@ pub(crate) fn inverse<L: Lanes>([m0, m1, m2, m3, m4, m5]: [L; 6]) -> [L; 4] {
 
 /// Returns `value * factor + addend`.
 #[inline(always)]
-fn times<L: Lanes>(value: L, factor: f32, addend: L) -> L {
+fn times<L: SimdVector>(value: L, factor: f32, addend: L) -> L {
     // SAFETY: `value` shows that the CPU has the instructions.
     value.mul_add(unsafe { L::splat(factor) }, addend)
 }
 
 /// Returns `value * factor`.
 #[inline(always)]
-fn scaled<L: Lanes>(value: L, factor: f32) -> L {
+fn scaled<L: SimdVector>(value: L, factor: f32) -> L {
     // SAFETY: `value` shows that the CPU has the instructions.
     value.mul(unsafe { L::splat(factor) })
 }

@@ -6,11 +6,11 @@ mod direct;
 use direct::{direct, numbers};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use winograd::{Chain, Layer, Path, REVISION, Settings};
+use winograd::{Chain, ChainConfig, Isa, Layer, REVISION};
 
 /// Returns the relative error, in the L2 norm, of a chain of layers. `widths` are the output
 /// channels of the convolutions, or 0 for a pooling.
-fn check(path: Path, shape: [usize; 3], widths: &[usize], pictures: usize) -> f64 {
+fn check(isa: Isa, shape: [usize; 3], widths: &[usize], images: usize) -> f64 {
     let mut channels = shape[2];
     let arrays: Vec<(Vec<f32>, Vec<f32>)> = widths
         .iter()
@@ -30,8 +30,9 @@ fn check(path: Path, shape: [usize; 3], widths: &[usize], pictures: usize) -> f6
             _ => Layer::Convolution { kernel, bias },
         })
         .collect();
-    let maps = numbers(7, pictures * shape.iter().product::<usize>(), 1.0);
-    let found = Chain::new(Settings { path, ..Settings::default() }, shape, &layers).run(&maps);
+    let maps = numbers(7, images * shape.iter().product::<usize>(), 1.0);
+    let found =
+        Chain::new(ChainConfig { isa, ..ChainConfig::default() }, shape, &layers).run(&maps);
     let expected: Vec<f64> =
         maps.chunks(shape.iter().product()).flat_map(|map| direct(map, shape, &layers)).collect();
     assert_eq!(found.len(), expected.len());
@@ -52,23 +53,23 @@ proptest! {
     #[test]
     fn a_convolution_of_any_size_is_that_of_the_definition(
         height in 1usize..=70, width in 1usize..=70, inputs in 1usize..40, outputs in 1usize..70,
-        pools: bool, pictures in 1usize..4,
+        pools: bool, images in 1usize..4,
     ) {
-        for path in Path::available() {
+        for isa in Isa::available() {
             let widths = if pools { &[outputs, 0][..] } else { &[outputs] };
-            let off = check(path, [height, width, inputs], widths, pictures);
-            prop_assert!(off <= TOLERANCE, "{path:?}: {off}");
+            let off = check(isa, [height, width, inputs], widths, images);
+            prop_assert!(off <= TOLERANCE, "{isa:?}: {off}");
         }
     }
 }
 
 #[test]
 fn a_chain_may_begin_and_end_with_any_layer() {
-    for path in Path::available() {
+    for isa in Isa::available() {
         for widths in [&[][..], &[0], &[0, 0], &[20, 0, 33, 40, 0, 9], &[5, 6, 0, 0, 7]] {
             for shape in [[21, 34, 3], [9, 8, 18]] {
-                let off = check(path, shape, widths, 2);
-                assert!(off <= TOLERANCE, "{path:?} {widths:?} {shape:?}: {off}");
+                let off = check(isa, shape, widths, 2);
+                assert!(off <= TOLERANCE, "{isa:?} {widths:?} {shape:?}: {off}");
             }
         }
     }
@@ -77,10 +78,10 @@ fn a_chain_may_begin_and_end_with_any_layer() {
 /// The kernel is large enough to be divided among workers, and the maps have few tiles.
 #[test]
 fn a_large_kernel_is_that_of_the_definition() {
-    for path in Path::available() {
-        for pictures in [1, 3] {
-            let off = check(path, [10, 17, 230], &[520, 0], pictures);
-            assert!(off <= TOLERANCE, "{path:?}, {pictures} pictures: {off}");
+    for isa in Isa::available() {
+        for images in [1, 3] {
+            let off = check(isa, [10, 17, 230], &[520, 0], images);
+            assert!(off <= TOLERANCE, "{isa:?}, {images} pictures: {off}");
         }
     }
 }
@@ -103,8 +104,8 @@ fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
     ];
     let map = shape.iter().product::<usize>();
     let maps = numbers(8, 40 * map, 1.0);
-    for path in Path::available() {
-        let chain = Chain::new(Settings { path, ..Settings::default() }, shape, &layers);
+    for isa in Isa::available() {
+        let chain = Chain::new(ChainConfig { isa, ..ChainConfig::default() }, shape, &layers);
         let alone: Vec<f32> = maps.chunks(map).flat_map(|map| chain.run(map)).collect();
         for threads in [1, 2, 3] {
             let pool =
@@ -113,7 +114,7 @@ fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
                 let found: Vec<f32> = pool.install(|| {
                     maps.chunks(batch * map).flat_map(|maps| chain.run(maps)).collect()
                 });
-                assert!(found == alone, "{path:?}, {threads} threads, batches of {batch}");
+                assert!(found == alone, "{isa:?}, {threads} threads, batches of {batch}");
             }
         }
     }
@@ -133,20 +134,17 @@ fn maps_after_several_layers_have_the_bits_of_chains_that_end_there() {
         Layer::MaxPooling,
     ];
     let maps = numbers(8, 5 * shape.iter().product::<usize>(), 1.0);
-    for path in Path::available() {
-        let settings = Settings { path, pictures_at_once: 3 };
+    for isa in Isa::available() {
+        let settings = ChainConfig { isa, images_at_once: 3 };
         let alone: Vec<Vec<f32>> =
             (1..=4).map(|end| Chain::new(settings, shape, &layers[..end]).run(&maps)).collect();
         for taps in [&[][..], &[3], &[2, 0], &[1, 1, 3, 2, 0]] {
             let found = Chain::with_taps(settings, shape, &layers, taps).run_taps(&maps);
             let expected: Vec<&Vec<f32>> = taps.iter().map(|&tap| &alone[tap]).collect();
-            assert!(found.iter().eq(expected), "{path:?}, {taps:?}");
+            assert!(found.iter().eq(expected), "{isa:?}, {taps:?}");
         }
         // Taps do not change the features.
-        assert!(
-            Chain::with_taps(settings, shape, &layers, &[1]).run(&maps) == alone[3],
-            "{path:?}"
-        );
+        assert!(Chain::with_taps(settings, shape, &layers, &[1]).run(&maps) == alone[3], "{isa:?}");
     }
 }
 
@@ -170,18 +168,18 @@ fn the_revision_is_raised_with_every_change_of_a_bit() {
     let layers =
         [convolution(0), convolution(1), Layer::MaxPooling, convolution(2), Layer::MaxPooling];
     let maps = numbers(7, 3 * height * width * channels, 100.0);
-    for path in Path::available() {
-        let chain = Chain::new(Settings { path, ..Settings::default() }, shape, &layers);
+    for isa in Isa::available() {
+        let chain = Chain::new(ChainConfig { isa, ..ChainConfig::default() }, shape, &layers);
         let bytes: Vec<u8> = chain.run(&maps).into_iter().flat_map(f32::to_le_bytes).collect();
         let digest: String =
             Sha256::digest(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        let expected = match path.name() {
+        let expected = match isa.name() {
             "avx512" => "3c08d1beb668dafa",
             "avx2" => "3c08d1beb668dafa",
             "x86_64" => "a39cd9d601729329",
             // No such machine was available to compute the digest.
             _ => continue,
         };
-        assert_eq!((REVISION, &*digest), (1, expected), "{path:?}");
+        assert_eq!((REVISION, &*digest), (1, expected), "{isa:?}");
     }
 }

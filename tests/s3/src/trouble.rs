@@ -38,7 +38,7 @@ enum Fault {
     /// Processes the request, but closes the connection without an answer.
     Lost,
     /// Processes the request, but closes the connection within the answer.
-    Cut,
+    Sharding,
 }
 
 /// Error that closes the connection without an answer.
@@ -92,8 +92,8 @@ impl Trouble {
         }
         match fault {
             Some(Fault::Forgotten) => Ok(error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")),
-            Some(Fault::Cut) if has_body => cut(answer).await,
-            Some(Fault::Lost | Fault::Cut) => Err(Hangup),
+            Some(Fault::Sharding) if has_body => cut(answer).await,
+            Some(Fault::Lost | Fault::Sharding) => Err(Hangup),
             _ => Ok(answer),
         }
     }
@@ -101,7 +101,7 @@ impl Trouble {
     /// Returns the failure of the request with this number, if any.
     fn fault(&self, number: u64) -> Option<Fault> {
         let fraction = fraction(self.seed, number);
-        let all = [Fault::Refused, Fault::Closed, Fault::Forgotten, Fault::Lost, Fault::Cut];
+        let all = [Fault::Refused, Fault::Closed, Fault::Forgotten, Fault::Lost, Fault::Sharding];
         (fraction < self.share).then(|| all[(fraction / self.share * all.len() as f64) as usize])
     }
 

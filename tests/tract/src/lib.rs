@@ -8,7 +8,7 @@ mod evaluation;
 
 use std::path::Path;
 
-use formats::{Chain, write_onnx};
+use formats::{SequentialModel, write_onnx};
 use tract_onnx::prelude::*;
 
 use chains::{POOLINGS, binary, three_classes, weights};
@@ -18,11 +18,11 @@ use evaluation::evaluate;
 /// 100 products of about 1, in 32-bit floats. The same holds for their inputs, three layers deep.
 const TOLERANCE: f64 = 1e-5;
 
-fn run(path: &Path, chain: &Chain, pictures: &[f32]) -> TractResult<Vec<f32>> {
+fn run(path: &Path, chain: &SequentialModel, images: &[f32]) -> TractResult<Vec<f32>> {
     let [height, width] = chain.size;
-    let count = pictures.len() / (height * width * 3);
+    let count = images.len() / (height * width * 3);
     let model = tract_onnx::onnx().model_for_path(path)?.into_optimized()?.into_runnable()?;
-    let input = Tensor::from_shape(&[count, height, width, 3], pictures)?;
+    let input = Tensor::from_shape(&[count, height, width, 3], images)?;
     let outputs = model.run(tvec![input.into()])?;
     let output = outputs[0].to_plain_array_view::<f32>()?;
     assert_eq!(output.shape()[0], count);
@@ -31,7 +31,7 @@ fn run(path: &Path, chain: &Chain, pictures: &[f32]) -> TractResult<Vec<f32>> {
 
 /// Returns `count` images for the chain, one after the other. The values in 0..=255 differ from pixel to pixel: they
 /// are squares modulo a prime.
-fn pictures(chain: &Chain, count: usize) -> Vec<f32> {
+fn images(chain: &SequentialModel, count: usize) -> Vec<f32> {
     (0..count * chain.size[0] * chain.size[1] * 3).map(|at| (at * at % 251) as f32).collect()
 }
 
@@ -44,11 +44,11 @@ fn another_engine_computes_what_the_chain_does() {
         for chain in [binary(&weights, pooling), three_classes(&weights, pooling)] {
             write_onnx(&path, &chain).expect("a writable folder");
             for count in [1, 3] {
-                let pictures = pictures(&chain, count);
-                let found = run(&path, &chain, &pictures).expect("a whole model");
-                let expected: Vec<f64> = pictures
-                    .chunks(pictures.len() / count)
-                    .flat_map(|picture| evaluate(&chain, picture))
+                let images = images(&chain, count);
+                let found = run(&path, &chain, &images).expect("a whole model");
+                let expected: Vec<f64> = images
+                    .chunks(images.len() / count)
+                    .flat_map(|image| evaluate(&chain, image))
                     .collect();
                 assert_eq!(found.len(), expected.len());
                 for (found, expected) in found.into_iter().zip(expected) {

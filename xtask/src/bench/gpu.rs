@@ -113,10 +113,10 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
 
     let data = root.join("target/bench-gpu");
     keras::clear(&data)?;
-    let photographs_of = arguments.dir.as_deref().unwrap_or(pets);
+    let images_of = arguments.dir.as_deref().unwrap_or(pets);
     let folder = data.join("photographs");
-    job::repeat(&photographs_of.join("train"), &folder.join("train"), *photographs)?;
-    job::repeat(&photographs_of.join("validation"), &folder.join("validation"), photographs / 2)?;
+    job::repeat(&images_of.join("train"), &folder.join("train"), *photographs)?;
+    job::repeat(&images_of.join("validation"), &folder.join("validation"), photographs / 2)?;
     let start = Instant::now();
     let status = Command::new(program)
         .args(["train", "--weights", "none", "--device", device, "--epochs", &epochs.to_string()])

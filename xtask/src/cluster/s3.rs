@@ -41,7 +41,7 @@ pub(super) fn check(site: &Site) -> Result<()> {
     let program = program::permafrost(&site.root, &["cli/remote"])?;
     let buckets = site.folder.join("buckets");
     let photographs = buckets.join("photographs/pets");
-    copy_photographs(&site.photographs, &photographs)?;
+    copy_images(&site.photographs, &photographs)?;
     let set = buckets.join("features/pets");
     fs::create_dir_all(&set)?;
 
@@ -130,7 +130,7 @@ impl Client<'_> {
 }
 
 /// Copies the images, and one more under a name that URLs and signatures must encode.
-fn copy_photographs(from: &Path, to: &Path) -> Result<()> {
+fn copy_images(from: &Path, to: &Path) -> Result<()> {
     let mut first = None;
     for class in ["train/cats", "train/dogs", "validation/cats", "validation/dogs"] {
         fs::create_dir_all(to.join(class))?;

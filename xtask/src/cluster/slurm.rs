@@ -134,7 +134,7 @@ fn said(site: &Site, job: &str, task: usize) -> Result<String> {
 fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
     let photographs = site.photographs.to_str().context("expected a path in unicode")?;
     let set = set.to_str().context("expected a path in unicode")?;
-    for (mode, of_photographs, of_set) in [
+    for (mode, of_images, of_set) in [
         ("plain", &["--no-augment"][..], &["--no-augment"][..]),
         ("views", &["--views", VIEWS], &[]),
     ] {
@@ -143,7 +143,7 @@ fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
             let all = ["train", "--epochs", "5", "--quiet", "--out", out];
             site.run(&[&all[..], more].concat())
         };
-        train(&one, &[&[photographs], &base.arguments()[..], of_photographs].concat())?;
+        train(&one, &[&[photographs], &base.arguments()[..], of_images].concat())?;
         train(&other, &[&["--features", set], &base.weights()[..], of_set].concat())?;
         let [one, other] = [one, other].map(|run| site.history(&run));
         let (one, other) = (one?, other?);

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use fetch::{Download, Downloader, Libtorch, Part, unpack_chosen};
+use fetch::{Download, Downloader, Libtorch, UnfinishedFile, unpack_chosen};
 use zip::ZipArchive;
 
 use super::folder::version_in_python;
@@ -59,7 +59,7 @@ fn download_all<'a>(
     libtorch: &'a Libtorch,
     index: &Index<'_>,
     data: &Path,
-) -> Result<Vec<(&'a str, Part)>> {
+) -> Result<Vec<(&'a str, UnfinishedFile)>> {
     let mut parts = Vec::new();
     for (name, digest) in &libtorch.wheels {
         let download = index.wheel(name, digest).and_then(|file| {

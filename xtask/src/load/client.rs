@@ -23,11 +23,11 @@ const OCTETS: &str = "application/octet-stream";
 /// Kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    Photograph,
+    Image,
     WithHeatMap,
     Form,
     NoPicture,
-    Cut,
+    Sharding,
     Empty,
     OtherHost,
     Huge,
@@ -37,21 +37,21 @@ pub(crate) enum Kind {
 const ORDER: [Kind; 15] = {
     use Kind::*;
     [
-        Photograph,
+        Image,
         NoPicture,
         WithHeatMap,
-        Photograph,
-        Cut,
+        Image,
+        Sharding,
         Form,
-        Photograph,
+        Image,
         OtherHost,
         WithHeatMap,
         Empty,
-        Photograph,
-        Photograph,
+        Image,
+        Image,
         Huge,
-        Photograph,
-        Cut,
+        Image,
+        Sharding,
     ]
 };
 
@@ -59,8 +59,8 @@ impl Kind {
     /// Returns the status that the server must answer with.
     pub(crate) fn status(self) -> u16 {
         match self {
-            Self::Photograph | Self::WithHeatMap | Self::Form => 200,
-            Self::NoPicture | Self::Cut | Self::Empty => 422,
+            Self::Image | Self::WithHeatMap | Self::Form => 200,
+            Self::NoPicture | Self::Sharding | Self::Empty => 422,
             Self::OtherHost => 421,
             Self::Huge => 413,
         }
@@ -69,11 +69,11 @@ impl Kind {
     /// Returns a short description.
     pub(crate) fn about(self) -> &'static str {
         match self {
-            Self::Photograph => "a photograph",
+            Self::Image => "a photograph",
             Self::WithHeatMap => "a photograph, with its heat map",
             Self::Form => "two photographs and one cut short",
             Self::NoPicture => "no picture",
-            Self::Cut => "a photograph cut short",
+            Self::Sharding => "a photograph cut short",
             Self::Empty => "nothing",
             Self::OtherHost => "for another host",
             Self::Huge => "a gigabyte announced",
@@ -115,7 +115,7 @@ impl Client {
         let mut answered = vec![];
         let mut connection = None;
         // All clients begin alike, so that the largest possible batches come before memory is measured.
-        let begin = [Kind::WithHeatMap, Kind::Photograph].into_iter();
+        let begin = [Kind::WithHeatMap, Kind::Image].into_iter();
         for kind in begin.chain(ORDER.into_iter().cycle().skip(self.number)) {
             if stop.load(Ordering::Relaxed) {
                 break;
@@ -185,9 +185,9 @@ impl Client {
         let body: &[u8] = match kind {
             Kind::Form => &form,
             Kind::NoPicture => b"no picture",
-            Kind::Cut => cut,
+            Kind::Sharding => cut,
             Kind::Empty | Kind::Huge => b"",
-            Kind::Photograph | Kind::WithHeatMap | Kind::OtherHost => whole,
+            Kind::Image | Kind::WithHeatMap | Kind::OtherHost => whole,
         };
         let query = if kind == Kind::WithHeatMap { "?heat_map=true" } else { "" };
         let host = if kind == Kind::OtherHost { "photographs.example" } else { "localhost" };

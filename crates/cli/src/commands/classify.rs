@@ -14,8 +14,8 @@ use crate::arguments::{WEIGHTS_FOLDER, one_of};
 use crate::bar::Bar;
 use crate::class_index::read_class_names;
 use crate::device::DeviceArguments;
+use crate::image_files::ImageFiles;
 use crate::named_output::named;
-use crate::picture_files::PictureFiles;
 use crate::printed::stdout;
 
 /// Number of classes printed for an image.
@@ -49,7 +49,7 @@ pub(crate) struct ClassifyArguments {
 }
 
 pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
-    let files = PictureFiles::find(&arguments.files)?;
+    let files = ImageFiles::find(&arguments.files)?;
     let folder = Path::new(WEIGHTS_FOLDER);
     let class_index = arguments.class_index.clone();
     let names =

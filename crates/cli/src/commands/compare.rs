@@ -10,7 +10,7 @@ use ::report::{ComparedRun, Comparison, Epoch};
 use clap::Args;
 use model::load_card;
 use quoting::Shown;
-use train::{RunConfig, RunFolder};
+use train::{RunConfig, RunDirectory};
 
 use crate::history::History;
 use crate::printed::{stderr, stdout};
@@ -47,11 +47,11 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<ExitCode> {
     check_replaceable(out)?;
     let runs = read_each_once(runs)?;
     for Run { config, .. } in &runs {
-        RunFolder::check_outside(out, &config.data.path)?;
+        RunDirectory::check_outside(out, &config.data.path)?;
     }
     let comparison = compared(&runs);
     print_tables(&comparison)?;
-    formats::write_whole(out, comparison.page().as_bytes())?;
+    formats::write_atomic(out, comparison.page().as_bytes())?;
     writeln!(stdout(), "Wrote {}.", out.shown())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -79,7 +79,7 @@ struct Run {
 
 impl Run {
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let config = RunFolder::settings(path)?;
+        let config = RunDirectory::settings(path)?;
         let history = if path.join(History::FILE).exists() {
             History::read(path)?
         } else {
@@ -112,7 +112,7 @@ impl Run {
             (Some(classes), Some(of_first)) if classes != of_first => {
                 Some(Difference::Classes(classes))
             }
-            _ => (self.validation() != first.validation()).then_some(Difference::Photographs),
+            _ => (self.validation() != first.validation()).then_some(Difference::Images),
         }
     }
 
@@ -132,7 +132,7 @@ impl Run {
                 let (name, named) = (&first.name, named.join(", "));
                 notes.push(format!("other classes than {name}: {named}{more}"));
             }
-            Some(Difference::Photographs) => {
+            Some(Difference::Images) => {
                 notes.push(format!("other photographs to validate on than {}", first.name));
             }
             None => {}
@@ -144,7 +144,7 @@ impl Run {
 /// Reason why the validation metrics of two runs are not comparable.
 enum Difference<'a> {
     Classes(&'a [String]),
-    Photographs,
+    Images,
 }
 
 /// Reads the runs. If a directory is named twice, reads it once and prints a message.

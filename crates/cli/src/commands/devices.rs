@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use vgg::{Precision, VggConfig, Weights};
 
-use crate::device::{Devices, Name};
+use crate::device::{DeviceName, Devices};
 use crate::printed::stdout;
 
 /// Minimum duration of a measurement, after a warm-up batch.
@@ -26,7 +26,7 @@ pub(crate) struct DevicesArguments {
 
 pub(crate) fn run(arguments: &DevicesArguments) -> anyhow::Result<ExitCode> {
     let mut out = stdout();
-    for name in Name::available() {
+    for name in DeviceName::available() {
         write!(out, "{:<20} {}", name.to_string(), name.about())?;
         if arguments.measure {
             out.flush()?;
@@ -38,25 +38,25 @@ pub(crate) fn run(arguments: &DevicesArguments) -> anyhow::Result<ExitCode> {
         }
         writeln!(out)?;
     }
-    let missing = Name::missing_features();
+    let missing = DeviceName::missing_features();
     if !missing.is_empty() {
         writeln!(out, "Not in this build: {}", missing.join(", "))?;
     }
-    writeln!(out, "`--device auto` takes {}.", Name::fastest())?;
+    writeln!(out, "`--device auto` takes {}.", DeviceName::fastest())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Measures the throughput of VGG16's base in images per second.
-fn measured(name: &Name, precision: Precision) -> anyhow::Result<f64> {
+fn measured(name: &DeviceName, precision: Precision) -> anyhow::Result<f64> {
     let config = VggConfig::default();
     let weights = Weights::seeded(&config, 0)?;
     let base = Devices::open(&name.config(precision))?.base(&config, &weights)?;
     let batch = base.batch().unwrap_or(32);
-    let pictures = vec![0.5; batch * config.size.iter().product::<usize>() * 3];
-    base.features(&pictures)?;
+    let images = vec![0.5; batch * config.size.iter().product::<usize>() * 3];
+    base.features(&images)?;
     let (start, mut count) = (Instant::now(), 0);
     while start.elapsed() < LEAST {
-        base.features(&pictures)?;
+        base.features(&images)?;
         count += batch;
     }
     Ok(count as f64 / start.elapsed().as_secs_f64())

@@ -8,15 +8,16 @@ use std::process::ExitCode;
 
 use clap::Args;
 use photos::{
-    ClassSurvey, Duplicates, Layout, PhotosError, Set, Spread, Survey, is_named_as_picture,
+    ClassSurvey, Distribution, DuplicateGroup, Layout, PhotosError, Split, Survey,
+    has_image_extension,
 };
 use quoting::Shown;
 use serde::Serialize;
 
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
-use crate::hints::Told;
-use crate::left_out::UNUSED;
+use crate::hints::ErrorText;
 use crate::printed::stdout;
+use crate::skipped::UNUSED;
 
 /// Exit status if the folder has a problem.
 const WRONG: u8 = 1;
@@ -57,7 +58,7 @@ struct Finding {
 impl Finding {
     /// Returns the finding for a fault that prevents training, with the message that `train` prints.
     fn of_fault(fault: &PhotosError) -> Self {
-        let Told { what, hint } = Told::of(fault);
+        let ErrorText { what, hint } = ErrorText::of(fault);
         Self { wrong: true, what, hint, files: vec![] }
     }
 }
@@ -87,7 +88,7 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
             findings.push(Finding { wrong, what, hint: None, files });
         }
     };
-    let unreadable = survey.left_out.unreadable.iter();
+    let unreadable = survey.skipped.unreadable.iter();
     find(
         true,
         "file(s) that should be pictures can't be read",
@@ -97,19 +98,19 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
     );
     for (kind, groups) in [("the same photograph", &survey.same), ("near duplicates", &survey.near)]
     {
-        let mut of = |wrong, what: &str, belongs: &dyn Fn(&Duplicates) -> bool| {
+        let mut of = |wrong, what: &str, belongs: &dyn Fn(&DuplicateGroup) -> bool| {
             let groups = groups.iter().filter(|group| belongs(group));
             find(wrong, &format!("group(s) of {kind} {what}"), groups.map(members).collect());
         };
         of(true, "in several classes, of which one at most is right", &|group| {
-            group.are_across_classes()
+            group.spans_classes()
         });
         of(true, "both trained on and validated on, which flatters the validation", &|group| {
-            group.are_across_sets() && !group.are_across_classes()
+            group.spans_splits() && !group.spans_classes()
         });
         let whole =
-            |group: &Duplicates| group.members.iter().all(|member| member.set == Set::Whole);
-        let within = |group: &Duplicates| !group.are_across_sets() && !group.are_across_classes();
+            |group: &DuplicateGroup| group.members.iter().all(|member| member.set == Split::Whole);
+        let within = |group: &DuplicateGroup| !group.spans_splits() && !group.spans_classes();
         of(
             false,
             "within a class; `train --group-duplicates` keeps each group on one side of the split",
@@ -118,21 +119,20 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
         of(false, "within a class", &|group| within(group) && !whole(group));
     }
     for set in &survey.sets {
-        let least = if set.set == Set::Whole { 2 } else { 1 };
+        let least = if set.set == Split::Whole { 2 } else { 1 };
         // Classes without files are among the layout's faults.
         let classes = || set.classes.iter().filter(|class| class.files > 0);
-        let few = classes().filter(|class| class.photographs < least);
+        let few = classes().filter(|class| class.images < least);
         find(
             true,
             "class(es) with too few photographs to train on and to validate on",
-            few.map(|class| format!("`{}`: {}", class.class.shown(), class.photographs)).collect(),
+            few.map(|class| format!("`{}`: {}", class.class.shown(), class.images)).collect(),
         );
-        let counts = || classes().map(|class| class.photographs);
+        let counts = || classes().map(|class| class.images);
         let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
-        let small = classes().filter(|class| class.photographs * 3 < most);
-        let small: Vec<String> = small
-            .map(|class| format!("`{}`: {}", class.class.shown(), class.photographs))
-            .collect();
+        let small = classes().filter(|class| class.images * 3 < most);
+        let small: Vec<String> =
+            small.map(|class| format!("`{}`: {}", class.class.shown(), class.images)).collect();
         if least * 3 < most {
             let what =
                 format!("class(es) of {} less than a third as large as the largest", name(set.set));
@@ -140,42 +140,42 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
         }
     }
     let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
-        survey.left_out.stray.iter().partition(|path| is_named_as_picture(path));
+        survey.skipped.ignored.iter().partition(|path| has_image_extension(path));
     let named =
         |files: Vec<&PathBuf>| files.iter().map(|path| format!("`{}`", path.shown())).collect();
     find(true, "picture(s) that lie in no class's folder", named(outside));
     find(false, "file(s) that are no pictures, which are ignored", named(others));
-    let unused = survey.left_out.unused.iter().collect();
+    let unused = survey.skipped.unused.iter().collect();
     find(false, &format!("{UNUSED}, which are ignored"), named(unused));
     findings
 }
 
-fn members(group: &Duplicates) -> String {
-    let member = |member: &photos::Member| {
+fn members(group: &DuplicateGroup) -> String {
+    let member = |member: &photos::DuplicateImage| {
         format!("`{}` ({}, {})", member.path.shown(), name(member.set), member.class.shown())
     };
     group.members.iter().map(member).collect::<Vec<_>>().join(", ")
 }
 
-fn name(set: Set) -> &'static str {
+fn name(set: Split) -> &'static str {
     match set {
-        Set::Train => "train",
-        Set::Validation => "validation",
-        Set::Whole => "the folder",
+        Split::Train => "train",
+        Split::Validation => "validation",
+        Split::Whole => "the folder",
     }
 }
 
 fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Result<()> {
     for set in &survey.sets {
-        let total: usize = set.classes.iter().map(|class| class.photographs).sum();
+        let total: usize = set.classes.iter().map(|class| class.images).sum();
         write!(out, "{}: {total} photographs, {} classes", name(set.set), set.classes.len())?;
-        if set.set != Set::Whole {
+        if set.set != Split::Whole {
             write!(out, ", in `{}`", set.folder.shown())?;
         }
         writeln!(out)?;
         for class in &set.classes {
-            let share = 100.0 * class.photographs as f64 / total.max(1) as f64;
-            writeln!(out, "  {}: {} ({share:.0} %)", class.class.shown(), class.photographs)?;
+            let share = 100.0 * class.images as f64 / total.max(1) as f64;
+            writeln!(out, "  {}: {} ({share:.0} %)", class.class.shown(), class.images)?;
             print_class(out, class)?;
         }
     }
@@ -199,7 +199,7 @@ fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Res
 
 fn print_class(out: &mut impl Write, class: &ClassSurvey) -> io::Result<()> {
     let (Some(width), Some(height)) = (class.width, class.height) else { return Ok(()) };
-    let spread = |spread: Spread| {
+    let spread = |spread: Distribution| {
         format!("{} to {} pixels (median {})", spread.smallest, spread.largest, spread.median)
     };
     writeln!(out, "    width {}, height {}", spread(width), spread(height))?;

@@ -8,18 +8,18 @@ use std::process::ExitCode;
 use clap::Args;
 use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
 use model::Classifier;
-use photos::{Cache, Folder, LeftOut, Photos};
+use photos::{Cache, Folder, ImageDataset, SkippedFiles};
 use quoting::argument;
-use train::{DataConfig, RunFolder, RunningMean, TrainError};
+use train::{DataConfig, RunDirectory, RunningMean, TrainError};
 
 use crate::arguments::ModelArguments;
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
-use crate::left_out::print_left_out;
 use crate::named_output::named;
 use crate::printed::listed;
 use crate::printed::stdout;
+use crate::skipped::print_skipped_files;
 use crate::split_table;
 
 /// Memory limit for decoded images, in bytes.
@@ -54,11 +54,11 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         devices.tensors(),
     )?;
     let card = classifier.card();
-    let (photos, left_out) = match folder {
+    let (photos, skipped) = match folder {
         Some(folder) => {
             let folder = folder.with_classes(&card.classes)?;
             let disk = arguments.cache.open(&[&folder.path])?;
-            Photos::load(&folder, card.base.size, &Cache { memory: MEMORY, disk })?
+            ImageDataset::load(&folder, card.base.size, &Cache { memory: MEMORY, disk })?
         }
         None => validation_of_run(model, &arguments.cache)?,
     };
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let total = photos.labels().len();
     let mut out = stdout();
     writeln!(out, "Found {total} files belonging to {} classes.", classes_in(&photos))?;
-    print_left_out(&left_out)?;
+    print_skipped_files(&skipped)?;
 
     let bar = Bar::default();
     let mut mean = RunningMean::default();
@@ -83,8 +83,13 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         let rows: Vec<Row> = batch.iter().map(|&image| Row { image, copy: None }).collect();
         let features = images.rows(&rows, &Cancellation::NEVER)?;
         let labels = &photos.labels()[batch[0]..][..batch.len()];
-        let evaluated =
-            train::evaluate(classifier.tail(), features, labels, card.threshold, devices.tensors());
+        let evaluated = train::evaluate(
+            classifier.trainable(),
+            features,
+            labels,
+            card.threshold,
+            devices.tensors(),
+        );
         let name = |index: usize| photos.path(batch[index]);
         let (loss, correct) = evaluated.map_err(|error| named(error, name))?;
         mean.add(loss, correct, batch.len());
@@ -102,9 +107,12 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Loads the validation images of the run that contains `model`, and returns them with the skipped files.
-fn validation_of_run(model: &Path, cache: &CacheArguments) -> anyhow::Result<(Photos, LeftOut)> {
+fn validation_of_run(
+    model: &Path,
+    cache: &CacheArguments,
+) -> anyhow::Result<(ImageDataset, SkippedFiles)> {
     let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
-    let config = RunFolder::settings(&run).map_err(|error| match error {
+    let config = RunDirectory::settings(&run).map_err(|error| match error {
         TrainError::NoRun(_) => anyhow::anyhow!(
             "{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`",
             argument(model)
@@ -119,10 +127,10 @@ fn validation_of_run(model: &Path, cache: &CacheArguments) -> anyhow::Result<(Ph
     let layout = split_table::layout_of(&config)?;
     let disk = cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk };
-    let (_, validation, left_out) = split_table::load_again(&run, &config, &layout, &cache)?;
-    Ok((validation, left_out))
+    let (_, validation, skipped) = split_table::load_again(&run, &config, &layout, &cache)?;
+    Ok((validation, skipped))
 }
 
-fn classes_in(photos: &Photos) -> usize {
+fn classes_in(photos: &ImageDataset) -> usize {
     photos.labels().iter().collect::<BTreeSet<_>>().len()
 }

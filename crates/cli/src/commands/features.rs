@@ -12,10 +12,10 @@ use clap::Args;
 use quoting::Shown;
 use serde_json::json;
 use shards::{
-    Checked, Cut, Dtype, Event, FeatureSettings, Folders, Job, Kind, Outcome, Photographs, Skipped,
-    Store, ViewSettings, check, compute, local_path,
+    Checked, Dtype, FeatureSettings, FindingKind, Folders, ImageIndex, ShardEvent, ShardJob,
+    ShardOutcome, Sharding, Skipped, Store, ViewSettings, check, compute, local_path,
 };
-use train::{RunFolder, WeightsChoice};
+use train::{RunDirectory, WeightsChoice};
 use vgg::{VggConfig, Weights, without_instructions};
 
 use crate::arguments::{AugmentArguments, BaseArguments, one_of};
@@ -23,10 +23,10 @@ use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
 use crate::interrupt::{STOPPED, stop_on_ctrl_c};
-use crate::left_out::print_unused;
+use crate::pipe::{raw_stdout, stderr, stdout};
 use crate::settings::{check_fetched, weights_named};
-use crate::share::Share;
-use crate::unbroken::{exact_stdout, stderr, stdout};
+use crate::shard_selection::ShardSelection;
+use crate::skipped::print_ignored_folders;
 
 /// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many
 /// machines
@@ -101,12 +101,12 @@ pub(crate) fn run(arguments: &FeaturesArguments) -> anyhow::Result<ExitCode> {
 
 fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow::Result<ExitCode> {
     let views = arguments.view_settings()?;
-    let share = Share::find(arguments.shard.as_deref(), |name| env::var(name).ok())?;
-    let cut = Cut::new(share.shards, arguments.steps)?;
+    let share = ShardSelection::find(arguments.shard.as_deref(), |name| env::var(name).ok())?;
+    let sharding = Sharding::new(share.shards, arguments.steps)?;
     if let (Some(out), Some(data)) = (local_path(out)?, local_path(data)?)
         && data.is_dir()
     {
-        RunFolder::check_outside(&out, &data)?;
+        RunDirectory::check_outside(&out, &data)?;
     }
     if let Some(folder) = local_path(out)? {
         anyhow::ensure!(
@@ -116,7 +116,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         );
     }
     let store = Store::open(out)?;
-    let photographs = Photographs::find(data, |key| cut.piece_of(key).shard == share.shard)?;
+    let images = ImageIndex::find(data, |key| sharding.piece_of(key).shard == share.shard)?;
     let config = arguments.base.config(VggConfig::default());
     let named = arguments.weights.as_deref();
     let choice = weights_named(named, config.variant, arguments.seed)?;
@@ -126,11 +126,10 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         WeightsChoice::File(path) => Weights::load(path, &config)?,
     };
     let base = arguments.device.open()?.base(&config, &weights)?;
-    let settings =
-        FeatureSettings::new(&config, &weights, &base, &photographs, arguments.dtype, views);
+    let settings = FeatureSettings::new(&config, &weights, &base, &images, arguments.dtype, views);
     let local = local_path(data)?;
-    let images: Vec<&Path> = local.iter().map(PathBuf::as_path).collect();
-    let extractor = Extractor::new(base, arguments.cache.open(&images)?);
+    let folders: Vec<&Path> = local.iter().map(PathBuf::as_path).collect();
+    let extractor = Extractor::new(base, arguments.cache.open(&folders)?);
     let bar = Bar::default();
     let stop = stop_on_ctrl_c(bar.clone())?;
     writeln!(
@@ -139,12 +138,12 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         share.shard,
         share.shards,
         share.by,
-        photographs.count(),
-        photographs.classes().len(),
-        cut.pieces(),
+        images.count(),
+        images.classes().len(),
+        sharding.pieces(),
         store.place().to_string().shown()
     )?;
-    if let Some(Folders { train, validation }) = photographs.folders() {
+    if let Some(Folders { train, validation }) = images.folders() {
         writeln!(
             stdout(),
             "Folders: {} to train on, {} to validate on",
@@ -152,12 +151,12 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
             validation.shown()
         )?;
     }
-    print_unused(&photographs.unused().iter().map(PathBuf::from).collect::<Vec<_>>())?;
-    let job = Job {
-        photographs: &photographs,
+    print_ignored_folders(&images.unused().iter().map(PathBuf::from).collect::<Vec<_>>())?;
+    let job = ShardJob {
+        images: &images,
         extractor: &extractor,
         settings: &settings,
-        cut,
+        sharding,
         shard: share.shard,
         store: &store,
         strict: arguments.strict,
@@ -174,19 +173,21 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         }
     };
     let outcome = compute(&job, |event| match event {
-        Event::Found { .. } => found += 1,
-        Event::OtherEngine { found, .. } => {
+        ShardEvent::Found { .. } => found += 1,
+        ShardEvent::OtherEngine { found, .. } => {
             others.insert(found);
         }
-        Event::Again { piece, reason } => print(format!("Again {piece}: it {}", reason.shown())),
-        Event::Progress { done, total } => bar.count(done, total, "photographs"),
-        Event::Skipped(Skipped { key, reason }) => {
+        ShardEvent::Recompute { piece, reason } => {
+            print(format!("Again {piece}: it {}", reason.shown()))
+        }
+        ShardEvent::Progress { done, total } => bar.count(done, total, "photographs"),
+        ShardEvent::Skipped(Skipped { key, reason }) => {
             bar.say(&format!("skipped `{}`: {}", key.shown(), reason.shown()));
         }
-        Event::Written { piece, photographs, bytes } => {
+        ShardEvent::Written { piece, images, bytes } => {
             written += 1;
             let megabytes = bytes as f64 / 1e6;
-            print(format!("Wrote {piece}: {photographs} photographs, {megabytes:.1} MB"));
+            print(format!("Wrote {piece}: {images} photographs, {megabytes:.1} MB"));
         }
     });
     bar.clear();
@@ -202,13 +203,13 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     warn_of_fault(extractor.cache())?;
     let outcome = outcome?;
     shown?;
-    let (there, pieces) = (found + written, cut.pieces());
+    let (there, pieces) = (found + written, sharding.pieces());
     match outcome {
-        Outcome::Complete => {
+        ShardOutcome::Complete => {
             writeln!(stdout(), "Complete: {written} piece(s) computed, {found} were there.")?;
             Ok(ExitCode::SUCCESS)
         }
-        Outcome::Stopped => {
+        ShardOutcome::Stopped => {
             writeln!(
                 stdout(),
                 "Stopped: {there} of {pieces} piece(s) are there. What was computed of the next one is lost; start it again to go on with the others."
@@ -240,34 +241,34 @@ fn check_set(
     arguments: &FeaturesArguments,
 ) -> anyhow::Result<ExitCode> {
     let store = Store::open(url)?;
-    let photographs = data.map(|data| Photographs::find(data, |_| true)).transpose()?;
+    let images = data.map(|data| ImageIndex::find(data, |_| true)).transpose()?;
     let bar = Bar::default();
-    let checked = check(&store, photographs.as_ref(), |done, total| {
+    let checked = check(&store, images.as_ref(), |done, total| {
         bar.move_to(done, total, format!("{done}/{total}"), "pieces checked".into());
     });
     bar.clear();
-    let Checked { findings, pieces, photographs, skipped, engines } = checked?;
+    let Checked { findings, pieces, images, skipped, engines } = checked?;
     if arguments.json {
         let checked = json!({
             "place": store.place(),
             "pieces": pieces,
-            "photographs": photographs,
+            "photographs": images,
             "skipped": skipped,
             "engines": engines,
             "findings": findings,
         });
-        writeln!(exact_stdout(), "{checked}")?;
+        writeln!(raw_stdout(), "{checked}")?;
     } else {
         let mut out = stdout();
         for finding in &findings {
             let kind = match finding.kind {
-                Kind::Missing => "missing",
-                Kind::Stale => "stale",
-                Kind::Damaged => "damaged",
+                FindingKind::Missing => "missing",
+                FindingKind::Stale => "stale",
+                FindingKind::Damaged => "damaged",
             };
             writeln!(out, "{kind:7} {}: it {}", finding.name.shown(), finding.reason.shown())?;
         }
-        let summary = format!("{photographs} photographs, {skipped} skipped, in {pieces} piece(s)");
+        let summary = format!("{images} photographs, {skipped} skipped, in {pieces} piece(s)");
         match findings.len() {
             0 => writeln!(out, "Whole: {summary}")?,
             count => writeln!(

@@ -16,10 +16,10 @@ use crate::arguments::ModelArguments;
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
+use crate::image_files::ImageFiles;
 use crate::named_output::named;
-use crate::picture_files::PictureFiles;
+use crate::pipe;
 use crate::sort_into::{SortInto, UNSURE};
-use crate::unbroken;
 
 /// Name the class of photographs
 #[derive(Args)]
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
             "`--unsure` is {least}, expected a probability from 0.5 to 1\nhint: 0.8 marks the photographs whose best class has less than 0.8"
         );
     }
-    let files = PictureFiles::find(&arguments.files)?;
+    let files = ImageFiles::find(&arguments.files)?;
     let devices = arguments.device.open()?;
     let ModelArguments { model, .. } = &arguments.model;
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
@@ -142,7 +142,7 @@ impl Output {
         // With `--sort-into`, copying continues if the reader of the output exits. Otherwise a closed pipe ends the
         // command.
         let mut out: Box<dyn Write> = match arguments.sort_into {
-            Some(_) => Box::new(unbroken::exact_stdout()),
+            Some(_) => Box::new(pipe::raw_stdout()),
             None => Box::new(io::stdout()),
         };
         if arguments.json {

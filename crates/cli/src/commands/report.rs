@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use photos::Cache;
 use quoting::{Shown, argument};
-use train::RunFolder;
+use train::RunDirectory;
 
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
@@ -33,7 +33,7 @@ pub(crate) struct ReportArguments {
 }
 
 pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
-    let config = RunFolder::settings(&arguments.run)?;
+    let config = RunDirectory::settings(&arguments.run)?;
     anyhow::ensure!(
         config.data.features.is_none(),
         "the run in `{}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {} FOLDER` says how well its model does on photographs",
@@ -45,10 +45,10 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
     let (training, validation, _) =
         split_table::load_again(&arguments.run, &config, &layout, &cache)?;
-    let (photographs, weights) = ([&training, &validation], arguments.weights.clone());
+    let (images, weights) = ([&training, &validation], arguments.weights.clone());
     let devices = arguments.device.open()?;
     let path =
-        run_report::write(&arguments.run, &config, photographs, weights, &devices, disk.as_ref())?;
+        run_report::write(&arguments.run, &config, images, weights, &devices, disk.as_ref())?;
     warn_of_fault(disk.as_ref())?;
     writeln!(stdout(), "Wrote {}.", path.shown())?;
     Ok(ExitCode::SUCCESS)

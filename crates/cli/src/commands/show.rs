@@ -4,19 +4,19 @@ use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use augment::{AugmentConfig, Picture};
+use augment::{AugmentConfig, ImageView};
 use clap::Args;
 use image::{ImageFormat, Rgb, RgbImage};
-use photos::{Folder, Layout, PhotosError, is_named_as_picture, load_picture};
+use photos::{Folder, Layout, PhotosError, has_image_extension, load_image};
 use quoting::Shown;
-use random::{Draws, Purpose};
+use random::{AddressedRng, Purpose};
 use rayon::prelude::*;
-use train::RunFolder;
+use train::RunDirectory;
 
 use crate::arguments::AugmentArguments;
-use crate::left_out::print_unused;
 use crate::printed::{stderr, stdout};
 use crate::sheet::{CELL, Sheet};
+use crate::skipped::print_ignored_folders;
 
 /// Random seed for the choice of images and for their augmentation, fixed so that a sheet is reproducible.
 const SEED: u64 = 0;
@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let augment = arguments.settings.config(AugmentConfig::default());
     augment.validate()?;
     let layout = Layout::list(data, None)?;
-    RunFolder::check_outside(out, data)?;
+    RunDirectory::check_outside(out, data)?;
     // A class without images gets an empty row. Only these faults prevent a sheet.
     let is_grave = |fault: &PhotosError| {
         matches!(fault, PhotosError::NoClasses(_) | PhotosError::SameSubfolders { .. })
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let mut is_empty = true;
     let mut sheet = Sheet::new(folder.classes.len(), rows, across);
     for (label, name) in folder.classes.iter().enumerate() {
-        let shown = drawn_photographs(folder, label, *count)?;
+        let shown = drawn_images(folder, label, *count)?;
         is_empty &= shown.is_empty();
         let files = folder.files[label].len();
         sheet.begin_class(&format!("{name}: {} of {files} files", shown.len()));
@@ -95,10 +95,10 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
             sheet.add_row(&shown);
             continue;
         }
-        for (item, photograph) in shown.into_iter().enumerate() {
-            let version = |epoch: usize| augmented(&photograph, augment, epoch, item);
+        for (item, image) in shown.into_iter().enumerate() {
+            let version = |epoch: usize| augmented(&image, augment, epoch, item);
             let others: Vec<RgbImage> = (0..*versions).into_par_iter().map(version).collect();
-            sheet.add_row(&[vec![photograph], others].concat());
+            sheet.add_row(&[vec![image], others].concat());
         }
     }
     anyhow::ensure!(
@@ -107,11 +107,11 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
         data.shown()
     );
     let mut png = Cursor::new(vec![]);
-    sheet.into_picture().write_to(&mut png, ImageFormat::Png)?;
-    formats::write_whole(out, png.get_ref())?;
+    sheet.into_image().write_to(&mut png, ImageFormat::Png)?;
+    formats::write_atomic(out, png.get_ref())?;
     match &layout {
         Layout::Folders { beside, .. } => {
-            print_unused(&beside.unused)?;
+            print_ignored_folders(&beside.unused)?;
             writeln!(stdout(), "Wrote {}, of `{}`.", out.shown(), folder.path.shown())?;
         }
         Layout::Split { .. } => writeln!(stdout(), "Wrote {}.", out.shown())?,
@@ -121,20 +121,20 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
 
 /// Loads up to `count` images of a class in random order. Skips image files that can't be read, and reports them on
 /// standard error.
-fn drawn_photographs(folder: &Folder, label: usize, count: usize) -> anyhow::Result<Vec<RgbImage>> {
+fn drawn_images(folder: &Folder, label: usize, count: usize) -> anyhow::Result<Vec<RgbImage>> {
     let mut files = folder.files[label].clone();
-    Draws::at(SEED, Purpose::Drawing, 0, label as u64).shuffle(&mut files);
+    AddressedRng::at(SEED, Purpose::Drawing, 0, label as u64).shuffle(&mut files);
     let mut shown = vec![];
     for files in files.chunks(count) {
-        let pictures: Vec<_> =
-            files.par_iter().map(|file| load_picture(file, [CELL as usize; 2])).collect();
-        for (file, picture) in files.iter().zip(pictures) {
-            match picture {
+        let images: Vec<_> =
+            files.par_iter().map(|file| load_image(file, [CELL as usize; 2])).collect();
+        for (file, image) in files.iter().zip(images) {
+            match image {
                 Ok(pixels) if shown.len() < count => {
-                    let picture = RgbImage::from_raw(CELL, CELL, pixels.to_vec());
-                    shown.push(picture.expect("pixels for all of it"));
+                    let image = RgbImage::from_raw(CELL, CELL, pixels.to_vec());
+                    shown.push(image.expect("pixels for all of it"));
                 }
-                Err(reason) if is_named_as_picture(file) => {
+                Err(reason) if has_image_extension(file) => {
                     writeln!(
                         stderr(),
                         "skipped `{}`: {}",
@@ -153,11 +153,11 @@ fn drawn_photographs(folder: &Folder, label: usize, count: usize) -> anyhow::Res
 }
 
 /// Returns the augmented copy of an image for one epoch.
-fn augmented(photograph: &RgbImage, config: AugmentConfig, epoch: usize, item: usize) -> RgbImage {
-    let mut values = vec![0.0; photograph.as_raw().len()];
-    let picture = Picture::new(photograph.as_raw(), CELL as usize, CELL as usize);
+fn augmented(image: &RgbImage, config: AugmentConfig, epoch: usize, item: usize) -> RgbImage {
+    let mut values = vec![0.0; image.as_raw().len()];
+    let image = ImageView::new(image.as_raw(), CELL as usize, CELL as usize);
     let draw = config.draw(SEED, epoch as u64, item as u64);
-    draw.apply(&picture, config.compose, &mut values, |rgb| rgb);
+    draw.apply(&image, config.compose, &mut values, |rgb| rgb);
     let (pixels, _) = values.as_chunks::<3>();
     RgbImage::from_fn(CELL, CELL, |x, y| {
         Rgb(pixels[(y * CELL + x) as usize].map(|v| v.round() as u8))

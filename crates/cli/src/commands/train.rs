@@ -11,22 +11,22 @@ use photos::Layout;
 use quoting::{Shown, argument};
 use shards::{FeatureSet, Store};
 use train::{
-    Best, Data, Job, LastState, Outcome, RunConfig, RunFolder, Start, TrainError, WeightsChoice,
-    first_tail, fit, resume,
+    Best, Data, InitialWeights, RunConfig, RunDirectory, SavedCheckpoint, TrainError, TrainingJob,
+    TrainingOutcome, WeightsChoice, fit, initial_layers, resume,
 };
 use vgg::Weights;
 
 use crate::arguments::WEIGHTS_FOLDER;
-use crate::dashboard::{Dashboard, Watched};
+use crate::dashboard::{Dashboard, DashboardState};
 use crate::device::Devices;
 use crate::history::History;
-use crate::inputs::{Found, Inputs};
+use crate::inputs::{DataSource, Inputs};
 use crate::interrupt::{STOPPED, stop_on_ctrl_c};
 use crate::output::{Output, OutputArguments};
+use crate::pipe::stderr;
 use crate::progress::Progress;
 use crate::run_summary::RunSummary;
-use crate::settings::Settings;
-use crate::unbroken::stderr;
+use crate::settings::TrainSettings;
 use crate::{cache_arguments, demo, events, hints, logs, run_report, split_table};
 
 /// Default run directory. If it exists, the run gets the first unused name with a number appended.
@@ -46,7 +46,7 @@ const RUN: &str = "runs/train";
 )]
 pub(crate) struct TrainArguments {
     #[command(flatten)]
-    settings: Settings,
+    settings: TrainSettings,
     /// The run's folder [default: runs/train, or the first of runs/train-2, ... that is free]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -107,9 +107,9 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     let output = arguments.output.output()?;
     match &arguments.resume {
         Some(path) => {
-            let (run, mut config) = RunFolder::open(path)?;
+            let (run, mut config) = RunDirectory::open(path)?;
             arguments.settings.change_cache(&mut config.data)?;
-            let last = match LastState::resumable(&run, &config) {
+            let last = match SavedCheckpoint::resumable(&run, &config) {
                 Err(TrainError::Complete { epochs, .. }) => {
                     return say_complete(&run, epochs, output);
                 }
@@ -117,8 +117,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             };
             // Open the data first, so that a missing folder is reported before any computation.
             let found = match &config.data.features {
-                Some(url) => Found::Features(FeatureSet::open(&Store::open(url)?)?),
-                None => Found::Images(split_table::layout_of(&config)?),
+                Some(url) => DataSource::Features(FeatureSet::open(&Store::open(url)?)?),
+                None => DataSource::Images(split_table::layout_of(&config)?),
             };
             let weights = weights_again(&run, &config)?;
             let devices = Devices::open(&config.device).map_err(|error| {
@@ -143,15 +143,15 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 // Values that the first run cached would hide a difference in the second run.
                 config.data.cache_dir = None;
             }
-            settings.check_photographs(&config)?;
+            settings.check_images(&config)?;
             let path = arguments.out.as_deref().unwrap_or(Path::new(RUN));
             if arguments.out.is_some() {
-                RunFolder::check_free(path)?;
+                RunDirectory::check_free(path)?;
             }
             let found = match set {
-                Some(set) => Found::Features(set),
+                Some(set) => DataSource::Features(set),
                 None => {
-                    RunFolder::check_outside(path, &config.data.path)?;
+                    RunDirectory::check_outside(path, &config.data.path)?;
                     if settings.demo {
                         demo::draw_where_missing(&config.data.path, output)?;
                     }
@@ -159,17 +159,17 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                     if let Layout::Split { share, .. } = layout {
                         config.data.validation_split = Some(share);
                     }
-                    Found::Images(layout)
+                    DataSource::Images(layout)
                 }
             };
             settings.check_weights(&config)?;
             let weights = config.load_weights()?;
             let strict = arguments.strict;
             let inputs = Inputs::load(&config, devices, weights, found, None, strict, output)?;
-            if config.start != Start::Random {
+            if config.start != InitialWeights::Random {
                 // Detect an incompatible initial model before anything is written.
                 let (classes, device) = (inputs.data().classes(), inputs.devices.tensors());
-                first_tail(&config, &inputs.weights, classes, device)?;
+                initial_layers(&config, &inputs.weights, classes, device)?;
             }
             if arguments.verify_resume {
                 inputs.devices.require_exact()?;
@@ -177,8 +177,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 return inputs.verification(&config).run();
             }
             let run = match &arguments.out {
-                Some(path) => RunFolder::create(path, &config)?,
-                None => RunFolder::create_numbered(path, &config)?,
+                Some(path) => RunDirectory::create(path, &config)?,
+                None => RunDirectory::create_numbered(path, &config)?,
             };
             inputs.write_tables(&run, &config)?;
             go(&config, &inputs, &run, None, false, output)
@@ -187,8 +187,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Reports that a run is already complete. This counts as success, so that jobs can always restart with `--resume`.
-fn say_complete(run: &RunFolder, epochs: usize, output: Output) -> anyhow::Result<ExitCode> {
-    output.tell(|| {
+fn say_complete(run: &RunDirectory, epochs: usize, output: Output) -> anyhow::Result<ExitCode> {
+    output.emit(|| {
         let metrics = load_card(&run.best()).ok().and_then(|card| card.metrics);
         let best = metrics.map(|Metrics { epoch, val_loss, val_accuracy, .. }| Best {
             epoch,
@@ -208,7 +208,7 @@ fn say_complete(run: &RunFolder, epochs: usize, output: Output) -> anyhow::Resul
 
 /// Loads the weights of a resumed run from the configured file. If that file no longer exists, searches for a file with
 /// the same digest, as for predictions.
-fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights> {
+fn weights_again(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<Weights> {
     match &config.weights {
         WeightsChoice::File(path) if !path.exists() => {
             let search = WeightsSearch { named: None, folder: WEIGHTS_FOLDER.into() };
@@ -225,8 +225,8 @@ fn weights_again(run: &RunFolder, config: &RunConfig) -> anyhow::Result<Weights>
 fn go(
     config: &RunConfig,
     inputs: &Inputs,
-    run: &RunFolder,
-    last: Option<LastState>,
+    run: &RunDirectory,
+    last: Option<SavedCheckpoint>,
     strict_engine: bool,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
@@ -245,10 +245,10 @@ fn go(
     if output.is_for_people() {
         summary.print()?;
     }
-    output.tell(|| events::begun(&summary))?;
+    output.emit(|| events::begun(&summary))?;
     let mut progress = Progress::new(config.train, data.training_labels().len());
     let dashboard = match output {
-        Output::Dashboard => Some(Dashboard::open(watched(&summary, run)?)?),
+        Output::Dashboard => Some(Dashboard::open(state(&summary, run)?)?),
         _ => None,
     };
     let cancellation = match &dashboard {
@@ -256,7 +256,7 @@ fn go(
         None => stop_on_ctrl_c(progress.bar().clone())?,
     };
     let cancellation = &cancellation;
-    let job = Job { config, run, weights, data, device, strict_engine, cancellation };
+    let job = TrainingJob { config, run, weights, data, device, strict_engine, cancellation };
     let mut shown = Ok(());
     let show = |event| {
         if let Some(dashboard) = &dashboard {
@@ -266,7 +266,7 @@ fn go(
             shown = match output {
                 Output::Lines => progress.show(&event),
                 Output::Quiet | Output::Dashboard => Ok(()),
-                Output::Events => output.tell(|| events::told(&event)),
+                Output::Events => output.emit(|| events::event_json(&event)),
             };
         }
     };
@@ -285,8 +285,8 @@ fn go(
     let outcome = outcome?;
     shown?;
     match outcome {
-        Outcome::Complete { best, epochs } => {
-            output.tell(|| events::complete(run.path(), epochs, Some(best)))?;
+        TrainingOutcome::Complete { best, epochs } => {
+            output.emit(|| events::complete(run.path(), epochs, Some(best)))?;
             if let Some(patience) = config.train.patience
                 && epochs < config.train.epochs
             {
@@ -299,7 +299,7 @@ fn go(
                 best.epoch, best.val_loss, best.val_accuracy
             ))?;
             // A report shows images, which a run on features does not have.
-            if let Data::Photographs { training, validation, .. } = data {
+            if let Data::Images { training, validation, .. } = data {
                 // The model is already saved, so a failed report is not an error.
                 match run_report::write(
                     run.path(),
@@ -318,8 +318,8 @@ fn go(
             output.say_last(format_args!("Run: {}", run.path().shown()))?;
             Ok(ExitCode::SUCCESS)
         }
-        Outcome::Stopped { epochs } => {
-            output.tell(|| events::stopped(run.path(), epochs))?;
+        TrainingOutcome::Stopped { epochs } => {
+            output.emit(|| events::stopped(run.path(), epochs))?;
             output.say_last(format_args!(
                 "Stopped after {epochs} of {} epochs. To go on: permafrost train --resume {}",
                 config.train.epochs,
@@ -331,7 +331,7 @@ fn go(
 }
 
 /// Returns the initial state of the dashboard, with the epochs that a resumed run has completed.
-fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched> {
+fn state(summary: &RunSummary<'_>, run: &RunDirectory) -> anyhow::Result<DashboardState> {
     let RunSummary { config, data, .. } = *summary;
     let names = [
         run.path().shown().to_string(),
@@ -339,5 +339,5 @@ fn watched(summary: &RunSummary<'_>, run: &RunFolder) -> anyhow::Result<Watched>
         format!("{}, {}", config.device.name, data.engines().join(", ")),
     ];
     let epochs = if run.history().exists() { History::read(run.path())?.epochs } else { vec![] };
-    Ok(Watched::new(names, config.train, data.training_labels().len(), epochs))
+    Ok(DashboardState::new(names, config.train, data.training_labels().len(), epochs))
 }

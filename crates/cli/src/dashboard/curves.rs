@@ -10,26 +10,26 @@ use ratatui_widgets::chart::{Axis, Chart, Dataset, GraphType};
 use report::Epoch;
 
 use crate::dashboard::colours::Colours;
-use crate::dashboard::watched::Watched;
+use crate::dashboard::state::DashboardState;
 
 /// Draws the chart of the loss (`which` 0) or the accuracy (`which` 1). `names` holds the titles of the training and
 /// the validation curve.
 pub(super) fn draw_chart(
     frame: &mut Frame<'_>,
-    watched: &Watched,
+    state: &DashboardState,
     area: Rect,
     names: [&str; 2],
     which: usize,
     colours: &Colours,
 ) {
     let of_epochs = |values: fn(&Epoch) -> [f64; 2]| {
-        watched.epochs.iter().map(move |epoch| (epoch.epoch as f64, values(epoch)[which]))
+        state.epochs.iter().map(move |epoch| (epoch.epoch as f64, values(epoch)[which]))
     };
     // Epochs that an earlier process trained have no recorded steps.
-    let first_step = watched.steps.first().map_or(f64::INFINITY, |step| step[0]);
+    let first_step = state.steps.first().map_or(f64::INFINITY, |step| step[0]);
     let training: Vec<(f64, f64)> = of_epochs(|epoch| epoch.training)
         .filter(|(at, _)| *at < first_step)
-        .chain(watched.steps.iter().map(|step| (step[0], step[1 + which])))
+        .chain(state.steps.iter().map(|step| (step[0], step[1 + which])))
         .collect();
     let validation: Vec<(f64, f64)> = of_epochs(|epoch| epoch.validation).collect();
     let values = || training.iter().chain(&validation).map(|point| point.1);
@@ -41,7 +41,7 @@ pub(super) fn draw_chart(
         _ => [low, high],
     };
     let last = training.iter().chain(&validation).map(|point| point.0).fold(0.0, f64::max);
-    let end = end_of_axis(last, watched.train.epochs);
+    let end = end_of_axis(last, state.train.epochs);
     let (marker, sign) = colours.validation_marker;
     let title = Line::from(vec![
         Span::styled(format!(" ━ {} ", names[0]), colours.training),

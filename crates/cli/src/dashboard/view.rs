@@ -6,12 +6,12 @@ use ratatui_core::terminal::Frame;
 use ratatui_core::text::{Line, Span};
 use ratatui_widgets::gauge::LineGauge;
 use report::Epoch;
-use train::Set;
+use train::ImageSet;
 
 use crate::dashboard::colours::Colours;
 use crate::dashboard::curves::draw_chart;
-use crate::dashboard::watched::{Stage, Watched};
-use crate::pace::duration;
+use crate::dashboard::state::{DashboardState, Stage};
+use crate::rate_meter::duration;
 
 /// Minimum height of the charts in rows, and minimum width of each of two adjacent charts in columns.
 const LEAST: [u16; 2] = [7, 34];
@@ -27,7 +27,7 @@ const AFTER: u16 = 40;
 /// Draws the whole dashboard.
 pub(super) fn draw(
     frame: &mut Frame<'_>,
-    watched: &Watched,
+    state: &DashboardState,
     is_stopping: bool,
     log: &str,
     colours: &Colours,
@@ -40,7 +40,7 @@ pub(super) fn draw(
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    let [run, base, device] = &watched.names;
+    let [run, base, device] = &state.names;
     let bold = Style::new().add_modifier(Modifier::BOLD);
     frame.render_widget(
         Line::from(vec![
@@ -49,8 +49,8 @@ pub(super) fn draw(
         ]),
         head,
     );
-    draw_gauges(frame, watched, gauges, colours);
-    draw_middle(frame, watched, middle, colours);
+    draw_gauges(frame, state, gauges, colours);
+    draw_middle(frame, state, middle, colours);
     frame.render_widget(Line::styled(log, colours.soft), log_row);
     frame.render_widget(
         if is_stopping {
@@ -63,16 +63,16 @@ pub(super) fn draw(
 }
 
 /// Draws the progress of the epoch, or of the features before the first epoch, and the progress of the run.
-fn draw_gauges(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
+fn draw_gauges(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colours: &Colours) {
     let [upper, lower] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
-    let epochs = watched.train.epochs;
-    let (before, share, after) = match watched.stage {
+    let epochs = state.train.epochs;
+    let (before, share, after) = match state.stage {
         Stage::Beginning => ("beginning".into(), 0.0, String::new()),
         Stage::Features { set, done, total } => {
             let what = match set {
-                Set::Training => "training features",
-                Set::Views => "features of views",
-                Set::Validation => "validation features",
+                ImageSet::Training => "training features",
+                ImageSet::AugmentedCopies => "features of views",
+                ImageSet::Validation => "validation features",
             };
             (what.to_owned(), share(done, total), format!("{done}/{total}"))
         }
@@ -83,8 +83,8 @@ fn draw_gauges(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &C
         ),
     };
     draw_gauge(frame, upper, before, share, after, colours);
-    let of_run = share_of_run(watched);
-    let after = watched.speed.map_or(String::new(), |speed| {
+    let of_run = share_of_run(state);
+    let after = state.speed.map_or(String::new(), |speed| {
         format!("{:.1} images/s  {} left", speed.rate, duration(speed.left))
     });
     draw_gauge(frame, lower, format!("run {:.0}%", 100.0 * of_run), of_run, after, colours);
@@ -94,8 +94,8 @@ fn share(done: usize, total: usize) -> f64 {
     done as f64 / total.max(1) as f64
 }
 
-fn share_of_run(watched: &Watched) -> f64 {
-    share(watched.photographs_done(), watched.photographs_in_all())
+fn share_of_run(state: &DashboardState) -> f64 {
+    share(state.images_done(), state.total_images())
 }
 
 fn draw_gauge(
@@ -128,35 +128,35 @@ fn draw_gauge(
 }
 
 /// Draws the charts, and the table of epochs below them if both fit.
-fn draw_middle(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
+fn draw_middle(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colours: &Colours) {
     let [least_height, least_width] = LEAST;
     if area.height < least_height {
-        return draw_table(frame, watched, area, colours);
+        return draw_table(frame, state, area, colours);
     }
-    let rows = (watched.epochs.len() as u16 + 1).min(area.height / TABLE);
+    let rows = (state.epochs.len() as u16 + 1).min(area.height / TABLE);
     let rows = if rows > 1 && area.height - rows >= least_height { rows } else { 0 };
     let [charts, table] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(area);
-    draw_table(frame, watched, table, colours);
+    draw_table(frame, state, table, colours);
     let both = Layout::horizontal([Constraint::Fill(1); 2]);
     if charts.width >= 2 * least_width {
         let [loss, accuracy] = both.areas(charts);
-        draw_chart(frame, watched, loss, ["loss", "val_loss"], 0, colours);
-        draw_chart(frame, watched, accuracy, ["accuracy", "val_accuracy"], 1, colours);
+        draw_chart(frame, state, loss, ["loss", "val_loss"], 0, colours);
+        draw_chart(frame, state, accuracy, ["accuracy", "val_accuracy"], 1, colours);
     } else {
-        draw_chart(frame, watched, charts, ["loss", "val_loss"], 0, colours);
+        draw_chart(frame, state, charts, ["loss", "val_loss"], 0, colours);
     }
 }
 
 /// Draws the table of the last epochs. The best epoch is always one of its rows.
-fn draw_table(frame: &mut Frame<'_>, watched: &Watched, area: Rect, colours: &Colours) {
+fn draw_table(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colours: &Colours) {
     let room = usize::from(area.height.saturating_sub(1));
-    if room == 0 || watched.epochs.is_empty() {
+    if room == 0 || state.epochs.is_empty() {
         return;
     }
-    let best = watched.best().map(|best| best.epoch);
-    let mut rows: Vec<&Epoch> = watched.epochs.iter().rev().take(room).collect();
-    if let Some(best) = watched.best()
+    let best = state.best().map(|best| best.epoch);
+    let mut rows: Vec<&Epoch> = state.epochs.iter().rev().take(room).collect();
+    if let Some(best) = state.best()
         && !rows.iter().any(|row| row.epoch == best.epoch)
     {
         rows.pop();
@@ -190,30 +190,30 @@ mod tests {
     use ratatui_core::buffer::Buffer;
     use ratatui_core::style::Color;
     use ratatui_core::terminal::Terminal;
-    use train::{Event, TrainConfig};
+    use train::{TrainConfig, TrainingEvent};
 
     use super::*;
-    use crate::dashboard::watched::Speed;
+    use crate::dashboard::state::Speed;
 
     /// Returns the state after seven epochs of four steps and half of the eighth epoch. Epoch 4 is the best.
-    fn watched() -> Watched {
+    fn state() -> DashboardState {
         let names =
             ["runs/train", "vgg16 up to block5_pool, pooling none, 180 x 180", "cpu, winograd f32"];
         let train = TrainConfig { epochs: 10, ..TrainConfig::default() };
-        let mut watched = Watched::new(names.map(String::from), train, 128, vec![]);
+        let mut state = DashboardState::new(names.map(String::from), train, 128, vec![]);
         for epoch in 1..=8 {
             let steps = if epoch == 8 { 2 } else { 4 };
             for step in 1..=steps {
                 let at = (epoch - 1) as f64 + step as f64 / 4.0;
                 let (loss, accuracy) = (0.7 / (1.0 + at), 1.0 - 0.5 / (1.0 + at));
-                watched.learn(&Event::Step { epoch, step, steps: 4, loss, accuracy });
+                state.learn(&TrainingEvent::Step { epoch, step, steps: 4, loss, accuracy });
             }
             if epoch < 8 {
                 let away = (epoch as f64 - 4.0).abs();
                 let (loss, accuracy) =
                     (0.7 / (1.0 + epoch as f64), 1.0 - 0.5 / (1.0 + epoch as f64));
                 let (val_loss, val_accuracy) = (0.2 + 0.05 * away, 0.95 - 0.05 * away);
-                watched.learn(&Event::Epoch {
+                state.learn(&TrainingEvent::Epoch {
                     metrics: Metrics { epoch, loss, accuracy, val_loss, val_accuracy },
                     seconds: 12.0,
                     learning_rate: 1e-3,
@@ -221,19 +221,19 @@ mod tests {
                 });
             }
         }
-        watched.speed = Some(Speed { rate: 21.34, left: 754.0 });
-        watched
+        state.speed = Some(Speed { rate: 21.34, left: 754.0 });
+        state
     }
 
     fn drawn(
-        watched: &Watched,
+        state: &DashboardState,
         [width, height]: [u16; 2],
         is_stopping: bool,
         any_colour: bool,
     ) -> Buffer {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("memory");
         let (log, colours) = ("INFO train::fit: epoch epoch=7", Colours::new(any_colour));
-        let view = |frame: &mut Frame<'_>| draw(frame, watched, is_stopping, log, &colours);
+        let view = |frame: &mut Frame<'_>| draw(frame, state, is_stopping, log, &colours);
         terminal.draw(view).expect("memory");
         terminal.backend().buffer().clone()
     }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn curves_and_the_last_epochs_fit_into_80_columns() {
-        insta::assert_snapshot!(text(&drawn(&watched(), [80, 24], false, true)), @r"
+        insta::assert_snapshot!(text(&drawn(&state(), [80, 24], false, true)), @r"
         runs/train  vgg16 up to block5_pool, pooling none, 180 x 180  cpu, winograd f32
         epoch 8/10            ━━━━━━━━───────── step 2/4  loss 0.0824  accuracy 0.9412
         run 75%               ━━━━━━━━━━━━───── 21.3 images/s  13m left
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_narrow_screen_shows_the_loss_alone_and_a_low_one_no_curves() {
-        insta::assert_snapshot!(text(&drawn(&watched(), [50, 13], true, true)), @r"
+        insta::assert_snapshot!(text(&drawn(&state(), [50, 13], true, true)), @r"
         runs/train  vgg16 up to block5_pool, pooling none,
         epoch 8/10            ━─ step 2/4  loss 0.0824  ac
         run 75%               ━─ 21.3 images/s  13m left
@@ -295,7 +295,7 @@ mod tests {
         INFO train::fit: epoch epoch=7
         Stopping after this batch. q again: stop at once
         ");
-        insta::assert_snapshot!(text(&drawn(&watched(), [50, 8], true, true)), @r"
+        insta::assert_snapshot!(text(&drawn(&state(), [50, 8], true, true)), @r"
         runs/train  vgg16 up to block5_pool, pooling none,
         epoch 8/10            ━─ step 2/4  loss 0.0824  ac
         run 75%               ━─ 21.3 images/s  13m left
@@ -309,11 +309,11 @@ mod tests {
 
     #[test]
     fn before_the_first_epoch_features_are_counted() {
-        let mut watched = Watched::new(watched().names, TrainConfig::default(), 128, vec![]);
-        let set = Set::Validation;
-        watched.learn(&Event::Features { set, done: 32, total: 64 });
-        watched.speed = None;
-        let text = text(&drawn(&watched, [80, 24], false, true));
+        let mut state = DashboardState::new(state().names, TrainConfig::default(), 128, vec![]);
+        let set = ImageSet::Validation;
+        state.learn(&TrainingEvent::Features { set, done: 32, total: 64 });
+        state.speed = None;
+        let text = text(&drawn(&state, [80, 24], false, true));
         let lines: Vec<&str> = text.lines().take(3).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         runs/train  vgg16 up to block5_pool, pooling none, 180 x 180  cpu, winograd f32
@@ -326,7 +326,7 @@ mod tests {
     fn a_screen_of_any_size_is_drawn() {
         for width in (1..=150).step_by(7) {
             for height in 1..=40 {
-                drawn(&watched(), [width, height], false, true);
+                drawn(&state(), [width, height], false, true);
             }
         }
     }
@@ -337,7 +337,7 @@ mod tests {
             buffer.content.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset)
         };
         let (with, without) =
-            (drawn(&watched(), [80, 24], false, true), drawn(&watched(), [80, 24], false, false));
+            (drawn(&state(), [80, 24], false, true), drawn(&state(), [80, 24], false, false));
         assert!(has_colours(&with) && !has_colours(&without));
         assert!(text(&without).contains("• val_loss") && !text(&with).contains('•'));
     }

@@ -16,7 +16,7 @@ use super::links;
 use crate::archive::{self, Archive};
 use crate::array::{Array, Arrays, insert};
 use crate::hdf5::{self, Hdf5};
-use crate::opened::Opened;
+use crate::open_file::OpenFile;
 use crate::weights::WeightsFile;
 use crate::{FormatError, foreign};
 
@@ -56,7 +56,7 @@ pub struct KerasLayer {
 /// Sequential nor Functional. The same holds if its layers are not a chain or if two of them have the same name. Arrays
 /// must belong to a layer and hold 32-bit or 16-bit floats.
 pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
-    let opened = Opened::open(path)?;
+    let opened = OpenFile::open(path)?;
     if !archive::is_zip(&opened.head) {
         return Err(foreign::file(path, &opened.head));
     }
@@ -74,7 +74,7 @@ pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
 }
 
 /// Reads the arrays of all layers, named like `LAYER/kernel`, and the layers in order.
-pub(crate) fn read_weights(opened: Opened, archive: Archive) -> Result<WeightsFile, FormatError> {
+pub(crate) fn read_weights(opened: OpenFile, archive: Archive) -> Result<WeightsFile, FormatError> {
     let (_, read) = read(opened, archive)?;
     let (mut arrays, mut layers) = (Arrays::new(), Vec::new());
     for ReadLayer { layer, arrays: own } in read {
@@ -85,7 +85,7 @@ pub(crate) fn read_weights(opened: Opened, archive: Archive) -> Result<WeightsFi
     Ok(WeightsFile { arrays, layers: KerasLayers::InOrder(layers) })
 }
 
-fn read(opened: Opened, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>), FormatError> {
+fn read(opened: OpenFile, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>), FormatError> {
     let path = opened.path;
     let mut config = Vec::new();
     archive.copy(CONFIG, &mut config)?;

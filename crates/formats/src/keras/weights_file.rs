@@ -17,7 +17,7 @@ use super::groups;
 use crate::FormatError;
 use crate::array::{Arrays, insert};
 use crate::hdf5::{self, Hdf5};
-use crate::opened::Opened;
+use crate::open_file::OpenFile;
 use crate::weights::WeightsFile;
 
 /// Suffixes of arrays that hold the state of a random generator.
@@ -30,11 +30,11 @@ const CONFIG: &str = "model_config";
 ///
 /// Only a whole model describes its layers. A weights file names them at most. Their order is then unknown, and a layer
 /// without weights, such as `Rescaling`, is recognized only by its class.
-pub(crate) fn read(opened: Opened) -> Result<WeightsFile, FormatError> {
+pub(crate) fn read(opened: OpenFile) -> Result<WeightsFile, FormatError> {
     hdf5::with_room(opened.path, || read_here(opened))
 }
 
-fn read_here(opened: Opened) -> Result<WeightsFile, FormatError> {
+fn read_here(opened: OpenFile) -> Result<WeightsFile, FormatError> {
     let path = opened.path;
     let file = Hdf5::open(path, opened.file, 0, opened.length)?;
     let root = file.root();

@@ -15,9 +15,9 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::group_names::GroupNames;
 use super::model::{CONFIG, WEIGHTS};
 use super::write_config::{class, config};
-use crate::chain::INPUT;
-use crate::whole::write_whole_with;
-use crate::{Array, Chain, FormatError};
+use crate::atomic::write_atomic_with;
+use crate::sequential::INPUT;
+use crate::{Array, FormatError, SequentialModel};
 
 /// Version of Keras whose file layout is written. Keras does not check it.
 const KERAS_VERSION: &str = "3.15.1";
@@ -34,10 +34,10 @@ const KERAS_VERSION: &str = "3.15.1";
 ///
 /// # Panics
 ///
-/// Panics if the chain breaks a rule of [`Chain`].
-pub fn write_keras(path: &Path, chain: &Chain) -> Result<(), FormatError> {
+/// Panics if the chain breaks a rule of [`SequentialModel`].
+pub fn write_keras(path: &Path, chain: &SequentialModel) -> Result<(), FormatError> {
     let config = config(chain, &chain.output_shapes());
-    write_whole_with(path, |file| {
+    write_atomic_with(path, |file| {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(DateTime::default())
@@ -57,7 +57,7 @@ pub fn write_keras(path: &Path, chain: &Chain) -> Result<(), FormatError> {
 }
 
 /// Builds the weights file: a group for every layer, even without weights, and one for the model.
-fn weights(chain: &Chain) -> FileBuilder {
+fn weights(chain: &SequentialModel) -> FileBuilder {
     let mut file = FileBuilder::new();
     let mut groups = Groups { layers: file.create_group("layers"), names: GroupNames::default() };
     groups.add("InputLayer", INPUT, &[]);

@@ -6,22 +6,22 @@
 
 use serde_json::{Value, json};
 
-use crate::chain::INPUT;
-use crate::{Activation, Chain, ChainKind};
+use crate::sequential::INPUT;
+use crate::{Activation, SequentialLayerKind, SequentialModel};
 
 /// Returns the description of a Functional model. `shapes` are the output shapes of the layers for
 /// one image.
-pub(crate) fn config(chain: &Chain, shapes: &[Vec<usize>]) -> Value {
-    let picture = [chain.size[0], chain.size[1], 3];
+pub(crate) fn config(chain: &SequentialModel, shapes: &[Vec<usize>]) -> Value {
+    let image = [chain.size[0], chain.size[1], 3];
     let mut layers = vec![json!({
         "module": "keras.layers",
         "class_name": "InputLayer",
-        "config": { "name": INPUT, "batch_shape": batch_of(&picture), "dtype": "float32" },
+        "config": { "name": INPUT, "batch_shape": batch_of(&image), "dtype": "float32" },
         "registered_name": null,
         "name": INPUT,
         "inbound_nodes": [],
     })];
-    let mut fed_by = (INPUT, &picture[..]);
+    let mut fed_by = (INPUT, &image[..]);
     for (next, shape) in chain.layers.iter().zip(shapes) {
         let (class, arguments) = (class(&next.kind), arguments(&next.kind));
         layers.push(layer(class, &next.name, next.frozen, arguments, fed_by));
@@ -42,15 +42,15 @@ pub(crate) fn config(chain: &Chain, shapes: &[Vec<usize>]) -> Value {
 }
 
 /// Returns the Keras class of a layer.
-pub(crate) fn class(kind: &ChainKind) -> &'static str {
+pub(crate) fn class(kind: &SequentialLayerKind) -> &'static str {
     match kind {
-        ChainKind::Pointwise { .. } | ChainKind::Convolution { .. } => "Conv2D",
-        ChainKind::MaxPooling => "MaxPooling2D",
-        ChainKind::GlobalAveragePooling => "GlobalAveragePooling2D",
-        ChainKind::GlobalMaxPooling => "GlobalMaxPooling2D",
-        ChainKind::Flatten => "Flatten",
-        ChainKind::Dense { .. } => "Dense",
-        ChainKind::Dropout { .. } => "Dropout",
+        SequentialLayerKind::Pointwise { .. } | SequentialLayerKind::Convolution { .. } => "Conv2D",
+        SequentialLayerKind::MaxPooling => "MaxPooling2D",
+        SequentialLayerKind::GlobalAveragePooling => "GlobalAveragePooling2D",
+        SequentialLayerKind::GlobalMaxPooling => "GlobalMaxPooling2D",
+        SequentialLayerKind::Flatten => "Flatten",
+        SequentialLayerKind::Dense { .. } => "Dense",
+        SequentialLayerKind::Dropout { .. } => "Dropout",
     }
 }
 
@@ -85,20 +85,22 @@ fn layer(
     })
 }
 
-fn arguments(kind: &ChainKind) -> Value {
+fn arguments(kind: &SequentialLayerKind) -> Value {
     match kind {
-        ChainKind::Pointwise { bias, .. } => convolution(1, bias.data.len(), "linear"),
-        ChainKind::Convolution { bias, .. } => convolution(3, bias.data.len(), "relu"),
-        ChainKind::MaxPooling => json!({
+        SequentialLayerKind::Pointwise { bias, .. } => convolution(1, bias.data.len(), "linear"),
+        SequentialLayerKind::Convolution { bias, .. } => convolution(3, bias.data.len(), "relu"),
+        SequentialLayerKind::MaxPooling => json!({
             "pool_size": [2, 2],
             "strides": [2, 2],
             "padding": "valid",
             "data_format": "channels_last",
         }),
-        ChainKind::GlobalAveragePooling | ChainKind::GlobalMaxPooling | ChainKind::Flatten => {
+        SequentialLayerKind::GlobalAveragePooling
+        | SequentialLayerKind::GlobalMaxPooling
+        | SequentialLayerKind::Flatten => {
             json!({ "data_format": "channels_last" })
         }
-        ChainKind::Dense { bias, activation, .. } => {
+        SequentialLayerKind::Dense { bias, activation, .. } => {
             let activation = match activation {
                 Activation::Linear => "linear",
                 Activation::Relu => "relu",
@@ -107,7 +109,7 @@ fn arguments(kind: &ChainKind) -> Value {
             };
             json!({ "units": bias.data.len(), "activation": activation })
         }
-        ChainKind::Dropout { rate } => json!({ "rate": rate }),
+        SequentialLayerKind::Dropout { rate } => json!({ "rate": rate }),
     }
 }
 

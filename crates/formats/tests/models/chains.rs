@@ -1,17 +1,20 @@
 //! Builds small chains with every kind of layer.
 
-use formats::{Activation, Array, Arrays, Chain, ChainKind, ChainLayer};
+use formats::{Activation, Array, Arrays, SequentialLayer, SequentialLayerKind, SequentialModel};
 
 /// Layers that turn a feature map into a vector.
-pub(crate) const POOLINGS: [ChainKind; 3] =
-    [ChainKind::Flatten, ChainKind::GlobalAveragePooling, ChainKind::GlobalMaxPooling];
+pub(crate) const POOLINGS: [SequentialLayerKind; 3] = [
+    SequentialLayerKind::Flatten,
+    SequentialLayerKind::GlobalAveragePooling,
+    SequentialLayerKind::GlobalMaxPooling,
+];
 
 /// Returns weights for [`binary`] and [`three_classes`].
 ///
 /// They are scaled so that the outputs of all layers and the logits are about 1. A probability near
 /// 0 or 1 would hide errors in earlier layers.
-pub(crate) fn weights(pooling: ChainKind) -> Arrays {
-    let features = if matches!(pooling, ChainKind::Flatten) { 4 * 5 * 5 } else { 5 };
+pub(crate) fn weights(pooling: SequentialLayerKind) -> Arrays {
+    let features = if matches!(pooling, SequentialLayerKind::Flatten) { 4 * 5 * 5 } else { 5 };
     let shapes: [(&str, &[usize], f32); 6] = [
         ("preprocessing", &[1, 1, 3, 3], 1.0),
         ("block1_conv1", &[3, 3, 3, 4], 1.0),
@@ -38,14 +41,20 @@ pub(crate) fn weights(pooling: ChainKind) -> Arrays {
 }
 
 /// Returns a chain with frozen layers and a sigmoid, for images of 8x10 pixels.
-pub(crate) fn binary<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
+pub(crate) fn binary<'a>(
+    weights: &'a Arrays,
+    pooling: SequentialLayerKind<'a>,
+) -> SequentialModel<'a> {
     let head = dense(weights, "one", Activation::Sigmoid);
     chain(weights, pooling, head, [8, 10], &["cat", "dog"])
 }
 
 /// Returns a chain with a softmax, for images of 9x11 pixels, whose last row and column the pooling
 /// drops.
-pub(crate) fn three_classes<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> Chain<'a> {
+pub(crate) fn three_classes<'a>(
+    weights: &'a Arrays,
+    pooling: SequentialLayerKind<'a>,
+) -> SequentialModel<'a> {
     let head = dense(weights, "three", Activation::Softmax);
     let classes = ["cat", "dog", "\"chèvre\""];
     chain(weights, pooling, head, [9, 11], &classes)
@@ -53,16 +62,16 @@ pub(crate) fn three_classes<'a>(weights: &'a Arrays, pooling: ChainKind<'a>) -> 
 
 fn chain<'a>(
     weights: &'a Arrays,
-    pooling: ChainKind<'a>,
-    last: ChainKind<'a>,
+    pooling: SequentialLayerKind<'a>,
+    last: SequentialLayerKind<'a>,
     size: [usize; 2],
     classes: &[&str],
-) -> Chain<'a> {
-    let convolution = |name: &str| ChainKind::Convolution {
+) -> SequentialModel<'a> {
+    let convolution = |name: &str| SequentialLayerKind::Convolution {
         kernel: &weights[&format!("{name}/kernel")],
         bias: &weights[&format!("{name}/bias")],
     };
-    let preprocessing = ChainKind::Pointwise {
+    let preprocessing = SequentialLayerKind::Pointwise {
         kernel: &weights["preprocessing/kernel"],
         bias: &weights["preprocessing/bias"],
     };
@@ -70,26 +79,26 @@ fn chain<'a>(
         ("preprocessing", true, preprocessing),
         ("block1_conv1", true, convolution("block1_conv1")),
         ("block1_conv2", false, convolution("block1_conv2")),
-        ("block1_pool", true, ChainKind::MaxPooling),
+        ("block1_pool", true, SequentialLayerKind::MaxPooling),
         ("pooling", false, pooling),
         ("dense", false, dense(weights, "dense", Activation::Relu)),
-        ("dropout", false, ChainKind::Dropout { rate: 0.3 }),
+        ("dropout", false, SequentialLayerKind::Dropout { rate: 0.3 }),
         ("predictions", false, last),
     ];
-    Chain {
+    SequentialModel {
         name: "small".into(),
         size,
         layers: layers
             .into_iter()
-            .map(|(name, frozen, kind)| ChainLayer { name: name.into(), frozen, kind })
+            .map(|(name, frozen, kind)| SequentialLayer { name: name.into(), frozen, kind })
             .collect(),
         classes: classes.iter().map(|&class| class.into()).collect(),
     }
 }
 
-fn dense<'a>(weights: &'a Arrays, name: &str, activation: Activation) -> ChainKind<'a> {
+fn dense<'a>(weights: &'a Arrays, name: &str, activation: Activation) -> SequentialLayerKind<'a> {
     let part = |part| &weights[&format!("{name}/{part}")];
-    ChainKind::Dense { kernel: part("kernel"), bias: part("bias"), activation }
+    SequentialLayerKind::Dense { kernel: part("kernel"), bias: part("bias"), activation }
 }
 
 /// Generator of numbers that look random and are always the same.

@@ -1,6 +1,6 @@
 //! Evaluates a chain in plain loops of 64-bit floats, as a reference for other implementations.
 
-use formats::{Activation, Array, Chain, ChainKind};
+use formats::{Activation, Array, SequentialLayerKind, SequentialModel};
 
 /// Output of a layer for one image: a feature map (height, width, channels), or a vector as a map
 /// of one pixel.
@@ -34,29 +34,29 @@ impl Map {
 }
 
 /// Returns the output of the chain for one image.
-pub(crate) fn evaluate(chain: &Chain, picture: &[f32]) -> Vec<f64> {
+pub(crate) fn evaluate(chain: &SequentialModel, image: &[f32]) -> Vec<f64> {
     let [height, width] = chain.size;
-    let values = picture.iter().map(|&value| f64::from(value)).collect();
-    let picture = Map { height, width, channels: 3, values };
-    chain.layers.iter().fold(picture, |map, layer| apply(layer.kind, map)).values
+    let values = image.iter().map(|&value| f64::from(value)).collect();
+    let image = Map { height, width, channels: 3, values };
+    chain.layers.iter().fold(image, |map, layer| apply(layer.kind, map)).values
 }
 
-fn apply(kind: ChainKind, input: Map) -> Map {
+fn apply(kind: SequentialLayerKind, input: Map) -> Map {
     match kind {
-        ChainKind::Pointwise { kernel, bias } => pointwise(kernel, bias, &input),
-        ChainKind::Convolution { kernel, bias } => convolution(kernel, bias, &input),
-        ChainKind::MaxPooling => max_pooling(&input),
-        ChainKind::GlobalAveragePooling => {
+        SequentialLayerKind::Pointwise { kernel, bias } => pointwise(kernel, bias, &input),
+        SequentialLayerKind::Convolution { kernel, bias } => convolution(kernel, bias, &input),
+        SequentialLayerKind::MaxPooling => max_pooling(&input),
+        SequentialLayerKind::GlobalAveragePooling => {
             let pixels = (input.height * input.width) as f64;
             let mean = |channel| input.of_channel(channel).sum::<f64>() / pixels;
             Map::vector((0..input.channels).map(mean).collect())
         }
-        ChainKind::GlobalMaxPooling => {
+        SequentialLayerKind::GlobalMaxPooling => {
             let maximum = |channel| input.of_channel(channel).fold(f64::NEG_INFINITY, f64::max);
             Map::vector((0..input.channels).map(maximum).collect())
         }
-        ChainKind::Flatten => Map::vector(input.values),
-        ChainKind::Dense { kernel, bias, activation } => {
+        SequentialLayerKind::Flatten => Map::vector(input.values),
+        SequentialLayerKind::Dense { kernel, bias, activation } => {
             let sum = |unit: usize| {
                 let products = input.values.iter().enumerate().map(|(index, value)| {
                     value * f64::from(kernel.data[index * bias.data.len() + unit])
@@ -65,7 +65,7 @@ fn apply(kind: ChainKind, input: Map) -> Map {
             };
             Map::vector(activate(activation, (0..bias.data.len()).map(sum).collect()))
         }
-        ChainKind::Dropout { .. } => input,
+        SequentialLayerKind::Dropout { .. } => input,
     }
 }
 

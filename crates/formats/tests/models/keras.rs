@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use formats::{Array, ChainKind, write_keras};
+use formats::{Array, SequentialLayerKind, write_keras};
 use hdf5_pure::Group;
 use serde_json::{Value, json};
 use zip::{CompressionMethod, ZipArchive};
@@ -37,8 +37,8 @@ fn array(group: &Group, name: &str) -> Array {
 fn every_array_comes_back_bit_for_bit_from_where_keras_looks_for_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.keras");
-    let weights = weights(ChainKind::Flatten);
-    write_keras(&path, &binary(&weights, ChainKind::Flatten)).expect("a writable folder");
+    let weights = weights(SequentialLayerKind::Flatten);
+    write_keras(&path, &binary(&weights, SequentialLayerKind::Flatten)).expect("a writable folder");
     let file = hdf5_pure::File::from_bytes(entry(&path, "model.weights.h5")).expect("HDF5");
     for (group, name, prefix) in [
         ("vars", "small", None),
@@ -118,8 +118,8 @@ fn the_configuration_chains_the_layers_and_says_which_learn() {
 #[test]
 fn the_same_chain_gives_the_same_bytes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let weights = weights(ChainKind::Flatten);
-    let chain = binary(&weights, ChainKind::Flatten);
+    let weights = weights(SequentialLayerKind::Flatten);
+    let chain = binary(&weights, SequentialLayerKind::Flatten);
     let files = ["first.keras", "second.keras"].map(|name| {
         let path = folder.path().join(name);
         write_keras(&path, &chain).expect("a writable folder");
@@ -138,8 +138,8 @@ fn the_same_chain_gives_the_same_bytes() {
 #[test]
 #[should_panic(expected = "two layers are called `image`")]
 fn a_layer_called_as_the_input_is_refused() {
-    let weights = weights(ChainKind::Flatten);
-    let mut chain = binary(&weights, ChainKind::Flatten);
+    let weights = weights(SequentialLayerKind::Flatten);
+    let mut chain = binary(&weights, SequentialLayerKind::Flatten);
     chain.layers[0].name = "image".into();
     let _ = write_keras(Path::new("never-written.keras"), &chain);
 }
@@ -147,17 +147,17 @@ fn a_layer_called_as_the_input_is_refused() {
 #[test]
 #[should_panic(expected = "`dropout` holds inf, expected a finite number")]
 fn a_rate_that_is_no_number_is_refused() {
-    let weights = weights(ChainKind::Flatten);
-    let mut chain = binary(&weights, ChainKind::Flatten);
-    chain.layers[6].kind = ChainKind::Dropout { rate: f64::INFINITY };
+    let weights = weights(SequentialLayerKind::Flatten);
+    let mut chain = binary(&weights, SequentialLayerKind::Flatten);
+    chain.layers[6].kind = SequentialLayerKind::Dropout { rate: f64::INFINITY };
     let _ = write_keras(Path::new("never-written.keras"), &chain);
 }
 
 #[test]
 #[should_panic(expected = "`dense` takes no [4] for a picture")]
 fn layers_that_do_not_fit_are_refused() {
-    let weights = weights(ChainKind::GlobalMaxPooling);
-    let mut chain = binary(&weights, ChainKind::GlobalMaxPooling);
+    let weights = weights(SequentialLayerKind::GlobalMaxPooling);
+    let mut chain = binary(&weights, SequentialLayerKind::GlobalMaxPooling);
     chain.layers.remove(2);
     let _ = write_keras(Path::new("never-written.keras"), &chain);
 }

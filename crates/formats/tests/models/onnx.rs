@@ -1,6 +1,9 @@
 //! Tests of the content of ONNX files. CI also runs such files with ONNX Runtime.
 
-use formats::{Activation, Array, Chain, ChainKind, ChainLayer, FormatError, write_onnx};
+use formats::{
+    Activation, Array, FormatError, SequentialLayer, SequentialLayerKind, SequentialModel,
+    write_onnx,
+};
 
 use crate::chains::{binary, three_classes, weights};
 
@@ -8,8 +11,8 @@ use crate::chains::{binary, three_classes, weights};
 fn the_model_names_its_input_its_output_and_its_weights() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.onnx");
-    let weights = weights(ChainKind::Flatten);
-    write_onnx(&path, &binary(&weights, ChainKind::Flatten)).expect("a writable folder");
+    let weights = weights(SequentialLayerKind::Flatten);
+    write_onnx(&path, &binary(&weights, SequentialLayerKind::Flatten)).expect("a writable folder");
     let bytes = std::fs::read(&path).expect("the file");
     let model = onnx_rs::parse(&bytes).expect("a whole message");
     let graph = model.graph.expect("a graph");
@@ -37,9 +40,9 @@ fn the_model_names_its_input_its_output_and_its_weights() {
 fn the_metadata_names_the_classes_in_the_order_of_the_labels() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.onnx");
-    let weights = weights(ChainKind::Flatten);
-    let pooling = ChainKind::Flatten;
-    let without = Chain { classes: vec![], ..binary(&weights, pooling) };
+    let weights = weights(SequentialLayerKind::Flatten);
+    let pooling = SequentialLayerKind::Flatten;
+    let without = SequentialModel { classes: vec![], ..binary(&weights, pooling) };
     for (chain, expected) in [
         (binary(&weights, pooling), &[("classes", r#"["cat","dog"]"#)][..]),
         (three_classes(&weights, pooling), &[("classes", r#"["cat","dog","\"chèvre\""]"#)]),
@@ -57,8 +60,8 @@ fn the_metadata_names_the_classes_in_the_order_of_the_labels() {
 #[test]
 #[should_panic(expected = "2 class names for [3]")]
 fn class_names_that_are_too_few_are_refused() {
-    let weights = weights(ChainKind::Flatten);
-    let mut chain = three_classes(&weights, ChainKind::Flatten);
+    let weights = weights(SequentialLayerKind::Flatten);
+    let mut chain = three_classes(&weights, SequentialLayerKind::Flatten);
     chain.classes.pop();
     let _ = write_onnx("never-written.onnx".as_ref(), &chain);
 }
@@ -70,16 +73,21 @@ fn more_weights_than_a_message_holds_are_refused_and_nothing_is_written() {
     // Uses one kernel of 256 MiB eight times. The zeros are never touched, so they take no memory.
     let zeros = |shape: &[usize]| Array::new(shape.to_vec(), vec![0.0; shape.iter().product()]);
     let (first, kernel, bias) = (zeros(&[3, 3, 3, 8192]), zeros(&[8192, 8192]), zeros(&[8192]));
-    let dense = ChainKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Linear };
-    let begin =
-        [ChainKind::Convolution { kernel: &first, bias: &bias }, ChainKind::GlobalMaxPooling];
-    let layers = begin.into_iter().chain([dense; 8]).enumerate().map(|(index, kind)| ChainLayer {
-        name: format!("layer{index}"),
-        frozen: false,
-        kind,
+    let dense =
+        SequentialLayerKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Linear };
+    let begin = [
+        SequentialLayerKind::Convolution { kernel: &first, bias: &bias },
+        SequentialLayerKind::GlobalMaxPooling,
+    ];
+    let layers = begin.into_iter().chain([dense; 8]).enumerate().map(|(index, kind)| {
+        SequentialLayer { name: format!("layer{index}"), frozen: false, kind }
     });
-    let chain =
-        Chain { name: "large".into(), size: [1, 1], layers: layers.collect(), classes: vec![] };
+    let chain = SequentialModel {
+        name: "large".into(),
+        size: [1, 1],
+        layers: layers.collect(),
+        classes: vec![],
+    };
     let error = write_onnx(&path, &chain).expect_err("more than 2 GiB");
     assert!(matches!(error, FormatError::TooLarge { size, limit, .. } if size > limit), "{error}");
     assert!(!path.exists());

@@ -3,7 +3,7 @@
 use photos::decode;
 use proptest::prelude::*;
 
-use crate::pictures::every_kind;
+use crate::images::every_kind;
 
 #[test]
 fn a_file_cut_anywhere_is_an_error() {

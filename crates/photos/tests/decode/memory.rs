@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use photos::{load_picture, load_picture_from};
+use photos::{load_image, load_image_from};
 
-use crate::pictures::every_kind;
+use crate::images::every_kind;
 
 #[test]
 fn a_picture_in_memory_is_that_of_its_file_and_a_fault_is_named_alike() {
@@ -16,8 +16,8 @@ fn a_picture_in_memory_is_that_of_its_file_and_a_fault_is_named_alike() {
     for (at, bytes) in [vec![], b"no picture".to_vec()].iter().chain(&whole).chain(&cut).enumerate()
     {
         fs::write(&path, bytes).expect("a writable folder");
-        let from_memory = load_picture_from(bytes, [20, 30]).map_err(|error| error.to_string());
-        let from_file = load_picture(&path, [20, 30]).map_err(|error| error.to_string());
+        let from_memory = load_image_from(bytes, [20, 30]).map_err(|error| error.to_string());
+        let from_file = load_image(&path, [20, 30]).map_err(|error| error.to_string());
         assert_eq!(from_memory, from_file);
         assert_eq!(from_memory.is_ok(), (2..2 + whole.len()).contains(&at));
     }

@@ -5,7 +5,7 @@ use jpeg_encoder::ColorType;
 use photos::decode;
 use png::{BitDepth, ColorType as Png};
 
-use crate::pictures::{LOSSY_WEBP, encoded, every_kind, jpeg, png, smooth};
+use crate::images::{LOSSY_WEBP, encoded, every_kind, jpeg, png, smooth};
 
 /// Returns the largest and the mean difference between the values of two images.
 pub(crate) fn difference(ours: &RgbImage, theirs: &RgbImage) -> (u8, f32) {

@@ -5,7 +5,7 @@ use std::fs;
 use photos::{FACTS_REVISION, Layout, PIXELS_REVISION, Pixels, Survey};
 use sha2::{Digest, Sha256};
 
-use crate::pictures::every_kind;
+use crate::images::every_kind;
 
 /// If this test fails, files of some kind decode to other pixels: raise [`PIXELS_REVISION`], then put the new digest
 /// here. Otherwise caches would return the old pixels.
@@ -40,7 +40,7 @@ fn the_revision_is_raised_with_every_change_of_facts() {
     }
     let layout = Layout::list(folder.path(), None).expect("classes");
     let survey = Survey::of(&layout, None);
-    assert!(survey.left_out.unreadable.is_empty(), "{:?}", survey.left_out);
+    assert!(survey.skipped.unreadable.is_empty(), "{:?}", survey.skipped);
     let facts = serde_json::to_vec(&survey.sets[0].classes).expect("plain data");
     let digest: String =
         Sha256::digest(facts)[..8].iter().map(|byte| format!("{byte:02x}")).collect();

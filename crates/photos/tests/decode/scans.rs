@@ -5,8 +5,8 @@ use std::ops::Range;
 use image::RgbImage;
 use photos::decode;
 
+use crate::images::{every_kind, smooth};
 use crate::modes::difference;
-use crate::pictures::{every_kind, smooth};
 
 macro_rules! unusual {
     ($name:literal) => {

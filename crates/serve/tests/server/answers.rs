@@ -1,21 +1,19 @@
 //! Tests of responses to valid requests.
 
 use model::json_number;
-use photos::load_picture_from;
+use photos::load_image_from;
 use serde_json::{Value, json};
 use serve::Limits;
 
-use crate::client::{SIZE, Served, explainer, photograph};
+use crate::client::{SIZE, Served, explainer, image};
 
 /// Returns the predictions of the model itself for these images.
-fn expected(photographs: &[Vec<u8>], names: &[Value]) -> Vec<Value> {
+fn expected(images: &[Vec<u8>], names: &[Value]) -> Vec<Value> {
     let explainer = explainer();
-    let pictures: Vec<_> = photographs
-        .iter()
-        .map(|bytes| load_picture_from(bytes, SIZE).expect("a picture"))
-        .collect();
-    let pictures: Vec<&[u8]> = pictures.iter().map(|picture| &**picture).collect();
-    let explained = explainer.explain(&pictures, None).expect("a CPU");
+    let images: Vec<_> =
+        images.iter().map(|bytes| load_image_from(bytes, SIZE).expect("a picture")).collect();
+    let images: Vec<&[u8]> = images.iter().map(|image| &**image).collect();
+    let explained = explainer.explain(&images, None).expect("a CPU");
     explained
         .iter()
         .zip(names)
@@ -40,15 +38,15 @@ fn expected(photographs: &[Vec<u8>], names: &[Value]) -> Vec<Value> {
 #[test]
 fn a_photograph_gets_what_the_model_says_of_it_and_a_map_only_if_asked() {
     let served = Served::new(Limits::default());
-    let mut expected = expected(&[photograph(3)], &[Value::Null]);
+    let mut expected = expected(&[image(3)], &[Value::Null]);
     for kind in ["image/png", "application/x-www-form-urlencoded", ""] {
-        let answer = served.post("/predict?heat_map=true", kind, &photograph(3));
+        let answer = served.post("/predict?heat_map=true", kind, &image(3));
         assert_eq!(answer.status, 200);
         assert!(answer.json() == json!({"predictions": expected}));
     }
     expected[0].as_object_mut().expect("an object").remove("heat_map");
     for path in ["/predict", "/predict?heat_map=false"] {
-        let answer = served.post(path, "image/png", &photograph(3));
+        let answer = served.post(path, "image/png", &image(3));
         assert_eq!((answer.status, answer.json()), (200, json!({"predictions": expected})));
     }
 }
@@ -73,12 +71,12 @@ fn check(mut found: Vec<Value>, expected: &[Value]) {
 #[test]
 fn several_photographs_are_answered_in_their_order_and_a_bad_one_does_not_spoil_the_others() {
     let served = Served::new(Limits::default());
-    let photographs: Vec<Vec<u8>> = (0..7).map(photograph).collect();
+    let images: Vec<Vec<u8>> = (0..7).map(image).collect();
     let names: Vec<Value> = (0..7).map(|number| json!(format!("{number} \"é\".png"))).collect();
-    let expected = expected(&photographs, &names);
+    let expected = expected(&images, &names);
     let written: Vec<String> = (0..7).map(|number| format!("{number} %22é%22.png")).collect();
     let mut files: Vec<(&str, &[u8])> =
-        written.iter().map(String::as_str).zip(photographs.iter().map(Vec::as_slice)).collect();
+        written.iter().map(String::as_str).zip(images.iter().map(Vec::as_slice)).collect();
     let ask = |files: &[(&str, &[u8])]| {
         let answer = served.post_files("/predict?heat_map=true", files);
         assert_eq!(answer.status, 200);
@@ -86,7 +84,7 @@ fn several_photographs_are_answered_in_their_order_and_a_bad_one_does_not_spoil_
     };
     check(ask(&files), &expected);
 
-    files.insert(2, ("cut.png", &photographs[0][..200]));
+    files.insert(2, ("cut.png", &images[0][..200]));
     files.insert(5, ("none.jpg", b"no picture"));
     let mut told = ask(&files);
     for (at, name, reason) in [(5, "none.jpg", "it is no JPEG"), (2, "cut.png", "it is cut short")]
@@ -102,12 +100,12 @@ fn several_photographs_are_answered_in_their_order_and_a_bad_one_does_not_spoil_
 #[test]
 fn a_connection_serves_one_request_after_the_other() {
     let served = Served::new(Limits::default());
-    let photograph = photograph(1);
+    let image = image(1);
     let request = format!(
         "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
-        photograph.len()
+        image.len()
     );
-    let request = [request.as_bytes(), &photograph].concat();
+    let request = [request.as_bytes(), &image].concat();
     let last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let answer = served.ask([&request, &request, &last[..]].concat());
     assert_eq!(answer.body.matches("HTTP/1.1 200 OK").count(), 2, "{answer:?}");

@@ -7,7 +7,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use head::HeadConfig;
 use image::{ImageFormat, Rgb, RgbImage};
-use model::{Explainer, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, save_bundle};
+use model::{
+    Explainer, ModelCard, TrainableLayers, WeightsRecord, WeightsSearch, head_arrays, save_bundle,
+};
 use serde_json::Value;
 use serve::{Limits, Running, Server};
 use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
@@ -157,8 +159,9 @@ fn save(folder: &Path) {
     };
     let device = Device::flex();
     let arrays = head_arrays(&card.head.init(64, card.classes.len(), 4, &device));
-    let tail = Tail::new(&card.base, &card.head, card.classes.len(), arrays, &device);
-    save_bundle(folder, &card, &tail.expect("all arrays")).expect("a writable folder");
+    let trainable =
+        TrainableLayers::new(&card.base, &card.head, card.classes.len(), arrays, &device);
+    save_bundle(folder, &card, &trainable.expect("all arrays")).expect("a writable folder");
 }
 
 /// Returns a form with these files. Its boundary is `limit`.
@@ -175,11 +178,11 @@ pub(crate) fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Returns a PNG image of stripes.
-pub(crate) fn photograph(number: u32) -> Vec<u8> {
-    let picture = RgbImage::from_fn(50, 44, |x, y| {
+pub(crate) fn image(number: u32) -> Vec<u8> {
+    let image = RgbImage::from_fn(50, 44, |x, y| {
         Rgb([(x * number) as u8, if y % 8 < 4 { 200 } else { 60 }, (number * 30) as u8])
     });
     let mut bytes = std::io::Cursor::new(vec![]);
-    picture.write_to(&mut bytes, ImageFormat::Png).expect("a picture");
+    image.write_to(&mut bytes, ImageFormat::Png).expect("a picture");
     bytes.into_inner()
 }

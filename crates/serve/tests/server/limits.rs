@@ -6,9 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use serve::{Limits, Pace, ServeError, Server};
+use serve::{Limits, MinRate, ServeError, Server};
 
-use crate::client::{Answer, Served, explainer, photograph};
+use crate::client::{Answer, Served, explainer, image};
 
 /// Time limit that is short enough for a test, and long enough for a busy machine to read a request.
 const SOON: Duration = Duration::from_millis(300);
@@ -32,7 +32,7 @@ fn a_header_that_does_not_come_ends_the_connection_and_others_are_served_meanwhi
         .into_iter()
         .map(|sent| served.connect(sent))
         .collect();
-    assert_eq!(served.post("/predict", "image/png", &photograph(1)).status, 200);
+    assert_eq!(served.post("/predict", "image/png", &image(1)).status, 200);
     for stream in slow {
         assert_eq!(Answer::of(stream).status, 0);
     }
@@ -42,14 +42,14 @@ fn a_header_that_does_not_come_ends_the_connection_and_others_are_served_meanwhi
 fn a_body_that_does_not_come_is_given_up_and_others_are_served_meanwhile() {
     let served = Served::new(Limits { body_time: SOON, ..Limits::default() });
     let slow = half_sent(&served);
-    assert_eq!(served.post("/predict", "image/png", &photograph(1)).status, 200);
+    assert_eq!(served.post("/predict", "image/png", &image(1)).status, 200);
     let answer = Answer::of(slow).expect_refusal(408);
     assert!(answer.header.contains("connection: close"), "{answer:?}");
 }
 
 #[test]
 fn a_body_that_arrives_too_slowly_is_given_up_before_its_time_is_over() {
-    let upload = Pace { bytes: 500, window: SOON };
+    let upload = MinRate { bytes: 500, window: SOON };
     let served = Served::new(Limits { upload, ..Limits::default() });
     let mut slow = half_sent(&served);
     slow.write_all(&[0; 499]).expect("a server that reads");
@@ -67,7 +67,7 @@ fn requests_that_announce_much_and_send_nothing_hold_no_memory() {
             stream
         })
         .collect();
-    assert_eq!(served.post("/predict", "image/png", &photograph(1)).status, 200);
+    assert_eq!(served.post("/predict", "image/png", &image(1)).status, 200);
     drop(idle);
 }
 
@@ -127,7 +127,7 @@ fn further_connections_wait_until_one_ends() {
 
 #[test]
 fn a_client_that_takes_nothing_of_its_answers_is_cut_off() {
-    let download = Pace { bytes: 1, window: SOON };
+    let download = MinRate { bytes: 1, window: SOON };
     let served = Served::new(Limits { download, ..Limits::default() });
     let mut stream = served.connect("");
     let request = "GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
@@ -138,7 +138,7 @@ fn a_client_that_takes_nothing_of_its_answers_is_cut_off() {
 
 #[test]
 fn a_client_that_takes_its_answers_slowly_is_cut_off() {
-    let download = Pace { bytes: usize::MAX, window: SOON };
+    let download = MinRate { bytes: usize::MAX, window: SOON };
     let served = Served::new(Limits { download, ..Limits::default() });
     let mut stream = served.connect("");
     let mut answers = stream.try_clone().expect("a connection");

@@ -5,7 +5,7 @@ use std::thread;
 
 use serve::Limits;
 
-use crate::client::{Answer, Served, form, photograph};
+use crate::client::{Answer, Served, form, image};
 
 fn request(kind: &str, body: &[u8]) -> Vec<u8> {
     let header = format!(
@@ -21,7 +21,7 @@ fn a_client_with_half_of_the_connections_gets_no_more_and_another_is_served() {
     let idle: Vec<_> = (0..4).map(|_| served.connect_from(2, "")).collect();
     let refused = Answer::of(served.connect_from(2, "")).expect_refusal(503);
     assert!(refused.header.contains("retry-after: 1"), "{refused:?}");
-    let answer = Answer::of(served.connect_from(3, request("image/png", &photograph(1))));
+    let answer = Answer::of(served.connect_from(3, request("image/png", &image(1))));
     assert_eq!(answer.status, 200);
     drop(idle);
 }
@@ -38,7 +38,7 @@ fn a_client_with_half_of_the_memory_gets_no_more_and_another_is_served() {
     let _first = served.connect_from(2, part(body - 1));
     // One of two requests that arrive at once is refused, whichever the server reads first.
     let second = served.connect_from(2, part(body - 1));
-    let answer = Answer::of(served.connect_from(3, request("image/png", &photograph(1))));
+    let answer = Answer::of(served.connect_from(3, request("image/png", &image(1))));
     assert_eq!(answer.status, 200);
     drop(second);
 }
@@ -46,12 +46,11 @@ fn a_client_with_half_of_the_memory_gets_no_more_and_another_is_served() {
 #[test]
 fn a_client_that_floods_the_server_does_not_delay_another_until_its_own_are_done() {
     let served = Served::new(Limits::default());
-    let photograph = photograph(1);
-    let many =
-        request("multipart/form-data; boundary=limit", &form(&[("1.png", &photograph[..]); 32]));
+    let image = image(1);
+    let many = request("multipart/form-data; boundary=limit", &form(&[("1.png", &image[..]); 32]));
     let (done, order) = mpsc::channel();
     let flood: Vec<_> = (0..20).map(|_| served.connect_from(2, &many)).collect();
-    let answer = served.connect_from(3, request("image/png", &photograph));
+    let answer = served.connect_from(3, request("image/png", &image));
     thread::scope(|scope| {
         for (client, stream) in flood.into_iter().map(|stream| (2, stream)).chain([(3, answer)]) {
             let done = done.clone();

@@ -2,11 +2,11 @@
 
 use serve::Limits;
 
-use crate::client::{Served, photograph};
+use crate::client::{Served, image};
 
 /// Returns a PNG that declares `width` x `height` pixels but does not contain them.
 fn bomb(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = photograph(1);
+    let mut bytes = image(1);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());
     bytes[20..24].copy_from_slice(&height.to_be_bytes());
     bytes
@@ -20,7 +20,7 @@ fn an_image_that_declares_too_many_pixels_is_refused_by_its_header_and_others_ar
     assert!(answer.body.contains(reason), "{answer:?}");
     assert_eq!(answer.json()["hint"], "make it smaller");
 
-    let (large, good) = (bomb(11_000, 12_000), photograph(1));
+    let (large, good) = (bomb(11_000, 12_000), image(1));
     let files: [(&str, &[u8]); 3] = [("1.png", &good), ("2.png", &large), ("3.png", &good)];
     let answer = served.post_files("/predict", &files);
     assert_eq!(answer.status, 200);
@@ -34,7 +34,7 @@ fn images_that_declare_too_many_pixels_together_are_refused() {
     let pixels = 50 * 44;
     let limits = Limits { pixels, request_pixels: 2 * pixels, ..Limits::default() };
     let served = Served::new(limits);
-    let good = photograph(1);
+    let good = image(1);
     let files = [("1.png", &good[..]); 3];
     assert_eq!(served.post_files("/predict", &files[..2]).status, 200);
     served.post_files("/predict", &files).expect_refusal(413);

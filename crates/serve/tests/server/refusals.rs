@@ -2,7 +2,7 @@
 
 use serve::{Limits, ServeError, Server};
 
-use crate::client::{Served, photograph};
+use crate::client::{Served, image};
 
 #[test]
 fn an_unknown_path_and_a_wrong_method_are_refused() {
@@ -23,7 +23,7 @@ fn an_unknown_path_and_a_wrong_method_are_refused() {
 #[test]
 fn what_is_no_photograph_is_refused_with_the_reason() {
     let served = Served::new(Limits::default());
-    let whole = photograph(1);
+    let whole = image(1);
     for (body, reason) in [
         (&b""[..], "it is empty"),
         (b"no picture", "it is no JPEG"),
@@ -74,12 +74,12 @@ fn a_request_that_is_not_understood_is_refused() {
 fn requests_for_other_hosts_and_from_pages_of_other_sites_are_refused() {
     let served = Served::new(Limits::default());
     let ask = |header: &str| {
-        let photograph = photograph(1);
+        let image = image(1);
         let head = format!(
             "POST /predict HTTP/1.1\r\n{header}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            photograph.len()
+            image.len()
         );
-        served.ask([head.as_bytes(), &photograph].concat())
+        served.ask([head.as_bytes(), &image].concat())
     };
     let port = served.address.port();
     for ours in [
@@ -131,8 +131,8 @@ fn too_many_bytes_or_files_are_refused_before_they_are_read() {
     );
     served.ask(fits).expect_refusal(422);
 
-    let photograph = photograph(1);
-    let files = [("1.png", &photograph[..]); 4];
+    let image = image(1);
+    let files = [("1.png", &image[..]); 4];
     assert_eq!(served.post_files("/predict", &files[..3]).status, 200);
     let answer = served.post_files("/predict", &files).expect_refusal(413);
     assert!(answer.body.contains("at most 3"), "{answer:?}");

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use super::NEVER;
 use super::faults::is_of_no_object;
-use crate::again::again;
+use crate::retry::retry;
 use crate::{PieceFault, ShardsError, Store};
 
 /// Size of one request for a range, in bytes.
@@ -111,7 +111,7 @@ impl Store {
         stop: &Cancellation,
     ) -> Result<Option<Vec<Option<String>>>, ShardsError> {
         let head = async |name: String| {
-            let found = again(async || self.0.objects.head(&self.path_of(&name)?).await).await;
+            let found = retry(async || self.0.objects.head(&self.path_of(&name)?).await).await;
             Ok(match self.if_there(&name, found)? {
                 Some(about) => about.e_tag.map(Some),
                 None => Some(None),
@@ -145,7 +145,7 @@ impl Store {
         let get = &|name: &str, range: Range<u64>| {
             let name = name.to_owned();
             async move {
-                let bytes = again(|| async {
+                let bytes = retry(|| async {
                     let path = self.path_of(&name)?;
                     // For an empty range, only checks that the object exists.
                     if range.is_empty() {
@@ -195,7 +195,7 @@ async fn fetch(
     loop {
         let taken = room.clone().acquire_many_owned(wanted).await;
         let mut taken = taken.expect("it is never closed");
-        let answer = again(async || {
+        let answer = retry(async || {
             let found = objects.get(path).await?;
             let length = found.meta.size;
             let needed = if length > longest { 0 } else { kilobytes(length) };

@@ -3,7 +3,7 @@
 use object_store::ObjectStore;
 
 use crate::ShardsError;
-use crate::place::Remote;
+use crate::location::Remote;
 
 #[cfg(feature = "remote")]
 pub(super) fn open(
@@ -15,15 +15,19 @@ pub(super) fn open(
     use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
     use object_store::{BackoffConfig, RetryConfig};
 
-    use crate::again::{FIRST_PAUSE, LONGEST_PAUSE, PATIENCE};
-    use crate::place::Scheme;
+    use crate::location::Scheme;
+    use crate::retry::{INITIAL_BACKOFF, MAX_BACKOFF, RETRY_TIMEOUT};
 
     let bucket = remote.bucket.as_str();
     // Time limits the retries, not their number: ten attempts would fail within a second.
     let retry = RetryConfig {
-        backoff: BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 3.0 },
+        backoff: BackoffConfig {
+            init_backoff: INITIAL_BACKOFF,
+            max_backoff: MAX_BACKOFF,
+            base: 3.0,
+        },
         max_retries: 1_000,
-        retry_timeout: PATIENCE,
+        retry_timeout: RETRY_TIMEOUT,
     };
     // With the default timeout of 30 s, four concurrent parts of an upload would need more than 1 MB/s.
     let timeout = |variable| std::env::var(variable).unwrap_or_else(|_| "120 seconds".into());
@@ -54,5 +58,5 @@ pub(super) fn open(
 pub(super) fn open(
     remote: &Remote,
 ) -> Result<object_store::Result<Box<dyn ObjectStore>>, ShardsError> {
-    Err(ShardsError::NotBuilt(crate::place::Place::Remote(remote.clone()).to_string()))
+    Err(ShardsError::NotBuilt(crate::location::Location::Remote(remote.clone()).to_string()))
 }

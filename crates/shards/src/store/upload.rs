@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::faults::system_error;
 use super::hex;
-use crate::again::again;
+use crate::retry::retry;
 use crate::{ShardsError, Store};
 
 /// Size of a part, in bytes.
@@ -29,7 +29,7 @@ impl Store {
         let (length, digest) = (bytes.len() as u64, hex(Sha256::digest(&bytes)));
         let bytes = PutPayload::from(bytes);
         let put = async || self.0.objects.put(&self.path_of(name)?, bytes.clone()).await;
-        match self.in_folder_without_sync(|| self.wait(again(put))) {
+        match self.in_folder_without_sync(|| self.wait(retry(put))) {
             Err(error) if !(cannot_sync(&error) && self.has(name, length, &digest)) => {
                 Err(self.refused(self.place_of(name), error))
             }
@@ -96,7 +96,7 @@ impl Store {
         next_part: &mut impl FnMut() -> io::Result<Vec<u8>>,
     ) -> Result<object_store::Result<()>, ShardsError> {
         let upload = async || self.0.objects.put_multipart(&self.path_of(name)?).await;
-        let mut upload = match self.in_folder_without_sync(|| self.wait(again(upload))) {
+        let mut upload = match self.in_folder_without_sync(|| self.wait(retry(upload))) {
             Ok(upload) => upload,
             Err(error) => return Ok(Err(error)),
         };

@@ -10,8 +10,10 @@ use std::time::Duration;
 use burn::tensor::Device;
 use head::HeadConfig;
 use image::{ImageFormat, RgbImage};
-use model::{Explainer, ModelCard, Tail, WeightsRecord, WeightsSearch, head_arrays, save_bundle};
-use serve::{Limits, Pace, Running, Server};
+use model::{
+    Explainer, ModelCard, TrainableLayers, WeightsRecord, WeightsSearch, head_arrays, save_bundle,
+};
+use serve::{Limits, MinRate, Running, Server};
 use vgg::{FrozenBase, VggConfig, Weights};
 
 /// Time after which the server gives up on an incomplete request.
@@ -70,7 +72,7 @@ fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
         pixels: 1_000_000,
         header_time: SOON,
         body_time: SOON,
-        upload: Pace { bytes: 0, window: PATIENCE },
+        upload: MinRate { bytes: 0, window: PATIENCE },
         ..Limits::default()
     };
     let server = Server::bind(([127, 0, 0, 1], 0).into(), vec![], limits)?;
@@ -92,8 +94,9 @@ fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
     let device = Device::flex();
     let inputs = card.base.output_count()?;
     let arrays = head_arrays(&card.head.init(inputs, card.classes.len(), 0, &device));
-    let tail = Tail::new(&card.base, &card.head, card.classes.len(), arrays, &device)?;
-    save_bundle(folder.path(), &card, &tail)?;
+    let trainable =
+        TrainableLayers::new(&card.base, &card.head, card.classes.len(), arrays, &device)?;
+    save_bundle(folder.path(), &card, &trainable)?;
     let search = WeightsSearch { named: None, folder: folder.path().join("nowhere") };
     let explainer = Explainer::load(folder.path(), &search, &FrozenBase::new, &device)?;
     Ok((address, server.start("small", explainer)?))

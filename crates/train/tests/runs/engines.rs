@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use augment::AugmentConfig;
 use model::load_card;
 use sha2::{Digest, Sha256};
-use train::{Event, RunConfig, RunFolder, State, TrainError};
+use train::{RunConfig, RunDirectory, TrainError, TrainingEvent, TrainingState};
 use vgg::{FrozenBase, FrozenEngine, VggError, engine_name};
 
-use crate::job::{complete, config, expect_same, go, go_on, go_strictly, never, pictures};
+use crate::job::{complete, config, expect_same, go, go_on, go_strictly, images, never};
 
 /// Name of an engine that does not exist.
 const OTHER: &str = "winograd f32 on another";
@@ -32,13 +32,13 @@ impl FrozenEngine for Named {
         32
     }
 
-    fn features(&self, pictures: &[f32]) -> Result<Vec<f32>, VggError> {
-        self.0.features(pictures)
+    fn features(&self, images: &[f32]) -> Result<Vec<f32>, VggError> {
+        self.0.features(images)
     }
 }
 
 /// Starts or resumes a run on the other engine.
-fn go_on_other(run: &RunFolder, config: &RunConfig, stop_when: impl Fn(&Event) -> bool) {
+fn go_on_other(run: &RunDirectory, config: &RunConfig, stop_when: impl Fn(&TrainingEvent) -> bool) {
     let weights = config.load_weights().expect("a network");
     let base = FrozenBase::new(&config.base, &weights).expect("a network");
     let base = FrozenBase::with_engine(&config.base, &weights, Box::new(Named(base)));
@@ -46,17 +46,17 @@ fn go_on_other(run: &RunFolder, config: &RunConfig, stop_when: impl Fn(&Event) -
 }
 
 /// Starts a run at `path` on the other engine, and stops it after one epoch.
-fn begun(config: &RunConfig, path: &Path) -> RunFolder {
-    let run = RunFolder::create(path, config).expect("a free folder");
-    go_on_other(&run, config, |event| matches!(event, Event::Epoch { .. }));
+fn begun(config: &RunConfig, path: &Path) -> RunDirectory {
+    let run = RunDirectory::create(path, config).expect("a free folder");
+    go_on_other(&run, config, |event| matches!(event, TrainingEvent::Epoch { .. }));
     run
 }
 
 /// Resumes a run on this machine's engine, and returns the previous and current engine that the event reports.
-fn told(run: &RunFolder, config: &RunConfig) -> Option<(Option<String>, String)> {
+fn told(run: &RunDirectory, config: &RunConfig) -> Option<(Option<String>, String)> {
     let told = RefCell::new(None);
-    let look = |event: &Event| {
-        if let Event::OtherEngine { before, now } = event {
+    let look = |event: &TrainingEvent| {
+        if let TrainingEvent::OtherEngine { before, now } = event {
             *told.borrow_mut() = Some((before.clone(), now.clone()));
         }
         false
@@ -65,9 +65,9 @@ fn told(run: &RunFolder, config: &RunConfig) -> Option<(Option<String>, String)>
     told.into_inner()
 }
 
-fn engines(run: &RunFolder) -> Vec<String> {
+fn engines(run: &RunDirectory) -> Vec<String> {
     let text = fs::read(run.last().join("state.json")).expect("a state");
-    let state: State = serde_json::from_slice(&text).expect("a state");
+    let state: TrainingState = serde_json::from_slice(&text).expect("a state");
     assert_eq!(load_card(&run.last()).expect("a card").engines, state.engines);
     state.engines
 }
@@ -99,7 +99,7 @@ fn without_engines(folder: &Path) {
 fn a_run_that_goes_on_with_another_engine_says_so_and_records_it_or_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let config = config(&data, AugmentConfig::NONE);
     let here = engine_name("winograd f32");
     let whole = complete(&config, &folder.path().join("whole"));
@@ -117,8 +117,8 @@ fn a_run_that_goes_on_with_another_engine_says_so_and_records_it_or_is_refused()
     assert_eq!(load_card(&run.best()).expect("a card").engines.last(), Some(&here));
 
     // A run on one engine reports no event, and resumes even if it is strict.
-    let run = RunFolder::create(&folder.path().join("same"), &config).expect("a free folder");
-    go(&run, &config, |event| matches!(event, Event::Epoch { .. })).expect("a run");
+    let run = RunDirectory::create(&folder.path().join("same"), &config).expect("a free folder");
+    go(&run, &config, |event| matches!(event, TrainingEvent::Epoch { .. })).expect("a run");
     go_strictly(&run, &config).expect("the rest of the run");
     assert_eq!(engines(&run), [here]);
     expect_same(&run, &whole);
@@ -128,11 +128,11 @@ fn a_run_that_goes_on_with_another_engine_says_so_and_records_it_or_is_refused()
 fn a_run_that_does_not_say_its_engine_goes_on_and_records_that_it_is_unknown() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let config = config(&data, AugmentConfig::NONE);
     let whole = complete(&config, &folder.path().join("whole"));
-    let run = RunFolder::create(&folder.path().join("old"), &config).expect("a free folder");
-    go(&run, &config, |event| matches!(event, Event::Epoch { .. })).expect("a run");
+    let run = RunDirectory::create(&folder.path().join("old"), &config).expect("a free folder");
+    go(&run, &config, |event| matches!(event, TrainingEvent::Epoch { .. })).expect("a run");
     without_engines(&run.last());
     let message = go_strictly(&run, &config).expect_err("an unknown engine").to_string();
     assert!(message.contains("`unknown`"), "{message}");
@@ -172,19 +172,19 @@ impl FrozenEngine for Failing {
 fn a_failure_in_an_epoch_saves_its_steps_and_says_if_it_can_not() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let mut config = config(&data, AugmentConfig::default());
     config.train.batch_size = 1;
     let weights = config.load_weights().expect("a network");
     for is_saved in [true, false] {
-        let run = RunFolder::create(&folder.path().join(format!("run {is_saved}")), &config);
+        let run = RunDirectory::create(&folder.path().join(format!("run {is_saved}")), &config);
         let run = run.expect("a free folder");
         let fails = Arc::new(AtomicBool::new(false));
         let base = FrozenBase::new(&config.base, &weights).expect("a network");
         let engine = Box::new(Failing { base, fails: fails.clone() });
         let base = FrozenBase::with_engine(&config.base, &weights, engine).expect("a base");
-        let fail = |event: &Event| {
-            if matches!(event, Event::Step { .. }) && !fails.swap(true, Ordering::Relaxed) {
+        let fail = |event: &TrainingEvent| {
+            if matches!(event, TrainingEvent::Step { .. }) && !fails.swap(true, Ordering::Relaxed) {
                 assert!(run.last().exists());
                 if !is_saved {
                     fs::remove_dir_all(run.path()).expect("a folder");
@@ -196,7 +196,7 @@ fn a_failure_in_an_epoch_saves_its_steps_and_says_if_it_can_not() {
         if is_saved {
             assert!(error.to_string().contains("the device has gone"), "{error}");
             let state = fs::read(run.last().join("state.json")).expect("a state");
-            let state: State = serde_json::from_slice(&state).expect("a state");
+            let state: TrainingState = serde_json::from_slice(&state).expect("a state");
             assert!(state.epoch == 0 && state.step > 0, "{state:?}");
             go(&run, &config, never).expect("the rest of the run");
         } else {

@@ -10,24 +10,24 @@ use burn::tensor::Device;
 use features::{Cancellation, Extractor};
 use head::HeadConfig;
 use image::{Rgb, RgbImage};
-use photos::{Cache, Layout, Photos};
+use photos::{Cache, ImageDataset, Layout};
 use train::{
-    Data, DataConfig, DeviceConfig, Event, Job, Outcome, RunConfig, RunFolder, Start, TrainConfig,
-    TrainError, WeightsChoice, fit,
+    Data, DataConfig, DeviceConfig, InitialWeights, RunConfig, RunDirectory, TrainConfig,
+    TrainError, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice, fit,
 };
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
 /// Writes images of vertical or horizontal stripes. The spacing depends on the class.
-pub(crate) fn pictures(folder: &Path, classes: usize) {
+pub(crate) fn images(folder: &Path, classes: usize) {
     for class in 0..classes {
         for number in 0..9 {
-            let picture = RgbImage::from_fn(32, 32, |x, y| {
+            let image = RgbImage::from_fn(32, 32, |x, y| {
                 let at = if class == 0 { x } else { y * class as u32 };
                 Rgb([if (at + number) % 8 < 4 { 220 } else { 30 }, 90, (number * 20) as u8])
             });
             let path = folder.join(format!("class {class}/{number}.png"));
             fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
-            picture.save(path).expect("a writable folder");
+            image.save(path).expect("a writable folder");
         }
     }
 }
@@ -36,7 +36,7 @@ pub(crate) fn pictures(folder: &Path, classes: usize) {
 pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(9),
-        start: Start::Random,
+        start: InitialWeights::Random,
         data: DataConfig::at(data),
         augment,
         base: VggConfig {
@@ -53,25 +53,28 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
 
 /// Starts or resumes a run, until it is complete or `stop_when` returns true for an event.
 pub(crate) fn go(
-    run: &RunFolder,
+    run: &RunDirectory,
     config: &RunConfig,
-    stop_when: impl Fn(&Event) -> bool,
-) -> Result<Outcome, TrainError> {
+    stop_when: impl Fn(&TrainingEvent) -> bool,
+) -> Result<TrainingOutcome, TrainError> {
     let weights = config.load_weights().expect("a network");
     let base = FrozenBase::new(&config.base, &weights).expect("a network");
     go_on(run, config, base, &weights, stop_when)
 }
 
 /// Starts or resumes a run with `strict_engine`.
-pub(crate) fn go_strictly(run: &RunFolder, config: &RunConfig) -> Result<Outcome, TrainError> {
+pub(crate) fn go_strictly(
+    run: &RunDirectory,
+    config: &RunConfig,
+) -> Result<TrainingOutcome, TrainError> {
     let weights = config.load_weights().expect("a network");
     let base = FrozenBase::new(&config.base, &weights).expect("a network");
     let (training, validation) = photos(config);
-    let job = Job {
+    let job = TrainingJob {
         config,
         run,
         weights: &weights,
-        data: Data::Photographs {
+        data: Data::Images {
             extractor: &Extractor::new(base, None),
             training: &training,
             validation: &validation,
@@ -84,7 +87,7 @@ pub(crate) fn go_strictly(run: &RunFolder, config: &RunConfig) -> Result<Outcome
 }
 
 /// Loads the training and validation images of a run.
-fn photos(config: &RunConfig) -> (Photos, Photos) {
+fn photos(config: &RunConfig) -> (ImageDataset, ImageDataset) {
     let layout = Layout::find(&config.data.path, None).expect("pictures");
     let cache = Cache::in_memory(config.data.memory());
     let (training, validation, _) =
@@ -94,20 +97,20 @@ fn photos(config: &RunConfig) -> (Photos, Photos) {
 
 /// Starts or resumes a run like [`go`], with this base and these weights.
 pub(crate) fn go_on(
-    run: &RunFolder,
+    run: &RunDirectory,
     config: &RunConfig,
     base: impl Into<Arc<FrozenBase>>,
     weights: &Weights,
-    stop_when: impl Fn(&Event) -> bool,
-) -> Result<Outcome, TrainError> {
+    stop_when: impl Fn(&TrainingEvent) -> bool,
+) -> Result<TrainingOutcome, TrainError> {
     let (training, validation) = photos(config);
     let cancellation = &Cancellation::default();
     let extractor = &Extractor::new(base, None);
-    let job = Job {
+    let job = TrainingJob {
         config,
         run,
         weights,
-        data: Data::Photographs { extractor, training: &training, validation: &validation },
+        data: Data::Images { extractor, training: &training, validation: &validation },
         device: &Device::flex(),
         strict_engine: false,
         cancellation,
@@ -120,12 +123,12 @@ pub(crate) fn go_on(
 }
 
 /// Never stops a run.
-pub(crate) fn never(_: &Event) -> bool {
+pub(crate) fn never(_: &TrainingEvent) -> bool {
     false
 }
 
 /// Returns the lines of the history without the durations.
-pub(crate) fn history(run: &RunFolder) -> Vec<String> {
+pub(crate) fn history(run: &RunDirectory) -> Vec<String> {
     let text = fs::read_to_string(run.history()).expect("the history");
     let without_seconds = |line: &str| {
         let mut cells: Vec<&str> = line.split(',').collect();
@@ -136,29 +139,29 @@ pub(crate) fn history(run: &RunFolder) -> Vec<String> {
 }
 
 /// Runs all epochs in a new directory at `path`.
-pub(crate) fn complete(config: &RunConfig, path: &Path) -> RunFolder {
-    let run = RunFolder::create(path, config).expect("a free folder");
+pub(crate) fn complete(config: &RunConfig, path: &Path) -> RunDirectory {
+    let run = RunDirectory::create(path, config).expect("a free folder");
     let outcome = go(&run, config, never).expect("a run");
-    assert!(matches!(outcome, Outcome::Complete { .. }), "{outcome:?}");
+    assert!(matches!(outcome, TrainingOutcome::Complete { .. }), "{outcome:?}");
     run
 }
 
 /// Runs `config` at `path` in sessions of three steps, which stop within epochs and at their ends. Expects the files of
 /// `whole`, bit for bit.
-pub(crate) fn expect_same_in_pieces(config: &RunConfig, path: &Path, whole: &RunFolder) {
-    drop(RunFolder::create(path, config).expect("a free folder"));
+pub(crate) fn expect_same_in_pieces(config: &RunConfig, path: &Path, whole: &RunDirectory) {
+    drop(RunDirectory::create(path, config).expect("a free folder"));
     let mut pieces = 1;
     let run = loop {
-        let (run, read) = RunFolder::open(path).expect("the run");
+        let (run, read) = RunDirectory::open(path).expect("the run");
         assert_eq!((run.path(), &read), (path, config));
         let steps = Cell::new(0);
-        let third_step = |event: &Event| {
-            steps.set(steps.get() + usize::from(matches!(event, Event::Step { .. })));
+        let third_step = |event: &TrainingEvent| {
+            steps.set(steps.get() + usize::from(matches!(event, TrainingEvent::Step { .. })));
             steps.get() == 3
         };
         match go(&run, &read, third_step).expect("a run") {
-            Outcome::Complete { .. } => break run,
-            Outcome::Stopped { .. } => pieces += 1,
+            TrainingOutcome::Complete { .. } => break run,
+            TrainingOutcome::Stopped { .. } => pieces += 1,
         }
     };
     assert!(pieces > 4, "{pieces}");
@@ -166,10 +169,10 @@ pub(crate) fn expect_same_in_pieces(config: &RunConfig, path: &Path, whole: &Run
 }
 
 /// Expects the files of two complete runs to be equal, bit for bit.
-pub(crate) fn expect_same(run: &RunFolder, whole: &RunFolder) {
+pub(crate) fn expect_same(run: &RunDirectory, whole: &RunDirectory) {
     assert_eq!(history(run), history(whole));
     for file in ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"] {
-        let read = |run: &RunFolder| fs::read(run.path().join(file)).expect("a file");
+        let read = |run: &RunDirectory| fs::read(run.path().join(file)).expect("a file");
         assert!(read(run) == read(whole), "{file} differs");
     }
 }

@@ -3,7 +3,7 @@
 mod engines;
 mod job;
 mod patience;
-mod thaw;
+mod unfreeze;
 mod views;
 
 use std::cell::Cell;
@@ -14,17 +14,17 @@ use std::path::Path;
 use augment::AugmentConfig;
 use burn::tensor::Device;
 use formats::Array;
-use job::{complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures};
-use model::{Classifier, WeightsSearch, load_tail};
+use job::{complete, config, expect_same, expect_same_in_pieces, go, history, images, never};
+use model::{Classifier, WeightsSearch, load_bundle};
 use sha2::{Digest, Sha256};
-use train::{Event, Outcome, RunConfig, RunFolder, TrainConfig, TrainError};
+use train::{RunConfig, RunDirectory, TrainConfig, TrainError, TrainingEvent, TrainingOutcome};
 use vgg::FrozenBase;
 
 #[test]
 fn a_stopped_and_resumed_run_is_the_same_run_bit_for_bit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     for (name, augment) in [("augmented", AugmentConfig::default()), ("plain", AugmentConfig::NONE)]
     {
         let config = config(&data, augment);
@@ -39,7 +39,7 @@ fn a_stopped_and_resumed_run_is_the_same_run_bit_for_bit() {
 fn the_best_model_is_that_of_the_lowest_val_loss_and_predicts_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 3);
+    images(&data, 3);
     let config = config(&data, AugmentConfig::NONE);
     let run = complete(&config, &folder.path().join("run"));
 
@@ -56,8 +56,8 @@ fn the_best_model_is_that_of_the_lowest_val_loss_and_predicts_alone() {
     let metrics = classifier.card().metrics.expect("an epoch ended");
     assert_eq!(metrics.val_loss, lowest);
     assert_eq!(classifier.card().classes, ["class 0", "class 1", "class 2"]);
-    let picture = vec![128; classifier.picture_len()];
-    let probabilities = &classifier.predict(&[&picture]).expect("a CPU")[0];
+    let image = vec![128; classifier.image_len()];
+    let probabilities = &classifier.predict(&[&image]).expect("a CPU")[0];
     assert_eq!(probabilities.len(), 3);
     assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
 }
@@ -66,16 +66,16 @@ fn the_best_model_is_that_of_the_lowest_val_loss_and_predicts_alone() {
 fn a_folder_with_a_run_is_not_written_to_and_a_complete_run_is_not_resumed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let config = RunConfig {
         train: TrainConfig { epochs: 1, ..config(&data, AugmentConfig::NONE).train },
         ..config(&data, AugmentConfig::NONE)
     };
     let run = complete(&config, &folder.path().join("run"));
-    assert!(matches!(RunFolder::create(run.path(), &config), Err(TrainError::RunExists(_))));
-    assert!(matches!(RunFolder::create(&data, &config), Err(TrainError::NotEmpty(_))));
+    assert!(matches!(RunDirectory::create(run.path(), &config), Err(TrainError::RunExists(_))));
+    assert!(matches!(RunDirectory::create(&data, &config), Err(TrainError::NotEmpty(_))));
     assert!(matches!(go(&run, &config, never), Err(TrainError::Complete { epochs: 1, .. })));
-    assert!(matches!(RunFolder::open(&data), Err(TrainError::NoRun(_))));
+    assert!(matches!(RunDirectory::open(&data), Err(TrainError::NoRun(_))));
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn runs_without_a_name_that_begin_at_once_each_get_a_folder() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = config(&folder.path().join("data"), AugmentConfig::NONE);
     let path = folder.path().join("runs/train");
-    let runs: Vec<RunFolder> = std::thread::scope(|threads| {
-        let create = || RunFolder::create_numbered(&path, &config).expect("a free folder");
+    let runs: Vec<RunDirectory> = std::thread::scope(|threads| {
+        let create = || RunDirectory::create_numbered(&path, &config).expect("a free folder");
         let running: Vec<_> = (0..8).map(|_| threads.spawn(create)).collect();
         running.into_iter().map(|thread| thread.join().expect("a run")).collect()
     });
@@ -100,19 +100,22 @@ fn runs_without_a_name_that_begin_at_once_each_get_a_folder() {
 fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let config = config(&data, AugmentConfig::NONE);
-    let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
-    let first_epoch = |event: &Event| matches!(event, Event::Epoch { .. });
-    assert_eq!(go(&run, &config, first_epoch).expect("a run"), Outcome::Stopped { epochs: 1 });
+    let run = RunDirectory::create(&folder.path().join("run"), &config).expect("a free folder");
+    let first_epoch = |event: &TrainingEvent| matches!(event, TrainingEvent::Epoch { .. });
+    assert_eq!(
+        go(&run, &config, first_epoch).expect("a run"),
+        TrainingOutcome::Stopped { epochs: 1 }
+    );
 
-    let photograph = data.join("class 0/3.png");
-    let bytes = fs::read(&photograph).expect("a file");
-    fs::copy(data.join("class 0/4.png"), &photograph).expect("a file");
+    let image = data.join("class 0/3.png");
+    let bytes = fs::read(&image).expect("a file");
+    fs::copy(data.join("class 0/4.png"), &image).expect("a file");
     assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
-    fs::remove_file(&photograph).expect("a file");
+    fs::remove_file(&image).expect("a file");
     assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
-    fs::write(&photograph, bytes).expect("a file");
+    fs::write(&image, bytes).expect("a file");
 
     // If both checkpoints are damaged, the error names the newest one, and the history does not change.
     let damage = |folder: &Path, file: &str| {
@@ -135,11 +138,11 @@ fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
 fn a_run_is_not_resumed_on_a_photograph_changed_within_its_length_and_time() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let path = data.join("class 0/0.png");
     let write = |value| {
-        let picture = image::RgbImage::from_pixel(32, 32, image::Rgb([value, 90, 0]));
-        picture.save_with_format(&path, image::ImageFormat::Bmp).expect("a writable folder");
+        let image = image::RgbImage::from_pixel(32, 32, image::Rgb([value, 90, 0]));
+        image.save_with_format(&path, image::ImageFormat::Bmp).expect("a writable folder");
         let file = fs::File::options().write(true).open(&path).expect("the file");
         file.set_modified(std::time::UNIX_EPOCH).expect("a time");
         file.metadata().expect("a file").len()
@@ -149,29 +152,31 @@ fn a_run_is_not_resumed_on_a_photograph_changed_within_its_length_and_time() {
     // Read all pixels from the disk cache.
     config.data.cache_mb = 0;
     config.data.cache_dir = Some(folder.path().join("caches"));
-    let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
-    let first_epoch = |event: &Event| matches!(event, Event::Epoch { .. });
+    let run = RunDirectory::create(&folder.path().join("run"), &config).expect("a free folder");
+    let first_epoch = |event: &TrainingEvent| matches!(event, TrainingEvent::Epoch { .. });
     go(&run, &config, first_epoch).expect("an epoch");
     assert_eq!(write(2), length);
     assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
     write(1);
     let outcome = go(&run, &config, never).expect("the run");
-    assert!(matches!(outcome, Outcome::Complete { .. }));
+    assert!(matches!(outcome, TrainingOutcome::Complete { .. }));
 }
 
 #[test]
 fn where_the_last_state_is_damaged_the_run_goes_on_from_the_one_before_and_is_the_same() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let config = config(&data, AugmentConfig::default());
     let whole = complete(&config, &folder.path().join("whole"));
     for file in ["model.safetensors", "optimizer.safetensors", "state.json", "digests.json", ""] {
-        let run = RunFolder::create(&folder.path().join(format!("run {file}")), &config);
+        let run = RunDirectory::create(&folder.path().join(format!("run {file}")), &config);
         let run = run.expect("a free folder");
-        let second_epoch =
-            |event: &Event| matches!(event, Event::Epoch { metrics, .. } if metrics.epoch == 2);
-        assert_eq!(go(&run, &config, second_epoch).expect("a run"), Outcome::Stopped { epochs: 2 });
+        let second_epoch = |event: &TrainingEvent| matches!(event, TrainingEvent::Epoch { metrics, .. } if metrics.epoch == 2);
+        assert_eq!(
+            go(&run, &config, second_epoch).expect("a run"),
+            TrainingOutcome::Stopped { epochs: 2 }
+        );
         if file.is_empty() {
             // As if the program had been killed between the two renames.
             fs::remove_dir_all(run.last()).expect("a folder");
@@ -181,8 +186,8 @@ fn where_the_last_state_is_damaged_the_run_goes_on_from_the_one_before_and_is_th
             fs::write(path, &bytes[..bytes.len() - 1]).expect("a writable folder");
         }
         let told = Cell::new(None);
-        let look = |event: &Event| {
-            if let Event::OlderState { epochs, .. } = event {
+        let look = |event: &TrainingEvent| {
+            if let TrainingEvent::PreviousCheckpoint { epochs, .. } = event {
                 told.set(Some(*epochs));
             }
             false
@@ -201,11 +206,11 @@ fn a_run_is_written_to_by_one_program_at_a_time() {
     // A program that is killed before it writes its settings leaves such a file.
     fs::create_dir(&path).expect("a writable folder");
     fs::write(path.join(".permafrost-1234"), "half").expect("a writable folder");
-    let run = RunFolder::create(&path, &config).expect("a free folder");
-    let message = RunFolder::open(&path).expect_err("a locked run").to_string();
+    let run = RunDirectory::create(&path, &config).expect("a free folder");
+    let message = RunDirectory::open(&path).expect_err("a locked run").to_string();
     assert!(message.contains("another program"), "{message}");
     drop(run);
-    RunFolder::open(&path).expect("the run");
+    RunDirectory::open(&path).expect("the run");
 }
 
 /// At 1e38, the parameters after the first step are finite, but products of them are not. At 1e30, the loss of the only
@@ -214,13 +219,13 @@ fn a_run_is_written_to_by_one_program_at_a_time() {
 fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     for (learning_rate, batch_size) in [(1e38, 4), (1e30, 100)] {
         let mut config = config(&data, AugmentConfig::NONE);
         config.train.learning_rate = learning_rate;
         config.train.batch_size = batch_size;
         let path = folder.path().join(format!("run {batch_size}"));
-        let run = RunFolder::create(&path, &config).expect("a free folder");
+        let run = RunDirectory::create(&path, &config).expect("a free folder");
         let message = go(&run, &config, never).expect_err("no number").to_string();
         assert!(message.contains("the loss is NaN or infinite"), "{message}");
         assert!(!run.best().exists() && !run.history().exists());
@@ -233,16 +238,16 @@ fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
 fn parameters_that_are_infinite_are_not_saved() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let mut config = config(&data, AugmentConfig::NONE);
     config.train.learning_rate = 3e38;
     config.train.save_every = Some(1);
-    let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
+    let run = RunDirectory::create(&folder.path().join("run"), &config).expect("a free folder");
     let message = go(&run, &config, never).expect_err("infinite parameters").to_string();
     assert!(message.contains("NaN or infinite after epoch 1, step 1, and is not"), "{message}");
     assert!(message.contains("`dense") && message.contains("\nhint: "), "{message}");
-    let (_, tail) = load_tail(&run.last(), &Device::flex()).expect("the state before");
-    assert!(tail.to_arrays().values().all(Array::is_finite));
+    let (_, trainable) = load_bundle(&run.last(), &Device::flex()).expect("the state before");
+    assert!(trainable.to_arrays().values().all(Array::is_finite));
     assert!(!run.best().exists());
 }
 
@@ -250,10 +255,10 @@ fn parameters_that_are_infinite_are_not_saved() {
 fn a_state_whose_digests_do_not_name_every_file_of_it_is_damaged() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let config = config(&data, AugmentConfig::NONE);
-    let run = RunFolder::create(&folder.path().join("run"), &config).expect("a free folder");
-    let first_epoch = |event: &Event| matches!(event, Event::Epoch { .. });
+    let run = RunDirectory::create(&folder.path().join("run"), &config).expect("a free folder");
+    let first_epoch = |event: &TrainingEvent| matches!(event, TrainingEvent::Epoch { .. });
     go(&run, &config, first_epoch).expect("a run");
     fs::remove_dir_all(run.previous()).expect("a folder");
     let path = run.last().join("digests.json");

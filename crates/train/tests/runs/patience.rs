@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use augment::AugmentConfig;
-use train::{Event, Outcome, RunConfig, RunFolder, State, TrainError};
+use train::{RunConfig, RunDirectory, TrainError, TrainingEvent, TrainingOutcome, TrainingState};
 
 use crate::job::{
-    complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures,
+    complete, config, expect_same, expect_same_in_pieces, go, history, images, never,
 };
 
 /// Returns the settings of a run of twelve epochs, with a learning rate at which the val_loss oscillates.
@@ -20,7 +20,7 @@ fn restless(data: &Path) -> RunConfig {
 }
 
 /// Returns a column of a run's history.
-fn column(run: &RunFolder, at: usize) -> Vec<f64> {
+fn column(run: &RunDirectory, at: usize) -> Vec<f64> {
     let cell = |row: &String| row.split(',').nth(at).expect("a cell").parse().expect("a number");
     history(run)[1..].iter().map(cell).collect()
 }
@@ -29,7 +29,7 @@ fn column(run: &RunFolder, at: usize) -> Vec<f64> {
 fn a_run_ends_when_patience_runs_out_and_is_the_beginning_of_the_patient_one() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let patient = restless(&data);
     let whole = complete(&patient, &folder.path().join("whole"));
     let losses = column(&whole, 3);
@@ -41,10 +41,12 @@ fn a_run_ends_when_patience_runs_out_and_is_the_beginning_of_the_patient_one() {
 
     let mut impatient = patient.clone();
     impatient.train.patience = Some(2);
-    let run = RunFolder::create(&folder.path().join("run"), &impatient).expect("a free folder");
+    let run = RunDirectory::create(&folder.path().join("run"), &impatient).expect("a free folder");
     match go(&run, &impatient, never).expect("a run") {
-        Outcome::Complete { best, epochs } => assert_eq!((best.epoch, epochs), (end - 2, end)),
-        stopped @ Outcome::Stopped { .. } => panic!("{stopped:?}"),
+        TrainingOutcome::Complete { best, epochs } => {
+            assert_eq!((best.epoch, epochs), (end - 2, end))
+        }
+        stopped @ TrainingOutcome::Stopped { .. } => panic!("{stopped:?}"),
     }
     assert_eq!(history(&run), history(&whole)[..=end]);
     assert!(
@@ -60,7 +62,7 @@ fn a_run_ends_when_patience_runs_out_and_is_the_beginning_of_the_patient_one() {
 fn counters_and_lowered_rates_are_resumed_bit_for_bit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let mut config = restless(&data);
     config.train.reduce_on_plateau = Some(2);
     config.train.patience = Some(8);
@@ -74,18 +76,18 @@ fn counters_and_lowered_rates_are_resumed_bit_for_bit() {
 fn a_run_saved_within_epochs_goes_on_from_there_and_is_the_same() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let plain = config(&data, AugmentConfig::default());
     let whole = complete(&plain, &folder.path().join("whole"));
     let mut config = plain.clone();
     config.train.save_every = Some(2);
     let path = folder.path().join("run");
-    let run = RunFolder::create(&path, &config).expect("a free folder");
+    let run = RunDirectory::create(&path, &config).expect("a free folder");
     let copies = RefCell::new(vec![]);
     // Copy the run directory after each checkpoint, as if the program had been killed then.
-    let keep = |event: &Event| {
-        if let Event::Step { .. } = event {
-            let state: State =
+    let keep = |event: &TrainingEvent| {
+        if let TrainingEvent::Step { .. } = event {
+            let state: TrainingState =
                 serde_json::from_slice(&fs::read(path.join("last/state.json")).expect("a state"))
                     .expect("a state");
             let at = (state.epoch, state.step);
@@ -104,7 +106,7 @@ fn a_run_saved_within_epochs_goes_on_from_there_and_is_the_same() {
     assert_eq!(copies[..4], [(0, 0), (0, 2), (1, 0), (1, 2)]);
     for number in 0..copies.len() {
         let copied = folder.path().join(format!("copy {number}"));
-        let (run, config) = RunFolder::open(&copied).expect("the run");
+        let (run, config) = RunDirectory::open(&copied).expect("the run");
         go(&run, &config, never).expect("the rest of the run");
         expect_same(&run, &whole);
     }

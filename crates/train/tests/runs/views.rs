@@ -4,10 +4,10 @@ use std::path::Path;
 
 use augment::AugmentConfig;
 use photos::{Cache, Layout};
-use train::{Event, Outcome, RunConfig, RunFolder, Set, TrainError};
+use train::{ImageSet, RunConfig, RunDirectory, TrainError, TrainingEvent, TrainingOutcome};
 
 use crate::job::{
-    complete, config, expect_same, expect_same_in_pieces, go, history, never, pictures,
+    complete, config, expect_same, expect_same_in_pieces, go, history, images, never,
 };
 
 /// Returns the settings of a run with `views` augmented copies of each image.
@@ -21,7 +21,7 @@ fn with_views(data: &Path, views: usize) -> RunConfig {
 fn the_first_epoch_with_one_view_is_that_of_the_exact_mode_bit_for_bit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let exact = config(&data, AugmentConfig::default());
     let exact = history(&complete(&exact, &folder.path().join("exact")));
     let kept = history(&complete(&with_views(&data, 1), &folder.path().join("kept")));
@@ -34,13 +34,18 @@ fn the_first_epoch_with_one_view_is_that_of_the_exact_mode_bit_for_bit() {
 fn a_run_with_views_stopped_anywhere_is_the_same_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     let config = with_views(&data, 3);
     let whole = complete(&config, &folder.path().join("whole"));
 
-    let run = RunFolder::create(&folder.path().join("stopped"), &config).expect("a free folder");
-    let first_views = |event: &Event| matches!(event, Event::Features { set: Set::Views, .. });
-    assert_eq!(go(&run, &config, first_views).expect("a run"), Outcome::Stopped { epochs: 0 });
+    let run = RunDirectory::create(&folder.path().join("stopped"), &config).expect("a free folder");
+    let first_views = |event: &TrainingEvent| {
+        matches!(event, TrainingEvent::Features { set: ImageSet::AugmentedCopies, .. })
+    };
+    assert_eq!(
+        go(&run, &config, first_views).expect("a run"),
+        TrainingOutcome::Stopped { epochs: 0 }
+    );
     go(&run, &config, never).expect("the rest of the run");
     assert_eq!(history(&run), history(&whole));
 
@@ -60,7 +65,7 @@ fn views_of_nothing_are_refused() {
 fn the_bound_of_memory_changes_no_bit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    pictures(&data, 2);
+    images(&data, 2);
     for (name, augment) in [("augmented", AugmentConfig::default()), ("plain", AugmentConfig::NONE)]
     {
         let config = config(&data, augment);

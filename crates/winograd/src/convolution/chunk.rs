@@ -2,8 +2,8 @@
 
 use super::layer::Convolution;
 use super::product::product;
-use crate::lanes::Lanes;
 use crate::map::{Extents, Share};
+use crate::simd::SimdVector;
 use crate::tiles::{POINTS, forward, inverse};
 
 /// Number of columns by which inputs are prefetched: two tiles.
@@ -29,13 +29,13 @@ impl Chunk<'_> {
 
     /// Returns the number of groups of rows that are multiplied one after the other.
     #[inline(always)]
-    fn groups<L: Lanes>(&self) -> usize {
+    fn groups<L: SimdVector>(&self) -> usize {
         self.count.div_ceil(L::ROWS)
     }
 
     /// Returns the first row of a group.
     #[inline(always)]
-    fn group<L: Lanes>(&self, group: usize) -> usize {
+    fn group<L: SimdVector>(&self, group: usize) -> usize {
         group * self.count / self.groups::<L>()
     }
 
@@ -48,14 +48,14 @@ impl Chunk<'_> {
     /// `input` holds maps with all images of the chunk. `transformed` has room for [`POINTS`] times
     /// [`Convolution::transformed`] values.
     #[inline(always)]
-    pub(super) unsafe fn transform<L: Lanes>(&self, input: &[f32], transformed: &mut [f32]) {
+    pub(super) unsafe fn transform<L: SimdVector>(&self, input: &[f32], transformed: &mut [f32]) {
         let Extents { height, width, .. } = self.layer.input;
         let inputs = self.layer.inputs();
         for group in 0..self.groups::<L>() {
             let (first, last) = (self.group::<L>(group), self.group::<L>(group + 1));
             for tile in first..last {
-                let [picture, y, x] = self.place(tile);
-                let place = [picture, y, x];
+                let [image, y, x] = self.place(tile);
+                let place = [image, y, x];
                 let at = first * inputs + (tile - first) * L::COUNT;
                 let step = (last - first) * L::COUNT;
                 // SAFETY: the caller guarantees the requirements. A tile is inside if its outputs
@@ -79,10 +79,10 @@ impl Chunk<'_> {
     /// The requirements of [`Self::transform`] hold. The last channel's lanes end within a point of
     /// `transformed`. If the tile is `INSIDE`, all its inputs are within the extents.
     #[inline(always)]
-    unsafe fn transform_tile<L: Lanes, const INSIDE: bool>(
+    unsafe fn transform_tile<L: SimdVector, const INSIDE: bool>(
         &self,
         input: &[f32],
-        [picture, y, x]: [usize; 3],
+        [image, y, x]: [usize; 3],
         transformed: &mut [f32],
         mut at: usize,
         step: usize,
@@ -94,7 +94,7 @@ impl Chunk<'_> {
         let blocks = self.layer.inputs() / lanes;
         for block in 0..blocks {
             for half in 0..2 {
-                let origin = (picture * blocks + block) * plane + half * L::COUNT;
+                let origin = (image * blocks + block) * plane + half * L::COUNT;
                 // The tile starts one row above and one column before its outputs.
                 for row in 0..6 {
                     for column in 0..4 {
@@ -145,7 +145,7 @@ impl Chunk<'_> {
     /// `transformed` has the length that [`Self::transform`] requires. `products` has room for
     /// [`POINTS`] times [`Convolution::products`] values per block.
     #[inline(always)]
-    pub(super) unsafe fn multiply<L: Lanes>(
+    pub(super) unsafe fn multiply<L: SimdVector>(
         &self,
         [first_block, last_block]: [usize; 2],
         transformed: &[f32],
@@ -182,22 +182,22 @@ impl Chunk<'_> {
     /// `products` has the length that [`Self::multiply`] requires for the share's blocks, and all
     /// tiles belong to the share.
     #[inline(always)]
-    pub(super) unsafe fn finish<L: Lanes>(&self, products: &[f32], share: &mut Share) {
+    pub(super) unsafe fn finish<L: SimdVector>(&self, products: &[f32], share: &mut Share) {
         let lanes = 2 * L::COUNT;
         let layer = self.layer;
         let [down, _] = layer.tiles;
-        let first_picture = share.bands[0] / down;
+        let first_image = share.bands[0] / down;
         let first_row = share.bands[0] % down * if layer.pools { 2 } else { 4 };
         let [first_block, last_block] = share.blocks;
         let blocks = last_block - first_block;
         for block in first_block..last_block {
             let sums = &products[(block - first_block) * POINTS * layer.products(self.count)..];
             for tile in 0..self.count {
-                let [picture, y, x] = self.place(tile);
-                let plane = (picture - first_picture) * blocks + block - first_block;
+                let [image, y, x] = self.place(tile);
+                let plane = (image - first_image) * blocks + block - first_block;
                 let plane = &mut *share.planes[plane];
                 // First row of the share's part of this plane.
-                let top = if picture == first_picture { first_row } else { 0 };
+                let top = if image == first_image { first_row } else { 0 };
                 for half in 0..2 {
                     let lane = half * L::COUNT;
                     // SAFETY: each lane of each block has a bias, and each tile has a sum. The
@@ -225,7 +225,7 @@ impl Chunk<'_> {
     /// `sums` has [`POINTS`] times [`Convolution::products`] values, and these lanes end within the
     /// first point.
     #[inline(always)]
-    unsafe fn outputs<L: Lanes>(&self, bias: L, sums: &[f32], at: usize) -> [[L; 4]; 4] {
+    unsafe fn outputs<L: SimdVector>(&self, bias: L, sums: &[f32], at: usize) -> [[L; 4]; 4] {
         let between = self.layer.products(self.count);
         // SAFETY: `bias` shows that the CPU has the instructions.
         let mut rows = [[unsafe { L::splat(0.0) }; 6]; 4];
@@ -261,7 +261,7 @@ impl Chunk<'_> {
     /// `plane` holds these rows of a block, and the block contains the register that starts at
     /// `lane`.
     #[inline(always)]
-    unsafe fn store<L: Lanes, const SIDE: usize>(
+    unsafe fn store<L: SimdVector, const SIDE: usize>(
         &self,
         values: [[L; SIDE]; SIDE],
         [y, x]: [usize; 2],
@@ -285,7 +285,7 @@ impl Chunk<'_> {
 
 /// Returns the maximum of each 2x2 square of outputs.
 #[inline(always)]
-fn maxima<L: Lanes>(values: [[L; 4]; 4]) -> [[L; 2]; 2] {
+fn maxima<L: SimdVector>(values: [[L; 4]; 4]) -> [[L; 2]; 2] {
     let mut maxima = [[values[0][0]; 2]; 2];
     for row in 0..2 {
         for column in 0..2 {

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::isa::DetectedIsa;
 use crate::map::{Extents, Shares};
-use crate::path::Available;
 use crate::tiles::{POINTS, TOGETHER, of_kernels};
 
 /// 3x3 convolution with bias, ReLU and an optional 2x2 pooling, from blocks to blocks.
@@ -15,7 +15,7 @@ pub(crate) struct Convolution {
     pub(super) input: Extents,
     pub(super) output: Extents,
     pub(super) pools: bool,
-    pub(super) path: Available,
+    pub(super) isa: DetectedIsa,
     /// Number of tiles down and across an image.
     pub(super) tiles: [usize; 2],
     /// Number of tiles in a chunk.
@@ -37,7 +37,7 @@ const LARGE_KERNEL: usize = 16 << 20;
 
 impl Convolution {
     pub(crate) fn new(
-        path: Available,
+        isa: DetectedIsa,
         input: Extents,
         pools: bool,
         kernel: &[f32],
@@ -46,7 +46,7 @@ impl Convolution {
         let outputs = bias.len();
         let full = Extents { channels: outputs, ..input };
         let output = if pools { full.pooled() } else { full };
-        let width = path.width();
+        let width = isa.width();
         let inputs = input.blocks(width) * width;
         let blocks = output.blocks(width);
         let mut packed = vec![0.0; POINTS * blocks * inputs * width];
@@ -76,7 +76,7 @@ impl Convolution {
         packed_bias[..outputs].copy_from_slice(bias);
         let tiles = [input.height, input.width].map(|length| length.div_ceil(4));
         let chunk = if packed.len() * size_of::<f32>() <= LARGE_KERNEL { FEW } else { MANY };
-        Self { input, output, pools, path, tiles, chunk, kernel: packed, bias: packed_bias }
+        Self { input, output, pools, isa, tiles, chunk, kernel: packed, bias: packed_bias }
     }
 
     pub(crate) fn output(&self) -> Extents {
@@ -85,7 +85,7 @@ impl Convolution {
 
     /// Returns the number of input channels, rounded up to whole blocks.
     pub(super) fn inputs(&self) -> usize {
-        self.input.blocks(self.path.width()) * self.path.width()
+        self.input.blocks(self.isa.width()) * self.isa.width()
     }
 
     /// Returns the number of values that the transformed inputs of a point take in a chunk of
@@ -98,35 +98,35 @@ impl Convolution {
     /// Returns the number of values that the products of a point and a block of outputs take in a
     /// chunk of `count` tiles, also an odd number of cache lines.
     pub(super) fn products(&self, count: usize) -> usize {
-        (count * self.path.width()).next_multiple_of(32) + 16
+        (count * self.isa.width()).next_multiple_of(32) + 16
     }
 
     /// Returns the number of values that a worker needs for a chunk of `count` tiles.
     pub(super) fn scratch_of(&self, count: usize) -> usize {
-        let blocks = self.output.blocks(self.path.width());
+        let blocks = self.output.blocks(self.isa.width());
         POINTS * (self.transformed(count) + blocks * self.products(count))
     }
 
-    /// Returns the maximum number of values that a worker needs for `pictures` images at once.
-    pub(crate) fn scratch(&self, pictures: usize) -> usize {
+    /// Returns the maximum number of values that a worker needs for `images` images at once.
+    pub(crate) fn scratch(&self, images: usize) -> usize {
         let [down, across] = self.tiles;
-        self.scratch_of(self.chunk.min(pictures * down * across))
+        self.scratch_of(self.chunk.min(images * down * across))
     }
 
     pub(crate) fn kernel_values(&self) -> usize {
         self.kernel.len()
     }
 
-    /// Divides the outputs of `pictures` images among workers: by tiles, and if these are too few,
+    /// Divides the outputs of `images` images among workers: by tiles, and if these are too few,
     /// by blocks of outputs too. Each worker then reads only its part of a large kernel.
-    pub(super) fn shares(&self, pictures: usize) -> Shares {
+    pub(super) fn shares(&self, images: usize) -> Shares {
         let [down, across] = self.tiles;
-        let (rows, tiles) = (pictures * down, pictures * down * across);
+        let (rows, tiles) = (images * down, images * down * across);
         let threads = rayon::current_num_threads();
         let chunks = tiles.div_ceil(self.chunk);
         let enough = tiles * 2 >= threads * self.chunk;
         let parts = if enough { chunks.next_multiple_of(threads).min(rows) } else { chunks };
-        let blocks = self.output.blocks(self.path.width());
+        let blocks = self.output.blocks(self.isa.width());
         Shares {
             band: if self.pools { 2 } else { 4 },
             bands: down,

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use crate::lanes::{Lanes, Work, scalar};
+use crate::simd::{SimdTask, SimdVector, scalar};
 
 /// Number of values by which the kernel is prefetched. It is more than a page, because the
 /// processor's own prefetching stops at the end of a page.
@@ -19,7 +19,7 @@ const AHEAD: usize = 2048;
 /// each of `count` rows, `rows` has a value per channel and `sums` has a value per lane of the
 /// block.
 #[inline(always)]
-pub(super) unsafe fn product<L: Lanes>(
+pub(super) unsafe fn product<L: SimdVector>(
     count: usize,
     rows: &[f32],
     kernel: &[f32],
@@ -54,9 +54,9 @@ struct Product<'a, const ROWS: usize> {
     sums: &'a mut [f32],
 }
 
-impl<const ROWS: usize> Work for Product<'_, ROWS> {
+impl<const ROWS: usize> SimdTask for Product<'_, ROWS> {
     #[inline(always)]
-    unsafe fn run<L: Lanes>(self) {
+    unsafe fn run<L: SimdVector>(self) {
         let Self { rows, kernel, sums } = self;
         let lanes = 2 * L::COUNT;
         // If the compiler knew the distance between rows, it would load the values of all rows

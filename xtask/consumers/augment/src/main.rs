@@ -1,13 +1,13 @@
 //! Uses `augment` alone: draws an augmentation, applies it to one image, and prints it.
 
-use augment::{AugmentConfig, Picture, warp};
+use augment::{AugmentConfig, ImageView, warp};
 
 fn main() {
     let (height, width) = (48, 64);
     let pixels: Vec<u8> = (0..height * width)
         .flat_map(|at| [(at / width) * 5, (at % width) * 3, 128].map(|value| value as u8))
         .collect();
-    let picture = Picture::new(&pixels, height, width);
+    let picture = ImageView::new(&pixels, height, width);
 
     let draw = AugmentConfig::default().draw(1, 0, 0);
     let mut warped = vec![0.0; pixels.len()];

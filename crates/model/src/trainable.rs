@@ -1,0 +1,193 @@
+//! Trainable layers of a classifier: the unfrozen layers of the base, if any, and the head.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use formats::{Array, Arrays};
+use head::{ARRAY_NAMES, Head, HeadConfig, OtherShape, flatten};
+use vgg::{Vgg, VggConfig, VggError, check_finite};
+
+/// Trainable layers as one module. Parameter paths end in the name of the layer: `unfrozen.block5_conv1.weight`,
+/// `head.dense.weight`.
+#[derive(Module, Debug)]
+pub struct TrainableLayers {
+    unfrozen: Option<Vgg>,
+    head: Head,
+    /// Shape of an image's backbone features.
+    #[module(skip)]
+    features: Vec<usize>,
+}
+
+/// Arrays that do not fit the trainable layers.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainableLayersError {
+    /// The configuration of the base is invalid.
+    #[error(transparent)]
+    Base(#[from] VggError),
+    /// An array is missing.
+    #[error("`{0}` is missing")]
+    Missing(String),
+    /// An array does not belong to the trainable layers.
+    #[error("`{0}` is none of its arrays")]
+    Unknown(String),
+    /// An array holds values that are NaN or infinite.
+    #[error("`{0}` holds values that are NaN or infinite")]
+    NonFinite(String),
+    /// An array of an unfrozen layer has another shape.
+    #[error("`{name}` has the shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Name of the array.
+        name: String,
+        /// Expected shape.
+        expected: Vec<usize>,
+        /// Shape of the array.
+        found: Vec<usize>,
+    },
+    /// An array of the head has another shape.
+    #[error(transparent)]
+    HeadShape(#[from] OtherShape),
+}
+
+impl TrainableLayers {
+    /// Creates the trainable layers of `base` and `head` from arrays by name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the configuration of the base is invalid, if the names or shapes differ from
+    /// [`trainable_weights`], or if an array holds values that are NaN or infinite.
+    ///
+    /// [`trainable_weights`]: crate::trainable_weights
+    pub fn new(
+        base: &VggConfig,
+        head: &HeadConfig,
+        classes: usize,
+        mut arrays: Arrays,
+        device: &Device,
+    ) -> Result<Self, TrainableLayersError> {
+        if let Some((name, _)) = arrays.iter().find(|(_, array)| !array.is_finite()) {
+            return Err(TrainableLayersError::NonFinite(name.clone()));
+        }
+        let mut in_order = vec![];
+        for name in ARRAY_NAMES {
+            let array =
+                arrays.remove(name).ok_or_else(|| TrainableLayersError::Missing(name.into()))?;
+            in_order.push((array.shape, array.data));
+        }
+        let in_order = in_order.try_into().expect("as many arrays as names");
+        let head = head.init_with(base.output_count()?, classes, in_order, device)?;
+        let unfrozen = base.trainable_weights()?;
+        for (name, expected) in &unfrozen {
+            let array =
+                arrays.get(name).ok_or_else(|| TrainableLayersError::Missing(name.clone()))?;
+            if array.shape != *expected {
+                let (name, expected) = (name.clone(), expected.clone());
+                return Err(TrainableLayersError::Shape {
+                    name,
+                    expected,
+                    found: array.shape.clone(),
+                });
+            }
+        }
+        if let Some(name) =
+            arrays.keys().find(|name| unfrozen.iter().all(|(known, _)| known != *name))
+        {
+            return Err(TrainableLayersError::Unknown(name.clone()));
+        }
+        let features = base.feature_shape()?;
+        Ok(Self { unfrozen: base.init_trainable(&arrays, device)?, head, features })
+    }
+
+    /// Computes logits from backbone features; [`Self::probabilities`] converts them. In training, `mask` is the
+    /// [dropout mask](head::dropout_mask) of the hidden units.
+    ///
+    /// # Shapes
+    ///
+    /// - features: (N, backbone features), flattened in the order (height, width, channels)
+    /// - mask: (N, hidden)
+    /// - output: (N, 1) for two classes, else (N, classes)
+    pub fn forward(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
+        let features = match &self.unfrozen {
+            Some(unfrozen) => flatten(unfrozen.forward(self.maps(features))),
+            None => features,
+        };
+        self.head.forward(features, mask)
+    }
+
+    /// Computes logits from backbone features, with `tap` applied to the output of the last unfrozen convolution, see
+    /// [`Vgg::forward_through`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if no layer is unfrozen.
+    pub(crate) fn forward_through(
+        &self,
+        features: Tensor<2>,
+        tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<2> {
+        let unfrozen = self.unfrozen.as_ref().expect("something is thawed");
+        self.head.forward(flatten(unfrozen.forward_through(self.maps(features), tap)), None)
+    }
+
+    /// Returns the head, which computes logits from the output of the whole base.
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Returns true if layers of the base are unfrozen.
+    pub(crate) fn has_unfrozen_layers(&self) -> bool {
+        self.unfrozen.is_some()
+    }
+
+    /// Reshapes backbone features to maps (N, channels, height, width).
+    fn maps(&self, features: Tensor<2>) -> Tensor<4> {
+        let &[height, width, channels] = self.features.as_slice() else {
+            unreachable!("what is thawed follows maps")
+        };
+        let rows = features.dims()[0];
+        features.reshape([rows, height, width, channels]).permute([0, 3, 1, 2])
+    }
+
+    /// Computes probabilities: the sigmoid of a single logit, which is the probability of the second of two classes, or
+    /// the softmax of several.
+    ///
+    /// # Shapes
+    ///
+    /// - logits, output: (N, 1) or (N, classes)
+    pub fn probabilities(&self, logits: Tensor<2>) -> Tensor<2> {
+        self.head.probabilities(logits)
+    }
+
+    /// Computes the probabilities of all classes, one row for each row of logits.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a logit or a probability is NaN or infinite.
+    pub(crate) fn rows_of_probabilities(
+        &self,
+        logits: Tensor<2>,
+    ) -> Result<Vec<Vec<f32>>, VggError> {
+        check_finite(&logits)?;
+        let probabilities = self.probabilities(logits);
+        check_finite(&probabilities)?;
+        let [_, outputs] = probabilities.dims();
+        let data = probabilities.into_data();
+        let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);
+        let of_row = |row: &[f32]| match row {
+            &[second] => vec![1.0 - second, second],
+            several => several.to_vec(),
+        };
+        Ok(rows.map(of_row).collect())
+    }
+
+    /// Returns the arrays by name, in Keras's layout.
+    pub fn to_arrays(&self) -> Arrays {
+        let mut arrays = head_arrays(&self.head);
+        arrays.extend(self.unfrozen.as_ref().map(Vgg::to_arrays).unwrap_or_default());
+        arrays
+    }
+}
+
+/// Returns the arrays of a head by name, as [`TrainableLayers::new`] expects them.
+pub fn head_arrays(head: &Head) -> Arrays {
+    let arrays = ARRAY_NAMES.into_iter().zip(head.to_arrays());
+    arrays.map(|(name, (shape, data))| (name.to_owned(), Array::new(shape, data))).collect()
+}

@@ -1,0 +1,19 @@
+//! Errors of the model for an image that was decoded.
+
+use std::sync::Arc;
+
+use model::ModelError;
+
+/// Error of a batch, which all of its requests share.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum ModelFailure {
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] Arc<ModelError>),
+    /// The model's code panicked.
+    #[error("a fault in the program")]
+    Panic,
+    /// The model's thread has ended.
+    #[error("it has ended")]
+    Ended,
+}

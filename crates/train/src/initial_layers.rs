@@ -1,0 +1,83 @@
+//! Initial weights of the trainable layers.
+
+use burn::tensor::Device;
+use model::{KerasHead, TrainableLayers, TrainableLayersError, head_arrays, load_bundle};
+use vgg::{Layer, LayerKind, Pooling, VggConfig, Weights};
+
+use crate::{InitialWeights, RunConfig, TrainError};
+
+/// Creates the trainable layers of a new run. [`RunConfig::start`] selects the weights of the head. Unfrozen layers
+/// have the weights of the model to start from if it has trained them, and otherwise the base's own `weights`.
+///
+/// # Errors
+///
+/// Returns an error if the configuration of the base is invalid, or if the model or head to start from can't be read.
+/// Also returns an error if that model or head does not have the base, classes and shapes of the run.
+pub fn initial_layers(
+    config: &RunConfig,
+    weights: &Weights,
+    classes: &[String],
+    device: &Device,
+) -> Result<TrainableLayers, TrainError> {
+    let RunConfig { base, head, .. } = config;
+    let mut arrays = match &config.start {
+        InitialWeights::Random => {
+            let inputs = base.output_count()?;
+            head_arrays(&head.init(inputs, classes.len(), config.train.seed, device))
+        }
+        InitialWeights::Head(path) => {
+            let head = KerasHead::read(path)?;
+            if let Some(pooling) = head.pooling.filter(|pooling| *pooling != base.pooling) {
+                let [found, expected] = [pooling, base.pooling].map(Pooling::name);
+                let fault = format!("its pooling is {found}, expected {expected}");
+                return Err(TrainError::InitialWeights { path: path.clone(), fault });
+            }
+            let has_kernel = |layer: &Layer| matches!(layer.kind, LayerKind::Convolution { .. });
+            let expected: Vec<String> =
+                base.layers()?.into_iter().filter(has_kernel).map(|layer| layer.name).collect();
+            if !head.convolutions.is_empty() && head.convolutions != expected {
+                let fault = format!(
+                    "it was trained on the convolutions {}, this run's base has {}",
+                    head.convolutions.join(", "),
+                    expected.join(", ")
+                );
+                return Err(TrainError::InitialWeights { path: path.clone(), fault });
+            }
+            head.arrays
+        }
+        InitialWeights::Model(path) => {
+            let (card, trainable) = load_bundle(path, device)?;
+            let differs = |what, found: String, expected: String| {
+                Err(TrainError::OtherStart { path: path.clone(), what, found, expected })
+            };
+            if card.classes != classes {
+                return differs("classes", card.classes.join(", "), classes.join(", "));
+            }
+            let frozen = |base: &VggConfig| VggConfig { thaw: None, ..base.clone() };
+            if frozen(&card.base) != frozen(base) {
+                return differs("base", card.base.to_string(), base.to_string());
+            }
+            if card.weights.digest != weights.digest() {
+                let expected = weights.digest().to_owned();
+                return differs("weights of the digest", card.weights.digest, expected);
+            }
+            let frozen_now = card.base.trainable_weights()?.into_iter().find(|(name, _)| {
+                base.trainable_weights().is_ok_and(|now| now.iter().all(|(known, _)| known != name))
+            });
+            if let Some((name, _)) = frozen_now {
+                return Err(TrainError::FreezesTrained { path: path.clone(), name });
+            }
+            trainable.to_arrays()
+        }
+    };
+    for (name, _) in base.trainable_weights()? {
+        arrays.entry(name).or_insert_with_key(|name| weights.arrays()[name].clone());
+    }
+    TrainableLayers::new(base, head, classes.len(), arrays, device).map_err(|error| match error {
+        TrainableLayersError::Base(error) => error.into(),
+        error => {
+            let path = config.start.path().cloned().unwrap_or_default();
+            TrainError::InitialWeights { path, fault: error.to_string() }
+        }
+    })
+}
