@@ -47,15 +47,15 @@ fn what_the_defaults_name_is_refused_with_the_way_to_get_it() {
 fn settings_out_of_their_range_are_refused() {
     let workplace = TestDir::with_photos();
     for (arguments, named) in [
-        ("--size 31", "31 x 31"),
-        ("--size 1000000", "1000000 x 1000000"),
-        ("--until block6_pool", "`block6_pool`"),
+        ("--image-size 31", "31 x 31"),
+        ("--image-size 1000000", "1000000 x 1000000"),
+        ("--last-layer block6_pool", "`block6_pool`"),
         ("--epochs 0", "`epochs`"),
         ("--batch-size 0", "`batch_size`"),
         ("--dropout 1", "`dropout`"),
-        ("--size 1024 --until block1_conv1 --hidden 65536", "65536 hidden units"),
-        ("--hidden 0", "`hidden`"),
-        ("--hidden 10000000000000000000", "`hidden`"),
+        ("--image-size 1024 --last-layer block1_conv1 --hidden-units 65536", "65536 hidden units"),
+        ("--hidden-units 0", "`hidden`"),
+        ("--hidden-units 10000000000000000000", "`hidden`"),
         ("--epochs 1000000001", "`epochs` is 1000000001, expected 1 to 1,000,000,000"),
         ("--epochs 18446744073709551615", "`epochs` is 18446744073709551615, expected"),
         ("--batch-size 18446744073709551615", "`batch_size` is 18446744073709551615, expected"),
@@ -63,7 +63,7 @@ fn settings_out_of_their_range_are_refused() {
         ("--save-every 18446744073709551615", "`save_every` is 18446744073709551615, expected"),
         ("--views 18446744073709551615", "`views` is 18446744073709551615, expected"),
         ("--cache-mb 18446744073709551615", "`cache_mb` is 18446744073709551615, expected"),
-        ("--size 18446744073709551615", "18446744073709551615 x 18446744073709551615"),
+        ("--image-size 18446744073709551615", "18446744073709551615 x 18446744073709551615"),
         ("--reduce-on-plateau 18446744073709551615", "`reduce_on_plateau` is 1844674407"),
         ("--learning-rate 1e39", "`learning_rate`"),
         ("--learning-rate 0", "`learning_rate`"),
@@ -75,29 +75,32 @@ fn settings_out_of_their_range_are_refused() {
     }
     refused(&workplace, "train photos/train --weights none --val-split 2", "2");
     for (arguments, named) in [
-        ("features photos --out set --steps 18446744073709551615", "18446744073709551615 pieces"),
+        ("features photos --out set --pieces 18446744073709551615", "18446744073709551615 pieces"),
         ("features photos --out set --shard 0/18446744073709551615", "18446744073709551615 shards"),
         (
             "features photos --out set --views 18446744073709551615",
             "`--views` is 18446744073709551",
         ),
-        ("features photos --weights none --out set --size 18446744073709551615", "picture size"),
-        ("summary --size 18446744073709551615", "picture size"),
+        (
+            "features photos --weights none --out set --image-size 18446744073709551615",
+            "picture size",
+        ),
+        ("summary --image-size 18446744073709551615", "picture size"),
         ("show photos --out sheet.png --count 18446744073709551615", "18446744073709551615"),
         ("show photos --out sheet.png --augment 18446744073709551615", "18446744073709551615"),
     ] {
         refused(&workplace, arguments, named);
     }
-    refused(&workplace, "summary --until nowhere", "`nowhere`");
-    refused(&workplace, "summary --thaw nowhere", "`nowhere`");
+    refused(&workplace, "summary --last-layer nowhere", "`nowhere`");
+    refused(&workplace, "summary --unfreeze nowhere", "`nowhere`");
     refused(
         &workplace,
-        "train photos --weights none --thaw block5 --force --thaw-learning-rate 0",
-        "`thaw_learning_rate`",
+        "train photos --weights none --unfreeze block5 --force --base-learning-rate 0",
+        "`base_learning_rate`",
     );
     refused(
         &workplace,
-        "train photos --weights none --thaw-learning-rate 1",
+        "train photos --weights none --base-learning-rate 1",
         "all of the base is frozen",
     );
 }
@@ -142,13 +145,17 @@ fn models_and_files_that_are_missing_are_refused() {
 #[test]
 fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
     let workplace = TestDir::with_photos();
-    refused(&workplace, &quick("--thaw block2"), "`--thaw` without `--from`");
+    refused(&workplace, &quick("--unfreeze block2"), "`--unfreeze` without `--from`");
     workplace.train("--epochs 1 --no-augment --out run");
     let further = |arguments: &str| {
         format!("train photos --from run/best --epochs 1 --no-augment --out second {arguments}")
     };
-    refused(&workplace, &further("--thaw block1_pool"), "no layer of the base from `block1_pool`");
-    refused(&workplace, &further("--thaw block5"), "has no layer `block5`");
+    refused(
+        &workplace,
+        &further("--unfreeze block1_pool"),
+        "no layer of the base from `block1_pool`",
+    );
+    refused(&workplace, &further("--unfreeze block5"), "has no layer `block5`");
     refused(&workplace, &further("--weights none"), "the model has weights already");
     refused(&workplace, "train photos --from nowhere", "no model at `nowhere`");
     for class in ["across", "along", "third"] {

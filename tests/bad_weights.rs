@@ -9,7 +9,7 @@ fn weights_that_are_missing_cut_short_or_of_another_shape_are_refused() {
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let whole = std::fs::read(fixture).expect("the fixture");
     workplace.write("cut.h5", &whole[..whole.len() / 2]);
-    refused(&workplace, "train photos --until block1_pool --weights cut.h5", "cut.h5");
+    refused(&workplace, "train photos --last-layer block1_pool --weights cut.h5", "cut.h5");
     workplace.write("block1.h5", whole);
     refused(&workplace, "train photos --weights block1.h5", "`block2_conv1/kernel` is missing");
     workplace.write("page.h5", "<html>");
@@ -48,7 +48,8 @@ fn zip(entry: &str, content: &[u8], method: zip::CompressionMethod) -> Vec<u8> {
 #[test]
 fn damaged_and_hostile_weight_files_are_refused() {
     let workplace = TestDir::with_photos();
-    let train = "train photos --size 32 --until block1_pool --pooling max --epochs 1 --weights";
+    let train =
+        "train photos --image-size 32 --last-layer block1_pool --pooling max --epochs 1 --weights";
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let whole = std::fs::read(fixture).expect("the fixture");
     for tenth in 0..10 {

@@ -63,7 +63,7 @@ fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_
     let workplace = TestDir::with_photos();
     let (store, address) = store_with_photos(&workplace);
     // The piece takes 9 MB and is uploaded in two parts.
-    let settings = "--weights none --size 32 --until block1_pool --views 10";
+    let settings = "--weights none --image-size 32 --last-layer block1_pool --views 10";
     for (data, out) in [("s3://bucket/photos", "s3://bucket/set"), ("photos", "set")] {
         run(&workplace, &address, &format!("features {data} --out {out} {settings}"))
             .expect_success();
@@ -121,7 +121,7 @@ fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_i
         store.waiting.clear();
     };
 
-    let settings = "--weights none --device cpu --size 32 --until block1_pool";
+    let settings = "--weights none --device cpu --image-size 32 --last-layer block1_pool";
     let compute = format!("features s3://bucket/photos --out set {settings}");
     silent_after(Some(8));
     let compute_it = command(&workplace, &address, &compute);

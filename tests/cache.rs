@@ -39,7 +39,8 @@ fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
     }
     fs::rename(workplace.path("photos"), workplace.path("moved")).expect("a writable folder");
     workplace.run("predict first/best moved").expect_success();
-    let features = "--weights none --size 32 --until block1_pool --pooling max --out set";
+    let features =
+        "--weights none --image-size 32 --last-layer block1_pool --pooling max --out set";
     workplace.run(&format!("features moved {features}")).expect_success();
     // Random weights depend on the seed, so the run with another seed added features.
     assert_eq!(cached(&workplace), (IMAGES, 2 * IMAGES));
@@ -110,7 +111,8 @@ fn every_command_uses_what_is_cached() {
     assert_ne!(report(""), report("--no-cache"));
     workplace.train("--no-augment --epochs 2 --out again");
     assert_ne!(workplace.history("again"), workplace.history("run"));
-    let features = "features photos --weights none --size 32 --until block1_pool --pooling max";
+    let features =
+        "features photos --weights none --image-size 32 --last-layer block1_pool --pooling max";
     for (out, cache) in [("cached", ""), ("computed", "--no-cache")] {
         workplace.run(&format!("{features} --out {out} {cache}")).expect_success();
     }
@@ -193,7 +195,7 @@ fn a_folder_that_may_only_be_read_is_a_warning() {
 #[test]
 fn a_disk_that_is_full_is_a_warning() {
     let workplace = TestDir::with_photos().on_cpu();
-    let train = "train photos --weights none --size 180 --until block1_pool --pooling max --no-augment --epochs 1";
+    let train = "train photos --weights none --image-size 180 --last-layer block1_pool --pooling max --no-augment --epochs 1";
     workplace.run(&format!("{train} --no-cache --out expected")).expect_success();
     // The size of files is limited to 84 kB. The pixels of an image take 97 kB, and all other files fit.
     let script = format!("trap '' XFSZ; ulimit -f 82; exec \"$0\" {train} --out run");

@@ -39,7 +39,7 @@ fn a_folder_that_cannot_be_synced_is_warned_of_once_and_in_the_log_of_the_run() 
     let user = OrdinaryUser::of(&workplace);
     fs::create_dir(workplace.path("data")).expect("a writable folder");
     set_mode(&workplace.path("data"), 0o333);
-    let demo = "train --demo --size 32 --until block1_conv1 --epochs 1 --no-augment --hidden 8";
+    let demo = "train --demo --image-size 32 --last-layer block1_conv1 --epochs 1 --no-augment --hidden-units 8";
     let done = user.run(&format!("{demo} --out run")).expect_success();
     set_mode(&workplace.path("data"), 0o755);
     for log in [done.stderr, workplace.read("run/run.log")] {

@@ -46,7 +46,7 @@ fn photographs_are_sorted_though_no_one_reads_their_classes() {
 #[test]
 fn a_worker_that_no_one_watches_computes_its_pieces() {
     let workplace = TestDir::with_photos();
-    let base = "--weights none --size 32 --until block1_pool --pooling max";
-    run_unheard(&workplace, &format!("features photos {base} --out set --steps 2"));
+    let base = "--weights none --image-size 32 --last-layer block1_pool --pooling max";
+    run_unheard(&workplace, &format!("features photos {base} --out set --pieces 2"));
     assert_eq!(workplace.names_in("set").len(), 4);
 }

@@ -8,7 +8,7 @@ use crate::harness::TestDir;
 fn with_runs() -> TestDir {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 3 --out first --device cpu");
-    workplace.train("--epochs 2 --learning-rate 0.01 --hidden 16 --out second --device cpu");
+    workplace.train("--epochs 2 --learning-rate 0.01 --hidden-units 16 --out second --device cpu");
     workplace
 }
 
@@ -79,7 +79,7 @@ fn what_keeps_runs_from_being_compared_in_full_is_noted() {
             workplace.image(&format!("three/{class}/{number}.png"), class, number);
         }
     }
-    let three = "train three --weights none --size 32 --until block1_pool --pooling max --epochs 1 --out three-run";
+    let three = "train three --weights none --image-size 32 --last-layer block1_pool --pooling max --epochs 1 --out three-run";
     workplace.run(three).expect_success();
 
     let done = workplace.run("compare first second new first three-run").expect_success();

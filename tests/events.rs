@@ -119,7 +119,7 @@ fn every_event_of_a_run_is_as_the_schema_says_and_every_kind_of_the_schema_comes
     // Makes the previous checkpoint one of another engine. The run resumes from it.
     workplace.on_another_engine("run/previous");
     all.extend(resumed_and_stopped(&workplace));
-    let base = "--weights none --size 32 --until block1_pool --pooling max";
+    let base = "--weights none --image-size 32 --last-layer block1_pool --pooling max";
     workplace.run(&format!("features photos --out set {base}")).expect_success();
     let on_set = "train --features set --weights none --cache-mb 0 --epochs 1 --json --out of-set";
     all.extend(events(&workplace.run(on_set).expect_success().stdout));
@@ -185,7 +185,9 @@ fn a_quiet_run_says_how_it_ended_alone() {
 #[test]
 fn a_run_is_resumed_with_no_other_settings() {
     let workplace = TestDir::new();
-    for other in ["photos", "--epochs 3", "--size 32", "--device cpu", "--out other", "--strict"] {
+    for other in
+        ["photos", "--epochs 3", "--image-size 32", "--device cpu", "--out other", "--strict"]
+    {
         let done = workplace.run(&format!("train --resume run {other}"));
         assert_eq!(done.status, Some(2), "{}", done.stdout);
         for part in

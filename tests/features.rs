@@ -18,7 +18,7 @@ mod stopped;
 mod values;
 
 /// Arguments of a fast base, the one that `quick` uses.
-const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max";
+const BASE: &str = "--weights none --image-size 32 --last-layer block1_pool --pooling max";
 
 /// Variables with which job engines select the shard.
 const VARIABLES: [&str; 8] = [

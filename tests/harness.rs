@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_permafrost");
 
 /// Settings of a run that takes a second: the first layers of the base, small images.
-const QUICK: &str = "--weights none --size 32 --until block1_pool --pooling max --batch-size 4";
+const QUICK: &str =
+    "--weights none --image-size 32 --last-layer block1_pool --pooling max --batch-size 4";
 
 /// Temporary folder in which the program runs.
 pub(crate) struct TestDir {

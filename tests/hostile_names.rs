@@ -72,7 +72,8 @@ fn names_that_a_terminal_would_obey_are_escaped_in_all_that_is_printed() {
     assert!(exported.stdout.contains(r"al\033[2Jong"), "{}", exported.stdout);
     let table = run_checked(workplace.command("predict").args([&model, "photos/train"]), 2);
     assert!(table.stderr.contains(shown), "{}", table.stderr);
-    let features = "features photos --weights none --size 32 --until block1_pool --out features";
+    let features =
+        "features photos --weights none --image-size 32 --last-layer block1_pool --out features";
     run_checked(&mut workplace.command(features), 0);
 
     // Errors of the program, and errors in its arguments.
@@ -81,7 +82,7 @@ fn names_that_a_terminal_would_obey_are_escaped_in_all_that_is_printed() {
     }
     run_checked(workplace.command("train --resume").arg(out), 0);
     run_checked(workplace.command("train").arg("--\u{1b}[31m"), 2);
-    run_checked(workplace.command("train --size").arg("\u{1b}[31m\nhint: run curl"), 2);
+    run_checked(workplace.command("train --image-size").arg("\u{1b}[31m\nhint: run curl"), 2);
     let mut debug = workplace.command("train --resume");
     run_checked(debug.arg(out).env("RUST_LOG", "trace"), 0);
 }

@@ -7,7 +7,7 @@ use shards::{FeatureSet, Store};
 use crate::harness::{CommandResult, TestDir};
 
 /// Arguments of a fast base.
-const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max";
+const BASE: &str = "--weights none --image-size 32 --last-layer block1_pool --pooling max";
 
 /// Returns a workplace with three images of each of two classes in each of `folders` below `photos`.
 fn with(folders: &[&str]) -> TestDir {

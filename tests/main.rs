@@ -21,6 +21,7 @@ mod hostile_names;
 mod images;
 mod layouts;
 mod models;
+mod older_versions;
 #[cfg(unix)]
 mod ordinary_user;
 #[cfg(feature = "remote")]

@@ -142,7 +142,7 @@ fn weights_are_found_again_by_their_digest_and_others_are_refused() {
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let bytes = std::fs::read(fixture).expect("the fixture");
     workplace.write("block1.h5", &bytes);
-    let train = "train photos --weights block1.h5 --until block1_pool --pooling max --size 32 --epochs 1 --no-augment --out run";
+    let train = "train photos --weights block1.h5 --last-layer block1_pool --pooling max --image-size 32 --epochs 1 --no-augment --out run";
     workplace.run(train).expect_success();
     let predict = "predict run/best --json photos/validation/along/0.png";
     let expected = workplace.run(predict).expect_success().stdout;
@@ -210,7 +210,7 @@ fn an_exported_model_can_be_trained_from() {
         let export = format!("export run/best --format {format} --out model.{format}");
         workplace.run(&export).expect_success();
         let train = format!(
-            "train photos --weights model.{format} --head-from model.keras --size 32 --until block1_pool --pooling max --epochs 1 --learning-rate 1e-30 --out again-{format}"
+            "train photos --weights model.{format} --head-from model.keras --image-size 32 --last-layer block1_pool --pooling max --epochs 1 --learning-rate 1e-30 --out again-{format}"
         );
         workplace.run(&train).expect_success();
         assert_eq!(predict(&format!("again-{format}")), predict("run"));

@@ -56,7 +56,7 @@ fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_log
         ("404 Not Found", "NoSuchBucket", "nothing at `s3://bucket/set`"),
     ] {
         let mut command = workplace.command(
-            "features photos --out s3://bucket/set --weights none --size 32 --until block1_pool",
+            "features photos --out s3://bucket/set --weights none --image-size 32 --last-layer block1_pool",
         );
         command.envs(SECRETS).env("AWS_ENDPOINT_URL", store_that_answers(status, error(code)));
         command
@@ -84,7 +84,7 @@ fn an_object_whose_name_is_no_path_is_named() {
         <Contents><Key>photos/a//1.jpg</Key><Size>9</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
         <ETag>\"0\"</ETag></Contents></ListBucketResult>";
     let mut command = workplace.command(
-        "features s3://bucket/photos --out set --weights none --size 32 --until block1_pool",
+        "features s3://bucket/photos --out set --weights none --image-size 32 --last-layer block1_pool",
     );
     command.envs(SECRETS).env("AWS_ENDPOINT_URL", store_that_answers("200 OK", listing.into()));
     command.env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "nowhere-1");

@@ -31,7 +31,7 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
     let weights = std::fs::read(fixture).expect("the fixture");
     workplace.write("block1.h5", &weights);
     workplace
-        .run("train photos --weights block1.h5 --until block1_pool --pooling max --size 32 --epochs 2 --no-augment --out run")
+        .run("train photos --weights block1.h5 --last-layer block1_pool --pooling max --image-size 32 --epochs 2 --no-augment --out run")
         .expect_success();
     let config = workplace.read("run/config.toml");
     let refused = |part: &str| {
@@ -43,7 +43,9 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
     refused("`batch_size` is 0");
     workplace.write(
         "run/config.toml",
-        config.replace("epochs = 2", "epochs = 3").replace("hidden = 256", "hidden = 10"),
+        config
+            .replace("epochs = 2", "epochs = 3")
+            .replace("hidden_units = 256", "hidden_units = 10"),
     );
     refused("config.toml` are not those that this run began with");
 

@@ -140,19 +140,19 @@ fn every_setting_of_the_example_is_the_default() {
 
     [base]
     variant = "vgg16"
-    size = [180, 180]
-    until = "block5_pool"
+    image_size = [180, 180]
+    last_layer = "block5_pool"
     pooling = "none"
 
     [head]
-    hidden = 256
+    hidden_units = 256
     dropout = 0.5
 
     [train]
     epochs = 1
     batch_size = 32
     learning_rate = 0.001
-    thaw_learning_rate = 0.00001
+    base_learning_rate = 0.00001
     shuffle = true
     seed = 0
 

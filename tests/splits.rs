@@ -80,8 +80,7 @@ fn near_duplicates_are_kept_on_one_side_where_asked_for() {
             workplace.image(&format!("copies/{class}/{number}.png"), class, number / 4 * 3);
         }
     }
-    let train =
-        "train copies --weights none --size 32 --until block1_pool --pooling max --epochs 1";
+    let train = "train copies --weights none --image-size 32 --last-layer block1_pool --pooling max --epochs 1";
     workplace
         .run(&format!("{train} --group-duplicates --val-split 0.34 --out run"))
         .expect_success();

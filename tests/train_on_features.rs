@@ -3,7 +3,8 @@
 use crate::harness::{TestDir, quick};
 
 /// Arguments of a base on the CPU's own engine, on which an image's features have the same bits in any batch.
-const BASE: &str = "--weights none --size 32 --until block1_pool --pooling max --device cpu";
+const BASE: &str =
+    "--weights none --image-size 32 --last-layer block1_pool --pooling max --device cpu";
 
 /// Creates a workplace with images and, in `set`, their features.
 fn with_set(arguments: &str) -> TestDir {
@@ -16,7 +17,7 @@ fn with_set(arguments: &str) -> TestDir {
 fn compute(workplace: &TestDir, data: &str, arguments: &str) {
     for shard in ["0/3", "1/3", "2/3"] {
         let command =
-            format!("features {data} --out set {BASE} --shard {shard} --steps 2 {arguments}");
+            format!("features {data} --out set {BASE} --shard {shard} --pieces 2 {arguments}");
         workplace.run(&command).expect_success();
     }
 }
@@ -122,12 +123,14 @@ fn rows_far_from_each_other_are_read_apart() {
         workplace.image(&format!("photos/{class}/{number:02}.png"), class, number);
     }
     // An image takes 262 kB, and every tenth image is a validation image. Two of them are more than a megabyte apart.
-    let base = "--weights none --size 64 --until block1_pool --device cpu";
+    let base = "--weights none --image-size 64 --last-layer block1_pool --device cpu";
     workplace.run(&format!("features photos --out set {base}")).expect_success();
-    let head = "--hidden 2 --val-split 0.1 --no-augment --epochs 1 --batch-size 4 --device cpu --weights none";
+    let head = "--hidden-units 2 --val-split 0.1 --no-augment --epochs 1 --batch-size 4 --device cpu --weights none";
     workplace.run(&format!("train --features set {head} --out features")).expect_success();
     workplace
-        .run(&format!("train photos {head} --size 64 --until block1_pool --out photographs"))
+        .run(&format!(
+            "train photos {head} --image-size 64 --last-layer block1_pool --out photographs"
+        ))
         .expect_success();
     assert_eq!(workplace.history("features"), workplace.history("photographs"));
 }
@@ -173,9 +176,9 @@ fn a_set_of_something_else_is_refused() {
         ("--features nowhere", "no features at `"),
         ("--features set --seed 3", "weights of the digest"),
         ("--features set --val-split 0.5", "leave `--val-split` out"),
-        ("--features set --size 64", "cannot be used with"),
+        ("--features set --image-size 64", "cannot be used with"),
         ("--features set photos", "cannot be used with"),
-        ("--features set --thaw block1", "cannot be used with"),
+        ("--features set --unfreeze block1", "cannot be used with"),
     ] {
         let done = workplace.run(&format!("train --weights none {arguments} --out run"));
         assert_eq!(done.status, Some(2), "{arguments}: {}", done.stdout);
@@ -213,7 +216,7 @@ fn the_weights_of_a_set_are_found_by_their_digest() {
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let bytes = std::fs::read(fixture).expect("the fixture");
     workplace.write("block1.h5", &bytes);
-    let base = "--weights block1.h5 --size 32 --until block1_pool --pooling max";
+    let base = "--weights block1.h5 --image-size 32 --last-layer block1_pool --pooling max";
     workplace.run(&format!("features photos {base} --out set")).expect_success();
     let train = "train --features set --epochs 1 --out run";
     let done = workplace.run(train);

@@ -1,4 +1,4 @@
-//! Options of `train`: `--demo`, `--views`, `--from` with `--thaw`, `--tensorboard` and `--patience`.
+//! Options of `train`: `--demo`, `--views`, `--from` with `--unfreeze`, `--tensorboard` and `--patience`.
 
 use crate::harness::TestDir;
 
@@ -10,7 +10,7 @@ fn unbroken(text: &str) -> String {
 #[test]
 fn the_demo_draws_its_pictures_once_and_its_flags_win() {
     let workplace = TestDir::new();
-    let demo = "train --demo --size 32 --until block1_conv1 --epochs 1 --no-augment --hidden 8";
+    let demo = "train --demo --image-size 32 --last-layer block1_conv1 --epochs 1 --no-augment --hidden-units 8";
     let first = workplace.run(demo).expect_success();
     assert!(first.stdout.starts_with("Drew "), "{}", first.stdout);
     for set in ["train", "validation"] {
@@ -20,7 +20,10 @@ fn the_demo_draws_its_pictures_once_and_its_flags_win() {
     assert!(second.stdout.starts_with("Photographs "), "{}", second.stdout);
     assert_eq!(workplace.history("runs/train"), workplace.history("runs/train-2"));
     let config = workplace.read("runs/train/config.toml");
-    assert!(config.contains("size = [32, 32]") && config.contains("hidden = 8"), "{config}");
+    assert!(
+        config.contains("image_size = [32, 32]") && config.contains("hidden_units = 8"),
+        "{config}"
+    );
 }
 
 #[test]
@@ -33,7 +36,7 @@ fn views_are_named_and_computed_once() {
     assert!(workplace.read("runs/first/config.toml").contains("views = 2"));
     // 12 validation images, and 2 copies of each of 12 training images.
     assert_eq!(workplace.cached("features").len(), 36);
-    workplace.train("--views 2 --hidden 4 --out runs/second");
+    workplace.train("--views 2 --hidden-units 4 --out runs/second");
     assert_eq!(workplace.cached("features").len(), 36);
 
     let exact = workplace.train("--cache-mb 0 --out exact").stdout;
@@ -50,7 +53,7 @@ fn views_are_named_and_computed_once() {
 fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out first");
-    let second = "train photos --from first/best --thaw block1_conv2 --epochs 2 --no-augment --compose stepwise --out second";
+    let second = "train photos --from first/best --unfreeze block1_conv2 --epochs 2 --no-augment --compose stepwise --out second";
     assert_eq!(workplace.run(second).status, Some(2), "stepwise is augmentation");
     let second = second.replace("--no-augment ", "");
     let done = workplace.run(&second).expect_success();
@@ -62,7 +65,7 @@ fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
         assert!(unbroken(&done.stdout).contains(part), "{part} in {}", done.stdout);
     }
     let config = workplace.read("second/config.toml");
-    for setting in ["thaw = \"block1_conv2\"", "compose = \"stepwise\"", "[start]\nmodel = "] {
+    for setting in ["unfreeze = \"block1_conv2\"", "compose = \"stepwise\"", "[start]\nmodel = "] {
         assert!(config.contains(setting), "{setting} in {config}");
     }
     std::fs::remove_dir_all(workplace.path("first")).expect("a folder");
@@ -72,7 +75,7 @@ fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
     workplace.run("evaluate second/best photos/validation").expect_success();
     let third = "train photos --from second/best --epochs 1 --no-augment --no-shuffle --out third";
     workplace.run(third).expect_success();
-    assert!(workplace.read("third/config.toml").contains("thaw = \"block1_conv2\""));
+    assert!(workplace.read("third/config.toml").contains("unfreeze = \"block1_conv2\""));
     assert!(workplace.read("third/config.toml").contains("shuffle = false"));
 }
 
@@ -107,7 +110,7 @@ fn a_run_writes_curves_for_tensorboard_where_it_is_told_to_and_goes_on_with_them
 fn as_many_epochs_as_can_be_counted_end_by_patience() {
     let workplace = TestDir::with_photos();
     let done = workplace.run(
-        "train photos --weights none --size 32 --until block1_pool --pooling max --epochs 1000000000 --batch-size 1000000000 --patience 1 --save-every 1000000000 --learning-rate 1e-30 --no-augment --cache-mb 1000000000 --out run",
+        "train photos --weights none --image-size 32 --last-layer block1_pool --pooling max --epochs 1000000000 --batch-size 1000000000 --patience 1 --save-every 1000000000 --learning-rate 1e-30 --no-augment --cache-mb 1000000000 --out run",
     );
     let done = done.expect_success();
     assert!(done.stdout.contains("Ended early: no lower val_loss"), "{}", done.stdout);

@@ -11,8 +11,8 @@ use crate::harness::TestDir;
 #[test]
 fn workers_on_one_shard_write_the_same_bytes_also_at_the_same_time() {
     let workplace = TestDir::with_photos();
-    let arguments = |out: &str| format!("photos {BASE} --views 2 --steps 2 --out {out}");
-    compute(&workplace, "--views 2 --steps 2 --out alone");
+    let arguments = |out: &str| format!("photos {BASE} --views 2 --pieces 2 --out {out}");
+    compute(&workplace, "--views 2 --pieces 2 --out alone");
     let workers: Vec<_> = (0..3)
         .map(|_| {
             command(&workplace, &arguments("together"))
@@ -147,13 +147,13 @@ fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_
 #[test]
 fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_computed() {
     let workplace = TestDir::with_photos();
-    compute(&workplace, "--out set --steps 3");
+    compute(&workplace, "--out set --pieces 3");
     for kind in ["json", "safetensors"] {
         let first = format!("set/shard-00000-of-00001-piece-0000-of-0003.{kind}");
         fs::remove_file(workplace.path(&first)).expect("a file");
     }
     let before = contents(&workplace, "set");
-    let other = format!("photos {BASE} --out set --steps 3 --dtype float16");
+    let other = format!("photos {BASE} --out set --pieces 3 --dtype float16");
     refused(&workplace, &other, "its `dtype` is \"float32\", not \"float16\"");
     assert!(contents(&workplace, "set") == before);
 }
@@ -174,7 +174,7 @@ fn rename_engine(workplace: &TestDir, another: &str, is_changed: impl Fn(&str) -
 #[test]
 fn a_set_of_several_instruction_sets_is_told_of_and_refused_if_that_is_asked() {
     let workplace = TestDir::with_photos();
-    let arguments = "--out set --steps 2 --device cpu";
+    let arguments = "--out set --pieces 2 --device cpu";
     compute(&workplace, arguments);
     let (here, another) = (engine_name("winograd f32"), "winograd f32 on another");
     rename_engine(&workplace, another, |name| name.contains("piece-0000"));
@@ -212,10 +212,10 @@ fn a_set_of_several_instruction_sets_is_told_of_and_refused_if_that_is_asked() {
 #[test]
 fn a_set_that_does_not_name_its_instruction_set_is_used_and_told_of() {
     let workplace = TestDir::with_photos();
-    compute(&workplace, "--out set --steps 2 --device cpu");
+    compute(&workplace, "--out set --pieces 2 --device cpu");
     rename_engine(&workplace, "winograd f32", |_| true);
     run(&workplace, "--check set").expect_success();
-    let done = compute(&workplace, "--out set --steps 2 --device cpu");
+    let done = compute(&workplace, "--out set --pieces 2 --device cpu");
     assert!(done.stdout.contains("0 piece(s) computed, 2 were there."), "{}", done.stdout);
     assert!(done.stderr.contains("winograd f32 with an unknown instruction set"));
     let train = "train --features set --weights none --device cpu --epochs 1 --out run";

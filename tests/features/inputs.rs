@@ -117,7 +117,7 @@ fn what_is_no_set_or_no_place_for_one_is_refused() {
     for (arguments, named) in [
         (compute("--out new --shard 3/3"), "there is no shard 3 of 3"),
         (compute("--out new --shard three"), "`--shard` is `three`"),
-        (compute("--out new --steps 0"), "0 pieces"),
+        (compute("--out new --pieces 0"), "0 pieces"),
         (compute("--out new --views 0"), "`--views` is 0"),
         (compute("--out set --shard 0/5"), "a set of 5 shard(s) of 1 piece(s) was expected"),
         (compute("--out photos/set"), "lies in the folder of photographs"),

@@ -11,7 +11,7 @@ fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
     let workplace = TestDir::with_photos();
     // The pieces in the folder show the progress of the worker.
     let mut worker =
-        command(&workplace, &format!("photos {BASE} --out set --steps 24 --views 300"))
+        command(&workplace, &format!("photos {BASE} --out set --pieces 24 --views 300"))
             .stdout(Stdio::null())
             .spawn()
             .expect("the program starts");
@@ -29,13 +29,13 @@ fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
     // The folder holds only complete pieces.
     assert_eq!(count(&folder, ".safetensors"), there);
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 2 * there);
-    let said = compute(&workplace, "--out set --steps 24 --views 300").stdout;
+    let said = compute(&workplace, "--out set --pieces 24 --views 300").stdout;
     let left = 24 - there;
     assert!(
         said.contains(&format!("Complete: {left} piece(s) computed, {there} were there.")),
         "{said}"
     );
-    compute(&workplace, "--out whole --steps 24 --views 300");
+    compute(&workplace, "--out whole --pieces 24 --views 300");
     assert!(contents(&workplace, "set") == contents(&workplace, "whole"));
 }
 
@@ -57,7 +57,7 @@ fn a_worker_that_is_stopped_in_its_only_piece_says_how_less_is_lost() {
     said.read_to_string(&mut rest).expect("text");
     assert_eq!(worker.wait().expect("a child").code(), Some(130));
     assert!(rest.contains("Stopped: 0 of 1 piece(s) are there. What was computed"), "{rest}");
-    assert!(rest.contains("`--steps 20`"), "{rest}");
+    assert!(rest.contains("`--pieces 20`"), "{rest}");
 }
 
 fn count(folder: &std::path::Path, end: &str) -> usize {

@@ -15,7 +15,7 @@ fn any_number_of_shards_and_pieces_holds_the_same_features() {
     let workplace = TestDir::with_photos();
     compute(&workplace, "--views 2 --out one");
     for shard in 0..3 {
-        compute(&workplace, &format!("--views 2 --out three --shard {shard}/3 --steps 2"));
+        compute(&workplace, &format!("--views 2 --out three --shard {shard}/3 --pieces 2"));
     }
     let (one, three) = (open(&workplace, "one"), open(&workplace, "three"));
     assert_eq!((one.piece_count(), three.piece_count()), (1, 6));
@@ -35,8 +35,8 @@ fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
     let features = features(&open(&workplace, "set"));
 
     let config = VggConfig {
-        size: [32, 32],
-        until: "block1_pool".into(),
+        image_size: [32, 32],
+        last_layer: "block1_pool".into(),
         pooling: Pooling::Maximum,
         ..VggConfig::default()
     };

@@ -21,7 +21,7 @@ COLUMNS = {
 
 def check(permafrost, pngs):
     run = permafrost.scratch / "run-tensorboard"
-    settings = ("--weights", "none", "--until", "block1_pool", "--pooling", "max", "--reduce-on-plateau", 1)
+    settings = ("--weights", "none", "--last-layer", "block1_pool", "--pooling", "max", "--reduce-on-plateau", 1)
     permafrost.train(pngs, run, *settings, "--epochs", 3, "--tensorboard")
     compare_curves("of a run", run, 3)
 

@@ -24,7 +24,7 @@ class Permafrost:
         """Trains on unaugmented images without random choices, and returns the history by column. If `size` is None,
         a run from another model uses the size of that model."""
         as_they_are = ("--no-augment", "--no-shuffle", "--dropout", 0)
-        sized = ("--size", size) if size else ()
+        sized = ("--image-size", size) if size else ()
         self.start(self.program, "train", data, "--out", out, *sized, *as_they_are, *settings)
         with open(out / "history.csv", newline="") as file:
             rows = list(csv.DictReader(file))

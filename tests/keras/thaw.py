@@ -19,6 +19,6 @@ def check(permafrost, pngs):
     loaded.compile(loss="binary_crossentropy", optimizer=keras.optimizers.RMSprop(RATE), metrics=["accuracy"])
     expected = history.fit(loaded, pngs)
     require("thaw", "in Keras the loss changes between the epochs", len(set(expected["loss"])) == 2)
-    settings = ("--from", model, "--thaw", "block5", "--thaw-learning-rate", RATE, "--epochs", 2)
+    settings = ("--from", model, "--unfreeze", "block5", "--base-learning-rate", RATE, "--epochs", 2)
     found = permafrost.train(pngs, permafrost.scratch / "run-thawed", *settings, size=None)
     history.compare_histories("thaw", "with block 5 thawed", found, expected)

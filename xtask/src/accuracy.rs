@@ -26,7 +26,7 @@ pub(crate) const IMAGENET: &str = "weights/vgg16_imagenet_notop.safetensors";
 /// `train` that use them.
 pub(crate) const SMALL: (&str, &[&str]) = (
     "weights/vgg19_blocks1-3.safetensors",
-    &["--base", "vgg19", "--until", "block3_pool", "--pooling", "max"],
+    &["--base", "vgg19", "--last-layer", "block3_pool", "--pooling", "max"],
 );
 
 /// Runs the demo and trains on the images in `shared` with the program of the workspace at `root`.

@@ -42,7 +42,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     // With pooling: on flattened features of the ImageNet weights, steps are so large that a run is chaotic.
     let program_of_imagenet = Program {
         weights: &shared.join(IMAGENET),
-        base: &["--pooling", "avg", "--size", "96"],
+        base: &["--pooling", "avg", "--image-size", "96"],
         ..program
     };
     let [cpu, libtorch] = ["cpu", "libtorch"].map(|device| {

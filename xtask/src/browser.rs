@@ -47,7 +47,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     clear(&run)?;
     let (binary, base) = (&binary, SMALL.1);
     let program = Program { root, binary, photographs: &photographs, weights: &weights, base };
-    program.train_on_images(&run, &["--epochs", "3", "--size", "96", "--seed", "1"])?;
+    program.train_on_images(&run, &["--epochs", "3", "--image-size", "96", "--seed", "1"])?;
 
     for test in TESTS {
         let mut node = Command::new("node");

@@ -18,7 +18,7 @@ use crate::program;
 const RUN: [&str; 11] = [
     "train",
     "--demo",
-    "--size",
+    "--image-size",
     "64",
     "--epochs",
     "5",

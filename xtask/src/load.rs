@@ -25,7 +25,7 @@ use crate::keras;
 use crate::program;
 
 /// Arguments that train a model in a second: the whole base on small images.
-const TRAIN: [&str; 7] = ["train", "--demo", "--size", "64", "--epochs", "1", "--no-augment"];
+const TRAIN: [&str; 7] = ["train", "--demo", "--image-size", "64", "--epochs", "1", "--no-augment"];
 
 /// Maximum growth of the server's memory after the warm-up in bytes, unless a tenth of it is more. Concurrent requests
 /// vary by some 20 MB. Leaking one image per hundred requests would exceed this bound in half a minute.

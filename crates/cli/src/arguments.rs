@@ -23,18 +23,18 @@ where
 
 /// Arguments that select the base.
 #[derive(Args)]
+#[command(next_help_heading = "Base")]
 pub(crate) struct BaseArguments {
-    /// The network [default: vgg16]
+    /// Network [default: vgg16]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Variant>(&["vgg16", "vgg19"]))]
     pub(crate) base: Option<Variant>,
-    /// Height and width that pictures are resized to, 32 to 1024 [default: 180]
-    #[arg(long, value_name = "PIXELS")]
-    pub(crate) size: Option<usize>,
-    /// The layer that the base ends after, such as block3_pool [default: block5_pool]
-    #[arg(long, value_name = "LAYER")]
-    pub(crate) until: Option<String>,
-    /// What becomes of the base's last feature map: kept, each channel's mean, or its maximum
-    /// [default: none]
+    /// Height and width that images are resized to, 32 to 1024 [default: 180]
+    #[arg(long, alias = "size", value_name = "PIXELS")]
+    pub(crate) image_size: Option<usize>,
+    /// Last layer of the base, such as block3_pool [default: block5_pool]
+    #[arg(long, alias = "until", value_name = "LAYER")]
+    pub(crate) last_layer: Option<String>,
+    /// Global pooling of the last feature map: none, mean or maximum of each channel [default: none]
     #[arg(long, value_name = "KIND", value_parser = one_of::<Pooling>(&["none", "avg", "max"]))]
     pub(crate) pooling: Option<Pooling>,
 }
@@ -44,10 +44,10 @@ impl BaseArguments {
     pub(crate) fn config(&self, default: VggConfig) -> VggConfig {
         VggConfig {
             variant: self.base.unwrap_or(default.variant),
-            size: self.size.map_or(default.size, |size| [size, size]),
-            until: self.until.clone().unwrap_or(default.until),
+            image_size: self.image_size.map_or(default.image_size, |size| [size, size]),
+            last_layer: self.last_layer.clone().unwrap_or(default.last_layer),
             pooling: self.pooling.unwrap_or(default.pooling),
-            thaw: default.thaw,
+            unfreeze: default.unfreeze,
             include_top: default.include_top,
         }
     }
@@ -55,18 +55,20 @@ impl BaseArguments {
 
 /// Arguments of the augmentation.
 #[derive(Args)]
+#[command(next_help_heading = "Augmentation")]
 pub(crate) struct AugmentArguments {
-    /// Along which axes training pictures are flipped at random [default: horizontal]
+    /// Random flips of training images [default: horizontal]
     #[arg(long, value_name = "AXES", value_parser = one_of::<RandomFlip>(&["none", "horizontal", "vertical", "both"]))]
     flip: Option<RandomFlip>,
-    /// The largest random rotation, as a fraction of a full turn [default: 0.1]
+    /// Maximum random rotation, as a fraction of a full turn [default: 0.1]
     #[arg(long, value_name = "FRACTION")]
     rotation: Option<f32>,
-    /// The largest random zoom, as a fraction of the size [default: 0.2]
+    /// Maximum random zoom, as a fraction of the image size [default: 0.2]
     #[arg(long, value_name = "FRACTION")]
     zoom: Option<f32>,
-    /// Whether the steps are one warp, which is sharper and faster, or each interpolates, as in Keras
-    /// [default: once]
+    /// Interpolate once for all steps, or after each step as Keras does [default: once]
+    ///
+    /// One warp for flip, rotation and zoom is sharper and faster than one interpolation per step.
     #[arg(long, value_name = "HOW", value_parser = one_of::<Compose>(&["once", "stepwise"]))]
     compose: Option<Compose>,
 }
@@ -86,11 +88,12 @@ impl AugmentArguments {
 /// Arguments that select a model and the weights file of its base.
 #[derive(Args)]
 pub(crate) struct ModelArguments {
-    /// The model's folder, such as runs/train/best
+    /// Model bundle, such as runs/train/best
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// The file with the weights of the model's base [default: searched for by digest, where they
-    /// were and in data/weights]
+    /// Weights file of the model's base [default: found by its digest]
+    ///
+    /// Without it, the file is searched for by its digest: at its path during training, and in data/weights.
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
 }

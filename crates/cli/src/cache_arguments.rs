@@ -15,14 +15,17 @@ use crate::pipe::stderr;
 
 /// Arguments of the cache of decoded images and features.
 #[derive(Args)]
+#[command(next_help_heading = "Cache")]
 pub(crate) struct CacheArguments {
-    /// Folder of the cache of decoded images and features [default: `permafrost` in your folder of caches]
+    /// Directory of the cache of decoded images and features [default: `permafrost` in the user's cache directory]
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
-    /// Size limit of that cache, in GB of 10^9 bytes; what was used least recently is removed [default: 20]
+    /// Size limit of the cache in GB [default: 20]
+    ///
+    /// If the cache is full, the least recently used entries are removed. 1 GB is 10^9 bytes.
     #[arg(long, value_name = "GB")]
     cache_gb: Option<u64>,
-    /// Neither read nor fill that cache
+    /// Do not use the cache
     #[arg(long, conflicts_with_all = ["cache_dir", "cache_gb"])]
     no_cache: bool,
 }

@@ -39,8 +39,8 @@ pub(crate) fn settings() -> RunConfig {
         data: DataConfig::at(FOLDER),
         augment: AugmentConfig::default(),
         base: VggConfig {
-            size: [48, 48],
-            until: "block2_pool".into(),
+            image_size: [48, 48],
+            last_layer: "block2_pool".into(),
             pooling: Pooling::Maximum,
             ..VggConfig::default()
         },

@@ -15,26 +15,32 @@ use crate::arguments::one_of;
 
 /// Arguments that select the device and its precision.
 #[derive(Args)]
+#[command(next_help_heading = "Device")]
 pub(crate) struct DeviceArguments {
-    /// `cpu`, `libtorch`, `libtorch:cuda[:N[,N...]]`, `wgpu`, `cuda[:N]`, as far as this build has them
-    /// (`permafrost devices`), or `auto`: a CUDA GPU if there is one, else the CPU
-    /// [default: what the variable PERMAFROST_DEVICE names, else auto]
+    /// Device to compute on, or auto: a CUDA GPU if there is one, else the CPU [env: PERMAFROST_DEVICE] [default: auto]
+    ///
+    /// `cpu`, `libtorch`, `libtorch:cuda[:N[,N...]]`, `wgpu` or `cuda[:N]`. `permafrost devices` lists the devices of
+    /// this build and this machine.
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
-    /// What the frozen base computes in: `f32`, `bf16` (libtorch), or `auto`: bf16 on CUDA GPUs
-    /// [default: auto]
-    #[arg(long, value_name = "PRECISION", value_parser = one_of::<PrecisionChoice>(&["f32", "bf16", "auto"]))]
+    /// Precision of the frozen base [default: auto]
+    ///
+    /// `auto` is `bf16` on CUDA GPUs of libtorch, else `f32`. Only devices of libtorch have `bf16`.
+    #[arg(long, hide = !LIBTORCH, value_name = "PRECISION", value_parser = one_of::<PrecisionChoice>(&["f32", "bf16", "auto"]))]
     precision: Option<PrecisionChoice>,
-    /// Let a GPU of libtorch round what goes into the frozen base's float32 products to 10 bits of mantissa, and
-    /// take float32 where the precision is `auto`. Layers that are thawed may always do so there
-    #[arg(long)]
+    /// Compute the frozen base in TF32 on a GPU of libtorch
+    ///
+    /// The factors of float32 products are rounded to 10 bits of mantissa. The precision `auto` is then `f32`. Unfrozen
+    /// layers may always use TF32 there.
+    #[arg(long, hide = !LIBTORCH)]
     tf32: bool,
-    /// Have a GPU of libtorch take cuDNN's deterministic algorithms for the frozen base, which are slower
-    #[arg(long)]
+    /// Use cuDNN's deterministic algorithms for the frozen base, which are slower
+    #[arg(long, hide = !LIBTORCH)]
     deterministic: bool,
-    /// How many pictures a device of libtorch gets at a time; half as many where they do not fit
-    /// [default: 256 on a GPU]
-    #[arg(long, value_name = "PICTURES")]
+    /// Images per batch of the frozen base on libtorch [default: 256 on a GPU]
+    ///
+    /// If a batch does not fit into the memory of the device, it is halved.
+    #[arg(long, value_name = "IMAGES", hide = !LIBTORCH)]
     base_batch: Option<usize>,
 }
 
@@ -109,6 +115,9 @@ pub(crate) fn configure_backends() {
 pub(crate) fn cpu() -> Device {
     Device::flex()
 }
+
+/// True in builds with libtorch. Other builds hide the arguments that only matter there.
+const LIBTORCH: bool = cfg!(feature = "libtorch");
 
 /// Environment variable that names the device if `--device` does not.
 const VARIABLE: &str = "PERMAFROST_DEVICE";

@@ -85,13 +85,13 @@ fn of_train(error: &TrainError) -> Option<String> {
             "name another one with `--out`, `--cache-dir` or `--sort-into`".into()
         }
         TrainError::InitialWeights { .. } => {
-            "take the `--base`, `--size`, `--until`, `--pooling` and as many classes as it was made for".into()
+            "take the `--base`, `--image-size`, `--last-layer`, `--pooling` and as many classes as it was made for".into()
         }
         TrainError::FreezesTrained { .. } => {
-            "thaw from that layer or an earlier one with `--thaw`".into()
+            "thaw from that layer or an earlier one with `--unfreeze`".into()
         }
         TrainError::HeadTooLarge { .. } => {
-            "pool the features with `--pooling max`, let the base go further with `--until`, or lower `--size` or `--hidden`".into()
+            "pool the features with `--pooling max`, let the base go further with `--last-layer`, or lower `--image-size` or `--hidden-units`".into()
         }
         TrainError::SplitOfFolders => "leave `--val-split` out".into(),
         TrainError::Diverged { last, .. } => format!(
@@ -120,7 +120,7 @@ fn of_shards(error: &ShardsError) -> Option<String> {
             "rename it, or name the photographs in a list (`DATA` as a `.txt` file)".into()
         }
         ShardsError::Scratch { .. } => {
-            "make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--steps`".into()
+            "make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--pieces`".into()
         }
         ShardsError::SameKey { .. } => {
             "name each photograph once in a list (`DATA` as a `.txt` file)".into()
@@ -133,7 +133,7 @@ fn of_shards(error: &ShardsError) -> Option<String> {
         }
         ShardsError::NoSet(_) => "`permafrost features DATA --out URL` computes them".into(),
         ShardsError::OtherSharding { found, .. } => format!(
-            "a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--steps {}`",
+            "a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--pieces {}`",
             found.shards, found.pieces
         ),
         ShardsError::OtherSettings { .. } => {
@@ -184,7 +184,7 @@ fn of_vgg(error: &VggError) -> Option<String> {
             "check that the file is of this network and holds its three dense layers; `--base` names the other network".into()
         }
         Suspicion::ShorterBase => {
-            "check that the file is of this network; `--base` names the other one, and a base that is in the file only up to some layer can be used with `--until`".into()
+            "check that the file is of this network; `--base` names the other one, and a base that is in the file only up to some layer can be used with `--last-layer`".into()
         }
         Suspicion::HeadWithoutPlace => {
             "check that the file is of this network; if these are arrays of a head, save the whole model as `.keras`, which says where they belong, or the base alone".into()

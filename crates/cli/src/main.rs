@@ -51,8 +51,8 @@ use crate::commands::{
     version,
     after_help = "Examples:
   permafrost train --demo
-  permafrost train photographs
-  permafrost predict runs/train/best more-photographs"
+  permafrost train photos
+  permafrost predict runs/train/best more-photos"
 )]
 struct Permafrost {
     #[command(subcommand)]

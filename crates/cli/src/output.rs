@@ -11,14 +11,15 @@ use crate::pipe::{raw_stdout, stdout};
 
 /// Arguments that select the output mode.
 #[derive(Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
-    /// Print errors, and how the run ended, alone
+    /// Print only errors and the result of the run
     #[arg(long, conflicts_with_all = ["json", "verify_resume"])]
     quiet: bool,
-    /// Print a JSON object a line for all that happens, and nothing else, to standard output
+    /// Print one JSON object per event to standard output
     #[arg(long, conflicts_with = "verify_resume")]
     json: bool,
-    /// Draw a dashboard with growing curves on the terminal; what is printed before and after it stays
+    /// Show a dashboard with the curves in the terminal
     #[arg(long, conflicts_with_all = ["quiet", "json", "verify_resume"])]
     tui: bool,
 }

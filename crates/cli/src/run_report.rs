@@ -156,7 +156,7 @@ fn facts(
         WeightsChoice::Seed(seed) => format!("random, seed {seed}"),
         WeightsChoice::File(path) => path.shown().to_string(),
     };
-    let [height, width] = config.base.size;
+    let [height, width] = config.base.image_size;
     let facts = [
         (
             "photographs",
@@ -171,7 +171,7 @@ fn facts(
             format!(
                 "{} up to {}, {height} x {width}",
                 config.base.variant.name(),
-                config.base.until
+                config.base.last_layer
             ),
         ),
         ("weights", weights),
@@ -207,16 +207,16 @@ fn command(config: &RunConfig) -> String {
     }
     if !matches!(config.start, InitialWeights::Model(_)) {
         add("base", Some(base.variant.name().into()));
-        add("size", Some(base.size[0].to_string()));
-        add("until", Some(base.until.clone()));
+        add("image-size", Some(base.image_size[0].to_string()));
+        add("last-layer", Some(base.last_layer.clone()));
         add("pooling", Some(name_of(base.pooling)));
         if config.start == InitialWeights::Random {
-            add("hidden", Some(head.hidden.to_string()));
+            add("hidden-units", Some(head.hidden_units.to_string()));
         }
     }
-    add("thaw", base.thaw.clone());
-    add("force", set(base.thaw.is_some() && !matches!(config.start, InitialWeights::Model(_))));
-    add("thaw-learning-rate", base.thaw.as_ref().map(|_| train.thaw_learning_rate.to_string()));
+    add("unfreeze", base.unfreeze.clone());
+    add("force", set(base.unfreeze.is_some() && !matches!(config.start, InitialWeights::Model(_))));
+    add("base-learning-rate", base.unfreeze.as_ref().map(|_| train.base_learning_rate.to_string()));
     add("val-split", data.validation_split.map(|share| share.to_string()));
     add("group-duplicates", set(data.group_duplicates));
     if augment.is_none() {

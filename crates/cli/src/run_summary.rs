@@ -59,7 +59,7 @@ impl RunSummary<'_> {
 
     fn images(&self) -> String {
         let Self { config, data, .. } = self;
-        let [height, width] = config.base.size;
+        let [height, width] = config.base.image_size;
         let (train, valid) = (data.training_labels().len(), data.validation_labels().len());
         let mut texts = vec![format!(
             "{train} to train on, {valid} to validate on, resized to {height}x{width}"
@@ -103,16 +103,16 @@ impl RunSummary<'_> {
             Pooling::None => String::new(),
             pooling => format!(", pooling {}", pooling.name()),
         };
-        let frozen = match &config.thaw {
+        let frozen = match &config.unfreeze {
             None => "frozen".into(),
             Some(layer) => format!(
                 "thawed from {layer} on: {} of its tensors learn at {}",
                 config.trainable_weights()?.len(),
-                self.config.train.thaw_learning_rate
+                self.config.train.base_learning_rate
             ),
         };
         let features = config.output_count()?;
-        let (variant, until) = (config.variant.name(), &config.until);
+        let (variant, until) = (config.variant.name(), &config.last_layer);
         Ok(format!("{variant} up to {until}{pooling}: {features} features; {frozen}"))
     }
 
@@ -177,7 +177,7 @@ impl RunSummary<'_> {
         };
         Ok(format!(
             "{} units, dropout {}: {parameters} parameters learn at {}{start}",
-            head.hidden, head.dropout, train.learning_rate
+            head.hidden_units, head.dropout, train.learning_rate
         ))
     }
 

@@ -22,97 +22,117 @@ const EXAMPLE_PHOTOGRAPHS: &str = "data/cats_and_dogs";
 /// Settings of a run, by default the settings of the Keras example.
 #[derive(Args)]
 pub(crate) struct TrainSettings {
-    /// A folder with `train` and `validation` in it, or with one folder of photographs a class
-    /// [default: data/cats_and_dogs]
-    #[arg(value_name = "DATA", conflicts_with = "demo")]
+    /// Folder with one subfolder of images per class, or with the folders train and validation [default:
+    /// data/cats_and_dogs]
+    #[arg(value_name = "DATA", conflicts_with = "demo", help_heading = "Data")]
     data: Option<PathBuf>,
-    /// Train on features that `permafrost features` has computed: a folder, or a URL (file://, s3://, gs://,
-    /// az://). Base, size and views are those that they were computed with
-    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "demo", "group_duplicates", "base", "size", "until", "pooling", "from", "thaw", "flip", "rotation", "zoom", "compose", "views", "cache_dir", "strict"])]
+    /// Train on features computed by `permafrost features`: a folder or URL
+    ///
+    /// URLs start with file://, s3://, gs:// or az://. Base, image size and augmented copies are those of the features.
+    #[arg(long, value_name = "URL", help_heading = "Data", conflicts_with_all = ["data", "demo", "group_duplicates", "base", "image_size", "last_layer", "pooling", "from", "unfreeze", "flip", "rotation", "zoom", "compose", "views", "cache_dir", "strict"])]
     features: Option<String>,
-    /// Train on pictures drawn into data/demo, with random weights, at a small size: no download
-    #[arg(long)]
+    /// Train on generated images in data/demo, without downloads
+    ///
+    /// The base has random weights and a small image size.
+    #[arg(long, help_heading = "Data")]
     pub(crate) demo: bool,
-    /// The share of each class kept for validation where DATA has no folder for it [default: 0.2]
-    #[arg(long, value_name = "FRACTION")]
+    /// Fraction of each class used for validation if DATA has no folder for it [default: 0.2]
+    #[arg(long, value_name = "FRACTION", help_heading = "Data")]
     val_split: Option<f64>,
-    /// Keep near duplicates on one side of that split, so that nothing is validated on that was as good as
-    /// trained on
-    #[arg(long)]
+    /// Put near duplicates on the same side of that split
+    ///
+    /// Otherwise an image may be validated on whose near duplicate was trained on.
+    #[arg(long, help_heading = "Data")]
     group_duplicates: bool,
     #[command(flatten)]
     base: BaseArguments,
-    /// The base's weights: `imagenet` (fetched by `cargo xtask fetch weights`), `none` (random), or
-    /// a file [default: imagenet]
-    #[arg(long, value_name = "WEIGHTS")]
+    /// Weights of the base: `imagenet`, `none` (random) or a file [default: imagenet]
+    ///
+    /// `cargo xtask fetch weights` downloads the ImageNet weights.
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Base")]
     weights: Option<String>,
-    /// Train this model further, on photographs of the same classes: its base, size, layers, units and
-    /// dropout come along
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["base", "size", "until", "pooling", "hidden"])]
-    from: Option<PathBuf>,
-    /// Take the head's first values, units and dropout from this `.keras` file, which must end in Dense
-    /// (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "hidden"])]
-    head_from: Option<PathBuf>,
-    /// Let the base learn too, from this layer or block on, such as block5; with `--from`, once the
-    /// head has settled
-    #[arg(long, value_name = "LAYER")]
-    thaw: Option<String>,
-    /// Thaw under a random head, which destroys what the base has learned
-    #[arg(long, requires = "thaw")]
+    /// Also train the layers of the base from this layer or block on, such as block5
+    ///
+    /// Train the head first, and then unfreeze layers with `--from`.
+    #[arg(long, alias = "thaw", value_name = "LAYER", help_heading = "Base")]
+    unfreeze: Option<String>,
+    /// Allow `--unfreeze` with a random head, which destroys the pretrained filters
+    #[arg(long, requires = "unfreeze", help_heading = "Base")]
     force: bool,
     #[command(flatten)]
     augment: AugmentArguments,
-    /// Leave training pictures as they are; their features are computed once
-    #[arg(long, conflicts_with_all = ["flip", "rotation", "zoom", "compose"])]
+    /// Do not augment training images; their features are computed once
+    #[arg(long, help_heading = "Augmentation", conflicts_with_all = ["flip", "rotation", "zoom", "compose"])]
     no_augment: bool,
-    /// Compute so many augmented views of every training photograph once, and draw one of them in each epoch: another mode than the exact one, many times faster for a long run
-    /// [default: off]
-    #[arg(long, value_name = "VIEWS", conflicts_with = "no_augment")]
+    /// Compute this many augmented copies of each training image once, and draw one of them per epoch [default: off]
+    ///
+    /// By default, every epoch augments every image again, as in Keras. Long runs with precomputed copies are many times
+    /// faster.
+    #[arg(
+        long,
+        value_name = "COPIES",
+        help_heading = "Augmentation",
+        conflicts_with = "no_augment"
+    )]
     views: Option<usize>,
-    /// How much memory pictures and features that are computed once may take, in MB of 10^6 bytes, beside
-    /// some 600 MB for the base; what is beyond lies in files [default: 512]
-    #[arg(long, value_name = "MB")]
-    cache_mb: Option<usize>,
+    /// Units of the first dense layer [default: 256]
+    #[arg(long, alias = "hidden", value_name = "UNITS", help_heading = "Head")]
+    hidden_units: Option<usize>,
+    /// Fraction of those units dropped in each step [default: 0.5]
+    #[arg(long, value_name = "FRACTION", help_heading = "Head")]
+    dropout: Option<f32>,
+    /// Continue training this model on images of the same classes
+    ///
+    /// Base, image size, unfrozen layers, hidden units and dropout are those of the model.
+    #[arg(long, value_name = "MODEL", help_heading = "Head", conflicts_with_all = ["base", "image_size", "last_layer", "pooling", "hidden_units"])]
+    from: Option<PathBuf>,
+    /// Initialize the head from a `.keras` file
+    ///
+    /// The file must end with the layers Dense (linear), Dropout and Dense (1 unit with sigmoid for two classes, else
+    /// softmax). It also determines hidden units and dropout.
+    #[arg(long, value_name = "FILE", help_heading = "Head", conflicts_with_all = ["from", "hidden_units"])]
+    head_from: Option<PathBuf>,
+    /// Number of epochs [default: 50]
+    #[arg(long, help_heading = "Optimization")]
+    epochs: Option<usize>,
+    /// Images per batch [default: 32]
+    #[arg(long, value_name = "IMAGES", help_heading = "Optimization")]
+    batch_size: Option<usize>,
+    /// Learning rate of the head (RMSprop) [default: 0.001]
+    ///
+    /// With `--from` and unfrozen layers, the default is the learning rate of the base.
+    #[arg(long, value_name = "RATE", help_heading = "Optimization")]
+    learning_rate: Option<f64>,
+    /// Learning rate of the unfrozen layers of the base (RMSprop) [default: 0.00001]
+    #[arg(long, alias = "thaw-learning-rate", value_name = "RATE", help_heading = "Optimization")]
+    base_learning_rate: Option<f64>,
+    /// Stop after this many epochs without a lower val_loss [default: off]
+    #[arg(long, value_name = "EPOCHS", help_heading = "Optimization")]
+    patience: Option<usize>,
+    /// Divide the learning rates by 10 after this many epochs without a lower val_loss [default: off]
+    #[arg(long, value_name = "EPOCHS", help_heading = "Optimization")]
+    reduce_on_plateau: Option<usize>,
+    /// Do not shuffle: show the images in the order of their paths in every epoch
+    #[arg(long, help_heading = "Optimization")]
+    no_shuffle: bool,
+    /// Random seed [default: 0]
+    #[arg(long, value_name = "NUMBER", help_heading = "Optimization")]
+    seed: Option<u64>,
+    /// Also save a checkpoint every STEPS steps of an epoch [default: off]
+    #[arg(long, value_name = "STEPS", help_heading = "Output")]
+    save_every: Option<usize>,
+    /// Also write the curves as TensorBoard event files
+    ///
+    /// They are in the folder `tensorboard` of the run directory.
+    #[arg(long, help_heading = "Output")]
+    tensorboard: bool,
     #[command(flatten)]
     cache: CacheArguments,
-    /// Units of the head's first dense layer [default: 256]
-    #[arg(long, value_name = "UNITS")]
-    hidden: Option<usize>,
-    /// The fraction of those units dropped in a step [default: 0.5]
-    #[arg(long, value_name = "FRACTION")]
-    dropout: Option<f32>,
-    /// How many times every training photograph is seen [default: 50]
-    #[arg(long)]
-    epochs: Option<usize>,
-    /// End the run after so many epochs without a lower val_loss [default: off]
-    #[arg(long, value_name = "EPOCHS")]
-    patience: Option<usize>,
-    /// Let learning rates fall to a tenth after so many epochs without a lower val_loss [default: off]
-    #[arg(long, value_name = "EPOCHS")]
-    reduce_on_plateau: Option<usize>,
-    /// Save what is needed to go on after every so many steps of an epoch too, and not at its end alone
-    /// [default: off]
-    #[arg(long, value_name = "STEPS")]
-    save_every: Option<usize>,
-    /// Write the run's curves for TensorBoard too, into `tensorboard` in its folder
-    #[arg(long)]
-    tensorboard: bool,
-    /// How many photographs make a step [default: 32]
-    #[arg(long, value_name = "PHOTOGRAPHS")]
-    batch_size: Option<usize>,
-    /// The step size of RMSprop for the head [default: 0.001, or that of the base where `--from` goes on with thawed layers]
-    #[arg(long, value_name = "RATE")]
-    learning_rate: Option<f64>,
-    /// The step size of RMSprop for the layers of the base that learn [default: 0.00001]
-    #[arg(long, value_name = "RATE")]
-    thaw_learning_rate: Option<f64>,
-    /// Show the photographs in the order of their paths in every epoch
-    #[arg(long)]
-    no_shuffle: bool,
-    /// Every random choice of the run follows from it [default: 0]
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
+    /// Memory limit for images and precomputed features in MB [default: 512]
+    ///
+    /// If they take more, the rest is stored in temporary files. The base takes another 600 MB or so. 1 MB is 10^6 bytes.
+    #[arg(long, value_name = "MB", help_heading = "Cache")]
+    cache_mb: Option<usize>,
     #[command(flatten)]
     device: DeviceArguments,
 }
@@ -151,7 +171,7 @@ impl TrainSettings {
         }
         if let Some(path) = &self.head_from {
             let head = KerasHead::read(path)?;
-            default.head = HeadConfig { hidden: head.hidden, dropout: head.dropout };
+            default.head = HeadConfig { hidden_units: head.hidden, dropout: head.dropout };
             start = InitialWeights::Head(absolute(path)?);
         }
         let base = self.trainable(self.base.config(default.base))?;
@@ -160,15 +180,15 @@ impl TrainSettings {
         } else {
             self.augment.config(default.augment)
         };
-        let TrainConfig { learning_rate, thaw_learning_rate, .. } = default.train;
-        let thaw_learning_rate = self.thaw_learning_rate.unwrap_or(thaw_learning_rate);
+        let TrainConfig { learning_rate, base_learning_rate, .. } = default.train;
+        let base_learning_rate = self.base_learning_rate.unwrap_or(base_learning_rate);
         // By default, a trained head learns at the rate of the base. Its usual rate, a hundred times higher, would
         // unsettle it.
-        let settled = base.thaw.is_some() && self.from.is_some();
-        let learning_rate = if settled { thaw_learning_rate } else { learning_rate };
-        if self.thaw_learning_rate.is_some() && base.thaw.is_none() {
+        let settled = base.unfreeze.is_some() && self.from.is_some();
+        let learning_rate = if settled { base_learning_rate } else { learning_rate };
+        if self.base_learning_rate.is_some() && base.unfreeze.is_none() {
             anyhow::bail!(
-                "`--thaw-learning-rate` without `--thaw`: all of the base is frozen\nhint: name the layer to thaw from, or the head's rate with `--learning-rate`"
+                "`--base-learning-rate` without `--unfreeze`: all of the base is frozen\nhint: name the layer to thaw from, or the head's rate with `--learning-rate`"
             );
         }
         let seed = self.seed.unwrap_or(default.train.seed);
@@ -198,14 +218,14 @@ impl TrainSettings {
             augment,
             base,
             head: HeadConfig {
-                hidden: self.hidden.unwrap_or(default.head.hidden),
+                hidden_units: self.hidden_units.unwrap_or(default.head.hidden_units),
                 dropout: self.dropout.unwrap_or(default.head.dropout),
             },
             train: TrainConfig {
                 epochs: self.epochs.unwrap_or(default.train.epochs),
                 batch_size: self.batch_size.unwrap_or(default.train.batch_size),
                 learning_rate: self.learning_rate.unwrap_or(learning_rate),
-                thaw_learning_rate,
+                base_learning_rate,
                 shuffle: !self.no_shuffle,
                 views: if self.no_augment { None } else { self.views.or(default.train.views) },
                 save_every: self.save_every,
@@ -220,17 +240,17 @@ impl TrainSettings {
         Ok(config)
     }
 
-    /// Sets the first unfrozen layer of `base` to the one that `--thaw` selects, by its full name.
+    /// Sets the first unfrozen layer of `base` to the one that `--unfreeze` selects, by its full name.
     fn trainable(&self, base: VggConfig) -> anyhow::Result<VggConfig> {
-        let Some(layer) = &self.thaw else { return Ok(base) };
+        let Some(layer) = &self.unfreeze else { return Ok(base) };
         if self.from.is_none() && !self.force {
             anyhow::bail!(
-                "`--thaw` without `--from`: a random head's gradients destroy the filters of `{layer}`\nhint: train the head first, then thaw under it: `train --from runs/train/best --thaw {layer}`; `--force` does it all the same"
+                "`--unfreeze` without `--from`: a random head's gradients destroy the filters of `{layer}`\nhint: train the head first, then thaw under it: `train --from runs/train/best --unfreeze {layer}`; `--force` does it all the same"
             );
         }
-        let base = VggConfig { thaw: Some(layer.clone()), ..base };
+        let base = VggConfig { unfreeze: Some(layer.clone()), ..base };
         let (_, trainable) = base.frozen_and_trainable()?;
-        Ok(VggConfig { thaw: trainable.first().map(|layer| layer.name.clone()), ..base })
+        Ok(VggConfig { unfreeze: trainable.first().map(|layer| layer.name.clone()), ..base })
     }
 
     /// Finds the base's weights of the model that `--from` names, as for predictions.

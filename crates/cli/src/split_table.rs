@@ -32,7 +32,7 @@ pub(crate) fn load(
     layout: &Layout,
     cache: &Cache,
 ) -> anyhow::Result<(ImageDataset, ImageDataset, SkippedFiles)> {
-    let (size, seed) = (config.base.size, config.train.seed);
+    let (size, seed) = (config.base.image_size, config.train.seed);
     Ok(if config.data.group_duplicates {
         layout.load_grouped(size, seed, cache)?
     } else {
@@ -55,7 +55,7 @@ pub(crate) fn load_again(
         let keys = [&*cell(&key), &key, &*name_of_key(&key)];
         keys.into_iter().find_map(|key| table.get(key)).copied()
     };
-    let loaded = layout.load_divided(config.base.size, cache, is_validation)?;
+    let loaded = layout.load_divided(config.base.image_size, cache, is_validation)?;
     let (training, validation, _) = &loaded;
     let found = training.labels().len() + validation.labels().len();
     anyhow::ensure!(

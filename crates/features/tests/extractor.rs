@@ -13,8 +13,8 @@ use vgg::{FrozenBase, FrozenEngine, Pooling, VggConfig, VggError, Weights};
 
 fn config() -> VggConfig {
     VggConfig {
-        size: [32, 40],
-        until: "block2_conv1".into(),
+        image_size: [32, 40],
+        last_layer: "block2_conv1".into(),
         pooling: Pooling::Average,
         ..VggConfig::default()
     }
@@ -110,8 +110,8 @@ fn whatever_a_row_follows_from_is_in_its_key() {
     // Different weights, size, last frozen layer and pooling.
     assert_eq!(one(base(&config(), 2), plain), 1);
     for other in [
-        VggConfig { size: [40, 32], ..config() },
-        VggConfig { until: "block2_conv2".into(), ..config() },
+        VggConfig { image_size: [40, 32], ..config() },
+        VggConfig { last_layer: "block2_conv2".into(), ..config() },
         VggConfig { pooling: Pooling::Maximum, ..config() },
         VggConfig { pooling: Pooling::None, ..config() },
     ] {

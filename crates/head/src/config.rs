@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct HeadConfig {
     /// Number of units of the first dense layer. The layer has no activation.
-    pub hidden: usize,
+    #[serde(alias = "hidden")]
+    pub hidden_units: usize,
     /// Fraction of the hidden units to drop in a training step, in [0, 1).
     pub dropout: f32,
 }
@@ -20,6 +21,6 @@ impl HeadConfig {
 
 impl Default for HeadConfig {
     fn default() -> Self {
-        Self { hidden: 256, dropout: 0.5 }
+        Self { hidden_units: 256, dropout: 0.5 }
     }
 }

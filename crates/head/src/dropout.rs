@@ -24,7 +24,7 @@ pub fn dropout_mask(
     let mut draws = AddressedRng::at(seed, Purpose::Dropout, epoch, step);
     let kept = 1.0 / (1.0 - config.dropout);
     let unit = || if draws.unit() < config.dropout { 0.0 } else { kept };
-    std::iter::repeat_with(unit).take(rows * config.hidden).collect()
+    std::iter::repeat_with(unit).take(rows * config.hidden_units).collect()
 }
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn a_mask_drops_its_fraction_and_keeps_the_expected_sum() {
-        let config = HeadConfig { hidden: 1_000, dropout: 0.3 };
+        let config = HeadConfig { hidden_units: 1_000, dropout: 0.3 };
         let mask = dropout_mask(&config, 1, 2, 3, 50);
         let dropped = mask.iter().filter(|&&value| value == 0.0).count();
         // 15,000 of 50,000 expected, standard deviation 102.

@@ -42,7 +42,12 @@ impl HeadConfig {
     /// Returns the shapes of the four arrays: (inputs, units) for kernels and (units) for biases.
     pub fn shapes(&self, inputs: usize, classes: usize) -> [Vec<usize>; 4] {
         let outputs = outputs(classes);
-        [vec![inputs, self.hidden], vec![self.hidden], vec![self.hidden, outputs], vec![outputs]]
+        [
+            vec![inputs, self.hidden_units],
+            vec![self.hidden_units],
+            vec![self.hidden_units, outputs],
+            vec![outputs],
+        ]
     }
 
     /// Returns the number of values in the four arrays.
@@ -94,8 +99,8 @@ impl HeadConfig {
     fn head(&self, inputs: usize, classes: usize, arrays: [Vec<f32>; 4], device: &Device) -> Head {
         let [kernel, bias, kernel_1, bias_1] = arrays;
         Head {
-            dense: dense([inputs, self.hidden], kernel, bias, device),
-            dense_1: dense([self.hidden, outputs(classes)], kernel_1, bias_1, device),
+            dense: dense([inputs, self.hidden_units], kernel, bias, device),
+            dense_1: dense([self.hidden_units, outputs(classes)], kernel_1, bias_1, device),
         }
     }
 }

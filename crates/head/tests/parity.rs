@@ -76,7 +76,7 @@ fn more_than_two_classes_get_a_unit_and_a_probability_each() {
 #[test]
 fn a_masked_unit_takes_no_part() {
     let device = Device::flex();
-    let config = HeadConfig { hidden: 2, dropout: 0.5 };
+    let config = HeadConfig { hidden_units: 2, dropout: 0.5 };
     let arrays = [
         (vec![1, 2], vec![1.0, 10.0]),
         (vec![2], vec![0.0; 2]),

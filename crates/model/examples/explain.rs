@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let search = WeightsSearch { named: None, folder: "data/weights".into() };
     let explainer = Explainer::load(Path::new(model), &search, &FrozenBase::new, &Device::flex())?;
-    let [height, width] = explainer.card().base.size;
+    let [height, width] = explainer.card().base.image_size;
     let mut of_images = Arrays::new();
     for (name, image) in read_arrays(Path::new(images))? {
         if image.shape != [height, width, 3] {

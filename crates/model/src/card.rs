@@ -72,10 +72,10 @@ pub struct Metrics {
 
 impl ModelCard {
     /// Version of the format that this crate writes.
-    pub const FORMAT: u32 = 3;
+    pub const FORMAT: u32 = 4;
 
     /// Versions of the format that this crate reads. Version 2 does not record the digest of the arrays and the
-    /// engines.
+    /// engines. Versions 2 and 3 have older names of settings.
     pub const FORMATS: RangeInclusive<u64> = 2..=Self::FORMAT as u64;
 
     /// Returns the first value that is out of its range. Does not check the base, which is checked when its layers are
@@ -87,8 +87,8 @@ impl ModelCard {
         let invalid = |name, found, expected| Some(InvalidValue { name, found, expected });
         if let Some(class) = class {
             invalid("classes", format!("{class:?}"), "names that are not empty, each of them once")
-        } else if !HeadConfig::HIDDEN.contains(&head.hidden) {
-            invalid("head.hidden", head.hidden.to_string(), "1 to 65,536")
+        } else if !HeadConfig::HIDDEN.contains(&head.hidden_units) {
+            invalid("head.hidden_units", head.hidden_units.to_string(), "1 to 65,536")
         } else if !(0.0..1.0).contains(&head.dropout) {
             invalid("head.dropout", head.dropout.to_string(), "a fraction from 0 to below 1")
         } else if !(0.0..=1.0).contains(threshold) {

@@ -54,7 +54,7 @@ impl Classifier {
 
     /// Returns the size of an image in bytes: height x width x 3.
     pub fn image_len(&self) -> usize {
-        self.card.base.size.iter().product::<usize>() * 3
+        self.card.base.image_size.iter().product::<usize>() * 3
     }
 
     /// Returns the probabilities of all classes for each image, in the order of the card. They add up to 1.

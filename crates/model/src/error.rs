@@ -38,7 +38,7 @@ pub enum ModelError {
         count: usize,
     },
     /// `model.json` has an unsupported version.
-    #[error("`{}` has format {found}, expected {expected}\nhint: it is from another version of this program", .path.shown())]
+    #[error("`{}` has format {found}, expected 2 to {expected}\nhint: update the program: the model is from another version", .path.shown())]
     Format {
         /// Path of the file.
         path: PathBuf,

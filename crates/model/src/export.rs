@@ -92,7 +92,7 @@ fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<SequentialModel<'a>
     for (name, kind) in flatten.into_iter().chain(head) {
         layers.push(SequentialLayer { name: name.into(), frozen: false, kind });
     }
-    let (name, size, classes) = ("permafrost".into(), card.base.size, card.classes.clone());
+    let (name, size, classes) = ("permafrost".into(), card.base.image_size, card.classes.clone());
     Ok(SequentialModel { name, size, layers, classes })
 }
 
@@ -128,7 +128,7 @@ mod tests {
     fn compare(base: VggConfig, classes: usize) {
         let device = Device::flex();
         let weights = Weights::seeded(&base, 4).expect("a network");
-        let head = HeadConfig { hidden: 8, dropout: 0.3 };
+        let head = HeadConfig { hidden_units: 8, dropout: 0.3 };
         let inputs = base.output_count().expect("a network");
         let mut arrays = head_arrays(&head.init(inputs, classes, 4, &device));
         // Avoid probabilities near 0 or 1, which would hide errors of the layers before.
@@ -184,10 +184,10 @@ mod tests {
             (Pooling::Maximum, Some("block2_conv2"), 2),
         ] {
             let base = VggConfig {
-                size: [32, 40],
-                until: "block2_pool".into(),
+                image_size: [32, 40],
+                last_layer: "block2_pool".into(),
                 pooling,
-                thaw: thaw.map(String::from),
+                unfreeze: thaw.map(String::from),
                 ..VggConfig::default()
             };
             compare(base, classes);

@@ -14,7 +14,7 @@ pub fn summary(
     classes: usize,
     input_name: &str,
 ) -> Result<Summary, VggError> {
-    let [height, width] = base.size;
+    let [height, width] = base.image_size;
     let image = [height, width, 3];
     let of_base = Summary::of(base, input_name, true)?;
     let features = base.layers()?.last().map(|layer| layer.output.clone()).unwrap_or_default();
@@ -24,15 +24,15 @@ pub fn summary(
     let units = head.shapes(inputs, classes)[3][0];
     let parameters = of_base.trainable + of_base.frozen;
     let rows = vec![
-        SummaryRow::input(input_name, base.size),
+        SummaryRow::input(input_name, base.image_size),
         SummaryRow::new("random_flip", "RandomFlip", &image, 0),
         SummaryRow::new("random_rotation", "RandomRotation", &image, 0),
         SummaryRow::new("random_zoom", "RandomZoom", &image, 0),
         SummaryRow::new("preprocess_input", "Caffe", &image, 0),
         SummaryRow::new(base.variant.name(), "Functional", &features, parameters),
         SummaryRow::new("flatten", "Flatten", &[inputs], 0),
-        SummaryRow::new("dense", "Dense", &[head.hidden], kernel + bias),
-        SummaryRow::new("dropout", "Dropout", &[head.hidden], 0),
+        SummaryRow::new("dense", "Dense", &[head.hidden_units], kernel + bias),
+        SummaryRow::new("dropout", "Dropout", &[head.hidden_units], 0),
         SummaryRow::new("dense_1", "Dense", &[units], kernel_1 + bias_1),
     ];
     let trainable = of_base.trainable + head.parameters(inputs, classes);

@@ -19,8 +19,8 @@ use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 /// Saves a small model with random weights in `folder`.
 fn saved(folder: &Path) -> ModelCard {
     let base = VggConfig {
-        size: [32, 32],
-        until: "block1_conv1".into(),
+        image_size: [32, 32],
+        last_layer: "block1_conv1".into(),
         pooling: Pooling::Average,
         ..VggConfig::default()
     };
@@ -30,7 +30,7 @@ fn saved(folder: &Path) -> ModelCard {
         base,
         weights: WeightsRecord::of(&weights),
         preprocessing: Preprocessing::Caffe,
-        head: HeadConfig { hidden: 3, dropout: 0.5 },
+        head: HeadConfig { hidden_units: 3, dropout: 0.5 },
         classes: ["a", "b", "c"].map(String::from).to_vec(),
         threshold: 0.5,
         metrics: None,
@@ -83,8 +83,12 @@ fn refused_after(from: &str, to: &str, words: &str) {
 
 #[test]
 fn a_card_of_another_version_or_that_fits_no_arrays_is_refused() {
-    refused_after("\"format\": 3", "\"format\": 1", "has format 1, expected 3");
-    refused_after("\"format\": 3", "\"format\": 4294967299", "has format 4294967299, expected 3");
+    refused_after("\"format\": 4", "\"format\": 1", "has format 1, expected 2 to 4");
+    refused_after(
+        "\"format\": 4",
+        "\"format\": 4294967299",
+        "has format 4294967299, expected 2 to 4",
+    );
     refused_after("\"caffe\"", "\"torchvision\"", "but its weights come with caffe");
     refused_after("\"pooling\"", "\"include_top\": true, \"pooling\"", "no classifier on top");
     refused_after("\"threshold\"", "\"treshold\"", "is no model card");
@@ -119,7 +123,7 @@ fn without_digest(folder: &Path, format: u32) {
     let path = folder.join("model.json");
     let text = fs::read_to_string(&path).expect("a card");
     let lines = text.lines().filter(|line| !line.contains("\"arrays\": ")).collect::<Vec<_>>();
-    let text = lines.join("\n").replace("\"format\": 3", &format!("\"format\": {format}"));
+    let text = lines.join("\n").replace("\"format\": 4", &format!("\"format\": {format}"));
     fs::write(&path, text.replace("\"metrics\": null,", "\"metrics\": null"))
         .expect("a writable folder");
 }
@@ -276,7 +280,7 @@ fn an_output_that_is_infinite_is_an_error_with_the_index_of_its_image() {
 fn unfrozen_layers_and_a_head_of_keras_with_nan_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
-    let base = VggConfig { thaw: Some("block1_conv1".into()), ..card.base.clone() };
+    let base = VggConfig { unfreeze: Some("block1_conv1".into()), ..card.base.clone() };
     let mut arrays = trainable(&card).to_arrays();
     let weights = Weights::seeded(&base, 4).expect("a network");
     arrays.extend(weights.arrays().clone());

@@ -21,10 +21,10 @@ fn saved(
     thaw: Option<&str>,
 ) -> (ModelCard, Weights, TrainableLayers) {
     let base = VggConfig {
-        size: [33, 40],
-        until: "block2_conv1".into(),
+        image_size: [33, 40],
+        last_layer: "block2_conv1".into(),
         pooling: Pooling::Average,
-        thaw: thaw.map(String::from),
+        unfreeze: thaw.map(String::from),
         ..VggConfig::default()
     };
     let weights = Weights::seeded(&base, 4).expect("a network");
@@ -33,7 +33,7 @@ fn saved(
         base,
         weights: WeightsRecord::of(&weights),
         preprocessing: Preprocessing::Caffe,
-        head: HeadConfig { hidden: HIDDEN, dropout: 0.5 },
+        head: HeadConfig { hidden_units: HIDDEN, dropout: 0.5 },
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
         threshold: 0.5,
         metrics: None,

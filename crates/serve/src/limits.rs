@@ -114,7 +114,7 @@ pub(crate) struct ModelSize {
 
 impl ModelSize {
     pub(crate) fn of(card: &model::ModelCard) -> Self {
-        let [height, width] = card.base.size;
+        let [height, width] = card.base.image_size;
         // JSON escapes a byte with at most six.
         let classes = card.classes.iter().map(|class| 6 * class.len() + NUMBER + 4).sum();
         Self { pixels: height * width, classes }

@@ -126,7 +126,7 @@ impl Predictor {
         let RequestOptions { client, wants_map } = asked;
         let is_large = cost.memory > self.limits.small();
         let workers = if is_large { &self.for_large } else { &self.workers };
-        let size = self.card.base.size;
+        let size = self.card.base.image_size;
         let decode = move || photos::load_image_from(&bytes, size);
         let decoded = workers.run(client, cost.memory, decode).await;
         let image = match decoded.map_err(|_| failed(&ModelFailure::Panic))? {
@@ -202,14 +202,17 @@ mod tests {
     use crate::inference::answer_all;
 
     fn card() -> ModelCard {
-        let base =
-            VggConfig { size: [32, 32], until: "block1_pool".into(), ..VggConfig::default() };
+        let base = VggConfig {
+            image_size: [32, 32],
+            last_layer: "block1_pool".into(),
+            ..VggConfig::default()
+        };
         ModelCard {
             format: ModelCard::FORMAT,
             weights: WeightsRecord::of(&Weights::seeded(&base, 4).expect("a network")),
             base,
             preprocessing: Preprocessing::Caffe,
-            head: HeadConfig { hidden: 5, dropout: 0.5 },
+            head: HeadConfig { hidden_units: 5, dropout: 0.5 },
             classes: ["cats", "dogs", "birds"].map(String::from).into(),
             threshold: 0.5,
             metrics: None,

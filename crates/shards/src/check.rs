@@ -126,7 +126,7 @@ pub fn check(
             find(FindingKind::Stale, piece.to_string(), reason);
         } else if let Some((images, by_piece)) = &listed {
             let entries = by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
-            let mended = images.mended(&card.skipped, card.settings.base.size)?;
+            let mended = images.mended(&card.skipped, card.settings.base.image_size)?;
             let files = images.made_of(entries, &NEVER)?;
             by_length += usize::from(!card.has_contents_as(&files));
             if mended > 0 {

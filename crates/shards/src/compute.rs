@@ -234,7 +234,7 @@ impl ShardJob<'_> {
         if let Some([name, found, expected]) = self.difference(&card) {
             return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));
         }
-        match self.images.mended(&card.skipped, self.settings.base.size)? {
+        match self.images.mended(&card.skipped, self.settings.base.image_size)? {
             0 => {}
             count => {
                 return Ok(There::Other(format!("skipped {count} file(s) that can be read now")));

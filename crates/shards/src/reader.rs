@@ -58,7 +58,7 @@ impl Reader<'_> {
     /// can't be read.
     pub(crate) fn send(&self, to: &SyncSender<(Input, Prepared)>) -> Result<Known, ShardsError> {
         let Self { images, entries, extractor, settings, strict, stop } = *self;
-        let size = settings.base.size;
+        let size = settings.base.image_size;
         let mut known = Known::default();
         let mut done = 0;
         let together = extractor.batch();

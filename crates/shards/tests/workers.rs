@@ -85,8 +85,8 @@ impl Worker {
     /// Returns a worker with random weights of this seed.
     fn seeded(seed: u64) -> Self {
         let config = VggConfig {
-            size: [32, 32],
-            until: "block1_pool".into(),
+            image_size: [32, 32],
+            last_layer: "block1_pool".into(),
             pooling: Pooling::Average,
             ..VggConfig::default()
         };

@@ -98,7 +98,11 @@ fn read(target: &str, bytes: &[u8], input: &Path) -> Result<bool, Box<dyn Error>
 
 /// Returns small valid files of a target.
 fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
-    let base = VggConfig { size: [32, 32], until: "block1_pool".into(), ..VggConfig::default() };
+    let base = VggConfig {
+        image_size: [32, 32],
+        last_layer: "block1_pool".into(),
+        ..VggConfig::default()
+    };
     let weights = Weights::seeded(&base, 0)?;
     let config = RunConfig {
         weights: WeightsChoice::Seed(0),

@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let base = FrozenBase::new(&config.base, &weights)?;
     let layout = Layout::find(&config.data.path, None)?;
     let (training, validation, _) = layout.load(
-        config.base.size,
+        config.base.image_size,
         config.train.seed,
         &Cache::in_memory(config.data.memory()),
     )?;

@@ -190,7 +190,8 @@ pub struct TrainConfig {
     /// Learning rate of the head.
     pub learning_rate: f64,
     /// Learning rate of the unfrozen layers.
-    pub thaw_learning_rate: f64,
+    #[serde(alias = "thaw_learning_rate")]
+    pub base_learning_rate: f64,
     /// Shuffles the training images in every epoch; otherwise they are in the order of their paths.
     pub shuffle: bool,
     /// Number of augmented copies of each training image, computed once; each epoch draws one of them. With `None`,
@@ -220,7 +221,7 @@ impl Default for TrainConfig {
             epochs: 50,
             batch_size: 32,
             learning_rate: 1e-3,
-            thaw_learning_rate: 1e-5,
+            base_learning_rate: 1e-5,
             shuffle: true,
             views: None,
             save_every: None,
@@ -257,9 +258,9 @@ impl RunConfig {
                 ((1..=10_000).contains(&views), "views", views, "1 to 10,000, or none")
             }),
             Some((
-                HeadConfig::HIDDEN.contains(&head.hidden),
-                "hidden",
-                head.hidden,
+                HeadConfig::HIDDEN.contains(&head.hidden_units),
+                "hidden_units",
+                head.hidden_units,
                 "1 to 65,536 units",
             )),
             Some((
@@ -275,7 +276,7 @@ impl RunConfig {
             }
         }
         let is_rate = |rate: f64| rate as f32 > 0.0 && (rate as f32).is_finite();
-        let (rate, thaw_rate) = (train.learning_rate, train.thaw_learning_rate);
+        let (rate, base_rate) = (train.learning_rate, train.base_learning_rate);
         for (fits, name, value, expected) in [
             (
                 (0.0..1.0).contains(&head.dropout),
@@ -283,7 +284,7 @@ impl RunConfig {
                 head.dropout.to_string(),
                 "a fraction from 0 to below 1",
             ),
-            (is_rate(thaw_rate), "thaw_learning_rate", thaw_rate.to_string(), RATES),
+            (is_rate(base_rate), "base_learning_rate", base_rate.to_string(), RATES),
             (is_rate(rate), "learning_rate", rate.to_string(), RATES),
             (
                 train.views.is_none() || !augment.is_none(),
@@ -297,8 +298,8 @@ impl RunConfig {
             }
         }
         let inputs = base.output_count()?;
-        if inputs * head.hidden > LARGEST_HEAD {
-            let (hidden, limit) = (head.hidden, LARGEST_HEAD);
+        if inputs * head.hidden_units > LARGEST_HEAD {
+            let (hidden, limit) = (head.hidden_units, LARGEST_HEAD);
             return Err(TrainError::HeadTooLarge { inputs, hidden, limit });
         }
         let weights = match &self.weights {
@@ -316,7 +317,7 @@ impl RunConfig {
     pub(crate) fn rmsprop(&self, name: &str, factor: f64) -> RmsProp {
         let of_head = head::ARRAY_NAMES.contains(&name);
         let learning_rate =
-            if of_head { self.train.learning_rate } else { self.train.thaw_learning_rate };
+            if of_head { self.train.learning_rate } else { self.train.base_learning_rate };
         RmsProp { learning_rate: learning_rate * factor, ..RmsProp::default() }
     }
 

@@ -53,7 +53,7 @@ pub fn initial_layers(
             if card.classes != classes {
                 return differs("classes", card.classes.join(", "), classes.join(", "));
             }
-            let frozen = |base: &VggConfig| VggConfig { thaw: None, ..base.clone() };
+            let frozen = |base: &VggConfig| VggConfig { unfreeze: None, ..base.clone() };
             if frozen(&card.base) != frozen(base) {
                 return differs("base", card.base.to_string(), base.to_string());
             }

@@ -67,7 +67,7 @@ mod tests {
             ("start.model", "runs/first/best"),
             ("data.path", "pets"),
             ("augment.rotation", "0.1"),
-            ("base.size", "[180, 180]"),
+            ("base.image_size", "[180, 180]"),
             ("train.learning_rate", "0.001"),
             ("train.patience", "5"),
             ("train.seed", "18446744073709551615"),

@@ -182,7 +182,7 @@ mod tests {
 
     fn optimizer_and_head(rmsprop: RmsProp) -> (Optimizer, head::Head) {
         let device = Device::flex().autodiff();
-        let head = HeadConfig { hidden: 3, dropout: 0.0 }.init(2, 2, 1, &device);
+        let head = HeadConfig { hidden_units: 3, dropout: 0.0 }.init(2, 2, 1, &device);
         let mut optimizer = Optimizer::new(|_| rmsprop, &head);
         let features = Tensor::from_data([[1.0, -2.0], [0.5, 3.0]], &device);
         let loss = head.forward(features, None).sum();
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn every_parameter_of_a_head_moves_and_is_remembered_by_name() {
         let (optimizer, head) = optimizer_and_head(RmsProp::default());
-        let fresh = HeadConfig { hidden: 3, dropout: 0.0 }.init(2, 2, 1, &Device::flex());
+        let fresh = HeadConfig { hidden_units: 3, dropout: 0.0 }.init(2, 2, 1, &Device::flex());
         for (moved, fresh) in head.to_arrays().into_iter().zip(fresh.to_arrays()) {
             assert_eq!(moved.0, fresh.0);
             assert!(moved.1.iter().zip(&fresh.1).all(|(after, before)| after != before));

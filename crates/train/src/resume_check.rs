@@ -32,6 +32,23 @@ pub(crate) fn check_same(
     Ok(())
 }
 
+/// Renamed settings and their first names. Digests use the first names, so that the digests of older runs still match.
+const FIRST_NAMES: [(&str, &str); 5] = [
+    ("image_size = ", "size = "),
+    ("last_layer = ", "until = "),
+    ("unfreeze = ", "thaw = "),
+    ("hidden_units = ", "hidden = "),
+    ("base_learning_rate = ", "thaw_learning_rate = "),
+];
+
+/// Returns a line of `config.toml` with the first name of its setting.
+fn with_first_name(line: &str) -> String {
+    let renamed = FIRST_NAMES
+        .iter()
+        .find_map(|(name, first)| Some(format!("{first}{}", line.strip_prefix(name)?)));
+    renamed.unwrap_or_else(|| line.to_owned())
+}
+
 /// Hashes the settings that must not change when a run resumes.
 ///
 /// Excluded are the number of epochs, patience, checkpoint interval, TensorBoard, paths, memory and cache limits, and
@@ -63,6 +80,6 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
         InitialWeights::Random => {}
         InitialWeights::Model(path) | InitialWeights::Head(path) => *path = PathBuf::new(),
     }
-    let text = toml::to_string(&same);
-    hex(Sha256::digest(text.expect("valid settings are plain data")))
+    let text = toml::to_string(&same).expect("valid settings are plain data");
+    hex(Sha256::digest(text.split_inclusive('\n').map(with_first_name).collect::<String>()))
 }

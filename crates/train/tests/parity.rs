@@ -99,7 +99,7 @@ fn parity_of_a_training_history() {
     });
     let device = Device::flex().autodiff();
     let [height, width] = [fixture["features"].shape[1], fixture["features"].shape[2]];
-    let base = VggConfig { size: [height * 32, width * 32], ..VggConfig::default() };
+    let base = VggConfig { image_size: [height * 32, width * 32], ..VggConfig::default() };
     let trainable = TrainableLayers::new(&base, &HeadConfig::default(), 2, kernels.into(), &device);
     let mut trainable = trainable.expect("the shapes");
     let mut optimizer = Optimizer::new(|_| RmsProp::default(), &trainable);

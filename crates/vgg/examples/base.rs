@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(format!("`{other}` is no engine\nhint: winograd, outputs or flex").into());
         }
     };
-    let [height, width] = config.size;
+    let [height, width] = config.image_size;
     // Values in the range of preprocessed images. All images are different.
     let images: Vec<f32> =
         (0..batch * height * width * 3).map(|at| (at * 7919 % 256) as f32 - 117.0).collect();

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let shape = image.shape;
             return Err(format!("`{name}` has the shape {shape:?}, expected [_, _, 3]").into());
         };
-        let config = VggConfig { size: [height, width], ..VggConfig::default() };
+        let config = VggConfig { image_size: [height, width], ..VggConfig::default() };
         let base = FrozenBase::new(&config, &weights)?;
         let preprocessing = base.preprocessing();
         let (pixels, _) = image.data.as_chunks::<3>();

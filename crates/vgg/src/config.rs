@@ -67,16 +67,18 @@ pub struct VggConfig {
     /// VGG16 or VGG19.
     pub variant: Variant,
     /// Height and width of the images, from 32 x 32 to 1024 x 1024.
-    pub size: [usize; 2],
+    #[serde(alias = "size")]
+    pub image_size: [usize; 2],
     /// Last layer of the base, such as `block3_pool` or `block5_conv2`.
-    pub until: String,
+    #[serde(alias = "until")]
+    pub last_layer: String,
     /// Pooling of the last feature map.
     pub pooling: Pooling,
     /// First trainable layer, such as `block5_conv1`. The layer before it is the last frozen layer.
     /// The name of a block, such as `block5`, stands for its first layer. `None` freezes the whole
     /// base.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thaw: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", alias = "thaw")]
+    pub unfreeze: Option<String>,
     /// Adds the classifier for 1000 classes: two dense layers of 4096 units, and one of 1000 with
     /// softmax.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -87,10 +89,10 @@ impl Default for VggConfig {
     fn default() -> Self {
         Self {
             variant: Variant::Vgg16,
-            size: [180, 180],
-            until: Self::LAST_LAYER.into(),
+            image_size: [180, 180],
+            last_layer: Self::LAST_LAYER.into(),
             pooling: Pooling::None,
-            thaw: None,
+            unfreeze: None,
             include_top: false,
         }
     }
@@ -99,9 +101,9 @@ impl Default for VggConfig {
 impl fmt::Display for VggConfig {
     /// Writes the configuration as `vgg16 up to block5_pool, pooling none, 180 x 180`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [height, width] = self.size;
+        let [height, width] = self.image_size;
         let (variant, pooling) = (self.variant.name(), self.pooling.name());
-        write!(f, "{variant} up to {}, pooling {pooling}, {height} x {width}", self.until)
+        write!(f, "{variant} up to {}, pooling {pooling}, {height} x {width}", self.last_layer)
     }
 }
 

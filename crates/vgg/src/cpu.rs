@@ -70,7 +70,7 @@ impl CpuEngine {
             [shape[0] * shape[1], shape[2]]
         };
         let taps = tapped.iter().map(extents).collect();
-        let chain = LazyChain::new(layers, weights, config.size, tapped);
+        let chain = LazyChain::new(layers, weights, config.image_size, tapped);
         Ok(Self { chain, pooling, outputs: numbered, taps })
     }
 

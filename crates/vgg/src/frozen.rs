@@ -130,7 +130,7 @@ impl FrozenBase {
         Ok(Self {
             engine,
             engine_name,
-            size: config.size,
+            size: config.image_size,
             feature_shape: config.feature_shape()?,
             preprocessing: weights.preprocessing(),
             identity: Identity {

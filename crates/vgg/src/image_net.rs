@@ -41,7 +41,7 @@ impl ImageNet {
             return Err(VggError::NoTop);
         }
         let layers = config.layers()?;
-        let without_top = VggConfig { include_top: false, thaw: None, ..config.clone() };
+        let without_top = VggConfig { include_top: false, unfreeze: None, ..config.clone() };
         let top = layers[without_top.layers()?.len()..].to_vec();
         Ok(Self {
             base: make_base(&without_top, weights)?,

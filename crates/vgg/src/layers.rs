@@ -66,18 +66,20 @@ impl VggConfig {
     /// layer with the name in `until`. Also fails if `include_top` is set for a base that is pooled
     /// or ends before its last layer.
     pub fn layers(&self) -> Result<Vec<Layer>, VggError> {
-        let [height, width] = self.size;
-        if self.size.iter().any(|length| !Self::LENGTHS.contains(length)) {
+        let [height, width] = self.image_size;
+        if self.image_size.iter().any(|length| !Self::LENGTHS.contains(length)) {
             return Err(VggError::Size { height, width });
         }
-        if self.include_top && (self.until != Self::LAST_LAYER || self.pooling != Pooling::None) {
+        if self.include_top
+            && (self.last_layer != Self::LAST_LAYER || self.pooling != Pooling::None)
+        {
             return Err(VggError::TopOnPart);
         }
         let mut layers = self.all_convolutions_and_pools();
-        let Some(end) = layers.iter().position(|layer| layer.name == self.until) else {
+        let Some(end) = layers.iter().position(|layer| layer.name == self.last_layer) else {
             return Err(VggError::UnknownLayer {
                 variant: self.variant,
-                layer: self.until.clone(),
+                layer: self.last_layer.clone(),
                 known: layers.into_iter().map(|layer| layer.name).collect(),
             });
         };
@@ -105,7 +107,7 @@ impl VggConfig {
     /// layer from there on has weights, or if `thaw` and `include_top` are both set.
     pub fn frozen_and_trainable(&self) -> Result<(Vec<Layer>, Vec<Layer>), VggError> {
         let mut frozen = self.layers()?;
-        let Some(name) = &self.thaw else { return Ok((frozen, vec![])) };
+        let Some(name) = &self.unfreeze else { return Ok((frozen, vec![])) };
         if self.include_top {
             return Err(VggError::TopOnPart);
         }
@@ -143,7 +145,7 @@ impl VggConfig {
     ///
     /// Returns the errors of [`Self::cut`].
     pub fn feature_shape(&self) -> Result<Vec<usize>, VggError> {
-        let [height, width] = self.size;
+        let [height, width] = self.image_size;
         let (frozen, _) = self.frozen_and_trainable()?;
         Ok(frozen.last().map_or(vec![height, width, 3], |layer| layer.output.clone()))
     }
@@ -168,7 +170,7 @@ impl VggConfig {
     }
 
     fn all_convolutions_and_pools(&self) -> Vec<Layer> {
-        let [mut height, mut width] = self.size;
+        let [mut height, mut width] = self.image_size;
         let mut inputs = 3;
         let mut layers = vec![];
         for (block, (count, outputs)) in

@@ -68,7 +68,7 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
         let extent = if config.include_top {
             "with its three dense layers".to_owned()
         } else {
-            format!("up to `{}`", config.until)
+            format!("up to `{}`", config.last_layer)
         };
         let has_order = location.is_some() || matches!(described, KerasLayers::InOrder(_));
         let suspicion = if config.include_top {

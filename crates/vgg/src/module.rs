@@ -70,7 +70,8 @@ impl VggConfig {
         let is_convolution = |layer: &Layer| matches!(layer.kind, LayerKind::Convolution { .. });
         let last = layers.iter().rposition(is_convolution).expect("a base begins with one");
         let until = layers[last].name.clone();
-        let below = Self { until, pooling: Pooling::None, thaw: None, ..self.clone() };
+        let below =
+            Self { last_layer: until, pooling: Pooling::None, unfreeze: None, ..self.clone() };
         Ok((below, Vgg::new(layers[last + 1..].to_vec(), &Arrays::new(), device)))
     }
 

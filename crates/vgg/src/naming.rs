@@ -194,7 +194,7 @@ mod tests {
     use crate::Variant;
 
     fn stems(naming: Naming, variant: Variant) -> Vec<String> {
-        let config = VggConfig { variant, size: [224, 224], ..VggConfig::default() };
+        let config = VggConfig { variant, image_size: [224, 224], ..VggConfig::default() };
         let stored = naming.all_stored(&config).into_iter().map(|stored| stored.stored_name);
         let kernel = |name: String| {
             let stem = name.strip_suffix("/kernel").or(name.strip_suffix(".weight"));
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_dense_layers_of_torchvision_and_timm_have_their_published_shapes() {
-        let config = VggConfig { size: [224, 224], ..VggConfig::default() };
+        let config = VggConfig { image_size: [224, 224], ..VggConfig::default() };
         let shape = |naming: Naming, name: &str| {
             let all = naming.all_stored(&config);
             all.into_iter().find(|stored| stored.stored_name == name).expect("an array").shape

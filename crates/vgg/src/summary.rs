@@ -41,7 +41,7 @@ impl Summary {
     ///
     /// Returns the errors of [`VggConfig::frozen_and_trainable`].
     pub fn of(config: &VggConfig, input_name: &str, frozen: bool) -> Result<Self, VggError> {
-        let mut rows = vec![SummaryRow::input(input_name, config.size)];
+        let mut rows = vec![SummaryRow::input(input_name, config.image_size)];
         rows.extend(config.layers()?.iter().map(SummaryRow::of));
         let parameters = rows.iter().map(|row| row.parameters).sum::<usize>();
         let (_, trainable) = config.frozen_and_trainable()?;

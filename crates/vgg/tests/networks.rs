@@ -11,7 +11,7 @@ use vgg::{
 };
 
 fn config(variant: Variant, until: &str) -> VggConfig {
-    VggConfig { variant, size: [32, 40], until: until.into(), ..VggConfig::default() }
+    VggConfig { variant, image_size: [32, 40], last_layer: until.into(), ..VggConfig::default() }
 }
 
 /// Compares within 1e-4 of the largest value, as in the comparison with Keras's features. The two
@@ -60,7 +60,7 @@ fn one_pass_gives_the_features_of_bases_that_end_at_each_output() {
     let found = base.outputs(&images);
     assert_eq!(found.len(), outputs.len());
     for (found, FeatureOutput { layer, pooling }) in found.iter().zip(&outputs) {
-        let config = VggConfig { until: layer.clone(), pooling: *pooling, ..config.clone() };
+        let config = VggConfig { last_layer: layer.clone(), pooling: *pooling, ..config.clone() };
         let base = FrozenBase::new(&config, &weights).expect("a network");
         assert!(base.outputs(&images).is_empty());
         assert!(*found == base.features(&images).expect("a CPU"), "{layer}, {pooling:?}");
@@ -69,7 +69,7 @@ fn one_pass_gives_the_features_of_bases_that_end_at_each_output() {
 
     for layer in ["block6_pool", "global_max_pooling2d", "block5_conv1"] {
         let output = FeatureOutput { layer: layer.into(), pooling: Pooling::None };
-        let config = VggConfig { thaw: Some("block5".into()), ..config.clone() };
+        let config = VggConfig { unfreeze: Some("block5".into()), ..config.clone() };
         let refused = FrozenBase::with_outputs(&config, &weights, &[output]);
         assert!(matches!(refused, Err(VggError::UnknownLayer { .. })), "{layer}");
     }
@@ -84,7 +84,7 @@ fn parameters(config: &VggConfig) -> usize {
 fn the_networks_have_the_published_numbers_of_parameters() {
     let with_top = |variant| VggConfig {
         variant,
-        size: [224, 224],
+        image_size: [224, 224],
         include_top: true,
         ..VggConfig::default()
     };
@@ -107,7 +107,8 @@ fn a_frozen_base_counts_no_trainable_parameters() {
 #[test]
 fn what_learns_follows_from_the_cut() {
     let trainable = |variant, thaw: Option<&str>| {
-        let config = VggConfig { variant, thaw: thaw.map(String::from), ..VggConfig::default() };
+        let config =
+            VggConfig { variant, unfreeze: thaw.map(String::from), ..VggConfig::default() };
         config.trainable_weights().expect("a network").len()
     };
     assert_eq!(trainable(Variant::Vgg16, None), 0);
@@ -128,7 +129,7 @@ fn the_network_is_the_same_wherever_it_is_cut() {
     let whole =
         FrozenBase::new(&config, &weights).expect("a network").features(&image).expect("a CPU");
     for layer in ["block1", "block2_conv2", "block2_pool", "block3_conv3"] {
-        let config = VggConfig { thaw: Some(layer.into()), ..config.clone() };
+        let config = VggConfig { unfreeze: Some(layer.into()), ..config.clone() };
         let base = FrozenBase::new(&config, &weights).expect("a network");
         let trainable = config.init_trainable(weights.arrays(), &device).expect("a network");
         let trainable = trainable.expect("thawed layers");
@@ -213,7 +214,7 @@ fn pooling_is_the_mean_or_maximum_of_each_channel() {
 
 #[test]
 fn the_whole_network_gives_probabilities_of_1000_classes() {
-    let config = VggConfig { size: [32, 32], include_top: true, ..VggConfig::default() };
+    let config = VggConfig { image_size: [32, 32], include_top: true, ..VggConfig::default() };
     let weights = Weights::seeded(&config, 5).expect("a network");
     let network = config.init(weights.arrays(), &Device::flex()).expect("a network");
     let images = Tensor::<4>::ones([2, 3, 32, 32], &Device::flex());
@@ -305,14 +306,15 @@ fn what_is_no_network_is_refused_with_a_hint() {
     let unknown = refused(config(Variant::Vgg16, "block3_conv4"));
     assert!(unknown.contains("`vgg16` has no layer `block3_conv4`"), "{unknown}");
     assert!(unknown.contains("block3_conv3, block3_pool"), "{unknown}");
-    let nothing = VggConfig { thaw: Some("block5_pool".into()), ..VggConfig::default() };
+    let nothing = VggConfig { unfreeze: Some("block5_pool".into()), ..VggConfig::default() };
     let nothing = nothing.frozen_and_trainable().expect_err("nothing learns").to_string();
     assert!(nothing.contains("`block5_pool`") && nothing.contains("\nhint: "), "{nothing}");
-    let beyond = VggConfig { thaw: Some("block5".into()), ..config(Variant::Vgg16, "block4_pool") };
+    let beyond =
+        VggConfig { unfreeze: Some("block5".into()), ..config(Variant::Vgg16, "block4_pool") };
     let beyond = beyond.frozen_and_trainable().expect_err("no such layer").to_string();
     assert!(beyond.contains("has no layer `block5`"), "{beyond}");
-    refused(VggConfig { size: [180, 1025], ..VggConfig::default() });
-    refused(VggConfig { size: [31, 180], ..VggConfig::default() });
+    refused(VggConfig { image_size: [180, 1025], ..VggConfig::default() });
+    refused(VggConfig { image_size: [31, 180], ..VggConfig::default() });
     refused(VggConfig { include_top: true, pooling: Pooling::Maximum, ..VggConfig::default() });
 }
 

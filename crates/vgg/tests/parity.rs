@@ -74,7 +74,7 @@ fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
 fn parity_of_features_with_the_imagenet_weights() {
     let set = std::env::var_os("PERMAFROST_PARITY").expect("`cargo xtask parity` sets it");
     let path = Path::new(&set).join("../weights/vgg16_imagenet_notop.safetensors");
-    let config = VggConfig { size: [64, 64], ..VggConfig::default() };
+    let config = VggConfig { image_size: [64, 64], ..VggConfig::default() };
     let weights = Weights::load(&path, &config).expect("the weights of this network");
     let image = &arrays("vgg16_formula.safetensors")["64x64/input_picture"];
     let expected = &arrays("imagenet_features.safetensors")["64x64/features"];
@@ -94,8 +94,8 @@ fn parity_of_features_and_inner_outputs() {
         let image = &fixture[&format!("{size}/input_picture")];
         let until = if layer == "features" { VggConfig::LAST_LAYER } else { layer };
         let config = VggConfig {
-            size: [image.shape[0], image.shape[1]],
-            until: until.into(),
+            image_size: [image.shape[0], image.shape[1]],
+            last_layer: until.into(),
             ..VggConfig::default()
         };
         assert_close(
@@ -117,7 +117,7 @@ fn parity_of_features_with_a_direct_convolution_in_64_bit_floats() {
         fixture.iter().filter_map(|(key, image)| key.ends_with("/input_picture").then_some(image));
     let mut sizes = 0;
     for Fixture { shape, data } in images {
-        let config = VggConfig { size: [shape[0], shape[1]], ..VggConfig::default() };
+        let config = VggConfig { image_size: [shape[0], shape[1]], ..VggConfig::default() };
         let weights = formula_weights(&config);
         let found = features(&config, &weights, data);
         let part = |name: &str, part: &str| &*weights.arrays()[&format!("{name}/{part}")].data;
@@ -152,7 +152,8 @@ fn parity_of_features_with_a_direct_convolution_in_64_bit_floats() {
 #[test]
 fn parity_of_the_gradients_of_block_5() {
     let fixture = arrays("gradients.safetensors");
-    let config = VggConfig { size: [64, 64], thaw: Some("block5".into()), ..VggConfig::default() };
+    let config =
+        VggConfig { image_size: [64, 64], unfreeze: Some("block5".into()), ..VggConfig::default() };
     let device = Device::flex().autodiff();
     let weights = formula_weights(&config);
     let block5 = config.init_trainable(weights.arrays(), &device).expect("a network");
@@ -228,7 +229,11 @@ impl ModuleVisitor for Collected {
 fn parity_of_weights_from_a_keras_h5_file() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let fixture = arrays("vgg16_formula.safetensors");
-    let config = VggConfig { size: [64, 64], until: "block1_pool".into(), ..VggConfig::default() };
+    let config = VggConfig {
+        image_size: [64, 64],
+        last_layer: "block1_pool".into(),
+        ..VggConfig::default()
+    };
     let weights = Weights::load(path.as_ref(), &config).expect("the weights of this block");
     assert_eq!(weights.digest(), formula_weights(&config).digest());
     let found = features(&config, &weights, &fixture["64x64/input_picture"].data);

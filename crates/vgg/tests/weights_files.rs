@@ -13,7 +13,7 @@ const PUBLISHED: [[f32; 3]; 3] = [
 ];
 
 fn config(until: &str) -> VggConfig {
-    VggConfig { size: [32, 40], until: until.into(), ..VggConfig::default() }
+    VggConfig { image_size: [32, 40], last_layer: until.into(), ..VggConfig::default() }
 }
 
 fn fixture(name: &str) -> PathBuf {
@@ -109,7 +109,7 @@ fn the_dense_layers_of_the_network_are_beside_its_list() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("weights.safetensors");
     write_safetensors(&path, &list("module.features.module.")).expect("a writable folder");
-    let config = VggConfig { size: [32, 32], include_top: true, ..VggConfig::default() };
+    let config = VggConfig { image_size: [32, 32], include_top: true, ..VggConfig::default() };
     let message = Weights::load(&path, &config).expect_err("no dense layers").to_string();
     for name in ["module.features.module.28.bias", "module.classifier.6.weight"] {
         assert!(message.contains(&format!("`{name}` is missing")), "{message}");

@@ -19,7 +19,7 @@ use crate::keras::clear;
 use crate::program;
 
 /// Arguments that choose a base that is fast to compute.
-const SMALL: [&str; 6] = ["--size", "64", "--until", "block2_pool", "--pooling", "max"];
+const SMALL: [&str; 6] = ["--image-size", "64", "--last-layer", "block2_pool", "--pooling", "max"];
 
 #[derive(Args)]
 pub(crate) struct ScaleArguments {

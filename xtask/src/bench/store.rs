@@ -67,7 +67,8 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
         ("far", "s3://near/photographs".into(), "s3://far/set".into()),
     ] {
         let before = server.requests()?.0;
-        let took = client.run(&["features", &data, "--out", &set, "--steps", "4", "--no-cache"])?;
+        let took =
+            client.run(&["features", &data, "--out", &set, "--pieces", "4", "--no-cache"])?;
         writeln!(
             out,
             "{photographs} photographs {place}: {took:.1} s, {:.1} photographs/s, {} requests",

@@ -75,7 +75,7 @@ pub(super) fn check(site: &Site) -> Result<()> {
 
 /// Writes random weights of the same network at the path of the pretrained ones.
 fn draw_weights(site: &Site) -> Result<()> {
-    let draw = "train --demo --weights none --until block5_pool --size 32 --epochs 1 --no-augment --quiet --out model";
+    let draw = "train --demo --weights none --last-layer block5_pool --image-size 32 --epochs 1 --no-augment --quiet --out model";
     site.run(&draw.split(' ').collect::<Vec<_>>())?;
     let path = site.folder.join(WEIGHTS);
     fs::create_dir_all(path.parent().context("expected a folder")?)?;
@@ -166,10 +166,10 @@ mod tests {
 
     #[test]
     fn urls_become_folders_and_all_else_stays() {
-        let line = words("features s3://a/b --out s3://c/d --steps 16");
-        let expected = words("features PETS --out SET --steps 16");
+        let line = words("features s3://a/b --out s3://c/d --pieces 16");
+        let expected = words("features PETS --out SET --pieces 16");
         assert_eq!(on_folders(&line, "PETS", "SET").unwrap(), expected);
-        assert!(on_folders(&words("features s3://a --steps 16"), "PETS", "SET").is_err());
+        assert!(on_folders(&words("features s3://a --pieces 16"), "PETS", "SET").is_err());
         assert!(on_folders(&words("features a --out s3://c"), "PETS", "SET").is_err());
     }
 

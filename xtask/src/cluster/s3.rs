@@ -164,7 +164,7 @@ fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
         let log = client.site.folder.join(format!("shard-{shard}.txt"));
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         let (share, pieces) = (format!("{shard}/{SHARDS}"), PIECES.to_string());
-        let more = ["--shard", &share, "--steps", &pieces, "--views", VIEWS];
+        let more = ["--shard", &share, "--pieces", &pieces, "--views", VIEWS];
         let arguments = [&client.features(PHOTOGRAPHS, SET)[..], &more].concat();
         let mut command = client.command(Keys::RIGHT, &arguments);
         command.stdout(log.try_clone()?).stderr(log);
@@ -281,7 +281,7 @@ fn mend(client: &Client<'_>, set: &Path) -> Result<()> {
     let expected = format!("damaged {piece}.safetensors: it has ");
     ensure!(checked.contains(&expected), "expected `{expected}`, found:\n{checked}");
     let (share, pieces) = (format!("3/{SHARDS}"), PIECES.to_string());
-    let more = ["--shard", &share, "--steps", &pieces, "--views", VIEWS];
+    let more = ["--shard", &share, "--pieces", &pieces, "--views", VIEWS];
     let said = client.run("again", 0, &[&client.features(PHOTOGRAPHS, SET)[..], &more].concat())?;
     ensure!(said.contains(&format!("Again {piece}: ")), "expected `{piece}` again, found:\n{said}");
     client.expect_whole("check-mended")

@@ -64,7 +64,7 @@ impl Base {
 
     /// Returns the weights and the arguments that choose base, last layer, pooling and image size.
     pub(super) fn arguments(&self) -> Vec<&str> {
-        let filters = ["--base", "vgg19", "--until", "block3_pool", "--pooling", "max"];
-        [&self.weights()[..], &filters, &["--size", "96"]].concat()
+        let filters = ["--base", "vgg19", "--last-layer", "block3_pool", "--pooling", "max"];
+        [&self.weights()[..], &filters, &["--image-size", "96"]].concat()
     }
 }

@@ -17,7 +17,7 @@ use super::site::{Base, Site};
 
 /// Number of shards, equal to `--array` in the script.
 const SHARDS: usize = 8;
-/// Pieces per shard, equal to `--steps` in the script.
+/// Pieces per shard, equal to `--pieces` in the script.
 const PIECES: usize = 16;
 /// Tasks that are ended before they finish their first start.
 const ENDED: [Ended; 2] = [

@@ -13,7 +13,7 @@ use train::DataConfig;
 use crate::cache_arguments::default_folder;
 use crate::printed::stdout;
 
-/// Show the cache of decoded images and features, or remove what is in it
+/// Show, clear or prune the cache of decoded images and features
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost cache
@@ -22,7 +22,7 @@ use crate::printed::stdout;
 pub(crate) struct CacheCommandArguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Folder of the cache [default: `permafrost` in your folder of caches]
+    /// Cache directory [default: `permafrost` in the user's cache directory]
     #[arg(long, value_name = "DIR", global = true)]
     cache_dir: Option<PathBuf>,
 }
@@ -31,9 +31,9 @@ pub(crate) struct CacheCommandArguments {
 enum Action {
     /// Remove all entries
     Clear,
-    /// Remove the entries that were used least recently
+    /// Remove the least recently used entries
     Prune {
-        /// Size to keep, in GB of 10^9 bytes
+        /// Remaining size in GB of 10^9 bytes
         #[arg(long, value_name = "GB", default_value_t = DataConfig::CACHE_GB)]
         cache_gb: u64,
     },

@@ -21,29 +21,28 @@ use crate::printed::stdout;
 /// Number of classes printed for an image.
 const BEST: usize = 5;
 
-/// Name photographs by the 1000 classes that the network was trained on
+/// Classify images into the 1000 classes of ImageNet
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost classify holiday.jpg
-  permafrost classify --base vgg19 --json more-photographs")]
+  permafrost classify --base vgg19 --json more-photos")]
 pub(crate) struct ClassifyArguments {
-    /// The network's weights, with its three dense layers [default: what `cargo xtask fetch weights
-    /// --include-top` brings]
+    /// Weights file with the three dense layers [default: from `cargo xtask fetch weights --include-top`]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// The network
+    /// Network
     #[arg(long, value_name = "NAME", default_value = "vgg16", value_parser = one_of::<Variant>(&["vgg16", "vgg19"]))]
     base: Variant,
-    /// The names of the classes, as Keras's `imagenet_class_index.json` has them [default:
+    /// Class names in the format of Keras's `imagenet_class_index.json` [default:
     /// data/weights/imagenet_class_index.json]
     #[arg(long, value_name = "FILE")]
     class_index: Option<PathBuf>,
-    /// Photographs, or folders of them
+    /// Image files, or folders of images
     #[arg(value_name = "IMAGE", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
     device: DeviceArguments,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -56,7 +55,7 @@ pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
         read_class_names(&class_index.unwrap_or_else(|| folder.join("imagenet_class_index.json")))?;
     let config = VggConfig {
         variant: arguments.base,
-        size: ImageNet::SIZE,
+        image_size: ImageNet::SIZE,
         include_top: true,
         ..VggConfig::default()
     };
@@ -65,7 +64,7 @@ pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
     let weights = weights(arguments, &config)?;
     let network = ImageNet::new(&config, &weights, &make_base, devices.tensors())?;
     let bar = Bar::default();
-    files.read_in_batches(config.size, None, &bar, |files, images| {
+    files.read_in_batches(config.image_size, None, &bar, |files, images| {
         let pictures: Vec<&[u8]> = images.iter().map(|image| &*image.values).collect();
         let probabilities = network.classify(&pictures);
         let probabilities = probabilities.map_err(|error| named(error, |index| files[index]))?;

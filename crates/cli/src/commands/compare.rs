@@ -27,17 +27,16 @@ const CACHE: &str = "data.cache_mb";
 /// Maximum number of class names in a note.
 const NAMED: usize = 6;
 
-/// Compare runs: print a table of what they came to and of the settings in which they differ, and draw their
-/// curves on one page
+/// Compare runs: print results and differing settings, and write a page with all curves
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost compare runs/train runs/train-2
   permafrost compare runs/train runs/train-2 runs/train-3 --out three.html")]
 pub(crate) struct CompareArguments {
-    /// The runs' folders, such as runs/train
+    /// Run directories, such as runs/train
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
-    /// The page to write; one of an earlier comparison is replaced
+    /// Page to write; an earlier comparison is replaced
     #[arg(long, value_name = "FILE", default_value = "compare.html")]
     out: PathBuf,
 }

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-/// Print what makes a shell complete this program's commands and flags
+/// Print a shell completion script
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost completions bash > ~/.local/share/bash-completion/completions/permafrost
   permafrost completions zsh > ~/.zfunc/_permafrost
   permafrost completions fish > ~/.config/fish/completions/permafrost.fish")]
 pub(crate) struct CompletionsArguments {
-    /// The shell
+    /// Shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

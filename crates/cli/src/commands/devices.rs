@@ -13,13 +13,13 @@ use crate::printed::stdout;
 /// Minimum duration of a measurement, after a warm-up batch.
 const LEAST: Duration = Duration::from_secs(2);
 
-/// List what this build can compute with on this machine
+/// List the devices of this build on this machine
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost devices
   permafrost devices --measure")]
 pub(crate) struct DevicesArguments {
-    /// Say how many pictures of 180x180 a second go through VGG16's base on each
+    /// Measure VGG16's base on each device, in images of 180 x 180 per second
     #[arg(long)]
     measure: bool,
 }
@@ -52,7 +52,7 @@ fn measured(name: &DeviceName, precision: Precision) -> anyhow::Result<f64> {
     let weights = Weights::seeded(&config, 0)?;
     let base = Devices::open(&name.config(precision))?.base(&config, &weights)?;
     let batch = base.batch().unwrap_or(32);
-    let images = vec![0.5; batch * config.size.iter().product::<usize>() * 3];
+    let images = vec![0.5; batch * config.image_size.iter().product::<usize>() * 3];
     base.features(&images)?;
     let (start, mut count) = (Instant::now(), 0);
     while start.elapsed() < LEAST {

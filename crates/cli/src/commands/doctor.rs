@@ -25,14 +25,15 @@ const WRONG: u8 = 1;
 /// Maximum number of files or groups printed for a finding.
 const LISTED: usize = 20;
 
-/// Look through a folder of photographs and say what is in it and what is wrong; nothing in it is changed. The
-/// exit status is 1 where something is wrong
+/// Check a folder of images: contents, unreadable files, duplicates, leaks between the splits
+///
+/// No file is changed. The exit status is 1 if there is a problem.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  permafrost doctor photographs
-  permafrost doctor photographs --json")]
+  permafrost doctor photos
+  permafrost doctor photos --json")]
 pub(crate) struct DoctorArguments {
-    /// A folder with `train` and `validation` in it, or with one folder of photographs a class
+    /// Folder with one subfolder of images per class, or with the folders train and validation
     #[arg(value_name = "DATA")]
     data: PathBuf,
     /// Print one JSON object

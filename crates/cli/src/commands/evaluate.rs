@@ -25,11 +25,11 @@ use crate::split_table;
 /// Memory limit for decoded images, in bytes.
 const MEMORY: usize = DataConfig::CACHE_MB * 1_000_000;
 
-/// Print a model's loss and accuracy on a folder of photographs
+/// Compute loss and accuracy of a model on a folder of images
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost evaluate runs/train/best
-  permafrost evaluate runs/train/best more-photographs")]
+  permafrost evaluate runs/train/best more-photos")]
 pub(crate) struct EvaluateArguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -37,7 +37,7 @@ pub(crate) struct EvaluateArguments {
     device: DeviceArguments,
     #[command(flatten)]
     cache: CacheArguments,
-    /// A folder with one folder of photographs a class [default: what the model's run validates on]
+    /// Folder with one subfolder of images per class [default: validation images of the model's run]
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
 }
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         Some(folder) => {
             let folder = folder.with_classes(&card.classes)?;
             let disk = arguments.cache.open(&[&folder.path])?;
-            ImageDataset::load(&folder, card.base.size, &Cache { memory: MEMORY, disk })?
+            ImageDataset::load(&folder, card.base.image_size, &Cache { memory: MEMORY, disk })?
         }
         None => validation_of_run(model, &arguments.cache)?,
     };

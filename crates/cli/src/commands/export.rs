@@ -12,7 +12,7 @@ use crate::arguments::{ModelArguments, one_of};
 use crate::device;
 use crate::printed::{listed, stdout};
 
-/// Write a model as one file for Keras, ONNX Runtime and others
+/// Export a model for Keras, ONNX Runtime and other programs
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost export runs/train/best --format keras --out model.keras
@@ -20,12 +20,14 @@ use crate::printed::{listed, stdout};
 pub(crate) struct ExportArguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// The kind of file: `keras`, which `keras.models.load_model` opens, and `onnx`, of opset 17, hold base
-    /// and head and take RGB pictures in 0..255; `safetensors` holds all kernels and biases in Keras's
-    /// layout, and the preprocessing as the 1x1 convolution that comes first
+    /// File format
+    ///
+    /// `keras` (for `keras.models.load_model`) and `onnx` (opset 17) contain base and head, and accept RGB images with
+    /// values from 0 to 255. `safetensors` contains all kernels and biases in Keras's layout, and the preprocessing as a
+    /// 1x1 convolution before the first layer.
     #[arg(long, value_name = "FORMAT", value_parser = one_of::<ExportFormat>(&["keras", "safetensors", "onnx"]))]
     format: ExportFormat,
-    /// The file to write
+    /// File to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -49,7 +51,7 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     if *format == ExportFormat::Safetensors {
         return Ok(ExitCode::SUCCESS);
     }
-    let [height, width] = card.base.size;
+    let [height, width] = card.base.image_size;
     writeln!(lines, "Takes RGB in 0..255, float32 (N, {height}, {width}, 3).")?;
     match card.classes.as_slice() {
         [_, second] => writeln!(

@@ -28,66 +28,76 @@ use crate::settings::{check_fetched, weights_named};
 use crate::shard_selection::ShardSelection;
 use crate::skipped::print_ignored_folders;
 
-/// Compute the features of photographs once, for `train --features`: all of them, or a share on each of many
-/// machines
+/// Compute the features of images for `train --features`, on one or many machines
 #[derive(Args)]
 #[command(after_help = "Examples:
-  permafrost features photographs --out features
-  permafrost features photographs --out features --shard 3/8 --steps 4 --views 10
-  permafrost features s3://bucket/photographs --out s3://bucket/features
+  permafrost features photos --out features
+  permafrost features photos --out features --shard 3/8 --pieces 4 --views 10
+  permafrost features s3://bucket/photos --out s3://bucket/features
   permafrost features --check features")]
 pub(crate) struct FeaturesArguments {
-    /// A folder of photographs as for `train`, a URL (s3://, gs://, az://) that they lie below, or a list: a
-    /// `.txt` file with the path of a photograph a line, below its own folder
-    #[arg(value_name = "DATA", required_unless_present = "check")]
+    /// Folder of images as for `train`, a URL (s3://, gs://, az://), or a `.txt` file with one path per line
+    ///
+    /// Paths in a list are relative to the folder of the list, and stay below it.
+    #[arg(help_heading = "Data", value_name = "DATA", required_unless_present = "check")]
     data: Option<String>,
-    /// Where the set lies or is to lie: a folder, or a URL (file://, s3://, gs://, az://)
-    #[arg(long, value_name = "URL", required_unless_present = "check")]
+    /// Location of the feature set: a folder or URL (file://, s3://, gs://, az://)
+    #[arg(long, help_heading = "Output", value_name = "URL", required_unless_present = "check")]
     out: Option<String>,
-    /// Compute shard I, from 0, of N, and nothing else [default: what JOB_COMPLETION_INDEX and
-    /// JOB_COMPLETIONS, SLURM_ARRAY_TASK_ID or AWS_BATCH_JOB_ARRAY_INDEX say, else 0/1]
-    #[arg(long, value_name = "I/N")]
+    /// Compute only shard I of N, from 0 [default: from the batch system, else 0/1]
+    ///
+    /// Batch systems set JOB_COMPLETION_INDEX and JOB_COMPLETIONS, SLURM_ARRAY_TASK_ID, or AWS_BATCH_JOB_ARRAY_INDEX.
+    #[arg(long, help_heading = "Output", value_name = "I/N")]
     shard: Option<String>,
-    /// Write a shard in so many pieces, of which a worker that is stopped loses one
-    #[arg(long, value_name = "PIECES", default_value_t = 1)]
-    steps: usize,
-    /// Compute so many augmented views of every photograph to train on, too
-    #[arg(long, value_name = "VIEWS")]
+    /// Pieces per shard; an interrupted worker loses one piece
+    #[arg(
+        long,
+        alias = "steps",
+        help_heading = "Output",
+        value_name = "PIECES",
+        default_value_t = 1
+    )]
+    pieces: usize,
+    /// Also compute this many augmented copies of each training image [default: none]
+    #[arg(long, help_heading = "Augmentation", value_name = "COPIES")]
     views: Option<usize>,
-    /// How features are stored; float16 takes half of the room
-    #[arg(long, value_name = "TYPE", default_value = "float32", value_parser = one_of::<Dtype>(&["float32", "float16"]))]
+    /// Data type of the stored features
+    #[arg(long, help_heading = "Output", value_name = "TYPE", default_value = "float32", value_parser = one_of::<Dtype>(&["float32", "float16"]))]
     dtype: Dtype,
     #[command(flatten)]
     base: BaseArguments,
-    /// The base's weights: `imagenet` (fetched by `cargo xtask fetch weights`), `none` (random), or
-    /// a file [default: imagenet]
-    #[arg(long, value_name = "WEIGHTS")]
+    /// Weights of the base: `imagenet`, `none` (random) or a file [default: imagenet]
+    ///
+    /// `cargo xtask fetch weights` downloads the ImageNet weights.
+    #[arg(long, help_heading = "Base", value_name = "WEIGHTS")]
     weights: Option<String>,
     #[command(flatten)]
     augment: AugmentArguments,
-    /// The views, and random weights, follow from it
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    /// Random seed of augmented copies and random weights
+    #[arg(long, help_heading = "Augmentation", value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
-    /// End with an error where a file that should be a picture can't be read, and don't skip it
-    #[arg(long)]
+    /// Fail if an image file can't be read, instead of skipping it
+    #[arg(long, help_heading = "Data")]
     strict: bool,
-    /// Refuse pieces that were computed with another instruction set than this machine has, or an unknown one; with
-    /// `--check`, a set of several engines
-    #[arg(long)]
+    /// Refuse existing pieces of another or an unknown instruction set
+    ///
+    /// With `--check`, refuse a set whose pieces were computed by several engines.
+    #[arg(long, help_heading = "Device")]
     strict_engine: bool,
-    /// Compute pieces again that were made with other settings; what is there of them is lost
-    #[arg(long)]
+    /// Replace existing pieces that were computed with other settings
+    #[arg(long, help_heading = "Output")]
     replace: bool,
     #[command(flatten)]
     device: DeviceArguments,
     #[command(flatten)]
     cache: CacheArguments,
-    /// Read the set at URL and list what is missing, stale or damaged; with DATA, also what was made of other
-    /// photographs than there are
-    #[arg(long, value_name = "URL", conflicts_with_all = ["out", "shard", "replace"])]
+    /// Check the feature set at URL: list missing, stale and damaged pieces
+    ///
+    /// With DATA, also list pieces that were computed from other images than the current ones.
+    #[arg(long, help_heading = "Check", value_name = "URL", conflicts_with_all = ["out", "shard", "replace"])]
     check: Option<String>,
-    /// Print what was found as JSON
-    #[arg(long, requires = "check")]
+    /// Print the findings as JSON
+    #[arg(long, help_heading = "Check", requires = "check")]
     json: bool,
 }
 
@@ -102,7 +112,7 @@ pub(crate) fn run(arguments: &FeaturesArguments) -> anyhow::Result<ExitCode> {
 fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow::Result<ExitCode> {
     let views = arguments.view_settings()?;
     let share = ShardSelection::find(arguments.shard.as_deref(), |name| env::var(name).ok())?;
-    let sharding = Sharding::new(share.shards, arguments.steps)?;
+    let sharding = Sharding::new(share.shards, arguments.pieces)?;
     if let (Some(out), Some(data)) = (local_path(out)?, local_path(data)?)
         && data.is_dir()
     {
@@ -215,7 +225,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
                 "Stopped: {there} of {pieces} piece(s) are there. What was computed of the next one is lost; start it again to go on with the others."
             )?;
             if there == 0 {
-                writeln!(stdout(), "More pieces, as with `--steps 20`, lose less.")?;
+                writeln!(stdout(), "More pieces, as with `--pieces 20`, lose less.")?;
             }
             Ok(ExitCode::from(STOPPED))
         }

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use clap::{Args, Command};
 use clap_mangen::Man;
 
-/// Print the manual page of this program, or of one of its commands
+/// Print a manual page
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost man > permafrost.1
   permafrost man train > permafrost-train.1")]
 pub(crate) struct ManArguments {
-    /// The command
+    /// Command [default: the program]
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 }

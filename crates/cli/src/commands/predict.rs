@@ -21,12 +21,12 @@ use crate::named_output::named;
 use crate::pipe;
 use crate::sort_into::{SortInto, UNSURE};
 
-/// Name the class of photographs
+/// Predict the classes of images
 #[derive(Args)]
 #[command(after_help = "Examples:
-  permafrost predict runs/train/best holiday.jpg more-photographs
-  permafrost predict runs/train/best more-photographs --csv
-  permafrost predict runs/train/best more-photographs --sort-into sorted --unsure 0.8")]
+  permafrost predict runs/train/best holiday.jpg more-photos
+  permafrost predict runs/train/best more-photos --csv
+  permafrost predict runs/train/best more-photos --sort-into sorted --unsure 0.8")]
 pub(crate) struct PredictArguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -34,21 +34,25 @@ pub(crate) struct PredictArguments {
     device: DeviceArguments,
     #[command(flatten)]
     cache: CacheArguments,
-    /// Photographs, or folders of them
+    /// Image files, or folders of images
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Print comma-separated values: the file, its class and the probability of every class; a single quote stands
-    /// before names that a spreadsheet would take for formulas
+    /// Print CSV: file, class and the probability of each class
+    ///
+    /// Names that a spreadsheet would evaluate as formulas start with a single quote.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
-    /// Copy each photograph into the folder of its class in DIR; none that is there is overwritten, or copied
-    /// again
+    /// Copy each image into the folder of its class in DIR
+    ///
+    /// Existing files are not overwritten, and identical files are not copied again.
     #[arg(long, value_name = "DIR")]
     sort_into: Option<PathBuf>,
-    /// Mark those whose best probability is below this, 0.5 to 1, and copy them into `unsure` in DIR
+    /// Mark images whose best probability is below this as unsure, 0.5 to 1
+    ///
+    /// With `--sort-into`, they are copied into the folder `unsure`.
     #[arg(long, value_name = "PROBABILITY")]
     unsure: Option<f32>,
 }
@@ -79,35 +83,38 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         files.named().iter().map(PathBuf::as_path).filter(|path| path.is_dir()).collect();
     let cache = arguments.cache.open(&folders)?;
     let extractor = Extractor::new(classifier.base().clone(), cache.clone());
-    let read = files.read_in_batches(card.base.size, cache.as_ref(), &bar, |files, images| {
-        let samples: Vec<Sample> = images.iter().map(|image| Sample::plain(image.digest)).collect();
-        let pixels = |at: usize| Ok::<_, VggError>(images[at].values.clone());
-        let features = extractor.compute(extractor.prepare(&samples, pixels)?)?;
-        let probabilities = classifier.predict_features(features);
-        let probabilities = probabilities.map_err(|error| named(error, |index| files[index]))?;
-        let predictions = probabilities.into_iter().map(|probabilities| {
-            let class = &card.classes[card.decide(&probabilities)];
-            let best = probabilities[most_likely(&probabilities)];
-            Prediction { class, is_unsure: unsure.map(|least| best < least), probabilities }
-        });
-        let predictions: Vec<Prediction<'_>> = predictions.collect();
-        bar.out_of_the_way(|| -> anyhow::Result<()> {
-            for (file, prediction) in files.iter().zip(&predictions) {
-                output.write(file, card, prediction)?;
-            }
-            Ok(())
-        })?;
-        if let Some(sort_into) = &sort_into {
-            for (file, Prediction { class, is_unsure, .. }) in files.iter().zip(&predictions) {
-                let class = if *is_unsure == Some(true) { UNSURE } else { class };
-                match sort_into.copy(file, class)? {
-                    true => copied += 1,
-                    false => were_there += 1,
+    let read =
+        files.read_in_batches(card.base.image_size, cache.as_ref(), &bar, |files, images| {
+            let samples: Vec<Sample> =
+                images.iter().map(|image| Sample::plain(image.digest)).collect();
+            let pixels = |at: usize| Ok::<_, VggError>(images[at].values.clone());
+            let features = extractor.compute(extractor.prepare(&samples, pixels)?)?;
+            let probabilities = classifier.predict_features(features);
+            let probabilities =
+                probabilities.map_err(|error| named(error, |index| files[index]))?;
+            let predictions = probabilities.into_iter().map(|probabilities| {
+                let class = &card.classes[card.decide(&probabilities)];
+                let best = probabilities[most_likely(&probabilities)];
+                Prediction { class, is_unsure: unsure.map(|least| best < least), probabilities }
+            });
+            let predictions: Vec<Prediction<'_>> = predictions.collect();
+            bar.out_of_the_way(|| -> anyhow::Result<()> {
+                for (file, prediction) in files.iter().zip(&predictions) {
+                    output.write(file, card, prediction)?;
+                }
+                Ok(())
+            })?;
+            if let Some(sort_into) = &sort_into {
+                for (file, Prediction { class, is_unsure, .. }) in files.iter().zip(&predictions) {
+                    let class = if *is_unsure == Some(true) { UNSURE } else { class };
+                    match sort_into.copy(file, class)? {
+                        true => copied += 1,
+                        false => were_there += 1,
+                    }
                 }
             }
-        }
-        Ok(())
-    });
+            Ok(())
+        });
     if let Some(folder) = &arguments.sort_into {
         bar.clear();
         bar.say(&format!("Copied {copied} into {}, {were_there} were there.", folder.shown()));

@@ -14,16 +14,17 @@ use crate::device::DeviceArguments;
 use crate::printed::stdout;
 use crate::{run_report, split_table};
 
-/// Make the page of a run again: curves, confusion, metrics, and the photographs worth a look
+/// Write the report page of a run again
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost report runs/train")]
 pub(crate) struct ReportArguments {
-    /// The run's folder, such as runs/train
+    /// Run directory, such as runs/train
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// The file with the weights of the run's base [default: searched for by digest, where they were and in
-    /// data/weights]
+    /// Weights file of the run's base [default: found by its digest]
+    ///
+    /// Without it, the file is searched for by its digest: at its path during training, and in data/weights.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     #[command(flatten)]
@@ -36,7 +37,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let config = RunDirectory::settings(&arguments.run)?;
     anyhow::ensure!(
         config.data.features.is_none(),
-        "the run in `{}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {} FOLDER` says how well its model does on photographs",
+        "the run in `{}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {} FOLDER` says how well its model does on photos",
         arguments.run.shown(),
         argument(arguments.run.join("best"))
     );

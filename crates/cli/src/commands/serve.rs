@@ -15,7 +15,7 @@ use crate::device::DeviceArguments;
 use crate::interrupt;
 use crate::printed::{stderr, stdout};
 
-/// Serve a page to drop photographs on, and `POST /predict`
+/// Serve a web page for predictions, and `POST /predict`
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost serve runs/train/best
@@ -26,31 +26,35 @@ pub(crate) struct ServeArguments {
     model: ModelArguments,
     #[command(flatten)]
     device: DeviceArguments,
-    /// The port to listen at; 0 takes one that is free
+    /// Port to listen on; 0 selects a free port
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
-    /// The address to listen at. With another than that of loopback, whoever reaches this computer can send
-    /// photographs; visitors through a reverse proxy count as one client
+    /// Address to listen on
+    ///
+    /// On any address but the loopback address, everyone who reaches this computer can send images. All visitors through
+    /// a reverse proxy count as one client.
     #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
     host: IpAddr,
-    /// A name that browsers open the page by, beside `localhost` and this computer's addresses; requests for
-    /// others are refused
+    /// Also accept requests for this host name
+    ///
+    /// `localhost` and the addresses of this computer are always accepted. Requests for other hosts are refused.
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
-    /// The most megabytes of a request
+    /// Size limit of a request in MB
     #[arg(long, value_name = "MEGABYTES", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_mb: u16,
-    /// The most photographs of a request
-    #[arg(long, value_name = "PHOTOGRAPHS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Limit of images per request
+    #[arg(long, value_name = "IMAGES", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_files: u16,
-    /// Megapixels of a photograph, at most; decoding takes up to 10 bytes a pixel
+    /// Size limit of an image in megapixels; decoding takes up to 10 bytes per pixel
     #[arg(long, value_name = "MEGAPIXELS", default_value_t = 110, value_parser = clap::value_parser!(u16).range(1..=134))]
     max_megapixels: u16,
-    /// Megapixels of a request, at most [default: four times those of a photograph]
+    /// Size limit of all images of a request in megapixels [default: four times --max-megapixels]
     #[arg(long, value_name = "MEGAPIXELS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_request_megapixels: Option<u32>,
-    /// Megabytes of all requests at once, at most; photographs that are being decoded are not among them [default: 256,
-    /// or those of two requests of the largest size if that is more]
+    /// Memory limit of all requests together in MB [default: 256, or two requests of the maximum size]
+    ///
+    /// Images that are being decoded do not count.
     #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_memory_mb: Option<u32>,
 }

@@ -24,24 +24,25 @@ const SEED: u64 = 0;
 /// Maximum size of a sheet in pixels. Together with the PNG encoder, such a sheet takes about 500 MB of memory.
 const LARGEST: usize = 100_000_000;
 
-/// Draw a sheet of photographs of each class, and of what augmentation makes of them
+/// Draw a contact sheet of each class, also with augmented copies
 #[derive(Args)]
 #[command(after_help = "Examples:
-  permafrost show photographs
-  permafrost show photographs --augment 8 --count 3 --rotation 0.2 --out augmented.png")]
+  permafrost show photos
+  permafrost show photos --augment 8 --count 3 --rotation 0.2 --out augmented.png")]
 pub(crate) struct ShowArguments {
-    /// A folder with `train` and `validation` in it, of which `train` is shown, or with one folder of
-    /// photographs a class
+    /// Folder with one subfolder of images per class, or with the folders train and validation
+    ///
+    /// If there is a validation folder, only training images are shown.
     #[arg(value_name = "DATA")]
     data: PathBuf,
-    /// The PNG file to write
+    /// PNG file to write
     #[arg(long, value_name = "FILE", default_value = "sheet.png")]
     out: PathBuf,
-    /// How many augmented versions of each photograph are shown beside it
-    #[arg(long, value_name = "VERSIONS", default_value_t = 0)]
+    /// Augmented copies to show of each image
+    #[arg(long, value_name = "COPIES", default_value_t = 0)]
     augment: usize,
-    /// How many photographs of each class are shown
-    #[arg(long, value_name = "PHOTOGRAPHS", default_value_t = 8)]
+    /// Images to show of each class
+    #[arg(long, value_name = "IMAGES", default_value_t = 8)]
     count: usize,
     #[command(flatten)]
     settings: AugmentArguments,

@@ -10,36 +10,40 @@ use vgg::{ImageNet, Summary, VggConfig};
 use crate::arguments::BaseArguments;
 use crate::printed::stdout;
 
-/// Print a network's layers, their output shapes and numbers of parameters
+/// Print the layers of a network with output shapes and parameter counts
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost summary
-  permafrost summary --whole --thaw block5")]
+  permafrost summary --whole --unfreeze block5")]
 pub(crate) struct SummaryArguments {
     #[command(flatten)]
     base: BaseArguments,
     /// Count the base as frozen
     #[arg(long)]
     frozen: bool,
-    /// Count the base as frozen up to this layer or block, from which on it learns
-    #[arg(long, value_name = "LAYER", conflicts_with_all = ["frozen", "include_top"])]
-    thaw: Option<String>,
-    /// Add the classifier of 1000 classes that the network was trained with, on pictures of 224
+    /// Count the base as frozen before this layer or block
+    #[arg(long, alias = "thaw", value_name = "LAYER", conflicts_with_all = ["frozen", "include_top"])]
+    unfreeze: Option<String>,
+    /// Include the classifier of 1000 classes, for images of 224 x 224
     #[arg(long, conflicts_with = "whole")]
     include_top: bool,
-    /// Print the whole model that `train` makes for two classes, and the tensors that learn
+    /// Print the model that `train` builds for two classes, with its trainable weights
     #[arg(long, conflicts_with = "frozen")]
     whole: bool,
-    /// The name of the input
+    /// Name of the input layer
     #[arg(long, value_name = "NAME", default_value = "input_1")]
     input_name: String,
 }
 
 pub(crate) fn run(arguments: &SummaryArguments) -> anyhow::Result<ExitCode> {
     let default = VggConfig {
-        thaw: arguments.thaw.clone(),
+        unfreeze: arguments.unfreeze.clone(),
         include_top: arguments.include_top,
-        size: if arguments.include_top { ImageNet::SIZE } else { VggConfig::default().size },
+        image_size: if arguments.include_top {
+            ImageNet::SIZE
+        } else {
+            VggConfig::default().image_size
+        },
         ..VggConfig::default()
     };
     let base = arguments.base.config(default);
@@ -53,7 +57,7 @@ pub(crate) fn run(arguments: &SummaryArguments) -> anyhow::Result<ExitCode> {
             writeln!(out, " {name} {shape:?}")?;
         }
     } else {
-        let frozen = arguments.frozen || arguments.thaw.is_some();
+        let frozen = arguments.frozen || arguments.unfreeze.is_some();
         writeln!(out, "{}", Summary::of(&base, &arguments.input_name, frozen)?)?;
     }
     Ok(ExitCode::SUCCESS)

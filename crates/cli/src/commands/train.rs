@@ -32,36 +32,39 @@ use crate::{cache_arguments, demo, events, hints, logs, run_report, split_table}
 /// Default run directory. If it exists, the run gets the first unused name with a number appended.
 const RUN: &str = "runs/train";
 
-/// Train a classifier on a folder of photographs
+/// Train a classifier on a folder of images
 #[derive(Args)]
 #[command(
     mut_args(apart_from_resume),
     after_help = "Examples:
   permafrost train --demo
-  permafrost train photographs
-  permafrost train photographs --views 10 --patience 5 --out runs/quick
-  permafrost train photographs --from runs/train/best --thaw block5
+  permafrost train photos
+  permafrost train photos --views 10 --patience 5 --out runs/quick
+  permafrost train photos --from runs/train/best --unfreeze block5
   permafrost train --features features
   permafrost train --resume runs/train"
 )]
 pub(crate) struct TrainArguments {
     #[command(flatten)]
     settings: TrainSettings,
-    /// The run's folder [default: runs/train, or the first of runs/train-2, ... that is free]
-    #[arg(long, value_name = "DIR")]
+    /// Run directory to create [default: runs/train, or the first free of runs/train-2, ...]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     out: Option<PathBuf>,
-    /// Go on with the stopped run in DIR, with its own settings
-    #[arg(long, value_name = "DIR")]
+    /// Resume the run in DIR with its settings
+    #[arg(long, value_name = "DIR", help_heading = "Resume")]
     resume: Option<PathBuf>,
-    /// Refuse to resume a run that was on another engine, such as a CPU with another instruction set, or that does
-    /// not say on which
-    #[arg(long)]
+    /// Refuse to resume on another engine, such as a CPU with another instruction set
+    ///
+    /// Runs of older versions, which did not record their engine, are refused too.
+    #[arg(long, help_heading = "Resume")]
     strict_resume: bool,
-    /// Train two epochs twice, at once and in pieces, compare, and keep neither
-    #[arg(long, conflicts_with = "out")]
+    /// Verify that a resumed run equals an uninterrupted one
+    ///
+    /// Two epochs are trained twice, once without and once with interruptions, and compared. Nothing is saved.
+    #[arg(long, help_heading = "Resume", conflicts_with = "out")]
     verify_resume: bool,
-    /// End with an error where a file that should be a picture can't be read, and don't skip it
-    #[arg(long)]
+    /// Fail if an image file can't be read, instead of skipping it
+    #[arg(long, help_heading = "Data")]
     strict: bool,
     #[command(flatten)]
     output: OutputArguments,

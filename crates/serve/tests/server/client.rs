@@ -140,8 +140,8 @@ pub(crate) fn explainer() -> Explainer {
 
 fn save(folder: &Path) {
     let base = VggConfig {
-        size: SIZE,
-        until: "block1_pool".into(),
+        image_size: SIZE,
+        last_layer: "block1_pool".into(),
         pooling: Pooling::Average,
         ..VggConfig::default()
     };
@@ -151,7 +151,7 @@ fn save(folder: &Path) {
         base,
         weights: WeightsRecord::of(&weights),
         preprocessing: Preprocessing::Caffe,
-        head: HeadConfig { hidden: 5, dropout: 0.5 },
+        head: HeadConfig { hidden_units: 5, dropout: 0.5 },
         classes: ["along", "across", "<b>&"].map(String::from).into(),
         threshold: 0.5,
         metrics: None,

@@ -78,14 +78,18 @@ fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
     let server = Server::bind(([127, 0, 0, 1], 0).into(), vec![], limits)?;
     let address = server.address()?;
     let folder = tempfile::tempdir()?;
-    let base = VggConfig { size: [32, 32], until: "block1_pool".into(), ..VggConfig::default() };
+    let base = VggConfig {
+        image_size: [32, 32],
+        last_layer: "block1_pool".into(),
+        ..VggConfig::default()
+    };
     let weights = Weights::seeded(&base, 0)?;
     let card = ModelCard {
         format: ModelCard::FORMAT,
         preprocessing: weights.preprocessing(),
         weights: WeightsRecord::of(&weights),
         base,
-        head: HeadConfig { hidden: 4, ..HeadConfig::default() },
+        head: HeadConfig { hidden_units: 4, ..HeadConfig::default() },
         classes: ["cats", "dogs", "birds"].map(String::from).into(),
         threshold: 0.5,
         metrics: None,

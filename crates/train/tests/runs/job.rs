@@ -40,12 +40,12 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
         data: DataConfig::at(data),
         augment,
         base: VggConfig {
-            size: [32, 32],
-            until: "block2_pool".into(),
+            image_size: [32, 32],
+            last_layer: "block2_pool".into(),
             pooling: Pooling::Maximum,
             ..VggConfig::default()
         },
-        head: HeadConfig { hidden: 16, dropout: 0.5 },
+        head: HeadConfig { hidden_units: 16, dropout: 0.5 },
         train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },
         device: DeviceConfig::default(),
     }
@@ -91,7 +91,7 @@ fn photos(config: &RunConfig) -> (ImageDataset, ImageDataset) {
     let layout = Layout::find(&config.data.path, None).expect("pictures");
     let cache = Cache::in_memory(config.data.memory());
     let (training, validation, _) =
-        layout.load(config.base.size, config.train.seed, &cache).expect("pictures");
+        layout.load(config.base.image_size, config.train.seed, &cache).expect("pictures");
     (training, validation)
 }
 

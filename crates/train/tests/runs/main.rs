@@ -302,9 +302,9 @@ fn numbers_out_of_their_ranges_are_refused_with_the_range() {
         ("patience", |config, value| config.train.patience = Some(value), &[0]),
         ("reduce_on_plateau", |config, value| config.train.reduce_on_plateau = Some(value), &[0]),
         ("base_batch", |config, value| config.device.base_batch = Some(value), &[0, 65_537]),
-        ("hidden", |config, value| config.head.hidden = value, &[0, 65_537]),
+        ("hidden_units", |config, value| config.head.hidden_units = value, &[0, 65_537]),
         ("cache_mb", |config, value| config.data.cache_mb = value, &[]),
-        ("picture size", |config, value| config.base.size = [32, value], &[0, 31, 1025]),
+        ("picture size", |config, value| config.base.image_size = [32, value], &[0, 31, 1025]),
     ];
     for (name, change, others) in cases {
         for &value in others.iter().chain(&[usize::MAX, usize::MAX / 2]) {
@@ -319,7 +319,7 @@ fn numbers_out_of_their_ranges_are_refused_with_the_range() {
         for thaw in [false, true] {
             let mut config = valid.clone();
             let of = &mut config.train;
-            *(if thaw { &mut of.thaw_learning_rate } else { &mut of.learning_rate }) = rate;
+            *(if thaw { &mut of.base_learning_rate } else { &mut of.learning_rate }) = rate;
             let message = config.validate().expect_err("a rate").to_string();
             assert!(message.contains("learning_rate` is "), "{message}");
         }

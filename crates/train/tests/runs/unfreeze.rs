@@ -21,9 +21,9 @@ fn second_stage(folder: &Path, layer: &str) -> RunConfig {
     let first = config(&data, AugmentConfig::NONE);
     let run = complete(&first, &folder.join("first"));
     let mut second = RunConfig { start: InitialWeights::Model(run.best()), ..first };
-    second.base.thaw = Some(layer.into());
+    second.base.unfreeze = Some(layer.into());
     second.train.learning_rate = 1e-4;
-    second.train.thaw_learning_rate = 1e-4;
+    second.train.base_learning_rate = 1e-4;
     second
 }
 
@@ -96,7 +96,7 @@ fn the_base_and_the_head_have_rates_of_their_own() {
     for (head, base) in [(1e-3, 1e-30), (1e-30, 1e-3)] {
         let mut config = second.clone();
         config.train.learning_rate = head;
-        config.train.thaw_learning_rate = base;
+        config.train.base_learning_rate = base;
         config.train.epochs = 1;
         let run = complete(&config, &folder.path().join(format!("head {head}")));
         let after = load_bundle(&run.last(), &Device::flex()).expect("a model").1.to_arrays();
@@ -115,7 +115,7 @@ fn the_second_stage_begins_where_the_first_has_ended() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut config = second_stage(folder.path(), "block1");
     config.train.learning_rate = 1e-30;
-    config.train.thaw_learning_rate = 1e-30;
+    config.train.base_learning_rate = 1e-30;
     config.train.epochs = 1;
     let run = complete(&config, &folder.path().join("second"));
     let card = |path: &Path| load_bundle(path, &Device::flex()).expect("a model").0;
@@ -154,7 +154,7 @@ fn a_model_of_other_classes_or_weights_or_that_would_be_frozen_is_refused() {
 
     let mut frozen = config.clone();
     frozen.start = InitialWeights::Model(second.best());
-    frozen.base.thaw = Some("block2_conv2".into());
+    frozen.base.unfreeze = Some("block2_conv2".into());
     assert!(matches!(refused(&frozen, "frozen"), TrainError::FreezesTrained { .. }));
 
     let data = folder.path().join("other data");

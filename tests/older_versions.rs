@@ -1,0 +1,90 @@
+//! Flags, runs and models of older versions still work. `tests/fixtures/run_0.1` is the run directory of a version whose
+//! settings had other names: two epochs on the images of `TestDir::with_photos`, with an unfrozen layer.
+
+use std::fs;
+use std::path::Path;
+
+use crate::harness::TestDir;
+
+/// Copies the fixture to `run`, with its images in `photos`.
+fn older_run() -> TestDir {
+    let workplace = TestDir::with_photos();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/run_0.1");
+    for folder in ["", "best", "last"] {
+        for entry in fs::read_dir(fixture.join(folder)).expect("the fixture") {
+            let path = entry.expect("a file").path();
+            if path.is_file() {
+                let name = path.strip_prefix(&fixture).expect("a file of the fixture");
+                let bytes = fs::read(&path).expect("the fixture");
+                workplace.write(&format!("run/{}", name.display()), bytes);
+            }
+        }
+    }
+    let photos = workplace.path("photos");
+    let config = workplace.read("run/config.toml");
+    workplace.write("run/config.toml", config.replace("DATA", &photos.to_string_lossy()));
+    workplace
+}
+
+#[test]
+fn an_older_run_is_resumed_and_reported() {
+    let workplace = older_run();
+    let before = workplace.history("run");
+    let config = workplace.read("run/config.toml");
+    assert!(config.contains("until = ") && config.contains("thaw_learning_rate = "), "{config}");
+    workplace.write("run/config.toml", config.replace("epochs = 2", "epochs = 3"));
+    workplace.run("train --resume run").expect_success();
+    let after = workplace.history("run");
+    assert_eq!((&after[..before.len()], after.len()), (&before[..], before.len() + 1));
+    let changed = config.replace("epochs = 2", "epochs = 4").replace("hidden = 4", "hidden = 5");
+    workplace.write("run/config.toml", changed);
+    let done = workplace.run("train --resume run");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+}
+
+#[test]
+fn an_older_model_predicts_what_it_predicted() {
+    let workplace = older_run();
+    let found = workplace.run("predict run/best photos/validation --csv").expect_success().stdout;
+    let rows = |text: &str| -> Vec<Vec<String>> {
+        text.lines().skip(1).map(|line| line.split(',').map(String::from).collect()).collect()
+    };
+    let (found, expected) = (rows(&found), rows(&workplace.read("run/predictions.csv")));
+    assert_eq!(found.len(), 12);
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found[..2], expected[..2]);
+        let [found, expected] = [found, expected].map(|row| row[2].parse::<f64>().expect("one"));
+        // Other instruction sets round the last digits of a float32 differently.
+        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+    }
+}
+
+#[test]
+fn older_flags_are_hidden_and_work() {
+    let workplace = TestDir::with_photos();
+    let base = "--weights none --size 32 --until block1_pool --pooling max";
+    let train = format!(
+        "train photos {base} --hidden 4 --thaw block1_conv2 --force --thaw-learning-rate 0.001 --epochs 1 --out run"
+    );
+    workplace.run(&train).expect_success();
+    let config = workplace.read("run/config.toml");
+    for setting in [
+        "image_size = [32, 32]",
+        "last_layer = \"block1_pool\"",
+        "unfreeze = \"block1_conv2\"",
+        "hidden_units = 4",
+        "base_learning_rate = 0.001",
+    ] {
+        assert!(config.contains(setting), "`{setting}` in: {config}");
+    }
+    let features = format!("features photos {base} --out set --steps 2");
+    assert!(workplace.run(&features).expect_success().stdout.contains("2 piece(s)"));
+    workplace.run("summary --thaw block5 --size 64").expect_success();
+    for command in ["train", "features", "summary"] {
+        let help = workplace.run(&format!("{command} --help")).expect_success().stdout;
+        for older in ["--size", "--until", "--hidden ", "--thaw", "--thaw-learning-rate", "--steps"]
+        {
+            assert!(!help.contains(&format!("{older} ")), "`{older}` in the help of {command}");
+        }
+    }
+}
