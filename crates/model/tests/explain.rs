@@ -14,17 +14,17 @@ use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 const CHANNELS: usize = 128;
 const HIDDEN: usize = 5;
 
-/// Saves a model in `folder` whose base ends after `block2_conv1` and is unfrozen from `thaw` on.
+/// Saves a model in `folder` whose base ends after `block2_conv1` and is unfrozen from `unfreeze` on.
 fn saved(
     folder: &Path,
     classes: usize,
-    thaw: Option<&str>,
+    unfreeze: Option<&str>,
 ) -> (ModelCard, Weights, TrainableLayers) {
     let base = VggConfig {
         image_size: [33, 40],
         last_layer: "block2_conv1".into(),
         pooling: Pooling::Average,
-        unfreeze: thaw.map(String::from),
+        unfreeze: unfreeze.map(String::from),
         ..VggConfig::default()
     };
     let weights = Weights::seeded(&base, 4).expect("a network");
@@ -121,9 +121,9 @@ fn a_thawed_model_sees_what_the_same_model_sees_frozen() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let frozen = folder.path().join("frozen");
     let unfrozen = folder.path().join("thawed");
-    for (path, thaw) in [(&frozen, None), (&unfrozen, Some("block1_conv2"))] {
+    for (path, unfreeze) in [(&frozen, None), (&unfrozen, Some("block1_conv2"))] {
         std::fs::create_dir(path).expect("a writable folder");
-        saved(path, 3, thaw);
+        saved(path, 3, unfreeze);
     }
     for class in 0..3 {
         let [frozen, unfrozen] = [&frozen, &unfrozen].map(|path| heat_map(&explainer(path), class));
@@ -136,9 +136,9 @@ fn a_thawed_model_sees_what_the_same_model_sees_frozen() {
 
 #[test]
 fn pictures_explained_together_are_explained_as_alone_and_predicted_as_ever() {
-    for (classes, thaw) in [(2, None), (3, None), (3, Some("block1_conv2"))] {
+    for (classes, unfreeze) in [(2, None), (3, None), (3, Some("block1_conv2"))] {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (card, ..) = saved(folder.path(), classes, thaw);
+        let (card, ..) = saved(folder.path(), classes, unfreeze);
         let explainer = explainer(folder.path());
         let images = [251, 7, 130, 199].map(image_of);
         let images = images.each_ref().map(Vec::as_slice);

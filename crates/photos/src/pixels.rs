@@ -101,7 +101,7 @@ fn key_of_pixels(file: &[u8], size: [usize; 2]) -> Key {
 }
 
 /// Reads the image in the file at `path` and resizes it to `size` = (height, width), like
-/// [`ImageDataset::load`](crate::Photos::load).
+/// [`ImageDataset::load`](crate::ImageDataset::load).
 ///
 /// # Errors
 ///

@@ -24,7 +24,7 @@ pub struct Finding {
 /// Kind of fault.
 ///
 /// The worker of the shard computes a missing piece, and computes a stale one again if its images changed. If its
-/// settings differ, it does so only with `replace`; a piece of another cut needs to be removed. A worker does not read
+/// settings differ, it does so only with `replace`; a piece of another sharding needs to be removed. A worker does not read
 /// objects, so a damaged one of the expected length needs to be removed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -32,7 +32,7 @@ pub enum FindingKind {
     /// The object or its metadata is missing.
     Missing,
     /// The piece has other settings than most pieces, was computed from other images than the current ones, or belongs
-    /// to a set of another cut.
+    /// to a set of another sharding.
     Stale,
     /// The bytes are not the ones that were written.
     Damaged,

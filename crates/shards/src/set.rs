@@ -281,11 +281,11 @@ impl FeatureSettings {
     }
 }
 
-/// Returns the cut of the set with these objects; `None` if none of them belongs to a piece.
+/// Returns the sharding of the set with these objects; `None` if none of them belongs to a piece.
 ///
 /// # Errors
 ///
-/// Returns an error if the objects have more than one cut.
+/// Returns an error if the objects have more than one sharding.
 fn cut_of(store: &Store, there: &[Object]) -> Result<Option<Sharding>, ShardsError> {
     let mut pieces = there.iter().filter_map(|object| Piece::of_name(&object.name));
     let Some(first) = pieces.next() else { return Ok(None) };

@@ -33,7 +33,7 @@ pub struct ShardingError {
     pub most: usize,
 }
 
-/// Piece of a set, identified by its indices and the numbers of its cut. It is displayed and ordered like the names of
+/// Piece of a set, identified by its indices and the numbers of its sharding. It is displayed and ordered like the names of
 /// its objects: `shard-00003-of-00008-piece-0000-of-0001`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Piece {
@@ -48,7 +48,7 @@ pub struct Piece {
 }
 
 impl Sharding {
-    /// Creates a cut of `shards` shards with `pieces` pieces each.
+    /// Creates a sharding of `shards` shards with `pieces` pieces each.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Sharding {
 }
 
 impl Piece {
-    /// Returns the cut of the piece.
+    /// Returns the sharding of the piece.
     pub fn sharding(self) -> Sharding {
         Sharding { shards: self.shards, pieces: self.pieces }
     }
@@ -159,7 +159,7 @@ mod tests {
             let found = sharding.piece_of(&key);
             prop_assert_eq!(sharding.all().filter(|&piece| piece == found).count(), 1);
             prop_assert_eq!(sharding.pieces_of(found.shard).filter(|&piece| piece == found).count(), 1);
-            // An equal cut gives the same piece, and the shard does not depend on the number of pieces.
+            // An equal sharding gives the same piece, and the shard does not depend on the number of pieces.
             prop_assert_eq!(Sharding::new(shards, pieces).expect("a cut").piece_of(&key), found);
             prop_assert_eq!(Sharding::new(shards, 1).expect("a cut").piece_of(&key).shard, found.shard);
         }

@@ -103,8 +103,8 @@ impl VggConfig {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Self::layers`]. Also fails if `thaw` does not name a layer, if no
-    /// layer from there on has weights, or if `thaw` and `include_top` are both set.
+    /// Returns the errors of [`Self::layers`]. Also fails if `unfreeze` does not name a layer, if no
+    /// layer from there on has weights, or if `unfreeze` and `include_top` are both set.
     pub fn frozen_and_trainable(&self) -> Result<(Vec<Layer>, Vec<Layer>), VggError> {
         let mut frozen = self.layers()?;
         let Some(name) = &self.unfreeze else { return Ok((frozen, vec![])) };
@@ -128,11 +128,11 @@ impl VggConfig {
     }
 
     /// Returns the names and shapes of the base's trainable arrays: two for every convolution from
-    /// [`Self::thaw`] on. The list is empty if the whole base is frozen.
+    /// [`Self::unfreeze`] on. The list is empty if the whole base is frozen.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Self::cut`].
+    /// Returns the errors of [`Self::frozen_and_trainable`].
     pub fn trainable_weights(&self) -> Result<Vec<(String, Vec<usize>)>, VggError> {
         Ok(self.frozen_and_trainable()?.1.iter().flat_map(Layer::arrays).collect())
     }
@@ -143,7 +143,7 @@ impl VggConfig {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Self::cut`].
+    /// Returns the errors of [`Self::frozen_and_trainable`].
     pub fn feature_shape(&self) -> Result<Vec<usize>, VggError> {
         let [height, width] = self.image_size;
         let (frozen, _) = self.frozen_and_trainable()?;

@@ -80,7 +80,7 @@ impl VggConfig {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Self::cut`].
+    /// Returns the errors of [`Self::frozen_and_trainable`].
     ///
     /// # Panics
     ///
