@@ -10,6 +10,7 @@ mod browser;
 mod build;
 mod cache;
 mod cargo;
+mod check;
 mod cluster;
 mod consumers;
 mod crashes;
@@ -31,6 +32,7 @@ mod release_check;
 mod selection;
 mod state;
 mod status;
+mod steps;
 mod unavailable;
 mod wanted;
 
@@ -189,6 +191,15 @@ enum Chore {
         features: String,
     },
 
+    /// Check formatting, lints and documentation, and run the tests
+    ///
+    /// Needs no test material and, after the first build, no network.
+    Check {
+        /// Do not run the tests
+        #[arg(long)]
+        no_tests: bool,
+    },
+
     /// Run what CI runs, `.ci/run`, and exit with its status
     Ci,
 
@@ -247,6 +258,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         Chore::Licences => licences::run(root)?,
         Chore::Notices { into, features } => notices::run(root, features, into)?,
+        Chore::Check { no_tests } => check::run(root, !no_tests)?,
         Chore::Ci => return ci(root),
         Chore::ReleaseCheck => release_check::run(root)?,
     }

@@ -29,9 +29,14 @@ pub(crate) fn example(root: &Path, name: &str) -> Result<PathBuf> {
     build(root, &format!("examples/{name}"), &["--workspace", "--example", name])
 }
 
+/// Returns the features that the environment names, as Cargo takes them.
+pub(crate) fn named() -> String {
+    std::env::var(FEATURES).unwrap_or_default()
+}
+
 /// Returns these features and those in the environment, joined for Cargo. Returns an empty string if `needed` is empty.
 pub(crate) fn all(needed: &[&str]) -> String {
-    let named = std::env::var(FEATURES).unwrap_or_default();
+    let named = named();
     let named = (!needed.is_empty()).then_some(named);
     let named = named.iter().map(String::as_str).filter(|named| !named.is_empty());
     needed.iter().copied().chain(named).collect::<Vec<_>>().join(",")

@@ -1,15 +1,12 @@
 //! `cargo xtask release-check`: checks that take too long for every change and seldom find anything.
 
 use std::env::current_exe;
-use std::io::{Write, stdout};
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::cargo::cargo;
-use crate::program;
+use crate::steps::{cargo_step, step};
 
 /// Lints and documentation without features, and with `wgpu`, which CI does not compile.
 const LINTS: [&str; 3] = [
@@ -39,21 +36,12 @@ const CHORES: [&str; 10] = [
 /// Returns an error if a check fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
     for lints in LINTS {
-        let mut lint = cargo();
-        lint.args(lints.split(' ')).env("RUSTDOCFLAGS", "-D warnings").current_dir(root);
-        check("cargo", lints, &mut lint)?;
+        cargo_step(root, &lints.split(' ').collect::<Vec<_>>())?;
     }
     let this = current_exe().context("could not find this program itself")?;
     for chore in CHORES {
-        check("xtask", chore, Command::new(&this).args(chore.split(' ')).current_dir(root))?;
+        let mut command = Command::new(&this);
+        step(&format!("xtask {chore}"), command.args(chore.split(' ')).current_dir(root))?;
     }
-    Ok(())
-}
-
-fn check(program: &str, arguments: &str, command: &mut Command) -> Result<()> {
-    writeln!(stdout(), "\n== {program} {arguments}")?;
-    let begin = Instant::now();
-    program::start(command, "see what it says above")?;
-    writeln!(stdout(), "== took {} s: {program} {arguments}", begin.elapsed().as_secs())?;
     Ok(())
 }
