@@ -18,7 +18,7 @@ fn main() {
         println!("cargo::rerun-if-env-changed=LIBTORCH_USE_PYTORCH");
         if env::var_os("LIBTORCH_USE_PYTORCH").is_none() && !Path::new(SYSTEM).exists() {
             println!(
-                "cargo::error=no libtorch is named, and one that a build downloads is not used, since nobody checks it: run \
+                "cargo::error=LIBTORCH is not set, and a download by the build would not be verified: run \
                  `cargo xtask fetch libtorch` in the workspace of `vgg-tch`, and set LIBTORCH to its folder \
                  `data/libtorch`"
             );

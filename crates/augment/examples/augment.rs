@@ -1,10 +1,10 @@
 //! Times the augmentation for `cargo xtask bench augment`, one round at a time, so that several
 //! programs can take turns:
 //!
-//!     augment once|stepwise PICTURES
+//!     augment once|stepwise IMAGES
 //!
 //! Each image is flipped, rotated, zoomed and preprocessed as for VGG at 180x180, with the default
-//! draws. For every line on standard input, the program augments PICTURES images and prints the
+//! draws. For every line on standard input, the program augments IMAGES images and prints the
 //! seconds that it took. It uses batches of 32 different images on all cores.
 
 use std::error::Error;
@@ -20,12 +20,12 @@ const BATCH: usize = 32;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [compose, images] = arguments.as_slice() else {
-        return Err("usage: augment once|stepwise PICTURES".into());
+        return Err("usage: augment once|stepwise IMAGES".into());
     };
     let compose = match compose.as_str() {
         "once" => Compose::Once,
         "stepwise" => Compose::Stepwise,
-        other => return Err(format!("`{other}` is no way\nhint: once or stepwise").into()),
+        other => return Err(format!("found `{other}`, expected `once` or `stepwise`").into()),
     };
     let images: usize = images.parse()?;
     let config = AugmentConfig { compose, ..AugmentConfig::default() };

@@ -49,12 +49,12 @@ impl Default for AugmentConfig {
 pub enum AugmentError {
     /// The rotation is not a fraction of a full turn.
     #[error(
-        "`rotation` is {0}, expected a fraction of a full turn from 0 to 1\nhint: 0.1 turns by up to 36 degrees either way"
+        "`rotation` is {0}, expected a fraction of a full turn from 0 to 1\nhint: 0.1 rotates by up to 36 degrees in either direction"
     )]
     Rotation(f32),
     /// The zoom is negative or NaN, or would shrink an image to nothing.
     #[error(
-        "`zoom` is {0}, expected a fraction from 0 to below 1\nhint: 0.2 shows up to a fifth more or less of the picture"
+        "`zoom` is {0}, expected a fraction from 0 to below 1\nhint: 0.2 shows up to a fifth more or less of the image"
     )]
     Zoom(f32),
 }

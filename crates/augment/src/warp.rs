@@ -22,7 +22,7 @@ impl<'a, T> ImageView<'a, T> {
     ///
     /// Panics if `height` or `width` is 0, or if the length of `pixels` is not height x width x 3.
     pub fn new(pixels: &'a [T], height: usize, width: usize) -> Self {
-        assert!(height > 0 && width > 0, "a picture has at least one pixel");
+        assert!(height > 0 && width > 0, "an image has at least one pixel");
         assert_eq!(pixels.len(), height * width * 3, "pixels are (height, width, 3)");
         Self { pixels, height, width }
     }
@@ -53,10 +53,10 @@ pub fn warp<T: Copy + Into<f32>>(
     output: &mut [f32],
     finish: impl Fn([f32; 3]) -> [f32; 3],
 ) {
-    assert_eq!(output.len(), image.pixels.len(), "output is of the picture's size");
+    assert_eq!(output.len(), image.pixels.len(), "the output has the size of the image");
     let [height, width] = image.size();
     assert!(height.max(width) <= 1 << 23, "an axis has at most 2^23 pixels");
-    assert!(output.len() <= 1 << 31, "a picture has at most 2^31 values");
+    assert!(output.len() <= 1 << 31, "an image has at most 2^31 values");
     if stays_near(map, image.size()) {
         warp_with(image, map, output, finish, reflect_once);
     } else {

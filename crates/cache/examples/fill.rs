@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let expected = content(number);
         match cache.get(Cached::Features, &key) {
             Some(content) if content != expected => {
-                return Err(format!("entry {number} is not what was written").into());
+                return Err(format!("entry {number} differs from what was written").into());
             }
             Some(_) => found += 1,
             None => {

@@ -27,10 +27,10 @@ pub enum CacheError {
         expected: u32,
     },
     /// The folder holds something other than a cache.
-    #[error("`{}` is not empty and holds no cache", .0.shown())]
+    #[error("`{}` is not empty and is not a cache", .0.shown())]
     Foreign(PathBuf),
     /// The file `version` of the cache is invalid.
-    #[error("`{}` holds no version of a cache", .0.shown())]
+    #[error("`{}` does not contain a valid cache version", .0.shown())]
     Version(PathBuf),
 }
 

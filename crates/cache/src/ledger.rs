@@ -52,7 +52,8 @@ impl Ledger {
                     sleep(RETRY_INTERVAL)
                 }
                 Err(TryLockError::WouldBlock) => {
-                    let why = format!("another process has kept the cache locked for {patience:?}");
+                    let why =
+                        format!("another process has locked the cache for more than {patience:?}");
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
                 Err(TryLockError::Error(error)) => return Err(error),

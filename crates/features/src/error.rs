@@ -22,7 +22,7 @@ pub enum FeaturesError {
     #[error(transparent)]
     Base(#[from] VggError),
     /// A temporary file can't be written or read.
-    #[error("a temporary file in `{}`: {reason}\nhint: check that the disk has room and works", .folder.shown())]
+    #[error("a temporary file in `{}`: {reason}\nhint: check that the disk works and has free space", .folder.shown())]
     File {
         /// Folder of the temporary file.
         folder: PathBuf,
@@ -30,7 +30,7 @@ pub enum FeaturesError {
         reason: io::Error,
     },
     /// A temporary file returned other features than were written.
-    #[error("a temporary file in `{}` gave back other features than were written\nhint: check the disk; features are computed again when the run is resumed", .0.shown())]
+    #[error("a temporary file in `{}` returned other features than were written\nhint: check the disk, then resume the run; it computes the features again", .0.shown())]
     Damaged(PathBuf),
 }
 

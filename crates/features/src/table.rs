@@ -34,7 +34,7 @@ impl FeatureTable {
         if rows.saturating_mul(width).saturating_mul(size_of::<f32>()) <= most {
             Ok(Self(Storage::Memory(Vec::with_capacity(rows * width), width)))
         } else {
-            tracing::info!(rows, width, folder = %folder.shown(), "features are kept in a file");
+            tracing::info!(rows, width, folder = %folder.shown(), "features are stored in a file");
             Ok(Self(Storage::File(RowFile::new(folder, width)?)))
         }
     }

@@ -26,10 +26,11 @@ pub(crate) struct Archive<'a> {
 impl<'a> Archive<'a> {
     /// Opens the archive `file` of `length` bytes. Errors name `path`.
     pub(crate) fn open(path: &'a Path, file: File, length: u64) -> Result<Self, FormatError> {
-        let damaged = |error| FormatError::damaged(path, format!("is no whole archive: {error}"));
+        let damaged =
+            |error| FormatError::damaged(path, format!("is not a valid zip archive: {error}"));
         let mut zip = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
         if zip.has_duplicate_names() {
-            return Err(FormatError::damaged(path, "has two entries of the same name"));
+            return Err(FormatError::damaged(path, "has two entries with the same name"));
         }
         let mut names = Vec::with_capacity(zip.len());
         for index in 0..zip.len() {
@@ -46,7 +47,7 @@ impl<'a> Archive<'a> {
             if size != entry.compressed_size() || end.is_none_or(|end| end > length) {
                 return Err(FormatError::damaged(
                     path,
-                    format!("says that its entry `{name}` has {size} bytes, which it has not"),
+                    format!("claims an invalid size for its entry `{name}`: {size} bytes"),
                 ));
             }
             names.push(name);
@@ -72,7 +73,7 @@ impl<'a> Archive<'a> {
         to: &mut impl Write,
     ) -> Result<(u64, u64), FormatError> {
         let damaged = |error: &dyn Display| {
-            FormatError::damaged(self.path, format!("has no whole `{name}`: {error}"))
+            FormatError::damaged(self.path, format!("has a damaged entry `{name}`: {error}"))
         };
         let mut entry = self.zip.by_name(name).map_err(|error| damaged(&error))?;
         io::copy(&mut entry, to).map_err(|error| damaged(&error))?;

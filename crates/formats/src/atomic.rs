@@ -355,7 +355,7 @@ mod tests {
                     matches!(error, FormatError::MissingFolder { path } if path == missing),
                     "{message}"
                 );
-                assert!(message.contains("\nhint: make it first"), "{message}");
+                assert!(message.contains("\nhint: create it first"), "{message}");
             }
         }
     }

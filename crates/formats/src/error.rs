@@ -8,19 +8,19 @@ use quoting::Shown;
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// The file does not exist.
-    #[error("no file at `{}`\nhint: check the spelling, and the folder you are in", .path.shown())]
+    #[error("no file at `{}`\nhint: check the spelling and the current directory", .path.shown())]
     Missing {
         /// Path of the file.
         path: PathBuf,
     },
     /// The folder to write into does not exist.
-    #[error("no folder at `{}` to write into\nhint: make it first, or check the spelling and the folder you are in", .path.shown())]
+    #[error("no folder at `{}` to write into\nhint: create it first, or check the spelling and the current directory", .path.shown())]
     MissingFolder {
         /// Path of the folder.
         path: PathBuf,
     },
     /// The system refused to read or write.
-    #[error("`{}`: {reason}\nhint: check its permissions and those of its folder, and the room on the disk", .path.shown())]
+    #[error("`{}`: {reason}\nhint: check its permissions, those of its folder, and the free disk space", .path.shown())]
     Io {
         /// Path of the file or folder.
         path: PathBuf,
@@ -28,7 +28,7 @@ pub enum FormatError {
         reason: std::io::Error,
     },
     /// The file to write in place is a symbolic link.
-    #[error("`{}` is a symbolic link, which is not written through\nhint: remove the link, or write to another folder", .path.shown())]
+    #[error("`{}` is a symbolic link, expected a regular file\nhint: remove the link, or write to another folder", .path.shown())]
     Link {
         /// Path of the link.
         path: PathBuf,
@@ -40,14 +40,14 @@ pub enum FormatError {
         path: PathBuf,
     },
     /// The path is a named pipe, a device or a socket.
-    #[error("`{}` is not a regular file\nhint: name a file on a disk; a pipe or a device is not read", .path.shown())]
+    #[error("`{}` is not a regular file\nhint: name a file on disk, not a pipe or a device", .path.shown())]
     NotRegular {
         /// Path of the pipe, device or socket.
         path: PathBuf,
     },
     /// The first bytes of the file match no supported format.
     #[error(
-        "`{}` is no weights file known here: safetensors, Keras (`.h5`, `.weights.h5`, `.keras`) or PyTorch (`.pth`)\nhint: a download that failed often leaves a web page or half a file under this name; compare its size with the original's",
+        "`{}` is not a supported weights file, expected safetensors, Keras (`.h5`, `.weights.h5`, `.keras`) or PyTorch (`.pth`)\nhint: the download may have failed; compare the file's size with the original",
         .path.shown()
     )]
     Unknown {
@@ -55,7 +55,7 @@ pub enum FormatError {
         path: PathBuf,
     },
     /// The file has a supported format, but is damaged, truncated or not laid out as expected.
-    #[error("`{}` {fault}\nhint: the file may be cut short or damaged; fetch or copy it again", .path.shown(), fault = .fault.shown())]
+    #[error("`{}` {fault}\nhint: the file may be truncated or damaged; download or copy it again", .path.shown(), fault = .fault.shown())]
     Damaged {
         /// Path of the file.
         path: PathBuf,
@@ -83,7 +83,7 @@ pub enum FormatError {
         found: String,
     },
     /// An archive entry is compressed or encrypted, or an HDF5 array is compressed or chunked.
-    #[error("`{}` holds `{name}` compressed or in pieces, expected it as it is\nhint: save it again with Keras or PyTorch, which compress nothing; an archive that another program packed again can't be read", .path.shown(), name = .name.shown())]
+    #[error("`{}` holds `{name}` compressed, encrypted or chunked, expected it uncompressed and contiguous\nhint: save the file again with Keras or PyTorch", .path.shown(), name = .name.shown())]
     Compressed {
         /// Path of the file.
         path: PathBuf,
@@ -99,7 +99,7 @@ pub enum FormatError {
         name: String,
     },
     /// Two arrays, or two layers, have the same name.
-    #[error("`{}` holds `{name}` twice\nhint: give the layers of nested models names of their own and save again", .path.shown(), name = .name.shown())]
+    #[error("`{}` holds two arrays or layers named `{name}`\nhint: rename the layers of nested models and save again", .path.shown(), name = .name.shown())]
     Twice {
         /// Path of the file.
         path: PathBuf,
@@ -107,7 +107,7 @@ pub enum FormatError {
         name: String,
     },
     /// The model is not a chain of layers in which each layer takes the output of the previous one.
-    #[error("`{}` is no row of layers: {fault}\nhint: a model with branches or shared layers can't be read", .path.shown(), fault = .fault.shown())]
+    #[error("the model in `{}` is not sequential: {fault}\nhint: use a model without branches or shared layers", .path.shown(), fault = .fault.shown())]
     NoRow {
         /// Path of the file.
         path: PathBuf,

@@ -16,7 +16,7 @@ const CODE: &str = "/code/";
 /// Returns the error for the file at `path` that starts with `head` and has no supported format.
 pub(crate) fn file(path: &Path, head: &[u8]) -> FormatError {
     if head.starts_with(GIT_LFS) {
-        let fault = "is a Git LFS pointer, expected the file that it stands for";
+        let fault = "is a Git LFS pointer, expected the file that it points to";
         return FormatError::unsupported(path, fault, "fetch the file with `git lfs pull`");
     }
     if is_onnx(head) {

@@ -78,7 +78,7 @@ impl<'a> Hdf5<'a> {
         if end > length {
             return Err(FormatError::damaged(
                 path,
-                format!("is no whole HDF5 file: it has {length} bytes, expected {end}"),
+                format!("is a truncated HDF5 file: {length} bytes, expected {end}"),
             ));
         }
         // A superblock extension could describe types of any length. The check of names assumes base address 0, and
@@ -91,7 +91,7 @@ impl<'a> Hdf5<'a> {
             let hint = "save the weights again with Keras";
             return Err(FormatError::unsupported(
                 path,
-                "is an HDF5 file laid out as Keras never does it",
+                "is an HDF5 file with an unsupported layout",
                 hint,
             ));
         }
@@ -171,7 +171,7 @@ impl<'a> Hdf5<'a> {
         let Some((element, order)) = element(&dtype) else {
             let found = match dtype {
                 DType::Other(_) | DType::Compound(_) | DType::Enum(_) | DType::Array(..) => {
-                    "values of another type".to_owned()
+                    "values of an unsupported type".to_owned()
                 }
                 number => number.to_string(),
             };
@@ -193,7 +193,7 @@ impl<'a> Hdf5<'a> {
             return Err(FormatError::damaged(
                 self.path,
                 format!(
-                    "says that `{name}` has the shape {shape:?}, with which its arrays are more than the file is long"
+                    "claims the shape {shape:?} for `{name}`, which makes its arrays larger than the file"
                 ),
             ));
         };
@@ -260,7 +260,7 @@ const BFLOAT16: FloatingPointLayout = FloatingPointLayout {
 };
 
 fn no_hdf5(path: &Path, error: &hdf5_pure::Error) -> FormatError {
-    FormatError::damaged(path, format!("is no whole HDF5 file: {error}"))
+    FormatError::damaged(path, format!("is not a valid HDF5 file: {error}"))
 }
 
 /// Part of a file, with a budget for the bytes read from it.
@@ -287,14 +287,14 @@ impl Source for Part {
         let end = offset.checked_add(wanted);
         if end.is_none_or(|end| end > self.length) {
             return Err(Hdf5Error::Source(format!(
-                "{wanted} bytes at {offset} lie behind the end, which is at {}",
+                "{wanted} bytes at offset {offset} exceed the length of {}",
                 self.length
             )));
         }
         let left = self.bytes_left.load(Ordering::Relaxed);
         self.bytes_left.store(left.saturating_sub(wanted), Ordering::Relaxed);
         if wanted > left {
-            return Err(Hdf5Error::Source("its parts are linked in a circle".to_owned()));
+            return Err(Hdf5Error::Source("its parts form a cycle".to_owned()));
         }
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let file = &mut reading.file;

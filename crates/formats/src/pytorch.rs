@@ -51,10 +51,7 @@ pub(crate) fn read(opened: &OpenFile) -> Result<Arrays, FormatError> {
     let most = opened.length / 8 * if all_float32 { 12 } else { 10 };
     let bytes = tensors.values().try_fold(0usize, |sum, tensor| sum.checked_add(tensor.byte_len()));
     if bytes.is_none_or(|bytes| bytes as u64 > most) {
-        return Err(FormatError::damaged(
-            path,
-            "says that its arrays are far more than it is long",
-        ));
+        return Err(FormatError::damaged(path, "claims arrays much larger than the file"));
     }
     tensors
         .values()
@@ -86,7 +83,7 @@ fn is_count(tensor: &Tensor) -> bool {
 
 fn refused(path: &Path, error: &PytorchError) -> FormatError {
     let PytorchError::Pickle(PickleError::UnsupportedType(kind)) = error else {
-        return FormatError::damaged(path, format!("is no whole PyTorch file: {error}"));
+        return FormatError::damaged(path, format!("is not a valid PyTorch file: {error}"));
     };
     FormatError::unsupported(
         path,

@@ -15,9 +15,9 @@ pub(crate) fn is_safetensors(bytes: &[u8]) -> bool {
 
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Arrays, FormatError> {
     let damaged =
-        |error| FormatError::damaged(path, format!("is no whole safetensors file: {error}"));
+        |error| FormatError::damaged(path, format!("is not a valid safetensors file: {error}"));
     if !json::is_within_bounds(header(bytes), bytes.len() as u64) {
-        let fault = "has a header of more parts than its arrays can have";
+        let fault = "has a header with too many parts for its size";
         return Err(FormatError::damaged(path, fault));
     }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
@@ -59,7 +59,7 @@ pub fn write_safetensors(path: &Path, arrays: &Arrays) -> Result<(), FormatError
         .collect();
     let views = bytes.iter().map(|(name, bytes)| {
         let view = TensorView::new(Dtype::F32, arrays[*name].shape.clone(), bytes);
-        (*name, view.expect("an array has as many values as its shape says"))
+        (*name, view.expect("the data of an array matches its shape"))
     });
     let file = serialize(views, None).expect("names and shapes make a valid header");
     write_atomic(path, &file)

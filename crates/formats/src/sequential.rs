@@ -111,18 +111,18 @@ impl SequentialModel<'_> {
         assert_is_name(&self.name);
         for SequentialLayer { name, kind, .. } in &self.layers {
             assert_is_name(name);
-            assert!(names.insert(name), "two layers are called `{name}`");
+            assert!(names.insert(name), "two layers have the name `{name}`");
             if let SequentialLayerKind::Dropout { rate } = *kind {
                 assert_is_finite(name, rate);
             }
             shape = kind.output_shape(&shape).unwrap_or_else(|| {
                 panic!(
-                    "`{name}` takes no {shape:?} for a picture, or its arrays don't fit each other"
+                    "`{name}` does not accept the input shape {shape:?} of an image, or its arrays do not match"
                 )
             });
             shapes.push(shape.clone());
         }
-        assert_eq!(shape.len(), 1, "axes of what the last layer gives for a picture");
+        assert_eq!(shape.len(), 1, "the last layer must output a vector");
         let classes = self.classes.len();
         assert!(classes == 0 || classes == shape[0].max(2), "{classes} class names for {shape:?}");
         shapes
@@ -186,5 +186,5 @@ fn assert_is_finite(layer: &str, number: f64) {
 }
 
 fn assert_is_name(name: &str) {
-    assert!(!name.is_empty() && !name.contains('/'), "`{name}` can't be a name");
+    assert!(!name.is_empty() && !name.contains('/'), "`{name}` is not a valid name");
 }

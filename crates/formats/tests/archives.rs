@@ -52,7 +52,7 @@ fn a_compressed_entry_is_refused_whatever_it_would_unpack_to() {
         assert!(file.len() < 128 << 10);
         let error = place.read(&file).expect_err("a compressed entry");
         assert!(matches!(&error, FormatError::Compressed { name: found, .. } if found == name));
-        assert!(error.to_string().contains("save it again with Keras or PyTorch"));
+        assert!(error.to_string().contains("save the file again with Keras or PyTorch"));
     }
 }
 
@@ -94,7 +94,7 @@ fn a_directory_that_claims_more_than_the_file_holds_is_refused() {
     file.extend_from_slice(&[0xff; 12]);
     file.extend_from_slice(&[0, 0]);
     let message = place.refused(&file);
-    assert!(message.contains("is no whole archive"), "{message}");
+    assert!(message.contains("is not a valid zip archive"), "{message}");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_model_that_is_not_described_layer_by_layer_is_refused() {
         with(&whole, ("config.json", Stored, config.replace(from, to).as_bytes()))
     };
     let renamed = place.refused(&text("\"hidden\"", "\"dense\""));
-    assert!(renamed.contains("holds `dense` twice"), "{renamed}");
+    assert!(renamed.contains("two arrays or layers named `dense`"), "{renamed}");
     let other_class = place.refused(&text("\"Conv2D\"", "\"Conv3D\""));
     assert!(other_class.contains("layers/sequential_1/layers/conv2d"), "{other_class}");
     assert!(other_class.contains("\nhint: only Sequential and Functional"), "{other_class}");

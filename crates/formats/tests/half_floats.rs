@@ -88,7 +88,7 @@ fn hdf5_floats_of_16_bits_are_read_in_both_orders_of_bytes() {
     }
     let other = FloatingPointLayout { exponent_bias: 16, ..float16 };
     let message = file(other, little, &[0; 4]).expect_err("another type").to_string();
-    assert!(message.contains("`dense/kernel` as values of another type"), "{message}");
+    assert!(message.contains("`dense/kernel` as values of an unsupported type"), "{message}");
 }
 
 #[test]

@@ -240,7 +240,7 @@ fn two_layers_of_one_name_are_an_error() {
         file.add_group(layers.finish());
     });
     let message = error.expect_err("a name twice").to_string();
-    assert!(message.contains("holds `head/kernel` twice"), "{message}");
+    assert!(message.contains("two arrays or layers named `head/kernel`"), "{message}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl ModelCard {
         let class = classes.iter().find(|class| class.is_empty() || !seen.insert(*class));
         let invalid = |name, found, expected| Some(InvalidValue { name, found, expected });
         if let Some(class) = class {
-            invalid("classes", format!("{class:?}"), "names that are not empty, each of them once")
+            invalid("classes", format!("{class:?}"), "unique, non-empty names")
         } else if !HeadConfig::HIDDEN.contains(&head.hidden_units) {
             invalid("head.hidden_units", head.hidden_units.to_string(), "1 to 65,536")
         } else if !(0.0..1.0).contains(&head.dropout) {

@@ -11,7 +11,7 @@ use crate::HeadFault;
 pub enum ModelError {
     /// The folder does not contain a bundle.
     #[error(
-        "no model at `{}`: it has no `model.json`\nhint: a run keeps its models in its folders `best` and `last`",
+        "no model at `{}`: it has no `model.json`\nhint: use the folder `best` or `last` of a run",
         .0.shown()
     )]
     Missing(PathBuf),
@@ -22,7 +22,7 @@ pub enum ModelError {
     #[error(transparent)]
     Base(#[from] vgg::VggError),
     /// `model.json` can't be parsed.
-    #[error("`{}` is no model card: {reason}\nhint: the file may be damaged, or of another version", .path.shown(), reason = .reason.to_string().shown())]
+    #[error("`{}` is not a model card: {reason}\nhint: the file may be damaged or from another version", .path.shown(), reason = .reason.to_string().shown())]
     Card {
         /// Path of the file.
         path: PathBuf,
@@ -60,7 +60,7 @@ pub enum ModelError {
         expected: &'static str,
     },
     /// The digest of the arrays differs from the digest in `model.json`.
-    #[error("`{}` has the SHA-256 {found}, expected {expected}\nhint: the file is damaged, or of another model than `model.json`; copy the whole folder again", .path.shown(), expected = .expected.shown())]
+    #[error("`{}` has the SHA-256 {found}, expected {expected}\nhint: the file is damaged or belongs to another model; copy the whole folder again", .path.shown(), expected = .expected.shown())]
     OtherArrays {
         /// Path of the arrays.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum ModelError {
         expected: String,
     },
     /// An array holds values that are NaN or infinite.
-    #[error("`{}`: the array `{name}` holds values that are NaN or infinite\nhint: its training has diverged, or the file is damaged; take another model", .path.shown(), name = .name.shown())]
+    #[error("`{}`: the array `{name}` holds values that are NaN or infinite\nhint: the training diverged, or the file is damaged: use another model", .path.shown(), name = .name.shown())]
     NonFinite {
         /// Path of the file.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum ModelError {
         fault: String,
     },
     /// A `.keras` file does not contain a head that this crate supports.
-    #[error("`{}` holds no head of the shape Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of another architecture can't be brought in", .path.shown(), fault = .fault.to_string().shown())]
+    #[error("`{}` does not contain a supported head, expected Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of other architectures can't be imported", .path.shown(), fault = .fault.to_string().shown())]
     KerasHead {
         /// Path of the file.
         path: PathBuf,
@@ -95,7 +95,7 @@ pub enum ModelError {
     },
     /// `model.json` and the weights have different preprocessing.
     #[error(
-        "the model's card has the preprocessing {found}, but its weights come with {expected}\nhint: `model.json` was changed; copy the whole folder again"
+        "`model.json` has the preprocessing {found}, but the weights expect {expected}\nhint: the file was changed; copy the whole folder again"
     )]
     Preprocessing {
         /// Preprocessing of the card.
@@ -134,7 +134,7 @@ pub enum ModelError {
     },
     /// The seed gives other weights than in the version that trained the model.
     #[error(
-        "the random weights of this model's base can't be drawn again: seed {seed} gives the digest {found}, expected {expected}\nhint: the model is from another version of this program; train it again",
+        "the random weights of this model's base can't be reproduced: seed {seed} gives the digest {found}, expected {expected}\nhint: the model is from another version of this program; train it again",
         found = .found.shown(),
         expected = .expected.shown()
     )]

@@ -139,7 +139,7 @@ impl Explainer {
         // image.
         let gradients = (logits * Tensor::from_data(chosen, &self.device)).sum().backward();
         let maps: Tensor<4> = seen.expect("every base has a convolution");
-        let gradient = maps.grad(&gradients).expect("the logits follow from the maps");
+        let gradient = maps.grad(&gradients).expect("the logits depend on the feature maps");
         let [_, _, height, width] = maps.dims();
         let weights = gradient.mean_dim(2).mean_dim(3);
         let seen = (maps.inner() * weights).sum_dim(1).flatten(1, 3);
@@ -167,7 +167,7 @@ impl Explainer {
             return Ok(self.trainable.forward_through(Tensor::from_data(data, &self.device), tap));
         }
         let &[height, width, channels] = self.below.feature_shape() else {
-            unreachable!("a base below its pooling gives maps")
+            unreachable!("a base without pooling returns feature maps")
         };
         let data = TensorData::new(features, [images.len(), height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);

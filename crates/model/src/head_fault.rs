@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeadFault {
     /// The file is not a `.keras` file.
-    #[error("it is no `.keras` file, as `model.save(\"NAME.keras\")` writes it")]
+    #[error("it is not a `.keras` file written by `model.save(\"NAME.keras\")`")]
     OtherFormat,
     /// The model does not have a dense layer.
     #[error("it has no `Dense` layer")]

@@ -76,7 +76,7 @@ impl KerasHead {
             if layer.class != "Dense" {
                 return Err(unexpected(layer));
             }
-            let found = layer.config["activation"].as_str().unwrap_or("of its own");
+            let found = layer.config["activation"].as_str().unwrap_or("custom");
             if found != expected {
                 let (name, units) = (layer.name.clone(), units(layer).unwrap_or(0));
                 let found = found.to_owned();

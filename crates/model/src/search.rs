@@ -76,7 +76,9 @@ fn first_with_digest(
     for path in files {
         match Weights::load(&path, base) {
             Ok(weights) if weights.digest() == digest => return Ok(weights),
-            Ok(weights) => tried.push((path, format!("other weights, {}", weights.digest()))),
+            Ok(weights) => {
+                tried.push((path, format!("other weights (digest {})", weights.digest())))
+            }
             Err(error) => {
                 let message = error.to_string();
                 tried.push((path, message.lines().next().unwrap_or_default().to_owned()));

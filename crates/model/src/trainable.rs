@@ -27,7 +27,7 @@ pub enum TrainableLayersError {
     #[error("`{0}` is missing")]
     Missing(String),
     /// An array does not belong to the trainable layers.
-    #[error("`{0}` is none of its arrays")]
+    #[error("`{0}` is not an array of this model")]
     Unknown(String),
     /// An array holds values that are NaN or infinite.
     #[error("`{0}` holds values that are NaN or infinite")]
@@ -123,7 +123,7 @@ impl TrainableLayers {
         features: Tensor<2>,
         tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
     ) -> Tensor<2> {
-        let unfrozen = self.unfrozen.as_ref().expect("something is thawed");
+        let unfrozen = self.unfrozen.as_ref().expect("unfrozen layers");
         self.head.forward(flatten(unfrozen.forward_through(self.maps(features), tap)), None)
     }
 
@@ -140,7 +140,7 @@ impl TrainableLayers {
     /// Reshapes backbone features to maps (N, channels, height, width).
     fn maps(&self, features: Tensor<2>) -> Tensor<4> {
         let &[height, width, channels] = self.features.as_slice() else {
-            unreachable!("what is thawed follows maps")
+            unreachable!("unfrozen layers follow feature maps")
         };
         let rows = features.dims()[0];
         features.reshape([rows, height, width, channels]).permute([0, 3, 1, 2])

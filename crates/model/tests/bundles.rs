@@ -89,9 +89,9 @@ fn a_card_of_another_version_or_that_fits_no_arrays_is_refused() {
         "\"format\": 4294967299",
         "has format 4294967299, expected 2 to 4",
     );
-    refused_after("\"caffe\"", "\"torchvision\"", "but its weights come with caffe");
+    refused_after("\"caffe\"", "\"torchvision\"", "but the weights expect caffe");
     refused_after("\"pooling\"", "\"include_top\": true, \"pooling\"", "no classifier on top");
-    refused_after("\"threshold\"", "\"treshold\"", "is no model card");
+    refused_after("\"threshold\"", "\"treshold\"", "is not a model card");
     refused_after("\"hidden\": 3", "\"hidden\": 4", "`dense/kernel` has the shape [64, 3]");
     refused_after("\"a\",\n    \"b\",\n    \"c\"", "\"a\"", "has 1 class(es)");
     refused_after("\"seed\": 4", "\"seed\": 5", "seed 5 gives the digest");
@@ -115,7 +115,7 @@ fn arrays_that_are_missing_or_too_many_are_refused_by_name() {
     }
     let mut more = whole;
     more.insert("other".into(), Array::new(vec![1], vec![0.0]));
-    assert!(refused(&more).contains("`other` is none of its arrays"));
+    assert!(refused(&more).contains("`other` is not an array of this model"));
 }
 
 /// Removes the digest of the arrays from a bundle and sets its format.
@@ -193,8 +193,8 @@ fn a_bundle_with_other_arrays_than_it_was_written_with_is_refused() {
 #[test]
 fn values_that_a_card_cannot_have_are_refused_by_name() {
     for (from, to, words) in [
-        ("\"a\"", "\"b\"", "`classes` is \"b\", expected names"),
-        ("\"a\"", "\"\"", "`classes` is \"\", expected names"),
+        ("\"a\"", "\"b\"", "`classes` is \"b\", expected unique"),
+        ("\"a\"", "\"\"", "`classes` is \"\", expected unique"),
         ("\"hidden\": 3", "\"hidden\": 0", "`head.hidden` is 0, expected 1 to 65,536"),
         (
             "\"hidden\": 3",
@@ -206,11 +206,11 @@ fn values_that_a_card_cannot_have_are_refused_by_name() {
         ("\"dropout\": 0.5", "\"dropout\": 1e39", "`head.dropout` is inf, expected"),
         ("\"threshold\": 0.5", "\"threshold\": 1.5", "`threshold` is 1.5, expected"),
         ("\"threshold\": 0.5", "\"threshold\": -1e39", "`threshold` is -inf, expected"),
-        ("      32,\n      32\n", "      32,\n      0\n", "the picture size is 32 x 0"),
+        ("      32,\n      32\n", "      32,\n      0\n", "the image size is 32 x 0"),
         (
             "      32,\n      32\n",
             "      18446744073709551615,\n      32\n",
-            "the picture size is 18446744073709551615 x 32",
+            "the image size is 18446744073709551615 x 32",
         ),
     ] {
         refused_after(from, to, words);
@@ -229,8 +229,9 @@ fn arrays_with_values_that_are_nan_or_infinite_are_neither_read_nor_written() {
             let mut arrays = whole.clone();
             arrays.get_mut(name).expect("an array").data[0] = value;
             write_safetensors(&path, &arrays).expect("a writable folder");
-            let message =
-                load_bundle(folder.path(), &Device::flex()).expect_err("no number").to_string();
+            let message = load_bundle(folder.path(), &Device::flex())
+                .expect_err("a NaN or infinite value")
+                .to_string();
             let words = format!("the array `{name}` holds values that are NaN or infinite\nhint: ");
             assert!(message.contains(&words), "{message}");
         }
@@ -238,7 +239,9 @@ fn arrays_with_values_that_are_nan_or_infinite_are_neither_read_nor_written() {
     // Training with too high a learning rate produces such arrays. `TrainableLayers::new` refuses them.
     let learned = trainable(&card);
     let spoilt = learned.clone().map(&mut Spoil);
-    let message = save_bundle(folder.path(), &card, &spoilt).expect_err("no number").to_string();
+    let message = save_bundle(folder.path(), &card, &spoilt)
+        .expect_err("a NaN or infinite value")
+        .to_string();
     assert!(message.contains("holds values that are NaN or infinite"), "{message}");
     save_bundle(folder.path(), &card, &learned).expect("a writable folder");
 }

@@ -22,8 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let images: usize = classes.map(|class| class.images).sum();
     let (unreadable, ignored) = (survey.skipped.unreadable.len(), survey.skipped.ignored.len());
     let mut out = stdout();
-    writeln!(out, "{images} photographs, {unreadable} unreadable, {ignored} stray")?;
-    writeln!(out, "{} groups of the same, {} of near ones", survey.same.len(), survey.near.len())?;
+    writeln!(out, "{images} images, {unreadable} unreadable, {ignored} stray")?;
+    writeln!(
+        out,
+        "{} groups of duplicates, {} of near duplicates",
+        survey.same.len(),
+        survey.near.len()
+    )?;
     let files = (images + unreadable + ignored) as f64;
     writeln!(
         out,

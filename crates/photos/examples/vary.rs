@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (count, megapixels): (usize, f32) = (count.parse()?, megapixels.parse()?);
     let files = files_below(from)?;
     if files.is_empty() {
-        return Err("expected photographs, found none".into());
+        return Err("expected images, found none".into());
     }
     (0..count).into_par_iter().try_for_each(|number| {
         // Spreads the copies evenly over the sorted files, and so over the classes.

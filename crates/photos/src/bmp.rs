@@ -18,7 +18,7 @@ const WINDOWS: u32 = 40;
 ///
 /// # Errors
 ///
-/// Returns an error if the header is cut short, or if the file uses a compression that only OS/2 defines.
+/// Returns an error if the header is truncated, or if the file uses a compression that only OS/2 defines.
 pub(crate) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
     let number = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).copied();
     if number(14) != Some(OS2.to_le_bytes()) {

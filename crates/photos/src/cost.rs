@@ -73,7 +73,7 @@ pub fn decoding_cost(bytes: &[u8]) -> Result<DecodingCost, DecodeError> {
 /// profile.
 fn png_cost(bytes: &[u8], inside: u64) -> Result<([u32; 2], u64), DecodeError> {
     let header = png_chunk(bytes, b"IHDR").and_then(<[u8]>::first_chunk);
-    let cut = || damaged("its header is cut short");
+    let cut = || damaged("its header is truncated");
     let [size @ .., depth]: [u8; 9] = header.copied().ok_or_else(cut)?;
     let size: [u32; 2] = [0, 4].map(|at| {
         size[at..at + 4].iter().fold(0, |number, &byte: &u8| number << 8 | u32::from(byte))

@@ -131,7 +131,7 @@ mod tests {
 
     fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(vec![]);
-        image.write_to(&mut bytes, format).expect("an encodable picture");
+        image.write_to(&mut bytes, format).expect("an encodable image");
         bytes.into_inner()
     }
 
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn what_is_no_picture_is_an_error() {
         let png = encoded(&quarters().into(), ImageFormat::Png);
-        for bytes in [&b""[..], b"not a picture", &png[..png.len() / 2]] {
+        for bytes in [&b""[..], b"not an image", &png[..png.len() / 2]] {
             assert!(decode(bytes).is_err());
         }
     }

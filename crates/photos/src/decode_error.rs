@@ -12,13 +12,13 @@ pub enum DecodeError {
     #[error("it is empty")]
     Empty,
     /// The first bytes do not match any known format.
-    #[error("it is no JPEG, PNG, GIF, BMP, WebP or TIFF picture")]
+    #[error("it is not a JPEG, PNG, GIF, BMP, WebP or TIFF image")]
     Unknown,
     /// The image has an unsupported format, such as `HEIC`.
-    #[error("its format is {0}, which is not read; convert it to JPEG or PNG")]
+    #[error("its format {0} is not supported; convert it to JPEG or PNG")]
     Format(&'static str),
     /// The format is supported, but not this variant of it.
-    #[error("{0}, which is not read")]
+    #[error("{0}, which is not supported")]
     Kind(Cow<'static, str>),
     /// The image has no pixels.
     #[error("it has no pixels: its size is {width}x{height}")]
@@ -29,7 +29,7 @@ pub enum DecodeError {
         height: u32,
     },
     /// The image has more pixels than the limit.
-    #[error("it is too large: {width}x{height} pixels, at most {most} are read")]
+    #[error("it is too large: {width}x{height} pixels, expected at most {most}")]
     TooLarge {
         /// Width in pixels.
         width: u32,
@@ -39,7 +39,7 @@ pub enum DecodeError {
         most: u64,
     },
     /// The file ends before the image is complete.
-    #[error("it is cut short: {0}")]
+    #[error("it is truncated: {0}")]
     CutShort(Cow<'static, str>),
     /// A part of the file violates its format.
     #[error("it is damaged: {0}")]
@@ -85,7 +85,7 @@ impl From<TiffError> for DecodeError {
                 cut_short("a part of the TIFF's data is missing")
             }
             other => {
-                invalid(format!("it is damaged, or TIFF of a layout that is not read: {other}"))
+                invalid(format!("it is damaged, or a TIFF with an unsupported layout: {other}"))
             }
         }
     }

@@ -8,10 +8,10 @@ use quoting::Shown;
 #[derive(Debug, thiserror::Error)]
 pub enum PhotosError {
     /// The path does not exist.
-    #[error("no folder at `{}`\nhint: check the spelling, and the folder you are in", .0.shown())]
+    #[error("no folder at `{}`\nhint: check the spelling and the current directory", .0.shown())]
     Missing(PathBuf),
     /// The path is a file, not a folder.
-    #[error("`{}` is a file, expected a folder\nhint: name a folder with one folder of photographs a class", .0.shown())]
+    #[error("`{}` is a file, expected a folder\nhint: name a folder with one subfolder of images per class", .0.shown())]
     NotAFolder(PathBuf),
     /// The operating system refused to read a file or folder.
     #[error("`{}`: {reason}\nhint: check its permissions", .path.shown())]
@@ -23,7 +23,7 @@ pub enum PhotosError {
     },
     /// The pixels of a file changed after it was first read.
     #[error(
-        "`{}` has changed while it was in use: {reason}\nhint: leave photographs as they are while they are in use; what is read can be moved or edited once the program has ended",
+        "`{}` changed while it was in use: {reason}\nhint: do not move or edit images during a run",
         .path.shown(),
         reason = .reason.shown()
     )]
@@ -35,7 +35,7 @@ pub enum PhotosError {
     },
     /// The folder has no subfolders.
     #[error(
-        "`{}` has no class folders\nhint: put the photographs of each class into a folder of its own, such as `{}` and `{}`",
+        "`{}` has no class folders\nhint: put the images of each class into a subfolder, such as `{}` and `{}`",
         .0.shown(), .0.join("cats").shown(), .0.join("dogs").shown()
     )]
     NoClasses(PathBuf),
@@ -59,7 +59,7 @@ pub enum PhotosError {
     ClassName(PathBuf),
     /// A class folder has no files.
     #[error(
-        "the class `{class}` has no photographs: `{}` is empty\nhint: put photographs there, or remove the folder",
+        "the class `{class}` has no images: `{}` is empty\nhint: add images, or remove the folder",
         .folder.shown(),
         class = .class.shown()
     )]
@@ -71,7 +71,7 @@ pub enum PhotosError {
     },
     /// A class folder has files, but none is a readable image.
     #[error(
-        "the class `{class}` has no readable photographs: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: JPEG, PNG, GIF, BMP, WebP and TIFF are read; put such photographs there, or remove the folder",
+        "the class `{class}` has no readable images: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: supported formats are JPEG, PNG, GIF, BMP, WebP and TIFF; add such images, or remove the folder",
         .folder.shown(), .example.shown(),
         class = .class.shown(),
         reason = .reason.shown()
@@ -108,13 +108,13 @@ pub enum PhotosError {
     },
     /// The parent folder has a training folder but no validation folder. Holds the training folder.
     #[error(
-        "`{}` has a `{}` folder but none of `validation`, `val`, `valid` or `test` beside it\nhint: name `{}` itself to keep a part of it for validation, or add the folder",
+        "`{}` has a `{}` folder but no `validation`, `val`, `valid` or `test` folder\nhint: add one, or use `{}` itself to split it",
         .0.parent().unwrap_or(.0).shown(), .0.file_name().unwrap_or_default().shown(), .0.shown()
     )]
     NoValidation(PathBuf),
     /// The validation folder has no class folders.
     #[error(
-        "`{}` has no class folders, so it can't be validated on\nhint: put its photographs into a folder for each class, or name `{}` itself to keep a part of it for validation",
+        "the validation folder `{}` has no class folders\nhint: put its images into one subfolder per class, or use `{}` itself to split it",
         .validation.shown(), .train.shown()
     )]
     FlatValidation {
@@ -125,13 +125,13 @@ pub enum PhotosError {
     },
     /// The parent folder has a validation folder but no training folder. Holds the validation folder.
     #[error(
-        "`{}` has no `train` folder beside it\nhint: call the folder of training photographs `{}`",
+        "`{}` has no `train` folder next to it\nhint: rename the folder of training images to `{}`",
         .0.shown(), .0.with_file_name("train").shown()
     )]
     NoTraining(PathBuf),
     /// The class folders all have the same subfolders, so the subfolders may be the classes.
     #[error(
-        "the {count} folders with images in `{}` hold the same subfolders, {subfolders}, expected one folder per class\nhint: if these are the classes, name one folder that holds them, such as `{}`, or rename two such folders to `train` and `validation`; else move the images out of them",
+        "the {count} folders with images in `{}` hold the same subfolders, {subfolders}, expected one folder per class\nhint: if these are the classes, name one folder that holds them, such as `{}`, or rename two such folders to `train` and `validation`; otherwise move the images out of them",
         .folder.shown(), .example.shown(),
         subfolders = .subfolders.shown()
     )]
@@ -147,18 +147,18 @@ pub enum PhotosError {
     },
     /// A validation split was requested, but the data has a validation folder. Holds the validation folder.
     #[error(
-        "`{}` is a validation folder, so no share of the training photographs is kept for validation",
+        "the validation folder `{}` exists, so a validation split can't be given",
         .0.shown()
     )]
     SplitTwice(PathBuf),
     /// The validation split is not between 0 and 1.
     #[error(
-        "the validation split is {0}, expected a fraction between 0 and 1\nhint: 0.2 keeps a fifth of each class for validation"
+        "the validation split is {0}, expected a fraction between 0 and 1\nhint: 0.2 uses a fifth of each class for validation"
     )]
     Split(f64),
     /// A class has too few images to be split.
     #[error(
-        "the class `{class}` has {count} readable photograph(s), expected two or more, one of them for validation\nhint: add photographs, or remove the class",
+        "the class `{class}` has {count} readable image(s), expected two or more, one of them for validation\nhint: add images, or remove the class",
         class = .class.shown()
     )]
     TooFewToSplit {
@@ -169,7 +169,7 @@ pub enum PhotosError {
     },
     /// The images of a class form a single group of near duplicates, which can't be split.
     #[error(
-        "the {count} photographs of the class `{class}` can't be divided without near duplicates on both sides",
+        "the {count} images of the class `{class}` are near duplicates of each other and can't be split",
         class = .class.shown()
     )]
     OneGroup {

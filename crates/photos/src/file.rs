@@ -22,7 +22,7 @@ pub enum ImageFileError {
     #[error("it is not a regular file")]
     NotRegular,
     /// The file is longer than the limit.
-    #[error("it is too long: {length} bytes, at most {most} are read")]
+    #[error("it is too long: {length} bytes, expected at most {most}")]
     TooLong {
         /// Length of the file in bytes.
         length: u64,
@@ -30,7 +30,7 @@ pub enum ImageFileError {
         most: u64,
     },
     /// An object store has no object of this name.
-    #[error("it is not there")]
+    #[error("it does not exist")]
     Missing,
     /// The operating system failed to read the file. A retry may succeed.
     #[error(transparent)]

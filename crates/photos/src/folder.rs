@@ -105,7 +105,7 @@ impl Folder {
                 "if the folders in `{}` are the classes, name that folder",
                 inside.folder.shown()
             ),
-            _ => "put the photographs of each class into a folder of its own".into(),
+            _ => "put the images of each class into a subfolder".into(),
         };
         Some(PhotosError::OneClass { folder, class, hint })
     }
@@ -189,10 +189,9 @@ impl Folder {
         });
         let near: Vec<String> = near.collect();
         if near.is_empty() {
-            return "name the folder that holds the class folders; their names must be the same"
-                .into();
+            return "name the folder that holds the class folders; their names must match".into();
         }
-        format!("is {}? the names must be the same", near.join(", is "))
+        format!("is {}? the names must match", near.join(", is "))
     }
 }
 

@@ -231,7 +231,7 @@ impl ImageDataset {
         if pixels.digest == *digest {
             Ok(pixels.values)
         } else {
-            Err(changed("it is another picture now".into()))
+            Err(changed("it is a different image now".into()))
         }
     }
 

@@ -189,7 +189,7 @@ fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, Decode
         Colours::Ycck => ColorSpace::YCCK,
     };
     if decoder.input_colorspace() != Some(expected) {
-        return Err(invalid("its colours are taken for others"));
+        return Err(invalid("the decoder found another colour space"));
     }
     decoder.decode().map_err(refused)
 }

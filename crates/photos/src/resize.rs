@@ -98,7 +98,7 @@ struct Taps {
 }
 
 fn taps(input: usize, output: usize) -> Vec<Taps> {
-    assert!(input > 0 && output > 0, "a picture has at least one pixel");
+    assert!(input > 0 && output > 0, "an image has at least one pixel");
     let scale = input as f32 / output as f32;
     let tap = |at: usize| {
         let point = (at as f32 + 0.5) * scale - 0.5;

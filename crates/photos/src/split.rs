@@ -61,7 +61,7 @@ pub fn validation_mask(
     for (number, group) in groups.iter().enumerate() {
         for &at in group {
             let earlier = group_of[at].replace(number);
-            assert!(earlier.is_none(), "photograph {at} is in two groups");
+            assert!(earlier.is_none(), "image {at} is in two groups");
         }
     }
     let together =

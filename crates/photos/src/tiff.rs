@@ -116,7 +116,7 @@ impl<'a> Page<'a> {
         refuse_raw(bytes, &directory)?;
         if directory.claims_too_much_text() {
             return Err(invalid(
-                "it is cut short or damaged: an entry of the TIFF's directory is longer than the file",
+                "it is truncated or damaged: an entry of the TIFF's directory is longer than the file",
             ));
         }
         let photometric = Photometric::of(&directory)?;
@@ -136,7 +136,7 @@ impl<'a> Page<'a> {
         if !(fewest..=MAX_SAMPLES).contains(&samples.count) {
             let found = samples.count;
             return Err(invalid(format!(
-                "it has {found} samples a pixel, expected {fewest} to {MAX_SAMPLES}"
+                "it has {found} samples per pixel, expected {fewest} to {MAX_SAMPLES}"
             )));
         }
         Ok(Self { directory, packing, decoder, samples })

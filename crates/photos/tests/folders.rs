@@ -138,15 +138,13 @@ fn a_fault_of_a_folder_is_named_with_a_hint() {
 
     let hollow = images(&["a/1.png"]);
     fs::create_dir(hollow.path().join("b")).expect("a writable folder");
-    assert!(
-        message(Layout::find(hollow.path(), None)).contains("the class `b` has no photographs")
-    );
+    assert!(message(Layout::find(hollow.path(), None)).contains("the class `b` has no images"));
 
     let alone = images(&["train/a/1.png", "train/b/1.png"]);
-    assert!(message(Layout::find(alone.path(), None)).contains("none of `validation`"));
+    assert!(message(Layout::find(alone.path(), None)).contains("no `validation`, `val`"));
 
     let reversed = images(&["learning/a/1.png", "learning/b/1.png", "val/a/1.png"]);
-    assert!(message(Layout::find(reversed.path(), None)).contains("no `train` folder beside it"));
+    assert!(message(Layout::find(reversed.path(), None)).contains("no `train` folder next to it"));
 
     let differ = images(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/c/1.png"]);
     let text = message(Layout::find(differ.path(), None));
@@ -217,7 +215,7 @@ fn a_photograph_that_changes_while_it_is_in_use_is_an_error_with_its_name() {
     let (photos, _) = ImageDataset::load(&folder, [3, 2], &Cache::default()).expect("photographs");
     fs::copy(photos.path(1), photos.path(0)).expect("a writable folder");
     let text = photos.pixels(0).expect_err("another picture").to_string();
-    assert!(text.contains("1.png") && text.contains("another picture now"), "{text}");
+    assert!(text.contains("1.png") && text.contains("a different image now"), "{text}");
     fs::remove_file(photos.path(0)).expect("a writable folder");
     let text = photos.get(0).expect_err("no file").to_string();
     assert!(text.contains("1.png"), "{text}");
@@ -265,7 +263,7 @@ fn an_image_is_decoded_once_and_cached_on_disk() {
     assert_eq!(load(&bounds).pixels(3).expect("pixels"), expected[2]);
     disk.prune(0).expect("a readable folder");
     let text = second.pixels(3).expect_err("another picture").to_string();
-    assert!(text.contains("another picture now"), "{text}");
+    assert!(text.contains("a different image now"), "{text}");
 }
 
 #[test]

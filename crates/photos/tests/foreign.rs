@@ -34,8 +34,7 @@ fn formats_that_are_not_read_are_named() {
     assert!(skipped.ignored.is_empty(), "{skipped:?}");
     for (file, (name, _, format)) in skipped.unreadable.iter().zip(heads) {
         assert!(file.path.ends_with(name), "{file:?}");
-        let reason =
-            format!("its format is {format}, which is not read; convert it to JPEG or PNG");
+        let reason = format!("its format {format} is not supported; convert it to JPEG or PNG");
         assert_eq!(file.reason, reason);
     }
     assert_eq!(skipped.unreadable.len(), heads.len());

@@ -135,8 +135,10 @@ fn a_picture_of_too_many_pixels_is_refused_by_its_size_before_memory_is_set_asid
         ("JPEG", jpeg_of_several_scans(11_000)),
         ("TIFF", tiff_of_jpeg(11_000)),
     ];
-    let (large, short) =
-        (files.map(|file| (file, "it is too large: ")), short.map(|file| (file, "it is cut")));
+    let (large, short) = (
+        files.map(|file| (file, "it is too large: ")),
+        short.map(|file| (file, "it is truncated")),
+    );
     for ((kind, file), expected) in large.into_iter().chain(short) {
         assert!(file.len() < 20_000, "{kind}");
         ALLOCATOR.reset_peak_usage();

@@ -133,9 +133,9 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
         skipped.unreadable.iter().map(|file| (below(&file.path), file.reason.as_str())).collect();
     let reasons = [
         ("a/empty.jpg", "it is empty"),
-        ("a/words.gif", "it is no JPEG"),
+        ("a/words.gif", "it is not a JPEG"),
         ("a/dangling.jpg", "No such file"),
-        ("b/photograph.heic", "its format is HEIC, which is not read"),
+        ("b/photograph.heic", "its format HEIC is not supported"),
         ("b/socket.png", "not a regular file"),
     ];
     assert_eq!(unreadable.len(), reasons.len(), "{unreadable:?}");

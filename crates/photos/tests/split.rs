@@ -107,5 +107,5 @@ fn a_class_of_one_group_is_an_error_with_its_name() {
     let photos = images([3, 4]);
     let error = photos.split_grouped(0.3, 5, &[vec![0, 1, 2]]).expect_err("one group");
     let text = error.to_string();
-    assert!(text.contains("the 3 photographs of the class `a`"), "{text}");
+    assert!(text.contains("the 3 images of the class `a`"), "{text}");
 }

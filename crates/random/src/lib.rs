@@ -68,7 +68,7 @@ impl AddressedRng {
     ///
     /// Panics if `count` is 0.
     pub fn below(&mut self, count: usize) -> usize {
-        assert!(count > 0, "no whole number is below 0");
+        assert!(count > 0, "`count` must be positive");
         let count = count as u64;
         let rejected = count.wrapping_neg() % count;
         loop {

@@ -86,7 +86,7 @@ pub fn check(
             find(
                 FindingKind::Stale,
                 name.clone(),
-                format!("is of another set than most pieces: {sharding}"),
+                format!("belongs to another set, expected {sharding}"),
             );
         }
     }
@@ -96,9 +96,11 @@ pub fn check(
         match missing {
             None => whole.push(piece),
             Some(name) if name == piece.card() => {
-                find(FindingKind::Missing, piece.to_string(), "is not there".into());
+                find(FindingKind::Missing, piece.to_string(), "is missing".into());
             }
-            Some(name) => find(FindingKind::Missing, name, "is not there, but its JSON is".into()),
+            Some(name) => {
+                find(FindingKind::Missing, name, "is missing, but its JSON exists".into())
+            }
         }
     }
     let mut cards = vec![];
@@ -122,7 +124,7 @@ pub fn check(
         checked.skipped += card.skipped.len();
         let other = settings.as_ref().and_then(|settings| card.settings.difference(settings));
         if let Some([name, found, expected]) = other {
-            let reason = format!("has the `{name}` {found}, most pieces {expected}");
+            let reason = format!("has the `{name}` {found}, most pieces have {expected}");
             find(FindingKind::Stale, piece.to_string(), reason);
         } else if let Some((images, by_piece)) = &listed {
             let entries = by_piece.get(&piece).map(Vec::as_slice).unwrap_or_default();
@@ -133,7 +135,7 @@ pub fn check(
                 let reason = format!("skipped {mended} file(s) that can be read now");
                 find(FindingKind::Stale, piece.to_string(), reason);
             } else if !card.is_of(&files) {
-                let reason = "was made of other photographs than there are now".into();
+                let reason = "was computed from other images than the current ones".into();
                 find(FindingKind::Stale, piece.to_string(), reason);
             }
         }
@@ -148,7 +150,7 @@ pub fn check(
 pub(crate) fn warn_of_lengths(store: &Store, pieces: usize) {
     if pieces > 0 {
         tracing::warn!(
-            "{pieces} piece(s) at `{}` were compared with the photographs by names and lengths alone: they were made by an earlier version, or of photographs that lay elsewhere or whose store gives no ETags",
+            "{pieces} piece(s) at `{}` were compared with the images only by names and lengths: an earlier version computed them, or their images were at another location or in a store without ETags",
             store.place()
         );
     }

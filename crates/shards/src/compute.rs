@@ -232,7 +232,7 @@ impl ShardJob<'_> {
             Some(Err(fault)) => return Ok(There::Other(fault.to_string())),
         };
         if let Some([name, found, expected]) = self.difference(&card) {
-            return Ok(There::Other(format!("has the `{name}` {found}, not {expected}")));
+            return Ok(There::Other(format!("has the `{name}` {found}, expected {expected}")));
         }
         match self.images.mended(&card.skipped, self.settings.base.image_size)? {
             0 => {}
@@ -241,15 +241,15 @@ impl ShardJob<'_> {
             }
         }
         if !card.is_of(files) {
-            return Ok(There::Other("was made of other photographs".into()));
+            return Ok(There::Other("was computed from other images".into()));
         }
         match self.store.length(&piece.object())? {
             Some(length) if length == card.object.length => {}
-            length => {
-                let (found, expected) = (length.unwrap_or_default(), card.object.length);
-                let reason = format!("has {found} bytes, not {expected}");
+            Some(found) => {
+                let reason = format!("has {found} bytes, expected {}", card.object.length);
                 return Ok(There::Other(reason));
             }
+            None => return Ok(There::Other("is incomplete: its object is missing".into())),
         }
         match card.skipped.first() {
             Some(Skipped { key, reason }) if self.strict => {

@@ -10,7 +10,7 @@ use crate::{Dtype, Piece, PieceFault, Sharding, ShardingError};
 pub enum ShardsError {
     /// A path or URL is invalid.
     #[error(
-        "`{url}` {fault}\nhint: name a folder, or a URL such as `file:///data/features`, `s3://bucket/features`, `gs://bucket/features` or `az://container/features`; credentials come from the environment alone",
+        "`{url}` {fault}\nhint: use a folder, or a URL such as `file:///data/features`, `s3://bucket/features`, `gs://bucket/features` or `az://container/features`, with credentials only in the environment",
         url = .url.shown(),
         fault = .fault.shown()
     )]
@@ -21,11 +21,11 @@ pub enum ShardsError {
         fault: String,
     },
     /// The location is in an object store, and this build does not support object stores.
-    #[error("`{}` is in an object store, which this build was made without", .0.shown())]
+    #[error("`{}` is in an object store, which this build does not support", .0.shown())]
     NotBuilt(String),
     /// The folder, bucket or object does not exist.
     #[error(
-        "nothing at `{place}`: {reason}\nhint: check the spelling of the folder, bucket or container, and its region",
+        "`{place}` was not found: {reason}\nhint: check the spelling of the folder, bucket or container, and its region",
         place = .place.shown(),
         reason = .reason.shown()
     )]
@@ -37,7 +37,7 @@ pub enum ShardsError {
     },
     /// Access is denied.
     #[error(
-        "access to `{place}` is denied: {reason}\nhint: check the permissions of the folder; for an object store, that the environment has credentials (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) that may list, read and write there",
+        "access to `{place}` is denied: {reason}\nhint: check the permissions of the folder, or the credentials in the environment (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY): they must allow listing, reading and writing",
         place = .place.shown(),
         reason = .reason.shown()
     )]
@@ -49,7 +49,7 @@ pub enum ShardsError {
     },
     /// The disk or the object store fails.
     #[error(
-        "`{place}`: {reason}\nhint: what is there already is kept; start again once the disk or the object store answers",
+        "`{place}`: {reason}\nhint: finished pieces are safe; run the command again once the disk or object store works",
         place = .place.shown(),
         reason = .reason.shown()
     )]
@@ -73,7 +73,7 @@ pub enum ShardsError {
     },
     /// The temporary file of features that wait for their upload fails.
     #[error(
-        "the folder for temporary files, `{folder}`, fails: {reason}",
+        "can't use temporary files in `{folder}`: {reason}",
         folder = .folder.shown()
     )]
     Scratch {
@@ -87,7 +87,7 @@ pub enum ShardsError {
     Sharding(#[from] ShardingError),
     /// The list of images is invalid.
     #[error(
-        "line {line} of `{list}` {fault}\nhint: a list has one photograph a line: its path below the list's own folder, such as `train/cats/1.jpg`",
+        "line {line} of `{list}` {fault}\nhint: write one image per line, as a path relative to the folder of the list, such as `train/cats/1.jpg`",
         list = .list.shown(),
         fault = .fault.shown()
     )]
@@ -100,7 +100,7 @@ pub enum ShardsError {
         fault: String,
     },
     /// Two images have the same key.
-    #[error("two photographs have the key `{key}`")]
+    #[error("two images have the key `{key}`")]
     SameKey {
         /// Key of both.
         key: String,
@@ -135,7 +135,7 @@ pub enum ShardsError {
     /// A feature is NaN, infinite, or too large for the type of the set.
     #[error(
         "a feature of `{key}` is {value:e}, expected at most {:e} as {}\nhint: {}", .dtype.largest(), .dtype.word(),
-        if .value.is_finite() { "store the features as float32" } else { "the weights or the device are at fault; take others" },
+        if .value.is_finite() { "store the features as float32" } else { "the weights or the device are faulty; use others" },
         key = .key.shown()
     )]
     Value {
@@ -150,7 +150,7 @@ pub enum ShardsError {
     #[error("no features at `{}`", .0.shown())]
     NoSet(String),
     /// The location has a set with other numbers of shards or pieces.
-    #[error("`{place}` has `{found}`, but a set of {expected} was expected", place = .place.shown())]
+    #[error("`{place}` has `{found}`, expected a set of {expected}", place = .place.shown())]
     OtherSharding {
         /// Location.
         place: String,
@@ -161,7 +161,7 @@ pub enum ShardsError {
     },
     /// The location has pieces with other settings.
     #[error(
-        "`{place}` was made with other settings: its `{name}` is {found}, not {expected}",
+        "`{place}` was computed with other settings: `{name}` is {found}, expected {expected}",
         place = .place.shown(),
         name = .name.shown(),
         found = .found.shown(),
@@ -179,7 +179,7 @@ pub enum ShardsError {
     },
     /// The set is incomplete.
     #[error(
-        "{count} of {total} pieces are missing at `{place}`, the first of them `{first}`",
+        "{count} of {total} pieces are missing at `{place}`, the first is `{first}`",
         place = .place.shown()
     )]
     MissingPieces {

@@ -108,7 +108,7 @@ impl ImageIndex {
             }
         })?;
         if let Some(name) = refused {
-            let reason = format!("`{name}` has a backslash, which parts folders on Windows");
+            let reason = format!("`{name}` has a backslash, which separates folders on Windows");
             return Err(ShardsError::Name { place: store.place().to_owned(), reason });
         }
         Self::laid_out(&tree, found, store.place().to_owned(), Some(store.clone()))
@@ -158,12 +158,12 @@ impl ImageIndex {
     fn listed(list: &Location, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let (around, name) = list.split_name().ok_or_else(|| ShardsError::Url {
             url: list.to_string(),
-            fault: "names no list".into(),
+            fault: "does not name a list".into(),
         })?;
         let store = Store::at(&around)?;
         let bytes = store.get(&name)?.ok_or_else(|| ShardsError::Missing {
             place: list.to_string(),
-            reason: "there is no such list".into(),
+            reason: "the list does not exist".into(),
         })?;
         let fault = |line: usize, fault: &str| ShardsError::List {
             list: list.to_string(),
@@ -182,12 +182,12 @@ impl ImageIndex {
             if name.split('/').any(|part| matches!(part, "" | "." | ".."))
                 || (cfg!(windows) && name.contains(['\\', ':']))
             {
-                return Err(fault(number, "is no path below the list's folder"));
+                return Err(fault(number, "is not a path below the list's folder"));
             }
             let key = key_of_name(name);
             if tree.add(name) && keep(&key) {
                 if !seen.insert(Sha256::digest(name)) {
-                    return Err(fault(number, "is there twice"));
+                    return Err(fault(number, "is a duplicate"));
                 }
                 let source = match &around {
                     Location::Local(folder) => Source::File(folder.join(name)),
@@ -270,7 +270,7 @@ impl ImageIndex {
             Source::Object(listed) => {
                 (name_of_key(&entry.key).into_owned(), listed.as_ref().map(|listed| listed.length))
             }
-            Source::File(_) => unreachable!("files are in no store"),
+            Source::File(_) => unreachable!("files are not in a store"),
         });
         let cache = cache.cloned();
         let read = move |fetched| match fetched {

@@ -73,16 +73,16 @@ impl Location {
         };
         if scheme == "file" {
             let path = Url::parse(text).ok().and_then(|url| url.to_file_path().ok());
-            return path.map(Self::Local).ok_or_else(|| refused("names no folder of this machine"));
+            return path.map(Self::Local).ok_or_else(|| refused("is not a path on this machine"));
         }
         let scheme = Scheme::ALL.into_iter().find(|known| known.name() == scheme);
-        let scheme = scheme.ok_or_else(|| refused("is of a kind not known here"))?;
+        let scheme = scheme.ok_or_else(|| refused("has an unknown scheme"))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.contains('@') || rest.contains('?') {
-            return Err(refused("has credentials or a query in it"));
+            return Err(refused("contains credentials or a query"));
         }
         if bucket.is_empty() {
-            return Err(refused("names no bucket"));
+            return Err(refused("has no bucket"));
         }
         let prefix = prefix.trim_matches('/');
         if prefix.split('/').any(|part| part.is_empty() || part == "." || part == "..")

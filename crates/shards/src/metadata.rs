@@ -81,7 +81,7 @@ impl PieceMetadata {
         if card.object.head_sha256.is_some() != (schema > 1)
             || (schema == 1 && card.contents.is_some())
         {
-            let fault = "is damaged: its digests are not those of its schema";
+            let fault = "is damaged: its digests do not match its schema";
             return Err(PieceFault::content(fault));
         }
         if card.names() != piece {
@@ -91,7 +91,7 @@ impl PieceMetadata {
             card.object.features_at.checked_add(features) == Some(card.object.length)
         };
         if card.counts.width == 0 || !card.shape().features_len().is_some_and(has_length) {
-            let fault = "is damaged: its counts don't go with its object's length";
+            let fault = "is damaged: its counts do not match the length of its object";
             return Err(PieceFault::content(fault));
         }
         Ok(card)

@@ -149,12 +149,13 @@ impl Shape {
             let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
             head.split_at_checked(length.checked_add(8)?)
         });
-        let (header, tensors) = header.ok_or_else(|| PieceFault::content("has no whole header"))?;
+        let (header, tensors) =
+            header.ok_or_else(|| PieceFault::content("has an incomplete header"))?;
         let keys_len = self.numbers_len().and_then(|numbers| tensors.len().checked_sub(numbers));
         let keys_len =
-            keys_len.ok_or_else(|| PieceFault::content("has no room for its photographs"))?;
+            keys_len.ok_or_else(|| PieceFault::content("is too short for its images"))?;
         if header != self.header(keys_len) {
-            return Err(PieceFault::content("has another header than its JSON says"));
+            return Err(PieceFault::content("has a header that does not match its JSON"));
         }
         let Counts { images, trainable, .. } = self.counts;
         let (labels, rest) = tensors.split_at(images * 8);

@@ -8,10 +8,10 @@ use crate::Piece;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PieceFault {
     /// The object or its metadata was removed while the set was read.
-    #[error("is not there any more")]
+    #[error("no longer exists")]
     Gone,
     /// The metadata has an unknown schema.
-    #[error("is of schema {found}, expected {expected}")]
+    #[error("has schema {found}, expected {expected}")]
     Schema {
         /// Schema of the metadata.
         found: u64,
@@ -19,7 +19,7 @@ pub enum PieceFault {
         expected: u64,
     },
     /// The metadata names another piece.
-    #[error("says that it is of `{0}`")]
+    #[error("names another piece, `{0}`")]
     OtherPiece(Piece),
     /// The object has another length than its metadata says.
     #[error("has {found} bytes, expected {expected}")]
@@ -46,7 +46,7 @@ pub enum PieceFault {
         expected: String,
     },
     /// The head of the object has another digest than its metadata says.
-    #[error("begins with {length} bytes of the SHA-256 {found}, expected {expected}")]
+    #[error("has the SHA-256 {found} in its first {length} bytes, expected {expected}")]
     HeadDigest {
         /// Length of the head in bytes.
         length: usize,

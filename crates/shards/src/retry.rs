@@ -33,7 +33,7 @@ impl RetryState {
         if !broke_off(error) || self.start.elapsed() > RETRY_TIMEOUT {
             return false;
         }
-        tracing::info!("an answer broke off, and is asked for again");
+        tracing::info!("connection lost, retrying the request");
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(MAX_BACKOFF);
         true

@@ -109,7 +109,7 @@ impl FeatureSet {
         let unproven = cards.iter().filter(|card| card.object.head_sha256.is_none()).count();
         if unproven > 0 {
             tracing::warn!(
-                "{unproven} piece(s) at `{}` were made by an earlier version, which did not record the SHA-256 of their labels and checksums: rows are compared with checksums that may not be theirs",
+                "{unproven} piece(s) at `{}` are from an earlier version, which did not record the SHA-256 of labels and checksums: damage to these can't be detected",
                 store.place()
             );
         }
@@ -245,7 +245,7 @@ impl FeatureSet {
             let Found { shape, name, checksums, .. } = found;
             let mut rows = bytes.chunks_exact(shape.row_len()).zip(*checksums);
             if rows.any(|(row, &checksum)| crc32fast::hash(row) != checksum) {
-                let fault = PieceFault::content("has a row without its checksum");
+                let fault = PieceFault::content("has a row that does not match its checksum");
                 return Err(ShardsError::Damaged { place: self.store.place_of(name), fault });
             }
             Ok(shape.dtype.decode(&bytes))
@@ -392,13 +392,13 @@ pub(crate) fn small_of(
     let classes = Classes { names: settings.classes.clone(), folders: settings.folders.clone() };
     let is_of = |key: &str, label| classes.label_of(key).is_some_and(|(of, _)| of == label);
     let fault = if small.keys.iter().zip(&small.labels).any(|(key, &label)| !is_of(key, label)) {
-        "has a photograph with the label of another class"
+        "has an image with the wrong label"
     } else if !small.keys.is_sorted_by(|a, b| compare_keys(a, b).is_lt()) {
         "has keys out of order"
     } else if small.keys.iter().any(|key| sharding.piece_of(key) != card.names()) {
-        "has a photograph of another piece"
+        "has an image of another piece"
     } else if trainable != card.counts.trainable {
-        "has other photographs to train on than its JSON says"
+        "has a number of training images that does not match its JSON"
     } else {
         return Ok(small);
     };

@@ -21,9 +21,7 @@ pub struct Sharding {
 
 /// Error of an invalid number of shards or pieces.
 #[derive(Debug, PartialEq, Eq, Error)]
-#[error(
-    "{count} {what}, expected 1 to {most}\nhint: some thousands of photographs a piece are a good size"
-)]
+#[error("{count} {what}, expected 1 to {most}\nhint: use a few thousand images per piece")]
 pub struct ShardingError {
     /// `shards` or `pieces`.
     pub what: &'static str,

@@ -231,7 +231,7 @@ impl Store {
     }
 
     fn wait<T>(&self, done: impl Future<Output = T>) -> T {
-        self.wait_unless(&NEVER, done).expect("nobody stops it")
+        self.wait_unless(&NEVER, done).expect("it is never cancelled")
     }
 
     /// Waits for a future and returns its output. If that takes long, logs one warning, since the store's address may
@@ -256,7 +256,7 @@ impl Store {
                 if start.elapsed() > MAX_BACKOFF && !self.0.is_told.swap(true, Ordering::Relaxed) {
                     let (place, seconds) = (self.place(), RETRY_TIMEOUT.as_secs());
                     tracing::warn!(
-                        "waiting for `{place}`: what does not answer is asked again for {seconds} seconds"
+                        "waiting for `{place}`: failed requests are retried for {seconds} seconds"
                     );
                 }
             }

@@ -114,7 +114,7 @@ fn what_is_not_laid_out_for_training_is_refused_as_in_a_folder() {
         (&["1.jpg"][..], "no class folders"),
         (&["a/1.jpg"], "only the class `a`"),
         (&["a/1.jpg", "b/.hidden"], "`b`"),
-        (&["train/a/1.jpg", "train/b/1.jpg"], "none of `validation`"),
+        (&["train/a/1.jpg", "train/b/1.jpg"], "no `validation`, `val`"),
         (&["val/a/1.jpg", "val/b/1.jpg"], "no `train` folder"),
         (&["train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/c/1.jpg"], "`c`"),
         (

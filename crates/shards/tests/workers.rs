@@ -326,7 +326,7 @@ fn an_object_of_another_set_is_found_by_the_digest_of_its_head_before_it_is_trai
     assert_eq!(bytes.map(|bytes| bytes.len()), of_other.as_ref().map(Vec::len));
     store.put(&name, of_other.expect("an object")).expect("room");
     let error = FeatureSet::open(&store).expect_err("another object").to_string();
-    assert!(error.contains("of the SHA-256"), "{error}");
+    assert!(error.contains("in its first"), "{error}");
     // Schema 1 has no digest to detect the other features.
     as_of_schema_1(&store);
     FeatureSet::open(&store).expect("a set");
@@ -511,7 +511,7 @@ fn a_photograph_that_the_system_fails_to_read_is_not_left_out() {
     let error = Worker::new().try_to_work(&images, &store, |_| {});
     let error = error.expect_err("a photograph is missing").to_string();
     let place = format!("`{}`: Invalid argument", link.display());
-    assert!(error.starts_with(&place) && error.contains("start again once the disk"), "{error}");
+    assert!(error.starts_with(&place) && error.contains("again once the disk"), "{error}");
     // At most the other one of the two pieces was written.
     assert!(contents(&store).len() <= 2);
 }

@@ -48,7 +48,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     std::panic::set_hook(Box::new(|_| request::count_panic()));
     for file in &seeds {
         if !read(target, file, input)? {
-            return Err(format!("a whole file of `{target}` is not read").into());
+            return Err(format!("a valid file of `{target}` is rejected").into());
         }
     }
 
@@ -76,7 +76,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let rate = executions as f64 / start.elapsed().as_secs_f64();
     writeln!(
         stdout(),
-        "{target}: {executions} damaged files read in {seconds} s ({rate:.0} a second, {accepted} of them taken for whole): no finding"
+        "{target}: {executions} damaged files read in {seconds} s ({rate:.0} a second, {accepted} accepted): no finding"
     )?;
     Ok(ExitCode::SUCCESS)
 }
@@ -88,11 +88,11 @@ fn read(target: &str, bytes: &[u8], input: &Path) -> Result<bool, Box<dyn Error>
         "photograph" => photos::decode(bytes).is_ok(),
         "h5" | "pth" | "safetensors" => read_arrays(input).is_ok(),
         "keras" => read_arrays(input).is_ok() & read_keras(input).is_ok(),
-        "card" => load_card(input.parent().ok_or("INPUT is in no folder")?).is_ok(),
+        "card" => load_card(input.parent().ok_or("INPUT has no parent folder")?).is_ok(),
         "state" => serde_json::from_slice::<TrainingState>(bytes).is_ok(),
-        "config" => RunDirectory::open(input.parent().ok_or("INPUT is in no folder")?).is_ok(),
+        "config" => RunDirectory::open(input.parent().ok_or("INPUT has no parent folder")?).is_ok(),
         "request" => request::is_answered(bytes)?,
-        other => return Err(format!("`{other}` is no target").into()),
+        other => return Err(format!("unknown target `{other}`").into()),
     })
 }
 
@@ -175,9 +175,9 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
         }
         "config" => vec![toml::to_string(&config)?.into_bytes()],
         "request" => request::whole()?,
-        other => return Err(format!("`{other}` is no target").into()),
+        other => return Err(format!("unknown target `{other}`").into()),
     };
-    if files.is_empty() { Err("no whole files are at FIXTURES".into()) } else { Ok(files) }
+    if files.is_empty() { Err("FIXTURES has no valid files".into()) } else { Ok(files) }
 }
 
 /// Returns a small image in every format that this program can encode.

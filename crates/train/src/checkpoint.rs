@@ -99,7 +99,7 @@ impl SavedCheckpoint {
         let optimizer =
             Optimizer::with_arrays(rmsprop, &trainable, arrays, &device.clone().inner());
         let optimizer = optimizer.map_err(|reason| {
-            checkpoint_fault(&path, format!("does not fit the model beside it: {reason}"))
+            checkpoint_fault(&path, format!("does not match the model of the checkpoint: {reason}"))
         })?;
         Ok((Checkpoint { trainable, optimizer, state }, card))
     }
@@ -139,7 +139,7 @@ fn verified_state(folder: &Path) -> Result<TrainingState, TrainError> {
     for (name, digest) in &expected {
         let path = folder.join(name);
         if hex(Sha256::digest(read_regular(&path)?)) != *digest {
-            let reason = "is not the file that was written there: its digest differs";
+            let reason = "is damaged: its digest differs from `digests.json`";
             return Err(checkpoint_fault(&path, reason.to_owned()));
         }
     }

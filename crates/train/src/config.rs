@@ -252,10 +252,10 @@ impl RunConfig {
             some("patience", train.patience),
             some("reduce_on_plateau", train.reduce_on_plateau),
             self.device.base_batch.map(|batch| {
-                ((1..=65_536).contains(&batch), "base_batch", batch, "1 to 65,536, or none")
+                ((1..=65_536).contains(&batch), "base_batch", batch, "1 to 65,536, or unset")
             }),
             train.views.map(|views| {
-                ((1..=10_000).contains(&views), "views", views, "1 to 10,000, or none")
+                ((1..=10_000).contains(&views), "views", views, "1 to 10,000, or unset")
             }),
             Some((
                 HeadConfig::HIDDEN.contains(&head.hidden_units),
@@ -290,7 +290,7 @@ impl RunConfig {
                 train.views.is_none() || !augment.is_none(),
                 "views",
                 train.views.unwrap_or_default().to_string(),
-                "none where nothing is augmented",
+                "unset if augmentation is disabled",
             ),
         ] {
             if !fits {

@@ -12,7 +12,7 @@ pub enum TrainError {
     #[error("`{}` already holds a run", .0.shown())]
     RunExists(PathBuf),
     /// The folder holds other files.
-    #[error("`{}` is not empty and holds no run", .0.shown())]
+    #[error("`{}` is not empty and is not a run directory", .0.shown())]
     NotEmpty(PathBuf),
     /// The folder does not hold a run.
     #[error("no run at `{}`: it has no `config.toml`", .0.shown())]
@@ -26,10 +26,10 @@ pub enum TrainError {
         epochs: usize,
     },
     /// Another program has locked the run directory.
-    #[error("another program is at work on the run in `{}`", .0.shown())]
+    #[error("another program is using the run in `{}`", .0.shown())]
     Locked(PathBuf),
     /// `config.toml` can't be parsed.
-    #[error("`{}` can't be read: {reason}\nhint: a run is resumed with its own settings; put the file back as it was", .path.shown())]
+    #[error("`{}` can't be read: {reason}\nhint: a run resumes with its own settings; restore the original file", .path.shown())]
     Config {
         /// Path of the file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum TrainError {
         reason: String,
     },
     /// The checkpoint is damaged or does not fit the run.
-    #[error("`{}` {fault}\nhint: the run can't be resumed from there; start a new one", .path.shown(), fault = .fault.shown())]
+    #[error("`{}` {fault}\nhint: the run can't resume from this checkpoint; start a new run", .path.shown(), fault = .fault.shown())]
     Checkpoint {
         /// Path of the file or folder.
         path: PathBuf,
@@ -45,10 +45,10 @@ pub enum TrainError {
         fault: String,
     },
     /// `config.toml` was changed after the run began.
-    #[error("the settings in `{}` are not those that this run began with", .0.shown())]
+    #[error("the settings in `{}` have changed since the run began", .0.shown())]
     OtherSettings(PathBuf),
     /// The output path is inside the data directory.
-    #[error("`{}` lies in the folder of photographs `{}`, which is only read", .path.shown(), .data.shown())]
+    #[error("`{}` is inside the data directory `{}`, which is read-only for permafrost", .path.shown(), .data.shown())]
     RunInData {
         /// Output path.
         path: PathBuf,
@@ -56,11 +56,11 @@ pub enum TrainError {
         data: PathBuf,
     },
     /// The images have changed since the run began.
-    #[error("the photographs in `{}` are not those that this run began with\nhint: a resumed run needs the same files; put them back, or start a new run", .0.shown())]
+    #[error("the images in `{}` have changed since the run began\nhint: restore the files, or start a new run", .0.shown())]
     OtherPhotographs(PathBuf),
     /// The engine differs from the run's last one, or the run does not record its engine.
     #[error(
-        "the run was on the engine `{expected}`, this machine has `{found}`: the result may have other last digits\nhint: resume it on a machine with the same instruction set, or allow another one",
+        "engine is `{found}`, but the run used `{expected}`: results may differ in the last digits\nhint: resume on a machine with the same instruction set, or allow another engine",
         expected = .expected.shown()
     )]
     OtherEngine {
@@ -71,7 +71,7 @@ pub enum TrainError {
     },
     /// The weights of the base have changed since the run began.
     #[error(
-        "the weights have the digest {found}, but this run began with {expected}\nhint: a resumed run needs the same weights; put the file back, or start a new run",
+        "the weights have the digest {found}, but the run used {expected}\nhint: restore the weights file, or start a new run",
         found = .found.shown(),
         expected = .expected.shown()
     )]
@@ -83,7 +83,7 @@ pub enum TrainError {
     },
     /// The initial model has other classes, another base or other weights of the base.
     #[error(
-        "the model in `{}` has the {what} {found}, this run {expected}\nhint: a model is trained further on the same base, with photographs of the same classes; start without it for others",
+        "the model in `{}` has {what} {found}, expected {expected}\nhint: use a model with the same base and classes, or start without one",
         .path.shown(),
         found = .found.shown(),
         expected = .expected.shown()
@@ -130,22 +130,24 @@ pub enum TrainError {
         limit: usize,
     },
     /// A validation split is set, but the features come from separate folders for training and validation.
-    #[error("the features are of photographs in a folder to train and one to validate on")]
+    #[error(
+        "a validation split can't be set: the features come from separate training and validation folders"
+    )]
     SplitOfFolders,
     /// A class has no image in one of the splits.
     #[error(
-        "no features of the class `{class}` are there to be {what} on\nhint: see which photographs were skipped: the `skipped` of the JSON files beside the features",
+        "class `{class}` has no {what} features\nhint: see the skipped files (`skipped`) in the JSON files of the features",
         class = .class.shown()
     )]
     NoFeatures {
         /// Name of the class.
         class: String,
-        /// `trained` or `validated`.
+        /// `training` or `validation`.
         what: &'static str,
     },
     /// The features were computed with another base, other weights or other augmentation.
     #[error(
-        "the features were computed with {found}, this run has {expected}\nhint: take the base and weights that they were computed with, or compute them again",
+        "the features were computed with {found}, expected {expected}\nhint: use the same base and weights, or compute the features again",
         found = .found.shown(),
         expected = .expected.shown()
     )]
@@ -167,7 +169,7 @@ pub enum TrainError {
     },
     /// An array to save holds values that are NaN or infinite.
     #[error(
-        "`{name}` holds values that are NaN or infinite after epoch {epoch}, step {step}, and is not saved\nhint: start a new run with a lower learning rate; the state before is in `{}`",
+        "`{name}` holds values that are NaN or infinite after epoch {epoch}, step {step}, and is not saved\nhint: start a new run with a lower learning rate; the last valid state is in `{}`",
         .last.shown(),
         name = .name.shown()
     )]
@@ -183,7 +185,7 @@ pub enum TrainError {
     },
     /// Training failed, and so did saving the last valid state.
     #[error(
-        "training failed, and the state before that can't be saved ({})",
+        "training failed, and the last valid state can't be saved ({})",
         .unsaved.to_string().lines().next().unwrap_or_default()
     )]
     Unsaved {
@@ -195,7 +197,7 @@ pub enum TrainError {
     },
     /// A setting is out of its range.
     #[error(
-        "`{name}` is {value}, expected {expected}\nhint: leave it out to take the value of the Keras example",
+        "`{name}` is {value}, expected {expected}\nhint: remove the setting to use its default",
         value = .value.shown()
     )]
     Setting {

@@ -66,7 +66,7 @@ impl FeatureData {
             Part { labels: places.iter().map(|&at| labels[at]).collect(), places }
         };
         let (training, validation) = (part(false), part(true));
-        for (what, part) in [("trained", &training), ("validated", &validation)] {
+        for (what, part) in [("training", &training), ("validation", &validation)] {
             for (label, class) in set.classes().iter().enumerate() {
                 if !part.labels.contains(&label) {
                     return Err(TrainError::NoFeatures { class: class.clone(), what });
@@ -139,13 +139,13 @@ fn check_same_base(
         (settings.base != config.base, settings.base.to_string(), config.base.to_string()),
         (
             settings.weights != weights.digest(),
-            format!("weights of the digest {}", settings.weights),
-            format!("weights of the digest {}", weights.digest()),
+            format!("weights with the digest {}", settings.weights),
+            format!("weights with the digest {}", weights.digest()),
         ),
         (
             asked.is_some() && has_views != asked,
             views(has_views.map(|(count, _)| count)),
-            format!("{} drawn with settings of its own", views(config.train.views)),
+            format!("{} with the augmentation settings of the run", views(config.train.views)),
         ),
     ] {
         if differs {

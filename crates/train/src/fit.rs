@@ -53,7 +53,7 @@ pub fn resume(
     last: SavedCheckpoint,
     on_event: impl FnMut(TrainingEvent),
 ) -> Result<TrainingOutcome, TrainError> {
-    assert!(last.is_of(job.run), "the state is of the run");
+    assert!(last.is_of(job.run), "the checkpoint belongs to the run");
     run_from(job, Some(last), on_event)
 }
 
@@ -97,7 +97,7 @@ fn run_from(
             }
         }
         let TrainingState { best, epoch: epochs, .. } = checkpoint.state;
-        let best = best.expect("an epoch has ended, and the first one is the best so far");
+        let best = best.expect("at least one epoch is complete");
         Ok(TrainingOutcome::Complete { best, epochs })
     })
 }

@@ -37,7 +37,7 @@ pub fn initial_layers(
                 base.layers()?.into_iter().filter(has_kernel).map(|layer| layer.name).collect();
             if !head.convolutions.is_empty() && head.convolutions != expected {
                 let fault = format!(
-                    "it was trained on the convolutions {}, this run's base has {}",
+                    "it was trained on the convolutions {}, expected {}",
                     head.convolutions.join(", "),
                     expected.join(", ")
                 );
@@ -59,7 +59,7 @@ pub fn initial_layers(
             }
             if card.weights.digest != weights.digest() {
                 let expected = weights.digest().to_owned();
-                return differs("weights of the digest", card.weights.digest, expected);
+                return differs("weights with the digest", card.weights.digest, expected);
             }
             let frozen_now = card.base.trainable_weights()?.into_iter().find(|(name, _)| {
                 base.trainable_weights().is_ok_and(|now| now.iter().all(|(known, _)| known != name))

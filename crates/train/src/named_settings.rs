@@ -22,7 +22,7 @@ impl RunConfig {
         // Serialize first: in the text, a 32-bit float has its own digits instead of those of its 64-bit conversion.
         let text = toml::to_string(self).expect("valid settings are plain data");
         let sections: BTreeMap<String, BTreeMap<String, Setting>> =
-            toml::from_str(&text).expect("what was just written");
+            toml::from_str(&text).expect("valid TOML");
         let mut named = BTreeMap::new();
         for (section, settings) in sections {
             for (name, setting) in settings {

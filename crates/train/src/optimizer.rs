@@ -138,7 +138,7 @@ impl<R: Fn(&str) -> RmsProp> ModuleVisitor for NewSlots<R> {
             let rmsprop = (self.rmsprop)(&name);
             let slot = rmsprop.new_slot(&value.inner());
             let other = self.slots.insert(name, (rmsprop, slot));
-            assert!(other.is_none(), "two parameters of the name `{}`", name_at(&self.path));
+            assert!(other.is_none(), "two parameters are named `{}`", name_at(&self.path));
         }
     }
 }
@@ -229,7 +229,7 @@ mod tests {
         more.insert("other/kernel/velocity".into(), Array::new(vec![1], vec![0.0]));
         assert_eq!(
             again(more).expect_err("more").to_string(),
-            "`other/kernel/velocity` belongs to no parameter"
+            "`other/kernel/velocity` is not an array of any parameter"
         );
         let mut other = arrays;
         other.insert("dense/bias/mean".into(), Array::new(vec![2], vec![0.0; 2]));

@@ -20,6 +20,6 @@ pub enum OptimizerStateError {
     #[error("`{0}` holds values that are NaN or infinite")]
     NonFinite(String),
     /// An array belongs to no parameter.
-    #[error("`{0}` belongs to no parameter")]
+    #[error("`{0}` is not an array of any parameter")]
     Unknown(String),
 }

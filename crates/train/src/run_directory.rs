@@ -112,7 +112,7 @@ impl RunDirectory {
                 Err(error) => return Err(TrainError::io(&path, error)),
             }
         }
-        unreachable!("numbers do not end")
+        unreachable!("the numbers are unbounded")
     }
 
     /// Opens the directory of a run and reads its settings.

@@ -42,7 +42,7 @@ impl TrainingState {
         if before.as_ref() == Some(&now) {
             return None;
         }
-        tracing::warn!(before, now, "the run goes on with another engine");
+        tracing::warn!(before, now, "the run resumes on another engine");
         if before.is_none() {
             self.engines.push(Self::UNKNOWN.into());
         }

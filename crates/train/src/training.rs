@@ -177,7 +177,14 @@ impl<'a> Training<'a> {
         let running = RunningMean::default();
         state = TrainingState { epoch, step: 0, running, seconds: 0.0, plateau, ..state };
         let checkpoint = Checkpoint { trainable, optimizer, state };
-        checkpoint.save(run, &card)?;
+        // The state is already that of the next epoch, but an array that is NaN or infinite comes from this one.
+        let step = self.steps;
+        checkpoint.save(run, &card).map_err(|error| match error {
+            TrainError::NonFinite { name, last, .. } => {
+                TrainError::NonFinite { name, epoch, step, last }
+            }
+            error => error,
+        })?;
         tracing::info!(epoch, val_loss, val_accuracy, seconds, learning_rate, best, "epoch");
         on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, best });
         Ok(checkpoint)

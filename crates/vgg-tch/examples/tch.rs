@@ -73,13 +73,15 @@ fn base(
     let target = match device.strip_prefix("cuda:") {
         Some(number) => Target::Cuda(number.parse()?),
         None if device == "cpu" => Target::Cpu,
-        None => return Err(format!("`{device}` is no device\nhint: cpu or cuda:N").into()),
+        None => return Err(format!("unknown device `{device}`\nhint: use cpu or cuda:N").into()),
     };
     let (precision, tf32) = match precision {
         "f32" => (Precision::F32, false),
         "tf32" => (Precision::F32, true),
         "bf16" => (Precision::Bf16, false),
-        other => return Err(format!("`{other}` is no precision\nhint: f32, tf32 or bf16").into()),
+        other => {
+            return Err(format!("unknown precision `{other}`\nhint: use f32, tf32 or bf16").into());
+        }
     };
     let options = Options { precision, tf32, batch, ..Options::default() };
     let engine = TchBase::new(config, weights, &[target], options)?;

@@ -80,9 +80,8 @@ impl TchBase {
                 Target::Cpu => Device::Cpu,
                 Target::Cuda(number) if number < gpus => Device::Cuda(number),
                 Target::Cuda(number) => {
-                    let reason =
-                        format!("libtorch finds {gpus} CUDA GPU(s) here, none of number {number}");
-                    let hint = "name one that is there";
+                    let reason = format!("CUDA GPU {number} does not exist: libtorch finds {gpus}");
+                    let hint = "use a lower GPU number, or the CPU";
                     return Err(VggError::Engine { engine: name, reason, hint });
                 }
             };
@@ -145,7 +144,7 @@ impl FrozenEngine for TchBase {
             .map(|(images, worker)| {
                 let (to, features) = sync_channel(1);
                 let sent = worker.tasks.send(Task { images: images.to_vec(), to });
-                sent.expect("a worker lives as long as the base");
+                sent.expect("the worker is running");
                 features
             })
             .collect();
@@ -173,9 +172,7 @@ fn in_batches<T>(
             Err(error) if is_out_of_memory(&error) && end - start > 1 => {
                 let half = (end - start) / 2;
                 most.fetch_min(half, Ordering::Relaxed);
-                tracing::warn!(
-                    "out of memory on the device: {half} pictures at a time from now on"
-                );
+                tracing::warn!("out of memory on the device: batch size is now {half} images");
             }
             Err(error) => return Err(error),
         }
@@ -214,9 +211,9 @@ fn failed(engine: &str, error: &TchError) -> VggError {
     let text = error.to_string();
     let reason = text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
     let hint = if is_out_of_memory(error) {
-        "end other programs on the device, or take smaller pictures"
+        "stop other programs on the device, or use smaller images"
     } else {
-        "see that its driver fits this libtorch; the CPU's own engine needs neither"
+        "check that the GPU driver supports this libtorch, or use the CPU engine"
     };
     VggError::Engine { engine: engine.to_owned(), reason, hint }
 }
@@ -237,7 +234,7 @@ mod tests {
                 tried += 1;
                 if batch.len() > room { Err(TchError::Torch(FULL.into())) } else { Ok(batch) }
             });
-            let batches = batches.expect("one picture always fits");
+            let batches = batches.expect("one image always fits");
             assert!(batches.iter().cloned().flatten().eq(0..21), "{batches:?}");
             assert!(most.into_inner() <= 16 && tried <= batches.len() + 4, "{tried} {batches:?}");
         }
@@ -246,9 +243,9 @@ mod tests {
     #[test]
     fn a_picture_that_does_not_fit_and_every_other_fault_is_an_error() {
         for (fault, hint) in [
-            (FULL, "end other programs"),
-            ("CUDNN_STATUS_ALLOC_FAILED", "end other programs"),
-            ("no kernel image", "its driver"),
+            (FULL, "stop other programs"),
+            ("CUDNN_STATUS_ALLOC_FAILED", "stop other programs"),
+            ("no kernel image", "GPU driver"),
         ] {
             let most = AtomicUsize::new(4);
             let refused =

@@ -29,7 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "outputs" => FrozenBase::with_outputs(&config, &weights, &outputs())?,
         "flex" => FrozenBase::on_device(&config, &weights, &Device::flex())?,
         other => {
-            return Err(format!("`{other}` is no engine\nhint: winograd, outputs or flex").into());
+            return Err(
+                format!("unknown engine `{other}`\nhint: use winograd, outputs or flex").into()
+            );
         }
     };
     let [height, width] = config.image_size;

@@ -11,7 +11,7 @@ use crate::Variant;
 pub enum VggError {
     /// The images are too small for five poolings, or too large for any memory.
     #[error(
-        "the picture size is {height} x {width}, expected 32 x 32 to 1024 x 1024\nhint: 180 is the usual size; the network was trained on 224"
+        "the image size is {height} x {width}, expected 32 x 32 to 1024 x 1024\nhint: use 180, the default, or 224, the size of the ImageNet training"
     )]
     Size {
         /// Requested height.
@@ -35,13 +35,13 @@ pub enum VggError {
     },
     /// No layer from the named one on has weights that could be trained.
     #[error(
-        "no layer of the base from `{}` on has weights that could learn\nhint: name an earlier convolution or block",
+        "no layer from `{}` on has trainable weights\nhint: name an earlier convolution or block",
         .0.shown()
     )]
     NothingTrainable(String),
     /// The classifier on top needs the whole base, without pooling and frozen.
     #[error(
-        "the classifier on top needs the base up to `block5_pool`, unpooled and frozen\nhint: leave the end of the base, the pooling and thawing out"
+        "the classifier on top needs the base up to `block5_pool`, frozen and without pooling\nhint: use the default last layer, no pooling and no unfrozen layers"
     )]
     TopOnPart,
     /// A frozen base returns features and does not support the classifier on top.
@@ -64,7 +64,7 @@ pub enum VggError {
     },
     /// An output of the network is NaN or infinite.
     #[error(
-        "the output for image {index} is NaN or infinite\nhint: the model has diverged in training, or its weights are not for its base; take another model"
+        "the output for image {index} is NaN or infinite\nhint: the training diverged, or the weights do not belong to this base: use another model"
     )]
     Output {
         /// Index of the image in the batch.
@@ -75,7 +75,7 @@ pub enum VggError {
     File(#[from] formats::FormatError),
     /// The model in the weights file changes pixel values before its base.
     #[error(
-        "`{}` changes pixel values before its base takes them: expected no layer that does, found {found}\nhint: {hint}",
+        "`{}` changes pixel values before its base: expected no such layer, found {found}\nhint: {hint}",
         .path.shown(),
         found = .found.shown()
     )]
@@ -89,7 +89,7 @@ pub enum VggError {
     },
     /// The weights file contains several networks, such as one and its moving average.
     #[error(
-        "`{}` holds more than one network, expected one: the arrays below `{}` and `{}` differ\nhint: save the state dict of one of them alone: `torch.save(model.state_dict(), \"model.pth\")`",
+        "`{}` holds more than one network, expected one: the arrays below `{}` and `{}` differ\nhint: save the state dict of only one of them: `torch.save(model.state_dict(), \"model.pth\")`",
         .path.shown(), .lists[0].shown(), .lists[1].shown()
     )]
     SeveralNetworks {
@@ -100,7 +100,7 @@ pub enum VggError {
     },
     /// The weights file does not say which preprocessing its weights expect.
     #[error(
-        "`{}` does not say which preprocessing its weights expect: expected layers below the name `features`, as torchvision writes them, found `{found}`\nhint: if they expect torchvision's (RGB from 0 to 1, less the mean, divided by the deviation), save them with its names: `torch.save({{\"features.\" + name{}: value for name, value in state.items()}}, \"features.pth\")`",
+        "`{}` does not say which preprocessing its weights expect: expected layers under the name `features`, as in torchvision, found `{found}`\nhint: if they expect torchvision's (RGB from 0 to 1, minus the mean, divided by the standard deviation), save them with its names: `torch.save({{\"features.\" + name{}: value for name, value in state.items()}}, \"features.pth\")`",
         .path.shown(),
         if .prefix.is_empty() { String::new() } else { format!(".removeprefix(\"{prefix}\")") },
         found = .found.shown()

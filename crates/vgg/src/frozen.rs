@@ -222,7 +222,7 @@ impl FrozenBase {
     pub fn features(&self, images: &[f32]) -> Result<Vec<f32>, VggError> {
         let [height, width] = self.size;
         let image = height * width * 3;
-        assert_eq!(images.len() % image, 0, "pictures are of {height} x {width} x 3 values");
+        assert_eq!(images.len() % image, 0, "images have {height} x {width} x 3 values");
         match &self.engine {
             Engine::Winograd(engine) => Ok(engine.features(images)),
             Engine::Burn(network, device) => {
@@ -270,7 +270,7 @@ impl FrozenBase {
     pub fn features_of_images(&self, images: &[&[u8]]) -> Result<Vec<f32>, VggError> {
         let pixels = images.iter().flat_map(|image| {
             let (pixels, rest) = image.as_chunks::<3>();
-            assert!(rest.is_empty(), "pictures are (height, width, 3)");
+            assert!(rest.is_empty(), "images are (height, width, 3)");
             pixels
         });
         let input: Vec<f32> =

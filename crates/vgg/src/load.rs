@@ -59,10 +59,10 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
         })
         .collect();
     let variant = config.variant;
-    let no_array = |name| format!("`{name}` is no array of `{}`", variant.name());
+    let no_array = |name| format!("`{name}` is not an array of `{}`", variant.name());
     problems.extend(unknown.iter().take(SHOWN).map(no_array));
     if unknown.len() > SHOWN {
-        problems.push(format!("and {} more are none", unknown.len() - SHOWN));
+        problems.push(format!("and {} more unknown arrays", unknown.len() - SHOWN));
     }
     if !problems.is_empty() {
         let extent = if config.include_top {

@@ -31,7 +31,7 @@ mod tests {
         let check = |rows| check_finite(&Tensor::<2>::from_data(rows, &Device::flex()));
         assert!(check([[1.0, -2.0], [0.0, f32::MAX]]).is_ok());
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let error = check([[1.0, -2.0], [0.0, value]]).expect_err("no number");
+            let error = check([[1.0, -2.0], [0.0, value]]).expect_err("a NaN or infinite value");
             assert!(matches!(error, VggError::Output { index: 1 }), "{error}");
         }
     }

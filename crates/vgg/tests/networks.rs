@@ -293,7 +293,7 @@ fn weights_of_torchvision_come_with_their_own_preprocessing() {
     stored.insert("features.1.running_mean".into(), Array::new(vec![64], vec![0.0; 64]));
     write_safetensors(&path, &stored).expect("a writable folder");
     let message = Weights::load(&path, &config).expect_err("batch normalisation").to_string();
-    assert!(message.contains("`features.1.running_mean` is no array of `vgg16`"), "{message}");
+    assert!(message.contains("`features.1.running_mean` is not an array of `vgg16`"), "{message}");
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn weights_that_do_not_fit_are_refused_with_every_difference_named() {
         "`block1_conv1/bias` is missing",
         "`block1_conv1/kernel` has the shape [64, 3, 3, 3], expected [3, 3, 3, 64]",
         "`block1_conv2/bias` holds values that are NaN or infinite",
-        "`block3_conv4/bias` is no array of `vgg16`",
+        "`block3_conv4/bias` is not an array of `vgg16`",
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }
@@ -377,7 +377,7 @@ fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
         }
     });
     let message = Weights::load(&path, &config).expect_err("other layers").to_string();
-    for part in ["`norm_00/0` is no array of `vgg16`", "and 13 more are none"] {
+    for part in ["`norm_00/0` is not an array of `vgg16`", "and 13 more unknown arrays"] {
         assert!(message.contains(part), "{part} in {message}");
     }
 }
@@ -409,7 +409,7 @@ fn weights_of_an_exported_model_keep_its_preprocessing() {
         arrays.get_mut("preprocessing/bias").expect("the bias").data[0] += 1.0;
         write_safetensors(&path, &arrays).expect("a writable folder");
         let message = Weights::load(&path, &config).expect_err("another mean").to_string();
-        assert!(message.contains("`preprocessing/kernel` is no array of `vgg16`"), "{message}");
+        assert!(message.contains("`preprocessing/kernel` is not an array of `vgg16`"), "{message}");
     }
 }
 

@@ -128,7 +128,7 @@ fn another_head_around_the_list_is_passed_over_and_other_layers_in_it_are_not() 
         let mut arrays = arrays.clone();
         arrays.insert(name.into(), counted(&[64]));
         let message = refused(&arrays);
-        assert!(message.contains(&format!("`{name}` is no array of `vgg16`")), "{message}");
+        assert!(message.contains(&format!("`{name}` is not an array of `vgg16`")), "{message}");
     }
 }
 
@@ -179,7 +179,7 @@ fn published_weights_bring_caffes_preprocessing_under_any_names() {
     let mut arrays = published_list("", blue_first);
     arrays.insert("1.running_mean".into(), counted(&[64]));
     let message = refused(&arrays);
-    assert!(message.contains("`1.running_mean` is no array of `vgg16`"), "{message}");
+    assert!(message.contains("`1.running_mean` is not an array of `vgg16`"), "{message}");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn an_unknown_layer_in_a_file_without_order_may_be_of_a_head_without_a_place() {
         .collect();
     arrays.insert("norm/gamma".into(), counted(&[64]));
     let error = load(&arrays).expect_err("another layer");
-    assert!(error.to_string().contains("`norm/gamma` is no array of `vgg16`"), "{error}");
+    assert!(error.to_string().contains("`norm/gamma` is not an array of `vgg16`"), "{error}");
     let suspicion = Suspicion::HeadWithoutPlace;
     assert!(
         matches!(&error, VggError::Mismatch { suspicion: found, .. } if *found == suspicion),

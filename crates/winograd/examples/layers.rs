@@ -20,7 +20,7 @@ const SIZE: usize = 180;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let images = arguments.next().map_or(32, |count| count.parse().expect("how many pictures"));
+    let images = arguments.next().map_or(32, |count| count.parse().expect("a number of images"));
     let isa = match arguments.next().as_deref() {
         None => Isa::default(),
         Some("avx512") => Isa::Avx512,
@@ -28,7 +28,7 @@ fn main() {
         Some("portable") => Isa::Portable,
         Some(other) => panic!("expected avx512, avx2 or portable, found `{other}`"),
     };
-    let rounds = arguments.next().map_or(7, |count| count.parse().expect("how many rounds"));
+    let rounds = arguments.next().map_or(7, |count| count.parse().expect("a number of rounds"));
 
     let weights = weights();
     let layers: Vec<Layer> = weights
@@ -57,7 +57,7 @@ fn main() {
     }
     let total = median(&mut totals);
 
-    println!("layer                    ms a picture   of the time   of the peak");
+    println!("layer                    ms per image   of the time   of the peak");
     let (mut size, mut inputs, mut all) = (SIZE, 3, 0);
     for (&outputs, seconds) in VGG16.iter().zip(&mut seconds) {
         if outputs == 0 {
@@ -80,13 +80,13 @@ fn main() {
     }
     let (rate, most) = (images as f64 / total, peak / all as f64);
     println!(
-        "{isa:?}, {} threads, {images} pictures, {rounds} rounds:",
+        "{isa:?}, {} threads, {images} images, {rounds} rounds:",
         rayon::current_num_threads()
     );
-    println!("{rate:.1} images a second (best round {:.1})", images as f64 / totals[0]);
-    println!("{most:.1} at the peak of {:.0} thousand million multiply-adds a second", peak / 1e9);
+    println!("{rate:.1} images per second (best round {:.1})", images as f64 / totals[0]);
+    println!("{most:.1} at the peak of {:.0} billion multiply-adds per second", peak / 1e9);
     println!(
-        "{:.0} MB of kernels, made in {ready:.1} s, and up to {:.0} MB of scratch",
+        "{:.0} MB of kernels, prepared in {ready:.1} s, and up to {:.0} MB of scratch",
         chain.kernel_bytes() as f64 / 1e6,
         chain.scratch_bytes() as f64 / 1e6
     );

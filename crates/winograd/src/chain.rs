@@ -131,7 +131,7 @@ impl Chain {
     ) -> Self {
         let ChainConfig { isa, images_at_once } = settings;
         let isa = isa.require();
-        assert!(images_at_once > 0, "at least one picture is worked through at once");
+        assert!(images_at_once > 0, "`images_at_once` must be positive");
         assert!(!shape.contains(&0), "maps of {shape:?} are empty");
         let [height, width, channels] = shape;
         let mut input = Extents { height, width, channels };
@@ -178,7 +178,7 @@ impl Chain {
         let front = front.map_or(stages.len(), |at| at + 1);
         let stage_after = |&tap: &usize| {
             let stage = stages.iter().position(|stage| stage.end == tap + 1);
-            stage.unwrap_or_else(|| panic!("there is no layer {tap} to tap"))
+            stage.unwrap_or_else(|| panic!("no layer has the index {tap}"))
         };
         let taps = taps.iter().map(stage_after).collect();
         let (layers, spare, arenas) =

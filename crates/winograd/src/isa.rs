@@ -56,7 +56,7 @@ impl Isa {
     ///
     /// Panics if the machine does not support it.
     pub(crate) fn require(self) -> DetectedIsa {
-        assert!(Self::available().contains(&self), "this machine has no {self:?}");
+        assert!(Self::available().contains(&self), "this CPU does not support {self:?}");
         DetectedIsa(self)
     }
 }

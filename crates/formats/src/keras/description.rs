@@ -54,11 +54,11 @@ pub(crate) fn parse(
     length: u64,
 ) -> Result<Value, FormatError> {
     if !json::is_within_bounds(text, length) {
-        let fault = format!("has a `{name}` of more parts than its layers can have");
+        let fault = format!("has a `{name}` with too many parts for its size");
         return Err(FormatError::damaged(path, fault));
     }
     serde_json::from_slice(text)
-        .map_err(|error| FormatError::damaged(path, format!("has no valid `{name}`: {error}")))
+        .map_err(|error| FormatError::damaged(path, format!("has an invalid `{name}`: {error}")))
 }
 
 /// Lists the layers of the model that `description` describes, from input to output. Errors call the description

@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn fault(model: &Value) -> String {
-        check(Path::new("x.keras"), model).expect_err("no row").to_string()
+        check(Path::new("x.keras"), model).expect_err("not sequential").to_string()
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn read(opened: OpenFile, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>
         |group: &&LayerGroup| group.location.starts_with("layers/") && !group.arrays.is_empty();
     if let Some(group) = groups.iter().find(of_a_layer) {
         let location = &group.location;
-        let fault = format!("holds arrays at `{location}`, where `{CONFIG}` has no layer");
+        let fault = format!("holds arrays at `{location}`, but `{CONFIG}` has no such layer");
         return Err(FormatError::unsupported(path, fault, KNOWN_MODELS));
     }
     Ok((config, layers))

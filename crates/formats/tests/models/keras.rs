@@ -136,7 +136,7 @@ fn the_same_chain_gives_the_same_bytes() {
 }
 
 #[test]
-#[should_panic(expected = "two layers are called `image`")]
+#[should_panic(expected = "two layers have the name `image`")]
 fn a_layer_called_as_the_input_is_refused() {
     let weights = weights(SequentialLayerKind::Flatten);
     let mut chain = binary(&weights, SequentialLayerKind::Flatten);
@@ -154,7 +154,7 @@ fn a_rate_that_is_no_number_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "`dense` takes no [4] for a picture")]
+#[should_panic(expected = "`dense` does not accept the input shape [4]")]
 fn layers_that_do_not_fit_are_refused() {
     let weights = weights(SequentialLayerKind::GlobalMaxPooling);
     let mut chain = binary(&weights, SequentialLayerKind::GlobalMaxPooling);

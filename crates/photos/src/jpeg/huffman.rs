@@ -49,13 +49,13 @@ impl Tables {
     /// Returns the standard tables, at indices 0 and 1.
     pub(super) fn standard() -> Self {
         let mut tables = Self::default();
-        tables.set(&STANDARD).expect("the standard tables are whole");
+        tables.set(&STANDARD).expect("the standard tables are valid");
         tables
     }
 
     /// Reads the tables in the content of a segment.
     pub(super) fn set(&mut self, mut content: &[u8]) -> Result<(), DecodeError> {
-        let cut = || damaged("one of its Huffman tables is cut short");
+        let cut = || damaged("one of its Huffman tables is truncated");
         while let Some((&class_and_index, rest)) = content.split_first() {
             let (counts, rest) = rest.split_first_chunk::<16>().ok_or_else(cut)?;
             let count = counts.iter().map(|&count| usize::from(count)).sum();

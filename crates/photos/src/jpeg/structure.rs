@@ -62,7 +62,7 @@ impl Frame {
         };
         let [precision, height_high, height_low, width_high, width_low, count, rest @ ..] = content
         else {
-            return Err(damaged("its frame header is cut short"));
+            return Err(damaged("its frame header is truncated"));
         };
         if *precision != 8 {
             return Err(kind(&format!("{precision}-bit")));
@@ -74,7 +74,7 @@ impl Frame {
         }
         check_size(width.into(), height.into())?;
         if rest.len() != 3 * usize::from(*count) {
-            return Err(damaged("its frame header is cut short"));
+            return Err(damaged("its frame header is truncated"));
         }
         if !matches!(count, 1 | 3 | 4) {
             return Err(invalid(format!("it has {count} colour channels, expected 1, 3 or 4")));

@@ -155,7 +155,7 @@ fn a_bmp_of_os2_has_the_pixels_of_that_of_windows() {
     let mut compressed = os2;
     compressed[30] = 3;
     let reason = decode(&compressed).expect_err("a compression of OS/2").to_string();
-    assert_eq!(reason, "it is BMP of the OS/2 compression 3, which is not read");
+    assert_eq!(reason, "it is BMP of the OS/2 compression 3, which is not supported");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn an_arithmetic_coded_jpeg_is_refused_by_its_name() {
     let reason = decode(include_bytes!("../../../../tests/fixtures/images/arithmetic.jpg"))
         .expect_err("no decoder")
         .to_string();
-    assert_eq!(reason, "it is arithmetic-coded JPEG, which is not read");
+    assert_eq!(reason, "it is arithmetic-coded JPEG, which is not supported");
 }
 
 /// Returns the ranges of entropy-coded data in a file: one per scan, or one per restart interval.

@@ -223,22 +223,31 @@ fn what_is_not_read_is_refused_by_its_name() {
     for (entries, expected) in [
         (
             &[RGB, (NEW_SUBFILE_TYPE, &[1][..])][..],
-            "its first page is a smaller copy of another image, as in a camera raw file, which is not read",
+            "its first page is a smaller copy of another image, as in a camera raw file, which is not supported",
         ),
-        (&[RGB, (DNG_VERSION, &[1])], "it is a camera raw file, which is not read"),
-        (&[(PHOTOMETRIC, &[32_803])], "it is a camera raw file, which is not read"),
-        (&[(PHOTOMETRIC, &[8])], "it is TIFF of L*a*b* colours, which is not read"),
-        (&[(PHOTOMETRIC, &[6])], "it is TIFF of subsampled YCbCr without JPEG, which is not read"),
-        (&[RGB, (COMPRESSION, &[50_000])], "it is TIFF compressed by Zstandard, which is not read"),
-        (&[RGB, (COMPRESSION, &[6])], "it is TIFF compressed as old-style JPEG, which is not read"),
-        (&[RGB, (BITS, &[12, 12, 12])], "it is TIFF of 12-bit values, which is not read"),
+        (&[RGB, (DNG_VERSION, &[1])], "it is a camera raw file, which is not supported"),
+        (&[(PHOTOMETRIC, &[32_803])], "it is a camera raw file, which is not supported"),
+        (&[(PHOTOMETRIC, &[8])], "it is TIFF of L*a*b* colours, which is not supported"),
+        (
+            &[(PHOTOMETRIC, &[6])],
+            "it is TIFF of subsampled YCbCr without JPEG, which is not supported",
+        ),
+        (
+            &[RGB, (COMPRESSION, &[50_000])],
+            "it is TIFF compressed by Zstandard, which is not supported",
+        ),
+        (
+            &[RGB, (COMPRESSION, &[6])],
+            "it is TIFF compressed as old-style JPEG, which is not supported",
+        ),
+        (&[RGB, (BITS, &[12, 12, 12])], "it is TIFF of 12-bit values, which is not supported"),
         (
             &[RGB, (BITS, &[16, 16, 16]), (FILL_ORDER, &[2])],
-            "it is TIFF of 16-bit values with the bits of each byte reversed, which is not read",
+            "it is TIFF of 16-bit values with the bits of each byte reversed, which is not supported",
         ),
         (
             &[RGB, (SAMPLE_FORMAT, &[2, 2, 2])],
-            "it is TIFF of 8-bit signed integers, which is not read",
+            "it is TIFF of 8-bit signed integers, which is not supported",
         ),
         (&[], "its photometric interpretation is missing"),
     ] {

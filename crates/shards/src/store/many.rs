@@ -85,7 +85,7 @@ impl Store {
                     let _until_then = (room, core);
                     work(fetched)
                 });
-                Ok(done.await.expect("what is done with an object does not panic"))
+                Ok(done.await.expect("the work on an object does not panic"))
             });
             async { (name, got.await.expect("a request does not panic")) }
         };

@@ -59,7 +59,7 @@ pub(crate) fn is_answered(request: &[u8]) -> Result<bool, Box<dyn Error>> {
     if let Err(error) = stream.read_to_end(&mut answer)
         && error.kind() == std::io::ErrorKind::WouldBlock
     {
-        return Err("the server neither answers nor ends the connection".into());
+        return Err("the server neither answers nor closes the connection".into());
     }
     let _ = stream.shutdown(Shutdown::Both);
     assert!(PANICS.load(Ordering::Relaxed) == panics, "the server panics");

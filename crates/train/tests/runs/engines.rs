@@ -201,7 +201,7 @@ fn a_failure_in_an_epoch_saves_its_steps_and_says_if_it_can_not() {
             go(&run, &config, never).expect("the rest of the run");
         } else {
             let message = error.to_string();
-            assert!(message.contains("that can't be saved (no folder at `"), "{message}");
+            assert!(message.contains("state can't be saved (no folder at `"), "{message}");
             let cause = error.source().expect("a cause").to_string();
             assert!(cause.contains("the device has gone"), "{cause}");
         }

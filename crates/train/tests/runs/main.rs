@@ -226,7 +226,7 @@ fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
         config.train.batch_size = batch_size;
         let path = folder.path().join(format!("run {batch_size}"));
         let run = RunDirectory::create(&path, &config).expect("a free folder");
-        let message = go(&run, &config, never).expect_err("no number").to_string();
+        let message = go(&run, &config, never).expect_err("a NaN or infinite loss").to_string();
         assert!(message.contains("the loss is NaN or infinite"), "{message}");
         assert!(!run.best().exists() && !run.history().exists());
         assert!(run.last().join("state.json").exists());
@@ -304,7 +304,7 @@ fn numbers_out_of_their_ranges_are_refused_with_the_range() {
         ("base_batch", |config, value| config.device.base_batch = Some(value), &[0, 65_537]),
         ("hidden_units", |config, value| config.head.hidden_units = value, &[0, 65_537]),
         ("cache_mb", |config, value| config.data.cache_mb = value, &[]),
-        ("picture size", |config, value| config.base.image_size = [32, value], &[0, 31, 1025]),
+        ("image size", |config, value| config.base.image_size = [32, value], &[0, 31, 1025]),
     ];
     for (name, change, others) in cases {
         for &value in others.iter().chain(&[usize::MAX, usize::MAX / 2]) {
