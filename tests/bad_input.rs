@@ -83,9 +83,9 @@ fn settings_out_of_their_range_are_refused() {
         ),
         (
             "features photos --weights none --out set --image-size 18446744073709551615",
-            "picture size",
+            "image size",
         ),
-        ("summary --image-size 18446744073709551615", "picture size"),
+        ("summary --image-size 18446744073709551615", "image size"),
         ("show photos --out sheet.png --count 18446744073709551615", "18446744073709551615"),
         ("show photos --out sheet.png --augment 18446744073709551615", "18446744073709551615"),
     ] {
@@ -114,7 +114,7 @@ fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
     std::fs::create_dir(workplace.path("other")).expect("a writable folder");
     workplace.write("other/file", "something");
     refused(&workplace, &quick("--out other"), "`other` is not empty");
-    refused(&workplace, &quick("--out photos/runs"), "lies in the folder of photographs");
+    refused(&workplace, &quick("--out photos/runs"), "is inside the data directory");
     refused(&workplace, &quick("--out other/file"), "other/file");
     refused(&workplace, "train --resume photos", "no run at `photos`");
     assert_eq!(workplace.read("run/history.csv"), history);
@@ -132,8 +132,8 @@ fn models_and_files_that_are_missing_are_refused() {
     for (arguments, named) in [
         ("--unsure 0.4", "`--unsure` is 0.4"),
         ("--unsure nan", "`--unsure` is NaN"),
-        ("--sort-into photos/sorted", "photos/sorted/across` lies in the folder"),
-        ("--sort-into .", "lies in the folder of photographs `across`"),
+        ("--sort-into photos/sorted", "photos/sorted/across` is inside the data directory"),
+        ("--sort-into .", "is inside the data directory `across`"),
     ] {
         workplace.image("across/0.png", "across", 0);
         refused(&workplace, &format!("predict run/best photos across {arguments}"), named);
@@ -150,13 +150,9 @@ fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
     let further = |arguments: &str| {
         format!("train photos --from run/best --epochs 1 --no-augment --out second {arguments}")
     };
-    refused(
-        &workplace,
-        &further("--unfreeze block1_pool"),
-        "no layer of the base from `block1_pool`",
-    );
+    refused(&workplace, &further("--unfreeze block1_pool"), "no layer from `block1_pool`");
     refused(&workplace, &further("--unfreeze block5"), "has no layer `block5`");
-    refused(&workplace, &further("--weights none"), "the model has weights already");
+    refused(&workplace, &further("--weights none"), "the model already has weights");
     refused(&workplace, "train photos --from nowhere", "no model at `nowhere`");
     for class in ["across", "along", "third"] {
         workplace.image(&format!("three/{class}/1.png"), "along", 1);
@@ -206,11 +202,11 @@ fn sheets_that_are_none_or_would_lie_elsewhere_are_refused() {
     for (arguments, named) in [
         ("nowhere", "`nowhere`"),
         ("empty", "no class folders"),
-        ("photos --out there.png", "`there.png` is there already"),
-        ("photos --out photos/sheet.png", "lies in the folder of photographs"),
-        ("photos --count 0", "2 classes with 0 photographs"),
-        ("photos --count 100000", "2 classes with 100000 photographs"),
-        ("photos --augment 18446744073709551615", "2 classes with 8 photographs"),
+        ("photos --out there.png", "`there.png` already exists"),
+        ("photos --out photos/sheet.png", "is inside the data directory"),
+        ("photos --count 0", "2 classes with 0 images"),
+        ("photos --count 100000", "2 classes with 100000 images"),
+        ("photos --augment 18446744073709551615", "2 classes with 8 images"),
         ("photos --zoom 1", "`zoom`"),
     ] {
         refused(&workplace, &format!("show {arguments}"), named);

@@ -98,7 +98,11 @@ fn a_keras_model_of_another_architecture_is_refused_by_the_layer_that_was_not_ex
         "train photos --weights none --head-from other.keras",
         "the layer `norm` (BatchNormalization) was not expected",
     );
-    refused(&workplace, "train photos --weights other.keras", "`norm/0` is no array of `vgg16`");
+    refused(
+        &workplace,
+        "train photos --weights other.keras",
+        "`norm/0` is not an array of `vgg16`",
+    );
     refused(
         &workplace,
         "train photos --weights none --head-from head.keras",

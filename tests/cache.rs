@@ -169,7 +169,7 @@ fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
 
     // A cache among the images.
     let done = workplace.run("evaluate expected/best photos/train --cache-dir photos/train/cache");
-    assert!(warnings(done).contains("which is only read"));
+    assert!(warnings(done).contains("which is never written to"));
     assert!(!workplace.path("photos/train/cache").exists());
 }
 
@@ -200,7 +200,7 @@ fn a_disk_that_is_full_is_a_warning() {
     // The size of files is limited to 84 kB. The pixels of an image take 97 kB, and all other files fit.
     let script = format!("trap '' XFSZ; ulimit -f 82; exec \"$0\" {train} --out run");
     let warned = warnings(workplace.shell(&script));
-    assert!(warned.contains("warning: not everything was cached: `"), "{warned}");
+    assert!(warned.contains("warning: some entries were not cached: `"), "{warned}");
     assert_eq!(workplace.history("run"), workplace.history("expected"));
     assert_eq!(workplace.cached("pixels").len(), 0);
 }
@@ -229,7 +229,7 @@ fn a_run_uses_its_own_cache_and_is_resumed_with_another() {
 fn a_cache_among_the_photos_is_a_warning() {
     let workplace = TestDir::with_photos().on_cpu();
     let done = workplace.run(&quick("--no-augment --epochs 1 --out run --cache-dir photos/cache"));
-    assert!(warnings(done).contains("which is only read"));
+    assert!(warnings(done).contains("which is never written to"));
     assert_eq!(workplace.names_in("photos"), ["train", "validation"]);
 }
 

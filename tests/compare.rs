@@ -58,12 +58,12 @@ fn a_page_is_made_again_but_no_other_file_is_overwritten() {
     workplace.write("notes.html", "<p>mine");
     let done = workplace.run("compare first second --out notes.html");
     assert_eq!((done.status, &*done.stdout), (Some(2), ""));
-    assert!(done.stderr.contains("`notes.html` is there already"), "{}", done.stderr);
+    assert!(done.stderr.contains("`notes.html` already exists"), "{}", done.stderr);
     assert!(done.stderr.contains("\nhint: remove it"), "{}", done.stderr);
     assert_eq!(workplace.read("notes.html"), "<p>mine");
     let done = workplace.run("compare first --out photos/train/along/page.html");
     assert_eq!(done.status, Some(2));
-    assert!(done.stderr.contains("lies in the folder of photographs"), "{}", done.stderr);
+    assert!(done.stderr.contains("is inside the data directory"), "{}", done.stderr);
 }
 
 #[test]
@@ -89,8 +89,8 @@ fn what_keeps_runs_from_being_compared_in_full_is_noted() {
     assert!(!rows[1].concat().contains("complete"), "{rows:?}");
     assert_eq!(rows[2].last(), Some(&"not complete"));
     assert_eq!(rows[3][..5], ["new", "-", "-", "-", "0/9"]);
-    assert_eq!(rows[3].last(), Some(&"not complete; other photographs to validate on than first"));
-    assert_eq!(rows[4].last(), Some(&"other classes than first: across, along, neither"));
+    assert_eq!(rows[3].last(), Some(&"not complete; validation images differ from first"));
+    assert_eq!(rows[4].last(), Some(&"classes differ from first: across, along, neither"));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_folder_without_a_run_and_a_damaged_history_are_errors_and_nothing_is_writte
     workplace.write("second/history.csv", "epoch,loss\n1,many\n");
     for (arguments, part) in [
         ("compare first photos", "no run at `photos`"),
-        ("compare first second", "`second/history.csv` is no history"),
+        ("compare first second", "`second/history.csv` is not a valid history"),
     ] {
         let done = workplace.run(arguments);
         assert_eq!((done.status, &*done.stdout), (Some(2), ""), "{arguments}");

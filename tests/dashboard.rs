@@ -7,8 +7,8 @@ fn where_there_is_no_terminal_a_dashboard_is_refused_before_anything_is_done() {
     let workplace = TestDir::with_photos();
     let done = workplace.run(&quick("--epochs 1 --tui --out run"));
     assert_eq!((done.status, &*done.stdout), (Some(2), ""));
-    assert!(done.stderr.contains("`--tui` draws on a terminal"), "{}", done.stderr);
-    assert!(done.stderr.contains("\nhint: leave it out"), "{}", done.stderr);
+    assert!(done.stderr.contains("`--tui` needs a terminal"), "{}", done.stderr);
+    assert!(done.stderr.contains("\nhint: omit it"), "{}", done.stderr);
     assert!(!workplace.path("run").exists());
 }
 
@@ -23,7 +23,7 @@ fn a_dashboard_is_drawn_while_a_run_goes_on_and_what_is_printed_before_and_after
     let done = workplace.shell(&script).expect_success();
     let (before, rest) = done.stdout.split_once("\u{1b}[?1049h").expect("a screen is taken");
     let (drawn, after) = rest.split_once("\u{1b}[?1049l").expect("it is given back");
-    assert!(before.starts_with("Photographs   12 to train on"), "{before}");
+    assert!(before.starts_with("Images        12 for training"), "{before}");
     assert!(drawn.contains("val_loss") && drawn.contains("epoch"), "{drawn}");
     assert!(!after.contains("\u{1b}[?1049h") && after.contains("Best epoch: "), "{after}");
     assert!(after.ends_with("Run: run\r\n"), "{after}");

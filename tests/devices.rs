@@ -10,7 +10,7 @@ fn devices_lists_what_this_build_has() {
     let lists_it = done.stdout.lines().any(|line| line.starts_with("libtorch "));
     assert_eq!(lists_it, has_libtorch, "{}", done.stdout);
     assert_eq!(done.stdout.contains("`--features libtorch`"), !has_libtorch, "{}", done.stdout);
-    assert!(done.stdout.contains("`--device auto` takes "), "{}", done.stdout);
+    assert!(done.stdout.contains("`--device auto` selects "), "{}", done.stdout);
 }
 
 #[test]
@@ -25,19 +25,22 @@ fn a_device_that_is_misspelt_or_not_here_is_refused_with_those_that_are() {
         }
         assert_eq!(workplace.all_files(), before);
     };
-    let nowhere =
-        if cfg!(feature = "libtorch") { "not on this machine" } else { "not in this build" };
-    refused(&quick("--device gpu"), "no device `gpu`");
+    let nowhere = if cfg!(feature = "libtorch") {
+        "not available on this machine"
+    } else {
+        "which this build lacks"
+    };
+    refused(&quick("--device gpu"), "unknown device `gpu`");
     refused(&quick("--device libtorch:cuda:99"), nowhere);
-    refused(&quick("--device cpu --precision bf16"), "computes in float32 only");
+    refused(&quick("--device cpu --precision bf16"), "supports float32 only");
 
     workplace.train("--epochs 1 --out run");
-    refused("predict run/best photos --device gpu", "no device `gpu`");
+    refused("predict run/best photos --device gpu", "unknown device `gpu`");
     refused("evaluate run/best photos/validation --device cuda:99", "`cuda:99` is not");
     let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
     let (name, other) = (config.lines().find(|line| line.starts_with("name = ")), "name = \"gpu\"");
     workplace.write("run/config.toml", config.replace(name.expect("a device"), other));
-    refused("train --resume run", "no device `gpu`");
+    refused("train --resume run", "unknown device `gpu`");
 }
 
 #[test]
@@ -86,5 +89,5 @@ fn a_run_is_as_good_on_libtorch_and_moves_between_devices() {
     );
     let done = workplace.run("train --resume cpu");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
-    assert!(done.stderr.contains("are not those that this run began with"), "{}", done.stderr);
+    assert!(done.stderr.contains("have changed since the run began"), "{}", done.stderr);
 }

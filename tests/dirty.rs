@@ -145,7 +145,7 @@ fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
     assert!(workplace.contents("photos") == before, "the folder of photographs has changed");
 
     let found = done.stdout.lines().next().expect("a line");
-    assert!(found.starts_with(&format!("Photographs   {good} to train on, ")), "{found}");
+    assert!(found.starts_with(&format!("Images        {good} for training, ")), "{found}");
     assert!(done.stdout.contains("; 1 with an"), "{}", done.stdout);
     let table = csv::Reader::from_reader(workplace.read("run/skipped.csv").as_bytes())
         .into_records()
@@ -165,7 +165,7 @@ fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
         assert!(skipped.iter().any(|line| line.contains(&format!("{name}`: "))), "{name}");
     }
     assert_eq!(rest.len(), 1, "{}", done.stderr);
-    assert!(rest[0].starts_with("ignored 2 file(s) that are no pictures, such as "), "{}", rest[0]);
+    assert!(rest[0].starts_with("ignored 2 file(s) that are not images, such as "), "{}", rest[0]);
 
     let done = run(&workplace, "doctor photos");
     assert_eq!((done.status, done.stderr.as_str()), (Some(1), ""));

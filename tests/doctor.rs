@@ -11,7 +11,7 @@ fn a_clean_folder_has_nothing_wrong() {
         }
     }
     let done = workplace.run("doctor clean").expect_success();
-    let counted = "the folder: 4 photographs, 2 classes\n  across: 2 (50 %)\n    width 40 to 40 pixels (median 40), height 36 to 36 pixels (median 36)\n    2 png, 2 rgb\n";
+    let counted = "the folder: 4 images, 2 classes\n  across: 2 (50 %)\n    width 40 to 40 pixels (median 40), height 36 to 36 pixels (median 36)\n    2 png, 2 rgb\n";
     assert!(done.stdout.starts_with(counted), "{}", done.stdout);
     assert!(done.stdout.ends_with("Nothing is wrong.\n"), "{}", done.stdout);
 }
@@ -28,9 +28,9 @@ fn what_is_wrong_is_named_and_is_the_exit_status() {
     let done = workplace.run("doctor photos");
     assert_eq!((done.status, done.stderr.as_str()), (Some(1), ""));
     for part in [
-        "wrong: 1 file(s) that should be pictures can't be read\n  `photos/train/along/broken.jpg`: ",
-        "group(s) of the same photograph in several classes",
-        "note: 1 file(s) that are no pictures, which are ignored\n  `photos/train/along/notes.txt`\n",
+        "wrong: 1 image file(s) can't be read\n  `photos/train/along/broken.jpg`: ",
+        "group(s) of identical images in several classes",
+        "note: 1 file(s) that are not images, which are ignored\n  `photos/train/along/notes.txt`\n",
     ] {
         assert!(done.stdout.contains(part), "{part} in {}", done.stdout);
     }
@@ -63,7 +63,7 @@ fn a_folder_that_cant_be_trained_on_is_wrong_and_one_that_is_not_there_is_an_err
     for (folder, classes, what) in [
         ("none", 0, "`none` has no class folders"),
         ("one", 1, "`one` has only the class `only`, expected two or more"),
-        ("hollow", 2, "the class `along` has no photographs: `hollow/along` is empty"),
+        ("hollow", 2, "the class `along` has no images: `hollow/along` is empty"),
         ("parts", 2, "`parts/validation` has the classes `across`, expected `across`, `along`"),
     ] {
         let done = workplace.run(&format!("doctor {folder}"));
@@ -100,10 +100,10 @@ fn a_picture_beside_the_class_folders_is_told_to_be_of_no_class() {
     workplace.write("photos/train/notes.txt", "some words");
     let done = workplace.run("doctor photos");
     assert_eq!(done.status, Some(1), "{}", done.stdout);
-    let expected = "1 picture(s) that lie in no class's folder\n  `photos/train/lost.png`\n";
+    let expected = "1 image(s) outside every class folder\n  `photos/train/lost.png`\n";
     assert!(done.stdout.contains(expected), "{}", done.stdout);
     let done = workplace.train("--epochs 1 --out run");
-    let expected = "ignored 1 picture(s) that lie in no class's folder, such as `";
+    let expected = "ignored 1 image(s) outside every class folder, such as `";
     assert!(done.stderr.starts_with(expected), "{}", done.stderr);
     assert_eq!(done.stderr.lines().count(), 2, "{}", done.stderr);
 }

@@ -191,7 +191,7 @@ fn a_run_is_resumed_with_no_other_settings() {
         let done = workplace.run(&format!("train --resume run {other}"));
         assert_eq!(done.status, Some(2), "{}", done.stdout);
         for part in
-            ["cannot be used with", "`config.toml`, where `epochs` and `patience` may be raised"]
+            ["cannot be used with", "`config.toml`, in which `epochs` and `patience` may be raised"]
         {
             assert!(done.stderr.contains(part), "{other}: {}", done.stderr);
         }

@@ -48,15 +48,15 @@ fn all_commands_take_the_same_folders_as_splits() {
         }
         let [doctor, trained, features, show] = all.map(|done| done.stdout);
         for (set, folder) in [("train", train), ("validation", validation)] {
-            let line = format!("{set}: 6 photographs, 2 classes, in `photos/{folder}`\n");
+            let line = format!("{set}: 6 images, 2 classes, in `photos/{folder}`\n");
             assert!(doctor.contains(&line), "{line} in {doctor}");
         }
-        let line = format!("Folders       {train} to train on, {validation} to validate on");
+        let line = format!("Folders       {train} for training, {validation} for validation");
         assert!(trained.replace("\n              ", " ").contains(&line), "{line} in {trained}");
         assert!(trained.contains("Classes       across 3 + 3, along 3 + 3; "), "{trained}");
-        let line = format!("Folders: {train} to train on, {validation} to validate on\n");
+        let line = format!("Folders: {train} for training, {validation} for validation\n");
         assert!(features.contains(&line), "{line} in {features}");
-        assert_eq!(show, format!("Wrote sheet.png, of `photos/{train}`.\n"));
+        assert_eq!(show, format!("Wrote sheet.png from `photos/{train}`.\n"));
 
         let place = workplace.path("set");
         let store = Store::open(place.to_str().expect("text")).expect("a place");
@@ -69,7 +69,7 @@ fn all_commands_take_the_same_folders_as_splits() {
         }
         let on_set = workplace.run("train --features set --epochs 1 --out again --weights none");
         let on_set = on_set.expect_success().stdout.replace("\n              ", " ");
-        assert!(on_set.contains(&format!("{train} to train on, {validation}")), "{on_set}");
+        assert!(on_set.contains(&format!("{train} for training, {validation}")), "{on_set}");
     }
 }
 
@@ -133,7 +133,8 @@ fn formats_that_are_not_read_are_named_in_the_table_of_skipped_files() {
     }
     workplace.train("--epochs 1 --out run");
     let table = workplace.read("run/skipped.csv");
-    let named = ["JPEG XL", "PPM", "HEIC"].map(|name| format!("its format is {name}, which"));
+    let named =
+        ["JPEG XL", "PPM", "HEIC"].map(|name| format!("its format {name} is not supported"));
     for (line, part) in table.lines().skip(1).zip(named) {
         assert!(line.contains(&part), "{part} in {line}");
     }

@@ -75,7 +75,7 @@ fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritt
     assert_eq!(sorted.iter().filter(|(_, bytes)| bytes.is_some()).count(), 12);
     // The second time, all copies exist.
     let said = workplace.run(predict).expect_success().stderr;
-    assert_eq!(said, "Copied 0 into sorted, 12 were there.\n");
+    assert_eq!(said, "Copied 0 into sorted, 12 already existed.\n");
     assert!(workplace.contents("sorted") == sorted, "something was copied again");
     // A file of the same length with other bytes is not a copy.
     let (changed, bytes) = sorted.iter().find(|(_, bytes)| bytes.is_some()).expect("a copy");
@@ -83,7 +83,7 @@ fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritt
     *other.last_mut().expect("bytes") ^= 1;
     std::fs::write(changed, &other).expect("a writable folder");
     let said = workplace.run(predict).expect_success().stderr;
-    assert_eq!(said, "Copied 1 into sorted, 11 were there.\n");
+    assert_eq!(said, "Copied 1 into sorted, 11 already existed.\n");
     assert_eq!(std::fs::read(changed).expect("a file"), other, "something was overwritten");
     assert!(workplace.contents("photos") == images, "a photograph has changed");
 }
@@ -176,7 +176,7 @@ fn weights_are_found_again_by_their_digest_and_others_are_refused() {
 fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
-    let takes_and_gives = "Takes RGB in 0..255, float32 (N, 32, 32, 3).\nGives the probability of `along`, which it is above 0.5.\n";
+    let takes_and_gives = "Takes RGB in 0..255, float32 (N, 32, 32, 3).\nReturns the probability of `along` (threshold 0.5).\n";
     for (format, says) in
         [("keras", takes_and_gives), ("onnx", takes_and_gives), ("safetensors", "")]
     {
@@ -185,7 +185,7 @@ fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
         assert_eq!(done.stdout, format!("Wrote model.{format}.\n{says}"));
         let again = workplace.run(&export);
         assert_eq!(again.status, Some(2));
-        assert!(again.stderr.contains("is there already\nhint: "), "{}", again.stderr);
+        assert!(again.stderr.contains("already exists\nhint: "), "{}", again.stderr);
     }
     let bytes = |name: &str| std::fs::read(workplace.path(name)).expect("the file");
     assert!(bytes("model.keras").starts_with(b"PK\x03\x04"));

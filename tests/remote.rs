@@ -53,7 +53,7 @@ fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_log
     for (status, code, expected) in [
         ("403 Forbidden", "SignatureDoesNotMatch", "access to `s3://bucket/set` is denied"),
         ("401 Unauthorized", "ExpiredToken", "access to `s3://bucket/set` is denied"),
-        ("404 Not Found", "NoSuchBucket", "nothing at `s3://bucket/set`"),
+        ("404 Not Found", "NoSuchBucket", "`s3://bucket/set` was not found"),
     ] {
         let mut command = workplace.command(
             "features photos --out s3://bucket/set --weights none --image-size 32 --last-layer block1_pool",

@@ -12,7 +12,7 @@ fn a_run_ends_with_its_page_which_can_be_made_again() {
     assert_eq!(done.stderr, "");
     let page = workplace.read("run/report.html");
     for part in
-        ["of 12 validation photographs told right", "across", "along", "SHA-256", "--epochs 2"]
+        ["of 12 validation images classified correctly", "across", "along", "SHA-256", "--epochs 2"]
     {
         assert!(page.contains(part), "{part}");
     }
@@ -51,7 +51,7 @@ fn photographs_that_were_moved_are_told_so() {
         workplace.write("run/config.toml", config);
         let done = workplace.run(command);
         assert_eq!(done.status, Some(2), "{command}: {}", done.stdout);
-        assert!(done.stderr.contains("the run's photographs were in `"), "{}", done.stderr);
-        assert!(done.stderr.contains("\nhint: put them back"), "{}", done.stderr);
+        assert!(done.stderr.contains("the run's image folder `"), "{}", done.stderr);
+        assert!(done.stderr.contains("` does not exist\nhint: restore it"), "{}", done.stderr);
     }
 }

@@ -16,10 +16,10 @@ fn resuming_is_verified_on_the_users_own_photographs_and_nothing_is_left() {
     for mode in ["", "--views 2", "--no-augment"] {
         let done = workplace.train(&format!("--verify-resume --epochs 9 {mode}"));
         let said = done.stdout.lines().last().expect("a line");
-        assert!(said.starts_with("A run of 2 epoch(s) in "), "{said}");
-        assert!(said.contains(" bit for bit. That holds for this build on processors "), "{said}");
+        assert!(said.starts_with("A run of 2 epoch(s), resumed in "), "{said}");
+        assert!(said.contains(" bit for bit. This holds for this build on processors "), "{said}");
         assert!(said.ends_with(&format!(" f32 on {}).", instruction_set())), "{said}");
-        assert!(!said.contains(" in 1 pieces"), "{said}");
+        assert!(!said.contains(" in 1 parts"), "{said}");
         assert_eq!(workplace.all_files(), before);
     }
 }
@@ -47,14 +47,14 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
             .replace("epochs = 2", "epochs = 3")
             .replace("hidden_units = 256", "hidden_units = 10"),
     );
-    refused("config.toml` are not those that this run began with");
+    refused("config.toml` have changed since the run began");
 
     workplace.write("run/config.toml", config.replace("epochs = 2", "epochs = 3"));
     let mut other = weights.clone();
     let last = other.len() - 2;
     other[last] ^= 1;
     workplace.write("block1.h5", other);
-    refused("this run began with");
+    refused("but the run used");
     workplace.write("block1.h5", weights);
     workplace.run("train --resume run").expect_success();
     assert_eq!(workplace.history("run").len(), 4);
@@ -62,7 +62,7 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
     std::fs::rename(workplace.path("photos"), workplace.path("moved")).expect("a folder");
     let longer = config.replace("epochs = 2", "epochs = 4");
     workplace.write("run/config.toml", &longer);
-    refused("the run's photographs were in `");
+    refused("the run's image folder `");
     workplace.write("run/config.toml", longer.replace("/photos\"", "/moved\""));
     workplace.run("train --resume run").expect_success();
     assert_eq!(workplace.history("run").len(), 5);
@@ -88,7 +88,7 @@ fn a_run_is_not_logged_through_a_symbolic_link() {
     std::os::unix::fs::symlink(workplace.path("victim"), &log).expect("a link");
     let done = workplace.run("train --resume run");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
-    let said = "run.log` is a symbolic link, which is not written through\nhint: ";
+    let said = "run.log` is a symbolic link, expected a regular file\nhint: ";
     assert!(done.stderr.contains(said), "{}", done.stderr);
     assert_eq!(workplace.read("victim"), "kept");
 }
@@ -118,7 +118,7 @@ fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
         }
         assert_eq!(child.wait().expect("it ends").code(), Some(130), "{said:?}");
         let last = said.last().expect("lines");
-        assert!(last.ends_with(&format!("To go on: permafrost train --resume {out}")), "{last}");
+        assert!(last.ends_with(&format!("To resume: permafrost train --resume {out}")), "{last}");
         assert!(workplace.history(&out).len() < 41);
 
         let done = workplace.run(&format!("train --resume {out}")).expect_success();
@@ -146,7 +146,7 @@ fn a_disk_that_is_full_leaves_the_last_state_and_nothing_else() {
     let done = workplace.shell(full);
     assert_eq!(done.status, Some(2), "{}", done.stdout);
     assert!(done.stderr.contains("model.safetensors`"), "{}", done.stderr);
-    assert!(done.stderr.contains("the room on the disk"), "{}", done.stderr);
+    assert!(done.stderr.contains("the free disk space"), "{}", done.stderr);
     assert_eq!(workplace.read("run/last/state.json"), state);
     let hidden = workplace.names_in("run").into_iter().filter(|name| name.starts_with('.'));
     assert_eq!(hidden.collect::<Vec<_>>(), [".lock"]);
@@ -174,9 +174,9 @@ fn a_run_resumed_on_another_engine_warns_and_is_refused_if_that_is_asked() {
     assert_eq!(workplace.read("run/last/state.json"), state);
 
     let done = workplace.run("train --resume run").expect_success();
-    let warning = format!("warning: this run was on {another} and goes on by {here}");
+    let warning = format!("warning: this run was on {another} and continues on {here}");
     assert!(done.stderr.contains(&warning), "{}", done.stderr);
-    assert!(workplace.read("run/run.log").contains("goes on with another engine"));
+    assert!(workplace.read("run/run.log").contains("resumes on another engine"));
     for file in ["run/last/state.json", "run/last/model.json"] {
         let json: Value = serde_json::from_str(&workplace.read(file)).expect("JSON");
         assert_eq!(json["engines"], serde_json::json!([another, here]));

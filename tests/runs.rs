@@ -8,7 +8,7 @@ use crate::harness::{CommandResult, TestDir};
 fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
     let workplace = TestDir::with_photos();
     let done = workplace.train("--epochs 2 --out run");
-    let computed = "Computed the features of 12 validation photographs.\n";
+    let computed = "Computed the features of 12 validation images.\n";
     let (summary, rest) = done.stdout.split_once(computed).expect("a summary");
     assert!(summary.lines().all(|line| line.chars().count() <= 80), "{summary}");
     let lines: Vec<&str> = rest.lines().collect();
@@ -72,15 +72,15 @@ fn a_run_begins_with_what_will_happen() {
     let (summary, _) = done.stdout.split_once("Computed").expect("a summary");
     let summary = summary.replace(instruction_set(), "INSTRUCTIONS");
     insta::assert_snapshot!(summary, @r"
-    Photographs   13 to train on, 12 to validate on, resized to 32x32
-    Folders       train to train on, validation to validate on
+    Images        13 for training, 12 for validation, resized to 32x32
+    Folders       train for training, validation for validation
     Classes       across 6 + 6, along 7 + 6; the largest is 1.2 times the smallest
     Base          vgg16 up to block1_pool, pooling max: 64 features; frozen
-    Weights       random, of seed 0; preprocessing as in Caffe
-    Device        cpu; the base by winograd f32 on INSTRUCTIONS, the head in f32
+    Weights       random, seed 0; preprocessing as in Caffe
+    Device        cpu; base on winograd f32 on INSTRUCTIONS, head in f32
     Augmentation  flip horizontal, rotation 0.1, zoom 0.2, in one warp
-    Head          256 units, dropout 0.5: 16897 parameters learn at 0.001
-    Training      2 epochs of 4 steps, 4 photographs a step; ends after 3 epochs
+    Head          256 units, dropout 0.5: 16897 parameters, learning rate 0.001
+    Training      2 epochs of 4 steps, 4 images per step; ends after 3 epochs
                   without a lower val_loss
     Run           run
     ");

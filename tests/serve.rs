@@ -144,7 +144,7 @@ fn a_port_that_is_in_use_and_settings_that_are_none_are_refused() {
     let before = workplace.contents("");
     for (arguments, part) in [
         (&*format!("run/best --port {port}"), &*format!("port {port} of 127.0.0.1 is in use")),
-        ("run/best --port 0 --allow-host http://a.example", "`http://a.example` is no host name"),
+        ("run/best --port 0 --allow-host http://a.example", "invalid host name `http://a.example`"),
         ("run/best --port 0 --host 192.0.2.1", "can't listen on 192.0.2.1:0"),
         ("nowhere --port 0", "no model at `nowhere`"),
     ] {
@@ -168,7 +168,7 @@ fn a_signal_ends_it_well_and_an_open_address_is_warned_of() {
         let mut said = String::new();
         let mut stderr = served.child.stderr.take().expect("its errors");
         stderr.read_to_string(&mut said).expect("text");
-        let warned = said.contains("warning: whoever reaches this computer");
+        let warned = said.contains("warning: anyone who can reach this computer");
         assert_eq!(warned, host == "0.0.0.0", "{said}");
     }
 }

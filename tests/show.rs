@@ -18,7 +18,7 @@ fn a_sheet_has_a_heading_and_a_row_for_each_class_and_changes_nothing() {
     let workplace = TestDir::with_photos();
     let before = workplace.contents("photos");
     let done = workplace.run("show photos --count 4").expect_success();
-    assert_eq!(done.stdout, "Wrote sheet.png, of `photos/train`.\n");
+    assert_eq!(done.stdout, "Wrote sheet.png from `photos/train`.\n");
     let drawn = sheet(&workplace, "sheet.png");
     assert_eq!(drawn.dimensions(), (4 * CELL + GAP, 2 * (HEADING + CELL)));
     // Stripes across are constant in each row of pixels, and stripes along in each column.
@@ -74,8 +74,8 @@ fn a_sheet_without_a_photograph_or_of_another_format_is_not_written() {
     workplace.write("broken/one/1.jpg", "no picture");
     workplace.write("broken/two/2.jpg", "no picture");
     for (arguments, part) in [
-        ("broken --out sheet.png", "no class in `broken` has a photograph that can be read"),
-        ("photos --out sheet.jpg", "`sheet.jpg` is no name of a PNG file"),
+        ("broken --out sheet.png", "no class in `broken` has a readable image"),
+        ("photos --out sheet.jpg", "`sheet.jpg` does not end in `.png`"),
     ] {
         let done = workplace.run(&format!("show {arguments}"));
         assert_eq!(done.status, Some(2), "{}", done.stdout);

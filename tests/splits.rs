@@ -10,7 +10,7 @@ fn one_folder_is_split_and_an_unreadable_file_is_named_and_skipped() {
     workplace.write("photos/train/along/notes.txt", "words");
     let arguments = quick("--epochs 1 --no-augment --val-split 0.5 --out run");
     let done = workplace.run(&arguments.replace("photos", "photos/train")).expect_success();
-    let found = "Photographs   6 to train on, 6 to validate on, ";
+    let found = "Images        6 for training, 6 for validation, ";
     assert!(done.stdout.starts_with(found), "{}", done.stdout);
     let mut lines = done.stderr.lines();
     let skipped = lines.next().expect("a line");
@@ -56,7 +56,7 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
     std::fs::remove_file(workplace.path("photos/train/along/0.png")).expect("a file");
     let done = workplace.run("evaluate run/best");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
-    assert!(done.stderr.contains("1 can't be read any more"), "{}", done.stderr);
+    assert!(done.stderr.contains("1 of the 12 images listed in `"), "{}", done.stderr);
     workplace.write("run/split.csv", "file,set\nacross/0.png,neither\n");
     let done = workplace.run("evaluate run/best");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
@@ -68,7 +68,7 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
     std::fs::rename(workplace.path("run/best"), workplace.path("alone")).expect("a folder");
     let done = workplace.run("evaluate alone");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
-    assert!(done.stderr.contains("hint: a model on its own"), "{}", done.stderr);
+    assert!(done.stderr.contains("hint: without a run, name a folder"), "{}", done.stderr);
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_place_may_lie_beside_the_folder_one_is_in() {
     assert!(workplace.path("set/shard-00000-of-00001-piece-0000-of-0001.json").is_file());
     assert!(!workplace.path("nowhere").exists());
     let checked = workplace.run(&format!("features photos --check {set}")).expect_success();
-    assert!(checked.stdout.starts_with("Whole: "), "{}", checked.stdout);
+    assert!(checked.stdout.starts_with("Complete: "), "{}", checked.stdout);
     let train = format!("train --features {set} --weights none --device cpu --epochs 1 --out run");
     workplace.run(&train).expect_success();
     workplace.write("list.txt", "train/across/0.png\n");
@@ -146,7 +146,11 @@ fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoc
     // Each part is one image, and one window holds all parts. The first epoch has another order, and so another loss.
     workplace.run(&on_set("--no-augment --out memory")).expect_success();
     let done = workplace.run(&on_set("--no-augment --cache-mb 0 --out streamed")).expect_success();
-    assert!(done.stdout.contains("every epoch reads them anew"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("Every epoch reads them again, shuffled in parts"),
+        "{}",
+        done.stdout
+    );
     assert_ne!(workplace.history("streamed"), workplace.history("memory"));
     let compared = workplace.run("compare memory streamed").expect_success();
     assert!(compared.stdout.contains("cache_mb"), "{}", compared.stdout);
@@ -174,8 +178,8 @@ fn a_set_of_something_else_is_refused() {
     let workplace = with_set("--views 2");
     for (arguments, part) in [
         ("--features nowhere", "no features at `"),
-        ("--features set --seed 3", "weights of the digest"),
-        ("--features set --val-split 0.5", "leave `--val-split` out"),
+        ("--features set --seed 3", "weights with the digest"),
+        ("--features set --val-split 0.5", "omit `--val-split`"),
         ("--features set --image-size 64", "cannot be used with"),
         ("--features set photos", "cannot be used with"),
         ("--features set --unfreeze block1", "cannot be used with"),
@@ -202,11 +206,7 @@ fn a_run_is_not_gone_on_with_on_another_set() {
     compute(&workplace, "photos", "");
     let done = workplace.run("train --resume run");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
-    assert!(
-        done.stderr.contains("/set` are not those that this run began with"),
-        "{}",
-        done.stderr
-    );
+    assert!(done.stderr.contains("/set` have changed since the run began"), "{}", done.stderr);
     assert!(workplace.run(&quick("--no-augment --out other")).expect_success().stderr.is_empty());
 }
 
@@ -221,7 +221,7 @@ fn the_weights_of_a_set_are_found_by_their_digest() {
     let train = "train --features set --epochs 1 --out run";
     let done = workplace.run(train);
     assert_eq!(done.status, Some(2), "{}", done.stdout);
-    for part in ["weights of the digest ", "hint: name their file with `--weights FILE`"] {
+    for part in ["weights with the digest ", "hint: name their file with `--weights FILE`"] {
         assert!(done.stderr.contains(part), "{}", done.stderr);
     }
     assert!(!workplace.path("run").exists());

@@ -17,7 +17,7 @@ fn the_demo_draws_its_pictures_once_and_its_flags_win() {
         assert_eq!(workplace.names_in(&format!("data/demo/{set}")), ["dots", "lines"]);
     }
     let second = workplace.run(demo).expect_success();
-    assert!(second.stdout.starts_with("Photographs "), "{}", second.stdout);
+    assert!(second.stdout.starts_with("Images "), "{}", second.stdout);
     assert_eq!(workplace.history("runs/train"), workplace.history("runs/train-2"));
     let config = workplace.read("runs/train/config.toml");
     assert!(
@@ -30,7 +30,8 @@ fn the_demo_draws_its_pictures_once_and_its_flags_win() {
 fn views_are_named_and_computed_once() {
     let workplace = TestDir::with_photos().on_cpu();
     let first = workplace.train("--views 2 --out runs/first").stdout;
-    for part in ["\nViews         2 of each", " views of the training"] {
+    for part in ["\nViews         2 augmented copies of each", " augmented copies of the training"]
+    {
         assert!(first.contains(part), "{first}");
     }
     assert!(workplace.read("runs/first/config.toml").contains("views = 2"));
@@ -41,7 +42,7 @@ fn views_are_named_and_computed_once() {
 
     let exact = workplace.train("--cache-mb 0 --out exact").stdout;
     assert!(!exact.contains("iews"), "{exact}");
-    let bounded = "; 0 of those to train on in memory (--cache-mb 0), ";
+    let bounded = "; 0 training images in memory (--cache-mb 0), ";
     assert!(unbroken(&exact).contains(bounded), "{exact}");
     assert!(!workplace.read("exact/config.toml").contains("views"));
     let in_memory = workplace.train("--out in-memory").stdout;
@@ -58,8 +59,8 @@ fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
     let second = second.replace("--no-augment ", "");
     let done = workplace.run(&second).expect_success();
     for part in [
-        "; thawed from block1_conv2 on: 2 of its tensors learn at 0.00001 ",
-        "parameters learn at 0.00001; starts as in ",
+        "; unfrozen from block1_conv2: 2 tensors, learning rate 0.00001 ",
+        " parameters, learning rate 0.00001; initialized from ",
         "saved with val_loss: ",
     ] {
         assert!(unbroken(&done.stdout).contains(part), "{part} in {}", done.stdout);

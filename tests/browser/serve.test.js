@@ -94,7 +94,7 @@ test("a file that is no photograph is told so, beside one that is", async () => 
   await drop(page, [broken, read(files[0])]);
   await page.locator('.card[aria-busy="false"]').nth(1).waitFor();
   const [first, second] = await page.locator(".card").all();
-  assert.match(await first.locator(".error").textContent(), /no JPEG, PNG/);
+  assert.match(await first.locator(".error").textContent(), /not a JPEG, PNG/);
   assert.ok(await second.locator(".map").isVisible());
   await assertAccessible(page);
   await page.screenshot({ path: `${screenshots}/serve-broken.png`, fullPage: true });

@@ -34,9 +34,9 @@ fn workers_on_one_shard_write_the_same_bytes_also_at_the_same_time() {
 fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_computed_again() {
     let workplace = TestDir::with_photos();
     let compute = || compute(&workplace, "--out set").stdout;
-    assert!(compute().contains("Complete: 1 piece(s) computed, 0 were there."));
+    assert!(compute().contains("Complete: 1 piece(s) computed, 0 already existed."));
     let whole = contents(&workplace, "set");
-    assert!(compute().contains("Complete: 0 piece(s) computed, 1 were there."));
+    assert!(compute().contains("Complete: 0 piece(s) computed, 1 already existed."));
     let [object, card] = ["safetensors", "json"]
         .map(|kind| format!("set/shard-00000-of-00001-piece-0000-of-0001.{kind}"));
     let read = |path: &str| fs::read(workplace.path(path)).expect("a file");
@@ -45,7 +45,7 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
         .expect("text")
         .replace("\"schema\": 2", "\"schema\": 3");
     for (path, bytes, reason) in [
-        (&object, &object_bytes[..object_bytes.len() - 1], "bytes, not"),
+        (&object, &object_bytes[..object_bytes.len() - 1], "bytes, expected"),
         (&card, &card_bytes[..card_bytes.len() / 2], "is damaged"),
         (&card, b"{}", "is damaged: missing field `schema`"),
     ] {
@@ -58,11 +58,13 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
         assert!(contents(&workplace, "set") == whole, "{reason}");
     }
     fs::remove_file(workplace.path(&object)).expect("a file");
-    assert!(compute().contains("1 piece(s) computed"));
+    let said = compute();
+    assert!(said.contains("its object is missing"), "{said}");
+    assert!(said.contains("1 piece(s) computed"), "{said}");
     assert!(contents(&workplace, "set") == whole);
     // Pieces of another version of the program are refused, not overwritten.
     workplace.write(&card, &newer);
-    refused(&workplace, &format!("photos {BASE} --out set"), "its `schema` is 3, not 2");
+    refused(&workplace, &format!("photos {BASE} --out set"), "`schema` is 3, expected 2");
     assert_eq!(workplace.read(&card), newer);
 }
 
@@ -70,11 +72,11 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
 fn a_set_of_the_version_before_goes_on_and_what_can_not_be_compared_is_said() {
     let workplace = TestDir::with_photos();
     let done = compute(&workplace, "--out set");
-    assert!(!done.stderr.contains("alone"), "{}", done.stderr);
+    assert!(!done.stderr.contains("only by names"), "{}", done.stderr);
     as_of_schema_1(&workplace, "set");
     for done in [compute(&workplace, "--out set"), run(&workplace, "photos --check set")] {
         let done = done.expect_success();
-        let said = "1 piece(s) at `set` were compared with the photographs by names and lengths";
+        let said = "1 piece(s) at `set` were compared with the images only by names and lengths";
         assert!(done.stderr.contains(said), "{}", done.stderr);
     }
     let train = "train --features set --weights none --epochs 1 --no-augment --out run";
@@ -117,7 +119,6 @@ fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_
         }
         let replace = if arguments.is_empty() { "" } else { "--replace" };
         let said = compute(&format!("{replace} {arguments}"));
-        let reason = reason.trim_start_matches("its ");
         assert!(
             said.contains(reason) && said.contains("1 piece(s) computed"),
             "{reason} in {said}"
@@ -127,21 +128,21 @@ fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_
         before = after;
     };
     workplace.image("photos/train/along/added.png", "along", 9);
-    changed("", "was made of other photographs");
+    changed("", "was computed from other images");
     workplace.image("photos/train/along/added.png", "across", 3);
-    changed("", "was made of other photographs");
+    changed("", "was computed from other images");
     fs::remove_file(workplace.path("photos/train/along/added.png")).expect("a file");
-    changed("", "was made of other photographs");
+    changed("", "was computed from other images");
     for set in ["train", "validation"] {
         workplace.image(&format!("photos/{set}/askew/0.png"), "along", 2);
     }
-    changed("--seed 0", "its `classes`");
-    changed("--seed 1", "its `weights`");
-    changed("--seed 1 --views 1", "its `views`");
-    changed("--seed 1 --views 1 --zoom 0.1", "its `views.augment.zoom`");
-    changed("--dtype float16", "its `dtype`");
-    changed("--base vgg19", "its `base.variant`");
-    refused(&workplace, &format!("photos {BASE} --out set"), "is \"vgg19\", not \"vgg16\"");
+    changed("--seed 0", "`classes`");
+    changed("--seed 1", "`weights`");
+    changed("--seed 1 --views 1", "`views`");
+    changed("--seed 1 --views 1 --zoom 0.1", "`views.augment.zoom`");
+    changed("--dtype float16", "`dtype`");
+    changed("--base vgg19", "`base.variant`");
+    refused(&workplace, &format!("photos {BASE} --out set"), "is \"vgg19\", expected \"vgg16\"");
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_compu
     }
     let before = contents(&workplace, "set");
     let other = format!("photos {BASE} --out set --pieces 3 --dtype float16");
-    refused(&workplace, &other, "its `dtype` is \"float32\", not \"float16\"");
+    refused(&workplace, &other, "`dtype` is \"float32\", expected \"float16\"");
     assert!(contents(&workplace, "set") == before);
 }
 
@@ -216,7 +217,7 @@ fn a_set_that_does_not_name_its_instruction_set_is_used_and_told_of() {
     rename_engine(&workplace, "winograd f32", |_| true);
     run(&workplace, "--check set").expect_success();
     let done = compute(&workplace, "--out set --pieces 2 --device cpu");
-    assert!(done.stdout.contains("0 piece(s) computed, 2 were there."), "{}", done.stdout);
+    assert!(done.stdout.contains("0 piece(s) computed, 2 already existed."), "{}", done.stdout);
     assert!(done.stderr.contains("winograd f32 with an unknown instruction set"));
     let train = "train --features set --weights none --device cpu --epochs 1 --out run";
     let done = workplace.run(train).expect_success();

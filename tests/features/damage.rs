@@ -72,7 +72,7 @@ fn a_check_names_all_that_is_missing_stale_or_damaged() {
     (0..40)
         .for_each(|at| workplace.image(&format!("photos/train/along/{at} too.png"), "along", at));
     let stale = findings(&workplace, "photos --check set");
-    let others = stale.iter().filter(|[_, _, reason]| reason.contains("other photographs"));
+    let others = stale.iter().filter(|[_, _, reason]| reason.contains("other images"));
     assert_eq!(others.count(), 4, "{stale:?}");
 }
 
@@ -90,7 +90,7 @@ fn a_damaged_row_is_found_when_it_is_read() {
     assert!(set.read(&[plain.clone(), whole], &Cancellation::NEVER).is_ok());
     let error = set.read(&[plain, damaged], &Cancellation::NEVER);
     let error = error.expect_err("damage").to_string();
-    assert!(error.contains("has a row without its checksum"), "{error}");
+    assert!(error.contains("has a row that does not match its checksum"), "{error}");
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn a_label_of_another_class_than_the_path_says_is_damage() {
     fs::write(path, bytes).expect("a writable folder");
     let store = Store::open(workplace.path("set").to_str().expect("text")).expect("a place");
     let error = || FeatureSet::open(&store).expect_err("damage").to_string();
-    assert!(error().contains("bytes of the SHA-256 "), "{}", error());
+    assert!(error().contains("in its first "), "{}", error());
     // Without the digest, the label itself is checked.
     as_of_schema_1(&workplace, "set");
-    assert!(error().contains("has a photograph with the label of another class"), "{}", error());
+    assert!(error().contains("has an image with the wrong label"), "{}", error());
 }

@@ -39,9 +39,9 @@ fn a_url_and_a_list_of_a_folder_give_what_its_path_gives() {
         let mut command = command(&workplace, &format!("{BASE} --out other"));
         expect_refused(&CommandResult::of(command.arg("my photos/list.txt")), line);
     };
-    list("line 7 of `my photos/list.txt` is there twice");
+    list("line 7 of `my photos/list.txt` is a duplicate");
     workplace.write("my photos/list.txt", "a/1.png\n../b/1.png\n");
-    list("line 2 of `my photos/list.txt` is no path below");
+    list("line 2 of `my photos/list.txt` is not a path below");
     workplace.write("my photos/list.txt", b"a/1.png\nb/\xff.png\n");
     list("line 2 of `my photos/list.txt` is not UTF-8");
     workplace.write("my photos/list.txt", "a/1.png\n");
@@ -66,7 +66,7 @@ fn an_engine_says_which_share_it_wants() {
     assert!(done.stdout.starts_with("Shard 1 of 3 (SLURM_ARRAY_TASK_ID)"), "{}", done.stdout);
     let missing = findings(&workplace, "--check set");
     let name = "shard-00002-of-00003-piece-0000-of-0001";
-    assert_eq!(missing, [["missing", name, "is not there"].map(String::from)]);
+    assert_eq!(missing, [["missing", name, "is missing"].map(String::from)]);
     let batch = [("AWS_BATCH_JOB_ARRAY_INDEX", "2"), ("AWS_BATCH_JOB_ARRAY_SIZE", "3")];
     share(&batch).expect_success();
     assert_eq!(open(&workplace, "set").images().len(), 24);
@@ -84,7 +84,7 @@ fn what_cannot_be_read_is_skipped_with_its_reason_or_an_error_where_that_is_want
     assert!(said.contains(empty) && !said.contains("notes.txt"), "{said}");
     let again = compute(&workplace, "--out set");
     assert!(
-        again.stderr.contains(empty) && again.stdout.contains("1 were there"),
+        again.stderr.contains(empty) && again.stdout.contains("1 already existed"),
         "{}",
         again.stderr
     );
@@ -97,7 +97,7 @@ fn what_cannot_be_read_is_skipped_with_its_reason_or_an_error_where_that_is_want
     refused(&workplace, &format!("{strict} other"), "`train/along/cut.png` can't be read");
     assert!(!workplace.path("other").exists());
     let whole = run(&workplace, "--check set").expect_success().stdout;
-    assert_eq!(whole, "Whole: 24 photographs, 2 skipped, in 1 piece(s)\n");
+    assert_eq!(whole, "Complete: 24 images, 2 skipped, in 1 piece(s)\n");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn the_folder_of_a_run_is_no_place_for_a_set() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let before = workplace.contents("run");
-    refused(&workplace, &format!("photos {BASE} --out run"), "`run` is a run of `train`");
+    refused(&workplace, &format!("photos {BASE} --out run"), "`run` is a run directory of `train`");
     assert!(workplace.contents("run") == before);
 }
 
@@ -115,15 +115,15 @@ fn what_is_no_set_or_no_place_for_one_is_refused() {
     let compute = |arguments: &str| format!("photos {BASE} {arguments}");
     super::compute(&workplace, "--out set --shard 1/3");
     for (arguments, named) in [
-        (compute("--out new --shard 3/3"), "there is no shard 3 of 3"),
+        (compute("--out new --shard 3/3"), "shard 3 of 3, selected by `--shard`, does not exist"),
         (compute("--out new --shard three"), "`--shard` is `three`"),
         (compute("--out new --pieces 0"), "0 pieces"),
         (compute("--out new --views 0"), "`--views` is 0"),
         (compute("--out set --shard 0/5"), "a set of 5 shard(s) of 1 piece(s) was expected"),
-        (compute("--out photos/set"), "lies in the folder of photographs"),
+        (compute("--out photos/set"), "is inside the data directory"),
         (compute("--out photos/train/along/0.png"), "photos/train/along/0.png"),
-        (compute("--out https://bucket.example/set"), "is of a kind not known here"),
-        (compute("--out s3://user:hunter2@bucket/set"), "has credentials"),
+        (compute("--out https://bucket.example/set"), "has an unknown scheme"),
+        (compute("--out s3://user:hunter2@bucket/set"), "contains credentials"),
         (format!("nowhere {BASE} --out new"), "nowhere`"),
         (format!("nowhere.txt {BASE} --out new"), "nowhere.txt`"),
         (format!("photos/train/along {BASE} --out new"), "no class folders"),
@@ -135,7 +135,7 @@ fn what_is_no_set_or_no_place_for_one_is_refused() {
         assert!(!workplace.path("new").exists(), "{arguments}");
     }
     #[cfg(not(feature = "remote"))]
-    refused(&workplace, &compute("--out s3://bucket/set"), "was made without");
+    refused(&workplace, &compute("--out s3://bucket/set"), "this build does not support");
     let store = Store::open(workplace.path("set").to_str().expect("text")).expect("a place");
     let error = FeatureSet::open(&store).expect_err("a part of a set").to_string();
     assert!(error.contains("2 of 3 pieces are missing"), "{error}");

@@ -32,7 +32,7 @@ fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
     let said = compute(&workplace, "--out set --pieces 24 --views 300").stdout;
     let left = 24 - there;
     assert!(
-        said.contains(&format!("Complete: {left} piece(s) computed, {there} were there.")),
+        said.contains(&format!("Complete: {left} piece(s) computed, {there} already existed.")),
         "{said}"
     );
     compute(&workplace, "--out whole --pieces 24 --views 300");
@@ -56,7 +56,7 @@ fn a_worker_that_is_stopped_in_its_only_piece_says_how_less_is_lost() {
     assert!(stop().success());
     said.read_to_string(&mut rest).expect("text");
     assert_eq!(worker.wait().expect("a child").code(), Some(130));
-    assert!(rest.contains("Stopped: 0 of 1 piece(s) are there. What was computed"), "{rest}");
+    assert!(rest.contains("Stopped: 0 of 1 piece(s) are complete. The current piece"), "{rest}");
     assert!(rest.contains("`--pieces 20`"), "{rest}");
 }
 

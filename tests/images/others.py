@@ -66,7 +66,7 @@ def tiff(folder):
         write(f"orientation_{orientation}", rgb, right, photometric="rgb", extratags=[(274, *tag[1:])])
     write("bits", rgb[..., 0] > 128, grey(np.where(rgb[..., 0] > 128, 255, 0).astype(np.uint8)), photometric="minisblack")
     for kind in (np.uint32, np.int8, np.int16, np.float64):
-        write(f"refused_{np.dtype(kind).name}", rgb.astype(kind), None, "which is not read", photometric="rgb")
+        write(f"refused_{np.dtype(kind).name}", rgb.astype(kind), None, "which is not supported", photometric="rgb")
     for bits in (10, 12, 14):
         file = folder / f"refused_{bits}_bits.tif"
         file.write_bytes(packed_tiff(wide[..., 0] >> (16 - bits), bits, 1))

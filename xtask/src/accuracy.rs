@@ -39,7 +39,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     for path in [&photographs, &weights] {
         ensure!(
             path.exists(),
-            "expected test material at `{}`, found none\nhint: name the folder that holds `pets` and `weights`: `cargo xtask accuracy DIR`",
+            "expected test material at `{}`, found none\nhint: name the folder with `pets` and `weights`: `cargo xtask accuracy DIR`",
             path.display()
         );
     }
@@ -56,7 +56,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     writeln!(stdout(), "demo: val_accuracy {:.4} at the best val_loss", demo.val_accuracy)?;
     ensure!(
         demo.val_accuracy >= DEMO,
-        "the demo reached {:.4}, expected {DEMO}",
+        "expected an accuracy of the demo of at least {DEMO}, found {:.4}",
         demo.val_accuracy
     );
 
@@ -67,19 +67,22 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
         let best = best_of(&run)?;
         writeln!(
             stdout(),
-            "photographs, seed {seed}: val_accuracy {:.4} at the best val_loss",
+            "images, seed {seed}: val_accuracy {:.4} at the best val_loss",
             best.val_accuracy
         )?;
         sum += best.val_accuracy;
         program.check_evaluate(&run, &best)?;
     }
     let mean = sum / 4.0;
-    writeln!(stdout(), "photographs: mean val_accuracy {mean:.4}")?;
-    ensure!(mean >= PHOTOGRAPHS, "the photographs reached {mean:.4}, expected {PHOTOGRAPHS}");
+    writeln!(stdout(), "images: mean val_accuracy {mean:.4}")?;
+    ensure!(
+        mean >= PHOTOGRAPHS,
+        "expected a mean val_accuracy of at least {PHOTOGRAPHS}, found {mean:.4}"
+    );
 
     program.check_predict(&runs.join("photographs-1"))?;
     program.train_on_images(&runs.join("augmented"), &["--epochs", "1", "--seed", "1"])?;
-    writeln!(stdout(), "accuracy: the demo and the photographs reach what is expected of them")?;
+    writeln!(stdout(), "accuracy: the demo and the images reach the expected accuracy")?;
     Ok(())
 }
 
@@ -164,8 +167,10 @@ pub(crate) fn best_of(run: &Path) -> Result<Row> {
     for line in table.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
         let number = |at: usize| -> Result<f64> {
-            let cell = cells.get(at).with_context(|| format!("no cell {at} in `{line}`"))?;
-            cell.parse().with_context(|| format!("`{cell}` in `{line}` is no number"))
+            let cell = cells
+                .get(at)
+                .with_context(|| format!("expected a cell {at} in `{line}`, found none"))?;
+            cell.parse().with_context(|| format!("`{cell}` in `{line}` is not a number"))
         };
         let row = Row { val_loss: number(3)?, val_accuracy: number(4)? };
         if best.as_ref().is_none_or(|best| row.val_loss < best.val_loss) {
@@ -184,5 +189,5 @@ fn first_file(folder: &Path) -> Result<PathBuf> {
 }
 
 fn text(path: &Path) -> Result<&str> {
-    path.to_str().with_context(|| format!("expected a path in unicode, found `{}`", path.display()))
+    path.to_str().with_context(|| format!("expected a path in Unicode, found `{}`", path.display()))
 }

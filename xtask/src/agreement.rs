@@ -62,14 +62,14 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
             program.train_on_images(&run, &more).map(|()| run)
         });
         let (cpu, bf16) = (cpu?, bf16?);
-        compare(&format!("photographs, seed {seed}"), &cpu, &libtorch?, 72.0)?;
+        compare(&format!("images, seed {seed}"), &cpu, &libtorch?, 72.0)?;
         for (mean, run) in means.iter_mut().zip([&cpu, &bf16]) {
             *mean += best_of(run)?.val_accuracy / 4.0;
         }
     }
     let [cpu, bf16] = means;
-    writeln!(stdout(), "photographs: mean val_accuracy {cpu:.4}, in bfloat16 {bf16:.4}")?;
-    ensure!((cpu - bf16).abs() <= BFLOAT16, "expected them within {BFLOAT16}");
+    writeln!(stdout(), "images: mean val_accuracy {cpu:.4}, in bfloat16 {bf16:.4}")?;
+    ensure!((cpu - bf16).abs() <= BFLOAT16, "expected a difference of at most {BFLOAT16}");
     Ok(())
 }
 
@@ -83,11 +83,17 @@ fn compare(what: &str, cpu: &Path, other: &Path, pictures: f64) -> Result<()> {
     let [cpu, other] = [best_of(cpu)?.val_accuracy, best_of(other)?.val_accuracy];
     writeln!(
         stdout(),
-        "{what}: first epoch within {farthest:.1e}, val_accuracy at the best val_loss {cpu:.4} and {other:.4}"
+        "{what}: first epoch differs by {farthest:.1e}, val_accuracy at the best val_loss {cpu:.4} and {other:.4}"
     )?;
-    ensure!(farthest <= FIRST_EPOCH, "expected the first epoch within {FIRST_EPOCH:e}");
+    ensure!(
+        farthest <= FIRST_EPOCH,
+        "expected a difference of the first epoch of at most {FIRST_EPOCH:e}"
+    );
     let apart = ((cpu - other) * pictures).abs();
-    ensure!(apart <= PICTURES + 1e-6, "expected accuracies within {PICTURES} pictures");
+    ensure!(
+        apart <= PICTURES + 1e-6,
+        "expected accuracies that differ by at most {PICTURES} images"
+    );
     Ok(())
 }
 
@@ -99,7 +105,7 @@ fn first_epoch(run: &Path) -> Result<Vec<f64>> {
     let line = table.lines().nth(1);
     let line = line.with_context(|| format!("`{}` has no epochs", path.display()))?;
     let number = |cell: &str| {
-        cell.parse::<f64>().with_context(|| format!("`{cell}` in `{line}` is no number"))
+        cell.parse::<f64>().with_context(|| format!("`{cell}` in `{line}` is not a number"))
     };
     let figures: Vec<f64> = line.split(',').skip(1).take(4).map(number).collect::<Result<_>>()?;
     ensure!(figures.len() == 4, "expected four figures in `{line}`");

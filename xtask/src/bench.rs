@@ -21,48 +21,48 @@ use self::rounds::Rounds;
 use self::script::script_of;
 use crate::program;
 
-/// What is timed.
+/// Part of the program to time.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// The frozen base: VGG16 at 180x180 in 32-bit floats, on all cores
+    /// Time the frozen base: VGG16 at 180x180 in float32, on all cores
     Base {
-        /// How many pictures go through at once
+        /// Batch size in images
         #[arg(long, default_value_t = 32)]
         batch: usize,
-        /// Time libtorch on the CPU as well, in float32 and bfloat16
+        /// Also time libtorch on the CPU, in float32 and bfloat16
         #[arg(long)]
         libtorch: bool,
         #[command(flatten)]
         rounds: Rounds,
     },
-    /// The augmentation: flip, rotation, zoom and preprocessing at 180x180
+    /// Time the augmentation: flip, rotation, zoom and preprocessing at 180x180
     Augment {
         #[command(flatten)]
         rounds: Rounds,
     },
-    /// Photographs: read, decoded and resized to 180x180
+    /// Time reading images: decoding and resizing to 180x180
     Photos {
-        /// A folder of photographs, at any depth, and nothing else [default: `../shared/pets/train`, seen from
-        /// the workspace root]
+        /// Folder of images only, at any depth [default: `../shared/pets/train` from the workspace root]
         dir: Option<PathBuf>,
         #[command(flatten)]
         rounds: Rounds,
     },
-    /// The head: training steps of 32 pictures, 12,800 features and 256 units
+    /// Time training steps of the head: 32 images, 12,800 features and 256 units
     Head {
         #[command(flatten)]
         rounds: Rounds,
     },
-    /// The whole job: epochs of the example on photographs, exact and with `--views 10`, and what follows for
-    /// 50 epochs of 2000 + 1000
+    /// Time whole training runs of the example, exact and with `--views 10`
+    ///
+    /// Also estimates the time of 50 epochs of 2000 training and 1000 validation images.
     Job(job::JobArguments),
-    /// The cache of features: the time to the first step, and of what uses a model, with it and without
+    /// Time the first training step and the commands that use a model, with and without the cache
     Cache(cache::CacheArguments),
-    /// Frozen features in shards: what sharing costs, and a worker's memory
+    /// Measure the cost of sharding the features, and a worker's memory
     Scale(scale::ScaleArguments),
-    /// Frozen features in an object store that is far away: computed, and trained on
+    /// Time computing features into a distant object store, and training on them
     Store(store::StoreArguments),
-    /// The base and the whole example on a GPU by libtorch, checked against the CPU
+    /// Time the base and the whole example on a GPU with libtorch, checked against the CPU
     Gpu(gpu::GpuArguments),
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
 fn augment(root: &Path, rounds: &Rounds) -> Result<()> {
     const PICTURES: usize = 1024;
     let (example, count) = (program::example(root, "augment")?, PICTURES.to_string());
-    let what = "pictures flipped, rotated, zoomed and preprocessed at 180x180";
+    let what = "images flipped, rotated, zoomed and preprocessed at 180x180";
     let mut race = Race::new(what, PICTURES, rounds)?;
     race.enter("permafrost", Command::new(&example).args(["once", &count]))?;
     if rounds.peers {
@@ -107,7 +107,7 @@ fn photos(root: &Path, dir: &Path, rounds: &Rounds) -> Result<()> {
     let files = job::files_below(dir)?.len();
     let times = AT_LEAST.div_ceil(files);
     let (example, again) = (program::example(root, "photos")?, times.to_string());
-    let what = format!("photographs of {} decoded and resized to 180x180", dir.display());
+    let what = format!("images of {} decoded and resized to 180x180", dir.display());
     let mut race = Race::new(&what, files * times, rounds)?;
     race.enter("permafrost", Command::new(example).arg(dir).arg(&again))?;
     if rounds.peers {
@@ -119,7 +119,7 @@ fn photos(root: &Path, dir: &Path, rounds: &Rounds) -> Result<()> {
 fn head(root: &Path, rounds: &Rounds) -> Result<()> {
     const STEPS: usize = 100;
     let (example, steps) = (program::example(root, "head")?, STEPS.to_string());
-    let what = "pictures through a training step of the head, 32 a step";
+    let what = "images through a training step of the head, 32 a step";
     let mut race = Race::new(what, STEPS * 32, rounds)?;
     race.enter("permafrost", Command::new(example).arg(&steps))?;
     if rounds.peers {
@@ -131,7 +131,7 @@ fn head(root: &Path, rounds: &Rounds) -> Result<()> {
 fn base(root: &Path, batch: usize, libtorch: bool, rounds: &Rounds) -> Result<()> {
     let example = program::example(root, "base")?;
     let count = batch.to_string();
-    let what = format!("pictures through VGG16 at 180x180, batch {batch}");
+    let what = format!("images through VGG16 at 180x180, batch {batch}");
     let mut race = Race::new(&what, batch, rounds)?;
     race.enter("permafrost", Command::new(&example).args(["winograd", &count]))?;
     race.enter("outputs", Command::new(&example).args(["outputs", &count]))?;

@@ -32,7 +32,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     for path in [&photographs, &weights] {
         ensure!(
             path.exists(),
-            "expected test material at `{}`, found none\nhint: name the folder that holds `pets` and `weights`: `cargo xtask browser DIR`",
+            "expected test material at `{}`, found none\nhint: name the folder with `pets` and `weights`: `cargo xtask browser DIR`",
             path.display()
         );
     }
@@ -53,9 +53,9 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
         let mut node = Command::new("node");
         node.arg(folder.join(test));
         node.args([&chromium, binary, &run, &photographs, &screenshots]);
-        program::start(&mut node, "see what the test says above")?;
+        program::start(&mut node, "see the output of the test above")?;
     }
-    writeln!(stdout(), "browser: all pages are as they should be: {}", screenshots.display())?;
+    writeln!(stdout(), "browser: all pages passed: {}", screenshots.display())?;
     Ok(())
 }
 
@@ -70,7 +70,7 @@ fn install(from: &Path, folder: &Path) -> Result<()> {
         npm.args(["install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]);
         program::start(
             npm.current_dir(folder),
-            "it needs Node 20 or later with npm, and npm's registry",
+            "install Node 20 or later with npm, and allow access to npm's registry",
         )?;
     }
     for entry in fs::read_dir(from)? {
@@ -93,7 +93,7 @@ fn chromium() -> Result<PathBuf> {
     match found.into_iter().find(|path| path.is_file()) {
         Some(path) => Ok(path),
         None => bail!(
-            "found no Chromium\nhint: install the package `chromium` of Debian and Ubuntu, or name a Chromium or Chrome by the variable CHROMIUM"
+            "could not find Chromium\nhint: install the package `chromium` of Debian and Ubuntu, or set CHROMIUM to the path of Chromium or Chrome"
         ),
     }
 }

@@ -37,10 +37,13 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
             "hint: run `cargo xtask fetch libtorch`"
         }
     } else {
-        "hint: `LIBTORCH` names it: unset that and run `cargo xtask fetch libtorch`"
+        "hint: unset `LIBTORCH`, which names it, and run `cargo xtask fetch libtorch`"
     };
     let unusable = |why: String| {
-        Unavailable(format!("`{}` is no libtorch to build with: {why}\n{hint}", folder.display()))
+        Unavailable(format!(
+            "`{}` is not a usable libtorch folder: {why}\n{hint}",
+            folder.display()
+        ))
     };
     let found = Found::examine(&folder).map_err(|error| unusable(format!("{error:#}")))?;
     let mut build = cargo();

@@ -43,7 +43,7 @@ pub(crate) fn run(root: &Path, seconds: usize) -> Result<()> {
     let largest = checked?;
     writeln!(
         stdout(),
-        "cache: {PROCESSES} processes for {seconds} s, {seconds} of them killed: no wrong entry, at most {:.1} of {:.1} MB",
+        "cache: {PROCESSES} processes for {seconds} s, {seconds} kills: no invalid entry, at most {:.1} of {:.1} MB",
         largest as f64 / 1e6,
         LIMIT as f64 / 1e6
     )?;
@@ -62,7 +62,7 @@ fn share(
         sleep(Duration::from_secs(1));
         for child in &mut *children {
             if let Some(status) = child.try_wait()? {
-                bail!("a process that nobody killed ended with {status}");
+                bail!("a process that was not killed ended with {status}");
             }
         }
         let killed = &mut children[second % PROCESSES];
@@ -71,18 +71,18 @@ fn share(
         *killed = start(PROCESSES + second)?;
         let bytes = size_of_entries(folder)?;
         largest = largest.max(bytes);
-        ensure!(bytes <= LIMIT, "the cache has {bytes} bytes of {LIMIT}");
+        ensure!(bytes <= LIMIT, "expected at most {LIMIT} bytes in the cache, found {bytes}");
     }
     ensure!(
         largest > LIMIT / 2,
-        "expected a cache that is full now and then, found {largest} of {LIMIT} bytes at most"
+        "expected a cache that fills more than half of {LIMIT} bytes, found at most {largest}"
     );
     Ok(largest)
 }
 
 /// Returns the size of all entries in bytes. The ledger is locked meanwhile, so that no process writes.
 fn size_of_entries(folder: &Path) -> Result<u64> {
-    let ledger = File::open(folder.join("size")).context("expected a ledger")?;
+    let ledger = File::open(folder.join("size")).context("could not open the ledger")?;
     ledger.lock()?;
     let mut bytes = 0;
     for folder in fs::read_dir(folder.join("features"))? {

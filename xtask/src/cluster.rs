@@ -22,14 +22,14 @@ use self::site::Site;
 use crate::keras::clear;
 use crate::program;
 
-/// What to check.
+/// Check to run.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Check {
-    /// The batch script on a Slurm that is started for it
+    /// The batch script on a temporary Slurm
     Slurm,
     /// The manifest of Kubernetes and the job definition of AWS Batch
     Kubernetes,
-    /// Photographs and features in an object store that fails now and then, and is killed in the middle
+    /// Images and features in an object store that fails at random and is killed in the middle
     S3,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn run(root: &Path, shared: &Path, check: Option<Check>) -> Result<()
     for path in [&photographs, &weights] {
         ensure!(
             path.exists(),
-            "expected test material at `{}`, found none\nhint: name the folder that holds `pets` and `weights`: `cargo xtask cluster --shared DIR`",
+            "expected test material at `{}`, found none\nhint: name the folder with `pets` and `weights`: `cargo xtask cluster --shared DIR`",
             path.display()
         );
     }
@@ -54,7 +54,7 @@ pub(crate) fn run(root: &Path, shared: &Path, check: Option<Check>) -> Result<()
         if check.is_some_and(|check| check != *wanted) {
             continue;
         }
-        let name = wanted.to_possible_value().expect("no check is hidden");
+        let name = wanted.to_possible_value().expect("every check has a name");
         let name = name.get_name();
         let folder = root.join("target/cluster").join(name);
         clear(&folder)?;

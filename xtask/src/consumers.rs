@@ -25,7 +25,7 @@ const CONSUMERS: [&str; 2] = ["augment", "vgg"];
 /// Returns an error if a library or consumer does not compile, or a consumer can't be written or fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
     for library in libraries(root)? {
-        writeln!(stdout(), "library `{library}` by itself:")?;
+        writeln!(stdout(), "library `{library}` alone:")?;
         let status = cargo()
             .args(["check", "--offline", "--package", &library])
             .current_dir(root)
@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         ensure!(
             status.success(),
             "the library `{library}` does not compile by itself: `cargo check` ended with {status}\n\
-             hint: see what the compiler says above; a feature may be missing in `crates/{library}/Cargo.toml`"
+             hint: see the compiler output above; a feature may be missing in `crates/{library}/Cargo.toml`"
         );
     }
     for name in CONSUMERS {
@@ -45,7 +45,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             &read(&root.join("Cargo.toml"))?,
             root,
         )
-        .with_context(|| format!("could not make the manifest of the consumer `{name}`"))?;
+        .with_context(|| format!("could not create the manifest of the consumer `{name}`"))?;
         write(&copy.join("Cargo.toml"), &manifest)?;
         write(&copy.join("Cargo.lock"), &read(&root.join("Cargo.lock"))?)?;
         write(&copy.join("src/main.rs"), &read(&source.join("src/main.rs"))?)?;
@@ -91,7 +91,7 @@ fn outside_manifest(consumer: &str, workspace: &str, root: &Path) -> Result<Stri
     if let Some(Value::Table(dependencies)) = consumer.get_mut("dependencies") {
         for (_, dependency) in dependencies {
             if let Some(Value::String(path)) = dependency.get_mut("path") {
-                *path = root.join(&path).to_str().context("expected a root in unicode")?.to_owned();
+                *path = root.join(&path).to_str().context("expected a root in Unicode")?.to_owned();
             }
         }
     }

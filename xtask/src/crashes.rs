@@ -38,7 +38,7 @@ const SAME: [&str; 3] =
 /// # Errors
 /// Returns an error if the program can't be built, or a resumed run differs from the one that was not killed.
 pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<()> {
-    ensure!(count > 0, "expected a count of 1 or more");
+    ensure!(count > 0, "expected a count of at least 1, found 0");
     let program = program::permafrost(root, &[])?;
     let scratch = root.join("target/crashes");
     keras::clear(&scratch)?;
@@ -84,7 +84,7 @@ pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<()> {
         }
         writeln!(
             stdout(),
-            "crashes: {count} runs ({mode}) of {lasts:.1?} killed and resumed ({unstarted} before their settings were written, {complete} after their end): all as the run that was let alone"
+            "crashes: {count} runs ({mode}) of {lasts:.1?} killed and resumed ({unstarted} before their settings were written, {complete} after their end): all equal to the uninterrupted run"
         )?;
     }
     Ok(())
@@ -117,14 +117,14 @@ fn compare(scratch: &Path, run: &str, whole: &str) -> Result<()> {
         fs::read(&path).with_context(|| format!("could not read `{}`", path.display()))
     };
     for file in SAME {
-        ensure!(read(run, file)? == read(whole, file)?, "`{run}/{file}` is another one");
+        ensure!(read(run, file)? == read(whole, file)?, "`{run}/{file}` differs");
     }
     let history = |run| {
         let text = read(run, "history.csv")?;
         Ok::<_, anyhow::Error>(without_seconds(&String::from_utf8_lossy(&text)))
     };
     let (found, expected) = (history(run)?, history(whole)?);
-    ensure!(found == expected, "the history is {found:?}, expected {expected:?}");
+    ensure!(found == expected, "expected the history {expected:?}, found {found:?}");
     Ok(())
 }
 

@@ -21,11 +21,11 @@ use crate::wanted::Wanted;
 use crate::{libtorch, listing};
 
 const AFTER_HELP: &str = "\
-A download that breaks off is tried again, then kept as `NAME.part` and continued by the next fetch.
+An interrupted download is retried, then saved as `NAME.part` and resumed by the next fetch.
 The proxy in ALL_PROXY, HTTPS_PROXY or HTTP_PROXY is used, except for the hosts in NO_PROXY.
 
-Exit status: 0 if everything is there and right, or was listed; 1 if something is missing and could not be
-had; 2 for any other error, such as a file that is there but wrong.";
+Exit status: 0 if all items are present and valid, or were listed; 1 if an item is missing and can't be
+downloaded; 2 for any other error, such as an invalid file.";
 
 /// Options of `fetch`.
 #[derive(Args)]
@@ -34,33 +34,33 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
 
-    /// Take the files, under their published names, from a folder or from a mirror (`http://`,
-    /// `https://`) instead
+    /// Use a folder or a mirror (`http://`, `https://`) with the files under their published names
     #[arg(long, global = true, value_name = "DIR|URL", value_parser = Source::parse)]
     from: Option<Source>,
 
-    /// List what there is, or what was asked for, with sizes, licences and what is there already; fetch
-    /// nothing
+    /// List items with size, licence and state; fetch nothing
     #[arg(long, global = true)]
     list: bool,
 
-    /// Without the network: verify what is there, and say what is missing, where to get it and where to
-    /// put it
+    /// Verify existing files and list missing ones, without the network
+    ///
+    /// Missing files are listed with their address and target path.
     #[arg(long, global = true, conflicts_with_all = ["from", "list"])]
     offline: bool,
 
-    /// Also ask other machines by plain HTTP; a redirect from `https` to `http` is refused all the same
+    /// Allow plain HTTP to other machines
     ///
-    /// By default an address must begin with `https://` unless its host is this machine. What the manifest pins by
-    /// SHA-256, such as libtorch, is as safe either way; the MD5 of weights only guards against damage.
+    /// By default an address must begin with `https://` unless its host is this machine. A redirect from `https` to
+    /// `http` is always refused. Files that the manifest pins by SHA-256, such as libtorch, are equally safe either
+    /// way. The MD5 of weights only detects damage.
     #[arg(long, global = true)]
     insecure: bool,
 
-    /// How long a second of waiting between attempts lasts, for tests.
+    /// Seconds that a wait of one second between attempts takes, for tests.
     #[arg(long, global = true, hide = true, value_name = "SECONDS", default_value_t = 1.0)]
     pace: f64,
 
-    /// Another manifest, for tests.
+    /// Manifest file, for tests.
     #[arg(long, global = true, hide = true, value_name = "FILE")]
     manifest: Option<PathBuf>,
 }
@@ -85,8 +85,8 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         Some(what) => what.items(&manifest, files),
         None if arguments.list => all_items(&manifest, files),
         None => bail!(
-            "expected `weights`, `data`, `all` or `libtorch`, found none of them\n\
-             hint: `cargo xtask fetch --list` shows what there is"
+            "expected `weights`, `data`, `all` or `libtorch`, found none\n\
+             hint: run `cargo xtask fetch --list` to see all items"
         ),
     };
     if arguments.list {
@@ -119,13 +119,13 @@ impl Fetcher<'_> {
         let target = wanted.target(&self.data);
         match wanted.state(&self.data, &self.record)? {
             State::Missing(_) => match wanted {
-                Wanted::Published { item, .. } => self.bring(item, &target, &wanted.by_hand(&self.data)),
-                Wanted::Libtorch(pinned) => {
-                    libtorch::bring(pinned, &self.data, &self.downloader)
+                Wanted::Published { item, .. } => {
+                    self.bring(item, &target, &wanted.by_hand(&self.data))
                 }
+                Wanted::Libtorch(pinned) => libtorch::bring(pinned, &self.data, &self.downloader),
             },
             State::Wrong(error) => Err(error.context(format!(
-                "`{}` is there but not as expected\nhint: remove it or move it away, then fetch again",
+                "`{}` is present but invalid\nhint: remove it or move it away, then fetch again",
                 target.display()
             ))),
             State::Right(right) => say(&format!("`{}`: already {right}", target.display())),
@@ -141,10 +141,10 @@ impl Fetcher<'_> {
         match origin {
             DigestOrigin::Published => {}
             DigestOrigin::Recorded => {
-                say(&format!("`{}`: its digest is the one in `{record}`", file.name))?;
+                say(&format!("`{}`: the digest matches `{record}`", file.name))?;
             }
             DigestOrigin::New(digest) => say(&format!(
-                "`{}`: its publisher gives no digest, so `{digest}` is kept in `{record}` and later fetches are compared with it",
+                "`{}`: the publisher states no digest; `{digest}` is recorded in `{record}` for later fetches",
                 file.name
             ))?,
         }

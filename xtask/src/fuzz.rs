@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path, only: Option<&str>, seconds: u64, seed: u64) -> R
     let targets: Vec<_> =
         TARGETS.iter().filter(|(target, _)| only.is_none_or(|only| only == *target)).collect();
     let names = TARGETS.map(|(target, _)| target).join(", ");
-    ensure!(!targets.is_empty(), "no such target\nhint: one of {names}");
+    ensure!(!targets.is_empty(), "unknown target\nhint: use one of {names}");
     for (target, file) in targets {
         let folder = new_folder(&root.join("target/fuzz"), target)?;
         let input = folder.join(file);
@@ -43,10 +43,10 @@ pub(crate) fn run(root: &Path, only: Option<&str>, seconds: u64, seed: u64) -> R
             .arg(root.join("tests/fixtures"))
             .arg(&input)
             .status()
-            .context("could not start the program that reads")?;
+            .context("could not start the example `fuzz`")?;
         ensure!(
             status.success(),
-            "`{target}` ended with {status}\nhint: the file that it read last is `{}`",
+            "`{target}` ended with {status}\nhint: see the last file that it read, `{}`",
             input.display()
         );
         fs::remove_dir_all(&folder)
@@ -58,7 +58,7 @@ pub(crate) fn run(root: &Path, only: Option<&str>, seconds: u64, seed: u64) -> R
 
 /// Creates a folder in `parent` with the first free number. The others hold earlier findings.
 fn new_folder(parent: &Path, target: &str) -> Result<PathBuf> {
-    let could_not = |folder: &Path| format!("could not make the folder `{}`", folder.display());
+    let could_not = |folder: &Path| format!("could not create the folder `{}`", folder.display());
     fs::create_dir_all(parent).with_context(|| could_not(parent))?;
     let mut number = 1;
     loop {

@@ -25,7 +25,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let cases = absolute(shared)?.join("cases/images");
     ensure!(
         cases.is_dir(),
-        "expected cases at `{}`, found none\nhint: name the folder that holds `cases`: `cargo xtask images DIR`",
+        "expected cases at `{}`, found none\nhint: name the folder with `cases`: `cargo xtask images DIR`",
         cases.display()
     );
     Command::new("cjpeg").arg("-version").output().context(
@@ -44,5 +44,5 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
             .args([&program, &cases, &scratch]),
         &FAMILIES,
     )
-    .context("images are decoded otherwise than they must be")
+    .context("decoded images differ from Pillow's")
 }

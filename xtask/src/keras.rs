@@ -36,12 +36,12 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let (photographs, imagenet) = (shared.join("pets"), shared.join(IMAGENET));
     ensure!(
         photographs.is_dir(),
-        "expected photographs at `{}`, found none\nhint: name the folder that holds `pets` and `weights`: `cargo xtask keras DIR`",
+        "expected images at `{}`, found none\nhint: name the folder with `pets` and `weights`: `cargo xtask keras DIR`",
         photographs.display()
     );
     ensure!(
         imagenet.is_file(),
-        "expected weights at `{}`, found none\nhint: name the folder that holds `pets` and `weights`: `cargo xtask keras DIR`",
+        "expected weights at `{}`, found none\nhint: name the folder with `pets` and `weights`: `cargo xtask keras DIR`",
         imagenet.display()
     );
     let checks = root.join("tests/keras");
@@ -77,7 +77,7 @@ pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
     }
     writeln!(
         stderr(),
-        "installing what `{}` lists into `{}`, which can take minutes",
+        "installing the packages in `{}` into `{}`, which can take minutes",
         requirements.display(),
         folder.display()
     )?;
@@ -93,7 +93,7 @@ pub(crate) fn install(folder: &Path, requirements: &Path) -> Result<PathBuf> {
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .arg("--requirement")
             .arg(requirements),
-        "it needs Python 3.11, 3.12 or 3.13 and the Python package index, or a mirror of it named by PIP_INDEX_URL",
+        "use Python 3.11, 3.12 or 3.13 with access to the Python package index, or set PIP_INDEX_URL to a mirror",
     )?;
     // The stamp is written last, so that an interrupted installation starts again.
     fs::write(&stamp, list).with_context(|| format!("could not write `{}`", stamp.display()))?;
@@ -124,13 +124,13 @@ pub(crate) fn passed_on(script: &mut Command, checks: &[&'static str]) -> Result
     let mut silent = checks.to_vec();
     if let Some(output) = running.stdout.take() {
         silent = pass_on(BufReader::new(output), stdout(), checks)
-            .context("could not pass on what the checks print")?;
+            .context("could not forward the output of the checks")?;
     }
     let status = running.wait().context("could not wait for the checks")?;
     ensure!(status.success(), "the checks ended with {status}");
     ensure!(
         silent.is_empty(),
-        "expected every check to compare something, found nothing of `{}`",
+        "expected output from every check, found none from `{}`",
         silent.join("`, `")
     );
     Ok(())

@@ -65,10 +65,10 @@ pub(crate) fn state(libtorch: &Libtorch, data: &Path) -> Result<State> {
         );
         ensure!(
             libtorch.device == Device::Cpu || found.has_cuda,
-            "expected one for CUDA, found one for the CPU alone"
+            "expected a libtorch for CUDA, found one for the CPU only"
         );
         let version = found.version;
-        Ok(State::Right(format!("there with all its libraries, version {version}")))
+        Ok(State::Right(format!("present with all libraries, version {version}")))
     };
     Ok(check().unwrap_or_else(State::Wrong))
 }
@@ -93,7 +93,7 @@ pub(crate) fn bring(libtorch: &Libtorch, data: &Path, downloader: &Downloader<'_
     let target = target(libtorch, data);
     let part = UnfinishedFile::beside(&target)?;
     fs::create_dir(part.path())
-        .with_context(|| format!("could not make `{}`", part.path().display()))?;
+        .with_context(|| format!("could not create `{}`", part.path().display()))?;
     match downloader.source {
         Some(Source::Folder(folder)) => take(libtorch, folder, part.path())?,
         Some(Source::Mirror(url)) => {
@@ -105,7 +105,7 @@ pub(crate) fn bring(libtorch: &Libtorch, data: &Path, downloader: &Downloader<'_
         }
     }
     let found = Found::examine(part.path())
-        .with_context(|| format!("the libtorch for `{}` is not whole", target.display()))?;
+        .with_context(|| format!("the libtorch for `{}` is incomplete", target.display()))?;
     part.land(&target, downloader.notify)?;
     say(&format!(
         "`{}`: libtorch {}; licence: {}",
@@ -136,15 +136,15 @@ fn take(libtorch: &Libtorch, folder: &Path, into: &Path) -> Result<()> {
     let folder = std::path::absolute(folder)?;
     let found = Found::examine(&folder).map_err(|error| {
         Unavailable(format!(
-            "`{}` is no libtorch: {error:#}\n\
+            "`{}` is not a libtorch folder: {error:#}\n\
              hint: name a libtorch folder, or the folder `torch` of an installed PyTorch: `python3 -c 'import torch; print(torch.__path__[0])'`",
             folder.display()
         ))
     })?;
     if libtorch.device == Device::Cuda && !found.has_cuda {
         bail!(Unavailable(format!(
-            "expected one for CUDA in `{}`, found one for the CPU alone\n\
-             hint: leave `--cuda` out to take it",
+            "expected a libtorch for CUDA in `{}`, found one for the CPU only\n\
+             hint: to use it, omit `--cuda`",
             folder.display()
         )));
     }
@@ -166,8 +166,8 @@ fn unavailable(libtorch: &Libtorch, error: &Error) -> Error {
 /// Returns the notice that is printed whenever a libtorch of another version is used.
 pub(crate) fn bypass_notice(found: &str, expected: &str) -> String {
     format!(
-        "libtorch {found} is not the {expected} that the bindings are made for: `cargo xtask build` sets \
-         `{BYPASS}=1`, and it may fail to build or to run"
+        "libtorch {found} is not the {expected} that the bindings require: `cargo xtask build` sets \
+         `{BYPASS}=1`, but the program may fail to build or to run"
     )
 }
 
@@ -183,15 +183,14 @@ fn index_url() -> Result<Option<String>> {
     ensure!(
         !url.contains('@'),
         "expected a package index without a password, found one in the settings of pip\n\
-         hint: name another with `--from URL`, or install PyTorch with pip and name its folder with `--from DIR`"
+         hint: name another index with `--from URL`, or install PyTorch with pip and name its folder with `--from DIR`"
     );
     Ok(Some(url.trim().to_owned()))
 }
 
 fn no_index() -> Error {
     anyhow!(
-        "no Python package index is named: set `PIP_INDEX_URL` to yours, name it with `--from URL`, or install pip, \
-         which has one"
+        "no Python package index is configured\nhint: set `PIP_INDEX_URL`, use `--from URL`, or install pip"
     )
 }
 
@@ -201,7 +200,7 @@ fn check_platform() -> Result<()> {
         return Ok(());
     }
     bail!(Unavailable(format!(
-        "expected Linux on x86-64, found {} on {}: for other platforms nothing is downloaded",
+        "expected Linux on x86-64, found {} on {}; other platforms have no download",
         std::env::consts::OS,
         std::env::consts::ARCH
     )))

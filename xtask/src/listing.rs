@@ -49,10 +49,12 @@ pub(crate) fn verify(items: &[Wanted<'_>], data: &Path, record: &Record) -> Resu
     }
     let all = items.len();
     if wrong > 0 {
-        bail!("expected all {all} to be there, found {missing} missing and {wrong} wrong{hints}");
+        bail!(
+            "expected {all} present and valid, found {missing} missing and {wrong} invalid{hints}"
+        );
     }
     if missing > 0 {
-        let what = format!("expected all {all} to be there, found {missing} missing{hints}");
+        let what = format!("expected {all} present, found {missing} missing{hints}");
         return Err(Unavailable(what).into());
     }
     Ok(())

@@ -60,7 +60,7 @@ pub(crate) struct Load<'a> {
 /// Returns an error if the program can't be built or an answer has the wrong status. Also fails if the server's memory
 /// grows or exceeds its bound, or hostile clients slow down the others too much.
 pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
-    ensure!(load.clients > 0 && load.seconds > 0, "expected a client and a second or more");
+    ensure!(load.clients > 0 && load.seconds > 0, "expected at least 1 client and 1 second");
     let program = program::permafrost(root, &[])?;
     let model = match load.model {
         Some(model) => model.to_owned(),
@@ -69,7 +69,7 @@ pub(crate) fn run(root: &Path, load: &Load<'_>) -> Result<()> {
     let core = server::pin()?;
     match core {
         Some(core) => {
-            writeln!(stdout(), "load: the server has core {core}, the clients have another")?
+            writeln!(stdout(), "load: the server uses core {core}, the clients use another")?
         }
         None => writeln!(stdout(), "load: the server and the clients share all cores")?,
     }
@@ -136,7 +136,7 @@ fn train(root: &Path, program: &Path) -> Result<PathBuf> {
 fn report(answered: Vec<&Answered>, seconds: Duration) -> Result<()> {
     ensure!(!answered.is_empty(), "expected answers, found none");
     let rate = answered.len() as f64 / seconds.as_secs_f64();
-    writeln!(stdout(), "load: {} requests, {rate:.0} a second", answered.len())?;
+    writeln!(stdout(), "load: {} requests, {rate:.0} per second", answered.len())?;
     let mut kinds: BTreeMap<Kind, Vec<Duration>> = BTreeMap::new();
     for Answered { kind, took, .. } in answered {
         kinds.entry(*kind).or_default().push(*took);
@@ -178,7 +178,7 @@ fn check(
     bound: u64,
 ) -> Result<()> {
     let (Some(alone), Some(with_hostile)) = (alone, with_hostile) else {
-        bail!("expected answers in both phases, found none in one");
+        bail!("expected answers in both phases, found none in one of them");
     };
     let factor = with_hostile.as_secs_f64() / alone.as_secs_f64();
     writeln!(stdout(), "load: {:34} {:>9} {:>9} {:>9}", "", "alone", "hostile", "at most")?;
@@ -202,7 +202,7 @@ fn check(
         )?;
         ensure!(
             after.peak <= most,
-            "the server took {:.0} MB, expected at most {:.0} MB: {:.0} MB after a request of each kind, and {:.0} MB for all requests",
+            "expected at most {1:.0} MB of memory, found {0:.0} MB: the limit is {2:.0} MB after a request of each kind, and {3:.0} MB for all requests",
             mb(after.peak),
             mb(most),
             mb(base.peak),
@@ -223,7 +223,7 @@ fn mb(bytes: u64) -> f64 {
 /// Checks that memory does not grow while clients repeat the same requests.
 fn check_growth(memory: &[Memory]) -> Result<()> {
     let (&[first, ..], &[.., last]) = (memory, memory) else {
-        writeln!(stdout(), "load: this system does not say how much memory the server has")?;
+        writeln!(stdout(), "load: this system does not report the memory of the server")?;
         return Ok(());
     };
     let most = memory.iter().map(|memory| memory.now).max().unwrap_or(last.now);
@@ -235,7 +235,12 @@ fn check_growth(memory: &[Memory]) -> Result<()> {
         mb(most)
     )?;
     let bound = first.now + (first.now / 10).max(GROWTH);
-    ensure!(last.now <= bound, "the server's memory grew, expected at most {:.0} MB", mb(bound));
+    ensure!(
+        last.now <= bound,
+        "expected at most {:.0} MB of memory at the end, found {:.0} MB",
+        mb(bound),
+        mb(last.now)
+    );
     Ok(())
 }
 

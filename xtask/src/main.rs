@@ -47,143 +47,147 @@ use clap::{Parser, Subcommand};
 use crate::status::exit_code;
 use crate::unavailable::{Unavailable, hints};
 
-/// Chores around Permafrost: downloads, reference checks, CI.
+/// Development tasks of Permafrost: downloads, reference checks, CI.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
     chore: Chore,
 
-    /// Another workspace root, for tests.
+    /// Workspace root, for tests.
     #[arg(long, global = true, hide = true, value_name = "DIR")]
     root: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Fetch pretrained weights, the example's photographs and libtorch into `data/`
+    /// Fetch pretrained weights, the example's images and libtorch into `data/`
     Fetch(fetch::Arguments),
 
-    /// Build the program with its feature `libtorch`, after a check of the libtorch in `data/libtorch`, or
-    /// where LIBTORCH says
+    /// Build the program with the feature `libtorch`
+    ///
+    /// Checks the libtorch in `data/libtorch`, or in the folder LIBTORCH, first.
     Build {
-        /// Passed on to `cargo build`, such as `--release`
+        /// Arguments for `cargo build`, such as `--release`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         cargo_arguments: Vec<OsString>,
     },
 
-    /// Compare with what Keras computes: run the `parity` tests on the whole set of fixtures
+    /// Compare with values computed by Keras: run the `parity` tests on all fixtures
     Parity {
-        /// The folder of fixtures [default: `../shared/parity`, seen from the workspace root]
+        /// Folder of fixtures [default: `../shared/parity` from the workspace root]
         dir: Option<PathBuf>,
     },
 
-    /// Train the demo and on real photographs, and fail where an accuracy falls short
+    /// Train the demo and on real images, and check the accuracies
     Accuracy {
-        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
-        /// workspace root]
+        /// Folder with `pets` and `weights` [default: `../shared` from the workspace root]
         dir: Option<PathBuf>,
     },
 
-    /// Train on the CPU's own engine and on libtorch, and fail where the runs do not agree
+    /// Train on the CPU backend and on libtorch, and check that the runs agree
     Agreement {
-        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
-        /// workspace root]
+        /// Folder with `pets` and `weights` [default: `../shared` from the workspace root]
         dir: Option<PathBuf>,
     },
 
-    /// Compare with Keras itself, installed into `target/keras`: features, training, exports, imports
+    /// Compare with Keras: features, training, exports, imports
+    ///
+    /// Keras is installed into `target/keras`.
     Keras {
-        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
-        /// workspace root]
+        /// Folder with `pets` and `weights` [default: `../shared` from the workspace root]
         dir: Option<PathBuf>,
     },
 
-    /// Compare decoded images with Pillow's, installed into `target/images`: damaged and unusual files, and every
-    /// layout of JPEG, TIFF, PNG, BMP, GIF and WebP; needs `cjpeg`
+    /// Compare decoded images with Pillow's
+    ///
+    /// Covers damaged and unusual files, and every layout of JPEG, TIFF, PNG, BMP, GIF and WebP. Pillow is installed
+    /// into `target/images`. Needs `cjpeg`.
     Images {
-        /// The folder that holds `cases` [default: `../shared`, seen from the workspace root]
+        /// Folder with `cases` [default: `../shared` from the workspace root]
         dir: Option<PathBuf>,
     },
 
-    /// Open the pages of a run and of the local server in headless Chromium
+    /// Test the pages of a run and of the local server in headless Chromium
     Browser {
-        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
-        /// workspace root]
+        /// Folder with `pets` and `weights` [default: `../shared` from the workspace root]
         dir: Option<PathBuf>,
     },
 
-    /// Run what `deploy/` holds: the batch script on a real Slurm with a task killed in the middle, and the command
-    /// lines of Kubernetes and AWS Batch; and features through an S3 interface that fails now and then
+    /// Check the files in `deploy/` on a real Slurm, and features in an S3 object store
+    ///
+    /// Runs the batch script on Slurm with a task killed in the middle, the command lines of Kubernetes and AWS Batch,
+    /// and features through an S3 interface with random failures.
     Cluster {
-        /// Only this [default: all]
+        /// Check to run [default: all]
         check: Option<cluster::Check>,
-        /// The folder that holds `pets` and `weights` [default: `../shared`, seen from the
-        /// workspace root]
+        /// Folder with `pets` and `weights` [default: `../shared` from the workspace root]
         #[arg(long, value_name = "DIR")]
         shared: Option<PathBuf>,
     },
 
-    /// Check every library by itself, and build and run two small packages outside the workspace that use single
-    /// crates of it
+    /// Check each library alone, and run two packages outside the workspace that use single crates
     Consumers,
 
-    /// Have several processes share a cache while one of them is killed every second
+    /// Share a cache between processes while one of them is killed every second
     Cache {
         /// Duration in seconds
         #[arg(long, default_value_t = 60)]
         seconds: usize,
     },
-    /// Kill the program at random moments, resume it, and fail where it ends otherwise than without
+    /// Kill the program at random moments, resume it, and compare with an uninterrupted run
     Crashes {
-        /// How many runs of each mode
+        /// Number of runs of each mode
         #[arg(long, default_value_t = 100)]
         count: usize,
-        /// Decides the moments
+        /// Random seed
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
 
-    /// Read damaged files of every kind, and fail where one panics, aborts or takes long
+    /// Read damaged files of every kind
+    ///
+    /// Fails if a read panics, aborts or takes too long.
     Fuzz {
-        /// Only this kind: photograph, h5, keras, safetensors, pth, card, state, config or
-        /// request
+        /// Kind of file: photograph, h5, keras, safetensors, pth, card, state, config or request [default: all]
         target: Option<String>,
-        /// For how long each
+        /// Duration per target in seconds
         #[arg(long, default_value_t = 300)]
         seconds: u64,
-        /// Decides the damage
+        /// Random seed
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
 
-    /// Send photographs and bad files to `permafrost serve` from many clients at once, then with hostile clients
-    /// among them, and fail if one is not answered as it should be or waits too long, or the server's memory grows
-    /// or exceeds its bound
+    /// Load-test `permafrost serve`, also with hostile clients
+    ///
+    /// Many clients send images and invalid files at the same time, first alone and then with hostile clients among
+    /// them. Fails if a response is wrong or takes too long, or if the server's memory grows or exceeds its bound.
     Load {
-        /// The model's folder [default: one that is trained on drawn pictures]
+        /// Folder of the model [default: a model trained on generated images]
         model: Option<PathBuf>,
-        /// For how long, without and then with hostile clients
+        /// Duration without and with hostile clients, in seconds each
         #[arg(long, default_value_t = 30)]
         seconds: u64,
-        /// How many clients
+        /// Number of clients
         #[arg(long, default_value_t = 200)]
         clients: usize,
     },
 
-    /// Time a part, and others beside it in the same run
+    /// Time parts of the program, and peers
     Bench {
         #[command(subcommand)]
         bench: bench::Bench,
     },
 
-    /// Check the licences and sources of all packages by the rules in `deny.toml`, with cargo-deny, which is installed
-    /// into `target/licences`
+    /// Check the licences and sources of all packages with cargo-deny
+    ///
+    /// The rules are in `deny.toml`. cargo-deny is installed into `target/licences`.
     Licences,
 
-    /// Write the licence texts of all that a build of the program contains into a folder
+    /// Write the licence texts of all packages in a build of the program into a folder
     Notices {
-        /// The folder
+        /// Output folder
         #[arg(value_name = "DIR")]
         into: PathBuf,
         /// Features of the program, such as `remote`
@@ -200,10 +204,12 @@ enum Chore {
         no_tests: bool,
     },
 
-    /// Run what CI runs, `.ci/run`, and exit with its status
+    /// Run the checks of CI, `.ci/run`, and exit with its status
     Ci,
 
-    /// Run what takes too long for CI: single crates used alone, benchmarks beside other programs, long runs of CI's checks
+    /// Run the checks that take too long for CI
+    ///
+    /// Uses single crates alone, runs benchmarks together with their peers, and repeats checks of CI for longer.
     ReleaseCheck,
 }
 
@@ -222,7 +228,7 @@ fn main() -> ExitCode {
 /// Sets an empty cache folder for the programs that xtask starts, and returns it. With the user's cache, checks and
 /// times would mean less. `XDG_CACHE_HOME` sets the folder on Linux and macOS.
 fn use_empty_cache() -> Result<tempfile::TempDir> {
-    let folder = tempfile::tempdir().context("could not make a folder of caches")?;
+    let folder = tempfile::tempdir().context("could not create a folder for caches")?;
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("XDG_CACHE_HOME", folder.path()) };
     Ok(folder)
@@ -272,7 +278,7 @@ fn or_shared(root: &Path, named: &Option<PathBuf>, beside: &str) -> PathBuf {
 
 fn ci(root: &Path) -> Result<ExitCode> {
     let status = Command::new("bash").arg(".ci/run").current_dir(root).status().context(
-        "could not start `bash`\nhint: install bash, or run what `.ci/run` lists by hand",
+        "could not start `bash`\nhint: install bash, or run the commands in `.ci/run` by hand",
     )?;
     Ok(exit_code(status))
 }

@@ -44,15 +44,15 @@ pub(crate) fn run(root: &Path, features: &str, into: &Path) -> Result<()> {
     let metadata = said_by(root, &["metadata", "--format-version", "1"])?;
     let tree = ["--package", "cli", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
     let contained = said_by(root, &[&["tree", "--features", features], &tree[..]].concat())?;
-    let metadata = serde_json::from_str(&metadata)
-        .context("what `cargo metadata` prints is not as expected")?;
+    let metadata =
+        serde_json::from_str(&metadata).context("the output of `cargo metadata` is invalid")?;
     let (count, mut text) = notices(&metadata, &contained)?;
     text += "\nPretrained weights, if they come with the program\n\n";
     let manifest = Manifest::built_in()?;
     for weights in &manifest.weights {
         text += &format!("{}: {}\n", weights.file.name, weights.file.licence);
     }
-    fs::create_dir_all(into).with_context(|| format!("could not make `{}`", into.display()))?;
+    fs::create_dir_all(into).with_context(|| format!("could not create `{}`", into.display()))?;
     for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
         fs::copy(root.join(name), into.join(name))
             .with_context(|| format!("could not copy `{name}` into `{}`", into.display()))?;
@@ -91,7 +91,7 @@ fn notices(metadata: &Metadata, tree: &str) -> Result<(usize, String)> {
         list += &format!("{name} {version}: {licence}");
         let texts = texts(package)?;
         if texts.is_empty() {
-            let repository = repository.as_deref().unwrap_or("no address is stated");
+            let repository = repository.as_deref().unwrap_or("no address stated");
             list += &format!(" (without a licence file; {repository})");
         }
         list.push('\n');

@@ -53,7 +53,7 @@ impl Server {
     /// Builds the server and starts it on these buckets, on a free port. Logs are written next to the buckets.
     pub(crate) fn start(root: &Path, buckets: &Path, trouble: &[&str]) -> Result<Self> {
         let manifest = root.join("tests/s3/Cargo.toml");
-        let manifest = manifest.to_str().context("expected a path in unicode")?;
+        let manifest = manifest.to_str().context("expected a path in Unicode")?;
         let program = absolute(build(root, "s3-server", &["--manifest-path", manifest])?)?;
         let trouble: Vec<String> = trouble.iter().map(|&word| word.to_owned()).collect();
         let log = buckets.with_file_name("server-0.txt");

@@ -60,13 +60,13 @@ pub(crate) fn run(root: &Path, dir: &Path) -> Result<()> {
     let mut passed = 0;
     if let Some(output) = tests.stdout.take() {
         passed = pass_on(BufReader::new(output), stdout())
-            .context("could not pass on the tests' output")?;
+            .context("could not forward the output of the tests")?;
     }
     let status = tests.wait().context("could not wait for `cargo test`")?;
     ensure!(status.success(), "the parity tests failed: `cargo test` ended with {status}");
     ensure!(
         passed > 0,
-        "expected at least one parity test to run, found none\nhint: their names must contain `parity`"
+        "expected at least one parity test to run, found none\nhint: add `parity` to the names of the tests"
     );
     writeln!(stdout(), "parity: {passed} tests passed on the fixtures in `{}`", dir.display())?;
     Ok(())
@@ -74,7 +74,7 @@ pub(crate) fn run(root: &Path, dir: &Path) -> Result<()> {
 
 fn check_fixtures(dir: &Path) -> Result<()> {
     let dir = absolute(dir)?;
-    let hint = "hint: name the folder that the fixtures were made in: `cargo xtask parity DIR`";
+    let hint = "hint: name the folder of fixtures: `cargo xtask parity DIR`";
     ensure!(
         dir.is_dir(),
         "expected a folder of fixtures at `{}`, found none\n{hint}",

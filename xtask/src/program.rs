@@ -52,13 +52,13 @@ pub(crate) fn build(
     arguments: &[impl AsRef<OsStr>],
 ) -> Result<PathBuf> {
     // The target folder of this program, whatever Cargo's settings say.
-    let here = std::env::current_exe().context("could not find this program itself")?;
+    let here = std::env::current_exe().context("could not find the path of this program")?;
     let Some(target) = here.parent().and_then(Path::parent) else {
         bail!("expected this program in `target/debug`, found it at `{}`", here.display());
     };
     let mut build = cargo();
     build.arg("build").args(arguments).arg("--target-dir").arg(target).current_dir(root);
-    start(&mut build, "see what the compiler says above")?;
+    start(&mut build, "see the compiler output above")?;
     Ok(target.join("debug").join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
 }
 

@@ -49,7 +49,7 @@ impl Progress {
             }
             Event::Stopped => drop(self.transfer.take()),
             Event::Restarting { error } => {
-                tell(&format!("  {}; beginning again from zero", error.with_causes()));
+                tell(&format!("  {}; restarting from byte 0", error.with_causes()));
             }
             Event::Retrying { error, attempt, attempts, wait } => {
                 let (error, wait_s) = (error.with_causes(), wait.as_secs());

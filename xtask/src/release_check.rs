@@ -38,7 +38,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     for lints in LINTS {
         cargo_step(root, &lints.split(' ').collect::<Vec<_>>())?;
     }
-    let this = current_exe().context("could not find this program itself")?;
+    let this = current_exe().context("could not find the path of this program")?;
     for chore in CHORES {
         let mut command = Command::new(&this);
         step(&format!("xtask {chore}"), command.args(chore.split(' ')).current_dir(root))?;

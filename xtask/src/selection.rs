@@ -7,45 +7,45 @@ use fetch::{Archive, Base, Device, Item, Libtorch, Manifest, PublishedFile, Sour
 
 use crate::wanted::Wanted;
 
-/// What to fetch.
+/// Items to fetch.
 #[derive(Subcommand)]
 pub(crate) enum What {
-    /// Pretrained weights from ImageNet, as Keras publishes them, into `data/weights/`
+    /// Fetch pretrained ImageNet weights, as published by Keras, into `data/weights/`
     Weights(WhichWeights),
 
-    /// 3000 photographs of cats and dogs, into `data/cats_and_dogs/`
+    /// Fetch 3000 images of cats and dogs into `data/cats_and_dogs/`
     Data,
 
-    /// Weights and data
+    /// Fetch weights and data
     All(WhichWeights),
 
-    /// What the feature `libtorch` is built against, into `data/libtorch/`: wheels from the Python package index that
-    /// PIP_INDEX_URL names or that pip asks, pinned by their SHA-256
+    /// Fetch libtorch for the feature `libtorch` into `data/libtorch/`
     ///
-    /// `--from DIR` takes one that is there, by links to it, of any version: a libtorch folder, or the
-    /// folder `site-packages/torch` of an installed PyTorch. `--from URL` takes the wheels from another
-    /// package index, by the address of its lists. Where the program was built with another one
-    /// before, `cargo clean -p torch-sys` has it built anew.
+    /// Downloads wheels, pinned by their SHA-256, from the Python package index in PIP_INDEX_URL or in the settings of
+    /// pip. `--from DIR` links to an existing libtorch of any version: a libtorch folder, or the folder
+    /// `site-packages/torch` of an installed PyTorch. `--from URL` downloads the wheels from another package index, by
+    /// the address of its lists. If the program was built with another libtorch before, run `cargo clean -p torch-sys`.
     Libtorch(WhichLibtorch),
 }
 
-/// Which libtorch.
+/// Variant of libtorch.
 #[derive(Args)]
 pub(crate) struct WhichLibtorch {
-    /// Fetch one that computes on NVIDIA's cards as well, some 3.9 GB
+    /// Include CUDA support for NVIDIA GPUs, about 3.9 GB
     #[arg(long)]
     cuda: bool,
 }
 
-/// Which of the weights.
+/// Variant of the weights.
 #[derive(Args)]
 pub(crate) struct WhichWeights {
-    /// The network whose weights to fetch
+    /// Base network
     #[arg(long, value_enum, default_value_t = WhichBase::Vgg16)]
     base: WhichBase,
 
-    /// Fetch the file that also holds the three dense layers, some 500 MB, instead of the one
-    /// that ends at the last pooling, and the names of their 1000 classes
+    /// Include the three dense layers and the names of their 1000 classes, about 500 MB
+    ///
+    /// Without this flag, the weights end at the last pooling layer.
     #[arg(long)]
     include_top: bool,
 }

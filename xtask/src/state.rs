@@ -33,7 +33,7 @@ impl fmt::Display for State {
             Self::Missing(description) | Self::Right(description) => {
                 formatter.write_str(description)
             }
-            Self::Wrong(error) => write!(formatter, "there but wrong: {error:#}"),
+            Self::Wrong(error) => write!(formatter, "present but invalid: {error:#}"),
         }
     }
 }

@@ -30,7 +30,7 @@ impl Unavailable {
         }
         if let Some(kept) = &unavailable.kept {
             text += &format!(
-                "\nhint: {} bytes are kept in `{}`, and the next fetch goes on from there",
+                "\nhint: {} bytes are saved in `{}`; the next fetch resumes there",
                 kept.bytes,
                 kept.path.display()
             );
@@ -49,10 +49,10 @@ pub(crate) fn with_hints(error: &Error) -> String {
 pub(crate) fn hints(error: &(dyn StdError + 'static)) -> String {
     match error.downcast_ref() {
         Some(fetch::Error::PlainHttp { from_https: false, .. }) => {
-            "\nhint: name an address that begins with `https://`, or allow plain HTTP with `--insecure`".to_owned()
+            "\nhint: use an address that begins with `https://`, or allow plain HTTP with `--insecure`".to_owned()
         }
         Some(fetch::Error::Record { path, .. }) => {
-            format!("\nhint: remove `{}`, it is made again", path.display())
+            format!("\nhint: remove `{}`; the next fetch writes a new one", path.display())
         }
         Some(fetch::Error::NotRecorded { record, .. }) => format!(
             "\nhint: to accept the new file, remove its line from `{}` and fetch again",

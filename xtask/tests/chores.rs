@@ -46,8 +46,8 @@ fn keras_without_photographs_is_an_error_before_anything_is_installed() {
     let keras = run(root.path(), &["keras"]);
     let error = String::from_utf8(keras.stderr).unwrap();
     assert_eq!(keras.status.code(), Some(2), "{error}");
-    assert!(error.starts_with("error: expected photographs at `"), "{error}");
-    assert!(error.contains("\nhint: name the folder that holds `pets` and `weights`: "), "{error}");
+    assert!(error.starts_with("error: expected images at `"), "{error}");
+    assert!(error.contains("\nhint: name the folder with `pets` and `weights`: "), "{error}");
     assert!(!root.path().join("target").exists());
 }
 
@@ -58,7 +58,7 @@ fn cluster_without_photographs_is_an_error_before_anything_is_built() {
     let error = String::from_utf8(cluster.stderr).unwrap();
     assert_eq!(cluster.status.code(), Some(2), "{error}");
     assert!(error.starts_with("error: expected test material at `"), "{error}");
-    assert!(error.contains("\nhint: name the folder that holds `pets` and `weights`: "), "{error}");
+    assert!(error.contains("\nhint: name the folder with `pets` and `weights`: "), "{error}");
     assert!(!root.path().join("target").exists());
 }
 
@@ -87,7 +87,8 @@ fn build_script_with(variables: &[(&str, &str)]) -> String {
 #[test]
 fn a_build_for_which_no_libtorch_is_named_is_refused_instead_of_taking_an_unchecked_download() {
     let refused = build_script_with(&[]);
-    let error = "\ncargo::error=no libtorch is named, and one that a build downloads is not used";
+    let error =
+        "\ncargo::error=LIBTORCH is not set, and a download by the build would not be verified";
     let is_installed = Path::new("/usr/lib/libtorch.so").exists();
     assert_eq!(refused.contains(error), !is_installed, "{refused}");
     for named in [("LIBTORCH", "/opt/libtorch"), ("LIBTORCH_USE_PYTORCH", "1")] {

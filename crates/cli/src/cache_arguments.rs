@@ -85,7 +85,11 @@ pub(crate) fn open(
         images.canonicalize().ok().zip(real.as_ref()).is_some_and(|(of, real)| real.starts_with(of))
     };
     let (why, hint) = if let Some(images) = images.iter().find(is_in) {
-        let why = format!("`{}` is in `{}`, which is only read", folder.shown(), images.shown());
+        let why = format!(
+            "`{}` is in the image folder `{}`, which is never written to",
+            folder.shown(),
+            images.shown()
+        );
         (why, "name another folder with `--cache-dir`")
     } else {
         match DiskCache::open(folder, gigabytes.saturating_mul(1_000_000_000)) {
@@ -95,7 +99,7 @@ pub(crate) fn open(
             }
             Err(error) => (
                 error.to_string(),
-                "name a folder that can be written to with `--cache-dir`, or use no cache with `--no-cache`",
+                "name a writable folder with `--cache-dir`, or disable the cache with `--no-cache`",
             ),
         }
     };
@@ -108,7 +112,7 @@ pub(crate) fn warn_of_fault(cache: Option<&DiskCache>) -> anyhow::Result<()> {
     if let Some(fault) = cache.and_then(DiskCache::fault) {
         writeln!(
             stderr(),
-            "warning: not everything was cached: {fault}\nhint: make room there, or name another folder with `--cache-dir`"
+            "warning: some entries were not cached: {fault}\nhint: free space there, or name another folder with `--cache-dir`"
         )?;
     }
     Ok(())

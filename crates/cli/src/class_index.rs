@@ -10,13 +10,13 @@ use vgg::ImageNet;
 
 /// Reads the class names, in the order of the class indices.
 pub(crate) fn read_class_names(path: &Path) -> anyhow::Result<Vec<String>> {
-    let hint = "hint: `cargo xtask fetch weights --include-top` brings Keras's `imagenet_class_index.json`; name another place with `--class-index`";
+    let hint = "hint: `cargo xtask fetch weights --include-top` downloads Keras's `imagenet_class_index.json`; name another file with `--class-index`";
     let text = std::fs::read(path)
         .map_err(|error| anyhow::anyhow!("`{}`: {error}\n{hint}", path.shown()))?;
     let entries: BTreeMap<usize, (String, String)> =
         serde_json::from_slice(&text).map_err(|error| {
             anyhow::anyhow!(
-                "`{}` is no class-index file: {}\n{hint}",
+                "`{}` is not a class index file: {}\n{hint}",
                 path.shown(),
                 error.to_string().shown()
             )
@@ -26,7 +26,7 @@ pub(crate) fn read_class_names(path: &Path) -> anyhow::Result<Vec<String>> {
     let names: Option<Vec<String>> = names.collect();
     names.filter(|_| entries.len() == ImageNet::CLASSES).with_context(|| {
         format!(
-            "`{}` names {} classes, expected those from 0 to {}\n{hint}",
+            "`{}` has {} classes, expected classes 0 to {}\n{hint}",
             path.shown(),
             entries.len(),
             ImageNet::CLASSES - 1

@@ -55,7 +55,7 @@ struct Shared {
 pub(crate) fn require_terminal() -> anyhow::Result<()> {
     anyhow::ensure!(
         stdout().is_terminal(),
-        "`--tui` draws on a terminal, and standard output is none\nhint: leave it out for a line an epoch; `--json` is for programs"
+        "`--tui` needs a terminal, but standard output is not one\nhint: omit it to print one line per epoch, or use `--json` for programs"
     );
     Ok(())
 }
@@ -79,7 +79,7 @@ impl Dashboard {
         let of_thread = shared.clone();
         let drawing = thread::spawn(move || {
             if let Err(error) = keep_drawing(&of_thread, screen) {
-                tracing::warn!(%error, "the dashboard can't be drawn any more");
+                tracing::warn!(%error, "could not draw the dashboard");
             }
         });
         Ok(Self { shared, drawing: Some(drawing) })

@@ -62,11 +62,11 @@ pub(crate) fn draw_where_missing(folder: &Path, output: Output) -> anyhow::Resul
         return Ok(());
     }
     let count = draw_all(folder).map_err(|error| {
-        let hint = "hint: the demo draws into `data/demo`; run it where you may write";
-        anyhow::anyhow!("could not draw into `{}`: {error}\n{hint}", folder.shown())
+        let hint = "hint: the demo writes to `data/demo`; run it in a writable folder";
+        anyhow::anyhow!("could not write the images to `{}`: {error}\n{hint}", folder.shown())
     })?;
     if let Some(count) = count {
-        output.say(format_args!("Drew {count} pictures into {}.", folder.shown()))?;
+        output.say(format_args!("Drew {count} images into {}.", folder.shown()))?;
     }
     Ok(())
 }
@@ -161,9 +161,9 @@ mod tests {
         let data = folder.path().join("data");
         let demo = data.join("demo");
         let drawn: Vec<Option<usize>> = std::thread::scope(|threads| {
-            let draw = || draw_all(&demo).expect("pictures");
+            let draw = || draw_all(&demo).expect("images");
             let drawing: Vec<_> = (0..3).map(|_| threads.spawn(draw)).collect();
-            drawing.into_iter().map(|thread| thread.join().expect("pictures")).collect()
+            drawing.into_iter().map(|thread| thread.join().expect("images")).collect()
         });
         let whole = CLASSES.len() * (TRAINING + VALIDATION);
         assert!(drawn.contains(&Some(whole)), "{drawn:?}");

@@ -158,11 +158,11 @@ impl DeviceName {
     /// Returns a short description of the device.
     pub(crate) fn about(&self) -> &'static str {
         match self {
-            Self::Cpu => "this CPU, by Burn's Flex and the engine of `winograd`",
-            Self::LibTorch => "this CPU, by libtorch",
-            Self::LibTorchCuda(_) => "a CUDA GPU, by libtorch",
-            Self::Wgpu => "a GPU, by Burn's wgpu",
-            Self::Cuda(_) => "a CUDA GPU, by Burn's CubeCL",
+            Self::Cpu => "this CPU, with Burn's Flex and the engine of `winograd`",
+            Self::LibTorch => "this CPU, with libtorch",
+            Self::LibTorchCuda(_) => "a CUDA GPU, with libtorch",
+            Self::Wgpu => "a GPU, with Burn's wgpu",
+            Self::Cuda(_) => "a CUDA GPU, with Burn's CubeCL",
         }
     }
 
@@ -206,7 +206,7 @@ impl DeviceName {
     fn check(&self) -> anyhow::Result<()> {
         if let Some((feature, false)) = self.feature() {
             anyhow::bail!(
-                "the device `{self}` is not in this build, which was made without feature `{feature}`\nhint: build it with `cargo build -p cli --features {feature}`, or choose one of {}",
+                "the device `{self}` needs the feature `{feature}`, which this build lacks\nhint: build with `cargo build -p cli --features {feature}`, or choose one of {}",
                 list()
             );
         }
@@ -219,7 +219,7 @@ impl DeviceName {
         };
         anyhow::ensure!(
             is_there,
-            "the device `{self}` is not on this machine\nhint: choose one of {}; `permafrost devices` says more",
+            "the device `{self}` is not available on this machine\nhint: choose one of {}; `permafrost devices` describes them",
             list()
         );
         Ok(())
@@ -256,7 +256,7 @@ impl FromStr for DeviceName {
             },
         };
         name.ok_or_else(|| {
-            anyhow::anyhow!("there is no device `{text}`\nhint: choose one of {}", list())
+            anyhow::anyhow!("unknown device `{text}`\nhint: choose one of {}", list())
         })
     }
 }
@@ -296,7 +296,7 @@ impl Devices {
         name.check()?;
         anyhow::ensure!(
             name.precisions().contains(&config.precision),
-            "the device `{name}` computes in float32 only\nhint: `--precision bf16` is for libtorch's devices; on a CPU that is `libtorch`"
+            "the device `{name}` supports float32 only\nhint: `--precision bf16` needs a libtorch device; on a CPU use `--device libtorch`"
         );
         let is_gpu = matches!(name, DeviceName::LibTorchCuda(_));
         for (is_set, flag, fits, whose) in [
@@ -316,7 +316,7 @@ impl Devices {
         ] {
             anyhow::ensure!(
                 !is_set || fits,
-                "`--{flag}` on the device `{name}` in {}\nhint: it is for {whose}; leave it out",
+                "`--{flag}` is not supported on the device `{name}` in {}\nhint: omit it; it is only for {whose}",
                 config.precision.name()
             );
         }
@@ -344,7 +344,7 @@ impl Devices {
     pub(crate) fn require_exact(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
             matches!(self.name, DeviceName::Cpu | DeviceName::LibTorch),
-            "the device `{}` does not give the same bits on every run\nhint: verify with `--device cpu`",
+            "the device `{}` does not produce bit-identical results on every run\nhint: verify with `--device cpu`",
             self.name
         );
         Ok(())

@@ -70,30 +70,30 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
 fn of_train(error: &TrainError) -> Option<String> {
     Some(match error {
         TrainError::RunExists(path) => format!(
-            "go on with it by `train --resume {}`, or name another folder with `--out`",
+            "resume it with `train --resume {}`, or name another folder with `--out`",
             argument(path)
         ),
         TrainError::NotEmpty(_) => "name another folder with `--out`".into(),
-        TrainError::NoRun(_) => "name a folder that `train` has made, such as `runs/train`".into(),
+        TrainError::NoRun(_) => "name a run directory of `train`, such as `runs/train`".into(),
         TrainError::Locked(_) => {
-            "wait until it ends, or stop it with Ctrl-C; to start another run name another folder with `--out`".into()
+            "wait until it ends, or stop it with Ctrl-C; to start another run, name another folder with `--out`".into()
         }
         TrainError::OtherSettings(_) => {
-            "only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name` and paths of files that were moved may be changed there; put the others back, or start a new run".into()
+            "only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name` and paths of files that were moved may be changed there; restore the others, or start a new run".into()
         }
         TrainError::RunInData { .. } => {
             "name another one with `--out`, `--cache-dir` or `--sort-into`".into()
         }
         TrainError::InitialWeights { .. } => {
-            "take the `--base`, `--image-size`, `--last-layer`, `--pooling` and as many classes as it was made for".into()
+            "use the `--base`, `--image-size`, `--last-layer`, `--pooling` and number of classes that it was trained with".into()
         }
         TrainError::FreezesTrained { .. } => {
-            "thaw from that layer or an earlier one with `--unfreeze`".into()
+            "unfreeze that layer or an earlier one with `--unfreeze`".into()
         }
         TrainError::HeadTooLarge { .. } => {
-            "pool the features with `--pooling max`, let the base go further with `--last-layer`, or lower `--image-size` or `--hidden-units`".into()
+            "pool the features with `--pooling max`, choose a later layer with `--last-layer`, or lower `--image-size` or `--hidden-units`".into()
         }
-        TrainError::SplitOfFolders => "leave `--val-split` out".into(),
+        TrainError::SplitOfFolders => "omit `--val-split`".into(),
         TrainError::Diverged { last, .. } => format!(
             "start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
             last.shown()
@@ -117,36 +117,36 @@ fn of_shards(error: &ShardsError) -> Option<String> {
             "build it with the feature `remote`: `cargo build -p cli --features remote`".into()
         }
         ShardsError::Name { .. } => {
-            "rename it, or name the photographs in a list (`DATA` as a `.txt` file)".into()
+            "rename it, or list the images in a file (`DATA` as a `.txt` file)".into()
         }
         ShardsError::Scratch { .. } => {
-            "make room there, name another one in the environment (`TMPDIR`), or cut shards into more pieces with `--pieces`".into()
+            "free space there, set `TMPDIR` to another folder, or divide shards into more pieces with `--pieces`".into()
         }
         ShardsError::SameKey { .. } => {
-            "name each photograph once in a list (`DATA` as a `.txt` file)".into()
+            "list each image once in a file (`DATA` as a `.txt` file)".into()
         }
         ShardsError::Folder { .. } => {
-            "let it be read or remove it, or name the photographs in a list (`DATA` as a `.txt` file)".into()
+            "make it readable or remove it, or list the images in a file (`DATA` as a `.txt` file)".into()
         }
         ShardsError::UnreadableFile { .. } => {
-            "mend or remove it, or leave `--strict` out to skip it".into()
+            "repair or remove it, or omit `--strict` to skip it".into()
         }
-        ShardsError::NoSet(_) => "`permafrost features DATA --out URL` computes them".into(),
+        ShardsError::NoSet(_) => "compute them with `permafrost features DATA --out URL`".into(),
         ShardsError::OtherSharding { found, .. } => format!(
-            "a place holds one set; name another place, remove that one, or take its `--shard I/{}` and `--pieces {}`",
+            "a location holds one feature set; name another location, remove that set, or use its `--shard I/{}` and `--pieces {}`",
             found.shards, found.pieces
         ),
         ShardsError::OtherSettings { .. } => {
-            "name the settings that it was made with, or another place with `--out`; `--replace` computes it again and loses what is there".into()
+            "use the settings that it was computed with, or name another location with `--out`; `--replace` computes it again and deletes the existing features".into()
         }
         ShardsError::MissingPieces { .. } => {
-            "`permafrost features --check` lists them all; start their workers again, which go on with what is missing".into()
+            "restart their workers, which compute only missing pieces; `permafrost features --check` lists them all".into()
         }
         ShardsError::Disagree { .. } => {
-            "start the worker of that shard again with the settings of the others; `permafrost features --check` lists all that differ".into()
+            "restart the worker of that shard with the settings of the others; `permafrost features --check` lists all pieces that differ".into()
         }
         ShardsError::Damaged { .. } => {
-            "remove it and start the worker of that shard again; `permafrost features --check` lists all that is damaged".into()
+            "remove it and restart the worker of that shard; `permafrost features --check` lists all damaged pieces".into()
         }
         _ => return None,
     })
@@ -155,7 +155,8 @@ fn of_shards(error: &ShardsError) -> Option<String> {
 fn of_model(error: &ModelError) -> Option<String> {
     Some(match error {
         ModelError::OtherWeights { .. } => {
-            "leave `--weights` out to look for them at their old place and in `data/weights`".into()
+            "omit `--weights` to search for them at their previous path and in `data/weights`"
+                .into()
         }
         ModelError::WeightsNotFound { folder, .. } => {
             format!("name the file with `--weights FILE`, or put it into `{}`", folder.shown())
@@ -168,10 +169,11 @@ fn of_model(error: &ModelError) -> Option<String> {
 fn of_photos(error: &PhotosError) -> Option<String> {
     Some(match error {
         PhotosError::SplitTwice(_) => {
-            "leave `--val-split` out, or name the training folder itself".into()
+            "omit `--val-split`, or name the training folder itself".into()
         }
         PhotosError::OneGroup { .. } => {
-            "add photographs that are not copies of one another, or split without `--group-duplicates`".into()
+            "add images that are not copies of one another, or split without `--group-duplicates`"
+                .into()
         }
         _ => return None,
     })
@@ -181,13 +183,13 @@ fn of_vgg(error: &VggError) -> Option<String> {
     let VggError::Mismatch { suspicion, .. } = error else { return None };
     Some(match suspicion {
         Suspicion::OtherNetwork => {
-            "check that the file is of this network and holds its three dense layers; `--base` names the other network".into()
+            "check that the file is for this network and has its three dense layers; `--base` selects the other network".into()
         }
         Suspicion::ShorterBase => {
-            "check that the file is of this network; `--base` names the other one, and a base that is in the file only up to some layer can be used with `--last-layer`".into()
+            "check that the file is for this network; select the other network with `--base`, or, if the file ends before the last layer, name its last layer with `--last-layer`".into()
         }
         Suspicion::HeadWithoutPlace => {
-            "check that the file is of this network; if these are arrays of a head, save the whole model as `.keras`, which says where they belong, or the base alone".into()
+            "check that the file is for this network; if these are arrays of a head, save the whole model as `.keras`, which records their layers, or save the base alone".into()
         }
     })
 }
@@ -195,10 +197,10 @@ fn of_vgg(error: &VggError) -> Option<String> {
 fn of_serve(error: &ServeError) -> Option<String> {
     Some(match error {
         ServeError::InUse(_) => {
-            "choose another with `--port`, or `--port 0` for any that is free".into()
+            "choose another port with `--port`, or any free port with `--port 0`".into()
         }
         ServeError::Listen { .. } => {
-            "choose another port with `--port`, 1024 or above, and with `--host` an address of this computer".into()
+            "choose another port, 1024 or higher, with `--port`, and an address of this computer with `--host`".into()
         }
         ServeError::Room { least, .. } => format!(
             "set `--max-memory-mb` to {} or more, or lower `--max-mb` or `--max-files`",
@@ -341,8 +343,7 @@ mod tests {
         assert_eq!(explained(&error), "no history: `a` can't be read: the disk is gone");
         let error = Err::<(), _>(TrainError::NotEmpty("a".into()));
         let error = error.context("no run\nhint: try another").expect_err("an error");
-        let expected =
-            "no run: `a` is not empty and holds no run\nhint: name another folder with `--out`";
+        let expected = "no run: `a` is not empty and is not a run directory\nhint: name another folder with `--out`";
         assert_eq!(explained(&error), expected);
         let own = anyhow::anyhow!("the disk is gone").context("no run\nhint: put it back");
         assert_eq!(explained(&own), "no run: the disk is gone\nhint: put it back");

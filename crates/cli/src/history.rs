@@ -20,7 +20,8 @@ impl History {
     /// Reads the history of the run in the directory `run`.
     pub(crate) fn read(run: &Path) -> anyhow::Result<Self> {
         let path = run.join(Self::FILE);
-        let broken = || format!("`{}` is no history\nhint: put it back as it was", path.shown());
+        let broken =
+            || format!("`{}` is not a valid history\nhint: restore the file", path.shown());
         let mut history = Self { epochs: vec![], seconds: 0.0 };
         for row in csv::Reader::from_path(&path).with_context(broken)?.into_records() {
             let row = row.with_context(broken)?;

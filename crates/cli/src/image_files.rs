@@ -27,14 +27,14 @@ impl ImageFiles {
                 let below = files_below(path)?;
                 anyhow::ensure!(
                     !below.is_empty(),
-                    "`{}` has no files\nhint: name a photograph, or a folder of them",
+                    "`{}` has no files\nhint: name an image file, or a folder of images",
                     path.shown()
                 );
                 paths.extend(below);
             } else {
                 anyhow::ensure!(
                     path.exists(),
-                    "no file at `{}`\nhint: name a photograph, or a folder of them",
+                    "no file at `{}`\nhint: name an image file, or a folder of images",
                     path.shown()
                 );
                 paths.push(path.clone());
@@ -91,12 +91,12 @@ impl ImageFiles {
                 show(&readable, &images)?;
             }
             if has_folder {
-                bar.count(number * BATCH + batch.len(), self.paths.len(), "photographs");
+                bar.count(number * BATCH + batch.len(), self.paths.len(), "images");
             }
         }
         anyhow::ensure!(
             skipped == 0,
-            "{skipped} of {} file(s) can't be read\nhint: check that they are JPEG, PNG, GIF, BMP, WebP or TIFF files that you may read",
+            "{skipped} of {} file(s) can't be read\nhint: check that they are readable JPEG, PNG, GIF, BMP, WebP or TIFF files",
             self.paths.len()
         );
         Ok(())

@@ -168,12 +168,11 @@ impl Inputs {
 
 /// Returns the error of a strict run, which names every file that can't be read.
 fn unreadable(skipped: &SkippedFiles) -> anyhow::Error {
-    let mut text =
-        format!("{} file(s) that should be pictures can't be read", skipped.unreadable.len());
+    let mut text = format!("{} image file(s) can't be read", skipped.unreadable.len());
     for file in &skipped.unreadable {
         text += &format!("\n  `{}`: {}", file.path.shown(), file.reason.shown());
     }
-    anyhow::anyhow!("{text}\nhint: mend or remove them, or leave `--strict` out to skip them")
+    anyhow::anyhow!("{text}\nhint: repair or remove them, or omit `--strict` to skip them")
 }
 
 /// Writes `skipped.csv`, unless no file was skipped or the table exists.

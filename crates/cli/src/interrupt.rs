@@ -32,7 +32,7 @@ pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Cancellation> {
     let raised = stop.clone();
     thread::spawn(move || {
         wait_for(&raised);
-        bar.say("stopping after this batch; Ctrl-C again stops at once");
+        bar.say("stopping after this batch; press Ctrl-C again to stop immediately");
     });
     Ok(stop)
 }

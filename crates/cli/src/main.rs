@@ -44,7 +44,7 @@ use crate::commands::{
     predict, report, serve, show, summary, train,
 };
 
-/// Train an image classifier on top of a frozen, pretrained VGG, on your own photographs.
+/// Train an image classifier on top of a frozen, pretrained VGG, on your own photos.
 #[derive(Parser)]
 #[command(
     name = "permafrost",

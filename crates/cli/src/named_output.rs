@@ -13,7 +13,7 @@ pub(crate) fn named<'a>(
 ) -> anyhow::Error {
     match error.into() {
         ModelError::Base(VggError::Output { index }) => anyhow::anyhow!(
-            "the model's output for `{}` is NaN or infinite\nhint: the model has diverged in training, or its weights are not for its base; take another model",
+            "the model's output for `{}` is NaN or infinite\nhint: the model has diverged in training, or its weights are not for its base; use another model",
             name(index).shown()
         ),
         error => error.into(),

@@ -51,7 +51,7 @@ impl Progress {
                 let megabytes = bytes.div_ceil(1_000_000);
                 writeln!(
                     stdout(),
-                    "The features to train on take {megabytes} MB, more than `--cache-mb` leaves: every epoch reads them anew, in an order of parts."
+                    "The training features take {megabytes} MB, more than is left of `--cache-mb`. Every epoch reads them again, shuffled in parts."
                 )?;
             }
             TrainingEvent::Step { epoch, step, steps, loss, accuracy } => {
@@ -87,17 +87,17 @@ impl Progress {
                 let fault = fault.lines().next().unwrap_or_default();
                 writeln!(
                     stderr(),
-                    "warning: {fault}; going on from the state before it, after {epochs} epoch(s)"
+                    "warning: {fault}; resuming from the previous checkpoint, after {epochs} epoch(s)"
                 )?;
             }
             TrainingEvent::OtherEngine { before, now } => {
                 let before = before.as_ref().map_or_else(
-                    || "does not say which engine it was on".to_owned(),
+                    || "does not record its engine".to_owned(),
                     |engine| format!("was on {engine}"),
                 );
                 writeln!(
                     stderr(),
-                    "warning: this run {before} and goes on by {now}: its result may differ in the last digits from that of a run on one engine\nhint: `--strict-resume` refuses this"
+                    "warning: this run {before} and continues on {now}: its result may differ in the last digits from a run on one engine\nhint: `--strict-resume` refuses this"
                 )?;
             }
             TrainingEvent::Saved { .. } => self.bar.clear(),
@@ -107,9 +107,11 @@ impl Progress {
 
     fn show_features(&self, set: ImageSet, done: usize, total: usize, did: &str) -> io::Result<()> {
         let (features, of) = match set {
-            ImageSet::Training => ("training features", "training photographs"),
-            ImageSet::AugmentedCopies => ("features of views", "views of the training photographs"),
-            ImageSet::Validation => ("validation features", "validation photographs"),
+            ImageSet::Training => ("training features", "training images"),
+            ImageSet::AugmentedCopies => {
+                ("augmented copies", "augmented copies of the training images")
+            }
+            ImageSet::Validation => ("validation features", "validation images"),
         };
         self.bar.count(done, total, features);
         if done == total {
@@ -141,7 +143,7 @@ impl Progress {
                     let (left, of_epoch) = (duration(left), duration(images as f64 / rate));
                     writeln!(
                         stdout(),
-                        "All {epochs} epochs will be done in about {left}, at {of_epoch} an epoch."
+                        "Time left to epoch {epochs}: about {left}, {of_epoch} per epoch."
                     )?;
                 }
             }

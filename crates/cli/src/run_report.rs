@@ -76,7 +76,7 @@ pub(crate) fn write(
         let [height, width] = validation.size();
         let pixels = validation.pixels(at)?.to_vec();
         let picture = RgbImage::from_raw(width as u32, height as u32, pixels);
-        let picture = picture.expect("a picture is height x width x 3");
+        let picture = picture.expect("the image is height x width x 3");
         Ok::<_, anyhow::Error>(ReportImage {
             name: name.to_string_lossy().into_owned(),
             image: picture,
@@ -88,7 +88,7 @@ pub(crate) fn write(
         let HeatMap { size: [height, width], values } = &explanations[0].heat_map;
         let values = values.iter().map(|value| (value * 255.0).round() as u8).collect();
         let map = GrayImage::from_raw(*width as u32, *height as u32, values);
-        Ok(map.expect("a map is height x width"))
+        Ok(map.expect("the map is height x width"))
     };
     let text = page.write(photograph, heat_map)?;
     let plots = run.join(PLOTS);
@@ -139,7 +139,7 @@ fn augmented(config: &RunConfig, training: &ImageDataset) -> anyhow::Result<Vec<
         let after = after.into_iter().map(|value| value.round() as u8).collect();
         let picture = |pixels| {
             RgbImage::from_raw(width as u32, height as u32, pixels)
-                .expect("a picture is height x width x 3")
+                .expect("the image is height x width x 3")
         };
         Ok([picture(pixels.to_vec()), picture(after)])
     };
@@ -159,9 +159,9 @@ fn facts(
     let [height, width] = config.base.image_size;
     let facts = [
         (
-            "photographs",
+            "images",
             format!(
-                "{} to train, {} to validate on",
+                "{} for training, {} for validation",
                 training.labels().len(),
                 validation.labels().len()
             ),

@@ -35,10 +35,10 @@ impl RunSummary<'_> {
     /// Prints the summary.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut out = stdout();
-        print_row(&mut out, "Photographs", &self.images())?;
+        print_row(&mut out, "Images", &self.images())?;
         if let Some([train, validation]) = &self.folders {
             let text =
-                format!("{} to train on, {} to validate on", train.shown(), validation.shown());
+                format!("{} for training, {} for validation", train.shown(), validation.shown());
             print_row(&mut out, "Folders", &text)?;
         }
         print_row(&mut out, "Classes", &classes(self.data))?;
@@ -62,18 +62,18 @@ impl RunSummary<'_> {
         let [height, width] = config.base.image_size;
         let (train, valid) = (data.training_labels().len(), data.validation_labels().len());
         let mut texts = vec![format!(
-            "{train} to train on, {valid} to validate on, resized to {height}x{width}"
+            "{train} for training, {valid} for validation, resized to {height}x{width}"
         )];
         let (training, validation) = match data {
             Data::Images { training, validation, .. } => (training, validation),
             Data::Features(data) => {
                 let skipped = data.set().skipped().len();
                 if skipped > 0 {
-                    texts.push(format!("{skipped} were skipped"));
+                    texts.push(format!("{skipped} skipped"));
                 }
                 let pieces = counted(data.set().piece_count(), "piece");
                 let place = config.data.features.as_deref().unwrap_or_default();
-                texts.push(format!("their features are {pieces} in {}", place.shown()));
+                texts.push(format!("features: {pieces} in {}", place.shown()));
                 return texts.join("; ");
             }
         };
@@ -87,10 +87,10 @@ impl RunSummary<'_> {
                 Some(cache) if cache.fault().is_none() => {
                     format!("cached in {}", cache.folder().shown())
                 }
-                _ => "are decoded again in every epoch".into(),
+                _ => "decoded again in every epoch".into(),
             };
             texts.push(format!(
-                "{kept} of those to train on in memory (--cache-mb {}), the others {others}",
+                "{kept} training images in memory (--cache-mb {}), the others {others}",
                 config.data.cache_mb
             ));
         }
@@ -106,7 +106,7 @@ impl RunSummary<'_> {
         let frozen = match &config.unfreeze {
             None => "frozen".into(),
             Some(layer) => format!(
-                "thawed from {layer} on: {} of its tensors learn at {}",
+                "unfrozen from {layer}: {} tensors, learning rate {}",
                 config.trainable_weights()?.len(),
                 self.config.train.base_learning_rate
             ),
@@ -118,7 +118,7 @@ impl RunSummary<'_> {
 
     fn weights(&self) -> String {
         let origin = match self.weights.origin() {
-            Origin::Seeded(seed) => format!("random, of seed {seed}"),
+            Origin::Seeded(seed) => format!("random, seed {seed}"),
             Origin::File(path) => path.shown().to_string(),
         };
         let style = match self.weights.preprocessing() {
@@ -130,7 +130,7 @@ impl RunSummary<'_> {
 
     fn device(&self) -> String {
         format!(
-            "{}; the base by {}, the head in f32",
+            "{}; base on {}, head in f32",
             self.config.device.name,
             self.data.engines().join(", ")
         )
@@ -140,16 +140,18 @@ impl RunSummary<'_> {
         let TrainConfig { views, epochs, .. } = self.config.train;
         let views = views?;
         if matches!(self.data, Data::Features(_)) {
-            return Some(format!("{views} of each photograph; each epoch draws one of them"));
+            return Some(format!(
+                "{views} augmented copies of each image; each epoch draws one of them"
+            ));
         }
         let images = self.data.training_labels().len();
         let bytes = views * images * self.data.feature_count() * size_of::<f32>();
         let mut text = format!(
-            "{views} of each photograph, computed once ({} MB); each epoch draws one of them, instead of a new one: not the exact mode",
+            "{views} augmented copies of each image, computed once ({} MB); each epoch draws one of them, instead of a new one: not the exact mode",
             bytes.div_ceil(1_000_000)
         );
         if views >= epochs {
-            text += ", which does no more work where there are as many views as epochs";
+            text += ", which does no more work with as many views as epochs";
         }
         Some(text)
     }
@@ -164,19 +166,19 @@ impl RunSummary<'_> {
             .sum();
         let start = match start {
             InitialWeights::Random => String::new(),
-            InitialWeights::Head(path) => format!("; starts as in {}", path.shown()),
+            InitialWeights::Head(path) => format!("; initialized from {}", path.shown()),
             InitialWeights::Model(path) => match load_card(path) {
                 Ok(ModelCard { metrics: Some(metrics), .. }) => format!(
-                    "; starts as in {}, saved with val_loss: {:.4} - val_accuracy: {:.4}",
+                    "; initialized from {}, saved with val_loss: {:.4} - val_accuracy: {:.4}",
                     path.shown(),
                     metrics.val_loss,
                     metrics.val_accuracy
                 ),
-                _ => format!("; starts as in {}", path.shown()),
+                _ => format!("; initialized from {}", path.shown()),
             },
         };
         Ok(format!(
-            "{} units, dropout {}: {parameters} parameters learn at {}{start}",
+            "{} units, dropout {}: {parameters} parameters, learning rate {}{start}",
             head.hidden_units, head.dropout, train.learning_rate
         ))
     }
@@ -185,7 +187,7 @@ impl RunSummary<'_> {
         let TrainConfig { epochs, batch_size, patience, reduce_on_plateau, .. } = self.config.train;
         let steps = self.data.training_labels().len().div_ceil(batch_size);
         let mut text = format!(
-            "{} of {}, {batch_size} photographs a step",
+            "{} of {}, {batch_size} images per step",
             counted(epochs, "epoch"),
             counted(steps, "step")
         );
@@ -194,8 +196,10 @@ impl RunSummary<'_> {
             text += &format!("; ends after {patience} without a lower val_loss");
         }
         if let Some(patience) = reduce_on_plateau {
-            text +=
-                &format!("; rates fall to a tenth after {} without", counted(patience, "epoch"));
+            text += &format!(
+                "; learning rates are divided by 10 after {} without",
+                counted(patience, "epoch")
+            );
         }
         text
     }
@@ -213,7 +217,7 @@ fn classes(data: Data<'_>) -> String {
         format!("the largest is {:.1} times the smallest", most as f64 / least as f64)
     };
     if names.len() > NAMED {
-        return format!("{} of {least} to {most} to train on; {balance}", names.len());
+        return format!("{} of {least} to {most} training images; {balance}", names.len());
     }
     let of_class =
         |((name, train), valid): ((&String, _), _)| format!("{} {train} + {valid}", name.shown());

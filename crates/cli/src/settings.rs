@@ -188,7 +188,7 @@ impl TrainSettings {
         let learning_rate = if settled { base_learning_rate } else { learning_rate };
         if self.base_learning_rate.is_some() && base.unfreeze.is_none() {
             anyhow::bail!(
-                "`--base-learning-rate` without `--unfreeze`: all of the base is frozen\nhint: name the layer to thaw from, or the head's rate with `--learning-rate`"
+                "`--base-learning-rate` without `--unfreeze`: all of the base is frozen\nhint: name the first layer to unfreeze with `--unfreeze`, or set the head's rate with `--learning-rate`"
             );
         }
         let seed = self.seed.unwrap_or(default.train.seed);
@@ -245,7 +245,7 @@ impl TrainSettings {
         let Some(layer) = &self.unfreeze else { return Ok(base) };
         if self.from.is_none() && !self.force {
             anyhow::bail!(
-                "`--unfreeze` without `--from`: a random head's gradients destroy the filters of `{layer}`\nhint: train the head first, then thaw under it: `train --from runs/train/best --unfreeze {layer}`; `--force` does it all the same"
+                "`--unfreeze` without `--from`: a random head's gradients destroy the filters of `{layer}`\nhint: train the head first, then fine-tune with `train --from runs/train/best --unfreeze {layer}`; `--force` overrides this check"
             );
         }
         let base = VggConfig { unfreeze: Some(layer.clone()), ..base };
@@ -258,7 +258,7 @@ impl TrainSettings {
         let named = match self.weights.as_deref() {
             None => None,
             Some("none") => anyhow::bail!(
-                "`--weights none` with `--from`: the model has weights already\nhint: leave `--weights` out, or name the file that holds the model's"
+                "`--weights none` with `--from`: the model already has weights\nhint: omit `--weights`, or name the file of the model's weights"
             ),
             Some("imagenet") => Some(imagenet(card.base.variant)),
             Some(file) => Some(absolute(file)?),
@@ -275,7 +275,7 @@ impl TrainSettings {
         let data = &config.data.path;
         if self.data.is_none() && self.features.is_none() && !self.demo && !data.is_dir() {
             anyhow::bail!(
-                "no photographs were named, and the example's are not at `{}`\nhint: name a folder of photographs, as in `train FOLDER`\nhint: `cargo xtask fetch all` downloads the example's photographs and weights; `train --demo` needs neither, and with photographs of your own `--weights none` takes random weights",
+                "no image folder was named, and the example's images are not at `{}`\nhint: name a folder of images, as in `train FOLDER`\nhint: `cargo xtask fetch all` downloads the example's images and weights; `train --demo` needs neither, and with images of your own `--weights none` uses random weights",
                 data.shown()
             );
         }
@@ -300,7 +300,7 @@ pub(crate) fn check_fetched(
         && !path.is_file()
     {
         anyhow::bail!(
-            "the ImageNet weights are not at `{}`\nhint: `cargo xtask fetch weights --base {}` downloads them; `--weights none` takes random weights; `train --demo` needs neither photographs nor weights",
+            "the ImageNet weights are not at `{}`\nhint: `cargo xtask fetch weights --base {}` downloads them; `--weights none` uses random weights; `train --demo` needs neither images nor weights",
             path.shown(),
             variant.name()
         );
@@ -329,7 +329,7 @@ fn weights_of_set(features: &FeatureSettings) -> anyhow::Result<WeightsChoice> {
     match found.as_ref().map(Weights::origin) {
         Some(Origin::File(path)) => Ok(WeightsChoice::File(absolute(path)?)),
         _ => anyhow::bail!(
-            "the features were computed with weights of the digest {}, which no file in `{WEIGHTS_FOLDER}` holds\nhint: name their file with `--weights FILE`, or for random weights `--weights none` and their `--seed`; `cargo xtask fetch weights` downloads the ImageNet weights",
+            "no file in `{WEIGHTS_FOLDER}` contains the weights with the digest {} that the features were computed with\nhint: name their file with `--weights FILE`, or for random weights `--weights none` and their `--seed`; `cargo xtask fetch weights` downloads the ImageNet weights",
             features.weights
         ),
     }

@@ -68,7 +68,7 @@ impl ShardSelection {
             let index = number(engine.index, &index)?;
             let count = variable(engine.count).with_context(|| {
                 format!(
-                    "`{}` is set but `{}` is not, so that the number of shards is not known\nhint: set it to the number of workers, or name the shard with `--shard I/N`",
+                    "`{}` is set but `{}` is not, so the number of shards is unknown\nhint: set it to the number of workers, or name the shard with `--shard I/N`",
                     engine.index, engine.count
                 )
             })?;
@@ -89,7 +89,7 @@ impl ShardSelection {
         let Self { shard, shards, by } = &self;
         anyhow::ensure!(
             shard < shards,
-            "there is no shard {shard} of {shards}, which `{by}` says\nhint: shards are numbered from 0: `--shard 0/{0}` is the first, `--shard {1}/{0}` the last",
+            "shard {shard} of {shards}, selected by `{by}`, does not exist\nhint: shards are numbered from 0: `--shard 0/{0}` is the first, `--shard {1}/{0}` the last",
             (*shards).max(1),
             shards.saturating_sub(1)
         );

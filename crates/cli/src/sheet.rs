@@ -40,7 +40,8 @@ impl Sheet {
     ///
     /// Panics if the height or the width overflows.
     pub(crate) fn new(classes: usize, rows: usize, across: usize) -> Self {
-        let (height, width) = size(classes, rows, across).expect("a sheet that can be counted");
+        let (height, width) =
+            size(classes, rows, across).expect("the size of the sheet does not overflow");
         Self { image: RgbImage::from_pixel(width, height, PAPER), y: 0 }
     }
 
@@ -59,7 +60,7 @@ impl Sheet {
     /// Panics if the row is wider than the sheet, or if the sheet is full.
     pub(crate) fn add_row(&mut self, images: &[RgbImage]) {
         for (x, image) in (GAP..).step_by((CELL + GAP) as usize).zip(images) {
-            self.image.copy_from(image, x, self.y).expect("room on the sheet");
+            self.image.copy_from(image, x, self.y).expect("the row fits on the sheet");
         }
         self.y += CELL + GAP;
     }

@@ -23,10 +23,9 @@ pub(crate) fn print_skipped_files(skipped: &SkippedFiles) -> anyhow::Result<()> 
     }
     let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
         skipped.ignored.iter().partition(|path| has_image_extension(path));
-    for (files, what) in [
-        (outside, "picture(s) that lie in no class's folder"),
-        (others, "file(s) that are no pictures"),
-    ] {
+    for (files, what) in
+        [(outside, "image(s) outside every class folder"), (others, "file(s) that are not images")]
+    {
         if let Some(first) = files.first() {
             writeln!(out, "ignored {} {what}, such as `{}`", files.len(), first.shown())?;
         }

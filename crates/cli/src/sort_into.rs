@@ -42,12 +42,12 @@ impl<'a> SortInto<'a> {
             );
             anyhow::ensure!(
                 is_name,
-                "the model's class `{}` is no name of a folder\nhint: `--csv` and `--json` take any name",
+                "the class name `{}` is not a valid folder name\nhint: use `--csv` or `--json`, which allow any name",
                 class.shown()
             );
             anyhow::ensure!(
                 !unsure || !class.eq_ignore_ascii_case(UNSURE),
-                "the model has a class `{}`, and `--unsure` makes a folder of that name\nhint: leave out `--unsure` or `--sort-into`",
+                "the model has a class `{}`, which is also the folder name of `--unsure`\nhint: omit `--unsure` or `--sort-into`",
                 class.shown()
             );
         }
@@ -55,7 +55,7 @@ impl<'a> SortInto<'a> {
             && let Some([one, other]) = in_one_folder(classes, cfg!(windows))
         {
             anyhow::bail!(
-                "the model's classes `{}` and `{}` have one folder on this system\nhint: `--csv` and `--json` take any name",
+                "the model's classes `{}` and `{}` have the same folder name on this system\nhint: use `--csv` or `--json`, which allow any name",
                 one.shown(),
                 other.shown()
             );
@@ -104,7 +104,7 @@ impl<'a> SortInto<'a> {
                 Err(failed) => return Err(refused(failed.error)),
             }
         }
-        unreachable!("numbers do not end")
+        unreachable!("the range of numbers is infinite")
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
     let data = &config.data;
     anyhow::ensure!(
         data.path.is_dir(),
-        "the run's photographs were in `{}`, where there is no folder now\nhint: put them back, or say where they are now by `path` below `[data]` in the run's `config.toml`",
+        "the run's image folder `{}` does not exist\nhint: restore it, or set its new path as `path` below `[data]` in the run's `config.toml`",
         data.path.shown()
     );
     Ok(Layout::find(&data.path, data.validation_split)?)
@@ -60,10 +60,10 @@ pub(crate) fn load_again(
     let found = training.labels().len() + validation.labels().len();
     anyhow::ensure!(
         found == table.len(),
-        "of the {} photographs in `{}` {} can't be read any more\nhint: put them back into `{}`; the run goes on with those that it began with",
+        "{} of the {} images listed in `{}` can't be read\nhint: restore them in `{}`; the run needs the images that it started with",
+        table.len() - found,
         table.len(),
         path.shown(),
-        table.len() - found,
         config.data.path.shown()
     );
     Ok(loaded)
@@ -101,17 +101,18 @@ fn read(path: &Path) -> anyhow::Result<Option<HashMap<String, bool>>> {
     };
     let broken = |fault: String| {
         anyhow::anyhow!(
-            "`{}` {fault}\nhint: put it back as it was; the run goes on with the photographs that it names",
+            "`{}` {fault}\nhint: restore the file; the run needs the images that it lists",
             path.shown()
         )
     };
     let mut table = HashMap::new();
     for row in csv::Reader::from_reader(bytes.as_slice()).into_records() {
-        let row =
-            row.map_err(|error| broken(format!("is no table: {}", error.to_string().shown())))?;
+        let row = row.map_err(|error| {
+            broken(format!("is not a valid table: {}", error.to_string().shown()))
+        })?;
         let set = row.get(1).and_then(|set| SETS.iter().position(|name| *name == set));
         let (Some(file), Some(set)) = (row.get(0), set) else {
-            return Err(broken(format!("has a row that is none: {row:?}")));
+            return Err(broken(format!("has an invalid row: {row:?}")));
         };
         table.insert(file.to_owned(), set == 1);
     }

@@ -45,7 +45,7 @@ impl Verification<'_> {
         let steps = STEPS.min(all_steps / 2);
         anyhow::ensure!(
             steps > 0,
-            "one step can't be made in pieces\nhint: verify with more `--epochs` or a smaller `--batch-size`"
+            "a run of one step can't be interrupted\nhint: verify with more `--epochs` or a smaller `--batch-size`"
         );
         let mut pieces = 1;
         let run = loop {
@@ -60,18 +60,18 @@ impl Verification<'_> {
         {
             anyhow::ensure!(
                 fs::read(run.path().join(file))? == fs::read(whole.path().join(file))?,
-                "a run in {pieces} pieces ended with another `{file}` than the run in one\nhint: this is a fault of this program, please report it with the command and the machine's processor"
+                "`{file}` differs between a run resumed in {pieces} parts and an uninterrupted run\nhint: this is a bug; report it with the command and the machine's processor"
             );
         }
         let histories = [&run, &whole].map(|run| fs::read_to_string(run.history()));
         let [found, expected] = histories.map(|history| history.map(without_seconds));
         anyhow::ensure!(
             found? == expected?,
-            "a run in {pieces} pieces ended with another history than the run in one\nhint: this is a fault of this program, please report it with the command and the machine's processor"
+            "the history differs between a run resumed in {pieces} parts and an uninterrupted run\nhint: this is a bug; report it with the command and the machine's processor"
         );
         writeln!(
             stdout(),
-            "A run of {} epoch(s) in {pieces} pieces ended as the run in one: the same history, model and optimizer, bit for bit. That holds for this build on processors of this kind ({}).",
+            "A run of {} epoch(s), resumed in {pieces} parts, equals the uninterrupted run: the history, model and optimizer are the same, bit for bit. This holds for this build on processors of this kind ({}).",
             config.train.epochs,
             self.data.engines().join(", ")
         )?;

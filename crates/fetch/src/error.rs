@@ -26,7 +26,7 @@ pub enum Error {
     },
 
     /// The manifest is invalid.
-    #[error("the manifest is not as expected")]
+    #[error("the manifest is invalid")]
     Manifest(#[source] Box<Error>),
 
     /// A text is not TOML, or does not have the expected structure.
@@ -43,9 +43,7 @@ pub enum Error {
     },
 
     /// A file without a published digest differs from its first fetch.
-    #[error(
-        "`{name}` is not what was first fetched: expected digest `{recorded}`, found `{found}`"
-    )]
+    #[error("`{name}` differs from its first fetch: expected digest `{recorded}`, found `{found}`")]
     NotRecorded {
         /// Published name of the file.
         name: String,
@@ -88,11 +86,11 @@ pub enum Error {
     Status(u16),
 
     /// The file on the server has changed since the download started.
-    #[error("the file has changed since it was begun")]
+    #[error("the file on the server changed during the download")]
     Replaced,
 
     /// The download ended before the file was complete.
-    #[error("expected {size} bytes, but it broke off after {found}")]
+    #[error("expected {size} bytes, but the download ended after {found}")]
     BrokeOff {
         /// Size of the complete file in bytes.
         size: u64,
@@ -103,11 +101,11 @@ pub enum Error {
     },
 
     /// The download of a page ended before it was complete.
-    #[error("the page broke off")]
+    #[error("the download of the page ended early")]
     PageBrokeOff(#[source] io::Error),
 
     /// A page is not UTF-8.
-    #[error("expected a page of text")]
+    #[error("the page is not UTF-8 text")]
     NotText(#[source] FromUtf8Error),
 
     /// Every attempt failed.
@@ -120,7 +118,7 @@ pub enum Error {
     },
 
     /// The server asks for a wait that is longer than the limit.
-    #[error("asked to wait for {} s, which is too long", wait.as_secs())]
+    #[error("the server asked to wait for {} s, which is too long", wait.as_secs())]
     LongWait {
         /// Requested wait.
         wait: Duration,
@@ -168,7 +166,7 @@ pub enum Error {
     },
 
     /// The content of an archive differs from the manifest.
-    #[error("`{}` is not as expected", name.shown())]
+    #[error("`{}` does not match the manifest", name.shown())]
     Archive {
         /// Published name of the archive.
         name: String,
@@ -183,7 +181,7 @@ impl Error {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            write!(text, ": {error}").expect("a string grows");
+            write!(text, ": {error}").expect("writing to a string succeeds");
             cause = error.source();
         }
         text

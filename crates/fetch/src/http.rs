@@ -122,7 +122,7 @@ impl Network {
         }
         text(response.headers(), CONTENT_LENGTH)
             .and_then(|length| length.parse().ok())
-            .ok_or_else(|| Failure::Lasting(Error::unexpected("to be told its size", "nothing")))
+            .ok_or_else(|| Failure::Lasting(Error::unexpected("a `Content-Length` header", "none")))
     }
 
     fn page_once(self, url: &str, accept: &str) -> Result<String, Failure> {

@@ -75,7 +75,7 @@ impl<'a> Item<'a> {
     /// If the target can't be examined.
     pub fn presence(&self, data: &Path, record: &Record) -> Result<ItemState, Error> {
         let target = self.target(data);
-        let is_there = target.try_exists().map_err(Error::io("look for", &target))?;
+        let is_there = target.try_exists().map_err(Error::io("access", &target))?;
         if !is_there {
             return Ok(match Partial::beside(&self.download_target(data)).len() {
                 0 => ItemState::Missing,
@@ -150,13 +150,13 @@ impl fmt::Display for ItemState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => write!(formatter, "missing"),
-            Self::Begun(bytes) => write!(formatter, "missing, but for {bytes} bytes"),
-            Self::Verified => write!(formatter, "there and verified"),
-            Self::RightSize => write!(formatter, "there and of the right size, not verified"),
+            Self::Begun(bytes) => write!(formatter, "partially downloaded ({bytes} bytes)"),
+            Self::Verified => write!(formatter, "present and verified"),
+            Self::RightSize => write!(formatter, "present, size matches, not verified"),
             Self::RightCount => {
-                write!(formatter, "there with as many photographs as expected, not verified")
+                write!(formatter, "present, image count matches, not verified")
             }
-            Self::Wrong(error) => write!(formatter, "there but wrong: {}", error.with_causes()),
+            Self::Wrong(error) => write!(formatter, "present but invalid: {}", error.with_causes()),
         }
     }
 }

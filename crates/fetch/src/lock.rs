@@ -23,7 +23,7 @@ impl Lock {
         let path = folder.join(".lock");
         let file = fs::create_dir_all(folder)
             .and_then(|()| File::create(&path))
-            .map_err(Error::io("make", &path))?;
+            .map_err(Error::io("create", &path))?;
         let locked = match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 notify(&Event::Waiting { folder });

@@ -166,7 +166,7 @@ impl PublishedFile {
         self.check_parts()?;
         let Self { name, urls, .. } = self;
         require(!urls.is_empty(), || {
-            Error::unexpected(format!("an address or more for `{name}`"), "none")
+            Error::unexpected(format!("at least one address for `{name}`"), "none")
         })
     }
 }
@@ -210,13 +210,13 @@ fn require(holds: bool, error: impl FnOnce() -> Error) -> Result<(), Error> {
 
 /// Checks that the size of `what` is not zero.
 fn check_size(size: u64, what: &str) -> Result<(), Error> {
-    require(size > 0, || Error::unexpected(format!("a size of one byte or more for {what}"), "0"))
+    require(size > 0, || Error::unexpected(format!("a size of at least one byte for {what}"), "0"))
 }
 
 /// Checks that the name is a file name and not a path.
 fn check_name(name: &str) -> Result<(), Error> {
     let is_name = Path::new(name).file_name() == Some(OsStr::new(name));
-    require(is_name, || Error::unexpected("the name of a file", format!("`{name}`")))
+    require(is_name, || Error::unexpected("a file name", format!("`{name}`")))
 }
 
 /// Checks that the name is a wheel for Linux on x86-64: `PACKAGE-VERSION-PYTHON-ABI-PLATFORM.whl`, optionally with a
@@ -228,7 +228,7 @@ fn check_wheel(name: &str) -> Result<(), Error> {
         && parts.iter().all(|part| !part.is_empty() && !part.starts_with('.'))
         && parts.last().is_some_and(|platform| platform.ends_with("_x86_64"))
         && name.chars().all(is_plain);
-    let expected = "the name of a wheel for Linux on x86-64";
+    let expected = "a wheel for Linux on x86-64";
     require(is_wheel, || Error::unexpected(expected, format!("`{name}`")))
 }
 
@@ -244,7 +244,7 @@ fn check_inside(path: &Path) -> Result<(), Error> {
     let is_inside =
         leads_on && components.all(|component| matches!(component, Component::Normal(_)));
     require(is_inside, || {
-        Error::unexpected("a path that stays inside", format!("`{}`", path.shown()))
+        Error::unexpected("a relative path without `..`", format!("`{}`", path.shown()))
     })
 }
 

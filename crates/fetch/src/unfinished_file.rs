@@ -23,10 +23,10 @@ impl UnfinishedFile {
     /// If the folder can't be created, or the old part can't be removed.
     pub fn beside(target: &Path) -> Result<Self, Error> {
         if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+            fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
         }
         let path = with_suffix(target, ".part");
-        remove(&path).map_err(Error::io("remove the left-over", &path))?;
+        remove(&path).map_err(Error::io("remove", &path))?;
         Ok(Self::at(path))
     }
 

@@ -21,7 +21,7 @@ use crate::manifest::Archive;
 pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<(), Error> {
     for folder in archive.folders.keys() {
         let folder = into.join(folder);
-        fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
+        fs::create_dir_all(&folder).map_err(Error::io("create the folder", &folder))?;
     }
     unpack_chosen(zip, archive.unpacked_at_most, into, |path| expected_place(path, archive))?;
     check_counts(into, archive)
@@ -44,7 +44,7 @@ pub fn unpack_chosen(
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
         let Some(path) = entry.enclosed_name() else {
             let found = format!("`{}`", name.shown());
-            return Err(Error::unexpected("names that stay inside", found));
+            return Err(Error::unexpected("paths inside the target folder", found));
         };
         if entry.is_symlink() {
             return Err(Error::unexpected("no links", format!("`{}`", name.shown())));
@@ -72,7 +72,7 @@ pub(crate) fn check_counts(folder: &Path, archive: &Archive) -> Result<(), Error
         let found = count_images(&folder.join(name))
             .map_err(Error::io("read the folder", Path::new(name)))?;
         if found != expected {
-            let expected = format!("{expected} photographs in `{name}`");
+            let expected = format!("{expected} images in `{name}`");
             return Err(Error::unexpected(expected, found.to_string()));
         }
     }

@@ -20,7 +20,7 @@ impl RunReport<'_> {
         let values = training.iter().chain(&validation).map(|point| point[1]);
         let last = self.history.last().map_or(1, |epoch| epoch.epoch).max(2);
         Chart {
-            label: format!("{what} by epoch, in training and on validation photographs"),
+            label: format!("{what} by epoch, in training and validation"),
             size: WIDE,
             axes: ["epoch", what],
             ranges: [[1.0, last as f64], range_of(values)],
@@ -45,7 +45,7 @@ impl RunReport<'_> {
             axes: ["false positives", "true positives"],
             ranges: [[0.0, 1.0]; 2],
             whole_steps: false,
-            lines: vec![Line { name: second, style: "first", points }, diagonal("by chance")],
+            lines: vec![Line { name: second, style: "first", points }, diagonal("chance level")],
             mark: None,
         })
     }
@@ -63,7 +63,7 @@ impl RunReport<'_> {
             whole_steps: false,
             lines: vec![
                 Line { name: "this model", style: "first", points },
-                diagonal("as often right as it says"),
+                diagonal("perfect calibration"),
             ],
             mark: None,
         }

@@ -110,7 +110,7 @@ impl Comparison {
     /// Returns a sentence that names the best run.
     fn result(&self) -> String {
         if !self.is_comparable() {
-            return "Validated on different photographs: which is better can't be told".to_owned();
+            return "Validated on different images, so the runs can't be ranked".to_owned();
         }
         let runs = self.runs.iter().filter_map(|run| Some((run, run.best()?)));
         let best = runs.min_by(|(_, a), (_, b)| a.validation[0].total_cmp(&b.validation[0]));
@@ -154,13 +154,13 @@ impl Comparison {
         };
         html! {
             section {
-                h2 { "What they came to" }
+                h2 { "Results" }
                 p {
-                    "Numbers are those of the best epoch, the one with the lowest val_loss"
+                    "Results are from the best epoch, the one with the lowest val_loss"
                     @if self.is_comparable() { "; the best of all runs are marked." } @else { "." }
-                    @if !self.settings.is_empty() { " Settings are shown where they differ." }
+                    @if !self.settings.is_empty() { " Only settings that differ are shown." }
                 }
-                div.wide tabindex="0" role="region" aria-label="The runs" { table.runs {
+                div.wide tabindex="0" role="region" aria-label="Runs" { table.runs {
                     thead { tr { @for name in &headings { th scope="col" { (name) } } } }
                     tbody { @for ((run, row), look) in self.runs.iter().zip(&rows).zip(LOOKS.iter().cycle()) {
                         tr class=(look) { @for (column, text) in row.iter().enumerate() {
@@ -176,7 +176,7 @@ impl Comparison {
     fn curves(&self) -> Markup {
         html! {
             section {
-                h2 { "How they went" }
+                h2 { "Learning curves" }
                 div.charts {
                     (self.chart("val_loss", |epoch| epoch.validation[0]))
                     (self.chart("val_accuracy", |epoch| epoch.validation[1]))
@@ -199,7 +199,7 @@ impl Comparison {
         let last = points().map(|point| point[0]).fold(2.0, f64::max);
         let values = range_of(points().map(|point| point[1]));
         Chart {
-            label: format!("{what} by epoch, of every run"),
+            label: format!("{what} by epoch, for each run"),
             size: WIDE,
             axes: ["epoch", what],
             ranges: [[1.0, last], values],
@@ -279,9 +279,7 @@ mod tests {
         // If the runs were validated on different images, no run is marked as the best.
         let other = ComparedRun { is_comparable: false, ..run("d", &[0.125]) };
         let page = comparison(vec![run("a", &[0.5]), other]).page();
-        assert!(
-            page.contains("Validated on different photographs") && !page.contains("class=\"best\"")
-        );
+        assert!(page.contains("Validated on different images") && !page.contains("class=\"best\""));
     }
 
     #[test]

@@ -30,13 +30,13 @@ const CELLS: usize = 200;
 /// Returns the legend of the image, line by line.
 pub(crate) fn legend(classes: usize) -> Vec<String> {
     let mut lines = vec![
-        "rows: what they are, columns: what they are taken for".to_owned(),
-        "blue: right, orange: wrong; the stronger, the larger the share of the row".to_owned(),
+        "rows: labels, columns: predicted classes".to_owned(),
+        "blue: correct, orange: wrong; stronger: larger share of the row".to_owned(),
     ];
     let shared = classes.div_ceil(CELLS);
     if shared > 1 {
         lines.push(format!(
-            "a cell has up to {shared} classes each way, and the colour of the strongest pair"
+            "a cell covers up to {shared} x {shared} classes, in the colour of the strongest pair"
         ));
     }
     lines

@@ -18,12 +18,12 @@ impl RunReport<'_> {
     pub(crate) fn draw_cells(&self) -> Markup {
         let mut png = Cursor::new(vec![]);
         let cells = self.predictions.cells();
-        cells.write_to(&mut png, ImageFormat::Png).expect("a picture can be encoded into memory");
+        cells.write_to(&mut png, ImageFormat::Png).expect("an image can be encoded into memory");
         let address = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png.into_inner()));
         let size = NAMES + SHOWN;
         html! {
             figure.chart style=(format!("max-width:{size}px")) {
-                svg viewBox=(format!("0 0 {size} {size}")) role="img" aria-label=(format!("Confusion of {} classes", self.classes.len())) {
+                svg viewBox=(format!("0 0 {size} {size}")) role="img" aria-label=(format!("Confusion matrix of {} classes", self.classes.len())) {
                     image.cells href=(address) x=(NAMES) y=(NAMES) width=(SHOWN) height=(SHOWN) {}
                     rect.edge x=(NAMES) y=(NAMES) width=(SHOWN) height=(SHOWN) {}
                     @for (middle, name) in named(self.classes) {
@@ -43,10 +43,10 @@ impl RunReport<'_> {
         let wrong = all.keys().filter(|(label, decided)| label != decided).count();
         let largest = self.predictions.largest_confusions();
         html! {
-            h3 { "The largest confusions" }
-            p { (largest.len()) " of " (wrong) " pairs of classes that are confused. A number leads to its photographs." }
-            div.wide tabindex="0" role="region" aria-label="The largest confusions" { table.scores.confusions {
-                thead { tr { @for name in ["class", "taken for", "photographs", "share of the class"] { th scope="col" { (name) } } } }
+            h3 { "Largest confusions" }
+            p { (largest.len()) " of " (wrong) " confused pairs of classes. A number links to its images." }
+            div.wide tabindex="0" role="region" aria-label="Largest confusions" { table.scores.confusions {
+                thead { tr { @for name in ["class", "classified as", "images", "share of the class"] { th scope="col" { (name) } } } }
                 tbody { @for Confusion { label, decided, count } in largest {
                     @let support: usize = all.range((label, 0)..(label + 1, 0)).map(|(_, count)| count).sum();
                     tr {

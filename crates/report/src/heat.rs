@@ -15,7 +15,7 @@ pub(crate) fn glow(map: &GrayImage) -> String {
         Rgba([255, 40 + of(190.0), 20, of(175.0)])
     });
     let mut bytes = Cursor::new(vec![]);
-    glow.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded into memory");
+    glow.write_to(&mut bytes, ImageFormat::Png).expect("an image can be encoded into memory");
     format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes.into_inner()))
 }
 

@@ -107,17 +107,17 @@ impl Kind {
     fn title(self) -> Option<[&'static str; 2]> {
         match self {
             Self::Cell(..) => None,
-            Self::Mistakes => Some([
-                "The surest mistakes",
-                "Told wrong, those that the model is surest of first.",
-            ]),
+            Self::Mistakes => {
+                Some(["Most confident mistakes", "Misclassified images, the most confident first."])
+            }
             Self::LabelErrors => Some([
                 "Labels that may be wrong",
-                "Taken for another class as surely as that class's own photographs are in the mean: look whether they lie in the right folder.",
+                "Classified as another class at least as confidently as that class's own images on average. Check that they are in the right folder.",
             ]),
-            Self::LeastCertain => {
-                Some(["The least certain", "The two likeliest classes are the least apart."])
-            }
+            Self::LeastCertain => Some([
+                "Least certain predictions",
+                "The two most likely classes have similar probabilities.",
+            ]),
         }
     }
 }
@@ -214,7 +214,7 @@ impl RunReport<'_> {
     fn result(&self) -> String {
         let right = (0..self.predictions.len()).filter(|&at| self.predictions.is_right(at)).count();
         format!(
-            "{right} of {} validation photographs told right, {:.1}\u{a0}%",
+            "{right} of {} validation images classified correctly, {:.1}\u{a0}%",
             self.predictions.len(),
             100.0 * self.predictions.accuracy()
         )
@@ -223,10 +223,10 @@ impl RunReport<'_> {
     fn curves(&self) -> Markup {
         html! {
             section {
-                h2 { "Did it learn?" }
-                p { "The model is that of epoch " (self.best) " of " (self.history.len())
-                    ", which has the lowest loss on the validation photographs."
-                    @if self.history.len() < self.epochs { " There were to be " (self.epochs) " epochs." } }
+                h2 { "Training curves" }
+                p { "The model is from epoch " (self.best) " of " (self.history.len())
+                    ", which has the lowest validation loss."
+                    @if self.history.len() < self.epochs { " " (self.epochs) " epochs were configured." } }
                 div.charts { (self.loss().draw()) (self.accuracy().draw()) }
             }
         }
@@ -235,12 +235,12 @@ impl RunReport<'_> {
     fn confusion(&self, lists: &[List], shown: &Shown) -> Markup {
         html! {
             section {
-                h2 { "Where is it wrong?" }
+                h2 { "Confusion matrix" }
                 @if self.is_of_many() { (self.draw_cells()) (self.list_confusions()) } @else { (self.table_of_confusion()) }
                 @for List { kind, images, count } in lists {
                     @if let Kind::Cell(label, to) = kind {
                         div.cell id=(format!("cell-{label}-{to}")) tabindex="-1" {
-                            h3 { (self.classes[*label]) " taken for " (self.classes[*to]) ": " (count) }
+                            h3 { (self.classes[*label]) " classified as " (self.classes[*to]) ": " (count) }
                             (self.images(images, SIDES[1], shown))
                             @if *count > images.len() { p.more { "and " (count - images.len()) " more" } }
                         }
@@ -254,8 +254,8 @@ impl RunReport<'_> {
         let counts = self.predictions.confusion();
         let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
         html! {
-                p { "A row is what photographs are, a column what they are taken for. A number leads to its photographs." }
-                div.wide tabindex="0" role="region" aria-label="Confusion" { table.confusion {
+                p { "Rows are labels, columns are predicted classes. A number links to its images." }
+                div.wide tabindex="0" role="region" aria-label="Confusion matrix" { table.confusion {
                     thead { tr { td {} @for class in self.classes { th scope="col" { (class) } } } }
                     tbody { @for (label, row) in counts.iter().enumerate() { tr {
                         th scope="row" { (self.classes[label]) }
@@ -281,12 +281,12 @@ impl RunReport<'_> {
         let auc = |class| self.predictions.auc(class).map_or("-".into(), share);
         html! {
             section {
-                h2 { "How well are classes told apart?" }
-                @if self.is_of_many() { p { "The " (scores.len()) " of " (self.classes.len()) " classes with the lowest F1. " code { (SCORES) } " among the plots has all." } }
+                h2 { "Scores by class" }
+                @if self.is_of_many() { p { "The " (scores.len()) " of " (self.classes.len()) " classes with the lowest F1. " code { (SCORES) } " among the plots lists all classes." } }
                 div.beside {
                     div {
                         div.wide tabindex="0" role="region" aria-label="Scores by class" { table.scores {
-                            thead { tr { th scope="col" { "class" } @for name in ["precision", "recall", "F1", "AUC", "photographs"] { th scope="col" { (name) } } } }
+                            thead { tr { th scope="col" { "class" } @for name in ["precision", "recall", "F1", "AUC", "images"] { th scope="col" { (name) } } } }
                             tbody { @for (class, found) in scores { tr {
                                 th scope="row" { (self.classes[class]) }
                                 td { (share(found.precision)) } td { (share(found.recall)) } td { (share(found.f1)) }
@@ -308,11 +308,11 @@ impl RunReport<'_> {
         html! {
             @match self.predictions.threshold_for(1, PRECISION) {
                 Some(found) => p.below {
-                    "To be right in " (precision) " of the photographs taken for " (second)
-                    ", take those with a probability of " (number(found.probability)) " or more: that finds "
-                    (number(100.0 * found.recall)) "\u{a0}% of them."
+                    "A probability threshold of " (number(found.probability)) " for " (second)
+                    " gives a precision of at least " (precision) " and a recall of "
+                    (number(100.0 * found.recall)) "\u{a0}%."
                 },
-                None => p.below { "No threshold makes it right in " (precision) " of the photographs taken for " (second) "." },
+                None => p.below { "No probability threshold for " (second) " gives a precision of at least " (precision) "." },
             }
         }
     }
@@ -325,11 +325,11 @@ impl RunReport<'_> {
                         h2 { (title) }
                         @if images.is_empty() {
                             p { @if matches!(kind, Kind::LabelErrors) && !self.predictions.can_find_label_errors() {
-                                "The model is right too seldom to say."
+                                "The accuracy of the model is too low to find label errors."
                             } @else { "None." } }
                         } @else {
                             p { (what) @if *count > images.len() { " The first " (images.len()) " of " (count) "." } }
-                            label.toggle { input type="checkbox" checked; "Show where the model sees the class that it names (Grad-CAM)" }
+                            label.toggle { input type="checkbox" checked; "Show heat maps of the predicted class (Grad-CAM)" }
                             (self.images(images, SIDES[0], shown))
                         }
                     }
@@ -360,13 +360,13 @@ impl RunReport<'_> {
     fn calibration(&self) -> Markup {
         let temperature = self.predictions.temperature();
         let verdict = match temperature {
-            warm if warm > 1.1 => "it is too sure of itself",
-            cold if cold < 0.9 => "it is less sure than it could be",
-            _ => "it is about as sure as it should be",
+            warm if warm > 1.1 => "the model is overconfident",
+            cold if cold < 0.9 => "the model is underconfident",
+            _ => "the model is well calibrated",
         };
         html! {
             section {
-                h2 { "Is it as often right as it says?" }
+                h2 { "Calibration" }
                 div.beside {
                     p { "Expected calibration error " (number(self.predictions.calibration_error())) " over " (BINS)
                         " bins of confidence; temperature " (number(temperature)) ": " (verdict) "." }
@@ -380,8 +380,8 @@ impl RunReport<'_> {
         html! {
             @if !self.augmented.is_empty() {
                 section {
-                    h2 { "What augmentation does" }
-                    p { "Photographs of the first training batch, before and after." }
+                    h2 { "Augmentation" }
+                    p { "Images of the first training batch, before and after augmentation." }
                     ul.pairs { @for [before, after] in self.augmented {
                         li { img src=(thumbnail(before, SIDES[0])) alt="before"; img src=(thumbnail(after, SIDES[0])) alt="after"; }
                     } }
@@ -393,10 +393,10 @@ impl RunReport<'_> {
     fn repeat(&self) -> Markup {
         html! {
             section {
-                h2 { "To train it again" }
+                h2 { "Reproducing the run" }
                 pre tabindex="0" { code { (self.command) } }
-                div.wide tabindex="0" role="region" aria-label="What it was trained from" { table.facts { tbody { @for (name, value) in self.facts { tr { th scope="row" { (name) } td { (value) } } } } } }
-                details { summary { "Every setting (config.toml)" } pre tabindex="0" { code { (self.settings) } } }
+                div.wide tabindex="0" role="region" aria-label="Facts about the run" { table.facts { tbody { @for (name, value) in self.facts { tr { th scope="row" { (name) } td { (value) } } } } } }
+                details { summary { "All settings (config.toml)" } pre tabindex="0" { code { (self.settings) } } }
             }
         }
     }
@@ -440,7 +440,7 @@ mod tests {
             Ok::<_, ()>(ReportImage { name: format!("cats/{at}.jpg"), image })
         };
         let heat_map = |_| Ok(GrayImage::from_pixel(5, 5, image::Luma([200])));
-        page.write(image, heat_map).expect("photographs")
+        page.write(image, heat_map).expect("images")
     }
 
     #[test]
@@ -475,9 +475,9 @@ mod tests {
         for link in links {
             assert_eq!(page.matches(&format!("id=\"{link}\"")).count(), 1, "{link}");
         }
-        assert!(page.contains("cats taken for dogs: 10"), "{page}");
+        assert!(page.contains("cats classified as dogs: 10"), "{page}");
         assert!(page.contains("loss by epoch") && page.contains("best: 2"));
-        assert!(page.contains("epoch 2 of 2,") && page.contains("There were to be 3 epochs."));
+        assert!(page.contains("epoch 2 of 2,") && page.contains("3 epochs were configured."));
     }
 
     #[test]

@@ -30,7 +30,7 @@ const AROUND: f64 = 14.0;
 
 /// Maximum side of a cell in the confusion matrix.
 const CELL: f64 = 64.0;
-const CAPTION: &str = "rows: what they are, columns: what they are taken for";
+const CAPTION: &str = "rows: labels, columns: predicted classes";
 
 impl RunReport<'_> {
     /// Returns the charts and the confusion matrix of the page as PNG files, each with its file name. If the run has
@@ -277,7 +277,7 @@ impl Canvas {
 
 fn png(image: &RgbImage) -> Vec<u8> {
     let mut bytes = Cursor::new(vec![]);
-    image.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded into memory");
+    image.write_to(&mut bytes, ImageFormat::Png).expect("an image can be encoded into memory");
     bytes.into_inner()
 }
 

@@ -41,7 +41,7 @@ impl Predictions {
         probabilities: Vec<Vec<f32>>,
         decided: Vec<usize>,
     ) -> Self {
-        assert!(classes >= 2, "a classifier tells two classes or more apart");
+        assert!(classes >= 2, "a classifier needs at least two classes");
         assert!(labels.len() == probabilities.len() && labels.len() == decided.len());
         assert!(labels.iter().chain(&decided).all(|&class| class < classes));
         assert!(probabilities.iter().all(|row| row.len() == classes));

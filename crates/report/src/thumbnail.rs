@@ -22,7 +22,7 @@ pub(crate) fn thumbnail(image: &RgbImage, side: u32) -> String {
     let mut bytes = vec![];
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
         .write_image(small.as_raw(), small.width(), small.height(), ExtendedColorType::Rgb8)
-        .expect("a small RGB picture can be encoded into memory");
+        .expect("a small RGB image can be encoded into memory");
     format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes))
 }
 

@@ -64,7 +64,7 @@ fn write(classes: usize) -> Written {
         Ok::<_, ()>(ReportImage { name: format!("{at}.jpg"), image })
     };
     let heat_map = |_| Ok(GrayImage::from_pixel(5, 5, image::Luma([200])));
-    let text = page.write(image, heat_map).expect("photographs");
+    let text = page.write(image, heat_map).expect("images");
     let plots = page.plots();
     Written { page: text, plots, peak: MEMORY.peak_usage_as_mb() }
 }
@@ -78,7 +78,7 @@ fn the_report_of_a_thousand_classes_is_bounded_in_memory_and_bytes() {
             let found = plots.iter().find(|(found, _)| *found == name);
             found.map(|(_, bytes)| bytes)
         };
-        let image = bytes("confusion.png").expect("a picture");
+        let image = bytes("confusion.png").expect("an image");
         assert!(peak < 500.0, "{classes}: {peak} MB");
         assert!(page.len() < 5_000_000, "{classes}: {} bytes", page.len());
         assert!(image.len() < 2_000_000, "{classes}: {} bytes", image.len());

@@ -1,4 +1,4 @@
-"""What scikit-learn and plain NumPy make of drawn predictions, for `metrics.rs`: prints `metrics.json`.
+"""Computes metrics of random predictions with scikit-learn and NumPy, and prints `metrics.json` for `metrics.rs`.
 
     pip install scikit-learn==1.7.2 scipy==1.16.3
     python metrics.py > metrics.json
@@ -16,7 +16,7 @@ for classes, count in [(2, 1), (2, 40), (2, 400), (3, 60), (7, 300)]:
     logits = draw.normal(size=(count, classes)) * 1.5
     logits[np.arange(count), labels] += 1
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    if count == 40:  # Many that are level.
+    if count == 40:  # Creates many ties.
         probabilities = np.round(probabilities * 8) / 8
     probabilities = probabilities.astype(np.float32).astype(float)
     decided = probabilities.argmax(1) if classes > 2 else (probabilities[:, 1] > 0.5).astype(int)

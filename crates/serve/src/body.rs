@@ -50,7 +50,7 @@ pub(crate) async fn read(
         let frame = frame.map_err(|error| {
             ErrorResponse::new(
                 StatusCode::BAD_REQUEST,
-                format!("the request broke off: {error}"),
+                format!("the request ended early: {error}"),
                 "send it again",
             )
         })?;
@@ -78,7 +78,7 @@ fn too_long(most: usize) -> ErrorResponse {
     ErrorResponse::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         format!("the request is too large, expected at most {} MB", most as f64 / 1e6),
-        "send fewer photographs at once, or smaller ones, or start the server with a higher limit",
+        "send fewer or smaller images, or start the server with a higher limit",
     )
 }
 
@@ -87,10 +87,10 @@ fn too_slow(limits: &Limits, took: f32, arrived: usize) -> ErrorResponse {
     ErrorResponse::new(
         StatusCode::REQUEST_TIMEOUT,
         format!(
-            "{arrived} bytes of the request arrived in {took:.1} s, expected all within {} s and at least {least:.0} bytes a second",
+            "{arrived} bytes of the request arrived in {took:.1} s, expected all within {} s and at least {least:.0} bytes/s",
             limits.body_time.as_secs_f32()
         ),
-        "send smaller photographs, or over a faster connection",
+        "send smaller images, or use a faster connection",
     )
 }
 
@@ -98,14 +98,14 @@ fn too_slow(limits: &Limits, took: f32, arrived: usize) -> ErrorResponse {
 pub(crate) fn no_memory() -> ErrorResponse {
     ErrorResponse::new(
         StatusCode::SERVICE_UNAVAILABLE,
-        "the server has as many requests of yours in work as it can hold",
-        "send it again in a second, and fewer at once",
+        "this client has used up its share of memory",
+        "retry in a second, with fewer requests at once",
     )
     .with_header(RETRY_AFTER, "1")
 }
 
 /// Returns the response to a request that waited too long.
 pub(crate) fn busy(what: &str) -> ErrorResponse {
-    ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, what, "try again in a minute")
+    ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, what, "retry in a minute")
         .with_header(RETRY_AFTER, "60")
 }

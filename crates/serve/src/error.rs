@@ -20,13 +20,13 @@ pub enum ServeError {
     },
     /// An allowed host name is invalid.
     #[error(
-        "`{}` is no host name\nhint: give it as in an address but without scheme, port and path: `photographs.example`",
+        "invalid host name `{}`\nhint: use the name without scheme, port and path, such as `photos.example`",
         .0.shown()
     )]
     Host(String),
     /// `Limits::room` is too small for the model and the other limits.
     #[error(
-        "{given} bytes for all requests at once are too few, expected at least {least}: two requests of the largest size"
+        "expected at least {least} bytes for all requests at once (two of the largest size), found {given}"
     )]
     Room {
         /// Value of `Limits::room`, in bytes.
@@ -35,7 +35,9 @@ pub enum ServeError {
         least: usize,
     },
     /// The system can't provide threads or sockets.
-    #[error("can't start the server: {0}\nhint: see whether the system is out of threads or files")]
+    #[error(
+        "can't start the server: {0}\nhint: check the limits of the system on threads and open files"
+    )]
     Start(io::Error),
 }
 

@@ -4,22 +4,22 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FormError {
     /// The body is a multipart type other than `multipart/form-data`.
-    #[error("it is `{0}`")]
+    #[error("expected `multipart/form-data`, found `{0}`")]
     OtherType(String),
     /// The boundary is missing or invalid.
     #[error("{0}")]
     Boundary(&'static str),
     /// The body ends early.
-    #[error("it ends {0}")]
+    #[error("the body ends {0}")]
     CutShort(&'static str),
     /// The header of a part is longer than the limit.
     #[error("a part's header is too long, expected at most {0} bytes")]
     HeaderTooLong(usize),
     /// The header of a part is malformed.
-    #[error("a part's header can't be read: {0}")]
+    #[error("a part has an invalid header: {0}")]
     Header(httparse::Error),
     /// The name of a file is longer than the limit.
-    #[error("a file's name has {found} bytes, expected at most {most}")]
+    #[error("expected a file name of at most {most} bytes, found {found}")]
     NameTooLong {
         /// Length of the name in bytes.
         found: usize,
@@ -27,9 +27,9 @@ pub(crate) enum FormError {
         most: usize,
     },
     /// A part is not a file.
-    #[error("it has a part without a file name")]
+    #[error("a part has no file name")]
     NoName,
     /// The form has no parts.
-    #[error("it has none")]
+    #[error("it contains no files")]
     NoFiles,
 }

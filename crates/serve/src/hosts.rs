@@ -46,7 +46,7 @@ impl Hosts {
             .ok_or_else(|| {
                 ErrorResponse::new(
                     StatusCode::BAD_REQUEST,
-                    "expected one header `Host` that names this server",
+                    "expected one `Host` header that names this server",
                     "send `Host: localhost`",
                 )
             })?;
@@ -56,7 +56,7 @@ impl Hosts {
                 return Err(ErrorResponse::new(
                     StatusCode::MISDIRECTED_REQUEST,
                     format!("`{}` is not the name of this server", authority.host()),
-                    "open it as `localhost`, or start the server with this name among those allowed",
+                    "use `localhost`, or start the server with this name as an allowed host",
                 ));
             }
         }
@@ -67,7 +67,7 @@ impl Hosts {
             if !origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host.as_str())) {
                 return Err(ErrorResponse::new(
                     StatusCode::FORBIDDEN,
-                    "pages of other sites may not send photographs here",
+                    "requests from pages of other sites are refused",
                     "open the page of this server",
                 ));
             }

@@ -12,7 +12,7 @@ use crate::multipart::{FormLimits, Part, parts};
 
 /// Hint for an image that can't be decoded.
 const UNREADABLE: &str =
-    "see whether other programs open it; JPEG, PNG, GIF, BMP, WebP and TIFF are read";
+    "send a JPEG, PNG, GIF, BMP, WebP or TIFF file that other programs can open";
 
 /// An image as received.
 pub(crate) struct Image {
@@ -33,7 +33,7 @@ pub(crate) struct ImageError {
 impl ImageError {
     /// Returns the fault of an image that can't be decoded.
     pub(crate) fn unreadable(reason: &DecodeError) -> Self {
-        Self { error: format!("the photograph can't be read: {reason}"), hint: UNREADABLE }
+        Self { error: format!("the image can't be read: {reason}"), hint: UNREADABLE }
     }
 
     pub(crate) fn tell(&self, name: Option<&str>) -> Value {
@@ -69,8 +69,8 @@ pub(crate) fn images(
     if files.len() > limits.files {
         return Err(ErrorResponse::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("there are too many photographs, expected at most {}", limits.files),
-            "send fewer at once, or start the server with a higher limit",
+            format!("too many images, expected at most {}", limits.files),
+            "send fewer images, or start the server with a higher limit",
         ));
     }
     let judge = |(name, bytes): (Option<String>, Bytes)| {
@@ -84,11 +84,11 @@ pub(crate) fn images(
         return Err(ErrorResponse::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
-                "the photographs have {:.1} megapixels together, expected at most {}",
+                "the images have {:.1} megapixels in total, expected at most {}",
                 megapixels(pixels),
                 megapixels(limits.request_pixels)
             ),
-            "send fewer at once, or smaller ones",
+            "send fewer or smaller images",
         ));
     }
     Ok(images)
@@ -104,7 +104,7 @@ fn judged(bytes: &[u8], limits: &Limits) -> Result<DecodingCost, ImageError> {
         let [width, height] = cost.size;
         return Err(ImageError {
             error: format!(
-                "the photograph is too large: its header says {width}x{height} pixels, expected at most {} megapixels",
+                "the image is too large: its header says {width}x{height} pixels, expected at most {} megapixels",
                 megapixels(limits.pixels)
             ),
             hint: "make it smaller",
@@ -113,11 +113,11 @@ fn judged(bytes: &[u8], limits: &Limits) -> Result<DecodingCost, ImageError> {
     if cost.memory > limits.decoding() {
         return Err(ImageError {
             error: format!(
-                "the photograph is too large: by its header it takes up to {:.0} MB to decode, expected at most {:.0} MB",
+                "the image is too large: by its header, decoding takes up to {:.0} MB, expected at most {:.0} MB",
                 cost.memory as f64 / 1e6,
                 limits.decoding() as f64 / 1e6
             ),
-            hint: "make it smaller, or save it as JPEG, or as PNG of 8 bits",
+            hint: "make it smaller, or save it as JPEG or 8-bit PNG",
         });
     }
     Ok(cost)
@@ -131,7 +131,7 @@ fn megapixels(pixels: u64) -> f64 {
 pub(crate) fn malformed(reason: &FormError) -> ErrorResponse {
     ErrorResponse::new(
         StatusCode::BAD_REQUEST,
-        format!("the body is no form with files: {reason}"),
-        "send a photograph as the body, or several as files in `multipart/form-data`, as `curl -F photograph=@1.jpg` does",
+        format!("invalid form: {reason}"),
+        "send one image as the body, or several as files in `multipart/form-data`, such as `curl -F photograph=@1.jpg`",
     )
 }

@@ -51,7 +51,7 @@ pub(crate) fn answer_all(
             let mut answers = answers.map(Vec::into_iter);
             for question in questions {
                 let answer = match &mut answers {
-                    Ok(answers) => Ok(answers.next().expect("an answer to every picture")),
+                    Ok(answers) => Ok(answers.next().expect("an answer to every image")),
                     Err(reason) => Err(reason.clone()),
                 };
                 // If the client has disconnected meanwhile, the answer is dropped.

@@ -11,9 +11,9 @@ pub(crate) enum ModelFailure {
     #[error(transparent)]
     Model(#[from] Arc<ModelError>),
     /// The model's code panicked.
-    #[error("a fault in the program")]
+    #[error("the model panicked")]
     Panic,
     /// The model's thread has ended.
-    #[error("it has ended")]
+    #[error("the model's thread has ended")]
     Ended,
 }

@@ -41,7 +41,7 @@ pub(crate) fn boundary(content_type: &str) -> Result<Option<String>, FormError> 
     }
     match parameter(content_type, "boundary") {
         Some(boundary) if (1..=70).contains(&boundary.len()) => Ok(Some(boundary)),
-        _ => Err(FormError::Boundary("its `Content-Type` has no boundary of 1 to 70 characters")),
+        _ => Err(FormError::Boundary("`Content-Type` needs a boundary of 1 to 70 characters")),
     }
 }
 
@@ -57,13 +57,15 @@ pub(crate) fn parts(
 ) -> Result<Vec<Part>, FormError> {
     let delimiter = format!("\r\n--{boundary}");
     let delimiter = Finder::new(delimiter.as_bytes());
-    let cut = || FormError::CutShort("before its last boundary");
+    let cut = || FormError::CutShort("before the last boundary");
     // The first boundary needs no line break before it.
     let first = &delimiter.needle()[2..];
     let mut at = if body.starts_with(first) {
         first.len()
     } else {
-        let found = delimiter.find(body).ok_or(FormError::Boundary("its boundary is not in it"))?;
+        let found = delimiter
+            .find(body)
+            .ok_or(FormError::Boundary("the body does not contain the boundary"))?;
         found + delimiter.needle().len()
     };
     let mut parts = vec![];
@@ -74,7 +76,7 @@ pub(crate) fn parts(
         }
         let line = find(rest, b"\r\n").ok_or_else(cut)?;
         if !rest[..line].iter().all(|byte| b" \t".contains(byte)) {
-            return Err(FormError::Boundary("a boundary has other bytes behind it"));
+            return Err(FormError::Boundary("unexpected bytes after a boundary"));
         }
         at += line + 2;
         let (length, file_name) = head(&body[at..], most.name)?;

@@ -172,7 +172,7 @@ fn none_read(names: &[Option<String>], told: Vec<ImageResult>, share: Arc<Share>
         names.iter().zip(&faults).map(|(name, fault)| fault.tell(name.as_deref())).collect();
     let error = match &faults[..] {
         [fault] => fault.error.clone(),
-        _ => format!("none of the {} photographs can be read", faults.len()),
+        _ => format!("none of the {} images can be read", faults.len()),
     };
     let hint = faults.first().map_or("", |fault| fault.hint);
     ErrorResponse::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint)
@@ -180,11 +180,11 @@ fn none_read(names: &[Option<String>], told: Vec<ImageResult>, share: Arc<Share>
 }
 
 fn failed(reason: &ModelFailure) -> ErrorResponse {
-    tracing::error!("the model gave no answer: {reason}");
+    tracing::error!("the prediction failed: {reason}");
     ErrorResponse::new(
         StatusCode::INTERNAL_SERVER_ERROR,
-        format!("the model gave no answer: {reason}"),
-        "see what the server printed",
+        format!("the prediction failed: {reason}"),
+        "see the output of the server",
     )
 }
 

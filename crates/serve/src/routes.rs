@@ -89,16 +89,16 @@ impl AppState {
             _ => {
                 return Err(ErrorResponse::new(
                     StatusCode::NOT_FOUND,
-                    format!("there is nothing at `{path}`"),
-                    "the page is at `/`, predictions are at `/predict`, the state is at `/health`",
+                    format!("unknown path `{path}`"),
+                    "use `/` for the page, `/predict` for predictions or `/health` for the state",
                 ));
             }
         };
         if !takes.split(", ").any(|method| method == request.method) {
             return Err(ErrorResponse::new(
                 StatusCode::METHOD_NOT_ALLOWED,
-                format!("`{path}` does not take `{}`", request.method),
-                format!("it takes {takes}"),
+                format!("`{path}` does not support `{}`", request.method),
+                format!("use {takes}"),
             )
             .with_header(header::ALLOW, takes));
         }
@@ -119,8 +119,8 @@ impl AppState {
         if request.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(ErrorResponse::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "the body has a `Content-Encoding`",
-                "send photographs as they are, they are compressed already",
+                "`Content-Encoding` is not supported",
+                "send the image files unchanged; they are compressed already",
             ));
         }
         let kind = request.headers.get(header::CONTENT_TYPE);
@@ -131,7 +131,7 @@ impl AppState {
         let predicted =
             self.predictor.clone().predict(body, boundary, RequestOptions { client, wants_map });
         let predicted = timeout(self.limits.answer_time, predicted).await;
-        let predicted = predicted.unwrap_or_else(|_| Err(busy("the model has too much to do")));
+        let predicted = predicted.unwrap_or_else(|_| Err(busy("the model is overloaded")));
         Ok(of_kind("application/json", predicted.map_err(ErrorResponse::of_read)?))
     }
 }
@@ -143,8 +143,8 @@ fn wants_map(query: Option<&str>) -> Result<bool, ErrorResponse> {
         "heat_map=true" => Ok(true),
         other => Err(ErrorResponse::new(
             StatusCode::BAD_REQUEST,
-            format!("`{other}` is no setting of a prediction"),
-            "leave it out, or send `/predict?heat_map=true`",
+            format!("unknown query `{other}`"),
+            "remove it, or send `/predict?heat_map=true`",
         )),
     }
 }

@@ -161,7 +161,7 @@ async fn accept(
             Ok((stream, peer)) => {
                 let client = Client::of(peer.ip());
                 let Some(share) = shares.take(client, 1) else {
-                    tracing::debug!("{peer} has as many connections as are left for others");
+                    tracing::debug!("{peer} has too many connections");
                     // If the client also holds too many refused connections, close this one without a response.
                     if let Some(share) = refused.take(client, 1) {
                         tokio::spawn(async move {
@@ -180,7 +180,7 @@ async fn accept(
                 });
             }
             Err(error) => {
-                tracing::warn!("can't take a connection: {error}");
+                tracing::warn!("can't accept a connection: {error}");
                 sleep(PAUSE).await;
             }
         }

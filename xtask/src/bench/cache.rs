@@ -19,13 +19,13 @@ use crate::program;
 
 #[derive(Args)]
 pub(crate) struct CacheArguments {
-    /// Number of photographs of about their own size
+    /// Number of images of about their original size
     #[arg(long, default_value_t = 500)]
     photographs: usize,
-    /// Number of photographs of 12 megapixels
+    /// Number of images of 12 megapixels
     #[arg(long, default_value_t = 100)]
     large: usize,
-    /// The file with the weights of VGG16 [default: that in `../shared`, seen from the workspace root]
+    /// Weights file of VGG16 [default: the file in `../shared` from the workspace root]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
 }
@@ -51,8 +51,8 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &CacheArguments) -> Resul
         let data = bench.folder.join(name);
         let mut varied = Command::new(&vary);
         varied.arg(pets.join("train")).arg(&data).args([&count.to_string(), megapixels]);
-        program::start(&mut varied, "see what it says above")?;
-        let what = format!("{count} photographs, {name}");
+        program::start(&mut varied, "see its output above")?;
+        let what = format!("{count} images, {name}");
         bench.train(&what, &data, &["--no-augment"])?;
         if name == "small" {
             bench.train(&what, &data, &["--views", "3"])?;
@@ -79,7 +79,7 @@ impl Bench {
 
     /// Times training up to the first step with an empty cache, a filled one and none.
     fn train(&self, what: &str, data: &Path, mode: &[&str]) -> Result<()> {
-        let data = data.to_str().context("expected a path in unicode")?;
+        let data = data.to_str().context("expected a path in Unicode")?;
         let kind = Path::new(data).file_name().context("expected a name")?.to_string_lossy();
         let named = |run: &str| format!("{kind}-{run}{}", mode.concat());
         let first_step = |run: &str, more: &[&str]| {
@@ -99,7 +99,7 @@ impl Bench {
             let path = self.folder.join(named(run)).join("history.csv");
             Ok(without_seconds(&fs::read_to_string(path)?).join("\n"))
         };
-        ensure!(history("filled")? == history("without")?, "the cached run has another history");
+        ensure!(history("filled")? == history("without")?, "the history of the cached run differs");
         writeln!(
             stdout(),
             "{what}, train {}: first step after {empty:.2} s, {filled:.2} s with cached features, {without:.2} s without a cache; the same history",
@@ -110,7 +110,7 @@ impl Bench {
 
     /// Times the commands that use a trained model.
     fn use_model(&self, what: &str, data: &Path) -> Result<()> {
-        let data = data.to_str().context("expected a path in unicode")?;
+        let data = data.to_str().context("expected a path in Unicode")?;
         let model = "small-empty--no-augment/best";
         for arguments in [
             &["evaluate", model, data][..],
@@ -121,7 +121,7 @@ impl Bench {
             let seconds = |cache: &[&str]| -> Result<f64> {
                 let begin = Instant::now();
                 let mut command = self.command(&[arguments, cache].concat());
-                program::start(command.stdout(Stdio::null()), "see what it says above")?;
+                program::start(command.stdout(Stdio::null()), "see its output above")?;
                 Ok(begin.elapsed().as_secs_f64())
             };
             let (empty, filled) =

@@ -20,25 +20,24 @@ use crate::program;
 
 #[derive(Args)]
 pub(crate) struct GpuArguments {
-    /// A folder with `train` and `validation` in it, each with two classes [default: `../shared/pets`, seen
-    /// from the workspace root]
+    /// Folder with `train` and `validation`, each with two classes [default: `../shared/pets` from the workspace root]
     dir: Option<PathBuf>,
-    /// The device; `libtorch` is the CPU
+    /// Device; `libtorch` is the CPU
     #[arg(long, default_value = "libtorch:cuda:0")]
     device: String,
-    /// How many pictures go through at once
+    /// Batch sizes in images
     #[arg(long, value_delimiter = ',', default_values_t = [32, 128, 512])]
     batches: Vec<usize>,
-    /// A Python that has PyTorch, to time that as well
+    /// Python with PyTorch, to time PyTorch too
     #[arg(long, value_name = "PROGRAM")]
     python: Option<PathBuf>,
-    /// How many photographs the whole job is trained on; half as many are validated on
+    /// Number of training images of the whole job; half as many are used for validation
     #[arg(long, default_value_t = 2000)]
     photographs: usize,
-    /// How many epochs the whole job has
+    /// Number of epochs of the whole job
     #[arg(long, default_value_t = 50)]
     epochs: usize,
-    /// How many rounds count
+    /// Number of rounds after the warm-up
     #[arg(long, default_value_t = 7)]
     rounds: usize,
 }
@@ -57,7 +56,9 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
         Some("") => "cpu",
         Some(gpu) if gpu.starts_with(":cuda:") => &gpu[1..],
         _ => {
-            anyhow::bail!("`{device}` is no device of libtorch\nhint: libtorch:cuda:N or libtorch")
+            anyhow::bail!(
+                "`{device}` is not a libtorch device\nhint: use libtorch:cuda:N or libtorch"
+            )
         }
     };
     let example = build_example(root)?;
@@ -68,18 +69,18 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
     let listed = String::from_utf8_lossy(&listed.stdout);
     ensure!(
         listed.lines().any(|line| line.split_whitespace().next() == Some(device)),
-        "`{device}` is not on this machine, which has:\n{listed}hint: a GPU of libtorch's needs `cargo xtask fetch libtorch --cuda`; `--device libtorch` tries all of this on the CPU"
+        "expected the device `{device}`, found:\n{listed}hint: run `cargo xtask fetch libtorch --cuda` for a GPU, or use `--device libtorch` for the CPU"
     );
     let mut out = stdout();
     for (precision, expected) in PRECISIONS {
         let error = difference(&example, target, precision)?;
         writeln!(
             out,
-            "{precision}: features differ from the CPU's by {error:.1e} of their length"
+            "{precision}: relative difference of the features from the CPU's: {error:.1e}"
         )?;
         ensure!(
             expected.contains(&error),
-            "expected {:e} to {:e}\nhint: see `Network::convolve` in crates/vgg-tch",
+            "expected a relative difference of {:e} to {:e}, found {error:e}\nhint: see `Network::convolve` in crates/vgg-tch",
             expected.start(),
             expected.end()
         );
@@ -87,9 +88,8 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
     let counted = Rounds { peers: python.is_some(), rounds: *rounds, json: false };
     for (precision, _) in PRECISIONS {
         for &batch in batches {
-            let what = format!(
-                "pictures through VGG16 at 180x180 on {device}, {precision}, batch {batch}"
-            );
+            let what =
+                format!("images through VGG16 at 180x180 on {device}, {precision}, batch {batch}");
             let mut race = Race::new(&what, batch, &counted)?;
             let batch = batch.to_string();
             race.enter(
@@ -129,7 +129,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
     ensure!(status.success(), "`permafrost train` ended with {status}");
     writeln!(
         out,
-        "The whole job, {epochs} epochs of {photographs} + {} photographs on {device}: {:.1} s",
+        "The whole job, {epochs} epochs of {photographs} + {} images on {device}: {:.1} s",
         photographs / 2,
         start.elapsed().as_secs_f64()
     )?;

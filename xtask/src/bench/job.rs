@@ -18,25 +18,28 @@ use crate::program;
 
 #[derive(Args)]
 pub(crate) struct JobArguments {
-    /// A folder with `train` and `validation` in it, each with two classes [default: `../shared/pets`, seen
-    /// from the workspace root]
+    /// Folder with `train` and `validation`, each with two classes [default: `../shared/pets` from the workspace root]
     dir: Option<PathBuf>,
-    /// How many photographs are trained on, those of the folder over and over; half as many are validated on
+    /// Number of training images; half as many are used for validation
+    ///
+    /// The images of the folder are repeated.
     #[arg(long, default_value_t = 500)]
     photographs: usize,
-    /// How many epochs a round has; those after the first count, or the only one
+    /// Number of epochs of a round
+    ///
+    /// The first epoch does not count, unless it is the only one.
     #[arg(long, default_value_t = 3)]
     epochs: usize,
-    /// How many views the second mode keeps
+    /// Number of augmented copies of each image in the second mode
     #[arg(long, default_value_t = 10)]
     views: usize,
-    /// Time Keras on TensorFlow as well
+    /// Also time Keras on TensorFlow
     #[arg(long)]
     peers: bool,
-    /// How many rounds count; there is none to warm up
+    /// Number of rounds, without a warm-up
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Print one JSON object
+    /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +71,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &JobArguments) -> Result<
     let JobArguments { photographs, epochs, views, rounds, .. } = *arguments;
     ensure!(
         photographs >= 4 && epochs > 0 && rounds > 0 && views > 0,
-        "expected 4 photographs, an epoch, a view and a round, or more"
+        "expected at least 4 images, 1 epoch, 1 view and 1 round"
     );
     let scratch = root.join("target/bench-job");
     if scratch.exists() {
@@ -125,7 +128,7 @@ fn answer(name: &str, command: &mut Command) -> Result<Timed> {
         .with_context(|| format!("expected times from `{name}`, found `{}`", printed.trim()))?;
     ensure!(
         timed.epoch_seconds.iter().all(|&seconds| seconds > 0.0) && !timed.epoch_seconds.is_empty(),
-        "expected seconds of epochs from `{name}`, found {:?}",
+        "expected the seconds of the epochs from `{name}`, found {:?}",
         timed.epoch_seconds
     );
     Ok(timed)
@@ -180,7 +183,7 @@ fn json(figures: &[Figures], photographs: usize) -> String {
 fn table(figures: &[Figures], arguments: &JobArguments) -> String {
     let JobArguments { photographs, rounds, peers, .. } = *arguments;
     let mut table = format!(
-        "the example on {photographs} + {} photographs at 180x180, {rounds} rounds; seconds, median (least to largest)\n  {:<22} {:>6} {:>7} {:>25} {:>8}   50 epochs of 2000 + 1000",
+        "the example on {photographs} + {} images at 180x180, {rounds} rounds; seconds, median (minimum to maximum)\n  {:<22} {:>6} {:>7} {:>25} {:>8}   50 epochs of 2000 + 1000",
         photographs / 2,
         "",
         "load",
@@ -220,14 +223,14 @@ pub(super) fn repeat(from: &Path, to: &Path, count: usize) -> Result<()> {
     classes.sort();
     ensure!(
         classes.len() == 2,
-        "expected two classes in `{}`, found {}\nhint: name a folder with `train` and `validation` in it: `cargo xtask bench job DIR`",
+        "expected two classes in `{}`, found {}\nhint: name a folder with `train` and `validation`: `cargo xtask bench job DIR`",
         from.display(),
         classes.len()
     );
     for (number, class) in classes.iter().enumerate() {
         let files = files_below(class)?;
         let to = to.join(class.file_name().context("expected a name")?);
-        fs::create_dir_all(&to).with_context(|| format!("could not make `{}`", to.display()))?;
+        fs::create_dir_all(&to).with_context(|| format!("could not create `{}`", to.display()))?;
         for at in (number..count).step_by(2) {
             let file = &files[at / 2 % files.len()];
             let name = file.file_name().context("expected a name")?.to_string_lossy();
@@ -248,7 +251,7 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     files.sort();
-    ensure!(!files.is_empty(), "expected photographs in `{}`, found none", folder.display());
+    ensure!(!files.is_empty(), "expected images in `{}`, found none", folder.display());
     Ok(files)
 }
 
@@ -259,7 +262,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
         Ok(entries.iter().filter(|entry| !hidden(entry)).map(fs::DirEntry::path).collect())
     };
     read().with_context(|| {
-        format!("could not read `{}`\nhint: name a folder of photographs", folder.display())
+        format!("could not read `{}`\nhint: name a folder of images", folder.display())
     })
 }
 

@@ -29,7 +29,7 @@ impl<'a> Race<'a> {
     pub(super) fn new(what: &'a str, pictures: usize, rounds: &'a Rounds) -> Result<Self> {
         ensure!(
             pictures > 0 && rounds.rounds > 0,
-            "expected pictures and rounds to time, found {pictures} and {}",
+            "expected at least 1 image and 1 round, found {pictures} and {}",
             rounds.rounds
         );
         Ok(Self { what, pictures, rounds, contestants: vec![] })
@@ -70,7 +70,7 @@ impl<'a> Race<'a> {
     fn table(&self, rates: &[(&str, [f64; 3])]) -> Result<String> {
         let [_, ours, _] = rates[0].1;
         let mut table = format!(
-            "{}, a second: median of {} rounds (least to largest)",
+            "{}, per second: median of {} rounds (minimum to maximum)",
             self.what, self.rounds.rounds
         );
         for (name, [least, median, largest]) in rates {

@@ -2,16 +2,16 @@
 
 use clap::Args;
 
-/// The arguments of benchmarks that are races.
+/// Arguments of benchmarks that run programs in turn.
 #[derive(Args)]
 pub(crate) struct Rounds {
-    /// Time others that do the same as well
+    /// Also time other programs that do the same
     #[arg(long)]
     pub(super) peers: bool,
-    /// How many rounds count
+    /// Number of rounds after the warm-up
     #[arg(long, default_value_t = 7)]
     pub(super) rounds: usize,
-    /// Print one JSON object
+    /// Print the result as one JSON object
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -23,13 +23,15 @@ const SMALL: [&str; 6] = ["--image-size", "64", "--last-layer", "block2_pool", "
 
 #[derive(Args)]
 pub(crate) struct ScaleArguments {
-    /// How many photographs are shared
+    /// Number of images that are divided into shards
     #[arg(long, default_value_t = 4000)]
     photographs: usize,
-    /// How many a worker's memory is looked at with, beside a twentieth of them
+    /// Number of images for measuring a worker's memory
+    ///
+    /// The memory is also measured with a twentieth of them.
     #[arg(long, default_value_t = 20_000)]
     many: usize,
-    /// How many rounds of sharing count; there is none to warm up
+    /// Number of rounds, without a warm-up
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 }
@@ -67,7 +69,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
         let [least, ratio, largest] = spread(&ratios)?;
         writeln!(
             out,
-            "{} photographs in {shards} shard(s), one after the other: {median:.1} s, {:.1} photographs/s, {ratio:.3} ({least:.3} to {largest:.3}) of one shard's speed; median of {} round(s)",
+            "{} images in {shards} shard(s), one after the other: {median:.1} s, {:.1} images/s, {ratio:.3} ({least:.3} to {largest:.3}) of one shard's speed; median of {} round(s)",
             arguments.photographs,
             arguments.photographs as f64 / median,
             arguments.rounds
@@ -76,7 +78,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
     let written: u64 = sizes(&folder.join("of-1"))?;
     writeln!(
         out,
-        "bytes a photograph: {} read, {} written",
+        "bytes per image: {} read, {} written",
         read_bytes(&data)? / arguments.photographs as u64,
         written / arguments.photographs as u64
     )?;
@@ -86,7 +88,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
         let worker = Worker::run(&program, &data, &folder.join(format!("to-{count}")), &SMALL)?;
         writeln!(
             out,
-            "{count} photographs, a small base: {:.0} photographs/s, at most {} of memory",
+            "{count} images, a small base: {:.0} images/s, at most {} of memory",
             count as f64 / worker.seconds,
             worker
                 .peak
@@ -153,7 +155,7 @@ pub(super) fn repeated(pets: &Path, folder: &Path, count: usize) -> Result<PathB
         let from = pets.join("train").join(class);
         let entries = fs::read_dir(&from).with_context(|| {
             format!(
-                "expected photographs in `{}`\nhint: they lie in the folder `pets` of `../shared`",
+                "expected images in `{}`\nhint: use the folder `pets` of `../shared`",
                 from.display()
             )
         })?;

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 /// Returns the minimum, median and maximum.
 pub(super) fn spread(values: &[f64]) -> Result<[f64; 3]> {
-    ensure!(!values.is_empty(), "expected rounds that count, found none");
+    ensure!(!values.is_empty(), "expected at least one round, found none");
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let (count, middle) = (values.len(), values.len() / 2);

@@ -22,19 +22,19 @@ use crate::program;
 
 #[derive(Args)]
 pub(crate) struct StoreArguments {
-    /// How many photographs become features
+    /// Number of images
     #[arg(long, default_value_t = 4000)]
     photographs: usize,
-    /// How many epochs are timed beside the first
+    /// Number of timed epochs after the first
     #[arg(long, default_value_t = 3)]
     epochs: usize,
-    /// How many megabytes of features may be in memory
+    /// Maximum size of features in memory in megabytes
     #[arg(long, default_value_t = 128)]
     cache_mb: usize,
-    /// How long every request waits first
+    /// Latency of each request in milliseconds
     #[arg(long, default_value_t = 50)]
     latency_ms: u64,
-    /// How many megabytes go to the store or from it a second
+    /// Bandwidth to and from the store in megabytes per second
     #[arg(long, default_value_t = 100.0)]
     mb_per_second: f64,
 }
@@ -58,7 +58,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
     let trouble = ["--latency-ms", &trouble[0], "--mb-per-second", &trouble[1]];
     let server = Server::start(root, &buckets, &trouble)?;
     let mut out = stdout();
-    writeln!(out, "far: {latency_ms} ms a request, {mb_per_second} MB/s")?;
+    writeln!(out, "far: {latency_ms} ms per request, {mb_per_second} MB/s")?;
 
     let client = Client { program, folder: folder.clone(), url: server.url.clone() };
     let mut seconds = vec![];
@@ -71,13 +71,13 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
             client.run(&["features", &data, "--out", &set, "--pieces", "4", "--no-cache"])?;
         writeln!(
             out,
-            "{photographs} photographs {place}: {took:.1} s, {:.1} photographs/s, {} requests",
+            "{photographs} images {place}: {took:.1} s, {:.1} images/s, {} requests",
             *photographs as f64 / took,
             server.requests()?.0 - before
         )?;
         seconds.push(took);
     }
-    writeln!(out, "far against near: {:.3} of the speed", seconds[0] / seconds[1])?;
+    writeln!(out, "far: {:.3} of the speed of near", seconds[0] / seconds[1])?;
 
     let mut histories = vec![];
     for (place, set) in
@@ -95,14 +95,14 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
         let shown = *photographs as f64 * 0.8;
         writeln!(
             out,
-            "an epoch {place}, {cache_mb} MB in memory: {epoch:.2} s, {:.0} photographs/s; up to the end of the first {first:.1} s; {} requests",
+            "an epoch {place}, {cache_mb} MB in memory: {epoch:.2} s, {:.0} images/s; up to the end of the first {first:.1} s; {} requests",
             shown / epoch,
             server.requests()?.0 - before
         )?;
         let history = folder.join(format!("{place}-{}/history.csv", 1 + epochs));
         histories.push(without_seconds(&fs::read_to_string(history)?));
     }
-    ensure!(histories[0] == histories[1], "expected the same histories, found {histories:?}");
+    ensure!(histories[0] == histories[1], "expected equal histories, found {histories:?}");
     Ok(())
 }
 

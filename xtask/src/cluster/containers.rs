@@ -50,7 +50,7 @@ pub(super) fn check(site: &Site) -> Result<()> {
     // `-B`: writes no bytecode next to the scripts.
     reading.arg("-B").arg(checks.join("manifests.py")).arg(site.root.join("deploy"));
     let manifests: Manifests = serde_json::from_str(&printed(&mut reading)?)
-        .context("could not read what `manifests.py` prints")?;
+        .context("could not parse the output of `manifests.py`")?;
     writeln!(
         stdout(),
         "cluster: valid for Kubernetes {} and for AWS Batch",
@@ -108,7 +108,7 @@ fn run(
     let expected = format!("Shard {shard} of ");
     ensure!(
         said.starts_with(&expected) && said.contains(by) && said.contains("\nComplete: "),
-        "expected `{expected}... ({by})` and its end, the program said:\n{said}"
+        "expected `{expected}... ({by})` and `Complete: `, found:\n{said}"
     );
     Ok(())
 }
@@ -134,20 +134,24 @@ fn on_folders(arguments: &[String], photographs: &str, set: &str) -> Result<Vec<
     }
     ensure!(
         replaced == (1, 1),
-        "expected a URL of photographs and one behind `--out` in `{}`",
+        "expected a URL of images and a URL after `--out` in `{}`",
         arguments.join(" ")
     );
     Ok(on_folders)
 }
 
 fn text(path: &Path) -> Result<&str> {
-    path.to_str().with_context(|| format!("expected a path in unicode, found `{}`", path.display()))
+    path.to_str().with_context(|| format!("expected a path in Unicode, found `{}`", path.display()))
 }
 
 /// Compares a shard of two feature sets byte by byte.
 fn expect_same_shard(set: &Path, other: &Path) -> Result<()> {
     let names = names_of(set, OF_BATCH)?;
-    ensure!(!names.is_empty(), "expected pieces of shard {OF_BATCH} in `{}`", set.display());
+    ensure!(
+        !names.is_empty(),
+        "expected pieces of shard {OF_BATCH} in `{}`, found none",
+        set.display()
+    );
     ensure!(names == names_of(other, OF_BATCH)?, "expected the same names in both sets");
     for name in names {
         let same = fs::read(set.join(&name))? == fs::read(other.join(&name))?;

@@ -132,7 +132,7 @@ impl Slurm {
         while !is_so()? {
             ensure!(
                 begin.elapsed() < limit,
-                "waited {limit:?} for the {what} of Slurm\nhint: see its logs in `{}`",
+                "timeout after {limit:?} waiting for the {what} of Slurm\nhint: see the logs in `{}`",
                 self.folder.display()
             );
             sleep(PAUSE);
@@ -164,7 +164,7 @@ fn find_daemon(name: &str) -> Result<PathBuf> {
         .find(|path| path.is_file());
     let Some(found) = found else {
         bail!(
-            "found no `{name}`\nhint: install the packages `slurm-wlm` and `munge` of Debian and Ubuntu, or leave this check out: `cargo xtask cluster kubernetes`"
+            "could not find `{name}`\nhint: install the packages `slurm-wlm` and `munge` of Debian and Ubuntu, or skip this check: `cargo xtask cluster kubernetes`"
         );
     };
     Ok(found)

@@ -51,17 +51,17 @@ pub(super) fn check(site: &Site) -> Result<()> {
     let begin = Instant::now();
     compute(&client, &mut server, &set)?;
     let seconds = begin.elapsed().as_secs_f64() - AWAY.as_secs_f64();
-    writeln!(stdout(), "cluster: all pieces in {seconds:.1} s beside those")?;
+    writeln!(stdout(), "cluster: wrote all other pieces in {seconds:.1} s")?;
     client.expect_whole("check")?;
     upload_in_parts(&client, &photographs, &buckets)?;
     expect_same_histories(&client, &photographs, &set)?;
     mend(&client, &set)?;
     expect_refusals(&client)?;
     let files = expect_nothing_secret(&site.folder, &["buckets"])?;
-    writeln!(stdout(), "cluster: nothing secret in {files} files of runs and of what was said")?;
+    writeln!(stdout(), "cluster: no secret in {files} files of runs and output")?;
     let (requests, failed) = server.requests()?;
     writeln!(stdout(), "cluster: {failed} of {requests} requests failed on purpose")?;
-    ensure!(failed > requests / 40, "expected some {FAIL} of them to fail");
+    ensure!(failed > requests / 40, "expected about {FAIL} of them to fail");
     Ok(())
 }
 
@@ -124,7 +124,7 @@ impl Client<'_> {
     fn expect_whole(&self, name: &str) -> Result<()> {
         let checked = self.run(name, 0, &["features", PHOTOGRAPHS, "--check", SET])?;
         write!(stdout(), "cluster: {checked}")?;
-        ensure!(checked.starts_with("Whole: "), "expected a whole set, found:\n{checked}");
+        ensure!(checked.starts_with("Complete: "), "expected a complete set, found:\n{checked}");
         Ok(())
     }
 }
@@ -142,7 +142,7 @@ fn copy_images(from: &Path, to: &Path) -> Result<()> {
     }
     let strange = to.join("train/cats/Kätzchen im Schnee");
     fs::create_dir_all(&strange)?;
-    let first = first.context("expected photographs")?;
+    let first = first.context("expected images")?;
     fs::copy(first, strange.join("№ 1 + 100 % & #é.jpg"))?;
     Ok(())
 }
@@ -176,7 +176,7 @@ fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
     let mut workers = (0..SHARDS).map(start).collect::<Result<Vec<_>>>()?;
     while there()? < FIRST {
         let at_work = workers.iter_mut().map(is_at_work).collect::<Result<Vec<_>>>()?;
-        ensure!(at_work.contains(&true), "all workers have ended with {} pieces there", there()?);
+        ensure!(at_work.contains(&true), "all workers ended after {} pieces", there()?);
         sleep(Duration::from_millis(20));
     }
     server.kill_and_start_after(AWAY)?;
@@ -186,20 +186,23 @@ fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
     let at_work = at_work.into_iter().filter(|is| *is).count();
     ensure!(
         before < SHARDS * PIECES && at_work > 0,
-        "expected workers in the middle of their work, found {before} pieces there and {at_work} at work"
+        "expected running workers and missing pieces, found {before} pieces and {at_work} running workers"
     );
     let mut again = 0;
     for (shard, worker) in workers.iter_mut().enumerate() {
         let mut starts = 1;
         while !worker.0.wait()?.success() {
-            ensure!(starts < STARTS, "the worker of shard {shard} fails: see `shard-{shard}.txt`");
+            ensure!(
+                starts < STARTS,
+                "the worker of shard {shard} failed {STARTS} times\nhint: see `shard-{shard}.txt`"
+            );
             *worker = start(shard)?;
             (starts, again) = (starts + 1, again + 1);
         }
     }
     writeln!(
         stdout(),
-        "cluster: the server was killed with {before} of {} pieces there and {at_work} of {SHARDS} workers at work, and away for {AWAY:.0?}; workers started again: {again}",
+        "cluster: the server was killed after {before} of {} pieces, with {at_work} of {SHARDS} workers running, and was down for {AWAY:.0?}; restarted workers: {again}",
         SHARDS * PIECES
     )?;
     Ok(())
@@ -207,7 +210,7 @@ fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
 
 /// Computes a piece so large that it is uploaded in parts, and compares it with the same piece on a disk.
 fn upload_in_parts(client: &Client<'_>, photographs: &Path, buckets: &Path) -> Result<()> {
-    let photographs = photographs.to_str().context("expected a path in unicode")?;
+    let photographs = photographs.to_str().context("expected a path in Unicode")?;
     for (name, data, out) in [
         ("large-remote", PHOTOGRAPHS, "s3://features/large"),
         ("large-local", photographs, "large"),
@@ -226,7 +229,7 @@ fn upload_in_parts(client: &Client<'_>, photographs: &Path, buckets: &Path) -> R
             if is_card { without_contents(&bytes) } else { Ok(bytes) }
         };
         let found = read(&remote.join(entry.file_name()))?;
-        ensure!(found == read(&entry.path())?, "{:?} is another one", entry.file_name());
+        ensure!(found == read(&entry.path())?, "{:?} differs", entry.file_name());
     }
     Ok(())
 }
@@ -240,8 +243,8 @@ fn without_contents(card: &[u8]) -> Result<Vec<u8>> {
 
 /// Trains on the images and on the feature set, in memory and streamed, and compares the histories.
 fn expect_same_histories(client: &Client<'_>, photographs: &Path, set: &Path) -> Result<()> {
-    let photographs = photographs.to_str().context("expected a path in unicode")?;
-    let copy = set.to_str().context("expected a path in unicode")?;
+    let photographs = photographs.to_str().context("expected a path in Unicode")?;
+    let copy = set.to_str().context("expected a path in Unicode")?;
     let base = client.base.arguments();
     let weights = client.base.weights();
     let streamed = ["--cache-mb", "0"];
@@ -261,12 +264,9 @@ fn expect_same_histories(client: &Client<'_>, photographs: &Path, set: &Path) ->
             client.run(run, 0, &[&all[..], &more].concat())?;
         }
         let (one, other) = (client.site.history(&one)?, client.site.history(&other)?);
-        ensure!(one == other, "{mode}: the history is {other:?}, on this machine {one:?}");
+        ensure!(one == other, "{mode}: expected the local history {one:?}, found {other:?}");
         let last = one.last().context("expected epochs")?;
-        writeln!(
-            stdout(),
-            "cluster: the same history over S3 and on this machine ({mode}): {last}"
-        )?;
+        writeln!(stdout(), "cluster: the same history over S3 and locally ({mode}): {last}")?;
     }
     Ok(())
 }
@@ -283,7 +283,10 @@ fn mend(client: &Client<'_>, set: &Path) -> Result<()> {
     let (share, pieces) = (format!("3/{SHARDS}"), PIECES.to_string());
     let more = ["--shard", &share, "--pieces", &pieces, "--views", VIEWS];
     let said = client.run("again", 0, &[&client.features(PHOTOGRAPHS, SET)[..], &more].concat())?;
-    ensure!(said.contains(&format!("Again {piece}: ")), "expected `{piece}` again, found:\n{said}");
+    ensure!(
+        said.contains(&format!("Recomputing {piece}: ")),
+        "expected `{piece}` again, found:\n{said}"
+    );
     client.expect_whole("check-mended")
 }
 
@@ -301,19 +304,19 @@ fn expect_refusals(client: &Client<'_>) -> Result<()> {
             "no-photographs",
             Keys::RIGHT,
             client.features(nowhere, SET),
-            [format!("nothing at `{nowhere}`"), "NoSuchBucket".into()],
+            [format!("`{nowhere}` was not found"), "NoSuchBucket".into()],
         ),
         (
             "no-features",
             Keys::RIGHT,
             client.features(PHOTOGRAPHS, nowhere),
-            [format!("nothing at `{nowhere}`"), "NoSuchBucket".into()],
+            [format!("`{nowhere}` was not found"), "NoSuchBucket".into()],
         ),
         (
             "no-set",
             Keys::RIGHT,
             vec!["features", "--check", nowhere],
-            [format!("nothing at `{nowhere}`"), "NoSuchBucket".into()],
+            [format!("`{nowhere}` was not found"), "NoSuchBucket".into()],
         ),
     ] {
         let [_, error] = client.run_with(keys, name, 2, &arguments)?;
@@ -321,7 +324,7 @@ fn expect_refusals(client: &Client<'_>) -> Result<()> {
             ensure!(error.contains(expected), "{name}: expected `{expected}`, found:\n{error}");
         }
     }
-    writeln!(stdout(), "cluster: a wrong secret and missing buckets are refused by name")?;
+    writeln!(stdout(), "cluster: errors name the wrong secret and the missing buckets")?;
     Ok(())
 }
 
@@ -342,7 +345,7 @@ fn expect_nothing_secret(folder: &Path, but: &[&str]) -> Result<usize> {
         let bytes = fs::read(entry.path())?;
         for secret in [Keys::RIGHT.id, Keys::RIGHT.secret, WRONG.secret] {
             let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-            ensure!(!is_there, "`{}` holds something secret", entry.path().display());
+            ensure!(!is_there, "`{}` contains a secret", entry.path().display());
         }
         files += 1;
     }

@@ -34,7 +34,7 @@ impl Site {
         let checked =
             self.run(&[&arguments[..], &["--check".as_ref(), set.as_os_str()]].concat())?;
         write!(stdout(), "cluster: {checked}")?;
-        ensure!(checked.starts_with("Whole: "), "expected a whole set, found:\n{checked}");
+        ensure!(checked.starts_with("Complete: "), "expected a complete set, found:\n{checked}");
         Ok(())
     }
 
@@ -54,7 +54,7 @@ pub(super) struct Base {
 
 impl Base {
     pub(super) fn of(site: &Site) -> Result<Self> {
-        let weights = site.weights.to_str().context("expected a path in unicode")?;
+        let weights = site.weights.to_str().context("expected a path in Unicode")?;
         Ok(Self { weights: weights.to_owned() })
     }
 

@@ -57,16 +57,20 @@ pub(super) fn check(site: &Site) -> Result<()> {
         let state = slurm.task(&format!("{job}_{task}"))?;
         let restarts = usize::from(*kept > 0);
         for expected in ["JobState=COMPLETED ", "ExitCode=0:0 ", &format!("Restarts={restarts} ")] {
-            ensure!(state.contains(expected), "expected `{expected}` of task {task}:\n{state}");
+            ensure!(
+                state.contains(expected),
+                "expected `{expected}` of task {task}, found:\n{state}"
+            );
         }
         let said = said(site, &job, task)?;
-        let expected = format!("Complete: {} piece(s) computed, {kept} were there.", PIECES - kept);
-        ensure!(said.contains(&expected), "expected `{expected}` of task {task}, it said:\n{said}");
+        let expected =
+            format!("Complete: {} piece(s) computed, {kept} already existed.", PIECES - kept);
+        ensure!(said.contains(&expected), "expected `{expected}` of task {task}, found:\n{said}");
     }
     slurm.stop()?;
     writeln!(
         stdout(),
-        "cluster: an array of {SHARDS} on {PROCESSORS} processors, in {lasted:.1?}; two tasks were ended after {} and {} of {PIECES} pieces, and went on",
+        "cluster: an array of {SHARDS} on {PROCESSORS} processors, in {lasted:.1?}; two tasks were ended after {} and {} of {PIECES} pieces, and resumed",
         kept[ENDED[0].task],
         kept[ENDED[1].task]
     )?;
@@ -104,7 +108,7 @@ fn end_and_requeue(
     slurm.wait_until("first pieces", LIMIT, is_in_the_middle)?;
     ensure!(
         is_on(&["RUNNING"])?,
-        "expected task {shard} at work after its first pieces, it has ended and said:\n{}",
+        "expected task {shard} to run after its first pieces, but it ended:\n{}",
         said(site, job, *shard)?
     );
     slurm.run("scancel", &[scancel, &[task.as_str()][..]].concat())?;
@@ -112,11 +116,11 @@ fn end_and_requeue(
     slurm.wait_until("task that was ended", LIMIT, is_over)?;
     let state = slurm.task(&task)?;
     let expected = format!("ExitCode={exit_code} ");
-    ensure!(state.contains(&expected), "expected `{expected}` of task {shard}:\n{state}");
+    ensure!(state.contains(&expected), "expected `{expected}` of task {shard}, found:\n{state}");
     let kept = pieces_of(set, *shard)?;
     ensure!(
         (1..PIECES).contains(&kept),
-        "expected task {shard} to be ended in the middle, it had {kept} of {PIECES} pieces"
+        "expected task {shard} to end in the middle, found {kept} of {PIECES} pieces"
     );
     slurm.run("scontrol", &["requeue", &task])?;
     // By default, Slurm would wait two minutes before it starts the task again.
@@ -132,8 +136,8 @@ fn said(site: &Site, job: &str, task: usize) -> Result<String> {
 
 /// Trains on the images and on the feature set, with and without augmented copies, and compares the histories.
 fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
-    let photographs = site.photographs.to_str().context("expected a path in unicode")?;
-    let set = set.to_str().context("expected a path in unicode")?;
+    let photographs = site.photographs.to_str().context("expected a path in Unicode")?;
+    let set = set.to_str().context("expected a path in Unicode")?;
     for (mode, of_images, of_set) in [
         ("plain", &["--no-augment"][..], &["--no-augment"][..]),
         ("views", &["--views", VIEWS], &[]),
@@ -147,12 +151,12 @@ fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
         train(&other, &[&["--features", set], &base.weights()[..], of_set].concat())?;
         let [one, other] = [one, other].map(|run| site.history(&run));
         let (one, other) = (one?, other?);
-        ensure!(one == other, "on features the history is {other:?}, on photographs {one:?}");
+        ensure!(
+            one == other,
+            "expected the history on images {one:?}, found on features {other:?}"
+        );
         let last = one.last().context("expected epochs")?;
-        writeln!(
-            stdout(),
-            "cluster: the same history on features and photographs ({mode}): {last}"
-        )?;
+        writeln!(stdout(), "cluster: the same history on features and images ({mode}): {last}")?;
     }
     Ok(())
 }

@@ -88,7 +88,10 @@ fn dynamic(file: &mut File, segments: &[Segment]) -> Result<Needs> {
         let offset = address.checked_sub(segment.address);
         segment.kind == LOAD && offset.is_some_and(|offset| offset < segment.size)
     };
-    let segment = segments.iter().find(within).context("its table of names is in no segment")?;
+    let segment = segments
+        .iter()
+        .find(within)
+        .context("expected a segment with its table of names, found none")?;
     let offset = segment.offset.saturating_add(address - segment.address);
     let names = read(file, offset, first(STRING_TABLE_SIZE).unwrap_or_default())
         .context("its table of names")?;

@@ -59,7 +59,7 @@ impl Found {
     pub(crate) fn examine(folder: &Path) -> Result<Self> {
         ensure!(folder.is_dir(), "expected a folder, found none");
         for part in ["include", "lib"] {
-            ensure!(folder.join(part).is_dir(), "expected the folder `{part}` in it, found none");
+            ensure!(folder.join(part).is_dir(), "expected the folder `{part}`, found none");
         }
         ensure!(folder.join(HEADER).is_file(), "expected the header `{HEADER}`, found none");
         let version = version(folder)?;
@@ -107,7 +107,7 @@ fn version(folder: &Path) -> Result<String> {
     }
     let text = fs::read_to_string(folder.join("version.py")).ok();
     text.and_then(|text| version_in_python(&text))
-        .context("expected its version in `build-version` or `version.py`, found neither")
+        .context("expected the version in `build-version` or `version.py`, found neither file")
 }
 
 /// Checks that `lib` contains the libraries `roots` and everything that they need.

@@ -47,7 +47,7 @@ impl Index<'_> {
     /// Returns `Unavailable` if the index can't be reached, does not have the wheel, or lists it with another digest.
     pub(crate) fn wheel(&self, name: &str, digest: &Digest) -> Result<PublishedFile> {
         let page_url = format!("{}/{}/", self.url.trim_end_matches('/'), package_of(name));
-        tell(&format!("asking the package index `{page_url}` for `{name}`"));
+        tell(&format!("looking up `{name}` in the package index `{page_url}`"));
         let unavailable = |error: Error| -> Error {
             let error = with_hints(&error);
             Unavailable(format!("could not find `{name}` at `{page_url}`: {error}")).into()
@@ -56,15 +56,16 @@ impl Index<'_> {
         let page = network.page(&page_url, FORMS, notify).map_err(Error::from);
         let listed = page.and_then(|page| parse(&page)).map_err(unavailable)?;
         let count = listed.len();
-        let file = listed.into_iter().find(|file| file.filename == name).with_context(|| {
-            format!("expected the pinned file among the {count} that are listed, found others")
-        });
+        let file = listed
+            .into_iter()
+            .find(|file| file.filename == name)
+            .with_context(|| format!("expected the pinned file, found {count} other files"));
         let file = file.map_err(unavailable)?;
         if let Some(hex) = file.hashes.get("sha256")
             && format!("sha256:{hex}") != digest.to_string()
         {
             return Err(unavailable(anyhow!(
-                "expected the pinned digest `{digest}`, found `sha256:{hex}` in its list"
+                "expected the pinned digest `{digest}`, found `sha256:{hex}` in the index"
             )));
         }
         let url = joined(&page_url, &file.url);
@@ -93,12 +94,11 @@ fn package_of(wheel: &str) -> String {
 
 fn parse(page: &str) -> Result<Vec<Listed>> {
     if page.trim_start().starts_with('{') {
-        let page: Page =
-            serde_json::from_str(page).context("the list of files is not as expected")?;
+        let page: Page = serde_json::from_str(page).context("the list of files is invalid")?;
         return Ok(page.files);
     }
     if !page.contains("<a ") && !page.contains("<html") {
-        bail!("expected a list of files, found something else");
+        bail!("expected a list of files as JSON or HTML, found another format");
     }
     Ok(page.split("<a ").skip(1).filter_map(link).collect())
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 /// Creates the symbolic link `name` to `target`.
 pub(crate) fn link(target: &Path, name: &Path) -> Result<()> {
     symlink(target, name).with_context(|| {
-        format!("could not make `{}` a link to `{}`", name.display(), target.display())
+        format!("could not create the link `{}` to `{}`", name.display(), target.display())
     })
 }
 

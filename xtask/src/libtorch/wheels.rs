@@ -44,7 +44,7 @@ pub(crate) fn bring(
             }
             Ok(())
         };
-        unpack().with_context(|| format!("`{name}` is not as expected"))?;
+        unpack().with_context(|| format!("the wheel `{name}` is invalid"))?;
     }
     // The wheel's own `libtorch.so` only loads the other libraries, including those for CUDA. A link replaces it.
     let name = into.join("lib/libtorch.so");

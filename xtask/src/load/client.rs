@@ -69,14 +69,14 @@ impl Kind {
     /// Returns a short description.
     pub(crate) fn about(self) -> &'static str {
         match self {
-            Self::Image => "a photograph",
-            Self::WithHeatMap => "a photograph, with its heat map",
-            Self::Form => "two photographs and one cut short",
-            Self::NoPicture => "no picture",
-            Self::Sharding => "a photograph cut short",
+            Self::Image => "an image",
+            Self::WithHeatMap => "an image, with a heat map",
+            Self::Form => "two images and a truncated one",
+            Self::NoPicture => "not an image",
+            Self::Sharding => "a truncated image",
             Self::Empty => "nothing",
-            Self::OtherHost => "for another host",
-            Self::Huge => "a gigabyte announced",
+            Self::OtherHost => "an image for another host",
+            Self::Huge => "a length of a gigabyte",
         }
     }
 }

@@ -19,9 +19,9 @@ pub(crate) fn picture(width: u32, height: u32, number: u32) -> Vec<u8> {
                 [x + number, y, x * y / width].map(|value| (value as u8).wrapping_add(grain)),
             );
         }
-        rows.write_all(&row).expect("memory takes it");
+        rows.write_all(&row).expect("writing to memory succeeds");
     }
-    png(width, height, &rows.finish().expect("memory takes it"))
+    png(width, height, &rows.finish().expect("writing to memory succeeds"))
 }
 
 /// Returns a PNG of `width` x `height` black pixels, whose size in bytes is a thousandth of its number of pixels.
@@ -29,9 +29,9 @@ pub(crate) fn bomb(width: u32, height: u32) -> Vec<u8> {
     let mut rows = ZlibEncoder::new(vec![], Compression::fast());
     let row = vec![0; 1 + 3 * width as usize];
     for _ in 0..height {
-        rows.write_all(&row).expect("memory takes it");
+        rows.write_all(&row).expect("writing to memory succeeds");
     }
-    png(width, height, &rows.finish().expect("memory takes it"))
+    png(width, height, &rows.finish().expect("writing to memory succeeds"))
 }
 
 /// Returns a PNG with these compressed rows.

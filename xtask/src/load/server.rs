@@ -55,7 +55,9 @@ impl Server {
         stream.read_to_string(&mut answer)?;
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
         let health: Value = serde_json::from_str(body)?;
-        health["limits"]["memory"].as_u64().with_context(|| format!("expected a bound in `{body}`"))
+        health["limits"]["memory"]
+            .as_u64()
+            .with_context(|| format!("expected a memory limit in `{body}`"))
     }
 
     /// Returns its current and peak resident memory, or `None` on systems other than Linux.
@@ -101,7 +103,7 @@ pub(crate) fn pin() -> Result<Option<usize>> {
     taskset.args(["--all-tasks", "--cpu-list", "--pid", &second.to_string(), &process]);
     let Ok(output) = taskset.output() else { return Ok(None) };
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`taskset` could not choose a core: {said}");
+    ensure!(output.status.success(), "`taskset` could not set a core: {said}");
     Ok(Some(first))
 }
 

@@ -37,7 +37,7 @@ fn a_download_that_breaks_off_goes_on_where_it_stopped() {
     let sandbox = weights_from(&server.url);
     let fetch = sandbox.run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 0, "{fetch:?}");
-    assert!(fetch.stderr.contains("broke off after 6"), "{fetch:?}");
+    assert!(fetch.stderr.contains("the download ended after 6"), "{fetch:?}");
     assert!(fetch.stderr.contains("; attempt 2 of 5 in 1 s\n"), "{fetch:?}");
     assert_fetched(&sandbox);
     let requests = server.requests();
@@ -54,7 +54,7 @@ fn a_later_fetch_goes_on_where_an_earlier_one_gave_up() {
     assert_eq!(first.code, 1, "{first:?}");
     let part = sandbox.data("weights/tiny.h5.part");
     assert_eq!(fs::read(&part).unwrap(), &WEIGHTS[..THIRD]);
-    let kept = format!("\nhint: 6 bytes are kept in `{}`, and the next fetch", part.display());
+    let kept = format!("\nhint: 6 bytes are saved in `{}`; the next fetch", part.display());
     assert!(first.stderr.contains(&kept), "{first:?}");
 
     let mirror = Server::start([Response::rest_of(WEIGHTS, THIRD)]);
@@ -98,14 +98,14 @@ fn a_part_of_another_file_is_found_out_and_the_download_begins_again() {
     let (requests, said) = continue_from(b"postra", script);
     assert!(requests[0].contains("\r\nrange: "), "{requests:?}");
     assert!(!requests[1].contains("\r\nrange: "), "{requests:?}");
-    assert!(said.contains("; beginning again from zero\n"), "{said}");
+    assert!(said.contains("; restarting from byte 0\n"), "{said}");
 }
 
 #[test]
 fn another_range_than_was_asked_for_is_not_used() {
     let script = [Response::rest_of(WEIGHTS, THIRD + 1), Response::ok(WEIGHTS)];
     let (_, said) = continue_from(b"pretra", script);
-    let expected = "expected the range `bytes 6-17/18`, found `bytes 7-17/18`; beginning again";
+    let expected = "expected the range `bytes 6-17/18`, found `bytes 7-17/18`; restarting";
     assert!(said.contains(expected), "{said}");
 }
 
@@ -124,7 +124,7 @@ fn a_file_that_is_wrong_from_zero_as_well_does_not_land() {
     sandbox.write("data/weights/tiny.h5.part", &wrong[..THIRD]);
     let fetch = sandbox.run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 1, "{fetch:?}");
-    assert!(fetch.stderr.contains("; beginning again from zero\n"), "{fetch:?}");
+    assert!(fetch.stderr.contains("; restarting from byte 0\n"), "{fetch:?}");
     assert!(fetch.stderr.contains("tiny.h5`: expected digest `md5:"), "{fetch:?}");
     assert!(sandbox.names_in("data/weights").is_empty());
 }
@@ -208,7 +208,7 @@ fn bytes_that_no_later_fetch_could_go_on_from_are_not_kept() {
     let sandbox = Sandbox::with_archive(&url, zip.len());
     let fetch = sandbox.run(&["fetch", "data"]);
     assert_eq!(fetch.code, 1, "{fetch:?}");
-    assert!(!fetch.stderr.contains("are kept in"), "{fetch:?}");
+    assert!(!fetch.stderr.contains("are saved in"), "{fetch:?}");
     assert!(sandbox.names_in("data").is_empty());
 }
 

@@ -153,7 +153,7 @@ fn write_program(sandbox: &Sandbox, place: &str, text: &str) -> PathBuf {
 
 fn assert_whole(sandbox: &Sandbox, version: &str) {
     let offline = sandbox.run(&["fetch", "libtorch", "--offline"]);
-    let expected = format!("there with all its libraries, version {version}\n");
+    let expected = format!("present with all libraries, version {version}\n");
     assert!(offline.stdout.ends_with(&expected), "{offline:?}");
     assert_eq!(offline.code, 0, "{offline:?}");
 }
@@ -177,7 +177,7 @@ fn pinned_wheels_become_one_folder() {
 
     let again = fetch(&sandbox, &[]);
     assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.stdout.contains("already there"), "{again:?}");
+    assert!(again.stdout.contains("already present"), "{again:?}");
 }
 
 #[test]
@@ -196,7 +196,8 @@ fn where_no_index_is_named_the_ways_to_name_one_are_said() {
     let sandbox = sandbox();
     let outcome = fetch(&sandbox, &[]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    for part in ["no Python package index is named", "PIP_INDEX_URL", "--from URL", "\nhint: "] {
+    for part in ["no Python package index is configured", "PIP_INDEX_URL", "--from URL", "\nhint: "]
+    {
         assert!(outcome.stderr.contains(part), "`{part}` in {outcome:?}");
     }
     assert_eq!(sandbox.names_in("data"), Vec::<String>::new());
@@ -209,7 +210,7 @@ fn an_index_with_a_password_is_refused_and_the_password_not_shown() {
     let outcome = outcome_of(command.env("PIP_INDEX_URL", "http://me:secret@127.0.0.1:1/simple"));
     assert_eq!(outcome.code, 2, "{outcome:?}");
     assert!(!outcome.stderr.contains("secret"), "{outcome:?}");
-    assert!(outcome.stderr.contains("\nhint: name another with `--from URL`"), "{outcome:?}");
+    assert!(outcome.stderr.contains("\nhint: name another index with `--from URL`"), "{outcome:?}");
 }
 
 /// Fetches from an index that answers with `list` and `sent` for the wheel of PyTorch, which differ from the pinned
@@ -231,7 +232,7 @@ fn a_wheel_with_another_digest_than_the_pinned_one_is_not_used_even_where_the_in
     let (wheel, other) = (torch_wheel(""), torch_wheel("version"));
     let (outcome, requests) = fetch_of_another(page(TORCH, &other), &other);
     let expected = format!(
-        "expected the pinned digest `sha256:{}`, found `sha256:{}` in its list",
+        "expected the pinned digest `sha256:{}`, found `sha256:{}` in the index",
         sha256(&wheel),
         sha256(&other)
     );
@@ -263,7 +264,7 @@ fn no_file_is_taken_but_by_its_pinned_name() {
         "",
     ] {
         let (outcome, requests) = fetch_of_another(page(name, &wheel), &wheel);
-        let expected = "expected the pinned file among the 2 that are listed, found others";
+        let expected = "expected the pinned file, found 2 other files";
         assert!(outcome.stderr.contains(expected), "{name}: {outcome:?}");
         assert_eq!(requests, 3, "{name}");
     }
@@ -318,7 +319,7 @@ fn a_wheel_that_is_there_is_not_downloaded_again_when_a_later_one_could_not_be_h
 #[test]
 fn what_lacks_headers_or_a_library_does_not_land() {
     for (without, expected) in [
-        ("include", "expected the folder `include` in it, found none"),
+        ("include", "expected the folder `include`, found none"),
         ("libc10", "expected the library `libc10.so`, which programs need, found none"),
         ("version", "expected the file `torch/version.py`"),
     ] {
@@ -357,7 +358,7 @@ fn a_wheel_that_names_places_outside_writes_nothing_there() {
     let (index, sandbox) = (index(&torch), sandbox_with(&torch));
     let outcome = fetch(&sandbox, &["--from", &index.url]);
     assert_eq!(outcome.code, 2, "{outcome:?}");
-    assert!(outcome.stderr.contains("expected names that stay inside"), "{outcome:?}");
+    assert!(outcome.stderr.contains("expected paths inside the target folder"), "{outcome:?}");
     assert!(sandbox.names_in("data").is_empty());
     assert_eq!(sandbox.names_in("."), ["data", "manifest.toml"]);
 }
@@ -391,7 +392,7 @@ fn a_folder_that_is_no_libtorch_is_not_taken() {
     let from = sandbox.path("empty");
     let outcome = fetch(&sandbox, &["--from", from.to_str().unwrap()]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(outcome.stderr.contains("expected the folder `include` in it"), "{outcome:?}");
+    assert!(outcome.stderr.contains("expected the folder `include`"), "{outcome:?}");
     assert!(outcome.stderr.contains("\nhint: name a libtorch folder"), "{outcome:?}");
     assert!(sandbox.names_in("data").is_empty());
 }
@@ -414,7 +415,7 @@ fn a_build_with_libtorch_names_what_is_missing_and_the_command_that_fetches_it()
     let sandbox = sandbox();
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{outcome:?}");
-    let hint = "is no libtorch to build with: expected a folder, found none\n\
+    let hint = "is not a usable libtorch folder: expected a folder, found none\n\
         hint: run `cargo xtask fetch libtorch`\n";
     assert!(outcome.stderr.ends_with(hint), "{outcome:?}");
 }

@@ -51,7 +51,7 @@ fn a_file_that_is_already_there_is_left_alone() {
     sandbox.write("data/weights/tiny.h5", WEIGHTS);
     let fetch = sandbox.run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 0, "{fetch:?}");
-    assert!(fetch.stdout.contains("already there"), "{fetch:?}");
+    assert!(fetch.stdout.contains("already present"), "{fetch:?}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_folder_may_hold_another_file_of_the_same_weights_which_is_checked_too() {
     // This file is sufficient, so nothing is downloaded.
     let again = sandbox.run(&["fetch", "weights"]);
     assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.stdout.contains("already there"), "{again:?}");
+    assert!(again.stdout.contains("already present"), "{again:?}");
     assert_eq!(sandbox.run(&["fetch", "weights", "--offline"]).code, 0);
 }
 
@@ -233,7 +233,7 @@ fn photographs_that_are_already_there_are_left_alone() {
     let (sandbox, _) = fetch_archive(&zip_with(&PHOTOGRAPHS));
     let again = sandbox.run(&["fetch", "data"]);
     assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.stdout.contains("already there"), "{again:?}");
+    assert!(again.stdout.contains("already present"), "{again:?}");
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_folder_with_a_photograph_missing_is_not_taken_for_the_whole() {
     fs::remove_file(sandbox.data("pets/train/cats/2.jpg")).unwrap();
     let again = sandbox.run(&["fetch", "data"]);
     assert_eq!(again.code, 2, "{again:?}");
-    assert!(again.stderr.contains("expected 2 photographs in `train/cats`, found 1"), "{again:?}");
+    assert!(again.stderr.contains("expected 2 images in `train/cats`, found 1"), "{again:?}");
     assert!(again.stderr.contains("\nhint: remove it or move it away"), "{again:?}");
 }
 
@@ -250,7 +250,7 @@ fn a_folder_with_a_photograph_missing_is_not_taken_for_the_whole() {
 fn an_archive_with_too_few_photographs_does_not_land() {
     let (sandbox, fetch) = fetch_archive(&zip_with(&PHOTOGRAPHS[1..]));
     assert_eq!(fetch.code, 2, "{fetch:?}");
-    assert!(fetch.stderr.contains("expected 2 photographs in `train/cats`, found 1"), "{fetch:?}");
+    assert!(fetch.stderr.contains("expected 2 images in `train/cats`, found 1"), "{fetch:?}");
     assert!(sandbox.names_in("data").is_empty());
 }
 
@@ -261,7 +261,7 @@ fn an_archive_that_names_places_outside_writes_nothing_there() {
         entries.extend(PHOTOGRAPHS);
         let (sandbox, fetch) = fetch_archive(&zip_with(&entries));
         assert_eq!(fetch.code, 2, "{name}: {fetch:?}");
-        assert!(fetch.stderr.contains("expected names that stay inside"), "{fetch:?}");
+        assert!(fetch.stderr.contains("expected paths inside the target folder"), "{fetch:?}");
         assert!(sandbox.names_in("data").is_empty(), "{name}");
         assert_eq!(sandbox.names_in("."), ["data", "manifest.toml"], "{name}");
     }
@@ -288,7 +288,7 @@ fn an_archive_that_swells_when_unpacked_does_not_land() {
 fn an_archive_without_a_published_digest_must_stay_what_it_first_was() {
     let zip = zip_with(&PHOTOGRAPHS);
     let (sandbox, first) = fetch_archive(&zip);
-    assert!(first.stdout.contains("its publisher gives no digest"), "{first:?}");
+    assert!(first.stdout.contains("the publisher states no digest"), "{first:?}");
     fs::remove_dir_all(sandbox.data("pets")).unwrap();
 
     let downloads = TempDir::new().unwrap();
@@ -300,7 +300,7 @@ fn an_archive_without_a_published_digest_must_stay_what_it_first_was() {
     fs::write(Path::new(from).join("pets.zip"), other).unwrap();
     let changed = sandbox.run(&["fetch", "data", "--from", from]);
     assert_eq!(changed.code, 2, "{changed:?}");
-    assert!(changed.stderr.contains("`pets.zip` is not what was first fetched"), "{changed:?}");
+    assert!(changed.stderr.contains("`pets.zip` differs from its first fetch"), "{changed:?}");
     assert_eq!(sandbox.names_in("data"), ["digests.toml"]);
 
     fs::write(Path::new(from).join("pets.zip"), zip).unwrap();

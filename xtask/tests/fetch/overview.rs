@@ -25,13 +25,13 @@ fn a_list_names_place_size_licence_command_and_what_is_there() {
     assert!(!sandbox.path("data").exists());
 
     sandbox.write("data/weights/tiny.h5.part", b"pretra");
-    assert_eq!(state(&sandbox.run(&["fetch", "--list"])), "missing, but for 6 bytes");
+    assert_eq!(state(&sandbox.run(&["fetch", "--list"])), "partially downloaded (6 bytes)");
     sandbox.write("data/weights/tiny.h5", WEIGHTS);
-    assert_eq!(state(&sandbox.run(&["fetch", "--list"])), "there and verified");
+    assert_eq!(state(&sandbox.run(&["fetch", "--list"])), "present and verified");
     sandbox.write("data/weights/tiny.h5", b"weights");
     let wrong = sandbox.run(&["fetch", "--list"]);
     assert_eq!(wrong.code, 0, "{wrong:?}");
-    assert_eq!(state(&wrong), "there but wrong: expected 18 bytes, found 7");
+    assert_eq!(state(&wrong), "present but invalid: expected 18 bytes, found 7");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn what_the_list_says_to_run_fetches_each_thing_of_the_real_manifest() {
 fn what_to_fetch_has_to_be_said() {
     let fetch = weights_from(&unreachable_address()).run(&["fetch"]);
     assert_eq!(fetch.code, 2, "{fetch:?}");
-    assert!(fetch.stderr.contains("\nhint: `cargo xtask fetch --list` shows"), "{fetch:?}");
+    assert!(fetch.stderr.contains("\nhint: run `cargo xtask fetch --list`"), "{fetch:?}");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn offline_says_what_is_missing_and_asks_nobody() {
     assert_eq!(state(&offline), "missing");
     let place = sandbox.data("weights/tiny.h5");
     let expected = format!(
-        "error: expected all 1 to be there, found 1 missing\n\
+        "error: expected 1 present, found 1 missing\n\
          hint: download {}/tiny.h5 by hand\n\
          hint: put it at `{}`, or into any folder DIR and run `cargo xtask fetch weights --from DIR`\n",
         server.url,
@@ -89,13 +89,13 @@ fn offline_verifies_what_is_there() {
     let sandbox = weights_from(&unreachable_address());
     sandbox.write("data/weights/tiny.h5", WEIGHTS);
     let right = sandbox.run(&["fetch", "weights", "--offline"]);
-    assert_eq!((right.code, state(&right)), (0, "there and verified"), "{right:?}");
+    assert_eq!((right.code, state(&right)), (0, "present and verified"), "{right:?}");
 
     sandbox.write("data/weights/tiny.h5", b"postrained weights");
     let wrong = sandbox.run(&["fetch", "weights", "--offline"]);
     assert_eq!(wrong.code, 2, "{wrong:?}");
-    assert!(state(&wrong).starts_with("there but wrong: expected digest `md5:"), "{wrong:?}");
-    assert!(wrong.stderr.contains("found 0 missing and 1 wrong\nhint: remove `"), "{wrong:?}");
+    assert!(state(&wrong).starts_with("present but invalid: expected digest `md5:"), "{wrong:?}");
+    assert!(wrong.stderr.contains("found 0 missing and 1 invalid\nhint: remove `"), "{wrong:?}");
 }
 
 #[test]

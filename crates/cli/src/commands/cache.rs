@@ -42,7 +42,7 @@ enum Action {
 pub(crate) fn run(arguments: &CacheCommandArguments) -> anyhow::Result<ExitCode> {
     let folder = arguments.cache_dir.clone().or_else(default_folder);
     let folder = folder.context(
-        "this system has no folder of caches\nhint: name the cache's folder with `--cache-dir`",
+        "this system has no default cache folder\nhint: name a cache folder with `--cache-dir`",
     )?;
     // Opening would create a missing cache.
     if !folder.join("version").exists() {
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &CacheCommandArguments) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     let cache = DiskCache::open(&folder, u64::MAX).map_err(|error| {
-        let hint = "remove the folder by hand if nothing else is in it; it is made anew";
+        let hint = "remove the folder if it contains nothing else; it is created again";
         anyhow::anyhow!("{error}\nhint: {hint}")
     })?;
     let before = cache.usage()?;

@@ -85,7 +85,7 @@ fn weights(arguments: &ClassifyArguments, config: &VggConfig) -> anyhow::Result<
     let path = arguments.weights.as_ref().unwrap_or(&published);
     if arguments.weights.is_none() && !path.is_file() {
         anyhow::bail!(
-            "the weights with the dense layers are not at `{}`\nhint: `cargo xtask fetch weights --base {name} --include-top` downloads them, some 550 MB; `--weights` names another file",
+            "the weights with the dense layers are not at `{}`\nhint: `cargo xtask fetch weights --base {name} --include-top` downloads them (about 550 MB); `--weights` names another file",
             path.shown()
         );
     }

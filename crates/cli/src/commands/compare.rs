@@ -61,7 +61,7 @@ fn check_replaceable(out: &Path) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Ok(bytes) if Comparison::is_page(&bytes) => Ok(()),
         _ => anyhow::bail!(
-            "`{}` is there already, and is no page of `compare`\nhint: remove it, or name another file with `--out`",
+            "`{}` already exists and is not a page of `compare`\nhint: remove it, or name another file with `--out`",
             out.shown()
         ),
     }
@@ -129,10 +129,10 @@ impl Run {
                 let more = classes.len() - named.len();
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let (name, named) = (&first.name, named.join(", "));
-                notes.push(format!("other classes than {name}: {named}{more}"));
+                notes.push(format!("classes differ from {name}: {named}{more}"));
             }
             Some(Difference::Images) => {
-                notes.push(format!("other photographs to validate on than {}", first.name));
+                notes.push(format!("validation images differ from {}", first.name));
             }
             None => {}
         }

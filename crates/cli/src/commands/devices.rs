@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &DevicesArguments) -> anyhow::Result<ExitCode> {
     if !missing.is_empty() {
         writeln!(out, "Not in this build: {}", missing.join(", "))?;
     }
-    writeln!(out, "`--device auto` takes {}.", DeviceName::fastest())?;
+    writeln!(out, "`--device auto` selects {}.", DeviceName::fastest())?;
     Ok(ExitCode::SUCCESS)
 }
 

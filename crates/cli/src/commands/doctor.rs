@@ -92,21 +92,20 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
     let unreadable = survey.skipped.unreadable.iter();
     find(
         true,
-        "file(s) that should be pictures can't be read",
+        "image file(s) can't be read",
         unreadable
             .map(|file| format!("`{}`: {}", file.path.shown(), file.reason.shown()))
             .collect(),
     );
-    for (kind, groups) in [("the same photograph", &survey.same), ("near duplicates", &survey.near)]
-    {
+    for (kind, groups) in [("identical images", &survey.same), ("near duplicates", &survey.near)] {
         let mut of = |wrong, what: &str, belongs: &dyn Fn(&DuplicateGroup) -> bool| {
             let groups = groups.iter().filter(|group| belongs(group));
             find(wrong, &format!("group(s) of {kind} {what}"), groups.map(members).collect());
         };
-        of(true, "in several classes, of which one at most is right", &|group| {
+        of(true, "in several classes, of which at most one is correct", &|group| {
             group.spans_classes()
         });
-        of(true, "both trained on and validated on, which flatters the validation", &|group| {
+        of(true, "in both splits, which biases the validation metrics", &|group| {
             group.spans_splits() && !group.spans_classes()
         });
         let whole =
@@ -114,7 +113,7 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
         let within = |group: &DuplicateGroup| !group.spans_splits() && !group.spans_classes();
         of(
             false,
-            "within a class; `train --group-duplicates` keeps each group on one side of the split",
+            "within a class; `train --group-duplicates` puts each group into one split",
             &|group| within(group) && whole(group),
         );
         of(false, "within a class", &|group| within(group) && !whole(group));
@@ -126,7 +125,7 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
         let few = classes().filter(|class| class.images < least);
         find(
             true,
-            "class(es) with too few photographs to train on and to validate on",
+            "class(es) with too few images for training and validation",
             few.map(|class| format!("`{}`: {}", class.class.shown(), class.images)).collect(),
         );
         let counts = || classes().map(|class| class.images);
@@ -144,8 +143,8 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
         survey.skipped.ignored.iter().partition(|path| has_image_extension(path));
     let named =
         |files: Vec<&PathBuf>| files.iter().map(|path| format!("`{}`", path.shown())).collect();
-    find(true, "picture(s) that lie in no class's folder", named(outside));
-    find(false, "file(s) that are no pictures, which are ignored", named(others));
+    find(true, "image(s) outside every class folder", named(outside));
+    find(false, "file(s) that are not images, which are ignored", named(others));
     let unused = survey.skipped.unused.iter().collect();
     find(false, &format!("{UNUSED}, which are ignored"), named(unused));
     findings
@@ -169,7 +168,7 @@ fn name(set: Split) -> &'static str {
 fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Result<()> {
     for set in &survey.sets {
         let total: usize = set.classes.iter().map(|class| class.images).sum();
-        write!(out, "{}: {total} photographs, {} classes", name(set.set), set.classes.len())?;
+        write!(out, "{}: {total} images, {} classes", name(set.set), set.classes.len())?;
         if set.set != Split::Whole {
             write!(out, ", in `{}`", set.folder.shown())?;
         }
@@ -207,8 +206,8 @@ fn print_class(out: &mut impl Write, class: &ClassSurvey) -> io::Result<()> {
     let kinds = [counts(&class.formats), counts(&class.colours)].concat();
     let special = [
         ("turned upright", class.turned),
-        ("with a transparency that is dropped", class.with_alpha),
-        ("of 16 bits, scaled to 8", class.with_16_bits),
+        ("with transparency that is ignored", class.with_alpha),
+        ("with 16 bits, scaled to 8", class.with_16_bits),
         ("with an ICC profile that is ignored", class.with_profile),
     ];
     let special = special.iter().filter(|(_, count)| *count > 0);
@@ -223,5 +222,5 @@ fn counts<T: Serialize + Ord>(counts: &BTreeMap<T, usize>) -> Vec<String> {
 }
 
 fn shown(text: Option<impl Display>) -> String {
-    text.map_or_else(|| "of another kind".into(), |text| text.to_string())
+    text.map_or_else(|| "of another type".into(), |text| text.to_string())
 }

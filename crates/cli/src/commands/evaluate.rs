@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     };
     anyhow::ensure!(
         photos.classes() == card.classes,
-        "the photographs that the model's run validates on are of the classes {}, the model's are {}\nhint: put the folder back as it was, or name another one: `evaluate {} FOLDER`",
+        "the validation images of the model's run have the classes {}, expected the model's classes {}\nhint: restore the folder, or name another one: `evaluate {} FOLDER`",
         listed(photos.classes()),
         listed(&card.classes),
         argument(model)
@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         let name = |index: usize| photos.path(batch[index]);
         let (loss, correct) = evaluated.map_err(|error| named(error, name))?;
         mean.add(loss, correct, batch.len());
-        bar.count(batch[0] + batch.len(), total, "photographs");
+        bar.count(batch[0] + batch.len(), total, "images");
     }
     warn_of_fault(photos.disk_cache())?;
     writeln!(
@@ -114,14 +114,14 @@ fn validation_of_run(
     let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
     let config = RunDirectory::settings(&run).map_err(|error| match error {
         TrainError::NoRun(_) => anyhow::anyhow!(
-            "{error}\nhint: a model on its own is evaluated on photographs that are named: `evaluate {} FOLDER`",
+            "{error}\nhint: without a run, name a folder of images: `evaluate {} FOLDER`",
             argument(model)
         ),
         other => other.into(),
     })?;
     anyhow::ensure!(
         config.data.features.is_none(),
-        "the model's run was trained on features, not on photographs\nhint: name a folder of photographs: `evaluate {} FOLDER`",
+        "the model's run was trained on features, not on images\nhint: name a folder of images: `evaluate {} FOLDER`",
         argument(model)
     );
     let layout = split_table::layout_of(&config)?;

@@ -36,12 +36,12 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     let ExportArguments { model, format, out } = arguments;
     anyhow::ensure!(
         !out.exists(),
-        "`{}` is there already\nhint: remove it, or name another file with `--out`",
+        "`{}` already exists\nhint: remove it, or name another file with `--out`",
         out.shown()
     );
     anyhow::ensure!(
         *format != ExportFormat::Keras || out.extension().is_some_and(|ending| ending == "keras"),
-        "`{}` does not end in `.keras`, without which Keras opens no such file\nhint: name it `{}`",
+        "`{}` does not end in `.keras`, which Keras requires\nhint: name it `{}`",
         out.shown(),
         out.with_extension("keras").shown()
     );
@@ -56,11 +56,11 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     match card.classes.as_slice() {
         [_, second] => writeln!(
             lines,
-            "Gives the probability of `{}`, which it is above {}.",
+            "Returns the probability of `{}` (threshold {}).",
             second.shown(),
             card.threshold
         )?,
-        classes => writeln!(lines, "Gives the probabilities of {}.", listed(classes))?,
+        classes => writeln!(lines, "Returns the probabilities of {}.", listed(classes))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &FeaturesArguments) -> anyhow::Result<ExitCode> {
     match (&arguments.check, &arguments.data, &arguments.out) {
         (Some(url), data, _) => check_set(url, data.as_deref(), arguments),
         (None, Some(data), Some(out)) => compute_share(arguments, data, out),
-        _ => unreachable!("arguments that are required are there"),
+        _ => unreachable!("clap requires `DATA` and `--out` without `--check`"),
     }
 }
 
@@ -121,7 +121,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     if let Some(folder) = local_path(out)? {
         anyhow::ensure!(
             !folder.join("config.toml").exists(),
-            "`{}` is a run of `train`\nhint: name a folder of its own with `--out`",
+            "`{}` is a run directory of `train`\nhint: name another folder with `--out`",
             folder.shown()
         );
     }
@@ -156,7 +156,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     if let Some(Folders { train, validation }) = images.folders() {
         writeln!(
             stdout(),
-            "Folders: {} to train on, {} to validate on",
+            "Folders: {} for training, {} for validation",
             train.shown(),
             validation.shown()
         )?;
@@ -188,16 +188,16 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
             others.insert(found);
         }
         ShardEvent::Recompute { piece, reason } => {
-            print(format!("Again {piece}: it {}", reason.shown()))
+            print(format!("Recomputing {piece}: it {}", reason.shown()))
         }
-        ShardEvent::Progress { done, total } => bar.count(done, total, "photographs"),
+        ShardEvent::Progress { done, total } => bar.count(done, total, "images"),
         ShardEvent::Skipped(Skipped { key, reason }) => {
             bar.say(&format!("skipped `{}`: {}", key.shown(), reason.shown()));
         }
         ShardEvent::Written { piece, images, bytes } => {
             written += 1;
             let megabytes = bytes as f64 / 1e6;
-            print(format!("Wrote {piece}: {images} photographs, {megabytes:.1} MB"));
+            print(format!("Wrote {piece}: {images} images, {megabytes:.1} MB"));
         }
     });
     bar.clear();
@@ -205,7 +205,7 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         let is_known = without_instructions(other) != other;
         writeln!(
             stderr(),
-            "warning: pieces that were there were computed by {other}{}, this machine has {}: features may differ in the last digits from piece to piece\nhint: `--strict-engine --replace` computes them again",
+            "warning: existing pieces were computed by {other}{}, this machine has {}: features may differ in the last digits from piece to piece\nhint: recompute them with `--strict-engine --replace`",
             if is_known { "" } else { " with an unknown instruction set" },
             settings.engine
         )?;
@@ -216,16 +216,16 @@ fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     let (there, pieces) = (found + written, sharding.pieces());
     match outcome {
         ShardOutcome::Complete => {
-            writeln!(stdout(), "Complete: {written} piece(s) computed, {found} were there.")?;
+            writeln!(stdout(), "Complete: {written} piece(s) computed, {found} already existed.")?;
             Ok(ExitCode::SUCCESS)
         }
         ShardOutcome::Stopped => {
             writeln!(
                 stdout(),
-                "Stopped: {there} of {pieces} piece(s) are there. What was computed of the next one is lost; start it again to go on with the others."
+                "Stopped: {there} of {pieces} piece(s) are complete. The current piece is lost. Start the command again to compute the rest."
             )?;
             if there == 0 {
-                writeln!(stdout(), "More pieces, as with `--pieces 20`, lose less.")?;
+                writeln!(stdout(), "To lose less, use more pieces, such as `--pieces 20`.")?;
             }
             Ok(ExitCode::from(STOPPED))
         }
@@ -239,7 +239,7 @@ impl FeaturesArguments {
         let Some(count) = self.views else { return Ok(None) };
         anyhow::ensure!(
             (1..=10_000).contains(&count) && !augment.is_none(),
-            "`--views` is {count}, expected 1 to 10,000, and augmentation that does something\nhint: leave it out to compute photographs as they are"
+            "`--views` is {count}, expected 1 to 10,000 and at least one augmentation\nhint: omit it to compute the features of unaugmented images"
         );
         Ok(Some(ViewSettings { count, augment, seed: self.seed }))
     }
@@ -278,12 +278,12 @@ fn check_set(
             };
             writeln!(out, "{kind:7} {}: it {}", finding.name.shown(), finding.reason.shown())?;
         }
-        let summary = format!("{images} photographs, {skipped} skipped, in {pieces} piece(s)");
+        let summary = format!("{images} images, {skipped} skipped, in {pieces} piece(s)");
         match findings.len() {
-            0 => writeln!(out, "Whole: {summary}")?,
+            0 => writeln!(out, "Complete: {summary}")?,
             count => writeln!(
                 out,
-                "{count} finding(s): {summary}.\nRemove what is damaged or of another set, and start the workers of these shards again, where settings differ with `--replace`."
+                "{count} finding(s): {summary}.\nRemove damaged and stale pieces, and restart the workers of their shards, with `--replace` if settings differ."
             )?,
         }
     }
@@ -293,7 +293,7 @@ fn check_set(
             engines.iter().map(|(engine, pieces)| format!("{pieces} by {engine}")).collect();
         writeln!(
             stderr(),
-            "warning: the pieces were computed by several engines, {}: features may differ in the last digits from piece to piece\nhint: `--strict-engine` has a worker refuse pieces of another engine and, with `--replace`, compute them again",
+            "warning: the pieces were computed by several engines, {}: features may differ in the last digits from piece to piece\nhint: with `--strict-engine`, a worker refuses pieces of another engine; add `--replace` to recompute them",
             engines.join(", ")
         )?;
     }

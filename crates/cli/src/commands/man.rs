@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &ManArguments, program: Command) -> anyhow::Result<
             let names: Vec<_> = program.get_subcommands().map(Command::get_name).collect();
             let command = program.find_subcommand(name).ok_or_else(|| {
                 anyhow::anyhow!(
-                    "there is no command `{name}`\nhint: choose one of {}",
+                    "unknown command `{name}`\nhint: choose one of {}",
                     names.join(", ")
                 )
             })?;

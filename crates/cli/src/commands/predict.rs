@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     if let Some(least) = arguments.unsure {
         anyhow::ensure!(
             (0.5..=1.0).contains(&least),
-            "`--unsure` is {least}, expected a probability from 0.5 to 1\nhint: 0.8 marks the photographs whose best class has less than 0.8"
+            "`--unsure` is {least}, expected a probability from 0.5 to 1\nhint: 0.8 marks the images whose best class has a probability below 0.8"
         );
     }
     let files = ImageFiles::find(&arguments.files)?;
@@ -117,7 +117,7 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         });
     if let Some(folder) = &arguments.sort_into {
         bar.clear();
-        bar.say(&format!("Copied {copied} into {}, {were_there} were there.", folder.shown()));
+        bar.say(&format!("Copied {copied} into {}, {were_there} already existed.", folder.shown()));
     }
     warn_of_fault(cache.as_ref())?;
     read?;

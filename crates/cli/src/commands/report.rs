@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let config = RunDirectory::settings(&arguments.run)?;
     anyhow::ensure!(
         config.data.features.is_none(),
-        "the run in `{}` was trained on features, and a report shows photographs\nhint: `permafrost evaluate {} FOLDER` says how well its model does on photos",
+        "the run in `{}` was trained on features, but a report needs images\nhint: evaluate its model on images with `permafrost evaluate {} FOLDER`",
         arguments.run.shown(),
         argument(arguments.run.join("best"))
     );

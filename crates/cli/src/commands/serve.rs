@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     if !host.is_loopback() {
         writeln!(
             stderr(),
-            "warning: whoever reaches this computer at {address} can send photographs and see what the model says; nothing is encrypted, nobody is asked who they are\nhint: leave `--host` out to serve this computer alone"
+            "warning: anyone who can reach this computer at {address} can send images and see predictions, without encryption or authentication\nhint: omit `--host` to serve only this computer"
         )?;
     }
     writeln!(stdout(), "Serving {} on http://{address}/ (Ctrl-C stops)", model.shown())?;

@@ -52,12 +52,12 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let ShowArguments { data, out, augment: versions, count, .. } = arguments;
     anyhow::ensure!(
         !out.exists(),
-        "`{}` is there already\nhint: remove it, or name another file with `--out`",
+        "`{}` already exists\nhint: remove it, or name another file with `--out`",
         out.shown()
     );
     anyhow::ensure!(
         out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")),
-        "`{}` is no name of a PNG file, which is what is written\nhint: name a file that ends in `.png` with `--out`",
+        "`{}` does not end in `.png`\nhint: name a PNG file with `--out`",
         out.shown()
     );
     let augment = arguments.settings.config(AugmentConfig::default());
@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let pixels = Sheet::pixels(folder.classes.len(), rows, across);
     anyhow::ensure!(
         *count > 0 && pixels.is_some_and(|pixels| pixels <= LARGEST),
-        "a sheet of {} classes with {count} photographs in {} version(s) each is none, expected one or more and at most {LARGEST} pixels in all\nhint: name other numbers with `--count` and `--augment`",
+        "a contact sheet of {} classes with {count} images in {} version(s) each is invalid, expected at least one image and at most {LARGEST} pixels\nhint: change `--count` and `--augment`",
         folder.classes.len(),
         versions.saturating_add(1)
     );
@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     }
     anyhow::ensure!(
         !is_empty,
-        "no class in `{}` has a photograph that can be read\nhint: check that they are JPEG, PNG, GIF, BMP, WebP or TIFF files that you may read",
+        "no class in `{}` has a readable image\nhint: check that the files are readable JPEG, PNG, GIF, BMP, WebP or TIFF files",
         data.shown()
     );
     let mut png = Cursor::new(vec![]);
@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     match &layout {
         Layout::Folders { beside, .. } => {
             print_ignored_folders(&beside.unused)?;
-            writeln!(stdout(), "Wrote {}, of `{}`.", out.shown(), folder.path.shown())?;
+            writeln!(stdout(), "Wrote {} from `{}`.", out.shown(), folder.path.shown())?;
         }
         Layout::Split { .. } => writeln!(stdout(), "Wrote {}.", out.shown())?,
     }
@@ -133,7 +133,7 @@ fn drawn_images(folder: &Folder, label: usize, count: usize) -> anyhow::Result<V
             match image {
                 Ok(pixels) if shown.len() < count => {
                     let image = RgbImage::from_raw(CELL, CELL, pixels.to_vec());
-                    shown.push(image.expect("pixels for all of it"));
+                    shown.push(image.expect("the image is CELL x CELL x 3"));
                 }
                 Err(reason) if has_image_extension(file) => {
                     writeln!(

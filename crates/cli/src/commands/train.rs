@@ -100,7 +100,7 @@ pub(crate) fn explained(mut error: clap::Error) -> clap::Error {
     let words = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| error.get(kind));
     let is_resumed = words.into_iter().flatten().any(|word| word.to_string().contains("--resume"));
     if error.kind() == ErrorKind::ArgumentConflict && is_resumed {
-        let tip = "a run goes on with the settings in its `config.toml`, where `epochs` and `patience` may be raised";
+        let tip = "a resumed run uses the settings in its `config.toml`, in which `epochs` and `patience` may be raised";
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let weights = weights_again(&run, &config)?;
             let devices = Devices::open(&config.device).map_err(|error| {
                 let settings = run.config();
-                anyhow::anyhow!("{error}\nhint: the run takes its device from `name` and `precision` below `[device]` in `{}`", settings.shown())
+                anyhow::anyhow!("{error}\nhint: change the device of the run with `name` and `precision` below `[device]` in `{}`", settings.shown())
             })?;
             let inputs = Inputs::load(&config, devices, weights, found, Some(&run), false, output)?;
             inputs.write_tables(&run, &config)?;
@@ -136,7 +136,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             // clap can't check this: it ignores `requires` if another present argument conflicts with the required one.
             anyhow::ensure!(
                 !arguments.strict_resume,
-                "`--strict-resume` without `--resume`: a new run has no engine before\nhint: name the run to go on with: `--resume DIR`"
+                "`--strict-resume` without `--resume`: a new run has no previous engine\nhint: name the run to resume with `--resume DIR`"
             );
             let settings = &arguments.settings;
             let set = settings.open_features()?;
@@ -313,9 +313,11 @@ fn go(
                     inputs.cache(),
                 ) {
                     Ok(page) => output.say_last(format_args!("Report: {}", page.shown()))?,
-                    Err(error) => {
-                        writeln!(stderr(), "no report could be made: {}", hints::explained(&error))?
-                    }
+                    Err(error) => writeln!(
+                        stderr(),
+                        "could not write the report: {}",
+                        hints::explained(&error)
+                    )?,
                 }
             }
             output.say_last(format_args!("Run: {}", run.path().shown()))?;
@@ -324,7 +326,7 @@ fn go(
         TrainingOutcome::Stopped { epochs } => {
             output.emit(|| events::stopped(run.path(), epochs))?;
             output.say_last(format_args!(
-                "Stopped after {epochs} of {} epochs. To go on: permafrost train --resume {}",
+                "Stopped after {epochs} of {} epochs. To resume: permafrost train --resume {}",
                 config.train.epochs,
                 argument(run.path())
             ))?;

@@ -54,9 +54,9 @@ pub(super) fn draw(
     frame.render_widget(Line::styled(log, colours.soft), log_row);
     frame.render_widget(
         if is_stopping {
-            Line::styled("Stopping after this batch. q again: stop at once", bold)
+            Line::styled("Stopping after this batch. q: stop immediately", bold)
         } else {
-            Line::styled("q: stop after the batch at hand; the run can be resumed", colours.soft)
+            Line::styled("q: stop after this batch; the run can be resumed", colours.soft)
         },
         keys,
     );
@@ -67,11 +67,11 @@ fn draw_gauges(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colour
     let [upper, lower] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
     let epochs = state.train.epochs;
     let (before, share, after) = match state.stage {
-        Stage::Beginning => ("beginning".into(), 0.0, String::new()),
+        Stage::Beginning => ("starting".into(), 0.0, String::new()),
         Stage::Features { set, done, total } => {
             let what = match set {
                 ImageSet::Training => "training features",
-                ImageSet::AugmentedCopies => "features of views",
+                ImageSet::AugmentedCopies => "augmented copies",
                 ImageSet::Validation => "validation features",
             };
             (what.to_owned(), share(done, total), format!("{done}/{total}"))
@@ -274,7 +274,7 @@ mod tests {
               6    0.1000    0.9286    0.3000        0.8500
               7    0.0875    0.9375    0.3500        0.8000
         INFO train::fit: epoch epoch=7
-        q: stop after the batch at hand; the run can be resumed
+        q: stop after this batch; the run can be resumed
         ");
     }
 
@@ -293,7 +293,7 @@ mod tests {
         │     0                                  epoch 10│
         ╰────────────────────────────────────────────────╯
         INFO train::fit: epoch epoch=7
-        Stopping after this batch. q again: stop at once
+        Stopping after this batch. q: stop immediately
         ");
         insta::assert_snapshot!(text(&drawn(&state(), [50, 8], true, true)), @r"
         runs/train  vgg16 up to block5_pool, pooling none,
@@ -303,7 +303,7 @@ mod tests {
               4    0.1400    0.9000    0.2000        0.950
               7    0.0875    0.9375    0.3500        0.800
         INFO train::fit: epoch epoch=7
-        Stopping after this batch. q again: stop at once
+        Stopping after this batch. q: stop immediately
         ");
     }
 

@@ -220,11 +220,14 @@ fn a_value_that_leads_elsewhere_or_nowhere_is_refused() {
         let length = REAL[at..].find('\n').unwrap();
         let text = format!("{}{key} = {value}{}", &REAL[..at], &REAL[at + length..]);
         let error = Manifest::parse(&text).err().unwrap_or_else(|| panic!("{key} = {value}"));
-        assert!(error.with_causes().contains("not as expected: "), "{error:?}");
+        assert!(error.with_causes().contains("the manifest is invalid: "), "{error:?}");
     }
     let text = REAL.replace(r#""train/cats""#, r#""../cats""#);
     let error = Manifest::parse(&text).err().unwrap();
-    assert!(error.with_causes().ends_with("stays inside, found `../cats`"), "{error:?}");
+    assert!(
+        error.with_causes().ends_with("expected a relative path without `..`, found `../cats`"),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -242,7 +245,7 @@ fn a_wheel_with_a_strange_name_or_without_a_sha256_is_refused() {
     ] {
         let error = Manifest::parse(&REAL.replace(wheel, name)).err().unwrap();
         let found = error.with_causes();
-        assert!(found.contains("not as expected: expected "), "{name}: {found}");
+        assert!(found.contains("the manifest is invalid: expected "), "{name}: {found}");
     }
     let start = format!("\"{wheel}\" = \"");
     let at = REAL.find(&start).unwrap() + start.len();

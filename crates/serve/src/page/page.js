@@ -31,7 +31,7 @@ async function begin() {
       ? `Which of ${classes.length} classes?`
       : `${classes.slice(0, -1).join(", ")} or ${classes.at(-1)}?`;
   } catch {
-    at("fault").textContent = "The server does not answer. See whether it still runs, and load this page again.";
+    at("fault").textContent = "The server does not respond. Check that it is running, then reload this page.";
     at("fault").hidden = false;
   }
 }
@@ -40,13 +40,13 @@ async function begin() {
 function add(photographs) {
   const added = Array.from(photographs, (file) => {
     const card = at("card").content.firstElementChild.cloneNode(true);
-    const name = file.name || "pasted picture";
+    const name = file.name || "pasted image";
     card.querySelector(".name").textContent = name;
     const image = card.querySelector("img");
     image.alt = name;
     image.addEventListener("error", () => {
       card.classList.add("unshown");
-      card.querySelector(".name").textContent = `${name}, which this browser can't show`;
+      card.querySelector(".name").textContent = `${name} (not shown by this browser)`;
     });
     image.src = URL.createObjectURL(file);
     const toggle = card.querySelector(".shows-map");
@@ -78,11 +78,11 @@ function sendNext() {
 // Returns the prediction for a photo, or throws an object with `error` and `hint`.
 async function predict(file) {
   if (file.size > limit) {
-    throw { error: `it is larger than ${limit / 1e6} MB`, hint: "make it smaller, or start the server with a higher limit" };
+    throw { error: `the file is larger than ${limit / 1e6} MB`, hint: "make it smaller, or start the server with a higher limit" };
   }
   // A folder can be dropped but not read.
   await file.slice(0, 1).arrayBuffer().catch(() => {
-    throw { error: "it can't be read", hint: "drop files, not folders" };
+    throw { error: "the file can't be read", hint: "drop files, not folders" };
   });
   for (let retries = 0; ; retries += 1) {
     const headers = { "Content-Type": "application/octet-stream" };
@@ -93,7 +93,7 @@ async function predict(file) {
       wait: Number(response.headers.get("Retry-After") ?? Infinity),
       said: await response.json(),
     })).catch(() => {
-      throw { error: "the server does not answer", hint: "see whether it still runs" };
+      throw { error: "the server does not respond", hint: "check that it is running" };
     });
     if (answer.ok) {
       return answer.said.predictions[0];
@@ -117,7 +117,7 @@ function showPrediction(card, name, { class: decided, probabilities, heat_map: m
 }
 
 function showFault(card, name, { error, hint }) {
-  card.querySelector(".class").textContent = "No answer";
+  card.querySelector(".class").textContent = "No prediction";
   for (const [part, text] of [["error", error], ["hint", hint]]) {
     card.querySelector(`.${part}`).textContent = text;
     card.querySelector(`.${part}`).hidden = false;

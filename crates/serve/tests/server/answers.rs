@@ -87,7 +87,8 @@ fn several_photographs_are_answered_in_their_order_and_a_bad_one_does_not_spoil_
     files.insert(2, ("cut.png", &images[0][..200]));
     files.insert(5, ("none.jpg", b"no picture"));
     let mut told = ask(&files);
-    for (at, name, reason) in [(5, "none.jpg", "it is no JPEG"), (2, "cut.png", "it is cut short")]
+    for (at, name, reason) in
+        [(5, "none.jpg", "it is not a JPEG"), (2, "cut.png", "it is truncated")]
     {
         let bad = told.remove(at);
         assert_eq!(bad["name"], name);

@@ -26,15 +26,15 @@ fn what_is_no_photograph_is_refused_with_the_reason() {
     let whole = image(1);
     for (body, reason) in [
         (&b""[..], "it is empty"),
-        (b"no picture", "it is no JPEG"),
-        (&whole[..whole.len() / 2], "it is cut short"),
+        (b"no picture", "it is not a JPEG"),
+        (&whole[..whole.len() / 2], "it is truncated"),
     ] {
         let answer = served.post("/predict", "image/png", body).expect_refusal(422);
         assert!(answer.body.contains(reason), "{answer:?}");
     }
     let files: [(&str, &[u8]); 2] = [("a.jpg", b""), ("b.jpg", b"no picture")];
     let told = served.post_files("/predict", &files).expect_refusal(422).json();
-    assert_eq!(told["error"], "none of the 2 photographs can be read");
+    assert_eq!(told["error"], "none of the 2 images can be read");
     assert_eq!((&told["predictions"][1]["name"]), "b.jpg");
 }
 

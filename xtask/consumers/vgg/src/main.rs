@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use vgg::{FrozenBase, Summary, VggConfig, VggError, Weights};
 
 fn main() -> Result<(), VggError> {
-    let config = VggConfig { size: [32, 32], ..VggConfig::default() };
+    let config = VggConfig { image_size: [32, 32], ..VggConfig::default() };
     let summary = Summary::of(&config, "input_1", true)?;
     println!("{}: {} parameters, all frozen", summary.name, summary.frozen);
 
