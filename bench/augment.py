@@ -1,7 +1,7 @@
-"""Keras's augmentation for `cargo xtask bench augment --peers`: the example's layers and
-`preprocess_input` on pictures of 180x180, in batches of 32 as one graph.
+"""Keras's augmentation for `cargo xtask bench augment --peers`: the layers of the example and
+`preprocess_input` on images of 180x180, in batches of 32, as one graph.
 
-    augment.py PICTURES
+    augment.py IMAGES
 """
 import sys
 

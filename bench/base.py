@@ -1,4 +1,4 @@
-"""Keras's VGG16 base for `cargo xtask bench base --peers`: a batch at 180x180 a round.
+"""Keras's VGG16 base for `cargo xtask bench base --peers`: one batch at 180x180 per round.
 
     base.py BATCH
 """

@@ -1,5 +1,5 @@
-"""PyTorch's own VGG16 base for `cargo xtask bench gpu --python`, as torchvision lays it out: a batch at 180x180 a
-round, from pictures in memory to features in memory.
+"""PyTorch's VGG16 base for `cargo xtask bench gpu --python`, with torchvision's layers: one batch at 180x180 per round,
+from images in memory to features in memory.
 
     gpu.py DEVICE PRECISION BATCH MODE
 

@@ -1,5 +1,5 @@
-"""Training steps of Keras's head for `cargo xtask bench head --peers`: the example's, on VGG16's features
-at 180x180, so many steps of 32 pictures a round.
+"""Training steps of Keras's head for `cargo xtask bench head --peers`: STEPS steps per round, with
+batches of 32 on VGG16's features at 180x180.
 
     head.py STEPS
 """

@@ -1,9 +1,8 @@
-"""The Keras example itself for `cargo xtask bench job --peers`, with random weights, which take as long as
-others.
+"""The Keras example for `cargo xtask bench job --peers`. Random weights do not change its time.
 
-    job.py PHOTOGRAPHS RUN EPOCHS
+    job.py IMAGES RUN EPOCHS
 
-Prints one JSON object: `epoch_seconds`, and `peak_bytes`, the most memory that the program held.
+Prints one JSON object: `epoch_seconds`, and `peak_bytes`, the peak memory of the program.
 """
 import json
 import pathlib
