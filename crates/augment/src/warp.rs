@@ -275,7 +275,7 @@ mod tests {
         }
 
         #[test]
-        fn the_same_address_gives_the_same_picture_on_every_thread(
+        fn the_same_address_gives_the_same_image_on_every_thread(
             (pixels, height, width) in some_image(), seed: u64, epoch: u64, item: u64,
         ) {
             let image = move || {
@@ -288,7 +288,7 @@ mod tests {
 
         /// Compares with the definition: the image repeated endlessly with its mirror images.
         #[test]
-        fn whole_pixel_shifts_see_the_reflected_picture(
+        fn whole_pixel_shifts_see_the_reflected_image(
             (pixels, height, width) in some_image(), shift_x in -60i32..60, shift_y in -60i32..60,
         ) {
             let map = Affine { coefficients: [1.0, 0.0, shift_x as f32, 0.0, 1.0, shift_y as f32] };
@@ -314,7 +314,7 @@ mod tests {
         /// Compares with the definition in float64. Adding 0.5 rounds by half the spacing of `f32`
         /// below 64, which is 2e-6.
         #[test]
-        fn reflecting_once_is_enough_near_the_picture(length in 1u16..24, at in 0.0f32..=1.0) {
+        fn reflecting_once_is_enough_near_the_image(length in 1u16..24, at in 0.0f32..=1.0) {
             let length = f32::from(length);
             let point = -2.0 * length + at * (4.0 * length - 1.0);
             let period = 2.0 * f64::from(length);

@@ -30,14 +30,14 @@ pub(crate) struct DeviceArguments {
     precision: Option<PrecisionChoice>,
     /// Compute the frozen base in TF32 on a GPU of libtorch
     ///
-    /// The factors of float32 products are rounded to 10 bits of mantissa. The precision `auto` is then `f32`. Unfrozen
+    /// TF32 has a mantissa of 10 bits. The precision `auto` is then `f32`. Unfrozen
     /// layers may always use TF32 there.
     #[arg(long, hide = !LIBTORCH)]
     tf32: bool,
     /// Use cuDNN's deterministic algorithms for the frozen base, which are slower
     #[arg(long, hide = !LIBTORCH)]
     deterministic: bool,
-    /// Images per batch of the frozen base on libtorch [default: 256 on a GPU]
+    /// Images per batch of the frozen base on libtorch [default: 256 on a GPU, 32 on a CPU]
     ///
     /// If a batch does not fit into the memory of the device, it is halved.
     #[arg(long, value_name = "IMAGES", hide = !LIBTORCH)]
@@ -206,7 +206,7 @@ impl DeviceName {
     fn check(&self) -> anyhow::Result<()> {
         if let Some((feature, false)) = self.feature() {
             anyhow::bail!(
-                "the device `{self}` needs the feature `{feature}`, which this build lacks\nhint: build with `cargo build -p cli --features {feature}`, or choose one of {}",
+                "the device `{self}` needs the Cargo feature `{feature}`, which this build lacks\nhint: build with `cargo build -p cli --features {feature}`, or choose one of {}",
                 list()
             );
         }

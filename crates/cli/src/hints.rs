@@ -79,7 +79,7 @@ fn of_train(error: &TrainError) -> Option<String> {
             "wait until it ends, or stop it with Ctrl-C; to start another run, name another folder with `--out`".into()
         }
         TrainError::OtherSettings(_) => {
-            "only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name` and paths of files that were moved may be changed there; restore the others, or start a new run".into()
+            "only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name`, `deterministic` and `base_batch`, and paths of files that were moved may be changed there; restore the others, or start a new run".into()
         }
         TrainError::RunInData { .. } => {
             "name another one with `--out`, `--cache-dir` or `--sort-into`".into()
@@ -114,7 +114,7 @@ fn of_train(error: &TrainError) -> Option<String> {
 fn of_shards(error: &ShardsError) -> Option<String> {
     Some(match error {
         ShardsError::NotBuilt(_) => {
-            "build it with the feature `remote`: `cargo build -p cli --features remote`".into()
+            "build it with the Cargo feature `remote`: `cargo build -p cli --features remote`".into()
         }
         ShardsError::Name { .. } => {
             "rename it, or list the images in a file (`DATA` as a `.txt` file)".into()

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_every_help_are_what_the_program_takes() {
+    fn every_help_example_parses() {
         let program = Permafrost::command();
         program.clone().debug_assert();
         for command in program.get_subcommands().chain([&program]) {

@@ -17,7 +17,7 @@ use crate::demo;
 use crate::device::DeviceArguments;
 
 /// Folder of the Keras example's images, which `cargo xtask fetch` unpacks.
-const EXAMPLE_PHOTOGRAPHS: &str = "data/cats_and_dogs";
+const EXAMPLE_IMAGES: &str = "data/cats_and_dogs";
 
 /// Settings of a run, by default the settings of the Keras example.
 #[derive(Args)]
@@ -36,12 +36,12 @@ pub(crate) struct TrainSettings {
     /// The base has random weights and a small image size.
     #[arg(long, help_heading = "Data")]
     pub(crate) demo: bool,
-    /// Fraction of each class used for validation if DATA has no folder for it [default: 0.2]
+    /// Fraction of each class used for validation if DATA has no validation folder [default: 0.2]
     #[arg(long, value_name = "FRACTION", help_heading = "Data")]
     val_split: Option<f64>,
-    /// Put near duplicates on the same side of that split
+    /// Keep near duplicates in the same split
     ///
-    /// Otherwise an image may be validated on whose near duplicate was trained on.
+    /// Otherwise the validation split may contain near duplicates of training images.
     #[arg(long, help_heading = "Data")]
     group_duplicates: bool,
     #[command(flatten)]
@@ -112,7 +112,7 @@ pub(crate) struct TrainSettings {
     /// Divide the learning rates by 10 after this many epochs without a lower val_loss [default: off]
     #[arg(long, value_name = "EPOCHS", help_heading = "Optimization")]
     reduce_on_plateau: Option<usize>,
-    /// Do not shuffle: show the images in the order of their paths in every epoch
+    /// Do not shuffle: use the images in the order of their paths in every epoch
     #[arg(long, help_heading = "Optimization")]
     no_shuffle: bool,
     /// Random seed [default: 0]
@@ -347,7 +347,7 @@ fn example() -> RunConfig {
     RunConfig {
         weights: WeightsChoice::Seed(0),
         start: InitialWeights::Random,
-        data: DataConfig::at(EXAMPLE_PHOTOGRAPHS),
+        data: DataConfig::at(EXAMPLE_IMAGES),
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),

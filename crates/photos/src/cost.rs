@@ -24,7 +24,7 @@ pub struct DecodingCost {
     /// Number of pixels of the image, or of its largest frame if that is larger.
     pub pixels: u64,
     /// Upper bound in bytes on the memory that [`decode`](crate::decode) allocates, without the file itself. For
-    /// [`load_image_from`](crate::load_picture_from), add four times the bytes of the image that it returns.
+    /// [`load_image_from`](crate::load_image_from), add four times the bytes of the image that it returns.
     pub memory: u64,
 }
 

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_an_error() {
+    fn a_file_that_is_not_an_image_is_an_error() {
         let png = encoded(&quarters().into(), ImageFormat::Png);
         for bytes in [&b""[..], b"not an image", &png[..png.len() / 2]] {
             assert!(decode(bytes).is_err());

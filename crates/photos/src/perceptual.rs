@@ -128,7 +128,7 @@ mod tests {
         }
 
         #[test]
-        fn a_picture_of_any_size_has_a_hash_or_is_plain(
+        fn a_image_of_any_size_has_a_hash_or_is_plain(
             width in 1usize..70, height in 1usize..70, waves_of in some_waves(),
         ) {
             let _ = perceptual_hash(&waves(width, height, &waves_of), width);

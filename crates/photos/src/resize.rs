@@ -128,7 +128,7 @@ mod tests {
         }
 
         #[test]
-        fn a_plain_picture_stays_plain(
+        fn a_plain_image_stays_plain(
             from in (1u32..40, 1u32..40), to in [1usize..40, 1usize..40], colour: [u8; 3],
         ) {
             let image = RgbImage::from_pixel(from.0, from.1, Rgb(colour));

@@ -38,11 +38,11 @@ impl RunReport<'_> {
         let [_, second] = self.classes else { return None };
         let points = self.predictions.roc(1);
         let points: Vec<[f64; 2]> =
-            points.iter().map(|point| [point.false_positives, point.true_positives]).collect();
+            points.iter().map(|point| [point.false_positive_rate, point.true_positive_rate]).collect();
         (!points.is_empty()).then(|| Chart {
             label: format!("Receiver operating characteristic of {second}"),
             size: SQUARE,
-            axes: ["false positives", "true positives"],
+            axes: ["false positive rate", "true positive rate"],
             ranges: [[0.0, 1.0]; 2],
             whole_steps: false,
             lines: vec![Line { name: second, style: "first", points }, diagonal("chance level")],

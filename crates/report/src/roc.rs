@@ -9,9 +9,9 @@ use crate::Predictions;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RocPoint {
     /// False positive rate: share of the other images that are classified as the class.
-    pub false_positives: f64,
+    pub false_positive_rate: f64,
     /// True positive rate: share of the class's images that are classified as the class.
-    pub true_positives: f64,
+    pub true_positive_rate: f64,
 }
 
 /// Threshold on the probability of a class.
@@ -35,8 +35,8 @@ impl Predictions {
             return vec![];
         }
         let point = |(true_positives, false_positives): (usize, usize)| RocPoint {
-            false_positives: false_positives as f64 / others as f64,
-            true_positives: true_positives as f64 / own as f64,
+            false_positive_rate: false_positives as f64 / others as f64,
+            true_positive_rate: true_positives as f64 / own as f64,
         };
         let counts = steps.iter().map(|&(_, own, others)| (own, others));
         std::iter::once((0, 0)).chain(counts).map(point).collect()
@@ -50,8 +50,8 @@ impl Predictions {
     pub fn auc(&self, class: usize) -> Option<f64> {
         let points = self.roc(if self.classes() == 2 { 1 } else { class });
         let area = |pair: &[RocPoint]| {
-            (pair[1].false_positives - pair[0].false_positives)
-                * (pair[1].true_positives + pair[0].true_positives)
+            (pair[1].false_positive_rate - pair[0].false_positive_rate)
+                * (pair[1].true_positive_rate + pair[0].true_positive_rate)
                 / 2.0
         };
         (!points.is_empty()).then(|| points.windows(2).map(area).sum())

@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_photograph_lies_in_exactly_one_piece(
+        fn every_image_is_in_exactly_one_piece(
             key in ".{0,40}", shards in 1usize..2_000, pieces in 1usize..40,
         ) {
             let sharding = Sharding::new(shards, pieces).expect("a cut");

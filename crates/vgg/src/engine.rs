@@ -21,7 +21,7 @@ pub trait FrozenEngine: Debug + Send + Sync {
     ///
     /// # Shapes
     ///
-    /// - pictures: (N, height, width, 3)
+    /// - images: (N, height, width, 3)
     /// - output: (N, [`FrozenBase::feature_shape`](crate::FrozenBase::feature_shape))
     ///
     /// # Errors

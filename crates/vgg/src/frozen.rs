@@ -209,7 +209,7 @@ impl FrozenBase {
     ///
     /// # Shapes
     ///
-    /// - pictures: (N, height, width, 3)
+    /// - images: (N, height, width, 3)
     /// - output: (N, [`Self::feature_shape`])
     ///
     /// # Errors
@@ -256,7 +256,7 @@ impl FrozenBase {
     ///
     /// # Shapes
     ///
-    /// - pictures: N times (height, width, 3)
+    /// - images: N times (height, width, 3)
     /// - output: (N, [`Self::feature_shape`])
     ///
     /// # Errors

@@ -6,11 +6,11 @@ use rayon::prelude::*;
 /// Extents of feature maps.
 ///
 /// Unchecked accesses rely only on the following. Maps of N images in blocks of `block` channels
-/// have N times [`image(block)`](Self::picture) values. Each value has a position (picture,
+/// have N times [`image(block)`](Self::image) values. Each value has a position (image,
 /// number of the block, row, column, lane), and the index of a position is
 ///
 /// ```text
-/// (((picture * blocks + number) * height + row) * width + column) * block + lane
+/// (((image * blocks + number) * height + row) * width + column) * block + lane
 /// ```
 ///
 /// So the index of a position within the extents is within the maps.

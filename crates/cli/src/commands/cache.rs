@@ -33,7 +33,7 @@ enum Action {
     Clear,
     /// Remove the least recently used entries
     Prune {
-        /// Remaining size in GB of 10^9 bytes
+        /// Maximum size after pruning, in GB of 10^9 bytes
         #[arg(long, value_name = "GB", default_value_t = DataConfig::CACHE_GB)]
         cache_gb: u64,
     },

@@ -79,7 +79,7 @@ pub(crate) struct FeaturesArguments {
     /// Fail if an image file can't be read, instead of skipping it
     #[arg(long, help_heading = "Data")]
     strict: bool,
-    /// Refuse existing pieces of another or an unknown instruction set
+    /// Fail if existing pieces were computed with a different or unknown instruction set
     ///
     /// With `--check`, refuse a set whose pieces were computed by several engines.
     #[arg(long, help_heading = "Device")]

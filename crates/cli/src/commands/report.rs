@@ -14,7 +14,7 @@ use crate::device::DeviceArguments;
 use crate::printed::stdout;
 use crate::{run_report, split_table};
 
-/// Write the report page of a run again
+/// Regenerate the report page of a run
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost report runs/train")]

@@ -20,7 +20,7 @@ use crate::printed::{stderr, stdout};
 #[command(after_help = "Examples:
   permafrost serve runs/train/best
   permafrost serve runs/train/best --port 9000 --max-mb 64
-  permafrost serve runs/train/best --host 0.0.0.0 --allow-host photographs.example")]
+  permafrost serve runs/train/best --host 0.0.0.0 --allow-host photos.example")]
 pub(crate) struct ServeArguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -43,7 +43,7 @@ pub(crate) struct ServeArguments {
     /// Size limit of a request in MB
     #[arg(long, value_name = "MEGABYTES", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_mb: u16,
-    /// Limit of images per request
+    /// Maximum number of images per request
     #[arg(long, value_name = "IMAGES", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_files: u16,
     /// Size limit of an image in megapixels; decoding takes up to 10 bytes per pixel
@@ -52,7 +52,7 @@ pub(crate) struct ServeArguments {
     /// Size limit of all images of a request in megapixels [default: four times --max-megapixels]
     #[arg(long, value_name = "MEGAPIXELS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_request_megapixels: Option<u32>,
-    /// Memory limit of all requests together in MB [default: 256, or two requests of the maximum size]
+    /// Memory limit of all requests together in MB [default: 256, or more if two of the largest requests need more]
     ///
     /// Images that are being decoded do not count.
     #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

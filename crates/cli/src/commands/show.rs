@@ -24,7 +24,7 @@ const SEED: u64 = 0;
 /// Maximum size of a sheet in pixels. Together with the PNG encoder, such a sheet takes about 500 MB of memory.
 const LARGEST: usize = 100_000_000;
 
-/// Draw a contact sheet of each class, also with augmented copies
+/// Draw a contact sheet of each class, optionally with augmented copies
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost show photos

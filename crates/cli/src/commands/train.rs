@@ -60,7 +60,7 @@ pub(crate) struct TrainArguments {
     strict_resume: bool,
     /// Verify that a resumed run equals an uninterrupted one
     ///
-    /// Two epochs are trained twice, once without and once with interruptions, and compared. Nothing is saved.
+    /// Up to two epochs are trained twice, once without and once with interruptions, and compared. Nothing is saved.
     #[arg(long, help_heading = "Resume", conflicts_with = "out")]
     verify_resume: bool,
     /// Fail if an image file can't be read, instead of skipping it
@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let weights = weights_again(&run, &config)?;
             let devices = Devices::open(&config.device).map_err(|error| {
                 let settings = run.config();
-                anyhow::anyhow!("{error}\nhint: change the device of the run with `name` and `precision` below `[device]` in `{}`", settings.shown())
+                anyhow::anyhow!("{error}\nhint: change the device of the run with `name` below `[device]` in `{}`", settings.shown())
             })?;
             let inputs = Inputs::load(&config, devices, weights, found, Some(&run), false, output)?;
             inputs.write_tables(&run, &config)?;

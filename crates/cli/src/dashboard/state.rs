@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_run_a_part_of_the_steps_is_kept_the_first_and_the_last_ones_among_them() {
+    fn long_runs_keep_a_sample_of_steps_with_the_first_and_the_last() {
         let mut state = state();
         let (epochs, steps) = (10, 3 * POINTS / 10);
         for epoch in 1..=epochs {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn photographs_are_counted_over_all_epochs() {
+    fn images_are_counted_over_all_epochs() {
         let mut state = state();
         assert_eq!(state.images_done(), 0);
         state.learn(&TrainingEvent::Step { epoch: 3, step: 2, steps: 4, loss: 0.5, accuracy: 0.5 });
