@@ -54,8 +54,8 @@ fn settings_out_of_their_range_are_refused() {
         ("--batch-size 0", "`batch_size`"),
         ("--dropout 1", "`dropout`"),
         ("--image-size 1024 --last-layer block1_conv1 --hidden-units 65536", "65536 hidden units"),
-        ("--hidden-units 0", "`hidden`"),
-        ("--hidden-units 10000000000000000000", "`hidden`"),
+        ("--hidden-units 0", "`hidden_units`"),
+        ("--hidden-units 10000000000000000000", "`hidden_units`"),
         ("--epochs 1000000001", "`epochs` is 1000000001, expected 1 to 1,000,000,000"),
         ("--epochs 18446744073709551615", "`epochs` is 18446744073709551615, expected"),
         ("--batch-size 18446744073709551615", "`batch_size` is 18446744073709551615, expected"),
@@ -158,7 +158,7 @@ fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
         workplace.image(&format!("three/{class}/1.png"), "along", 1);
         workplace.image(&format!("three/{class}/2.png"), "along", 2);
     }
-    refused(&workplace, "train three --from run/best", "the classes across, along");
+    refused(&workplace, "train three --from run/best", "has classes across, along");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_table_has_results_and_only_the_settings_that_differ_and_a_page_has_the_curv
         assert_eq!(row[..5], [name, &best[0], &number(3), &number(4), epochs]);
     }
     assert_eq!(rows[4], ["setting", "first", "second"]);
-    assert_eq!(rows[5], ["head.hidden", "256", "16"]);
+    assert_eq!(rows[5], ["head.hidden_units", "256", "16"]);
     assert_eq!(rows[6], ["train.learning_rate", "0.001", "0.01"]);
     assert_eq!(rows.len(), 7);
     assert!(done.stdout.ends_with("Wrote compare.html.\n"), "{}", done.stdout);

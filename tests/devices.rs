@@ -36,7 +36,10 @@ fn a_device_that_is_misspelt_or_not_here_is_refused_with_those_that_are() {
 
     workplace.train("--epochs 1 --out run");
     refused("predict run/best photos --device gpu", "unknown device `gpu`");
-    refused("evaluate run/best photos/validation --device cuda:99", "`cuda:99` is not");
+    refused(
+        "evaluate run/best photos/validation --device cuda:99",
+        "`cuda:99` needs the Cargo feature",
+    );
     let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
     let (name, other) = (config.lines().find(|line| line.starts_with("name = ")), "name = \"gpu\"");
     workplace.write("run/config.toml", config.replace(name.expect("a device"), other));

@@ -39,7 +39,7 @@ fn in_memory_a_run_is_the_ordinary_one_bit_for_bit() {
         workplace.train(&format!("{mode} --epochs 3 --out photographs --device cpu"));
         let of_set = if mode == "--no-augment" { mode } else { "" };
         let done = workplace.run(&on_set(&format!("{of_set} --out features"))).expect_success();
-        assert!(done.stdout.contains("6 pieces in "), "{}", done.stdout);
+        assert!(done.stdout.contains("; features: 6"), "{}", done.stdout);
         assert!(done.stdout.ends_with("\nRun: features\n"), "{}", done.stdout);
         assert_eq!(workplace.history("features"), workplace.history("photographs"));
         assert!(model(&workplace, "features") == model(&workplace, "photographs"));
@@ -110,7 +110,7 @@ fn a_place_may_lie_beside_the_folder_one_is_in() {
     workplace.run(&train).expect_success();
     workplace.write("list.txt", "train/across/0.png\n");
     let listed = workplace.run(&format!("features ../{name}/list.txt --out other {BASE}"));
-    let expected = format!("`../{name}` has a `train` folder but none of");
+    let expected = format!("`../{name}` has a `train` folder but no `validation`");
     assert!(listed.stderr.contains(&expected), "{}", listed.stderr);
 }
 
@@ -141,7 +141,11 @@ fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoc
     for mode in ["--no-augment", ""] {
         let done = workplace.run(&on_set(&format!("{mode} --cache-mb 0 --verify-resume")));
         let done = done.expect_success();
-        assert!(done.stdout.contains("the same history, model and optimizer"), "{}", done.stdout);
+        assert!(
+            done.stdout.contains("the history, model and optimizer are the same"),
+            "{}",
+            done.stdout
+        );
     }
     // Each part is one image, and one window holds all parts. The first epoch has another order, and so another loss.
     workplace.run(&on_set("--no-augment --out memory")).expect_success();

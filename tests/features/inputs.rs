@@ -119,7 +119,7 @@ fn what_is_no_set_or_no_place_for_one_is_refused() {
         (compute("--out new --shard three"), "`--shard` is `three`"),
         (compute("--out new --pieces 0"), "0 pieces"),
         (compute("--out new --views 0"), "`--views` is 0"),
-        (compute("--out set --shard 0/5"), "a set of 5 shard(s) of 1 piece(s) was expected"),
+        (compute("--out set --shard 0/5"), "expected a set of 5 shard(s) of 1 piece(s)"),
         (compute("--out photos/set"), "is inside the data directory"),
         (compute("--out photos/train/along/0.png"), "photos/train/along/0.png"),
         (compute("--out https://bucket.example/set"), "has an unknown scheme"),

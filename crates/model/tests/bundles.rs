@@ -92,7 +92,11 @@ fn a_card_of_another_version_or_that_fits_no_arrays_is_refused() {
     refused_after("\"caffe\"", "\"torchvision\"", "but the weights expect caffe");
     refused_after("\"pooling\"", "\"include_top\": true, \"pooling\"", "no classifier on top");
     refused_after("\"threshold\"", "\"treshold\"", "is not a model card");
-    refused_after("\"hidden\": 3", "\"hidden\": 4", "`dense/kernel` has the shape [64, 3]");
+    refused_after(
+        "\"hidden_units\": 3",
+        "\"hidden_units\": 4",
+        "`dense/kernel` has the shape [64, 3]",
+    );
     refused_after("\"a\",\n    \"b\",\n    \"c\"", "\"a\"", "has 1 class(es)");
     refused_after("\"seed\": 4", "\"seed\": 5", "seed 5 gives the digest");
 }
@@ -195,10 +199,14 @@ fn values_that_a_card_cannot_have_are_refused_by_name() {
     for (from, to, words) in [
         ("\"a\"", "\"b\"", "`classes` is \"b\", expected unique"),
         ("\"a\"", "\"\"", "`classes` is \"\", expected unique"),
-        ("\"hidden\": 3", "\"hidden\": 0", "`head.hidden` is 0, expected 1 to 65,536"),
         (
-            "\"hidden\": 3",
-            "\"hidden\": 18446744073709551615",
+            "\"hidden_units\": 3",
+            "\"hidden_units\": 0",
+            "`head.hidden_units` is 0, expected 1 to 65,536",
+        ),
+        (
+            "\"hidden_units\": 3",
+            "\"hidden_units\": 18446744073709551615",
             "`head.hidden` is 18446744073709551615, expected",
         ),
         ("\"dropout\": 0.5", "\"dropout\": 1.0", "`head.dropout` is 1, expected"),

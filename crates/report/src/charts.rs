@@ -37,8 +37,10 @@ impl RunReport<'_> {
     pub(crate) fn receiver_operating_characteristic(&self) -> Option<Chart<'_>> {
         let [_, second] = self.classes else { return None };
         let points = self.predictions.roc(1);
-        let points: Vec<[f64; 2]> =
-            points.iter().map(|point| [point.false_positive_rate, point.true_positive_rate]).collect();
+        let points: Vec<[f64; 2]> = points
+            .iter()
+            .map(|point| [point.false_positive_rate, point.true_positive_rate])
+            .collect();
         (!points.is_empty()).then(|| Chart {
             label: format!("Receiver operating characteristic of {second}"),
             size: SQUARE,

@@ -165,7 +165,7 @@ fn pinned_wheels_become_one_folder() {
     let mut command = sandbox.command(&["fetch", "libtorch"]);
     let outcome = outcome_of(command.env("PIP_INDEX_URL", format!("{}/simple/", index.url)));
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    let named = format!("asking the package index `{}/simple/torch/` for `{TORCH}`", index.url);
+    let named = format!("looking up `{TORCH}` in the package index `{}/simple/torch/`", index.url);
     assert!(outcome.stderr.contains(&named), "{outcome:?}");
     assert_whole(&sandbox, "2.9.0+cu128");
     assert_eq!(sandbox.names_in("data"), ["libtorch"]);

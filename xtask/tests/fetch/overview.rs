@@ -103,7 +103,7 @@ fn photographs_are_counted_and_their_bytes_are_not_called_verified() {
     let (sandbox, _) = fetch_archive(&zip_with(&PHOTOGRAPHS));
     let offline = sandbox.run(&["fetch", "data", "--offline"]);
     assert_eq!(offline.code, 0, "{offline:?}");
-    assert_eq!(state(&offline), "there with as many photographs as expected, not verified");
+    assert_eq!(state(&offline), "present, image count matches, not verified");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn a_connection_serves_one_request_after_the_other() {
 fn the_page_may_load_nothing_but_its_own_files_and_is_framed_by_no_one() {
     let served = Served::new(Limits::default());
     for (path, kind, part) in [
-        ("/", "text/html", "Drop photographs here"),
+        ("/", "text/html", "Drop photos here"),
         ("/page.css", "text/css", "prefers-color-scheme: dark"),
         ("/page.js", "text/javascript", "/predict?heat_map=true"),
         ("/health", "application/json", "\"status\":\"ok\""),
