@@ -207,7 +207,7 @@ fn values_that_a_card_cannot_have_are_refused_by_name() {
         (
             "\"hidden_units\": 3",
             "\"hidden_units\": 18446744073709551615",
-            "`head.hidden` is 18446744073709551615, expected",
+            "`head.hidden_units` is 18446744073709551615, expected",
         ),
         ("\"dropout\": 0.5", "\"dropout\": 1.0", "`head.dropout` is 1, expected"),
         ("\"dropout\": 0.5", "\"dropout\": -0.1", "`head.dropout` is -0.1, expected"),
