@@ -24,7 +24,7 @@ const EXAMPLE_IMAGES: &str = "data/cats_and_dogs";
 pub(crate) struct TrainSettings {
     /// Folder with one subfolder of images per class, or with the folders train and validation [default:
     /// data/cats_and_dogs]
-    #[arg(value_name = "DATA", conflicts_with = "demo", help_heading = "Data")]
+    #[arg(value_name = "DATA", conflicts_with = "demo")]
     data: Option<PathBuf>,
     /// Train on features computed by `permafrost features`: a folder or URL
     ///

@@ -39,7 +39,7 @@ pub(crate) struct FeaturesArguments {
     /// Folder of images as for `train`, a URL (s3://, gs://, az://), or a `.txt` file with one path per line
     ///
     /// Paths in a list are relative to the folder of the list, and stay below it.
-    #[arg(help_heading = "Data", value_name = "DATA", required_unless_present = "check")]
+    #[arg(value_name = "DATA", required_unless_present = "check")]
     data: Option<String>,
     /// Location of the feature set: a folder or URL (file://, s3://, gs://, az://)
     #[arg(long, help_heading = "Output", value_name = "URL", required_unless_present = "check")]
