@@ -239,6 +239,8 @@ fn command(config: &RunConfig) -> String {
     add("device", Some(device.name.clone()));
     add("precision", Some(device.precision.name().into()));
     add("tf32", set(device.tf32));
+    add("deterministic", set(device.deterministic));
+    add("base-batch", device.base_batch.map(|images| images.to_string()));
     format!("permafrost train {} \\\n  {}", argument(&data.path), flags.join(" \\\n  "))
 }
 

@@ -136,7 +136,7 @@ impl Predictor {
         let (answer, answered) = oneshot::channel();
         // A heat map takes a backward pass as well.
         let cost = if wants_map { 3 } else { 1 };
-        self.questions.send(client, cost, InferenceRequest { image: image, wants_map, answer });
+        self.questions.send(client, cost, InferenceRequest { image, wants_map, answer });
         let answer = answered.await.map_err(|_| failed(&ModelFailure::Ended))?;
         let answer = answer.map_err(|reason| failed(&reason))?;
         let card = self.card.clone();

@@ -61,7 +61,7 @@ fn a_long_object_goes_up_in_parts_and_an_upload_that_fails_leaves_what_was_there
             store.put_from("object", length as u64, &mut { content })
         };
         for length in [long.len(), 9] {
-            let digest = put(length, &mut &long[..]).expect("room");
+            let digest = put(length, &mut &long[..length]).expect("room");
             assert_eq!(digest == expected, length == long.len());
             assert!(store.get("object").expect("an answer").as_deref() == Some(&long[..length]));
         }
@@ -69,7 +69,11 @@ fn a_long_object_goes_up_in_parts_and_an_upload_that_fails_leaves_what_was_there
         let half = &mut long[..long.len() / 2].chain(Broken(Some(broken)));
         let error = put(long.len(), half).expect_err("half of it").to_string();
         assert!(error.contains("the disk is gone"), "{error}");
-        assert!(put(long.len() + 1, &mut &long[..]).is_err(), "it is shorter than was said");
+        assert!(put(long.len() + 1, &mut &long[..]).is_err(), "the content is shorter");
+        for length in [long.len() - 1, 8] {
+            let error = put(length, &mut &long[..]).expect_err("the content is longer").to_string();
+            assert!(error.contains(&format!("more than {length} bytes")), "{error}");
+        }
         assert!(store.get("object").expect("an answer").as_deref() == Some(&long[..9]));
     }
     let inner = folder.path().join("a folder").join("für #1 % of it");

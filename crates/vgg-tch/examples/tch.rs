@@ -90,6 +90,6 @@ fn base(
 
 /// Returns values in the range of preprocessed images. All images are different.
 fn images(config: &VggConfig, batch: usize) -> Vec<f32> {
-    let values = batch * config.size.iter().product::<usize>() * 3;
+    let values = batch * config.image_size.iter().product::<usize>() * 3;
     (0..values).map(|at| (at * 7919 % 256) as f32 - 117.0).collect()
 }

@@ -87,9 +87,9 @@ impl TchBase {
             };
             let network = Network::new(config, weights, device, options)?;
             let network = network.map_err(|error| failed(&name, &error))?;
-            workers.push(Worker::start(network, config.size, name.clone(), batch.clone()));
+            workers.push(Worker::start(network, config.image_size, name.clone(), batch.clone()));
         }
-        Ok(Self { name, workers, size: config.size, batch })
+        Ok(Self { name, workers, size: config.image_size, batch })
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_does_not_fit_and_every_other_fault_is_an_error() {
+    fn an_image_that_does_not_fit_and_every_other_fault_is_an_error() {
         for (fault, hint) in [
             (FULL, "stop other programs"),
             ("CUDNN_STATUS_ALLOC_FAILED", "stop other programs"),

@@ -31,10 +31,14 @@ fn features_are_those_of_the_other_engine() {
         ("block5_pool", Pooling::Average),
         ("block5_pool", Pooling::Maximum),
     ] {
-        let config =
-            VggConfig { size: [45, 38], until: until.into(), pooling, ..VggConfig::default() };
+        let config = VggConfig {
+            image_size: [45, 38],
+            last_layer: until.into(),
+            pooling,
+            ..VggConfig::default()
+        };
         let weights = Weights::seeded(&config, 3).expect("a network");
-        let input = images(5, config.size);
+        let input = images(5, config.image_size);
         let expected = FrozenBase::new(&config, &weights).expect("a network");
         let expected = expected.features(&input).expect("a CPU");
         // Both compute in float32, in different orders. `winograd` promises 1e-5 for its own sums.
@@ -52,11 +56,15 @@ fn features_are_those_of_the_other_engine() {
 }
 
 #[test]
-fn devices_share_the_pictures_in_order() {
-    let config = VggConfig { size: [32, 32], until: "block2_pool".into(), ..VggConfig::default() };
+fn devices_share_the_images_in_order() {
+    let config = VggConfig {
+        image_size: [32, 32],
+        last_layer: "block2_pool".into(),
+        ..VggConfig::default()
+    };
     let weights = Weights::seeded(&config, 3).expect("a network");
     for count in [0, 1, 2, 7] {
-        let input = images(count, config.size);
+        let input = images(count, config.image_size);
         let alone = base(&config, &weights, Options::default(), 1).features(&input);
         let shared = base(&config, &weights, Options::default(), 3).features(&input);
         let (alone, shared) = (alone.expect("libtorch"), shared.expect("libtorch"));
@@ -66,7 +74,7 @@ fn devices_share_the_pictures_in_order() {
 
 #[test]
 fn names_say_what_features_depend_on_and_a_gpu_that_is_not_there_is_an_error() {
-    let config = VggConfig { until: "block1_pool".into(), ..VggConfig::default() };
+    let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
     let weights = Weights::seeded(&config, 3).expect("a network");
     let options = Options { precision: Precision::Bf16, tf32: true, ..Options::default() };
     assert_eq!(base(&config, &weights, options, 1).engine(), engine_name("libtorch bf16 tf32"));
@@ -74,7 +82,7 @@ fn names_say_what_features_depend_on_and_a_gpu_that_is_not_there_is_an_error() {
     let refused = TchBase::new(&config, &weights, &[missing], Options::default());
     let text = refused.expect_err("no such GPU").to_string();
     assert!(text.contains("does not exist: libtorch finds") && text.contains("\nhint: "), "{text}");
-    let nowhere = VggConfig { until: "block9_pool".into(), ..config };
+    let nowhere = VggConfig { last_layer: "block9_pool".into(), ..config };
     let refused = TchBase::new(&nowhere, &weights, &[Target::Cpu], Options::default());
     assert!(matches!(refused, Err(VggError::UnknownLayer { .. })));
 }

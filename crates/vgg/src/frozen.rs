@@ -265,16 +265,17 @@ impl FrozenBase {
     ///
     /// # Panics
     ///
-    /// Panics if the length of an image is not a multiple of 3, or if the images together do not
-    /// hold a whole number of images of the configured size.
+    /// Panics if an image does not have the configured size.
     pub fn features_of_images(&self, images: &[&[u8]]) -> Result<Vec<f32>, VggError> {
-        let pixels = images.iter().flat_map(|image| {
-            let (pixels, rest) = image.as_chunks::<3>();
-            assert!(rest.is_empty(), "images are (height, width, 3)");
-            pixels
-        });
-        let input: Vec<f32> =
-            pixels.flat_map(|&rgb| self.preprocessing.apply(rgb.map(f32::from))).collect();
+        let [height, width] = self.size();
+        let mut input = Vec::with_capacity(images.len() * height * width * 3);
+        for image in images {
+            assert_eq!(image.len(), height * width * 3, "an image is ({height}, {width}, 3)");
+            let (pixels, _) = image.as_chunks::<3>();
+            input.extend(
+                pixels.iter().flat_map(|&rgb| self.preprocessing.apply(rgb.map(f32::from))),
+            );
+        }
         self.features(&input)
     }
 }

@@ -241,6 +241,17 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
     ));
 }
 
+/// Two images of other sizes together have as many bytes as two of the configured size.
+#[test]
+#[should_panic(expected = "an image is (32, 40, 3)")]
+fn an_image_of_another_size_is_refused() {
+    let config = VggConfig { image_size: [32, 40], ..config(Variant::Vgg16, "block1_conv1") };
+    let weights = Weights::seeded(&config, 1).expect("a network");
+    let base = FrozenBase::new(&config, &weights).expect("a network");
+    let images = [vec![0; 32 * 40 * 3 - 3], vec![0; 32 * 40 * 3 + 3]];
+    let _ = base.features_of_images(&[&images[0], &images[1]]);
+}
+
 /// Torchvision's names and layout select torchvision's preprocessing, which also changes the
 /// digest.
 #[test]

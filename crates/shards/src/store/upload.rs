@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an error in the same cases as [`Self::put`], or if `content` fails or is too short.
+    /// Returns an error in the same cases as [`Self::put`], or if `content` fails or has another length.
     pub fn put_from(
         &self,
         name: &str,
@@ -60,6 +60,9 @@ impl Store {
             content.read_exact(&mut part)?;
             left -= part.len() as u64;
             hash.update(&part);
+            if left == 0 && content.read(&mut [0])? > 0 {
+                return Err(io::Error::other(format!("more than {length} bytes")));
+            }
             Ok(part)
         };
         if length <= part_len as u64 {
