@@ -45,6 +45,8 @@ for (const javaScriptEnabled of [true, false]) {
       await list.waitFor({ state: "visible" });
       assert.equal(await page.locator(".cell:visible").count(), 1);
       const count = Number(await cell.textContent());
+      const layout = await list.locator("ul.images").evaluate((images) => getComputedStyle(images).display);
+      assert.equal(layout, "flex", "the style sheet lays images out");
       const pictures = await list.locator("img").count();
       const more = await list.locator(".more").count();
       assert.ok(pictures === count || (pictures > 0 && pictures < count && more === 1), `${pictures} of ${count}`);

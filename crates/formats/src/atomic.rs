@@ -74,7 +74,7 @@ pub fn replace_folder<E: From<FormatError>>(
     Ok(swap().map_err(|source| refused(path, source))?)
 }
 
-/// Replaces the folder at `path`, or creates it, and moves the previous folder to `kept`. An older folder there is
+/// Replaces the folder at `path`, or creates it, and moves the previous folder to `backup`. An older folder there is
 /// removed.
 ///
 /// `fill` writes the files into a new folder next to `path`. A crash at any time leaves a complete folder at one of the
@@ -86,7 +86,7 @@ pub fn replace_folder<E: From<FormatError>>(
 /// folder is then still at one of the two paths. The next call removes the remains of the new folder.
 pub fn replace_folder_with_backup<E: From<FormatError>>(
     path: &Path,
-    kept: &Path,
+    backup: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
     let new = filled_beside(path, fill)?;
@@ -95,12 +95,12 @@ pub fn replace_folder_with_backup<E: From<FormatError>>(
         sync_folder(new)?;
         if path.exists() {
             if exchange(new, path)? {
-                remove_folder(kept)?;
-                fs::rename(new, kept)?;
+                remove_folder(backup)?;
+                fs::rename(new, backup)?;
                 return sync_folder(folder_of(path));
             }
-            remove_folder(kept)?;
-            fs::rename(path, kept)?;
+            remove_folder(backup)?;
+            fs::rename(path, backup)?;
         }
         fs::rename(new, path)?;
         sync_folder(folder_of(path))

@@ -60,7 +60,8 @@ pub(crate) struct TrainArguments {
     strict_resume: bool,
     /// Verify that a resumed run equals an uninterrupted one
     ///
-    /// Up to two epochs are trained twice, once without and once with interruptions, and compared. Nothing is saved.
+    /// Trains up to two epochs twice, once without and once with interruptions, and compares the results. Nothing is
+    /// saved.
     #[arg(long, help_heading = "Resume", conflicts_with = "out")]
     verify_resume: bool,
     /// Fail if an image file can't be read, instead of skipping it
