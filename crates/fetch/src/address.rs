@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_is_refused_except_to_this_machine_or_where_it_is_allowed() {
+    fn plain_http_is_refused_unless_loopback_or_allowed() {
         let refused = |address| check(address, PlainHttp::LoopbackOnly).is_err();
         for address in [
             "https://example.org/a.whl",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_protected_address_no_plain_one_is_asked() {
+    fn plain_http_is_refused_after_https() {
         for address in ["http://example.org/a.whl", "http://127.0.0.1/a.whl"] {
             let error = check(address, PlainHttp::Refused).unwrap_err().to_string();
             assert_eq!(
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_seen_from_the_page_they_are_on() {
+    fn relative_urls_are_resolved_against_the_page() {
         let from_page = |address| joined("https://host:1/root/simple/torch/", address);
         assert_eq!(from_page("http://other/a.whl"), "http://other/a.whl");
         assert_eq!(from_page("//other/a.whl"), "https://other/a.whl");

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_those_of_the_standards_test_vectors() {
+    fn digests_match_the_standard_test_vectors() {
         assert_eq!(digest_of_abc(Algorithm::Md5), "md5:900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(
             digest_of_abc(Algorithm::Sha256),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_that_is_cut_short_is_refused() {
+    fn truncated_digest_is_refused() {
         let error = "md5:900150983cd24fb0".parse::<Digest>().unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::digest::digest_of;
@@ -72,7 +73,7 @@ impl<'a> Item<'a> {
     /// Returns the state of the item in the folder `data`. If a digest is known, reads the whole file.
     ///
     /// # Errors
-    /// If the target can't be examined.
+    /// If the system fails to examine or read the target.
     pub fn presence(&self, data: &Path, record: &Record) -> Result<ItemState, Error> {
         let target = self.target(data);
         let is_there = target.try_exists().map_err(Error::io("access", &target))?;
@@ -86,7 +87,10 @@ impl<'a> Item<'a> {
             None => check_file(self.file, &target, record),
             Some(archive) => unpack::check_counts(&target, archive).map(|()| ItemState::RightCount),
         };
-        Ok(checked.unwrap_or_else(ItemState::Wrong))
+        match checked {
+            Err(error) if is_unreadable(&error) => Err(error),
+            checked => Ok(checked.unwrap_or_else(ItemState::Wrong)),
+        }
     }
 
     /// Fetches the item, which must be missing in the folder `data`. Downloads the file, checks it, and unpacks it if
@@ -134,7 +138,11 @@ impl<'a> From<&'a Archive> for Item<'a> {
 }
 
 fn check_file(file: &PublishedFile, target: &Path, record: &Record) -> Result<ItemState, Error> {
-    let size = fs::metadata(target).map_err(Error::System)?.len();
+    let metadata = fs::metadata(target).map_err(Error::io("access", target))?;
+    if metadata.is_dir() {
+        return Err(Error::unexpected("a file", "a folder"));
+    }
+    let size = metadata.len();
     if size != file.size {
         return Err(Error::unexpected(format!("{} bytes", file.size), size.to_string()));
     }
@@ -144,6 +152,13 @@ fn check_file(file: &PublishedFile, target: &Path, record: &Record) -> Result<It
     let found = digest_of(target, expected.algorithm())?;
     expected.check(&found)?;
     Ok(ItemState::Verified)
+}
+
+/// Returns true if the system fails to read an item, which may be valid. A missing folder or a file in its place is
+/// instead a difference from the expectation.
+fn is_unreadable(error: &Error) -> bool {
+    let Error::Io { source, .. } = error else { return false };
+    !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 impl fmt::Display for ItemState {

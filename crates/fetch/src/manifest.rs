@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_finds_the_fetched_weights_where_it_looks() {
+    fn built_in_weights_have_the_expected_paths() {
         let manifest = Manifest::built_in().unwrap();
         for weights in &manifest.weights {
             for file in [&weights.file].into_iter().chain(&weights.same) {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn all_weights_have_a_published_digest_and_come_over_https() {
+    fn built_in_weights_have_digests_and_https_urls() {
         let manifest = Manifest::built_in().unwrap();
         assert_eq!(manifest.weights.len(), 4);
         assert_eq!(manifest.class_names.len(), 1);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_photographs_are_2000_to_train_and_1000_to_validate() {
+    fn dataset_has_2000_training_and_1000_validation_images() {
         let manifest = Manifest::built_in().unwrap();
         let count = |part: &str| -> usize {
             let folders = manifest.archives[0].folders.iter();

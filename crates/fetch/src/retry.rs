@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_until_the_attempts_are_used_up() {
+    fn backoff_doubles_until_attempts_run_out() {
         let waits: Vec<_> = (1..=ATTEMPTS).map(|attempts| seconds_after(attempts, None)).collect();
         assert_eq!(waits, [Some(1), Some(2), Some(4), Some(8), None]);
     }
 
     #[test]
-    fn a_server_may_ask_for_a_longer_wait_but_not_for_a_very_long_one() {
+    fn retry_after_is_honored_up_to_60_seconds() {
         assert_eq!(seconds_after(1, Some(0)), Some(1));
         assert_eq!(seconds_after(1, Some(60)), Some(60));
         assert_eq!(seconds_after(1, Some(61)), None);

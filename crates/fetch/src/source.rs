@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_is_an_address_if_it_looks_like_one_and_else_a_folder() {
+    fn source_is_a_url_or_a_folder() {
         let parse = |text| Source::parse(text).unwrap();
         assert_eq!(parse("downloads"), Source::Folder("downloads".into()));
         assert_eq!(parse("https://example.org/a/"), Source::Mirror("https://example.org/a".into()));

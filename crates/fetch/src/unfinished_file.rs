@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_lands_with_what_is_in_it() {
+    fn folder_is_moved_with_its_contents() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let target = folder.path().join("target");
         let part = UnfinishedFile::beside(&target).expect("a writable folder");
@@ -142,7 +142,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_folder_that_cannot_be_synced_is_tolerated() {
+    fn folder_without_fsync_support_is_tolerated() {
         let folder = Path::new("/proc/self");
         assert!(fs::File::open(folder).and_then(|folder| folder.sync_all()).is_err());
         sync_folder(folder, &|_| ()).expect("tolerated");

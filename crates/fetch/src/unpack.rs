@@ -69,8 +69,8 @@ pub fn unpack_chosen(
 /// If a number differs or a folder can't be read. The error names the first such folder.
 pub(crate) fn check_counts(folder: &Path, archive: &Archive) -> Result<(), Error> {
     for (name, &expected) in &archive.folders {
-        let found = count_images(&folder.join(name))
-            .map_err(Error::io("read the folder", Path::new(name)))?;
+        let images = folder.join(name);
+        let found = count_images(&images).map_err(Error::io("read the folder", &images))?;
         if found != expected {
             let expected = format!("{expected} images in `{name}`");
             return Err(Error::unexpected(expected, found.to_string()));

@@ -9,9 +9,20 @@ use fetch::{
 };
 use tempfile::TempDir;
 
-/// Manifest of `a.h5`, which has the MD5 of `abc`, and of `names.json`, which has no digest. Both have 3 bytes.
+/// Manifest of `a.h5`, which has the MD5 of `abc`, of `names.json`, which has no digest, and of `pets.zip`, an archive
+/// with the folder `cats`. Each has 3 bytes.
 const MANIFEST: &str = r#"
-    archives = []
+    [[archives]]
+    inside = "pets"
+    unpacked_at_most = 9
+    [archives.folders]
+    cats = 1
+    [archives.file]
+    name = "pets.zip"
+    urls = ["https://example.org/pets.zip"]
+    size = 3
+    licence = "none"
+    path = "pets"
     [[weights]]
     base = "vgg16"
     include_top = false
@@ -52,7 +63,7 @@ fn fetch_from_folder(
 }
 
 #[test]
-fn a_file_with_the_right_digest_lands_and_its_bytes_are_reported() {
+fn file_with_a_matching_digest_is_fetched_and_reported() {
     let manifest = Manifest::parse(MANIFEST).unwrap();
     let data = TempDir::new().unwrap();
     let file = &manifest.weights[0].file;
@@ -65,7 +76,7 @@ fn a_file_with_the_right_digest_lands_and_its_bytes_are_reported() {
 }
 
 #[test]
-fn an_unavailable_file_names_each_location_and_its_failure_but_no_command() {
+fn unavailable_error_lists_each_location_and_cause() {
     let manifest = Manifest::parse(MANIFEST).unwrap();
     let data = TempDir::new().unwrap();
     let (fetched, events) = fetch_from_folder(&manifest.weights[0].file, "abd", &data);
@@ -82,7 +93,7 @@ fn an_unavailable_file_names_each_location_and_its_failure_but_no_command() {
 }
 
 #[test]
-fn a_file_without_a_published_digest_is_recorded_and_must_stay_the_same() {
+fn unpublished_digest_is_recorded_and_enforced() {
     let manifest = Manifest::parse(MANIFEST).unwrap();
     let data = TempDir::new().unwrap();
     let file = &manifest.class_names[0];
@@ -94,4 +105,58 @@ fn a_file_without_a_published_digest_is_recorded_and_must_stay_the_same() {
     assert!(matches!(error, Error::NotRecorded { .. }), "{error}");
     assert!(!data.path().join("weights/names.json").exists());
     assert_eq!(fetch_from_folder(file, "abc", &data).0.unwrap(), DigestOrigin::Recorded);
+}
+
+/// Returns the state of `item` in `data`.
+fn state(item: Item<'_>, data: &TempDir) -> Result<ItemState, Error> {
+    item.presence(data.path(), &Record::read(data.path().join("digests.toml"))?)
+}
+
+#[test]
+fn a_folder_in_place_of_a_file_and_a_file_in_place_of_a_folder_are_invalid() {
+    let manifest = Manifest::parse(MANIFEST).unwrap();
+    let data = TempDir::new().unwrap();
+    fs::create_dir_all(data.path().join("weights/a.h5")).unwrap();
+    let weights = state(Item::from(&manifest.weights[0].file), &data).unwrap();
+    assert_eq!(weights.to_string(), "present but invalid: expected a file, found a folder");
+
+    fs::create_dir(data.path().join("pets")).unwrap();
+    let without_cats = state(Item::from(&manifest.archives[0]), &data).unwrap();
+    assert!(matches!(without_cats, ItemState::Wrong(Error::Io { .. })), "{without_cats:?}");
+    fs::write(data.path().join("pets/cats"), "abc").unwrap();
+    let file = state(Item::from(&manifest.archives[0]), &data).unwrap();
+    assert!(matches!(file, ItemState::Wrong(Error::Io { .. })), "{file:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_the_system_fails_to_read_is_not_called_invalid() {
+    let manifest = Manifest::parse(MANIFEST).unwrap();
+    let data = TempDir::new().unwrap();
+    let cats = data.path().join("pets/cats");
+    fs::create_dir(data.path().join("pets")).unwrap();
+    // A link to itself can't be followed, not even by the superuser.
+    std::os::unix::fs::symlink("cats", &cats).unwrap();
+    let error = state(Item::from(&manifest.archives[0]), &data).unwrap_err();
+    let expected = format!("could not read the folder `{}`", cats.display());
+    assert_eq!(error.to_string(), expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read_is_not_called_invalid() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let manifest = Manifest::parse(MANIFEST).unwrap();
+    let data = TempDir::new().unwrap();
+    let path = data.path().join("weights/a.h5");
+    fs::create_dir(data.path().join("weights")).unwrap();
+    fs::write(&path, "abc").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    let found = state(Item::from(&manifest.weights[0].file), &data);
+    // Permissions do not apply to the superuser.
+    if fs::read(&path).is_err() {
+        let expected = format!("could not read `{}`", path.display());
+        assert_eq!(found.unwrap_err().to_string(), expected);
+    }
 }

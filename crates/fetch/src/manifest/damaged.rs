@@ -177,7 +177,7 @@ proptest! {
     })]
 
     #[test]
-    fn a_damaged_manifest_is_refused_or_leads_nowhere_else(
+    fn damaged_manifest_is_refused_or_still_safe(
         which in 0..4usize,
         damages in proptest::collection::vec(damage(), 1..4),
     ) {
@@ -189,14 +189,14 @@ proptest! {
 }
 
 #[test]
-fn whole_manifests_are_read() {
+fn valid_manifests_are_accepted() {
     for text in whole() {
         check_what_is_read(&Manifest::parse(&text).unwrap());
     }
 }
 
 #[test]
-fn a_value_that_leads_elsewhere_or_nowhere_is_refused() {
+fn invalid_manifest_values_are_refused() {
     for (key, value) in [
         ("path", r#""../outside""#),
         ("path", r#""weights/../../outside""#),
@@ -231,7 +231,7 @@ fn a_value_that_leads_elsewhere_or_nowhere_is_refused() {
 }
 
 #[test]
-fn a_wheel_with_a_strange_name_or_without_a_sha256_is_refused() {
+fn invalid_wheel_names_and_digests_are_refused() {
     let wheel = "torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl";
     for name in [
         "../torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl",
