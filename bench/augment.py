@@ -19,16 +19,16 @@ augment = keras.Sequential(
     [layers.RandomFlip("horizontal"), layers.RandomRotation(0.1), layers.RandomZoom(0.2)]
 )
 run = tf.function(
-    lambda pictures: keras.applications.vgg16.preprocess_input(augment(pictures, training=True)),
+    lambda images: keras.applications.vgg16.preprocess_input(augment(images, training=True)),
     reduce_retracing=True,
 )
-pictures = tf.constant((np.arange(BATCH * 180 * 180 * 3) * 7919 % 256).reshape(BATCH, 180, 180, 3), tf.float32)
+images = tf.constant((np.arange(BATCH * 180 * 180 * 3) * 7919 % 256).reshape(BATCH, 180, 180, 3), tf.float32)
 
 
 def work():
     for first in range(0, count, BATCH):
         batch = min(BATCH, count - first)
-        assert run(pictures[:batch]).numpy().shape == (batch, 180, 180, 3)
+        assert run(images[:batch]).numpy().shape == (batch, 180, 180, 3)
 
 
 rounds(work)

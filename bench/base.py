@@ -13,12 +13,12 @@ import tensorflow as tf
 
 batch = int(sys.argv[1])
 base = keras.applications.VGG16(weights=None, include_top=False, input_shape=(180, 180, 3))
-run = tf.function(lambda pictures: base(pictures, training=False), reduce_retracing=True)
-pictures = tf.constant((np.arange(batch * 180 * 180 * 3) * 7919 % 256 - 117).reshape(batch, 180, 180, 3), tf.float32)
+run = tf.function(lambda images: base(images, training=False), reduce_retracing=True)
+images = tf.constant((np.arange(batch * 180 * 180 * 3) * 7919 % 256 - 117).reshape(batch, 180, 180, 3), tf.float32)
 
 
 def work():
-    assert run(pictures).numpy().shape == (batch, 5, 5, 512)
+    assert run(images).numpy().shape == (batch, 5, 5, 512)
 
 
 rounds(work)

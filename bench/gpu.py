@@ -26,15 +26,15 @@ for channels in [64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512
         layers += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(inplace=True)]
         inputs = channels
 base = nn.Sequential(*layers).to(device, dtype, memory_format=torch.channels_last).eval()
-pictures = (torch.arange(batch * 180 * 180 * 3) * 7919 % 256 - 117).to(torch.float32)
-pictures = pictures.view(batch, 180, 180, 3).permute(0, 3, 1, 2).to(dtype)
+images = (torch.arange(batch * 180 * 180 * 3) * 7919 % 256 - 117).to(torch.float32)
+images = images.view(batch, 180, 180, 3).permute(0, 3, 1, 2).to(dtype)
 if is_cuda:
-    pictures = pictures.pin_memory()
+    images = images.pin_memory()
 
 with torch.inference_mode():
     run = torch.compile(base, mode="max-autotune") if mode == "compile" else base
     if mode == "graph":
-        there = pictures.to(device)
+        there = images.to(device)
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             for _ in range(3):
@@ -50,7 +50,7 @@ with torch.inference_mode():
             return features
 
     def work():
-        sent = pictures if mode == "graph" else pictures.to(device, non_blocking=True)
+        sent = images if mode == "graph" else images.to(device, non_blocking=True)
         assert run(sent).float().cpu().shape == (batch, 512, 5, 5)
 
     rounds(work)

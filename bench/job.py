@@ -15,10 +15,10 @@ import on_cpu  # noqa: F401 - before Keras, which reads what it sets
 import keras
 from keras import layers
 
-photographs, run, epochs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
+images, run, epochs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
 training, validation = (
     keras.utils.image_dataset_from_directory(
-        photographs / part, image_size=(180, 180), batch_size=32, label_mode="binary", verbose=0
+        images / part, image_size=(180, 180), batch_size=32, label_mode="binary", verbose=0
     )
     for part in ("train", "validation")
 )

@@ -1,4 +1,4 @@
-"""TensorFlow's reading, decoding and resizing of photographs for `cargo xtask bench photos --peers`, as
+"""TensorFlow's reading, decoding and resizing of images for `cargo xtask bench photos --peers`, as
 `keras.utils.image_dataset_from_directory` has it, in batches of 32: all files of a folder, at any depth, so
 many times over a round.
 
@@ -18,17 +18,17 @@ files *= int(sys.argv[2])
 
 
 def load(path):
-    picture = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
-    picture.set_shape((None, None, 3))
-    return tf.image.resize(picture, (180, 180), method="bilinear")
+    image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+    image.set_shape((None, None, 3))
+    return tf.image.resize(image, (180, 180), method="bilinear")
 
 
-pictures = tf.data.Dataset.from_tensor_slices(files)
-pictures = pictures.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(32).prefetch(tf.data.AUTOTUNE)
+images = tf.data.Dataset.from_tensor_slices(files)
+images = images.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(32).prefetch(tf.data.AUTOTUNE)
 
 
 def work():
-    count = sum(len(batch) for batch in pictures)
+    count = sum(len(batch) for batch in images)
     assert count == len(files), f"read {count} of {len(files)}"
 
 

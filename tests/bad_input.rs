@@ -14,15 +14,15 @@ fn a_folder_that_is_missing_or_has_no_classes_is_refused() {
 }
 
 #[test]
-fn a_class_without_readable_pictures_is_refused() {
+fn class_without_readable_images_is_refused() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/third/bad.jpg", "no picture");
+    workplace.write("photos/train/third/bad.jpg", "no image");
     workplace.image("photos/validation/third/1.png", "along", 1);
     refused(&workplace, &quick("--out run"), "the class `third`");
 }
 
 #[test]
-fn what_the_defaults_name_is_refused_with_the_way_to_get_it() {
+fn missing_default_data_and_weights_hint_at_fetch() {
     let workplace = TestDir::with_photos();
     for (arguments, named, fetch) in [
         ("train", "data/cats_and_dogs", "cargo xtask fetch all"),
@@ -44,7 +44,7 @@ fn what_the_defaults_name_is_refused_with_the_way_to_get_it() {
 }
 
 #[test]
-fn settings_out_of_their_range_are_refused() {
+fn out_of_range_settings_are_refused() {
     let workplace = TestDir::with_photos();
     for (arguments, named) in [
         ("--image-size 31", "31 x 31"),
@@ -106,7 +106,7 @@ fn settings_out_of_their_range_are_refused() {
 }
 
 #[test]
-fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
+fn unsuitable_output_folders_are_refused() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let history = workplace.read("run/history.csv");
@@ -121,13 +121,13 @@ fn an_output_folder_that_holds_a_run_or_something_else_is_left_alone() {
 }
 
 #[test]
-fn models_and_files_that_are_missing_are_refused() {
+fn missing_or_invalid_models_and_files_are_refused() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     refused(&workplace, "predict nowhere photos", "no model at `nowhere`");
     refused(&workplace, "predict run/best nowhere.jpg", "`nowhere.jpg`");
     refused(&workplace, "evaluate run/best photos", "the classes `train`, `validation`");
-    workplace.write("bad.png", "no picture");
+    workplace.write("bad.png", "no image");
     refused(&workplace, "predict run/best bad.png", "1 of 1 file(s)");
     for (arguments, named) in [
         ("--unsure 0.4", "`--unsure` is 0.4"),
@@ -143,7 +143,7 @@ fn models_and_files_that_are_missing_are_refused() {
 }
 
 #[test]
-fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
+fn invalid_fine_tuning_is_refused() {
     let workplace = TestDir::with_photos();
     refused(&workplace, &quick("--unfreeze block2"), "`--unfreeze` without `--from`");
     workplace.train("--epochs 1 --no-augment --out run");
@@ -162,7 +162,7 @@ fn thawing_under_a_random_head_or_where_nothing_learns_is_refused() {
 }
 
 #[test]
-fn what_is_mistyped_gets_a_suggestion() {
+fn typos_get_a_suggestion() {
     let workplace = TestDir::with_photos();
     for (arguments, meant) in
         [("trian photos", "'train'"), ("train photos --epoch 3", "'--epochs'")]
@@ -181,21 +181,21 @@ fn what_is_mistyped_gets_a_suggestion() {
 }
 
 #[test]
-fn colours_are_left_out_where_no_color_says_so() {
+fn no_color_disables_colors() {
     let workplace = TestDir::with_photos();
     let said = |arguments: &str, no_color: &str| {
         let mut command = workplace.command(arguments);
         command.env("CLICOLOR_FORCE", "1").env("NO_COLOR", no_color).env("RUST_LOG", "train");
         CommandResult::of(&mut command).stderr
     };
-    assert!(said("train --epoch", "").contains('\u{1b}'), "colours can be forced");
+    assert!(said("train --epoch", "").contains('\u{1b}'), "colors can be forced");
     assert!(!said("train --epoch", "1").contains('\u{1b}'));
     let logged = said(&quick("--epochs 1 --out run"), "1");
     assert!(logged.contains("train::training") && !logged.contains('\u{1b}'), "{logged}");
 }
 
 #[test]
-fn sheets_that_are_none_or_would_lie_elsewhere_are_refused() {
+fn invalid_contact_sheets_are_refused() {
     let workplace = TestDir::with_photos();
     std::fs::create_dir(workplace.path("empty")).expect("a writable folder");
     workplace.write("there.png", "something");

@@ -3,7 +3,7 @@
 use crate::harness::{TestDir, refused};
 
 #[test]
-fn weights_that_are_missing_cut_short_or_of_another_shape_are_refused() {
+fn missing_truncated_or_incomplete_weights_are_refused() {
     let workplace = TestDir::with_photos();
     refused(&workplace, "train photos --weights nowhere.h5", "nowhere.h5");
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
@@ -85,7 +85,7 @@ fn damaged_and_hostile_weight_files_are_refused() {
 }
 
 #[test]
-fn a_keras_model_of_another_architecture_is_refused_by_the_layer_that_was_not_expected() {
+fn keras_models_of_another_architecture_are_refused() {
     let workplace = TestDir::with_photos();
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
     let copy = |from: &str, to: &str| {

@@ -21,7 +21,7 @@ fn cached(workplace: &TestDir) -> (usize, usize) {
 }
 
 #[test]
-fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
+fn commands_share_the_cache() {
     let workplace = TestDir::with_photos().on_cpu();
     let plain = "--no-augment --epochs 2";
     workplace.train(&format!("{plain} --out without --no-cache"));
@@ -48,7 +48,7 @@ fn every_command_fills_the_cache_and_reads_what_others_have_filled() {
 
 /// Changes the cache entries, to show that the next survey reads them.
 #[test]
-fn a_folder_that_was_surveyed_is_not_decoded_again() {
+fn doctor_reads_cached_image_facts() {
     let workplace = TestDir::with_photos();
     let doctor = |cache: &str| workplace.run(&format!("doctor photos --json {cache}")).stdout;
     let computed = doctor("--no-cache");
@@ -70,7 +70,7 @@ fn a_folder_that_was_surveyed_is_not_decoded_again() {
 }
 
 #[test]
-fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
+fn cached_and_computed_results_are_equal() {
     let workplace = TestDir::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 2 --out run");
     for command in ["evaluate run/best", "predict run/best photos --csv"] {
@@ -87,7 +87,7 @@ fn what_was_cached_gives_the_same_answers_as_what_is_computed() {
 
 /// Changes the cached features, to show that each command reads them: its output changes.
 #[test]
-fn every_command_uses_what_is_cached() {
+fn every_command_reads_cached_features() {
     let workplace = TestDir::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 2 --out run");
     for path in workplace.cached("features") {
@@ -122,7 +122,7 @@ fn every_command_uses_what_is_cached() {
 }
 
 #[test]
-fn a_damaged_entry_is_computed_again() {
+fn damaged_cache_entries_are_recomputed() {
     let workplace = TestDir::with_photos().on_cpu();
     let train = |run: &str| workplace.train(&format!("--no-augment --epochs 2 --out {run}"));
     train("first");
@@ -140,7 +140,7 @@ fn a_damaged_entry_is_computed_again() {
 }
 
 #[test]
-fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
+fn unusable_cache_is_only_a_warning() {
     let workplace = TestDir::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 1 --no-cache --out expected");
     let with = |cache: &str, run: &str| {
@@ -175,7 +175,7 @@ fn a_cache_that_can_not_be_used_is_a_warning_and_no_error() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_may_only_be_read_is_a_warning() {
+fn read_only_cache_folder_is_only_a_warning() {
     use std::os::unix::fs::PermissionsExt;
 
     use crate::ordinary_user::OrdinaryUser;
@@ -193,7 +193,7 @@ fn a_folder_that_may_only_be_read_is_a_warning() {
 
 #[cfg(unix)]
 #[test]
-fn a_disk_that_is_full_is_a_warning() {
+fn full_disk_is_only_a_warning() {
     let workplace = TestDir::with_photos().on_cpu();
     let train = "train photos --weights none --image-size 180 --last-layer block1_pool --pooling max --no-augment --epochs 1";
     workplace.run(&format!("{train} --no-cache --out expected")).expect_success();
@@ -206,7 +206,7 @@ fn a_disk_that_is_full_is_a_warning() {
 }
 
 #[test]
-fn a_run_uses_its_own_cache_and_is_resumed_with_another() {
+fn runs_use_their_own_cache_and_resume_without_it() {
     let workplace = TestDir::with_photos().on_cpu();
     workplace.train("--no-augment --epochs 1 --cache-dir own --out run");
     let own = || workplace.path("own/features").read_dir().expect("a folder").count();
@@ -226,7 +226,7 @@ fn a_run_uses_its_own_cache_and_is_resumed_with_another() {
 }
 
 #[test]
-fn a_cache_among_the_photos_is_a_warning() {
+fn cache_inside_the_data_folder_is_only_a_warning() {
     let workplace = TestDir::with_photos().on_cpu();
     let done = workplace.run(&quick("--no-augment --epochs 1 --out run --cache-dir photos/cache"));
     assert!(warnings(done).contains("which is never written to"));

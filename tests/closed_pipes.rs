@@ -18,9 +18,9 @@ fn run_unheard(workplace: &TestDir, arguments: &str) {
 }
 
 #[test]
-fn a_run_that_no_one_watches_ends_with_its_page() {
+fn train_completes_with_closed_pipes() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/broken.jpg", "no picture");
+    workplace.write("photos/train/along/broken.jpg", "no image");
     for how in ["", "--quiet", "--json"] {
         run_unheard(&workplace, &quick(&format!("--epochs 2 --no-augment --out run {how}")));
         assert_eq!(workplace.history("run").len(), 3, "{how}");
@@ -30,7 +30,7 @@ fn a_run_that_no_one_watches_ends_with_its_page() {
 }
 
 #[test]
-fn photographs_are_sorted_though_no_one_reads_their_classes() {
+fn predict_sorts_images_with_closed_pipes() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     for how in ["", "--csv", "--json"] {
@@ -44,7 +44,7 @@ fn photographs_are_sorted_though_no_one_reads_their_classes() {
 }
 
 #[test]
-fn a_worker_that_no_one_watches_computes_its_pieces() {
+fn features_completes_with_closed_pipes() {
     let workplace = TestDir::with_photos();
     let base = "--weights none --image-size 32 --last-layer block1_pool --pooling max";
     run_unheard(&workplace, &format!("features photos {base} --out set --pieces 2"));

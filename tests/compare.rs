@@ -21,7 +21,7 @@ fn table(stdout: &str) -> Vec<Vec<&str>> {
 }
 
 #[test]
-fn a_table_has_results_and_only_the_settings_that_differ_and_a_page_has_the_curves() {
+fn compare_shows_results_differing_settings_and_curves() {
     let workplace = with_runs();
     let done = workplace.run("compare first second/").expect_success();
     assert_eq!(done.stderr, "");
@@ -49,7 +49,7 @@ fn a_table_has_results_and_only_the_settings_that_differ_and_a_page_has_the_curv
 }
 
 #[test]
-fn a_page_is_made_again_but_no_other_file_is_overwritten() {
+fn compare_overwrites_its_own_page_but_no_other_file() {
     let workplace = with_runs();
     workplace.run("compare first").expect_success();
     let one = workplace.read("compare.html");
@@ -67,7 +67,7 @@ fn a_page_is_made_again_but_no_other_file_is_overwritten() {
 }
 
 #[test]
-fn what_keeps_runs_from_being_compared_in_full_is_noted() {
+fn incomplete_and_differing_runs_are_noted() {
     let workplace = with_runs();
     let config = workplace.read("second/config.toml").replace("epochs = 2", "epochs = 9");
     workplace.write("second/config.toml", &config);
@@ -94,7 +94,7 @@ fn what_keeps_runs_from_being_compared_in_full_is_noted() {
 }
 
 #[test]
-fn a_folder_without_a_run_and_a_damaged_history_are_errors_and_nothing_is_written() {
+fn compare_refuses_folders_without_a_valid_run() {
     let workplace = with_runs();
     workplace.write("second/history.csv", "epoch,loss\n1,many\n");
     for (arguments, part) in [

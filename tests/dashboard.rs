@@ -3,7 +3,7 @@
 use crate::harness::{TestDir, quick};
 
 #[test]
-fn where_there_is_no_terminal_a_dashboard_is_refused_before_anything_is_done() {
+fn dashboard_without_a_terminal_is_refused() {
     let workplace = TestDir::with_photos();
     let done = workplace.run(&quick("--epochs 1 --tui --out run"));
     assert_eq!((done.status, &*done.stdout), (Some(2), ""));
@@ -15,7 +15,7 @@ fn where_there_is_no_terminal_a_dashboard_is_refused_before_anything_is_done() {
 /// Uses `script` of util-linux, which runs a command in a new terminal and prints the terminal's output.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_dashboard_is_drawn_while_a_run_goes_on_and_what_is_printed_before_and_after_stays() {
+fn dashboard_uses_the_alternate_screen() {
     let workplace = TestDir::with_photos();
     let train = quick("--epochs 3 --tui --out run");
     let script =

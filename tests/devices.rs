@@ -3,7 +3,7 @@
 use crate::harness::{TestDir, quick};
 
 #[test]
-fn devices_lists_what_this_build_has() {
+fn devices_lists_the_devices_of_this_build() {
     let done = TestDir::new().run("devices").expect_success();
     assert!(done.stdout.lines().any(|line| line.starts_with("cpu ")), "{}", done.stdout);
     let has_libtorch = cfg!(feature = "libtorch");
@@ -14,7 +14,7 @@ fn devices_lists_what_this_build_has() {
 }
 
 #[test]
-fn a_device_that_is_misspelt_or_not_here_is_refused_with_those_that_are() {
+fn unknown_and_unavailable_devices_are_refused() {
     let workplace = TestDir::with_photos();
     let refused = |arguments: &str, part: &str| {
         let before = workplace.all_files();
@@ -47,7 +47,7 @@ fn a_device_that_is_misspelt_or_not_here_is_refused_with_those_that_are() {
 }
 
 #[test]
-fn a_variable_names_the_device_and_the_flag_wins() {
+fn device_flag_overrides_the_environment_variable() {
     let workplace = TestDir::with_photos();
     let mut command = workplace.command(&quick("--epochs 1 --out run"));
     let done = command.env("PERMAFROST_DEVICE", "gpu").output().expect("the program starts");
@@ -61,7 +61,7 @@ fn a_variable_names_the_device_and_the_flag_wins() {
 /// Resumes a run and evaluates its model on another device.
 #[cfg(feature = "libtorch")]
 #[test]
-fn a_run_is_as_good_on_libtorch_and_moves_between_devices() {
+fn runs_match_on_libtorch_and_move_between_devices() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out cpu --device cpu");
     workplace.train("--epochs 2 --out libtorch --device libtorch");

@@ -13,22 +13,22 @@ fn a_clean_folder_has_nothing_wrong() {
     let done = workplace.run("doctor clean").expect_success();
     let counted = "the folder: 4 images, 2 classes\n  across: 2 (50 %)\n    width 40 to 40 pixels (median 40), height 36 to 36 pixels (median 36)\n    2 png, 2 rgb\n";
     assert!(done.stdout.starts_with(counted), "{}", done.stdout);
-    assert!(done.stdout.ends_with("Nothing is wrong.\n"), "{}", done.stdout);
+    assert!(done.stdout.ends_with("No problems found.\n"), "{}", done.stdout);
 }
 
 #[test]
-fn what_is_wrong_is_named_and_is_the_exit_status() {
+fn findings_are_listed_and_set_the_exit_status() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/broken.jpg", "no picture");
+    workplace.write("photos/train/along/broken.jpg", "no image");
     workplace.write("photos/train/along/notes.txt", "words");
-    let copy = std::fs::read(workplace.path("photos/train/along/0.png")).expect("a picture");
+    let copy = std::fs::read(workplace.path("photos/train/along/0.png")).expect("an image");
     workplace.write("photos/validation/along/copy.png", &copy);
     workplace.write("photos/train/across/wrong.png", &copy);
     let before = workplace.all_files();
     let done = workplace.run("doctor photos");
     assert_eq!((done.status, done.stderr.as_str()), (Some(1), ""));
     for part in [
-        "wrong: 1 image file(s) can't be read\n  `photos/train/along/broken.jpg`: ",
+        "error: 1 image file(s) can't be read\n  `photos/train/along/broken.jpg`: ",
         "group(s) of identical images in several classes",
         "note: 1 file(s) that are not images, which are ignored\n  `photos/train/along/notes.txt`\n",
     ] {
@@ -49,7 +49,7 @@ fn what_is_wrong_is_named_and_is_the_exit_status() {
 }
 
 #[test]
-fn a_folder_that_cant_be_trained_on_is_wrong_and_one_that_is_not_there_is_an_error() {
+fn unusable_folder_is_a_finding_and_missing_one_an_error() {
     let workplace = TestDir::new();
     std::fs::create_dir_all(workplace.path("none")).expect("a writable folder");
     for path in ["one/only/1.png", "one/only/2.png", "hollow/across/1.png", "hollow/across/2.png"] {
@@ -69,8 +69,8 @@ fn a_folder_that_cant_be_trained_on_is_wrong_and_one_that_is_not_there_is_an_err
         let done = workplace.run(&format!("doctor {folder}"));
         assert_eq!((done.status, done.stderr.as_str()), (Some(1), ""), "{folder}");
         let wrong: Vec<&str> =
-            done.stdout.lines().filter(|line| line.starts_with("wrong: ")).collect();
-        assert_eq!(wrong, [format!("wrong: {what}")], "{}", done.stdout);
+            done.stdout.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!(wrong, [format!("error: {what}")], "{}", done.stdout);
         assert!(done.stdout.contains(&format!("{what}\n  hint: ")), "{}", done.stdout);
 
         let page = workplace.run(&format!("doctor {folder} --json"));
@@ -94,7 +94,7 @@ fn a_folder_that_cant_be_trained_on_is_wrong_and_one_that_is_not_there_is_an_err
 }
 
 #[test]
-fn a_picture_beside_the_class_folders_is_told_to_be_of_no_class() {
+fn images_outside_class_folders_are_reported() {
     let workplace = TestDir::with_photos();
     workplace.image("photos/train/lost.png", "along", 1);
     workplace.write("photos/train/notes.txt", "some words");

@@ -92,9 +92,9 @@ fn kinds(events: &[Value]) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_event_of_a_run_is_as_the_schema_says_and_every_kind_of_the_schema_comes() {
+fn events_match_the_schema_and_cover_every_kind() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/broken.jpg", "no picture");
+    workplace.write("photos/train/along/broken.jpg", "no image");
     let done = workplace.train("--json --views 2 --epochs 2 --out run");
     assert_eq!(done.stderr, "");
     let mut all = events(&done.stdout);
@@ -165,9 +165,9 @@ fn resumed_and_stopped(_: &TestDir) -> Vec<Value> {
 }
 
 #[test]
-fn a_quiet_run_says_how_it_ended_alone() {
+fn quiet_run_prints_only_its_result() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/broken.jpg", "no picture");
+    workplace.write("photos/train/along/broken.jpg", "no image");
     let done = workplace.train("--quiet --epochs 2 --out run");
     let lines: Vec<&str> = done.stdout.lines().collect();
     assert!(lines[0].starts_with("Best epoch: "), "{}", done.stdout);
@@ -183,7 +183,7 @@ fn a_quiet_run_says_how_it_ended_alone() {
 }
 
 #[test]
-fn a_run_is_resumed_with_no_other_settings() {
+fn resume_refuses_other_arguments() {
     let workplace = TestDir::new();
     for other in
         ["photos", "--epochs 3", "--image-size 32", "--device cpu", "--out other", "--strict"]

@@ -10,11 +10,11 @@ use shards::{FeatureSet, Rows, Store};
 
 use crate::harness::{CommandResult, TestDir};
 
-mod again;
 mod damage;
+mod existing_pieces;
 mod inputs;
 #[cfg(unix)]
-mod stopped;
+mod interruption;
 mod values;
 
 /// Arguments of a fast base, the one that `quick` uses.

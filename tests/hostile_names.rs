@@ -23,7 +23,7 @@ fn workplace() -> TestDir {
         }
     }
     workplace.image(&format!("photos/train/{CLASS}/{FORMULA}"), "along", 7);
-    workplace.write(&format!("photos/train/{CLASS}/{UNREADABLE}"), "no picture");
+    workplace.write(&format!("photos/train/{CLASS}/{UNREADABLE}"), "no image");
     workplace
 }
 
@@ -48,7 +48,7 @@ fn run_checked(command: &mut Command, status: i32) -> CommandResult {
 }
 
 #[test]
-fn names_that_a_terminal_would_obey_are_escaped_in_all_that_is_printed() {
+fn control_characters_in_names_are_escaped() {
     let workplace = workplace();
     let path = format!("photos/train/{CLASS}/{UNREADABLE}");
     let out = "runs/\u{1b}]0;title\u{7}\nhint: run curl";
@@ -88,7 +88,7 @@ fn names_that_a_terminal_would_obey_are_escaped_in_all_that_is_printed() {
 }
 
 #[test]
-fn programs_get_exact_names_and_spreadsheets_no_formulas() {
+fn json_has_exact_names_and_csv_no_formulas() {
     let workplace = workplace();
     workplace.train("--epochs 1 --out runs/train");
     let formula = format!("photos/train/{CLASS}/{FORMULA}");
@@ -109,7 +109,7 @@ fn programs_get_exact_names_and_spreadsheets_no_formulas() {
 
 #[cfg(unix)]
 #[test]
-fn the_command_in_the_report_trains_again_whatever_folders_are_called() {
+fn report_command_quotes_folder_names_for_the_shell() {
     let workplace = TestDir::new();
     let data = "it's $(touch owned) & `touch owned`; \"*\"\n<photos>";
     for set in ["train", "validation"] {
@@ -132,7 +132,7 @@ fn the_command_in_the_report_trains_again_whatever_folders_are_called() {
 }
 
 #[test]
-fn a_split_is_read_again_with_guards_against_formulas_and_without_as_older_runs_have_it() {
+fn split_reads_names_with_and_without_formula_guards() {
     let workplace = TestDir::with_photos();
     workplace.image("photos/train/=1/=1.png", "along", 9);
     workplace.image("photos/train/=1/=2.png", "along", 8);

@@ -31,7 +31,7 @@ fn run_all(workplace: &TestDir) -> [CommandResult; 4] {
 }
 
 #[test]
-fn all_commands_take_the_same_folders_as_splits() {
+fn all_commands_recognize_the_same_split_folders() {
     for (train, validation) in [
         ("train", "validation"),
         ("training_set", "test_set"),
@@ -81,7 +81,7 @@ fn all_commands_refuse_class_folders_with_the_same_subfolders() {
             "the 2 folders with images in `photos` hold the same subfolders, `across`, `along`";
         let [doctor, others @ ..] = run_all(&workplace);
         assert_eq!((doctor.status, &*doctor.stderr), (Some(1), ""), "{}", doctor.stdout);
-        let wrong = format!("wrong: {what}, expected one folder per class\n  hint: ");
+        let wrong = format!("error: {what}, expected one folder per class\n  hint: ");
         assert!(doctor.stdout.contains(&wrong), "{}", doctor.stdout);
         for done in others {
             assert_eq!((done.status, &*done.stdout), (Some(2), ""), "{}", done.stderr);
@@ -96,7 +96,7 @@ fn all_commands_refuse_class_folders_with_the_same_subfolders() {
 }
 
 #[test]
-fn all_commands_name_the_folders_that_are_not_used() {
+fn all_commands_report_unused_folders() {
     let workplace = with(&["train", "val", "train - Copy", "test"]);
     workplace.image("photos/along/1.png", "along", 1);
     workplace.image("photos/lost.png", "along", 2);
@@ -122,7 +122,7 @@ fn all_commands_name_the_folders_that_are_not_used() {
 }
 
 #[test]
-fn formats_that_are_not_read_are_named_in_the_table_of_skipped_files() {
+fn unsupported_formats_are_listed_in_skipped_csv() {
     let workplace = TestDir::with_photos();
     for (name, head) in [
         ("1.jxl", &b"\xff\x0a\xfa\x1f"[..]),

@@ -2,17 +2,14 @@
 
 mod bad_input;
 mod bad_weights;
-#[cfg(feature = "remote")]
-mod breaking_off;
 mod cache;
-#[cfg(unix)]
-mod closed;
 mod closed_pipes;
 mod compare;
 mod dashboard;
 mod devices;
-mod dirty;
+mod dirty_data;
 mod doctor;
+mod environment;
 mod events;
 mod features;
 mod harness;
@@ -24,6 +21,8 @@ mod models;
 mod older_versions;
 #[cfg(unix)]
 mod ordinary_user;
+#[cfg(unix)]
+mod read_only_folders;
 #[cfg(feature = "remote")]
 mod remote;
 mod report;
@@ -35,6 +34,7 @@ mod show;
 mod skipped_files;
 mod splits;
 mod summaries;
-mod surroundings;
 mod train_on_features;
 mod train_options;
+#[cfg(feature = "remote")]
+mod unreliable_store;

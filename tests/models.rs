@@ -19,7 +19,7 @@ fn evaluate_prints_the_accuracy_of_the_best_epoch() {
 }
 
 #[test]
-fn predict_prints_the_same_as_a_table_as_json_and_as_csv() {
+fn predict_prints_the_same_results_in_every_format() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let files = "photos/validation/across/0.png photos/validation/along";
@@ -46,7 +46,7 @@ fn predict_prints_the_same_as_a_table_as_json_and_as_csv() {
 }
 
 #[test]
-fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritten() {
+fn sort_into_copies_images_by_class_without_overwriting() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let images = workplace.contents("photos");
@@ -59,7 +59,7 @@ fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritt
         let line: serde_json::Value = serde_json::from_str(line).expect("an object a line");
         assert_eq!(line.get("unsure"), None);
         let [file, class] = ["file", "class"].map(|key| line[key].as_str().expect("text"));
-        let bytes = std::fs::read(workplace.path(file)).expect("a photograph");
+        let bytes = std::fs::read(workplace.path(file)).expect("an image");
         let number = file.rsplit('/').next().and_then(|name| name.strip_suffix(".png"));
         let number = number.expect("a name");
         let names = [format!("{number}.png"), format!("{number}-2.png")];
@@ -85,11 +85,11 @@ fn photographs_are_copied_into_folders_of_their_classes_and_nothing_is_overwritt
     let said = workplace.run(predict).expect_success().stderr;
     assert_eq!(said, "Copied 1 into sorted, 11 already existed.\n");
     assert_eq!(std::fs::read(changed).expect("a file"), other, "something was overwritten");
-    assert!(workplace.contents("photos") == images, "a photograph has changed");
+    assert!(workplace.contents("photos") == images, "an image has changed");
 }
 
 #[test]
-fn those_of_which_the_model_is_not_sure_are_marked_and_put_aside() {
+fn unsure_predictions_are_marked_and_sorted_separately() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let predict = "predict run/best photos/validation --unsure";
@@ -119,10 +119,10 @@ fn those_of_which_the_model_is_not_sure_are_marked_and_put_aside() {
 }
 
 #[test]
-fn an_unreadable_file_does_not_keep_the_others_from_being_named() {
+fn predict_continues_after_an_unreadable_file() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
-    workplace.write("photos/validation/along/00.png", "no picture");
+    workplace.write("photos/validation/along/00.png", "no image");
     let done = workplace.run("predict run/best --json photos/validation/along");
     assert_eq!(done.status, Some(2));
     assert_eq!(done.stdout.lines().count(), 6);
@@ -137,7 +137,7 @@ fn an_unreadable_file_does_not_keep_the_others_from_being_named() {
 
 /// Checks that a model is used with its own weights or not at all. The bundle does not contain the base.
 #[test]
-fn weights_are_found_again_by_their_digest_and_others_are_refused() {
+fn weights_are_found_by_digest_and_others_are_refused() {
     let workplace = TestDir::with_photos();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let bytes = std::fs::read(fixture).expect("the fixture");
@@ -173,7 +173,7 @@ fn weights_are_found_again_by_their_digest_and_others_are_refused() {
 }
 
 #[test]
-fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
+fn export_prints_inputs_and_outputs_and_never_overwrites() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let takes_and_gives = "Takes RGB in 0..255, float32 (N, 32, 32, 3).\nReturns the probability of `along` (threshold 0.5).\n";
@@ -199,7 +199,7 @@ fn a_model_is_exported_to_a_new_file_and_says_what_it_takes_and_gives() {
 
 /// Checks that an exported model is imported as the same model: base, preprocessing and head.
 #[test]
-fn an_exported_model_can_be_trained_from() {
+fn exported_models_import_with_equal_predictions() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let predict = |run: &str| {
@@ -218,7 +218,7 @@ fn an_exported_model_can_be_trained_from() {
 }
 
 #[test]
-fn an_output_that_is_infinite_is_an_error_with_its_photo_and_files_nothing() {
+fn infinite_output_is_an_error_that_names_the_image() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     workplace.overflowing("run/best");
@@ -242,7 +242,7 @@ fn an_output_that_is_infinite_is_an_error_with_its_photo_and_files_nothing() {
 }
 
 #[test]
-fn a_model_with_one_bit_changed_is_refused_by_every_command() {
+fn every_command_refuses_a_corrupted_model() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let path = workplace.path("run/best/model.safetensors");

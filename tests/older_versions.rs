@@ -27,7 +27,7 @@ fn older_run() -> TestDir {
 }
 
 #[test]
-fn an_older_run_is_resumed_and_reported() {
+fn older_run_can_be_resumed() {
     let workplace = older_run();
     let before = workplace.history("run");
     let config = workplace.read("run/config.toml");
@@ -43,7 +43,7 @@ fn an_older_run_is_resumed_and_reported() {
 }
 
 #[test]
-fn an_older_model_predicts_what_it_predicted() {
+fn older_model_gives_the_same_predictions() {
     let workplace = older_run();
     let found = workplace.run("predict run/best photos/validation --csv").expect_success().stdout;
     let rows = |text: &str| -> Vec<Vec<String>> {

@@ -48,7 +48,7 @@ fn error(code: &str) -> String {
 }
 
 #[test]
-fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_logs() {
+fn store_errors_name_the_store_and_reveal_no_secrets() {
     let workplace = TestDir::with_photos();
     for (status, code, expected) in [
         ("403 Forbidden", "SignatureDoesNotMatch", "access to `s3://bucket/set` is denied"),
@@ -78,7 +78,7 @@ fn a_store_that_refuses_is_named_and_nothing_secret_is_repeated_in_errors_or_log
 }
 
 #[test]
-fn an_object_whose_name_is_no_path_is_named() {
+fn invalid_object_key_is_an_error() {
     let workplace = TestDir::new();
     let listing = "<?xml version=\"1.0\"?><ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated>\
         <Contents><Key>photos/a//1.jpg</Key><Size>9</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>\

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::harness::TestDir;
 
 #[test]
-fn a_run_ends_with_its_page_which_can_be_made_again() {
+fn run_writes_a_report_that_can_be_regenerated() {
     let workplace = TestDir::with_photos();
     let done = workplace.train("--epochs 2 --out run --device cpu");
     assert!(done.stdout.contains("Report: run/report.html"), "{}", done.stdout);
@@ -21,9 +21,9 @@ fn a_run_ends_with_its_page_which_can_be_made_again() {
     let plots = ["accuracy.png", "confusion.png", "loss.png", "reliability.png", "roc.png"];
     assert_eq!(workplace.names_in("run/plots"), plots);
     for plot in plots {
-        let image = image::open(workplace.path(&format!("run/plots/{plot}"))).expect("a picture");
-        let colours: BTreeSet<_> = image.to_rgb8().pixels().map(|pixel| pixel.0).collect();
-        assert!(colours.contains(&[0x1b, 0x1f, 0x24]) && colours.len() > 10, "{plot}");
+        let image = image::open(workplace.path(&format!("run/plots/{plot}"))).expect("an image");
+        let colors: BTreeSet<_> = image.to_rgb8().pixels().map(|pixel| pixel.0).collect();
+        assert!(colors.contains(&[0x1b, 0x1f, 0x24]) && colors.len() > 10, "{plot}");
     }
     std::fs::remove_file(workplace.path("run/report.html")).expect("a page");
     let done = workplace.run("report run --device cpu").expect_success();
@@ -40,7 +40,7 @@ fn a_run_ends_with_its_page_which_can_be_made_again() {
 }
 
 #[test]
-fn photographs_that_were_moved_are_told_so() {
+fn moved_image_folder_is_an_error() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --out run");
     let moved = workplace.path("elsewhere");

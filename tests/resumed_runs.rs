@@ -10,7 +10,7 @@ use vgg::{engine_name, instruction_set};
 use crate::harness::{TestDir, quick};
 
 #[test]
-fn resuming_is_verified_on_the_users_own_photographs_and_nothing_is_left() {
+fn verify_resume_passes_and_leaves_no_files() {
     let workplace = TestDir::with_photos();
     let before = workplace.all_files();
     for mode in ["", "--views 2", "--no-augment"] {
@@ -25,7 +25,7 @@ fn resuming_is_verified_on_the_users_own_photographs_and_nothing_is_left() {
 }
 
 #[test]
-fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
+fn resume_requires_the_original_settings_weights_and_state() {
     let workplace = TestDir::with_photos();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let weights = std::fs::read(fixture).expect("the fixture");
@@ -77,7 +77,7 @@ fn a_run_is_resumed_with_its_own_settings_weights_and_state_or_not_at_all() {
 
 #[cfg(unix)]
 #[test]
-fn a_run_is_not_logged_through_a_symbolic_link() {
+fn resume_refuses_a_symlinked_log() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let config = workplace.read("run/config.toml").replace("epochs = 1", "epochs = 2");
@@ -95,7 +95,7 @@ fn a_run_is_not_logged_through_a_symbolic_link() {
 
 #[cfg(unix)]
 #[test]
-fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
+fn run_resumed_after_a_signal_is_identical() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 40 --seed 4 --out whole");
     for signal in ["-INT", "-TERM"] {
@@ -134,7 +134,7 @@ fn a_run_stopped_by_a_signal_and_resumed_is_the_same_run() {
 /// Simulates a full disk by a limit on the size of files, which makes the same write fail.
 #[cfg(unix)]
 #[test]
-fn a_disk_that_is_full_leaves_the_last_state_and_nothing_else() {
+fn full_disk_leaves_the_last_checkpoint_intact() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 4 --out whole");
     workplace.train("--epochs 2 --out run");
@@ -159,7 +159,7 @@ fn a_disk_that_is_full_leaves_the_last_state_and_nothing_else() {
 }
 
 #[test]
-fn a_run_resumed_on_another_engine_warns_and_is_refused_if_that_is_asked() {
+fn resuming_on_another_engine_warns_or_fails_if_strict() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run --device cpu");
     let config = workplace.read("run/config.toml").replace("epochs = 2", "epochs = 3");

@@ -5,7 +5,7 @@ use vgg::instruction_set;
 use crate::harness::{CommandResult, TestDir};
 
 #[test]
-fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
+fn run_prints_each_epoch_and_writes_its_directory() {
     let workplace = TestDir::with_photos();
     let done = workplace.train("--epochs 2 --out run");
     let computed = "Computed the features of 12 validation images.\n";
@@ -43,7 +43,7 @@ fn a_run_prints_a_line_an_epoch_and_writes_its_folder() {
 }
 
 #[test]
-fn a_runs_log_is_appended_to_each_time_it_goes_on_and_standard_error_has_what_was_asked_for() {
+fn resume_appends_to_run_log_and_stderr_follows_rust_log() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
     let first = workplace.read("run/run.log");
@@ -65,7 +65,7 @@ fn a_runs_log_is_appended_to_each_time_it_goes_on_and_standard_error_has_what_wa
 }
 
 #[test]
-fn a_run_begins_with_what_will_happen() {
+fn run_starts_with_a_summary() {
     let workplace = TestDir::with_photos();
     workplace.image("photos/train/along/more.png", "along", 9);
     let done = workplace.train("--epochs 2 --patience 3 --device cpu --out run");
@@ -91,7 +91,7 @@ fn a_run_begins_with_what_will_happen() {
 }
 
 #[test]
-fn the_line_of_an_epoch_has_the_learning_rate_where_it_may_fall() {
+fn epoch_line_shows_the_learning_rate_if_it_may_change() {
     let workplace = TestDir::with_photos();
     // At this rate, no epoch lowers the loss by more than 1e-4.
     let falling = "--epochs 4 --reduce-on-plateau 1 --learning-rate 1e-9 --out falling";
@@ -109,7 +109,7 @@ fn the_line_of_an_epoch_has_the_learning_rate_where_it_may_fall() {
 }
 
 #[test]
-fn every_setting_of_the_example_is_the_default() {
+fn default_settings_match_the_example() {
     let workplace = TestDir::with_photos();
     // Only one image per class, which takes seconds at the example's size.
     for class in ["across", "along"] {

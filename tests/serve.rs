@@ -68,7 +68,7 @@ fn trained() -> TestDir {
 }
 
 #[test]
-fn it_says_what_predict_says_to_the_last_bit_and_writes_nothing() {
+fn serve_matches_predict_bit_for_bit_and_writes_nothing() {
     let workplace = trained();
     // On the CPU's own engine, an image's features have the same bits in any batch.
     let predict = "predict run/best --json photos/validation --device cpu";
@@ -89,7 +89,7 @@ fn it_says_what_predict_says_to_the_last_bit_and_writes_nothing() {
     let mut form = vec![];
     for (file, image) in files.iter().zip(&images) {
         let header = format!(
-            "--limit\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"{file}\"\r\n\r\n"
+            "--limit\r\nContent-Disposition: form-data; name=\"image\"; filename=\"{file}\"\r\n\r\n"
         );
         form.extend([header.as_bytes(), image, b"\r\n"].concat());
     }
@@ -107,19 +107,19 @@ fn it_says_what_predict_says_to_the_last_bit_and_writes_nothing() {
         }
         assert_eq!(together["predictions"][at]["name"], expected["file"]);
     }
-    assert_eq!(served.post("Host: localhost", b"no picture").0, 422);
+    assert_eq!(served.post("Host: localhost", b"no image").0, 422);
     assert!(workplace.contents("") == before, "something was written");
 }
 
 #[test]
-fn limits_and_names_are_those_of_the_command_line() {
+fn limits_and_host_names_are_set_by_flags() {
     let workplace = trained();
     let served = Served::new(
         &workplace,
-        "--max-mb 1 --max-files 3 --max-megapixels 2 --max-memory-mb 16 --allow-host photographs.example",
+        "--max-mb 1 --max-files 3 --max-megapixels 2 --max-memory-mb 16 --allow-host images.example",
     );
     let health = "GET /health HTTP/1.1\r\nConnection: close\r\nHost: ";
-    let (status, told) = served.ask(format!("{health}photographs.example\r\n\r\n"));
+    let (status, told) = served.ask(format!("{health}images.example\r\n\r\n"));
     let memory = told["limits"]["memory"].as_u64().expect("a bound");
     assert!(memory < 300_000_000, "{memory} bytes");
     let expected = json!({
@@ -137,7 +137,7 @@ fn limits_and_names_are_those_of_the_command_line() {
 }
 
 #[test]
-fn a_port_that_is_in_use_and_settings_that_are_none_are_refused() {
+fn used_ports_and_invalid_arguments_are_refused() {
     let workplace = trained();
     let served = Served::new(&workplace, "");
     let port = served.address.rsplit(':').next().expect("a port");
@@ -157,7 +157,7 @@ fn a_port_that_is_in_use_and_settings_that_are_none_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_it_well_and_an_open_address_is_warned_of() {
+fn signals_stop_the_server_and_public_addresses_warn() {
     let workplace = trained();
     for (signal, host) in [("-INT", "127.0.0.1"), ("-TERM", "0.0.0.0")] {
         let mut served = Served::new(&workplace, &format!("--host {host}"));
@@ -174,7 +174,7 @@ fn a_signal_ends_it_well_and_an_open_address_is_warned_of() {
 }
 
 #[test]
-fn an_output_that_is_infinite_is_an_error_and_no_class() {
+fn infinite_output_is_an_error() {
     let workplace = trained();
     workplace.overflowing("run/best");
     let image = std::fs::read(workplace.path("photos/validation/along/0.png")).expect("a file");

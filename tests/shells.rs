@@ -3,7 +3,7 @@
 use crate::harness::TestDir;
 
 #[test]
-fn every_shell_gets_completions_that_know_the_commands() {
+fn completions_are_generated_for_every_shell() {
     let workplace = TestDir::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let done = workplace.run(&format!("completions {shell}")).expect_success();
@@ -19,7 +19,7 @@ fn every_shell_gets_completions_that_know_the_commands() {
 
 #[cfg(unix)]
 #[test]
-fn bash_reads_its_completions_and_completes_a_command() {
+fn bash_completion_completes_a_command() {
     let script = "source <(\"$0\" completions bash); COMP_WORDS=(permafrost ev); COMP_CWORD=1; _permafrost permafrost ev permafrost; echo \"${COMPREPLY[@]}\"";
     let done = TestDir::new().shell(script).expect_success();
     assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("evaluate\n", ""));

@@ -14,7 +14,7 @@ fn sheet(workplace: &TestDir, path: &str) -> RgbImage {
 }
 
 #[test]
-fn a_sheet_has_a_heading_and_a_row_for_each_class_and_changes_nothing() {
+fn sheet_has_a_heading_and_a_row_per_class() {
     let workplace = TestDir::with_photos();
     let before = workplace.contents("photos");
     let done = workplace.run("show photos --count 4").expect_success();
@@ -35,7 +35,7 @@ fn a_sheet_has_a_heading_and_a_row_for_each_class_and_changes_nothing() {
 }
 
 #[test]
-fn augmented_versions_are_beside_their_photograph() {
+fn augmented_copies_follow_their_image() {
     let workplace = TestDir::with_photos();
     let show = "show photos/train --count 2 --augment 3";
     workplace.run(&format!("{show} --out drawn.png")).expect_success();
@@ -55,9 +55,9 @@ fn augmented_versions_are_beside_their_photograph() {
 }
 
 #[test]
-fn a_file_that_cant_be_read_is_named_and_another_one_is_shown() {
+fn unreadable_file_is_skipped_and_replaced() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/broken.jpg", "no picture");
+    workplace.write("photos/train/along/broken.jpg", "no image");
     let done = workplace.run("show photos --count 9").expect_success();
     assert!(
         done.stderr.starts_with("skipped `photos/train/along/broken.jpg`: "),
@@ -69,10 +69,10 @@ fn a_file_that_cant_be_read_is_named_and_another_one_is_shown() {
 }
 
 #[test]
-fn a_sheet_without_a_photograph_or_of_another_format_is_not_written() {
+fn sheets_without_images_or_not_in_png_are_refused() {
     let workplace = TestDir::with_photos();
-    workplace.write("broken/one/1.jpg", "no picture");
-    workplace.write("broken/two/2.jpg", "no picture");
+    workplace.write("broken/one/1.jpg", "no image");
+    workplace.write("broken/two/2.jpg", "no image");
     for (arguments, part) in [
         ("broken --out sheet.png", "no class in `broken` has a readable image"),
         ("photos --out sheet.jpg", "`sheet.jpg` does not end in `.png`"),

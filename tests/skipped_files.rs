@@ -3,9 +3,9 @@
 use crate::harness::{TestDir, quick};
 
 #[test]
-fn a_skipped_file_is_in_a_table_of_the_run_and_an_error_where_asked_for() {
+fn skipped_files_are_listed_or_an_error_with_strict() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/bad, \"quoted\".jpg", "no picture");
+    workplace.write("photos/train/along/bad, \"quoted\".jpg", "no image");
     workplace.train("--epochs 1 --out run");
     let table = workplace.read("run/skipped.csv");
     let mut lines = table.lines();
@@ -21,9 +21,9 @@ fn a_skipped_file_is_in_a_table_of_the_run_and_an_error_where_asked_for() {
 }
 
 #[test]
-fn a_strict_run_names_every_file_that_cant_be_read_however_little_it_prints() {
+fn strict_run_lists_all_unreadable_files_at_any_verbosity() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/bad.jpg", "no picture");
+    workplace.write("photos/train/along/bad.jpg", "no image");
     workplace.write("photos/validation/across/phone.jxl", b"\xff\x0a\xfa\x1f");
     for how in ["", "--quiet", "--json"] {
         let done = workplace.run(&quick(&format!("--epochs 1 --strict --out run {how}")));

@@ -4,9 +4,9 @@
 use crate::harness::{TestDir, quick};
 
 #[test]
-fn one_folder_is_split_and_an_unreadable_file_is_named_and_skipped() {
+fn one_folder_is_split_and_unreadable_files_are_skipped() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/broken.jpg", "no picture");
+    workplace.write("photos/train/along/broken.jpg", "no image");
     workplace.write("photos/train/along/notes.txt", "words");
     let arguments = quick("--epochs 1 --no-augment --val-split 0.5 --out run");
     let done = workplace.run(&arguments.replace("photos", "photos/train")).expect_success();
@@ -20,7 +20,7 @@ fn one_folder_is_split_and_an_unreadable_file_is_named_and_skipped() {
 }
 
 #[test]
-fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
+fn split_does_not_change_when_images_are_added() {
     let workplace = TestDir::with_photos();
     let train = quick("--val-split 0.5 --epochs 4 --out").replace("photos", "photos/train");
     workplace.run(&format!("{train} whole")).expect_success();
@@ -72,7 +72,7 @@ fn a_split_is_written_and_stays_what_it_is_when_photographs_are_added() {
 }
 
 #[test]
-fn near_duplicates_are_kept_on_one_side_where_asked_for() {
+fn near_duplicates_can_be_grouped_into_one_split() {
     let workplace = TestDir::new();
     for class in ["across", "along"] {
         // Copies under other names, four of each image.
@@ -109,7 +109,7 @@ fn near_duplicates_are_kept_on_one_side_where_asked_for() {
 
 #[cfg(unix)]
 #[test]
-fn a_split_of_names_with_backslashes_is_found_again_also_as_an_earlier_version_wrote_it() {
+fn split_reads_escaped_and_unescaped_backslashes() {
     let workplace = TestDir::with_photos();
     workplace.image(r"photos/train/along/a\b.png", "along", 40);
     let train = quick("--val-split 0.5 --epochs 1 --no-augment --out run");

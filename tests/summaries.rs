@@ -3,7 +3,7 @@
 use crate::harness::TestDir;
 
 #[test]
-fn the_summary_of_vgg16_is_that_of_keras_byte_for_byte() {
+fn vgg16_summary_matches_keras_byte_for_byte() {
     let done = TestDir::new().run("summary --image-size 180 --input-name input_2").expect_success();
     assert_eq!(done.stdout, include_str!("fixtures/summary_vgg16_180.txt"));
 }
@@ -17,7 +17,7 @@ fn a_frozen_base_has_no_trainable_parameters() {
 }
 
 #[test]
-fn the_whole_model_has_the_parameters_of_the_example_and_four_trainable_tensors() {
+fn whole_model_has_four_trainable_tensors() {
     let done = TestDir::new().run("summary --whole").expect_success();
     let from = done.stdout.find("Total params").expect("a total");
     insta::assert_snapshot!(&done.stdout[from..], @r"
@@ -35,7 +35,7 @@ fn the_whole_model_has_the_parameters_of_the_example_and_four_trainable_tensors(
 
 /// Expects a kernel and a bias of each of block 5's three convolutions, and the four tensors of the head.
 #[test]
-fn with_block_5_thawed_ten_tensors_learn() {
+fn unfreezing_block5_gives_ten_trainable_tensors() {
     let done = TestDir::new().run("summary --whole --unfreeze block5").expect_success();
     let from = done.stdout.find("Total params").expect("a total");
     insta::assert_snapshot!(&done.stdout[from..], @r"

@@ -33,35 +33,35 @@ fn model(workplace: &TestDir, run: &str) -> Vec<u8> {
 }
 
 #[test]
-fn in_memory_a_run_is_the_ordinary_one_bit_for_bit() {
+fn features_in_memory_give_a_bit_identical_run() {
     let workplace = with_set("--views 2");
     for mode in ["--no-augment", "--views 2"] {
-        workplace.train(&format!("{mode} --epochs 3 --out photographs --device cpu"));
+        workplace.train(&format!("{mode} --epochs 3 --out images --device cpu"));
         let of_set = if mode == "--no-augment" { mode } else { "" };
         let done = workplace.run(&on_set(&format!("{of_set} --out features"))).expect_success();
         assert!(done.stdout.contains("; features: 6"), "{}", done.stdout);
         assert!(done.stdout.ends_with("\nRun: features\n"), "{}", done.stdout);
-        assert_eq!(workplace.history("features"), workplace.history("photographs"));
-        assert!(model(&workplace, "features") == model(&workplace, "photographs"));
-        for run in ["photographs", "features"] {
+        assert_eq!(workplace.history("features"), workplace.history("images"));
+        assert!(model(&workplace, "features") == model(&workplace, "images"));
+        for run in ["images", "features"] {
             std::fs::remove_dir_all(workplace.path(run)).expect("a run");
         }
     }
 }
 
 #[test]
-fn one_folder_is_divided_as_an_ordinary_run_divides_it_and_goes_on_the_same() {
+fn feature_runs_split_and_resume_like_image_runs() {
     let workplace = TestDir::new();
     for class in ["across", "along"] {
         for number in 0..9 {
             workplace.image(&format!("photos/{class}/{number}.png"), class, number);
         }
     }
-    workplace.write("photos/along/broken.jpg", "no picture");
+    workplace.write("photos/along/broken.jpg", "no image");
     compute(&workplace, "photos", "");
-    workplace.train("--no-augment --val-split 0.3 --epochs 3 --out photographs --device cpu");
+    workplace.train("--no-augment --val-split 0.3 --epochs 3 --out images --device cpu");
     workplace.run(&on_set("--val-split 0.3 --out features")).expect_success();
-    assert_eq!(workplace.history("features"), workplace.history("photographs"));
+    assert_eq!(workplace.history("features"), workplace.history("images"));
 
     let config = workplace.read("features/config.toml").replace("epochs = 3", "epochs = 5");
     workplace.write("features/config.toml", config);
@@ -79,11 +79,11 @@ fn one_folder_is_divided_as_an_ordinary_run_divides_it_and_goes_on_the_same() {
 }
 
 #[test]
-fn halves_give_nearly_the_same_history() {
+fn float16_features_give_nearly_the_same_history() {
     let workplace = with_set("--dtype float16");
-    workplace.train("--no-augment --epochs 3 --out photographs --device cpu");
+    workplace.train("--no-augment --epochs 3 --out images --device cpu");
     workplace.run(&on_set("--out features")).expect_success();
-    let (found, expected) = (workplace.history("features"), workplace.history("photographs"));
+    let (found, expected) = (workplace.history("features"), workplace.history("images"));
     assert_ne!(found, expected);
     for (found, expected) in found.iter().zip(&expected).skip(1) {
         for column in [1, 3] {
@@ -96,7 +96,7 @@ fn halves_give_nearly_the_same_history() {
 }
 
 #[test]
-fn a_place_may_lie_beside_the_folder_one_is_in() {
+fn feature_set_paths_may_contain_parent_directories() {
     let workplace = TestDir::with_photos();
     let folder = workplace.path("");
     let name = folder.components().next_back().expect("a folder").as_os_str().display();
@@ -115,7 +115,7 @@ fn a_place_may_lie_beside_the_folder_one_is_in() {
 }
 
 #[test]
-fn rows_far_from_each_other_are_read_apart() {
+fn rows_far_apart_are_read_correctly() {
     let workplace = TestDir::new();
     for (class, number) in
         ["across", "along"].iter().flat_map(|class| (0..30).map(move |at| (class, at)))
@@ -128,15 +128,13 @@ fn rows_far_from_each_other_are_read_apart() {
     let head = "--hidden-units 2 --val-split 0.1 --no-augment --epochs 1 --batch-size 4 --device cpu --weights none";
     workplace.run(&format!("train --features set {head} --out features")).expect_success();
     workplace
-        .run(&format!(
-            "train photos {head} --image-size 64 --last-layer block1_pool --out photographs"
-        ))
+        .run(&format!("train photos {head} --image-size 64 --last-layer block1_pool --out images"))
         .expect_success();
-    assert_eq!(workplace.history("features"), workplace.history("photographs"));
+    assert_eq!(workplace.history("features"), workplace.history("images"));
 }
 
 #[test]
-fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoch() {
+fn features_beyond_memory_are_streamed_once_per_epoch() {
     let workplace = with_set("--views 2");
     for mode in ["--no-augment", ""] {
         let done = workplace.run(&on_set(&format!("{mode} --cache-mb 0 --verify-resume")));
@@ -178,7 +176,7 @@ fn what_memory_does_not_hold_is_streamed_and_every_photograph_comes_once_an_epoc
 }
 
 #[test]
-fn a_set_of_something_else_is_refused() {
+fn invalid_feature_sets_and_options_are_refused() {
     let workplace = with_set("--views 2");
     for (arguments, part) in [
         ("--features nowhere", "no features at `"),
@@ -201,7 +199,7 @@ fn a_set_of_something_else_is_refused() {
 }
 
 #[test]
-fn a_run_is_not_gone_on_with_on_another_set() {
+fn resume_refuses_a_changed_feature_set() {
     let workplace = with_set("");
     workplace.run(&on_set("--out run")).expect_success();
     let config = workplace.read("run/config.toml").replace("epochs = 3", "epochs = 4");
@@ -215,7 +213,7 @@ fn a_run_is_not_gone_on_with_on_another_set() {
 }
 
 #[test]
-fn the_weights_of_a_set_are_found_by_their_digest() {
+fn weights_of_a_feature_set_are_found_by_digest() {
     let workplace = TestDir::with_photos();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let bytes = std::fs::read(fixture).expect("the fixture");

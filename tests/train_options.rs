@@ -8,7 +8,7 @@ fn unbroken(text: &str) -> String {
 }
 
 #[test]
-fn the_demo_draws_its_pictures_once_and_its_flags_win() {
+fn demo_draws_images_once_and_flags_override_its_settings() {
     let workplace = TestDir::new();
     let demo = "train --demo --image-size 32 --last-layer block1_conv1 --epochs 1 --no-augment --hidden-units 8";
     let first = workplace.run(demo).expect_success();
@@ -27,7 +27,7 @@ fn the_demo_draws_its_pictures_once_and_its_flags_win() {
 }
 
 #[test]
-fn views_are_named_and_computed_once() {
+fn views_are_reported_and_computed_once() {
     let workplace = TestDir::with_photos().on_cpu();
     let first = workplace.train("--views 2 --out runs/first").stdout;
     for part in ["\nViews         2 augmented copies of each", " augmented copies of the training"]
@@ -51,7 +51,7 @@ fn views_are_named_and_computed_once() {
 }
 
 #[test]
-fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
+fn fine_tuning_starts_from_a_model_and_resumes_without_it() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out first");
     let second = "train photos --from first/best --unfreeze block1_conv2 --epochs 2 --no-augment --compose stepwise --out second";
@@ -81,7 +81,7 @@ fn a_run_thaws_under_the_head_of_another_and_is_resumed_without_it() {
 }
 
 #[test]
-fn a_run_writes_curves_for_tensorboard_where_it_is_told_to_and_goes_on_with_them() {
+fn tensorboard_files_are_written_on_request_and_on_resume() {
     let workplace = TestDir::with_photos();
     let files = || {
         ["train", "validation"].map(|set| {
@@ -108,7 +108,7 @@ fn a_run_writes_curves_for_tensorboard_where_it_is_told_to_and_goes_on_with_them
 }
 
 #[test]
-fn as_many_epochs_as_can_be_counted_end_by_patience() {
+fn patience_ends_a_run_of_a_billion_epochs() {
     let workplace = TestDir::with_photos();
     let done = workplace.run(
         "train photos --weights none --image-size 32 --last-layer block1_pool --pooling max --epochs 1000000000 --batch-size 1000000000 --patience 1 --save-every 1000000000 --learning-rate 1e-30 --no-augment --cache-mb 1000000000 --out run",

@@ -47,9 +47,9 @@ for (const javaScriptEnabled of [true, false]) {
       const count = Number(await cell.textContent());
       const layout = await list.locator("ul.images").evaluate((images) => getComputedStyle(images).display);
       assert.equal(layout, "flex", "the style sheet lays images out");
-      const pictures = await list.locator("img").count();
+      const images = await list.locator("img").count();
       const more = await list.locator(".more").count();
-      assert.ok(pictures === count || (pictures > 0 && pictures < count && more === 1), `${pictures} of ${count}`);
+      assert.ok(images === count || (images > 0 && images < count && more === 1), `${images} of ${count}`);
       assert.ok(await list.locator("img").first().evaluate((image) => image.complete && image.naturalWidth > 0));
     }
 

@@ -7,8 +7,8 @@ import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { assertAccessible, assertFits, browser, open } from "./browser.js";
 
-const [, program, run, photographs, screenshots] = process.argv.slice(2);
-const cats = join(photographs, "validation", "cats");
+const [, program, run, images, screenshots] = process.argv.slice(2);
+const cats = join(images, "validation", "cats");
 const files = readdirSync(cats).slice(0, 2).map((name) => join(cats, name));
 
 const server = spawn(program, ["serve", join(run, "best"), "--port", "0"], {
@@ -47,7 +47,7 @@ const read = (path) => ({ name: path.split("/").pop(), bytes: readFileSync(path)
 
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [1280, 400]) {
-    test(`photographs that are dropped get a class and a heat map, ${colorScheme}, ${width} pixels wide`, async () => {
+    test(`dropped images get a class and a heat map, ${colorScheme}, ${width} pixels wide`, async () => {
       const { page, close } = await open(address, { colorScheme, viewport: { width, height: 900 } });
       await drop(page, files.map(read));
       const cards = page.locator(".card");
@@ -88,9 +88,9 @@ test("what the page says is what POST /predict says", async () => {
   await close();
 });
 
-test("a file that is no photograph is told so, beside one that is", async () => {
+test("an invalid file gets its reason and a valid one its class", async () => {
   const { page, close } = await open(address, { expected: [/the server responded with a status of 422/] });
-  const broken = { name: "broken.jpg", bytes: Buffer.from("no picture").toString("base64") };
+  const broken = { name: "broken.jpg", bytes: Buffer.from("no image").toString("base64") };
   await drop(page, [broken, read(files[0])]);
   await page.locator('.card[aria-busy="false"]').nth(1).waitFor();
   const [first, second] = await page.locator(".card").all();

@@ -10,7 +10,7 @@ use super::{as_of_schema_1, compute, findings, open, run};
 use crate::harness::TestDir;
 
 #[test]
-fn a_check_names_all_that_is_missing_stale_or_damaged() {
+fn check_lists_missing_stale_and_damaged_pieces() {
     let workplace = TestDir::with_photos();
     for shard in 0..6 {
         compute(&workplace, &format!("--out set --shard {shard}/6"));
@@ -77,7 +77,7 @@ fn a_check_names_all_that_is_missing_stale_or_damaged() {
 }
 
 #[test]
-fn a_damaged_row_is_found_when_it_is_read() {
+fn damaged_row_is_detected_when_read() {
     let workplace = TestDir::with_photos();
     compute(&workplace, "--out set --views 1 --dtype float16");
     let set = open(&workplace, "set");
@@ -94,7 +94,7 @@ fn a_damaged_row_is_found_when_it_is_read() {
 }
 
 #[test]
-fn a_label_of_another_class_than_the_path_says_is_damage() {
+fn wrong_label_is_detected_as_damage() {
     let workplace = TestDir::with_photos();
     compute(&workplace, "--out set");
     let path = workplace.path("set/shard-00000-of-00001-piece-0000-of-0001.safetensors");

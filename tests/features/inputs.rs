@@ -8,7 +8,7 @@ use super::{BASE, command, compute, contents, expect_refused, findings, open, re
 use crate::harness::{CommandResult, TestDir};
 
 #[test]
-fn a_url_and_a_list_of_a_folder_give_what_its_path_gives() {
+fn url_list_and_path_give_identical_features() {
     let workplace = TestDir::new();
     for class in ["Bäume und Wälder", "über 100 %"] {
         for number in 0..3 {
@@ -49,7 +49,7 @@ fn a_url_and_a_list_of_a_folder_give_what_its_path_gives() {
 }
 
 #[test]
-fn an_engine_says_which_share_it_wants() {
+fn job_engine_variables_select_the_shard() {
     let workplace = TestDir::with_photos();
     let share = |variables: &[(&str, &str)]| {
         let mut command = command(&workplace, &format!("photos {BASE} --out set"));
@@ -74,9 +74,9 @@ fn an_engine_says_which_share_it_wants() {
 }
 
 #[test]
-fn what_cannot_be_read_is_skipped_with_its_reason_or_an_error_where_that_is_wanted() {
+fn unreadable_files_are_skipped_or_an_error_with_strict() {
     let workplace = TestDir::with_photos();
-    workplace.write("photos/train/along/cut.png", "no picture");
+    workplace.write("photos/train/along/cut.png", "no image");
     workplace.write("photos/train/along/empty.jpg", "");
     workplace.write("photos/train/along/notes.txt", "words");
     let said = compute(&workplace, "--out set").stderr;
@@ -101,7 +101,7 @@ fn what_cannot_be_read_is_skipped_with_its_reason_or_an_error_where_that_is_want
 }
 
 #[test]
-fn the_folder_of_a_run_is_no_place_for_a_set() {
+fn run_directory_as_output_is_refused() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");
     let before = workplace.contents("run");
@@ -110,7 +110,7 @@ fn the_folder_of_a_run_is_no_place_for_a_set() {
 }
 
 #[test]
-fn what_is_no_set_or_no_place_for_one_is_refused() {
+fn invalid_arguments_and_locations_are_refused() {
     let workplace = TestDir::with_photos();
     let compute = |arguments: &str| format!("photos {BASE} {arguments}");
     super::compute(&workplace, "--out set --shard 1/3");
@@ -143,7 +143,7 @@ fn what_is_no_set_or_no_place_for_one_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_may_not_be_written_is_denied_and_nothing_is_left() {
+fn folders_without_permission_are_refused_and_unchanged() {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 

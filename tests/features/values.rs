@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use augment::{AugmentConfig, ImageView};
+use augment::{AugmentConfig, ImageRef};
 use photos::{address_of_key, load_image};
 use serde_json::Value;
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
@@ -11,7 +11,7 @@ use super::{compute, features, findings, open};
 use crate::harness::TestDir;
 
 #[test]
-fn any_number_of_shards_and_pieces_holds_the_same_features() {
+fn features_do_not_depend_on_shards_or_pieces() {
     let workplace = TestDir::with_photos();
     compute(&workplace, "--views 2 --out one");
     for shard in 0..3 {
@@ -28,7 +28,7 @@ fn any_number_of_shards_and_pieces_holds_the_same_features() {
 }
 
 #[test]
-fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
+fn features_equal_those_of_the_base_bit_for_bit() {
     let workplace = TestDir::with_photos();
     // The expected features are computed by the CPU's own engine.
     compute(&workplace, "--views 2 --seed 7 --out set --device cpu");
@@ -44,7 +44,7 @@ fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
     let base = FrozenBase::new(&config, &weights).expect("a base");
     let augment = AugmentConfig::default();
     for (key, (_, plain, views)) in &features {
-        let pixels = load_image(&workplace.path("photos").join(key), [32, 32]).expect("a picture");
+        let pixels = load_image(&workplace.path("photos").join(key), [32, 32]).expect("an image");
         assert_eq!(&base.features_of_images(&[&pixels]).expect("features"), plain, "{key}");
         assert_eq!(views.len(), if key.starts_with("train/") { 2 } else { 0 });
         for (view, features) in (1..).zip(views) {
@@ -52,7 +52,7 @@ fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
             let draw = augment.draw(7, view, address_of_key(below));
             let mut input = vec![0.0; 32 * 32 * 3];
             let preprocess = |rgb| base.preprocessing().apply(rgb);
-            let image = ImageView::new(&pixels, 32, 32);
+            let image = ImageRef::new(&pixels, 32, 32);
             draw.apply(&image, augment.compose, &mut input, preprocess);
             assert_eq!(&base.features(&input).expect("features"), features, "{key}: {view}");
         }
@@ -60,7 +60,7 @@ fn features_are_those_of_the_images_and_their_augmented_copies_bit_for_bit() {
 }
 
 #[test]
-fn halves_are_near() {
+fn float16_features_are_close() {
     let workplace = TestDir::with_photos();
     compute(&workplace, "--out single");
     compute(&workplace, "--out half --dtype float16");

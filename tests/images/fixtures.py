@@ -30,7 +30,7 @@ TIFFS = {
     "predictor_in_tiles": "unspecified_32",
     "planes": "planes_12",
     "palette": "palette_4_bits",
-    "big_endian_64_bits": "grey_alpha_3",
+    "big_endian_64_bits": "gray_alpha_3",
 }
 
 folder = pathlib.Path(sys.argv[1])

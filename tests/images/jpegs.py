@@ -5,7 +5,7 @@ import subprocess
 
 from PIL import Image
 
-from pictures import smooth
+from synthetic import smooth
 
 # Scans of a file, in the syntax of `cjpeg`. None: one scan of all components.
 SCANS = {

@@ -7,12 +7,12 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from pictures import rough, smooth
+from synthetic import rough, smooth
 
 SIZE = (45, 31)
 
 
-def grey(values):
+def gray(values):
     """Returns gray values (height, width) as red, green and blue."""
     return np.repeat(values[..., None], 3, -1)
 
@@ -36,20 +36,20 @@ def tiff(folder):
         options = {**pack, **chunk, **order}
         write(f"rgb_{number}", rgb, rgb, photometric="rgb", **options)
         write(f"rgb16_{number}", wide, rgb, photometric="rgb", **options)
-        write(f"grey_{number}", rgb[..., 0], grey(rgb[..., 0]), photometric="minisblack", **options)
-        write(f"white_{number}", rgb[..., 0], grey(255 - rgb[..., 0]), photometric="miniswhite", **options)
+        write(f"gray_{number}", rgb[..., 0], gray(rgb[..., 0]), photometric="minisblack", **options)
+        write(f"white_{number}", rgb[..., 0], gray(255 - rgb[..., 0]), photometric="miniswhite", **options)
         write(f"unassociated_{number}", four, four[..., :3], photometric="rgb", extrasamples=["unassalpha"], **options)
         write(f"unspecified_{number}", four, four[..., :3], photometric="rgb", extrasamples=["unspecified"], **options)
         two = {"photometric": "rgb", "extrasamples": ["unspecified", "unspecified"]}
         write(f"two_more_{number}", five, five[..., :3], **two, **options)
         two = {"photometric": "minisblack", "extrasamples": ["unassalpha"]}
-        write(f"grey_alpha_{number}", four[..., :2], grey(four[..., 0]), **two, **options)
+        write(f"gray_alpha_{number}", four[..., :2], gray(four[..., 0]), **two, **options)
         planes = {"photometric": "rgb", "planarconfig": "separate"}
         word = "planes in tiles" if "tile" in chunk else None
         write(f"planes_{number}", np.moveaxis(rgb, -1, 0), rgb, word, **planes, **options)
-        colours = rough(256, 1, 3)[0]
-        palette = {"photometric": "palette", "colormap": (colours.T.astype(np.uint16) * 257)}
-        write(f"palette_{number}", four[..., 0], colours[four[..., 0]], **palette, **options)
+        colors = rough(256, 1, 3)[0]
+        palette = {"photometric": "palette", "colormap": (colors.T.astype(np.uint16) * 257)}
+        write(f"palette_{number}", four[..., 0], colors[four[..., 0]], **palette, **options)
         inks = four.astype(int)
         lights = (255 - inks[..., :3]) * (255 - inks[..., 3:]) // 255
         write(f"inks_{number}", four, lights.astype(np.uint8), photometric="separated", **options)
@@ -64,7 +64,7 @@ def tiff(folder):
          np.rot90(np.moveaxis(rgb, 0, 1), 2), np.rot90(rgb)], 1):
         tag = ("Orientation", "H", 1, orientation, True)
         write(f"orientation_{orientation}", rgb, right, photometric="rgb", extratags=[(274, *tag[1:])])
-    write("bits", rgb[..., 0] > 128, grey(np.where(rgb[..., 0] > 128, 255, 0).astype(np.uint8)), photometric="minisblack")
+    write("bits", rgb[..., 0] > 128, gray(np.where(rgb[..., 0] > 128, 255, 0).astype(np.uint8)), photometric="minisblack")
     for kind in (np.uint32, np.int8, np.int16, np.float64):
         write(f"refused_{np.dtype(kind).name}", rgb.astype(kind), None, "which is not supported", photometric="rgb")
     for bits in (10, 12, 14):
@@ -98,16 +98,16 @@ def tiff(folder):
     for bits in (2, 4):
         values = rough(*SIZE, 1)[..., 0] >> (8 - bits)
         for name, photometric, right in (
-            ("black", 1, grey((values.astype(int) * 255 // (2**bits - 1)).astype(np.uint8))),
-            ("white", 0, grey((255 - values.astype(int) * 255 // (2**bits - 1)).astype(np.uint8))),
+            ("black", 1, gray((values.astype(int) * 255 // (2**bits - 1)).astype(np.uint8))),
+            ("white", 0, gray((255 - values.astype(int) * 255 // (2**bits - 1)).astype(np.uint8))),
         ):
             file = folder / f"{name}_{bits}_bits.tif"
             file.write_bytes(packed_tiff(values, bits, photometric))
             files.append((file, right, None))
-        colours = rough(2**bits, 1, 3)[0]
+        colors = rough(2**bits, 1, 3)[0]
         file = folder / f"palette_{bits}_bits.tif"
-        file.write_bytes(packed_tiff(values, bits, 3, colours))
-        files.append((file, colours[values], None))
+        file.write_bytes(packed_tiff(values, bits, 3, colors))
+        files.append((file, colors[values], None))
     return files
 
 
@@ -118,16 +118,16 @@ def rows_of(values, bits):
     return np.packbits(spread.astype(np.uint8), axis=1)
 
 
-def packed_tiff(values, bits, photometric, colours=None):
+def packed_tiff(values, bits, photometric, colors=None):
     """Returns a TIFF file of one strip, with `bits` bits per value."""
     height, width = values.shape
     data = rows_of(values, bits).tobytes()
     entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, photometric)]
     entries += [(273, 4, 1, 8), (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, len(data))]
     table = b""
-    if colours is not None:
-        table = (colours.T.astype(np.uint16) * 257).tobytes()
-        entries.append((320, 3, 3 * len(colours), 8 + len(data)))
+    if colors is not None:
+        table = (colors.T.astype(np.uint16) * 257).tobytes()
+        entries.append((320, 3, 3 * len(colors), 8 + len(data)))
     directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return struct.pack("<2sHI", b"II", 42, 8 + len(data) + len(table)) + data + table + directory + bytes(4)
 
@@ -141,14 +141,14 @@ def png(folder):
         for depth in depths[kind]:
             values = rough(*size, channels[kind]).astype(int)
             values = values * 257 if depth == 16 else values >> (8 - depth)
-            colours = rough(2 ** min(depth, 8), 1, 3)[0]
+            colors = rough(2 ** min(depth, 8), 1, 3)[0]
             levels = (values * 255 + (2**depth - 1) // 2) // (2**depth - 1)
             if kind == 3:
-                right = colours[values[..., 0]]
+                right = colors[values[..., 0]]
             else:
                 right = levels[..., :3] if kind in (2, 6) else np.repeat(levels[..., :1], 3, -1)
             file = folder / f"{kind}_{depth}_{interlaced}_{size[0]}x{size[1]}.png"
-            file.write_bytes(png_file(values, kind, depth, interlaced, colours if kind == 3 else None))
+            file.write_bytes(png_file(values, kind, depth, interlaced, colors if kind == 3 else None))
             files.append((file, right.astype(np.uint8), None))
     exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     for late in (False, True):
@@ -158,7 +158,7 @@ def png(folder):
     return files
 
 
-def png_file(values, kind, depth, interlaced, colours, exif=None, exif_late=False):
+def png_file(values, kind, depth, interlaced, colors, exif=None, exif_late=False):
     """Returns a PNG file of the color type `kind`. Its rows use the filters 0 to 2 in turn: none, left and above."""
     height, width, channels = values.shape
     passes = [(0, 0, 1, 1)]
@@ -185,7 +185,7 @@ def png_file(values, kind, depth, interlaced, colours, exif=None, exif_late=Fals
     def chunk(name, content):
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
-    palette = chunk(b"PLTE", colours.astype(np.uint8).tobytes()) if colours is not None else b""
+    palette = chunk(b"PLTE", colors.astype(np.uint8).tobytes()) if colors is not None else b""
     exif = chunk(b"eXIf", exif) if exif is not None else b""
     return b"".join([
         b"\x89PNG\r\n\x1a\n",

@@ -28,8 +28,8 @@ import exports
 import features
 import history
 import imports
-import photographs
-import thaw
+import image_files
+import unfreeze
 import vgg16
 from compare import Refused, agreed, check_compare
 from permafrost import Permafrost
@@ -40,7 +40,7 @@ CHECKS = {
     "history": history.check,
     "exports": exports.check,
     "imports": imports.check,
-    "thaw": thaw.check,
+    "unfreeze": unfreeze.check,
     "explain": explain.check,
     "classify": classify.check,
     "tensorboard": curves.check,
@@ -50,9 +50,9 @@ CHECKS = {
 def main():
     program, features_of, explain_by, jpegs, imagenet, scratch = (Path(argument).resolve() for argument in sys.argv[1:])
     permafrost = Permafrost(program, features_of, explain_by, imagenet, scratch)
-    photographs.write_pngs(jpegs, scratch / "all")
-    pngs = photographs.write_pngs(jpegs, scratch / "two", photographs.FEWER_DOGS)
-    photographs.write_three_classes(jpegs, scratch / "three")
+    image_files.write_pngs(jpegs, scratch / "all")
+    pngs = image_files.write_pngs(jpegs, scratch / "two", image_files.FEWER_DOGS)
+    image_files.write_three_classes(jpegs, scratch / "three")
     vgg16.write_files(scratch)
     failed = []
     for name, check in CHECKS.items():

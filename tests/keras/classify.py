@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 
-import photographs
+import image_files
 from compare import compare, require
-from vgg16 import splitmix
+from splitmix import splitmix
 
 SIZE = (224, 224)
 # The network has sixteen convolutions and three dense layers, with sums of up to 25,088 products. About 1e-5 is
@@ -19,13 +19,13 @@ BEST = 5
 
 def check(permafrost, pngs):
     scratch = permafrost.scratch
-    files = pictures(photographs.twenty(pngs)[::7], scratch / "classify")
+    files = images(image_files.twenty(pngs)[::7], scratch / "classify")
     index = {str(number): [f"n{number:08}", f"class {number}"] for number in range(1000)}
     (scratch / "index.json").write_text(json.dumps(index))
     model = network()
     model.save_weights(scratch / "top.weights.h5")
     save_file(in_torchvision_layout(model), scratch / "top.safetensors")
-    inputs = photographs.read(files)
+    inputs = image_files.read(files)
     for name, mode in (("top.weights.h5", "caffe"), ("top.safetensors", "torch")):
         preprocessed = keras.applications.imagenet_utils.preprocess_input(inputs.copy(), mode=mode)
         expected = model.predict(preprocessed, verbose=0)
@@ -38,7 +38,7 @@ def check(permafrost, pngs):
         compare("classify", name, found, np.take_along_axis(expected, order, 1), TOLERANCE, "each")
 
 
-def pictures(files, folder):
+def images(files, folder):
     """Writes three images of the network's size, so that none is resized twice."""
     folder.mkdir()
     for file in files:

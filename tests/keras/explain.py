@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load_file, save_file
 
-import photographs
+import image_files
 from compare import compare
 
 # Fraction of a map's range, 0 to 1. The sums over channels agree to 1e-4 of the largest sum, and are divided by the
@@ -15,23 +15,23 @@ LAST = "block5_conv3"
 
 def check(permafrost, pngs):
     scratch = permafrost.scratch
-    two, three = photographs.twenty(pngs), photographs.twenty(scratch / "three")
+    two, three = image_files.twenty(pngs), image_files.twenty(scratch / "three")
     for name, run, files in (
         ("two classes", "run-1", two),
         ("three classes, pooled", "run-three", three),
-        ("with block 5 thawed", "run-thawed", two),
+        ("with block 5 unfrozen", "run-unfrozen", two),
     ):
         model = scratch / run / "best"
         loaded = keras.models.load_model(permafrost.export(model, "keras", scratch / f"explained-{run}.keras"))
-        pictures = photographs.read(files)
-        save_file({str(number): picture for number, picture in enumerate(pictures)}, scratch / "pictures.safetensors")
-        permafrost.explain(model, scratch / "pictures.safetensors", scratch / "maps.safetensors")
+        images = image_files.read(files)
+        save_file({str(number): image for number, image in enumerate(images)}, scratch / "images.safetensors")
+        permafrost.explain(model, scratch / "images.safetensors", scratch / "maps.safetensors")
         maps = load_file(scratch / "maps.safetensors")
-        found = [maps[str(number)] for number in range(len(pictures))]
-        compare("explain", name, found, heat_maps(loaded, pictures), TOLERANCE, "one")
+        found = [maps[str(number)] for number in range(len(images))]
+        compare("explain", name, found, heat_maps(loaded, images), TOLERANCE, "one")
 
 
-def heat_maps(model, pictures):
+def heat_maps(model, images):
     """Returns the maps of each image and class, (N, classes, height, width), with values up to 1."""
     # Makes the outputs logits, the values before the sigmoid or the softmax.
     model.layers[-1].activation = keras.activations.linear
@@ -43,7 +43,7 @@ def heat_maps(model, pictures):
         with tf.GradientTape() as tape:
             # A tape records operations on trainable variables and on watched tensors. A frozen base has no trainable
             # variables.
-            inputs = tf.constant(pictures)
+            inputs = tf.constant(images)
             tape.watch(inputs)
             maps, logits = both(inputs, training=False)
             logit = sign * logits[:, output]

@@ -6,7 +6,7 @@ import onnxruntime
 from safetensors.numpy import load_file
 
 import models
-import photographs
+import image_files
 import vgg16
 from compare import Refused, compare, require
 
@@ -17,18 +17,18 @@ TOLERANCE = 1e-4
 
 def check(permafrost, pngs):
     two = permafrost.scratch / "run-1/best"
-    check_model(permafrost, "two classes", two, photographs.twenty(pngs))
-    check_safetensors(permafrost, two, photographs.twenty(pngs))
+    check_model(permafrost, "two classes", two, image_files.twenty(pngs))
+    check_safetensors(permafrost, two, image_files.twenty(pngs))
 
     pngs = permafrost.scratch / "three"
     run = permafrost.scratch / "run-three"
     settings = ("--weights", permafrost.imagenet, "--pooling", "avg", "--epochs", 5)
     permafrost.train(pngs, run, *settings)
-    check_model(permafrost, "three classes", run / "best", photographs.twenty(pngs))
+    check_model(permafrost, "three classes", run / "best", image_files.twenty(pngs))
 
 
 def check_model(permafrost, name, model, files):
-    pictures, expected = photographs.read(files), expected_of(permafrost, model, files)
+    images, expected = image_files.read(files), expected_of(permafrost, model, files)
     stem = name.replace(" ", "_")
 
     loaded = keras.models.load_model(permafrost.export(model, "keras", permafrost.scratch / f"{stem}.keras"))
@@ -40,10 +40,10 @@ def check_model(permafrost, name, model, files):
         "ONNX Runtime": lambda batch: session.run(None, {session.get_inputs()[0].name: batch})[0],
     }
     for runtime, run in runtimes.items():
-        compare("exports", f"{name}, {runtime}, a batch of 20", run(pictures), expected, TOLERANCE, "one")
-        one_by_one = np.concatenate([run(picture[None]) for picture in pictures])
+        compare("exports", f"{name}, {runtime}, a batch of 20", run(images), expected, TOLERANCE, "one")
+        one_by_one = np.concatenate([run(image[None]) for image in images])
         compare("exports", f"{name}, {runtime}, 20 batches of 1", one_by_one, expected, TOLERANCE, "one")
-    check_learning(name, loaded, pictures, expected)
+    check_learning(name, loaded, images, expected)
 
 
 def expected_of(permafrost, model, files):
@@ -64,12 +64,12 @@ def check_safetensors(permafrost, model, files):
             layer.set_weights([arrays.pop(f"{layer.name}/{part}") for part in ("kernel", "bias")])
     if arrays:
         raise Refused(f"exports: two classes, safetensors: {', '.join(arrays)} is none of the model's")
-    features = base.predict(photographs.read(files) @ kernel[0, 0] + bias, verbose=0)
+    features = base.predict(image_files.read(files) @ kernel[0, 0] + bias, verbose=0)
     found, expected = head.predict(features, verbose=0), expected_of(permafrost, model, files)
     compare("exports", "two classes, safetensors, a batch of 20", found, expected, TOLERANCE, "one")
 
 
-def check_learning(name, model, pictures, probabilities):
+def check_learning(name, model, images, probabilities):
     """Checks that a step of Keras's own training changes the head and not the base."""
     layers = list(model._flatten_layers(include_self=False))
     base = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
@@ -81,8 +81,8 @@ def check_learning(name, model, pictures, probabilities):
     classes = probabilities.shape[1]
     loss = "binary_crossentropy" if classes == 1 else "sparse_categorical_crossentropy"
     model.compile(loss=loss, optimizer="rmsprop", metrics=["accuracy"])
-    labels = np.arange(len(pictures)) % max(classes, 2)
-    history = model.fit(pictures, labels, batch_size=len(pictures), epochs=1, verbose=0).history
+    labels = np.arange(len(images)) % max(classes, 2)
+    history = model.fit(images, labels, batch_size=len(images), epochs=1, verbose=0).history
     moved = [[changed(*pair) for pair in zip(layers, part)] for layers, part in zip((base, head), before)]
     learns = np.isfinite(history["loss"]).all() and not any(moved[0]) and head and all(moved[1])
     require("exports", f"{name}, Keras, a step changes the head and not the base", learns)

@@ -18,25 +18,25 @@ TOLERANCE = 1e-4
 def check(permafrost, _):
     scratch = permafrost.scratch
     random = np.random.default_rng(1)
-    pictures = {f"{height}x{width}": picture(random, height, width) for height, width in SIZES}
-    save_file(pictures, scratch / "pictures.safetensors")
-    compare_features(permafrost, vgg16.frozen_base(), pictures, [scratch / name for name in vgg16.FILES])
-    compare_features(permafrost, vgg16.imagenet_base(permafrost.imagenet), pictures, [permafrost.imagenet])
+    images = {f"{height}x{width}": image(random, height, width) for height, width in SIZES}
+    save_file(images, scratch / "images.safetensors")
+    compare_features(permafrost, vgg16.frozen_base(), images, [scratch / name for name in vgg16.FILES])
+    compare_features(permafrost, vgg16.imagenet_base(permafrost.imagenet), images, [permafrost.imagenet])
 
 
-def compare_features(permafrost, base, pictures, files):
-    """Compares the features of `pictures` by Keras's `base` and by the program, with the same weights in each of
+def compare_features(permafrost, base, images, files):
+    """Compares the features of `images` by Keras's `base` and by the program, with the same weights in each of
     `files`."""
     scratch, expected = permafrost.scratch, {}
-    for name, values in pictures.items():
+    for name, values in images.items():
         expected[name] = base(keras.applications.vgg16.preprocess_input(values[None].copy())).numpy()[0]
     for file in files:
-        permafrost.features(file, scratch / "pictures.safetensors", scratch / "features.safetensors")
+        permafrost.features(file, scratch / "images.safetensors", scratch / "features.safetensors")
         found = load_file(scratch / "features.safetensors")
         assert found.keys() == expected.keys(), f"expected {expected.keys()}, found {found.keys()}"
-        for size in pictures:
+        for size in images:
             compare("features", f"{file.name}, {size}", found[size], expected[size], TOLERANCE, "largest")
 
 
-def picture(random, height, width):
+def image(random, height, width):
     return random.uniform(0, 255, (height, width, 3)).astype(np.float32)

@@ -29,7 +29,7 @@ def check(permafrost, pngs):
     found = permafrost.train(
         scratch / "all", scratch / "run-all", *settings, "--head-from", scratch / "head.keras"
     )
-    compare_histories("history", "on all photographs", found, expected)
+    compare_histories("history", "on all images", found, expected)
 
 
 def fit(model, pngs):

@@ -3,7 +3,7 @@ import keras
 import numpy as np
 
 import models
-import photographs
+import image_files
 from compare import compare
 
 # The same as for exports. The one epoch of training has steps too small to change a 32-bit number.
@@ -12,17 +12,17 @@ TOLERANCE = 1e-4
 
 def check(permafrost, pngs):
     scratch = permafrost.scratch
-    pictures = photographs.read(photographs.twenty(pngs))
+    images = image_files.read(image_files.twenty(pngs))
     keras.utils.set_random_seed(1)
     whole = models.compiled(models.whole(augment=True))
-    whole.fit(pictures, np.arange(len(pictures)) % 2, batch_size=len(pictures), epochs=1, verbose=0)
+    whole.fit(images, np.arange(len(images)) % 2, batch_size=len(images), epochs=1, verbose=0)
     whole.save(scratch / "whole.keras")
     check_import(permafrost, pngs, whole, "whole.keras", "whole.keras")
 
     # A model that Permafrost exported and Keras trained further and saved in all its formats.
     export = permafrost.export(scratch / "run-1/best", "keras", scratch / "lent.keras")
     lent = models.compiled(keras.models.load_model(export))
-    lent.fit(pictures, np.arange(len(pictures)) % 2, batch_size=len(pictures), epochs=1, verbose=0)
+    lent.fit(images, np.arange(len(images)) % 2, batch_size=len(images), epochs=1, verbose=0)
     lent.save(scratch / "back.keras")
     lent.save(scratch / "back.h5")
     lent.save_weights(scratch / "back.weights.h5")
@@ -33,10 +33,10 @@ def check(permafrost, pngs):
 def check_import(permafrost, pngs, model, weights, head):
     """Compares the predictions for 20 images of the model and of the base and head in the files."""
     scratch = permafrost.scratch
-    files = photographs.twenty(pngs)
+    files = image_files.twenty(pngs)
     settings = ("--weights", scratch / weights, "--head-from", scratch / head, "--learning-rate", 1e-12)
     run = scratch / f"run-from-{weights}"
     permafrost.train(pngs, run, *settings, "--epochs", 1)
     found = permafrost.predict(run / "best", files)[:, 1:]
-    expected = model.predict(photographs.read(files), verbose=0)
+    expected = model.predict(image_files.read(files), verbose=0)
     compare("imports", f"{weights}, a batch of 20", found, expected, TOLERANCE, "one")

@@ -3,7 +3,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from vgg16 import frozen_base, splitmix
+from splitmix import splitmix
+from vgg16 import frozen_base
 
 # Height and width of the images, small so that Keras trains on them in seconds.
 SIZE = (64, 64)

@@ -14,11 +14,11 @@ class Permafrost:
         self.program, self.imagenet, self.scratch = program, imagenet, scratch
         self.features_of, self.explain_by = features_of, explain_by
 
-    def features(self, weights, pictures, features):
-        self.start(self.features_of, weights, pictures, features)
+    def features(self, weights, images, features):
+        self.start(self.features_of, weights, images, features)
 
-    def explain(self, model, pictures, maps):
-        self.start(self.explain_by, model, pictures, maps)
+    def explain(self, model, images, maps):
+        self.start(self.explain_by, model, images, maps)
 
     def train(self, data, out, *settings, size=64):
         """Trains on unaugmented images without random choices, and returns the history by column. If `size` is None,

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from safetensors.numpy import load_file
 
+from splitmix import splitmix
+
 CONVOLUTIONS = [
     ("block1_conv1", 3, 64), ("block1_conv2", 64, 64),
     ("block2_conv1", 64, 128), ("block2_conv2", 128, 128),
@@ -21,16 +23,6 @@ CONVOLUTIONS = [
 # RMSprop have one size for any gradients. On features much larger than these, they would raise the loss of a head to a
 # hundred.
 SCALES = {"block1_conv1": 1 / 64, "block5_conv3": 1 / 2}
-
-
-def splitmix(seed, count):
-    """Returns `count` uniform float32 in [0, 1): splitmix64 of seed + k * golden gamma, top 24 bits / 2^24."""
-    with np.errstate(over="ignore"):
-        z = np.uint64(seed) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
 
 
 def formula_weights(number):

@@ -14,7 +14,7 @@ use crate::{keras, program};
 const FIRST_EPOCH: f64 = 1e-3;
 
 /// Maximum number of validation images that the best models of the two devices may classify differently.
-const PICTURES: f64 = 2.0;
+const MAX_DIFFERENCE: f64 = 2.0;
 
 /// Maximum difference of the mean accuracy of the best models if the base is computed in bfloat16.
 const BFLOAT16: f64 = 0.01;
@@ -25,12 +25,12 @@ const BFLOAT16: f64 = 0.01;
 /// # Errors
 /// Returns an error if test material is missing, a command fails, or the runs do not agree.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
-    let photographs = shared.join("pets");
+    let pets = shared.join("pets");
     let (weights, base) = (shared.join(SMALL.0), SMALL.1);
     let runs = root.join("target/agreement");
     keras::clear(&runs)?;
     let binary = &program::permafrost(root, &["cli/libtorch"])?;
-    let program = Program { root, binary, photographs: &photographs, weights: &weights, base };
+    let program = Program { root, binary, images: &pets, weights: &weights, base };
 
     let [cpu, libtorch] =
         ["cpu", "libtorch"].map(|device| (device, runs.join(format!("demo-{device}"))));
@@ -56,7 +56,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     for seed in ["1", "2", "3", "4"] {
         let devices = [["cpu", "f32"], ["libtorch", "f32"], ["libtorch", "bf16"]];
         let [cpu, libtorch, bf16] = devices.map(|[device, precision]| {
-            let run = runs.join(format!("photographs-{seed}-{device}-{precision}"));
+            let run = runs.join(format!("images-{seed}-{device}-{precision}"));
             let more = ["--epochs", "50", "--no-augment", "--seed", seed, "--device", device];
             let more = [&more[..], &["--precision", precision]].concat();
             program.train_on_images(&run, &more).map(|()| run)
@@ -73,8 +73,8 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compares two runs that validate on `pictures` images.
-fn compare(what: &str, cpu: &Path, other: &Path, pictures: f64) -> Result<()> {
+/// Compares two runs that validate on `images` images.
+fn compare(what: &str, cpu: &Path, other: &Path, images: f64) -> Result<()> {
     let farthest = first_epoch(cpu)?
         .iter()
         .zip(first_epoch(other)?)
@@ -89,10 +89,10 @@ fn compare(what: &str, cpu: &Path, other: &Path, pictures: f64) -> Result<()> {
         farthest <= FIRST_EPOCH,
         "expected a difference of the first epoch of at most {FIRST_EPOCH:e}"
     );
-    let apart = ((cpu - other) * pictures).abs();
+    let apart = ((cpu - other) * images).abs();
     ensure!(
-        apart <= PICTURES + 1e-6,
-        "expected accuracies that differ by at most {PICTURES} images"
+        apart <= MAX_DIFFERENCE + 1e-6,
+        "expected accuracies that differ by at most {MAX_DIFFERENCE} images"
     );
     Ok(())
 }

@@ -89,10 +89,10 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
 
 /// Times both compositions of the augmentation: one warp, and with `--peers` also one warp per step as in Keras.
 fn augment(root: &Path, rounds: &Rounds) -> Result<()> {
-    const PICTURES: usize = 1024;
-    let (example, count) = (program::example(root, "augment")?, PICTURES.to_string());
+    const IMAGES: usize = 1024;
+    let (example, count) = (program::example(root, "augment")?, IMAGES.to_string());
     let what = "images flipped, rotated, zoomed and preprocessed at 180x180";
-    let mut race = Race::new(what, PICTURES, rounds)?;
+    let mut race = Race::new(what, IMAGES, rounds)?;
     race.enter("permafrost", Command::new(&example).args(["once", &count]))?;
     if rounds.peers {
         race.enter("stepwise", Command::new(&example).args(["stepwise", &count]))?;

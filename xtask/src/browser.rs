@@ -27,9 +27,9 @@ const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "c
 /// Returns an error if test material, Node or Chromium is missing, or a test of a page fails.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let shared = absolute(shared)?;
-    let photographs = shared.join("pets");
+    let images = shared.join("pets");
     let weights = shared.join(SMALL.0);
-    for path in [&photographs, &weights] {
+    for path in [&images, &weights] {
         ensure!(
             path.exists(),
             "expected test material at `{}`, found none\nhint: name the folder with `pets` and `weights`: `cargo xtask browser DIR`",
@@ -46,13 +46,13 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let run = folder.join("run");
     clear(&run)?;
     let (binary, base) = (&binary, SMALL.1);
-    let program = Program { root, binary, photographs: &photographs, weights: &weights, base };
+    let program = Program { root, binary, images: &images, weights: &weights, base };
     program.train_on_images(&run, &["--epochs", "3", "--image-size", "96", "--seed", "1"])?;
 
     for test in TESTS {
         let mut node = Command::new("node");
         node.arg(folder.join(test));
-        node.args([&chromium, binary, &run, &photographs, &screenshots]);
+        node.args([&chromium, binary, &run, &images, &screenshots]);
         program::start(&mut node, "see the output of the test above")?;
     }
     writeln!(stdout(), "browser: all pages passed: {}", screenshots.display())?;

@@ -39,9 +39,9 @@ pub(crate) enum Check {
 /// Returns an error if test material or an engine is missing, the program can't be built, or a check fails.
 pub(crate) fn run(root: &Path, shared: &Path, check: Option<Check>) -> Result<()> {
     let shared = absolute(shared)?;
-    let photographs = shared.join("pets");
+    let images = shared.join("pets");
     let weights = shared.join("weights/vgg19_blocks1-3.safetensors");
-    for path in [&photographs, &weights] {
+    for path in [&images, &weights] {
         ensure!(
             path.exists(),
             "expected test material at `{}`, found none\nhint: name the folder with `pets` and `weights`: `cargo xtask cluster --shared DIR`",
@@ -61,7 +61,7 @@ pub(crate) fn run(root: &Path, shared: &Path, check: Option<Check>) -> Result<()
         let site = Site {
             root: root.clone(),
             program: program.clone(),
-            photographs: photographs.clone(),
+            images: images.clone(),
             weights: weights.clone(),
             folder,
         };

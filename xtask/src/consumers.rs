@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_consumer_is_its_own_workspace_with_absolute_paths_and_no_optimization() {
+    fn consumer_manifest_is_a_standalone_workspace() {
         let consumer =
             "[package]\nname = \"c\"\n[dependencies]\naugment = { path = \"crates/augment\" }\n";
         let workspace = "[workspace]\nmembers = [\"crates/*\"]\n[profile.dev]\nopt-level = 2\n";

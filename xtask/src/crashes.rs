@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_spread_over_the_run() {
+    fn kill_times_are_spread_over_the_run() {
         let moments: Vec<f64> = (0..1_000).map(|number| fraction(0, number)).collect();
         assert!(moments.iter().all(|moment| (0.0..1.0).contains(moment)));
         let early = moments.iter().filter(|moment| **moment < 0.25).count();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_differ_are_told_apart() {
+    fn differing_runs_are_detected() {
         let root = tempfile::tempdir().unwrap();
         for run in ["one", "other"] {
             for file in SAME {

@@ -14,7 +14,7 @@ use crate::program;
 
 /// Targets, and the file name that each expects.
 const TARGETS: [(&str, &str); 9] = [
-    ("photograph", "photograph"),
+    ("image", "image"),
     ("h5", "weights.h5"),
     ("keras", "model.keras"),
     ("safetensors", "arrays.safetensors"),
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_before_is_kept() {
+    fn earlier_findings_are_not_overwritten() {
         let root = tempfile::tempdir().unwrap();
         let parent = root.path().join("target/fuzz");
         for number in 1..4 {

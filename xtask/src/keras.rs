@@ -20,7 +20,7 @@ const CHECKS: [&str; 9] = [
     "history",
     "exports",
     "imports",
-    "thaw",
+    "unfreeze",
     "explain",
     "classify",
     "tensorboard",
@@ -33,11 +33,11 @@ const CHECKS: [&str; 9] = [
 /// did not run.
 pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let shared = absolute(shared)?;
-    let (photographs, imagenet) = (shared.join("pets"), shared.join(IMAGENET));
+    let (images, imagenet) = (shared.join("pets"), shared.join(IMAGENET));
     ensure!(
-        photographs.is_dir(),
+        images.is_dir(),
         "expected images at `{}`, found none\nhint: name the folder with `pets` and `weights`: `cargo xtask keras DIR`",
-        photographs.display()
+        images.display()
     );
     ensure!(
         imagenet.is_file(),
@@ -57,7 +57,7 @@ pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
             // `-B`: writes no bytecode next to the scripts.
             .arg("-B")
             .arg(checks.join("check.py"))
-            .args([&program, &features?, &explain?, &photographs, &imagenet, &scratch]),
+            .args([&program, &features?, &explain?, &images, &imagenet, &scratch]),
         &CHECKS,
     )
     .context("Keras and Permafrost differ")?;
@@ -156,18 +156,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_check_that_printed_nothing_is_named() {
+    fn checks_without_results_are_reported() {
         let output = "compare: 7 kinds\nfeatures: 1e-6\nhistory compared nothing\nexports: 1e-7\n";
         let mut seen = Vec::new();
         assert_eq!(
             pass_on(output.as_bytes(), &mut seen, &CHECKS).unwrap(),
-            ["history", "imports", "thaw", "explain", "classify", "tensorboard"]
+            ["history", "imports", "unfreeze", "explain", "classify", "tensorboard"]
         );
         assert_eq!(String::from_utf8(seen).unwrap(), output);
     }
 
     #[test]
-    fn an_environment_made_from_the_same_list_is_kept() {
+    fn environment_with_the_same_requirements_is_reused() {
         let root = tempfile::tempdir().unwrap();
         let requirements = root.path().join("requirements.txt");
         fs::write(&requirements, "keras==3.15.1\n").unwrap();

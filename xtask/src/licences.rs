@@ -143,7 +143,7 @@ mod tests {
         "resolve": {"nodes": [{"id": "registry+https://r#b@1.0.0"}]}}"#;
 
     #[test]
-    fn only_the_package_of_others_is_changed() {
+    fn only_third_party_packages_are_changed() {
         let licence: Value =
             serde_json::from_str(&with_foreign_licence(METADATA).unwrap()).unwrap();
         let licences = |which: usize| licence["packages"][which]["license"].as_str();

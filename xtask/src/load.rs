@@ -6,7 +6,7 @@
 
 mod client;
 mod hostile;
-mod picture;
+mod image;
 mod server;
 
 use std::collections::BTreeMap;
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_times_that_there_were() {
+    fn percentiles_are_observed_times() {
         let times: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
         assert_eq!(percentile(&times, 50), Duration::from_millis(100));
         assert_eq!(percentile(&times, 99), Duration::from_millis(198));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_grows_fails() {
+    fn memory_growth_fails_the_check() {
         let now = |values: &[u64]| -> Vec<Memory> {
             values.iter().map(|value| Memory { now: value << 20, peak: 0 }).collect()
         };
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn others_that_wait_too_long_and_memory_above_the_bound_fail() {
+    fn long_waits_and_high_memory_fail_the_check() {
         let memory = |peak| Some(Memory { now: 0, peak });
         let seconds = |alone, hostile| [alone, hostile].map(Duration::from_secs).map(Some);
         let memories = |after| [memory(120), memory(after)];

@@ -149,7 +149,7 @@ enum Chore {
     ///
     /// Fails if a read panics, aborts or takes too long.
     Fuzz {
-        /// Kind of file: photograph, h5, keras, safetensors, pth, card, state, config or request [default: all]
+        /// Kind of file: image, h5, keras, safetensors, pth, card, state, config or request [default: all]
         target: Option<String>,
         /// Duration per target in seconds
         #[arg(long, default_value_t = 300)]

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_licences_of_all_that_the_program_contains_are_listed_and_equal_texts_once() {
+    fn licences_of_dependencies_are_listed_without_duplicates() {
         let folder = tempfile::tempdir().unwrap();
         let package = |name: &str, source: &str, licence: &str| {
             let root = folder.path().join(name);

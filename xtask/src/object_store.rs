@@ -41,7 +41,7 @@ pub(crate) struct Server {
     program: PathBuf,
     buckets: PathBuf,
     /// Arguments for failures, latency and bandwidth.
-    trouble: Vec<String>,
+    faults: Vec<String>,
     /// Log files, one per start.
     logs: Vec<PathBuf>,
     child: Child,
@@ -51,15 +51,15 @@ pub(crate) struct Server {
 
 impl Server {
     /// Builds the server and starts it on these buckets, on a free port. Logs are written next to the buckets.
-    pub(crate) fn start(root: &Path, buckets: &Path, trouble: &[&str]) -> Result<Self> {
+    pub(crate) fn start(root: &Path, buckets: &Path, faults: &[&str]) -> Result<Self> {
         let manifest = root.join("tests/s3/Cargo.toml");
         let manifest = manifest.to_str().context("expected a path in Unicode")?;
         let program = absolute(build(root, "s3-server", &["--manifest-path", manifest])?)?;
-        let trouble: Vec<String> = trouble.iter().map(|&word| word.to_owned()).collect();
+        let faults: Vec<String> = faults.iter().map(|&word| word.to_owned()).collect();
         let log = buckets.with_file_name("server-0.txt");
-        let mut child = start(&program, buckets, &trouble, "0", &log)?;
+        let mut child = start(&program, buckets, &faults, "0", &log)?;
         let url = url_of(&mut child, &log)?;
-        Ok(Self { program, buckets: buckets.to_owned(), trouble, logs: vec![log], child, url })
+        Ok(Self { program, buckets: buckets.to_owned(), faults, logs: vec![log], child, url })
     }
 
     /// Kills the server and starts it again at the same address after the pause `away`.
@@ -69,7 +69,7 @@ impl Server {
         sleep(away);
         let log = self.buckets.with_file_name(format!("server-{}.txt", self.logs.len()));
         let (_, port) = self.url.rsplit_once(':').context("expected a port")?;
-        self.child = start(&self.program, &self.buckets, &self.trouble, port, &log)?;
+        self.child = start(&self.program, &self.buckets, &self.faults, port, &log)?;
         url_of(&mut self.child, &log)?;
         self.logs.push(log);
         Ok(())
@@ -99,13 +99,13 @@ impl Drop for Server {
 fn start(
     program: &Path,
     buckets: &Path,
-    trouble: &[String],
+    faults: &[String],
     port: &str,
     log: &Path,
 ) -> Result<Child> {
     let log = File::create(log)?;
     let mut command = Command::new(program);
-    command.arg(buckets).args(["--port", port]).args(trouble).envs(Keys::RIGHT.variables());
+    command.arg(buckets).args(["--port", port]).args(faults).envs(Keys::RIGHT.variables());
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     command.spawn().with_context(|| format!("could not start `{}`", program.display()))
 }

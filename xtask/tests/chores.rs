@@ -41,7 +41,7 @@ fn parity_names_the_fixtures_that_are_missing() {
 }
 
 #[test]
-fn keras_without_photographs_is_an_error_before_anything_is_installed() {
+fn keras_without_images_fails_before_installing() {
     let root = TempDir::new().unwrap();
     let keras = run(root.path(), &["keras"]);
     let error = String::from_utf8(keras.stderr).unwrap();
@@ -52,7 +52,7 @@ fn keras_without_photographs_is_an_error_before_anything_is_installed() {
 }
 
 #[test]
-fn cluster_without_photographs_is_an_error_before_anything_is_built() {
+fn cluster_without_test_material_fails_before_building() {
     let root = TempDir::new().unwrap();
     let cluster = run(root.path(), &["cluster", "slurm"]);
     let error = String::from_utf8(cluster.stderr).unwrap();
@@ -85,7 +85,7 @@ fn build_script_with(variables: &[(&str, &str)]) -> String {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_build_for_which_no_libtorch_is_named_is_refused_instead_of_taking_an_unchecked_download() {
+fn build_script_refuses_an_unverified_libtorch_download() {
     let refused = build_script_with(&[]);
     let error =
         "\ncargo::error=LIBTORCH is not set, and a download by the build would not be verified";
@@ -105,7 +105,7 @@ fn dependency(name: &str) -> toml::Value {
 }
 
 #[test]
-fn the_bindings_are_asked_for_without_their_download() {
+fn tch_dependency_does_not_enable_downloads() {
     let tch = dependency("tch");
     assert!(tch.get("features").is_none(), "{tch}");
 }
@@ -126,7 +126,7 @@ fn deployed(name: &str) -> String {
 }
 
 #[test]
-fn the_image_is_built_by_the_lock_file_on_bases_pinned_by_digest_and_holds_all_licences() {
+fn container_build_is_locked_pinned_and_has_licences() {
     let containerfile = deployed("Containerfile");
     let lines: Vec<_> =
         containerfile.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
@@ -147,7 +147,7 @@ fn the_image_is_built_by_the_lock_file_on_bases_pinned_by_digest_and_holds_all_l
 }
 
 #[test]
-fn no_build_that_the_documents_of_deploy_name_ignores_the_lock_file() {
+fn documented_builds_use_the_lock_file() {
     let files = ["README.md", "features.sbatch", "kubernetes.yaml"].map(deployed);
     let builds =
         files.iter().flat_map(|text| text.split('`')).filter(|it| it.contains("cargo build"));
@@ -159,7 +159,7 @@ fn no_build_that_the_documents_of_deploy_name_ignores_the_lock_file() {
 }
 
 #[test]
-fn unfinished_uploads_end_after_a_day_in_both_stores_that_have_such_a_rule() {
+fn lifecycle_rules_abort_uploads_after_one_day() {
     let read = |name| serde_json::from_str::<serde_json::Value>(&deployed(name)).unwrap();
     let (amazon, google) = (read("s3-lifecycle.json"), read("gcs-lifecycle.json"));
     let rule = &amazon["Rules"][0];

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::io::{Write, stdin, stdout};
 use std::time::Instant;
 
-use augment::{AugmentConfig, Compose, ImageView};
+use augment::{AugmentConfig, Compose, ImageRef};
 use rayon::prelude::*;
 
 const SIZE: usize = 180;
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let outputs = &mut outputs[..BATCH.min(images - first)];
             let inputs = pixels.par_chunks_exact(values);
             outputs.par_iter_mut().zip(inputs).enumerate().for_each(|(item, (output, pixels))| {
-                let image = ImageView::new(pixels, SIZE, SIZE);
+                let image = ImageRef::new(pixels, SIZE, SIZE);
                 let draw = config.draw(1, round as u64, (first + item) as u64);
                 draw.apply(&image, config.compose, output, |[red, green, blue]| {
                     [blue - 103.939, green - 116.779, red - 123.68]

@@ -28,14 +28,14 @@ impl Affine {
     /// values rotate counterclockwise (Keras: `RandomRotation`).
     pub fn rotation(turns: f32, height: usize, width: usize) -> Self {
         let (sin, cos) = (std::f64::consts::TAU * f64::from(turns)).sin_cos();
-        Self::about_centre([cos, -sin, sin, cos], height, width)
+        Self::about_center([cos, -sin, sin, cos], height, width)
     }
 
     /// Returns the map that scales an image about its center so that it shows `1 + factor` of its
     /// size. Positive values zoom out (Keras: `RandomZoom`).
     pub fn zoom(factor: f32, height: usize, width: usize) -> Self {
         let scale = 1.0 + f64::from(factor);
-        Self::about_centre([scale, 0.0, 0.0, scale], height, width)
+        Self::about_center([scale, 0.0, 0.0, scale], height, width)
     }
 
     /// Returns the map that applies `self` and then `next`.
@@ -64,7 +64,7 @@ impl Affine {
 
     /// Returns the map with this linear part (row by row) that leaves the center of the image
     /// unchanged.
-    fn about_centre([a, b, d, e]: [f64; 4], height: usize, width: usize) -> Self {
+    fn about_center([a, b, d, e]: [f64; 4], height: usize, width: usize) -> Self {
         let (x, y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
         Self {
             coefficients: [a, b, x - a * x - b * y, d, e, y - d * x - e * y]
@@ -92,7 +92,7 @@ mod tests {
         /// Coordinates here are below 1,000, where the spacing of `f32` is 6e-5. A composed map
         /// rounds each coefficient once, which moves a point by a few of those spacings.
         #[test]
-        fn a_composed_map_equals_mapping_points_one_after_the_other(
+        fn composed_map_equals_applying_maps_in_sequence(
             first in some_map(), second in some_map(), x in 0.0f32..200.0, y in 0.0f32..180.0,
         ) {
             let (step_x, step_y) = first.apply(x, y);

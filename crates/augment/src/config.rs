@@ -119,7 +119,7 @@ mod tests {
         }
 
         #[test]
-        fn the_same_address_gives_the_same_draw_on_every_thread(seed: u64, epoch: u64, item: u64) {
+        fn draws_are_deterministic_across_threads(seed: u64, epoch: u64, item: u64) {
             let config = AugmentConfig::default();
             let here = config.draw(seed, epoch, item);
             let there = std::thread::spawn(move || config.draw(seed, epoch, item));

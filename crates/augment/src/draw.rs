@@ -1,6 +1,6 @@
 //! Augmentation drawn for one image: its parameters, and the maps that follow from them.
 
-use crate::{Affine, Compose, ImageView, warp};
+use crate::{Affine, Compose, ImageRef, warp};
 
 /// Parameters drawn for one image.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,7 +43,7 @@ impl Draw {
     /// Panics if `output` does not have the size of the image.
     pub fn apply(
         &self,
-        image: &ImageView<'_>,
+        image: &ImageRef<'_>,
         compose: Compose,
         output: &mut [f32],
         finish: impl Fn([f32; 3]) -> [f32; 3],
@@ -57,7 +57,7 @@ impl Draw {
                 // warp of the rotation can therefore include the flip.
                 let mut rotated = vec![0.0; output.len()];
                 warp(image, &rotation.then(&flip), &mut rotated, |rgb| rgb);
-                warp(&ImageView::new(&rotated, height, width), &zoom, output, finish);
+                warp(&ImageRef::new(&rotated, height, width), &zoom, output, finish);
             }
         }
     }

@@ -17,4 +17,4 @@ pub use affine::Affine;
 pub use compose::Compose;
 pub use config::{AugmentConfig, AugmentError, RandomFlip};
 pub use draw::Draw;
-pub use warp::{ImageView, WARP_REVISION, warp};
+pub use warp::{ImageRef, WARP_REVISION, warp};

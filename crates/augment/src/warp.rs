@@ -8,13 +8,13 @@ pub const WARP_REVISION: u32 = 1;
 
 /// RGB image of shape (height, width, 3), row by row, of bytes or of the values from another warp.
 #[derive(Clone, Copy, Debug)]
-pub struct ImageView<'a, T = u8> {
+pub struct ImageRef<'a, T = u8> {
     pixels: &'a [T],
     height: usize,
     width: usize,
 }
 
-impl<'a, T> ImageView<'a, T> {
+impl<'a, T> ImageRef<'a, T> {
     /// Creates an image of `height` by `width` pixels from `pixels` in the order (height, width,
     /// 3).
     ///
@@ -48,7 +48,7 @@ impl<'a, T> ImageView<'a, T> {
 /// Panics if `output` does not have the size of the image. Also panics above 2^23 pixels along an
 /// axis or 2^31 values in all, the limits of counting in `f32` and `u32`.
 pub fn warp<T: Copy + Into<f32>>(
-    image: &ImageView<'_, T>,
+    image: &ImageRef<'_, T>,
     map: &Affine,
     output: &mut [f32],
     finish: impl Fn([f32; 3]) -> [f32; 3],
@@ -68,7 +68,7 @@ pub fn warp<T: Copy + Into<f32>>(
 /// vectorize the loop without branches. Then reads, interpolates, finishes and writes each pixel.
 #[inline]
 fn warp_with<T: Copy + Into<f32>>(
-    image: &ImageView<'_, T>,
+    image: &ImageRef<'_, T>,
     map: &Affine,
     output: &mut [f32],
     finish: impl Fn([f32; 3]) -> [f32; 3],
@@ -143,8 +143,8 @@ impl Points {
         let mut points = Self { offsets: [0; BLOCK], right: [0.0; BLOCK], below: [0.0; BLOCK] };
         for at in 0..BLOCK {
             let (x, y) = map.apply(x + f32::from(at as u16), y);
-            let (column, right) = lower_neighbour(reflect(x, width), width);
-            let (row, below) = lower_neighbour(reflect(y, height), height);
+            let (column, right) = lower_neighbor(reflect(x, width), width);
+            let (row, below) = lower_neighbor(reflect(y, height), height);
             // Nothing wraps here, but a check would prevent vectorization.
             points.offsets[at] = row.wrapping_mul(stride).wrapping_add(column.wrapping_mul(3));
             points.right[at] = right;
@@ -158,7 +158,7 @@ impl Points {
 /// `point` from that pixel, in 0..=1. If the axis has at least two pixels, the returned pixel has a
 /// next one.
 #[inline]
-fn lower_neighbour(point: f32, length: f32) -> (u32, f32) {
+fn lower_neighbor(point: f32, length: f32) -> (u32, f32) {
     /// From this value to twice this value, floats are whole numbers with consecutive bit patterns,
     /// so adding it rounds. This vectorizes on every processor, but a conversion to an integer may
     /// not.
@@ -233,7 +233,7 @@ mod tests {
 
     fn warped(pixels: &[u8], height: usize, width: usize, map: &Affine) -> Vec<f32> {
         let mut output = vec![f32::NAN; pixels.len()];
-        warp(&ImageView::new(pixels, height, width), map, &mut output, |rgb| rgb);
+        warp(&ImageRef::new(pixels, height, width), map, &mut output, |rgb| rgb);
         output
     }
 
@@ -250,7 +250,7 @@ mod tests {
         }
 
         #[test]
-        fn flipping_twice_restores((pixels, height, width) in some_image(), left_right: bool, top_bottom: bool) {
+        fn flipping_twice_restores_the_image((pixels, height, width) in some_image(), left_right: bool, top_bottom: bool) {
             let flip = Affine::flip(left_right, top_bottom, height, width);
             let once = as_bytes(&warped(&pixels, height, width, &flip));
             let twice = as_bytes(&warped(&once, height, width, &flip));
@@ -260,7 +260,7 @@ mod tests {
         /// Interpolation rounds twice, each time by at most half the spacing of `f32` below 256,
         /// which is 8e-6.
         #[test]
-        fn every_pixel_is_written_and_lies_within_the_range_of_the_input(
+        fn every_output_pixel_is_within_the_input_range(
             (pixels, height, width) in some_image(), seed: u64, item: u64,
         ) {
             let config = AugmentConfig { flip: RandomFlip::Both, rotation: 1.0, zoom: 0.9, compose: Compose::Once };
@@ -275,7 +275,7 @@ mod tests {
         }
 
         #[test]
-        fn the_same_address_gives_the_same_image_on_every_thread(
+        fn warped_images_are_deterministic_across_threads(
             (pixels, height, width) in some_image(), seed: u64, epoch: u64, item: u64,
         ) {
             let image = move || {
@@ -288,7 +288,7 @@ mod tests {
 
         /// Compares with the definition: the image repeated endlessly with its mirror images.
         #[test]
-        fn whole_pixel_shifts_see_the_reflected_image(
+        fn whole_pixel_shifts_reflect_at_the_edges(
             (pixels, height, width) in some_image(), shift_x in -60i32..60, shift_y in -60i32..60,
         ) {
             let map = Affine { coefficients: [1.0, 0.0, shift_x as f32, 0.0, 1.0, shift_y as f32] };
@@ -314,7 +314,7 @@ mod tests {
         /// Compares with the definition in float64. Adding 0.5 rounds by half the spacing of `f32`
         /// below 64, which is 2e-6.
         #[test]
-        fn reflecting_once_is_enough_near_the_image(length in 1u16..24, at in 0.0f32..=1.0) {
+        fn reflect_once_matches_the_definition_near_the_image(length in 1u16..24, at in 0.0f32..=1.0) {
             let length = f32::from(length);
             let point = -2.0 * length + at * (4.0 * length - 1.0);
             let period = 2.0 * f64::from(length);
@@ -325,12 +325,12 @@ mod tests {
         }
 
         #[test]
-        fn a_point_lies_between_its_lower_neighbour_and_the_next_one(
+        fn lower_neighbor_plus_fraction_is_the_point(
             length in 2u16..5_000, at in 0.0f32..=1.0,
         ) {
             let last = f32::from(length) - 1.0;
             for point in [at * last, (at * last).round(), 0.0, last] {
-                let (lower, fraction) = lower_neighbour(point, last + 1.0);
+                let (lower, fraction) = lower_neighbor(point, last + 1.0);
                 prop_assert!(lower + 2 <= u32::from(length) && (0.0..=1.0).contains(&fraction));
                 prop_assert_eq!(lower as f32 + fraction, point);
             }
@@ -338,11 +338,11 @@ mod tests {
     }
 
     #[test]
-    fn what_finish_returns_is_what_is_written() {
+    fn warp_writes_the_values_returned_by_finish() {
         let pixels = [10u8, 20, 30];
         let mut output = [0.0; 3];
         let swap = |[red, green, blue]: [f32; 3]| [blue - 1.0, green - 2.0, red - 3.0];
-        warp(&ImageView::new(&pixels, 1, 1), &Draw::default().map(1, 1), &mut output, swap);
+        warp(&ImageRef::new(&pixels, 1, 1), &Draw::default().map(1, 1), &mut output, swap);
         assert_eq!(output, [29.0, 18.0, 7.0]);
     }
 }

@@ -4,7 +4,7 @@
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;
 
-use augment::{Compose, Draw, ImageView};
+use augment::{Compose, Draw, ImageRef};
 use fixtures::{Fixture, arrays, fixture};
 use serde::Deserialize;
 
@@ -38,7 +38,7 @@ fn augmented(image: &Fixture, steps: &[(String, Option<f32>)], compose: Compose)
     let &[height, width, 3] = image.shape.as_slice() else { panic!("shape {:?}", image.shape) };
     let pixels: Vec<u8> = image.data.iter().map(|&value| value as u8).collect();
     let mut output = vec![0.0; pixels.len()];
-    draw(steps).apply(&ImageView::new(&pixels, height, width), compose, &mut output, |rgb| rgb);
+    draw(steps).apply(&ImageRef::new(&pixels, height, width), compose, &mut output, |rgb| rgb);
     output
 }
 
@@ -83,7 +83,7 @@ fn parity_of_sequences_step_by_step() {
 /// half, only the blur remains: 2 levels of these images' noise, whose standard deviation is 9. In
 /// another order, or without one of the steps, the pixels come from elsewhere.
 #[test]
-fn parity_of_sequences_up_to_the_blur_of_interpolating_again() {
+fn parity_of_sequences_up_to_interpolation_blur() {
     let arrays = arrays("augment.safetensors");
     let sequences: Vec<Case> = cases().into_iter().filter(|case| case.steps.len() > 1).collect();
     assert!(sequences.len() >= 4, "sequences are there");

@@ -1,16 +1,16 @@
 //! Ties the revision of the warp to its output, bit for bit.
 
-use augment::{AugmentConfig, Compose, Draw, ImageView, WARP_REVISION};
+use augment::{AugmentConfig, Compose, Draw, ImageRef, WARP_REVISION};
 use sha2::{Digest, Sha256};
 
 /// If this test fails, draws or the warp return different values. Raise [`WARP_REVISION`], then
 /// update the digest here. Otherwise caches would serve features of the old revision.
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn the_revision_is_raised_with_every_change_of_a_bit() {
+fn warp_revision_matches_the_pinned_digest() {
     let (height, width) = (31, 45);
     let pixels: Vec<u8> = (0..height * width * 3).map(|at| (at * at % 251) as u8).collect();
-    let image = ImageView::new(&pixels, height, width);
+    let image = ImageRef::new(&pixels, height, width);
     let mut hash = Sha256::new();
     let mut add = |draw: &Draw, compose| {
         let mut output = vec![0.0; pixels.len()];
@@ -29,14 +29,14 @@ fn the_revision_is_raised_with_every_change_of_a_bit() {
 
 /// An image without augmentation remains unchanged, so it does not need the warp.
 #[test]
-fn a_draw_of_nothing_keeps_every_value() {
+fn default_draw_leaves_the_image_unchanged() {
     let (height, width) = (31, 45);
     let pixels: Vec<u8> = (0..height * width * 3).map(|at| (at * at % 251) as u8).collect();
     let expected: Vec<f32> = pixels.iter().map(|&value| f32::from(value)).collect();
     for compose in [Compose::Once, Compose::Stepwise] {
         let mut output = vec![0.0; pixels.len()];
         Draw::default().apply(
-            &ImageView::new(&pixels, height, width),
+            &ImageRef::new(&pixels, height, width),
             compose,
             &mut output,
             |rgb| rgb,

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io::{Write, stdout};
 
-use cache::{Cached, DiskCache, Key};
+use cache::{DiskCache, EntryKind, Key};
 
 /// Number of different entries. Not all fit into the cache.
 const ENTRIES: u64 = 4_000;
@@ -26,14 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let number = (state >> 33) % ENTRIES;
         let key = Key::of("fill 1", &[&number.to_le_bytes()]);
         let expected = content(number);
-        match cache.get(Cached::Features, &key) {
+        match cache.get(EntryKind::Features, &key) {
             Some(content) if content != expected => {
                 return Err(format!("entry {number} differs from what was written").into());
             }
             Some(_) => found += 1,
             None => {
                 missing += 1;
-                cache.put(Cached::Features, &key, &[&expected]);
+                cache.put(EntryKind::Features, &key, &[&expected]);
             }
         }
         if let Some(fault) = cache.fault() {

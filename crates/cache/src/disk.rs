@@ -12,7 +12,7 @@ use quoting::Shown;
 use crate::entry;
 use crate::ledger::{Ledger, Locked};
 use crate::open::{create_folder, create_own_folder};
-use crate::{CacheError, Cached, Key};
+use crate::{CacheError, EntryKind, Key};
 
 /// Version of the layout on disk.
 const VERSION: u32 = 1;
@@ -48,7 +48,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Kind of entry.
-    pub kind: Cached,
+    pub kind: EntryKind,
     /// Number of entries.
     pub entries: u64,
     /// Size of the entries in bytes.
@@ -59,7 +59,7 @@ pub struct Usage {
 struct Found {
     used: SystemTime,
     bytes: u64,
-    kind: Cached,
+    kind: EntryKind,
     key: Key,
 }
 
@@ -73,7 +73,7 @@ impl DiskCache {
     pub fn open(folder: &Path, limit: u64) -> Result<Self, CacheError> {
         create_folder(folder).map_err(CacheError::io(folder))?;
         check_version(folder)?;
-        for name in [UNFINISHED].into_iter().chain(Cached::ALL.map(Cached::name)) {
+        for name in [UNFINISHED].into_iter().chain(EntryKind::ALL.map(EntryKind::name)) {
             let path = folder.join(name);
             create_own_folder(&path).map_err(CacheError::io(&path))?;
         }
@@ -100,7 +100,7 @@ impl DiskCache {
     }
 
     /// Returns the content of the entry with this key, or `None` if the entry is missing or damaged.
-    pub fn get(&self, kind: Cached, key: &Key) -> Option<Vec<u8>> {
+    pub fn get(&self, kind: EntryKind, key: &Key) -> Option<Vec<u8>> {
         entry::read(&self.path_of(kind, key), key)
     }
 
@@ -108,7 +108,7 @@ impl DiskCache {
     ///
     /// Entries larger than a quarter of the limit are not written. A cache and its clones write at most as many bytes
     /// as the limit, because more would evict their own entries.
-    pub fn put(&self, kind: Cached, key: &Key, parts: &[&[u8]]) {
+    pub fn put(&self, kind: EntryKind, key: &Key, parts: &[&[u8]]) {
         let Inner { folder, limit, written, fault, .. } = &*self.0;
         if fault.get().is_some() {
             return;
@@ -124,7 +124,7 @@ impl DiskCache {
         }
     }
 
-    fn write(&self, kind: Cached, key: &Key, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, kind: EntryKind, key: &Key, bytes: &[u8]) -> io::Result<()> {
         let (path, length, limit) = (self.path_of(kind, key), bytes.len() as u64, self.0.limit);
         let mut ledger = self.0.ledger.lock()?;
         let mut total = match ledger.bytes()? {
@@ -198,7 +198,7 @@ impl DiskCache {
     /// Returns an error if the folder can't be read.
     pub fn usage(&self) -> Result<[Usage; 3], CacheError> {
         let entries = self.entries().map_err(CacheError::io(&self.0.folder))?;
-        Ok(Cached::ALL.map(|kind| {
+        Ok(EntryKind::ALL.map(|kind| {
             let of_kind = || entries.iter().filter(|entry| entry.kind == kind);
             let bytes = of_kind().map(|entry| entry.bytes).sum();
             Usage { kind, entries: of_kind().count() as u64, bytes }
@@ -211,7 +211,7 @@ impl DiskCache {
 
     fn entries(&self) -> io::Result<Vec<Found>> {
         let mut found = vec![];
-        for kind in Cached::ALL {
+        for kind in EntryKind::ALL {
             for folder in fs::read_dir(self.0.folder.join(kind.name()))? {
                 let folder = folder?;
                 let Ok(files) = fs::read_dir(folder.path()) else { continue };
@@ -230,7 +230,7 @@ impl DiskCache {
         Ok(found)
     }
 
-    fn path_of(&self, kind: Cached, key: &Key) -> PathBuf {
+    fn path_of(&self, kind: EntryKind, key: &Key) -> PathBuf {
         let digits = key.to_string();
         let (start, end) = digits.split_at(2);
         [self.0.folder.as_path(), kind.name().as_ref(), start.as_ref(), end.as_ref()]

@@ -12,7 +12,7 @@ use crate::open::regular;
 
 /// Kind of a cache entry. Each kind has a separate folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cached {
+pub enum EntryKind {
     /// Decoded and resized images.
     Pixels,
     /// Rows of backbone features.
@@ -21,7 +21,7 @@ pub enum Cached {
     Facts,
 }
 
-impl Cached {
+impl EntryKind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Pixels, Self::Features, Self::Facts];
 

@@ -63,7 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn parts_that_are_joined_otherwise_have_another_key() {
+    fn key_depends_on_part_boundaries() {
         let keys = [
             Key::of("a", &[b"bc"]),
             Key::of("a", &[b"b", b"c"]),
@@ -77,12 +77,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_is_read_as_it_is_written(bytes: [u8; 32]) {
+        fn key_round_trips_through_text(bytes: [u8; 32]) {
             prop_assert_eq!(Key::parse(&Key(bytes).to_string()), Some(Key(bytes)));
         }
 
         #[test]
-        fn no_other_text_is_a_key(text in "[0-9a-fA-Fg]{63,65}") {
+        fn only_canonical_text_is_parsed_as_a_key(text in "[0-9a-fA-Fg]{63,65}") {
             if let Some(key) = Key::parse(&text) {
                 prop_assert_eq!(key.to_string(), text);
             }

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_keeps_the_lock_is_not_waited_for_without_end() {
+    fn waiting_for_a_held_lock_times_out() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("size");
         let ledger = Ledger::open(path.clone()).expect("a ledger");

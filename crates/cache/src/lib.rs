@@ -9,6 +9,6 @@ mod ledger;
 mod open;
 
 pub use disk::{DiskCache, Usage};
-pub use entry::Cached;
+pub use entry::EntryKind;
 pub use error::CacheError;
 pub use key::Key;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use cache::{CacheError, Cached, DiskCache, Key, Usage};
+use cache::{CacheError, DiskCache, EntryKind, Key, Usage};
 use proptest::prelude::*;
 
 /// Size of an entry's header in bytes.
@@ -21,7 +21,7 @@ fn key(number: u64) -> Key {
 /// Returns the paths of all entries, sorted.
 fn entries(cache: &DiskCache) -> Vec<PathBuf> {
     let folders = |folder: PathBuf| fs::read_dir(folder).expect("a folder");
-    let mut found: Vec<PathBuf> = Cached::ALL
+    let mut found: Vec<PathBuf> = EntryKind::ALL
         .into_iter()
         .flat_map(|kind| folders(cache.folder().join(kind.name())))
         .flat_map(|folder| folders(folder.expect("an entry").path()))
@@ -36,23 +36,26 @@ fn bytes(cache: &DiskCache) -> u64 {
 }
 
 #[test]
-fn what_was_written_is_read_by_its_kind_and_key_alone() {
+fn entries_are_found_by_kind_and_key() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(&folder.path().join("a/b"), 1 << 20);
-    cache.put(Cached::Pixels, &key(1), &[b"red", b"green"]);
-    cache.put(Cached::Features, &key(2), &[]);
+    cache.put(EntryKind::Pixels, &key(1), &[b"red", b"green"]);
+    cache.put(EntryKind::Features, &key(2), &[]);
     for cache in [&cache, &cache.clone(), &open(cache.folder(), 1 << 20)] {
-        assert_eq!(cache.get(Cached::Pixels, &key(1)).expect("an entry"), b"redgreen");
-        assert_eq!(cache.get(Cached::Features, &key(2)).expect("an entry"), b"");
-        assert_eq!(cache.get(Cached::Features, &key(1)), None);
-        assert_eq!(cache.get(Cached::Pixels, &key(2)), None);
+        assert_eq!(cache.get(EntryKind::Pixels, &key(1)).expect("an entry"), b"redgreen");
+        assert_eq!(cache.get(EntryKind::Features, &key(2)).expect("an entry"), b"");
+        assert_eq!(cache.get(EntryKind::Features, &key(1)), None);
+        assert_eq!(cache.get(EntryKind::Pixels, &key(2)), None);
     }
-    cache.put(Cached::Pixels, &key(1), &[b"blue"]);
-    assert_eq!(cache.get(Cached::Pixels, &key(1)).expect("an entry"), b"blue");
-    cache.put(Cached::Facts, &key(1), &[b"facts"]);
-    let expected =
-        [(Cached::Pixels, HEADER + 4), (Cached::Features, HEADER), (Cached::Facts, HEADER + 5)]
-            .map(|(kind, bytes)| Usage { kind, entries: 1, bytes });
+    cache.put(EntryKind::Pixels, &key(1), &[b"blue"]);
+    assert_eq!(cache.get(EntryKind::Pixels, &key(1)).expect("an entry"), b"blue");
+    cache.put(EntryKind::Facts, &key(1), &[b"facts"]);
+    let expected = [
+        (EntryKind::Pixels, HEADER + 4),
+        (EntryKind::Features, HEADER),
+        (EntryKind::Facts, HEADER + 5),
+    ]
+    .map(|(kind, bytes)| Usage { kind, entries: 1, bytes });
     assert_eq!(cache.usage().expect("a readable folder"), expected);
     assert_eq!(cache.fault(), None);
 }
@@ -60,44 +63,44 @@ fn what_was_written_is_read_by_its_kind_and_key_alone() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn an_entry_that_was_changed_anywhere_or_cut_is_missing_until_it_is_written_again(
+    fn damaged_entry_is_a_miss_until_rewritten(
         content: Vec<u8>, at: prop::sample::Index, bit in 0..8_u8, cut: prop::sample::Index,
     ) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let cache = open(folder.path(), 1 << 20);
-        cache.put(Cached::Features, &key(1), &[&content]);
+        cache.put(EntryKind::Features, &key(1), &[&content]);
         let path = entries(&cache).pop().expect("an entry");
         let whole = fs::read(&path).expect("an entry");
         let mut flipped = whole.clone();
         flipped[at.index(whole.len())] ^= 1 << bit;
         for damaged in [&flipped[..], &whole[..cut.index(whole.len())], &[&whole[..], &[0]].concat()] {
             fs::write(&path, damaged).expect("a writable folder");
-            prop_assert_eq!(cache.get(Cached::Features, &key(1)), None);
+            prop_assert_eq!(cache.get(EntryKind::Features, &key(1)), None);
         }
-        cache.put(Cached::Features, &key(1), &[&content]);
-        prop_assert_eq!(cache.get(Cached::Features, &key(1)), Some(content));
+        cache.put(EntryKind::Features, &key(1), &[&content]);
+        prop_assert_eq!(cache.get(EntryKind::Features, &key(1)), Some(content));
     }
 }
 
 #[test]
-fn an_entry_in_the_place_of_another_is_not_served() {
+fn entry_stored_under_another_key_is_a_miss() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(folder.path(), 1 << 20);
-    cache.put(Cached::Features, &key(1), &[b"one"]);
+    cache.put(EntryKind::Features, &key(1), &[b"one"]);
     let one = entries(&cache).pop().expect("an entry");
-    cache.put(Cached::Features, &key(2), &[b"two"]);
+    cache.put(EntryKind::Features, &key(2), &[b"two"]);
     let two = entries(&cache).into_iter().find(|path| *path != one).expect("an entry");
     fs::copy(&one, &two).expect("a writable folder");
-    assert_eq!(cache.get(Cached::Features, &key(2)), None);
+    assert_eq!(cache.get(EntryKind::Features, &key(2)), None);
 }
 
 #[test]
-fn the_limit_removes_what_was_used_least_recently() {
+fn least_recently_used_entries_are_evicted() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let one = HEADER + 100;
     let cache = open(folder.path(), 10 * one);
     for number in 0..10 {
-        cache.put(Cached::Features, &key(number), &[&[number as u8; 100]]);
+        cache.put(EntryKind::Features, &key(number), &[&[number as u8; 100]]);
     }
     let old = SystemTime::now() - Duration::from_secs(3600);
     for (age, path) in entries(&cache).into_iter().enumerate() {
@@ -107,48 +110,48 @@ fn the_limit_removes_what_was_used_least_recently() {
     // Uses two entries now. One more then evicts all but 8 of the 10 and adds itself.
     let used = [3, 7];
     for number in used {
-        assert!(cache.get(Cached::Features, &key(number)).is_some());
+        assert!(cache.get(EntryKind::Features, &key(number)).is_some());
     }
     // A process that has written as many bytes as the limit writes no more.
-    cache.put(Cached::Pixels, &key(10), &[&[10; 100]]);
-    assert_eq!(cache.get(Cached::Pixels, &key(10)), None);
+    cache.put(EntryKind::Pixels, &key(10), &[&[10; 100]]);
+    assert_eq!(cache.get(EntryKind::Pixels, &key(10)), None);
     let cache = open(folder.path(), 10 * one);
-    cache.put(Cached::Pixels, &key(10), &[&[10; 100]]);
+    cache.put(EntryKind::Pixels, &key(10), &[&[10; 100]]);
     assert_eq!(bytes(&cache), 9 * one);
     for number in used {
-        assert!(cache.get(Cached::Features, &key(number)).is_some());
+        assert!(cache.get(EntryKind::Features, &key(number)).is_some());
     }
-    assert!(cache.get(Cached::Pixels, &key(10)).is_some());
+    assert!(cache.get(EntryKind::Pixels, &key(10)).is_some());
     for number in 11..100 {
         let cache = open(folder.path(), 10 * one);
-        cache.put(Cached::Features, &key(number), &[&[0; 100]]);
-        assert!(cache.get(Cached::Features, &key(number)).is_some());
+        cache.put(EntryKind::Features, &key(number), &[&[0; 100]]);
+        assert!(cache.get(EntryKind::Features, &key(number)).is_some());
         assert!(bytes(&cache) <= 10 * one);
     }
     // An entry larger than a quarter of the limit is not written.
-    cache.put(Cached::Features, &key(200), &[&[0; 500]]);
-    assert_eq!(cache.get(Cached::Features, &key(200)), None);
+    cache.put(EntryKind::Features, &key(200), &[&[0; 500]]);
+    assert_eq!(cache.get(EntryKind::Features, &key(200)), None);
     assert_eq!(cache.prune(3 * one).expect("a readable folder"), 3 * one);
     assert_eq!(bytes(&cache), 3 * one);
     assert_eq!(cache.prune(0).expect("a readable folder"), 0);
 }
 
 #[test]
-fn a_size_that_is_lost_or_too_large_is_counted_anew() {
+fn damaged_size_file_is_recomputed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(folder.path(), 1 << 12);
-    cache.put(Cached::Features, &key(1), &[b"one"]);
+    cache.put(EntryKind::Features, &key(1), &[b"one"]);
     for damaged in [&b""[..], b"123456789", &[0xff; 8]] {
         fs::write(folder.path().join("size"), damaged).expect("a writable folder");
-        cache.put(Cached::Features, &key(2), &[b"two"]);
+        cache.put(EntryKind::Features, &key(2), &[b"two"]);
         let size = fs::read(folder.path().join("size")).expect("a file");
         assert_eq!(size, bytes(&cache).to_le_bytes());
-        assert!(cache.get(Cached::Features, &key(1)).is_some());
+        assert!(cache.get(EntryKind::Features, &key(1)).is_some());
     }
 }
 
 #[test]
-fn a_cache_of_a_newer_version_is_left_alone() {
+fn newer_or_invalid_cache_version_is_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("version"), "2\n").expect("a writable folder");
     let error = DiskCache::open(folder.path(), 1 << 20).expect_err("another layout");
@@ -162,22 +165,22 @@ fn a_cache_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
-fn a_write_that_fails_is_told_and_is_the_last() {
+fn failed_write_is_reported_and_disables_writing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(folder.path(), 1 << 20);
-    cache.put(Cached::Features, &key(1), &[b"one"]);
+    cache.put(EntryKind::Features, &key(1), &[b"one"]);
     let unfinished = folder.path().join("unfinished");
     fs::remove_dir(&unfinished).expect("an empty folder");
-    cache.put(Cached::Features, &key(2), &[b"two"]);
+    cache.put(EntryKind::Features, &key(2), &[b"two"]);
     assert!(cache.fault().is_some_and(|fault| fault.contains(&*folder.path().to_string_lossy())));
     fs::create_dir(&unfinished).expect("a writable folder");
-    cache.put(Cached::Features, &key(3), &[b"three"]);
+    cache.put(EntryKind::Features, &key(3), &[b"three"]);
     assert_eq!(entries(&cache).len(), 1);
-    assert!(cache.get(Cached::Features, &key(1)).is_some());
+    assert!(cache.get(EntryKind::Features, &key(1)).is_some());
 }
 
 #[test]
-fn what_killed_processes_leave_unfinished_is_removed() {
+fn unfinished_entries_of_killed_processes_are_removed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(folder.path(), 1 << 20);
     let [left, foreign] =
@@ -191,12 +194,12 @@ fn what_killed_processes_leave_unfinished_is_removed() {
 
 #[cfg(unix)]
 #[test]
-fn its_files_are_open_to_their_owner_alone_and_no_link_is_followed() {
+fn cache_is_private_and_does_not_follow_symlinks() {
     use std::os::unix::fs::{MetadataExt, symlink};
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(&folder.path().join("cache"), 1 << 20);
-    cache.put(Cached::Features, &key(1), &[b"one"]);
+    cache.put(EntryKind::Features, &key(1), &[b"one"]);
     let mut paths = vec![cache.folder().to_owned()];
     while let Some(path) = paths.pop() {
         let about = fs::metadata(&path).expect("metadata");
@@ -210,9 +213,9 @@ fn its_files_are_open_to_their_owner_alone_and_no_link_is_followed() {
     let elsewhere = folder.path().join("elsewhere");
     fs::rename(&path, &elsewhere).expect("a writable folder");
     symlink(&elsewhere, &path).expect("a link");
-    assert_eq!(cache.get(Cached::Features, &key(1)), None);
-    cache.put(Cached::Features, &key(1), &[b"new"]);
-    assert_eq!(cache.get(Cached::Features, &key(1)).expect("an entry"), b"new");
+    assert_eq!(cache.get(EntryKind::Features, &key(1)), None);
+    cache.put(EntryKind::Features, &key(1), &[b"new"]);
+    assert_eq!(cache.get(EntryKind::Features, &key(1)).expect("an entry"), b"new");
     assert!(fs::read(&elsewhere).expect("the file").ends_with(b"one"));
     let elsewhere_folder = folder.path().join("other");
     fs::create_dir(&elsewhere_folder).expect("a writable folder");
@@ -231,7 +234,7 @@ fn its_files_are_open_to_their_owner_alone_and_no_link_is_followed() {
 }
 
 #[test]
-fn a_folder_that_holds_something_else_is_refused_and_what_earlier_versions_cached_removed() {
+fn foreign_folder_is_refused_and_old_cache_files_are_removed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let old = folder.path().join("pixels-0123456789abcdef-180x180.bin");
     fs::write(&old, "pixels").expect("a writable folder");

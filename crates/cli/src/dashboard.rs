@@ -2,7 +2,7 @@
 //!
 //! A separate thread draws the dashboard and reads keys, so that both continue during a training step.
 
-mod colours;
+mod colors;
 mod curves;
 mod screen;
 mod state;
@@ -21,7 +21,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use train::TrainingEvent;
 
-use crate::dashboard::colours::Colours;
+use crate::dashboard::colors::Colors;
 use crate::dashboard::screen::Screen;
 pub(crate) use crate::dashboard::state::DashboardState;
 use crate::dashboard::view::draw;
@@ -92,7 +92,7 @@ impl Dashboard {
 
     /// Updates the dashboard with an event.
     pub(crate) fn show(&self, event: &TrainingEvent) {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).learn(event);
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).apply(event);
     }
 }
 
@@ -110,7 +110,7 @@ impl Drop for Dashboard {
 
 /// Draws and reads keys until the dashboard closes. A second request to stop ends the process.
 fn keep_drawing(shared: &Shared, mut screen: Screen) -> io::Result<()> {
-    let colours = Colours::of_environment();
+    let colors = Colors::of_environment();
     let mut asked = 0;
     while !shared.over.load(Ordering::Relaxed) {
         let now = usize::from(shared.signalled.swap(false, Ordering::Relaxed));
@@ -124,7 +124,7 @@ fn keep_drawing(shared: &Shared, mut screen: Screen) -> io::Result<()> {
             process::exit(STOPPED.into());
         }
         let state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        screen.draw(|frame| draw(frame, &state, asked > 0, &logs::last_line(), &colours))?;
+        screen.draw(|frame| draw(frame, &state, asked > 0, &logs::last_line(), &colors))?;
     }
     Ok(())
 }

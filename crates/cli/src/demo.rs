@@ -106,14 +106,14 @@ fn draw(class: &str, draws: &mut AddressedRng) -> RgbImage {
     let mut image = RgbImage::from_pixel(DRAWN_SIZE, DRAWN_SIZE, background);
     for _ in 0..5 + draws.below(5) {
         let radius = draws.between(0.07, 0.12) * size;
-        let centre = [0; 2].map(|_| draws.between(0.0, size));
+        let center = [0; 2].map(|_| draws.between(0.0, size));
         let ink = contrasting(background, draws);
         if class == "dots" {
-            let [x, y] = centre.map(|coordinate| coordinate as i32);
+            let [x, y] = center.map(|coordinate| coordinate as i32);
             draw_filled_circle_mut(&mut image, (x, y), radius as i32, ink);
         } else {
             // The bar has about the area of the dot.
-            draw_bar(&mut image, centre, [radius * 3.0, radius * 0.2], draws.unit(), ink);
+            draw_bar(&mut image, center, [radius * 3.0, radius * 0.2], draws.unit(), ink);
         }
     }
     let spread = draws.between(2.0, 12.0);
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn demos_that_begin_at_once_draw_a_whole_set_and_leave_nothing_else() {
+    fn concurrent_demos_write_one_complete_dataset() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = folder.path().join("data");
         let demo = data.join("demo");
@@ -180,7 +180,7 @@ mod tests {
     /// Checks that the mean color does not reveal the class. For 200 images per class, the difference of the classes'
     /// means has a standard deviation of about 2 levels. Single images differ by about 20 levels.
     #[test]
-    fn the_classes_have_the_same_mean_colour() {
+    fn classes_have_the_same_mean_color() {
         let mean = |class| {
             let images = (0..200)
                 .map(|item| draw(class, &mut AddressedRng::at(1, Purpose::Drawing, 0, item)));

@@ -424,7 +424,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_written() {
+    fn device_names_parse_and_display() {
         for (text, expected) in [
             ("cpu", "cpu"),
             ("libtorch", "libtorch"),

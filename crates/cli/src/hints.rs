@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+use features::FeaturesError;
 use model::ModelError;
 use photos::PhotosError;
 use quoting::{Shown, argument};
@@ -61,6 +62,7 @@ pub(crate) fn explained(error: &anyhow::Error) -> String {
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     None.or_else(|| of_train(error.downcast_ref()?))
         .or_else(|| of_shards(error.downcast_ref()?))
+        .or_else(|| of_features(error.downcast_ref()?))
         .or_else(|| of_model(error.downcast_ref()?))
         .or_else(|| of_photos(error.downcast_ref()?))
         .or_else(|| of_vgg(error.downcast_ref()?))
@@ -78,7 +80,7 @@ fn of_train(error: &TrainError) -> Option<String> {
         TrainError::Locked(_) => {
             "wait until it ends, or stop it with Ctrl-C; to start another run, name another folder with `--out`".into()
         }
-        TrainError::OtherSettings(_) => {
+        TrainError::DifferentSettings(_) => {
             "only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name`, `deterministic` and `base_batch`, and paths of files that were moved may be changed there; restore the others, or start a new run".into()
         }
         TrainError::RunInData { .. } => {
@@ -100,6 +102,7 @@ fn of_train(error: &TrainError) -> Option<String> {
         ),
         // Training also reads data, which may be damaged.
         TrainError::Shards(error) => return of_shards(error),
+        TrainError::Features(error) => return of_features(error),
         TrainError::Model(error) => return of_model(error),
         TrainError::Base(error) => return of_vgg(error),
         TrainError::Photos(error) => return of_photos(error),
@@ -136,7 +139,7 @@ fn of_shards(error: &ShardsError) -> Option<String> {
             "a location holds one feature set; name another location, remove that set, or use its `--shard I/{}` and `--pieces {}`",
             found.shards, found.pieces
         ),
-        ShardsError::OtherSettings { .. } => {
+        ShardsError::DifferentSettings { .. } => {
             "use the settings that it was computed with, or name another location with `--out`; `--replace` computes it again and deletes the existing features".into()
         }
         ShardsError::MissingPieces { .. } => {
@@ -148,13 +151,23 @@ fn of_shards(error: &ShardsError) -> Option<String> {
         ShardsError::Damaged { .. } => {
             "remove it and restart the worker of that shard; `permafrost features --check` lists all damaged pieces".into()
         }
+        ShardsError::Base(error) => return of_vgg(error),
+        ShardsError::Photos(error) => return of_photos(error),
         _ => return None,
     })
 }
 
+fn of_features(error: &FeaturesError) -> Option<String> {
+    match error {
+        FeaturesError::Photos(error) => of_photos(error),
+        FeaturesError::Base(error) => of_vgg(error),
+        _ => None,
+    }
+}
+
 fn of_model(error: &ModelError) -> Option<String> {
     Some(match error {
-        ModelError::OtherWeights { .. } => {
+        ModelError::DifferentWeights { .. } => {
             "omit `--weights` to search for them at their previous path and in `data/weights`"
                 .into()
         }
@@ -237,11 +250,12 @@ mod tests {
             problems: vec![],
             suspicion,
         };
-        let weights = ModelError::OtherWeights { path: path(), found: text(), expected: text() };
+        let weights =
+            ModelError::DifferentWeights { path: path(), found: text(), expected: text() };
         let not_found =
             ModelError::WeightsNotFound { digest: text(), tried: vec![], folder: path() };
         let damaged = || ShardsError::Damaged { place: text(), fault: PieceFault::Gone };
-        let other_settings = ShardsError::OtherSettings {
+        let other_settings = ShardsError::DifferentSettings {
             place: text(),
             name: text(),
             found: text(),
@@ -260,7 +274,7 @@ mod tests {
             Box::new(TrainError::NotEmpty(path())),
             Box::new(TrainError::NoRun(path())),
             Box::new(TrainError::Locked(path())),
-            Box::new(TrainError::OtherSettings(path())),
+            Box::new(TrainError::DifferentSettings(path())),
             Box::new(TrainError::RunInData { path: path(), data: path() }),
             Box::new(TrainError::InitialWeights { path: path(), fault: text() }),
             Box::new(TrainError::FreezesTrained { path: path(), name: text() }),
@@ -271,6 +285,7 @@ mod tests {
             Box::new(TrainError::Model(ModelError::Base(mismatch(Suspicion::OtherNetwork)))),
             Box::new(TrainError::Base(mismatch(Suspicion::OtherNetwork))),
             Box::new(TrainError::Photos(PhotosError::SplitTwice(path()))),
+            Box::new(TrainError::Features(PhotosError::SplitTwice(path()).into())),
             Box::new(TrainError::Unsaved {
                 cause: Box::new(TrainError::Shards(damaged())),
                 unsaved: Box::new(TrainError::Complete { path: path(), epochs: 1 }),
@@ -292,6 +307,9 @@ mod tests {
             }),
             Box::new(disagree),
             Box::new(damaged()),
+            Box::new(ShardsError::Base(mismatch(Suspicion::ShorterBase))),
+            Box::new(ShardsError::Photos(PhotosError::SplitTwice(path()))),
+            Box::new(FeaturesError::Base(mismatch(Suspicion::OtherNetwork))),
             Box::new(weights),
             Box::new(not_found),
             Box::new(ModelError::Base(mismatch(Suspicion::ShorterBase))),
@@ -307,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn every_hint_names_flags_and_commands_that_the_program_has() {
+    fn hints_name_only_existing_flags_and_commands() {
         let program = Permafrost::command();
         let commands: BTreeSet<&str> =
             program.get_subcommands().map(|command| command.get_name()).collect();
@@ -330,13 +348,26 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_is_enough_is_rounded_up_to_megabytes() {
+    fn an_error_that_wraps_another_has_its_hint() {
+        let split_twice = || PhotosError::SplitTwice("a".into());
+        let expected = hint(&split_twice()).expect("a hint");
+        for error in [
+            TrainError::Photos(split_twice()),
+            TrainError::Features(split_twice().into()),
+            TrainError::Shards(split_twice().into()),
+        ] {
+            assert_eq!(hint(&error).as_ref(), Some(&expected), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn required_memory_is_rounded_up_to_megabytes() {
         let room = ServeError::Room { given: 1_000_000, least: 2_000_001 };
         assert!(hint(&room).expect("a hint").starts_with("set `--max-memory-mb` to 3 or more"));
     }
 
     #[test]
-    fn causes_are_told_once_and_one_hint_comes_last() {
+    fn causes_are_not_repeated_and_one_hint_comes_last() {
         let error = anyhow::Error::new(io::Error::other("the disk is gone"))
             .context("`a` can't be read: the disk is gone")
             .context("no history");

@@ -68,7 +68,7 @@ impl Inputs {
         let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
         let extractor = Box::new(Extractor::new(base, disk));
         let (training, validation, skipped) = match run {
-            Some(run) => split_table::load_again(run.path(), config, &layout, &cache)?,
+            Some(run) => split_table::reload(run.path(), config, &layout, &cache)?,
             None => split_table::load(config, &layout, &cache)?,
         };
         for file in &skipped.unreadable {

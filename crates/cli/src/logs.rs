@@ -38,15 +38,15 @@ pub(crate) fn begin() {
     let of_run = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(OF_RUN));
     let to_stderr = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
     let to_stderr = to_stderr.from_env_lossy();
-    let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colour = io::stderr().is_terminal() && !no_colour;
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let color = io::stderr().is_terminal() && !no_color;
     // Escape the text, so that each event takes exactly one line.
     let fields = debug_fn(|writer, field, value| match (field.name(), format!("{value:?}")) {
         ("message", text) => write!(writer, "{}", text.shown()),
         (name, text) => write!(writer, "{name}={}", text.shown()),
     });
     let fields = fields.delimited(" ");
-    let said = fmt::layer().fmt_fields(fields.clone()).with_ansi(colour).with_writer(|| Said);
+    let said = fmt::layer().fmt_fields(fields.clone()).with_ansi(color).with_writer(|| Said);
     let to_file = fmt::layer().fmt_fields(fields).with_ansi(false).with_writer(|| RunLog);
     tracing_subscriber::registry()
         .with(said.with_filter(to_stderr))

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_a_command_are_of_that_command() {
+    fn help_examples_use_their_own_command() {
         for command in Permafrost::command().get_subcommands() {
             let begins = format!("permafrost {}", command.get_name());
             assert!(examples(command).iter().all(|example| example.starts_with(&begins)));

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_output_that_is_nan_is_told_with_the_name_of_its_photo() {
+    fn nan_output_error_names_the_image_file() {
         let files = ["a.jpg", "b.jpg"].map(Path::new);
         let message = named(VggError::Output { index: 1 }, |index| files[index]).to_string();
         assert!(message.starts_with("the model's output for `b.jpg` is NaN or infinite\nhint: "));

@@ -12,7 +12,7 @@ use crate::pipe::{stderr, stdout};
 use crate::rate_meter::{RateMeter, duration};
 
 /// Minimum remaining time in seconds that is announced.
-const LONG: f64 = 60.0;
+const MIN_ANNOUNCED: f64 = 60.0;
 
 /// Time to measure the first steps before the remaining time is announced.
 const MEASURED: Duration = Duration::from_secs(5);
@@ -138,7 +138,7 @@ impl Progress {
             texts.push(format!("{} left", duration(left)));
             if !self.said_how_long && pace.measured() >= MEASURED {
                 self.said_how_long = true;
-                if left >= LONG {
+                if left >= MIN_ANNOUNCED {
                     self.bar.clear();
                     let (left, of_epoch) = (duration(left), duration(images as f64 / rate));
                     writeln!(
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_that_fell_to_a_tenth_have_few_digits() {
+    fn reduced_learning_rates_print_without_rounding_errors() {
         let text = |factor: f64| short(1e-3 * factor).to_string();
         assert_eq!([1.0, 0.1, 0.1 * 0.1].map(text), ["0.001", "0.0001", "0.00001"]);
     }

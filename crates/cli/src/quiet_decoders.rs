@@ -32,7 +32,7 @@ mod tests {
 
     /// A test of `photos` covers `is_decoding` itself.
     #[test]
-    fn a_panic_of_a_decoder_says_nothing_and_any_other_is_heard() {
+    fn only_decoder_panics_are_silenced() {
         let heard = Arc::new(AtomicUsize::new(0));
         let counter = heard.clone();
         let default = panic::take_hook();

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_rounded_for_people() {
+    fn durations_are_rounded_for_display() {
         for (seconds, expected) in
             [(0.2, "0s"), (99.4, "99s"), (100.0, "2m"), (5_900.0, "98m"), (11_100.0, "3h 05m")]
         {
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn no_items_or_no_time_has_no_rate() {
+    fn rate_is_none_without_items_or_time() {
         assert_eq!([rate(0, 2.0), rate(3, 0.0), rate(3, 2.0)], [None, None, Some(1.5)]);
     }
 }

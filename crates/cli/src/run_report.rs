@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ::report::{Predictions, ReportImage, RunReport};
-use augment::ImageView;
+use augment::ImageRef;
 use cache::DiskCache;
 use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
 use formats::FormatError;
@@ -75,11 +75,11 @@ pub(crate) fn write(
         let name = path.strip_prefix(&config.data.path).unwrap_or(path);
         let [height, width] = validation.size();
         let pixels = validation.pixels(at)?.to_vec();
-        let picture = RgbImage::from_raw(width as u32, height as u32, pixels);
-        let picture = picture.expect("the image is height x width x 3");
+        let photo = RgbImage::from_raw(width as u32, height as u32, pixels);
+        let photo = photo.expect("the image is height x width x 3");
         Ok::<_, anyhow::Error>(ReportImage {
             name: name.to_string_lossy().into_owned(),
-            image: picture,
+            image: photo,
         })
     };
     let heat_map = |at| {
@@ -119,8 +119,8 @@ fn predictions(
         let predicted = classifier.predict_features(features);
         probabilities.extend(predicted.map_err(|error| named(error, name))?);
     }
-    let decided = probabilities.iter().map(|row| card.decide(row)).collect();
-    Ok(Predictions::new(card.classes.len(), photos.labels().to_vec(), probabilities, decided))
+    let predicted = probabilities.iter().map(|row| card.decide(row)).collect();
+    Ok(Predictions::new(card.classes.len(), photos.labels().to_vec(), probabilities, predicted))
 }
 
 /// Returns images of the first training batch, before and after augmentation.
@@ -134,14 +134,14 @@ fn augmented(config: &RunConfig, training: &ImageDataset) -> anyhow::Result<Vec<
         let pixels = training.pixels(item)?;
         let mut after = vec![0.0; pixels.len()];
         let draw = config.augment.draw(config.train.seed, 1, training.address(item));
-        let picture = ImageView::new(&pixels, height, width);
-        draw.apply(&picture, config.augment.compose, &mut after, |rgb| rgb);
+        let photo = ImageRef::new(&pixels, height, width);
+        draw.apply(&photo, config.augment.compose, &mut after, |rgb| rgb);
         let after = after.into_iter().map(|value| value.round() as u8).collect();
-        let picture = |pixels| {
+        let photo = |pixels| {
             RgbImage::from_raw(width as u32, height as u32, pixels)
                 .expect("the image is height x width x 3")
         };
-        Ok([picture(pixels.to_vec()), picture(after)])
+        Ok([photo(pixels.to_vec()), photo(after)])
     };
     order.iter().take(AUGMENTED.min(config.train.batch_size)).map(pair).collect()
 }

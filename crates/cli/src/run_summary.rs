@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_broken_between_words_and_aligned() {
+    fn rows_wrap_between_words_and_stay_aligned() {
         let mut out = vec![];
         print_row(&mut out, "Weights", &["word"; 18].join(" ")).expect("memory");
         print_row(&mut out, "Run", &"long".repeat(30)).expect("memory");

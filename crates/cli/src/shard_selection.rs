@@ -13,7 +13,7 @@ pub(crate) struct ShardSelection {
 }
 
 /// Environment variables in which a job engine passes the index and number of workers.
-struct Engine {
+struct BatchSystem {
     index: &'static str,
     count: &'static str,
     /// Variables for the index of the first worker and the step between indices, unless these are always 0 and 1.
@@ -22,15 +22,20 @@ struct Engine {
 }
 
 /// Supported engines: Kubernetes Indexed Jobs (the manifest sets the count), Slurm arrays and AWS Batch array jobs.
-const ENGINES: [Engine; 3] = [
-    Engine { index: "JOB_COMPLETION_INDEX", count: "JOB_COMPLETIONS", first: None, step: None },
-    Engine {
+const BATCH_SYSTEMS: [BatchSystem; 3] = [
+    BatchSystem {
+        index: "JOB_COMPLETION_INDEX",
+        count: "JOB_COMPLETIONS",
+        first: None,
+        step: None,
+    },
+    BatchSystem {
         index: "SLURM_ARRAY_TASK_ID",
         count: "SLURM_ARRAY_TASK_COUNT",
         first: Some("SLURM_ARRAY_TASK_MIN"),
         step: Some("SLURM_ARRAY_TASK_STEP"),
     },
-    Engine {
+    BatchSystem {
         index: "AWS_BATCH_JOB_ARRAY_INDEX",
         count: "AWS_BATCH_JOB_ARRAY_SIZE",
         first: None,
@@ -63,7 +68,7 @@ impl ShardSelection {
                 anyhow::anyhow!("`{name}` is `{text}`, expected a number\nhint: name the shard with `--shard I/N`")
             })
         };
-        for engine in ENGINES {
+        for engine in BATCH_SYSTEMS {
             let Some(index) = variable(engine.index) else { continue };
             let index = number(engine.index, &index)?;
             let count = variable(engine.count).with_context(|| {
@@ -111,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_what_is_named_or_what_the_engine_says() {
+    fn shard_comes_from_the_flag_or_the_job_environment() {
         let kubernetes = [("JOB_COMPLETION_INDEX", "2"), ("JOB_COMPLETIONS", "8")];
         let slurm = [
             ("SLURM_ARRAY_TASK_ID", "7"),
@@ -132,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_share_is_refused_with_what_said_it() {
+    fn invalid_shard_error_names_its_source() {
         for (named, variables, expected) in [
             (Some("3/3"), &[][..], "--shard"),
             (Some("0/0"), &[], "--shard"),

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_are_ink_and_those_without_a_shape_are_question_marks() {
+    fn characters_without_a_glyph_are_drawn_as_question_marks() {
         let drawn = |text: &str| {
             let mut sheet = Sheet::new(1, 1, 1);
             sheet.begin_class(text);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sheet_that_no_one_can_count_has_no_size() {
+    fn overflowing_sheet_size_is_none() {
         assert_eq!(Sheet::pixels(2, 1, 3), Some(2 * (28 + 186) * (3 * 186 + 6)));
         assert_eq!(Sheet::pixels(2, usize::MAX, 1), None);
     }

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_goes_before_the_extension() {
+    fn duplicate_names_get_a_number_before_the_extension() {
         for (path, expected) in [
             ("a/1.jpg", ["1.jpg", "1-2.jpg", "1-3.jpg"]),
             ("1.tar.gz", ["1.tar.gz", "1.tar-2.gz", "1.tar-3.gz"]),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_with_one_folder_where_case_is_ignored_are_found() {
+    fn class_folders_that_collide_on_disk_are_found() {
         let clash = |classes: [&str; 3], is_windows| {
             let classes = classes.map(String::from);
             in_one_folder(&classes, is_windows).map(|clash| clash.map(String::from))
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_that_lead_elsewhere_are_refused() {
+    fn class_names_unusable_as_folders_are_refused() {
         for class in ["..", "/etc", "a/b", "", ".", "a/", "unsure"] {
             let refused = SortInto::new(Path::new("into"), &[class.into()], true, &[]);
             let message = refused.err().expect("an error").to_string();

@@ -41,7 +41,7 @@ pub(crate) fn load(
 }
 
 /// Loads the training and validation images that the run in the directory `run` started with, and the skipped files.
-pub(crate) fn load_again(
+pub(crate) fn reload(
     run: &Path,
     config: &RunConfig,
     layout: &Layout,

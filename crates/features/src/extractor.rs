@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache::{Cached, DiskCache, Key};
+use cache::{DiskCache, EntryKind, Key};
 use rayon::prelude::*;
 use vgg::{FrozenBase, VggError};
 
@@ -133,7 +133,7 @@ impl Extractor {
     }
 
     fn find(&self, cache: &DiskCache, key: Key) -> PreparedRow {
-        let bytes = cache.get(Cached::Features, &key);
+        let bytes = cache.get(EntryKind::Features, &key);
         let row = bytes.filter(|bytes| bytes.len() == self.base.feature_count() * size_of::<f32>());
         match row {
             Some(row) => PreparedRow::Cached(
@@ -149,6 +149,6 @@ impl Extractor {
 fn store(cache: &DiskCache, key: &Key, row: &[f32]) {
     if row.iter().all(|value| value.is_finite()) {
         let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-        cache.put(Cached::Features, key, &[&bytes]);
+        cache.put(EntryKind::Features, key, &[&bytes]);
     }
 }

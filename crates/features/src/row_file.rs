@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_in_any_order_and_damage_is_an_error() {
+    fn rows_are_read_in_any_order_and_damage_is_an_error() {
         let rows = |of: std::ops::Range<usize>| -> Vec<f32> {
             of.flat_map(|row| [row as f32, 0.5, -1.0]).collect()
         };

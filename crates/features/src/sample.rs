@@ -1,6 +1,6 @@
 //! Samples: an image and the augmentation of its pixels, before they go through the base.
 
-use augment::{Compose, Draw, ImageView, WARP_REVISION};
+use augment::{Compose, Draw, ImageRef, WARP_REVISION};
 use cache::Key;
 use vgg::Preprocessing;
 
@@ -41,7 +41,7 @@ impl Sample {
                 *value = preprocessing.apply(rgb.map(f32::from));
             }
         } else {
-            let image = ImageView::new(pixels, height, width);
+            let image = ImageRef::new(pixels, height, width);
             self.draw.apply(&image, self.compose, input, |rgb| preprocessing.apply(rgb));
         }
     }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_the_same_in_memory_and_beyond_the_bound_in_a_file() {
+    fn rows_in_memory_and_in_a_file_are_equal() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let rows: Vec<Row> =
             (0..5).map(|image| Row { image, copy: (image > 2).then_some(7) }).collect();

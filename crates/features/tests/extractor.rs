@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use augment::{AugmentConfig, Compose};
-use cache::{Cached, DiskCache};
+use cache::{DiskCache, EntryKind};
 use features::{AugmentedCopies, Cancellation, Cancelled, Extractor, Sample, pipeline};
 use sha2::{Digest, Sha256};
 use vgg::{FrozenBase, FrozenEngine, Pooling, VggConfig, VggError, Weights};
@@ -53,11 +53,11 @@ fn open(folder: &Path) -> DiskCache {
 
 fn cached(cache: &DiskCache) -> u64 {
     let usage = cache.usage().expect("a readable folder");
-    usage.iter().find(|usage| usage.kind == Cached::Features).expect("features").entries
+    usage.iter().find(|usage| usage.kind == EntryKind::Features).expect("features").entries
 }
 
 #[test]
-fn cached_and_computed_rows_are_the_same_in_any_mixture() {
+fn cached_and_computed_rows_are_equal() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(folder.path());
     let all = samples();
@@ -93,7 +93,7 @@ fn a_cached_row_needs_no_pixels() {
 }
 
 #[test]
-fn whatever_a_row_follows_from_is_in_its_key() {
+fn cache_key_covers_every_input_of_a_row() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(folder.path());
     let one = |base: FrozenBase, sample| {
@@ -150,7 +150,7 @@ impl FrozenEngine for Other {
 }
 
 #[test]
-fn rows_of_an_engine_that_promises_no_bits_are_not_cached() {
+fn rows_of_an_engine_without_a_cache_key_are_not_cached() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = open(folder.path());
     let weights = Weights::seeded(&config(), 1).expect("weights");
@@ -182,7 +182,7 @@ impl From<Cancelled> for Failed {
 }
 
 #[test]
-fn a_pipeline_ends_with_whoever_ends_first_and_tells_why() {
+fn pipeline_stops_when_either_side_ends_or_on_cancellation() {
     let extractor = &Extractor::new(base(&config(), 1), None);
     let all = samples();
     let run = |cancellation: &Cancellation,

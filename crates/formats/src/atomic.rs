@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_and_nothing_else_is_left() {
+    fn write_atomic_replaces_the_file_without_leftovers() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("file");
         for text in ["first", "second"] {
@@ -329,7 +329,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_folder_that_cannot_be_synced_is_tolerated_and_a_disk_that_fails_is_not() {
+    fn unsupported_fsync_is_tolerated_but_disk_errors_are_not() {
         // A folder of the kernel, which can't be synced.
         let folder = Path::new("/proc/self");
         let error = fs::File::open(folder).and_then(|folder| folder.sync_all());
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_folder_is_an_error_that_names_it() {
+    fn missing_folder_error_names_the_folder() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("file");
         write_atomic(&file, b"text").expect("a writable folder");
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_replaced_whole_and_kept_where_filling_fails() {
+    fn replace_folder_keeps_the_old_one_if_filling_fails() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("model");
         replace_folder(&path, fill_with("first")).expect("a new folder");
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_create_a_folder_at_once_one_does_and_neither_writes_into_the_others() {
+    fn concurrent_create_folder_has_one_winner() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("data");
         let is_first = create_folder(&path, |outer| {
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_that_killed_programs_left_are_removed_and_those_of_others_are_not() {
+    fn only_leftover_folders_of_killed_programs_are_removed() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("model");
         let at = |name: &str| folder.path().join(name);
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_before_is_kept_and_one_of_the_two_is_always_whole() {
+    fn replace_with_backup_keeps_the_previous_folder() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [path, kept] = ["last", "previous"].map(|name| folder.path().join(name));
         let read = |path: &Path| fs::read_to_string(path.join("file")).ok();
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_folder_comes_back_after_a_crash_between_the_renames() {
+    fn recover_folder_restores_the_old_one_after_a_crash() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("model");
         replace_folder(&path, fill_with("old")).expect("a new folder");

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_16_bit_float_is_widened_to_the_same_value() {
+    fn every_16_bit_float_is_decoded_exactly() {
         for bits in 0..=u16::MAX {
             let one = |element: Element| element.decode(&bits.to_le_bytes(), ByteOrder::Little)[0];
             let found = f64::from(one(Element::Float16));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_byte_may_come_first() {
+    fn big_endian_floats_are_decoded() {
         assert_eq!(Element::Float32.decode(&[0x3f, 0x80, 0, 0, 9], ByteOrder::Big), [1.0]);
         assert_eq!(Element::Float16.decode(&[0x3c, 0, 0xc0, 0], ByteOrder::Big), [1.0, -2.0]);
     }

@@ -145,7 +145,7 @@ mod tests {
 
     /// Test vectors of RFC 3720, B.4.
     #[test]
-    fn crcs_are_those_of_the_standard() {
+    fn crc32c_matches_the_rfc_3720_test_vectors() {
         let rising: Vec<u8> = (0..32).collect();
         for (bytes, crc) in
             [(&[0; 32][..], 0x8a91_36aa), (&[0xff; 32], 0x62a8_ab43), (&rising, 0x46dd_794e)]

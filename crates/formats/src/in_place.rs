@@ -40,7 +40,7 @@ mod tests {
     use crate::EventFile;
 
     #[test]
-    fn a_symbolic_link_is_not_written_through() {
+    fn writing_through_a_symlink_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [victim, link, dangling] =
             ["victim", "link", "dangling"].map(|name| folder.path().join(name));

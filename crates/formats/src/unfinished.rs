@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_killed_programs_left_is_removed_and_what_others_write_is_not() {
+    fn only_leftover_files_of_killed_programs_are_removed() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(format!("{UNFINISHED_FILE}{name}"));
         for name in ["left", "written"] {

@@ -42,7 +42,7 @@ fn small_hdf5() -> Vec<u8> {
 }
 
 #[test]
-fn a_whole_file_takes_a_few_times_its_length() {
+fn intact_files_are_read_in_bounded_memory() {
     let place = Place::new();
     for name in FIXTURES.into_iter().chain(["head.keras", "head.safetensors"]) {
         place.read(&fixture(name)).expect("a whole fixture");
@@ -50,7 +50,7 @@ fn a_whole_file_takes_a_few_times_its_length() {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_an_error() {
+fn truncated_file_is_an_error() {
     let place = Place::new();
     for file in FIXTURES.map(fixture).into_iter().chain([small_hdf5()]) {
         let step = if file.len() < 8_000 { 1 } else { file.len() / 20 };
@@ -96,7 +96,7 @@ proptest! {
 }
 
 #[test]
-fn a_header_that_claims_more_messages_than_it_has_is_refused_within_bounds() {
+fn hdf5_header_with_too_many_messages_is_refused() {
     let place = Place::new();
     let mut file = fixture("formats/keras2.weights.h5");
     // Header of an object: version 1, number of messages, number of references, length in bytes.
@@ -125,7 +125,7 @@ fn hostile_hdf5_is_refused() {
 }
 
 #[test]
-fn an_extent_that_a_file_has_no_room_for_is_refused() {
+fn hdf5_shape_larger_than_the_file_is_refused() {
     let place = Place::new();
     let mut file = fixture("formats/keras2.h5");
     // Shape of the first kernel, 3 x 3 x 3 x 4, as 64-bit integers.
@@ -141,7 +141,7 @@ fn an_extent_that_a_file_has_no_room_for_is_refused() {
 }
 
 #[test]
-fn a_header_that_claims_more_than_the_file_holds_is_refused() {
+fn safetensors_sizes_beyond_the_file_are_refused() {
     let place = Place::new();
     let header =
         br#"{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}"#;
@@ -154,7 +154,7 @@ fn a_header_that_claims_more_than_the_file_holds_is_refused() {
 
 /// Parsed, a number takes 20 times its length in the file, and an array without values 15 times.
 #[test]
-fn a_header_of_more_parts_than_arrays_can_have_is_refused() {
+fn safetensors_header_with_too_many_parts_is_refused() {
     let place = Place::new();
     let axes = |count: usize| {
         let shape = vec!["1"; count].join(",");
@@ -188,7 +188,7 @@ fn a_header_of_more_parts_than_arrays_can_have_is_refused() {
 
 /// Values that are widened to 32 bits are twice as long as in the file.
 #[test]
-fn halves_below_a_long_header_are_read_within_bounds() {
+fn half_floats_after_a_long_header_take_bounded_memory() {
     let place = Place::new();
     let values = 1 << 20;
     for notes in [0, 1_000, 10_000, 30_000] {
@@ -218,7 +218,7 @@ fn whole_model(description: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_description_in_an_attribute_that_is_hostile_is_refused() {
+fn hostile_model_config_attribute_is_refused() {
     let place = Place::new();
     let deep = "[".repeat(100_000);
     let wide = format!("[{}0]", "0,".repeat(100_000));
@@ -243,7 +243,7 @@ fn a_description_in_an_attribute_that_is_hostile_is_refused() {
 }
 
 #[test]
-fn a_legacy_pickle_that_claims_more_than_the_file_holds_is_refused() {
+fn legacy_pickle_shape_beyond_the_file_is_refused() {
     let place = Place::new();
     let mut file = fixture("formats/pytorch_legacy.pth");
     // The lengths of the kernel's axes are stored as the numbers 4, 3, 3 and 3, one byte each.
@@ -255,7 +255,7 @@ fn a_legacy_pickle_that_claims_more_than_the_file_holds_is_refused() {
 }
 
 #[test]
-fn what_is_written_is_read_within_bounds() {
+fn written_safetensors_are_read_in_bounded_memory() {
     let place = Place::new();
     let path = place.path("arrays.safetensors");
     let arrays = Arrays::from([("large".into(), Array::new(vec![1 << 20], vec![1.0; 1 << 20]))]);

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const TIME: f64 = 1_764_100_000.25;
 
 #[test]
-fn a_file_is_byte_for_byte_what_tensorflow_writes() {
+fn event_file_matches_tensorflow_byte_for_byte() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("events.out.tfevents.1");
     let mut file = EventFile::create(&path, TIME, 1).expect("a writable folder");
@@ -27,7 +27,7 @@ fn a_file_is_byte_for_byte_what_tensorflow_writes() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_an_error_that_names_it() {
+fn missing_folder_error_names_the_folder() {
     let error = EventFile::create(Path::new("not/there/events"), TIME, 1).expect_err("no folder");
     assert!(matches!(error, FormatError::MissingFolder { path } if path == Path::new("not/there")));
 }
@@ -38,7 +38,7 @@ proptest! {
 
     /// Reads records and fields by their lengths, independently of the code that writes them.
     #[test]
-    fn what_is_written_comes_back(
+    fn written_events_round_trip(
         rows in vec((0.0..4e9, 0u64.., vec(("[a-z_]{0,300}", any::<f32>()), 0..4)), 0..6),
         first: u64,
     ) {

@@ -25,7 +25,7 @@ fn some_arrays() -> Arrays {
 }
 
 #[test]
-fn safetensors_come_back_as_they_were_written() {
+fn safetensors_round_trip() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("arrays.bin");
     write_safetensors(&path, &some_arrays()).expect("a writable folder");
@@ -34,7 +34,7 @@ fn safetensors_come_back_as_they_were_written() {
 }
 
 #[test]
-fn a_keras_file_written_by_h5py_is_read_with_its_published_names() {
+fn weights_written_by_h5py_keep_their_names() {
     let arrays = read_arrays(&keras_file()).expect("a whole file");
     let shapes: Vec<(&str, &[usize])> =
         arrays.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect();
@@ -50,7 +50,7 @@ fn a_keras_file_written_by_h5py_is_read_with_its_published_names() {
 }
 
 #[test]
-fn keras_2_names_are_read_as_the_published_ones() {
+fn keras_2_names_are_normalized() {
     let mut file = hdf5_pure::FileBuilder::new();
     let mut layer = file.create_group("dense");
     let mut inner = layer.create_group("dense");
@@ -67,7 +67,7 @@ fn keras_2_names_are_read_as_the_published_ones() {
 }
 
 #[test]
-fn a_missing_file_a_folder_and_a_web_page_are_told_apart() {
+fn missing_file_folder_and_web_page_have_distinct_errors() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let page = folder.path().join("page.h5");
     fs::write(&page, "<html>404</html>").expect("a writable folder");
@@ -78,7 +78,7 @@ fn a_missing_file_a_folder_and_a_web_page_are_told_apart() {
 
 #[cfg(unix)]
 #[test]
-fn a_named_pipe_and_a_device_are_refused_before_they_are_opened() {
+fn named_pipes_and_devices_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let pipe = folder.path().join("pipe.safetensors");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");

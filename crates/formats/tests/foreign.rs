@@ -29,13 +29,13 @@ fn assert_named(bytes: &[u8], kind: &str, hint: &str) {
 }
 
 #[test]
-fn a_pointer_of_git_lfs_is_named() {
+fn git_lfs_pointer_is_named_in_the_error() {
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 256041890\n";
     assert_named(pointer, "a Git LFS pointer", "`git lfs pull`");
 }
 
 #[test]
-fn onnx_models_are_named() {
+fn onnx_model_is_named_in_the_error() {
     // The start of a model from PyTorch, and of a model without the name of a producer.
     for head in [&b"\x08\x08\x12\x07pytorch\x1a\x052.9.0:\x84\x01"[..], b"\x08\x0a:\x84\x01"] {
         assert_named(head, "an ONNX model", "exported to ONNX");
@@ -71,7 +71,7 @@ fn other_protobuf_messages_are_unknown() {
 }
 
 #[test]
-fn torchscript_programs_are_named_whether_their_code_is_compressed_or_not() {
+fn torchscript_program_is_named_in_the_error() {
     for compression in [CompressionMethod::Stored, CompressionMethod::Deflated] {
         let mut file = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, compression) in [

@@ -32,7 +32,7 @@ fn rounded(arrays: Arrays, round: impl Fn(f32) -> f32) -> Arrays {
 /// The fixtures are models of 16-bit floats, for which Keras rounded the values of VGG's first
 /// layer.
 #[test]
-fn models_of_keras_in_16_bit_floats_have_the_rounded_values() {
+fn keras_16_bit_models_have_rounded_weights() {
     let mut expected = read_arrays(&fixture("vgg16_block1.h5")).expect("a whole fixture");
     expected.retain(|name, _| name.starts_with("block1_conv1/"));
     for ending in ["h5", "keras"] {
@@ -48,7 +48,7 @@ fn models_of_keras_in_16_bit_floats_have_the_rounded_values() {
 }
 
 #[test]
-fn hdf5_floats_of_16_bits_are_read_in_both_orders_of_bytes() {
+fn hdf5_16_bit_floats_are_read_in_both_byte_orders() {
     let float16 = FloatingPointLayout {
         bit_offset: 0,
         bit_precision: 16,
@@ -92,7 +92,7 @@ fn hdf5_floats_of_16_bits_are_read_in_both_orders_of_bytes() {
 }
 
 #[test]
-fn safetensors_of_16_bits_are_read() {
+fn safetensors_16_bit_floats_are_read() {
     let values = [1.5f32, -0.25, 65_504.0];
     let float16: Vec<u8> =
         values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect();
@@ -111,7 +111,7 @@ fn safetensors_of_16_bits_are_read() {
 }
 
 #[test]
-fn tensors_of_pytorch_of_16_bits_are_read() {
+fn pytorch_16_bit_floats_are_read() {
     let half = fixture("formats/pytorch_half.pth");
     let expected = |value| Arrays::from([("half".into(), Array::new(vec![2], vec![value; 2]))]);
     assert_eq!(read_arrays(&half).expect("a whole fixture"), expected(1.0));

@@ -29,12 +29,12 @@ fn weights(place: impl FnOnce(&mut FileBuilder)) -> Result<Arrays, FormatError> 
 }
 
 #[test]
-fn weights_of_keras_3_have_the_layers_names() {
+fn keras_3_weights_have_layer_names() {
     assert_eq!(arrays("keras3.weights.h5"), arrays("keras3.safetensors"));
 }
 
 #[test]
-fn weights_without_names_go_by_class_and_count() {
+fn unnamed_weights_are_named_by_class_and_number() {
     let ours: BTreeMap<&str, &str> =
         BTreeMap::from([("block1_conv1", "conv2d"), ("hidden", "dense"), ("dense", "dense_1")]);
     let expected: Arrays = arrays("keras2.safetensors")
@@ -48,12 +48,12 @@ fn weights_without_names_go_by_class_and_count() {
 }
 
 #[test]
-fn whole_models_of_keras_2_are_read_without_the_optimizer() {
+fn keras_2_models_are_read_without_optimizer_state() {
     assert_eq!(arrays("keras2.h5"), arrays("keras2.safetensors"));
 }
 
 #[test]
-fn whole_models_in_the_old_format_by_keras_3_have_the_same_names() {
+fn keras_3_models_in_h5_have_the_same_names() {
     let mut expected = arrays("keras3.safetensors");
     expected.retain(|name, _| !name.starts_with("norm/"));
     let mut found = arrays("keras3.h5");
@@ -63,13 +63,13 @@ fn whole_models_in_the_old_format_by_keras_3_have_the_same_names() {
 }
 
 #[test]
-fn keras_files_have_the_layers_names_whatever_their_age() {
+fn keras_files_of_both_versions_have_layer_names() {
     assert_eq!(arrays("keras3.keras"), arrays("keras3.safetensors"));
     assert_eq!(arrays("keras2.keras"), arrays("keras2.safetensors"));
 }
 
 #[test]
-fn a_keras_file_is_a_row_of_layers_with_nested_models_in_their_place() {
+fn nested_models_are_flattened_into_the_layer_sequence() {
     for stem in ["keras2", "keras3"] {
         let model = read_keras(&fixture(&format!("{stem}.keras"))).expect("a whole fixture");
         let found: Vec<(&str, &str)> =
@@ -108,7 +108,7 @@ fn described(name: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn both_containers_of_a_model_describe_the_same_layers() {
+fn h5_and_keras_files_describe_the_same_layers() {
     for stem in ["keras2", "keras3", "keras2_rescaling", "keras3_rescaling", "keras3_head"] {
         let layers = described(&format!("{stem}.h5"));
         assert!(layers.len() >= 3);
@@ -117,7 +117,7 @@ fn both_containers_of_a_model_describe_the_same_layers() {
 }
 
 #[test]
-fn operations_are_described_with_the_numbers_that_they_are_called_with() {
+fn operations_list_their_call_numbers() {
     let means = [-103.939, -116.779, -123.68];
     for (name, reversal) in [
         ("keras2_head.h5", &[-1.0][..]),
@@ -136,7 +136,7 @@ fn operations_are_described_with_the_numbers_that_they_are_called_with() {
 }
 
 #[test]
-fn a_file_of_weights_alone_names_layers_without_weights_in_no_order() {
+fn weights_only_files_list_layers_unordered() {
     for name in ["keras2_rescaling.weights.h5", "keras3_rescaling.weights.h5"] {
         let file = read_weights(&fixture(name)).expect("a whole fixture");
         let KerasLayers::Unordered(layers) = file.layers else { panic!("{name}") };
@@ -147,7 +147,7 @@ fn a_file_of_weights_alone_names_layers_without_weights_in_no_order() {
 }
 
 #[test]
-fn a_generators_integers_and_an_optimizers_are_passed_over() {
+fn seed_generator_and_optimizer_state_are_ignored() {
     let found = weights(|file| {
         let mut layers = file.create_group("layers");
         let mut dropout = layers.create_group("dropout");
@@ -170,7 +170,7 @@ fn a_generators_integers_and_an_optimizers_are_passed_over() {
 }
 
 #[test]
-fn a_model_named_as_a_generator_keeps_its_weights() {
+fn weights_of_a_model_named_generator_are_read() {
     let found = weights(|file| {
         let variables = file.create_group("vars");
         file.add_group(variables.finish());
@@ -189,7 +189,7 @@ fn a_model_named_as_a_generator_keeps_its_weights() {
 }
 
 #[test]
-fn a_layers_array_of_another_type_is_an_error_that_names_it() {
+fn unsupported_dtype_error_names_the_array() {
     let error = weights(|file| {
         let mut layers = file.create_group("layers");
         let mut dense = layers.create_group("dense_2");
@@ -204,7 +204,7 @@ fn a_layers_array_of_another_type_is_an_error_that_names_it() {
 }
 
 #[test]
-fn parts_of_a_layer_are_named_after_it_and_numbered() {
+fn sublayer_arrays_are_named_after_the_layer_and_numbered() {
     let found = weights(|file| {
         let mut layers = file.create_group("layers");
         let mut attention = layers.create_group("multi_head_attention");
@@ -226,7 +226,7 @@ fn parts_of_a_layer_are_named_after_it_and_numbered() {
 }
 
 #[test]
-fn two_layers_of_one_name_are_an_error() {
+fn duplicate_layer_names_are_an_error() {
     let error = weights(|file| {
         let mut layers = file.create_group("layers");
         for group in ["dense", "dense_1"] {
@@ -244,7 +244,7 @@ fn two_layers_of_one_name_are_an_error() {
 }
 
 #[test]
-fn a_compressed_array_is_refused_with_a_hint() {
+fn compressed_array_is_refused() {
     let error = weights(|file| {
         let mut dense = file.create_group("dense");
         let kernel = dense.create_dataset("kernel:0");

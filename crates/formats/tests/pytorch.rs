@@ -21,7 +21,7 @@ fn state_dicts_are_read_in_both_containers() {
 
 /// The fixtures hold a kernel and a bias in the form of a classifier of 2017.
 #[test]
-fn tensors_and_parameters_of_old_versions_are_read() {
+fn weights_from_old_pytorch_versions_are_read() {
     let kernel = (0..27).map(|number| number as f32 / 4.0 - 3.0).collect();
     let expected = Arrays::from([
         ("features.0.weight".into(), Array::new(vec![1, 3, 3, 3], kernel)),
@@ -32,7 +32,7 @@ fn tensors_and_parameters_of_old_versions_are_read() {
 }
 
 #[test]
-fn parameters_that_are_objects_of_their_class_are_an_error_that_says_how_to_save_them() {
+fn pickled_parameter_objects_are_an_error_with_a_hint() {
     for name in ["pytorch_parameters_class.pth", "pytorch_parameters_object.pth"] {
         let error = read_arrays(&fixture(name)).expect_err("parameters");
         let message = error.to_string();
@@ -44,13 +44,13 @@ fn parameters_that_are_objects_of_their_class_are_an_error_that_says_how_to_save
 }
 
 #[test]
-fn the_count_of_a_batch_normalization_is_passed_over() {
+fn num_batches_tracked_is_ignored() {
     let names: Vec<String> = arrays("pytorch_integers.pth").into_keys().collect();
     assert_eq!(names, ["0.bias", "0.running_mean", "0.running_var", "0.weight"]);
 }
 
 #[test]
-fn a_tensor_of_another_type_is_an_error_that_names_it() {
+fn unsupported_dtype_error_names_the_tensor() {
     let name = "pytorch_counts.pth";
     let message = read_arrays(&fixture(name)).expect_err("another type").to_string();
     assert!(message.contains("`counts` as I64") && message.contains(name), "{message}");

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mask_drops_its_fraction_and_keeps_the_expected_sum() {
+    fn mask_drops_its_fraction_and_scales_the_rest() {
         let config = HeadConfig { hidden_units: 1_000, dropout: 0.3 };
         let mask = dropout_mask(&config, 1, 2, 3, 50);
         let dropped = mask.iter().filter(|&&value| value == 0.0).count();
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_depends_on_its_address_alone() {
+    fn mask_depends_only_on_seed_epoch_and_step() {
         let config = HeadConfig::default();
         assert_eq!(dropout_mask(&config, 1, 2, 3, 4), dropout_mask(&config, 1, 2, 3, 4));
         assert_ne!(dropout_mask(&config, 1, 2, 3, 4), dropout_mask(&config, 1, 2, 4, 4));

@@ -46,7 +46,7 @@ struct Spread {
 /// standard deviation and their maximum are within 0.1 % of the expected values. The second has 256
 /// values, and 10 % is more than two standard errors of their standard deviation.
 #[test]
-fn parity_of_the_first_values() {
+fn parity_of_the_initial_weights() {
     let text = std::fs::read_to_string(fixture("glorot_uniform.json")).expect("the fixture");
     let expected: BTreeMap<String, Spread> = serde_json::from_str(&text).expect("kernels");
     let head = HeadConfig::default().init(12_800, 2, 1, &Device::flex());
@@ -63,7 +63,7 @@ fn parity_of_the_first_values() {
 }
 
 #[test]
-fn more_than_two_classes_get_a_unit_and_a_probability_each() {
+fn more_than_two_classes_have_one_probability_each() {
     let device = Device::flex();
     let head = HeadConfig::default().init(10, 3, 1, &device);
     let logits = head.forward(Tensor::ones([4, 10], &device), None);
@@ -74,7 +74,7 @@ fn more_than_two_classes_get_a_unit_and_a_probability_each() {
 }
 
 #[test]
-fn a_masked_unit_takes_no_part() {
+fn masked_units_do_not_contribute() {
     let device = Device::flex();
     let config = HeadConfig { hidden_units: 2, dropout: 0.5 };
     let arrays = [
@@ -90,7 +90,7 @@ fn a_masked_unit_takes_no_part() {
 }
 
 #[test]
-fn an_array_of_another_shape_is_refused_by_name() {
+fn array_of_wrong_shape_is_refused_by_name() {
     let config = HeadConfig::default();
     let mut arrays = config.init(4, 2, 1, &Device::flex()).to_arrays();
     arrays[2].0 = vec![1, 256];

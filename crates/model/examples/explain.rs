@@ -1,9 +1,9 @@
 //! Writes the Grad-CAM heat map of every class for some images, for comparison with another implementation.
 //!
 //!     cargo build --workspace --example explain
-//!     target/debug/examples/explain MODEL PICTURES.safetensors MAPS.safetensors
+//!     target/debug/examples/explain MODEL IMAGES.safetensors MAPS.safetensors
 //!
-//! PICTURES contains arrays (height, width, 3) of the model's image size, RGB in 0..255. For each of them, an array
+//! IMAGES contains arrays (height, width, 3) of the model's image size, RGB in 0..255. For each of them, an array
 //! (classes, height, width) is written to MAPS. The weights of the base must still be at the path that MODEL records,
 //! or in `data/weights`.
 
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, images, maps] = arguments.as_slice() else {
-        return Err("expected MODEL PICTURES.safetensors MAPS.safetensors".into());
+        return Err("expected MODEL IMAGES.safetensors MAPS.safetensors".into());
     };
     let search = WeightsSearch { named: None, folder: "data/weights".into() };
     let explainer = Explainer::load(Path::new(model), &search, &FrozenBase::new, &Device::flex())?;

@@ -110,7 +110,7 @@ pub enum ModelError {
         found = .found.shown(),
         expected = .expected.shown()
     )]
-    OtherWeights {
+    DifferentWeights {
         /// Path of the file.
         path: PathBuf,
         /// Digest of the file's weights.

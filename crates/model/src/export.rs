@@ -177,8 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn the_exported_chain_computes_what_the_model_does() {
-        for (pooling, thaw, classes) in [
+    fn exported_layers_compute_the_same_output_as_the_model() {
+        for (pooling, unfreeze, classes) in [
             (Pooling::None, None, 2),
             (Pooling::Average, Some("block2"), 3),
             (Pooling::Maximum, Some("block2_conv2"), 2),
@@ -187,7 +187,7 @@ mod tests {
                 image_size: [32, 40],
                 last_layer: "block2_pool".into(),
                 pooling,
-                unfreeze: thaw.map(String::from),
+                unfreeze: unfreeze.map(String::from),
                 ..VggConfig::default()
             };
             compare(base, classes);

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dense_layers_of_a_whole_model_are_a_head_whatever_their_names() {
+    fn dense_layers_are_found_under_any_name() {
         let head = KerasHead::of(&whole()).expect("a head");
         assert_eq!((head.hidden, head.dropout), (5, 0.25));
         assert_eq!(head.pooling, Some(Pooling::Average));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_head_of_ours_is_refused_by_the_layer_that_does_not_fit() {
+    fn unsupported_head_error_names_the_offending_layer() {
         let changed = |change: fn(&mut Vec<KerasLayer>)| {
             let mut layers = whole();
             change(&mut layers);

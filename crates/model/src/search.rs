@@ -34,7 +34,7 @@ impl WeightsSearch {
             return if weights.digest() == expected {
                 with_preprocessing(weights, card)
             } else {
-                Err(ModelError::OtherWeights {
+                Err(ModelError::DifferentWeights {
                     path: path.clone(),
                     found: weights.digest().to_owned(),
                     expected: expected.clone(),

@@ -51,7 +51,7 @@ fn nowhere(folder: &Path) -> WeightsSearch {
 }
 
 #[test]
-fn a_bundle_comes_back_as_it_was_written() {
+fn bundle_round_trips_and_predicts() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
     let (read, learned) = load_bundle(folder.path(), &Device::flex()).expect("a model");
@@ -61,8 +61,8 @@ fn a_bundle_comes_back_as_it_was_written() {
     let classifier =
         Classifier::load(folder.path(), &nowhere(folder.path()), &FrozenBase::new, &Device::flex());
     let classifier = classifier.expect("a model with random weights");
-    let picture = vec![200; classifier.image_len()];
-    let probabilities = classifier.predict(&[&picture, &picture]).expect("a CPU");
+    let photo = vec![200; classifier.image_len()];
+    let probabilities = classifier.predict(&[&photo, &photo]).expect("a CPU");
     assert_eq!(probabilities[0], probabilities[1]);
     assert!((probabilities[0].iter().sum::<f32>() - 1.0).abs() < 1e-6);
 }
@@ -82,7 +82,7 @@ fn refused_after(from: &str, to: &str, words: &str) {
 }
 
 #[test]
-fn a_card_of_another_version_or_that_fits_no_arrays_is_refused() {
+fn incompatible_model_card_is_refused() {
     refused_after("\"format\": 4", "\"format\": 1", "has format 1, expected 2 to 4");
     refused_after(
         "\"format\": 4",
@@ -102,7 +102,7 @@ fn a_card_of_another_version_or_that_fits_no_arrays_is_refused() {
 }
 
 #[test]
-fn arrays_that_are_missing_or_too_many_are_refused_by_name() {
+fn missing_and_extra_arrays_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     saved(folder.path());
     without_digest(folder.path(), 2);
@@ -133,7 +133,7 @@ fn without_digest(folder: &Path, format: u32) {
 }
 
 #[test]
-fn a_bundle_of_the_format_before_digests_is_read() {
+fn format_2_bundle_without_digest_is_read() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
     let text = r#"{
@@ -173,7 +173,7 @@ fn a_bundle_of_the_format_before_digests_is_read() {
 }
 
 #[test]
-fn a_bundle_with_other_arrays_than_it_was_written_with_is_refused() {
+fn bundle_with_changed_arrays_or_no_digest_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     saved(folder.path());
     let path = folder.path().join("model.safetensors");
@@ -195,7 +195,7 @@ fn a_bundle_with_other_arrays_than_it_was_written_with_is_refused() {
 }
 
 #[test]
-fn values_that_a_card_cannot_have_are_refused_by_name() {
+fn invalid_card_values_are_refused_by_name() {
     for (from, to, words) in [
         ("\"a\"", "\"b\"", "`classes` is \"b\", expected unique"),
         ("\"a\"", "\"\"", "`classes` is \"\", expected unique"),
@@ -226,7 +226,7 @@ fn values_that_a_card_cannot_have_are_refused_by_name() {
 }
 
 #[test]
-fn arrays_with_values_that_are_nan_or_infinite_are_neither_read_nor_written() {
+fn non_finite_arrays_are_neither_loaded_nor_saved() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
     without_digest(folder.path(), 2);
@@ -264,7 +264,7 @@ impl ModuleMapper for Spoil {
 }
 
 #[test]
-fn an_output_that_is_infinite_is_an_error_with_the_index_of_its_image() {
+fn infinite_output_error_has_the_image_index() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
     // Every array is finite, but their product is infinite unless the image is black.
@@ -288,7 +288,7 @@ fn an_output_that_is_infinite_is_an_error_with_the_index_of_its_image() {
 }
 
 #[test]
-fn unfrozen_layers_and_a_head_of_keras_with_nan_are_refused_by_name() {
+fn nan_in_unfrozen_layers_or_keras_head_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let card = saved(folder.path());
     let base = VggConfig { unfreeze: Some("block1_conv1".into()), ..card.base.clone() };
@@ -341,7 +341,7 @@ fn unfrozen_layers_and_a_head_of_keras_with_nan_are_refused_by_name() {
 
 #[cfg(unix)]
 #[test]
-fn a_card_that_names_a_named_pipe_as_its_weights_is_refused_and_nothing_is_read() {
+fn named_pipe_as_weights_or_card_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     saved(folder.path());
     let pipe = folder.path().join("weights.h5");
@@ -366,7 +366,7 @@ fn a_card_that_names_a_named_pipe_as_its_weights_is_refused_and_nothing_is_read(
 }
 
 #[test]
-fn reading_a_model_changes_nothing_beside_it() {
+fn loading_a_model_changes_no_sibling_folders() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let model = folder.path().join("model");
     for name in ["model", "model.old", ".model.permafrost-old"] {

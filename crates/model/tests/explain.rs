@@ -65,12 +65,12 @@ fn image_of(period: usize) -> Vec<u8> {
 
 fn heat_map(explainer: &Explainer, class: usize) -> HeatMap {
     let found = explainer.explain(&[&image()], Some(class)).expect("a CPU");
-    let [found] = found.try_into().expect("one picture");
+    let [found] = found.try_into().expect("one image");
     found.heat_map
 }
 
 #[test]
-fn a_heat_map_is_what_its_definition_says() {
+fn heat_map_matches_its_definition() {
     for classes in [2, 3] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (card, weights, trainable) = saved(folder.path(), classes, None);
@@ -117,10 +117,10 @@ fn a_heat_map_is_what_its_definition_says() {
 }
 
 #[test]
-fn a_thawed_model_sees_what_the_same_model_sees_frozen() {
+fn unfrozen_and_frozen_models_have_the_same_heat_maps() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let frozen = folder.path().join("frozen");
-    let unfrozen = folder.path().join("thawed");
+    let unfrozen = folder.path().join("unfrozen");
     for (path, unfreeze) in [(&frozen, None), (&unfrozen, Some("block1_conv2"))] {
         std::fs::create_dir(path).expect("a writable folder");
         saved(path, 3, unfreeze);
@@ -135,7 +135,7 @@ fn a_thawed_model_sees_what_the_same_model_sees_frozen() {
 }
 
 #[test]
-fn pictures_explained_together_are_explained_as_alone_and_predicted_as_ever() {
+fn batch_explanations_match_single_ones_and_predictions() {
     for (classes, unfreeze) in [(2, None), (3, None), (3, Some("block1_conv2"))] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (card, ..) = saved(folder.path(), classes, unfreeze);

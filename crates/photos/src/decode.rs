@@ -10,7 +10,7 @@ use crate::bmp::with_windows_header;
 use crate::decode_error::DecodeError;
 use crate::end::{check_end, png_exif};
 use crate::exif;
-use crate::header::{Colour, Header};
+use crate::header::{Color, Header};
 use crate::jpeg::decode_jpeg;
 use crate::panics::catch_panics;
 use crate::size::{WORK_BYTES, check_size};
@@ -79,18 +79,18 @@ fn limits(bytes: u64) -> Limits {
 fn decode_other(format: Format, bytes: &[u8]) -> Result<(RgbImage, Header), DecodeError> {
     let mut decoder = open_other(format, bytes)?;
     decoder.set_limits(limits(2 * decoder.total_bytes() + WORK_BYTES))?;
-    let colour_type = decoder.color_type();
+    let color_type = decoder.color_type();
     let header = Header {
         format,
-        colour: match decoder.original_color_type() {
-            _ if has_palette(format, bytes) => Colour::Palette,
-            ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => Colour::Cmyk,
-            _ if colour_type.has_color() => Colour::Rgb,
-            _ => Colour::Grey,
+        color: match decoder.original_color_type() {
+            _ if has_palette(format, bytes) => Color::Palette,
+            ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => Color::Cmyk,
+            _ if color_type.has_color() => Color::Rgb,
+            _ => Color::Gray,
         },
         // The decoder adds an alpha channel to every GIF, because one color of the palette may be transparent.
-        has_alpha: colour_type.has_alpha() && format != Format::Gif,
-        has_16_bits: colour_type.bits_per_pixel() > 8 * u16::from(colour_type.channel_count()),
+        has_alpha: color_type.has_alpha() && format != Format::Gif,
+        has_16_bits: color_type.bits_per_pixel() > 8 * u16::from(color_type.channel_count()),
         orientation: match format {
             Format::Png => png_exif(bytes).and_then(exif::orientation),
             _ => decoder.exif_metadata()?.as_deref().and_then(exif::orientation),
@@ -162,7 +162,7 @@ mod tests {
 
     /// The EXIF standard (CIPA DC-008) defines the orientations. Corners are listed left to right, top to bottom.
     #[test]
-    fn every_exif_orientation_comes_out_upright() {
+    fn every_exif_orientation_is_applied() {
         for (orientation, expected) in [
             (1, ["red", "green", "blue", "white"]),
             (2, ["green", "red", "white", "blue"]),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mode_becomes_8_bit_rgb_and_transparency_is_dropped() {
+    fn every_color_mode_becomes_8_bit_rgb_without_alpha() {
         let image: DynamicImage = quarters().into();
         let mut see_through = image.to_rgba8();
         see_through.pixels_mut().for_each(|pixel| pixel.0[3] = 0);
@@ -187,13 +187,13 @@ mod tests {
             let decoded = decode(&encoded(&same, ImageFormat::Png)).expect("a PNG");
             assert_eq!(decoded, quarters());
         }
-        let grey = decode(&encoded(&image.to_luma8().into(), ImageFormat::Png)).expect("a PNG");
-        assert!(grey.pixels().all(|Rgb([red, green, blue])| red == green && green == blue));
+        let gray = decode(&encoded(&image.to_luma8().into(), ImageFormat::Png)).expect("a PNG");
+        assert!(gray.pixels().all(|Rgb([red, green, blue])| red == green && green == blue));
     }
 
     /// The oracle is the reader of the `image` crate, which calls the same decoder with other settings.
     #[test]
-    fn a_jpeg_has_the_pixels_that_the_image_crate_reads() {
+    fn jpeg_pixels_match_the_image_crate() {
         let rough = RgbImage::from_fn(75, 41, |x, y| {
             Rgb([0, 1, 2].map(|channel| (x * x * 7 + y * 13 * (channel + 1) + x * y) as u8))
         });
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jpeg_cut_anywhere_is_an_error_also_with_a_whole_thumbnail_in_its_header() {
+    fn truncated_jpeg_is_an_error_even_with_a_thumbnail() {
         let jpeg = jpeg_with_orientation(1);
         let mut with_thumbnail = jpeg[..2].to_vec();
         with_thumbnail.extend_from_slice(&[0xff, 0xef]);

@@ -103,7 +103,7 @@ mod tests {
     proptest! {
         /// The oracle propagates the smallest index through each group until nothing changes.
         #[test]
-        fn groups_are_what_is_joined_by_near_pairs(
+        fn groups_are_connected_components_of_near_pairs(
             bits in proptest::collection::vec(proptest::option::of(0u32..40), 0..30),
             digests in proptest::collection::vec(0u8..20, 30),
         ) {

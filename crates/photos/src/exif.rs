@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn an_orientation_is_read_whatever_its_type_byte_order_and_prefix() {
+    fn orientation_is_read_with_any_type_byte_order_or_prefix() {
         for kind in [1, 3, 4] {
             for exif in data(kind, 6) {
                 assert_eq!(orientation(&exif), Some(Orientation::Rotate90), "type {kind}");
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn data_that_is_cut_or_holds_another_value_has_no_orientation() {
+    fn truncated_or_invalid_exif_has_no_orientation() {
         for value in [0, 9, 256 + 6] {
             assert_eq!(data(4, value).map(|exif| orientation(&exif)), [None, None], "{value}");
         }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use cache::{Cached, DiskCache, Key};
+use cache::{DiskCache, EntryKind, Key};
 use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ use crate::duplicates::Fingerprint;
 use crate::file::{ImageFileError, read_image};
 use crate::perceptual::perceptual_hash;
 use crate::pixels::PIXELS_REVISION;
-use crate::{Colour, Format};
+use crate::{Color, Format};
 
 /// Revision of the facts about an image. Raise it if the facts change but the pixels do not. Tests tie it to the
 /// output.
@@ -27,7 +27,8 @@ pub(crate) struct Facts {
     /// Width and height in pixels, upright.
     pub(crate) size: [u32; 2],
     pub(crate) format: Format,
-    pub(crate) colour: Colour,
+    #[serde(rename = "colour")]
+    pub(crate) color: Color,
     /// True if the image has an alpha channel.
     pub(crate) has_alpha: bool,
     /// True if the values have more than 8 bits.
@@ -49,13 +50,13 @@ impl Facts {
         let file = read_image(path)?;
         let Some(cache) = cache else { return Ok(Self::of(&file)?) };
         let key = key_of(&file);
-        let cached = cache.get(Cached::Facts, &key);
+        let cached = cache.get(EntryKind::Facts, &key);
         if let Some(facts) = cached.and_then(|content| serde_json::from_slice(&content).ok()) {
             return Ok(facts);
         }
         let facts = Self::of(&file)?;
         let content = serde_json::to_vec(&facts).expect("facts are plain data");
-        cache.put(Cached::Facts, &key, &[&content]);
+        cache.put(EntryKind::Facts, &key, &[&content]);
         Ok(facts)
     }
 
@@ -69,7 +70,7 @@ impl Facts {
         Ok(Self {
             size,
             format: header.format,
-            colour: header.colour,
+            color: header.color,
             has_alpha: header.has_alpha,
             has_16_bits: header.has_16_bits,
             is_turned: header.orientation != Orientation::NoTransforms,
@@ -94,7 +95,7 @@ mod tests {
     /// If this test fails, digests or hashes have changed: raise [`FACTS_REVISION`], then put the new digest here.
     /// Otherwise caches would return the old values.
     #[test]
-    fn the_revision_is_raised_with_every_change_of_a_fingerprint() {
+    fn facts_revision_matches_the_pinned_fingerprint() {
         let image = image::RgbImage::from_fn(70, 50, |x, y| {
             image::Rgb([(x * x % 251) as u8, (y * 5) as u8, (x * y % 256) as u8])
         });

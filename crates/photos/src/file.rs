@@ -106,7 +106,7 @@ mod tests {
     /// Uses the error codes of Linux.
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_file_that_may_be_read_another_time_is_told_from_one_that_stays_as_it_is() {
+    fn transient_and_permanent_read_errors_are_distinguished() {
         let is_of_system = |code| {
             let error = ImageFileError::from(io::Error::from_raw_os_error(code));
             matches!(error, ImageFileError::System(_))

@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_near_where_few_letters_differ() {
+    fn only_similar_class_names_have_a_distance() {
         for (class, name, expected) in [
             ("Cats", "cats", Some(0)),
             ("cat", "cats", Some(1)),

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_are_known_by_their_first_bytes() {
+    fn formats_are_detected_by_their_first_bytes() {
         for (head, expected) in [
             (&b"\0\0\0\x0cJXL \r\n\x87\n"[..], Some("JPEG XL")),
             (b"\xff\x0a\xfa\x1f", Some("JPEG XL")),

@@ -8,9 +8,10 @@ use crate::Format;
 /// Color model of a stored image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Colour {
+pub enum Color {
     /// One value per pixel, 1 to 16 bits.
-    Grey,
+    #[serde(rename = "grey")]
+    Gray,
     /// Red, green and blue, or YCbCr in JPEG, WebP and TIFF.
     Rgb,
     /// Four inks: CMYK or YCCK.
@@ -23,7 +24,7 @@ pub enum Colour {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) format: Format,
-    pub(crate) colour: Colour,
+    pub(crate) color: Color,
     /// True if the image has an alpha channel.
     pub(crate) has_alpha: bool,
     /// True if the values have more than 8 bits.

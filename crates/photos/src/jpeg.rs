@@ -24,12 +24,12 @@ use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use self::structure::{Coding, Colours, Frame, Structure};
+use self::structure::{Coding, Colors, Frame, Structure};
 use crate::Format;
 use crate::cmyk::{Inks, cmyk_to_rgb, ycck_to_cmyk};
 use crate::decode_error::{DecodeError, invalid};
 use crate::exif;
-use crate::header::{Colour, Header};
+use crate::header::{Color, Header};
 use crate::panics::catch_panics;
 use crate::ycbcr::ycbcr_to_rgb;
 
@@ -46,9 +46,9 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeErro
         Some(Ok(pixels)) => pixels,
         Some(Err(_)) | None => decode_any(bytes, &structure)?,
     };
-    let has_inks = matches!(structure.colours, Colours::Cmyk | Colours::Ycck);
+    let has_inks = matches!(structure.colors, Colors::Cmyk | Colors::Ycck);
     if has_inks {
-        if structure.colours == Colours::Ycck {
+        if structure.colors == Colors::Ycck {
             ycck_to_cmyk(&mut pixels);
         }
         let inks = if structure.has_adobe { Inks::Inverted } else { Inks::Plain };
@@ -58,10 +58,10 @@ pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeErro
     let image = image.ok_or_else(|| invalid("it has too few pixels"))?;
     let header = Header {
         format: Format::Jpeg,
-        colour: match structure.colours {
-            Colours::Grey => Colour::Grey,
-            _ if has_inks => Colour::Cmyk,
-            _ => Colour::Rgb,
+        color: match structure.colors {
+            Colors::Gray => Color::Gray,
+            _ if has_inks => Color::Cmyk,
+            _ => Color::Rgb,
         },
         has_alpha: false,
         has_16_bits: false,
@@ -169,9 +169,9 @@ fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, Decode
     if structure.frame.coding == Coding::Progressive {
         check_first_scan(bytes, structure)?;
     }
-    let out = match structure.colours {
-        Colours::Cmyk => ColorSpace::CMYK,
-        Colours::Ycck => ColorSpace::YCCK,
+    let out = match structure.colors {
+        Colors::Cmyk => ColorSpace::CMYK,
+        Colors::Ycck => ColorSpace::YCCK,
         _ => ColorSpace::RGB,
     };
     let options = DecoderOptions::default()
@@ -181,15 +181,15 @@ fn decode_by_zune(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, Decode
         .jpeg_set_out_colorspace(out);
     let mut decoder = JpegDecoder::new_with_options(Bytes(Cursor::new(&guarded)), options);
     decoder.decode_headers().map_err(refused)?;
-    let expected = match structure.colours {
-        Colours::Grey => ColorSpace::Luma,
-        Colours::Rgb => ColorSpace::RGB,
-        Colours::YCbCr => ColorSpace::YCbCr,
-        Colours::Cmyk => ColorSpace::CMYK,
-        Colours::Ycck => ColorSpace::YCCK,
+    let expected = match structure.colors {
+        Colors::Gray => ColorSpace::Luma,
+        Colors::Rgb => ColorSpace::RGB,
+        Colors::YCbCr => ColorSpace::YCbCr,
+        Colors::Cmyk => ColorSpace::CMYK,
+        Colors::Ycck => ColorSpace::YCCK,
     };
     if decoder.input_colorspace() != Some(expected) {
-        return Err(invalid("the decoder found another colour space"));
+        return Err(invalid("the decoder found another color space"));
     }
     decoder.decode().map_err(refused)
 }
@@ -218,7 +218,7 @@ pub(crate) fn decode_strip(
     let frame = Structure::of(&strip)?.frame;
     if frame.components.len() != samples {
         let found = frame.components.len();
-        let fault = format!("its JPEG data has {found} colour channels, expected {samples}");
+        let fault = format!("its JPEG data has {found} color channels, expected {samples}");
         return Err(invalid(fault));
     }
     let [width, height] = frame.size;
@@ -245,10 +245,10 @@ fn check_first_scan(bytes: &[u8], structure: &Structure) -> Result<(), DecodeErr
 fn decode_any(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, DecodeError> {
     let planes = coefficients::coefficients(bytes, &structure.frame)?;
     let mut pixels = samples::interleaved(&structure.frame, planes)?;
-    match structure.colours {
-        Colours::Grey => pixels = pixels.into_iter().flat_map(|value| [value; 3]).collect(),
-        Colours::YCbCr => pixels.as_chunks_mut().0.iter_mut().for_each(ycbcr_to_rgb),
-        Colours::Rgb | Colours::Cmyk | Colours::Ycck => {}
+    match structure.colors {
+        Colors::Gray => pixels = pixels.into_iter().flat_map(|value| [value; 3]).collect(),
+        Colors::YCbCr => pixels.as_chunks_mut().0.iter_mut().for_each(ycbcr_to_rgb),
+        Colors::Rgb | Colors::Cmyk | Colors::Ycck => {}
     }
     Ok(pixels)
 }

@@ -44,7 +44,7 @@ mod tests {
     use proptest::{prelude::*, sample::select};
 
     #[test]
-    fn keys_are_paths_below_the_folder() {
+    fn keys_are_paths_relative_to_the_folder() {
         let key = |path: &str| key_of(Path::new(path), Path::new("data"));
         assert_eq!(key("data/cats/1.jpg"), "cats/1.jpg");
         assert_eq!(key("data/cats/old/ä b.jpg"), "cats/old/ä b.jpg");
@@ -63,7 +63,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn only_keys_of_names_with_a_backslash_or_without_utf_8_are_escaped() {
+    fn only_backslashes_and_non_utf_8_names_are_escaped() {
         for (name, expected) in [
             (&b"a 'b' \t \xc3\xa4.jpg"[..], "a 'b' \t ä.jpg"),
             (b"\\xff.jpg", r"\\xff.jpg"),
@@ -78,7 +78,7 @@ mod tests {
     proptest! {
         /// The paths consist of arbitrary bytes, including those used in escapes.
         #[test]
-        fn two_paths_never_have_the_same_key(
+        fn distinct_paths_have_distinct_keys(
             paths in prop::collection::vec(
                 prop::collection::vec(prop_oneof![select(b"\\xf'\t/\xff\xc3\xa4".as_slice()), 1..=255u8], 1..8),
                 2..20,

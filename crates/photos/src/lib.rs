@@ -45,7 +45,7 @@ pub use facts::FACTS_REVISION;
 pub use file::{ImageFileError, image_file_digest};
 pub use folder::Folder;
 pub use format::Format;
-pub use header::Colour;
+pub use header::Color;
 pub use image_dataset::{Cache, ImageDataset, LabeledImage};
 pub use key::{address_of_key, key_of, key_of_name, name_of_key};
 pub use layout::Layout;

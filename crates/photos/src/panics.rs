@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_a_reason_and_only_within_is_it_that_of_a_decoder() {
+    fn decoder_panics_become_errors() {
         assert!(!is_decoding());
         assert_eq!(catch_panics(|| Ok(is_decoding())), Ok(true));
         assert!(!is_decoding());

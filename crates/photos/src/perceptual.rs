@@ -89,7 +89,7 @@ mod tests {
     proptest! {
         /// The oracle evaluates the definition of the transform in double precision.
         #[test]
-        fn frequencies_are_those_of_the_cosine_transform(waves_of in some_waves()) {
+        fn frequencies_match_the_cosine_transform(waves_of in some_waves()) {
             let cells = brightness(&waves(64, 96, &waves_of), 64);
             let frequencies = cosine_transform(&cells);
             let angle = |at: usize, frequency: usize| {
@@ -128,7 +128,7 @@ mod tests {
         }
 
         #[test]
-        fn a_image_of_any_size_has_a_hash_or_is_plain(
+        fn uniform_image_of_any_size_has_no_hash(
             width in 1usize..70, height in 1usize..70, waves_of in some_waves(),
         ) {
             let _ = perceptual_hash(&waves(width, height, &waves_of), width);

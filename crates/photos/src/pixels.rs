@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cache::{Cached, DiskCache, Key};
+use cache::{DiskCache, EntryKind, Key};
 use sha2::{Digest, Sha256};
 
 use crate::decode::decode_with_header;
@@ -63,7 +63,7 @@ impl Pixels {
         }
         let pixels = Self { key: Some(key), ..Self::decode_uncached(file, size)? };
         let profile = [u8::from(pixels.has_profile)];
-        cache.put(Cached::Pixels, &key, &[&profile, &pixels.digest, &pixels.values]);
+        cache.put(EntryKind::Pixels, &key, &[&profile, &pixels.digest, &pixels.values]);
         Ok(pixels)
     }
 
@@ -78,7 +78,7 @@ impl Pixels {
         key: &Key,
         [height, width]: [usize; 2],
     ) -> Option<Self> {
-        let content = cache.get(Cached::Pixels, key)?;
+        let content = cache.get(EntryKind::Pixels, key)?;
         let (&profile, rest) = content.split_first()?;
         let (&digest, values) = rest.split_first_chunk()?;
         (profile <= 1 && values.len() == height * width * 3).then(|| Self {

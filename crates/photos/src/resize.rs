@@ -46,9 +46,9 @@ impl<T: Copy + Default, F: Fn(f32) -> T> NullaryFnOnce for Resize<'_, F> {
         let mut blended = [(); 2].map(|()| vec![0.0; width * 3]);
         let mut output = vec![T::default(); height * width * 3];
         for (row, output) in row_taps.iter().zip(output.chunks_exact_mut(width * 3)) {
-            for (neighbours, at) in [(&mut upper, row.lower), (&mut lower, row.upper)] {
+            for (neighbors, at) in [(&mut upper, row.lower), (&mut lower, row.upper)] {
                 let pixels = image.as_raw()[at * stride..][..stride].as_chunks().0;
-                gather(neighbours, pixels, &column_taps);
+                gather(neighbors, pixels, &column_taps);
             }
             for ((blended, upper), lower) in blended.iter_mut().zip(&upper).zip(&lower) {
                 for ((value, &upper), &lower) in blended.iter_mut().zip(upper).zip(lower) {
@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_same_size_changes_nothing(height in 1u32..20, width in 1u32..20, seed: u8) {
+        fn resizing_to_the_same_size_changes_nothing(height in 1u32..20, width in 1u32..20, seed: u8) {
             let image = RgbImage::from_fn(width, height, |x, y| {
                 Rgb([x as u8 ^ seed, y as u8, (x * y) as u8])
             });
@@ -128,17 +128,17 @@ mod tests {
         }
 
         #[test]
-        fn a_plain_image_stays_plain(
-            from in (1u32..40, 1u32..40), to in [1usize..40, 1usize..40], colour: [u8; 3],
+        fn uniform_image_stays_uniform(
+            from in (1u32..40, 1u32..40), to in [1usize..40, 1usize..40], color: [u8; 3],
         ) {
-            let image = RgbImage::from_pixel(from.0, from.1, Rgb(colour));
+            let image = RgbImage::from_pixel(from.0, from.1, Rgb(color));
             let resized = resize_to_bytes(&image, to);
             prop_assert_eq!(resized.len(), to[0] * to[1] * 3);
-            prop_assert!(resized.chunks_exact(3).all(|pixel| pixel == colour));
+            prop_assert!(resized.chunks_exact(3).all(|pixel| pixel == color));
         }
 
         #[test]
-        fn bytes_are_rounded_half_a_level_up(value in 0.0f32..=255.0) {
+        fn values_are_rounded_half_up(value in 0.0f32..=255.0) {
             for value in [value, value.floor(), value.floor() + 0.5, (value.floor() + 0.5).next_down()] {
                 prop_assert_eq!(round(value.min(255.0)), value.min(255.0).round() as u8);
             }

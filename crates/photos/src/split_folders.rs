@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_split_is_known_by_its_one_word() {
+    fn split_word_is_found_in_the_folder_name() {
         for (name, expected) in [
             ("train", Some("train")),
             ("Training_Set", Some("training")),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_names_go_first_and_test_last() {
+    fn plain_names_are_preferred_and_test_comes_last() {
         for (folders, expected) in [
             (&["test", "val", "validation_set"][..], Some("val")),
             (&["test", "validation_set"], Some("validation_set")),

@@ -11,7 +11,7 @@ use crate::duplicates::{near, same};
 use crate::facts::Facts;
 use crate::file::ImageFileError;
 use crate::skipped::as_text;
-use crate::{Colour, Format, Layout, SkippedFiles};
+use crate::{Color, Format, Layout, SkippedFiles};
 
 /// Survey of the folders of a [`Layout`].
 #[derive(Clone, Debug, Serialize)]
@@ -70,7 +70,8 @@ pub struct ClassSurvey {
     /// Number of images per format.
     pub formats: BTreeMap<Format, usize>,
     /// Number of images per color model.
-    pub colours: BTreeMap<Colour, usize>,
+    #[serde(rename = "colours")]
+    pub colors: BTreeMap<Color, usize>,
     /// Number of images with an alpha channel, which is dropped.
     pub with_alpha: usize,
     /// Number of images with more than 8 bits per value, which are scaled to 8.
@@ -186,7 +187,7 @@ impl ClassSurvey {
             width: Distribution::of(images.iter().map(|facts| facts.size[0]).collect()),
             height: Distribution::of(images.iter().map(|facts| facts.size[1]).collect()),
             formats: tally(images.iter().map(|facts| facts.format)),
-            colours: tally(images.iter().map(|facts| facts.colour)),
+            colors: tally(images.iter().map(|facts| facts.color)),
             with_alpha: count(|facts| facts.has_alpha),
             with_16_bits: count(|facts| facts.has_16_bits),
             turned: count(|facts| facts.is_turned),

@@ -8,7 +8,7 @@
 //! Source: TIFF 6.0; DNG 1.7 for the photometric interpretations of camera raw files.
 
 mod chunks;
-mod colour;
+mod color;
 pub(crate) mod directory;
 mod fax;
 mod overlay;
@@ -18,13 +18,13 @@ use image::RgbImage;
 use image::metadata::Orientation;
 use tiff::decoder::Decoder;
 
-use self::colour::{Alpha, Photometric, Samples};
+use self::color::{Alpha, Photometric, Samples};
 use self::directory::{Directory, Tag};
 use self::fax::Group;
 use self::overlay::AsSamples;
 use crate::Format;
 use crate::decode_error::{DecodeError, cut_short, invalid, unread};
-use crate::header::{Colour, Header};
+use crate::header::{Color, Header};
 use crate::size::{WORK_BYTES, check_size};
 
 /// Maximum number of samples per pixel: four colors and four extra samples.
@@ -58,16 +58,16 @@ pub(crate) fn decode_tiff(bytes: &[u8]) -> Result<(RgbImage, Header), DecodeErro
     if values.len() != expected {
         return Err(invalid(format!("it holds {} values, expected {expected}", values.len())));
     }
-    let rgb = colour::to_rgb(&directory, samples, values)?;
+    let rgb = color::to_rgb(&directory, samples, values)?;
     let image = RgbImage::from_raw(width, height, rgb);
     let image = image.ok_or_else(|| invalid("it has too few pixels"))?;
     let header = Header {
         format: Format::Tiff,
-        colour: match photometric {
-            Photometric::WhiteIsZero | Photometric::BlackIsZero => Colour::Grey,
-            Photometric::Rgb | Photometric::YCbCr => Colour::Rgb,
-            Photometric::Palette => Colour::Palette,
-            Photometric::Cmyk => Colour::Cmyk,
+        color: match photometric {
+            Photometric::WhiteIsZero | Photometric::BlackIsZero => Color::Gray,
+            Photometric::Rgb | Photometric::YCbCr => Color::Rgb,
+            Photometric::Palette => Color::Palette,
+            Photometric::Cmyk => Color::Cmyk,
         },
         has_alpha: samples.alpha != Alpha::None,
         has_16_bits: samples.bits > 8,
@@ -132,7 +132,7 @@ impl<'a> Page<'a> {
             alpha: Alpha::of(&directory),
             is_reversed: directory.first_of(Tag::FillOrder) == Some(2),
         };
-        let fewest = photometric.colour_samples();
+        let fewest = photometric.color_samples();
         if !(fewest..=MAX_SAMPLES).contains(&samples.count) {
             let found = samples.count;
             return Err(invalid(format!(

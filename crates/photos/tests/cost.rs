@@ -73,7 +73,7 @@ fn with_long_profile() -> Vec<u8> {
 }
 
 #[test]
-fn decoding_takes_no_more_memory_than_is_judged_by_the_header() {
+fn decoding_memory_stays_within_the_estimate() {
     let _alone = ALONE.lock();
     let mut files = files();
     files.push(("a long profile".into(), with_long_profile()));
@@ -95,7 +95,7 @@ fn decoding_takes_no_more_memory_than_is_judged_by_the_header() {
 
 /// A resize that interpolates whole rows of the image would allocate 12 more bytes for each of its pixels.
 #[test]
-fn a_wide_image_of_one_row_takes_no_more_memory_to_load_than_is_judged_by_its_header() {
+fn loading_a_one_row_image_stays_within_the_estimate() {
     let _alone = ALONE.lock();
     let width = 1_000_000;
     use png::{BitDepth, ColorType};
@@ -124,7 +124,7 @@ fn a_wide_image_of_one_row_takes_no_more_memory_to_load_than_is_judged_by_its_he
 
 /// Phones write JPEG with chroma of half the width and height.
 #[test]
-fn a_photograph_as_phones_write_it_is_judged_at_10_bytes_a_pixel_or_less() {
+fn phone_jpeg_estimate_is_below_10_bytes_per_pixel() {
     let _alone = ALONE.lock();
     let bytes = jpeg(&smooth(1_600, 1_200), [1_600, 1_200], ColorType::Rgb, |jpeg| {
         jpeg.set_sampling_factor(SamplingFactor::R_4_2_0);
@@ -134,7 +134,7 @@ fn a_photograph_as_phones_write_it_is_judged_at_10_bytes_a_pixel_or_less() {
 }
 
 #[test]
-fn a_header_that_promises_pixels_is_judged_without_setting_them_aside() {
+fn estimating_memory_does_not_allocate_the_pixels() {
     let _alone = ALONE.lock();
     let mut bytes = vec![];
     let mut encoder = png::Encoder::new(&mut bytes, 11_000, 12_000);

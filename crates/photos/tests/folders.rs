@@ -35,25 +35,25 @@ fn message(result: Result<Layout, PhotosError>) -> String {
 }
 
 #[test]
-fn classes_are_the_sorted_folder_names_and_files_are_found_at_any_depth() {
+fn classes_are_sorted_and_files_are_found_at_any_depth() {
     let data = images(&["b/2.png", "b/1.png", "a/deep/er/3.jpg", "B/x.png"]);
     let folder = Folder::scan(data.path()).expect("classes");
     assert_eq!(folder.classes, ["B", "a", "b"]);
-    let (photos, _) = ImageDataset::load(&folder, [3, 2], &ALL).expect("photographs");
+    let (photos, _) = ImageDataset::load(&folder, [3, 2], &ALL).expect("images");
     assert_eq!(photos.labels(), [0, 1, 2, 2]);
     for (at, first_value) in [3, 2, 1, 0].into_iter().enumerate() {
-        let pixels = photos.pixels(at).expect("a photograph");
+        let pixels = photos.pixels(at).expect("an image");
         assert_eq!((pixels.len(), pixels[0]), (3 * 2 * 3, first_value));
     }
 }
 
 #[test]
-fn a_photograph_has_the_same_address_whatever_else_there_is_and_wherever_its_folder_is() {
+fn image_address_depends_only_on_its_key() {
     let few = images(&["a/1.png", "b/deep/2.png"]);
     let many = images(&["a/0.png", "a/1.png", "b/1.png", "b/deep/2.png"]);
     let addresses = |data: &tempfile::TempDir, shown: &[usize]| {
         let folder = Folder::scan(data.path()).expect("classes");
-        let (photos, _) = ImageDataset::load(&folder, [3, 2], &ALL).expect("photographs");
+        let (photos, _) = ImageDataset::load(&folder, [3, 2], &ALL).expect("images");
         shown.iter().map(|&at| photos.address(at)).collect::<Vec<u64>>()
     };
     let expected = ["a/1.png", "b/deep/2.png"].map(address_of_key);
@@ -62,16 +62,16 @@ fn a_photograph_has_the_same_address_whatever_else_there_is_and_wherever_its_fol
 }
 
 #[test]
-fn hidden_files_are_passed_over_and_other_files_are_left_out_with_their_reason() {
-    let data = images(&["a/1.png", "b/1.png", "b/picture without a name"]);
+fn hidden_files_are_ignored_and_bad_files_are_reported() {
+    let data = images(&["a/1.png", "b/1.png", "b/image without a name"]);
     for path in [".git/x", "a/.DS_Store", "a/Thumbs.db", "__MACOSX/a/1.png"] {
         write(data.path(), path, "hidden");
     }
-    write(data.path(), "a/bad.jpg", "no picture");
+    write(data.path(), "a/bad.jpg", "no image");
     write(data.path(), "b/notes.txt", "some words");
     let (photos, skipped) =
         ImageDataset::load(&Folder::scan(data.path()).expect("classes"), [2, 2], &ALL)
-            .expect("photographs");
+            .expect("images");
     assert_eq!(photos.classes(), ["a", "b"]);
     assert_eq!(photos.len(), 3);
     assert_eq!(skipped.ignored, [data.path().join("b/notes.txt")]);
@@ -82,14 +82,14 @@ fn hidden_files_are_passed_over_and_other_files_are_left_out_with_their_reason()
 }
 
 #[test]
-fn train_goes_with_any_of_the_names_for_validation() {
+fn train_pairs_with_any_validation_folder_name() {
     for name in ["validation", "val", "valid", "test", "Validation"] {
         let paths = ["train/a/1.png", "train/b/1.png"].map(String::from);
         let more = ["a", "b"].map(|class| format!("{name}/{class}/1.png"));
         let paths: Vec<&str> = paths.iter().chain(&more).map(String::as_str).collect();
         let data = images(&paths);
         let layout = Layout::find(data.path(), None).expect("both folders");
-        let (train, validation, _) = layout.load([2, 2], 0, &ALL).expect("photographs");
+        let (train, validation, _) = layout.load([2, 2], 0, &ALL).expect("images");
         assert_eq!((train.len(), validation.len()), (2, 2));
         assert!(train.path(0).starts_with(data.path().join("train")));
         assert!(validation.path(0).starts_with(data.path().join(name)));
@@ -97,22 +97,22 @@ fn train_goes_with_any_of_the_names_for_validation() {
 }
 
 #[test]
-fn a_class_may_be_called_train() {
+fn a_class_may_be_named_train() {
     let data = images(&["train/1.png", "train/2.png", "test/1.png", "test/2.png"]);
     let layout = Layout::find(data.path(), None).expect("classes");
-    let (train, _, _) = layout.load([1, 1], 0, &ALL).expect("photographs");
+    let (train, _, _) = layout.load([1, 1], 0, &ALL).expect("images");
     assert_eq!(train.classes(), ["test", "train"]);
 }
 
 #[test]
-fn a_split_is_stratified_disjoint_complete_and_depends_on_the_seed_alone() {
+fn split_is_a_seeded_stratified_partition() {
     let names: Vec<String> = (0..60)
         .map(|number| format!("{}/{number}.png", if number % 3 == 0 { "few" } else { "many" }))
         .collect();
     let data = images(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let validation_of = |seed| {
         let layout = Layout::find(data.path(), Some(0.25)).expect("classes");
-        let (train, validation, _) = layout.load([1, 1], seed, &ALL).expect("photographs");
+        let (train, validation, _) = layout.load([1, 1], seed, &ALL).expect("images");
         let paths = |photos: &ImageDataset| -> BTreeSet<PathBuf> {
             (0..photos.len()).map(|at| photos.path(at).to_owned()).collect()
         };
@@ -127,7 +127,7 @@ fn a_split_is_stratified_disjoint_complete_and_depends_on_the_seed_alone() {
 }
 
 #[test]
-fn a_fault_of_a_folder_is_named_with_a_hint() {
+fn invalid_layouts_and_fractions_are_refused() {
     let empty = tempfile::tempdir().expect("a temporary folder");
     let missing = empty.path().join("nowhere");
     assert!(message(Layout::find(&missing, None)).contains("nowhere"));
@@ -158,9 +158,9 @@ fn a_fault_of_a_folder_is_named_with_a_hint() {
 }
 
 #[test]
-fn a_class_without_a_readable_photograph_is_an_error_that_shows_one_of_its_files() {
+fn class_without_readable_images_is_an_error() {
     let data = images(&["a/1.png"]);
-    write(data.path(), "b/bad.jpg", "no picture");
+    write(data.path(), "b/bad.jpg", "no image");
     let folder = Folder::scan(data.path()).expect("classes");
     let text = ImageDataset::load(&folder, [2, 2], &ALL).expect_err("a fault").to_string();
     assert!(text.contains("the class `b`") && text.contains("bad.jpg"), "{text}");
@@ -168,30 +168,30 @@ fn a_class_without_a_readable_photograph_is_an_error_that_shows_one_of_its_files
 }
 
 #[test]
-fn a_folder_takes_the_labels_of_a_model_and_refuses_a_class_it_does_not_know() {
+fn with_classes_assigns_labels_and_refuses_unknown_classes() {
     let data = images(&["c/1.png"]);
     let folder = Folder::scan(data.path()).expect("a class");
     let classes = ["a", "b", "c"].map(String::from);
     let numbered = folder.clone().with_classes(&classes).expect("a known class");
-    let (photos, _) = ImageDataset::load(&numbered, [1, 1], &ALL).expect("a photograph");
+    let (photos, _) = ImageDataset::load(&numbered, [1, 1], &ALL).expect("an image");
     assert_eq!(photos.labels(), [2]);
     let text = folder.with_classes(&classes[..2]).expect_err("an unknown class").to_string();
     assert!(text.contains("`c`") && text.contains("\nhint: "), "{text}");
 }
 
 #[test]
-fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
+fn images_beyond_the_memory_limit_are_decoded_again() {
     let data = images(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]);
     let layout = Layout::find(data.path(), Some(0.5)).expect("classes");
     let (one, two) = (3 * 2 * 3, 2 * 3 * 2 * 3);
     let load = |cache| {
         let (train, validation, _) =
-            layout.load([3, 2], 7, &Cache::in_memory(cache)).expect("photographs");
+            layout.load([3, 2], 7, &Cache::in_memory(cache)).expect("images");
         [train, validation]
     };
     let pixels = |photos: &[ImageDataset; 2]| {
         let all = photos.iter().flat_map(|photos| (0..photos.len()).map(|at| photos.pixels(at)));
-        all.collect::<Result<Vec<_>, _>>().expect("photographs")
+        all.collect::<Result<Vec<_>, _>>().expect("images")
     };
     let whole = load(usize::MAX);
     assert_eq!(whole[0].cached() + whole[1].cached(), 2 * two);
@@ -204,17 +204,17 @@ fn photographs_beyond_the_bound_are_read_again_and_are_the_same() {
     let folders = images(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
     let layout = Layout::find(folders.path(), None).expect("both folders");
     let (train, validation, _) =
-        layout.load([3, 2], 0, &Cache::in_memory(3 * one)).expect("photographs");
+        layout.load([3, 2], 0, &Cache::in_memory(3 * one)).expect("images");
     assert_eq!((train.cached(), validation.cached()), (two, one));
 }
 
 #[test]
-fn a_photograph_that_changes_while_it_is_in_use_is_an_error_with_its_name() {
+fn image_changed_during_use_is_an_error() {
     let data = images(&["a/1.png", "b/1.png"]);
     let folder = Folder::scan(data.path()).expect("classes");
-    let (photos, _) = ImageDataset::load(&folder, [3, 2], &Cache::default()).expect("photographs");
+    let (photos, _) = ImageDataset::load(&folder, [3, 2], &Cache::default()).expect("images");
     fs::copy(photos.path(1), photos.path(0)).expect("a writable folder");
-    let text = photos.pixels(0).expect_err("another picture").to_string();
+    let text = photos.pixels(0).expect_err("another image").to_string();
     assert!(text.contains("1.png") && text.contains("a different image now"), "{text}");
     fs::remove_file(photos.path(0)).expect("a writable folder");
     let text = photos.get(0).expect_err("no file").to_string();
@@ -231,7 +231,7 @@ fn an_image_is_decoded_once_and_cached_on_disk() {
     let bounds = Cache { memory: one, disk: Some(disk.clone()) };
     let load = |cache: &Cache| {
         let folder = Folder::scan(data.path()).expect("classes");
-        let (photos, skipped) = ImageDataset::load(&folder, [3, 2], cache).expect("photographs");
+        let (photos, skipped) = ImageDataset::load(&folder, [3, 2], cache).expect("images");
         assert_eq!(skipped.unreadable.len(), 1);
         photos
     };
@@ -262,12 +262,12 @@ fn an_image_is_decoded_once_and_cached_on_disk() {
     fs::copy(second.path(2), second.path(3)).expect("a writable folder");
     assert_eq!(load(&bounds).pixels(3).expect("pixels"), expected[2]);
     disk.prune(0).expect("a readable folder");
-    let text = second.pixels(3).expect_err("another picture").to_string();
+    let text = second.pixels(3).expect_err("another image").to_string();
     assert!(text.contains("a different image now"), "{text}");
 }
 
 #[test]
-fn a_photograph_changed_within_its_length_and_time_is_decoded_again() {
+fn image_changed_with_same_size_and_mtime_is_decoded_again() {
     let data = images(&["a/1.png", "b/1.png"]);
     let cache = tempfile::tempdir().expect("a temporary folder");
     let disk = DiskCache::open(cache.path(), 1 << 20).expect("a writable folder");
@@ -279,7 +279,7 @@ fn a_photograph_changed_within_its_length_and_time_is_decoded_again() {
         let file = fs::File::options().write(true).open(&path).expect("the file");
         file.set_modified(std::time::UNIX_EPOCH).expect("a time");
         let folder = Folder::scan(data.path()).expect("classes");
-        let (photos, _) = ImageDataset::load(&folder, [3, 2], &bounds).expect("photographs");
+        let (photos, _) = ImageDataset::load(&folder, [3, 2], &bounds).expect("images");
         (file.metadata().expect("a file").len(), photos.pixels(0).expect("pixels")[0])
     };
     let (length, value) = first_value(1);

@@ -7,7 +7,7 @@ use image::RgbImage;
 use photos::{Cache, Folder, ImageDataset, has_image_extension};
 
 #[test]
-fn formats_that_are_not_read_are_named() {
+fn unsupported_formats_are_named_in_the_reason() {
     let data = tempfile::tempdir().expect("a temporary folder");
     for class in ["a", "b"] {
         let folder = data.path().join(class);
@@ -30,7 +30,7 @@ fn formats_that_are_not_read_are_named() {
         fs::write(data.path().join("a").join(name), head).expect("a writable folder");
     }
     let folder = Folder::scan(data.path()).expect("classes");
-    let (_, skipped) = ImageDataset::load(&folder, [2, 2], &Cache::default()).expect("photographs");
+    let (_, skipped) = ImageDataset::load(&folder, [2, 2], &Cache::default()).expect("images");
     assert!(skipped.ignored.is_empty(), "{skipped:?}");
     for (file, (name, _, format)) in skipped.unreadable.iter().zip(heads) {
         assert!(file.path.ends_with(name), "{file:?}");
@@ -41,7 +41,7 @@ fn formats_that_are_not_read_are_named() {
 }
 
 #[test]
-fn raw_files_that_are_no_images_are_still_named() {
+fn raw_extensions_count_as_image_extensions() {
     for extension in ["nef", "CR2", "arw", "dng", "orf", "rw2", "raf", "heics"] {
         assert!(has_image_extension(Path::new(&format!("1.{extension}"))), "{extension}");
     }

@@ -14,7 +14,7 @@ fn encoded(format: ImageFormat) -> Vec<u8> {
         image::Rgb([x as u8, y as u8, (x * y) as u8])
     }));
     let mut bytes = Cursor::new(vec![]);
-    image.write_to(&mut bytes, format).expect("an encodable picture");
+    image.write_to(&mut bytes, format).expect("an encodable image");
     bytes.into_inner()
 }
 
@@ -111,7 +111,7 @@ fn tiff(side: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_picture_of_too_many_pixels_is_refused_by_its_size_before_memory_is_set_aside() {
+fn oversized_image_is_refused_before_allocating() {
     let files = [
         ("JPEG", jpeg(30_000)),
         ("JPEG", jpeg(65_535)),

@@ -43,8 +43,7 @@ fn expect_splits(data: &Path, train: &str, validation: &str) -> [Vec<String>; 2]
         panic!("{train} and {validation} are no splits");
     };
     assert_eq!(below(data, &[&first.path, &second.path]), [train, validation]);
-    let (training, held_out, skipped) =
-        layout.load([2, 2], 0, &Cache::default()).expect("photographs");
+    let (training, held_out, skipped) = layout.load([2, 2], 0, &Cache::default()).expect("images");
     for photos in [&training, &held_out] {
         assert_eq!(photos.classes(), ["cats", "dogs"], "{train}");
         assert_eq!(photos.labels(), [0, 0, 1, 1], "{train}");
@@ -62,7 +61,7 @@ fn expect_classes(data: &Path, classes: &[&str]) {
 }
 
 #[test]
-fn splits_are_known_by_the_names_that_data_sets_have() {
+fn common_split_folder_names_are_recognized() {
     for (train, validation) in [
         ("train", "validation"),
         ("train", "test"),
@@ -84,7 +83,7 @@ fn splits_are_known_by_the_names_that_data_sets_have() {
 }
 
 #[test]
-fn splits_may_lie_one_level_deeper_on_either_side() {
+fn nested_split_folders_are_found() {
     for (train, validation) in [
         ("train/train", "test/test"),
         ("training_set/training_set", "test_set/test_set"),
@@ -101,7 +100,7 @@ fn splits_may_lie_one_level_deeper_on_either_side() {
 }
 
 #[test]
-fn a_folder_is_not_looked_into_if_it_is_one_of_two() {
+fn folder_with_a_sibling_is_not_searched_for_splits() {
     let data = two_classes(&["x/train", "x/test"], &["y/1.png"]);
     expect_classes(data.path(), &["x", "y"]);
     let data = two_classes(&["train", "val"], &["train/train/birds/1.png"]);
@@ -110,7 +109,7 @@ fn a_folder_is_not_looked_into_if_it_is_one_of_two() {
 }
 
 #[test]
-fn what_lies_beside_the_splits_is_named_as_unused() {
+fn entries_next_to_the_splits_are_reported() {
     let beside = [
         "cats/1.png",
         "train - Copy/cats/1.png",
@@ -131,7 +130,7 @@ fn what_lies_beside_the_splits_is_named_as_unused() {
 }
 
 #[test]
-fn what_was_taken_before_is_taken_where_several_names_would_do() {
+fn preferred_split_name_wins_among_several() {
     for (folders, train, validation) in [
         (&["train", "training_set", "val", "test_set"][..], "train", "val"),
         (&["train", "train_images", "val", "validation_set"], "train", "val"),
@@ -144,7 +143,7 @@ fn what_was_taken_before_is_taken_where_several_names_would_do() {
 }
 
 #[test]
-fn one_split_without_the_other_is_an_error_that_names_it() {
+fn single_split_error_names_the_folder() {
     for (folder, part) in [
         ("training_set", "has a `training_set` folder but no `validation`"),
         ("x/Train", "`x` has a `Train` folder but no `validation`"),
@@ -161,7 +160,7 @@ fn one_split_without_the_other_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_folder_around_the_classes_alone_is_an_error_that_names_it() {
+fn folder_around_the_classes_is_an_error_that_names_it() {
     for around in ["animals", "archive/animals"] {
         let data = two_classes(&[around], &[]);
         let error = Layout::find(data.path(), None).expect_err("one class").to_string();
@@ -175,7 +174,7 @@ fn a_folder_around_the_classes_alone_is_an_error_that_names_it() {
 }
 
 #[test]
-fn class_folders_with_the_same_subfolders_are_an_error_that_names_them() {
+fn classes_with_the_same_subfolders_are_an_error() {
     for folders in [
         &["foo", "bar"][..],
         &["foo/foo", "bar/bar"],
@@ -196,7 +195,7 @@ fn class_folders_with_the_same_subfolders_are_an_error_that_names_them() {
 }
 
 #[test]
-fn class_folders_may_hold_folders() {
+fn class_folders_may_have_subfolders() {
     for (classes, paths) in [
         (["a", "b"], &["a/images/1.png", "b/images/1.png"][..]),
         (["a", "b"], &["a/raw/x/1.png", "a/raw/y/1.png", "b/raw/x/1.png"]),
@@ -227,7 +226,7 @@ fn class_folders_may_hold_folders() {
 }
 
 #[test]
-fn folders_of_systems_are_passed_over() {
+fn system_folders_are_ignored() {
     for name in [
         "@eaDir",
         "$RECYCLE.BIN",

@@ -45,7 +45,7 @@ fn paths<const COUNT: usize>(paths: [&str; COUNT]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn links_that_lead_round_in_circles_end_and_bring_no_other_class_in() {
+fn symlink_cycles_end_and_add_no_other_class() {
     let data = images(&["a/1.png", "a/deep/2.png", "b/3.png"]);
     let elsewhere = images(&["4.png"]);
     let root = data.path();
@@ -65,7 +65,7 @@ fn links_that_lead_round_in_circles_end_and_bring_no_other_class_in() {
 }
 
 #[test]
-fn links_to_files_and_folders_elsewhere_are_followed_and_no_folder_twice_in_a_class() {
+fn symlinked_folders_are_followed_once_per_class() {
     let data = images(&["b/1.png"]);
     let elsewhere = images(&["class/2.png", "more/3.png", "4.png"]);
     let root = data.path();
@@ -78,14 +78,14 @@ fn links_to_files_and_folders_elsewhere_are_followed_and_no_folder_twice_in_a_cl
         ("b".to_owned(), paths(["b/1.png", "b/4.png", "b/first/3.png"])),
     ]);
     assert_eq!(listed(root), expected);
-    let (photos, _) = ImageDataset::load(&Folder::scan(root).expect("classes"), [2, 2], &ALL)
-        .expect("photographs");
+    let (photos, _) =
+        ImageDataset::load(&Folder::scan(root).expect("classes"), [2, 2], &ALL).expect("images");
     assert_eq!(photos.labels(), [0, 1, 1, 1]);
 }
 
 #[test]
-fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_changed() {
-    let data = images(&["a/ein Bär 🐻.png", "a/picture", "b/1.txt", "b/deep/er/2.JPG"]);
+fn every_file_is_accounted_for_and_none_is_changed() {
+    let data = images(&["a/ein Bär 🐻.png", "a/image", "b/1.txt", "b/deep/er/2.JPG"]);
     let root = data.path();
     image(&root.join("b").join(OsStr::from_bytes(b"not \xff UTF-8.png")));
     for (path, content) in [
@@ -94,7 +94,7 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
         ("a/empty", ""),
         ("a/words.gif", "some words"),
         ("a/notes.txt", "some words"),
-        ("b/photograph.heic", "\0\0\0\x18ftypheic"),
+        ("b/image.heic", "\0\0\0\x18ftypheic"),
         ("b/.hidden/words.jpg", "some words"),
         ("b/Thumbs.db", "some words"),
     ] {
@@ -121,11 +121,11 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
     let before = state();
 
     let folder = Folder::scan(root).expect("classes");
-    let (photos, skipped) = ImageDataset::load(&folder, [2, 2], &ALL).expect("photographs");
+    let (photos, skipped) = ImageDataset::load(&folder, [2, 2], &ALL).expect("images");
     let below = |path: &Path| path.strip_prefix(root).expect("a file in it").to_owned();
     let readable: BTreeSet<PathBuf> = (0..photos.len()).map(|at| below(photos.path(at))).collect();
     let mut expected = BTreeSet::from(
-        ["a/ein Bär 🐻.png", "a/picture", "b/1.txt", "b/deep/er/2.JPG"].map(PathBuf::from),
+        ["a/ein Bär 🐻.png", "a/image", "b/1.txt", "b/deep/er/2.JPG"].map(PathBuf::from),
     );
     expected.insert(Path::new("b").join(OsStr::from_bytes(b"not \xff UTF-8.png")));
     assert_eq!(readable, expected);
@@ -135,7 +135,7 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
         ("a/empty.jpg", "it is empty"),
         ("a/words.gif", "it is not a JPEG"),
         ("a/dangling.jpg", "No such file"),
-        ("b/photograph.heic", "its format HEIC is not supported"),
+        ("b/image.heic", "its format HEIC is not supported"),
         ("b/socket.png", "not a regular file"),
     ];
     assert_eq!(unreadable.len(), reasons.len(), "{unreadable:?}");
@@ -148,7 +148,7 @@ fn every_file_is_a_photograph_or_unreadable_or_stray_or_hidden_and_none_is_chang
 }
 
 #[test]
-fn folders_in_folders_are_followed_as_deep_as_paths_go_and_deeper_ones_are_named() {
+fn folders_beyond_the_path_limit_are_reported() {
     let data = images(&["a/1.png"]);
     let levels = |count: usize| vec!["deep"; count].join("/");
     let far = data.path().join("b").join(levels(700));
@@ -167,13 +167,13 @@ fn folders_in_folders_are_followed_as_deep_as_paths_go_and_deeper_ones_are_named
     assert_eq!(folder.files[1], [far.join("2.png")]);
     assert_eq!(folder.unreadable.len(), 1);
     assert!(folder.unreadable[0].path.starts_with(far.join("moved")));
-    let (_, skipped) = ImageDataset::load(&folder, [2, 2], &ALL).expect("photographs");
+    let (_, skipped) = ImageDataset::load(&folder, [2, 2], &ALL).expect("images");
     assert_eq!(skipped.unreadable, folder.unreadable);
     assert!(files_below(data.path()).is_err());
 }
 
 #[test]
-fn what_may_not_be_read_is_named_with_its_reason_and_stops_nothing() {
+fn files_without_permission_are_skipped_with_a_reason() {
     let data = images(&["a/1.png", "a/closed/2.png", "a/closed.png", "b/3.png"]);
     let close = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file of ours");
@@ -183,7 +183,7 @@ fn what_may_not_be_read_is_named_with_its_reason_and_stops_nothing() {
     // Permissions do not apply to the superuser.
     if fs::read_dir(&folder).is_err() {
         let scanned = Folder::scan(data.path()).expect("classes");
-        let (photos, skipped) = ImageDataset::load(&scanned, [2, 2], &ALL).expect("photographs");
+        let (photos, skipped) = ImageDataset::load(&scanned, [2, 2], &ALL).expect("images");
         assert_eq!(photos.len(), 2);
         let unreadable: Vec<&Path> =
             skipped.unreadable.iter().map(|file| file.path.as_path()).collect();

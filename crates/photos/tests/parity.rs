@@ -10,7 +10,7 @@ use photos::{decode, resize};
 
 fn decoded(name: &str) -> image::RgbImage {
     let bytes = fs::read(fixture("images").join(name)).expect("the fixture");
-    decode(&bytes).expect("a picture")
+    decode(&bytes).expect("an image")
 }
 
 /// Returns the largest and the mean difference between the values of two images.
@@ -44,5 +44,5 @@ fn parity_of_resize() {
         assert!(largest <= 1e-3 * 255.0, "{name}: largest {largest}");
         compared += 1;
     }
-    assert!(compared > 0, "the fixture has pictures");
+    assert!(compared > 0, "the fixture has images");
 }

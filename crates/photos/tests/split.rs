@@ -23,7 +23,7 @@ fn images(counts: [usize; 2]) -> ImageDataset {
         [1, 1],
         &Cache::in_memory(usize::MAX),
     )
-    .expect("photographs")
+    .expect("images")
     .0
 }
 
@@ -38,7 +38,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn no_group_is_on_both_sides_and_the_rest_makes_up_for_the_share(
+    fn groups_stay_whole_and_the_fraction_is_met_if_possible(
         counts in [2usize..30, 2usize..30], share in 0.05f64..0.95, seed: u64,
         sizes in proptest::collection::vec(1usize..5, 0..10), order: u64,
     ) {
@@ -83,7 +83,7 @@ proptest! {
 }
 
 #[test]
-fn a_split_without_groups_is_the_plain_one() {
+fn split_without_groups_equals_the_plain_split() {
     let photos = images([17, 8]);
     let plain = photos.clone().split(0.3, 5).expect("a split");
     let singles: Vec<Vec<usize>> = (0..25).map(|at| vec![at]).collect();
@@ -103,7 +103,7 @@ fn a_split_without_groups_is_the_plain_one() {
 }
 
 #[test]
-fn a_class_of_one_group_is_an_error_with_its_name() {
+fn class_of_one_group_is_an_error_that_names_it() {
     let photos = images([3, 4]);
     let error = photos.split_grouped(0.3, 5, &[vec![0, 1, 2]]).expect_err("one group");
     let text = error.to_string();

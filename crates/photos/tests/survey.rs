@@ -8,7 +8,7 @@ use image::imageops::{FilterType, resize};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
 use photos::{
-    Cache, Colour, Distribution, DuplicateGroup, Format, ImageDataset, Layout, Split, Survey,
+    Cache, Color, Distribution, DuplicateGroup, Format, ImageDataset, Layout, Split, Survey,
 };
 
 /// Returns an image of waves of many lengths and directions, different for each `seed`.
@@ -36,14 +36,12 @@ fn jpeg(folder: &Path, path: &str, image: &RgbImage, set: impl Fn(&mut Encoder<&
     let mut encoder = Encoder::new(&mut bytes, 90);
     set(&mut encoder);
     let (width, height) = image.dimensions();
-    encoder
-        .encode(image, width as u16, height as u16, ColorType::Rgb)
-        .expect("an encodable picture");
+    encoder.encode(image, width as u16, height as u16, ColorType::Rgb).expect("an encodable image");
     fs::write(folder.join(path), bytes).expect("a writable folder");
 }
 
 fn survey(data: &Path) -> Survey {
-    Survey::of(&Layout::find(data, None).expect("photographs"), None)
+    Survey::of(&Layout::find(data, None).expect("images"), None)
 }
 
 /// Returns the set and file of each member.
@@ -56,7 +54,7 @@ fn members(data: &Path, duplicates: &[DuplicateGroup]) -> Vec<Vec<(Split, PathBu
 }
 
 #[test]
-fn formats_modes_sizes_and_faults_are_counted_by_set_and_class() {
+fn survey_counts_image_properties_by_split_and_class() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let root = data.path();
     let large = resize(&scene(1), 300, 200, FilterType::Triangle);
@@ -72,7 +70,7 @@ fn formats_modes_sizes_and_faults_are_counted_by_set_and_class() {
     });
     save(root, "val/a/8.bmp", scene(8), ImageFormat::Bmp);
     save(root, "val/b/9.webp", scene(9), ImageFormat::WebP);
-    fs::write(root.join("val/a/bad.jpg"), "no picture").expect("a writable folder");
+    fs::write(root.join("val/a/bad.jpg"), "no image").expect("a writable folder");
     fs::write(root.join("val/notes.txt"), "some words").expect("a writable folder");
 
     let survey = survey(root);
@@ -84,8 +82,8 @@ fn formats_modes_sizes_and_faults_are_counted_by_set_and_class() {
     assert_eq!(b.height, Some(Distribution { smallest: 64, median: 64, largest: 96 }));
     assert_eq!(a.formats, BTreeMap::from([(Format::Png, 3), (Format::Gif, 1)]));
     assert_eq!(b.formats, BTreeMap::from([(Format::Jpeg, 2), (Format::Tiff, 1)]));
-    let colours = [(Colour::Grey, 1), (Colour::Rgb, 2), (Colour::Palette, 1)];
-    assert_eq!(a.colours, BTreeMap::from(colours));
+    let colors = [(Color::Gray, 1), (Color::Rgb, 2), (Color::Palette, 1)];
+    assert_eq!(a.colors, BTreeMap::from(colors));
     assert_eq!((a.with_alpha, a.with_16_bits, a.turned, a.with_profile), (1, 1, 0, 0));
     assert_eq!((b.with_alpha, b.with_16_bits, b.turned, b.with_profile), (0, 0, 1, 1));
     assert_eq!(survey.sets[1].classes[0].images, 1);
@@ -95,8 +93,8 @@ fn formats_modes_sizes_and_faults_are_counted_by_set_and_class() {
     assert_eq!(survey.skipped.ignored, [root.join("val/notes.txt")]);
     assert!(survey.same.is_empty() && survey.near.is_empty(), "{survey:?}");
 
-    let layout = Layout::find(root, None).expect("photographs");
-    let (train, validation, _) = layout.load([4, 4], 0, &Cache::default()).expect("photographs");
+    let layout = Layout::find(root, None).expect("images");
+    let (train, validation, _) = layout.load([4, 4], 0, &Cache::default()).expect("images");
     assert_eq!((train.with_profile(), validation.with_profile()), (1, 0));
 
     let json = serde_json::to_value(&survey).expect("plain data");
@@ -106,7 +104,7 @@ fn formats_modes_sizes_and_faults_are_counted_by_set_and_class() {
 }
 
 #[test]
-fn duplicates_are_told_apart_within_a_class_across_classes_and_across_sets() {
+fn duplicate_groups_report_spanned_classes_and_splits() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let root = data.path();
     for (number, path) in
@@ -147,7 +145,7 @@ fn duplicates_are_told_apart_within_a_class_across_classes_and_across_sets() {
 }
 
 #[test]
-fn near_duplicates_are_found_in_resized_photographs_too_and_kept_on_one_side() {
+fn near_duplicates_stay_in_one_split() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let root = data.path();
     for number in 0..40 {
@@ -159,10 +157,10 @@ fn near_duplicates_are_found_in_resized_photographs_too_and_kept_on_one_side() {
             });
         }
     }
-    let layout = Layout::find(root, Some(0.25)).expect("photographs");
+    let layout = Layout::find(root, Some(0.25)).expect("images");
     for cache in [0, usize::MAX] {
         let (train, validation, _) =
-            layout.load_grouped([64, 64], 3, &Cache::in_memory(cache)).expect("photographs");
+            layout.load_grouped([64, 64], 3, &Cache::in_memory(cache)).expect("images");
         let numbers = |photos: &ImageDataset| -> Vec<String> {
             let name =
                 |at: usize| photos.path(at).file_name().expect("a name").to_str().expect("text");

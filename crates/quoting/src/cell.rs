@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formulas_are_guarded_and_numbers_and_names_are_not() {
+    fn formulas_are_escaped_but_numbers_and_names_are_not() {
         for (text, expected) in [
             ("=HYPERLINK(\"x\")", "'=HYPERLINK(\"x\")"),
             ("@SUM(1)", "'@SUM(1)"),
@@ -48,7 +48,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_two_texts_become_the_same_cell(one in "['=+@a-]{0,4}", other in "['=+@a-]{0,4}") {
+        fn distinct_texts_have_distinct_cells(one in "['=+@a-]{0,4}", other in "['=+@a-]{0,4}") {
             prop_assert!(one == other || cell(&one) != cell(&other));
         }
     }

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_has_lines_but_nothing_else_that_a_terminal_obeys() {
+    fn control_characters_except_newlines_are_escaped() {
         let mut out = Printable(vec![]);
         writeln!(out, "a\x1b]0;title\x07: b\u{202e}\r\nété").expect("memory");
         out.write_all(b"\xff\n").expect("memory");

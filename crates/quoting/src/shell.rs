@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_where_a_shell_would_read_them_otherwise() {
+    fn arguments_are_quoted_only_if_needed() {
         for (word, expected) in [
             ("runs/train-2", "runs/train-2"),
             ("s3://bucket/a", "s3://bucket/a"),
@@ -44,7 +44,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_shell_gives_each_word_back() {
+    fn quoted_arguments_round_trip_through_bash() {
         use std::os::unix::ffi::OsStrExt;
         let words: [&[u8]; 8] = [
             b"a b",

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_names_stay_as_they_are() {
+    fn ordinary_names_are_unchanged() {
         for name in [
             "cats/1.jpg",
             r#"C:\photos\cat "1".jpg"#,
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_a_terminal_would_obey_are_quoted_as_git_quotes_them() {
+    fn control_characters_are_quoted_as_in_git() {
         for (name, expected) in [
             ("\x1b[2J", r#""\033[2J""#),
             ("a\nhint: b", r#""a\nhint: b""#),
@@ -146,13 +146,13 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn bytes_that_are_not_utf_8_are_shown_as_they_are() {
+    fn non_utf_8_bytes_are_shown_as_octal_escapes() {
         let name: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"a\xff.jpg");
         assert_eq!(name.shown().to_string(), r#""a\377.jpg""#);
     }
 
     #[test]
-    fn what_is_hidden_is_what_unicode_says() {
+    fn hidden_characters_match_unicode_properties() {
         let class = r"[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Cf}]";
         // Joiners, variation selectors, and format characters with a visible shape: number signs and hieroglyphs.
         let kept = r"[\x{34F}\x{200C}\x{200D}\p{Variation_Selector}\p{Prepended_Concatenation_Mark}\x{13430}-\x{1343F}]";
@@ -171,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_are_shown_on_one_line_and_no_two_the_same(one: String, other: String) {
+        fn shown_names_have_no_hidden_characters_and_are_distinct(one: String, other: String) {
             let [shown, of_other] = [&one, &other].map(|name| name.shown().to_string());
             prop_assert!(!shown.contains(is_hidden), "{shown:?}");
             // A file's name may itself look quoted. Git quotes it again, but messages need not.

@@ -15,7 +15,7 @@ fn sources_below(folder: &Path) -> Vec<PathBuf> {
 /// `Path::display` passes on characters that a terminal acts on. Use `shown` for people and `to_string_lossy` for
 /// programs.
 #[test]
-fn no_crate_displays_a_path_as_it_is() {
+fn no_crate_calls_path_display() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of crates");
     let crates = fs::read_dir(crates).expect("a folder").map(|entry| entry.expect("an entry"));
     let sources: Vec<PathBuf> =

@@ -110,7 +110,7 @@ mod tests {
     /// Expects the first four words of the keystream, in units of 2^-24, from a separate ChaCha8
     /// written from the paper. Another generator would change every run.
     #[test]
-    fn numbers_at_an_address_are_the_keystream_of_that_key() {
+    fn numbers_match_the_chacha8_keystream() {
         let mut draws = AddressedRng::at(1, Purpose::Shuffle, 2, 3);
         let units = [(); 4].map(|()| (draws.unit() * 16_777_216.0) as u32);
         assert_eq!(units, [4_643_583, 7_022_493, 1_478_694, 3_647_277]);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_of_three_is_as_likely() {
+    fn shuffled_orders_are_equally_likely() {
         let mut counts = std::collections::BTreeMap::new();
         for item in 0..6_000 {
             let mut order = [0, 1, 2];

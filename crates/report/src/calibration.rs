@@ -9,7 +9,7 @@ use crate::Predictions;
 pub const BINS: usize = 15;
 
 /// Lower bound for probabilities before their logarithm is computed.
-const LEAST: f64 = 1e-7;
+const MIN_PROBABILITY: f64 = 1e-7;
 
 /// Images of similar confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -32,7 +32,7 @@ impl Predictions {
             let bin = ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
             bins[bin].count += 1;
             bins[bin].confidence += confidence;
-            bins[bin].accuracy += f64::from(u8::from(self.is_right(at)));
+            bins[bin].accuracy += f64::from(u8::from(self.is_correct(at)));
         }
         for bin in bins.iter_mut().filter(|bin| bin.count > 0) {
             bin.confidence /= bin.count as f64;
@@ -67,7 +67,7 @@ impl Predictions {
 
     fn loss_at(&self, temperature: f64) -> f64 {
         let of_image = |at: usize| {
-            let logit = |class| self.probability(at, class).max(LEAST).ln() / temperature;
+            let logit = |class| self.probability(at, class).max(MIN_PROBABILITY).ln() / temperature;
             let sum: f64 = (0..self.classes()).map(|class| logit(class).exp()).sum();
             sum.ln() - logit(self.label(at))
         };

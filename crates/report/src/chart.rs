@@ -261,13 +261,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_long_name_is_shown() {
+    fn long_names_are_shortened_at_the_start() {
         assert_eq!(end_of("runs/train"), "runs/train");
         assert_eq!(end_of("/home/someone/runs/train-2"), "…omeone/runs/train-2");
     }
 
     #[test]
-    fn ticks_are_round_and_within() {
+    fn ticks_are_round_and_within_the_range() {
         assert_eq!(
             ticks([0.0, 1.0], false),
             [0.0, 0.2, 0.4, 0.6, 0.8, 1.0].map(|at: f64| (at * 5.0).round() * 0.2)

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_the_best_epoch_of_each_run_and_notes_where_there_are_any() {
+    fn table_shows_best_epochs_and_optional_notes() {
         let mut runs = vec![run("a", &[0.5, 0.25, 0.25]), run("b", &[])];
         let results =
             "run|best epoch|val_loss|val_accuracy|epochs|epochs' seconds|train.learning_rate";
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_and_marks_which_run_is_the_best() {
+    fn page_names_and_marks_the_best_run() {
         let runs = vec![run("a", &[0.5, 0.375]), run("b", &[0.25]), run("c", &[])];
         let page = comparison(runs).page();
         assert!(page.contains("b has the lowest val_loss: 0.2500 after epoch 1"), "{page}");
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_needs_nothing_from_elsewhere_and_no_script() {
+    fn page_has_no_external_resources_or_scripts() {
         let page = comparison(vec![run("<b>&", &[0.5, 0.25])]).page();
         for outside in ["http", "<script", "@import", "url(", "<link", "javascript", "<b>"] {
             assert!(!page.contains(outside), "{outside}");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_known_again_and_another_file_is_not_taken_for_one() {
+    fn page_is_recognized_by_its_generator() {
         let page = comparison(vec![run("a", &[0.5])]).page();
         assert!(Comparison::is_page(page.as_bytes()));
         let other = page.replace(GENERATOR, "another program");
@@ -301,9 +301,9 @@ mod tests {
 
     /// Checks WCAG 2.2, success criterion 1.4.11.
     #[test]
-    fn every_colour_stands_out_against_the_card() {
+    fn curve_colors_have_enough_contrast() {
         let luminance = |hex: &str| -> f64 {
-            let part = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("a colour");
+            let part = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("a color");
             let linear = |value: u8| match f64::from(value) / 255.0 {
                 dark if dark <= 0.04045 => dark / 12.92,
                 light => ((light + 0.055) / 1.055).powf(2.4),
@@ -311,14 +311,14 @@ mod tests {
             0.2126 * linear(part(1)) + 0.7152 * linear(part(3)) + 0.0722 * linear(part(5))
         };
         // The light color comes first, then the dark one.
-        let colours = |css: &'static str, name: &str| -> Vec<f64> {
+        let colors = |css: &'static str, name: &str| -> Vec<f64> {
             let begins = format!("{name}: ");
             css.split(&begins).skip(1).map(|rest| luminance(&rest[..7])).collect()
         };
-        let cards = colours(include_str!("page.css"), "--card");
+        let cards = colors(include_str!("page.css"), "--card");
         assert_eq!(cards.len(), 2);
         for name in (0..8).map(|number| format!("--c{number}")) {
-            let hues = colours(include_str!("comparison.css"), &name);
+            let hues = colors(include_str!("comparison.css"), &name);
             assert_eq!(hues.len(), 2, "{name}");
             for (hue, card) in hues.iter().zip(&cards) {
                 let contrast = (hue.max(*card) + 0.05) / (hue.min(*card) + 0.05);

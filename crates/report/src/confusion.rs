@@ -4,7 +4,7 @@
 use image::{Rgba, RgbaImage};
 
 use crate::Predictions;
-use crate::colours::{FIRST, SECOND, colour};
+use crate::colors::{FIRST, SECOND, color};
 
 /// Maximum number of classes for which cells have numbers.
 pub(crate) const MANY: usize = 30;
@@ -36,7 +36,7 @@ pub(crate) fn legend(classes: usize) -> Vec<String> {
     let shared = classes.div_ceil(CELLS);
     if shared > 1 {
         lines.push(format!(
-            "a cell covers up to {shared} x {shared} classes, in the colour of the strongest pair"
+            "a cell covers up to {shared} x {shared} classes, in the color of the strongest pair"
         ));
     }
     lines
@@ -46,7 +46,7 @@ pub(crate) fn legend(classes: usize) -> Vec<String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Confusion {
     pub(crate) label: usize,
-    pub(crate) decided: usize,
+    pub(crate) predicted: usize,
     /// Number of the images.
     pub(crate) count: usize,
 }
@@ -54,15 +54,16 @@ pub(crate) struct Confusion {
 impl Predictions {
     /// Returns the largest confusions, those with the most images first.
     pub(crate) fn largest_confusions(&self) -> Vec<Confusion> {
-        let pairs = self.pairs().into_iter().filter(|((label, decided), _)| label != decided);
-        let mut found: Vec<Confusion> =
-            pairs.map(|((label, decided), count)| Confusion { label, decided, count }).collect();
+        let pairs = self.pairs().into_iter().filter(|((label, predicted), _)| label != predicted);
+        let mut found: Vec<Confusion> = pairs
+            .map(|((label, predicted), count)| Confusion { label, predicted, count })
+            .collect();
         found.sort_by_key(|confusion| std::cmp::Reverse(confusion.count));
         found.truncate(LISTED);
         found
     }
 
-    /// Returns an image with a cell for each pair of classes. Rows are labels, columns are decided classes. The opacity
+    /// Returns an image with a cell for each pair of classes. Rows are labels, columns are predicted classes. The opacity
     /// of a cell grows with its share of the row. If the classes outnumber the cells, neighboring classes share a cell,
     /// which shows its most opaque pair.
     pub(crate) fn cells(&self) -> RgbaImage {
@@ -77,11 +78,11 @@ impl Predictions {
             from as u32..(to - gap) as u32
         };
         let mut image = RgbaImage::new(SIDE as u32, SIDE as u32);
-        for ((label, decided), count) in pairs {
+        for ((label, predicted), count) in pairs {
             let share = count as f64 / support[label] as f64;
             let opacity = (255.0 * (FAINTEST + (1.0 - FAINTEST) * share.sqrt())) as u8;
-            let [r, g, b] = colour(if label == decided { FIRST } else { SECOND }).0;
-            for (y, x) in pixels(label).flat_map(|y| pixels(decided).map(move |x| (y, x))) {
+            let [r, g, b] = color(if label == predicted { FIRST } else { SECOND }).0;
+            for (y, x) in pixels(label).flat_map(|y| pixels(predicted).map(move |x| (y, x))) {
                 let pixel = image.get_pixel_mut(x, y);
                 if pixel.0[3] < opacity {
                     *pixel = Rgba([r, g, b, opacity]);
@@ -117,16 +118,16 @@ mod tests {
 
     fn predictions(classes: usize, pairs: &[(usize, usize)]) -> Predictions {
         let rows = pairs.iter().map(|_| vec![1.0 / classes as f32; classes]).collect();
-        let (labels, decided) = pairs.iter().copied().unzip();
-        Predictions::new(classes, labels, rows, decided)
+        let (labels, predicted) = pairs.iter().copied().unzip();
+        Predictions::new(classes, labels, rows, predicted)
     }
 
     #[test]
-    fn a_cell_has_the_colour_of_what_it_is_and_the_opacity_of_its_share() {
+    fn cell_color_shows_correctness_and_opacity_the_share() {
         let cells = predictions(40, &[(0, 0), (0, 0), (0, 0), (0, 1), (39, 0)]).cells();
         let pixel =
-            |label: u32, decided: u32| cells.get_pixel(decided * 40 + 20, label * 40 + 20).0;
-        let [blue, orange] = [FIRST, SECOND].map(|hue| colour(hue).0);
+            |label: u32, predicted: u32| cells.get_pixel(predicted * 40 + 20, label * 40 + 20).0;
+        let [blue, orange] = [FIRST, SECOND].map(|hue| color(hue).0);
         assert_eq!(pixel(0, 0)[..3], blue);
         assert_eq!((&pixel(0, 1)[..3], pixel(0, 1)[3]), (&orange[..], 159));
         assert_eq!((&pixel(39, 0)[..3], pixel(39, 0)[3]), (&orange[..], 255));
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_among_many_classes_share_a_cell_that_can_be_seen() {
+    fn neighboring_classes_share_a_visible_cell() {
         let cells = predictions(5000, &[(4999, 4999), (0, 4999), (1, 0), (1, 1)]).cells();
         assert_eq!(cells.dimensions(), (1600, 1600));
         for (x, y, opacity) in
@@ -146,10 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_confusions_come_first_and_what_is_right_is_none() {
+    fn confusions_are_sorted_by_count_without_correct_ones() {
         let found =
             predictions(3, &[(0, 1), (2, 1), (2, 1), (1, 1), (1, 1), (1, 1)]).largest_confusions();
-        let confusion = |label, decided, count| Confusion { label, decided, count };
+        let confusion = |label, predicted, count| Confusion { label, predicted, count };
         assert_eq!(found, [confusion(2, 1, 2), confusion(0, 1, 1)]);
     }
 }

@@ -40,19 +40,19 @@ impl RunReport<'_> {
     /// Returns a table of the largest confusions. Each number links to its images.
     pub(crate) fn list_confusions(&self) -> Markup {
         let all = self.predictions.pairs();
-        let wrong = all.keys().filter(|(label, decided)| label != decided).count();
+        let wrong = all.keys().filter(|(label, predicted)| label != predicted).count();
         let largest = self.predictions.largest_confusions();
         html! {
             h3 { "Largest confusions" }
             p { (largest.len()) " of " (wrong) " confused pairs of classes. A number links to its images." }
             div.wide tabindex="0" role="region" aria-label="Largest confusions" { table.scores.confusions {
                 thead { tr { @for name in ["class", "classified as", "images", "share of the class"] { th scope="col" { (name) } } } }
-                tbody { @for Confusion { label, decided, count } in largest {
+                tbody { @for Confusion { label, predicted, count } in largest {
                     @let support: usize = all.range((label, 0)..(label + 1, 0)).map(|(_, count)| count).sum();
                     tr {
                         th scope="row" { (self.classes[label]) }
-                        td { (self.classes[decided]) }
-                        td { a href=(format!("#cell-{label}-{decided}")) { (count) } }
+                        td { (self.classes[predicted]) }
+                        td { a href=(format!("#cell-{label}-{predicted}")) { (count) } }
                         td { (format!("{:.1}\u{a0}%", 100.0 * count as f64 / support as f64)) }
                     }
                 } }

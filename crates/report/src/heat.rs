@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_sees_through_where_there_is_no_heat() {
+    fn zero_heat_is_transparent() {
         let map = GrayImage::from_raw(2, 1, vec![0, 255]).expect("two pixels");
         let address = glow(&map);
         let bytes = address.strip_prefix("data:image/png;base64,").expect("a PNG");

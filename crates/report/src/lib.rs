@@ -4,12 +4,13 @@
 mod calibration;
 mod chart;
 mod charts;
-mod colours;
+mod colors;
 mod comparison;
 mod confusion;
 mod confusion_section;
 mod document;
 mod heat;
+mod image_lists;
 mod page;
 mod plot;
 mod predictions;
@@ -18,6 +19,7 @@ mod thumbnail;
 
 pub use calibration::{BINS, Bin};
 pub use comparison::{ComparedRun, Comparison};
-pub use page::{Epoch, ReportImage, RunReport};
+pub use image_lists::ReportImage;
+pub use page::{Epoch, RunReport};
 pub use predictions::{ClassScores, Predictions};
 pub use roc::{RocPoint, Threshold};

@@ -1,29 +1,17 @@
 //! `report.html`, the report of a run: one file that needs neither network nor scripts.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use image::{GrayImage, RgbImage};
 use maud::{Markup, html};
 
 use crate::chart::number;
-use crate::confusion::{Confusion, MANY};
+use crate::confusion::MANY;
 use crate::document::document;
-use crate::heat::glow;
+use crate::image_lists::{ImageLists, ReportImage, SIDES};
 use crate::thumbnail::thumbnail;
 use crate::{BINS, ClassScores, Predictions};
 
-/// Maximum number of images shown in a list.
-const LISTED: usize = 24;
-
 /// Number of classes in the table of scores if the run has too many classes for a confusion table.
 const SCORED: usize = 30;
-
-/// Target number of images in all cells of the confusion matrix together. Each list of a cell shows at least one.
-const IN_CELLS: usize = 240;
-
-/// Side of an image on the page and of an image in the list of a cell, in pixels.
-const SIDES: [u32; 2] = [128, 80];
 
 /// Precision for which the page states a threshold.
 const PRECISION: f64 = 0.95;
@@ -66,65 +54,9 @@ pub struct Epoch {
     pub validation: [f64; 2],
 }
 
-/// An image on the page.
-#[derive(Clone, Debug)]
-pub struct ReportImage {
-    /// Path of the file, relative to the folder of images.
-    pub name: String,
-    /// Decoded pixels.
-    pub image: RgbImage,
-}
-
-/// An image, and a heat map of the decided class if a list with heat maps shows the image.
-struct OnPage {
-    image: ReportImage,
-    heat_map: Option<GrayImage>,
-}
-
-/// Images on the page, by their index in the predictions.
-type Shown = BTreeMap<usize, OnPage>;
-
-/// A list of images.
-struct List {
-    kind: Kind,
-    /// Indices of the images that are shown.
-    images: Vec<usize>,
-    /// Number of images, shown or not.
-    count: usize,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    /// Cell (label, decided class) of the confusion matrix.
-    Cell(usize, usize),
-    Mistakes,
-    LabelErrors,
-    LeastCertain,
-}
-
-impl Kind {
-    /// Returns the title and the description of a list that has its own section.
-    fn title(self) -> Option<[&'static str; 2]> {
-        match self {
-            Self::Cell(..) => None,
-            Self::Mistakes => {
-                Some(["Most confident mistakes", "Misclassified images, the most confident first."])
-            }
-            Self::LabelErrors => Some([
-                "Labels that may be wrong",
-                "Classified as another class at least as confidently as that class's own images on average. Check that they are in the right folder.",
-            ]),
-            Self::LeastCertain => Some([
-                "Least certain predictions",
-                "The two most likely classes have similar probabilities.",
-            ]),
-        }
-    }
-}
-
 impl RunReport<'_> {
     /// Returns the HTML text of the page. `image` reads the validation image with the given index in the
-    /// predictions. `heat_map` computes the heat map of the decided class, with values from 0 to 255 over the whole
+    /// predictions. `heat_map` computes the heat map of the predicted class, with values from 0 to 255 over the whole
     /// image, at the resolution of the model.
     ///
     /// # Errors
@@ -141,69 +73,21 @@ impl RunReport<'_> {
     ) -> Result<String, E> {
         assert!(!self.predictions.is_empty());
         assert_eq!(self.classes.len(), self.predictions.classes());
-        let lists = self.lists();
-        let mut shown = Shown::new();
-        for List { kind, images, .. } in &lists {
-            for &at in images {
-                let on_page = match shown.entry(at) {
-                    Entry::Occupied(there) => there.into_mut(),
-                    Entry::Vacant(free) => {
-                        free.insert(OnPage { image: image(at)?, heat_map: None })
-                    }
-                };
-                if kind.title().is_some() && on_page.heat_map.is_none() {
-                    on_page.heat_map = Some(heat_map(at)?);
-                }
-            }
-        }
-        Ok(self.markup(&lists, &shown).into_string())
+        let lists = ImageLists::read(self.classes, self.predictions, image, heat_map)?;
+        Ok(self.markup(&lists).into_string())
     }
 
-    fn markup(&self, lists: &[List], shown: &Shown) -> Markup {
+    fn markup(&self, lists: &ImageLists<'_>) -> Markup {
         let main = html! {
             (self.curves())
-            (self.confusion(lists, shown))
+            (self.confusion(lists))
             (self.scores())
-            (self.worth_a_look(lists, shown))
+            (lists.sections())
             (self.calibration())
             (self.augmentation())
             (self.repeat())
         };
         document(self.name, &self.result(), html! {}, main)
-    }
-
-    /// Returns all lists of images.
-    fn lists(&self) -> Vec<List> {
-        let first = |kind, images: Vec<usize>, most: usize| {
-            let count = images.len();
-            List { kind, images: images.into_iter().take(most).collect(), count }
-        };
-        let cells: Vec<(usize, usize)> = if self.is_of_many() {
-            let largest = self.predictions.largest_confusions().into_iter();
-            largest.map(|Confusion { label, decided, .. }| (label, decided)).collect()
-        } else {
-            self.predictions.pairs().into_keys().collect()
-        };
-        let each = (IN_CELLS / cells.len().max(1)).clamp(1, LISTED);
-        let mut lists: Vec<List> = cells
-            .into_iter()
-            .map(|(label, to)| first(Kind::Cell(label, to), self.predictions.cell(label, to), each))
-            .collect();
-        for (kind, images) in [
-            (Kind::Mistakes, self.predictions.mistakes()),
-            (
-                Kind::LabelErrors,
-                if self.predictions.can_find_label_errors() {
-                    self.predictions.label_errors()
-                } else {
-                    vec![]
-                },
-            ),
-            (Kind::LeastCertain, self.predictions.least_certain()),
-        ] {
-            lists.push(first(kind, images, LISTED));
-        }
-        lists
     }
 
     /// Returns true if the run has too many classes for a confusion table.
@@ -212,7 +96,8 @@ impl RunReport<'_> {
     }
 
     fn result(&self) -> String {
-        let right = (0..self.predictions.len()).filter(|&at| self.predictions.is_right(at)).count();
+        let right =
+            (0..self.predictions.len()).filter(|&at| self.predictions.is_correct(at)).count();
         format!(
             "{right} of {} validation images classified correctly, {:.1}\u{a0}%",
             self.predictions.len(),
@@ -232,20 +117,12 @@ impl RunReport<'_> {
         }
     }
 
-    fn confusion(&self, lists: &[List], shown: &Shown) -> Markup {
+    fn confusion(&self, lists: &ImageLists<'_>) -> Markup {
         html! {
             section {
                 h2 { "Confusion matrix" }
                 @if self.is_of_many() { (self.draw_cells()) (self.list_confusions()) } @else { (self.table_of_confusion()) }
-                @for List { kind, images, count } in lists {
-                    @if let Kind::Cell(label, to) = kind {
-                        div.cell id=(format!("cell-{label}-{to}")) tabindex="-1" {
-                            h3 { (self.classes[*label]) " classified as " (self.classes[*to]) ": " (count) }
-                            (self.images(images, SIDES[1], shown))
-                            @if *count > images.len() { p.more { "and " (count - images.len()) " more" } }
-                        }
-                    }
-                }
+                (lists.of_cells())
             }
         }
     }
@@ -317,46 +194,6 @@ impl RunReport<'_> {
         }
     }
 
-    fn worth_a_look(&self, lists: &[List], shown: &Shown) -> Markup {
-        html! {
-            @for List { kind, images, count } in lists {
-                @if let Some([title, what]) = kind.title() {
-                    section {
-                        h2 { (title) }
-                        @if images.is_empty() {
-                            p { @if matches!(kind, Kind::LabelErrors) && !self.predictions.can_find_label_errors() {
-                                "The accuracy of the model is too low to find label errors."
-                            } @else { "None." } }
-                        } @else {
-                            p { (what) @if *count > images.len() { " The first " (images.len()) " of " (count) "." } }
-                            label.toggle { input type="checkbox" checked; "Show heat maps of the predicted class (Grad-CAM)" }
-                            (self.images(images, SIDES[0], shown))
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn images(&self, images: &[usize], side: u32, shown: &Shown) -> Markup {
-        html! {
-            ul.images { @for &at in images {
-                @let (label, decided) = (self.predictions.label(at), self.predictions.decided(at));
-                @let OnPage { image: ReportImage { name, image }, heat_map } = &shown[&at];
-                li style=(format!("width:{side}px")) {
-                    div.image {
-                        img src=(thumbnail(image, side)) alt=(format!("{name}, of class {}", self.classes[label])) title=(name) loading="lazy";
-                        @if let Some(map) = heat_map && side == SIDES[0] { img.glow src=(glow(map)) alt=""; }
-                    }
-                    span class=(if label == decided { "said" } else { "said wrong" }) {
-                        (self.classes[decided]) " " (format!("{:.0}\u{a0}%", 100.0 * self.predictions.confidence(at)))
-                    }
-                    span.name { (name.rsplit(['/', '\\']).next().unwrap_or(name)) }
-                }
-            } }
-        }
-    }
-
     fn calibration(&self) -> Markup {
         let temperature = self.predictions.temperature();
         let verdict = match temperature {
@@ -417,8 +254,8 @@ mod tests {
                 _ => vec![0.2, 0.2, 0.6],
             })
             .collect();
-        let decided = (0..count).map(|at| [1, 0, 2, 0, 1, 2][at % 6]).collect();
-        let predictions = Predictions::new(3, labels, probabilities, decided);
+        let predicted = (0..count).map(|at| [1, 0, 2, 0, 1, 2][at % 6]).collect();
+        let predictions = Predictions::new(3, labels, probabilities, predicted);
         let epoch = |epoch| Epoch { epoch, training: [1.0, 0.5], validation: [0.9, 0.6] };
         let page = RunReport {
             name: "run <1>",
@@ -444,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_needs_nothing_from_elsewhere_and_no_script() {
+    fn page_has_no_external_resources_or_scripts() {
         let page = page_of(60);
         for outside in ["http:", "https:", "<script", "@import", "url(", "<link", "javascript"] {
             assert!(!page.contains(outside), "{outside}");
@@ -464,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_the_confusion_leads_to_its_photographs() {
+    fn confusion_counts_link_to_their_images() {
         let page = page_of(60);
         let links: Vec<&str> = page
             .split("href=\"#")
@@ -481,12 +318,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_a_thousand_photographs_is_below_5_mb() {
+    fn page_of_1000_images_is_below_5_mb() {
         assert!(page_of(1000).len() < 5_000_000);
     }
 
     #[test]
-    fn a_photograph_that_can_not_be_read_or_explained_is_an_error() {
+    fn unreadable_or_unexplainable_image_is_an_error() {
         let classes = ["a", "b"].map(String::from);
         let predictions = Predictions::new(2, vec![0], vec![vec![0.4, 0.6]], vec![1]);
         let page = RunReport {

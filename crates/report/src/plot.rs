@@ -12,18 +12,18 @@ use imageproc::point::Point;
 use imageproc::rect::Rect;
 
 use crate::chart::{Anchor, Chart, DOT, Shape};
-use crate::colours::{CARD, FIRST, INK, LINE, SECOND, SOFT, colour, mixed};
+use crate::colors::{CARD, FIRST, INK, LINE, SECOND, SOFT, color, mixed};
 use crate::confusion::{MANY, SHOWN, legend, named, shortened};
 use crate::page::SCORES;
 use crate::{ClassScores, Predictions, RunReport};
 
 /// Pixels of a file for each pixel of the page, in each dimension.
-const SHARP: f64 = 2.0;
+const PIXEL_RATIO: f64 = 2.0;
 
 /// Pixels drawn for each pixel of a file, in each dimension, for smooth edges.
-const SMOOTH: f64 = 2.0;
+const SUPERSAMPLING: f64 = 2.0;
 
-const LETTERS: f64 = 12.0;
+const FONT_SIZE: f64 = 12.0;
 
 /// Margin around a plot.
 const AROUND: f64 = 14.0;
@@ -83,10 +83,10 @@ impl Chart<'_> {
     }
 }
 
-/// Returns the confusion matrix as a PNG file. Rows are labels, columns are decided classes.
+/// Returns the confusion matrix as a PNG file. Rows are labels, columns are predicted classes.
 fn confusion(classes: &[String], counts: &[Vec<usize>]) -> Vec<u8> {
     let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
-    let cell = CELL.min(1600.0 / classes.len() as f64).max(LETTERS + 2.0);
+    let cell = CELL.min(1600.0 / classes.len() as f64).max(FONT_SIZE + 2.0);
     let side = cell * classes.len() as f64;
     let names: Vec<String> = classes.iter().map(|class| shortened(class)).collect();
     let font = Canvas::new([1.0, 1.0]);
@@ -126,11 +126,11 @@ fn confusion_of_many(classes: &[String], predictions: &Predictions) -> Vec<u8> {
     let longest = names.iter().map(|(_, name)| font.width_of(name)).fold(0.0, f64::max);
     let margin = longest + 2.0 * AROUND;
     let legend = legend(classes.len());
-    let above = AROUND + LETTERS * 1.5 * legend.len() as f64;
+    let above = AROUND + FONT_SIZE * 1.5 * legend.len() as f64;
     let extent = margin + SHOWN + AROUND;
     let mut canvas = Canvas::new([extent, above + extent]);
     for (at, line) in (1..).zip(&legend) {
-        let place = [AROUND, AROUND + LETTERS * 1.5 * f64::from(at) - 4.0];
+        let place = [AROUND, AROUND + FONT_SIZE * 1.5 * f64::from(at) - 4.0];
         canvas.text(SOFT, place, Anchor::Start, line);
     }
     let corner = [margin, above + margin];
@@ -142,14 +142,14 @@ fn confusion_of_many(classes: &[String], predictions: &Predictions) -> Vec<u8> {
     let edge = [[0.0, 0.0], [SHOWN, 0.0], [SHOWN, SHOWN], [0.0, SHOWN], [0.0, 0.0]];
     canvas.path("grid", &edge);
     let mut image = DynamicImage::ImageRgb8(canvas.finished());
-    let [x, y] = corner.map(|value| (value * SHARP) as i64);
+    let [x, y] = corner.map(|value| (value * PIXEL_RATIO) as i64);
     overlay(&mut image, &DynamicImage::ImageRgba8(predictions.cells()), x, y);
     png(&image.into_rgb8())
 }
 
 /// Returns the scores of all classes as a CSV file.
 fn table_of(classes: &[String], predictions: &Predictions) -> Vec<u8> {
-    let mut table = "class,precision,recall,f1,photographs\n".to_owned();
+    let mut table = "class,precision,recall,f1,images\n".to_owned();
     for (class, ClassScores { precision, recall, f1, support }) in
         classes.iter().zip(predictions.scores())
     {
@@ -170,9 +170,9 @@ struct Canvas {
 impl Canvas {
     /// Creates an empty canvas of (width, height), in pixels of the page.
     fn new(size: [f64; 2]) -> Self {
-        let [width, height] = size.map(|extent| (extent * SHARP * SMOOTH) as u32);
+        let [width, height] = size.map(|extent| (extent * PIXEL_RATIO * SUPERSAMPLING) as u32);
         Self {
-            image: RgbImage::from_pixel(width, height, colour(CARD)),
+            image: RgbImage::from_pixel(width, height, color(CARD)),
             origin: [0.0; 2],
             font: FontRef::try_from_slice(dejavu::sans::regular()).expect("a font"),
         }
@@ -180,16 +180,16 @@ impl Canvas {
 
     fn scale() -> PxScale {
         // `PxScale` is the height between the font's lowest and highest point, 1.16 times the font size of browsers.
-        PxScale::from((LETTERS * 1.16 * SHARP * SMOOTH) as f32)
+        PxScale::from((FONT_SIZE * 1.16 * PIXEL_RATIO * SUPERSAMPLING) as f32)
     }
 
     fn place(&self, at: [f64; 2]) -> [f64; 2] {
-        [0, 1].map(|axis| (at[axis] + self.origin[axis]) * SHARP * SMOOTH)
+        [0, 1].map(|axis| (at[axis] + self.origin[axis]) * PIXEL_RATIO * SUPERSAMPLING)
     }
 
     /// Returns the width of a text, in pixels of the page.
     fn width_of(&self, text: &str) -> f64 {
-        f64::from(text_size(Self::scale(), &self.font, text).0) / (SHARP * SMOOTH)
+        f64::from(text_size(Self::scale(), &self.font, text).0) / (PIXEL_RATIO * SUPERSAMPLING)
     }
 
     fn text(&mut self, hue: &str, at: [f64; 2], anchor: Anchor, text: &str) {
@@ -198,43 +198,43 @@ impl Canvas {
             Anchor::Middle => 0.5,
             Anchor::End => 1.0,
         };
-        let [x, y] = self.place([at[0] - part * self.width_of(text), at[1] - LETTERS * 0.95]);
+        let [x, y] = self.place([at[0] - part * self.width_of(text), at[1] - FONT_SIZE * 0.95]);
         let Self { image, font, .. } = self;
-        draw_text_mut(image, colour(hue), x as i32, y as i32, Self::scale(), font, text);
+        draw_text_mut(image, color(hue), x as i32, y as i32, Self::scale(), font, text);
     }
 
     /// Draws a text that runs upward from `at`.
     fn upright_text(&mut self, hue: &str, at: [f64; 2], text: &str) {
-        let mut lying = Self::new([self.width_of(text) + 2.0, LETTERS * 1.6]);
-        lying.text(hue, [1.0, LETTERS * 1.2], Anchor::Start, text);
+        let mut lying = Self::new([self.width_of(text) + 2.0, FONT_SIZE * 1.6]);
+        lying.text(hue, [1.0, FONT_SIZE * 1.2], Anchor::Start, text);
         let upright = image::imageops::rotate270(&lying.image);
-        let [x, y] = self.place([at[0] - LETTERS * 1.2, at[1]]);
+        let [x, y] = self.place([at[0] - FONT_SIZE * 1.2, at[1]]);
         let y = y as i64 - i64::from(upright.height());
         overlay(&mut self.image, &upright, x as i64, y);
     }
 
     fn square(&mut self, fill: Rgb<u8>, corner: [f64; 2], side: f64) {
         let [x, y] = self.place(corner).map(|value| value as i32);
-        let side = (side * SHARP * SMOOTH) as u32;
+        let side = (side * PIXEL_RATIO * SUPERSAMPLING) as u32;
         draw_filled_rect_mut(&mut self.image, Rect::at(x, y).of_size(side, side), fill);
     }
 
     fn dot(&mut self, style: &str, at: [f64; 2]) {
         let [x, y] = self.place(at).map(|value| value.round() as i32);
-        let radius = (DOT * SHARP * SMOOTH) as i32;
-        draw_filled_circle_mut(&mut self.image, (x, y), radius, colour(pen(style).0));
+        let radius = (DOT * PIXEL_RATIO * SUPERSAMPLING) as i32;
+        draw_filled_circle_mut(&mut self.image, (x, y), radius, color(pen(style).0));
     }
 
     fn path(&mut self, style: &str, points: &[[f64; 2]]) {
         let (hue, width, dash) = pen(style);
         let places: Vec<[f64; 2]> = points.iter().map(|point| self.place(*point)).collect();
-        let (hue, half) = (colour(hue), width * SHARP * SMOOTH / 2.0);
+        let (hue, half) = (color(hue), width * PIXEL_RATIO * SUPERSAMPLING / 2.0);
         for pair in places.windows(2) {
             let [from, to] = [pair[0], pair[1]];
             let along = [to[0] - from[0], to[1] - from[1]];
             let length = along[0].hypot(along[1]);
             let on_it = |at: f64| [0, 1].map(|axis| from[axis] + along[axis] * at / length);
-            let step = dash.map_or(length, |dash| dash * SHARP * SMOOTH).max(1.0);
+            let step = dash.map_or(length, |dash| dash * PIXEL_RATIO * SUPERSAMPLING).max(1.0);
             let mut at = 0.0;
             while at < length {
                 self.stroke(hue, half, on_it(at), on_it((at + step).min(length)));
@@ -265,7 +265,7 @@ impl Canvas {
     /// Returns the drawing at the resolution of the file.
     fn finished(self) -> RgbImage {
         let (width, height) = self.image.dimensions();
-        let smooth = |extent: u32| (f64::from(extent) / SMOOTH) as u32;
+        let smooth = |extent: u32| (f64::from(extent) / SUPERSAMPLING) as u32;
         thumbnail(&self.image, smooth(width), smooth(height))
     }
 
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_colours_are_the_pages() {
+    fn plot_colors_match_the_page_style_sheet() {
         let css = include_str!("page.css");
         for (name, hue) in [
             ("card", CARD),

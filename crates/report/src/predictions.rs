@@ -11,7 +11,7 @@ pub struct Predictions {
     /// Probabilities of all classes for each image, which sum to 1.
     probabilities: Vec<Vec<f32>>,
     /// Decided class of each image.
-    decided: Vec<usize>,
+    predicted: Vec<usize>,
     classes: usize,
 }
 
@@ -29,23 +29,23 @@ pub struct ClassScores {
 }
 
 impl Predictions {
-    /// Creates predictions from the label, the probabilities of all classes and the decided class of each image.
+    /// Creates predictions from the label, the probabilities of all classes and the predicted class of each image.
     ///
     /// # Panics
     ///
     /// Panics if the vectors have different lengths, if a row of probabilities does not have `classes` values, if a
-    /// label or decided class is not below `classes`, or if `classes` is below 2.
+    /// label or predicted class is not below `classes`, or if `classes` is below 2.
     pub fn new(
         classes: usize,
         labels: Vec<usize>,
         probabilities: Vec<Vec<f32>>,
-        decided: Vec<usize>,
+        predicted: Vec<usize>,
     ) -> Self {
         assert!(classes >= 2, "a classifier needs at least two classes");
-        assert!(labels.len() == probabilities.len() && labels.len() == decided.len());
-        assert!(labels.iter().chain(&decided).all(|&class| class < classes));
+        assert!(labels.len() == probabilities.len() && labels.len() == predicted.len());
+        assert!(labels.iter().chain(&predicted).all(|&class| class < classes));
         assert!(probabilities.iter().all(|row| row.len() == classes));
-        Self { labels, probabilities, decided, classes }
+        Self { labels, probabilities, predicted, classes }
     }
 
     /// Returns the number of images.
@@ -68,9 +68,9 @@ impl Predictions {
         self.labels[at]
     }
 
-    /// Returns the decided class of image `at`.
-    pub fn decided(&self, at: usize) -> usize {
-        self.decided[at]
+    /// Returns the predicted class of image `at`.
+    pub fn predicted(&self, at: usize) -> usize {
+        self.predicted[at]
     }
 
     /// Returns the probability of `class` for image `at`, from 0 to 1.
@@ -78,43 +78,43 @@ impl Predictions {
         f64::from(self.probabilities[at][class])
     }
 
-    /// Returns the probability of the decided class for image `at`, from 0 to 1.
+    /// Returns the probability of the predicted class for image `at`, from 0 to 1.
     pub fn confidence(&self, at: usize) -> f64 {
-        self.probability(at, self.decided[at])
+        self.probability(at, self.predicted[at])
     }
 
-    /// Returns true if the decided class of image `at` is its label.
-    pub fn is_right(&self, at: usize) -> bool {
-        self.labels[at] == self.decided[at]
+    /// Returns true if the predicted class of image `at` is its label.
+    pub fn is_correct(&self, at: usize) -> bool {
+        self.labels[at] == self.predicted[at]
     }
 
     /// Returns the share of correct predictions, or NaN without images.
     pub fn accuracy(&self) -> f64 {
-        let right = (0..self.len()).filter(|&at| self.is_right(at)).count();
+        let right = (0..self.len()).filter(|&at| self.is_correct(at)).count();
         right as f64 / self.len() as f64
     }
 
-    /// Returns the images of class `label` that are classified as `decided`.
-    pub fn cell(&self, label: usize, decided: usize) -> Vec<usize> {
-        let in_cell = |&at: &usize| self.labels[at] == label && self.decided[at] == decided;
+    /// Returns the images of class `label` that are classified as `predicted`.
+    pub fn cell(&self, label: usize, predicted: usize) -> Vec<usize> {
+        let in_cell = |&at: &usize| self.labels[at] == label && self.predicted[at] == predicted;
         (0..self.len()).filter(in_cell).collect()
     }
 
-    /// Returns the confusion matrix: the number of images for each label (row) and decided class (column).
+    /// Returns the confusion matrix: the number of images for each label (row) and predicted class (column).
     pub fn confusion(&self) -> Vec<Vec<usize>> {
         let mut counts = vec![vec![0; self.classes]; self.classes];
-        for (&label, &decided) in self.labels.iter().zip(&self.decided) {
-            counts[label][decided] += 1;
+        for (&label, &predicted) in self.labels.iter().zip(&self.predicted) {
+            counts[label][predicted] += 1;
         }
         counts
     }
 
-    /// Returns the number of images for each pair (label, decided class) that occurs. Unlike [`Self::confusion`], the
+    /// Returns the number of images for each pair (label, predicted class) that occurs. Unlike [`Self::confusion`], the
     /// result does not grow with the square of the number of classes.
     pub fn pairs(&self) -> BTreeMap<(usize, usize), usize> {
         let mut pairs = BTreeMap::new();
-        for (&label, &decided) in self.labels.iter().zip(&self.decided) {
-            *pairs.entry((label, decided)).or_insert(0) += 1;
+        for (&label, &predicted) in self.labels.iter().zip(&self.predicted) {
+            *pairs.entry((label, predicted)).or_insert(0) += 1;
         }
         pairs
     }
@@ -123,10 +123,10 @@ impl Predictions {
     pub fn scores(&self) -> Vec<ClassScores> {
         let share = |part: usize, of: usize| if of == 0 { 0.0 } else { part as f64 / of as f64 };
         let [mut rights, mut supports, mut takens] = [0; 3].map(|_| vec![0; self.classes]);
-        for ((label, decided), count) in self.pairs() {
+        for ((label, predicted), count) in self.pairs() {
             supports[label] += count;
-            takens[decided] += count;
-            if label == decided {
+            takens[predicted] += count;
+            if label == predicted {
                 rights[label] = count;
             }
         }
@@ -144,7 +144,7 @@ impl Predictions {
 
     /// Returns the misclassified images, the most confident first.
     pub fn mistakes(&self) -> Vec<usize> {
-        let mut wrong: Vec<usize> = (0..self.len()).filter(|&at| !self.is_right(at)).collect();
+        let mut wrong: Vec<usize> = (0..self.len()).filter(|&at| !self.is_correct(at)).collect();
         wrong.sort_by(|&a, &b| self.confidence(b).total_cmp(&self.confidence(a)));
         wrong
     }
@@ -176,7 +176,7 @@ impl Predictions {
 
     /// Returns images whose label may be wrong, the likeliest first. The model classifies them as another class, at
     /// least as confidently as it recognizes that class's own images on average. This is confident learning (C.
-    /// Northcutt and others, 2021), ranked by the probability of the decided class minus that of the label.
+    /// Northcutt and others, 2021), ranked by the probability of the predicted class minus that of the label.
     pub fn label_errors(&self) -> Vec<usize> {
         let mut usual = vec![0.0; self.classes];
         for at in 0..self.len() {
@@ -187,7 +187,7 @@ impl Predictions {
         }
         let surplus = |at: usize| self.confidence(at) - self.probability(at, self.labels[at]);
         let mut found: Vec<usize> = (0..self.len())
-            .filter(|&at| !self.is_right(at) && self.confidence(at) >= usual[self.decided[at]])
+            .filter(|&at| !self.is_correct(at) && self.confidence(at) >= usual[self.predicted[at]])
             .collect();
         found.sort_by(|&a, &b| surplus(b).total_cmp(&surplus(a)));
         found

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thumbnail_fits_keeps_its_shape_and_does_not_grow() {
+    fn thumbnail_fits_the_bound_and_is_never_enlarged() {
         for (from, expected) in [((400, 200), (96, 48)), ((20, 30), (20, 30)), ((1, 5000), (1, 96))]
         {
             let address = thumbnail(&RgbImage::new(from.0, from.1), 96);

@@ -27,15 +27,15 @@ fn predictions(classes: usize) -> Predictions {
         2 => (label / 10 * 10 + at % 10).min(classes - 1),
         _ => at * 7919 % classes,
     };
-    let decided: Vec<usize> = labels.iter().enumerate().map(decide).collect();
-    let row = |(at, &decided): (usize, &usize)| {
+    let predicted: Vec<usize> = labels.iter().enumerate().map(decide).collect();
+    let row = |(at, &predicted): (usize, &usize)| {
         let sure = 0.3 + 0.6 * (at * 31 % 100) as f32 / 100.0;
         let mut row = vec![(1.0 - sure) / (classes - 1) as f32; classes];
-        row[decided] = sure;
+        row[predicted] = sure;
         row
     };
-    let probabilities = decided.iter().enumerate().map(row).collect();
-    Predictions::new(classes, labels, probabilities, decided)
+    let probabilities = predicted.iter().enumerate().map(row).collect();
+    Predictions::new(classes, labels, probabilities, predicted)
 }
 
 fn write(classes: usize) -> Written {
@@ -71,7 +71,7 @@ fn write(classes: usize) -> Written {
 
 /// A single test for memory and bytes, so that no other test runs meanwhile.
 #[test]
-fn the_report_of_a_thousand_classes_is_bounded_in_memory_and_bytes() {
+fn report_of_1000_classes_is_bounded_in_memory_and_size() {
     for classes in [30, 31, 1000] {
         let Written { page, plots, peak } = write(classes);
         let bytes = |name| {
@@ -90,10 +90,7 @@ fn the_report_of_a_thousand_classes_is_bounded_in_memory_and_bytes() {
         }
         let table = String::from_utf8(bytes("scores.csv").expect("a table").clone()).expect("text");
         assert_eq!(table.lines().count(), classes + 1);
-        assert!(
-            table.starts_with("class,precision,recall,f1,photographs\n\"'=cat 0000\","),
-            "{table}"
-        );
+        assert!(table.starts_with("class,precision,recall,f1,images\n\"'=cat 0000\","), "{table}");
         for link in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next()) {
             let id = format!("id=\"{}\"", link.expect("an end"));
             assert_eq!(page.matches(&id).count(), 1, "{id}");

@@ -19,9 +19,9 @@ for classes, count in [(2, 1), (2, 40), (2, 400), (3, 60), (7, 300)]:
     if count == 40:  # Creates many ties.
         probabilities = np.round(probabilities * 8) / 8
     probabilities = probabilities.astype(np.float32).astype(float)
-    decided = probabilities.argmax(1) if classes > 2 else (probabilities[:, 1] > 0.5).astype(int)
+    predicted = probabilities.argmax(1) if classes > 2 else (probabilities[:, 1] > 0.5).astype(int)
     precision, recall, f1, support = precision_recall_fscore_support(
-        labels, decided, labels=range(classes), zero_division=0
+        labels, predicted, labels=range(classes), zero_division=0
     )
     is_of = [labels == label for label in range(classes)]
     auc = [
@@ -37,7 +37,7 @@ for classes, count in [(2, 1), (2, 40), (2, 400), (3, 60), (7, 300)]:
         found = [(r, t) for p, r, t in zip(precisions, recalls, at) if p >= 0.9 and r > 0]
         thresholds.append(max(found) if found else None)
 
-    confidence, right = probabilities[np.arange(count), decided], decided == labels
+    confidence, right = probabilities[np.arange(count), predicted], predicted == labels
     bins = np.clip(np.ceil(confidence * 15).astype(int), 1, 15)
     error = sum(
         abs(confidence[bins == n].mean() - right[bins == n].mean()) * (bins == n).sum()
@@ -55,7 +55,7 @@ for classes, count in [(2, 1), (2, 40), (2, 400), (3, 60), (7, 300)]:
             "classes": classes,
             "labels": labels.tolist(),
             "probabilities": probabilities.tolist(),
-            "decided": decided.tolist(),
+            "predicted": predicted.tolist(),
             "precision": precision.tolist(),
             "recall": recall.tolist(),
             "f1": f1.tolist(),

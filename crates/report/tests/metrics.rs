@@ -12,7 +12,7 @@ fn close(found: f64, expected: f64) -> bool {
 }
 
 #[test]
-fn metrics_are_those_of_scikit_learn() {
+fn metrics_match_scikit_learn() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("metrics.json")).expect("cases");
     assert_eq!(cases.len(), 5);
     for case in &cases {
@@ -21,7 +21,7 @@ fn metrics_are_those_of_scikit_learn() {
             classes,
             numbers(case, "labels"),
             numbers(case, "probabilities"),
-            numbers(case, "decided"),
+            numbers(case, "predicted"),
         );
         let [precision, recall, f1]: [Vec<f64>; 3] =
             ["precision", "recall", "f1"].map(|name| numbers(case, name));

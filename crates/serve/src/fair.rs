@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_floods_does_not_delay_one_that_sends_little() {
+    fn flooding_client_does_not_delay_a_light_one() {
         let (sender, queue) = queue();
         for number in 0..1_000 {
             sender.send(client(1), 1, (1, number));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_get_the_same_by_what_their_items_cost() {
+    fn clients_get_equal_total_cost() {
         let (sender, queue) = queue();
         for _ in 0..100 {
             sender.send(client(1), 10, 10);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_can_not_save_up_what_it_did_not_use() {
+    fn idle_client_accumulates_no_credit() {
         let (sender, queue) = queue();
         sender.send(client(2), 1, 2);
         assert_eq!(queue.take(1), [2]);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_forgotten_once_nothing_waits() {
+    fn clients_are_forgotten_once_the_queue_is_empty() {
         let (sender, queue) = queue();
         for number in 0..10_000u32 {
             sender.send(Client::of(number.to_be_bytes().into()), 1, number);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_woken_by_an_item_and_by_the_end() {
+    fn take_wakes_on_an_item_and_when_the_sender_is_dropped() {
         let (sender, queue) = queue();
         let waiting = thread::spawn(move || [queue.take(5), queue.take(5)]);
         sender.send(client(1), 1, 7);

@@ -132,6 +132,6 @@ pub(crate) fn malformed(reason: &FormError) -> ErrorResponse {
     ErrorResponse::new(
         StatusCode::BAD_REQUEST,
         format!("invalid form: {reason}"),
-        "send one image as the body, or several as files in `multipart/form-data`, such as `curl -F photograph=@1.jpg`",
+        "send one image as the body, or several as files in `multipart/form-data`, such as `curl -F image=@1.jpg`",
     )
 }

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_told_of_its_own_picture_and_a_batch_is_not_too_large() {
+    fn answers_match_their_requests_and_batches_are_bounded() {
         let images: Vec<u8> = (0..100).collect();
         let batches = Mutex::new(vec![]);
         let answers = ask(&images, |images, wants_map| {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_to_those_who_asked_and_the_others_are_answered() {
+    fn failing_batch_fails_only_its_own_requests() {
         let answers = ask(&[1, 2], |images, wants_map| {
             if wants_map { Err(ModelFailure::Ended) } else { Ok(echo(images, wants_map)) }
         });
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_gone_away_is_not_answered() {
+    fn abandoned_requests_are_not_run() {
         let (sender, receiver) = queue();
         let (answer, answered) = oneshot::channel();
         let question = InferenceRequest { image: vec![0].into(), wants_map: false, answer };

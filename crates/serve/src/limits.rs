@@ -182,14 +182,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decoders_leave_a_core_to_the_model_and_to_connections() {
+    fn decoders_leave_a_core_free() {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let decoders = Limits::default().decoders;
         assert!(decoders == 1 || decoders < cores, "{decoders} of {cores}");
     }
 
     #[test]
-    fn a_photograph_of_a_phone_is_within_the_limits_and_two_of_the_longest_requests_are() {
+    fn default_limits_allow_phone_photos_and_two_full_requests() {
         let limits = Limits::default();
         // A JPEG of 108 megapixels with chroma at half the resolution.
         assert!(108_000_000 <= limits.pixels && 108_000_000 * 9 <= limits.decoding());
@@ -201,7 +201,7 @@ mod tests {
 
     /// Checks the memory figures in the README.
     #[test]
-    fn a_server_of_little_memory_takes_what_the_readme_says() {
+    fn low_memory_settings_match_the_readme() {
         let limits = Limits {
             body: 16_000_000,
             files: 4,

@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_nothing_inline_nor_from_elsewhere() {
+    fn page_has_no_inline_code_or_external_resources() {
         let (_, html) = file("/").expect("a page");
         for part in ["<style", "style=", "onclick", "onload", "http:", "https:", "javascript:"] {
             assert!(!html.contains(part), "{part}");

@@ -221,15 +221,15 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_held_until_the_answer_is_sent_and_no_longer() {
+    fn memory_is_released_once_the_response_is_sent() {
         let (card, limits) = (Arc::new(card()), Limits::default());
         let memory = Budget::new(limits.held(ModelSize::of(&card)));
         let whole = memory.free();
         let (asks, questions) = queue();
         let model = thread::spawn(move || {
-            answer_all(&questions, |pictures, _| {
+            answer_all(&questions, |photos, _| {
                 let answer = Inference { probabilities: vec![0.1, 0.7, 0.2], heat_map: None };
-                Ok(vec![answer; pictures.len()])
+                Ok(vec![answer; photos.len()])
             });
         });
         let predictor = Predictor::new(card, limits, memory.clone(), asks).expect("threads");
@@ -238,8 +238,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let asked = RequestOptions { client: Client::of([127, 0, 0, 1].into()), wants_map: false };
         let predictor = Arc::new(predictor);
-        let refused = predictor.clone().predict(Bytes::from("no photograph"), None, asked);
-        let refused = runtime.block_on(refused).expect_err("no photograph").into_body();
+        let refused = predictor.clone().predict(Bytes::from("no image"), None, asked);
+        let refused = runtime.block_on(refused).expect_err("no image").into_body();
         assert!((refused.len()..2 * refused.len()).contains(&(whole - memory.free())));
         drop(refused);
         assert_eq!(memory.free(), whole);

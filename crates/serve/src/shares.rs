@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_alone_gets_half_and_each_later_one_finds_as_much_as_the_others_have_left() {
+    fn small_shares_add_up_to_half_of_what_others_leave() {
         let budget = Budget::new(1_000);
         let mut shares = vec![];
         for (number, expected) in [(0, 500), (1, 250), (2, 125)] {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_a_network_of_ipv6_are_one_client() {
+    fn addresses_in_one_ipv6_network_are_one_client() {
         let of = |address: &str| Client::of(address.parse().expect("an address"));
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
@@ -162,7 +162,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_taken_grown_and_given_back_the_sum_stays(
+        fn held_and_free_amounts_always_sum_to_the_total(
             steps in prop::collection::vec((0u8..4, 0usize..400, 0usize..3), 0..60),
         ) {
             let budget = Budget::new(1_000);

@@ -213,7 +213,7 @@ impl ShardJob<'_> {
             && !self.replace
         {
             let place = self.store.place_of(&piece.card());
-            return Err(ShardsError::OtherSettings { place, name, found, expected });
+            return Err(ShardsError::DifferentSettings { place, name, found, expected });
         }
         Ok(Some(card))
     }

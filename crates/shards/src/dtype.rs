@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_are_widened_as_they_were_rounded() {
+    fn float32_round_trips_and_float16_is_rounded() {
         let values = [0.0, 1.5, -2.25, 1000.4, 1e-9];
         assert_eq!(Dtype::Float32.decode(&Dtype::Float32.encode(&values)), values);
         let half = Dtype::Float16.decode(&Dtype::Float16.encode(&values));

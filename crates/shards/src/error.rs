@@ -167,7 +167,7 @@ pub enum ShardsError {
         found = .found.shown(),
         expected = .expected.shown()
     )]
-    OtherSettings {
+    DifferentSettings {
         /// Location of the first such piece.
         place: String,
         /// Name of the setting.

@@ -415,7 +415,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_without_an_etag_have_no_digest_of_their_contents() {
+    fn contents_digest_requires_every_etag() {
         let store = Store::in_memory();
         store.put("b/2.png", vec![1]).expect("room");
         let source = |etag: Option<&str>| {
@@ -449,17 +449,17 @@ mod tests {
     }
 
     #[test]
-    fn photographs_with_the_same_key_are_an_error_that_names_it() {
+    fn duplicate_image_key_error_names_the_key() {
         let images = |names: &[&str]| {
             let mut tree = Tree::default();
             let found = names.iter().map(|&name| {
-                assert!(tree.add(name), "a photograph");
+                assert!(tree.add(name), "an image");
                 (key_of_name(name), Source::Object(None))
             });
             let found = found.collect();
             ImageIndex::laid_out(&tree, found, "data".into(), None)
         };
-        assert_eq!(images(&["a/1.png", "b/1.png"]).expect("photographs").count(), 2);
+        assert_eq!(images(&["a/1.png", "b/1.png"]).expect("images").count(), 2);
         let error = images(&["a/1.png", "b/1.png", "a/1.png"]).expect_err("a name twice");
         assert!(error.to_string().contains("`a/1.png`"), "{error}");
     }

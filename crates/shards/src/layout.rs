@@ -199,7 +199,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn names_in_a_store_are_laid_out_as_files_in_a_folder(
+        fn store_and_folder_layouts_agree(
             keys in prop::collection::hash_set(
                 "(x/)?(train/|Train/|seg_train/|val/|validation/|test/|test_set/|train - Copy/)?(train/|test/)?(a/|b/|b\\\\x/|\\.c/|@eaDir/){0,2}(a|b|b\\\\|\\.b|Thumbs\\.db)\\.(jpg|txt)", 0..24,
             ),

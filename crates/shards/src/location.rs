@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_and_urls_are_told_apart() {
+    fn paths_and_urls_are_parsed() {
         for (text, expected) in [
             ("runs/features", Location::Local("runs/features".into())),
             ("s3://bucket", remote(Scheme::Amazon, "bucket", "")),
@@ -158,14 +158,14 @@ mod tests {
             assert_eq!(Location::parse(text).expect("a place"), expected, "{text}");
         }
         #[cfg(unix)]
-        for url in ["file:///data/my%20photographs", "file:///data/my photographs"] {
-            let expected = Location::Local("/data/my photographs".into());
+        for url in ["file:///data/my%20images", "file:///data/my images"] {
+            let expected = Location::Local("/data/my images".into());
             assert_eq!(Location::parse(url).expect("a folder"), expected);
         }
     }
 
     #[test]
-    fn other_urls_are_refused_and_nothing_secret_is_repeated() {
+    fn unsupported_urls_are_refused_without_leaking_secrets() {
         for text in [
             "https://bucket.example/a",
             "s3://",
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_parted_from_its_place() {
+    fn split_name_separates_the_folder_and_the_file() {
         for (text, around, name) in [
             ("list.txt", ".", "list.txt"),
             ("data/list.txt", "data", "list.txt"),

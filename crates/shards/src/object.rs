@@ -202,7 +202,7 @@ mod tests {
 
     /// Compares with the crate `safetensors` as an independent reader.
     #[test]
-    fn any_reader_of_safetensors_reads_a_piece() {
+    fn piece_is_a_valid_safetensors_file() {
         for views in [0, 4] {
             let (shape, small) = piece(views);
             let mut bytes = shape.head(&small);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn small_tensors_come_back_and_damage_is_found() {
+    fn head_round_trips_and_damage_is_an_error() {
         let (shape, small) = piece(4);
         let head = shape.head(&small);
         assert_eq!(shape.parse(&head), Ok(small));

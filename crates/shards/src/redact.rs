@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_secret_is_repeated() {
+    fn secrets_are_redacted() {
         let text = "Error performing PUT https://user:hunter2@store.example/bucket/a?sig=hunter2 in 3ms\n- \
             403 Forbidden: <?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code><Message>The \
             signature differs.</Message><AWSAccessKeyId>hunter2</AWSAccessKeyId></Error>";

@@ -163,7 +163,7 @@ mod tests {
         }
 
         #[test]
-        fn a_piece_is_found_by_its_names_and_names_sort_as_pieces_do(
+        fn piece_names_round_trip_and_sort_like_pieces(
             shards in 1usize..=MOST_SHARDS, pieces in 1usize..=MOST_PIECES, one: u64, other: u64,
         ) {
             let sharding = Sharding::new(shards, pieces).expect("a cut");
@@ -174,7 +174,7 @@ mod tests {
         }
 
         #[test]
-        fn no_other_name_is_that_of_a_piece(name in "shard-[0-9+]{1,6}-of-[0-9]{1,6}-piece-0{1,5}-of-0{0,4}[01]\\.json") {
+        fn only_canonical_names_are_parsed_as_pieces(name in "shard-[0-9+]{1,6}-of-[0-9]{1,6}-piece-0{1,5}-of-0{0,4}[01]\\.json") {
             if let Some(piece) = Piece::of_name(&name) {
                 prop_assert_eq!(piece.card(), name);
             }
@@ -183,7 +183,7 @@ mod tests {
 
     /// Sizes have a binomial distribution: mean 1,000, standard deviation 31.
     #[test]
-    fn shares_are_even() {
+    fn pieces_have_even_sizes() {
         let sharding = Sharding::new(10, 4).expect("a cut");
         let mut sizes = [0; 40];
         for number in 0..40_000 {
@@ -196,14 +196,14 @@ mod tests {
     /// Expected names are computed with Python's `hashlib`. They must never change, so that later versions can continue
     /// a set.
     #[test]
-    fn a_share_is_what_it_always_was() {
+    fn assignment_of_images_to_pieces_is_stable() {
         let piece = |key| Sharding::new(8, 3).expect("a cut").piece_of(key).to_string();
         assert_eq!(piece("train/cats/1.jpg"), "shard-00000-of-00008-piece-0000-of-0003");
         assert_eq!(piece("Bäume/die große Eiche.png"), "shard-00001-of-00008-piece-0002-of-0003");
     }
 
     #[test]
-    fn cuts_out_of_range_are_refused() {
+    fn shard_and_piece_counts_out_of_range_are_refused() {
         for (shards, pieces) in [(0, 1), (1, 0), (MOST_SHARDS + 1, 1), (1, MOST_PIECES + 1)] {
             let message = Sharding::new(shards, pieces).expect_err("no cut").to_string();
             assert!(message.contains("\nhint: "), "{message}");

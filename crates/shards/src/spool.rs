@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_leave_view_by_view_however_they_came() {
+    fn rows_are_read_in_view_order() {
         let mut spool = Spool::new(2, Dtype::Float32, [5, 4], 2).expect("a temporary file");
         // Three of five images are readable, and two of these are trainable.
         for image in [1, 0] {

@@ -19,7 +19,7 @@ fn bytes(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_put_comes_back_whole_and_in_parts() {
+fn objects_round_trip_whole_and_by_range() {
     let (_folder, places) = places();
     for store in places {
         assert_eq!(store.list().expect("a listing"), []);
@@ -52,7 +52,7 @@ fn what_is_put_comes_back_whole_and_in_parts() {
 }
 
 #[test]
-fn a_long_object_goes_up_in_parts_and_an_upload_that_fails_leaves_what_was_there() {
+fn failed_multipart_upload_keeps_the_old_object() {
     let (folder, places) = places();
     let long = bytes((20 << 20) + 3);
     let expected: String = Sha256::digest(&long).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -90,7 +90,7 @@ impl Read for Broken {
 }
 
 #[test]
-fn a_hundred_thousand_photographs_are_listed_and_each_is_in_one_share() {
+fn each_of_100000_listed_images_is_in_one_shard() {
     let store = Store::in_memory();
     for number in 0..100_000 {
         let (set, class) = (["train", "Validation"][number % 2], ["ein Ä", "b", "c"][number % 3]);
@@ -102,7 +102,7 @@ fn a_hundred_thousand_photographs_are_listed_and_each_is_in_one_share() {
     let mut found = 0;
     for shard in 0..7 {
         let wanted = |key: &str| sharding.piece_of(key).shard == shard;
-        let images = ImageIndex::below(&store, wanted).expect("photographs");
+        let images = ImageIndex::below(&store, wanted).expect("images");
         assert_eq!(images.classes(), ["b", "c", "ein Ä"]);
         let folders = images.folders().expect("two folders");
         assert_eq!([&*folders.train, &*folders.validation], ["train", "Validation"]);
@@ -113,7 +113,7 @@ fn a_hundred_thousand_photographs_are_listed_and_each_is_in_one_share() {
 }
 
 #[test]
-fn what_is_not_laid_out_for_training_is_refused_as_in_a_folder() {
+fn invalid_store_layouts_are_refused() {
     for (names, expected) in [
         (&["1.jpg"][..], "no class folders"),
         (&["a/1.jpg"], "only the class `a`"),
@@ -137,7 +137,7 @@ fn what_is_not_laid_out_for_training_is_refused_as_in_a_folder() {
 }
 
 #[test]
-fn splits_in_a_store_are_known_by_the_names_that_they_have_in_a_folder() {
+fn split_folder_names_are_recognized_in_a_store() {
     for (train, validation) in [
         ("training_set", "test_set"),
         ("Training", "Testing"),
@@ -153,7 +153,7 @@ fn splits_in_a_store_are_known_by_the_names_that_they_have_in_a_folder() {
         let around = if train.starts_with("x/") { "x/" } else { "" };
         store.put(&format!("{around}train - Copy/a/1.jpg"), vec![]).expect("room");
         store.put("#recycle/a/1.jpg", vec![]).expect("room");
-        let images = ImageIndex::below(&store, |_| true).expect("photographs");
+        let images = ImageIndex::below(&store, |_| true).expect("images");
         assert_eq!((images.classes().join(" ").as_str(), images.count()), ("a b", 4));
         let folders = images.folders().expect("two folders");
         assert_eq!([&*folders.train, &*folders.validation], [train, validation]);

@@ -85,7 +85,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 fn read(target: &str, bytes: &[u8], input: &Path) -> Result<bool, Box<dyn Error>> {
     fs::write(input, bytes)?;
     Ok(match target {
-        "photograph" => photos::decode(bytes).is_ok(),
+        "image" => photos::decode(bytes).is_ok(),
         "h5" | "pth" | "safetensors" => read_arrays(input).is_ok(),
         "keras" => read_arrays(input).is_ok() & read_keras(input).is_ok(),
         "card" => load_card(input.parent().ok_or("INPUT has no parent folder")?).is_ok(),
@@ -107,11 +107,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
     let config = RunConfig {
         weights: WeightsChoice::Seed(0),
         start: InitialWeights::Random,
-        data: DataConfig {
-            validation_split: Some(0.2),
-            cache_mb: 1,
-            ..DataConfig::at("photographs")
-        },
+        data: DataConfig { validation_split: Some(0.2), cache_mb: 1, ..DataConfig::at("images") },
         augment: AugmentConfig::default(),
         base: base.clone(),
         head: HeadConfig::default(),
@@ -129,7 +125,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
         Ok(files)
     };
     let files = match target {
-        "photograph" => {
+        "image" => {
             let mut files = images()?;
             for entry in fs::read_dir(fixtures.join("images/unusual"))? {
                 files.push(fs::read(entry?.path())?);
@@ -186,11 +182,11 @@ fn images() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         image::Rgb([(x * 6) as u8, (y * 10) as u8, (x * y) as u8])
     });
     let image = DynamicImage::from(pixels);
-    let grey: DynamicImage = image.to_luma8().into();
+    let gray: DynamicImage = image.to_luma8().into();
     let mut files = vec![];
     for (image, format) in [
-        (&grey, ImageFormat::Jpeg),
-        (&grey, ImageFormat::Png),
+        (&gray, ImageFormat::Jpeg),
+        (&gray, ImageFormat::Png),
         (&image, ImageFormat::Jpeg),
         (&image, ImageFormat::Png),
         (&image, ImageFormat::Bmp),

@@ -1,7 +1,7 @@
 //! Times a whole run for `cargo xtask bench job`: the Keras example on a folder of images, with random weights. The
 //! values of the weights do not affect the speed.
 //!
-//!     job PHOTOGRAPHS RUN EPOCHS [VIEWS]
+//!     job IMAGES RUN EPOCHS [VIEWS]
 //!
 //! Prints one JSON object:
 //!
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [images, run, epochs, views @ ..] = arguments.as_slice() else {
-        return Err("usage: job PHOTOGRAPHS RUN EPOCHS [VIEWS]".into());
+        return Err("usage: job IMAGES RUN EPOCHS [VIEWS]".into());
     };
     let views = views.first().map(|views| views.parse()).transpose()?;
     let config = RunConfig {

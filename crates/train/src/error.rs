@@ -46,7 +46,7 @@ pub enum TrainError {
     },
     /// `config.toml` was changed after the run began.
     #[error("the settings in `{}` have changed since the run began", .0.shown())]
-    OtherSettings(PathBuf),
+    DifferentSettings(PathBuf),
     /// The output path is inside the data directory.
     #[error("`{}` is inside the data directory `{}`, which is read-only for permafrost", .path.shown(), .data.shown())]
     RunInData {
@@ -57,7 +57,7 @@ pub enum TrainError {
     },
     /// The images have changed since the run began.
     #[error("the images in `{}` have changed since the run began\nhint: restore the files, or start a new run", .0.shown())]
-    OtherPhotographs(PathBuf),
+    DifferentImages(PathBuf),
     /// The engine differs from the run's last one, or the run does not record its engine.
     #[error(
         "engine is `{found}`, but the run used `{expected}`: results may differ in the last digits\nhint: resume on a machine with the same instruction set, or allow another engine",
@@ -75,7 +75,7 @@ pub enum TrainError {
         found = .found.shown(),
         expected = .expected.shown()
     )]
-    OtherWeights {
+    DifferentWeights {
         /// Digest of the current weights.
         found: String,
         /// Digest of the weights that the run began with.
@@ -147,11 +147,13 @@ pub enum TrainError {
     },
     /// The features were computed with another base, other weights or other augmentation.
     #[error(
-        "the features were computed with {found}, expected {expected}\nhint: use the same base and weights, or compute the features again",
+        "the features were computed with {what} {found}, expected {expected}\nhint: use the settings and weights of the features, or compute the features again",
         found = .found.shown(),
         expected = .expected.shown()
     )]
-    OtherFeatures {
+    DifferentFeatures {
+        /// Name of the property that differs: a setting such as `augment.rotation`, or the digest of the weights.
+        what: String,
         /// Value of the features.
         found: String,
         /// Value of the run.

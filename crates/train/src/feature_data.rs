@@ -1,8 +1,10 @@
 //! Precomputed features of a data set, split into training and validation images.
 
+use std::collections::BTreeMap;
+
 use photos::validation_mask;
 use sha2::{Digest, Sha256};
-use shards::FeatureSet;
+use shards::{FeatureSet, FeatureSettings};
 use vgg::Weights;
 
 use crate::hex::hex;
@@ -44,7 +46,7 @@ impl FeatureData {
         config: &RunConfig,
         weights: &Weights,
     ) -> Result<Self, TrainError> {
-        check_same_base(&set, config, weights)?;
+        check_settings(set.settings(), config, weights)?;
         let (share, seed) = (config.data.validation_split, config.train.seed);
         let labels: Vec<usize> = set.images().iter().map(|photo| photo.label).collect();
         let is_validation: Vec<bool> = match (set.folders(), share) {
@@ -122,35 +124,114 @@ impl FeatureData {
     }
 }
 
-/// Checks that a set has the base, weights and augmented copies of the run.
-fn check_same_base(
-    set: &FeatureSet,
+/// Checks that features with these settings have the base, augmented copies and weights of the run.
+fn check_settings(
+    settings: &FeatureSettings,
     config: &RunConfig,
     weights: &Weights,
 ) -> Result<(), TrainError> {
-    let settings = set.settings();
-    let views = |count: Option<usize>| match count {
-        Some(count) => format!("{count} views"),
-        None => "no views".into(),
-    };
-    let has_views = settings.views.map(|views| (views.count, views.augment));
-    let asked = config.train.views.map(|views| (views, config.augment));
-    for (differs, found, expected) in [
-        (settings.base != config.base, settings.base.to_string(), config.base.to_string()),
-        (
-            settings.weights != weights.digest(),
-            format!("weights with the digest {}", settings.weights),
-            format!("weights with the digest {}", weights.digest()),
-        ),
-        (
-            asked.is_some() && has_views != asked,
-            views(has_views.map(|(count, _)| count)),
-            format!("{} with the augmentation settings of the run", views(config.train.views)),
-        ),
-    ] {
-        if differs {
-            return Err(TrainError::OtherFeatures { found, expected });
-        }
+    // A set is untrusted, and only a valid base can be compared by name.
+    settings.base.frozen_and_trainable()?;
+    let mut fitting = RunConfig { base: settings.base.clone(), ..config.clone() };
+    // Every set has unaugmented features, so a run without augmented copies fits any.
+    if config.train.views.is_some() {
+        fitting.train.views = settings.views.map(|views| views.count);
+        fitting.augment = settings.views.map_or(config.augment, |views| views.augment);
+    }
+    let [of_set, of_run] = [&fitting, config].map(RunConfig::named_settings);
+    let mut names = of_set.keys().chain(of_run.keys());
+    if let Some(name) = names.find(|name| of_set.get(*name) != of_run.get(*name)) {
+        let value = |named: &BTreeMap<String, String>| {
+            named.get(name).cloned().unwrap_or_else(|| "unset".to_owned())
+        };
+        let (found, expected) = (value(&of_set), value(&of_run));
+        return Err(TrainError::DifferentFeatures { what: format!("`{name}`"), found, expected });
+    }
+    if settings.weights != weights.digest() {
+        let (found, expected) = (settings.weights.clone(), weights.digest().to_owned());
+        let what = "weights with the digest".to_owned();
+        return Err(TrainError::DifferentFeatures { what, found, expected });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use augment::AugmentConfig;
+    use head::HeadConfig;
+    use shards::{Dtype, ViewSettings};
+    use vgg::{Preprocessing, VggConfig};
+
+    use super::*;
+    use crate::{DataConfig, DeviceConfig, InitialWeights, TrainConfig, WeightsChoice};
+
+    #[test]
+    fn features_that_do_not_fit_are_refused_with_the_setting_that_differs() {
+        let augment = AugmentConfig::default();
+        let base = VggConfig {
+            image_size: [32, 32],
+            last_layer: "block1_pool".into(),
+            ..VggConfig::default()
+        };
+        let weights = Weights::seeded(&base, 7).expect("a network");
+        let views = ViewSettings { count: 2, augment, seed: 0 };
+        let same = FeatureSettings {
+            version: String::new(),
+            base: base.clone(),
+            weights: weights.digest().into(),
+            preprocessing: Preprocessing::Caffe,
+            engine: String::new(),
+            dtype: Dtype::default(),
+            views: Some(views),
+            classes: vec![],
+            folders: None,
+        };
+        let config = RunConfig {
+            weights: WeightsChoice::Seed(7),
+            start: InitialWeights::Random,
+            data: DataConfig::at(""),
+            augment,
+            base: base.clone(),
+            head: HeadConfig::default(),
+            train: TrainConfig { views: Some(2), ..TrainConfig::default() },
+            device: DeviceConfig::default(),
+        };
+        check_settings(&same, &config, &weights).expect("features that fit");
+
+        let with_views = |views| FeatureSettings { views, ..same.clone() };
+        let with_base = |base| FeatureSettings { base, ..same.clone() };
+        let rotation = AugmentConfig { rotation: 0.3, ..augment };
+        for (other, expected) in [
+            (
+                with_views(Some(ViewSettings { augment: rotation, ..views })),
+                "`augment.rotation` 0.3, expected 0.1",
+            ),
+            (with_views(Some(ViewSettings { count: 3, ..views })), "`train.views` 3, expected 2"),
+            (with_views(None), "`train.views` unset, expected 2"),
+            (
+                with_base(VggConfig { image_size: [64, 32], ..base.clone() }),
+                "`base.image_size` [64, 32], expected [32, 32]",
+            ),
+            (
+                with_base(VggConfig { unfreeze: Some("block1_conv2".into()), ..base.clone() }),
+                "`base.unfreeze` block1_conv2, expected unset",
+            ),
+            (
+                FeatureSettings { weights: "00".into(), ..same.clone() },
+                "weights with the digest 00, expected ",
+            ),
+        ] {
+            let refused = check_settings(&other, &config, &weights);
+            let message = refused.expect_err("features that do not fit").to_string();
+            assert!(message.contains(&format!("computed with {expected}")), "{message}");
+        }
+        let large = with_base(VggConfig { image_size: [usize::MAX; 2], ..base.clone() });
+        assert!(matches!(check_settings(&large, &config, &weights), Err(TrainError::Base(_))));
+
+        let train = TrainConfig { views: None, ..config.train };
+        let unaugmented = RunConfig { train, ..config };
+        for set in [same.clone(), with_views(None)] {
+            check_settings(&set, &unaugmented, &weights).expect("unaugmented features");
+        }
+    }
 }

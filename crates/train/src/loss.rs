@@ -51,7 +51,7 @@ mod tests {
 
     /// Expected: p - y in 64-bit floats, including z = 0, where other forms of the loss have no gradient.
     #[test]
-    fn the_gradient_of_a_logit_is_its_probability_less_the_label() {
+    fn gradient_of_binary_loss_is_probability_minus_label() {
         let device = Device::flex().autodiff();
         for logit in [0.0f32, -0.0, 1e-6, 0.7, -0.7, 30.0, -30.0, 200.0, -200.0] {
             for label in [0.0f32, 1.0] {
@@ -69,7 +69,7 @@ mod tests {
         /// Expected: the definition in 64-bit floats. The tolerance, 1e-6 of the value or of 1, is about ten roundings
         /// of a 32-bit float.
         #[test]
-        fn losses_from_logits_are_those_of_the_definition(
+        fn losses_from_logits_match_their_definition(
             rows in proptest::collection::vec(([-80.0f32..80.0, -80.0f32..80.0, -80.0f32..80.0], 0usize..3), 1..9),
         ) {
             let device = Device::flex();

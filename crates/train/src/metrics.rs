@@ -61,14 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_probability_counts_above_the_threshold_and_several_by_the_first_largest() {
+    fn accuracy_uses_the_threshold_or_the_first_maximum() {
         assert_eq!(count_correct(&[0.5, 0.5, 0.6, 0.4], &[0, 1, 1, 1], 0.5), 2);
         let rows = [0.2, 0.5, 0.3, 0.4, 0.4, 0.2, 0.4, 0.4, 0.2];
         assert_eq!(count_correct(&rows, &[1, 0, 1], 0.5), 2);
     }
 
     #[test]
-    fn a_batch_counts_by_its_size() {
+    fn running_mean_is_weighted_by_batch_size() {
         let mut mean = RunningMean::default();
         mean.add(1.0, 1, 1);
         mean.add(3.0, 0, 3);

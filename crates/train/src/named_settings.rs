@@ -50,7 +50,7 @@ mod tests {
     use crate::{DataConfig, DeviceConfig, InitialWeights, TrainConfig, WeightsChoice};
 
     #[test]
-    fn settings_have_their_names_and_the_texts_of_the_file() {
+    fn settings_are_flattened_to_dotted_names() {
         let config = RunConfig {
             weights: WeightsChoice::Seed(7),
             start: InitialWeights::Model("runs/first/best".into()),

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_parameter_of_a_head_moves_and_is_remembered_by_name() {
+    fn every_head_parameter_is_updated_and_has_named_state() {
         let (optimizer, head) = optimizer_and_head(RmsProp::default());
         let fresh = HeadConfig { hidden_units: 3, dropout: 0.0 }.init(2, 2, 1, &Device::flex());
         for (moved, fresh) in head.to_arrays().into_iter().zip(fresh.to_arrays()) {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_comes_back_and_is_refused_where_it_does_not_fit() {
+    fn state_round_trips_and_mismatched_arrays_are_refused() {
         let rmsprop = RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() };
         let (optimizer, head) = optimizer_and_head(rmsprop);
         let arrays = optimizer.to_arrays();

@@ -49,7 +49,7 @@ mod tests {
 
     /// Expected: the rates of Keras 3.15's callback for these losses, starting at 1.
     #[test]
-    fn rates_fall_where_keras_lets_them() {
+    fn learning_rate_falls_as_in_keras_reduce_lr_on_plateau() {
         let losses = [1.0, 0.9, 0.9, 0.89995, 0.95, 0.9, 0.8, 0.85, 0.81, 0.79995, 0.7];
         for (patience, expected) in [
             (2, [1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001, 0.001, 0.001]),

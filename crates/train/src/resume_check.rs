@@ -18,16 +18,16 @@ pub(crate) fn check_same(
     weights: &WeightsRecord,
 ) -> Result<(), TrainError> {
     if state.settings_digest != digest_of_settings(job.config) {
-        return Err(TrainError::OtherSettings(job.run.config()));
+        return Err(TrainError::DifferentSettings(job.run.config()));
     }
     if state.data_digest != job.data.digest() {
         let data = &job.config.data;
         let place = data.features.as_ref().map_or_else(|| data.path.clone(), PathBuf::from);
-        return Err(TrainError::OtherPhotographs(place));
+        return Err(TrainError::DifferentImages(place));
     }
     if weights.digest != job.weights.digest() {
         let (found, expected) = (job.weights.digest().to_owned(), weights.digest.clone());
-        return Err(TrainError::OtherWeights { found, expected });
+        return Err(TrainError::DifferentWeights { found, expected });
     }
     Ok(())
 }

@@ -134,7 +134,7 @@ mod tests {
 
     /// A momentum slot with a factor of 0 selects the path through tensors without changing the result.
     #[test]
-    fn in_memory_a_step_has_the_bits_that_tensors_give() {
+    fn in_memory_step_is_bit_identical_to_the_tensor_step() {
         let device = Device::flex();
         assert!(is_in_memory(&device) && is_in_memory(&device.clone().autodiff()));
         let rmsprop = RmsProp::default();

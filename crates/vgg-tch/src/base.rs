@@ -226,7 +226,7 @@ mod tests {
         "CUDA out of memory. Tried to allocate 20.00 MiB.\nException raised from ...";
 
     #[test]
-    fn what_does_not_fit_is_halved_until_it_does_and_nothing_is_lost() {
+    fn batches_that_do_not_fit_in_memory_are_halved() {
         for room in [1, 3, 8, 100] {
             let most = AtomicUsize::new(16);
             let mut tried = 0;
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_does_not_fit_and_every_other_fault_is_an_error() {
+    fn out_of_memory_on_one_image_and_other_faults_are_errors() {
         for (fault, hint) in [
             (FULL, "stop other programs"),
             ("CUDNN_STATUS_ALLOC_FAILED", "stop other programs"),

@@ -24,7 +24,7 @@ fn relative(found: &[f32], expected: &[f32]) -> f64 {
 }
 
 #[test]
-fn features_are_those_of_the_other_engine() {
+fn features_match_the_cpu_engine() {
     for (until, pooling) in [
         ("block1_conv2", Pooling::None),
         ("block3_pool", Pooling::None),
@@ -56,7 +56,7 @@ fn features_are_those_of_the_other_engine() {
 }
 
 #[test]
-fn devices_share_the_images_in_order() {
+fn several_devices_return_features_in_image_order() {
     let config = VggConfig {
         image_size: [32, 32],
         last_layer: "block2_pool".into(),
@@ -73,7 +73,7 @@ fn devices_share_the_images_in_order() {
 }
 
 #[test]
-fn names_say_what_features_depend_on_and_a_gpu_that_is_not_there_is_an_error() {
+fn engine_name_lists_options_and_missing_gpu_is_an_error() {
     let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
     let weights = Weights::seeded(&config, 3).expect("a network");
     let options = Options { precision: Precision::Bf16, tf32: true, ..Options::default() };

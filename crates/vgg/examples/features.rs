@@ -2,9 +2,9 @@
 //! another program.
 //!
 //!     cargo build --workspace --example features
-//!     target/debug/examples/features WEIGHTS PICTURES.safetensors FEATURES.safetensors
+//!     target/debug/examples/features WEIGHTS IMAGES.safetensors FEATURES.safetensors
 //!
-//! PICTURES holds arrays (height, width, 3), RGB in 0..=255. FEATURES gets the same names.
+//! IMAGES holds arrays (height, width, 3), RGB in 0..=255. FEATURES gets the same names.
 //! `--example` together with `--workspace` uses the same build of Burn as `cargo test --workspace`.
 
 use std::error::Error;
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     BurnConfig::set(BurnConfig::default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [weights, images, features] = arguments.as_slice() else {
-        return Err("expected WEIGHTS PICTURES.safetensors FEATURES.safetensors".into());
+        return Err("expected WEIGHTS IMAGES.safetensors FEATURES.safetensors".into());
     };
     let weights = Weights::load(Path::new(weights), &VggConfig::default())?;
     let mut of_images = Arrays::new();

@@ -169,7 +169,7 @@ mod tests {
     /// If this test fails, preprocessing or pooling returns different values. Raise [`REVISION`],
     /// then update the digest here. Otherwise caches would serve features of the old revision.
     #[test]
-    fn the_revision_is_raised_with_every_change_of_values() {
+    fn revision_matches_the_digest_of_computed_values() {
         let bytes: Vec<[f32; 3]> =
             (0..=255).map(|byte| [byte as f32, 255.0 - byte as f32, byte as f32 / 2.0]).collect();
         let mut values: Vec<f32> = [Preprocessing::Caffe, Preprocessing::Torchvision]

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_is_known_with_and_without_its_instruction_set() {
+    fn instruction_set_is_removed_from_engine_names() {
         let name = engine_name("winograd f32");
         assert!(name.ends_with(instruction_set()) && name != "winograd f32", "{name}");
         for name in [name.as_str(), "winograd f32", "winograd f32 on avx2"] {

@@ -205,7 +205,7 @@ mod tests {
 
     /// Expected names are from `torchvision.models.vgg16().state_dict()` and `vgg19()`.
     #[test]
-    fn torchvision_counts_activations_and_pools() {
+    fn torchvision_indices_count_activations_and_pools() {
         let expected = |features: &[usize]| -> Vec<String> {
             let features = features.iter().map(|at| format!("features.{at}"));
             features.chain([0, 3, 6].map(|at| format!("classifier.{at}"))).collect()
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keras_3_file_without_names_counts_layers_by_class() {
+    fn keras_3_files_without_names_number_layers_by_class() {
         let stems = stems(Naming::KerasNumbered, Variant::Vgg16);
         assert_eq!(
             [&*stems[0], &*stems[12], &*stems[13], &*stems[15]],
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layers_of_a_base_end_with_its_last_pooling() {
+    fn base_layers_end_with_the_last_pooling() {
         let config = VggConfig { variant: Variant::Vgg19, ..VggConfig::default() };
         for (naming, first, last) in [
             (Naming::Keras, "block1_conv1", "block5_pool"),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dense_layers_of_torchvision_and_timm_have_their_published_shapes() {
+    fn torchvision_and_timm_arrays_have_published_shapes() {
         let config = VggConfig { image_size: [224, 224], ..VggConfig::default() };
         let shape = |naming: Naming, name: &str| {
             let all = naming.all_stored(&config);
@@ -259,7 +259,7 @@ mod tests {
     /// Each value is its own index in the file, from which its expected index in Keras's layout
     /// follows.
     #[test]
-    fn kernels_get_the_order_of_keras() {
+    fn kernels_are_converted_to_keras_layout() {
         let stored = |shape: &[usize], order| Stored {
             name: String::new(),
             stored_name: String::new(),

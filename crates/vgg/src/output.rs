@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_row_with_a_value_that_is_nan_or_infinite_is_named() {
+    fn non_finite_row_error_has_its_index() {
         let check = |rows| check_finite(&Tensor::<2>::from_data(rows, &Device::flex()));
         assert!(check([[1.0, -2.0], [0.0, f32::MAX]]).is_ok());
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {

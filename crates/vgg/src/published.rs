@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn published_weights_are_recognized_in_both_orders_of_channels() {
+    fn published_weights_are_recognized_in_both_channel_orders() {
         let mut kernel = kernel();
         assert_eq!(channel_order(&kernel), Some(ChannelOrder::BlueFirst));
         // A float with an 8-bit significand, such as bfloat16, is off by up to 1/512.
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn reversed_channels_are_the_same_values_in_another_place() {
+    fn reverse_channels_reverses_only_the_input_channels() {
         let before = kernel();
         let mut after = before.clone();
         reverse_channels(&mut after);

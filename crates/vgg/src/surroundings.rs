@@ -156,7 +156,7 @@ mod tests {
     /// Keras 3, Keras 2, and TensorFlow up to 2.3 write `preprocess_input` with different
     /// operations.
     #[test]
-    fn only_all_of_preprocess_input_is_no_change() {
+    fn only_complete_preprocess_input_is_accepted() {
         let shift = [-103.93900299, -116.77899933, -123.68000031];
         let in_keras_3 = [
             layer("GetItem", "get_item", &[2.0]),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_base_is_a_head_unless_it_is_named_as_a_block() {
+    fn layers_after_the_base_are_head_unless_named_as_blocks() {
         let layers = model(&[layer("RandomFlip", "flip", &[])]);
         let surroundings = Surroundings::of(&layers, &base());
         let found = |name| surroundings.is_of_head(name);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn of_layers_in_no_order_a_rescaling_counts_as_before_the_base() {
+    fn rescaling_in_unordered_layers_counts_as_preprocessing() {
         let norm = layer("batch_normalization", "norm", &[]);
         let weights = KerasLayers::Unordered(vec![norm, layer("rescaling", "scale", &[])]);
         let surroundings = Surroundings::of(&weights, &base());

@@ -43,7 +43,7 @@ fn both_engines_give_the_same_features() {
 /// Taps, poolings and fused layers change no bit: each output of a pass equals the features of a
 /// base that ends there.
 #[test]
-fn one_pass_gives_the_features_of_bases_that_end_at_each_output() {
+fn one_pass_outputs_equal_separate_bases_bit_for_bit() {
     let config = config(Variant::Vgg16, "block5_pool");
     let weights = Weights::seeded(&config, 3).expect("a network");
     let images: Vec<f32> = (0..5 * 32 * 40 * 3).map(|at| (at * at % 251) as f32 - 120.0).collect();
@@ -81,7 +81,7 @@ fn parameters(config: &VggConfig) -> usize {
 
 /// The expected numbers are printed by `keras.applications`.
 #[test]
-fn the_networks_have_the_published_numbers_of_parameters() {
+fn parameter_counts_match_keras_applications() {
     let with_top = |variant| VggConfig {
         variant,
         image_size: [224, 224],
@@ -95,7 +95,7 @@ fn the_networks_have_the_published_numbers_of_parameters() {
 }
 
 #[test]
-fn a_frozen_base_counts_no_trainable_parameters() {
+fn frozen_base_has_no_trainable_parameters() {
     let summary = Summary::of(&VggConfig::default(), "input_1", true).expect("a network");
     assert_eq!((summary.trainable, summary.frozen), (0, 14_714_688));
     let text = summary.to_string();
@@ -105,10 +105,10 @@ fn a_frozen_base_counts_no_trainable_parameters() {
 /// The expected numbers are lengths of Keras's `model.trainable_weights`: a kernel and a bias per
 /// layer.
 #[test]
-fn what_learns_follows_from_the_cut() {
-    let trainable = |variant, thaw: Option<&str>| {
+fn unfreeze_determines_the_trainable_weights() {
+    let trainable = |variant, unfreeze: Option<&str>| {
         let config =
-            VggConfig { variant, unfreeze: thaw.map(String::from), ..VggConfig::default() };
+            VggConfig { variant, unfreeze: unfreeze.map(String::from), ..VggConfig::default() };
         config.trainable_weights().expect("a network").len()
     };
     assert_eq!(trainable(Variant::Vgg16, None), 0);
@@ -121,7 +121,7 @@ fn what_learns_follows_from_the_cut() {
 
 /// Frozen layers followed by trainable layers must equal the whole network.
 #[test]
-fn the_network_is_the_same_wherever_it_is_cut() {
+fn output_does_not_depend_on_the_last_frozen_layer() {
     let device = Device::flex();
     let config = config(Variant::Vgg16, "block3_pool");
     let weights = Weights::seeded(&config, 3).expect("a network");
@@ -132,7 +132,7 @@ fn the_network_is_the_same_wherever_it_is_cut() {
         let config = VggConfig { unfreeze: Some(layer.into()), ..config.clone() };
         let base = FrozenBase::new(&config, &weights).expect("a network");
         let trainable = config.init_trainable(weights.arrays(), &device).expect("a network");
-        let trainable = trainable.expect("thawed layers");
+        let trainable = trainable.expect("unfrozen layers");
         let &[height, width, channels] = base.feature_shape() else { panic!("a feature map") };
         let data =
             TensorData::new(base.features(&image).expect("a CPU"), [1, height, width, channels]);
@@ -147,7 +147,7 @@ fn the_network_is_the_same_wherever_it_is_cut() {
 
 /// Keras 2 prints this layer in the same way, with the second column shifted by one.
 #[test]
-fn a_name_wider_than_its_column_goes_on_in_the_next_line() {
+fn long_layer_names_wrap_in_the_summary() {
     let config = VggConfig { pooling: Pooling::Average, ..config(Variant::Vgg16, "block1_conv1") };
     let text = Summary::of(&config, "input_1", false).expect("a network").to_string();
     let lines: Vec<&str> = text.lines().collect();
@@ -159,7 +159,7 @@ fn a_name_wider_than_its_column_goes_on_in_the_next_line() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
+fn seed_determines_the_weights() {
     let config = config(Variant::Vgg16, "block2_pool");
     let digest = |seed| Weights::seeded(&config, seed).expect("a network").digest().to_owned();
     assert_eq!(digest(1), digest(1));
@@ -169,7 +169,7 @@ fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
 /// An image has the same features, bit for bit, alone and in a batch. A batch of 9 exceeds one
 /// inner batch.
 #[test]
-fn a_base_may_end_anywhere_and_features_do_not_depend_on_the_batch() {
+fn features_at_any_last_layer_do_not_depend_on_the_batch() {
     for (variant, until, shape) in [
         (Variant::Vgg19, "block3_conv4", vec![8, 10, 256]),
         (Variant::Vgg16, "block2_pool", vec![8, 10, 128]),
@@ -213,7 +213,7 @@ fn pooling_is_the_mean_or_maximum_of_each_channel() {
 }
 
 #[test]
-fn the_whole_network_gives_probabilities_of_1000_classes() {
+fn whole_network_returns_probabilities_of_1000_classes() {
     let config = VggConfig { image_size: [32, 32], include_top: true, ..VggConfig::default() };
     let weights = Weights::seeded(&config, 5).expect("a network");
     let network = config.init(weights.arrays(), &Device::flex()).expect("a network");
@@ -244,7 +244,7 @@ fn the_whole_network_gives_probabilities_of_1000_classes() {
 /// Two images of other sizes together have as many bytes as two of the configured size.
 #[test]
 #[should_panic(expected = "an image is (32, 40, 3)")]
-fn an_image_of_another_size_is_refused() {
+fn image_of_wrong_size_panics() {
     let config = VggConfig { image_size: [32, 40], ..config(Variant::Vgg16, "block1_conv1") };
     let weights = Weights::seeded(&config, 1).expect("a network");
     let base = FrozenBase::new(&config, &weights).expect("a network");
@@ -255,7 +255,7 @@ fn an_image_of_another_size_is_refused() {
 /// Torchvision's names and layout select torchvision's preprocessing, which also changes the
 /// digest.
 #[test]
-fn weights_of_torchvision_come_with_their_own_preprocessing() {
+fn torchvision_weights_select_torchvision_preprocessing() {
     let config = config(Variant::Vgg16, "block1_conv2");
     let keras = Weights::seeded(&config, 6).expect("a network");
     let mut stored = Arrays::new();
@@ -303,12 +303,12 @@ fn weights_of_torchvision_come_with_their_own_preprocessing() {
 
     stored.insert("features.1.running_mean".into(), Array::new(vec![64], vec![0.0; 64]));
     write_safetensors(&path, &stored).expect("a writable folder");
-    let message = Weights::load(&path, &config).expect_err("batch normalisation").to_string();
+    let message = Weights::load(&path, &config).expect_err("batch normalization").to_string();
     assert!(message.contains("`features.1.running_mean` is not an array of `vgg16`"), "{message}");
 }
 
 #[test]
-fn what_is_no_network_is_refused_with_a_hint() {
+fn invalid_network_configs_are_refused_with_a_hint() {
     let refused = |config: VggConfig| {
         let message = config.layers().expect_err("no network").to_string();
         assert!(message.contains("\nhint: "), "{message}");
@@ -345,7 +345,7 @@ fn write(path: &Path, change: impl FnOnce(&mut Arrays)) {
 }
 
 #[test]
-fn weights_that_do_not_fit_are_refused_with_every_difference_named() {
+fn mismatched_weights_error_lists_every_difference() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("weights.safetensors");
     write(&path, |arrays| {
@@ -368,7 +368,7 @@ fn weights_that_do_not_fit_are_refused_with_every_difference_named() {
 }
 
 #[test]
-fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
+fn head_arrays_are_ignored_and_other_extra_arrays_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("weights.safetensors");
     let dense = |arrays: &mut Arrays| {
@@ -396,7 +396,7 @@ fn a_head_on_top_may_be_in_the_file_and_other_layers_may_not() {
 /// A 1x1 convolution holds the preprocessing of an exported model. If its style is unknown, the
 /// file is refused.
 #[test]
-fn weights_of_an_exported_model_keep_its_preprocessing() {
+fn exported_weights_restore_their_preprocessing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("exported.safetensors");
     let config = config(Variant::Vgg16, "block1_conv2");
@@ -425,7 +425,7 @@ fn weights_of_an_exported_model_keep_its_preprocessing() {
 }
 
 #[test]
-fn layers_beyond_the_end_of_the_base_may_be_in_the_file() {
+fn arrays_after_the_last_layer_are_ignored() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("weights.safetensors");
     write(&path, |_| {});

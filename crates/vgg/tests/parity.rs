@@ -83,7 +83,7 @@ fn parity_of_features_with_the_imagenet_weights() {
 }
 
 #[test]
-fn parity_of_features_and_inner_outputs() {
+fn parity_of_features_and_intermediate_outputs() {
     let fixture = arrays("vgg16_formula.safetensors");
     let mut sizes = 0;
     for (key, expected) in &fixture {
@@ -111,7 +111,7 @@ fn parity_of_features_and_inner_outputs() {
 /// Checks that the relative error in the L2 norm is at most 1e-5, which allows for thirteen layers
 /// of transforms and sums in 32-bit floats.
 #[test]
-fn parity_of_features_with_a_direct_convolution_in_64_bit_floats() {
+fn parity_of_features_with_direct_float64_convolution() {
     let fixture = arrays("vgg16_formula.safetensors");
     let images =
         fixture.iter().filter_map(|(key, image)| key.ends_with("/input_picture").then_some(image));
@@ -157,7 +157,7 @@ fn parity_of_the_gradients_of_block_5() {
     let device = Device::flex().autodiff();
     let weights = formula_weights(&config);
     let block5 = config.init_trainable(weights.arrays(), &device).expect("a network");
-    let block5 = block5.expect("thawed layers");
+    let block5 = block5.expect("unfrozen layers");
     // (N, height, width, channels) becomes (N, channels, height, width).
     let maps = |name: &str| {
         let Fixture { shape, data } = &fixture[name];

@@ -71,7 +71,7 @@ fn published_list(prefix: &str, channels: [usize; 3]) -> Arrays {
 }
 
 #[test]
-fn the_base_is_found_below_any_prefix() {
+fn base_is_found_under_any_prefix() {
     let expected = load(&list("features.")).expect("torchvision's weights");
     assert_eq!(expected.preprocessing(), Preprocessing::Torchvision);
     for prefix in [
@@ -105,7 +105,7 @@ fn two_networks_in_a_file_are_an_error_unless_they_are_equal() {
 }
 
 #[test]
-fn the_dense_layers_of_the_network_are_beside_its_list() {
+fn classifier_is_expected_next_to_features() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("weights.safetensors");
     write_safetensors(&path, &list("module.features.module.")).expect("a writable folder");
@@ -117,7 +117,7 @@ fn the_dense_layers_of_the_network_are_beside_its_list() {
 }
 
 #[test]
-fn another_head_around_the_list_is_passed_over_and_other_layers_in_it_are_not() {
+fn other_heads_are_ignored_and_extra_base_layers_refused() {
     let expected = load(&list("features.")).expect("torchvision's weights");
     let mut arrays = list("net.features.");
     for name in ["net.fc.weight", "net.norm.running_mean", "head.0.weight", "steps"] {
@@ -133,7 +133,7 @@ fn another_head_around_the_list_is_passed_over_and_other_layers_in_it_are_not() 
 }
 
 #[test]
-fn a_list_without_a_name_is_refused_in_pytorchs_names_as_its_preprocessing_is_not_known() {
+fn unnamed_layer_list_is_refused_for_unknown_preprocessing() {
     for prefix in ["", "vgg.", "module."] {
         let error = load(&list(prefix)).expect_err("a list without a name");
         let message = error.to_string();
@@ -148,7 +148,7 @@ fn a_list_without_a_name_is_refused_in_pytorchs_names_as_its_preprocessing_is_no
 }
 
 #[test]
-fn a_state_dict_of_another_network_is_refused_in_pytorchs_names() {
+fn state_dict_of_another_network_is_refused_by_pytorch_name() {
     let arrays = Arrays::from([
         ("conv1.weight".into(), counted(&[64, 3, 7, 7])),
         ("bn1.running_mean".into(), counted(&[64])),
@@ -160,7 +160,7 @@ fn a_state_dict_of_another_network_is_refused_in_pytorchs_names() {
 /// Files with the weights trained in Caffe are common. They have torchvision's names or only
 /// numbers.
 #[test]
-fn published_weights_bring_caffes_preprocessing_under_any_names() {
+fn published_weights_select_caffe_preprocessing_under_any_name() {
     let [blue_first, red_first] = [[0, 1, 2], [2, 1, 0]];
     let expected = load(&published_list("features.", blue_first)).expect("published weights");
     assert_eq!(expected.preprocessing(), Preprocessing::Caffe);
@@ -183,7 +183,7 @@ fn published_weights_bring_caffes_preprocessing_under_any_names() {
 }
 
 #[test]
-fn a_model_of_pytorch_that_normalizes_by_itself_is_taken_only_if_it_does_what_torchvision_does() {
+fn built_in_normalization_must_match_torchvision() {
     let with = |mean: [f32; 3], deviation: [f32; 3]| {
         let mut arrays = list("net.features.");
         let array = |values: [f32; 3]| Array::new(vec![1, 3, 1, 1], values.to_vec());
@@ -211,7 +211,7 @@ fn a_model_of_pytorch_that_normalizes_by_itself_is_taken_only_if_it_does_what_to
 /// The fixtures have normalization and a convolution after the base, and `preprocess_input` before
 /// it.
 #[test]
-fn a_model_of_keras_with_another_head_gives_its_base() {
+fn base_is_loaded_from_a_keras_model_with_another_head() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vgg16_block1.h5");
     let expected =
         Weights::load(path.as_ref(), &config("block1_conv1")).expect("the weights alone");
@@ -223,7 +223,7 @@ fn a_model_of_keras_with_another_head_gives_its_base() {
 }
 
 #[test]
-fn a_rescaling_is_refused_alike_in_every_container() {
+fn rescaling_is_refused_in_every_file_format() {
     for stem in ["keras2_rescaling", "keras3_rescaling"] {
         for (ending, class) in
             [("keras", "Rescaling"), ("h5", "Rescaling"), ("weights.h5", "rescaling")]
@@ -238,7 +238,7 @@ fn a_rescaling_is_refused_alike_in_every_container() {
 }
 
 #[test]
-fn models_of_keras_in_16_bit_floats_are_taken() {
+fn keras_float16_and_bfloat16_models_are_loaded() {
     let load = |name: String| Weights::load(&fixture(&name), &config("block1_conv1"));
     for stem in ["keras3_float16", "keras3_bfloat16"] {
         let [h5, keras] = ["h5", "keras"]
@@ -249,7 +249,7 @@ fn models_of_keras_in_16_bit_floats_are_taken() {
 
 /// A file of weights alone does not say whether the layer belongs to a head.
 #[test]
-fn an_unknown_layer_in_a_file_without_order_may_be_of_a_head_without_a_place() {
+fn unknown_layer_in_an_unordered_file_is_suspected_as_head() {
     let mut arrays: Arrays = config("block1_conv2")
         .layers()
         .expect("a network")

@@ -3,7 +3,7 @@
 //! medians over the rounds.
 //!
 //! ```text
-//! cargo run --release -p winograd --example layers -- [PICTURES] [avx512|avx2|portable] [ROUNDS]
+//! cargo run --release -p winograd --example layers -- [IMAGES] [avx512|avx2|portable] [ROUNDS]
 //! ```
 
 #![allow(clippy::print_stdout, reason = "an example prints")]

@@ -51,7 +51,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_convolution_of_any_size_is_that_of_the_definition(
+    fn convolution_of_any_size_matches_direct_convolution(
         height in 1usize..=70, width in 1usize..=70, inputs in 1usize..40, outputs in 1usize..70,
         pools: bool, images in 1usize..4,
     ) {
@@ -77,18 +77,18 @@ fn a_chain_may_begin_and_end_with_any_layer() {
 
 /// The kernel is large enough to be divided among workers, and the maps have few tiles.
 #[test]
-fn a_large_kernel_is_that_of_the_definition() {
+fn large_kernel_matches_direct_convolution() {
     for isa in Isa::available() {
         for images in [1, 3] {
             let off = check(isa, [10, 17, 230], &[520, 0], images);
-            assert!(off <= TOLERANCE, "{isa:?}, {images} pictures: {off}");
+            assert!(off <= TOLERANCE, "{isa:?}, {images} images: {off}");
         }
     }
 }
 
 /// Sums have a fixed order, so neither the batch nor the number of threads may change a bit.
 #[test]
-fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
+fn features_are_bitwise_equal_for_any_batch_and_thread_count() {
     let shape = [45, 38, 3];
     let (kernel, bias) = (numbers(1, 27 * 48, 0.4), numbers(2, 48, 0.1));
     let (kernel_1, bias_1) = (numbers(3, 9 * 48 * 64, 0.1), numbers(4, 64, 0.1));
@@ -123,7 +123,7 @@ fn features_have_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
 /// The taps are between stages, within a fused pooling, in front and back stages, repeated, and in
 /// any order.
 #[test]
-fn maps_after_several_layers_have_the_bits_of_chains_that_end_there() {
+fn taps_are_bitwise_equal_to_shorter_chains() {
     let shape = [200, 190, 3];
     let (kernel, bias) = (numbers(1, 27 * 48, 0.4), numbers(2, 48, 0.1));
     let (kernel_1, bias_1) = (numbers(3, 9 * 48 * 40, 0.1), numbers(4, 40, 0.1));
@@ -151,7 +151,7 @@ fn maps_after_several_layers_have_the_bits_of_chains_that_end_there() {
 /// If this test fails, the kernels return different bits. Raise [`REVISION`], then update the
 /// digests here. Otherwise caches would serve features of the old revision.
 #[test]
-fn the_revision_is_raised_with_every_change_of_a_bit() {
+fn revision_matches_the_pinned_digests() {
     let shape @ [height, width, channels] = [37, 29, 3];
     let arrays: Vec<[Vec<f32>; 2]> = [(3, 40), (40, 33), (33, 64)]
         .into_iter()

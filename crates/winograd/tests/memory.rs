@@ -11,7 +11,7 @@ static ALLOCATIONS: PeakAlloc = PeakAlloc;
 const LISTS: usize = 1 << 16;
 
 #[test]
-fn a_run_takes_the_stated_scratch_once_however_many_pictures_there_are() {
+fn run_uses_the_stated_scratch_for_any_number_of_images() {
     let (kernel_1, kernel_2) = (vec![0.1; 27 * 64], vec![0.01; 9 * 64 * 96]);
     // `kernel_4` takes more than 16 MB when transformed, which selects the other size of chunks.
     let (kernel_3, kernel_4) = (vec![0.01; 9 * 96 * 384], vec![0.01; 9 * 384 * 416]);

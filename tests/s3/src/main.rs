@@ -4,7 +4,7 @@
 //! On demand it fails randomly, is slow, or both. The first line that it prints is its address. Each further line is a
 //! request and its outcome.
 
-mod trouble;
+mod faults;
 
 use std::env;
 use std::error::Error;
@@ -23,7 +23,7 @@ use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use trouble::{Pace, Trouble};
+use faults::{Faults, Pace};
 
 #[derive(Parser)]
 struct Arguments {
@@ -56,7 +56,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut builder = S3ServiceBuilder::new(folder);
     let [key, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(env::var);
     builder.set_auth(SimpleAuth::from_single(key?, secret?));
-    let trouble = Arc::new(Trouble::new(
+    let faults = Arc::new(Faults::new(
         builder.build(),
         arguments.fail,
         arguments.seed,
@@ -70,9 +70,9 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         let (stream, _) = listener.accept().await?;
         // An answer is written in two parts. Without this, the second would wait until the first is acknowledged.
         stream.set_nodelay(true)?;
-        let trouble = trouble.clone();
+        let faults = faults.clone();
         tokio::spawn(async move {
-            let answer = service_fn(|request| trouble.answer(request));
+            let answer = service_fn(|request| faults.answer(request));
             // A client that is gone, or that was disconnected on purpose, gets no message.
             _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });

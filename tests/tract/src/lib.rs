@@ -36,7 +36,7 @@ fn images(chain: &SequentialModel, count: usize) -> Vec<f32> {
 }
 
 #[test]
-fn another_engine_computes_what_the_chain_does() {
+fn tract_output_matches_plain_evaluation() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.onnx");
     for pooling in POOLINGS {

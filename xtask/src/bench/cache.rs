@@ -21,7 +21,7 @@ use crate::program;
 pub(crate) struct CacheArguments {
     /// Number of images of about their original size
     #[arg(long, default_value_t = 500)]
-    photographs: usize,
+    images: usize,
     /// Number of images of 12 megapixels
     #[arg(long, default_value_t = 100)]
     large: usize,
@@ -46,7 +46,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &CacheArguments) -> Resul
     let bench = Bench { program, folder, weights };
 
     for (name, count, megapixels) in
-        [("small", arguments.photographs, "0"), ("large", arguments.large, "12")]
+        [("small", arguments.images, "0"), ("large", arguments.large, "12")]
     {
         let data = bench.folder.join(name);
         let mut varied = Command::new(&vary);

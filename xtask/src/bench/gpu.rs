@@ -33,7 +33,7 @@ pub(crate) struct GpuArguments {
     python: Option<PathBuf>,
     /// Number of training images of the whole job; half as many are used for validation
     #[arg(long, default_value_t = 2000)]
-    photographs: usize,
+    images: usize,
     /// Number of epochs of the whole job
     #[arg(long, default_value_t = 50)]
     epochs: usize,
@@ -51,7 +51,7 @@ const PRECISIONS: [(&str, RangeInclusive<f64>); 3] =
     [("f32", 0.0..=1e-4), ("tf32", 0.0..=5e-3), ("bf16", 1e-4..=3e-2)];
 
 pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<()> {
-    let GpuArguments { device, batches, python, photographs, epochs, rounds, .. } = arguments;
+    let GpuArguments { device, batches, python, images, epochs, rounds, .. } = arguments;
     let target = match device.strip_prefix("libtorch") {
         Some("") => "cpu",
         Some(gpu) if gpu.starts_with(":cuda:") => &gpu[1..],
@@ -114,9 +114,9 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
     let data = root.join("target/bench-gpu");
     keras::clear(&data)?;
     let images_of = arguments.dir.as_deref().unwrap_or(pets);
-    let folder = data.join("photographs");
-    job::repeat(&images_of.join("train"), &folder.join("train"), *photographs)?;
-    job::repeat(&images_of.join("validation"), &folder.join("validation"), photographs / 2)?;
+    let folder = data.join("images");
+    job::repeat(&images_of.join("train"), &folder.join("train"), *images)?;
+    job::repeat(&images_of.join("validation"), &folder.join("validation"), images / 2)?;
     let start = Instant::now();
     let status = Command::new(program)
         .args(["train", "--weights", "none", "--device", device, "--epochs", &epochs.to_string()])
@@ -129,8 +129,8 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &GpuArguments) -> Result<
     ensure!(status.success(), "`permafrost train` ended with {status}");
     writeln!(
         out,
-        "The whole job, {epochs} epochs of {photographs} + {} images on {device}: {:.1} s",
-        photographs / 2,
+        "The whole job, {epochs} epochs of {images} + {} images on {device}: {:.1} s",
+        images / 2,
         start.elapsed().as_secs_f64()
     )?;
     fs::remove_dir_all(&data).with_context(|| format!("could not clear `{}`", data.display()))

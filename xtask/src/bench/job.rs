@@ -24,7 +24,7 @@ pub(crate) struct JobArguments {
     ///
     /// The images of the folder are repeated.
     #[arg(long, default_value_t = 500)]
-    photographs: usize,
+    images: usize,
     /// Number of epochs of a round
     ///
     /// The first epoch does not count, unless it is the only one.
@@ -68,9 +68,9 @@ struct Figures {
 }
 
 pub(super) fn run(root: &Path, pets: &Path, arguments: &JobArguments) -> Result<()> {
-    let JobArguments { photographs, epochs, views, rounds, .. } = *arguments;
+    let JobArguments { images, epochs, views, rounds, .. } = *arguments;
     ensure!(
-        photographs >= 4 && epochs > 0 && rounds > 0 && views > 0,
+        images >= 4 && epochs > 0 && rounds > 0 && views > 0,
         "expected at least 4 images, 1 epoch, 1 view and 1 round"
     );
     let scratch = root.join("target/bench-job");
@@ -78,10 +78,10 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &JobArguments) -> Result<
         fs::remove_dir_all(&scratch)
             .with_context(|| format!("could not clear `{}`", scratch.display()))?;
     }
-    let data = scratch.join("photographs");
+    let data = scratch.join("images");
     let dir = arguments.dir.as_deref().unwrap_or(pets);
-    repeat(&dir.join("train"), &data.join("train"), photographs)?;
-    repeat(&dir.join("validation"), &data.join("validation"), photographs / 2)?;
+    repeat(&dir.join("train"), &data.join("train"), images)?;
+    repeat(&dir.join("validation"), &data.join("validation"), images / 2)?;
 
     let ours = program::example(root, "job")?;
     let views = [views.to_string()];
@@ -108,8 +108,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &JobArguments) -> Result<
     }
     let figures = contestants.iter().zip(&timed).map(|((name, ..), timed)| figures(name, timed));
     let figures = figures.collect::<Result<Vec<_>>>()?;
-    let report =
-        if arguments.json { json(&figures, photographs) } else { table(&figures, arguments) };
+    let report = if arguments.json { json(&figures, images) } else { table(&figures, arguments) };
     writeln!(stdout(), "{report}")?;
     Ok(())
 }
@@ -157,16 +156,16 @@ impl Figures {
 
     /// Returns the seconds of the example for the work done once and for its 50 epochs. Both are proportional to the
     /// number of training images: here as in the example, validation has half as many.
-    fn example(&self, photographs: usize) -> [f64; 2] {
+    fn example(&self, images: usize) -> [f64; 2] {
         let [train, _, epochs] = EXAMPLE;
-        let more = train / photographs as f64;
+        let more = train / images as f64;
         [(self.load + self.base) * more, self.epoch() * more * epochs]
     }
 }
 
-fn json(figures: &[Figures], photographs: usize) -> String {
+fn json(figures: &[Figures], images: usize) -> String {
     let of = |figures: &Figures| {
-        let [once, epochs] = figures.example(photographs);
+        let [once, epochs] = figures.example(images);
         json!({
             "name": figures.name,
             "load_seconds": figures.load,
@@ -176,15 +175,14 @@ fn json(figures: &[Figures], photographs: usize) -> String {
             "peak_megabytes": figures.peak_megabytes,
         })
     };
-    json!({"photographs": photographs, "runs": figures.iter().map(of).collect::<Vec<_>>()})
-        .to_string()
+    json!({"images": images, "runs": figures.iter().map(of).collect::<Vec<_>>()}).to_string()
 }
 
 fn table(figures: &[Figures], arguments: &JobArguments) -> String {
-    let JobArguments { photographs, rounds, peers, .. } = *arguments;
+    let JobArguments { images, rounds, peers, .. } = *arguments;
     let mut table = format!(
-        "the example on {photographs} + {} images at 180x180, {rounds} rounds; seconds, median (minimum to maximum)\n  {:<22} {:>6} {:>7} {:>25} {:>8}   50 epochs of 2000 + 1000",
-        photographs / 2,
+        "the example on {images} + {} images at 180x180, {rounds} rounds; seconds, median (minimum to maximum)\n  {:<22} {:>6} {:>7} {:>25} {:>8}   50 epochs of 2000 + 1000",
+        images / 2,
         "",
         "load",
         "base",
@@ -193,7 +191,7 @@ fn table(figures: &[Figures], arguments: &JobArguments) -> String {
     );
     let keras = figures.last().filter(|_| peers);
     for one in figures {
-        let [once, epochs] = one.example(photographs);
+        let [once, epochs] = one.example(images);
         let [least, median, largest] = spread(&one.epochs).unwrap_or([f64::NAN; 3]);
         let epoch = format!("{median:.2} ({least:.2} to {largest:.2})");
         table += &format!(
@@ -205,7 +203,7 @@ fn table(figures: &[Figures], arguments: &JobArguments) -> String {
             once + epochs
         );
         if let Some(keras) = keras.filter(|keras| keras.name != one.name) {
-            let [_, of_keras] = keras.example(photographs);
+            let [_, of_keras] = keras.example(images);
             table += &format!(
                 ": Keras takes {:.1} times as long, {:.1} times an epoch",
                 of_keras / (once + epochs),
@@ -276,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_after_the_first_count_and_grow_with_the_photographs() {
+    fn first_epoch_is_excluded_and_times_scale_with_images() {
         let rounds =
             [timed(&[9.0, 2.0, 3.0], 4.0), timed(&[9.0, 2.0, 1.0], 6.0), timed(&[9.0, 2.0], 5.0)];
         let figures = figures("ours", &rounds).unwrap();
@@ -288,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn photographs_are_repeated_class_by_class() {
+    fn images_are_repeated_per_class() {
         let root = tempfile::tempdir().unwrap();
         let from = root.path().join("from");
         for file in ["a/1.jpg", "a/2.jpg", "b/1.jpg"] {

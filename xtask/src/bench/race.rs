@@ -20,19 +20,19 @@ const WARM_UP: usize = 2;
 pub(super) struct Race<'a> {
     what: &'a str,
     /// Images per round.
-    pictures: usize,
+    images: usize,
     rounds: &'a Rounds,
     contestants: Vec<Contestant>,
 }
 
 impl<'a> Race<'a> {
-    pub(super) fn new(what: &'a str, pictures: usize, rounds: &'a Rounds) -> Result<Self> {
+    pub(super) fn new(what: &'a str, images: usize, rounds: &'a Rounds) -> Result<Self> {
         ensure!(
-            pictures > 0 && rounds.rounds > 0,
-            "expected at least 1 image and 1 round, found {pictures} and {}",
+            images > 0 && rounds.rounds > 0,
+            "expected at least 1 image and 1 round, found {images} and {}",
             rounds.rounds
         );
-        Ok(Self { what, pictures, rounds, contestants: vec![] })
+        Ok(Self { what, images, rounds, contestants: vec![] })
     }
 
     /// Starts a program and adds it.
@@ -47,7 +47,7 @@ impl<'a> Race<'a> {
             for contestant in &mut self.contestants {
                 let seconds = contestant.round()?;
                 if round >= WARM_UP {
-                    contestant.rates.push(self.pictures as f64 / seconds);
+                    contestant.rates.push(self.images as f64 / seconds);
                 }
             }
         }
@@ -124,14 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_contestant_that_answers_with_no_number_is_an_error() {
+    fn non_numeric_answer_is_an_error() {
         let mut echo = Contestant::start("echo", &mut Command::new("cat")).unwrap();
         let error = echo.round().unwrap_err().to_string();
         assert!(error.contains("expected seconds from `echo`"), "{error}");
     }
 
     #[test]
-    fn a_race_without_rounds_or_pictures_is_an_error() {
+    fn race_without_rounds_or_images_is_an_error() {
         let rounds = |rounds| Rounds { peers: false, rounds, json: false };
         assert!(Race::new("nothing", 0, &rounds(1)).is_err());
         assert!(Race::new("nothing", 1, &rounds(0)).is_err());

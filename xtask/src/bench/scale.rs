@@ -25,7 +25,7 @@ const SMALL: [&str; 6] = ["--image-size", "64", "--last-layer", "block2_pool", "
 pub(crate) struct ScaleArguments {
     /// Number of images that are divided into shards
     #[arg(long, default_value_t = 4000)]
-    photographs: usize,
+    images: usize,
     /// Number of images for measuring a worker's memory
     ///
     /// The memory is also measured with a twentieth of them.
@@ -49,7 +49,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
     let program = program::permafrost(root, &[])?;
     let mut out = stdout();
 
-    let data = repeated(pets, &folder.join("shared"), arguments.photographs)?;
+    let data = repeated(pets, &folder.join("shared"), arguments.images)?;
     let mut seconds = CUTS.map(|_| vec![]);
     for round in 0..arguments.rounds {
         let mut order: Vec<usize> = (0..CUTS.len()).collect();
@@ -70,8 +70,8 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
         writeln!(
             out,
             "{} images in {shards} shard(s), one after the other: {median:.1} s, {:.1} images/s, {ratio:.3} ({least:.3} to {largest:.3}) of one shard's speed; median of {} round(s)",
-            arguments.photographs,
-            arguments.photographs as f64 / median,
+            arguments.images,
+            arguments.images as f64 / median,
             arguments.rounds
         )?;
     }
@@ -79,8 +79,8 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &ScaleArguments) -> Resul
     writeln!(
         out,
         "bytes per image: {} read, {} written",
-        read_bytes(&data)? / arguments.photographs as u64,
-        written / arguments.photographs as u64
+        read_bytes(&data)? / arguments.images as u64,
+        written / arguments.images as u64
     )?;
 
     for count in [arguments.many / 20, arguments.many] {

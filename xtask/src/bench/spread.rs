@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_spread_is_the_median_between_the_ends() {
+    fn spread_is_minimum_median_and_maximum() {
         assert_eq!(spread(&[5.0, 1.0, 9.0, 2.0, 7.0]).unwrap(), [1.0, 5.0, 9.0]);
         assert_eq!(spread(&[3.0]).unwrap(), [3.0; 3]);
         assert_eq!(spread(&[5.0, 1.0, 2.0, 9.0]).unwrap(), [1.0, 3.5, 9.0]);

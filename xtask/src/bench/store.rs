@@ -24,7 +24,7 @@ use crate::program;
 pub(crate) struct StoreArguments {
     /// Number of images
     #[arg(long, default_value_t = 4000)]
-    photographs: usize,
+    images: usize,
     /// Number of timed epochs after the first
     #[arg(long, default_value_t = 3)]
     epochs: usize,
@@ -45,18 +45,18 @@ pub(crate) struct StoreArguments {
 /// Returns an error if images are missing, a program can't be built or fails, or the histories of the local and the
 /// remote run differ.
 pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Result<()> {
-    let StoreArguments { photographs, epochs, cache_mb, latency_ms, mb_per_second } = arguments;
+    let StoreArguments { images, epochs, cache_mb, latency_ms, mb_per_second } = arguments;
     let folder = absolute(root.join("target/bench-store"))?;
     clear(&folder)?;
     let buckets = folder.join("buckets");
-    let near = repeated(pets, &buckets.join("near/photographs"), *photographs)?;
+    let near = repeated(pets, &buckets.join("near/images"), *images)?;
     for bucket in ["far", "near"] {
         fs::create_dir_all(buckets.join(bucket))?;
     }
     let program = absolute(program::permafrost(root, &["cli/remote"])?)?;
-    let trouble = [latency_ms.to_string(), mb_per_second.to_string()];
-    let trouble = ["--latency-ms", &trouble[0], "--mb-per-second", &trouble[1]];
-    let server = Server::start(root, &buckets, &trouble)?;
+    let faults = [latency_ms.to_string(), mb_per_second.to_string()];
+    let faults = ["--latency-ms", &faults[0], "--mb-per-second", &faults[1]];
+    let server = Server::start(root, &buckets, &faults)?;
     let mut out = stdout();
     writeln!(out, "far: {latency_ms} ms per request, {mb_per_second} MB/s")?;
 
@@ -64,15 +64,15 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
     let mut seconds = vec![];
     for (place, data, set) in [
         ("near", near.display().to_string(), buckets.join("near/set").display().to_string()),
-        ("far", "s3://near/photographs".into(), "s3://far/set".into()),
+        ("far", "s3://near/images".into(), "s3://far/set".into()),
     ] {
         let before = server.requests()?.0;
         let took =
             client.run(&["features", &data, "--out", &set, "--pieces", "4", "--no-cache"])?;
         writeln!(
             out,
-            "{photographs} images {place}: {took:.1} s, {:.1} images/s, {} requests",
-            *photographs as f64 / took,
+            "{images} images {place}: {took:.1} s, {:.1} images/s, {} requests",
+            *images as f64 / took,
             server.requests()?.0 - before
         )?;
         seconds.push(took);
@@ -92,7 +92,7 @@ pub(super) fn run(root: &Path, pets: &Path, arguments: &StoreArguments) -> Resul
         let first = train(1)?;
         let epoch = (train(1 + epochs)? - first) / *epochs as f64;
         // A fifth of the images is for validation and read once.
-        let shown = *photographs as f64 * 0.8;
+        let shown = *images as f64 * 0.8;
         writeln!(
             out,
             "an epoch {place}, {cache_mb} MB in memory: {epoch:.2} s, {:.0} images/s; up to the end of the first {first:.1} s; {} requests",

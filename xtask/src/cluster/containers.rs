@@ -95,7 +95,7 @@ fn run(
 ) -> Result<()> {
     let folder = site.folder.join("scratch");
     fs::create_dir_all(&folder)?;
-    let arguments = on_folders(&container.arguments, text(&site.photographs)?, text(set)?)?;
+    let arguments = on_folders(&container.arguments, text(&site.images)?, text(set)?)?;
     let mut command = Command::new(&site.program);
     command.args(arguments).current_dir(&site.folder).env_clear();
     for (name, value) in &container.environment {
@@ -114,7 +114,7 @@ fn run(
 }
 
 /// Returns the arguments with the two URLs replaced by folders.
-fn on_folders(arguments: &[String], photographs: &str, set: &str) -> Result<Vec<String>> {
+fn on_folders(arguments: &[String], images: &str, set: &str) -> Result<Vec<String>> {
     let mut replaced = (0, 0);
     let mut before = "";
     let mut on_folders = vec![];
@@ -126,7 +126,7 @@ fn on_folders(arguments: &[String], photographs: &str, set: &str) -> Result<Vec<
             }
             (true, _) => {
                 replaced.0 += 1;
-                photographs.to_owned()
+                images.to_owned()
             }
             (false, _) => argument.clone(),
         });
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_become_folders_and_all_else_stays() {
+    fn only_urls_are_replaced_by_folders() {
         let line = words("features s3://a/b --out s3://c/d --pieces 16");
         let expected = words("features PETS --out SET --pieces 16");
         assert_eq!(on_folders(&line, "PETS", "SET").unwrap(), expected);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_that_differ_are_told_apart() {
+    fn differing_shards_are_detected() {
         let root = tempfile::tempdir().unwrap();
         let [one, other] = ["one", "other"].map(|name| root.path().join(name));
         for set in [&one, &other] {

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_counts_once_its_json_is_there() {
+    fn piece_counts_as_complete_once_its_json_exists() {
         let set = tempfile::tempdir().unwrap();
         for name in [
             "shard-00003-of-00008-piece-0000-of-0016.json",

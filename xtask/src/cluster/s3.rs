@@ -30,7 +30,7 @@ const FIRST: usize = SHARDS * PIECES / 4;
 /// Maximum number of starts of a worker. An engine would restart it too.
 const STARTS: usize = 4;
 
-const PHOTOGRAPHS: &str = "s3://photographs/pets";
+const IMAGES: &str = "s3://images/pets";
 const SET: &str = "s3://features/pets";
 
 /// Keys with a wrong secret, which must not be printed either.
@@ -40,8 +40,8 @@ const WRONG: Keys = Keys { secret: "another+secret/which+the/store+does/not", ..
 pub(super) fn check(site: &Site) -> Result<()> {
     let program = program::permafrost(&site.root, &["cli/remote"])?;
     let buckets = site.folder.join("buckets");
-    let photographs = buckets.join("photographs/pets");
-    copy_images(&site.photographs, &photographs)?;
+    let images = buckets.join("images/pets");
+    copy_images(&site.images, &images)?;
     let set = buckets.join("features/pets");
     fs::create_dir_all(&set)?;
 
@@ -53,8 +53,8 @@ pub(super) fn check(site: &Site) -> Result<()> {
     let seconds = begin.elapsed().as_secs_f64() - AWAY.as_secs_f64();
     writeln!(stdout(), "cluster: wrote all other pieces in {seconds:.1} s")?;
     client.expect_whole("check")?;
-    upload_in_parts(&client, &photographs, &buckets)?;
-    expect_same_histories(&client, &photographs, &set)?;
+    upload_in_parts(&client, &images, &buckets)?;
+    expect_same_histories(&client, &images, &set)?;
     mend(&client, &set)?;
     expect_refusals(&client)?;
     let files = expect_nothing_secret(&site.folder, &["buckets"])?;
@@ -122,7 +122,7 @@ impl Client<'_> {
     }
 
     fn expect_whole(&self, name: &str) -> Result<()> {
-        let checked = self.run(name, 0, &["features", PHOTOGRAPHS, "--check", SET])?;
+        let checked = self.run(name, 0, &["features", IMAGES, "--check", SET])?;
         write!(stdout(), "cluster: {checked}")?;
         ensure!(checked.starts_with("Complete: "), "expected a complete set, found:\n{checked}");
         Ok(())
@@ -165,7 +165,7 @@ fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         let (share, pieces) = (format!("{shard}/{SHARDS}"), PIECES.to_string());
         let more = ["--shard", &share, "--pieces", &pieces, "--views", VIEWS];
-        let arguments = [&client.features(PHOTOGRAPHS, SET)[..], &more].concat();
+        let arguments = [&client.features(IMAGES, SET)[..], &more].concat();
         let mut command = client.command(Keys::RIGHT, &arguments);
         command.stdout(log.try_clone()?).stderr(log);
         Ok(Worker(command.spawn().context("could not start the program")?))
@@ -209,12 +209,11 @@ fn compute(client: &Client<'_>, server: &mut Server, set: &Path) -> Result<()> {
 }
 
 /// Computes a piece so large that it is uploaded in parts, and compares it with the same piece on a disk.
-fn upload_in_parts(client: &Client<'_>, photographs: &Path, buckets: &Path) -> Result<()> {
-    let photographs = photographs.to_str().context("expected a path in Unicode")?;
-    for (name, data, out) in [
-        ("large-remote", PHOTOGRAPHS, "s3://features/large"),
-        ("large-local", photographs, "large"),
-    ] {
+fn upload_in_parts(client: &Client<'_>, images: &Path, buckets: &Path) -> Result<()> {
+    let images = images.to_str().context("expected a path in Unicode")?;
+    for (name, data, out) in
+        [("large-remote", IMAGES, "s3://features/large"), ("large-local", images, "large")]
+    {
         let arguments = client.features(data, out);
         // Without pooling, a piece has the whole feature map.
         let pooling = arguments.iter().position(|word| *word == "--pooling").context("pooling")?;
@@ -242,20 +241,16 @@ fn without_contents(card: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Trains on the images and on the feature set, in memory and streamed, and compares the histories.
-fn expect_same_histories(client: &Client<'_>, photographs: &Path, set: &Path) -> Result<()> {
-    let photographs = photographs.to_str().context("expected a path in Unicode")?;
+fn expect_same_histories(client: &Client<'_>, images: &Path, set: &Path) -> Result<()> {
+    let images = images.to_str().context("expected a path in Unicode")?;
     let copy = set.to_str().context("expected a path in Unicode")?;
     let base = client.base.arguments();
     let weights = client.base.weights();
     let streamed = ["--cache-mb", "0"];
     let of_set = |set, more: &[&'static str]| [&["--features", set], &weights[..], more].concat();
     for (mode, of_one, of_other) in [
-        (
-            "plain",
-            [&[photographs, "--no-augment"], &base[..]].concat(),
-            of_set(SET, &["--no-augment"]),
-        ),
-        ("views", [&[photographs, "--views", VIEWS], &base[..]].concat(), of_set(SET, &[])),
+        ("plain", [&[images, "--no-augment"], &base[..]].concat(), of_set(SET, &["--no-augment"])),
+        ("views", [&[images, "--views", VIEWS], &base[..]].concat(), of_set(SET, &[])),
         ("streamed", of_set(copy, &streamed), of_set(SET, &streamed)),
     ] {
         let [one, other] = ["local", "remote"].map(|place| format!("{mode}-{place}"));
@@ -282,7 +277,7 @@ fn mend(client: &Client<'_>, set: &Path) -> Result<()> {
     ensure!(checked.contains(&expected), "expected `{expected}`, found:\n{checked}");
     let (share, pieces) = (format!("3/{SHARDS}"), PIECES.to_string());
     let more = ["--shard", &share, "--pieces", &pieces, "--views", VIEWS];
-    let said = client.run("again", 0, &[&client.features(PHOTOGRAPHS, SET)[..], &more].concat())?;
+    let said = client.run("again", 0, &[&client.features(IMAGES, SET)[..], &more].concat())?;
     ensure!(
         said.contains(&format!("Recomputing {piece}: ")),
         "expected `{piece}` again, found:\n{said}"
@@ -297,11 +292,11 @@ fn expect_refusals(client: &Client<'_>) -> Result<()> {
         (
             "wrong-secret",
             WRONG,
-            client.features(PHOTOGRAPHS, SET),
-            [format!("access to `{PHOTOGRAPHS}` is denied"), "SignatureDoesNotMatch".into()],
+            client.features(IMAGES, SET),
+            [format!("access to `{IMAGES}` is denied"), "SignatureDoesNotMatch".into()],
         ),
         (
-            "no-photographs",
+            "no-images",
             Keys::RIGHT,
             client.features(nowhere, SET),
             [format!("`{nowhere}` was not found"), "NoSuchBucket".into()],
@@ -309,7 +304,7 @@ fn expect_refusals(client: &Client<'_>) -> Result<()> {
         (
             "no-features",
             Keys::RIGHT,
-            client.features(PHOTOGRAPHS, nowhere),
+            client.features(IMAGES, nowhere),
             [format!("`{nowhere}` was not found"), "NoSuchBucket".into()],
         ),
         (
@@ -357,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_found_wherever_it_lies() {
+    fn secrets_are_found_outside_exempt_folders() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("run/last")).unwrap();
         fs::create_dir_all(folder.path().join("buckets")).unwrap();

@@ -14,7 +14,7 @@ use crate::crashes::without_seconds;
 pub(super) struct Site {
     pub(super) root: PathBuf,
     pub(super) program: PathBuf,
-    pub(super) photographs: PathBuf,
+    pub(super) images: PathBuf,
     pub(super) weights: PathBuf,
     /// Output folder, empty at first.
     pub(super) folder: PathBuf,
@@ -30,7 +30,7 @@ impl Site {
 
     /// Checks that `features --check` finds no fault in `set`, which must contain all images.
     pub(super) fn expect_whole(&self, set: &Path) -> Result<()> {
-        let arguments = ["features".as_ref(), self.photographs.as_os_str()];
+        let arguments = ["features".as_ref(), self.images.as_os_str()];
         let checked =
             self.run(&[&arguments[..], &["--check".as_ref(), set.as_os_str()]].concat())?;
         write!(stdout(), "cluster: {checked}")?;

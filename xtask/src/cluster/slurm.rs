@@ -86,7 +86,7 @@ fn submit(site: &Site, slurm: &Slurm, set: &Path, base: &Base) -> Result<String>
     let mut sbatch = slurm.command("sbatch");
     sbatch.env("PATH", std::env::join_paths(folders)?).current_dir(&site.folder);
     sbatch.arg("--parsable").arg(site.root.join("deploy/features.sbatch"));
-    sbatch.args([&site.photographs, set]).args(base.arguments()).args(["--views", VIEWS]);
+    sbatch.args([&site.images, set]).args(base.arguments()).args(["--views", VIEWS]);
     Ok(printed(&mut sbatch)?.trim().to_owned())
 }
 
@@ -136,18 +136,18 @@ fn said(site: &Site, job: &str, task: usize) -> Result<String> {
 
 /// Trains on the images and on the feature set, with and without augmented copies, and compares the histories.
 fn expect_same_histories(site: &Site, set: &Path, base: &Base) -> Result<()> {
-    let photographs = site.photographs.to_str().context("expected a path in Unicode")?;
+    let images = site.images.to_str().context("expected a path in Unicode")?;
     let set = set.to_str().context("expected a path in Unicode")?;
     for (mode, of_images, of_set) in [
         ("plain", &["--no-augment"][..], &["--no-augment"][..]),
         ("views", &["--views", VIEWS], &[]),
     ] {
-        let [one, other] = [format!("{mode}-photographs"), format!("{mode}-features")];
+        let [one, other] = [format!("{mode}-images"), format!("{mode}-features")];
         let train = |out: &str, more: &[&str]| {
             let all = ["train", "--epochs", "5", "--quiet", "--out", out];
             site.run(&[&all[..], more].concat())
         };
-        train(&one, &[&[photographs], &base.arguments()[..], of_images].concat())?;
+        train(&one, &[&[images], &base.arguments()[..], of_images].concat())?;
         train(&other, &[&["--features", set], &base.weights()[..], of_set].concat())?;
         let [one, other] = [one, other].map(|run| site.history(&run));
         let (one, other) = (one?, other?);

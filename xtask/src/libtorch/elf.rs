@@ -129,7 +129,7 @@ mod tests {
 
     /// The test program's own file needs the C library and is complete.
     #[test]
-    fn this_programs_own_file_needs_the_c_library_and_its_first_half_is_not_whole() {
+    fn needed_libraries_are_read_and_truncation_is_an_error() {
         let program = std::env::current_exe().unwrap();
         let libraries = needs(&program).unwrap().libraries;
         assert!(libraries.iter().any(|name| name.starts_with("libc.")), "{libraries:?}");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_library_is_an_error() {
+    fn invalid_elf_file_is_an_error() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("text");
         for bytes in [&b""[..], b"short", &[b' '; 100], b"\x7fELF\x02\x01"] {

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_read_as_pytorch_writes_it() {
+    fn version_is_read_from_version_py() {
         let text = "from typing import Optional\n\n__version__ = '2.9.0+cu128'\ndebug = False\n";
         assert_eq!(version_in_python(text).as_deref(), Some("2.9.0+cu128"));
         assert_eq!(version_in_python("debug = False\n"), None);

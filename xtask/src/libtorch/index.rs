@@ -124,14 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wheel_is_listed_below_the_normalized_name_of_its_package() {
+    fn package_name_of_a_wheel_is_normalized() {
         assert_eq!(package_of("torch-2.9.0-cp310-cp310-manylinux_2_28_x86_64.whl"), "torch");
         let name = "nvidia_cuda_cupti_cu12-12.8.90-py3-none-manylinux2014_x86_64.whl";
         assert_eq!(package_of(name), "nvidia-cuda-cupti-cu12");
     }
 
     #[test]
-    fn lists_are_read_as_json_and_as_html() {
+    fn index_pages_are_read_as_json_and_html() {
         let json = r#"{"meta": {"api-version": "1.1"}, "files": [
             {"filename": "a.whl", "url": "../a.whl", "hashes": {"sha256": "12"}, "yanked": false}]}"#;
         let html = r#"<!DOCTYPE html><html><body><a href="../b.whl#md5=0">b.whl</a>

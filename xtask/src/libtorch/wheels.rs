@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_and_wanted_libraries_have_a_place_and_nothing_else_has() {
+    fn only_headers_and_wanted_libraries_are_extracted() {
         let wanted = ["libc10.so".to_owned(), "libcudart.so.12".to_owned()];
         let place = |path: &str, wanted| place(Path::new(path), wanted);
         let libraries = Some(&wanted[..]);

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use socket2::{Domain, Socket, Type};
 
-use super::picture::picture;
+use super::image::image;
 
 /// Timeout of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Boundary between the parts of a form.
-const BOUNDARY: &str = "a-boundary-that-is-in-no-photograph";
+const BOUNDARY: &str = "a-boundary-that-is-in-no-image";
 
 /// Content type of a single image.
 const OCTETS: &str = "application/octet-stream";
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     Image,
     WithHeatMap,
     Form,
-    NoPicture,
+    NotAnImage,
     Sharding,
     Empty,
     OtherHost,
@@ -38,7 +38,7 @@ const ORDER: [Kind; 15] = {
     use Kind::*;
     [
         Image,
-        NoPicture,
+        NotAnImage,
         WithHeatMap,
         Image,
         Sharding,
@@ -60,7 +60,7 @@ impl Kind {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::Image | Self::WithHeatMap | Self::Form => 200,
-            Self::NoPicture | Self::Sharding | Self::Empty => 422,
+            Self::NotAnImage | Self::Sharding | Self::Empty => 422,
             Self::OtherHost => 421,
             Self::Huge => 413,
         }
@@ -72,7 +72,7 @@ impl Kind {
             Self::Image => "an image",
             Self::WithHeatMap => "an image, with a heat map",
             Self::Form => "two images and a truncated one",
-            Self::NoPicture => "not an image",
+            Self::NotAnImage => "not an image",
             Self::Sharding => "a truncated image",
             Self::Empty => "nothing",
             Self::OtherHost => "an image for another host",
@@ -96,14 +96,14 @@ const ADDRESSES: usize = 16;
 pub(crate) struct Client {
     address: SocketAddr,
     number: usize,
-    photograph: Vec<u8>,
+    image: Vec<u8>,
 }
 
 impl Client {
     pub(crate) fn new(address: SocketAddr, number: usize) -> Self {
         // Different sizes, so that the server allocates different amounts of memory.
         let side = 200 + 40 * (number % 8) as u32;
-        Self { address, number, photograph: picture(side * 4 / 3, side, number as u32) }
+        Self { address, number, image: image(side * 4 / 3, side, number as u32) }
     }
 
     /// Sends requests until `stop` is true, and returns the answered ones. The connection is reused while the server
@@ -176,7 +176,7 @@ impl Client {
     }
 
     fn request(&self, kind: Kind) -> Vec<u8> {
-        let whole = &self.photograph[..];
+        let whole = &self.image[..];
         let cut = &whole[..whole.len() / 2];
         let (content, form) = match kind {
             Kind::Form => form(&[whole, cut, whole]),
@@ -184,13 +184,13 @@ impl Client {
         };
         let body: &[u8] = match kind {
             Kind::Form => &form,
-            Kind::NoPicture => b"no picture",
+            Kind::NotAnImage => b"no image",
             Kind::Sharding => cut,
             Kind::Empty | Kind::Huge => b"",
             Kind::Image | Kind::WithHeatMap | Kind::OtherHost => whole,
         };
         let query = if kind == Kind::WithHeatMap { "?heat_map=true" } else { "" };
-        let host = if kind == Kind::OtherHost { "photographs.example" } else { "localhost" };
+        let host = if kind == Kind::OtherHost { "images.example" } else { "localhost" };
         let length = if kind == Kind::Huge { 1_000_000_000 } else { body.len() };
         let header = format!(
             "POST /predict{query} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content}\r\nContent-Length: {length}\r\n\r\n"
@@ -216,7 +216,7 @@ pub(crate) fn form(files: &[&[u8]]) -> (String, Vec<u8>) {
     let mut body = vec![];
     for file in files {
         let header = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"1.png\"\r\n\r\n"
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"image\"; filename=\"1.png\"\r\n\r\n"
         );
         body.extend([header.as_bytes(), file, b"\r\n"].concat());
     }
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_told_apart_on_one_connection() {
+    fn responses_are_separated_on_one_connection() {
         let mut answers = &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirstHTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"[..];
         assert_eq!(read_answer(&mut answers).unwrap(), (200, true));
         assert_eq!(read_answer(&mut answers).unwrap(), (413, false));

@@ -7,7 +7,7 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use super::client::{connect, form};
-use super::picture::{bomb, picture};
+use super::image::{bomb, image};
 
 /// Timeout of a write, after which a client reconnects.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -78,14 +78,14 @@ impl Kind {
             Self::IdleUploads => {
                 vec![b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8000000\r\n\r\nx".to_vec()]
             }
-            Self::Flood => vec![post("", "", &picture(320, 240, 1))],
+            Self::Flood => vec![post("", "", &image(320, 240, 1))],
             Self::TinyFiles => {
-                let tiny = picture(4, 4, 1);
+                let tiny = image(4, 4, 1);
                 let (kind, body) = form(&[&tiny[..]; 32]);
                 vec![post("", &kind, &body)]
             }
             Self::SlowReaders => {
-                vec![post("?heat_map=true", "", &picture(160, 120, 1)).repeat(64)]
+                vec![post("?heat_map=true", "", &image(160, 120, 1)).repeat(64)]
             }
         }
     }

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_and_cores_are_read_as_linux_writes_them() {
+    fn memory_and_cores_are_parsed_from_proc_status() {
         let status = "Name:\tpermafrost\nVmHWM:\t  9000 kB\nVmRSS:\t  1234 kB\nThreads:\t5\nCpus_allowed_list:\t0-1,4\n";
         let memory = Memory { now: 1234 << 10, peak: 9000 << 10 };
         assert_eq!(Memory::parse(status), Some(memory));

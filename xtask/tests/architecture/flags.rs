@@ -77,7 +77,7 @@ fn no_library_names_a_flag_or_a_command() {
 }
 
 #[test]
-fn a_flag_or_a_command_is_found_in_any_text_but_not_in_what_says_nothing() {
+fn flags_and_commands_are_found_in_string_literals() {
     let commands = BTreeSet::from(["train", "compare"].map(str::to_owned));
     let named = |text: &str| named(&Source::new("a.rs", text), &commands);
     for (text, words) in [

@@ -2,7 +2,7 @@
 //!
 //! Each check is a function of texts, and is also tested on texts that break the rule.
 
-mod circles;
+mod cycles;
 mod declarations;
 mod flags;
 mod map;

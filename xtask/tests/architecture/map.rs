@@ -70,13 +70,13 @@ fn faults(
 }
 
 #[test]
-fn the_map_of_crates_is_true_and_every_crate_uses_only_crates_below_it() {
+fn architecture_map_matches_the_manifests() {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("a page");
     assert_eq!(faults(&map_of(&page), &crates(&root())), Vec::<String>::new());
 }
 
 #[test]
-fn what_is_not_as_the_map_says_is_named() {
+fn differences_from_the_map_are_reported() {
     let set = |names: &[&str]| -> BTreeSet<String> { names.iter().map(|&it| it.into()).collect() };
     let page = "| crate | uses | job |\n| --- | --- | --- |\n| `a` | `b` | |\n| `b` | | |\n";
     let crates = |of_a: &[&str], of_b: &[&str]| {

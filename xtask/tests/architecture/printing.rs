@@ -28,7 +28,7 @@ fn search(tokens: &[TokenTree], found: &mut Vec<String>) {
 }
 
 #[test]
-fn only_the_program_prints() {
+fn libraries_do_not_print() {
     let libraries = of_workspace().into_iter().filter(|(name, _)| name != "cli" && name != "xtask");
     let found = libraries.flat_map(|(name, sources)| {
         sources.into_iter().flat_map(move |source| {
@@ -39,7 +39,7 @@ fn only_the_program_prints() {
 }
 
 #[test]
-fn each_way_to_print_is_found() {
+fn every_form_of_printing_is_found() {
     let ways = [
         ("fn f() { println!(\"a\") }", "println"),
         ("fn f() { std::eprint!(\"a\") }", "eprint"),
@@ -55,7 +55,7 @@ fn each_way_to_print_is_found() {
 }
 
 #[test]
-fn nothing_is_found_that_prints_nothing() {
+fn code_that_does_not_print_is_accepted() {
     let text = "
         /// Calls println!() and stdout().
         fn print(c: &mut Command) { c.stdout(null()); print(c); format!(\"println!\"); }

@@ -136,7 +136,7 @@ fn is_of_tests(attribute: &[TokenTree]) -> bool {
 }
 
 #[test]
-fn tests_and_doc_comments_are_left_out_and_nothing_else() {
+fn only_tests_and_doc_comments_are_removed() {
     let text = "
         //! Doc.
         #![warn(kept_0)]

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crate::sandbox::{Sandbox, zip_with};
 use crate::server::{Response, Server, serve, unreachable_address};
-use crate::{PHOTOGRAPHS, WEIGHTS, weights_from};
+use crate::{IMAGES, WEIGHTS, weights_from};
 
 /// Number of bytes after which the server drops the connection.
 const THIRD: usize = WEIGHTS.len() / 3;
@@ -28,7 +28,7 @@ fn continue_from(part: &[u8], script: impl IntoIterator<Item = Response>) -> (Ve
 }
 
 #[test]
-fn a_download_that_breaks_off_goes_on_where_it_stopped() {
+fn interrupted_download_resumes_where_it_stopped() {
     let server = Server::start([
         tagged(Response::ok(WEIGHTS).dropped_after(THIRD), "\"v1\""),
         tagged(Response::rest_of(WEIGHTS, THIRD).dropped_after(THIRD), "\"v1\""),
@@ -48,7 +48,7 @@ fn a_download_that_breaks_off_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn a_later_fetch_goes_on_where_an_earlier_one_gave_up() {
+fn fetch_resumes_after_an_earlier_failure() {
     let sandbox = weights_from(&serve(Response::ok(WEIGHTS).dropped_after(THIRD)));
     let first = sandbox.run(&["fetch", "weights"]);
     assert_eq!(first.code, 1, "{first:?}");
@@ -65,7 +65,7 @@ fn a_later_fetch_goes_on_where_an_earlier_one_gave_up() {
 }
 
 #[test]
-fn a_later_fetch_goes_on_where_an_earlier_one_was_killed() {
+fn fetch_resumes_after_an_earlier_one_was_killed() {
     let sandbox = weights_from(&serve(Response::ok(WEIGHTS).stalled_after(THIRD)));
     let mut first = sandbox.command(&["fetch", "weights"]).stderr(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(first.stderr.take().unwrap()).lines();
@@ -80,20 +80,20 @@ fn a_later_fetch_goes_on_where_an_earlier_one_was_killed() {
 }
 
 #[test]
-fn a_part_that_is_whole_costs_one_byte() {
+fn complete_part_requests_only_one_byte() {
     let last = WEIGHTS.len() - 1;
     let (requests, _) = continue_from(WEIGHTS, [Response::rest_of(WEIGHTS, last)]);
     assert!(requests[0].contains("\r\nrange: bytes=17-\r\n"), "{requests:?}");
 }
 
 #[test]
-fn a_server_without_ranges_sends_the_whole_file_again() {
+fn server_without_ranges_restarts_the_download() {
     let (requests, _) = continue_from(b"pretra", [Response::ok(WEIGHTS)]);
     assert!(requests[0].contains("\r\nrange: bytes=6-\r\n"), "{requests:?}");
 }
 
 #[test]
-fn a_part_of_another_file_is_found_out_and_the_download_begins_again() {
+fn part_of_another_file_restarts_the_download() {
     let script = [Response::rest_of(WEIGHTS, THIRD), Response::ok(WEIGHTS)];
     let (requests, said) = continue_from(b"postra", script);
     assert!(requests[0].contains("\r\nrange: "), "{requests:?}");
@@ -102,7 +102,7 @@ fn a_part_of_another_file_is_found_out_and_the_download_begins_again() {
 }
 
 #[test]
-fn another_range_than_was_asked_for_is_not_used() {
+fn mismatched_range_restarts_the_download() {
     let script = [Response::rest_of(WEIGHTS, THIRD + 1), Response::ok(WEIGHTS)];
     let (_, said) = continue_from(b"pretra", script);
     let expected = "expected the range `bytes 6-17/18`, found `bytes 7-17/18`; restarting";
@@ -110,14 +110,14 @@ fn another_range_than_was_asked_for_is_not_used() {
 }
 
 #[test]
-fn a_range_that_the_server_does_not_have_is_not_asked_for_again() {
+fn unsatisfiable_range_is_not_retried() {
     let script = [Response::status(416), Response::ok(WEIGHTS)];
     let (requests, _) = continue_from(b"pretra", script);
     assert!(!requests[1].contains("\r\nrange: "), "{requests:?}");
 }
 
 #[test]
-fn a_file_that_is_wrong_from_zero_as_well_does_not_land() {
+fn file_still_wrong_after_a_restart_is_not_saved() {
     let wrong = b"postrained weights";
     let server = Server::start([Response::rest_of(wrong, THIRD), Response::ok(wrong)]);
     let sandbox = weights_from(&server.url);
@@ -135,7 +135,7 @@ fn tagged(response: Response, tag: &str) -> Response {
 
 /// Fetches an archive, which has no published digest: only its entity tag shows that a part belongs to it.
 fn fetch_archive_by(script: impl Fn(&[u8]) -> Vec<Response>) -> Vec<String> {
-    let zip = zip_with(&PHOTOGRAPHS);
+    let zip = zip_with(&IMAGES);
     let server = Server::start(script(&zip));
     let sandbox = Sandbox::with_archive(&server.url, zip.len());
     let fetch = sandbox.run(&["fetch", "data"]);
@@ -145,7 +145,7 @@ fn fetch_archive_by(script: impl Fn(&[u8]) -> Vec<Response>) -> Vec<String> {
 }
 
 #[test]
-fn without_a_digest_the_same_entity_tag_is_needed_to_go_on() {
+fn without_a_digest_the_same_etag_allows_resuming() {
     let requests = fetch_archive_by(|zip| {
         vec![
             tagged(Response::ok(zip).dropped_after(100), "\"v1\""),
@@ -157,7 +157,7 @@ fn without_a_digest_the_same_entity_tag_is_needed_to_go_on() {
 }
 
 #[test]
-fn without_a_digest_the_rest_of_a_changed_file_is_not_used() {
+fn without_a_digest_a_changed_etag_restarts() {
     let requests = fetch_archive_by(|zip| {
         vec![
             tagged(Response::ok(zip).dropped_after(100), "\"v1\""),
@@ -170,7 +170,7 @@ fn without_a_digest_the_rest_of_a_changed_file_is_not_used() {
 }
 
 #[test]
-fn without_a_digest_and_a_strong_entity_tag_a_download_begins_again() {
+fn without_a_digest_or_strong_etag_downloads_restart() {
     let requests = fetch_archive_by(|zip| {
         vec![
             tagged(Response::ok(zip).dropped_after(100), "\"v1\""),
@@ -186,8 +186,8 @@ fn without_a_digest_and_a_strong_entity_tag_a_download_begins_again() {
 }
 
 #[test]
-fn without_a_digest_another_server_is_asked_for_the_whole() {
-    let zip = zip_with(&PHOTOGRAPHS);
+fn without_a_digest_another_server_restarts() {
+    let zip = zip_with(&IMAGES);
     let url = serve(tagged(Response::ok(&zip).dropped_after(100), "\"v1\""));
     let sandbox = Sandbox::with_archive(&url, zip.len());
     let first = sandbox.run(&["fetch", "data"]);
@@ -202,8 +202,8 @@ fn without_a_digest_another_server_is_asked_for_the_whole() {
 }
 
 #[test]
-fn bytes_that_no_later_fetch_could_go_on_from_are_not_kept() {
-    let zip = zip_with(&PHOTOGRAPHS);
+fn part_that_cannot_be_resumed_is_deleted() {
+    let zip = zip_with(&IMAGES);
     let url = serve(Response::ok(&zip).dropped_after(100));
     let sandbox = Sandbox::with_archive(&url, zip.len());
     let fetch = sandbox.run(&["fetch", "data"]);
@@ -213,7 +213,7 @@ fn bytes_that_no_later_fetch_could_go_on_from_are_not_kept() {
 }
 
 #[test]
-fn a_second_fetch_waits_for_the_first_and_uses_what_it_brought() {
+fn second_fetch_waits_for_the_first_and_uses_its_files() {
     let sandbox = weights_from(&unreachable_address());
     sandbox.write("data/.lock", b"");
     let first = fs::File::open(sandbox.data(".lock")).unwrap();
@@ -231,7 +231,7 @@ fn a_second_fetch_waits_for_the_first_and_uses_what_it_brought() {
 /// A limit on the size of files simulates a full disk.
 #[cfg(unix)]
 #[test]
-fn a_fault_of_this_machine_is_no_reason_to_ask_again() {
+fn local_write_error_is_not_retried() {
     use crate::sandbox::outcome_of;
     let server = Server::start([Response::ok(WEIGHTS), Response::ok(WEIGHTS)]);
     let sandbox = weights_from(&server.url);

@@ -181,7 +181,7 @@ fn pinned_wheels_become_one_folder() {
 }
 
 #[test]
-fn where_no_variable_names_an_index_the_one_that_pip_asks_is_taken() {
+fn index_defaults_to_the_one_pip_uses() {
     let torch = torch_wheel("");
     let (index, sandbox) = (index(&torch), sandbox());
     let python = format!("#!/bin/sh\necho {}/simple\n", index.url);
@@ -192,7 +192,7 @@ fn where_no_variable_names_an_index_the_one_that_pip_asks_is_taken() {
 }
 
 #[test]
-fn where_no_index_is_named_the_ways_to_name_one_are_said() {
+fn missing_index_is_an_error_with_hints() {
     let sandbox = sandbox();
     let outcome = fetch(&sandbox, &[]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
@@ -204,7 +204,7 @@ fn where_no_index_is_named_the_ways_to_name_one_are_said() {
 }
 
 #[test]
-fn an_index_with_a_password_is_refused_and_the_password_not_shown() {
+fn index_url_with_a_password_is_refused_without_showing_it() {
     let sandbox = sandbox();
     let mut command = sandbox.command(&["fetch", "libtorch"]);
     let outcome = outcome_of(command.env("PIP_INDEX_URL", "http://me:secret@127.0.0.1:1/simple"));
@@ -228,7 +228,7 @@ fn fetch_of_another(list: Response, sent: &[u8]) -> (Outcome, usize) {
 }
 
 #[test]
-fn a_wheel_with_another_digest_than_the_pinned_one_is_not_used_even_where_the_index_lists_that() {
+fn wheel_with_the_wrong_digest_is_refused() {
     let (wheel, other) = (torch_wheel(""), torch_wheel("version"));
     let (outcome, requests) = fetch_of_another(page(TORCH, &other), &other);
     let expected = format!(
@@ -254,7 +254,7 @@ fn a_wheel_with_another_digest_than_the_pinned_one_is_not_used_even_where_the_in
 }
 
 #[test]
-fn no_file_is_taken_but_by_its_pinned_name() {
+fn only_the_pinned_file_name_is_accepted() {
     let wheel = torch_wheel("");
     for name in [
         "torch-2.9.0-cp311-cp311-manylinux_2_28_x86_64.whl",
@@ -271,7 +271,7 @@ fn no_file_is_taken_but_by_its_pinned_name() {
 }
 
 #[test]
-fn an_index_without_protection_on_another_machine_is_asked_only_if_that_is_allowed() {
+fn plain_http_index_requires_insecure() {
     let (pages, sandbox) = ([page(CUDART, &cudart_wheel()), Response::status(404)], sandbox());
     let proxy = Server::start(pages.map(Response::through_tunnel));
     let from = ["--from", "http://index.invalid/simple"];
@@ -293,7 +293,7 @@ fn an_index_without_protection_on_another_machine_is_asked_only_if_that_is_allow
 }
 
 #[test]
-fn a_wheel_that_is_there_is_not_downloaded_again_when_a_later_one_could_not_be_had() {
+fn complete_wheel_is_reused_after_a_failed_fetch() {
     let (wheel, cudart) = (torch_wheel(""), cudart_wheel());
     let sandbox = sandbox();
     let first =
@@ -317,7 +317,7 @@ fn a_wheel_that_is_there_is_not_downloaded_again_when_a_later_one_could_not_be_h
 }
 
 #[test]
-fn what_lacks_headers_or_a_library_does_not_land() {
+fn incomplete_wheels_are_rejected() {
     for (without, expected) in [
         ("include", "expected the folder `include`, found none"),
         ("libc10", "expected the library `libc10.so`, which programs need, found none"),
@@ -333,7 +333,7 @@ fn what_lacks_headers_or_a_library_does_not_land() {
 }
 
 #[test]
-fn a_library_that_is_cut_short_or_needs_one_that_is_missing_is_found_out() {
+fn truncated_library_or_missing_dependency_is_detected() {
     let sandbox = sandbox();
     write_folder(&sandbox, "data/libtorch", "2.9.0");
     let whole = library(&["libc10.so", "libnccl.so.2"]);
@@ -353,7 +353,7 @@ fn a_library_that_is_cut_short_or_needs_one_that_is_missing_is_found_out() {
 }
 
 #[test]
-fn a_wheel_that_names_places_outside_writes_nothing_there() {
+fn wheel_paths_outside_the_target_are_rejected() {
     let torch = zip_with(&[("torch/../../../outside", b"escaped")]);
     let (index, sandbox) = (index(&torch), sandbox_with(&torch));
     let outcome = fetch(&sandbox, &["--from", &index.url]);
@@ -364,7 +364,7 @@ fn a_wheel_that_names_places_outside_writes_nothing_there() {
 }
 
 #[test]
-fn an_installed_pytorch_is_taken_by_links_whatever_its_version_and_that_is_said() {
+fn installed_pytorch_of_any_version_is_linked_with_a_note() {
     let sandbox = sandbox();
     write_folder(&sandbox, "site-packages/torch", "2.11.0+cpu");
     let from = sandbox.path("site-packages/torch");
@@ -386,7 +386,7 @@ fn an_installed_pytorch_is_taken_by_links_whatever_its_version_and_that_is_said(
 }
 
 #[test]
-fn a_folder_that_is_no_libtorch_is_not_taken() {
+fn folder_without_libtorch_is_refused() {
     let sandbox = sandbox();
     sandbox.write("empty/lib/readme", b"");
     let from = sandbox.path("empty");
@@ -411,7 +411,7 @@ fn build_with_cargo_that_prints(sandbox: &Sandbox) -> Outcome {
 }
 
 #[test]
-fn a_build_with_libtorch_names_what_is_missing_and_the_command_that_fetches_it() {
+fn build_without_libtorch_hints_at_the_fetch_command() {
     let sandbox = sandbox();
     let outcome = build_with_cargo_that_prints(&sandbox);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{outcome:?}");
@@ -421,7 +421,7 @@ fn a_build_with_libtorch_names_what_is_missing_and_the_command_that_fetches_it()
 }
 
 #[test]
-fn a_build_takes_no_other_version_that_was_not_asked_for() {
+fn build_refuses_another_libtorch_version() {
     let sandbox = sandbox();
     write_folder(&sandbox, "data/libtorch", "2.8.0");
     let outcome = build_with_cargo_that_prints(&sandbox);
@@ -430,7 +430,7 @@ fn a_build_takes_no_other_version_that_was_not_asked_for() {
 }
 
 #[test]
-fn a_build_hands_cargo_the_feature_the_folder_and_all_arguments() {
+fn build_passes_feature_folder_and_arguments_to_cargo() {
     let sandbox = sandbox();
     write_folder(&sandbox, "data/libtorch", "2.9.0+cpu");
     let outcome = build_with_cargo_that_prints(&sandbox);

@@ -4,11 +4,11 @@
 
 mod interruptions;
 mod libtorch;
-mod misbehaviour;
+mod list_and_offline;
 mod network;
-mod overview;
 mod sandbox;
 mod server;
+mod server_faults;
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn weights_from(url: &str) -> Sandbox {
 }
 
 #[test]
-fn a_whole_file_lands_with_the_right_bytes() {
+fn complete_file_is_saved() {
     let sandbox = weights_from(&serve(Response::ok(WEIGHTS)));
     let fetch = sandbox.run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 0, "{fetch:?}");
@@ -35,7 +35,7 @@ fn a_whole_file_lands_with_the_right_bytes() {
 }
 
 #[test]
-fn the_names_of_the_classes_come_with_the_dense_layers() {
+fn include_top_also_fetches_class_names() {
     let url = serve(Response::ok(WEIGHTS));
     let sandbox = Sandbox::with_class_names(&url, WEIGHTS.len(), WEIGHTS_MD5);
     assert_eq!(sandbox.run(&["fetch", "weights"]).code, 0);
@@ -46,7 +46,7 @@ fn the_names_of_the_classes_come_with_the_dense_layers() {
 }
 
 #[test]
-fn a_file_that_is_already_there_is_left_alone() {
+fn existing_file_is_not_downloaded_again() {
     let sandbox = weights_from(&unreachable_address());
     sandbox.write("data/weights/tiny.h5", WEIGHTS);
     let fetch = sandbox.run(&["fetch", "weights"]);
@@ -55,7 +55,7 @@ fn a_file_that_is_already_there_is_left_alone() {
 }
 
 #[test]
-fn a_wrong_file_that_is_already_there_is_neither_used_nor_replaced() {
+fn existing_invalid_file_is_refused_and_not_replaced() {
     let sandbox = weights_from(&unreachable_address());
     sandbox.write("data/weights/tiny.h5", b"postrained weights");
     let fetch = sandbox.run(&["fetch", "weights"]);
@@ -69,7 +69,7 @@ fn a_wrong_file_that_is_already_there_is_neither_used_nor_replaced() {
 }
 
 #[test]
-fn a_file_with_a_wrong_digest_does_not_land() {
+fn file_with_a_wrong_digest_is_not_saved() {
     let sandbox = weights_from(&serve(Response::ok(b"postrained weights")));
     let fetch = sandbox.run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 1, "{fetch:?}");
@@ -81,7 +81,7 @@ fn a_file_with_a_wrong_digest_does_not_land() {
 }
 
 #[test]
-fn a_file_of_another_size_is_not_even_downloaded() {
+fn file_of_the_wrong_size_is_not_downloaded() {
     let sandbox = weights_from(&serve(Response::ok(b"weights")));
     let fetch = sandbox.run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 1, "{fetch:?}");
@@ -90,7 +90,7 @@ fn a_file_of_another_size_is_not_even_downloaded() {
 }
 
 #[test]
-fn a_file_of_unknown_length_is_cut_off_when_it_is_too_long() {
+fn oversized_file_of_unknown_length_is_rejected() {
     let sandbox = weights_from(&serve(Response::ok(&[b'w'; 4096]).announcing_nothing()));
     let fetch = sandbox.run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 1, "{fetch:?}");
@@ -99,7 +99,7 @@ fn a_file_of_unknown_length_is_cut_off_when_it_is_too_long() {
 }
 
 #[test]
-fn a_missing_page_is_said_with_its_address() {
+fn not_found_error_names_the_url() {
     let url = serve(Response::status(404));
     let sandbox = weights_from(&url);
     let fetch = sandbox.run(&["fetch", "weights"]);
@@ -122,7 +122,7 @@ fn the_second_address_is_tried_when_the_first_fails() {
 }
 
 #[test]
-fn without_a_network_the_hints_say_what_to_download_and_where_to_put_it() {
+fn hints_without_a_network_explain_manual_download() {
     let url = unreachable_address();
     let sandbox = weights_from(&url);
     let fetch = sandbox.run(&["fetch", "weights"]);
@@ -142,7 +142,7 @@ fn without_a_network_the_hints_say_what_to_download_and_where_to_put_it() {
 }
 
 #[test]
-fn a_folder_can_take_the_place_of_the_network() {
+fn files_can_be_fetched_from_a_folder() {
     let sandbox = weights_from(&unreachable_address());
     sandbox.write("downloads/tiny.h5", WEIGHTS);
     let folder = sandbox.path("downloads");
@@ -153,7 +153,7 @@ fn a_folder_can_take_the_place_of_the_network() {
 }
 
 #[test]
-fn a_folder_may_hold_another_file_of_the_same_weights_which_is_checked_too() {
+fn alternative_weights_file_in_a_folder_is_verified_too() {
     let sandbox =
         Sandbox::with_weights_of_two_names(&unreachable_address(), WEIGHTS.len(), WEIGHTS_MD5);
     let folder = sandbox.path("downloads");
@@ -186,7 +186,7 @@ fn a_file_from_a_folder_is_checked_like_a_download() {
 }
 
 #[test]
-fn a_mirror_can_take_the_place_of_the_publisher() {
+fn files_can_be_fetched_from_a_mirror() {
     let sandbox = weights_from(&unreachable_address());
     let mirror = serve(Response::ok(WEIGHTS));
     let fetch = sandbox.run(&["fetch", "weights", "--from", &mirror]);
@@ -195,7 +195,7 @@ fn a_mirror_can_take_the_place_of_the_publisher() {
 }
 
 #[test]
-fn a_part_that_is_longer_than_the_file_is_of_no_use() {
+fn oversized_part_is_discarded() {
     let sandbox = weights_from(&serve(Response::ok(WEIGHTS)));
     sandbox.write("data/weights/tiny.h5.part", b"pretrained weights and something longer");
     let fetch = sandbox.run(&["fetch", "weights"]);
@@ -204,8 +204,8 @@ fn a_part_that_is_longer_than_the_file_is_of_no_use() {
     assert_eq!(sandbox.names_in("data/weights"), ["tiny.h5"]);
 }
 
-/// Files of an archive with the photographs that the manifest expects: two of cats, one of dogs.
-const PHOTOGRAPHS: [(&str, &[u8]); 4] = [
+/// Files of an archive with the images that the manifest expects: two of cats, one of dogs.
+const IMAGES: [(&str, &[u8]); 4] = [
     ("pets/train/cats/1.jpg", b"first cat"),
     ("pets/train/cats/2.jpg", b"second cat"),
     ("pets/train/dogs/1.jpg", b"first dog"),
@@ -219,8 +219,8 @@ fn fetch_archive(zip: &[u8]) -> (Sandbox, sandbox::Outcome) {
 }
 
 #[test]
-fn an_archive_becomes_a_folder_of_photographs_and_nothing_else() {
-    let (sandbox, fetch) = fetch_archive(&zip_with(&PHOTOGRAPHS));
+fn only_images_of_an_archive_are_extracted() {
+    let (sandbox, fetch) = fetch_archive(&zip_with(&IMAGES));
     assert_eq!(fetch.code, 0, "{fetch:?}");
     assert_eq!(sandbox.names_in("data"), ["digests.toml", "pets"]);
     assert_eq!(sandbox.names_in("data/pets"), ["train"]);
@@ -229,16 +229,16 @@ fn an_archive_becomes_a_folder_of_photographs_and_nothing_else() {
 }
 
 #[test]
-fn photographs_that_are_already_there_are_left_alone() {
-    let (sandbox, _) = fetch_archive(&zip_with(&PHOTOGRAPHS));
+fn existing_images_are_not_downloaded_again() {
+    let (sandbox, _) = fetch_archive(&zip_with(&IMAGES));
     let again = sandbox.run(&["fetch", "data"]);
     assert_eq!(again.code, 0, "{again:?}");
     assert!(again.stdout.contains("already present"), "{again:?}");
 }
 
 #[test]
-fn a_folder_with_a_photograph_missing_is_not_taken_for_the_whole() {
-    let (sandbox, _) = fetch_archive(&zip_with(&PHOTOGRAPHS));
+fn incomplete_image_folder_is_an_error() {
+    let (sandbox, _) = fetch_archive(&zip_with(&IMAGES));
     fs::remove_file(sandbox.data("pets/train/cats/2.jpg")).unwrap();
     let again = sandbox.run(&["fetch", "data"]);
     assert_eq!(again.code, 2, "{again:?}");
@@ -247,18 +247,18 @@ fn a_folder_with_a_photograph_missing_is_not_taken_for_the_whole() {
 }
 
 #[test]
-fn an_archive_with_too_few_photographs_does_not_land() {
-    let (sandbox, fetch) = fetch_archive(&zip_with(&PHOTOGRAPHS[1..]));
+fn archive_with_too_few_images_is_rejected() {
+    let (sandbox, fetch) = fetch_archive(&zip_with(&IMAGES[1..]));
     assert_eq!(fetch.code, 2, "{fetch:?}");
     assert!(fetch.stderr.contains("expected 2 images in `train/cats`, found 1"), "{fetch:?}");
     assert!(sandbox.names_in("data").is_empty());
 }
 
 #[test]
-fn an_archive_that_names_places_outside_writes_nothing_there() {
+fn archive_paths_outside_the_target_are_rejected() {
     for name in ["../outside.jpg", "pets/train/cats/../../../../outside.jpg", "..\\outside.jpg"] {
         let mut entries = vec![(name, b"escaped".as_slice())];
-        entries.extend(PHOTOGRAPHS);
+        entries.extend(IMAGES);
         let (sandbox, fetch) = fetch_archive(&zip_with(&entries));
         assert_eq!(fetch.code, 2, "{name}: {fetch:?}");
         assert!(fetch.stderr.contains("expected paths inside the target folder"), "{fetch:?}");
@@ -268,7 +268,7 @@ fn an_archive_that_names_places_outside_writes_nothing_there() {
 }
 
 #[test]
-fn an_archive_with_a_link_does_not_land() {
+fn archive_with_a_link_is_rejected() {
     let (sandbox, fetch) = fetch_archive(&sandbox::zip_with_link("pets/train/cats/1.jpg"));
     assert_eq!(fetch.code, 2, "{fetch:?}");
     assert!(fetch.stderr.contains("expected no links, found `pets/train/cats/1.jpg`"), "{fetch:?}");
@@ -276,7 +276,7 @@ fn an_archive_with_a_link_does_not_land() {
 }
 
 #[test]
-fn an_archive_that_swells_when_unpacked_does_not_land() {
+fn archive_too_large_when_unpacked_is_rejected() {
     let swollen = vec![0; 100_000];
     let (sandbox, fetch) = fetch_archive(&zip_with(&[("pets/train/cats/1.jpg", &swollen)]));
     assert_eq!(fetch.code, 2, "{fetch:?}");
@@ -285,17 +285,17 @@ fn an_archive_that_swells_when_unpacked_does_not_land() {
 }
 
 #[test]
-fn an_archive_without_a_published_digest_must_stay_what_it_first_was() {
-    let zip = zip_with(&PHOTOGRAPHS);
+fn archive_without_a_digest_must_match_its_first_fetch() {
+    let zip = zip_with(&IMAGES);
     let (sandbox, first) = fetch_archive(&zip);
     assert!(first.stdout.contains("the publisher states no digest"), "{first:?}");
     fs::remove_dir_all(sandbox.data("pets")).unwrap();
 
     let downloads = TempDir::new().unwrap();
     let from = downloads.path().to_str().unwrap();
-    let mut photographs = PHOTOGRAPHS;
-    photographs[0].1 = b"other cat";
-    let other = zip_with(&photographs);
+    let mut images = IMAGES;
+    images[0].1 = b"other cat";
+    let other = zip_with(&images);
     assert_eq!(other.len(), zip.len());
     fs::write(Path::new(from).join("pets.zip"), other).unwrap();
     let changed = sandbox.run(&["fetch", "data", "--from", from]);

@@ -7,7 +7,7 @@ use crate::server::{Response, Server, serve, unreachable_address};
 use crate::{WEIGHTS, weights_from};
 
 #[test]
-fn a_server_that_is_busy_twice_is_asked_a_third_time() {
+fn busy_server_is_retried() {
     let server =
         Server::start([Response::status(503), Response::status(429), Response::ok(WEIGHTS)]);
     let sandbox = weights_from(&server.url);
@@ -19,7 +19,7 @@ fn a_server_that_is_busy_twice_is_asked_a_third_time() {
 }
 
 #[test]
-fn a_server_that_stays_busy_is_given_up_after_five_attempts() {
+fn retries_stop_after_five_attempts() {
     let server = Server::start((0..6).map(|_| Response::status(500)));
     let fetch = weights_from(&server.url).run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 1, "{fetch:?}");
@@ -31,7 +31,7 @@ fn a_server_that_stays_busy_is_given_up_after_five_attempts() {
 }
 
 #[test]
-fn a_page_that_is_not_there_is_asked_for_once() {
+fn not_found_is_not_retried() {
     let server = Server::start([Response::status(404), Response::ok(WEIGHTS)]);
     let fetch = weights_from(&server.url).run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 1, "{fetch:?}");
@@ -39,7 +39,7 @@ fn a_page_that_is_not_there_is_asked_for_once() {
 }
 
 #[test]
-fn a_server_that_asks_for_a_wait_gets_it() {
+fn retry_after_is_respected() {
     let busy = Response::status(503).with_header("Retry-After", "7");
     let sandbox = weights_from(&Server::start([busy, Response::ok(WEIGHTS)]).url);
     let fetch = sandbox.run(&["fetch", "weights"]);
@@ -48,7 +48,7 @@ fn a_server_that_asks_for_a_wait_gets_it() {
 }
 
 #[test]
-fn a_server_that_asks_for_a_long_wait_is_given_up_at_once() {
+fn long_retry_after_fails_immediately() {
     let busy = Response::status(429).with_header("Retry-After", "3600");
     let server = Server::start([busy, Response::ok(WEIGHTS)]);
     let fetch = weights_from(&server.url).run(&["fetch", "weights"]);
@@ -58,7 +58,7 @@ fn a_server_that_asks_for_a_long_wait_is_given_up_at_once() {
 }
 
 #[test]
-fn a_redirect_is_followed_also_for_the_rest_of_a_file() {
+fn redirects_are_followed_also_when_resuming() {
     let elsewhere =
         Server::start([Response::ok(WEIGHTS).dropped_after(6), Response::rest_of(WEIGHTS, 6)]);
     let to = format!("{}/moved.h5", elsewhere.url);
@@ -73,7 +73,7 @@ fn a_redirect_is_followed_also_for_the_rest_of_a_file() {
 }
 
 #[test]
-fn a_redirect_to_another_machine_without_protection_is_refused() {
+fn redirect_to_plain_http_is_refused() {
     let elsewhere = "http://elsewhere.invalid/tiny.h5";
     let server = Server::start([Response::redirect(elsewhere)]);
     let sandbox = weights_from(&server.url);
@@ -86,7 +86,7 @@ fn a_redirect_to_another_machine_without_protection_is_refused() {
 }
 
 #[test]
-fn redirects_without_end_are_an_error() {
+fn endless_redirects_are_an_error() {
     let server = Server::start((0..20).map(|_| Response::redirect("/")));
     let fetch = weights_from(&server.url).run(&["fetch", "weights"]);
     assert_eq!(fetch.code, 1, "{fetch:?}");
@@ -94,7 +94,7 @@ fn redirects_without_end_are_an_error() {
 }
 
 #[test]
-fn a_proxy_is_asked_for_a_host_that_only_it_knows() {
+fn http_requests_use_the_proxy() {
     for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
         let proxy = Server::start([Response::ok(WEIGHTS).through_tunnel()]);
         let sandbox = weights_from("http://weights.invalid");
@@ -108,7 +108,7 @@ fn a_proxy_is_asked_for_a_host_that_only_it_knows() {
 }
 
 #[test]
-fn a_proxy_is_asked_for_protected_addresses_as_well() {
+fn https_requests_use_the_proxy() {
     let proxy = Server::start((0..5).map(|_| Response::status(403)));
     let sandbox = weights_from("https://weights.invalid");
     let mut fetch = sandbox.command(&["fetch", "weights"]);
@@ -119,7 +119,7 @@ fn a_proxy_is_asked_for_protected_addresses_as_well() {
 }
 
 #[test]
-fn a_proxy_is_not_asked_for_a_host_that_is_excepted() {
+fn no_proxy_hosts_bypass_the_proxy() {
     let sandbox = weights_from(&serve(Response::ok(WEIGHTS)));
     let mut fetch = sandbox.command(&["fetch", "weights"]);
     fetch.env("HTTP_PROXY", unreachable_address());

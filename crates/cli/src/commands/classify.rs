@@ -65,8 +65,8 @@ pub(crate) fn run(arguments: &ClassifyArguments) -> anyhow::Result<ExitCode> {
     let network = ImageNet::new(&config, &weights, &make_base, devices.tensors())?;
     let bar = Bar::default();
     files.read_in_batches(config.image_size, None, &bar, |files, images| {
-        let pictures: Vec<&[u8]> = images.iter().map(|image| &*image.values).collect();
-        let probabilities = network.classify(&pictures);
+        let photos: Vec<&[u8]> = images.iter().map(|image| &*image.values).collect();
+        let probabilities = network.classify(&photos);
         let probabilities = probabilities.map_err(|error| named(error, |index| files[index]))?;
         bar.out_of_the_way(|| {
             for (file, probabilities) in files.iter().zip(probabilities) {

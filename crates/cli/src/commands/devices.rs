@@ -11,7 +11,7 @@ use crate::device::{DeviceName, Devices};
 use crate::printed::stdout;
 
 /// Minimum duration of a measurement, after a warm-up batch.
-const LEAST: Duration = Duration::from_secs(2);
+const MIN_DURATION: Duration = Duration::from_secs(2);
 
 /// List the devices of this build on this machine
 #[derive(Args)]
@@ -55,7 +55,7 @@ fn measured(name: &DeviceName, precision: Precision) -> anyhow::Result<f64> {
     let images = vec![0.5; batch * config.image_size.iter().product::<usize>() * 3];
     base.features(&images)?;
     let (start, mut count) = (Instant::now(), 0);
-    while start.elapsed() < LEAST {
+    while start.elapsed() < MIN_DURATION {
         base.features(&images)?;
         count += batch;
     }

@@ -20,7 +20,7 @@ use crate::printed::stdout;
 use crate::skipped::UNUSED;
 
 /// Exit status if the folder has a problem.
-const WRONG: u8 = 1;
+const HAS_PROBLEMS: u8 = 1;
 
 /// Maximum number of files or groups printed for a finding.
 const LISTED: usize = 20;
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     } else {
         print(&mut stdout(), &survey, &findings)?;
     }
-    Ok(if wrong { ExitCode::from(WRONG) } else { ExitCode::SUCCESS })
+    Ok(if wrong { ExitCode::from(HAS_PROBLEMS) } else { ExitCode::SUCCESS })
 }
 
 fn findings_of(survey: &Survey) -> Vec<Finding> {
@@ -180,7 +180,7 @@ fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Res
         }
     }
     for finding in findings {
-        writeln!(out, "{}: {}", if finding.wrong { "wrong" } else { "note" }, finding.what)?;
+        writeln!(out, "{}: {}", if finding.wrong { "error" } else { "note" }, finding.what)?;
         if let Some(hint) = &finding.hint {
             writeln!(out, "  hint: {hint}")?;
         }
@@ -192,7 +192,7 @@ fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Res
         }
     }
     if findings.iter().all(|finding| !finding.wrong) {
-        writeln!(out, "Nothing is wrong.")?;
+        writeln!(out, "No problems found.")?;
     }
     Ok(())
 }
@@ -203,7 +203,7 @@ fn print_class(out: &mut impl Write, class: &ClassSurvey) -> io::Result<()> {
         format!("{} to {} pixels (median {})", spread.smallest, spread.largest, spread.median)
     };
     writeln!(out, "    width {}, height {}", spread(width), spread(height))?;
-    let kinds = [counts(&class.formats), counts(&class.colours)].concat();
+    let kinds = [counts(&class.formats), counts(&class.colors)].concat();
     let special = [
         ("turned upright", class.turned),
         ("with transparency that is ignored", class.with_alpha),

@@ -127,7 +127,7 @@ fn validation_of_run(
     let layout = split_table::layout_of(&config)?;
     let disk = cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk };
-    let (_, validation, skipped) = split_table::load_again(&run, &config, &layout, &cache)?;
+    let (_, validation, skipped) = split_table::reload(&run, &config, &layout, &cache)?;
     Ok((validation, skipped))
 }
 

@@ -104,12 +104,12 @@ pub(crate) struct FeaturesArguments {
 pub(crate) fn run(arguments: &FeaturesArguments) -> anyhow::Result<ExitCode> {
     match (&arguments.check, &arguments.data, &arguments.out) {
         (Some(url), data, _) => check_set(url, data.as_deref(), arguments),
-        (None, Some(data), Some(out)) => compute_share(arguments, data, out),
+        (None, Some(data), Some(out)) => compute_shard(arguments, data, out),
         _ => unreachable!("clap requires `DATA` and `--out` without `--check`"),
     }
 }
 
-fn compute_share(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow::Result<ExitCode> {
+fn compute_shard(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow::Result<ExitCode> {
     let views = arguments.view_settings()?;
     let share = ShardSelection::find(arguments.shard.as_deref(), |name| env::var(name).ok())?;
     let sharding = Sharding::new(share.shards, arguments.pieces)?;

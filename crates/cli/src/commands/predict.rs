@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     let sort_into = sort_into
         .map(|folder| SortInto::new(folder, &card.classes, unsure.is_some(), files.named()))
         .transpose()?;
-    let mut output = Output::new(arguments, card, files.paths())?;
+    let mut output = PredictionWriter::new(arguments, card, files.paths())?;
     let bar = Bar::default();
     let (mut copied, mut were_there) = (0, 0);
     let folders: Vec<&Path> =
@@ -133,14 +133,14 @@ struct Prediction<'a> {
 }
 
 /// Output in one of three formats.
-enum Output {
+enum PredictionWriter {
     /// Columns for people, with the width of the file-name column in characters.
     Table(Printable<Box<dyn Write>>, usize),
     Csv(Box<csv::Writer<Box<dyn Write>>>),
     Json(Box<dyn Write>),
 }
 
-impl Output {
+impl PredictionWriter {
     fn new(
         arguments: &PredictArguments,
         card: &ModelCard,

@@ -44,8 +44,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let layout = split_table::layout_of(&config)?;
     let disk = arguments.cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
-    let (training, validation, _) =
-        split_table::load_again(&arguments.run, &config, &layout, &cache)?;
+    let (training, validation, _) = split_table::reload(&arguments.run, &config, &layout, &cache)?;
     let (images, weights) = ([&training, &validation], arguments.weights.clone());
     let devices = arguments.device.open()?;
     let path =

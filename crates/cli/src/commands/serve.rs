@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_is_called_by_its_folder_or_run_and_never_by_a_path() {
+    fn model_name_is_its_folder_or_run_name() {
         for (model, expected) in [
             ("/home/somebody/runs/pets/best", "pets"),
             ("runs/pets/last", "pets"),

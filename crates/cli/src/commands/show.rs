@@ -4,7 +4,7 @@ use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use augment::{AugmentConfig, ImageView};
+use augment::{AugmentConfig, ImageRef};
 use clap::Args;
 use image::{ImageFormat, Rgb, RgbImage};
 use photos::{Folder, Layout, PhotosError, has_image_extension, load_image};
@@ -156,7 +156,7 @@ fn drawn_images(folder: &Folder, label: usize, count: usize) -> anyhow::Result<V
 /// Returns the augmented copy of an image for one epoch.
 fn augmented(image: &RgbImage, config: AugmentConfig, epoch: usize, item: usize) -> RgbImage {
     let mut values = vec![0.0; image.as_raw().len()];
-    let image = ImageView::new(image.as_raw(), CELL as usize, CELL as usize);
+    let image = ImageRef::new(image.as_raw(), CELL as usize, CELL as usize);
     let draw = config.draw(SEED, epoch as u64, item as u64);
     draw.apply(&image, config.compose, &mut values, |rgb| rgb);
     let (pixels, _) = values.as_chunks::<3>();

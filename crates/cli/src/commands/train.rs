@@ -124,7 +124,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 Some(url) => DataSource::Features(FeatureSet::open(&Store::open(url)?)?),
                 None => DataSource::Images(split_table::layout_of(&config)?),
             };
-            let weights = weights_again(&run, &config)?;
+            let weights = reload_weights(&run, &config)?;
             let devices = Devices::open(&config.device).map_err(|error| {
                 let settings = run.config();
                 anyhow::anyhow!("{error}\nhint: change the device of the run with `name` below `[device]` in `{}`", settings.shown())
@@ -212,7 +212,7 @@ fn say_complete(run: &RunDirectory, epochs: usize, output: Output) -> anyhow::Re
 
 /// Loads the weights of a resumed run from the configured file. If that file no longer exists, searches for a file with
 /// the same digest, as for predictions.
-fn weights_again(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<Weights> {
+fn reload_weights(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<Weights> {
     match &config.weights {
         WeightsChoice::File(path) if !path.exists() => {
             let search = WeightsSearch { named: None, folder: WEIGHTS_FOLDER.into() };

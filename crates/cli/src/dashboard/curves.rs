@@ -9,7 +9,7 @@ use ratatui_widgets::borders::BorderType;
 use ratatui_widgets::chart::{Axis, Chart, Dataset, GraphType};
 use report::Epoch;
 
-use crate::dashboard::colours::Colours;
+use crate::dashboard::colors::Colors;
 use crate::dashboard::state::DashboardState;
 
 /// Draws the chart of the loss (`which` 0) or the accuracy (`which` 1). `names` holds the titles of the training and
@@ -20,7 +20,7 @@ pub(super) fn draw_chart(
     area: Rect,
     names: [&str; 2],
     which: usize,
-    colours: &Colours,
+    colors: &Colors,
 ) {
     let of_epochs = |values: fn(&Epoch) -> [f64; 2]| {
         state.epochs.iter().map(move |epoch| (epoch.epoch as f64, values(epoch)[which]))
@@ -42,10 +42,10 @@ pub(super) fn draw_chart(
     };
     let last = training.iter().chain(&validation).map(|point| point.0).fold(0.0, f64::max);
     let end = end_of_axis(last, state.train.epochs);
-    let (marker, sign) = colours.validation_marker;
+    let (marker, sign) = colors.validation_marker;
     let title = Line::from(vec![
-        Span::styled(format!(" ━ {} ", names[0]), colours.training),
-        Span::styled(format!(" {sign} {} ", names[1]), colours.validation),
+        Span::styled(format!(" ━ {} ", names[0]), colors.training),
+        Span::styled(format!(" {sign} {} ", names[1]), colors.validation),
     ]);
     let lines = |data, marker, style| {
         Dataset::default().data(data).marker(marker).graph_type(GraphType::Line).style(style)
@@ -53,13 +53,13 @@ pub(super) fn draw_chart(
     let number = |value: f64| format!("{value:.3}");
     frame.render_widget(
         Chart::new(vec![
-            lines(&training, Marker::Braille, colours.training),
-            lines(&validation, marker, colours.validation),
+            lines(&training, Marker::Braille, colors.training),
+            lines(&validation, marker, colors.validation),
         ])
         .block(
             Block::bordered()
                 .border_type(BorderType::Rounded)
-                .border_style(colours.soft)
+                .border_style(colors.soft)
                 .title(title),
         )
         .legend_position(None)
@@ -67,13 +67,13 @@ pub(super) fn draw_chart(
             Axis::default()
                 .bounds([0.0, end])
                 .labels(["0".to_owned(), format!("epoch {end}")])
-                .style(colours.soft),
+                .style(colors.soft),
         )
         .y_axis(
             Axis::default()
                 .bounds([low, high])
                 .labels([number(low), number((low + high) / 2.0), number(high)])
-                .style(colours.soft),
+                .style(colors.soft),
         ),
         area,
     );
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_axis_of_epochs_grows_with_the_run_and_ends_with_it() {
+    fn epoch_axis_grows_up_to_the_number_of_epochs() {
         for ((last, epochs), end) in [
             ((0.0, 50), 4.0),
             ((3.2, 50), 4.0),

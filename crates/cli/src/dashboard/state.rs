@@ -45,7 +45,7 @@ pub(super) struct Speed {
     /// Images per second.
     pub(super) rate: f64,
     /// Estimated remaining time in seconds.
-    pub(super) left: f64,
+    pub(super) seconds_left: f64,
 }
 
 impl DashboardState {
@@ -62,7 +62,7 @@ impl DashboardState {
     }
 
     /// Updates the state with an event.
-    pub(super) fn learn(&mut self, event: &TrainingEvent) {
+    pub(super) fn apply(&mut self, event: &TrainingEvent) {
         match *event {
             TrainingEvent::Features { set, done, total }
             | TrainingEvent::Read { set, done, total } => {
@@ -101,7 +101,7 @@ impl DashboardState {
     fn measure(&mut self, work: Work, done: usize, total: usize) {
         match &self.pace {
             Some((of, pace)) if *of == work => {
-                let speed = |rate| Speed { rate, left: (total - done) as f64 / rate };
+                let speed = |rate| Speed { rate, seconds_left: (total - done) as f64 / rate };
                 self.speed = pace.rate(done).map(speed);
             }
             _ => (self.pace, self.speed) = (Some((work, RateMeter::from(done))), None),
@@ -150,22 +150,22 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_that_is_trained_again_takes_the_place_of_the_first_one() {
+    fn repeated_epoch_replaces_all_epochs_from_it_on() {
         let mut state = state();
         for (number, val_loss) in [(1, 0.3), (2, 0.1), (3, 0.2), (2, 0.4)] {
-            state.learn(&epoch(number, val_loss));
+            state.apply(&epoch(number, val_loss));
         }
         let epochs: Vec<usize> = state.epochs.iter().map(|epoch| epoch.epoch).collect();
         assert_eq!((epochs, state.best().map(|best| best.epoch)), (vec![1, 2], Some(1)));
     }
 
     #[test]
-    fn long_runs_keep_a_sample_of_steps_with_the_first_and_the_last() {
+    fn long_runs_are_downsampled_with_first_and_last_step() {
         let mut state = state();
         let (epochs, steps) = (10, 3 * POINTS / 10);
         for epoch in 1..=epochs {
             for step in 1..=steps {
-                state.learn(&TrainingEvent::Step { epoch, step, steps, loss: 0.5, accuracy: 0.5 });
+                state.apply(&TrainingEvent::Step { epoch, step, steps, loss: 0.5, accuracy: 0.5 });
             }
         }
         let kept = &state.steps;
@@ -178,9 +178,9 @@ mod tests {
     fn images_are_counted_over_all_epochs() {
         let mut state = state();
         assert_eq!(state.images_done(), 0);
-        state.learn(&TrainingEvent::Step { epoch: 3, step: 2, steps: 4, loss: 0.5, accuracy: 0.5 });
+        state.apply(&TrainingEvent::Step { epoch: 3, step: 2, steps: 4, loss: 0.5, accuracy: 0.5 });
         assert_eq!(state.images_done(), 264);
-        state.learn(&TrainingEvent::Step { epoch: 3, step: 4, steps: 4, loss: 0.5, accuracy: 0.5 });
+        state.apply(&TrainingEvent::Step { epoch: 3, step: 4, steps: 4, loss: 0.5, accuracy: 0.5 });
         assert_eq!((state.images_done(), state.total_images()), (300, 5000));
     }
 }

@@ -8,13 +8,13 @@ use ratatui_widgets::gauge::LineGauge;
 use report::Epoch;
 use train::ImageSet;
 
-use crate::dashboard::colours::Colours;
+use crate::dashboard::colors::Colors;
 use crate::dashboard::curves::draw_chart;
 use crate::dashboard::state::{DashboardState, Stage};
 use crate::rate_meter::duration;
 
 /// Minimum height of the charts in rows, and minimum width of each of two adjacent charts in columns.
-const LEAST: [u16; 2] = [7, 34];
+const MIN_CHART_SIZE: [u16; 2] = [7, 34];
 
 /// Limit of the table's height: the height of charts and table divided by this number.
 const TABLE: u16 = 3;
@@ -30,7 +30,7 @@ pub(super) fn draw(
     state: &DashboardState,
     is_stopping: bool,
     log: &str,
-    colours: &Colours,
+    colors: &Colors,
 ) {
     let [head, gauges, middle, log_row, keys] = Layout::vertical([
         Constraint::Length(1),
@@ -45,25 +45,25 @@ pub(super) fn draw(
     frame.render_widget(
         Line::from(vec![
             Span::styled(run, bold),
-            Span::styled(format!("  {base}  {device}"), colours.soft),
+            Span::styled(format!("  {base}  {device}"), colors.soft),
         ]),
         head,
     );
-    draw_gauges(frame, state, gauges, colours);
-    draw_middle(frame, state, middle, colours);
-    frame.render_widget(Line::styled(log, colours.soft), log_row);
+    draw_gauges(frame, state, gauges, colors);
+    draw_middle(frame, state, middle, colors);
+    frame.render_widget(Line::styled(log, colors.soft), log_row);
     frame.render_widget(
         if is_stopping {
             Line::styled("Stopping after this batch. q: stop immediately", bold)
         } else {
-            Line::styled("q: stop after this batch; the run can be resumed", colours.soft)
+            Line::styled("q: stop after this batch; the run can be resumed", colors.soft)
         },
         keys,
     );
 }
 
 /// Draws the progress of the epoch, or of the features before the first epoch, and the progress of the run.
-fn draw_gauges(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colours: &Colours) {
+fn draw_gauges(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colors: &Colors) {
     let [upper, lower] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
     let epochs = state.train.epochs;
     let (before, share, after) = match state.stage {
@@ -82,12 +82,12 @@ fn draw_gauges(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colour
             format!("step {step}/{steps}  loss {loss:.4}  accuracy {accuracy:.4}"),
         ),
     };
-    draw_gauge(frame, upper, before, share, after, colours);
+    draw_gauge(frame, upper, before, share, after, colors);
     let of_run = share_of_run(state);
     let after = state.speed.map_or(String::new(), |speed| {
-        format!("{:.1} images/s  {} left", speed.rate, duration(speed.left))
+        format!("{:.1} images/s  {} left", speed.rate, duration(speed.seconds_left))
     });
-    draw_gauge(frame, lower, format!("run {:.0}%", 100.0 * of_run), of_run, after, colours);
+    draw_gauge(frame, lower, format!("run {:.0}%", 100.0 * of_run), of_run, after, colors);
 }
 
 fn share(done: usize, total: usize) -> f64 {
@@ -104,7 +104,7 @@ fn draw_gauge(
     before: String,
     share: f64,
     after: String,
-    colours: &Colours,
+    colors: &Colors,
 ) {
     let [left, middle, right] = Layout::horizontal([
         Constraint::Length(BEFORE),
@@ -120,36 +120,36 @@ fn draw_gauge(
             .label("")
             .filled_symbol("━")
             .unfilled_symbol("─")
-            .filled_style(colours.training)
-            .unfilled_style(colours.soft),
+            .filled_style(colors.training)
+            .unfilled_style(colors.soft),
         middle,
     );
     frame.render_widget(Line::raw(after), right);
 }
 
 /// Draws the charts, and the table of epochs below them if both fit.
-fn draw_middle(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colours: &Colours) {
-    let [least_height, least_width] = LEAST;
+fn draw_middle(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colors: &Colors) {
+    let [least_height, least_width] = MIN_CHART_SIZE;
     if area.height < least_height {
-        return draw_table(frame, state, area, colours);
+        return draw_table(frame, state, area, colors);
     }
     let rows = (state.epochs.len() as u16 + 1).min(area.height / TABLE);
     let rows = if rows > 1 && area.height - rows >= least_height { rows } else { 0 };
     let [charts, table] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(area);
-    draw_table(frame, state, table, colours);
+    draw_table(frame, state, table, colors);
     let both = Layout::horizontal([Constraint::Fill(1); 2]);
     if charts.width >= 2 * least_width {
         let [loss, accuracy] = both.areas(charts);
-        draw_chart(frame, state, loss, ["loss", "val_loss"], 0, colours);
-        draw_chart(frame, state, accuracy, ["accuracy", "val_accuracy"], 1, colours);
+        draw_chart(frame, state, loss, ["loss", "val_loss"], 0, colors);
+        draw_chart(frame, state, accuracy, ["accuracy", "val_accuracy"], 1, colors);
     } else {
-        draw_chart(frame, state, charts, ["loss", "val_loss"], 0, colours);
+        draw_chart(frame, state, charts, ["loss", "val_loss"], 0, colors);
     }
 }
 
 /// Draws the table of the last epochs. The best epoch is always one of its rows.
-fn draw_table(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colours: &Colours) {
+fn draw_table(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colors: &Colors) {
     let room = usize::from(area.height.saturating_sub(1));
     if room == 0 || state.epochs.is_empty() {
         return;
@@ -166,14 +166,14 @@ fn draw_table(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colours
         "{:>7}{:>10}{:>10}{:>10}{:>14}",
         "epoch", "loss", "accuracy", "val_loss", "val_accuracy"
     );
-    let mut lines = vec![Line::styled(heading, colours.soft)];
+    let mut lines = vec![Line::styled(heading, colors.soft)];
     lines.extend(rows.iter().rev().map(|row| {
         let ([loss, accuracy], [val_loss, val_accuracy]) = (row.training, row.validation);
         let epoch = row.epoch;
         let text =
             format!("{epoch:>7}{loss:>10.4}{accuracy:>10.4}{val_loss:>10.4}{val_accuracy:>14.4}");
         if best == Some(epoch) {
-            Line::styled(format!("{text}  best"), colours.best)
+            Line::styled(format!("{text}  best"), colors.best)
         } else {
             Line::raw(text)
         }
@@ -206,14 +206,14 @@ mod tests {
             for step in 1..=steps {
                 let at = (epoch - 1) as f64 + step as f64 / 4.0;
                 let (loss, accuracy) = (0.7 / (1.0 + at), 1.0 - 0.5 / (1.0 + at));
-                state.learn(&TrainingEvent::Step { epoch, step, steps: 4, loss, accuracy });
+                state.apply(&TrainingEvent::Step { epoch, step, steps: 4, loss, accuracy });
             }
             if epoch < 8 {
                 let away = (epoch as f64 - 4.0).abs();
                 let (loss, accuracy) =
                     (0.7 / (1.0 + epoch as f64), 1.0 - 0.5 / (1.0 + epoch as f64));
                 let (val_loss, val_accuracy) = (0.2 + 0.05 * away, 0.95 - 0.05 * away);
-                state.learn(&TrainingEvent::Epoch {
+                state.apply(&TrainingEvent::Epoch {
                     metrics: Metrics { epoch, loss, accuracy, val_loss, val_accuracy },
                     seconds: 12.0,
                     learning_rate: 1e-3,
@@ -221,7 +221,7 @@ mod tests {
                 });
             }
         }
-        state.speed = Some(Speed { rate: 21.34, left: 754.0 });
+        state.speed = Some(Speed { rate: 21.34, seconds_left: 754.0 });
         state
     }
 
@@ -229,11 +229,11 @@ mod tests {
         state: &DashboardState,
         [width, height]: [u16; 2],
         is_stopping: bool,
-        any_colour: bool,
+        any_color: bool,
     ) -> Buffer {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("memory");
-        let (log, colours) = ("INFO train::fit: epoch epoch=7", Colours::new(any_colour));
-        let view = |frame: &mut Frame<'_>| draw(frame, state, is_stopping, log, &colours);
+        let (log, colors) = ("INFO train::fit: epoch epoch=7", Colors::new(any_color));
+        let view = |frame: &mut Frame<'_>| draw(frame, state, is_stopping, log, &colors);
         terminal.draw(view).expect("memory");
         terminal.backend().buffer().clone()
     }
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_screen_shows_the_loss_alone_and_a_low_one_no_curves() {
+    fn narrow_screens_show_only_loss_and_short_ones_no_curves() {
         insta::assert_snapshot!(text(&drawn(&state(), [50, 13], true, true)), @r"
         runs/train  vgg16 up to block5_pool, pooling none,
         epoch 8/10            ━─ step 2/4  loss 0.0824  ac
@@ -308,10 +308,10 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_epoch_features_are_counted() {
+    fn feature_progress_is_shown_before_the_first_epoch() {
         let mut state = DashboardState::new(state().names, TrainConfig::default(), 128, vec![]);
         let set = ImageSet::Validation;
-        state.learn(&TrainingEvent::Features { set, done: 32, total: 64 });
+        state.apply(&TrainingEvent::Features { set, done: 32, total: 64 });
         state.speed = None;
         let text = text(&drawn(&state, [80, 24], false, true));
         let lines: Vec<&str> = text.lines().take(3).collect();
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_of_any_size_is_drawn() {
+    fn drawing_does_not_panic_at_any_screen_size() {
         for width in (1..=150).step_by(7) {
             for height in 1..=40 {
                 drawn(&state(), [width, height], false, true);
@@ -332,13 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn where_no_colours_are_wanted_there_are_none_and_lines_have_other_signs() {
-        let has_colours = |buffer: &Buffer| {
+    fn without_colors_curves_use_different_markers() {
+        let has_colors = |buffer: &Buffer| {
             buffer.content.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset)
         };
         let (with, without) =
             (drawn(&state(), [80, 24], false, true), drawn(&state(), [80, 24], false, false));
-        assert!(has_colours(&with) && !has_colours(&without));
+        assert!(has_colors(&with) && !has_colors(&without));
         assert!(text(&without).contains("• val_loss") && !text(&with).contains('•'));
     }
 }

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_become_the_groups_that_keras_names() {
+    fn class_names_map_to_keras_group_names() {
         // Output of `keras.src.utils.naming.to_snake_case`.
         for (class, group) in [
             ("Conv2D", "conv2d"),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_of_one_class_are_counted_and_their_class_is_found_again() {
+    fn group_names_are_numbered_and_map_back_to_the_class() {
         let mut names = GroupNames::default();
         for (class, group) in [
             ("Conv2D", "conv2d"),

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_that_take_what_the_one_before_gives_are_a_row() {
+    fn sequential_layers_are_accepted() {
         let in_keras_3 = functional(&[("first", json!([])), ("last", json!([link("first")]))]);
         let in_keras_2 =
             functional(&[("first", json!([])), ("last", json!([[["first", 0, 0, {}]]]))]);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_are_no_row() {
+    fn branched_layers_are_refused() {
         let two = json!([link("first"), link("second")]);
         let model =
             functional(&[("first", json!([])), ("second", json!([link("first")])), ("last", two)]);
@@ -165,7 +165,7 @@ mod tests {
 
     /// Tests operations such as `x[..., ::-1]`.
     #[test]
-    fn operations_between_two_layers_may_branch_and_join() {
+    fn operations_between_layers_may_branch_and_join() {
         let operation = |name: &str, takes: &[&str]| {
             let links: Vec<Value> = takes.iter().map(|name| link(name)).collect();
             json!({"name": name, "module": "keras.src.ops.numpy", "inbound_nodes": links})
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_in_a_nested_model_is_no_row() {
+    fn branch_in_a_nested_model_is_refused() {
         let inner = functional(&[("first", json!([])), ("last", json!([]))]);
         let model = json!({"config": {"layers": [inner]}});
         assert!(fault(&model).contains("`last` takes `nothing`, expected `first`"));

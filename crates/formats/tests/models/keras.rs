@@ -34,7 +34,7 @@ fn array(group: &Group, name: &str) -> Array {
 }
 
 #[test]
-fn every_array_comes_back_bit_for_bit_from_where_keras_looks_for_it() {
+fn every_array_is_written_where_keras_reads_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.keras");
     let weights = weights(SequentialLayerKind::Flatten);
@@ -66,7 +66,7 @@ fn every_array_comes_back_bit_for_bit_from_where_keras_looks_for_it() {
 }
 
 #[test]
-fn the_configuration_chains_the_layers_and_says_which_learn() {
+fn config_links_the_layers_and_marks_trainable_ones() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.keras");
     for (pooling, class) in
@@ -116,7 +116,7 @@ fn the_configuration_chains_the_layers_and_says_which_learn() {
 }
 
 #[test]
-fn the_same_chain_gives_the_same_bytes() {
+fn writing_the_same_model_is_deterministic() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let weights = weights(SequentialLayerKind::Flatten);
     let chain = binary(&weights, SequentialLayerKind::Flatten);
@@ -137,7 +137,7 @@ fn the_same_chain_gives_the_same_bytes() {
 
 #[test]
 #[should_panic(expected = "two layers have the name `image`")]
-fn a_layer_called_as_the_input_is_refused() {
+fn layer_named_like_the_input_panics() {
     let weights = weights(SequentialLayerKind::Flatten);
     let mut chain = binary(&weights, SequentialLayerKind::Flatten);
     chain.layers[0].name = "image".into();
@@ -146,7 +146,7 @@ fn a_layer_called_as_the_input_is_refused() {
 
 #[test]
 #[should_panic(expected = "`dropout` holds inf, expected a finite number")]
-fn a_rate_that_is_no_number_is_refused() {
+fn infinite_dropout_rate_panics() {
     let weights = weights(SequentialLayerKind::Flatten);
     let mut chain = binary(&weights, SequentialLayerKind::Flatten);
     chain.layers[6].kind = SequentialLayerKind::Dropout { rate: f64::INFINITY };
@@ -155,7 +155,7 @@ fn a_rate_that_is_no_number_is_refused() {
 
 #[test]
 #[should_panic(expected = "`dense` does not accept the input shape [4]")]
-fn layers_that_do_not_fit_are_refused() {
+fn incompatible_layer_shapes_panic() {
     let weights = weights(SequentialLayerKind::GlobalMaxPooling);
     let mut chain = binary(&weights, SequentialLayerKind::GlobalMaxPooling);
     chain.layers.remove(2);

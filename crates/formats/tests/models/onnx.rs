@@ -8,7 +8,7 @@ use formats::{
 use crate::chains::{binary, three_classes, weights};
 
 #[test]
-fn the_model_names_its_input_its_output_and_its_weights() {
+fn onnx_model_names_input_output_and_weights() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.onnx");
     let weights = weights(SequentialLayerKind::Flatten);
@@ -37,7 +37,7 @@ fn the_model_names_its_input_its_output_and_its_weights() {
 }
 
 #[test]
-fn the_metadata_names_the_classes_in_the_order_of_the_labels() {
+fn metadata_lists_classes_in_label_order() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.onnx");
     let weights = weights(SequentialLayerKind::Flatten);
@@ -59,7 +59,7 @@ fn the_metadata_names_the_classes_in_the_order_of_the_labels() {
 
 #[test]
 #[should_panic(expected = "2 class names for [3]")]
-fn class_names_that_are_too_few_are_refused() {
+fn too_few_class_names_panic() {
     let weights = weights(SequentialLayerKind::Flatten);
     let mut chain = three_classes(&weights, SequentialLayerKind::Flatten);
     chain.classes.pop();
@@ -67,7 +67,7 @@ fn class_names_that_are_too_few_are_refused() {
 }
 
 #[test]
-fn more_weights_than_a_message_holds_are_refused_and_nothing_is_written() {
+fn model_over_2_gib_is_refused_and_not_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.onnx");
     // Uses one kernel of 256 MiB eight times. The zeros are never touched, so they take no memory.

@@ -77,7 +77,7 @@ impl Frame {
             return Err(damaged("its frame header is truncated"));
         }
         if !matches!(count, 1 | 3 | 4) {
-            return Err(invalid(format!("it has {count} colour channels, expected 1, 3 or 4")));
+            return Err(invalid(format!("it has {count} color channels, expected 1, 3 or 4")));
         }
         let components: Vec<Component> = rest
             .as_chunks()
@@ -103,7 +103,7 @@ impl Frame {
                 )));
             }
             if frame.components[..at].iter().any(|other| other.id == component.id) {
-                return Err(damaged("two of its colour channels have the same number"));
+                return Err(damaged("two of its color channels have the same number"));
             }
         }
         Ok(frame)
@@ -222,8 +222,8 @@ impl Scan {
 
 /// Color space of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colours {
-    Grey,
+pub(super) enum Colors {
+    Gray,
     Rgb,
     YCbCr,
     Cmyk,
@@ -233,7 +233,7 @@ pub(super) enum Colours {
 /// Headers of a file.
 pub(super) struct Structure<'a> {
     pub(super) frame: Frame,
-    pub(super) colours: Colours,
+    pub(super) colors: Colors,
     /// True if the file has an Adobe segment. Adobe's programs store inverted inks.
     pub(super) has_adobe: bool,
     /// First EXIF data.
@@ -312,9 +312,9 @@ impl<'a> Structure<'a> {
             let length = bytes.len();
             return Err(cut_short(format!("{length} bytes for {width}x{height} pixels")));
         }
-        let colours = colours(&frame.components, has_jfif, adobe);
+        let colors = colors(&frame.components, has_jfif, adobe);
         let has_adobe = adobe.is_some();
-        Ok(Self { frame, colours, has_adobe, exif, has_profile, is_in_one_scan, data_ends })
+        Ok(Self { frame, colors, has_adobe, exif, has_profile, is_in_one_scan, data_ends })
     }
 }
 
@@ -323,16 +323,16 @@ fn is_frame(marker: u8) -> bool {
     matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf)
 }
 
-fn colours(components: &[Component], has_jfif: bool, adobe: Option<u8>) -> Colours {
+fn colors(components: &[Component], has_jfif: bool, adobe: Option<u8>) -> Colors {
     match (components.len(), adobe) {
-        (1, _) => Colours::Grey,
-        (3, _) if has_jfif => Colours::YCbCr,
-        (3, Some(0)) => Colours::Rgb,
-        (3, Some(_)) => Colours::YCbCr,
-        (3, None) if components.iter().map(|component| component.id).eq(*b"RGB") => Colours::Rgb,
-        (3, None) => Colours::YCbCr,
-        (_, Some(0) | None) => Colours::Cmyk,
-        _ => Colours::Ycck,
+        (1, _) => Colors::Gray,
+        (3, _) if has_jfif => Colors::YCbCr,
+        (3, Some(0)) => Colors::Rgb,
+        (3, Some(_)) => Colors::YCbCr,
+        (3, None) if components.iter().map(|component| component.id).eq(*b"RGB") => Colors::Rgb,
+        (3, None) => Colors::YCbCr,
+        (_, Some(0) | None) => Colors::Cmyk,
+        _ => Colors::Ycck,
     }
 }
 

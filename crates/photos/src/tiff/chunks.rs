@@ -3,7 +3,7 @@
 use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags;
 
-use super::colour::{Photometric, Samples};
+use super::color::{Photometric, Samples};
 use super::directory::{Directory, Tag};
 use super::fax::{self, Group};
 use super::overlay::AsSamples;

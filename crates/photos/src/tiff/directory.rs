@@ -18,7 +18,7 @@ pub(super) enum Tag {
     Samples = 277,
     Planes = 284,
     FaxOptions = 292,
-    ColourMap = 320,
+    ColorMap = 320,
     Inks = 332,
     ExtraSamples = 338,
     SampleFormat = 339,

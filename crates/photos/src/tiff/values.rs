@@ -2,7 +2,7 @@
 
 use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 
-use super::colour::{Alpha, Photometric, Samples};
+use super::color::{Alpha, Photometric, Samples};
 use super::directory::{Directory, Tag};
 use super::overlay::AsSamples;
 use crate::decode_error::{DecodeError, invalid, unread};
@@ -125,12 +125,12 @@ fn divide_by_alpha<T: Copy + PartialEq + Default>(
     if samples.alpha != Alpha::Associated {
         return;
     }
-    let colours = samples.photometric.colour_samples();
+    let colors = samples.photometric.color_samples();
     for pixel in values.chunks_exact_mut(samples.count) {
-        if let Some(&alpha) = pixel.get(colours)
+        if let Some(&alpha) = pixel.get(colors)
             && alpha != T::default()
         {
-            pixel[..colours].iter_mut().for_each(|value| *value = divide(*value, alpha));
+            pixel[..colors].iter_mut().for_each(|value| *value = divide(*value, alpha));
         }
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::images::every_kind;
 
 #[test]
-fn a_file_cut_anywhere_is_an_error() {
+fn truncated_file_is_an_error() {
     for (kind, whole) in every_kind() {
         assert!(decode(&whole).is_ok(), "{kind}");
         // A GIF may lack its trailer, which is its last byte.
@@ -18,29 +18,29 @@ fn a_file_cut_anywhere_is_an_error() {
 }
 
 #[test]
-fn what_follows_a_whole_file_is_no_fault() {
+fn trailing_data_is_ignored() {
     for (kind, mut bytes) in every_kind() {
-        let picture = decode(&bytes);
+        let image = decode(&bytes);
         bytes.extend_from_slice(b"what cameras append");
-        assert_eq!(decode(&bytes), picture, "{kind}");
+        assert_eq!(decode(&bytes), image, "{kind}");
     }
 }
 
 /// Some programs write zeros between the frames of a GIF or after the last one, and some write no trailer.
 #[test]
-fn a_gif_with_zeros_for_a_trailer_or_without_one_is_whole() {
+fn gif_without_a_trailer_or_with_zeros_is_decoded() {
     let (_, mut gif) = every_kind().into_iter().find(|(kind, _)| *kind == "GIF").expect("a GIF");
-    let picture = decode(&gif);
+    let image = decode(&gif);
     assert_eq!(gif.pop(), Some(0x3b));
-    assert_eq!(decode(&gif), picture);
+    assert_eq!(decode(&gif), image);
     gif.extend_from_slice(&[0; 4]);
-    assert!(picture.is_ok());
-    assert_eq!(decode(&gif), picture);
+    assert!(image.is_ok());
+    assert_eq!(decode(&gif), image);
 }
 
 /// Found by longer runs of the tests below.
 #[test]
-fn what_makes_a_decoder_panic_is_an_error() {
+fn file_that_panics_a_decoder_is_an_error() {
     assert!(decode(include_bytes!("found/separate_scans.jpg")).is_err());
 }
 
@@ -91,7 +91,7 @@ proptest! {
 
     /// The end is restored for a second attempt, because a missing end marker is an error before the decoder runs.
     #[test]
-    fn no_damage_makes_it_panic(damages in proptest::collection::vec(damage(), 1..5)) {
+    fn damaged_files_never_panic(damages in proptest::collection::vec(damage(), 1..5)) {
         for (_, whole) in every_kind() {
             let mut file = whole.clone();
             damages.iter().cloned().for_each(|damage| damage.apply(&mut file));
@@ -102,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_after_a_magic_number_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn random_bytes_after_a_magic_number_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         for (_, whole) in every_kind() {
             let _ = decode(&[&whole[..18], &bytes].concat());
         }

@@ -13,9 +13,9 @@ pub(crate) fn smooth(width: u32, height: u32) -> RgbImage {
     })
 }
 
-pub(crate) fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encoded(photo: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(vec![]);
-    picture.write_to(&mut bytes, format).expect("an encodable picture");
+    photo.write_to(&mut bytes, format).expect("an encodable image");
     bytes.into_inner()
 }
 
@@ -23,27 +23,27 @@ pub(crate) fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
 pub(crate) fn jpeg(
     pixels: &[u8],
     [width, height]: [u32; 2],
-    colours: ColorType,
+    colors: ColorType,
     set: impl Fn(&mut Encoder<&mut Vec<u8>>),
 ) -> Vec<u8> {
     let mut bytes = vec![];
     let mut encoder = Encoder::new(&mut bytes, 95);
     set(&mut encoder);
-    encoder.encode(pixels, width as u16, height as u16, colours).expect("an encodable picture");
+    encoder.encode(pixels, width as u16, height as u16, colors).expect("an encodable image");
     bytes
 }
 
 /// Returns a PNG of `width` x `height` values or palette indices of `depth` bits each, packed in `rows`.
 pub(crate) fn png(
     [width, height]: [u32; 2],
-    colours: png::ColorType,
+    colors: png::ColorType,
     depth: png::BitDepth,
     rows: &[u8],
     palette: Option<&[u8]>,
 ) -> Vec<u8> {
     let mut bytes = vec![];
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(colours);
+    encoder.set_color(colors);
     encoder.set_depth(depth);
     if let Some(palette) = palette {
         encoder.set_palette(palette);
@@ -67,9 +67,9 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
 /// Returns the files of [`every_kind`] with `size` = (width, height), except for lossy WebP.
 pub(crate) fn every_kind_of(size: [u32; 2]) -> Vec<(&'static str, Vec<u8>)> {
     let [width, height] = size;
-    let picture = smooth(width, height);
-    let image = DynamicImage::from(picture.clone());
-    let rgb = |set: &dyn Fn(&mut Encoder<&mut Vec<u8>>)| jpeg(&picture, size, ColorType::Rgb, set);
+    let photo = smooth(width, height);
+    let image = DynamicImage::from(photo.clone());
+    let rgb = |set: &dyn Fn(&mut Encoder<&mut Vec<u8>>)| jpeg(&photo, size, ColorType::Rgb, set);
     let inks = image.to_rgba8().into_raw();
     let bits: Vec<u8> = (0..height * width.div_ceil(8)).map(|at| (at * 37) as u8).collect();
     let places: Vec<u8> = (0..height * width).map(|at| (at % 16) as u8).collect();
@@ -83,13 +83,13 @@ pub(crate) fn every_kind_of(size: [u32; 2]) -> Vec<(&'static str, Vec<u8>)> {
         ("4:2:0", rgb(&|jpeg| jpeg.set_sampling_factor(SamplingFactor::R_4_2_0))),
         ("4:1:1", rgb(&|jpeg| jpeg.set_sampling_factor(SamplingFactor::R_4_1_1))),
         ("4:4:0", rgb(&|jpeg| jpeg.set_sampling_factor(SamplingFactor::R_4_4_0))),
-        ("grey JPEG", jpeg(&image.to_luma8(), size, ColorType::Luma, |_| {})),
+        ("gray JPEG", jpeg(&image.to_luma8(), size, ColorType::Luma, |_| {})),
         ("CMYK", jpeg(&inks, size, ColorType::Cmyk, |_| {})),
         ("YCCK", jpeg(&inks, size, ColorType::CmykAsYcck, |_| {})),
         ("PNG", encoded(&image, ImageFormat::Png)),
         ("PNG with alpha", encoded(&image.to_rgba8().into(), ImageFormat::Png)),
-        ("grey PNG", encoded(&image.to_luma8().into(), ImageFormat::Png)),
-        ("grey PNG with alpha", encoded(&image.to_luma_alpha8().into(), ImageFormat::Png)),
+        ("gray PNG", encoded(&image.to_luma8().into(), ImageFormat::Png)),
+        ("gray PNG with alpha", encoded(&image.to_luma_alpha8().into(), ImageFormat::Png)),
         ("16-bit PNG", encoded(&image.to_rgb16().into(), ImageFormat::Png)),
         ("1-bit PNG", png(size, png::ColorType::Grayscale, png::BitDepth::One, &bits, None)),
         (

@@ -16,7 +16,7 @@ pub(crate) fn difference(ours: &RgbImage, theirs: &RgbImage) -> (u8, f32) {
 }
 
 #[test]
-fn a_jpeg_of_any_subsampling_and_order_keeps_the_colours() {
+fn jpeg_of_any_mode_and_subsampling_keeps_the_colors() {
     let modes =
         ["baseline", "progressive", "restarts", "4:4:4", "4:2:2", "4:2:0", "4:1:1", "4:4:0"];
     let files: Vec<_> = every_kind().into_iter().filter(|(kind, _)| modes.contains(kind)).collect();
@@ -31,18 +31,18 @@ fn a_jpeg_of_any_subsampling_and_order_keeps_the_colours() {
 /// The formula is TensorFlow's (`jpeg_mem.cc`). Its `decode_jpeg` turned a stored 55, 155, 215, 35 into 7, 21, 29, and
 /// without the Adobe segment into 172, 86, 34.
 #[test]
-fn inks_become_lights_as_in_tensorflow_with_and_without_adobes_segment() {
+fn cmyk_is_converted_to_rgb_as_in_tensorflow() {
     for inks in [[200u8, 100, 40, 220], [0, 0, 0, 0], [255, 0, 128, 10], [13, 200, 90, 0]] {
         let pixels = inks.repeat(16 * 16);
         let light = |ink: u8| (255 - u16::from(ink)) * (255 - u16::from(inks[3])) / 255;
         let expected = [light(inks[0]), light(inks[1]), light(inks[2])];
-        for colours in [ColorType::Cmyk, ColorType::CmykAsYcck] {
-            let bytes = jpeg(&pixels, [16, 16], colours, |_| {});
+        for colors in [ColorType::Cmyk, ColorType::CmykAsYcck] {
+            let bytes = jpeg(&pixels, [16, 16], colors, |_| {});
             let decoded = decode(&bytes).expect("a JPEG");
             for (ours, theirs) in decoded.get_pixel(5, 9).0.into_iter().zip(expected) {
                 assert!(
                     u16::from(ours).abs_diff(theirs) <= 2,
-                    "{colours:?} {inks:?}: {ours}, {theirs}"
+                    "{colors:?} {inks:?}: {ours}, {theirs}"
                 );
             }
         }
@@ -59,7 +59,7 @@ fn inks_become_lights_as_in_tensorflow_with_and_without_adobes_segment() {
 }
 
 #[test]
-fn a_png_of_1_to_16_bits_is_scaled_to_8() {
+fn png_of_1_to_16_bits_is_scaled_to_8_bits() {
     for (depth, bits) in
         [(BitDepth::One, 1), (BitDepth::Two, 2), (BitDepth::Four, 4), (BitDepth::Eight, 8)]
     {
@@ -69,15 +69,15 @@ fn a_png_of_1_to_16_bits_is_scaled_to_8() {
         for (at, value) in values.iter().enumerate() {
             row[at * bits / 8] |= (value << (8 - bits - at * bits % 8)) as u8;
         }
-        let grey = decode(&png([8, 1], Png::Grayscale, depth, &row, None)).expect("a PNG");
-        let colours: Vec<u8> = (0..8u8).flat_map(|at| [at * 30, 255 - at, 7]).collect();
-        let palette = png([8, 1], Png::Indexed, depth, &row, Some(&colours[..levels * 3]));
+        let gray = decode(&png([8, 1], Png::Grayscale, depth, &row, None)).expect("a PNG");
+        let colors: Vec<u8> = (0..8u8).flat_map(|at| [at * 30, 255 - at, 7]).collect();
+        let palette = png([8, 1], Png::Indexed, depth, &row, Some(&colors[..levels * 3]));
         let palette = decode(&palette).expect("a PNG");
         for (at, &value) in values.iter().enumerate() {
             let level = (value * 255 / ((1 << bits) - 1)) as u8;
-            assert_eq!(grey.get_pixel(at as u32, 0).0, [level; 3], "{bits} bits");
-            let colour = [value as u8 * 30, 255 - value as u8, 7];
-            assert_eq!(palette.get_pixel(at as u32, 0).0, colour, "{bits} bits");
+            assert_eq!(gray.get_pixel(at as u32, 0).0, [level; 3], "{bits} bits");
+            let color = [value as u8 * 30, 255 - value as u8, 7];
+            assert_eq!(palette.get_pixel(at as u32, 0).0, color, "{bits} bits");
         }
     }
     let values = [0u16, 128, 129, 257, 32_768, 65_535];
@@ -90,54 +90,54 @@ fn a_png_of_1_to_16_bits_is_scaled_to_8() {
 }
 
 #[test]
-fn formats_without_loss_keep_every_pixel_whatever_is_said_of_transparency() {
-    let picture = smooth(37, 29);
-    let mut see_through = DynamicImage::from(picture.clone()).to_rgba8();
+fn lossless_formats_keep_every_pixel_and_drop_alpha() {
+    let photo = smooth(37, 29);
+    let mut see_through = DynamicImage::from(photo.clone()).to_rgba8();
     see_through.pixels_mut().enumerate().for_each(|(at, pixel)| pixel.0[3] = at as u8);
     for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::WebP, ImageFormat::Tiff] {
-        for image in [picture.clone().into(), see_through.clone().into()] {
-            let decoded = decode(&encoded(&image, format)).expect("a picture");
-            assert_eq!(decoded, picture, "{format:?} {:?}", image.color());
+        for image in [photo.clone().into(), see_through.clone().into()] {
+            let decoded = decode(&encoded(&image, format)).expect("an image");
+            assert_eq!(decoded, photo, "{format:?} {:?}", image.color());
         }
     }
     for format in [ImageFormat::Png, ImageFormat::Tiff] {
-        let grey = DynamicImage::from(picture.clone()).to_luma8();
-        let decoded = decode(&encoded(&grey.clone().into(), format)).expect("a picture");
-        let expected = RgbImage::from_fn(37, 29, |x, y| Rgb([grey.get_pixel(x, y).0[0]; 3]));
+        let gray = DynamicImage::from(photo.clone()).to_luma8();
+        let decoded = decode(&encoded(&gray.clone().into(), format)).expect("an image");
+        let expected = RgbImage::from_fn(37, 29, |x, y| Rgb([gray.get_pixel(x, y).0[0]; 3]));
         assert_eq!(decoded, expected, "{format:?}");
-        let deep = DynamicImage::from(picture.clone()).to_rgb16();
-        assert_eq!(decode(&encoded(&deep.into(), format)).expect("a picture"), picture);
+        let deep = DynamicImage::from(photo.clone()).to_rgb16();
+        assert_eq!(decode(&encoded(&deep.into(), format)).expect("an image"), photo);
     }
 }
 
 #[test]
-fn a_gif_has_the_colours_of_its_first_frame() {
-    let frame = |colour| {
-        let picture = image::RgbaImage::from_pixel(9, 7, image::Rgba(colour));
-        image::Frame::new(picture)
+fn gif_is_decoded_to_its_first_frame() {
+    let frame = |color| {
+        let photo = image::RgbaImage::from_pixel(9, 7, image::Rgba(color));
+        image::Frame::new(photo)
     };
     let mut bytes = vec![];
     let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
     encoder.encode_frames([frame([200, 10, 30, 255]), frame([0, 250, 0, 255])]).expect("a GIF");
     drop(encoder);
-    let picture = decode(&bytes).expect("a GIF");
-    assert_eq!(picture, RgbImage::from_pixel(9, 7, Rgb([200, 10, 30])));
+    let photo = decode(&bytes).expect("a GIF");
+    assert_eq!(photo, RgbImage::from_pixel(9, 7, Rgb([200, 10, 30])));
 }
 
 #[test]
-fn a_lossy_webp_keeps_the_colours() {
-    let picture = decode(LOSSY_WEBP).expect("a WebP");
+fn lossy_webp_keeps_the_colors() {
+    let photo = decode(LOSSY_WEBP).expect("a WebP");
     let corners = [(2, 2), (13, 2), (2, 13), (13, 13)];
-    let bright = corners.map(|(x, y)| picture.get_pixel(x, y).0.map(|value| value > 127));
+    let bright = corners.map(|(x, y)| photo.get_pixel(x, y).0.map(|value| value > 127));
     let (off, on) = (false, true);
     assert_eq!(bright, [[on, off, off], [off, off, on], [off, on, off], [on, on, on]]);
 }
 
 #[test]
-fn an_icc_profile_changes_no_pixel() {
-    let picture = smooth(37, 29);
-    let plain = jpeg(&picture, [37, 29], ColorType::Rgb, |_| {});
-    let with_profile = jpeg(&picture, [37, 29], ColorType::Rgb, |jpeg| {
+fn icc_profile_does_not_change_pixels() {
+    let photo = smooth(37, 29);
+    let plain = jpeg(&photo, [37, 29], ColorType::Rgb, |_| {});
+    let with_profile = jpeg(&photo, [37, 29], ColorType::Rgb, |jpeg| {
         jpeg.add_icc_profile(&[7; 400]).expect("a profile");
     });
     assert!(with_profile.len() > plain.len() + 400);
@@ -146,7 +146,7 @@ fn an_icc_profile_changes_no_pixel() {
 
 /// The 64-byte OS/2 header is made from the Windows header.
 #[test]
-fn a_bmp_of_os2_has_the_pixels_of_that_of_windows() {
+fn os2_bmp_is_decoded_like_a_windows_bmp() {
     let bmp = encoded(&smooth(37, 29).into(), ImageFormat::Bmp);
     let offset = u32::from_le_bytes([bmp[10], bmp[11], bmp[12], bmp[13]]) + 24;
     let header = [&bmp[..10], &offset.to_le_bytes(), &64u32.to_le_bytes(), &bmp[18..54]];
@@ -159,7 +159,7 @@ fn a_bmp_of_os2_has_the_pixels_of_that_of_windows() {
 }
 
 #[test]
-fn exif_in_webp_and_png_turns_the_picture_whatever_its_prefix_and_place() {
+fn exif_orientation_is_applied_in_webp_and_png() {
     let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06\0\0\0\0";
     let prefixed = [b"Exif\0\0", &exif[..]].concat();
     let webp = encoded(&smooth(37, 29).into(), ImageFormat::WebP);

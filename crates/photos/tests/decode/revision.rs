@@ -11,7 +11,7 @@ use crate::images::every_kind;
 /// here. Otherwise caches would return the old pixels.
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn the_revision_is_raised_with_every_change_of_pixels() {
+fn pixels_revision_matches_the_pinned_digest() {
     let pinned = include_bytes!("pinned.jpg").to_vec();
     let kinds = every_kind().into_iter().map(|(_, bytes)| bytes).chain([pinned]);
     let mut all = Sha256::new();
@@ -30,7 +30,7 @@ fn the_revision_is_raised_with_every_change_of_pixels() {
 /// If this test fails, a survey reports other facts about files of some kind: raise [`FACTS_REVISION`], then put the
 /// new digest here. Otherwise caches would return the old facts.
 #[test]
-fn the_revision_is_raised_with_every_change_of_facts() {
+fn facts_revision_matches_the_pinned_digest() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     // Each file gets its own class, so the counts of the class are the facts about the file.
     for (number, (_, bytes)) in every_kind().into_iter().enumerate() {

@@ -18,15 +18,15 @@ const UNUSUAL: [(&str, &[u8]); 8] = [
     ("a scan for each component", unusual!("each")),
     ("a scan for each, with restarts", unusual!("each_with_restarts")),
     ("brightness in the last scan", unusual!("luma_last")),
-    ("colour in the second scan", unusual!("luma_then_chroma")),
-    ("colour finer than brightness", unusual!("fine_chroma")),
+    ("color in the second scan", unusual!("luma_then_chroma")),
+    ("color finer than brightness", unusual!("fine_chroma")),
     ("three resolutions, progressive", unusual!("three_resolutions")),
     ("coarser brightness, refined", unusual!("refined")),
-    ("a third of the colour", unusual!("three_across")),
+    ("a third of the color", unusual!("three_across")),
 ];
 
 #[test]
-fn a_jpeg_of_any_scans_and_sampling_has_its_colours() {
+fn jpeg_of_unusual_scans_and_sampling_keeps_the_colors() {
     for (kind, bytes) in UNUSUAL {
         let (largest, mean) = difference(&decode(bytes).expect(kind), &smooth(37, 29));
         // The bounds are those of usual samplings. Subsampled chroma differs most at the edges.
@@ -36,7 +36,7 @@ fn a_jpeg_of_any_scans_and_sampling_has_its_colours() {
 
 /// libjpeg repeats chroma of two samples per row instead of interpolating it. The expected values are libjpeg's.
 #[test]
-fn a_jpeg_of_four_pixels_across_has_the_pixels_of_libjpeg() {
+fn four_pixel_wide_jpeg_matches_libjpeg() {
     let image = decode(unusual!("small")).expect("a JPEG");
     let expected = RgbImage::from_raw(4, 4, SMALL.to_vec()).expect("as many values");
     let (largest, _) = difference(&image, &expected);
@@ -44,7 +44,7 @@ fn a_jpeg_of_four_pixels_across_has_the_pixels_of_libjpeg() {
 }
 
 #[test]
-fn an_arithmetic_coded_jpeg_is_refused_by_its_name() {
+fn arithmetic_coded_jpeg_is_named_as_unsupported() {
     let reason = decode(include_bytes!("../../../../tests/fixtures/images/arithmetic.jpg"))
         .expect_err("no decoder")
         .to_string();
@@ -80,7 +80,7 @@ fn data_ranges(jpeg: &[u8]) -> Vec<Range<usize>> {
 
 /// Other decoders read zeros without an error, and a part of the image is gray.
 #[test]
-fn data_that_ends_early_is_an_error_in_any_scan_and_restart_interval() {
+fn truncated_scan_data_is_an_error() {
     let usual = every_kind();
     let usual = usual.iter().map(|(kind, bytes)| (*kind, bytes.as_slice()));
     for (kind, whole) in usual.filter(|(_, bytes)| bytes.starts_with(b"\xff\xd8")).chain(UNUSUAL) {
@@ -101,7 +101,7 @@ fn data_that_ends_early_is_an_error_in_any_scan_and_restart_interval() {
 }
 
 #[test]
-fn a_lost_restart_interval_is_an_error() {
+fn missing_restart_interval_is_an_error() {
     let usual = every_kind();
     let (_, usual) = usual.iter().find(|(kind, _)| *kind == "restarts").expect("this kind");
     for whole in [usual, unusual!("each_with_restarts").as_slice()] {
@@ -118,7 +118,7 @@ fn a_lost_restart_interval_is_an_error() {
 
 /// Some cameras write one segment, and some editors add a second one with a thumbnail and another orientation.
 #[test]
-fn the_first_of_two_exif_segments_counts() {
+fn first_of_two_exif_segments_is_used() {
     let jpeg = unusual!("each");
     let segment = |orientation: u8| {
         let exif =
@@ -131,7 +131,7 @@ fn the_first_of_two_exif_segments_counts() {
 }
 
 #[test]
-fn a_short_segment_of_adobe_is_passed_over() {
+fn short_adobe_segment_is_ignored() {
     let usual = every_kind();
     let (_, jpeg) = usual.iter().find(|(kind, _)| *kind == "4:2:0").expect("this kind");
     let bytes = [&jpeg[..2], b"\xff\xee\0\x09Adobe\0\x64", &jpeg[2..]].concat();

@@ -11,7 +11,7 @@ const PHOTOMETRIC: u16 = 262;
 const FILL_ORDER: u16 = 266;
 const SAMPLES: u16 = 277;
 const PREDICTOR: u16 = 317;
-const COLOUR_MAP: u16 = 320;
+const COLOR_MAP: u16 = 320;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 const DNG_VERSION: u16 = 50_706;
@@ -96,7 +96,7 @@ const RGB: (u16, &[u16]) = (PHOTOMETRIC, &[2]);
 const FOUR: [(u16, &[u16]); 3] = [RGB, (SAMPLES, &[4]), (BITS, &[8, 8, 8, 8])];
 
 #[test]
-fn a_predictor_is_undone_also_where_a_sample_follows_the_colours() {
+fn predictor_is_undone_with_an_extra_sample() {
     // Differences from the previous pixel.
     let strip = [10, 20, 30, 7, 5, 250, 1, 99, 1, 1, 1, 200];
     let entries = [&FOUR[..], &[(EXTRA_SAMPLES, &[0]), (PREDICTOR, &[2])]].concat();
@@ -105,7 +105,7 @@ fn a_predictor_is_undone_also_where_a_sample_follows_the_colours() {
 }
 
 #[test]
-fn colours_multiplied_by_alpha_are_divided_by_it_and_others_stay() {
+fn only_premultiplied_alpha_is_undone() {
     let strip = [50, 100, 0, 128, 200, 100, 50, 255, 9, 8, 7, 0];
     let entries = |kind: &'static [u16]| [&FOUR[..], &[(EXTRA_SAMPLES, kind)]].concat();
     let divided = [[100, 200, 0], [200, 100, 50], [9, 8, 7]];
@@ -115,21 +115,21 @@ fn colours_multiplied_by_alpha_are_divided_by_it_and_others_stay() {
 }
 
 #[test]
-fn grey_of_any_depth_and_with_alpha_is_repeated() {
-    let grey = |photometric: &'static [u16], bits: &'static [u16]| {
+fn grayscale_of_any_depth_becomes_rgb() {
+    let gray = |photometric: &'static [u16], bits: &'static [u16]| {
         [(PHOTOMETRIC, photometric), (BITS, bits)]
     };
     let repeated = |values: &[u8]| values.iter().map(|&value| [value; 3]).collect::<Vec<_>>();
     // Rows are padded to complete bytes.
     let four = [0x0f, 0x80, 0x12, 0x30];
     let expected = [0, 255, 136, 17, 34, 51];
-    assert_eq!(pixels(&tiff([3, 2], &four, &grey(&[1], &[4]))), repeated(&expected));
+    assert_eq!(pixels(&tiff([3, 2], &four, &gray(&[1], &[4]))), repeated(&expected));
     let inverted = expected.map(|value| 255 - value);
-    assert_eq!(pixels(&tiff([3, 2], &four, &grey(&[0], &[4]))), repeated(&inverted));
+    assert_eq!(pixels(&tiff([3, 2], &four, &gray(&[0], &[4]))), repeated(&inverted));
     let two = [0b00_01_10_11, 0b11_00_00_00];
     let expected = [0, 85, 170, 255, 255];
-    assert_eq!(pixels(&tiff([5, 1], &two, &grey(&[1], &[2]))), repeated(&expected));
-    let reversed = [&grey(&[1], &[1])[..], &[(FILL_ORDER, &[2])]].concat();
+    assert_eq!(pixels(&tiff([5, 1], &two, &gray(&[1], &[2]))), repeated(&expected));
+    let reversed = [&gray(&[1], &[1])[..], &[(FILL_ORDER, &[2])]].concat();
     assert_eq!(pixels(&tiff([3, 1], &[0b0000_0101], &reversed)), repeated(&[255, 0, 255]));
 
     let entries: [(u16, &[u16]); 4] =
@@ -138,20 +138,20 @@ fn grey_of_any_depth_and_with_alpha_is_repeated() {
 }
 
 #[test]
-fn indices_have_the_colours_of_the_map() {
+fn palette_indices_map_to_their_colors() {
     let map: Vec<u16> = (0..48).map(|value| value * 5 * 257).collect();
-    let entries: [(u16, &[u16]); 3] = [(PHOTOMETRIC, &[3]), (BITS, &[4]), (COLOUR_MAP, &map)];
-    let colour = |index: u8| [0, 16, 32].map(|channel| (channel + index) * 5);
-    assert_eq!(pixels(&tiff([2, 1], &[0x3f], &entries)), [colour(3), colour(15)]);
-    let entries = [entries[0], entries[1], (COLOUR_MAP, &map[..47])];
+    let entries: [(u16, &[u16]); 3] = [(PHOTOMETRIC, &[3]), (BITS, &[4]), (COLOR_MAP, &map)];
+    let color = |index: u8| [0, 16, 32].map(|channel| (channel + index) * 5);
+    assert_eq!(pixels(&tiff([2, 1], &[0x3f], &entries)), [color(3), color(15)]);
+    let entries = [entries[0], entries[1], (COLOR_MAP, &map[..47])];
     assert_eq!(
         reason(&tiff([2, 1], &[0x3f], &entries)),
-        "its colour map has 47 values, expected 48"
+        "its color map has 47 values, expected 48"
     );
 }
 
 #[test]
-fn numbers_outside_0_to_1_are_refused_and_others_read() {
+fn floats_outside_0_to_1_are_refused() {
     let file = |values: [f32; 3]| {
         let strip: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let entries: [(u16, &[u16]); 4] =
@@ -165,13 +165,13 @@ fn numbers_outside_0_to_1_are_refused_and_others_read() {
 }
 
 #[test]
-fn a_big_tiff_is_read() {
+fn bigtiff_is_decoded() {
     let image = RgbImage::from_fn(7, 5, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
     assert_eq!(decode(&big_tiff([7, 5], &image)).as_ref(), Ok(&image));
 }
 
 #[test]
-fn text_longer_than_the_file_is_damage() {
+fn entry_longer_than_the_file_is_an_error() {
     let mut bytes = tiff([1, 1], &[1, 2, 3], &[RGB, (SAMPLES, &[3]), (BITS, &[8, 8, 8])]);
     let entry = [SAMPLES.to_le_bytes(), SHORT.to_le_bytes()].concat();
     let place = bytes.windows(4).position(|found| found == entry).expect("this entry");
@@ -186,7 +186,7 @@ fn text_longer_than_the_file_is_damage() {
 
 /// White and black runs of 3 and 5 pixels have the codes `1000` and `0011` (T.4, table 2).
 #[test]
-fn fax_data_is_read_in_either_order_of_bits_and_refused_where_it_ends_early() {
+fn fax_data_is_decoded_and_truncation_is_an_error() {
     let end_of_line = "000000000001";
     let rows = format!("{end_of_line}10000011{end_of_line}10000011");
     let strip: Vec<u8> = rows
@@ -216,7 +216,7 @@ fn fax_data_is_read_in_either_order_of_bits_and_refused_where_it_ends_early() {
 }
 
 #[test]
-fn what_is_not_read_is_refused_by_its_name() {
+fn unsupported_tiff_error_names_the_reason() {
     let three: [(u16, &[u16]); 2] = [(SAMPLES, &[3]), (BITS, &[8, 8, 8])];
     let file =
         |entries: &[(u16, &[u16])]| reason(&tiff([1, 1], &[1, 2, 3], &[&three, entries].concat()));
@@ -227,7 +227,7 @@ fn what_is_not_read_is_refused_by_its_name() {
         ),
         (&[RGB, (DNG_VERSION, &[1])], "it is a camera raw file, which is not supported"),
         (&[(PHOTOMETRIC, &[32_803])], "it is a camera raw file, which is not supported"),
-        (&[(PHOTOMETRIC, &[8])], "it is TIFF of L*a*b* colours, which is not supported"),
+        (&[(PHOTOMETRIC, &[8])], "it is TIFF of L*a*b* colors, which is not supported"),
         (
             &[(PHOTOMETRIC, &[6])],
             "it is TIFF of subsampled YCbCr without JPEG, which is not supported",

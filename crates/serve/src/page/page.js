@@ -19,8 +19,8 @@ const percent = (probability) => `${(100 * probability).toFixed(1)}\u00a0%`;
 
 async function begin() {
   at("commands").textContent =
-    `curl --data-binary @photograph.jpg '${location.origin}/predict?heat_map=true'\n` +
-    `curl -F photograph=@1.jpg -F photograph=@2.jpg '${location.origin}/predict?heat_map=true'`;
+    `curl --data-binary @image.jpg '${location.origin}/predict?heat_map=true'\n` +
+    `curl -F image=@1.jpg -F image=@2.jpg '${location.origin}/predict?heat_map=true'`;
   try {
     const health = await (await fetch("/health")).json();
     const { classes } = health;
@@ -37,8 +37,8 @@ async function begin() {
 }
 
 // Adds cards for new photos at the top, in the order of the files.
-function add(photographs) {
-  const added = Array.from(photographs, (file) => {
+function add(files) {
+  const added = Array.from(files, (file) => {
     const card = at("card").content.firstElementChild.cloneNode(true);
     const name = file.name || "pasted image";
     card.querySelector(".name").textContent = name;
@@ -105,15 +105,15 @@ async function predict(file) {
   }
 }
 
-function showPrediction(card, name, { class: decided, probabilities, heat_map: map }) {
-  card.querySelector(".class").textContent = decided;
+function showPrediction(card, name, { class: predicted, probabilities, heat_map: map }) {
+  card.querySelector(".class").textContent = predicted;
   const best = Object.entries(probabilities).sort(([, one], [, other]) => other - one).slice(0, SHOWN);
   card.querySelector(".bars").replaceChildren(...best.map(([label, probability]) => bar(label, probability)));
   card.querySelector(".bars").hidden = false;
   draw(card.querySelector(".map"), map);
   card.querySelector(".toggle").hidden = false;
   showMap(card);
-  status.textContent = `${name}: ${decided}, ${percent(probabilities[decided])}`;
+  status.textContent = `${name}: ${predicted}, ${percent(probabilities[predicted])}`;
 }
 
 function showFault(card, name, { error, hint }) {

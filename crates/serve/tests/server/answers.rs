@@ -11,7 +11,7 @@ use crate::client::{SIZE, Served, explainer, image};
 fn expected(images: &[Vec<u8>], names: &[Value]) -> Vec<Value> {
     let explainer = explainer();
     let images: Vec<_> =
-        images.iter().map(|bytes| load_image_from(bytes, SIZE).expect("a picture")).collect();
+        images.iter().map(|bytes| load_image_from(bytes, SIZE).expect("an image")).collect();
     let images: Vec<&[u8]> = images.iter().map(|image| &**image).collect();
     let explained = explainer.explain(&images, None).expect("a CPU");
     explained
@@ -36,7 +36,7 @@ fn expected(images: &[Vec<u8>], names: &[Value]) -> Vec<Value> {
 }
 
 #[test]
-fn a_photograph_gets_what_the_model_says_of_it_and_a_map_only_if_asked() {
+fn predict_returns_a_heat_map_only_if_requested() {
     let served = Served::new(Limits::default());
     let mut expected = expected(&[image(3)], &[Value::Null]);
     for kind in ["image/png", "application/x-www-form-urlencoded", ""] {
@@ -69,7 +69,7 @@ fn check(mut found: Vec<Value>, expected: &[Value]) {
 }
 
 #[test]
-fn several_photographs_are_answered_in_their_order_and_a_bad_one_does_not_spoil_the_others() {
+fn predictions_are_in_file_order_and_bad_files_fail_alone() {
     let served = Served::new(Limits::default());
     let images: Vec<Vec<u8>> = (0..7).map(image).collect();
     let names: Vec<Value> = (0..7).map(|number| json!(format!("{number} \"é\".png"))).collect();
@@ -85,7 +85,7 @@ fn several_photographs_are_answered_in_their_order_and_a_bad_one_does_not_spoil_
     check(ask(&files), &expected);
 
     files.insert(2, ("cut.png", &images[0][..200]));
-    files.insert(5, ("none.jpg", b"no picture"));
+    files.insert(5, ("none.jpg", b"no image"));
     let mut told = ask(&files);
     for (at, name, reason) in
         [(5, "none.jpg", "it is not a JPEG"), (2, "cut.png", "it is truncated")]
@@ -99,7 +99,7 @@ fn several_photographs_are_answered_in_their_order_and_a_bad_one_does_not_spoil_
 }
 
 #[test]
-fn a_connection_serves_one_request_after_the_other() {
+fn connection_serves_several_requests() {
     let served = Served::new(Limits::default());
     let image = image(1);
     let request = format!(
@@ -113,7 +113,7 @@ fn a_connection_serves_one_request_after_the_other() {
 }
 
 #[test]
-fn the_page_may_load_nothing_but_its_own_files_and_is_framed_by_no_one() {
+fn responses_have_security_headers_and_support_head() {
     let served = Served::new(Limits::default());
     for (path, kind, part) in [
         ("/", "text/html", "Drop photos here"),
@@ -143,7 +143,7 @@ fn the_page_may_load_nothing_but_its_own_files_and_is_framed_by_no_one() {
 }
 
 #[test]
-fn the_state_names_the_model_its_classes_and_the_limits() {
+fn health_reports_model_classes_and_limits() {
     let limits = Limits { body: 5_000, files: 3, ..Limits::default() };
     let served = Served::new(limits.clone());
     let expected = json!({

@@ -26,7 +26,7 @@ pub(crate) struct Served {
 impl Served {
     pub(crate) fn new(limits: Limits) -> Self {
         let server =
-            Server::bind(([127, 0, 0, 1], 0).into(), vec!["photographs.example".into()], limits);
+            Server::bind(([127, 0, 0, 1], 0).into(), vec!["images.example".into()], limits);
         let server = server.expect("a free port");
         let address = server.address().expect("an address");
         let running = server.start("stripes", explainer()).expect("threads");
@@ -169,7 +169,7 @@ pub(crate) fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = vec![];
     for (name, content) in files {
         let header = format!(
-            "--limit\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"{name}\"\r\n\r\n"
+            "--limit\r\nContent-Disposition: form-data; name=\"image\"; filename=\"{name}\"\r\n\r\n"
         );
         body.extend([header.as_bytes(), content, b"\r\n"].concat());
     }
@@ -183,6 +183,6 @@ pub(crate) fn image(number: u32) -> Vec<u8> {
         Rgb([(x * number) as u8, if y % 8 < 4 { 200 } else { 60 }, (number * 30) as u8])
     });
     let mut bytes = std::io::Cursor::new(vec![]);
-    image.write_to(&mut bytes, ImageFormat::Png).expect("a picture");
+    image.write_to(&mut bytes, ImageFormat::Png).expect("an image");
     bytes.into_inner()
 }

@@ -26,7 +26,7 @@ fn half_sent(served: &Served) -> TcpStream {
 }
 
 #[test]
-fn a_header_that_does_not_come_ends_the_connection_and_others_are_served_meanwhile() {
+fn header_timeout_closes_the_connection_without_blocking_others() {
     let served = Served::new(Limits { header_time: SOON, ..Limits::default() });
     let slow: Vec<_> = ["", "POST", "POST /predict HTTP/1.1\r\nHost: localhost\r\n"]
         .into_iter()
@@ -39,7 +39,7 @@ fn a_header_that_does_not_come_ends_the_connection_and_others_are_served_meanwhi
 }
 
 #[test]
-fn a_body_that_does_not_come_is_given_up_and_others_are_served_meanwhile() {
+fn body_timeout_returns_408_without_blocking_others() {
     let served = Served::new(Limits { body_time: SOON, ..Limits::default() });
     let slow = half_sent(&served);
     assert_eq!(served.post("/predict", "image/png", &image(1)).status, 200);
@@ -48,7 +48,7 @@ fn a_body_that_does_not_come_is_given_up_and_others_are_served_meanwhile() {
 }
 
 #[test]
-fn a_body_that_arrives_too_slowly_is_given_up_before_its_time_is_over() {
+fn body_below_the_minimum_rate_returns_408() {
     let upload = MinRate { bytes: 500, window: SOON };
     let served = Served::new(Limits { upload, ..Limits::default() });
     let mut slow = half_sent(&served);
@@ -58,7 +58,7 @@ fn a_body_that_arrives_too_slowly_is_given_up_before_its_time_is_over() {
 }
 
 #[test]
-fn requests_that_announce_much_and_send_nothing_hold_no_memory() {
+fn content_length_alone_reserves_no_memory() {
     let served = Served::new(Limits { answer_time: 10 * SOON, ..Limits::default() });
     let idle: Vec<_> = (0..24)
         .map(|_| {
@@ -72,7 +72,7 @@ fn requests_that_announce_much_and_send_nothing_hold_no_memory() {
 }
 
 #[test]
-fn a_client_that_holds_its_share_of_memory_is_told_to_come_again() {
+fn client_over_its_memory_share_gets_503_with_retry_after() {
     let body = 1 << 20;
     let served = Served::with_least_room(Limits { body, files: 1, ..Limits::default() });
     let header = HALF.replace("Expect: 100-continue", "Connection: close");
@@ -95,7 +95,7 @@ fn a_client_that_holds_its_share_of_memory_is_told_to_come_again() {
 }
 
 #[test]
-fn a_server_with_less_memory_than_two_of_the_largest_requests_take_does_not_start() {
+fn server_with_too_little_memory_does_not_start() {
     let explainer = explainer();
     let least = Limits::default().least_room(explainer.card());
     let limits = Limits { room: Some(least - 1), ..Limits::default() };
@@ -106,7 +106,7 @@ fn a_server_with_less_memory_than_two_of_the_largest_requests_take_does_not_star
 }
 
 #[test]
-fn a_client_with_too_many_connections_reads_so_although_it_sends_a_request() {
+fn client_over_its_connection_share_can_read_the_503() {
     let served = Served::new(Limits { connections: 2, ..Limits::default() });
     let idle = served.connect("");
     let body = 1 << 20;
@@ -118,7 +118,7 @@ fn a_client_with_too_many_connections_reads_so_although_it_sends_a_request() {
 }
 
 #[test]
-fn further_connections_wait_until_one_ends() {
+fn connections_over_the_limit_wait_until_one_ends() {
     let served = Served::new(Limits { connections: 1, header_time: SOON, ..Limits::default() });
     let idle = served.connect("");
     assert_eq!(served.get("/health").status, 200);
@@ -126,7 +126,7 @@ fn further_connections_wait_until_one_ends() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_of_its_answers_is_cut_off() {
+fn client_that_reads_no_responses_is_disconnected() {
     let download = MinRate { bytes: 1, window: SOON };
     let served = Served::new(Limits { download, ..Limits::default() });
     let mut stream = served.connect("");
@@ -137,7 +137,7 @@ fn a_client_that_takes_nothing_of_its_answers_is_cut_off() {
 }
 
 #[test]
-fn a_client_that_takes_its_answers_slowly_is_cut_off() {
+fn client_that_reads_responses_slowly_is_disconnected() {
     let download = MinRate { bytes: usize::MAX, window: SOON };
     let served = Served::new(Limits { download, ..Limits::default() });
     let mut stream = served.connect("");
@@ -151,7 +151,7 @@ fn a_client_that_takes_its_answers_slowly_is_cut_off() {
 }
 
 #[test]
-fn a_client_that_goes_on_sending_after_its_last_answer_keeps_nobody_waiting() {
+fn sending_after_the_last_response_does_not_block_others() {
     let served = Served::new(Limits::default());
     let header =
         "POST /predict HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 30000000000\r\n\r\n";
@@ -168,7 +168,7 @@ fn a_client_that_goes_on_sending_after_its_last_answer_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_server_that_stops_ends_what_is_under_way_and_takes_nothing_more() {
+fn shutdown_finishes_open_requests_and_accepts_no_new_ones() {
     let served = Served::new(Limits::default());
     let address = served.address;
     let idle = served.connect("");
@@ -183,7 +183,7 @@ fn a_server_that_stops_ends_what_is_under_way_and_takes_nothing_more() {
 }
 
 #[test]
-fn what_is_not_done_in_time_does_not_keep_a_server_from_stopping() {
+fn shutdown_timeout_ends_unfinished_requests() {
     let served = Served::new(Limits { stop_time: SOON, ..Limits::default() });
     let stream = half_sent(&served);
     served.stop();

@@ -16,7 +16,7 @@ fn request(kind: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_client_with_half_of_the_connections_gets_no_more_and_another_is_served() {
+fn one_client_gets_at_most_half_of_the_connections() {
     let served = Served::new(Limits { connections: 8, ..Limits::default() });
     let idle: Vec<_> = (0..4).map(|_| served.connect_from(2, "")).collect();
     let refused = Answer::of(served.connect_from(2, "")).expect_refusal(503);
@@ -27,7 +27,7 @@ fn a_client_with_half_of_the_connections_gets_no_more_and_another_is_served() {
 }
 
 #[test]
-fn a_client_with_half_of_the_memory_gets_no_more_and_another_is_served() {
+fn client_at_its_memory_share_does_not_block_others() {
     let body = 1 << 20;
     let served = Served::with_least_room(Limits { body, files: 1, ..Limits::default() });
     let part = |length| {
@@ -44,7 +44,7 @@ fn a_client_with_half_of_the_memory_gets_no_more_and_another_is_served() {
 }
 
 #[test]
-fn a_client_that_floods_the_server_does_not_delay_another_until_its_own_are_done() {
+fn another_client_is_answered_before_a_flood_completes() {
     let served = Served::new(Limits::default());
     let image = image(1);
     let many = request("multipart/form-data; boundary=limit", &form(&[("1.png", &image[..]); 32]));

@@ -13,7 +13,7 @@ fn bomb(width: u32, height: u32) -> Vec<u8> {
 }
 
 #[test]
-fn an_image_that_declares_too_many_pixels_is_refused_by_its_header_and_others_are_answered() {
+fn image_with_too_many_pixels_is_refused_by_its_header() {
     let served = Served::new(Limits { pixels: 1_000_000, ..Limits::default() });
     let answer = served.post("/predict", "image/png", &bomb(1_001, 1_000)).expect_refusal(422);
     let reason = "its header says 1001x1000 pixels, expected at most 1 megapixels";
@@ -30,7 +30,7 @@ fn an_image_that_declares_too_many_pixels_is_refused_by_its_header_and_others_ar
 }
 
 #[test]
-fn images_that_declare_too_many_pixels_together_are_refused() {
+fn total_pixels_over_the_request_limit_are_refused() {
     let pixels = 50 * 44;
     let limits = Limits { pixels, request_pixels: 2 * pixels, ..Limits::default() };
     let served = Served::new(limits);
@@ -45,7 +45,7 @@ fn images_that_declare_too_many_pixels_together_are_refused() {
 }
 
 #[test]
-fn an_image_of_few_pixels_that_takes_much_memory_is_refused() {
+fn image_needing_too_much_decoder_memory_is_refused() {
     let served = Served::new(Limits { pixels: 1_000_000, ..Limits::default() });
     // Values of 16 bits take more than 10 bytes for each pixel, and a color profile may have any size.
     let mut bytes = bomb(1_000, 1_000);

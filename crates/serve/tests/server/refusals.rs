@@ -21,25 +21,25 @@ fn an_unknown_path_and_a_wrong_method_are_refused() {
 }
 
 #[test]
-fn what_is_no_photograph_is_refused_with_the_reason() {
+fn invalid_images_are_refused_with_the_reason() {
     let served = Served::new(Limits::default());
     let whole = image(1);
     for (body, reason) in [
         (&b""[..], "it is empty"),
-        (b"no picture", "it is not a JPEG"),
+        (b"no image", "it is not a JPEG"),
         (&whole[..whole.len() / 2], "it is truncated"),
     ] {
         let answer = served.post("/predict", "image/png", body).expect_refusal(422);
         assert!(answer.body.contains(reason), "{answer:?}");
     }
-    let files: [(&str, &[u8]); 2] = [("a.jpg", b""), ("b.jpg", b"no picture")];
+    let files: [(&str, &[u8]); 2] = [("a.jpg", b""), ("b.jpg", b"no image")];
     let told = served.post_files("/predict", &files).expect_refusal(422).json();
     assert_eq!(told["error"], "none of the 2 images can be read");
     assert_eq!((&told["predictions"][1]["name"]), "b.jpg");
 }
 
 #[test]
-fn a_request_that_is_not_understood_is_refused() {
+fn malformed_requests_are_refused() {
     let served = Served::new(Limits::default());
     let form = "multipart/form-data; boundary=limit";
     let with_name = |name: &str| {
@@ -71,7 +71,7 @@ fn a_request_that_is_not_understood_is_refused() {
 }
 
 #[test]
-fn requests_for_other_hosts_and_from_pages_of_other_sites_are_refused() {
+fn foreign_hosts_and_cross_origin_requests_are_refused() {
     let served = Served::new(Limits::default());
     let ask = |header: &str| {
         let image = image(1);
@@ -85,7 +85,7 @@ fn requests_for_other_hosts_and_from_pages_of_other_sites_are_refused() {
     for ours in [
         &*format!("Host: localhost:{port}"),
         &format!("Host: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}"),
-        "Host: photographs.example\r\nOrigin: https://photographs.example",
+        "Host: images.example\r\nOrigin: https://images.example",
     ] {
         assert_eq!(ask(ours).status, 200, "{ours}");
     }
@@ -96,7 +96,7 @@ fn requests_for_other_hosts_and_from_pages_of_other_sites_are_refused() {
 }
 
 #[test]
-fn a_connection_is_closed_where_a_request_was_not_read_to_its_end_and_that_is_said() {
+fn unread_body_is_answered_with_connection_close() {
     let served = Served::new(Limits::default());
     let head = |host: &str| {
         format!("POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: 200000\r\n\r\n")
@@ -113,7 +113,7 @@ fn a_connection_is_closed_where_a_request_was_not_read_to_its_end_and_that_is_sa
 }
 
 #[test]
-fn too_many_bytes_or_files_are_refused_before_they_are_read() {
+fn oversized_bodies_and_too_many_files_are_refused() {
     let served = Served::new(Limits { body: 10_000, files: 3, ..Limits::default() });
     let head = "POST /predict HTTP/1.1\r\nHost: localhost\r\n";
     // The body is neither sent nor requested.
@@ -139,11 +139,11 @@ fn too_many_bytes_or_files_are_refused_before_they_are_read() {
 }
 
 #[test]
-fn a_port_in_use_and_a_host_that_is_none_are_named() {
+fn port_in_use_and_invalid_host_are_errors() {
     let served = Served::new(Limits::default());
     let bind = |hosts| Server::bind(served.address, hosts, Limits::default()).expect_err("a fault");
     let in_use = bind(vec![]);
     assert!(matches!(in_use, ServeError::InUse(address) if address == served.address), "{in_use}");
-    let no_name = bind(vec!["http://photographs.example".into()]);
+    let no_name = bind(vec!["http://images.example".into()]);
     assert!(matches!(no_name, ServeError::Host(_)), "{no_name}");
 }

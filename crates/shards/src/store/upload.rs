@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_synced_is_written_to_with_a_warning_and_a_disk_that_fails_is_not() {
+    fn unsupported_fsync_is_a_warning_but_disk_errors_fail() {
         let store = Store::in_memory();
         // Codes 22 and 5: "Invalid argument" and "Input/output error".
         let warned = Warned::default();

@@ -125,7 +125,7 @@ pub(crate) fn whole() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let mut form = vec![];
     for name in ["a.png", "b; \\\"c%22.png"] {
         let header = format!(
-            "--limit\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"{name}\"\r\nContent-Type: image/png\r\n\r\n"
+            "--limit\r\nContent-Disposition: form-data; name=\"image\"; filename=\"{name}\"\r\nContent-Type: image/png\r\n\r\n"
         );
         form.extend([header.as_bytes(), &png, b"\r\n"].concat());
     }

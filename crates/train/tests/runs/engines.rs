@@ -96,7 +96,7 @@ fn without_engines(folder: &Path) {
 }
 
 #[test]
-fn a_run_that_goes_on_with_another_engine_says_so_and_records_it_or_is_refused() {
+fn resume_on_another_engine_is_recorded_or_refused_if_strict() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -125,7 +125,7 @@ fn a_run_that_goes_on_with_another_engine_says_so_and_records_it_or_is_refused()
 }
 
 #[test]
-fn a_run_that_does_not_say_its_engine_goes_on_and_records_that_it_is_unknown() {
+fn resume_without_a_recorded_engine_records_unknown() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -169,7 +169,7 @@ impl FrozenEngine for Failing {
 
 /// If the state can be saved, the run resumes after the failure. If not, the error reports both causes.
 #[test]
-fn a_failure_in_an_epoch_saves_its_steps_and_says_if_it_can_not() {
+fn failure_mid_epoch_saves_a_checkpoint_or_reports_both_errors() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);

@@ -88,10 +88,10 @@ pub(crate) fn go_strictly(
 
 /// Loads the training and validation images of a run.
 fn photos(config: &RunConfig) -> (ImageDataset, ImageDataset) {
-    let layout = Layout::find(&config.data.path, None).expect("pictures");
+    let layout = Layout::find(&config.data.path, None).expect("images");
     let cache = Cache::in_memory(config.data.memory());
     let (training, validation, _) =
-        layout.load(config.base.image_size, config.train.seed, &cache).expect("pictures");
+        layout.load(config.base.image_size, config.train.seed, &cache).expect("images");
     (training, validation)
 }
 

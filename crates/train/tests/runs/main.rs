@@ -21,7 +21,7 @@ use train::{RunConfig, RunDirectory, TrainConfig, TrainError, TrainingEvent, Tra
 use vgg::FrozenBase;
 
 #[test]
-fn a_stopped_and_resumed_run_is_the_same_run_bit_for_bit() {
+fn resumed_run_is_bit_identical_to_an_uninterrupted_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -36,7 +36,7 @@ fn a_stopped_and_resumed_run_is_the_same_run_bit_for_bit() {
 }
 
 #[test]
-fn the_best_model_is_that_of_the_lowest_val_loss_and_predicts_alone() {
+fn best_model_has_the_lowest_val_loss_and_predicts() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 3);
@@ -63,7 +63,7 @@ fn the_best_model_is_that_of_the_lowest_val_loss_and_predicts_alone() {
 }
 
 #[test]
-fn a_folder_with_a_run_is_not_written_to_and_a_complete_run_is_not_resumed() {
+fn used_folders_and_complete_runs_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -79,7 +79,7 @@ fn a_folder_with_a_run_is_not_written_to_and_a_complete_run_is_not_resumed() {
 }
 
 #[test]
-fn runs_without_a_name_that_begin_at_once_each_get_a_folder() {
+fn concurrent_unnamed_runs_get_distinct_directories() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = config(&folder.path().join("data"), AugmentConfig::NONE);
     let path = folder.path().join("runs/train");
@@ -97,7 +97,7 @@ fn runs_without_a_name_that_begin_at_once_each_get_a_folder() {
 }
 
 #[test]
-fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
+fn resume_refuses_changed_images_and_damaged_checkpoints() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -112,9 +112,9 @@ fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
     let image = data.join("class 0/3.png");
     let bytes = fs::read(&image).expect("a file");
     fs::copy(data.join("class 0/4.png"), &image).expect("a file");
-    assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
+    assert!(matches!(go(&run, &config, never), Err(TrainError::DifferentImages(_))));
     fs::remove_file(&image).expect("a file");
-    assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
+    assert!(matches!(go(&run, &config, never), Err(TrainError::DifferentImages(_))));
     fs::write(&image, bytes).expect("a file");
 
     // If both checkpoints are damaged, the error names the newest one, and the history does not change.
@@ -135,7 +135,7 @@ fn a_run_is_not_resumed_with_other_photographs_or_a_damaged_checkpoint() {
 }
 
 #[test]
-fn a_run_is_not_resumed_on_a_photograph_changed_within_its_length_and_time() {
+fn resume_detects_a_changed_image_of_equal_length_and_mtime() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -156,14 +156,14 @@ fn a_run_is_not_resumed_on_a_photograph_changed_within_its_length_and_time() {
     let first_epoch = |event: &TrainingEvent| matches!(event, TrainingEvent::Epoch { .. });
     go(&run, &config, first_epoch).expect("an epoch");
     assert_eq!(write(2), length);
-    assert!(matches!(go(&run, &config, never), Err(TrainError::OtherPhotographs(_))));
+    assert!(matches!(go(&run, &config, never), Err(TrainError::DifferentImages(_))));
     write(1);
     let outcome = go(&run, &config, never).expect("the run");
     assert!(matches!(outcome, TrainingOutcome::Complete { .. }));
 }
 
 #[test]
-fn where_the_last_state_is_damaged_the_run_goes_on_from_the_one_before_and_is_the_same() {
+fn resume_falls_back_to_the_previous_checkpoint() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -199,7 +199,7 @@ fn where_the_last_state_is_damaged_the_run_goes_on_from_the_one_before_and_is_th
 }
 
 #[test]
-fn a_run_is_written_to_by_one_program_at_a_time() {
+fn run_directory_is_locked_while_in_use() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = config(&folder.path().join("data"), AugmentConfig::NONE);
     let path = folder.path().join("run");
@@ -216,7 +216,7 @@ fn a_run_is_written_to_by_one_program_at_a_time() {
 /// At 1e38, the parameters after the first step are finite, but products of them are not. At 1e30, the loss of the only
 /// step is finite, but the loss on the validation images is not.
 #[test]
-fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
+fn non_finite_loss_ends_the_run_with_its_last_checkpoint() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -235,7 +235,7 @@ fn a_loss_that_is_no_number_ends_the_run_with_the_state_before() {
 
 /// The first step makes parameters infinite. Its loss is still finite, because it is computed before.
 #[test]
-fn parameters_that_are_infinite_are_not_saved() {
+fn infinite_parameters_are_not_saved() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -252,7 +252,7 @@ fn parameters_that_are_infinite_are_not_saved() {
 }
 
 #[test]
-fn a_state_whose_digests_do_not_name_every_file_of_it_is_damaged() {
+fn checkpoint_digests_must_list_exactly_its_files() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -290,7 +290,7 @@ fn a_state_whose_digests_do_not_name_every_file_of_it_is_damaged() {
 }
 
 #[test]
-fn numbers_out_of_their_ranges_are_refused_with_the_range() {
+fn out_of_range_settings_are_refused_with_the_range() {
     let valid = config("data".as_ref(), AugmentConfig::default());
     valid.validate().expect("valid settings");
     type Change = fn(&mut RunConfig, usize);
@@ -316,10 +316,10 @@ fn numbers_out_of_their_ranges_are_refused_with_the_range() {
         }
     }
     for rate in [0.0, -1.0, 1e-60, 1e39, f64::INFINITY, f64::NAN] {
-        for thaw in [false, true] {
+        for unfreeze in [false, true] {
             let mut config = valid.clone();
             let of = &mut config.train;
-            *(if thaw { &mut of.base_learning_rate } else { &mut of.learning_rate }) = rate;
+            *(if unfreeze { &mut of.base_learning_rate } else { &mut of.learning_rate }) = rate;
             let message = config.validate().expect_err("a rate").to_string();
             assert!(message.contains("learning_rate` is "), "{message}");
         }

@@ -26,7 +26,7 @@ fn column(run: &RunDirectory, at: usize) -> Vec<f64> {
 }
 
 #[test]
-fn a_run_ends_when_patience_runs_out_and_is_the_beginning_of_the_patient_one() {
+fn early_stopping_ends_the_run_and_more_patience_resumes_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -59,7 +59,7 @@ fn a_run_ends_when_patience_runs_out_and_is_the_beginning_of_the_patient_one() {
 }
 
 #[test]
-fn counters_and_lowered_rates_are_resumed_bit_for_bit() {
+fn resume_restores_patience_counters_and_reduced_rates() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -73,7 +73,7 @@ fn counters_and_lowered_rates_are_resumed_bit_for_bit() {
 }
 
 #[test]
-fn a_run_saved_within_epochs_goes_on_from_there_and_is_the_same() {
+fn resume_from_a_mid_epoch_checkpoint_is_bit_identical() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -129,7 +129,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn counts_of_nothing_are_refused() {
+fn zero_counts_are_refused() {
     for count in ["save_every", "patience", "reduce_on_plateau"] {
         let mut config = config(Path::new("data"), AugmentConfig::NONE);
         let setting = match count {

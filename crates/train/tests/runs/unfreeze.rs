@@ -33,7 +33,7 @@ fn classifier(run: &RunDirectory) -> Classifier {
 }
 
 #[test]
-fn thawed_layers_and_the_head_move_and_nothing_else_does() {
+fn only_unfrozen_layers_and_the_head_are_trained() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = second_stage(folder.path(), "block2_conv2");
     let weights = config.load_weights().expect("a network");
@@ -79,7 +79,7 @@ fn thawed_layers_and_the_head_move_and_nothing_else_does() {
 
 /// A learning rate that is too small to change a 32-bit float leaves its part unchanged.
 #[test]
-fn the_base_and_the_head_have_rates_of_their_own() {
+fn base_and_head_have_separate_learning_rates() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let second = second_stage(folder.path(), "block2_conv2");
     let InitialWeights::Model(first) = &second.start else { panic!("it starts from a model") };
@@ -111,7 +111,7 @@ fn the_base_and_the_head_have_rates_of_their_own() {
 
 /// With steps too small to change a 32-bit float, the second run must have the val_loss of the first.
 #[test]
-fn the_second_stage_begins_where_the_first_has_ended() {
+fn fine_tuning_starts_at_the_val_loss_of_the_first_stage() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut config = second_stage(folder.path(), "block1");
     config.train.learning_rate = 1e-30;
@@ -127,7 +127,7 @@ fn the_second_stage_begins_where_the_first_has_ended() {
 }
 
 #[test]
-fn a_stopped_and_resumed_second_stage_is_the_same_run_bit_for_bit() {
+fn resumed_fine_tuning_is_bit_identical() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let plain = second_stage(folder.path(), "block2");
     let augmented = RunConfig { augment: AugmentConfig::default(), ..plain.clone() };
@@ -138,7 +138,7 @@ fn a_stopped_and_resumed_second_stage_is_the_same_run_bit_for_bit() {
 }
 
 #[test]
-fn a_model_of_other_classes_or_weights_or_that_would_be_frozen_is_refused() {
+fn incompatible_start_models_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = second_stage(folder.path(), "block2");
     let second = complete(&config, &folder.path().join("second"));

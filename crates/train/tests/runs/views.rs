@@ -18,7 +18,7 @@ fn with_views(data: &Path, views: usize) -> RunConfig {
 }
 
 #[test]
-fn the_first_epoch_with_one_view_is_that_of_the_exact_mode_bit_for_bit() {
+fn first_epoch_with_one_augmented_copy_matches_exact_mode() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -31,7 +31,7 @@ fn the_first_epoch_with_one_view_is_that_of_the_exact_mode_bit_for_bit() {
 }
 
 #[test]
-fn a_run_with_views_stopped_anywhere_is_the_same_run() {
+fn resumed_run_with_augmented_copies_is_bit_identical() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -53,7 +53,7 @@ fn a_run_with_views_stopped_anywhere_is_the_same_run() {
 }
 
 #[test]
-fn views_of_nothing_are_refused() {
+fn views_need_augmentation_and_a_positive_count() {
     let data = Path::new("data");
     let mut plain = config(data, AugmentConfig::NONE);
     plain.train.views = Some(2);
@@ -62,7 +62,7 @@ fn views_of_nothing_are_refused() {
 }
 
 #[test]
-fn the_bound_of_memory_changes_no_bit() {
+fn memory_limit_does_not_change_results() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     images(&data, 2);
@@ -72,8 +72,8 @@ fn the_bound_of_memory_changes_no_bit() {
         let whole = complete(&config, &folder.path().join(name));
         let mut bounded = config.clone();
         bounded.data.cache_mb = 0;
-        let layout = Layout::find(&data, None).expect("pictures");
-        let (photos, _, _) = layout.load([32, 32], 9, &Cache::default()).expect("pictures");
+        let layout = Layout::find(&data, None).expect("images");
+        let (photos, _, _) = layout.load([32, 32], 9, &Cache::default()).expect("images");
         assert_eq!(photos.cached(), 0);
         let run = complete(&bounded, &folder.path().join(format!("{name}, bounded")));
         expect_same(&run, &whole);

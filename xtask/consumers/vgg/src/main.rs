@@ -11,11 +11,11 @@ fn main() -> Result<(), VggError> {
 
     let base = FrozenBase::new(&config, &Weights::seeded(&config, 1)?)?;
     let preprocessing = base.preprocessing();
-    let picture: Vec<f32> = (0..32 * 32)
+    let image: Vec<f32> = (0..32 * 32)
         .flat_map(|at| preprocessing.apply([(at / 32 * 8) as f32, (at % 32 * 8) as f32, 128.0]))
         .collect();
-    let features = base.features(&picture)?;
-    println!("features of one picture: {:?}", base.feature_shape());
+    let features = base.features(&image)?;
+    println!("features of one image: {:?}", base.feature_shape());
     assert_eq!(features.len(), base.feature_count());
     assert!(features.iter().all(|value| value.is_finite()));
     Ok(())

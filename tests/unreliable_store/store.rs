@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -19,16 +20,37 @@ const PAGE: usize = 10;
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) objects: BTreeMap<String, Vec<u8>>,
-    /// Number of requests for objects that are still answered, if limited.
-    pub(super) silent_after: Option<usize>,
-    /// Connections that wait for an answer.
-    pub(super) waiting: Vec<TcpStream>,
+    /// Limit on answers, if any.
+    silence: Option<Silence>,
     /// Parts of the current upload, if any.
     parts: Option<BTreeMap<String, Vec<u8>>>,
     pub(super) asked: BTreeMap<String, usize>,
 }
 
+/// Limit on the number of requests that are answered.
+struct Silence {
+    /// Number of requests for objects that are still answered.
+    left: usize,
+    /// Connections that wait for an answer.
+    waiting: Vec<TcpStream>,
+    /// Channel for a message about each of them.
+    unanswered: Sender<()>,
+}
+
 impl Store {
+    /// Stops answering after `count` requests for objects. Returns a channel that receives a message for each further
+    /// request once it has arrived.
+    pub(super) fn silent_after(&mut self, count: usize) -> Receiver<()> {
+        let (unanswered, receiver) = channel();
+        self.silence = Some(Silence { left: count, waiting: vec![], unanswered });
+        receiver
+    }
+
+    /// Answers all further requests, and closes the connections that wait.
+    pub(super) fn answer_again(&mut self) {
+        self.silence = None;
+    }
+
     /// Returns the status and the content of an answer.
     fn answer(
         &mut self,
@@ -130,12 +152,14 @@ impl Store {
         let mut content = vec![0; header("content-length").parse().unwrap_or(0)];
         reader.read_exact(&mut content)?;
         if target.starts_with("/bucket/") {
-            match &mut self.silent_after {
-                Some(0) => {
-                    self.waiting.push(stream);
+            match &mut self.silence {
+                Some(silence) if silence.left == 0 => {
+                    silence.waiting.push(stream);
+                    // The test may no longer count them.
+                    _ = silence.unanswered.send(());
                     return Ok(());
                 }
-                Some(left) => *left -= 1,
+                Some(silence) => silence.left -= 1,
                 None => {}
             }
         }

@@ -9,7 +9,7 @@ use super::{BASE, as_of_schema_1, command, compute, contents, findings, open, re
 use crate::harness::TestDir;
 
 #[test]
-fn workers_on_one_shard_write_the_same_bytes_also_at_the_same_time() {
+fn concurrent_workers_on_one_shard_write_the_same_bytes() {
     let workplace = TestDir::with_photos();
     let arguments = |out: &str| format!("photos {BASE} --views 2 --pieces 2 --out {out}");
     compute(&workplace, "--views 2 --pieces 2 --out alone");
@@ -31,7 +31,7 @@ fn workers_on_one_shard_write_the_same_bytes_also_at_the_same_time() {
 }
 
 #[test]
-fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_computed_again() {
+fn complete_pieces_are_skipped_and_damaged_ones_recomputed() {
     let workplace = TestDir::with_photos();
     let compute = || compute(&workplace, "--out set").stdout;
     assert!(compute().contains("Complete: 1 piece(s) computed, 0 already existed."));
@@ -69,7 +69,7 @@ fn a_piece_that_is_there_is_skipped_and_one_that_is_not_what_it_should_be_is_com
 }
 
 #[test]
-fn a_set_of_the_version_before_goes_on_and_what_can_not_be_compared_is_said() {
+fn previous_schema_is_accepted_with_a_warning() {
     let workplace = TestDir::with_photos();
     let done = compute(&workplace, "--out set");
     assert!(!done.stderr.contains("only by names"), "{}", done.stderr);
@@ -85,10 +85,10 @@ fn a_set_of_the_version_before_goes_on_and_what_can_not_be_compared_is_said() {
 }
 
 #[test]
-fn a_file_that_was_skipped_and_can_be_read_now_is_looked_at_again() {
+fn skipped_files_that_became_readable_are_recomputed() {
     let workplace = TestDir::with_photos();
     let path = workplace.path("photos/train/along/0.png");
-    let whole = fs::read(&path).expect("a picture");
+    let whole = fs::read(&path).expect("an image");
     let mut damaged = whole.clone();
     damaged[0] ^= 1;
     fs::write(&path, damaged).expect("a writable folder");
@@ -107,7 +107,7 @@ fn a_file_that_was_skipped_and_can_be_read_now_is_looked_at_again() {
 }
 
 #[test]
-fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_replaced() {
+fn changed_images_recompute_and_changed_settings_need_replace() {
     let workplace = TestDir::with_photos();
     let compute = |arguments: &str| compute(&workplace, &format!("--out set {arguments}")).stdout;
     compute("");
@@ -146,7 +146,7 @@ fn other_photographs_are_computed_again_and_other_settings_where_they_are_to_be_
 }
 
 #[test]
-fn a_shard_with_a_piece_of_other_settings_is_refused_before_another_one_is_computed() {
+fn pieces_of_other_settings_are_refused_before_computing() {
     let workplace = TestDir::with_photos();
     compute(&workplace, "--out set --pieces 3");
     for kind in ["json", "safetensors"] {
@@ -173,7 +173,7 @@ fn rename_engine(workplace: &TestDir, another: &str, is_changed: impl Fn(&str) -
 }
 
 #[test]
-fn a_set_of_several_instruction_sets_is_told_of_and_refused_if_that_is_asked() {
+fn mixed_engines_warn_or_fail_if_strict() {
     let workplace = TestDir::with_photos();
     let arguments = "--out set --pieces 2 --device cpu";
     compute(&workplace, arguments);
@@ -211,7 +211,7 @@ fn a_set_of_several_instruction_sets_is_told_of_and_refused_if_that_is_asked() {
 }
 
 #[test]
-fn a_set_that_does_not_name_its_instruction_set_is_used_and_told_of() {
+fn unknown_instruction_set_is_accepted() {
     let workplace = TestDir::with_photos();
     compute(&workplace, "--out set --pieces 2 --device cpu");
     rename_engine(&workplace, "winograd f32", |_| true);

@@ -48,7 +48,7 @@ fn write_good(workplace: &TestDir) -> usize {
         ("a PNG by content.jpg", plain("PNG")),
         ("a JPEG by content.PNG", plain("baseline")),
         ("no extension", plain("PNG")),
-        ("a picture.txt", plain("PNG")),
+        ("an image.txt", plain("PNG")),
         ("deep/er/日本 🐻.PNG", plain("PNG")),
     ];
     for (name, bytes) in others {
@@ -69,7 +69,7 @@ fn write_bad(workplace: &TestDir) -> BTreeSet<String> {
         ("cut.jpg", &whole[..whole.len() - 40]),
         ("cut.png", &png[..png.len() - 12]),
         ("empty.jpg", b""),
-        ("no, \"words\".jpeg", b"not a picture"),
+        ("no, \"words\".jpeg", b"not an image"),
         ("oversized.jpg", &oversized),
         ("damaged.jpg", DAMAGED),
         ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0"),
@@ -117,7 +117,7 @@ fn run(workplace: &TestDir, arguments: &str) -> CommandResult {
 }
 
 #[test]
-fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
+fn dirty_folder_trains_unchanged_and_bad_files_are_listed() {
     let workplace = TestDir::new();
     let mut good = write_good(&workplace);
     let mut expected = write_bad(&workplace);
@@ -142,7 +142,7 @@ fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
     let before = workplace.contents("photos");
     assert!(before.len() > good + expected.len());
     let done = run(&workplace, &quick("--epochs 1 --out run")).expect_success();
-    assert!(workplace.contents("photos") == before, "the folder of photographs has changed");
+    assert!(workplace.contents("photos") == before, "the folder of images has changed");
 
     let found = done.stdout.lines().next().expect("a line");
     assert!(found.starts_with(&format!("Images        {good} for training, ")), "{found}");
@@ -172,5 +172,5 @@ fn a_dirty_folder_trains_and_what_is_bad_is_named_and_nothing_changes() {
     for name in &expected {
         assert!(done.stdout.contains(&**name), "{name} in {}", done.stdout);
     }
-    assert!(workplace.contents("photos") == before, "the folder of photographs has changed");
+    assert!(workplace.contents("photos") == before, "the folder of images has changed");
 }

@@ -48,9 +48,9 @@ impl Photometric {
             Some(6) => return Ok(Self::YCbCr),
             Some(4) => "a transparency mask",
             Some(5) => "TIFF of inks other than CMYK",
-            Some(8..=10) => "TIFF of L*a*b* colours",
+            Some(8..=10) => "TIFF of L*a*b* colors",
             Some(32_803 | 34_892) => "a camera raw file",
-            Some(32_844 | 32_845) => "TIFF of LogLuv colours",
+            Some(32_844 | 32_845) => "TIFF of LogLuv colors",
             Some(other) => {
                 return Err(unread(format!(
                     "it is TIFF of the photometric interpretation {other}"
@@ -62,7 +62,7 @@ impl Photometric {
     }
 
     /// Returns the number of color samples per pixel.
-    pub(super) fn colour_samples(self) -> usize {
+    pub(super) fn color_samples(self) -> usize {
         match self {
             Self::WhiteIsZero | Self::BlackIsZero | Self::Palette => 1,
             Self::Rgb | Self::YCbCr => 3,
@@ -102,12 +102,12 @@ pub(super) fn to_rgb(
     samples: Samples,
     values: Vec<u8>,
 ) -> Result<Vec<u8>, DecodeError> {
-    let colours = samples.photometric.colour_samples();
-    let mut values = if samples.count == colours {
+    let colors = samples.photometric.color_samples();
+    let mut values = if samples.count == colors {
         values
     } else {
         let pixels = values.chunks_exact(samples.count);
-        pixels.flat_map(|pixel| &pixel[..colours]).copied().collect()
+        pixels.flat_map(|pixel| &pixel[..colors]).copied().collect()
     };
     match samples.photometric {
         Photometric::BlackIsZero => {}
@@ -133,15 +133,15 @@ fn from_palette(directory: &Directory, values: &[u8], bits: u8) -> Result<Vec<u8
     if bits > 8 {
         return Err(unread(format!("it is TIFF of {bits}-bit indices")));
     }
-    let map = directory.shorts(Tag::ColourMap).unwrap_or_default();
+    let map = directory.shorts(Tag::ColorMap).unwrap_or_default();
     let count = 1 << bits;
     if map.len() != 3 * count {
         let (found, expected) = (map.len(), 3 * count);
-        return Err(invalid(format!("its colour map has {found} values, expected {expected}")));
+        return Err(invalid(format!("its color map has {found} values, expected {expected}")));
     }
     let shift = if map.iter().all(|&value| value < 256) { 0 } else { 8 };
-    let colour = |&index: &u8| {
+    let color = |&index: &u8| {
         [0, 1, 2].map(|channel| (map[channel * count + usize::from(index)] >> shift) as u8)
     };
-    Ok(values.iter().flat_map(colour).collect())
+    Ok(values.iter().flat_map(color).collect())
 }

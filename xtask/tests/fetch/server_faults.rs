@@ -26,7 +26,7 @@ const FAULTS: [Fault; 12] = [
 ];
 
 #[test]
-fn no_pair_of_faults_lets_a_wrong_file_land_and_a_sound_server_ends_them_all() {
+fn no_pair_of_server_faults_saves_a_wrong_file() {
     for (first, first_answer) in FAULTS {
         for (second, second_answer) in FAULTS {
             let faults = format!("a server that {first}, then {second}");

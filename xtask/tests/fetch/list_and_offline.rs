@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::sandbox::{Sandbox, zip_with};
 use crate::server::{Response, Server, serve, unreachable_address};
-use crate::{PHOTOGRAPHS, WEIGHTS, WEIGHTS_MD5, fetch_archive, weights_from};
+use crate::{IMAGES, WEIGHTS, WEIGHTS_MD5, fetch_archive, weights_from};
 
 /// Returns the first line of standard output, without the path.
 fn state(outcome: &crate::sandbox::Outcome) -> &str {
@@ -12,7 +12,7 @@ fn state(outcome: &crate::sandbox::Outcome) -> &str {
 }
 
 #[test]
-fn a_list_names_place_size_licence_command_and_what_is_there() {
+fn list_shows_path_size_licence_command_and_state() {
     let sandbox = weights_from(&unreachable_address());
     let list = sandbox.run(&["fetch", "--list"]);
     assert_eq!(list.code, 0, "{list:?}");
@@ -35,14 +35,14 @@ fn a_list_names_place_size_licence_command_and_what_is_there() {
 }
 
 #[test]
-fn a_list_of_what_was_asked_for_is_no_longer_than_that() {
+fn list_shows_only_what_was_requested() {
     let sandbox = weights_from(&unreachable_address());
     let list = sandbox.run(&["fetch", "weights", "--base", "vgg19", "--list"]);
     assert_eq!((list.code, list.stdout.as_str()), (0, ""), "{list:?}");
 }
 
 #[test]
-fn what_the_list_says_to_run_fetches_each_thing_of_the_real_manifest() {
+fn listed_commands_select_their_manifest_entries() {
     let sandbox = weights_from(&unreachable_address());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fetch/manifest.toml");
     sandbox.write("manifest.toml", &fs::read(manifest).unwrap());
@@ -58,14 +58,14 @@ fn what_the_list_says_to_run_fetches_each_thing_of_the_real_manifest() {
 }
 
 #[test]
-fn what_to_fetch_has_to_be_said() {
+fn fetch_without_arguments_is_an_error() {
     let fetch = weights_from(&unreachable_address()).run(&["fetch"]);
     assert_eq!(fetch.code, 2, "{fetch:?}");
     assert!(fetch.stderr.contains("\nhint: run `cargo xtask fetch --list`"), "{fetch:?}");
 }
 
 #[test]
-fn offline_says_what_is_missing_and_asks_nobody() {
+fn offline_reports_missing_files_without_requests() {
     let server = Server::start([Response::ok(WEIGHTS)]);
     let sandbox = weights_from(&server.url);
     let offline = sandbox.run(&["fetch", "all", "--offline"]);
@@ -85,7 +85,7 @@ fn offline_says_what_is_missing_and_asks_nobody() {
 }
 
 #[test]
-fn offline_verifies_what_is_there() {
+fn offline_verifies_existing_files() {
     let sandbox = weights_from(&unreachable_address());
     sandbox.write("data/weights/tiny.h5", WEIGHTS);
     let right = sandbox.run(&["fetch", "weights", "--offline"]);
@@ -99,15 +99,15 @@ fn offline_verifies_what_is_there() {
 }
 
 #[test]
-fn photographs_are_counted_and_their_bytes_are_not_called_verified() {
-    let (sandbox, _) = fetch_archive(&zip_with(&PHOTOGRAPHS));
+fn images_are_counted_but_not_reported_as_verified() {
+    let (sandbox, _) = fetch_archive(&zip_with(&IMAGES));
     let offline = sandbox.run(&["fetch", "data", "--offline"]);
     assert_eq!(offline.code, 0, "{offline:?}");
     assert_eq!(state(&offline), "present, image count matches, not verified");
 }
 
 #[test]
-fn what_the_hints_say_to_do_by_hand_is_enough() {
+fn following_the_offline_hints_is_sufficient() {
     let url = serve(Response::ok(WEIGHTS));
     let sandbox = Sandbox::with_class_names(&url, WEIGHTS.len(), WEIGHTS_MD5);
     let offline = sandbox.run(&["fetch", "weights", "--include-top", "--offline"]);

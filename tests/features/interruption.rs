@@ -7,7 +7,7 @@ use super::{BASE, command, compute, contents};
 use crate::harness::TestDir;
 
 #[test]
-fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
+fn stopped_worker_loses_one_piece_and_the_next_continues() {
     let workplace = TestDir::with_photos();
     // The pieces in the folder show the progress of the worker.
     let mut worker =
@@ -40,7 +40,7 @@ fn a_worker_that_is_stopped_loses_one_piece_and_the_next_goes_on() {
 }
 
 #[test]
-fn a_worker_that_is_stopped_in_its_only_piece_says_how_less_is_lost() {
+fn stopped_worker_suggests_more_pieces() {
     use std::io::{BufRead, BufReader, Read};
 
     let workplace = TestDir::with_photos();

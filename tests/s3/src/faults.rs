@@ -16,7 +16,7 @@ use s3s::service::S3Service;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// S3 service that fails randomly.
-pub(crate) struct Trouble {
+pub(crate) struct Faults {
     service: S3Service,
     share: f64,
     seed: u64,
@@ -45,7 +45,7 @@ enum Fault {
 #[derive(Debug)]
 pub(crate) struct Hangup;
 
-impl Trouble {
+impl Faults {
     pub(crate) fn new(
         service: S3Service,
         share: f64,

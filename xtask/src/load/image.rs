@@ -7,7 +7,7 @@ use flate2::Crc;
 use flate2::write::ZlibEncoder;
 
 /// Returns an RGB PNG of `width` x `height` pixels. Each `number` gives another image.
-pub(crate) fn picture(width: u32, height: u32, number: u32) -> Vec<u8> {
+pub(crate) fn image(width: u32, height: u32, number: u32) -> Vec<u8> {
     let mut rows = ZlibEncoder::new(vec![], Compression::fast());
     let mut noise = number;
     for y in 0..height {

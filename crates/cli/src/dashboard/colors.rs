@@ -6,7 +6,7 @@ use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::symbols::Marker;
 
 /// Styles of the dashboard's elements.
-pub(super) struct Colours {
+pub(super) struct Colors {
     pub(super) training: Style,
     pub(super) validation: Style,
     /// Marker that draws the validation curve, and its symbol in the chart title.
@@ -15,7 +15,7 @@ pub(super) struct Colours {
     pub(super) soft: Style,
 }
 
-impl Colours {
+impl Colors {
     /// Returns the styles that the environment requests. `NO_COLOR` disables color (<https://no-color.org>).
     pub(super) fn of_environment() -> Self {
         let none = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -20,7 +20,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_run_is_not_begun_where_it_may_not_be_written() {
+fn runs_in_read_only_folders_are_refused() {
     let workplace = TestDir::with_photos();
     let user = OrdinaryUser::of(&workplace);
     fs::create_dir(workplace.path("closed")).expect("a writable folder");
@@ -34,7 +34,7 @@ fn a_run_is_not_begun_where_it_may_not_be_written() {
 
 /// Generates the demo's images in a folder that can be written to but not opened.
 #[test]
-fn a_folder_that_cannot_be_synced_is_warned_of_once_and_in_the_log_of_the_run() {
+fn sync_failure_is_warned_once_and_logged() {
     let workplace = TestDir::new();
     let user = OrdinaryUser::of(&workplace);
     fs::create_dir(workplace.path("data")).expect("a writable folder");
@@ -49,7 +49,7 @@ fn a_folder_that_cannot_be_synced_is_warned_of_once_and_in_the_log_of_the_run() 
 }
 
 #[test]
-fn a_run_that_became_read_only_is_as_it_was_and_goes_on_once_it_may() {
+fn read_only_run_is_unchanged_and_resumes_when_writable() {
     let workplace = TestDir::with_photos();
     let user = OrdinaryUser::of(&workplace);
     user.run(&quick("--epochs 4 --out whole")).expect_success();

@@ -1,16 +1,17 @@
 //! Object store whose answers break off at the first attempt or no longer arrive. The store is a small server on this
 //! machine, and no test uses the network.
 
+#[cfg(unix)]
+mod running_program;
 mod store;
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
-use crate::breaking_off::store::{Store, store_with_photos};
 use crate::harness::{CommandResult, TestDir};
+#[cfg(unix)]
+use crate::unreliable_store::running_program::RunningProgram;
+use crate::unreliable_store::store::store_with_photos;
 
 /// Returns a command of the program that uses the store at `address`.
 fn command(workplace: &TestDir, address: &str, arguments: &str) -> Command {
@@ -27,39 +28,8 @@ fn run(workplace: &TestDir, address: &str, arguments: &str) -> CommandResult {
     CommandResult::of(&mut command(workplace, address, arguments))
 }
 
-/// Starts the program and returns once it waits for the store. By then it usually has no other work left.
-#[cfg(unix)]
-fn until_it_waits(store: &Mutex<Store>, mut command: Command) -> Child {
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    while store.lock().expect("no panics").waiting.is_empty() {
-        if child.try_wait().expect("it was started").is_some() {
-            let done = end_of(child);
-            panic!("it ended before: {}{}", done.stdout, done.stderr);
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    thread::sleep(Duration::from_millis(500));
-    child
-}
-
-#[cfg(unix)]
-fn end_of(child: Child) -> CommandResult {
-    CommandResult::of_output(child.wait_with_output().expect("it was started"))
-}
-
-/// Sends SIGTERM to the program and returns its output.
-#[cfg(unix)]
-fn stopped(child: Child) -> CommandResult {
-    let sent = Command::new("kill").arg(child.id().to_string()).status();
-    assert!(sent.expect("`kill` starts").success());
-    let done = end_of(child);
-    assert_eq!(done.status, Some(130), "{}{}", done.stdout, done.stderr);
-    done
-}
-
 #[test]
-fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_end() {
+fn interrupted_store_responses_are_retried() {
     let workplace = TestDir::with_photos();
     let (store, address) = store_with_photos(&workplace);
     // The piece takes 9 MB and is uploaded in two parts.
@@ -107,7 +77,7 @@ fn a_store_whose_answers_break_off_is_asked_again_and_has_the_same_bytes_in_the_
 
 #[cfg(unix)]
 #[test]
-fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_is_lost() {
+fn runs_on_an_unresponsive_store_stop_and_resume() {
     let workplace = TestDir::with_photos();
     for class in ["across", "along"] {
         for number in 6..36 {
@@ -115,19 +85,15 @@ fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_i
         }
     }
     let (store, address) = store_with_photos(&workplace);
-    let silent_after = |count| {
-        let mut store = store.lock().expect("no panics");
-        store.silent_after = count;
-        store.waiting.clear();
-    };
+    let start = |arguments: &str| RunningProgram::start(command(&workplace, &address, arguments));
 
     let settings = "--weights none --device cpu --image-size 32 --last-layer block1_pool";
     let compute = format!("features s3://bucket/photos --out set {settings}");
-    silent_after(Some(8));
-    let compute_it = command(&workplace, &address, &compute);
-    let done = stopped(until_it_waits(&store, compute_it));
+    let unanswered = store.lock().expect("no panics").silent_after(8);
+    // The first 8 answers break off, so the worker has no image to work on.
+    let done = start(&compute).until_it_says("Shard 0 of 1 ").until_it_waits(&unanswered, 1).stop();
     assert!(done.stdout.contains("Stopped: 0 of 1 piece(s) are complete."), "{}", done.stdout);
-    silent_after(None);
+    store.lock().expect("no panics").answer_again();
     run(&workplace, &address, &compute).expect_success();
 
     // Without memory for features, every epoch reads them again, image by image, in windows of 32 images.
@@ -135,19 +101,24 @@ fn a_store_that_does_not_answer_keeps_no_one_from_stopping_and_nothing_learned_i
     let train = "train --features s3://bucket/set --weights none --device cpu --no-augment --cache-mb 0 --batch-size 4 --epochs 2";
     run(&workplace, &address, &format!("{train} --out whole")).expect_success();
     // Requests: the JSON, the head of the piece, the validation images, a full window and a part of the next one.
-    silent_after(Some(1 + 1 + 1 + 32 + 8));
-    let on_set = |arguments: &str| command(&workplace, &address, arguments);
-    stopped(until_it_waits(&store, on_set(&format!("{train} --out resumed"))));
+    let unanswered = store.lock().expect("no panics").silent_after(1 + 1 + 1 + 32 + 8);
+    // After the 8 steps of the full window, the run has no other work left.
+    start(&format!("{train} --out resumed --json"))
+        .until_it_says("\"step\":8,")
+        .until_it_waits(&unanswered, 32 - 8)
+        .stop();
     // Requests: as above, with the next window and a part of the last 8 images.
-    silent_after(Some(1 + 1 + 1 + 32 + 4));
-    let child = until_it_waits(&store, on_set("train --resume resumed"));
+    let unanswered = store.lock().expect("no panics").silent_after(1 + 1 + 1 + 32 + 4);
+    let resumed = start("train --resume resumed --json")
+        .until_it_says("\"step\":16,")
+        .until_it_waits(&unanswered, 8 - 4);
     // The waiting requests are retried and find that the features have been deleted.
     {
         let mut store = store.lock().expect("no panics");
         store.objects.retain(|name, _| !name.starts_with("set/") || name.ends_with(".json"));
+        store.answer_again();
     }
-    silent_after(None);
-    let done = end_of(child);
+    let done = resumed.end();
     assert_eq!(done.status, Some(2), "{}{}", done.stdout, done.stderr);
     assert!(done.stderr.contains(".safetensors` was not found"), "{}", done.stderr);
     store.lock().expect("no panics").take(&workplace, "set");

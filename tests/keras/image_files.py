@@ -10,23 +10,23 @@ from models import SIZE
 FEWER_DOGS = {"cats": 64, "dogs": 20}
 
 
-def write_pngs(photographs, folder, counts=None):
+def write_pngs(images, folder, counts=None):
     """Writes two classes in `train` and `validation` to `folder`. `counts` limits the training images of each class."""
     for subset in ("train", "validation"):
         for name in ("cats", "dogs"):
-            files = jpegs(photographs / subset / name)
+            files = jpegs(images / subset / name)
             count = counts[name] if counts and subset == "train" else len(files)
             for file in files[:count]:
                 write_png(file, folder / subset / name)
     return folder
 
 
-def write_three_classes(photographs, folder):
+def write_three_classes(images, folder):
     """Writes three classes: cats, and dogs from two halves of the alphabet."""
     for subset in ("train", "validation"):
-        for file in jpegs(photographs / subset / "cats"):
+        for file in jpegs(images / subset / "cats"):
             write_png(file, folder / subset / "cats")
-        for file in jpegs(photographs / subset / "dogs"):
+        for file in jpegs(images / subset / "dogs"):
             half = "dogs_a_to_k" if file.name[0] < "l" else "dogs_l_to_z"
             write_png(file, folder / subset / half)
     return folder
@@ -45,7 +45,7 @@ def read(files):
 
 def jpegs(folder):
     files = sorted(folder.glob("*.jpg"))
-    assert files, f"expected photographs in `{folder}`, found none"
+    assert files, f"expected images in `{folder}`, found none"
     return files
 
 

@@ -12,11 +12,11 @@ use crate::sources::{Source, of_workspace};
 type Uses<'a> = BTreeMap<&'a str, BTreeMap<&'a str, String>>;
 
 /// Returns the shortest cycle through each use of another file.
-fn circles(sources: &[Source]) -> BTreeSet<String> {
+fn cycles(sources: &[Source]) -> BTreeSet<String> {
     let roots = ["src/lib.rs", "src/main.rs"];
     let roots = roots.iter().filter(|root| sources.iter().any(|it| it.name == **root));
     let trees = roots.map(|root| Modules::read(sources, root));
-    trees.flat_map(|modules| circles_of(&uses(&modules))).collect()
+    trees.flat_map(|modules| cycles_of(&uses(&modules))).collect()
 }
 
 fn uses(modules: &Modules) -> Uses<'_> {
@@ -32,19 +32,19 @@ fn uses(modules: &Modules) -> Uses<'_> {
     uses
 }
 
-fn circles_of(uses: &Uses) -> BTreeSet<String> {
+fn cycles_of(uses: &Uses) -> BTreeSet<String> {
     let edges = uses.iter().flat_map(|(&from, used)| used.keys().map(move |&to| (from, to)));
-    let circles = edges.filter_map(|(from, to)| {
-        let mut circle = way(uses, to, from)?;
+    let cycles = edges.filter_map(|(from, to)| {
+        let mut cycle = way(uses, to, from)?;
         // A cycle is found from each of its files, so it is rotated to begin with the smallest name.
-        let first = circle.iter().enumerate().min_by_key(|(_, file)| **file).expect("a file").0;
-        circle.rotate_left(first);
-        let next = circle.iter().cycle().skip(1);
-        let steps = circle.iter().zip(next);
+        let first = cycle.iter().enumerate().min_by_key(|(_, file)| **file).expect("a file").0;
+        cycle.rotate_left(first);
+        let next = cycle.iter().cycle().skip(1);
+        let steps = cycle.iter().zip(next);
         let steps = steps.map(|(from, to)| format!("{from} uses `{}` of {to}", uses[from][to]));
         Some(steps.collect::<Vec<_>>().join(", "))
     });
-    circles.collect()
+    cycles.collect()
 }
 
 /// Returns the files on the shortest path from `from` to `to`.
@@ -70,21 +70,21 @@ fn way<'a>(uses: &Uses<'a>, from: &'a str, to: &str) -> Option<Vec<&'a str>> {
 
 #[test]
 fn the_files_of_every_crate_form_a_tree() {
-    let circles = of_workspace().into_iter().flat_map(|(name, sources)| {
-        circles(&sources).into_iter().map(move |circle| format!("{name}: {circle}"))
+    let cycles = of_workspace().into_iter().flat_map(|(name, sources)| {
+        cycles(&sources).into_iter().map(move |cycle| format!("{name}: {cycle}"))
     });
-    let circles: Vec<String> = circles.collect();
-    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    let cycles: Vec<String> = cycles.collect();
+    assert!(cycles.is_empty(), "{}", cycles.join("\n"));
 }
 
 /// Returns the cycles in a crate with these files.
 fn found(files: &[(&str, &str)]) -> Vec<String> {
     let sources: Vec<Source> = files.iter().map(|(name, text)| Source::new(name, text)).collect();
-    circles(&sources).into_iter().collect()
+    cycles(&sources).into_iter().collect()
 }
 
 #[test]
-fn a_circle_is_found_however_its_files_name_each_other() {
+fn cycle_is_found_for_every_form_of_path() {
     // Contents of the root, and how `a` refers to an item of `b`, which uses `crate::a::A`.
     let ways = [
         ("", "use crate::b::B;"),
@@ -110,7 +110,7 @@ fn a_circle_is_found_however_its_files_name_each_other() {
 }
 
 #[test]
-fn a_ring_and_a_circle_with_a_parent_are_found() {
+fn cycles_of_three_and_with_a_parent_are_found() {
     let ring = [
         ("src/main.rs", "mod a; mod b; mod c;"),
         ("src/a.rs", "use crate::b::B; pub struct A;"),
@@ -121,14 +121,14 @@ fn a_ring_and_a_circle_with_a_parent_are_found() {
                  src/c.rs uses `crate::a::A` of src/a.rs";
     assert_eq!(found(&ring), [steps]);
     let parent = |lib| [("src/lib.rs", lib), ("src/a/mod.rs", "fn f() { super::g() }")];
-    let circle =
+    let cycle =
         "src/a/mod.rs uses `super::g` of src/lib.rs, src/lib.rs uses `a::f` of src/a/mod.rs";
-    assert_eq!(found(&parent("mod a; fn g() { a::f() }")), [circle]);
+    assert_eq!(found(&parent("mod a; fn g() { a::f() }")), [cycle]);
     assert_eq!(found(&parent("mod a; fn g() {}")), Vec::<String>::new());
 }
 
 #[test]
-fn a_tree_has_no_circles() {
+fn tree_has_no_cycles() {
     let root = "mod a; mod b; use ::a::A; fn f() { ::a::f() } pub(crate) fn g() {}";
     let a = "
         use crate::g;

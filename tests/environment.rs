@@ -10,7 +10,7 @@ use crate::harness::{CommandResult, TestDir, quick};
 const NAMES: [&str; 4] = ["burn.toml", "Burn.toml", "cubecl.toml", "CubeCL.toml"];
 
 #[test]
-fn settings_files_of_burn_and_cubecl_in_the_folder_or_above_it_are_not_read() {
+fn burn_and_cubecl_config_files_are_not_read() {
     let planted = r#"
 [autodiff.logger]
 level = "full"
@@ -46,7 +46,7 @@ file = "precious.txt"
 }
 
 #[test]
-fn variables_that_burn_reads_choose_no_device_and_write_no_log() {
+fn burn_and_cubecl_environment_variables_are_ignored() {
     let workplace = TestDir::with_photos();
     let mut command = workplace.command(&quick("--epochs 1"));
     let variables = [("BURN_DEVICE", "nonsense"), ("CUBECL_DEBUG_LOG", "log")];
@@ -56,7 +56,7 @@ fn variables_that_burn_reads_choose_no_device_and_write_no_log() {
 }
 
 #[test]
-fn every_example_that_computes_with_burn_sets_its_configuration_too() {
+fn every_example_that_uses_burn_sets_its_configuration() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of crates");
     let below = |folder: &Path| -> Vec<_> {
         let entries = fs::read_dir(folder).into_iter().flatten();
