@@ -152,7 +152,7 @@ fn a_file_that_may_not_be_read_is_not_called_invalid() {
     let path = data.path().join("weights/a.h5");
     fs::create_dir(data.path().join("weights")).unwrap();
     fs::write(&path, "abc").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     let found = state(Item::from(&manifest.weights[0].file), &data);
     // Permissions do not apply to the superuser.
     if fs::read(&path).is_err() {
