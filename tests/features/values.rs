@@ -44,7 +44,7 @@ fn features_equal_those_of_the_base_bit_for_bit() {
     let base = FrozenBase::new(&config, &weights).expect("a base");
     let augment = AugmentConfig::default();
     for (key, (_, plain, views)) in &features {
-        let pixels = load_image(&workplace.path("photos").join(key), [32, 32]).expect("an image");
+        let pixels = load_image(workplace.path("photos").join(key), [32, 32]).expect("an image");
         assert_eq!(&base.features_of_images(&[&pixels]).expect("features"), plain, "{key}");
         assert_eq!(views.len(), if key.starts_with("train/") { 2 } else { 0 });
         for (view, features) in (1..).zip(views) {

@@ -1,11 +1,15 @@
 //! Configuration of the augmentation, and the draws that follow from it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Compose, Draw};
 use random::{AddressedRng, Purpose};
 
 /// Axes along which an image may be mirrored, each with a probability of one half.
+#[doc(alias = "RandomHorizontalFlip")]
+#[doc(alias = "RandomVerticalFlip")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RandomFlip {
@@ -22,6 +26,26 @@ pub enum RandomFlip {
 
 /// Configuration of the augmentation. The default is from the Keras example:
 /// `RandomFlip("horizontal")`, `RandomRotation(0.1)`, `RandomZoom(0.2)`.
+///
+/// For an image, [`draw`](Self::draw) takes independent random numbers: a coin for each axis, a
+/// rotation from -`rotation` to `rotation`, and a zoom from -`zoom` to `zoom`, both uniformly
+/// distributed. The image is flipped, then rotated, then zoomed.
+///
+/// # Examples
+///
+/// ```
+/// use augment::{AugmentConfig, RandomFlip};
+///
+/// let config = AugmentConfig { rotation: 0.05, zoom: 0.0, ..AugmentConfig::default() };
+/// assert_eq!(config.flip, RandomFlip::Horizontal);
+/// let draw = config.draw(1, 0, 7);
+/// assert!(draw.rotation.abs() <= 0.05 && draw.zoom == 0.0 && !draw.flip_top_bottom);
+/// ```
+#[doc(alias = "data augmentation")]
+#[doc(alias = "ImageDataGenerator")]
+#[doc(alias = "RandomAffine")]
+#[doc(alias = "RandomRotation")]
+#[doc(alias = "RandomZoom")]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
@@ -46,17 +70,35 @@ impl Default for AugmentConfig {
 
 /// Error in an [`AugmentConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AugmentError {
     /// The rotation is not a fraction of a full turn.
-    #[error(
-        "`rotation` is {0}, expected a fraction of a full turn from 0 to 1\nhint: 0.1 rotates by up to 36 degrees in either direction"
-    )]
+    #[error("`rotation` is {0}, expected a fraction of a full turn from 0 to 1")]
     Rotation(f32),
     /// The zoom is negative or NaN, or would shrink an image to nothing.
-    #[error(
-        "`zoom` is {0}, expected a fraction from 0 to below 1\nhint: 0.2 shows up to a fifth more or less of the image"
-    )]
+    #[error("`zoom` is {0}, expected a fraction from 0 to below 1")]
     Zoom(f32),
+}
+
+impl AugmentError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use augment::AugmentConfig;
+    ///
+    /// let config = AugmentConfig { rotation: 36.0, ..AugmentConfig::default() };
+    /// let error = config.validate().expect_err("not a fraction");
+    /// assert!(error.hint().is_some());
+    /// ```
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Self::Rotation(_) => "0.1 rotates by up to 36 degrees in either direction",
+            Self::Zoom(_) => "0.2 shows up to a fifth more or less of the image",
+        };
+        Some(hint.into())
+    }
 }
 
 impl AugmentConfig {
@@ -65,6 +107,15 @@ impl AugmentConfig {
         Self { flip: RandomFlip::None, rotation: 0.0, zoom: 0.0, compose: Compose::Once };
 
     /// Returns true if every draw leaves the image unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use augment::AugmentConfig;
+    ///
+    /// assert!(AugmentConfig::NONE.is_none());
+    /// assert!(!AugmentConfig::default().is_none());
+    /// ```
     pub fn is_none(&self) -> bool {
         *self == Self { compose: self.compose, ..Self::NONE }
     }
@@ -74,6 +125,16 @@ impl AugmentConfig {
     /// # Errors
     ///
     /// Returns an error for the first fraction that is out of range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use augment::{AugmentConfig, AugmentError};
+    ///
+    /// assert_eq!(AugmentConfig::default().validate(), Ok(()));
+    /// let degrees = AugmentConfig { rotation: 36.0, ..AugmentConfig::default() };
+    /// assert_eq!(degrees.validate(), Err(AugmentError::Rotation(36.0)));
+    /// ```
     pub fn validate(&self) -> Result<(), AugmentError> {
         if !(0.0..=1.0).contains(&self.rotation) {
             return Err(AugmentError::Rotation(self.rotation));
@@ -86,6 +147,17 @@ impl AugmentConfig {
 
     /// Draws the augmentation of image `item` in `epoch` of a run with the seed `seed`. Values are
     /// uniformly distributed within their ranges, and the same three numbers give the same values.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use augment::AugmentConfig;
+    ///
+    /// let config = AugmentConfig::default();
+    /// let draw = config.draw(/* seed */ 42, /* epoch */ 3, /* item */ 7);
+    /// assert_eq!(draw, config.draw(42, 3, 7));
+    /// assert_ne!(draw, config.draw(42, 4, 7)); // another epoch, another augmented copy
+    /// ```
     pub fn draw(&self, seed: u64, epoch: u64, item: u64) -> Draw {
         let mut draws = AddressedRng::at(seed, Purpose::Augmentation, epoch, item);
         // All numbers are drawn regardless of the settings, so that turning off the flip does not
@@ -151,8 +223,8 @@ mod tests {
         for (rotation, zoom) in [(-0.1, 0.2), (1.1, 0.2), (0.1, -0.2), (0.1, 1.0), (f32::NAN, 0.2)]
         {
             let config = AugmentConfig { rotation, zoom, ..AugmentConfig::NONE };
-            let message = config.validate().expect_err("out of range").to_string();
-            assert!(message.contains("\nhint: "), "{message}");
+            let error = config.validate().expect_err("out of range");
+            assert!(!error.to_string().contains("hint") && error.hint().is_some(), "{error}");
         }
         assert_eq!(AugmentConfig::default().validate(), Ok(()));
     }

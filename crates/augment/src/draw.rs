@@ -3,6 +3,18 @@
 use crate::{Affine, Compose, ImageRef, warp};
 
 /// Parameters drawn for one image.
+///
+/// # Examples
+///
+/// ```
+/// use augment::{Compose, Draw, ImageRef};
+///
+/// let pixels = [10u8, 20].map(|level| [level; 3]).concat(); // one row of two gray pixels
+/// let flip = Draw { flip_left_right: true, ..Draw::default() };
+/// let mut output = vec![0.0; pixels.len()];
+/// flip.apply(&ImageRef::new(&pixels, 1, 2), Compose::Once, &mut output, |rgb| rgb);
+/// assert_eq!(output, [20.0, 10.0].map(|level| [level; 3]).concat());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Draw {
     /// True if left and right are swapped.
@@ -19,6 +31,16 @@ pub struct Draw {
 impl Draw {
     /// Returns the maps of the steps for an image of `height` by `width` pixels, in their order:
     /// flip, rotation, zoom.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use augment::{Affine, Draw};
+    ///
+    /// let draw = Draw { zoom: 0.5, ..Draw::default() };
+    /// let [flip, _rotation, zoom] = draw.maps(3, 5);
+    /// assert_eq!((flip, zoom), (Affine::IDENTITY, Affine::zoom(0.5, 3, 5)));
+    /// ```
     pub fn maps(&self, height: usize, width: usize) -> [Affine; 3] {
         [
             Affine::flip(self.flip_left_right, self.flip_top_bottom, height, width),
@@ -28,6 +50,20 @@ impl Draw {
     }
 
     /// Returns the map of all steps together.
+    ///
+    /// It takes an output point to the input point: zoom, then rotation, then flip, the reverse of
+    /// the order in which the image is changed. See [`Affine::then`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use augment::{Affine, Draw};
+    ///
+    /// assert_eq!(Draw::default().map(3, 5), Affine::IDENTITY);
+    /// let draw = Draw { flip_left_right: true, zoom: 0.5, ..Draw::default() };
+    /// let [flip, rotation, zoom] = draw.maps(3, 5);
+    /// assert_eq!(draw.map(3, 5), zoom.then(&rotation).then(&flip));
+    /// ```
     pub fn map(&self, height: usize, width: usize) -> Affine {
         // A map takes an output pixel to the input point that it shows. The last step that was
         // applied to the image is therefore the first one to undo.
@@ -41,6 +77,18 @@ impl Draw {
     /// # Panics
     ///
     /// Panics if `output` does not have the size of the image.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use augment::{Compose, Draw, ImageRef};
+    ///
+    /// let pixels = [255u8, 127, 0];
+    /// let mut output = [0.0; 3];
+    /// let scale = |rgb: [f32; 3]| rgb.map(|value| value / 255.0);
+    /// Draw::default().apply(&ImageRef::new(&pixels, 1, 1), Compose::Once, &mut output, scale);
+    /// assert_eq!(output, [1.0, 127.0 / 255.0, 0.0]);
+    /// ```
     pub fn apply(
         &self,
         image: &ImageRef<'_>,

@@ -21,6 +21,16 @@ impl<'a, T> ImageRef<'a, T> {
     /// # Panics
     ///
     /// Panics if `height` or `width` is 0, or if the length of `pixels` is not height x width x 3.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use augment::ImageRef;
+    ///
+    /// let pixels = vec![0u8; 2 * 3 * 3];
+    /// let image = ImageRef::new(&pixels, 2, 3);
+    /// assert_eq!(image.size(), [2, 3]);
+    /// ```
     pub fn new(pixels: &'a [T], height: usize, width: usize) -> Self {
         assert!(height > 0 && width > 0, "an image has at least one pixel");
         assert_eq!(pixels.len(), height * width * 3, "pixels are (height, width, 3)");
@@ -47,6 +57,37 @@ impl<'a, T> ImageRef<'a, T> {
 ///
 /// Panics if `output` does not have the size of the image. Also panics above 2^23 pixels along an
 /// axis or 2^31 values in all, the limits of counting in `f32` and `u32`.
+///
+/// # Interpolation
+///
+/// For an output pixel (x, y), let (u, v) be the reflected point `map`(x, y), j = floor(u), i =
+/// floor(v), s = u - j and t = v - i. With the pixel I(i, j) in row i and column j, the value is
+///
+/// ```text
+/// (1 - t) [(1 - s) I(i, j) + s I(i, j + 1)] + t [(1 - s) I(i + 1, j) + s I(i + 1, j + 1)]
+/// ```
+///
+/// in 32-bit floats. No antialiasing is applied if the image is shrunk.
+///
+/// Along an axis of *n* pixels, a point outside of [-1/2, n - 1/2] is reflected at these two ends,
+/// as often as necessary. A point within half a pixel of an end takes the value of the pixel there.
+///
+/// # Examples
+///
+/// ```
+/// use augment::{Affine, ImageRef, warp};
+///
+/// let pixels = [0u8, 100].map(|level| [level; 3]).concat(); // one row of two gray pixels
+/// let shift = Affine { coefficients: [1.0, 0.0, 0.25, 0.0, 1.0, 0.0] }; // x' = x + 1/4
+/// let mut output = vec![0.0; pixels.len()];
+/// warp(&ImageRef::new(&pixels, 1, 2), &shift, &mut output, |rgb| rgb.map(|value| value / 100.0));
+/// assert_eq!(output, [0.25, 1.0].map(|level| [level; 3]).concat());
+/// ```
+#[doc(alias = "bilinear")]
+#[doc(alias = "grid_sample")]
+#[doc(alias = "ImageProjectiveTransformV3")]
+#[doc(alias = "remap")]
+#[doc(alias = "warp_affine")]
 pub fn warp<T: Copy + Into<f32>>(
     image: &ImageRef<'_, T>,
     map: &Affine,

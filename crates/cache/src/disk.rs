@@ -30,7 +30,31 @@ const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Cached images 
 /// Prefix of entries that are being written.
 const UNFINISHED_PREFIX: &str = "entry-";
 
-/// Cache of computed bytes in a folder. Clones share its state.
+/// Cache of computed bytes in a folder. Clones share its state, also across threads: it is `Send` and `Sync`.
+///
+/// # Examples
+///
+/// ```
+/// use cache::{DiskCache, EntryKind, Key};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let cache = DiskCache::open(folder.path(), 1 << 30)?;
+/// let key = Key::of("lengths 1", &[b"some text"]);
+/// let length = match cache.get(EntryKind::Facts, &key) {
+///     Some(content) => content,
+///     None => {
+///         let content = vec![9];
+///         cache.put(EntryKind::Facts, &key, &[&content]);
+///         content
+///     }
+/// };
+/// assert_eq!(cache.get(EntryKind::Facts, &key), Some(length));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "diskcache")]
+#[doc(alias = "joblib.Memory")]
+#[doc(alias = "LRU cache")]
+#[doc(alias = "memoize")]
 #[derive(Clone, Debug)]
 pub struct DiskCache(Arc<Inner>);
 
@@ -70,6 +94,22 @@ impl DiskCache {
     ///
     /// Returns an error if the version of the cache is newer or invalid, if the folder holds something else, or if the
     /// system refuses to read or write it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache::{CacheError, DiskCache};
+    ///
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let (folder, documents) = (temporary.path().join("cache"), temporary.path().join("documents"));
+    /// # std::fs::create_dir(&documents)?;
+    /// # std::fs::write(documents.join("letter.txt"), "")?;
+    /// let cache = DiskCache::open(&folder, 20_000_000_000)?; // 20 GB
+    /// assert_eq!(cache.limit(), 20_000_000_000);
+    /// // A folder with other files is refused.
+    /// assert!(matches!(DiskCache::open(&documents, 1_000_000), Err(CacheError::Foreign(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(folder: &Path, limit: u64) -> Result<Self, CacheError> {
         create_folder(folder).map_err(CacheError::io(folder))?;
         check_version(folder)?;
@@ -95,11 +135,39 @@ impl DiskCache {
     }
 
     /// Returns the reason of the first failed write, if any. After a failed write, the cache writes nothing more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = cache::DiskCache::open(folder.path(), 1_000_000)?;
+    /// if let Some(reason) = cache.fault() {
+    ///     eprintln!("the cache writes nothing more: {reason}");
+    /// }
+    /// assert_eq!(cache.fault(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fault(&self) -> Option<&str> {
         self.0.fault.get().map(String::as_str)
     }
 
     /// Returns the content of the entry with this key, or `None` if the entry is missing or damaged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache::{DiskCache, EntryKind, Key};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = DiskCache::open(folder.path(), 1_000_000)?;
+    /// let key = Key::of("features 1", &[b"image", b"weights"]);
+    /// assert_eq!(cache.get(EntryKind::Features, &key), None);
+    /// cache.put(EntryKind::Features, &key, &[&[1, 2, 3]]);
+    /// assert_eq!(cache.get(EntryKind::Features, &key), Some(vec![1, 2, 3]));
+    /// assert_eq!(cache.get(EntryKind::Pixels, &key), None); // each kind is separate
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "lookup")]
     pub fn get(&self, kind: EntryKind, key: &Key) -> Option<Vec<u8>> {
         entry::read(&self.path_of(kind, key), key)
     }
@@ -108,6 +176,22 @@ impl DiskCache {
     ///
     /// Entries larger than a quarter of the limit are not written. A cache and its clones write at most as many bytes
     /// as the limit, because more would evict their own entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache::{DiskCache, EntryKind, Key};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = DiskCache::open(folder.path(), 1_000_000)?;
+    /// let key = Key::of("pixels 1", &[b"image"]);
+    /// cache.put(EntryKind::Pixels, &key, &[b"head", b"er"]);
+    /// assert_eq!(cache.get(EntryKind::Pixels, &key).as_deref(), Some(&b"header"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "insert")]
+    #[doc(alias = "set")]
+    #[doc(alias = "store")]
     pub fn put(&self, kind: EntryKind, key: &Key, parts: &[&[u8]]) {
         let Inner { folder, limit, written, fault, .. } = &*self.0;
         if fault.get().is_some() {
@@ -159,6 +243,23 @@ impl DiskCache {
     /// # Errors
     ///
     /// Returns an error if the lock times out, or if the system refuses to read the folder or remove an entry.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache::{DiskCache, EntryKind, Key};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = DiskCache::open(folder.path(), 1_000_000)?;
+    /// let key = Key::of("pixels 1", &[b"image"]);
+    /// cache.put(EntryKind::Pixels, &key, &[&[0; 1000]]);
+    /// assert_eq!(cache.prune(0)?, 0); // empties the cache
+    /// assert_eq!(cache.get(EntryKind::Pixels, &key), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "clear")]
+    #[doc(alias = "evict")]
+    #[doc(alias = "LRU")]
     pub fn prune(&self, most: u64) -> Result<u64, CacheError> {
         let path = self.0.ledger.path();
         let pruned = || self.evict(&mut self.0.ledger.lock()?, most);
@@ -196,6 +297,20 @@ impl DiskCache {
     /// # Errors
     ///
     /// Returns an error if the folder can't be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache::{DiskCache, EntryKind, Key};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = DiskCache::open(folder.path(), 1_000_000)?;
+    /// cache.put(EntryKind::Pixels, &Key::of("pixels 1", &[b"image"]), &[&[0; 1000]]);
+    /// let [pixels, features, _facts] = cache.usage()?;
+    /// assert_eq!((pixels.kind, pixels.entries, pixels.bytes), (EntryKind::Pixels, 1, 1000 + 80));
+    /// assert_eq!(features.entries, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn usage(&self) -> Result<[Usage; 3], CacheError> {
         let entries = self.entries().map_err(CacheError::io(&self.0.folder))?;
         Ok(EntryKind::ALL.map(|kind| {

@@ -26,6 +26,14 @@ impl EntryKind {
     pub const ALL: [Self; 3] = [Self::Pixels, Self::Features, Self::Facts];
 
     /// Returns the name of the kind and of its folder.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache::EntryKind;
+    ///
+    /// assert_eq!(EntryKind::ALL.map(EntryKind::name), ["pixels", "features", "facts"]);
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Pixels => "pixels",

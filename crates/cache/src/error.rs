@@ -7,6 +7,7 @@ use quoting::Shown;
 
 /// Error of opening, listing or pruning a cache.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CacheError {
     /// The system refused to read or write.
     #[error("`{}`: {reason}", .path.shown())]

@@ -15,6 +15,21 @@ impl Key {
     ///
     /// `purpose` names the kind of content and the revision of its algorithm, such as `pixels 1`. The lengths of the
     /// parts are hashed too, so that different lists of parts have different keys.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache::Key;
+    ///
+    /// let key = Key::of("square 1", &[&7_u32.to_le_bytes()]);
+    /// assert_eq!(key, Key::of("square 1", &[&7_u32.to_le_bytes()]));
+    /// assert_ne!(key, Key::of("square 2", &[&7_u32.to_le_bytes()]));
+    /// assert_ne!(Key::of("text", &[b"ab", b"c"]), Key::of("text", &[b"a", b"bc"]));
+    /// assert_eq!(key.to_string().len(), 64); // hexadecimal digits
+    /// ```
+    #[doc(alias = "content hash")]
+    #[doc(alias = "digest")]
+    #[doc(alias = "SHA-256")]
     pub fn of(purpose: &str, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in [purpose.as_bytes()].iter().chain(parts) {

@@ -7,6 +7,12 @@ use std::time::{Duration, SystemTime};
 use cache::{CacheError, DiskCache, EntryKind, Key, Usage};
 use proptest::prelude::*;
 
+/// Threads share these types.
+const _: () = {
+    const fn assert<T: Send + Sync>() {}
+    assert::<DiskCache>();
+};
+
 /// Size of an entry's header in bytes.
 const HEADER: u64 = 80;
 

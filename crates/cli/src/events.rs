@@ -34,7 +34,7 @@ pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
         "base": config.base.to_string(),
         "features": data.feature_count(),
         "weights": match weights.origin() {
-            Origin::Seeded(_) => None,
+            Origin::Seeded(_) | Origin::Memory => None,
             Origin::File(path) => Some(text(path)),
         },
         "preprocessing": weights.preprocessing().name(),
@@ -43,9 +43,9 @@ pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
     })
 }
 
-/// Returns the event for an event of the training loop.
-pub(crate) fn event_json(event: &TrainingEvent) -> Value {
-    match event {
+/// Returns the event for an event of the training loop, or `None` if `events.schema.json` does not describe it.
+pub(crate) fn event_json(event: &TrainingEvent) -> Option<Value> {
+    Some(match event {
         TrainingEvent::Features { set, done, total } => {
             json!({"event": "features", "set": name_of(*set), "done": done, "total": total})
         }
@@ -82,7 +82,8 @@ pub(crate) fn event_json(event: &TrainingEvent) -> Value {
             json!({"event": "other_engine", "before": before, "now": now})
         }
         TrainingEvent::Saved { path } => json!({"event": "saved", "path": text(path)}),
-    }
+        _ => return None,
+    })
 }
 
 fn name_of(set: ImageSet) -> &'static str {

@@ -1,20 +1,23 @@
 //! Text of errors for people: the message, its causes and a hint.
 //!
 //! Libraries do not know the flags and commands of this program. This module derives the hints that name them from the
-//! variants of the libraries' errors.
+//! variants of the libraries' errors. Errors without such a hint have the one that their library gives them, if any.
 
+use std::borrow::Cow;
 use std::error::Error;
 
+use augment::AugmentError;
 use features::FeaturesError;
+use formats::FormatError;
 use model::ModelError;
 use photos::PhotosError;
 use quoting::{Shown, argument};
 use serve::ServeError;
-use shards::ShardsError;
+use shards::{ShardingError, ShardsError};
 use train::TrainError;
 use vgg::{Suspicion, VggError};
 
-/// Separator between a message and its hint.
+/// Separator between a message and its hint, as printed, and in the text of errors of this program.
 const MARK: &str = "\nhint: ";
 
 /// Message and hint of one error in a chain.
@@ -26,14 +29,15 @@ pub(crate) struct ErrorText {
 }
 
 impl ErrorText {
-    /// Splits the text of an error into message and hint. A hint for the error's variant replaces the hint in the text.
+    /// Returns the message and the hint of an error. A hint for the error's variant in this module replaces the hint of
+    /// its library. Errors of this program have the hint in their text.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let text = error.to_string();
         let (what, own) = match text.split_once(MARK) {
             Some((what, own)) => (what.to_owned(), Some(own.to_owned())),
             None => (text, None),
         };
-        Self { what, hint: hint(error).or(own) }
+        Self { what, hint: hint(error).or(own).or_else(|| of_library(error)) }
     }
 }
 
@@ -57,8 +61,7 @@ pub(crate) fn explained(error: &anyhow::Error) -> String {
     text
 }
 
-/// Returns the hint for a library's error, if the hint must name a flag or command of this program. Other hints are
-/// part of the errors' messages.
+/// Returns the hint for a library's error, if the hint must name a flag or command of this program.
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     None.or_else(|| of_train(error.downcast_ref()?))
         .or_else(|| of_shards(error.downcast_ref()?))
@@ -67,6 +70,26 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of_photos(error.downcast_ref()?))
         .or_else(|| of_vgg(error.downcast_ref()?))
         .or_else(|| of_serve(error.downcast_ref()?))
+}
+
+/// Returns the hint that a library gives for its error.
+fn of_library(error: &(dyn Error + 'static)) -> Option<String> {
+    fn of<E: Error + 'static>(
+        error: &(dyn Error + 'static),
+        hint: fn(&E) -> Option<Cow<'static, str>>,
+    ) -> Option<String> {
+        error.downcast_ref().and_then(hint).map(Cow::into_owned)
+    }
+    None.or_else(|| of(error, TrainError::hint))
+        .or_else(|| of(error, ShardsError::hint))
+        .or_else(|| of(error, ShardingError::hint))
+        .or_else(|| of(error, FeaturesError::hint))
+        .or_else(|| of(error, ModelError::hint))
+        .or_else(|| of(error, PhotosError::hint))
+        .or_else(|| of(error, VggError::hint))
+        .or_else(|| of(error, AugmentError::hint))
+        .or_else(|| of(error, FormatError::hint))
+        .or_else(|| of(error, ServeError::hint))
 }
 
 fn of_train(error: &TrainError) -> Option<String> {
@@ -106,9 +129,9 @@ fn of_train(error: &TrainError) -> Option<String> {
         TrainError::Model(error) => return of_model(error),
         TrainError::Base(error) => return of_vgg(error),
         TrainError::Photos(error) => return of_photos(error),
-        // The cause comes later in the chain, and its hint replaces this one.
+        // In the chain, the cause is a `Box`, which can't be downcast to its error.
         TrainError::Unsaved { cause, unsaved } => {
-            return of_train(cause).or_else(|| ErrorText::of(&**unsaved).hint);
+            return ErrorText::of(&**cause).hint.or_else(|| ErrorText::of(&**unsaved).hint);
         }
         _ => return None,
     })
@@ -204,6 +227,7 @@ fn of_vgg(error: &VggError) -> Option<String> {
         Suspicion::HeadWithoutPlace => {
             "check that the file is for this network; if these are arrays of a head, save the whole model as `.keras`, which records their layers, or save the base alone".into()
         }
+        _ => return None,
     })
 }
 
@@ -337,6 +361,8 @@ mod tests {
         for error in errors() {
             let message = error.to_string();
             assert!(!message.contains("--") && !message.contains(MARK), "{message}");
+            let source = error.source().map(ToString::to_string);
+            assert!(source.is_none_or(|source| !message.contains(&source)), "{message}");
             let hint = hint(&*error).expect("a hint");
             for flag in hint.split("--").skip(1).map(name_in) {
                 assert!(flags.contains(&*flag), "`--{flag}` in: {hint}");
@@ -358,6 +384,30 @@ mod tests {
         ] {
             assert_eq!(hint(&error).as_ref(), Some(&expected), "{error:?}");
         }
+    }
+
+    #[test]
+    fn errors_without_a_hint_of_the_program_have_that_of_their_library() {
+        let missing = || FormatError::Missing { path: "a".into() };
+        let expected = "no file at `a`\nhint: check the spelling and the current directory";
+        let model = || ModelError::from(missing());
+        let errors: [anyhow::Error; 5] = [
+            missing().into(),
+            VggError::from(missing()).into(),
+            model().into(),
+            TrainError::from(model()).into(),
+            TrainError::from(ShardsError::from(VggError::from(missing()))).into(),
+        ];
+        for error in errors {
+            assert_eq!(explained(&error), expected, "{error:?}");
+            let outer = format!("no run: {expected}");
+            assert_eq!(explained(&error.context("no run")), outer);
+        }
+        let complete = TrainError::Complete { path: "a".into(), epochs: 2 };
+        let unsaved =
+            TrainError::Unsaved { cause: Box::new(missing().into()), unsaved: Box::new(complete) };
+        let expected = "training failed, and the last valid state can't be saved (the run in `a` is complete after 2 epochs): no file at `a`\nhint: check the spelling and the current directory";
+        assert_eq!(explained(&unsaved.into()), expected);
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl Progress {
                 )?;
             }
             TrainingEvent::Saved { .. } => self.bar.clear(),
+            _ => {}
         }
         Ok(())
     }

@@ -76,6 +76,7 @@ impl RunSummary<'_> {
                 texts.push(format!("features: {pieces} in {}", place.shown()));
                 return texts.join("; ");
             }
+            Data::Arrays(_) => return texts.join("; "),
         };
         let with_profile = training.with_profile() + validation.with_profile();
         if with_profile > 0 {
@@ -120,6 +121,7 @@ impl RunSummary<'_> {
         let origin = match self.weights.origin() {
             Origin::Seeded(seed) => format!("random, seed {seed}"),
             Origin::File(path) => path.shown().to_string(),
+            Origin::Memory => "arrays in memory".into(),
         };
         let style = match self.weights.preprocessing() {
             Preprocessing::Caffe => "Caffe",

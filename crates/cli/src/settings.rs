@@ -267,6 +267,7 @@ impl TrainSettings {
         Ok(match search.find(card)?.origin() {
             Origin::Seeded(seed) => WeightsChoice::Seed(*seed),
             Origin::File(path) => WeightsChoice::File(absolute(path)?),
+            Origin::Memory => unreachable!("a search reads files"),
         })
     }
 

@@ -90,14 +90,15 @@ impl Verification<'_> {
         let job =
             TrainingJob { config, run, weights, data, device, strict_engine: true, cancellation };
         let made = Cell::new(0);
-        Ok(fit(&job, |event| {
+        let result = fit(&job, |event| {
             if let TrainingEvent::Step { .. } = event {
                 made.set(made.get() + 1);
             }
             if made.get() == steps {
                 cancellation.cancel();
             }
-        })?)
+        })?;
+        Ok(result.outcome)
     }
 }
 

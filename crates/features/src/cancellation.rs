@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Cancellation token. Clones share its state. A cancelled token cannot be reset.
+/// Cancellation token. Clones share its state, also across threads: it is `Send` and `Sync`. A cancelled token cannot be reset.
 #[derive(Clone, Debug)]
 pub struct Cancellation(Option<Arc<AtomicBool>>);
 

@@ -1,5 +1,6 @@
 //! Errors of computing and storing features.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use crate::Cancelled;
 
 /// Error of computing or storing features.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FeaturesError {
     /// The work was cancelled.
     #[error(transparent)]
@@ -22,7 +24,7 @@ pub enum FeaturesError {
     #[error(transparent)]
     Base(#[from] VggError),
     /// A temporary file can't be written or read.
-    #[error("a temporary file in `{}`: {reason}\nhint: check that the disk works and has free space", .folder.shown())]
+    #[error("a temporary file in `{}`: {reason}", .folder.shown())]
     File {
         /// Folder of the temporary file.
         folder: PathBuf,
@@ -30,11 +32,24 @@ pub enum FeaturesError {
         reason: io::Error,
     },
     /// A temporary file returned other features than were written.
-    #[error("a temporary file in `{}` returned other features than were written\nhint: check the disk, then resume the run; it computes the features again", .0.shown())]
+    #[error("a temporary file in `{}` returned other features than were written", .0.shown())]
     Damaged(PathBuf),
 }
 
 impl FeaturesError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Cancelled(_) => None,
+            Self::Photos(error) => error.hint(),
+            Self::Base(error) => error.hint(),
+            Self::File { .. } => Some("check that the disk works and has free space".into()),
+            Self::Damaged(_) => {
+                Some("check the disk, then resume the run; it computes the features again".into())
+            }
+        }
+    }
+
     pub(crate) fn file(folder: &Path) -> impl FnOnce(io::Error) -> Self {
         move |reason| Self::File { folder: folder.to_owned(), reason }
     }

@@ -1,8 +1,10 @@
 //! Feature extraction: reads cached rows, and prepares and computes the others.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use cache::{DiskCache, EntryKind, Key};
+use photos::Pixels;
 use rayon::prelude::*;
 use vgg::{FrozenBase, VggError};
 
@@ -11,7 +13,7 @@ use crate::Sample;
 /// Number of samples in a batch if the engine has no preference.
 const BATCH: usize = 32;
 
-/// Frozen base with the cache of its features. Clones share both.
+/// Frozen base with the cache of its features. Clones share both, also across threads: it is `Send` and `Sync`.
 #[derive(Clone, Debug)]
 pub struct Extractor {
     base: Arc<FrozenBase>,
@@ -128,6 +130,48 @@ impl Extractor {
                     features.extend(row);
                 }
             }
+        }
+        Ok(features)
+    }
+
+    /// Computes the features of unaugmented images of the base's size, or reads them from the cache.
+    ///
+    /// # Shapes
+    ///
+    /// - output: (N, [`FrozenBase::feature_count`])
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the device fails.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the size of an image is not the size of the base.
+    ///
+    /// ```
+    /// use features::Extractor;
+    /// use photos::{DynamicImage, Pixels};
+    /// use vgg::{FrozenBase, VggConfig, Weights};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let config =
+    ///     VggConfig { image_size: [32, 32], last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let base = FrozenBase::new(&config, &Weights::seeded(&config, 0)?)?;
+    /// let extractor = Extractor::new(base, None);
+    /// let image = Pixels::from_image(&DynamicImage::new_rgb8(640, 480), extractor.base().size())?;
+    /// let features = extractor.features(&[image])?;
+    /// assert_eq!(features.len(), 16 * 16 * 64);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn features(&self, images: &[Pixels]) -> Result<Vec<f32>, VggError> {
+        let mut features = Vec::with_capacity(images.len() * self.base.feature_count());
+        for images in images.chunks(self.batch()) {
+            let samples: Vec<Sample> =
+                images.iter().map(|image| Sample::plain(image.digest)).collect();
+            let pixels = |at: usize| Ok::<_, Infallible>(images[at].values.clone());
+            let Ok(prepared) = self.prepare(&samples, pixels);
+            features.extend(self.compute(prepared)?);
         }
         Ok(features)
     }

@@ -15,11 +15,15 @@ mod row_file;
 mod sample;
 mod table;
 
+pub use ::cache::DiskCache;
+pub use augment::{AugmentConfig, Compose, Draw};
 pub use cancellation::{Cancellation, Cancelled};
 pub use error::FeaturesError;
 pub use extractor::{Extractor, Prepared};
 pub use images::{AugmentedCopies, ImageFeatures};
+pub use photos::{ImageDataset, PhotosError, Pixels};
 pub use pipeline::pipeline;
 pub use provider::{FeatureProvider, Row};
 pub use sample::Sample;
 pub use table::FeatureTable;
+pub use vgg::{FrozenBase, VggError};

@@ -1,6 +1,7 @@
 //! Table of features that are computed once and read many times: in memory, or in a file if they exceed a limit.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use quoting::Shown;
 
@@ -14,7 +15,7 @@ pub struct FeatureTable(Storage);
 #[derive(Debug)]
 enum Storage {
     /// Values, and number of values in a row.
-    Memory(Vec<f32>, usize),
+    Memory(Arc<Vec<f32>>, usize),
     File(RowFile),
 }
 
@@ -32,11 +33,32 @@ impl FeatureTable {
         folder: &Path,
     ) -> Result<Self, FeaturesError> {
         if rows.saturating_mul(width).saturating_mul(size_of::<f32>()) <= most {
-            Ok(Self(Storage::Memory(Vec::with_capacity(rows * width), width)))
+            Ok(Self(Storage::Memory(Vec::with_capacity(rows * width).into(), width)))
         } else {
             tracing::info!(rows, width, folder = %folder.shown(), "features are stored in a file");
             Ok(Self(Storage::File(RowFile::new(folder, width)?)))
         }
+    }
+
+    /// Creates a table of rows in memory, without a copy. New rows are appended to a copy if `values` is shared.
+    ///
+    /// # Shapes
+    ///
+    /// - values: (N, width)
+    ///
+    /// # Panics
+    ///
+    /// Panics if the length of `values` is not a multiple of `width`.
+    ///
+    /// ```
+    /// let mut table = features::FeatureTable::from_values(vec![1.0, 2.0, 3.0, 4.0], 2);
+    /// assert_eq!(table.rows(&[1, 0])?, [3.0, 4.0, 1.0, 2.0]);
+    /// # Ok::<(), features::FeaturesError>(())
+    /// ```
+    pub fn from_values(values: impl Into<Arc<Vec<f32>>>, width: usize) -> Self {
+        let values = values.into();
+        assert!(values.len().is_multiple_of(width), "rows have {width} values");
+        Self(Storage::Memory(values, width))
     }
 
     /// Returns the number of rows.
@@ -88,7 +110,7 @@ impl FeatureTable {
 
     fn extend(&mut self, values: Vec<f32>) -> Result<(), FeaturesError> {
         match &mut self.0 {
-            Storage::Memory(all, _) => all.extend(values),
+            Storage::Memory(all, _) => Arc::make_mut(all).extend(values),
             Storage::File(file) => file.append(&values)?,
         }
         Ok(())

@@ -11,6 +11,13 @@ use features::{AugmentedCopies, Cancellation, Cancelled, Extractor, Sample, pipe
 use sha2::{Digest, Sha256};
 use vgg::{FrozenBase, FrozenEngine, Pooling, VggConfig, VggError, Weights};
 
+/// Threads share these types.
+const _: () = {
+    const fn assert<T: Send + Sync>() {}
+    assert::<Extractor>();
+    assert::<Cancellation>();
+};
+
 fn config() -> VggConfig {
     VggConfig {
         image_size: [32, 40],

@@ -51,6 +51,18 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Resolves `address`, a link on the page at the address `page` or a redirect from it (RFC 3986, section 5.2).
+///
+/// # Examples
+///
+/// ```
+/// use fetch::joined;
+///
+/// let page = "https://example.org/a/index.html";
+/// assert_eq!(joined(page, "../b.whl"), "https://example.org/b.whl");
+/// assert_eq!(joined(page, "/c.whl#sha256=0"), "https://example.org/c.whl#sha256=0");
+/// assert_eq!(joined(page, "https://example.com/d.whl"), "https://example.com/d.whl");
+/// ```
+#[doc(alias = "urljoin")]
 pub fn joined(page: &str, address: &str) -> String {
     let is_scheme = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
     if address.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {

@@ -15,6 +15,21 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 
 /// Digest of a file, with its algorithm.
+///
+/// # Examples
+///
+/// ```
+/// use fetch::{Algorithm, Digest};
+///
+/// let digest: Digest = "md5:900150983cd24fb0d6963f7d28e17f72".parse()?;
+/// assert_eq!(digest.algorithm(), Algorithm::Md5);
+/// assert_eq!(digest.to_string(), "md5:900150983cd24fb0d6963f7d28e17f72");
+/// assert!("crc32:352441c2".parse::<Digest>().is_err());
+/// # Ok::<(), fetch::Error>(())
+/// ```
+#[doc(alias = "checksum")]
+#[doc(alias = "md5")]
+#[doc(alias = "sha256")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest {

@@ -4,6 +4,7 @@
 //! The next attempt or a later fetch resumes a download that broke off. If the resumed bytes turn out to belong to
 //! another file, they are removed and the download starts again from zero.
 
+use std::fmt;
 use std::fs::File;
 use std::path::Path;
 
@@ -29,7 +30,18 @@ pub struct Downloader<'a> {
     pub notify: Notify<'a>,
 }
 
+impl fmt::Debug for Downloader<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Downloader")
+            .field("source", &self.source)
+            .field("network", &self.network)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A complete file, under its temporary name.
+#[derive(Debug)]
 pub struct Download {
     /// Part that holds the file.
     pub part: UnfinishedFile,
@@ -43,6 +55,36 @@ impl Downloader<'_> {
     /// # Errors
     /// [`Error::Unavailable`] if no location provides a file with the right size and digest. Bytes from which a later
     /// fetch can resume stay on disk. All other errors are failures of this machine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::{Downloader, Network, PublishedFile, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # std::fs::write(folder.path().join("tiny.h5"), "abc")?;
+    /// let file = PublishedFile {
+    ///     name: "tiny.h5".into(),
+    ///     urls: vec!["https://example.org/tiny.h5".into()],
+    ///     size: 3,
+    ///     digest: Some("md5:900150983cd24fb0d6963f7d28e17f72".parse()?),
+    ///     licence: "CC BY 4.0".into(),
+    ///     path: "weights/tiny.h5".into(),
+    /// };
+    /// // A folder with the file replaces the network here.
+    /// let source = Source::Folder(folder.path().to_owned());
+    /// let downloader = Downloader { source: Some(&source), network: Network::default(), notify: &|_| {} };
+    ///
+    /// let target = folder.path().join("data/tiny.h5");
+    /// let download = downloader.download(&file, &target)?;
+    /// assert_eq!(Some(&download.digest), file.digest.as_ref());
+    /// download.part.land(&target, downloader.notify)?;
+    /// assert_eq!(std::fs::read(&target)?, b"abc");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "get_file")]
+    #[doc(alias = "hf_hub_download")]
+    #[doc(alias = "urlretrieve")]
     pub fn download(&self, file: &PublishedFile, target: &Path) -> Result<Download, Error> {
         let partial = Partial::beside(target);
         let mut failures = Vec::new();

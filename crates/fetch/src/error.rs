@@ -11,6 +11,7 @@ use quoting::Shown;
 
 /// Error of a fetch.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// No location provides the file.
     #[error(transparent)]
@@ -152,9 +153,9 @@ pub enum Error {
     #[error(transparent)]
     System(io::Error),
 
-    /// A file is not a zip archive or is damaged.
-    #[error(transparent)]
-    Zip(#[from] zip::result::ZipError),
+    /// A file is not a zip archive or is damaged. The message contains its cause, so the cause is not its source.
+    #[error("{0}")]
+    Zip(zip::result::ZipError),
 
     /// An entry of an archive could not be unpacked.
     #[error("could not unpack `{}`", name.shown())]
@@ -175,8 +176,23 @@ pub enum Error {
     },
 }
 
+impl From<zip::result::ZipError> for Error {
+    fn from(error: zip::result::ZipError) -> Self {
+        Self::Zip(error)
+    }
+}
+
 impl Error {
     /// Returns the error and its causes on one line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = fetch::Manifest::parse("weights = 1").expect_err("not a manifest");
+    /// assert_eq!(error.to_string(), "the manifest is invalid");
+    /// assert!(error.with_causes().starts_with("the manifest is invalid: "));
+    /// ```
+    #[doc(alias = "error chain")]
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
@@ -219,7 +235,7 @@ pub struct LocationFailure {
 }
 
 /// Bytes on disk from which a later fetch resumes.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumableBytes {
     /// File that contains the bytes.
     pub path: PathBuf,
@@ -238,3 +254,24 @@ impl fmt::Display for Unavailable {
 }
 
 impl StdError for Unavailable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_repeats_its_source() {
+        let full = || io::Error::other("the disk is full");
+        let zip = Error::from(zip::result::ZipError::Io(full()));
+        assert_eq!(zip.with_causes(), "i/o error: the disk is full");
+        let name = "a.zip".to_owned();
+        let archive = Error::Archive { name: name.clone(), source: Box::new(zip) };
+        assert_eq!(
+            archive.with_causes(),
+            "`a.zip` does not match the manifest: i/o error: the disk is full"
+        );
+        let unpack = Error::Unpack { name, source: full() };
+        assert_eq!(unpack.with_causes(), "could not unpack `a.zip`: the disk is full");
+        assert_eq!(Error::System(full()).with_causes(), "the disk is full");
+    }
+}

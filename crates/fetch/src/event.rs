@@ -12,7 +12,8 @@ use crate::source::Location;
 pub type Notify<'a> = &'a dyn Fn(&Event<'_>);
 
 /// Progress event of a fetch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// Another fetch holds the lock on a folder, and this fetch waits for it.
     Waiting {

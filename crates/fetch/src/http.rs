@@ -42,6 +42,8 @@ pub(crate) struct Answer {
 }
 
 /// Settings of all requests.
+#[doc(alias = "reqwest")]
+#[doc(alias = "ureq")]
 #[derive(Clone, Copy, Debug)]
 pub struct Network {
     /// Seconds that a wait of one second between attempts takes: 1, or less in tests.
@@ -61,6 +63,25 @@ impl Network {
     ///
     /// # Errors
     /// If the request fails or the server does not state the size.
+    ///
+    /// # Examples
+    ///
+    /// Plain HTTP to another machine is refused before any request:
+    ///
+    /// ```
+    /// use fetch::{Error, Network};
+    ///
+    /// let error = Network::default().size_of("http://example.org/weights.h5", &|_| {});
+    /// assert!(matches!(error, Err(Error::PlainHttp { .. })));
+    /// ```
+    ///
+    /// ```no_run
+    /// let url = "https://download.pytorch.org/models/vgg16-397923af.pth";
+    /// let bytes = fetch::Network::default().size_of(url, &|event| println!("{event:?}"))?;
+    /// # Ok::<(), fetch::Error>(())
+    /// ```
+    #[doc(alias = "Content-Length")]
+    #[doc(alias = "HEAD")]
     pub fn size_of(self, url: &str, notify: Notify<'_>) -> Result<u64, Error> {
         Ok(repeatedly(self.pace, || self.size_once(url), || Ok(()), notify)?)
     }
@@ -69,6 +90,24 @@ impl Network {
     ///
     /// # Errors
     /// If the request fails, or if the response is not UTF-8 text of at most 64 MiB.
+    ///
+    /// # Examples
+    ///
+    /// Plain HTTP to another machine is refused before any request:
+    ///
+    /// ```
+    /// use fetch::{Error, Network};
+    ///
+    /// let error = Network::default().page("http://example.org/", "text/html", &|_| {});
+    /// assert!(matches!(error, Err(Error::PlainHttp { .. })));
+    /// ```
+    ///
+    /// ```no_run
+    /// let page = fetch::Network::default().page("https://example.org/", "text/html", &|_| {})?;
+    /// assert!(page.contains("Example Domain"));
+    /// # Ok::<(), fetch::Error>(())
+    /// ```
+    #[doc(alias = "GET")]
     pub fn page(self, url: &str, accept: &str, notify: Notify<'_>) -> Result<String, Error> {
         Ok(repeatedly(self.pace, || self.page_once(url, accept), || Ok(()), notify)?)
     }

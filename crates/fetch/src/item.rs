@@ -44,6 +44,26 @@ pub enum ItemState {
 impl<'a> Item<'a> {
     /// Returns the item for `weights`, which may exist as two files. Chooses the file that is in the folder `data`,
     /// else the one in the folder `source`, else the published one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::{Item, Manifest, Source};
+    /// use std::path::Path;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let manifest = Manifest::built_in()?;
+    /// let weights = &manifest.weights[0];
+    /// let published = Item::of_weights(weights, Path::new("no/data"), None);
+    /// assert!(published.file.name.ends_with(".h5"));
+    ///
+    /// // The folder has the same arrays in the other file.
+    /// std::fs::write(folder.path().join("vgg16_imagenet_notop.safetensors"), "")?;
+    /// let source = Source::Folder(folder.path().to_owned());
+    /// let same = Item::of_weights(weights, Path::new("no/data"), Some(&source));
+    /// assert_eq!(same.file.name, "vgg16_imagenet_notop.safetensors");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of_weights(weights: &'a Weights, data: &Path, source: Option<&Source>) -> Self {
         let Weights { file, same: Some(same), .. } = weights else {
             return Self::from(&weights.file);
@@ -58,6 +78,18 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the target path of the item in the folder `data`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::{Item, Manifest};
+    /// use std::path::Path;
+    ///
+    /// let manifest = Manifest::built_in()?;
+    /// let item = Item::from(&manifest.weights[0].file);
+    /// assert_eq!(item.target(Path::new("data")), Path::new("data").join(&item.file.path));
+    /// # Ok::<(), fetch::Error>(())
+    /// ```
     pub fn target(&self, data: &Path) -> PathBuf {
         data.join(&self.file.path)
     }
@@ -74,6 +106,24 @@ impl<'a> Item<'a> {
     ///
     /// # Errors
     /// If the system fails to examine or read the target.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::{Item, ItemState, Manifest, Record};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// let manifest = Manifest::built_in()?;
+    /// let item = Item::from(&manifest.weights[0].file);
+    /// let record = Record::read(data.path().join("digests.toml"))?;
+    /// assert!(matches!(item.presence(data.path(), &record)?, ItemState::Missing));
+    ///
+    /// let target = item.target(data.path());
+    /// std::fs::create_dir_all(target.parent().expect("a folder"))?;
+    /// std::fs::write(&target, "another file")?;
+    /// assert!(matches!(item.presence(data.path(), &record)?, ItemState::Wrong(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn presence(&self, data: &Path, record: &Record) -> Result<ItemState, Error> {
         let target = self.target(data);
         let is_there = target.try_exists().map_err(Error::io("access", &target))?;
@@ -101,6 +151,29 @@ impl<'a> Item<'a> {
     /// # Errors
     /// [`Error::Unavailable`] if no location provides the file. Other errors if a file without a published digest
     /// differs from its first fetch, if an archive does not match the manifest, or if this machine fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::{Downloader, Error, Item, Lock, Manifest, Network, Record, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let data = folder.path().join("data");
+    /// let manifest = Manifest::built_in()?;
+    /// let item = Item::from(&manifest.weights[0].file);
+    /// // This folder does not have the file. `source: None` fetches it from its publisher.
+    /// let source = Source::Folder(folder.path().to_owned());
+    /// let downloader = Downloader { source: Some(&source), network: Network::default(), notify: &|_| {} };
+    ///
+    /// let _lock = Lock::wait(&data, downloader.notify)?;
+    /// let mut record = Record::read(data.join("digests.toml"))?;
+    /// let error = item.fetch(&data, &downloader, &mut record).expect_err("no such file");
+    /// let Error::Unavailable(unavailable) = error else { panic!("{error}") };
+    /// assert_eq!(unavailable.failures.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "download")]
+    #[doc(alias = "get_file")]
     pub fn fetch(
         &self,
         data: &Path,

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::event::{Event, Notify};
 
 /// Lock on a folder. It is released when dropped, or when the program ends in any way.
+#[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
@@ -19,6 +20,18 @@ impl Lock {
     ///
     /// # Errors
     /// If the folder or the file can't be created, or the system refuses the lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let lock = fetch::Lock::wait(folder.path(), &|event| println!("{event:?}"))?;
+    /// assert!(folder.path().join(".lock").exists());
+    /// drop(lock); // the next fetch may start
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "flock")]
+    #[doc(alias = "lockfile")]
     pub fn wait(folder: &Path, notify: Notify<'_>) -> Result<Self, Error> {
         let path = folder.join(".lock");
         let file = fs::create_dir_all(folder)

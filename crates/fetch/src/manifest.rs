@@ -14,7 +14,7 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::Error;
 
 /// List of the files that can be fetched.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Files of pretrained weights.
@@ -30,7 +30,7 @@ pub struct Manifest {
 }
 
 /// File of pretrained weights.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Weights {
     /// Network that the weights belong to.
@@ -44,7 +44,7 @@ pub struct Weights {
 }
 
 /// Zip archive of images in folders.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Archive {
     /// Folder in the archive that contains `folders`.
@@ -58,7 +58,7 @@ pub struct Archive {
 }
 
 /// Build of libtorch for one kind of device.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Libtorch {
     /// Device that it supports.
@@ -92,7 +92,7 @@ pub enum Device {
 }
 
 /// Published file.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFile {
     /// Published name. A source folder or a mirror uses the same name.
@@ -125,6 +125,18 @@ impl Manifest {
     ///
     /// # Errors
     /// If the manifest was edited and is invalid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::{Base, Manifest};
+    ///
+    /// let manifest = Manifest::built_in()?;
+    /// let is_vgg16 = |weights: &&fetch::Weights| weights.base == Base::Vgg16 && !weights.include_top;
+    /// let weights = manifest.weights.iter().find(is_vgg16).expect("the weights");
+    /// assert!(weights.file.digest.is_some());
+    /// # Ok::<(), fetch::Error>(())
+    /// ```
     pub fn built_in() -> Result<Self, Error> {
         Self::parse(include_str!("../manifest.toml"))
     }
@@ -133,6 +145,30 @@ impl Manifest {
     ///
     /// # Errors
     /// If the text is not a manifest, a path leaves its folder, a size is zero, or a file has no address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::Manifest;
+    ///
+    /// let manifest = Manifest::parse(
+    ///     r#"
+    ///     archives = []
+    ///     [[weights]]
+    ///     base = "vgg16"
+    ///     include_top = false
+    ///     [weights.file]
+    ///     name = "tiny.h5"
+    ///     urls = ["https://example.org/tiny.h5"]
+    ///     size = 3
+    ///     licence = "CC BY 4.0"
+    ///     path = "weights/tiny.h5"
+    ///     "#,
+    /// )?;
+    /// assert_eq!(manifest.weights[0].file.size, 3);
+    /// assert_eq!(manifest.weights[0].file.digest, None);
+    /// # Ok::<(), fetch::Error>(())
+    /// ```
     pub fn parse(text: &str) -> Result<Self, Error> {
         let read = || -> Result<Self, Error> {
             let manifest: Self = toml::from_str(text)?;
@@ -180,6 +216,18 @@ impl Archive {
 
 impl Libtorch {
     /// Returns the name of the wheel that contains PyTorch itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::{Device, Manifest};
+    ///
+    /// let manifest = Manifest::built_in()?;
+    /// let build = manifest.libtorch.iter().find(|build| build.device == Device::Cpu).expect("a build");
+    /// let wheel = build.torch_wheel().expect("checked by the manifest");
+    /// assert!(wheel.starts_with("torch-") && wheel.ends_with(".whl"));
+    /// # Ok::<(), fetch::Error>(())
+    /// ```
     pub fn torch_wheel(&self) -> Option<&str> {
         let start = format!("torch-{}-", self.version);
         self.wheels.keys().map(String::as_str).find(|name| name.starts_with(&start))

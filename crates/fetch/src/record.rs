@@ -15,13 +15,14 @@ use crate::manifest::PublishedFile;
 use crate::unfinished_file::UnfinishedFile;
 
 /// Digests by published name.
+#[derive(Clone, Debug)]
 pub struct Record {
     path: PathBuf,
     digests: BTreeMap<String, Digest>,
 }
 
 /// Origin of the digest that a fetched file was compared with.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DigestOrigin {
     /// The publisher provides the digest.
     Published,
@@ -36,6 +37,21 @@ impl Record {
     ///
     /// # Errors
     /// If the file can't be read or is not a record.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::{Error, Record};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("digests.toml");
+    /// let record = Record::read(path.clone())?; // empty
+    /// assert_eq!(record.path(), path);
+    ///
+    /// std::fs::write(&path, "tiny.h5")?;
+    /// assert!(matches!(Record::read(path), Err(Error::Record { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(path: PathBuf) -> Result<Self, Error> {
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),

@@ -22,6 +22,19 @@ impl Source {
     ///
     /// # Errors
     /// If the text is an address with another scheme.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::Source;
+    ///
+    /// assert_eq!(Source::parse("/mnt/weights")?, Source::Folder("/mnt/weights".into()));
+    /// let mirror = Source::parse("https://mirror.example.org/weights/")?;
+    /// assert_eq!(mirror, Source::Mirror("https://mirror.example.org/weights".into()));
+    /// assert!(Source::parse("ftp://example.org").is_err());
+    /// # Ok::<(), fetch::Error>(())
+    /// ```
+    #[doc(alias = "mirror")]
     pub fn parse(text: &str) -> Result<Self, Error> {
         match text.split_once("://") {
             None => Ok(Self::Folder(PathBuf::from(text))),
@@ -35,7 +48,7 @@ impl Source {
 }
 
 /// Location of one file.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// File on disk.
     Path(PathBuf),

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::event::{Event, Notify};
 
 /// Unfinished file or folder `NAME.part`. It is removed when dropped, unless it was renamed or left.
+#[derive(Debug)]
 pub struct UnfinishedFile {
     path: PathBuf,
 }
@@ -21,6 +22,20 @@ impl UnfinishedFile {
     ///
     /// # Errors
     /// If the folder can't be created, or the old part can't be removed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::UnfinishedFile;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let target = folder.path().join("weights/tiny.h5");
+    /// let part = UnfinishedFile::beside(&target)?;
+    /// std::fs::write(part.path(), "abc")?;
+    /// part.land(&target, &|_| {})?;
+    /// assert_eq!(std::fs::read(&target)?, b"abc");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn beside(target: &Path) -> Result<Self, Error> {
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
@@ -41,6 +56,19 @@ impl UnfinishedFile {
     }
 
     /// Leaves the part on disk, so that a later fetch can resume.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::UnfinishedFile;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let part = UnfinishedFile::beside(&folder.path().join("tiny.h5"))?;
+    /// std::fs::write(part.path(), "ab")?;
+    /// part.leave(); // a drop would remove it
+    /// assert_eq!(std::fs::read(folder.path().join("tiny.h5.part"))?, b"ab");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn leave(self) {
         // Dropping the part would remove it.
         std::mem::forget(self);
@@ -51,6 +79,21 @@ impl UnfinishedFile {
     ///
     /// # Errors
     /// If a folder can't be synced on a file system that supports it, or the part can't be renamed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetch::UnfinishedFile;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let target = folder.path().join("images");
+    /// let part = UnfinishedFile::beside(&target)?;
+    /// std::fs::create_dir(part.path())?; // folders work too
+    /// part.land(&target, &|_| {})?;
+    /// assert!(target.is_dir() && !folder.path().join("images.part").exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "rename")]
     pub fn land(self, target: &Path, notify: Notify<'_>) -> Result<(), Error> {
         let land = || {
             sync_folders(&self.path, notify)?;

@@ -31,6 +31,29 @@ pub(crate) fn unpack(zip: &Path, archive: &Archive, into: &Path) -> Result<(), E
 ///
 /// # Errors
 /// If the archive is damaged, contains links or paths that leave `into`, or exceeds `at_most` unpacked bytes.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let zip = folder.path().join("library.zip");
+/// let mut writer = zip::ZipWriter::new(std::fs::File::create(&zip)?);
+/// for name in ["lib/one.so", "docs/readme.txt"] {
+///     writer.start_file(name, zip::write::SimpleFileOptions::default())?;
+///     writer.write_all(b"content")?;
+/// }
+/// writer.finish()?;
+///
+/// let only_libraries = |path: &std::path::Path| path.strip_prefix("lib").ok().map(Into::into);
+/// let count = fetch::unpack_chosen(&zip, 1_000_000, folder.path(), only_libraries)?;
+/// assert_eq!(count, 1);
+/// assert_eq!(std::fs::read(folder.path().join("one.so"))?, b"content");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "extractall")]
+#[doc(alias = "unzip")]
 pub fn unpack_chosen(
     zip: &Path,
     at_most: u64,

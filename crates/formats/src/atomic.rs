@@ -20,6 +20,24 @@ use crate::{FormatError, UNFINISHED_FILE, unfinished_in};
 /// # Errors
 ///
 /// Returns an error if the folder is missing or the system refuses to write there.
+///
+/// # Examples
+///
+/// ```
+/// use formats::{FormatError, write_atomic};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("history.csv");
+/// write_atomic(&path, b"epoch,loss\n")?;
+/// write_atomic(&path, b"epoch,loss\n1,0.42\n")?; // replaces the file
+/// assert_eq!(std::fs::read(&path)?, b"epoch,loss\n1,0.42\n");
+///
+/// let missing = folder.path().join("missing/history.csv");
+/// assert!(matches!(write_atomic(&missing, b""), Err(FormatError::MissingFolder { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "atomicwrites")]
+#[doc(alias = "rename")]
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
     write_atomic_with(path, |file| file.write_all(bytes))
 }
@@ -50,6 +68,25 @@ pub(crate) fn write_atomic_with(
 /// Returns an error if the parent folder is missing, `fill` fails, or the system refuses to write there. If `fill`
 /// fails, the old folder stays and the new one is removed. If the second rename fails, nothing is at `path`, as after a
 /// crash. The next call starts with [`recover_folder`], which restores the old folder.
+///
+/// # Examples
+///
+/// ```
+/// use formats::{FormatError, replace_folder, write_atomic};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let model = folder.path().join("model");
+/// for version in ["1", "2"] {
+///     replace_folder::<FormatError>(&model, |new| {
+///         write_atomic(&new.join("version"), version.as_bytes())
+///     })?;
+/// }
+/// assert_eq!(std::fs::read_to_string(model.join("version"))?, "2");
+/// assert_eq!(std::fs::read_dir(folder.path())?.count(), 1); // nothing else is left
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "atomic rename")]
+#[doc(alias = "renameat2")]
 pub fn replace_folder<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
@@ -84,6 +121,23 @@ pub fn replace_folder<E: From<FormatError>>(
 ///
 /// Returns an error if the parent folder is missing, `fill` fails, or the system refuses to write there. A complete
 /// folder is then still at one of the two paths. The next call removes the remains of the new folder.
+///
+/// # Examples
+///
+/// ```
+/// use formats::{FormatError, replace_folder_with_backup, write_atomic};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let (last, previous) = (folder.path().join("last"), folder.path().join("previous"));
+/// for epoch in ["1", "2", "3"] {
+///     replace_folder_with_backup::<FormatError>(&last, &previous, |new| {
+///         write_atomic(&new.join("epoch"), epoch.as_bytes())
+///     })?;
+/// }
+/// assert_eq!(std::fs::read_to_string(last.join("epoch"))?, "3");
+/// assert_eq!(std::fs::read_to_string(previous.join("epoch"))?, "2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn replace_folder_with_backup<E: From<FormatError>>(
     path: &Path,
     backup: &Path,
@@ -117,6 +171,22 @@ pub fn replace_folder_with_backup<E: From<FormatError>>(
 ///
 /// Returns an error if the parent folder is missing, `fill` fails, or the system refuses to write there. If `fill` or
 /// the rename fails, the new folder is removed.
+///
+/// # Examples
+///
+/// ```
+/// use formats::{FormatError, create_folder, write_atomic};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let part = folder.path().join("part-1");
+/// let create = |text: &'static [u8]| {
+///     create_folder::<FormatError>(&part, |new| write_atomic(&new.join("rows"), text))
+/// };
+/// assert!(create(b"first")?);
+/// assert!(!create(b"second")?); // another program was faster
+/// assert_eq!(std::fs::read(part.join("rows"))?, b"first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn create_folder<E: From<FormatError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
@@ -193,6 +263,19 @@ fn remove_left(path: &Path) {
 /// # Errors
 ///
 /// Returns an error if the system refuses to rename or remove there.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// // After a crash between the two renames, only the old folder exists.
+/// let model = folder.path().join("model");
+/// std::fs::create_dir(folder.path().join(".model.permafrost-old"))?;
+///
+/// formats::recover_folder(&model)?;
+/// assert!(model.is_dir());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
     let old = beside(path, "old");
     let recover = || {
@@ -268,6 +351,18 @@ fn exchange(one: &Path, other: &Path) -> std::io::Result<bool> {
 /// # Errors
 ///
 /// Returns an error if the folder is missing or the system fails to write.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("unfinished"), "1")?;
+/// std::fs::rename(folder.path().join("unfinished"), folder.path().join("finished"))?;
+/// formats::sync_folder(folder.path())?;
+/// # assert!(folder.path().join("finished").exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "fsync")]
 pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     if !cfg!(unix) {
         return Ok(());
@@ -350,12 +445,11 @@ mod tests {
             let path = missing.join("name");
             for result in [write_atomic(&path, b"text"), replace_folder(&path, fill_with("text"))] {
                 let error = result.expect_err("no folder");
-                let message = error.to_string();
                 assert!(
-                    matches!(error, FormatError::MissingFolder { path } if path == missing),
-                    "{message}"
+                    matches!(&error, FormatError::MissingFolder { path } if *path == missing),
+                    "{error}"
                 );
-                assert!(message.contains("\nhint: create it first"), "{message}");
+                assert!(error.hint().expect("a hint").starts_with("create it first"), "{error}");
             }
         }
     }

@@ -1,26 +1,28 @@
 //! Error type for files and folders.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use quoting::Shown;
 
 /// Error of reading or writing a file or folder.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FormatError {
     /// The file does not exist.
-    #[error("no file at `{}`\nhint: check the spelling and the current directory", .path.shown())]
+    #[error("no file at `{}`", .path.shown())]
     Missing {
         /// Path of the file.
         path: PathBuf,
     },
     /// The folder to write into does not exist.
-    #[error("no folder at `{}` to write into\nhint: create it first, or check the spelling and the current directory", .path.shown())]
+    #[error("no folder at `{}` to write into", .path.shown())]
     MissingFolder {
         /// Path of the folder.
         path: PathBuf,
     },
     /// The system refused to read or write.
-    #[error("`{}`: {reason}\nhint: check its permissions, those of its folder, and the free disk space", .path.shown())]
+    #[error("`{}`: {reason}", .path.shown())]
     Io {
         /// Path of the file or folder.
         path: PathBuf,
@@ -28,26 +30,26 @@ pub enum FormatError {
         reason: std::io::Error,
     },
     /// The file to write in place is a symbolic link.
-    #[error("`{}` is a symbolic link, expected a regular file\nhint: remove the link, or write to another folder", .path.shown())]
+    #[error("`{}` is a symbolic link, expected a regular file", .path.shown())]
     Link {
         /// Path of the link.
         path: PathBuf,
     },
     /// The path is a folder, not a file.
-    #[error("`{}` is a folder, expected a file\nhint: name the file in it", .path.shown())]
+    #[error("`{}` is a folder, expected a file", .path.shown())]
     IsFolder {
         /// Path of the folder.
         path: PathBuf,
     },
     /// The path is a named pipe, a device or a socket.
-    #[error("`{}` is not a regular file\nhint: name a file on disk, not a pipe or a device", .path.shown())]
+    #[error("`{}` is not a regular file", .path.shown())]
     NotRegular {
         /// Path of the pipe, device or socket.
         path: PathBuf,
     },
     /// The first bytes of the file match no supported format.
     #[error(
-        "`{}` is not a supported weights file, expected safetensors, Keras (`.h5`, `.weights.h5`, `.keras`) or PyTorch (`.pth`)\nhint: the download may have failed; compare the file's size with the original",
+        "`{}` is not a supported weights file, expected safetensors, Keras (`.h5`, `.weights.h5`, `.keras`) or PyTorch (`.pth`)",
         .path.shown()
     )]
     Unknown {
@@ -55,7 +57,7 @@ pub enum FormatError {
         path: PathBuf,
     },
     /// The file has a supported format, but is damaged, truncated or not laid out as expected.
-    #[error("`{}` {fault}\nhint: the file may be truncated or damaged; download or copy it again", .path.shown(), fault = .fault.shown())]
+    #[error("`{}` {fault}", .path.shown(), fault = .fault.shown())]
     Damaged {
         /// Path of the file.
         path: PathBuf,
@@ -63,7 +65,7 @@ pub enum FormatError {
         fault: String,
     },
     /// The file is intact, but its content is not supported.
-    #[error("`{}` {fault}\nhint: {hint}", .path.shown(), fault = .fault.shown())]
+    #[error("`{}` {fault}", .path.shown(), fault = .fault.shown())]
     Unsupported {
         /// Path of the file.
         path: PathBuf,
@@ -73,7 +75,7 @@ pub enum FormatError {
         hint: &'static str,
     },
     /// An array has an unsupported element type.
-    #[error("`{}` holds `{name}` as {found}, expected 32-bit or 16-bit floats\nhint: save the weights as 32-bit floats", .path.shown(), name = .name.shown(), found = .found.shown())]
+    #[error("`{}` holds `{name}` as {found}, expected 32-bit or 16-bit floats", .path.shown(), name = .name.shown(), found = .found.shown())]
     ElementType {
         /// Path of the file.
         path: PathBuf,
@@ -83,7 +85,7 @@ pub enum FormatError {
         found: String,
     },
     /// An archive entry is compressed or encrypted, or an HDF5 array is compressed or chunked.
-    #[error("`{}` holds `{name}` compressed, encrypted or chunked, expected it uncompressed and contiguous\nhint: save the file again with Keras or PyTorch", .path.shown(), name = .name.shown())]
+    #[error("`{}` holds `{name}` compressed, encrypted or chunked, expected it uncompressed and contiguous", .path.shown(), name = .name.shown())]
     Compressed {
         /// Path of the file.
         path: PathBuf,
@@ -91,7 +93,7 @@ pub enum FormatError {
         name: String,
     },
     /// The name of an archive entry leads out of the folder that the archive is unpacked to.
-    #[error("`{}` holds an entry named `{}`, which leads out of the archive\nhint: neither Keras nor PyTorch writes such a name: don't trust this file", .path.shown(), .name.shown())]
+    #[error("`{}` holds an entry named `{}`, which leads out of the archive", .path.shown(), .name.shown())]
     EntryName {
         /// Path of the file.
         path: PathBuf,
@@ -99,7 +101,7 @@ pub enum FormatError {
         name: String,
     },
     /// Two arrays, or two layers, have the same name.
-    #[error("`{}` holds two arrays or layers named `{name}`\nhint: rename the layers of nested models and save again", .path.shown(), name = .name.shown())]
+    #[error("`{}` holds two arrays or layers named `{name}`", .path.shown(), name = .name.shown())]
     Twice {
         /// Path of the file.
         path: PathBuf,
@@ -107,7 +109,7 @@ pub enum FormatError {
         name: String,
     },
     /// The model is not a chain of layers in which each layer takes the output of the previous one.
-    #[error("the model in `{}` is not sequential: {fault}\nhint: use a model without branches or shared layers", .path.shown(), fault = .fault.shown())]
+    #[error("the model in `{}` is not sequential: {fault}", .path.shown(), fault = .fault.shown())]
     NoRow {
         /// Path of the file.
         path: PathBuf,
@@ -116,7 +118,7 @@ pub enum FormatError {
     },
     /// The weights exceed the limit of the format for one file.
     #[error(
-        "`{}` would hold {size} bytes of weights, expected at most {limit} in an ONNX file\nhint: write a `.keras` file, or train a smaller head: pooled rather than flattened features, fewer units",
+        "`{}` would hold {size} bytes of weights, expected at most {limit} in an ONNX file",
         .path.shown()
     )]
     TooLarge {
@@ -130,7 +132,62 @@ pub enum FormatError {
 }
 
 impl FormatError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// let error = formats::read_arrays(Path::new("missing.h5")).expect_err("no such file");
+    /// assert_eq!(error.to_string(), "no file at `missing.h5`");
+    /// assert!(error.hint().is_some());
+    /// ```
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Self::Missing { .. } => "check the spelling and the current directory",
+            Self::MissingFolder { .. } => {
+                "create it first, or check the spelling and the current directory"
+            }
+            Self::Io { .. } => {
+                "check its permissions, those of its folder, and the free disk space"
+            }
+            Self::Link { .. } => "remove the link, or write to another folder",
+            Self::IsFolder { .. } => "name the file in it",
+            Self::NotRegular { .. } => "name a file on disk, not a pipe or a device",
+            Self::Unknown { .. } => {
+                "the download may have failed; compare the file's size with the original"
+            }
+            Self::Damaged { .. } => {
+                "the file may be truncated or damaged; download or copy it again"
+            }
+            Self::Unsupported { hint, .. } => hint,
+            Self::ElementType { .. } => "save the weights as 32-bit floats",
+            Self::Compressed { .. } => "save the file again with Keras or PyTorch",
+            Self::EntryName { .. } => {
+                "neither Keras nor PyTorch writes such a name: don't trust this file"
+            }
+            Self::Twice { .. } => "rename the layers of nested models and save again",
+            Self::NoRow { .. } => "use a model without branches or shared layers",
+            Self::TooLarge { .. } => {
+                "write a `.keras` file, or train a smaller head: pooled rather than flattened features, fewer units"
+            }
+        };
+        Some(hint.into())
+    }
+
     /// Creates the error for a system error about the file or folder at `path`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use formats::FormatError;
+    /// use std::path::Path;
+    ///
+    /// let path = Path::new("missing.txt");
+    /// let error = std::fs::read(path).map_err(|error| FormatError::io(path, error));
+    /// assert!(matches!(error, Err(FormatError::Missing { .. })));
+    /// ```
     pub fn io(path: &Path, reason: std::io::Error) -> Self {
         let path = path.to_owned();
         match reason.kind() {

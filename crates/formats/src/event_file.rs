@@ -21,6 +21,9 @@ const VERSION: &str = "brain.Event:2";
 const START: u64 = 1;
 
 /// Event file open for writing.
+#[doc(alias = "SummaryWriter")]
+#[doc(alias = "TensorBoard")]
+#[doc(alias = "tfevents")]
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
@@ -36,6 +39,20 @@ impl EventFile {
     /// # Errors
     ///
     /// Returns an error if the folder is missing, the path is a symbolic link, or the system refuses to write.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use formats::EventFile;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("events.out.tfevents.1764100000");
+    /// EventFile::create(&path, 1_764_100_000.0, 1)?;
+    /// assert_eq!(std::fs::read(&path)?[23..36], *b"brain.Event:2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "create_file_writer")]
+    #[doc(alias = "SummaryWriter")]
     pub fn create(path: &Path, time: f64, first_step: u64) -> Result<Self, FormatError> {
         let mut options = File::options();
         let file = open_in_place(path, options.write(true).create(true).truncate(true))?;
@@ -55,6 +72,20 @@ impl EventFile {
     /// # Errors
     ///
     /// Returns an error if the system refuses to write.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("events.out.tfevents.1764100000");
+    /// let mut file = formats::EventFile::create(&path, 1_764_100_000.0, 1)?;
+    /// let before = std::fs::metadata(&path)?.len();
+    /// file.append(1_764_100_031.5, 1, &[("epoch_loss", 0.42), ("epoch_accuracy", 0.81)])?;
+    /// assert!(std::fs::metadata(&path)?.len() > before);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "add_scalar")]
+    #[doc(alias = "tf.summary.scalar")]
     pub fn append(
         &mut self,
         time: f64,

@@ -41,6 +41,35 @@ const CLASSES: &str = "classes";
 /// # Panics
 ///
 /// Panics if the chain breaks a rule of [`SequentialModel`].
+///
+/// # Examples
+///
+/// ```
+/// use formats::{Activation, Array, SequentialLayer, SequentialLayerKind, SequentialModel};
+///
+/// // The probability that an image is red, from its mean color.
+/// let kernel = Array::new(vec![3, 1], vec![0.1, 0.0, -0.1]);
+/// let bias = Array::new(vec![1], vec![0.5]);
+/// let dense = SequentialLayerKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Sigmoid };
+/// let layer = |name: &str, kind| SequentialLayer { name: name.into(), frozen: false, kind };
+/// let chain = SequentialModel {
+///     name: "redness".into(),
+///     size: [180, 180],
+///     layers: vec![
+///         layer("pooling", SequentialLayerKind::GlobalAveragePooling),
+///         layer("predictions", dense),
+///     ],
+///     classes: vec!["other".into(), "red".into()],
+/// };
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("redness.onnx");
+/// formats::write_onnx(&path, &chain)?;
+/// assert!(std::fs::metadata(&path)?.len() > 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "onnxruntime")]
+#[doc(alias = "tf2onnx")]
+#[doc(alias = "torch.onnx.export")]
 pub fn write_onnx(path: &Path, chain: &SequentialModel) -> Result<(), FormatError> {
     let size = chain.weight_bytes();
     if size > MOST_WEIGHT_BYTES {

@@ -22,6 +22,29 @@ use crate::{
 ///
 /// Returns an error if the file is missing, damaged, truncated, compressed, or of an unsupported format or kind of
 /// model. The same holds if values are not 32-bit or 16-bit floats, or if two arrays have the same name.
+///
+/// # Examples
+///
+/// ```
+/// use formats::{Array, Arrays, read_arrays, write_safetensors};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("dense.safetensors");
+/// let bias = Array::new(vec![2], vec![0.5, -0.5]);
+/// write_safetensors(&path, &Arrays::from([("dense/bias".into(), bias.clone())]))?;
+///
+/// let arrays = read_arrays(&path)?;
+/// assert_eq!(arrays["dense/bias"], bias);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "h5py")]
+#[doc(alias = "load_file")]
+#[doc(alias = "load_state_dict")]
+#[doc(alias = "load_weights")]
+#[doc(alias = "pickle")]
+#[doc(alias = "safetensors")]
+#[doc(alias = "state_dict")]
+#[doc(alias = "torch.load")]
 pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
     Ok(read_weights(path)?.arrays)
 }
@@ -31,6 +54,38 @@ pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
 /// # Errors
 ///
 /// Returns an error in the same cases as [`read_arrays`].
+///
+/// # Examples
+///
+/// ```
+/// use formats::KerasLayers;
+/// # use formats::{Activation, Array, SequentialLayer, SequentialLayerKind, SequentialModel};
+/// # let kernel = Array::new(vec![3, 1], vec![0.1, 0.0, -0.1]);
+/// # let bias = Array::new(vec![1], vec![0.5]);
+/// # let dense = SequentialLayerKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Sigmoid };
+/// # let layer = |name: &str, kind| SequentialLayer { name: name.into(), frozen: false, kind };
+/// # let chain = SequentialModel {
+/// #     name: "redness".into(),
+/// #     size: [180, 180],
+/// #     layers: vec![
+/// #         layer("pooling", SequentialLayerKind::GlobalAveragePooling),
+/// #         layer("predictions", dense),
+/// #     ],
+/// #     classes: vec!["other".into(), "red".into()],
+/// # };
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("redness.keras");
+/// formats::write_keras(&path, &chain)?;
+///
+/// let weights = formats::read_weights(&path)?;
+/// assert_eq!(weights.arrays["predictions/bias"].data, [0.5]);
+/// let KerasLayers::InOrder(layers) = weights.layers else { panic!("a whole model") };
+/// assert_eq!(layers.last().expect("a layer").name, "predictions");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "h5py")]
+#[doc(alias = "load_weights")]
+#[doc(alias = "state_dict")]
 pub fn read_weights(path: &Path) -> Result<WeightsFile, FormatError> {
     let mut opened = OpenFile::open(path)?;
     let head = &opened.head;

@@ -33,6 +33,19 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, FormatError> {
 ///
 /// Returns an error if nothing is at `path`, it is not a regular file or a link to one, or the system refuses to read
 /// it.
+///
+/// # Examples
+///
+/// ```
+/// use formats::{FormatError, read_regular};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("card.json");
+/// std::fs::write(&path, "{}")?;
+/// assert_eq!(read_regular(&path)?, b"{}");
+/// assert!(matches!(read_regular(folder.path()), Err(FormatError::IsFolder { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn read_regular(path: &Path) -> Result<Vec<u8>, FormatError> {
     let mut bytes = vec![];
     open_regular(path)?.read_to_end(&mut bytes).map_err(|source| FormatError::io(path, source))?;

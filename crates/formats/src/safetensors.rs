@@ -50,6 +50,25 @@ fn header(bytes: &[u8]) -> &[u8] {
 /// # Errors
 ///
 /// Returns an error if the folder is missing or the system refuses to write there.
+///
+/// # Examples
+///
+/// ```
+/// use formats::{Array, Arrays, read_arrays, write_safetensors};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("dense.safetensors");
+/// let arrays = Arrays::from([
+///     ("dense/kernel".to_owned(), Array::new(vec![3, 1], vec![0.1, 0.0, -0.1])),
+///     ("dense/bias".to_owned(), Array::new(vec![1], vec![0.5])),
+/// ]);
+/// write_safetensors(&path, &arrays)?;
+/// assert_eq!(read_arrays(&path)?, arrays);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "safetensors")]
+#[doc(alias = "save_file")]
+#[doc(alias = "state_dict")]
 pub fn write_safetensors(path: &Path, arrays: &Arrays) -> Result<(), FormatError> {
     let bytes: Vec<(&String, Vec<u8>)> = arrays
         .iter()

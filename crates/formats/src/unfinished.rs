@@ -24,6 +24,22 @@ static CLEANED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// # Errors
 ///
 /// Returns an error if the folder is missing or the system refuses to write there.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let mut file = formats::unfinished_in(folder.path())?;
+/// file.write_all(b"all rows")?;
+/// file.persist(folder.path().join("rows"))?;
+/// assert_eq!(std::fs::read(folder.path().join("rows"))?, b"all rows");
+/// assert_eq!(std::fs::read_dir(folder.path())?.count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "NamedTempFile")]
+#[doc(alias = "temporary file")]
 pub fn unfinished_in(folder: &Path) -> io::Result<NamedTempFile> {
     let absolute = std::path::absolute(folder)?;
     if CLEANED.lock().unwrap_or_else(PoisonError::into_inner).insert(absolute) {

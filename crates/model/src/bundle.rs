@@ -39,10 +39,11 @@ struct CardFile<'a> {
 ///
 /// Returns an error if an array holds values that are NaN or infinite, or if a file can't be written.
 pub fn save_bundle(
-    path: &Path,
+    path: impl AsRef<Path>,
     card: &ModelCard,
     trainable: &TrainableLayers,
 ) -> Result<(), ModelError> {
+    let path = path.as_ref();
     let arrays_path = path.join(ARRAYS);
     let arrays = trainable.to_arrays();
     if let Some((name, _)) = arrays.iter().find(|(_, array)| !array.is_finite()) {
@@ -62,9 +63,10 @@ pub fn save_bundle(
 /// Returns an error if the folder does not contain a model, if its files are damaged, do not match or have an
 /// unsupported version, or if an array holds values that are NaN or infinite.
 pub fn load_bundle(
-    path: &Path,
+    path: impl AsRef<Path>,
     device: &Device,
 ) -> Result<(ModelCard, TrainableLayers), ModelError> {
+    let path = path.as_ref();
     let (card, digest) = load_card_file(path)?;
     let arrays_path = path.join(ARRAYS);
     if let Some(expected) = digest {
@@ -89,8 +91,8 @@ pub fn load_bundle(
 /// # Errors
 ///
 /// Returns an error if the folder does not contain a model, or if the card is damaged or has an unsupported version.
-pub fn load_card(path: &Path) -> Result<ModelCard, ModelError> {
-    Ok(load_card_file(path)?.0)
+pub fn load_card(path: impl AsRef<Path>) -> Result<ModelCard, ModelError> {
+    Ok(load_card_file(path.as_ref())?.0)
 }
 
 /// Reads the model card of the bundle at `path`, and the digest of its arrays. Bundles of format 2 do not have a

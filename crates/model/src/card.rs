@@ -78,6 +78,34 @@ impl ModelCard {
     /// engines. Versions 2 and 3 have older names of settings.
     pub const FORMATS: RangeInclusive<u64> = 2..=Self::FORMAT as u64;
 
+    /// Creates the card of a model that has not been evaluated: with the threshold 0.5, and without metrics and engines.
+    ///
+    /// ```
+    /// use head::HeadConfig;
+    /// use model::ModelCard;
+    /// use vgg::{VggConfig, Weights};
+    ///
+    /// let base = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let weights = Weights::seeded(&base, 1)?;
+    /// let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// let card = ModelCard::new(base, &weights, HeadConfig::default(), classes);
+    /// assert_eq!(card.weights.digest, weights.digest());
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    pub fn new(base: VggConfig, weights: &Weights, head: HeadConfig, classes: Vec<String>) -> Self {
+        Self {
+            format: Self::FORMAT,
+            base,
+            weights: WeightsRecord::of(weights),
+            preprocessing: weights.preprocessing(),
+            head,
+            classes,
+            threshold: 0.5,
+            metrics: None,
+            engines: vec![],
+        }
+    }
+
     /// Returns the first value that is out of its range. Does not check the base, which is checked when its layers are
     /// listed.
     pub(crate) fn invalid_value(&self) -> Option<InvalidValue> {
@@ -124,6 +152,7 @@ impl WeightsRecord {
         let (path, seed) = match weights.origin() {
             Origin::File(path) => (Some(path.clone()), None),
             Origin::Seeded(seed) => (None, Some(*seed)),
+            Origin::Memory => (None, None),
         };
         Self { digest: weights.digest().to_owned(), path, seed }
     }

@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use vgg::{FrozenBase, MakeBase};
+use vgg::{FrozenBase, MakeBase, VggError};
 
-use crate::{ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle};
+use crate::card::InvalidValue;
+use crate::{
+    ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle, trainable_weights,
+};
 
-/// Classifier: frozen base, trainable layers and model card.
+/// Classifier: frozen base, trainable layers and model card. Threads can share it: it is `Send` and `Sync`.
 #[derive(Debug)]
 pub struct Classifier {
     card: ModelCard,
@@ -18,6 +22,58 @@ pub struct Classifier {
 }
 
 impl Classifier {
+    /// Creates a classifier from its parts: the base up to the last frozen layer, and the layers after it. It predicts
+    /// on the device of `trainable`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a value of the card is invalid, or if the base or the layers are not those of the card. The
+    /// base needs its layers, image size, preprocessing and digest of the weights.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use head::HeadConfig;
+    /// use model::{Classifier, ModelCard, TrainableLayers};
+    /// use photos::{DynamicImage, Pixels};
+    /// use vgg::{FrozenBase, Pooling, VggConfig, Weights};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let config = VggConfig {
+    ///     image_size: [32, 32],
+    ///     last_layer: "block1_pool".into(),
+    ///     pooling: Pooling::Average,
+    ///     ..VggConfig::default()
+    /// };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// let base = FrozenBase::new(&config, &weights)?;
+    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// let layers = TrainableLayers::from_head(
+    ///     head.init(base.feature_count(), 2, 1, &Device::flex()),
+    ///     base.feature_count(),
+    /// );
+    /// let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// let card = ModelCard::new(config, &weights, head, classes);
+    /// let classifier = Classifier::new(card, base, layers)?;
+    ///
+    /// // An image of any size, from memory; `Pixels::load` reads a file.
+    /// let image = Pixels::from_image(&DynamicImage::new_rgba8(64, 48), classifier.base().size())?;
+    /// let probabilities = classifier.predict(&[image])?;
+    /// assert_eq!(probabilities[0].len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(
+        card: ModelCard,
+        base: impl Into<Arc<FrozenBase>>,
+        trainable: TrainableLayers,
+    ) -> Result<Self, ModelError> {
+        let base = base.into();
+        check_parts(&card, &base, &trainable)?;
+        let trainable = trainable.valid();
+        let device = trainable.devices().into_iter().next().expect("a head has parameters");
+        Ok(Self { card, base, trainable, device })
+    }
+
     /// Reads the bundle at `path`, finds the weights of its base, and builds the base with `make_base`. The trainable
     /// layers are on `device`.
     ///
@@ -26,7 +82,7 @@ impl Classifier {
     /// Returns an error if the folder does not contain a model, if its files are damaged or do not match, or if the
     /// weights of the base are not found.
     pub fn load(
-        path: &Path,
+        path: impl AsRef<Path>,
         search: &WeightsSearch,
         make_base: &MakeBase<'_>,
         device: &Device,
@@ -70,7 +126,7 @@ impl Classifier {
     /// # Panics
     ///
     /// Panics if an image does not have the model's size.
-    pub fn predict(&self, images: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
+    pub fn predict(&self, images: &[impl AsRef<[u8]>]) -> Result<Vec<Vec<f32>>, ModelError> {
         self.predict_features(self.base.features_of_images(images)?)
     }
 
@@ -95,4 +151,58 @@ impl Classifier {
         let logits = self.trainable.forward(Tensor::from_data(data, &self.device), None);
         Ok(self.trainable.rows_of_probabilities(logits)?)
     }
+}
+
+/// Checks that the values of a card are valid, and that the base and the layers are those that it describes.
+fn check_parts(
+    card: &ModelCard,
+    base: &FrozenBase,
+    trainable: &TrainableLayers,
+) -> Result<(), ModelError> {
+    let differs = |what: &str, found: String, expected: String| {
+        Err(ModelError::Parts { what: what.to_owned(), found, expected })
+    };
+    if card.base.include_top {
+        return Err(VggError::FrozenTop.into());
+    }
+    let (frozen, _) = card.base.frozen_and_trainable()?;
+    if card.classes.len() < 2 {
+        return differs("number of classes", card.classes.len().to_string(), "2 or more".into());
+    }
+    if let Some(InvalidValue { name, found, expected }) = card.invalid_value() {
+        return differs(name, found, expected.to_owned());
+    }
+    let layers: Vec<String> = frozen.into_iter().map(|layer| layer.name).collect();
+    for (what, found, expected) in [
+        ("image size", format!("{:?}", card.base.image_size), format!("{:?}", base.size())),
+        ("list of frozen layers", layers.join(", "), base.layers().join(", ")),
+        ("preprocessing", card.preprocessing.name().into(), base.preprocessing().name().into()),
+        ("digest of the weights", card.weights.digest.clone(), base.weights_digest().to_owned()),
+    ] {
+        if found != expected {
+            return differs(what, found, expected);
+        }
+    }
+    let arrays = trainable.to_arrays();
+    let of_card = trainable_weights(&card.base, &card.head, card.classes.len())?;
+    for (name, shape) in &of_card {
+        let (what, found) = (format!("shape of `{name}`"), format!("{shape:?}"));
+        match arrays.get(name) {
+            None => return differs(&what, found, "no array".into()),
+            Some(array) if array.shape != *shape => {
+                return differs(&what, found, format!("{:?}", array.shape));
+            }
+            Some(array) if !array.is_finite() => {
+                let what = format!("`{name}`");
+                return differs(&what, "NaN or infinite".into(), "finite values".into());
+            }
+            Some(_) => {}
+        }
+    }
+    let unknown = arrays.iter().find(|(name, _)| of_card.iter().all(|(known, _)| known != *name));
+    if let Some((name, array)) = unknown {
+        let what = format!("shape of `{name}`");
+        return differs(&what, "no array".into(), format!("{:?}", array.shape));
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Error of a model on disk.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use quoting::Shown;
@@ -8,12 +9,10 @@ use crate::HeadFault;
 
 /// Error of reading, writing or using a model.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// The folder does not contain a bundle.
-    #[error(
-        "no model at `{}`: it has no `model.json`\nhint: use the folder `best` or `last` of a run",
-        .0.shown()
-    )]
+    #[error("no model at `{}`: it has no `model.json`", .0.shown())]
     Missing(PathBuf),
     /// A file of the bundle can't be read or written.
     #[error(transparent)]
@@ -22,7 +21,7 @@ pub enum ModelError {
     #[error(transparent)]
     Base(#[from] vgg::VggError),
     /// `model.json` can't be parsed.
-    #[error("`{}` is not a model card: {reason}\nhint: the file may be damaged or from another version", .path.shown(), reason = .reason.to_string().shown())]
+    #[error("`{}` is not a model card: {reason}", .path.shown(), reason = .reason.to_string().shown())]
     Card {
         /// Path of the file.
         path: PathBuf,
@@ -30,7 +29,7 @@ pub enum ModelError {
         reason: serde_json::Error,
     },
     /// `model.json` has fewer than two classes.
-    #[error("`{}` has {count} class(es), expected two or more\nhint: the file may be damaged; copy the whole folder again", .path.shown())]
+    #[error("`{}` has {count} class(es), expected two or more", .path.shown())]
     Classes {
         /// Path of the file.
         path: PathBuf,
@@ -38,7 +37,7 @@ pub enum ModelError {
         count: usize,
     },
     /// `model.json` has an unsupported version.
-    #[error("`{}` has format {found}, expected 2 to {expected}\nhint: update the program: the model is from another version", .path.shown())]
+    #[error("`{}` has format {found}, expected 2 to {expected}", .path.shown())]
     Format {
         /// Path of the file.
         path: PathBuf,
@@ -48,7 +47,7 @@ pub enum ModelError {
         expected: u32,
     },
     /// A value of `model.json` is out of its range.
-    #[error("`{}`: `{name}` is {found}, expected {expected}\nhint: the file may be damaged; copy the whole folder again", .path.shown(), found = .found.shown())]
+    #[error("`{}`: `{name}` is {found}, expected {expected}", .path.shown(), found = .found.shown())]
     CardValue {
         /// Path of the file.
         path: PathBuf,
@@ -60,7 +59,7 @@ pub enum ModelError {
         expected: &'static str,
     },
     /// The digest of the arrays differs from the digest in `model.json`.
-    #[error("`{}` has the SHA-256 {found}, expected {expected}\nhint: the file is damaged or belongs to another model; copy the whole folder again", .path.shown(), expected = .expected.shown())]
+    #[error("`{}` has the SHA-256 {found}, expected {expected}", .path.shown(), expected = .expected.shown())]
     OtherArrays {
         /// Path of the arrays.
         path: PathBuf,
@@ -70,7 +69,7 @@ pub enum ModelError {
         expected: String,
     },
     /// An array holds values that are NaN or infinite.
-    #[error("`{}`: the array `{name}` holds values that are NaN or infinite\nhint: the training diverged, or the file is damaged: use another model", .path.shown(), name = .name.shown())]
+    #[error("`{}`: the array `{name}` holds values that are NaN or infinite", .path.shown(), name = .name.shown())]
     NonFinite {
         /// Path of the file.
         path: PathBuf,
@@ -78,15 +77,25 @@ pub enum ModelError {
         name: String,
     },
     /// The arrays do not fit the model card.
-    #[error("`{}` does not fit `model.json`: {fault}\nhint: the two files belong together; copy the whole folder", .path.shown(), fault = .fault.shown())]
+    #[error("`{}` does not fit `model.json`: {fault}", .path.shown(), fault = .fault.shown())]
     Arrays {
         /// Path of the arrays.
         path: PathBuf,
         /// Reason.
         fault: String,
     },
+    /// The parts of a classifier in memory do not fit its card.
+    #[error("the card does not fit: {what} is {found}, expected {expected}", found = .found.shown(), expected = .expected.shown())]
+    Parts {
+        /// Property that differs or is out of its range.
+        what: String,
+        /// Value of the card.
+        found: String,
+        /// Value of the base or the trainable layers, or valid values.
+        expected: String,
+    },
     /// A `.keras` file does not contain a head that this crate supports.
-    #[error("`{}` does not contain a supported head, expected Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}\nhint: models of other architectures can't be imported", .path.shown(), fault = .fault.to_string().shown())]
+    #[error("`{}` does not contain a supported head, expected Dense (linear), Dropout, Dense (1 unit with sigmoid for two classes, else softmax) on a VGG base: {fault}", .path.shown(), fault = .fault.to_string().shown())]
     KerasHead {
         /// Path of the file.
         path: PathBuf,
@@ -94,9 +103,7 @@ pub enum ModelError {
         fault: HeadFault,
     },
     /// `model.json` and the weights have different preprocessing.
-    #[error(
-        "`model.json` has the preprocessing {found}, but the weights expect {expected}\nhint: the file was changed; copy the whole folder again"
-    )]
+    #[error("`model.json` has the preprocessing {found}, but the weights expect {expected}")]
     Preprocessing {
         /// Preprocessing of the card.
         found: &'static str,
@@ -134,7 +141,7 @@ pub enum ModelError {
     },
     /// The seed gives other weights than in the version that trained the model.
     #[error(
-        "the random weights of this model's base can't be reproduced: seed {seed} gives the digest {found}, expected {expected}\nhint: the model is from another version of this program; train it again",
+        "the random weights of this model's base can't be reproduced: seed {seed} gives the digest {found}, expected {expected}",
         found = .found.shown(),
         expected = .expected.shown()
     )]
@@ -146,4 +153,39 @@ pub enum ModelError {
         /// Digest in `model.json`.
         expected: String,
     },
+}
+
+impl ModelError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::File(error) => return error.hint(),
+            Self::Base(error) => return error.hint(),
+            Self::Missing(_) => "use the folder `best` or `last` of a run".into(),
+            Self::Card { .. } => "the file may be damaged or from another version".into(),
+            Self::Classes { .. } | Self::CardValue { .. } => {
+                "the file may be damaged; copy the whole folder again".into()
+            }
+            Self::Format { .. } => "update the program: the model is from another version".into(),
+            Self::OtherArrays { .. } => {
+                "the file is damaged or belongs to another model; copy the whole folder again"
+                    .into()
+            }
+            Self::NonFinite { .. } => {
+                "the training diverged, or the file is damaged: use another model".into()
+            }
+            Self::Arrays { .. } => "the two files belong together; copy the whole folder".into(),
+            Self::Parts { .. } => {
+                "pass the base, the weights and the layers that the card describes".into()
+            }
+            Self::KerasHead { .. } => "models of other architectures can't be imported".into(),
+            Self::Preprocessing { .. } => {
+                "the file was changed; copy the whole folder again".into()
+            }
+            Self::OtherSeeded { .. } => {
+                "the model is from another version of this program; train it again".into()
+            }
+            Self::DifferentWeights { .. } | Self::WeightsNotFound { .. } => return None,
+        })
+    }
 }

@@ -19,7 +19,7 @@ use vgg::{FrozenBase, MakeBase, Vgg, check_finite};
 use crate::{ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle};
 
 /// Classifier that also returns heat maps. It computes the gradients of logits with respect to the output of the last
-/// convolution.
+/// convolution. Threads can share it: it is `Send` and `Sync`.
 #[derive(Debug)]
 pub struct Explainer {
     card: ModelCard,
@@ -56,7 +56,7 @@ impl Explainer {
     ///
     /// See [`Classifier::load`](crate::Classifier::load).
     pub fn load(
-        path: &Path,
+        path: impl AsRef<Path>,
         search: &WeightsSearch,
         make_base: &MakeBase<'_>,
         device: &Device,
@@ -91,7 +91,7 @@ impl Explainer {
     /// # Panics
     ///
     /// Panics if an image does not have the model's size.
-    pub fn predict(&self, images: &[&[u8]]) -> Result<Vec<Vec<f32>>, ModelError> {
+    pub fn predict(&self, images: &[impl AsRef<[u8]>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let logits = self.forward(images, |maps| maps)?;
         Ok(self.trainable.rows_of_probabilities(logits)?)
     }
@@ -113,7 +113,7 @@ impl Explainer {
     /// Panics if an image does not have the model's size, or if `class` is out of range.
     pub fn explain(
         &self,
-        images: &[&[u8]],
+        images: &[impl AsRef<[u8]>],
         class: Option<usize>,
     ) -> Result<Vec<Explanation>, ModelError> {
         let classes = self.card.classes.len();
@@ -158,7 +158,7 @@ impl Explainer {
     /// Returns the logits of images, with `tap` applied to the last convolution's output.
     fn forward(
         &self,
-        images: &[&[u8]],
+        images: &[impl AsRef<[u8]>],
         tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
     ) -> Result<Tensor<2>, ModelError> {
         let features = self.below.features_of_images(images)?;

@@ -2,6 +2,7 @@
 
 /// Reason why a `.keras` file does not contain a supported head, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HeadFault {
     /// The file is not a `.keras` file.
     #[error("it is not a `.keras` file written by `model.save(\"NAME.keras\")`")]

@@ -17,6 +17,13 @@ mod search;
 mod summary;
 mod trainable;
 
+// Types of other crates that the public types here consist of.
+pub use formats::{Array, Arrays, FormatError};
+pub use head::{Head, HeadConfig};
+pub use vgg::{
+    FrozenBase, MakeBase, Pooling, Preprocessing, Summary, VggConfig, VggError, Weights,
+};
+
 pub use bundle::{load_bundle, load_card, save_bundle};
 pub use card::{Metrics, ModelCard, WeightsRecord, most_likely};
 pub use classifier::Classifier;

@@ -19,6 +19,7 @@ pub struct TrainableLayers {
 
 /// Arrays that do not fit the trainable layers.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainableLayersError {
     /// The configuration of the base is invalid.
     #[error(transparent)]
@@ -96,6 +97,11 @@ impl TrainableLayers {
         Ok(Self { unfrozen: base.init_trainable(&arrays, device)?, head, features })
     }
 
+    /// Creates the trainable layers of a frozen base: only a head, on `inputs` features of an image.
+    pub fn from_head(head: Head, inputs: usize) -> Self {
+        Self { unfrozen: None, head, features: vec![inputs] }
+    }
+
     /// Computes logits from backbone features; [`Self::probabilities`] converts them. In training, `mask` is the
     /// [dropout mask](head::dropout_mask) of the hidden units.
     ///
@@ -128,7 +134,7 @@ impl TrainableLayers {
     }
 
     /// Returns the head, which computes logits from the output of the whole base.
-    pub(crate) fn head(&self) -> &Head {
+    pub fn head(&self) -> &Head {
         &self.head
     }
 

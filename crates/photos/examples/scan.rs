@@ -13,7 +13,7 @@ use photos::{Layout, Survey};
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or("usage: scan FOLDER")?;
     let start = Instant::now();
-    let layout = Layout::find(folder.as_ref(), None)?;
+    let layout = Layout::find(folder, None)?;
     let listed = start.elapsed().as_secs_f64();
     let survey = Survey::of(&layout, None);
     let seconds = start.elapsed().as_secs_f64();

@@ -36,6 +36,22 @@ use crate::tiff::decode_tiff;
 ///
 /// Returns an error if the bytes are not a complete image of a supported kind. An image of more than
 /// [`MAX_PIXELS`](crate::MAX_PIXELS) pixels is refused before memory is allocated for them.
+///
+/// # Examples
+///
+/// ```
+/// let mut png = std::io::Cursor::new(vec![]);
+/// let image = image::RgbImage::from_pixel(4, 2, image::Rgb([10, 20, 30]));
+/// image.write_to(&mut png, image::ImageFormat::Png)?;
+/// let png = png.into_inner();
+///
+/// assert_eq!(photos::decode(&png)?, image);
+/// assert!(photos::decode(&png[..png.len() - 1]).is_err()); // incomplete
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "decode_image")]
+#[doc(alias = "decode_jpeg")]
+#[doc(alias = "imdecode")]
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     decode_with_header(bytes).map(|(image, _)| image)
 }

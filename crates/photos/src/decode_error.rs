@@ -7,6 +7,7 @@ use tiff::TiffError;
 
 /// Error of decoding a file, worded as a statement about the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// The file is empty.
     #[error("it is empty")]

@@ -14,6 +14,21 @@ use serde::{Deserialize, Serialize};
 ///
 /// All copies that were recompressed at quality 30 or halved in size are found. So are 99% of those made a fifth
 /// brighter or cropped by 1% on each side, and 93% of those cropped by 2% on each side.
+///
+/// # Hash
+///
+/// The hash is pHash (C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010):
+///
+/// 1. The brightness 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) is averaged over 32x32 cells.
+/// 2. Of the cells' two-dimensional DCT-II, the 8x8 lowest frequencies are retained.
+/// 3. Each frequency is a bit: 1 if it is above the median of all but the first one, which is the mean.
+///
+/// An image whose cells have a standard deviation below 3 levels has no hash. It is only equal to images with the same
+/// pixels.
+#[doc(alias = "hamming distance")]
+#[doc(alias = "imagehash")]
+#[doc(alias = "perceptual hash")]
+#[doc(alias = "pHash")]
 pub const NEAR_BITS: u32 = 6;
 
 /// Data to compare two images by.

@@ -1,20 +1,22 @@
 //! Errors of scanning, reading and splitting a folder of images.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use quoting::Shown;
 
 /// Error of a folder that can't be trained on or evaluated.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PhotosError {
     /// The path does not exist.
-    #[error("no folder at `{}`\nhint: check the spelling and the current directory", .0.shown())]
+    #[error("no folder at `{}`", .0.shown())]
     Missing(PathBuf),
     /// The path is a file, not a folder.
-    #[error("`{}` is a file, expected a folder\nhint: name a folder with one subfolder of images per class", .0.shown())]
+    #[error("`{}` is a file, expected a folder", .0.shown())]
     NotAFolder(PathBuf),
     /// The operating system refused to read a file or folder.
-    #[error("`{}`: {reason}\nhint: check its permissions", .path.shown())]
+    #[error("`{}`: {reason}", .path.shown())]
     Io {
         /// Path of the file or folder.
         path: PathBuf,
@@ -23,7 +25,7 @@ pub enum PhotosError {
     },
     /// The pixels of a file changed after it was first read.
     #[error(
-        "`{}` changed while it was in use: {reason}\nhint: do not move or edit images during a run",
+        "`{}` changed while it was in use: {reason}",
         .path.shown(),
         reason = .reason.shown()
     )]
@@ -34,17 +36,13 @@ pub enum PhotosError {
         reason: String,
     },
     /// The folder has no subfolders.
-    #[error(
-        "`{}` has no class folders\nhint: put the images of each class into a subfolder, such as `{}` and `{}`",
-        .0.shown(), .0.join("cats").shown(), .0.join("dogs").shown()
-    )]
+    #[error("`{}` has no class folders", .0.shown())]
     NoClasses(PathBuf),
     /// The folder has only one class.
     #[error(
-        "`{}` has only the class `{class}`, expected two or more\nhint: {hint}",
+        "`{}` has only the class `{class}`, expected two or more",
         .folder.shown(),
-        class = .class.shown(),
-        hint = .hint.shown()
+        class = .class.shown()
     )]
     OneClass {
         /// Path of the folder.
@@ -55,11 +53,11 @@ pub enum PhotosError {
         hint: String,
     },
     /// The name of a class folder is not UTF-8.
-    #[error("the class folder `{}` has a name that is not UTF-8\nhint: rename it", .0.shown())]
+    #[error("the class folder `{}` has a name that is not UTF-8", .0.shown())]
     ClassName(PathBuf),
     /// A class folder has no files.
     #[error(
-        "the class `{class}` has no images: `{}` is empty\nhint: add images, or remove the folder",
+        "the class `{class}` has no images: `{}` is empty",
         .folder.shown(),
         class = .class.shown()
     )]
@@ -71,7 +69,7 @@ pub enum PhotosError {
     },
     /// A class folder has files, but none is a readable image.
     #[error(
-        "the class `{class}` has no readable images: {files} file(s) in `{}`, such as `{}`: {reason}\nhint: supported formats are JPEG, PNG, GIF, BMP, WebP and TIFF; add such images, or remove the folder",
+        "the class `{class}` has no readable images: {files} file(s) in `{}`, such as `{}`: {reason}",
         .folder.shown(), .example.shown(),
         class = .class.shown(),
         reason = .reason.shown()
@@ -90,11 +88,10 @@ pub enum PhotosError {
     },
     /// A folder has other classes than the training folder or the trained model.
     #[error(
-        "`{}` has the classes {found}, expected {expected}\nhint: {hint}",
+        "`{}` has the classes {found}, expected {expected}",
         .folder.shown(),
         found = .found.shown(),
-        expected = .expected.shown(),
-        hint = .hint.shown()
+        expected = .expected.shown()
     )]
     OtherClasses {
         /// Path of the folder.
@@ -108,15 +105,12 @@ pub enum PhotosError {
     },
     /// The parent folder has a training folder but no validation folder. Holds the training folder.
     #[error(
-        "`{}` has a `{}` folder but no `validation`, `val`, `valid` or `test` folder\nhint: add one, or use `{}` itself to split it",
-        .0.parent().unwrap_or(.0).shown(), .0.file_name().unwrap_or_default().shown(), .0.shown()
+        "`{}` has a `{}` folder but no `validation`, `val`, `valid` or `test` folder",
+        .0.parent().unwrap_or(.0).shown(), .0.file_name().unwrap_or_default().shown()
     )]
     NoValidation(PathBuf),
     /// The validation folder has no class folders.
-    #[error(
-        "the validation folder `{}` has no class folders\nhint: put its images into one subfolder per class, or use `{}` itself to split it",
-        .validation.shown(), .train.shown()
-    )]
+    #[error("the validation folder `{}` has no class folders", .validation.shown())]
     FlatValidation {
         /// Path of the training folder.
         train: PathBuf,
@@ -124,15 +118,12 @@ pub enum PhotosError {
         validation: PathBuf,
     },
     /// The parent folder has a validation folder but no training folder. Holds the validation folder.
-    #[error(
-        "`{}` has no `train` folder next to it\nhint: rename the folder of training images to `{}`",
-        .0.shown(), .0.with_file_name("train").shown()
-    )]
+    #[error("`{}` has no `train` folder next to it", .0.shown())]
     NoTraining(PathBuf),
     /// The class folders all have the same subfolders, so the subfolders may be the classes.
     #[error(
-        "the {count} folders with images in `{}` hold the same subfolders, {subfolders}, expected one folder per class\nhint: if these are the classes, name one folder that holds them, such as `{}`, or rename two such folders to `train` and `validation`; otherwise move the images out of them",
-        .folder.shown(), .example.shown(),
+        "the {count} folders with images in `{}` hold the same subfolders, {subfolders}, expected one folder per class",
+        .folder.shown(),
         subfolders = .subfolders.shown()
     )]
     SameSubfolders {
@@ -152,13 +143,11 @@ pub enum PhotosError {
     )]
     SplitTwice(PathBuf),
     /// The validation split is not between 0 and 1.
-    #[error(
-        "the validation split is {0}, expected a fraction between 0 and 1\nhint: 0.2 uses a fifth of each class for validation"
-    )]
+    #[error("the validation split is {0}, expected a fraction between 0 and 1")]
     Split(f64),
     /// A class has too few images to be split.
     #[error(
-        "the class `{class}` has {count} readable image(s), expected two or more, one of them for validation\nhint: add images, or remove the class",
+        "the class `{class}` has {count} readable image(s), expected two or more, one of them for validation",
         class = .class.shown()
     )]
     TooFewToSplit {
@@ -181,6 +170,64 @@ pub enum PhotosError {
 }
 
 impl PhotosError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Folder;
+    /// use std::path::Path;
+    ///
+    /// let error = Folder::scan(Path::new("missing")).expect_err("no such folder");
+    /// assert!(!error.to_string().contains("hint"));
+    /// if let Some(hint) = error.hint() {
+    ///     println!("{error}\nhint: {hint}");
+    /// }
+    /// ```
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Missing(_) => "check the spelling and the current directory".into(),
+            Self::NotAFolder(_) => "name a folder with one subfolder of images per class".into(),
+            Self::Io { .. } => "check its permissions".into(),
+            Self::Changed { .. } => "do not move or edit images during a run".into(),
+            Self::NoClasses(folder) => format!(
+                "put the images of each class into a subfolder, such as `{}` and `{}`",
+                folder.join("cats").shown(),
+                folder.join("dogs").shown()
+            )
+            .into(),
+            Self::OneClass { hint, .. } | Self::OtherClasses { hint, .. } => {
+                hint.shown().to_string().into()
+            }
+            Self::ClassName(_) => "rename it".into(),
+            Self::EmptyClass { .. } => "add images, or remove the folder".into(),
+            Self::UnreadableClass { .. } => {
+                "supported formats are JPEG, PNG, GIF, BMP, WebP and TIFF; add such images, or remove the folder".into()
+            }
+            Self::NoValidation(train) => {
+                format!("add one, or use `{}` itself to split it", train.shown()).into()
+            }
+            Self::FlatValidation { train, .. } => format!(
+                "put its images into one subfolder per class, or use `{}` itself to split it",
+                train.shown()
+            )
+            .into(),
+            Self::NoTraining(validation) => format!(
+                "rename the folder of training images to `{}`",
+                validation.with_file_name("train").shown()
+            )
+            .into(),
+            Self::SameSubfolders { example, .. } => format!(
+                "if these are the classes, name one folder that holds them, such as `{}`, or rename two such folders to `train` and `validation`; otherwise move the images out of them",
+                example.shown()
+            )
+            .into(),
+            Self::Split(_) => "0.2 uses a fifth of each class for validation".into(),
+            Self::TooFewToSplit { .. } => "add images, or remove the class".into(),
+            Self::SplitTwice(_) | Self::OneGroup { .. } => return None,
+        })
+    }
+
     pub(crate) fn io(path: &Path, reason: std::io::Error) -> Self {
         let path = path.to_owned();
         match reason.kind() {

@@ -11,6 +11,7 @@ use crate::decode_error::DecodeError;
 
 /// Error of reading an image from a file.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageFileError {
     /// The content is not a readable image.
     #[error(transparent)]
@@ -69,6 +70,19 @@ const MAX_BYTES: u64 = 1 << 30;
 /// # Errors
 ///
 /// Returns an error if the file can't be read or does not begin like an image.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("cat.png");
+/// image::RgbImage::new(4, 2).save(&path)?;
+/// assert_eq!(photos::image_file_digest(&path)?.len(), 32);
+///
+/// std::fs::write(&path, "some text")?;
+/// assert!(photos::image_file_digest(&path).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn image_file_digest(path: &Path) -> Result<[u8; 32], ImageFileError> {
     Ok(Sha256::digest(read_image(path)?).into())
 }

@@ -12,6 +12,8 @@ use crate::listing::{Identity, Listing, entries, identity, with_ancestors};
 use crate::{PhotosError, SkippedFiles, UnreadableFile, has_image_extension};
 
 /// Folder with one subfolder per class, listed but not yet read.
+#[doc(alias = "image_dataset_from_directory")]
+#[doc(alias = "ImageFolder")]
 #[derive(Clone, Debug)]
 pub struct Folder {
     /// Path of the folder.
@@ -35,8 +37,31 @@ impl Folder {
     ///
     /// Returns an error if the folder is missing or has no class folders. It is also an error if a class folder is
     /// empty, can't be listed or has a name that is not UTF-8.
-    pub fn scan(path: &Path) -> Result<Self, PhotosError> {
-        let folder = Self::list(path)?;
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Folder;
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// let folder = Folder::scan(data.path())?;
+    /// assert_eq!(folder.classes, ["cat", "dog"]);
+    /// assert_eq!(folder.files[0], [data.path().join("cat/0.png"), data.path().join("cat/1.png")]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "flow_from_directory")]
+    #[doc(alias = "image_dataset_from_directory")]
+    #[doc(alias = "ImageFolder")]
+    pub fn scan(path: impl AsRef<Path>) -> Result<Self, PhotosError> {
+        let folder = Self::list(path.as_ref())?;
         match folder.faults().into_iter().next() {
             Some(fault) => Err(fault),
             None => Ok(folder),
@@ -147,6 +172,28 @@ impl Folder {
     /// # Errors
     ///
     /// Returns an error if the folder has a class that is missing from `classes`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Folder;
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// // The classes of a trained model, of which this folder has two.
+    /// let classes = ["bird", "cat", "dog"].map(String::from);
+    /// let folder = Folder::scan(data.path())?.with_classes(&classes)?;
+    /// assert_eq!(folder.files.iter().map(Vec::len).collect::<Vec<_>>(), [0, 2, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "class_names")]
     pub fn with_classes(mut self, classes: &[String]) -> Result<Self, PhotosError> {
         if self.classes.iter().any(|class| !classes.contains(class)) {
             return Err(self.other_classes(classes));

@@ -32,6 +32,19 @@ impl Format {
     pub const HEAD: usize = 18;
 
     /// Returns the format of a file that begins with `head`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Format;
+    ///
+    /// assert_eq!(Format::of(b"\x89PNG\r\n\x1a\n"), Some(Format::Png));
+    /// assert_eq!(Format::of(b"\xff\xd8\xff\xe0"), Some(Format::Jpeg));
+    /// assert_eq!(Format::of(b"some text"), None);
+    /// ```
+    #[doc(alias = "guess_format")]
+    #[doc(alias = "imghdr")]
+    #[doc(alias = "magic number")]
     pub fn of(head: &[u8]) -> Option<Self> {
         let starts_with = |magic: &[u8]| head.starts_with(magic);
         let is_bmp = || {

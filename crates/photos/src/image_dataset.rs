@@ -33,6 +33,14 @@ pub struct Cache {
 
 impl Cache {
     /// Caches up to `memory` bytes in memory and nothing on disk.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let cache = photos::Cache::in_memory(512_000_000);
+    /// assert_eq!(cache.memory, 512_000_000);
+    /// assert!(cache.disk.is_none());
+    /// ```
     pub const fn in_memory(memory: usize) -> Self {
         Self { memory, disk: None }
     }
@@ -41,7 +49,9 @@ impl Cache {
 /// Readable images of a folder, ordered by class and path.
 ///
 /// The first images are cached in memory up to a limit. On each access, the other images are read from the cache on
-/// disk or decoded from their files.
+/// disk or decoded from their files. Threads can share a dataset: it is `Send` and `Sync`.
+#[doc(alias = "image_dataset_from_directory")]
+#[doc(alias = "ImageFolder")]
 #[derive(Clone, Debug)]
 pub struct ImageDataset {
     classes: Arc<[String]>,
@@ -78,6 +88,32 @@ impl ImageDataset {
     /// # Panics
     ///
     /// Panics if `size` has no pixels.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Folder, ImageDataset};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// std::fs::write(data.path().join("dog/note.jpg"), "not an image")?;
+    /// let folder = Folder::scan(data.path())?;
+    /// let (images, skipped) = ImageDataset::load(&folder, [180, 180], &Cache::in_memory(1 << 30))?;
+    /// assert_eq!(images.labels(), [0, 0, 1, 1]);
+    /// assert_eq!(images.size(), [180, 180]);
+    /// assert_eq!(skipped.unreadable[0].path, data.path().join("dog/note.jpg"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "flow_from_directory")]
+    #[doc(alias = "image_dataset_from_directory")]
+    #[doc(alias = "ImageFolder")]
     pub fn load(
         folder: &Folder,
         size: [usize; 2],
@@ -136,6 +172,33 @@ impl ImageDataset {
     /// # Errors
     ///
     /// Returns an error if a file has changed since it was first read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Folder, ImageDataset};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// std::fs::copy(data.path().join("cat/0.png"), data.path().join("dog/copy.png"))?;
+    /// let folder = Folder::scan(data.path())?;
+    /// let (images, _) = ImageDataset::load(&folder, [32, 32], &Cache::in_memory(1 << 20))?;
+    /// let groups = images.near_duplicates()?;
+    /// assert_eq!(groups, [[0, 4]]);
+    /// assert_eq!(images.path(groups[0][1]), data.path().join("dog/copy.png"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "deduplicate")]
+    #[doc(alias = "imagehash")]
+    #[doc(alias = "perceptual hash")]
+    #[doc(alias = "pHash")]
     pub fn near_duplicates(&self) -> Result<Vec<Vec<usize>>, PhotosError> {
         let fingerprint = |at: usize| {
             let hash = perceptual_hash(&self.pixels(at)?, self.size[1]);
@@ -190,6 +253,7 @@ impl ImageDataset {
     /// # Panics
     ///
     /// Panics if `index` is out of range.
+    #[doc(alias = "seed")]
     pub fn address(&self, index: usize) -> u64 {
         self.files[index].address
     }
@@ -199,6 +263,7 @@ impl ImageDataset {
     /// # Panics
     ///
     /// Panics if `index` is out of range.
+    #[doc(alias = "SHA-256")]
     pub fn digest(&self, index: usize) -> &[u8; 32] {
         &self.files[index].digest
     }
@@ -213,6 +278,28 @@ impl ImageDataset {
     /// # Panics
     ///
     /// Panics if `index` is out of range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Folder, ImageDataset};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// let folder = Folder::scan(data.path())?;
+    /// // Without memory for the cache, each access reads the file.
+    /// let (images, _) = ImageDataset::load(&folder, [2, 2], &Cache::in_memory(0))?;
+    /// assert_eq!(images.cached(), 0);
+    /// assert_eq!(images.pixels(1)?[..], [41; 2 * 2 * 3]); // gray
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pixels(&self, index: usize) -> Result<Arc<[u8]>, PhotosError> {
         let PhotoFile { path, digest, kept, key, .. } = &self.files[index];
         if let Some(pixels) = kept {

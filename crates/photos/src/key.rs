@@ -9,6 +9,15 @@ use sha2::{Digest, Sha256};
 ///
 /// Two paths never have the same key. Every backslash is doubled. In a name that is not UTF-8, bytes other than
 /// printable ASCII are escaped (`\xff`).
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// let (folder, path) = (Path::new("pets/train"), Path::new("pets/train/cat/1.jpg"));
+/// assert_eq!(photos::key_of(path, folder), "cat/1.jpg");
+/// ```
 pub fn key_of(path: &Path, folder: &Path) -> String {
     let below = path.strip_prefix(folder).unwrap_or(path);
     let part = |part: Component<'_>| {
@@ -20,11 +29,26 @@ pub fn key_of(path: &Path, folder: &Path) -> String {
 
 /// Returns the key of an object or listed file called `name`, with `/` between the components. A file with this name in
 /// a folder has the same key.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(photos::key_of_name("cat/1.jpg"), "cat/1.jpg");
+/// assert_eq!(photos::key_of_name(r"a\b.jpg"), r"a\\b.jpg");
+/// ```
 pub fn key_of_name(name: &str) -> String {
     name.replace('\\', r"\\")
 }
 
 /// Returns the name that has this key, if the name is UTF-8. Inverse of [`key_of_name`].
+///
+/// # Examples
+///
+/// ```
+/// use photos::{key_of_name, name_of_key};
+///
+/// assert_eq!(name_of_key(&key_of_name(r"a\b.jpg")), r"a\b.jpg");
+/// ```
 pub fn name_of_key(key: &str) -> Cow<'_, str> {
     if key.contains('\\') { key.replace(r"\\", "\\").into() } else { key.into() }
 }
@@ -32,6 +56,15 @@ pub fn name_of_key(key: &str) -> Cow<'_, str> {
 /// Returns the address of the random draws for an image: the first 8 bytes of the SHA-256 of its key, little endian.
 ///
 /// The key is relative to the folder of classes. Random draws for an image therefore do not depend on the other images.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(photos::address_of_key("cat/1.jpg"), 14_472_017_913_395_497_571);
+/// ```
+#[doc(alias = "hash")]
+#[doc(alias = "seed")]
+#[doc(alias = "splitmix64")]
 pub fn address_of_key(key: &str) -> u64 {
     let digest: [u8; 32] = Sha256::digest(key).into();
     u64::from_le_bytes(*digest.first_chunk().expect("32 bytes are more than 8"))

@@ -12,6 +12,8 @@ use crate::{
 const DEFAULT_SPLIT: f64 = 0.2;
 
 /// Layout of the images, listed but not yet read.
+#[doc(alias = "train_test_split")]
+#[doc(alias = "validation_split")]
 #[derive(Clone, Debug)]
 pub enum Layout {
     /// Separate training and validation folders, [recognized by their names](SplitFolders), with the same classes.
@@ -43,8 +45,30 @@ impl Layout {
     /// Returns an error if the folder is missing or has fewer than two classes, if a class has no files, or if all
     /// classes have the same subfolders. It is also an error if two folders have different classes, or if `split` is
     /// given for two folders.
-    pub fn find(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
-        let layout = Self::list(data, split)?;
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Layout;
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// let layout = Layout::find(data.path(), Some(0.5))?;
+    /// let Layout::Split { folder, share } = layout else { panic!("no folder is named `train`") };
+    /// assert_eq!((folder.classes.len(), share), (2, 0.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "train_test_split")]
+    #[doc(alias = "validation_split")]
+    pub fn find(data: impl AsRef<Path>, split: Option<f64>) -> Result<Self, PhotosError> {
+        let layout = Self::list(data.as_ref(), split)?;
         match layout.faults().into_iter().next() {
             Some(fault) => Err(fault),
             None => Ok(layout),
@@ -58,6 +82,19 @@ impl Layout {
     ///
     /// Returns an error if the folder is missing or can't be listed, if it has only one of the two folders, or if
     /// `split` is invalid or given for two folders.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Layout;
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// std::fs::create_dir(data.path().join("cat"))?; // one class without images
+    /// let layout = Layout::list(data.path(), None)?;
+    /// assert!(!layout.faults().is_empty());
+    /// assert!(Layout::find(data.path(), None).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn list(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
         if let Some(share) = split
             && !(share > 0.0 && share < 1.0)
@@ -79,6 +116,29 @@ impl Layout {
 
     /// Returns the errors that prevent training: classes that all have the same subfolders, fewer than two classes,
     /// classes without files, or two folders with different classes. A layout from [`find`](Self::find) has no errors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Layout;
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// assert!(Layout::list(data.path(), None)?.faults().is_empty());
+    ///
+    /// std::fs::create_dir(data.path().join("bird"))?;
+    /// let faults = Layout::list(data.path(), None)?.faults();
+    /// assert_eq!(faults.len(), 1);
+    /// assert!(faults[0].to_string().contains("bird"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn faults(&self) -> Vec<PhotosError> {
         match self {
             Self::Folders { train, validation, .. } => {
@@ -108,6 +168,29 @@ impl Layout {
     /// # Errors
     ///
     /// Returns an error if a class has no readable image, or only one although it must be split.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Layout};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// let layout = Layout::find(data.path(), Some(0.5))?;
+    /// let (train, validation, skipped) = layout.load([180, 180], 42, &Cache::in_memory(1 << 30))?;
+    /// assert_eq!((train.labels(), validation.labels()), (&[0, 1][..], &[0, 1][..]));
+    /// assert!(skipped.unreadable.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "image_dataset_from_directory")]
+    #[doc(alias = "train_test_split")]
     pub fn load(
         &self,
         size: [usize; 2],
@@ -124,6 +207,32 @@ impl Layout {
     ///
     /// Returns the errors of [`load`](Self::load). It is also an error if all images of a class are near duplicates, or
     /// if a file changes while it is in use.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Layout};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// std::fs::copy(data.path().join("cat/0.png"), data.path().join("cat/copy.png"))?;
+    /// let layout = Layout::find(data.path(), Some(0.34))?;
+    /// let (train, validation, _) = layout.load_grouped([180, 180], 42, &Cache::in_memory(1 << 30))?;
+    /// // The two copies stay together, so the other cat is for validation.
+    /// assert_eq!(train.labels(), [0, 0, 1]);
+    /// assert_eq!(validation.path(0), data.path().join("cat/1.png"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "data leakage")]
+    #[doc(alias = "GroupKFold")]
+    #[doc(alias = "GroupShuffleSplit")]
     pub fn load_grouped(
         &self,
         size: [usize; 2],
@@ -144,6 +253,29 @@ impl Layout {
     /// # Errors
     ///
     /// Returns an error if a class has no readable image.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Layout};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// let layout = Layout::find(data.path(), None)?;
+    /// let (train, validation, _) = layout.load_divided([180, 180], &Cache::in_memory(1 << 30), |path| {
+    ///     Some(path.ends_with("0.png"))
+    /// })?;
+    /// assert_eq!(train.path(0), data.path().join("cat/1.png"));
+    /// assert_eq!(validation.path(0), data.path().join("cat/0.png"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load_divided(
         &self,
         size: [usize; 2],

@@ -36,6 +36,7 @@ mod survey;
 mod tiff;
 mod ycbcr;
 
+pub use ::cache::DiskCache;
 pub use cost::{DecodingCost, decoding_cost};
 pub use decode::decode;
 pub use decode_error::DecodeError;
@@ -46,6 +47,7 @@ pub use file::{ImageFileError, image_file_digest};
 pub use folder::Folder;
 pub use format::Format;
 pub use header::Color;
+pub use image::{DynamicImage, RgbImage};
 pub use image_dataset::{Cache, ImageDataset, LabeledImage};
 pub use key::{address_of_key, key_of, key_of_name, name_of_key};
 pub use layout::Layout;

@@ -55,6 +55,27 @@ impl Listing {
 /// # Errors
 ///
 /// Returns an error if the folder is missing, or if it or a folder in it can't be listed.
+///
+/// # Examples
+///
+/// ```
+/// # let data = tempfile::tempdir()?;
+/// # for (class, level) in [("cat", 40), ("dog", 200)] {
+/// #     std::fs::create_dir(data.path().join(class))?;
+/// #     for at in 0..2 {
+/// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+/// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+/// #     }
+/// # }
+/// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+/// std::fs::write(data.path().join(".hidden"), "")?;
+/// let files = photos::files_below(data.path())?;
+/// assert_eq!(files.len(), 4);
+/// assert_eq!(files[3], data.path().join("dog/1.png"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "glob")]
+#[doc(alias = "walkdir")]
 pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, PhotosError> {
     let mut listing = Listing::below(folder, &HashSet::new())?;
     match listing.unreadable.pop() {
@@ -131,6 +152,17 @@ const OF_SYSTEMS: [&str; 11] = [
 /// Returns true if the file or folder `path` is hidden or internal to a system.
 ///
 /// Its name begins with a dot, or is one that macOS, Windows, Linux or network storage uses internally, ignoring case.
+///
+/// # Examples
+///
+/// ```
+/// use photos::is_hidden;
+/// use std::path::Path;
+///
+/// assert!(is_hidden(Path::new("pets/.DS_Store")));
+/// assert!(is_hidden(Path::new("pets/Thumbs.db")));
+/// assert!(!is_hidden(Path::new(".cache/pets"))); // only the last component counts
+/// ```
 pub fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.') || OF_SYSTEMS.contains(&name.to_lowercase().as_str())

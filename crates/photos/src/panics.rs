@@ -16,6 +16,18 @@ thread_local! {
 ///
 /// This library does not install a panic hook. A program's hook can call this function to print nothing for such a
 /// panic.
+///
+/// # Examples
+///
+/// ```
+/// let hook = std::panic::take_hook();
+/// std::panic::set_hook(Box::new(move |panic| {
+///     if !photos::is_decoding() {
+///         hook(panic);
+///     }
+/// }));
+/// assert!(!photos::is_decoding());
+/// ```
 pub fn is_decoding() -> bool {
     IS_DECODING.get()
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache::{DiskCache, EntryKind, Key};
+use image::{DynamicImage, RgbImage};
 use sha2::{Digest, Sha256};
 
 use crate::decode::decode_with_header;
@@ -11,6 +12,7 @@ use crate::decode_error::DecodeError;
 use crate::file::{ImageFileError, read_image};
 use crate::header::Header;
 use crate::resize_to_bytes;
+use crate::size::check_size;
 
 /// Revision of the decoder and the resize. Raise it if either gives other pixels. A test ties it to the output.
 pub const PIXELS_REVISION: u32 = 1;
@@ -19,6 +21,8 @@ pub const PIXELS_REVISION: u32 = 1;
 const RESIZE: &[u8] = b"bilinear";
 
 /// Pixels of an image.
+#[doc(alias = "load_img")]
+#[doc(alias = "img_to_array")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pixels {
     /// Values (height, width, 3) in 0..=255.
@@ -38,12 +42,28 @@ impl Pixels {
     /// # Errors
     ///
     /// Returns an error if the file can't be read or is not an image.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Pixels;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("cat.png");
+    /// image::RgbImage::from_pixel(640, 480, image::Rgb([10, 20, 30])).save(&path)?;
+    /// let pixels = Pixels::load(&path, [180, 180], None)?;
+    /// assert_eq!(pixels.values[..3], [10, 20, 30]);
+    /// assert_eq!(pixels.values.len(), 180 * 180 * 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "imread")]
+    #[doc(alias = "load_img")]
     pub fn load(
-        path: &Path,
+        path: impl AsRef<Path>,
         size: [usize; 2],
         cache: Option<&DiskCache>,
     ) -> Result<Self, ImageFileError> {
-        Ok(Self::decode(&read_image(path)?, size, cache)?)
+        Ok(Self::decode(&read_image(path.as_ref())?, size, cache)?)
     }
 
     /// Decodes and resizes like [`Self::load`], from the content of a file.
@@ -51,6 +71,26 @@ impl Pixels {
     /// # Errors
     ///
     /// Returns an error if `file` is not an image.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache::DiskCache;
+    /// use photos::Pixels;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut png = std::io::Cursor::new(vec![]);
+    /// let image = image::RgbImage::from_pixel(4, 2, image::Rgb([10, 20, 30]));
+    /// image.write_to(&mut png, image::ImageFormat::Png)?;
+    /// let png = png.into_inner();
+    ///
+    /// let cache = DiskCache::open(folder.path(), 1_000_000)?;
+    /// let decoded = Pixels::decode(&png, [2, 4], Some(&cache))?;
+    /// assert_eq!(decoded, Pixels::decode(&png, [2, 4], Some(&cache))?); // from the cache
+    /// assert_eq!(decoded.values[..], *image.as_raw());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "imdecode")]
     pub fn decode(
         file: &[u8],
         size: [usize; 2],
@@ -65,6 +105,61 @@ impl Pixels {
         let profile = [u8::from(pixels.has_profile)];
         cache.put(EntryKind::Pixels, &key, &[&profile, &pixels.digest, &pixels.values]);
         Ok(pixels)
+    }
+
+    /// Resizes an image in memory to `size` = (height, width). The result equals that of a PNG file of the image: grayscale
+    /// is copied to all three channels, an alpha channel is dropped and the colors stay unchanged, and 16 bits are scaled
+    /// to 8 and rounded. Floating-point values are limited to 0..=1, which becomes 0..=255. The image must be upright.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the image has no pixels, or more than [`MAX_PIXELS`](crate::MAX_PIXELS).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `size` has no pixels.
+    ///
+    /// ```
+    /// use photos::{DynamicImage, Pixels};
+    ///
+    /// let gray = DynamicImage::new_luma8(640, 480);
+    /// let pixels = Pixels::from_image(&gray, [180, 180])?;
+    /// assert_eq!(pixels.values.len(), 180 * 180 * 3);
+    /// # Ok::<(), photos::DecodeError>(())
+    /// ```
+    pub fn from_image(image: &DynamicImage, size: [usize; 2]) -> Result<Self, DecodeError> {
+        // The conversion allocates, so the size is checked first.
+        check_size(image.width(), image.height())?;
+        match image {
+            DynamicImage::ImageRgb8(image) => Self::from_rgb(image, size),
+            other => Self::from_rgb(&other.to_rgb8(), size),
+        }
+    }
+
+    /// Resizes like [`Self::from_image`], from an RGB image. Does not copy it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the image has no pixels, or more than [`MAX_PIXELS`](crate::MAX_PIXELS).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `size` has no pixels.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Pixels, RgbImage};
+    ///
+    /// let image = RgbImage::from_raw(2, 1, vec![0, 0, 0, 255, 255, 255]).expect("1 row of 2 pixels");
+    /// let pixels = Pixels::from_rgb(&image, [1, 2])?;
+    /// assert_eq!(pixels.values[..], *image.as_raw());
+    /// # Ok::<(), photos::DecodeError>(())
+    /// ```
+    pub fn from_rgb(image: &RgbImage, size: [usize; 2]) -> Result<Self, DecodeError> {
+        check_size(image.width(), image.height())?;
+        let values: Arc<[u8]> = resize_to_bytes(image, size).into();
+        Ok(Self { digest: Sha256::digest(&values).into(), values, has_profile: false, key: None })
     }
 
     fn decode_uncached(file: &[u8], size: [usize; 2]) -> Result<Self, DecodeError> {
@@ -90,6 +185,12 @@ impl Pixels {
     }
 }
 
+impl AsRef<[u8]> for Pixels {
+    fn as_ref(&self) -> &[u8] {
+        &self.values
+    }
+}
+
 /// Returns the cache key of a file's pixels at `size` = (height, width).
 fn key_of_pixels(file: &[u8], size: [usize; 2]) -> Key {
     let [height, width] = size.map(|length| (length as u64).to_le_bytes());
@@ -106,8 +207,22 @@ fn key_of_pixels(file: &[u8], size: [usize; 2]) -> Key {
 /// # Errors
 ///
 /// Returns an error if the file can't be read or is not an image.
-pub fn load_image(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, ImageFileError> {
-    Ok(resized(&read_image(path)?, size)?.0)
+///
+/// # Examples
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("cat.png");
+/// image::RgbImage::from_pixel(640, 480, image::Rgb([10, 20, 30])).save(&path)?;
+/// let pixels = photos::load_image(&path, [180, 180])?;
+/// assert_eq!(pixels[..3], [10, 20, 30]);
+/// assert_eq!(pixels.len(), 180 * 180 * 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "imread")]
+#[doc(alias = "load_img")]
+pub fn load_image(path: impl AsRef<Path>, size: [usize; 2]) -> Result<Arc<[u8]>, ImageFileError> {
+    Ok(resized(&read_image(path.as_ref())?, size)?.0)
 }
 
 /// Decodes and resizes like [`load_image`], from the content of a file in `bytes`.
@@ -115,6 +230,21 @@ pub fn load_image(path: &Path, size: [usize; 2]) -> Result<Arc<[u8]>, ImageFileE
 /// # Errors
 ///
 /// Returns an error if `bytes` are not an image.
+///
+/// # Examples
+///
+/// ```
+/// use photos::DecodeError;
+///
+/// let mut png = std::io::Cursor::new(vec![]);
+/// let image = image::RgbImage::from_pixel(640, 480, image::Rgb([10, 20, 30]));
+/// image.write_to(&mut png, image::ImageFormat::Png)?;
+/// let pixels = photos::load_image_from(&png.into_inner(), [180, 180])?;
+/// assert_eq!(pixels[..3], [10, 20, 30]);
+/// assert!(matches!(photos::load_image_from(b"", [180, 180]), Err(DecodeError::Empty)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "imdecode")]
 pub fn load_image_from(bytes: &[u8], size: [usize; 2]) -> Result<Arc<[u8]>, DecodeError> {
     resized(bytes, size).map(|(pixels, _)| pixels)
 }

@@ -9,6 +9,41 @@ use pulp::{Arch, NullaryFnOnce};
 /// # Panics
 ///
 /// Panics if `image` or `size` has no pixels.
+///
+/// # Rule
+///
+/// The result equals that of TensorFlow's `tf.image.resize` with the method `bilinear`, which Keras's
+/// `image_dataset_from_directory` and `Resizing` call: half-pixel centers, no antialiasing, and no crop. The aspect
+/// ratio may change.
+///
+/// For an axis of *n* input and *m* output pixels, output pixel *i* is at the input point
+///
+/// ```text
+/// p = (i + 1/2) n / m - 1/2
+/// ```
+///
+/// Its value is interpolated linearly between the pixels floor(p) and ceil(p), both limited to 0..=n - 1, with the
+/// weights 1 - t and t for t = p - floor(p). First the rows are interpolated, then the columns of the result, in 32-bit
+/// floats.
+///
+/// Four input pixels determine each output pixel, even if the image is shrunk. Pillow and `antialias=True` average all
+/// pixels in such a case and give smoother images.
+///
+/// # Examples
+///
+/// ```
+/// use photos::resize;
+///
+/// let gray = |levels: &[u8]| levels.iter().flat_map(|&level| [level; 3]).collect::<Vec<u8>>();
+/// let image = image::RgbImage::from_raw(2, 1, gray(&[0, 100])).expect("1 row of 2 pixels");
+/// // The points are -1/4, 1/4, 3/4 and 5/4.
+/// let resized: Vec<f32> = resize(&image, [1, 4]).chunks(3).map(|pixel| pixel[0]).collect();
+/// assert_eq!(resized, [0.0, 25.0, 75.0, 100.0]);
+/// ```
+#[doc(alias = "bilinear")]
+#[doc(alias = "imresize")]
+#[doc(alias = "interpolation")]
+#[doc(alias = "tf.image.resize")]
 pub fn resize(image: &RgbImage, size: [usize; 2]) -> Vec<f32> {
     Arch::new().dispatch(Resize { image, size, finish: |value| value })
 }
@@ -18,6 +53,20 @@ pub fn resize(image: &RgbImage, size: [usize; 2]) -> Vec<f32> {
 /// # Panics
 ///
 /// Panics if `image` or `size` has no pixels.
+///
+/// # Examples
+///
+/// ```
+/// use photos::resize_to_bytes;
+///
+/// let image = image::RgbImage::from_raw(2, 1, vec![0, 0, 0, 2, 2, 2]).expect("1 row of 2 pixels");
+/// // The values are 0, 0.5, 1.5 and 2.
+/// let resized: Vec<u8> = resize_to_bytes(&image, [1, 4]).chunks(3).map(|pixel| pixel[0]).collect();
+/// assert_eq!(resized, [0, 1, 2, 2]);
+/// ```
+#[doc(alias = "bilinear")]
+#[doc(alias = "imresize")]
+#[doc(alias = "tf.image.resize")]
 pub fn resize_to_bytes(image: &RgbImage, size: [usize; 2]) -> Vec<u8> {
     Arch::new().dispatch(Resize { image, size, finish: round })
 }

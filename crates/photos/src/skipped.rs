@@ -63,6 +63,17 @@ impl SkippedFiles {
 }
 
 /// Returns true if `path` has the extension of an image format, supported or not.
+///
+/// # Examples
+///
+/// ```
+/// use photos::has_image_extension;
+/// use std::path::Path;
+///
+/// assert!(has_image_extension(Path::new("cat.JPG")));
+/// assert!(has_image_extension(Path::new("cat.heic"))); // an image that is not supported
+/// assert!(!has_image_extension(Path::new("notes.txt")));
+/// ```
 pub fn has_image_extension(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     [&READ[..], &NOT_READ, &RAW].iter().any(|known| known.contains(&extension.as_str()))

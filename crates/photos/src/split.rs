@@ -13,6 +13,31 @@ impl ImageDataset {
     /// # Errors
     ///
     /// Returns an error if a class has fewer than two images.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Folder, ImageDataset};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// let folder = Folder::scan(data.path())?;
+    /// let (images, _) = ImageDataset::load(&folder, [180, 180], &Cache::in_memory(1 << 30))?;
+    /// let (train, validation) = images.split(0.2, 42)?;
+    /// assert_eq!(train.labels(), [0, 1]);
+    /// assert_eq!(validation.labels(), [0, 1]); // at least one image of each class
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "stratified")]
+    #[doc(alias = "train_test_split")]
+    #[doc(alias = "validation_split")]
     pub fn split(self, share: f64, seed: u64) -> Result<(Self, Self), PhotosError> {
         self.split_grouped(share, seed, &[])
     }
@@ -30,6 +55,31 @@ impl ImageDataset {
     /// # Panics
     ///
     /// Panics if an index is out of range or in two groups.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Folder, ImageDataset};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..3 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, cat/2.png, dog/0.png, dog/1.png, dog/2.png
+    /// let folder = Folder::scan(data.path())?;
+    /// let (images, _) = ImageDataset::load(&folder, [180, 180], &Cache::in_memory(1 << 30))?;
+    /// // Images 0 and 1 are of the same cat.
+    /// let (train, validation) = images.split_grouped(0.34, 42, &[vec![0, 1]])?;
+    /// assert_eq!(train.labels(), [0, 0, 1, 1]);
+    /// assert_eq!(validation.path(0), data.path().join("cat/2.png"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "GroupKFold")]
+    #[doc(alias = "GroupShuffleSplit")]
     pub fn split_grouped(
         self,
         share: f64,
@@ -43,6 +93,10 @@ impl ImageDataset {
 
 /// Returns one bool per image: true if [`ImageDataset::split_grouped`] uses it for validation.
 ///
+/// The validation images of class *c* are chosen from its images in a random order, at the address (`seed`,
+/// `Purpose::Split`, 0, c) of the crate `random`. A class of *n* images gets round(n `share`), but at least 1 and at
+/// most n - 1.
+///
 /// # Errors
 ///
 /// Returns the errors of [`ImageDataset::split_grouped`].
@@ -50,6 +104,19 @@ impl ImageDataset {
 /// # Panics
 ///
 /// Panics if a label has no class, or if an index in `groups` is out of range or in two groups.
+///
+/// # Examples
+///
+/// ```
+/// let classes = ["cat", "dog"].map(String::from);
+/// let labels = [0, 0, 0, 0, 1, 1, 1, 1];
+/// let mask = photos::validation_mask(&labels, &classes, 0.25, 42, &[])?;
+/// assert_eq!(mask[..4].iter().filter(|&&is_validation| is_validation).count(), 1);
+/// assert_eq!(mask[4..].iter().filter(|&&is_validation| is_validation).count(), 1);
+/// # Ok::<(), photos::PhotosError>(())
+/// ```
+#[doc(alias = "stratified")]
+#[doc(alias = "train_test_split")]
 pub fn validation_mask(
     labels: &[usize],
     classes: &[String],

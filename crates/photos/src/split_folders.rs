@@ -47,6 +47,26 @@ impl SplitFolders {
     /// # Errors
     ///
     /// Returns an error if one of the two folders is missing, or if the validation folder has no class folders.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::SplitFolders;
+    /// use std::path::{Path, PathBuf};
+    ///
+    /// // The names in an object store, for example.
+    /// let folders_in = |folder: &Path| -> Vec<PathBuf> {
+    ///     match folder.to_str() {
+    ///         Some("pets") => vec!["pets/test".into(), "pets/training_set".into()],
+    ///         Some("pets/test" | "pets/training_set") => vec![folder.join("cat"), folder.join("dog")],
+    ///         _ => vec![],
+    ///     }
+    /// };
+    /// let found = SplitFolders::find(Path::new("pets"), folders_in)?.expect("two splits");
+    /// assert_eq!(found.train, Path::new("pets/training_set"));
+    /// assert_eq!(found.validation, Path::new("pets/test"));
+    /// # Ok::<(), photos::PhotosError>(())
+    /// ```
     pub fn find(
         data: &Path,
         folders_in: impl Fn(&Path) -> Vec<PathBuf>,

@@ -114,11 +114,37 @@ pub struct DuplicateImage {
 
 impl DuplicateGroup {
     /// Returns true if the group has training and validation images, which makes validation too optimistic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{DuplicateGroup, DuplicateImage, Split};
+    ///
+    /// let image = |set, path: &str| DuplicateImage { set, class: "cat".into(), path: path.into() };
+    /// let members = vec![image(Split::Train, "train/cat/1.jpg"), image(Split::Validation, "val/cat/9.jpg")];
+    /// assert!(DuplicateGroup { members }.spans_splits());
+    /// ```
+    #[doc(alias = "data leakage")]
+    #[doc(alias = "train-test leakage")]
     pub fn spans_splits(&self) -> bool {
         self.members.windows(2).any(|two| two[0].set != two[1].set)
     }
 
     /// Returns true if the images are in different classes. At most one of the classes can be right.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{DuplicateGroup, DuplicateImage, Split};
+    ///
+    /// let image = |class: &str| DuplicateImage {
+    ///     set: Split::Whole,
+    ///     class: class.into(),
+    ///     path: format!("{class}/1.jpg").into(),
+    /// };
+    /// assert!(DuplicateGroup { members: vec![image("cat"), image("dog")] }.spans_classes());
+    /// ```
+    #[doc(alias = "label error")]
     pub fn spans_classes(&self) -> bool {
         self.members.windows(2).any(|two| two[0].class != two[1].class)
     }
@@ -127,6 +153,33 @@ impl DuplicateGroup {
 impl Survey {
     /// Reads every file of `layout` once, on all cores, each of which decodes one image at a time. With a cache, images
     /// of an earlier survey are not decoded again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Layout, Survey};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..2 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
+    /// std::fs::copy(data.path().join("cat/0.png"), data.path().join("dog/copy.png"))?;
+    /// let survey = Survey::of(&Layout::find(data.path(), None)?, None);
+    /// let dogs = &survey.sets[0].classes[1];
+    /// assert_eq!((dogs.class.as_str(), dogs.images), ("dog", 3));
+    /// assert_eq!(dogs.width.map(|width| width.median), Some(8)); // pixels
+    /// assert!(survey.same[0].spans_classes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "duplicate images")]
+    #[doc(alias = "imagehash")]
+    #[doc(alias = "perceptual hash")]
+    #[doc(alias = "pHash")]
     pub fn of(layout: &Layout, cache: Option<&DiskCache>) -> Self {
         let folders = match layout {
             Layout::Folders { train, validation, .. } => {

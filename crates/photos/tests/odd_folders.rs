@@ -192,11 +192,9 @@ fn files_without_permission_are_skipped_with_a_reason() {
 
         let class = data.path().join("b");
         close(&class, 0);
-        let text = Folder::scan(data.path()).expect_err("a closed class").to_string();
-        assert!(
-            text.contains(&class.display().to_string()) && text.contains("permissions"),
-            "{text}"
-        );
+        let error = Folder::scan(data.path()).expect_err("a closed class");
+        assert!(error.to_string().contains(&class.display().to_string()), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("check its permissions"));
         close(&class, 0o700);
     }
     close(&folder, 0o700);

@@ -10,6 +10,18 @@ const FORMULAS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 /// Returns the text for a cell, with a single quote in front if a spreadsheet would run it as a formula.
 ///
 /// Numbers stay unchanged. Different texts give different cells.
+///
+/// # Examples
+///
+/// ```
+/// use quoting::cell;
+///
+/// assert_eq!(cell("=HYPERLINK(\"x\")"), "'=HYPERLINK(\"x\")");
+/// assert_eq!(cell("-0.5"), "-0.5"); // a number
+/// assert_eq!(cell("cats/1.jpg"), "cats/1.jpg");
+/// ```
+#[doc(alias = "CSV injection")]
+#[doc(alias = "formula injection")]
 pub fn cell(text: &str) -> Cow<'_, str> {
     // Existing leading quotes are skipped: `'=1` gets a quote too and stays different from a guarded `=1`.
     let is_formula = text.trim_start_matches('\'').starts_with(FORMULAS);

@@ -6,6 +6,17 @@ use std::io::{Result, Write};
 use crate::shown::{escaped, plain};
 
 /// Returns the text with all characters escaped that a terminal would act on or not show, except line feeds.
+///
+/// # Examples
+///
+/// ```
+/// use quoting::printable;
+///
+/// assert_eq!(printable("two\nlines"), "two\nlines");
+/// assert_eq!(printable("title\u{1b}]0;x\u{7}"), "title\\033]0;x\\a");
+/// ```
+#[doc(alias = "ANSI escape")]
+#[doc(alias = "sanitize")]
 pub fn printable(text: &str) -> Cow<'_, str> {
     bytes_printable(text.as_bytes())
 }
@@ -17,6 +28,17 @@ fn bytes_printable(text: &[u8]) -> Cow<'_, str> {
 /// Writer that makes its text [`printable`] before it passes it on.
 ///
 /// Each call of `write` must pass whole characters, as `write!` does. Parts of a character are escaped as bytes.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+///
+/// let mut output = quoting::Printable(vec![]);
+/// writeln!(output, "été\u{1b}[31m")?;
+/// assert_eq!(output.0, "été\\033[31m\n".as_bytes());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Printable<W>(pub W);
 

@@ -9,6 +9,19 @@ use crate::shown::{escaped, plain};
 /// A word that starts with a dash gets `./` in front, so that no program reads it as a flag. A word with control
 /// characters or bytes that are not UTF-8 is written as `$'...'`. That is in POSIX since 2024; bash, zsh and ksh had it
 /// before.
+///
+/// # Examples
+///
+/// ```
+/// use quoting::argument;
+///
+/// assert_eq!(argument("runs/train-2"), "runs/train-2");
+/// assert_eq!(argument("it's"), r"'it'\''s'");
+/// assert_eq!(argument("-f"), "./-f");
+/// ```
+#[doc(alias = "shell_escape")]
+#[doc(alias = "shell_quote")]
+#[doc(alias = "shlex")]
 pub fn argument(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref().as_encoded_bytes();
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-:,+@".contains(letter);

@@ -19,6 +19,19 @@ const SHORT: [[char; 2]; 7] = [
 ];
 
 /// Displays a name, or other text of one line, for people.
+///
+/// # Examples
+///
+/// ```
+/// use quoting::Shown;
+/// use std::path::Path;
+///
+/// let path = Path::new("my cats/1\n.jpg");
+/// assert_eq!(format!("no image at `{}`", path.shown()), r#"no image at `"my cats/1\n.jpg"`"#);
+/// assert_eq!("été".shown().to_string(), "été");
+/// ```
+#[doc(alias = "core.quotePath")]
+#[doc(alias = "escape_debug")]
 pub trait Shown {
     /// Returns a value that displays the text on one line, without characters that a terminal acts on.
     fn shown(&self) -> Name<'_>;

@@ -14,6 +14,7 @@ use chacha20::rand_core::{Rng, SeedableRng};
 /// Purpose of a draw. Two purposes never share numbers, even if seed, epoch and item are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
+#[non_exhaustive]
 pub enum Purpose {
     /// Flip, rotation and zoom of an image; the item is the image's index.
     Augmentation = 1,
@@ -38,11 +39,48 @@ pub enum Purpose {
 }
 
 /// Generator of the random numbers at one address.
+///
+/// # Method
+///
+/// The 256-bit key of ChaCha8 is the address: seed, purpose, epoch and item, each as 64 bits in
+/// little-endian order. The nonce and the counter start at 0. So two addresses have independent
+/// streams, and no hash such as SplitMix64 is needed.
+///
+/// # Examples
+///
+/// ```
+/// use random::{AddressedRng, Purpose};
+///
+/// let unit = |epoch, item| AddressedRng::at(42, Purpose::Dropout, epoch, item).unit();
+/// assert_eq!(unit(3, 0), unit(3, 0)); // in any order, on any thread
+/// assert_ne!(unit(3, 0), unit(3, 1));
+/// assert_ne!(unit(3, 0), unit(4, 0));
+/// ```
+#[derive(Debug)]
+#[doc(alias = "ChaCha8")]
+#[doc(alias = "counter-based")]
+#[doc(alias = "fold_in")]
+#[doc(alias = "generate_state")]
+#[doc(alias = "PRNG key")]
+#[doc(alias = "splitmix64")]
+#[doc(alias = "StatelessRandomUniform")]
 pub struct AddressedRng(ChaCha8Rng);
 
 impl AddressedRng {
     /// Creates the generator at the address (`seed`, `purpose`, `epoch`, `item`). Draws outside of
     /// an epoch use epoch 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use random::{AddressedRng, Purpose};
+    ///
+    /// // The first number of an address never changes.
+    /// let mut draws = AddressedRng::at(1, Purpose::Shuffle, 2, 3);
+    /// assert_eq!(draws.unit(), 4_643_583.0 / 16_777_216.0);
+    /// ```
+    #[doc(alias = "from_seed")]
+    #[doc(alias = "seed_from_u64")]
     pub fn at(seed: u64, purpose: Purpose, epoch: u64, item: u64) -> Self {
         let mut key = [0; 32];
         for (bytes, part) in key.chunks_exact_mut(8).zip([seed, purpose as u64, epoch, item]) {
@@ -52,11 +90,36 @@ impl AddressedRng {
     }
 
     /// Returns a number in [0, 1), uniformly distributed over the multiples of 2^-24.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use random::{AddressedRng, Purpose};
+    ///
+    /// let mut draws = AddressedRng::at(0, Purpose::Dropout, 0, 0);
+    /// let active: Vec<bool> = (0..8).map(|_| draws.unit() >= 0.5).collect();
+    /// assert_eq!(active.len(), 8);
+    /// assert!((0.0..1.0).contains(&draws.unit()));
+    /// ```
+    #[doc(alias = "uniform")]
     pub fn unit(&mut self) -> f32 {
         (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32
     }
 
     /// Returns a uniformly distributed number from `low` to `high`, both included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use random::{AddressedRng, Purpose};
+    ///
+    /// let mut draws = AddressedRng::at(0, Purpose::Augmentation, 0, 7);
+    /// assert!((-0.1..=0.1).contains(&draws.between(-0.1, 0.1)));
+    /// assert_eq!(draws.between(2.0, 2.0), 2.0);
+    /// ```
+    #[doc(alias = "gen_range")]
+    #[doc(alias = "random_range")]
+    #[doc(alias = "uniform")]
     pub fn between(&mut self, low: f32, high: f32) -> f32 {
         (low + (high - low) * self.unit()).clamp(low, high)
     }
@@ -67,6 +130,19 @@ impl AddressedRng {
     /// # Panics
     ///
     /// Panics if `count` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use random::{AddressedRng, Purpose};
+    ///
+    /// let mut draws = AddressedRng::at(0, Purpose::View, 5, 12);
+    /// assert!(draws.below(4) < 4);
+    /// assert_eq!(draws.below(1), 0);
+    /// ```
+    #[doc(alias = "gen_range")]
+    #[doc(alias = "randint")]
+    #[doc(alias = "random_range")]
     pub fn below(&mut self, count: usize) -> usize {
         assert!(count > 0, "`count` must be positive");
         let count = count as u64;
@@ -80,6 +156,18 @@ impl AddressedRng {
     }
 
     /// Returns true or false with equal probability.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use random::{AddressedRng, Purpose};
+    ///
+    /// let heads = |item| AddressedRng::at(0, Purpose::Augmentation, 0, item).coin();
+    /// let count = (0..1000).filter(|&item| heads(item)).count();
+    /// assert!((400..600).contains(&count));
+    /// ```
+    #[doc(alias = "bernoulli")]
+    #[doc(alias = "random_bool")]
     pub fn coin(&mut self) -> bool {
         self.0.next_u32() >> 31 == 1
     }
@@ -87,6 +175,28 @@ impl AddressedRng {
     /// Returns a number from the normal distribution with mean 0 and standard deviation 1.
     ///
     /// Computes the cosine branch of the method of G. E. P. Box and M. E. Muller, 1958.
+    ///
+    /// For two uniform numbers *u* and *v* in [0, 1), the result is
+    ///
+    /// ```text
+    /// sqrt(-2 ln(1 - u)) cos(2 pi v)
+    /// ```
+    ///
+    /// in 64-bit floats. Since *u* is a multiple of 2^-24, the absolute value is below 5.8.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use random::{AddressedRng, Purpose};
+    ///
+    /// let mut draws = AddressedRng::at(0, Purpose::HeadKernel, 0, 0);
+    /// let values: Vec<f32> = (0..1000).map(|_| draws.normal()).collect();
+    /// let mean = values.iter().sum::<f32>() / 1000.0;
+    /// assert!(mean.abs() < 0.2 && values.iter().all(|value| value.abs() < 5.8));
+    /// ```
+    #[doc(alias = "Box-Muller")]
+    #[doc(alias = "gaussian")]
+    #[doc(alias = "randn")]
     pub fn normal(&mut self) -> f32 {
         // 1 - unit() is in (0, 1], so its logarithm is finite.
         let radius = (-2.0 * f64::from(1.0 - self.unit()).ln()).sqrt();
@@ -95,6 +205,22 @@ impl AddressedRng {
 
     /// Shuffles the items. All orders are equally likely (R. Durstenfeld, "Algorithm 235: Random
     /// permutation", 1964).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use random::{AddressedRng, Purpose};
+    ///
+    /// let order = |epoch| {
+    ///     let mut order: Vec<usize> = (0..100).collect();
+    ///     AddressedRng::at(42, Purpose::Shuffle, epoch, 0).shuffle(&mut order);
+    ///     order
+    /// };
+    /// assert_eq!(order(1), order(1));
+    /// assert_ne!(order(1), order(2));
+    /// ```
+    #[doc(alias = "Fisher-Yates")]
+    #[doc(alias = "permutation")]
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

@@ -53,6 +53,24 @@ pub struct ComparedRun {
 
 impl ComparedRun {
     /// Returns the epoch with the lowest validation loss, the first one in case of a tie.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::{ComparedRun, Epoch};
+    ///
+    /// let epoch = |epoch, loss| Epoch { epoch, training: [0.3, 0.9], validation: [loss, 0.8] };
+    /// let run = ComparedRun {
+    ///     name: "run 1".into(),
+    ///     history: vec![epoch(1, 0.5), epoch(2, 0.4), epoch(3, 0.6)],
+    ///     epochs: 3,
+    ///     seconds: 12.0,
+    ///     settings: vec![],
+    ///     is_comparable: true,
+    ///     notes: String::new(),
+    /// };
+    /// assert_eq!(run.best().map(|epoch| epoch.epoch), Some(2));
+    /// ```
     pub fn best(&self) -> Option<&Epoch> {
         self.history.iter().min_by(|a, b| a.validation[0].total_cmp(&b.validation[0]))
     }
@@ -60,6 +78,28 @@ impl ComparedRun {
 
 impl Comparison {
     /// Returns the table: a row of headings, then one row for each run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::{ComparedRun, Comparison, Epoch};
+    ///
+    /// let run = |name: &str, loss, rate: &str| ComparedRun {
+    ///     name: name.into(),
+    ///     history: vec![Epoch { epoch: 1, training: [0.3, 0.9], validation: [loss, 0.8] }],
+    ///     epochs: 1,
+    ///     seconds: 12.0,
+    ///     settings: vec![Some(rate.into())],
+    ///     is_comparable: true,
+    ///     notes: String::new(),
+    /// };
+    /// let runs = vec![run("first", 0.5, "0.001"), run("second", 0.4, "0.01")];
+    /// let comparison = Comparison { settings: vec!["learning rate".into()], runs };
+    /// let table = comparison.table();
+    /// assert_eq!(table[0][..4], ["run", "best epoch", "val_loss", "val_accuracy"]);
+    /// assert_eq!(table[0][4..], ["epochs", "epochs' seconds", "learning rate"]);
+    /// assert_eq!(table[2], ["second", "1", "0.4000", "0.8000", "1/1", "12.0", "0.01"]);
+    /// ```
     pub fn table(&self) -> Vec<Vec<String>> {
         let has_notes = self.runs.iter().any(|run| !run.notes.is_empty());
         let results =
@@ -86,12 +126,37 @@ impl Comparison {
     }
 
     /// Returns true if a file is a page made by [`Self::page`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!report::Comparison::is_page(b"<html>another page</html>"));
+    /// ```
     pub fn is_page(bytes: &[u8]) -> bool {
         let mark = generator().into_string();
         bytes.windows(mark.len()).any(|found| found == mark.as_bytes())
     }
 
     /// Returns the HTML text of the page.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::{ComparedRun, Comparison};
+    ///
+    /// let run = ComparedRun {
+    ///     name: "first".into(),
+    ///     history: vec![],
+    ///     epochs: 20,
+    ///     seconds: 0.0,
+    ///     settings: vec![],
+    ///     is_comparable: true,
+    ///     notes: String::new(),
+    /// };
+    /// let page = Comparison { settings: vec![], runs: vec![run] }.page();
+    /// assert!(page.starts_with("<!DOCTYPE html>") && page.contains("No epoch is complete yet"));
+    /// assert!(Comparison::is_page(page.as_bytes()));
+    /// ```
     pub fn page(&self) -> String {
         let heading = match self.runs.len() {
             1 => "1 run".to_owned(),

@@ -20,6 +20,7 @@ const PRECISION: f64 = 0.95;
 pub(crate) const SCORES: &str = "scores.csv";
 
 /// Content of the page of a run.
+#[derive(Clone, Copy, Debug)]
 pub struct RunReport<'a> {
     /// Name of the run.
     pub name: &'a str,
@@ -66,6 +67,35 @@ impl RunReport<'_> {
     /// # Panics
     ///
     /// Panics if `predictions` is empty, or if its number of classes differs from `classes`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use image::{GrayImage, RgbImage};
+    /// use report::{Epoch, Predictions, ReportImage, RunReport};
+    /// use std::convert::Infallible;
+    ///
+    /// let classes = ["cat".to_owned(), "dog".to_owned()];
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.2, 0.8], vec![0.6, 0.4]];
+    /// let predictions = Predictions::new(2, vec![0, 1, 1], probabilities, vec![0, 1, 0]);
+    /// let report = RunReport {
+    ///     name: "run 1",
+    ///     classes: &classes,
+    ///     history: &[Epoch { epoch: 1, training: [0.3, 0.9], validation: [0.4, 0.7] }],
+    ///     epochs: 1,
+    ///     best: 1,
+    ///     predictions: &predictions,
+    ///     augmented: &[],
+    ///     facts: &[],
+    ///     command: "train pets",
+    ///     settings: "",
+    /// };
+    /// let image = |at| ReportImage { name: format!("{at}.jpg"), image: RgbImage::new(8, 8) };
+    /// let page = report.write(|at| Ok::<_, Infallible>(image(at)), |_| Ok(GrayImage::new(2, 2)))?;
+    /// assert!(page.contains("2 of 3 validation images classified correctly"));
+    /// # Ok::<(), Infallible>(())
+    /// ```
+    #[doc(alias = "html report")]
     pub fn write<E>(
         &self,
         image: impl Fn(usize) -> Result<ReportImage, E>,

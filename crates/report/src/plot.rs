@@ -35,6 +35,34 @@ const CAPTION: &str = "rows: labels, columns: predicted classes";
 impl RunReport<'_> {
     /// Returns the charts and the confusion matrix of the page as PNG files, each with its file name. If the run has
     /// more classes than the page lists, a CSV table of all scores is added.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::{Epoch, Predictions, RunReport};
+    ///
+    /// let classes = ["cat".to_owned(), "dog".to_owned()];
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.2, 0.8]];
+    /// let predictions = Predictions::new(2, vec![0, 1], probabilities, vec![0, 1]);
+    /// let report = RunReport {
+    ///     name: "run 1",
+    ///     classes: &classes,
+    ///     history: &[Epoch { epoch: 1, training: [0.3, 0.9], validation: [0.4, 0.7] }],
+    ///     epochs: 1,
+    ///     best: 1,
+    ///     predictions: &predictions,
+    ///     augmented: &[],
+    ///     facts: &[],
+    ///     command: "train pets",
+    ///     settings: "",
+    /// };
+    /// let plots = report.plots();
+    /// let names: Vec<&str> = plots.iter().map(|(name, _)| *name).collect();
+    /// assert_eq!(names, ["loss.png", "accuracy.png", "reliability.png", "confusion.png", "roc.png"]);
+    /// assert!(plots.iter().all(|(_, png)| png.starts_with(b"\x89PNG")));
+    /// ```
+    #[doc(alias = "matplotlib")]
+    #[doc(alias = "png")]
     pub fn plots(&self) -> Vec<(&'static str, Vec<u8>)> {
         let is_of_many = self.classes.len() > MANY;
         let mut plots = vec![

@@ -5,6 +5,18 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 /// Predictions of a classifier for labeled images.
+///
+/// # Examples
+///
+/// ```
+/// use report::Predictions;
+///
+/// // Two classes, three images: label, probabilities, predicted class.
+/// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.2, 0.8]];
+/// let predictions = Predictions::new(2, vec![0, 0, 1], probabilities, vec![0, 1, 1]);
+/// assert_eq!(predictions.confusion(), [[1, 1], [0, 1]]);
+/// assert_eq!(predictions.accuracy(), 2.0 / 3.0);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Predictions {
     labels: Vec<usize>,
@@ -16,6 +28,17 @@ pub struct Predictions {
 }
 
 /// Scores of one class against all others.
+///
+/// With the true positives TP (images of the class that are classified as it), the false positives FP (other images
+/// that are classified as it) and the false negatives FN (images of the class that are classified as another one):
+///
+/// ```text
+/// precision = TP / (TP + FP)      recall = TP / (TP + FN)      F1 = 2 TP / (2 TP + FP + FN)
+/// ```
+///
+/// A share of nothing (0 / 0) is 0.
+#[doc(alias = "classification_report")]
+#[doc(alias = "precision_recall_fscore_support")]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ClassScores {
     /// Precision: true positives / predicted positives (0 if nothing was predicted).
@@ -35,6 +58,18 @@ impl Predictions {
     ///
     /// Panics if the vectors have different lengths, if a row of probabilities does not have `classes` values, if a
     /// label or predicted class is not below `classes`, or if `classes` is below 2.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.7, 0.2, 0.1], vec![0.3, 0.4, 0.3]];
+    /// let predictions = Predictions::new(3, vec![0, 2], probabilities, vec![0, 1]);
+    /// assert_eq!((predictions.len(), predictions.classes()), (2, 3));
+    /// assert_eq!((predictions.label(1), predictions.predicted(1)), (2, 1));
+    /// assert!(predictions.is_correct(0) && !predictions.is_correct(1));
+    /// ```
     pub fn new(
         classes: usize,
         labels: Vec<usize>,
@@ -89,18 +124,50 @@ impl Predictions {
     }
 
     /// Returns the share of correct predictions, or NaN without images.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6]];
+    /// let predictions = Predictions::new(2, vec![0, 0], probabilities, vec![0, 1]);
+    /// assert_eq!(predictions.accuracy(), 0.5);
+    /// ```
+    #[doc(alias = "accuracy_score")]
     pub fn accuracy(&self) -> f64 {
         let right = (0..self.len()).filter(|&at| self.is_correct(at)).count();
         right as f64 / self.len() as f64
     }
 
     /// Returns the images of class `label` that are classified as `predicted`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.3, 0.7]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 0], probabilities, vec![0, 1, 1]);
+    /// assert_eq!(predictions.cell(0, 1), [1, 2]);
+    /// ```
     pub fn cell(&self, label: usize, predicted: usize) -> Vec<usize> {
         let in_cell = |&at: &usize| self.labels[at] == label && self.predicted[at] == predicted;
         (0..self.len()).filter(in_cell).collect()
     }
 
     /// Returns the confusion matrix: the number of images for each label (row) and predicted class (column).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.3, 0.7]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1], probabilities, vec![0, 1, 1]);
+    /// assert_eq!(predictions.confusion(), [[1, 1], [0, 1]]);
+    /// ```
+    #[doc(alias = "confusion_matrix")]
     pub fn confusion(&self) -> Vec<Vec<usize>> {
         let mut counts = vec![vec![0; self.classes]; self.classes];
         for (&label, &predicted) in self.labels.iter().zip(&self.predicted) {
@@ -111,6 +178,16 @@ impl Predictions {
 
     /// Returns the number of images for each pair (label, predicted class) that occurs. Unlike [`Self::confusion`], the
     /// result does not grow with the square of the number of classes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.3, 0.7]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 0], probabilities, vec![0, 1, 1]);
+    /// assert_eq!(predictions.pairs(), [((0, 0), 1), ((0, 1), 2)].into());
+    /// ```
     pub fn pairs(&self) -> BTreeMap<(usize, usize), usize> {
         let mut pairs = BTreeMap::new();
         for (&label, &predicted) in self.labels.iter().zip(&self.predicted) {
@@ -120,6 +197,25 @@ impl Predictions {
     }
 
     /// Returns the scores of each class, as defined by scikit-learn's `precision_recall_fscore_support`.
+    ///
+    /// See [`ClassScores`] for the formulas.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.3, 0.7], vec![0.1, 0.9]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1, 1], probabilities, vec![0, 1, 1, 1]);
+    /// let [cats, dogs] = predictions.scores()[..] else { unreachable!() };
+    /// assert_eq!((cats.precision, cats.recall, cats.support), (1.0, 0.5, 2));
+    /// assert_eq!((dogs.precision, dogs.recall, dogs.f1), (2.0 / 3.0, 1.0, 0.8));
+    /// ```
+    #[doc(alias = "classification_report")]
+    #[doc(alias = "f1_score")]
+    #[doc(alias = "precision_recall_fscore_support")]
+    #[doc(alias = "precision_score")]
+    #[doc(alias = "recall_score")]
     pub fn scores(&self) -> Vec<ClassScores> {
         let share = |part: usize, of: usize| if of == 0 { 0.0 } else { part as f64 / of as f64 };
         let [mut rights, mut supports, mut takens] = [0; 3].map(|_| vec![0; self.classes]);
@@ -143,6 +239,17 @@ impl Predictions {
     }
 
     /// Returns the misclassified images, the most confident first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.4, 0.6], vec![0.9, 0.1], vec![0.1, 0.9]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 0], probabilities, vec![1, 0, 1]);
+    /// assert_eq!(predictions.mistakes(), [2, 0]);
+    /// ```
+    #[doc(alias = "top losses")]
     pub fn mistakes(&self) -> Vec<usize> {
         let mut wrong: Vec<usize> = (0..self.len()).filter(|&at| !self.is_correct(at)).collect();
         wrong.sort_by(|&a, &b| self.confidence(b).total_cmp(&self.confidence(a)));
@@ -151,6 +258,19 @@ impl Predictions {
 
     /// Returns the images whose two largest probabilities differ by less than 0.5, those with the smallest difference
     /// first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.7, 0.3], vec![0.9, 0.1], vec![0.45, 0.55]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 0], probabilities, vec![0, 0, 1]);
+    /// assert_eq!(predictions.least_certain(), [2, 0]);
+    /// ```
+    #[doc(alias = "active learning")]
+    #[doc(alias = "margin sampling")]
+    #[doc(alias = "uncertainty sampling")]
     pub fn least_certain(&self) -> Vec<usize> {
         let margin = |at: usize| {
             let largest_two = |[first, second]: [f32; 2], &value: &f32| {
@@ -167,6 +287,20 @@ impl Predictions {
 
     /// Returns true if the model is accurate enough for [`Self::label_errors`] to be meaningful. Its accuracy must
     /// exceed the midpoint between 1 and the accuracy of always predicting the largest class.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let of = |predicted: Vec<usize>| {
+    ///     let row = |&class: &usize| if class == 0 { vec![0.9, 0.1] } else { vec![0.1, 0.9] };
+    ///     let probabilities = predicted.iter().map(row).collect();
+    ///     Predictions::new(2, vec![0, 0, 1, 1], probabilities, predicted)
+    /// };
+    /// assert!(of(vec![0, 0, 1, 1]).can_find_label_errors()); // accuracy 1, more than (1/2 + 1) / 2
+    /// assert!(!of(vec![0, 1, 1, 1]).can_find_label_errors()); // accuracy 3/4
+    /// ```
     pub fn can_find_label_errors(&self) -> bool {
         let scores = self.scores();
         let largest = scores.iter().map(|class| class.support).max().unwrap_or(0);
@@ -177,6 +311,29 @@ impl Predictions {
     /// Returns images whose label may be wrong, the likeliest first. The model classifies them as another class, at
     /// least as confidently as it recognizes that class's own images on average. This is confident learning (C.
     /// Northcutt and others, 2021), ranked by the probability of the predicted class minus that of the label.
+    ///
+    /// With the probability p(i, c) of class *c* for image *i*, the usual confidence of a class is
+    ///
+    /// ```text
+    /// t(c) = mean of p(i, c) over the images i with label c
+    /// ```
+    ///
+    /// An image with label *l* is listed if its predicted class *c* differs from *l* and p(i, c) >= t(c). The order is
+    /// by p(i, c) - p(i, l), largest first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// // The last image has label 0, but looks like class 1.
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.8, 0.2], vec![0.2, 0.8], vec![0.05, 0.95]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1, 0], probabilities, vec![0, 0, 1, 1]);
+    /// assert_eq!(predictions.label_errors(), [3]);
+    /// ```
+    #[doc(alias = "cleanlab")]
+    #[doc(alias = "confident learning")]
+    #[doc(alias = "find_label_issues")]
     pub fn label_errors(&self) -> Vec<usize> {
         let mut usual = vec![0.0; self.classes];
         for at in 0..self.len() {

@@ -6,6 +6,13 @@ use serde::Serialize;
 use crate::Predictions;
 
 /// Point of an ROC curve, for one threshold on the probability of the class.
+///
+/// With the numbers of true and false positives and negatives among images of the class (P = TP + FN) and all others
+/// (N = FP + TN):
+///
+/// ```text
+/// false positive rate = FP / N      true positive rate = TP / P
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RocPoint {
     /// False positive rate: share of the other images that are classified as the class.
@@ -15,6 +22,8 @@ pub struct RocPoint {
 }
 
 /// Threshold on the probability of a class.
+///
+/// An image is classified as the class if its probability is at least `probability`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Threshold {
     /// Minimum probability of images that are classified as the class.
@@ -28,6 +37,31 @@ pub struct Threshold {
 impl Predictions {
     /// Returns the ROC curve of a class against all others, from (0, 0) to (1, 1), with a point for each probability
     /// that occurs. The curve is empty if the class or the others have no images.
+    ///
+    /// For a threshold *t*, the images with a probability of *t* or more are classified as the class. The thresholds
+    /// are the probabilities that occur, from the highest. Unlike scikit-learn's `roc_curve`, points on a straight line
+    /// are not dropped.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `class` is not below the number of classes and there are images.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::{Predictions, RocPoint};
+    ///
+    /// let probabilities = vec![vec![0.8, 0.2], vec![0.4, 0.6], vec![0.1, 0.9]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1], probabilities, vec![0, 1, 1]);
+    /// let points: Vec<(f64, f64)> = predictions
+    ///     .roc(1)
+    ///     .iter()
+    ///     .map(|point| (point.false_positive_rate, point.true_positive_rate))
+    ///     .collect();
+    /// assert_eq!(points, [(0.0, 0.0), (0.0, 1.0), (0.5, 1.0), (1.0, 1.0)]);
+    /// ```
+    #[doc(alias = "receiver operating characteristic")]
+    #[doc(alias = "roc_curve")]
     pub fn roc(&self, class: usize) -> Vec<RocPoint> {
         let steps = self.steps(class);
         let Some(&(_, own, others)) = steps.last() else { return vec![] };
@@ -47,6 +81,20 @@ impl Predictions {
     ///
     /// With two classes, both have the AUC of the second, whose probability the model computes. The probability of the
     /// first is one minus that, and rounding near 1 would create ties.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.2, 0.8], vec![0.7, 0.3]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1, 1], probabilities, vec![0, 1, 1, 0]);
+    /// // Of 4 pairs, only 0.3 of class 1 ranks behind 0.6 of class 0.
+    /// assert_eq!(predictions.auc(1), Some(0.75));
+    /// ```
+    #[doc(alias = "AUROC")]
+    #[doc(alias = "area under the curve")]
+    #[doc(alias = "roc_auc_score")]
     pub fn auc(&self, class: usize) -> Option<f64> {
         let points = self.roc(if self.classes() == 2 { 1 } else { class });
         let area = |pair: &[RocPoint]| {
@@ -59,6 +107,21 @@ impl Predictions {
 
     /// Returns the threshold with the highest recall among those with at least this precision, or `None` if no
     /// threshold reaches it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.25, 0.75], vec![0.5, 0.5]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1, 1], probabilities, vec![0, 1, 1, 0]);
+    /// let found = predictions.threshold_for(1, 0.95).expect("a threshold");
+    /// assert_eq!((found.probability, found.precision, found.recall), (0.75, 1.0, 0.5));
+    /// let found = predictions.threshold_for(1, 0.6).expect("a threshold");
+    /// assert_eq!((found.probability, found.recall), (0.5, 1.0));
+    /// ```
+    #[doc(alias = "decision threshold")]
+    #[doc(alias = "precision_recall_curve")]
     pub fn threshold_for(&self, class: usize, precision: f64) -> Option<Threshold> {
         let steps = self.steps(class);
         let total = steps.last()?.1;

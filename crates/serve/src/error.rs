@@ -1,11 +1,14 @@
 //! Errors of starting a server.
 
-use quoting::Shown;
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 
+use quoting::Shown;
+
 /// Error of starting a server.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServeError {
     /// Another program uses the address.
     #[error("port {} of {} is in use", .0.port(), .0.ip())]
@@ -19,10 +22,7 @@ pub enum ServeError {
         reason: io::Error,
     },
     /// An allowed host name is invalid.
-    #[error(
-        "invalid host name `{}`\nhint: use the name without scheme, port and path, such as `photos.example`",
-        .0.shown()
-    )]
+    #[error("invalid host name `{}`", .0.shown())]
     Host(String),
     /// `Limits::room` is too small for the model and the other limits.
     #[error(
@@ -35,10 +35,23 @@ pub enum ServeError {
         least: usize,
     },
     /// The system can't provide threads or sockets.
-    #[error(
-        "can't start the server: {0}\nhint: check the limits of the system on threads and open files"
-    )]
+    #[error("can't start the server: {0}")]
     Start(io::Error),
+}
+
+impl ServeError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Host(_) => {
+                Some("use the name without scheme, port and path, such as `photos.example`".into())
+            }
+            Self::Start(_) => {
+                Some("check the limits of the system on threads and open files".into())
+            }
+            Self::InUse(_) | Self::Listen { .. } | Self::Room { .. } => None,
+        }
+    }
 }
 
 impl From<io::Error> for ServeError {

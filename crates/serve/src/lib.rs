@@ -26,4 +26,5 @@ mod workers;
 
 pub use error::ServeError;
 pub use limits::{Limits, MinRate};
+pub use model::{Explainer, ModelCard};
 pub use server::{Running, Server};

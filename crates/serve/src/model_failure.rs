@@ -1,5 +1,6 @@
 //! Errors of the model for an image that was decoded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use model::ModelError;
@@ -16,4 +17,14 @@ pub(crate) enum ModelFailure {
     /// The model's thread has ended.
     #[error("the model's thread has ended")]
     Ended,
+}
+
+impl ModelFailure {
+    /// Returns the hint of the model's error.
+    pub(crate) fn hint(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Model(error) => error.hint(),
+            Self::Panic | Self::Ended => None,
+        }
+    }
 }

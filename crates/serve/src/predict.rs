@@ -180,12 +180,13 @@ fn none_read(names: &[Option<String>], told: Vec<ImageResult>, share: Arc<Share>
 }
 
 fn failed(reason: &ModelFailure) -> ErrorResponse {
-    tracing::error!("the prediction failed: {reason}");
-    ErrorResponse::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        format!("the prediction failed: {reason}"),
-        "see the output of the server",
-    )
+    let mut text = format!("the prediction failed: {reason}");
+    if let Some(hint) = reason.hint() {
+        text += "\nhint: ";
+        text += &hint;
+    }
+    tracing::error!("{text}");
+    ErrorResponse::new(StatusCode::INTERNAL_SERVER_ERROR, text, "see the output of the server")
 }
 
 #[cfg(test)]

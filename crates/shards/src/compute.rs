@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Parameters of a worker.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct ShardJob<'a> {
     /// Images of the shard; it may contain others, which are ignored.
     pub images: &'a ImageIndex,
@@ -46,6 +46,7 @@ pub struct ShardJob<'a> {
 
 /// Event of a worker.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ShardEvent {
     /// A complete piece with the same settings and images exists already.
     Found {

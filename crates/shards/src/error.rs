@@ -1,5 +1,7 @@
 //! Errors of computing, storing and reading sets of features.
 
+use std::borrow::Cow;
+
 use features::Cancelled;
 use quoting::Shown;
 
@@ -7,10 +9,11 @@ use crate::{Dtype, Piece, PieceFault, Sharding, ShardingError};
 
 /// Error of computing, storing or reading a set of features.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ShardsError {
     /// A path or URL is invalid.
     #[error(
-        "`{url}` {fault}\nhint: use a folder, or a URL such as `file:///data/features`, `s3://bucket/features`, `gs://bucket/features` or `az://container/features`, with credentials only in the environment",
+        "`{url}` {fault}",
         url = .url.shown(),
         fault = .fault.shown()
     )]
@@ -25,7 +28,7 @@ pub enum ShardsError {
     NotBuilt(String),
     /// The folder, bucket or object does not exist.
     #[error(
-        "`{place}` was not found: {reason}\nhint: check the spelling of the folder, bucket or container, and its region",
+        "`{place}` was not found: {reason}",
         place = .place.shown(),
         reason = .reason.shown()
     )]
@@ -37,7 +40,7 @@ pub enum ShardsError {
     },
     /// Access is denied.
     #[error(
-        "access to `{place}` is denied: {reason}\nhint: check the permissions of the folder, or the credentials in the environment (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY): they must allow listing, reading and writing",
+        "access to `{place}` is denied: {reason}",
         place = .place.shown(),
         reason = .reason.shown()
     )]
@@ -49,7 +52,7 @@ pub enum ShardsError {
     },
     /// The disk or the object store fails.
     #[error(
-        "`{place}`: {reason}\nhint: finished pieces are safe; run the command again once the disk or object store works",
+        "`{place}`: {reason}",
         place = .place.shown(),
         reason = .reason.shown()
     )]
@@ -87,7 +90,7 @@ pub enum ShardsError {
     Sharding(#[from] ShardingError),
     /// The list of images is invalid.
     #[error(
-        "line {line} of `{list}` {fault}\nhint: write one image per line, as a path relative to the folder of the list, such as `train/cats/1.jpg`",
+        "line {line} of `{list}` {fault}",
         list = .list.shown(),
         fault = .fault.shown()
     )]
@@ -134,8 +137,8 @@ pub enum ShardsError {
     },
     /// A feature is NaN, infinite, or too large for the type of the set.
     #[error(
-        "a feature of `{key}` is {value:e}, expected at most {:e} as {}\nhint: {}", .dtype.largest(), .dtype.word(),
-        if .value.is_finite() { "store the features as float32" } else { "the weights or the device are faulty; use others" },
+        "a feature of `{key}` is {value:e}, expected at most {:e} as {}",
+        .dtype.largest(), .dtype.word(),
         key = .key.shown()
     )]
     Value {
@@ -234,6 +237,35 @@ pub enum ShardsError {
 }
 
 impl ShardsError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Sharding(error) => return error.hint(),
+            Self::Base(error) => return error.hint(),
+            Self::Photos(error) => return error.hint(),
+            Self::Url { .. } => {
+                "use a folder, or a URL such as `file:///data/features`, `s3://bucket/features`, `gs://bucket/features` or `az://container/features`, with credentials only in the environment".into()
+            }
+            Self::Missing { .. } => {
+                "check the spelling of the folder, bucket or container, and its region".into()
+            }
+            Self::Denied { .. } => {
+                "check the permissions of the folder, or the credentials in the environment (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY): they must allow listing, reading and writing".into()
+            }
+            Self::Store { .. } => {
+                "finished pieces are safe; run the command again once the disk or object store works".into()
+            }
+            Self::List { .. } => {
+                "write one image per line, as a path relative to the folder of the list, such as `train/cats/1.jpg`".into()
+            }
+            Self::Value { value, .. } if value.is_finite() => {
+                "store the features as float32".into()
+            }
+            Self::Value { .. } => "the weights or the device are faulty; use others".into(),
+            _ => return None,
+        })
+    }
+
     pub(crate) fn scratch(reason: std::io::Error) -> Self {
         Self::Scratch { folder: std::env::temp_dir().to_string_lossy().into_owned(), reason }
     }

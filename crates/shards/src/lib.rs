@@ -28,6 +28,11 @@ mod source_digests;
 mod spool;
 mod store;
 
+// Types of other crates that the public types here consist of.
+pub use augment::AugmentConfig;
+pub use features::{Cancellation, Extractor};
+pub use vgg::{FrozenBase, Preprocessing, VggConfig, Weights};
+
 pub use check::{Checked, Finding, FindingKind, check};
 pub use compute::{ShardEvent, ShardJob, ShardOutcome, compute};
 pub use dtype::Dtype;

@@ -6,6 +6,7 @@ use crate::Piece;
 
 /// Fault of a piece, as the end of a sentence that begins with the name of its metadata or object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PieceFault {
     /// The object or its metadata was removed while the set was read.
     #[error("no longer exists")]

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Complete set of features. The list of images is in memory; features are read on demand, also by several threads at
-/// once.
+/// once: it is `Send` and `Sync`.
 #[derive(Debug)]
 pub struct FeatureSet {
     store: Store,

@@ -4,6 +4,7 @@
 //! shards, are the shard; the next 8, modulo the number of pieces, are the piece. So the piece depends only on the key
 //! and these two numbers, and shards have about the same size.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -20,8 +21,8 @@ pub struct Sharding {
 }
 
 /// Error of an invalid number of shards or pieces.
-#[derive(Debug, PartialEq, Eq, Error)]
-#[error("{count} {what}, expected 1 to {most}\nhint: use a few thousand images per piece")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{count} {what}, expected 1 to {most}")]
 pub struct ShardingError {
     /// `shards` or `pieces`.
     pub what: &'static str,
@@ -29,6 +30,13 @@ pub struct ShardingError {
     pub count: usize,
     /// Maximum.
     pub most: usize,
+}
+
+impl ShardingError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some("use a few thousand images per piece".into())
+    }
 }
 
 /// Piece of a set, identified by its indices and the numbers of its sharding. It is displayed and ordered like the names of
@@ -205,8 +213,8 @@ mod tests {
     #[test]
     fn shard_and_piece_counts_out_of_range_are_refused() {
         for (shards, pieces) in [(0, 1), (1, 0), (MOST_SHARDS + 1, 1), (1, MOST_PIECES + 1)] {
-            let message = Sharding::new(shards, pieces).expect_err("no cut").to_string();
-            assert!(message.contains("\nhint: "), "{message}");
+            let error = Sharding::new(shards, pieces).expect_err("no cut");
+            assert!(!error.to_string().contains("hint") && error.hint().is_some(), "{error}");
         }
     }
 }

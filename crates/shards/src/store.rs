@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Token for work that can't be cancelled.
 pub(crate) static NEVER: Cancellation = Cancellation::NEVER;
 
-/// Object store. Clones share it, and several threads may use it at once.
+/// Object store. Clones share it, and several threads may use it at once: it is `Send` and `Sync`.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 

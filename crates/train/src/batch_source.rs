@@ -43,6 +43,10 @@ impl<'a> BatchSource<'a> {
                 Self::of_images(job, extractor, training, most, on_event)
             }
             Data::Features(data) => Self::of_features(job, data, most, on_event),
+            Data::Arrays(data) => {
+                let seed = job.config.train.seed;
+                Ok(Self::Kept { features: data.training(), views: 1, seed })
+            }
         }
     }
 

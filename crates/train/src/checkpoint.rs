@@ -33,7 +33,7 @@ pub(crate) struct Checkpoint {
 }
 
 /// Last checkpoint of a run. Its files matched their digests when it was opened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SavedCheckpoint {
     run: PathBuf,
     folder: PathBuf,
@@ -68,7 +68,10 @@ impl SavedCheckpoint {
                     run: run.path().to_owned(),
                     folder: previous,
                     state,
-                    fault: Some(fault.to_string()),
+                    fault: Some(match fault.hint() {
+                        Some(hint) => format!("{fault}\nhint: {hint}"),
+                        None => fault.to_string(),
+                    }),
                 },
                 Err(_) => return Err(fault),
             },
@@ -94,7 +97,7 @@ impl SavedCheckpoint {
         let state = self.state.clone();
         let (card, trainable) = load_bundle(&self.folder, device)?;
         let path = self.folder.join(OPTIMIZER);
-        let rmsprop = |name: &str| config.rmsprop(name, state.plateau.factor);
+        let rmsprop = |name: &str| config.train.rmsprop(name, state.plateau.factor);
         let arrays = read_arrays(&path)?;
         let optimizer =
             Optimizer::with_arrays(rmsprop, &trainable, arrays, &device.clone().inner());

@@ -233,28 +233,17 @@ impl Default for TrainConfig {
     }
 }
 
-impl RunConfig {
-    /// Checks that every setting is in its range. Does not check that files exist.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error for the first setting out of its range.
-    pub fn validate(&self) -> Result<(), TrainError> {
-        let Self { augment, base, head, train, .. } = self;
-        base.frozen_and_trainable()?;
-        augment.validate()?;
-        let count = |name, value: usize| (COUNTS.contains(&value), name, value, COUNTS_TEXT);
+impl TrainConfig {
+    /// Checks that the settings of the loop and the head are in their ranges.
+    pub(crate) fn validate(&self, head: &HeadConfig) -> Result<(), TrainError> {
         let some = |name, value: Option<usize>| value.map(|value| count(name, value));
         let counts = [
-            Some(count("epochs", train.epochs)),
-            Some(count("batch_size", train.batch_size)),
-            some("save_every", train.save_every),
-            some("patience", train.patience),
-            some("reduce_on_plateau", train.reduce_on_plateau),
-            self.device.base_batch.map(|batch| {
-                ((1..=65_536).contains(&batch), "base_batch", batch, "1 to 65,536, or unset")
-            }),
-            train.views.map(|views| {
+            Some(count("epochs", self.epochs)),
+            Some(count("batch_size", self.batch_size)),
+            some("save_every", self.save_every),
+            some("patience", self.patience),
+            some("reduce_on_plateau", self.reduce_on_plateau),
+            self.views.map(|views| {
                 ((1..=10_000).contains(&views), "views", views, "1 to 10,000, or unset")
             }),
             Some((
@@ -263,20 +252,10 @@ impl RunConfig {
                 head.hidden_units,
                 "1 to 65,536 units",
             )),
-            Some((
-                self.data.cache_mb <= *COUNTS.end(),
-                "cache_mb",
-                self.data.cache_mb,
-                "0 to 1,000,000,000",
-            )),
         ];
-        for (fits, name, value, expected) in counts.into_iter().flatten() {
-            if !fits {
-                return Err(TrainError::Setting { name, value: value.to_string(), expected });
-            }
-        }
+        check_counts(counts)?;
         let is_rate = |rate: f64| rate as f32 > 0.0 && (rate as f32).is_finite();
-        let (rate, base_rate) = (train.learning_rate, train.base_learning_rate);
+        let (rate, base_rate) = (self.learning_rate, self.base_learning_rate);
         for (fits, name, value, expected) in [
             (
                 (0.0..1.0).contains(&head.dropout),
@@ -286,22 +265,104 @@ impl RunConfig {
             ),
             (is_rate(base_rate), "base_learning_rate", base_rate.to_string(), RATES),
             (is_rate(rate), "learning_rate", rate.to_string(), RATES),
-            (
-                train.views.is_none() || !augment.is_none(),
-                "views",
-                train.views.unwrap_or_default().to_string(),
-                "unset if augmentation is disabled",
-            ),
         ] {
             if !fits {
                 return Err(TrainError::Setting { name, value, expected });
             }
         }
-        let inputs = base.output_count()?;
-        if inputs * head.hidden_units > LARGEST_HEAD {
-            let (hidden, limit) = (head.hidden_units, LARGEST_HEAD);
-            return Err(TrainError::HeadTooLarge { inputs, hidden, limit });
+        Ok(())
+    }
+
+    /// Returns the RMSprop settings of a parameter, with its learning rate multiplied by `factor`.
+    pub(crate) fn rmsprop(&self, name: &str, factor: f64) -> RmsProp {
+        let of_head = head::ARRAY_NAMES.contains(&name);
+        let learning_rate = if of_head { self.learning_rate } else { self.base_learning_rate };
+        RmsProp { learning_rate: learning_rate * factor, ..RmsProp::default() }
+    }
+}
+
+/// Setting that is a count: true if it is in its range, name, value, and valid values.
+type Count = (bool, &'static str, usize, &'static str);
+
+fn count(name: &'static str, value: usize) -> Count {
+    (COUNTS.contains(&value), name, value, COUNTS_TEXT)
+}
+
+fn check_counts(counts: impl IntoIterator<Item = Option<Count>>) -> Result<(), TrainError> {
+    match counts.into_iter().flatten().find(|(fits, ..)| !fits) {
+        Some((_, name, value, expected)) => {
+            Err(TrainError::Setting { name, value: value.to_string(), expected })
         }
+        None => Ok(()),
+    }
+}
+
+/// Checks that a head on `inputs` features is not too large for memory.
+pub(crate) fn check_head_size(head: &HeadConfig, inputs: usize) -> Result<(), TrainError> {
+    if inputs.saturating_mul(head.hidden_units) > LARGEST_HEAD {
+        let (hidden, limit) = (head.hidden_units, LARGEST_HEAD);
+        return Err(TrainError::HeadTooLarge { inputs, hidden, limit });
+    }
+    Ok(())
+}
+
+impl RunConfig {
+    /// Returns the settings of the Keras example for the images at `data` and these weights: augmentation, the whole
+    /// VGG16 for 180x180 images, a head of 256 units and 50 epochs on the CPU. Change the fields as needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, TrainConfig, WeightsChoice};
+    ///
+    /// let config = RunConfig {
+    ///     train: TrainConfig { epochs: 10, ..TrainConfig::default() },
+    ///     ..RunConfig::new("pets", WeightsChoice::File("vgg16.h5".into()))
+    /// };
+    /// assert_eq!(config.base.image_size, [180, 180]);
+    /// config.validate()?;
+    /// # Ok::<(), train::TrainError>(())
+    /// ```
+    pub fn new(data: impl Into<PathBuf>, weights: WeightsChoice) -> Self {
+        Self {
+            weights,
+            start: InitialWeights::default(),
+            data: DataConfig::at(data),
+            augment: AugmentConfig::default(),
+            base: VggConfig::default(),
+            head: HeadConfig::default(),
+            train: TrainConfig::default(),
+            device: DeviceConfig::default(),
+        }
+    }
+
+    /// Checks that every setting is in its range. Does not check that files exist.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for the first setting out of its range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let Self { augment, base, head, train, .. } = self;
+        base.frozen_and_trainable()?;
+        augment.validate()?;
+        train.validate(head)?;
+        check_counts([
+            self.device.base_batch.map(|batch| {
+                ((1..=65_536).contains(&batch), "base_batch", batch, "1 to 65,536, or unset")
+            }),
+            Some((
+                self.data.cache_mb <= *COUNTS.end(),
+                "cache_mb",
+                self.data.cache_mb,
+                "0 to 1,000,000,000",
+            )),
+        ])?;
+        if let Some(views) = train.views.filter(|_| augment.is_none()) {
+            let (name, value) = ("views", views.to_string());
+            let expected = "unset if augmentation is disabled";
+            return Err(TrainError::Setting { name, value, expected });
+        }
+        check_head_size(head, base.output_count()?)?;
         let weights = match &self.weights {
             WeightsChoice::File(path) => Some(path),
             WeightsChoice::Seed(_) => None,
@@ -311,14 +372,6 @@ impl RunConfig {
             Some(path) => Err(TrainError::PathText(path.clone())),
             None => Ok(()),
         }
-    }
-
-    /// Returns the RMSprop settings of a parameter, with its learning rate multiplied by `factor`.
-    pub(crate) fn rmsprop(&self, name: &str, factor: f64) -> RmsProp {
-        let of_head = head::ARRAY_NAMES.contains(&name);
-        let learning_rate =
-            if of_head { self.train.learning_rate } else { self.train.base_learning_rate };
-        RmsProp { learning_rate: learning_rate * factor, ..RmsProp::default() }
     }
 
     /// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then the four of the head.

@@ -1,15 +1,15 @@
-//! Data of a run: images, or precomputed features.
+//! Data of a run: images, precomputed features, or features in memory.
 
 use features::Extractor;
 use photos::ImageDataset;
 use sha2::{Digest, Sha256};
 use vgg::engine_name;
 
-use crate::FeatureData;
 use crate::hex::hex;
+use crate::{FeatureArrays, FeatureData};
 
 /// Training and validation data.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Data<'a> {
     /// Images.
     Images {
@@ -22,6 +22,9 @@ pub enum Data<'a> {
     },
     /// Precomputed backbone features.
     Features(&'a FeatureData),
+    /// Backbone features in memory, after the last frozen layer of the run's base. They must be those of the run's
+    /// weights, which is not checked. Augmentation is not used, and `train.views` must be `None`.
+    Arrays(&'a FeatureArrays),
 }
 
 impl<'a> Data<'a> {
@@ -30,6 +33,7 @@ impl<'a> Data<'a> {
         match self {
             Self::Images { training, .. } => training.classes(),
             Self::Features(data) => data.classes(),
+            Self::Arrays(data) => data.classes(),
         }
     }
 
@@ -38,6 +42,7 @@ impl<'a> Data<'a> {
         match self {
             Self::Images { training, .. } => training.labels(),
             Self::Features(data) => data.training_labels(),
+            Self::Arrays(data) => data.training_labels(),
         }
     }
 
@@ -46,6 +51,7 @@ impl<'a> Data<'a> {
         match self {
             Self::Images { validation, .. } => validation.labels(),
             Self::Features(data) => data.validation_labels(),
+            Self::Arrays(data) => data.validation_labels(),
         }
     }
 
@@ -54,14 +60,16 @@ impl<'a> Data<'a> {
         match self {
             Self::Images { extractor, .. } => extractor.base().feature_count(),
             Self::Features(data) => data.feature_count(),
+            Self::Arrays(data) => data.feature_count(),
         }
     }
 
-    /// Returns the names of the engines that compute or have computed the features.
+    /// Returns the names of the engines that compute or have computed the features. Empty for features in memory.
     pub fn engines(self) -> Vec<String> {
         match self {
             Self::Images { extractor, .. } => vec![extractor.base().engine().to_owned()],
             Self::Features(data) => data.set().engines().keys().cloned().collect(),
+            Self::Arrays(_) => vec![],
         }
     }
 
@@ -70,7 +78,7 @@ impl<'a> Data<'a> {
     pub(crate) fn engine_here(self) -> String {
         match self {
             Self::Images { extractor, .. } => extractor.base().engine().to_owned(),
-            Self::Features(_) => engine_name("head f32"),
+            Self::Features(_) | Self::Arrays(_) => engine_name("head f32"),
         }
     }
 
@@ -79,6 +87,7 @@ impl<'a> Data<'a> {
         match self {
             Self::Images { training, validation, .. } => digest_of_images([training, validation]),
             Self::Features(data) => data.digest(),
+            Self::Arrays(data) => data.digest(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Error of training.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use formats::FormatError;
@@ -7,6 +8,7 @@ use quoting::Shown;
 
 /// Error of a run that can't start, continue or resume.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The folder already holds a run.
     #[error("`{}` already holds a run", .0.shown())]
@@ -18,7 +20,7 @@ pub enum TrainError {
     #[error("no run at `{}`: it has no `config.toml`", .0.shown())]
     NoRun(PathBuf),
     /// All epochs of the run are complete.
-    #[error("the run in `{}` is complete after {epochs} epochs\nhint: its best model is in `{}`", .path.shown(), .path.join("best").shown())]
+    #[error("the run in `{}` is complete after {epochs} epochs", .path.shown())]
     Complete {
         /// Run directory.
         path: PathBuf,
@@ -29,7 +31,7 @@ pub enum TrainError {
     #[error("another program is using the run in `{}`", .0.shown())]
     Locked(PathBuf),
     /// `config.toml` can't be parsed.
-    #[error("`{}` can't be read: {reason}\nhint: a run resumes with its own settings; restore the original file", .path.shown())]
+    #[error("`{}` can't be read: {reason}", .path.shown())]
     Config {
         /// Path of the file.
         path: PathBuf,
@@ -37,7 +39,7 @@ pub enum TrainError {
         reason: String,
     },
     /// The checkpoint is damaged or does not fit the run.
-    #[error("`{}` {fault}\nhint: the run can't resume from this checkpoint; start a new run", .path.shown(), fault = .fault.shown())]
+    #[error("`{}` {fault}", .path.shown(), fault = .fault.shown())]
     Checkpoint {
         /// Path of the file or folder.
         path: PathBuf,
@@ -56,11 +58,11 @@ pub enum TrainError {
         data: PathBuf,
     },
     /// The images have changed since the run began.
-    #[error("the images in `{}` have changed since the run began\nhint: restore the files, or start a new run", .0.shown())]
+    #[error("the images in `{}` have changed since the run began", .0.shown())]
     DifferentImages(PathBuf),
     /// The engine differs from the run's last one, or the run does not record its engine.
     #[error(
-        "engine is `{found}`, but the run used `{expected}`: results may differ in the last digits\nhint: resume on a machine with the same instruction set, or allow another engine",
+        "engine is `{found}`, but the run used `{expected}`: results may differ in the last digits",
         expected = .expected.shown()
     )]
     OtherEngine {
@@ -71,7 +73,7 @@ pub enum TrainError {
     },
     /// The weights of the base have changed since the run began.
     #[error(
-        "the weights have the digest {found}, but the run used {expected}\nhint: restore the weights file, or start a new run",
+        "the weights have the digest {found}, but the run used {expected}",
         found = .found.shown(),
         expected = .expected.shown()
     )]
@@ -83,7 +85,7 @@ pub enum TrainError {
     },
     /// The initial model has other classes, another base or other weights of the base.
     #[error(
-        "the model in `{}` has {what} {found}, expected {expected}\nhint: use a model with the same base and classes, or start without one",
+        "the model in `{}` has {what} {found}, expected {expected}",
         .path.shown(),
         found = .found.shown(),
         expected = .expected.shown()
@@ -115,7 +117,7 @@ pub enum TrainError {
         name: String,
     },
     /// A path can't be written into `config.toml`.
-    #[error("the path `{}` is not UTF-8\nhint: rename the file or folder", .0.shown())]
+    #[error("the path `{}` is not UTF-8", .0.shown())]
     PathText(PathBuf),
     /// The head is too large for memory.
     #[error(
@@ -136,7 +138,7 @@ pub enum TrainError {
     SplitOfFolders,
     /// A class has no image in one of the splits.
     #[error(
-        "class `{class}` has no {what} features\nhint: see the skipped files (`skipped`) in the JSON files of the features",
+        "class `{class}` has no {what} features",
         class = .class.shown()
     )]
     NoFeatures {
@@ -147,7 +149,7 @@ pub enum TrainError {
     },
     /// The features were computed with another base, other weights or other augmentation.
     #[error(
-        "the features were computed with {what} {found}, expected {expected}\nhint: use the settings and weights of the features, or compute the features again",
+        "the features were computed with {what} {found}, expected {expected}",
         found = .found.shown(),
         expected = .expected.shown()
     )]
@@ -169,10 +171,20 @@ pub enum TrainError {
         /// Folder of the last checkpoint.
         last: PathBuf,
     },
+    /// The loss of a head that is trained in memory is NaN or infinite.
+    #[error("the loss is NaN or infinite after epoch {epoch}, step {step}")]
+    HeadDiverged {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Step, from 1.
+        step: usize,
+    },
+    /// Features and labels in memory do not fit together.
+    #[error(transparent)]
+    Arrays(#[from] crate::FeatureArraysError),
     /// An array to save holds values that are NaN or infinite.
     #[error(
-        "`{name}` holds values that are NaN or infinite after epoch {epoch}, step {step}, and is not saved\nhint: start a new run with a lower learning rate; the last valid state is in `{}`",
-        .last.shown(),
+        "`{name}` holds values that are NaN or infinite after epoch {epoch}, step {step}, and is not saved",
         name = .name.shown()
     )]
     NonFinite {
@@ -198,10 +210,7 @@ pub enum TrainError {
         unsaved: Box<TrainError>,
     },
     /// A setting is out of its range.
-    #[error(
-        "`{name}` is {value}, expected {expected}\nhint: remove the setting to use its default",
-        value = .value.shown()
-    )]
+    #[error("`{name}` is {value}, expected {expected}", value = .value.shown())]
     Setting {
         /// Name of the setting.
         name: &'static str,
@@ -240,6 +249,52 @@ impl From<features::Cancelled> for TrainError {
 }
 
 impl TrainError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Augment(error) => return error.hint(),
+            Self::File(error) => return error.hint(),
+            Self::Model(error) => return error.hint(),
+            Self::Base(error) => return error.hint(),
+            Self::Photos(error) => return error.hint(),
+            Self::Features(error) => return error.hint(),
+            Self::Shards(error) => return error.hint(),
+            Self::Unsaved { cause, unsaved } => return cause.hint().or_else(|| unsaved.hint()),
+            Self::Complete { path, .. } => {
+                format!("its best model is in `{}`", path.join("best").shown()).into()
+            }
+            Self::Config { .. } => {
+                "a run resumes with its own settings; restore the original file".into()
+            }
+            Self::Checkpoint { .. } => {
+                "the run can't resume from this checkpoint; start a new run".into()
+            }
+            Self::DifferentImages(_) => "restore the files, or start a new run".into(),
+            Self::OtherEngine { .. } => {
+                "resume on a machine with the same instruction set, or allow another engine".into()
+            }
+            Self::DifferentWeights { .. } => "restore the weights file, or start a new run".into(),
+            Self::OtherStart { .. } => {
+                "use a model with the same base and classes, or start without one".into()
+            }
+            Self::PathText(_) => "rename the file or folder".into(),
+            Self::NoFeatures { .. } => {
+                "see the skipped files (`skipped`) in the JSON files of the features".into()
+            }
+            Self::DifferentFeatures { .. } => {
+                "use the settings and weights of the features, or compute the features again".into()
+            }
+            Self::NonFinite { last, .. } => format!(
+                "start a new run with a lower learning rate; the last valid state is in `{}`",
+                last.shown()
+            )
+            .into(),
+            Self::HeadDiverged { .. } => "use a lower learning rate".into(),
+            Self::Setting { .. } => "remove the setting to use its default".into(),
+            _ => return None,
+        })
+    }
+
     /// Returns true if the error is a cancellation.
     pub(crate) fn is_cancelled(&self) -> bool {
         use features::FeaturesError;

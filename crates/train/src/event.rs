@@ -17,6 +17,7 @@ pub enum ImageSet {
 
 /// Event of a run.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum TrainingEvent {
     /// Rows of features were computed, or read from the cache.
     Features {

@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use features::{AugmentedCopies, FeatureTable, ImageFeatures};
+use model::load_bundle;
 
 use crate::batch_source::{BatchSource, keep};
 use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside};
 use crate::history::History;
-use crate::outcome::TrainingOutcome;
+use crate::outcome::{TrainedModel, TrainingOutcome, TrainingResult};
 use crate::resume_check::{check_same, digest_of_settings};
 use crate::training::{Training, card_of};
 use crate::{
@@ -23,6 +24,8 @@ use crate::{
 /// Trains the head and the unfrozen layers, from the beginning or from the last checkpoint of the run, and reports
 /// events to `on_event`. Equal settings, images and weights give the same result, whether the run is stopped and resumed
 /// or not.
+///
+/// Returns the outcome with the history and the best model so far, which are also in the run directory.
 ///
 /// # Errors
 ///
@@ -35,7 +38,7 @@ use crate::{
 pub fn fit(
     job: &TrainingJob<'_>,
     on_event: impl FnMut(TrainingEvent),
-) -> Result<TrainingOutcome, TrainError> {
+) -> Result<TrainingResult, TrainError> {
     run_from(job, SavedCheckpoint::resumable(job.run, job.config)?, on_event)
 }
 
@@ -52,13 +55,33 @@ pub fn resume(
     job: &TrainingJob<'_>,
     last: SavedCheckpoint,
     on_event: impl FnMut(TrainingEvent),
-) -> Result<TrainingOutcome, TrainError> {
+) -> Result<TrainingResult, TrainError> {
     assert!(last.is_of(job.run), "the checkpoint belongs to the run");
     run_from(job, Some(last), on_event)
 }
 
-/// Trains from a checkpoint, or from the beginning.
+/// Trains from a checkpoint, or from the beginning, and reads the history and the best model.
 fn run_from(
+    job: &TrainingJob<'_>,
+    last: Option<SavedCheckpoint>,
+    on_event: impl FnMut(TrainingEvent),
+) -> Result<TrainingResult, TrainError> {
+    if let Data::Arrays(data) = job.data {
+        let width = job.config.base.feature_shape()?.iter().product();
+        data.check(&job.config.train, width)?;
+    }
+    let outcome = train_from(job, last, on_event)?;
+    let epochs = match outcome {
+        TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs } => epochs,
+    };
+    let history = History::open(job.run, epochs)?.records(job.run)?;
+    let best = (epochs > 0).then(|| load_bundle(job.run.best(), &job.device.clone().inner()));
+    let best = best.transpose()?.map(|(card, layers)| TrainedModel { card, layers });
+    Ok(TrainingResult { outcome, history, best })
+}
+
+/// Trains from a checkpoint, or from the beginning.
+fn train_from(
     job: &TrainingJob<'_>,
     last: Option<SavedCheckpoint>,
     mut on_event: impl FnMut(TrainingEvent),
@@ -151,7 +174,7 @@ fn prepare<'a>(
     let TrainingJob { config, data, .. } = *job;
     let cached = match data {
         Data::Images { training, validation, .. } => training.cached() + validation.cached(),
-        Data::Features(_) => 0,
+        Data::Features(_) | Data::Arrays(_) => 0,
     };
     let room = config.data.memory().saturating_sub(cached);
     let (rows, width) = (data.validation_labels().len(), data.feature_count());
@@ -174,6 +197,7 @@ fn prepare<'a>(
                 on_event(TrainingEvent::Read { set, done, total });
             })?
         }
+        Data::Arrays(data) => data.validation(),
     };
     let room = room.saturating_sub(of_validation.in_memory());
     Ok((BatchSource::open(job, room, on_event)?, of_validation))
@@ -194,7 +218,7 @@ fn begin(job: &TrainingJob<'_>, device: &Device) -> Result<Checkpoint, TrainErro
         data_digest: job.data.digest(),
         engines: vec![job.data.engine_here()],
     };
-    let optimizer = Optimizer::new(|name| job.config.rmsprop(name, 1.0), &trainable);
+    let optimizer = Optimizer::new(|name| job.config.train.rmsprop(name, 1.0), &trainable);
     let checkpoint = Checkpoint { optimizer, trainable, state };
     checkpoint.save(job.run, &card_of(job, &checkpoint.state, None))?;
     Ok(checkpoint)

@@ -7,6 +7,7 @@ use vgg::Weights;
 use crate::{Data, RunConfig, RunDirectory};
 
 /// Input of a run.
+#[derive(Clone, Copy, Debug)]
 pub struct TrainingJob<'a> {
     /// Settings.
     pub config: &'a RunConfig,

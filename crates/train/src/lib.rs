@@ -1,7 +1,8 @@
 //! Training of a classifier on a frozen base: the loop, RMSprop, losses, checkpoints and history.
 //!
-//! Start with [`fit`] and the module `training`: they contain the loop. [`TrainingJob`] is its input, [`TrainingEvent`] reports its
-//! progress, and [`RunDirectory`] holds its files.
+//! Start with [`fit`] and the module `training`: they contain the loop. [`TrainingJob`] is its input, [`TrainingEvent`]
+//! reports its progress, [`RunDirectory`] holds its files, and [`TrainingResult`] has its history and its best model.
+//! [`fit_head`] trains a head alone, on features in memory.
 #![doc = include_str!("../README.md")]
 
 mod batch;
@@ -12,8 +13,11 @@ mod data;
 mod error;
 mod evaluate;
 mod event;
+mod feature_arrays;
+mod feature_arrays_error;
 mod feature_data;
 mod fit;
+mod fit_head;
 mod hex;
 mod history;
 mod initial_layers;
@@ -29,9 +33,20 @@ mod resume_check;
 mod rmsprop;
 mod run_directory;
 mod state;
+mod steps;
 mod streamed_features;
 mod tensorboard;
 mod training;
+
+// Types of other crates that the public types here consist of.
+pub use augment::{AugmentConfig, AugmentError, Compose, RandomFlip};
+pub use features::{Cancellation, Cancelled, Extractor, FeaturesError};
+pub use formats::{Array, Arrays, FormatError};
+pub use head::{Head, HeadConfig};
+pub use model::{Classifier, Metrics, ModelCard, ModelError, TrainableLayers};
+pub use photos::{ImageDataset, PhotosError};
+pub use shards::{FeatureSet, ShardsError};
+pub use vgg::{FrozenBase, Pooling, Precision, Variant, VggConfig, VggError, Weights};
 
 pub use batch_source::order_of_epoch;
 pub use checkpoint::SavedCheckpoint;
@@ -40,15 +55,18 @@ pub use data::Data;
 pub use error::TrainError;
 pub use evaluate::evaluate;
 pub use event::{ImageSet, TrainingEvent};
+pub use feature_arrays::{FeatureArrays, LabeledRows};
+pub use feature_arrays_error::FeatureArraysError;
 pub use feature_data::FeatureData;
 pub use fit::{fit, resume};
+pub use fit_head::{HeadJob, TrainedHead, fit_head};
 pub use initial_layers::initial_layers;
 pub use job::TrainingJob;
 pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};
 pub use metrics::{RunningMean, count_correct, is_accurate};
 pub use optimizer::Optimizer;
 pub use optimizer_state_error::OptimizerStateError;
-pub use outcome::TrainingOutcome;
+pub use outcome::{EpochRecord, TrainedModel, TrainingOutcome, TrainingResult};
 pub use plateau::Plateau;
 pub use rmsprop::{ParameterState, RmsProp};
 pub use run_directory::RunDirectory;

@@ -2,6 +2,7 @@
 
 /// Optimizer state that does not fit a module.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OptimizerStateError {
     /// The state of a parameter is incomplete.
     #[error("`{0}` is missing")]

@@ -78,7 +78,8 @@ impl RunDirectory {
     /// # Errors
     ///
     /// Returns an error if the folder holds a run or other files, if a setting is invalid, or if it can't be written.
-    pub fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
+    pub fn create(path: impl AsRef<Path>, config: &RunConfig) -> Result<Self, TrainError> {
+        let path = path.as_ref();
         Self::check_free(path)?;
         config.validate()?;
         let text = toml::to_string(config).expect("valid settings are plain data");
@@ -94,7 +95,8 @@ impl RunDirectory {
     /// # Errors
     ///
     /// Returns an error if a setting is invalid, or if the directory can't be written.
-    pub fn create_numbered(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
+    pub fn create_numbered(path: impl AsRef<Path>, config: &RunConfig) -> Result<Self, TrainError> {
+        let path = path.as_ref();
         config.validate()?;
         if let Some(around) = path.parent() {
             fs::create_dir_all(around).map_err(|error| TrainError::io(around, error))?;
@@ -121,7 +123,8 @@ impl RunDirectory {
     ///
     /// Returns an error if the folder does not hold a run, if another program has locked it, or if the settings can't
     /// be read or are invalid.
-    pub fn open(path: &Path) -> Result<(Self, RunConfig), TrainError> {
+    pub fn open(path: impl AsRef<Path>) -> Result<(Self, RunConfig), TrainError> {
+        let path = path.as_ref();
         let config = Self::settings(path)?;
         Ok((Self::locked(path)?, config))
     }
@@ -131,7 +134,8 @@ impl RunDirectory {
     /// # Errors
     ///
     /// Returns an error if the folder does not hold a run, or if the settings can't be read or are invalid.
-    pub fn settings(path: &Path) -> Result<RunConfig, TrainError> {
+    pub fn settings(path: impl AsRef<Path>) -> Result<RunConfig, TrainError> {
+        let path = path.as_ref();
         let config_path = path.join(CONFIG);
         let text = match fs::read_to_string(&config_path) {
             Ok(text) => text,

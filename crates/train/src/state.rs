@@ -1,11 +1,12 @@
 //! Progress of a run, stored in `state.json`.
 
+use model::Metrics;
 use serde::{Deserialize, Serialize};
 
 use crate::{Plateau, RunningMean, TrainConfig, TrainingEvent};
 
 /// Progress of a run, without its arrays.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingState {
     /// Number of complete epochs.
@@ -49,6 +50,38 @@ impl TrainingState {
         self.engines.retain(|known| *known != now);
         self.engines.push(now.clone());
         Some(TrainingEvent::OtherEngine { before, now })
+    }
+
+    /// Returns the metrics of the current epoch, whose steps are complete.
+    pub(crate) fn metrics(&self, validation: &RunningMean) -> Metrics {
+        Metrics {
+            epoch: self.epoch + 1,
+            loss: self.running.loss(),
+            accuracy: self.running.accuracy(),
+            val_loss: validation.loss(),
+            val_accuracy: validation.accuracy(),
+        }
+    }
+
+    /// Returns true if `val_loss` is lower than in all epochs before.
+    pub(crate) fn is_best(&self, val_loss: f64) -> bool {
+        self.best.is_none_or(|best| val_loss < best.val_loss)
+    }
+
+    /// Returns the initial state of the epoch after the one with these metrics.
+    pub(crate) fn after_epoch(self, metrics: &Metrics, train: &TrainConfig) -> Self {
+        let &Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
+        let best = if self.is_best(val_loss) {
+            Some(Best { epoch, val_loss, val_accuracy })
+        } else {
+            self.best
+        };
+        let plateau = match train.reduce_on_plateau {
+            Some(patience) => self.plateau.after(val_loss, patience),
+            None => self.plateau,
+        };
+        let running = RunningMean::default();
+        Self { epoch, step: 0, running, seconds: 0.0, best, plateau, ..self }
     }
 
     /// Returns true if all epochs are complete or patience has run out.

@@ -4,23 +4,17 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use features::FeatureTable;
-use head::dropout_mask;
 use model::{Metrics, ModelCard, WeightsRecord};
 
 use crate::batch::Batch;
 use crate::checkpoint::{Checkpoint, save_best};
-use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::history::History;
+use crate::outcome::EpochRecord;
+use crate::steps::{Diverged, StepSettings, THRESHOLD, step, validate};
 use crate::tensorboard::TensorBoard;
-use crate::{
-    Best, RunningMean, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, TrainingState,
-};
-
-/// Threshold of the probability of the second of two classes (Keras: `accuracy`).
-const THRESHOLD: f32 = 0.5;
+use crate::{RunningMean, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, TrainingState};
 
 /// State that the epochs of a run share.
 pub(crate) struct Training<'a> {
@@ -94,52 +88,33 @@ impl<'a> Training<'a> {
         Ok(ControlFlow::Continue(checkpoint))
     }
 
-    /// Runs one step: forward, backward, RMSprop.
+    /// Runs one step.
     fn step(&self, checkpoint: Checkpoint, batch: Batch) -> Result<Checkpoint, TrainError> {
-        let Checkpoint { mut trainable, mut optimizer, mut state } = checkpoint;
-        let (config, count) = (self.job.config, batch.items.len());
-        let (epoch, step) = (state.epoch + 1, state.step + 1);
-        let features = rows(batch.features, count, &self.device);
-        let mask = (config.head.dropout > 0.0).then(|| {
-            let (epoch, step) = (epoch as u64, state.step as u64);
-            let mask = dropout_mask(&config.head, config.train.seed, epoch, step, count);
-            rows(mask, count, &self.device)
-        });
-        let all = self.job.data.training_labels();
-        let labels: Vec<usize> = batch.items.iter().map(|&at| all[at]).collect();
-
-        let logits = trainable.forward(features, mask);
-        let loss = loss_of(logits.clone(), &labels);
-        let mean_loss = scalar(&loss);
-        if !mean_loss.is_finite() {
-            return Err(TrainError::Diverged { epoch, step, last: self.job.run.last() });
-        }
-        let correct = correct_of(&trainable, logits.inner(), &labels, THRESHOLD);
-        trainable = optimizer.step(trainable, loss.backward());
-
-        state.running.add(mean_loss, correct, count);
-        state.step = step;
-        Ok(Checkpoint { trainable, optimizer, state })
+        let TrainingJob { config, data, .. } = *self.job;
+        let settings = StepSettings {
+            head: config.head,
+            train: config.train,
+            labels: data.training_labels(),
+            device: &self.device,
+        };
+        step(&settings, checkpoint, batch).map_err(|diverged| self.diverged(diverged))
     }
 
     /// Returns the loss and accuracy on the validation images.
     pub(crate) fn validate(&mut self, checkpoint: &Checkpoint) -> Result<RunningMean, TrainError> {
-        let TrainingJob { run, data, device, config, .. } = *self.job;
+        let TrainingJob { data, device, config, .. } = *self.job;
         let TrainingState { epoch, step, .. } = checkpoint.state;
-        let diverged = || TrainError::Diverged { epoch: epoch + 1, step, last: run.last() };
-        let labels = data.validation_labels();
-        let images: Vec<usize> = (0..labels.len()).collect();
-        // Without autodiff.
-        let trainable = checkpoint.trainable.clone().valid();
-        let mut mean = RunningMean::default();
-        for batch in images.chunks(config.train.batch_size) {
-            let labels = &labels[batch[0]..][..batch.len()];
-            let features = self.of_validation.rows(batch)?;
-            let (loss, correct) = evaluate(&trainable, features, labels, THRESHOLD, device)
-                .map_err(|_| diverged())?;
-            mean.add(loss, correct, batch.len());
+        let (labels, batch_size) = (data.validation_labels(), config.train.batch_size);
+        let mean = validate(checkpoint, &mut self.of_validation, labels, batch_size, device)?;
+        if mean.loss().is_finite() {
+            Ok(mean)
+        } else {
+            Err(self.diverged(Diverged { epoch: epoch + 1, step }))
         }
-        if mean.loss().is_finite() { Ok(mean) } else { Err(diverged()) }
+    }
+
+    fn diverged(&self, Diverged { epoch, step }: Diverged) -> TrainError {
+        TrainError::Diverged { epoch, step, last: self.job.run.last() }
     }
 
     /// Writes the history, the checkpoint and, if it is the best so far, the model. Returns the initial state of the
@@ -151,31 +126,25 @@ impl<'a> Training<'a> {
         started: Instant,
         on_event: &mut impl FnMut(TrainingEvent),
     ) -> Result<Checkpoint, TrainError> {
-        let Checkpoint { trainable, mut optimizer, mut state } = checkpoint;
+        let Checkpoint { trainable, mut optimizer, state } = checkpoint;
         let TrainingJob { config, run, .. } = *self.job;
-        let epoch = state.epoch + 1;
-        let (val_loss, val_accuracy) = (validation.loss(), validation.accuracy());
-        let (loss, accuracy) = (state.running.loss(), state.running.accuracy());
-        let metrics = Metrics { epoch, loss, accuracy, val_loss, val_accuracy };
+        let metrics = state.metrics(&validation);
+        let Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
         let card = card_of(self.job, &state, Some(metrics));
-        let best = state.best.is_none_or(|best| val_loss < best.val_loss);
+        let best = state.is_best(val_loss);
         if best {
             save_best(run, &state, &card, &trainable)?;
-            state.best = Some(Best { epoch, val_loss, val_accuracy });
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();
         let learning_rate = config.train.learning_rate * state.plateau.factor;
-        self.history.push(run, &metrics, seconds, learning_rate)?;
+        self.history.push(run, &EpochRecord { metrics, seconds, learning_rate })?;
         if let Some(curves) = &mut self.curves {
             curves.push(&metrics, learning_rate)?;
         }
-        let mut plateau = state.plateau;
-        if let Some(patience) = config.train.reduce_on_plateau {
-            plateau = plateau.after(val_loss, patience);
-            optimizer.set_rmsprop(|name| config.rmsprop(name, plateau.factor));
+        let state = state.after_epoch(&metrics, &config.train);
+        if config.train.reduce_on_plateau.is_some() {
+            optimizer.set_rmsprop(|name| config.train.rmsprop(name, state.plateau.factor));
         }
-        let running = RunningMean::default();
-        state = TrainingState { epoch, step: 0, running, seconds: 0.0, plateau, ..state };
         let checkpoint = Checkpoint { trainable, optimizer, state };
         // The state is already that of the next epoch, but an array that is NaN or infinite comes from this one.
         let step = self.steps;

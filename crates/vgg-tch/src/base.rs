@@ -250,9 +250,10 @@ mod tests {
             let most = AtomicUsize::new(4);
             let refused =
                 in_batches(&most, 4, |_| -> Result<(), _> { Err(TchError::Torch(fault.into())) });
-            let text = failed("libtorch:cuda f32", &refused.expect_err("a fault")).to_string();
-            assert!(text.contains("`libtorch:cuda f32`") && text.contains(hint), "{text}");
-            assert_eq!(text.lines().count(), 2, "{text}");
+            let error = failed("libtorch:cuda f32", &refused.expect_err("a fault"));
+            let text = error.to_string();
+            assert!(error.hint().expect("a hint").contains(hint), "{text}");
+            assert!(text.contains("`libtorch:cuda f32`") && text.lines().count() == 1, "{text}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Errors of networks, their weights and their engines.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use quoting::Shown;
@@ -8,11 +9,10 @@ use crate::Variant;
 
 /// Error in the configuration, the weights or the computation of a network.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum VggError {
     /// The images are too small for five poolings, or too large for any memory.
-    #[error(
-        "the image size is {height} x {width}, expected 32 x 32 to 1024 x 1024\nhint: use 180, the default, or 224, the size of the ImageNet training"
-    )]
+    #[error("the image size is {height} x {width}, expected 32 x 32 to 1024 x 1024")]
     Size {
         /// Requested height.
         height: usize,
@@ -20,11 +20,7 @@ pub enum VggError {
         width: usize,
     },
     /// The network does not have the named layer.
-    #[error(
-        "`{}` has no layer `{layer}`\nhint: its layers are {}",
-        .variant.name(), .known.join(", "),
-        layer = .layer.shown()
-    )]
+    #[error("`{}` has no layer `{layer}`", .variant.name(), layer = .layer.shown())]
     UnknownLayer {
         /// Variant of the network.
         variant: Variant,
@@ -34,26 +30,19 @@ pub enum VggError {
         known: Vec<String>,
     },
     /// No layer from the named one on has weights that could be trained.
-    #[error(
-        "no layer from `{}` on has trainable weights\nhint: name an earlier convolution or block",
-        .0.shown()
-    )]
+    #[error("no layer from `{}` on has trainable weights", .0.shown())]
     NothingTrainable(String),
     /// The classifier on top needs the whole base, without pooling and frozen.
-    #[error(
-        "the classifier on top needs the base up to `block5_pool`, frozen and without pooling\nhint: use the default last layer, no pooling and no unfrozen layers"
-    )]
+    #[error("the classifier on top needs the base up to `block5_pool`, frozen and without pooling")]
     TopOnPart,
     /// A frozen base returns features and does not support the classifier on top.
-    #[error("a frozen base has no classifier on top\nhint: use `ImageNet` for the 1000 classes")]
+    #[error("a frozen base has no classifier on top")]
     FrozenTop,
     /// The 1000 classes need the classifier on top.
-    #[error(
-        "the network has no classifier on top\nhint: set `include_top` for the 1000 classes, or use `FrozenBase` for features"
-    )]
+    #[error("the network has no classifier on top")]
     NoTop,
     /// The device of the engine failed.
-    #[error("`{engine}` can't compute features: {reason}\nhint: {hint}", engine = .engine.shown(), reason = .reason.shown())]
+    #[error("`{engine}` can't compute features: {reason}", engine = .engine.shown(), reason = .reason.shown())]
     Engine {
         /// Name of the engine.
         engine: String,
@@ -63,9 +52,7 @@ pub enum VggError {
         hint: &'static str,
     },
     /// An output of the network is NaN or infinite.
-    #[error(
-        "the output for image {index} is NaN or infinite\nhint: the training diverged, or the weights do not belong to this base: use another model"
-    )]
+    #[error("the output for image {index} is NaN or infinite")]
     Output {
         /// Index of the image in the batch.
         index: usize,
@@ -75,7 +62,7 @@ pub enum VggError {
     File(#[from] formats::FormatError),
     /// The model in the weights file changes pixel values before its base.
     #[error(
-        "`{}` changes pixel values before its base: expected no such layer, found {found}\nhint: {hint}",
+        "`{}` changes pixel values before its base: expected no such layer, found {found}",
         .path.shown(),
         found = .found.shown()
     )]
@@ -89,7 +76,7 @@ pub enum VggError {
     },
     /// The weights file contains several networks, such as one and its moving average.
     #[error(
-        "`{}` holds more than one network, expected one: the arrays below `{}` and `{}` differ\nhint: save the state dict of only one of them: `torch.save(model.state_dict(), \"model.pth\")`",
+        "`{}` holds more than one network, expected one: the arrays below `{}` and `{}` differ",
         .path.shown(), .lists[0].shown(), .lists[1].shown()
     )]
     SeveralNetworks {
@@ -100,9 +87,8 @@ pub enum VggError {
     },
     /// The weights file does not say which preprocessing its weights expect.
     #[error(
-        "`{}` does not say which preprocessing its weights expect: expected layers under the name `features`, as in torchvision, found `{found}`\nhint: if they expect torchvision's (RGB from 0 to 1, minus the mean, divided by the standard deviation), save them with its names: `torch.save({{\"features.\" + name{}: value for name, value in state.items()}}, \"features.pth\")`",
+        "`{}` does not say which preprocessing its weights expect: expected layers under the name `features`, as in torchvision, found `{found}`",
         .path.shown(),
-        if .prefix.is_empty() { String::new() } else { format!(".removeprefix(\"{prefix}\")") },
         found = .found.shown()
     )]
     UnknownPreprocessing {
@@ -131,10 +117,69 @@ pub enum VggError {
         /// Likely content of the file.
         suspicion: Suspicion,
     },
+    /// Arrays in memory do not match the network.
+    #[error(
+        "the arrays do not hold the weights of `{}` {extent}:\n  {}",
+        .variant.name(), .problems.iter().map(|problem| problem.shown().to_string()).collect::<Vec<_>>().join("\n  "),
+        extent = .extent.shown()
+    )]
+    Arrays {
+        /// Variant of the network.
+        variant: Variant,
+        /// Part of the network that is needed.
+        extent: String,
+        /// All differences.
+        problems: Vec<String>,
+    },
+}
+
+impl VggError {
+    /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::File(error) => return error.hint(),
+            Self::Size { .. } => {
+                "use 180, the default, or 224, the size of the ImageNet training".into()
+            }
+            Self::UnknownLayer { known, .. } => {
+                format!("its layers are {}", known.join(", ")).into()
+            }
+            Self::NothingTrainable(_) => "name an earlier convolution or block".into(),
+            Self::TopOnPart => {
+                "use the default last layer, no pooling and no unfrozen layers".into()
+            }
+            Self::FrozenTop => "use `ImageNet` for the 1000 classes".into(),
+            Self::NoTop => {
+                "set `include_top` for the 1000 classes, or use `FrozenBase` for features".into()
+            }
+            Self::Engine { hint, .. } | Self::ChangesPixels { hint, .. } => (*hint).into(),
+            Self::Output { .. } => {
+                "the training diverged, or the weights do not belong to this base: use another model".into()
+            }
+            Self::SeveralNetworks { .. } => {
+                "save the state dict of only one of them: `torch.save(model.state_dict(), \"model.pth\")`".into()
+            }
+            Self::UnknownPreprocessing { prefix, .. } => {
+                let removed = match prefix.as_str() {
+                    "" => String::new(),
+                    prefix => format!(".removeprefix(\"{prefix}\")"),
+                };
+                format!(
+                    "if they expect torchvision's (RGB from 0 to 1, minus the mean, divided by the standard deviation), save them with its names: `torch.save({{\"features.\" + name{removed}: value for name, value in state.items()}}, \"features.pth\")`"
+                )
+                .into()
+            }
+            Self::Arrays { .. } => {
+                "the names and shapes are those of `Layer::arrays` of each layer in `VggConfig::layers`".into()
+            }
+            Self::Mismatch { .. } => return None,
+        })
+    }
 }
 
 /// Likely content of a weights file that does not match a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Suspicion {
     /// Weights of another network, or of the base alone although the dense layers are needed.
     OtherNetwork,

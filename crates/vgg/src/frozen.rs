@@ -11,7 +11,7 @@ use crate::{FeatureOutput, FrozenEngine, Preprocessing, Vgg, VggConfig, VggError
 const BATCH: usize = 8;
 
 /// Network up to the last frozen layer. Its weights never change, and it needs no gradients and no
-/// autodiff graph.
+/// autodiff graph. Threads can share it: it is `Send` and `Sync`.
 #[derive(Debug)]
 pub struct FrozenBase {
     engine: Engine,
@@ -173,6 +173,16 @@ impl FrozenBase {
         self.size
     }
 
+    /// Returns the names of the layers, from first to last.
+    pub fn layers(&self) -> &[String] {
+        &self.identity.layers
+    }
+
+    /// Returns the digest of the weights, see [`Weights::digest`].
+    pub fn weights_digest(&self) -> &str {
+        &self.identity.weights
+    }
+
     /// Returns the preprocessing that the weights expect.
     pub fn preprocessing(&self) -> Preprocessing {
         self.preprocessing
@@ -266,10 +276,10 @@ impl FrozenBase {
     /// # Panics
     ///
     /// Panics if an image does not have the configured size.
-    pub fn features_of_images(&self, images: &[&[u8]]) -> Result<Vec<f32>, VggError> {
+    pub fn features_of_images(&self, images: &[impl AsRef<[u8]>]) -> Result<Vec<f32>, VggError> {
         let [height, width] = self.size();
         let mut input = Vec::with_capacity(images.len() * height * width * 3);
-        for image in images {
+        for image in images.iter().map(AsRef::as_ref) {
             assert_eq!(image.len(), height * width * 3, "an image is ({height}, {width}, 3)");
             let (pixels, _) = image.as_chunks::<3>();
             input.extend(

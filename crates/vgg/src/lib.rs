@@ -29,6 +29,7 @@ pub use config::{Pooling, Variant, VggConfig};
 pub use engine::{FrozenEngine, Precision, engine_name, instruction_set, without_instructions};
 pub use error::{Suspicion, VggError};
 pub use feature_output::FeatureOutput;
+pub use formats::{Array, Arrays, FormatError};
 pub use frozen::{FrozenBase, MakeBase};
 pub use image_net::ImageNet;
 pub use layers::{Layer, LayerKind};

@@ -1,15 +1,16 @@
 //! Reads the weights of a network from a file: finds the base, checks that it is complete and that
-//! no other layer changes its inputs, and detects the preprocessing that the weights expect.
+//! no other layer changes its inputs, and detects the preprocessing that the weights expect. Checks
+//! arrays from memory in the same way.
 
 use std::path::Path;
 
-use formats::{Arrays, KerasLayers, WeightsFile, read_weights};
+use formats::{Array, Arrays, KerasLayers, WeightsFile, read_weights};
 
 use crate::location::Location;
 use crate::naming::{Naming, Stored};
 use crate::published::{ChannelOrder, channel_order, reverse_channels};
 use crate::surroundings::Surroundings;
-use crate::{Layer, Preprocessing, Suspicion, VggConfig, VggError};
+use crate::{Layer, Preprocessing, Suspicion, Variant, VggConfig, VggError};
 
 /// Maximum number of unknown arrays that an error names.
 const SHOWN: usize = 8;
@@ -58,18 +59,9 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
             None => !is_of_head(name, &file, &surroundings),
         })
         .collect();
-    let variant = config.variant;
-    let no_array = |name| format!("`{name}` is not an array of `{}`", variant.name());
-    problems.extend(unknown.iter().take(SHOWN).map(no_array));
-    if unknown.len() > SHOWN {
-        problems.push(format!("and {} more unknown arrays", unknown.len() - SHOWN));
-    }
+    problems.extend(unknown_arrays(config.variant, &unknown));
     if !problems.is_empty() {
-        let extent = if config.include_top {
-            "with its three dense layers".to_owned()
-        } else {
-            format!("up to `{}`", config.last_layer)
-        };
+        let (variant, extent) = (config.variant, extent_of(config));
         let has_order = location.is_some() || matches!(described, KerasLayers::InOrder(_));
         let suspicion = if config.include_top {
             Suspicion::OtherNetwork
@@ -86,6 +78,50 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
         None => preprocessing(path, naming, location, &mut arrays)?,
     };
     Ok((preprocessing, arrays))
+}
+
+/// Checks arrays by Keras's names and in Keras's layout, and returns those that `config` uses. Layers
+/// of the network that `config` does not use are dropped.
+///
+/// # Errors
+///
+/// Returns the errors of [`crate::Weights::from_arrays`].
+pub(crate) fn from_arrays(mut arrays: Arrays, config: &VggConfig) -> Result<Arrays, VggError> {
+    let layers = config.layers()?;
+    let wrong_count = |(name, array): (&String, &Array)| {
+        let (found, shape) = (array.data.len(), &array.shape);
+        let expected = shape.iter().try_fold(1_usize, |count, &length| count.checked_mul(length));
+        (expected != Some(found))
+            .then(|| format!("`{name}` has {found} values, expected those of the shape {shape:?}"))
+    };
+    let mut problems: Vec<String> = arrays.iter().filter_map(wrong_count).collect();
+    let network = Naming::Keras.all_stored(config);
+    let (taken, faults) = take_network(&mut arrays, network, &layers);
+    problems.extend(faults);
+    problems.extend(unknown_arrays(config.variant, &arrays.keys().collect::<Vec<_>>()));
+    if problems.is_empty() {
+        return Ok(taken);
+    }
+    Err(VggError::Arrays { variant: config.variant, extent: extent_of(config), problems })
+}
+
+/// Returns the part of the network that `config` needs, for errors.
+fn extent_of(config: &VggConfig) -> String {
+    if config.include_top {
+        "with its three dense layers".to_owned()
+    } else {
+        format!("up to `{}`", config.last_layer)
+    }
+}
+
+/// Returns a line for each of the first unknown arrays, and one for the number of the others.
+fn unknown_arrays(variant: Variant, unknown: &[&String]) -> Vec<String> {
+    let line = |name| format!("`{name}` is not an array of `{}`", variant.name());
+    let mut lines: Vec<String> = unknown.iter().take(SHOWN).map(line).collect();
+    if unknown.len() > SHOWN {
+        lines.push(format!("and {} more unknown arrays", unknown.len() - SHOWN));
+    }
+    lines
 }
 
 /// Removes the network's arrays from `file`. Returns the arrays of `layers`, and a list of problems

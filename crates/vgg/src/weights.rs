@@ -8,7 +8,7 @@ use random::{AddressedRng, Purpose};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::load::load;
+use crate::load::{from_arrays, load};
 use crate::{Preprocessing, VggConfig, VggError};
 
 /// Approximate standard deviation of a preprocessed image's values. Random kernels preserve the
@@ -22,6 +22,8 @@ pub enum Origin {
     Seeded(u64),
     /// Read from this file.
     File(PathBuf),
+    /// Passed as arrays in memory. A saved model finds them again only in a file with these weights.
+    Memory,
 }
 
 /// Kernels (3, 3, in, out) and biases (out) of every layer of a [`VggConfig`], with the
@@ -96,9 +98,54 @@ impl Weights {
     /// arrays after the eighth. Further errors are a PyTorch state dict with several networks whose
     /// values differ, a model that changes pixel values before the base, and a file that does not
     /// say which preprocessing its weights expect.
-    pub fn load(path: &Path, config: &VggConfig) -> Result<Self, VggError> {
+    pub fn load(path: impl AsRef<Path>, config: &VggConfig) -> Result<Self, VggError> {
+        let path = path.as_ref();
         let (preprocessing, arrays) = load(path, config)?;
         Ok(Self::new(Origin::File(path.to_owned()), preprocessing, arrays))
+    }
+
+    /// Creates the weights of `config` from arrays in memory, by Keras's names: kernels such as
+    /// `block1_conv1/kernel` and biases such as `block1_conv1/bias` ([`Layer::arrays`] lists them).
+    /// Arrays of layers that `config` does not use are dropped. The digest is the same as for a file
+    /// with these arrays and this preprocessing.
+    ///
+    /// # Shapes
+    ///
+    /// - kernel of a convolution: (3, 3, in, out)
+    /// - kernel of a dense layer: (in, out), for features in the order (height, width, channels)
+    /// - bias: (out)
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `config` does not describe a valid network. Otherwise returns
+    /// [`VggError::Arrays`] with every array that is missing, has another shape or number of values,
+    /// holds NaN or infinite values, or does not belong to the network.
+    ///
+    /// ```
+    /// use vgg::{Array, Arrays, Layer, Preprocessing, VggConfig, Weights};
+    ///
+    /// let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let arrays: Arrays = config
+    ///     .layers()?
+    ///     .iter()
+    ///     .flat_map(Layer::arrays)
+    ///     .map(|(name, shape)| {
+    ///         let count = shape.iter().product();
+    ///         (name, Array::new(shape, vec![0.01; count]))
+    ///     })
+    ///     .collect();
+    /// let weights = Weights::from_arrays(arrays, Preprocessing::Torchvision, &config)?;
+    /// assert_eq!(weights.arrays()["block1_conv2/kernel"].shape, [3, 3, 64, 64]);
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    ///
+    /// [`Layer::arrays`]: crate::Layer::arrays
+    pub fn from_arrays(
+        arrays: Arrays,
+        preprocessing: Preprocessing,
+        config: &VggConfig,
+    ) -> Result<Self, VggError> {
+        Ok(Self::new(Origin::Memory, preprocessing, from_arrays(arrays, config)?))
     }
 
     fn new(origin: Origin, preprocessing: Preprocessing, arrays: Arrays) -> Self {

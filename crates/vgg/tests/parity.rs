@@ -234,7 +234,7 @@ fn parity_of_weights_from_a_keras_h5_file() {
         last_layer: "block1_pool".into(),
         ..VggConfig::default()
     };
-    let weights = Weights::load(path.as_ref(), &config).expect("the weights of this block");
+    let weights = Weights::load(path, &config).expect("the weights of this block");
     assert_eq!(weights.digest(), formula_weights(&config).digest());
     let found = features(&config, &weights, &fixture["64x64/input_picture"].data);
     assert_close("block1_pool", &found, &fixture["64x64/block1_pool"].data);

@@ -6,6 +6,10 @@ use crate::simd::portable::on_portable;
 use crate::simd::x86::{on_avx2, on_avx512};
 
 /// Instruction set.
+#[doc(alias = "AVX-512")]
+#[doc(alias = "AVX2")]
+#[doc(alias = "NEON")]
+#[doc(alias = "SIMD")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
     /// 512-bit registers (x86-64-v4).
@@ -25,6 +29,21 @@ impl Default for Isa {
 
 impl Isa {
     /// Returns every path that this machine supports, the fastest first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use winograd::{Chain, ChainConfig, Isa, Layer};
+    ///
+    /// for isa in Isa::available() {
+    ///     let config = ChainConfig { isa, ..ChainConfig::default() };
+    ///     let chain = Chain::new(config, [2, 2, 1], &[Layer::MaxPooling]);
+    ///     assert_eq!(chain.run(&[1.0, 2.0, 3.0, 4.0]), [4.0]);
+    /// }
+    /// assert_eq!(Isa::available()[0], Isa::default());
+    /// ```
+    #[doc(alias = "cpuid")]
+    #[doc(alias = "is_x86_feature_detected")]
     pub fn available() -> Vec<Self> {
         let mut paths = vec![];
         #[cfg(target_arch = "x86_64")]
@@ -42,6 +61,13 @@ impl Isa {
 
     /// Returns the name of the path: the instruction set or, for portable code, the architecture,
     /// such as `aarch64`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(winograd::Isa::Avx2.name(), "avx2");
+    /// assert_eq!(winograd::Isa::Portable.name(), std::env::consts::ARCH);
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",

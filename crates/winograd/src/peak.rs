@@ -13,6 +13,17 @@ impl Isa {
     /// # Panics
     ///
     /// Panics if the machine does not support the path.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let peak = winograd::Isa::default().multiply_adds_per_second();
+    /// let flops = 2.0 * peak; // a multiply-add counts as two operations
+    /// assert!(flops > 0.0);
+    /// ```
+    #[doc(alias = "FLOPS")]
+    #[doc(alias = "GFLOPS")]
+    #[doc(alias = "roofline")]
     pub fn multiply_adds_per_second(self) -> f64 {
         let isa = self.require();
         let start = Instant::now();

@@ -8,6 +8,12 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use winograd::{Chain, ChainConfig, Isa, Layer, REVISION};
 
+/// Threads share these types.
+const _: () = {
+    const fn assert<T: Send + Sync>() {}
+    assert::<Chain>();
+};
+
 /// Returns the relative error, in the L2 norm, of a chain of layers. `widths` are the output
 /// channels of the convolutions, or 0 for a pooling.
 fn check(isa: Isa, shape: [usize; 3], widths: &[usize], images: usize) -> f64 {

@@ -84,8 +84,7 @@ impl Run {
         } else {
             History { epochs: vec![], seconds: 0.0 }
         };
-        let card =
-            ["last", "previous", "best"].iter().find_map(|at| load_card(&path.join(at)).ok());
+        let card = ["last", "previous", "best"].iter().find_map(|at| load_card(path.join(at)).ok());
         // Collecting the components drops a trailing slash, which shells add on completion.
         let name = path.components().collect::<PathBuf>().to_string_lossy().into_owned();
         Ok(Self { name, config, history, classes: card.map(|card| card.classes) })

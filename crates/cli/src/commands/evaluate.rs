@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let devices = arguments.device.open()?;
     let model = &arguments.model.model;
     // The folder is scanned first, so that its errors are reported before a model is loaded.
-    let folder = arguments.data.as_ref().map(|data| Folder::scan(data)).transpose()?;
+    let folder = arguments.data.as_ref().map(Folder::scan).transpose()?;
     let classifier = Classifier::load(
         model,
         &arguments.model.search(),

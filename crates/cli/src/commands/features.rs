@@ -199,6 +199,7 @@ fn compute_shard(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
             let megabytes = bytes as f64 / 1e6;
             print(format!("Wrote {piece}: {images} images, {megabytes:.1} MB"));
         }
+        _ => {}
     });
     bar.clear();
     for other in &others {

@@ -193,7 +193,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
 /// Reports that a run is already complete. This counts as success, so that jobs can always restart with `--resume`.
 fn say_complete(run: &RunDirectory, epochs: usize, output: Output) -> anyhow::Result<ExitCode> {
     output.emit(|| {
-        let metrics = load_card(&run.best()).ok().and_then(|card| card.metrics);
+        let metrics = load_card(run.best()).ok().and_then(|card| card.metrics);
         let best = metrics.map(|Metrics { epoch, val_loss, val_accuracy, .. }| Best {
             epoch,
             val_loss,
@@ -216,7 +216,7 @@ fn reload_weights(run: &RunDirectory, config: &RunConfig) -> anyhow::Result<Weig
     match &config.weights {
         WeightsChoice::File(path) if !path.exists() => {
             let search = WeightsSearch { named: None, folder: WEIGHTS_FOLDER.into() };
-            match load_card(&run.last()).or_else(|_| load_card(&run.previous())) {
+            match load_card(run.last()).or_else(|_| load_card(run.previous())) {
                 Ok(card) => Ok(search.find(&card)?),
                 Err(_) => Ok(config.load_weights()?),
             }
@@ -270,7 +270,10 @@ fn go(
             shown = match output {
                 Output::Lines => progress.show(&event),
                 Output::Quiet | Output::Dashboard => Ok(()),
-                Output::Events => output.emit(|| events::event_json(&event)),
+                Output::Events => match events::event_json(&event) {
+                    Some(event) => output.emit(|| event),
+                    None => Ok(()),
+                },
             };
         }
     };
@@ -281,12 +284,12 @@ fn go(
     progress.bar().clear();
     drop(dashboard);
     match &outcome {
-        Ok(outcome) => tracing::info!(?outcome, "end"),
+        Ok(result) => tracing::info!(outcome = ?result.outcome, "end"),
         // The caller also reports this error to the user, so the log needs no higher level.
-        Err(error) => tracing::info!(%error, "end"),
+        Err(error) => tracing::info!(%error, hint = error.hint().as_deref(), "end"),
     }
     cache_arguments::warn_of_fault(inputs.cache())?;
-    let outcome = outcome?;
+    let outcome = outcome?.outcome;
     shown?;
     match outcome {
         TrainingOutcome::Complete { best, epochs } => {

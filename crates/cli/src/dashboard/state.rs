@@ -91,10 +91,8 @@ impl DashboardState {
                     validation: [metrics.val_loss, metrics.val_accuracy],
                 });
             }
-            TrainingEvent::Streamed { .. }
-            | TrainingEvent::PreviousCheckpoint { .. }
-            | TrainingEvent::OtherEngine { .. }
-            | TrainingEvent::Saved { .. } => {}
+            // The dashboard does not show the other events.
+            _ => {}
         }
     }
 

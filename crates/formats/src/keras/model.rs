@@ -55,6 +55,37 @@ pub struct KerasLayer {
 /// Returns an error if the file is missing, damaged, compressed or not a `.keras` file, or if the model is neither
 /// Sequential nor Functional. The same holds if its layers are not a chain or if two of them have the same name. Arrays
 /// must belong to a layer and hold 32-bit or 16-bit floats.
+///
+/// # Examples
+///
+/// ```
+/// # use formats::{Activation, Array, SequentialLayer, SequentialLayerKind, SequentialModel};
+/// # let kernel = Array::new(vec![3, 1], vec![0.1, 0.0, -0.1]);
+/// # let bias = Array::new(vec![1], vec![0.5]);
+/// # let dense = SequentialLayerKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Sigmoid };
+/// # let layer = |name: &str, kind| SequentialLayer { name: name.into(), frozen: false, kind };
+/// # let chain = SequentialModel {
+/// #     name: "redness".into(),
+/// #     size: [180, 180],
+/// #     layers: vec![
+/// #         layer("pooling", SequentialLayerKind::GlobalAveragePooling),
+/// #         layer("predictions", dense),
+/// #     ],
+/// #     classes: vec!["other".into(), "red".into()],
+/// # };
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("redness.keras");
+/// formats::write_keras(&path, &chain)?;
+///
+/// let model = formats::read_keras(&path)?;
+/// let dense = model.layers.last().expect("a layer");
+/// assert_eq!((dense.name.as_str(), dense.class.as_str()), ("predictions", "Dense"));
+/// assert_eq!(dense.arrays["kernel"].shape, [3, 1]);
+/// assert_eq!(dense.config["activation"], "sigmoid");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "keras.models.load_model")]
+#[doc(alias = "load_model")]
 pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
     let opened = OpenFile::open(path)?;
     if !archive::is_zip(&opened.head) {

@@ -35,6 +35,34 @@ const KERAS_VERSION: &str = "3.15.1";
 /// # Panics
 ///
 /// Panics if the chain breaks a rule of [`SequentialModel`].
+///
+/// # Examples
+///
+/// ```
+/// use formats::{Activation, Array, SequentialLayer, SequentialLayerKind, SequentialModel};
+///
+/// // The probability that an image is red, from its mean color.
+/// let kernel = Array::new(vec![3, 1], vec![0.1, 0.0, -0.1]);
+/// let bias = Array::new(vec![1], vec![0.5]);
+/// let dense = SequentialLayerKind::Dense { kernel: &kernel, bias: &bias, activation: Activation::Sigmoid };
+/// let layer = |name: &str, kind| SequentialLayer { name: name.into(), frozen: false, kind };
+/// let chain = SequentialModel {
+///     name: "redness".into(),
+///     size: [180, 180],
+///     layers: vec![
+///         layer("pooling", SequentialLayerKind::GlobalAveragePooling),
+///         layer("predictions", dense),
+///     ],
+///     classes: vec!["other".into(), "red".into()],
+/// };
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("redness.keras");
+/// formats::write_keras(&path, &chain)?;
+/// assert_eq!(formats::read_arrays(&path)?["predictions/kernel"], kernel);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "keras.models.save_model")]
+#[doc(alias = "save_model")]
 pub fn write_keras(path: &Path, chain: &SequentialModel) -> Result<(), FormatError> {
     let config = config(chain, &chain.output_shapes());
     write_atomic_with(path, |file| {

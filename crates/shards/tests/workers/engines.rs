@@ -73,20 +73,25 @@ fn feature_beyond_the_dtype_range_error_names_the_image() {
     let remote = Store::in_memory();
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
     let images = ImageIndex::below(&remote, |_| true).expect("images");
-    for (factor, dtype, words) in [
-        (1e6, Dtype::Float16, "expected at most 6.5504e4 as float16\nhint: store"),
-        (f32::INFINITY, Dtype::Float16, "as float16\nhint: the weights"),
-        (f32::NAN, Dtype::Float32, "is NaN, expected at most 3.4028235e38 as float32\nhint: the"),
+    let [largest, next] = [
+        " expected at most 6.5504e4 as float16",
+        "is NaN, expected at most 3.4028235e38 as float32",
+    ];
+    for (factor, dtype, words, hint) in [
+        (1e6, Dtype::Float16, largest, "store the features as float32"),
+        (f32::INFINITY, Dtype::Float16, largest, "the weights or the device are faulty"),
+        (f32::NAN, Dtype::Float32, next, "the weights or the device are faulty"),
     ] {
         let worker = Worker { dtype, ..Worker::with_engine("too large", factor) };
         let store = Store::in_memory();
-        let message = worker.try_to_work(&images, &store, |_| {}).expect_err("too large");
-        let message = message.to_string();
+        let error = worker.try_to_work(&images, &store, |_| {}).expect_err("too large");
+        let message = error.to_string();
         assert!(
             message.starts_with("a feature of `") && message.contains(".png` is "),
             "{message}"
         );
-        assert!(message.contains(words), "{message}");
+        assert!(message.ends_with(words), "{message}");
+        assert!(error.hint().expect("a hint").starts_with(hint), "{message}");
         assert_eq!(contents(&store), []);
     }
     let worker = Worker { dtype: Dtype::Float16, ..Worker::with_engine("small", 1.0) };

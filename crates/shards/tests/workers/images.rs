@@ -112,9 +112,10 @@ fn system_read_error_is_an_error_not_a_skipped_image() {
     let data = folder.path().to_str().expect("text");
     let images = ImageIndex::find(data, |_| true).expect("images");
     let error = Worker::new().try_to_work(&images, &store, |_| {});
-    let error = error.expect_err("an image is missing").to_string();
+    let error = error.expect_err("an image is missing");
     let place = format!("`{}`: Invalid argument", link.display());
-    assert!(error.starts_with(&place) && error.contains("again once the disk"), "{error}");
+    assert!(error.to_string().starts_with(&place), "{error}");
+    assert!(error.hint().expect("a hint").contains("again once the disk"), "{error}");
     // At most the other one of the two pieces was written.
     assert!(contents(&store).len() <= 2);
 }

@@ -68,7 +68,7 @@ fn told(run: &RunDirectory, config: &RunConfig) -> Option<(Option<String>, Strin
 fn engines(run: &RunDirectory) -> Vec<String> {
     let text = fs::read(run.last().join("state.json")).expect("a state");
     let state: TrainingState = serde_json::from_slice(&text).expect("a state");
-    assert_eq!(load_card(&run.last()).expect("a card").engines, state.engines);
+    assert_eq!(load_card(run.last()).expect("a card").engines, state.engines);
     state.engines
 }
 
@@ -114,10 +114,10 @@ fn resume_on_another_engine_is_recorded_or_refused_if_strict() {
     assert_eq!(engines(&run), [OTHER]);
     assert_eq!(told(&run, &config), Some((Some(OTHER.into()), here.clone())));
     assert_eq!(engines(&run), [OTHER.to_owned(), here.clone()]);
-    assert_eq!(load_card(&run.best()).expect("a card").engines.last(), Some(&here));
+    assert_eq!(load_card(run.best()).expect("a card").engines.last(), Some(&here));
 
     // A run on one engine reports no event, and resumes even if it is strict.
-    let run = RunDirectory::create(&folder.path().join("same"), &config).expect("a free folder");
+    let run = RunDirectory::create(folder.path().join("same"), &config).expect("a free folder");
     go(&run, &config, |event| matches!(event, TrainingEvent::Epoch { .. })).expect("a run");
     go_strictly(&run, &config).expect("the rest of the run");
     assert_eq!(engines(&run), [here]);
@@ -131,7 +131,7 @@ fn resume_without_a_recorded_engine_records_unknown() {
     images(&data, 2);
     let config = config(&data, AugmentConfig::NONE);
     let whole = complete(&config, &folder.path().join("whole"));
-    let run = RunDirectory::create(&folder.path().join("old"), &config).expect("a free folder");
+    let run = RunDirectory::create(folder.path().join("old"), &config).expect("a free folder");
     go(&run, &config, |event| matches!(event, TrainingEvent::Epoch { .. })).expect("a run");
     without_engines(&run.last());
     let message = go_strictly(&run, &config).expect_err("an unknown engine").to_string();
@@ -177,7 +177,7 @@ fn failure_mid_epoch_saves_a_checkpoint_or_reports_both_errors() {
     config.train.batch_size = 1;
     let weights = config.load_weights().expect("a network");
     for is_saved in [true, false] {
-        let run = RunDirectory::create(&folder.path().join(format!("run {is_saved}")), &config);
+        let run = RunDirectory::create(folder.path().join(format!("run {is_saved}")), &config);
         let run = run.expect("a free folder");
         let fails = Arc::new(AtomicBool::new(false));
         let base = FrozenBase::new(&config.base, &weights).expect("a network");

@@ -83,11 +83,11 @@ pub(crate) fn go_strictly(
         strict_engine: true,
         cancellation: &Cancellation::NEVER,
     };
-    fit(&job, |_| {})
+    Ok(fit(&job, |_| {})?.outcome)
 }
 
 /// Loads the training and validation images of a run.
-fn photos(config: &RunConfig) -> (ImageDataset, ImageDataset) {
+pub(crate) fn photos(config: &RunConfig) -> (ImageDataset, ImageDataset) {
     let layout = Layout::find(&config.data.path, None).expect("images");
     let cache = Cache::in_memory(config.data.memory());
     let (training, validation, _) =
@@ -115,11 +115,12 @@ pub(crate) fn go_on(
         strict_engine: false,
         cancellation,
     };
-    fit(&job, |event| {
+    let result = fit(&job, |event| {
         if stop_when(&event) {
             cancellation.cancel();
         }
-    })
+    });
+    Ok(result?.outcome)
 }
 
 /// Never stops a run.

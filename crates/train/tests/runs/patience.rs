@@ -41,7 +41,7 @@ fn early_stopping_ends_the_run_and_more_patience_resumes_it() {
 
     let mut impatient = patient.clone();
     impatient.train.patience = Some(2);
-    let run = RunDirectory::create(&folder.path().join("run"), &impatient).expect("a free folder");
+    let run = RunDirectory::create(folder.path().join("run"), &impatient).expect("a free folder");
     match go(&run, &impatient, never).expect("a run") {
         TrainingOutcome::Complete { best, epochs } => {
             assert_eq!((best.epoch, epochs), (end - 2, end))

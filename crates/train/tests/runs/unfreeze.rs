@@ -29,7 +29,7 @@ fn second_stage(folder: &Path, layer: &str) -> RunConfig {
 
 fn classifier(run: &RunDirectory) -> Classifier {
     let search = WeightsSearch { named: None, folder: run.path().to_owned() };
-    Classifier::load(&run.last(), &search, &FrozenBase::new, &Device::flex()).expect("a model")
+    Classifier::load(run.last(), &search, &FrozenBase::new, &Device::flex()).expect("a model")
 }
 
 #[test]
@@ -55,9 +55,9 @@ fn only_unfrozen_layers_and_the_head_are_trained() {
     let frozen = Arc::new(FrozenBase::new(&config.base, &weights).expect("a network"));
     let image = vec![77; 32 * 32 * 3];
     let before_training = frozen.features_of_images(&[&image]).expect("a CPU");
-    let run = RunDirectory::create(&folder.path().join("second"), &config).expect("a free folder");
+    let run = RunDirectory::create(folder.path().join("second"), &config).expect("a free folder");
     go_on(&run, &config, frozen.clone(), &weights, never).expect("a run");
-    let (card, learned) = load_bundle(&run.last(), &Device::flex()).expect("a model");
+    let (card, learned) = load_bundle(run.last(), &Device::flex()).expect("a model");
     assert_eq!(card.weights.digest, digest);
     let learned = learned.to_arrays();
     assert_eq!(learned.len(), 6);
@@ -99,7 +99,7 @@ fn base_and_head_have_separate_learning_rates() {
         config.train.base_learning_rate = base;
         config.train.epochs = 1;
         let run = complete(&config, &folder.path().join(format!("head {head}")));
-        let after = load_bundle(&run.last(), &Device::flex()).expect("a model").1.to_arrays();
+        let after = load_bundle(run.last(), &Device::flex()).expect("a model").1.to_arrays();
         for (name, array) in after {
             let rate = if name.starts_with("dense") { head } else { base };
             let moved =
@@ -143,7 +143,7 @@ fn incompatible_start_models_are_refused() {
     let config = second_stage(folder.path(), "block2");
     let second = complete(&config, &folder.path().join("second"));
     let refused = |config: &RunConfig, name: &str| -> TrainError {
-        let run = RunDirectory::create(&folder.path().join(name), config).expect("a free folder");
+        let run = RunDirectory::create(folder.path().join(name), config).expect("a free folder");
         let error = go(&run, config, never).expect_err("another model");
         assert!(!run.last().exists());
         error

@@ -38,7 +38,7 @@ fn resumed_run_with_augmented_copies_is_bit_identical() {
     let config = with_views(&data, 3);
     let whole = complete(&config, &folder.path().join("whole"));
 
-    let run = RunDirectory::create(&folder.path().join("stopped"), &config).expect("a free folder");
+    let run = RunDirectory::create(folder.path().join("stopped"), &config).expect("a free folder");
     let first_views = |event: &TrainingEvent| {
         matches!(event, TrainingEvent::Features { set: ImageSet::AugmentedCopies, .. })
     };

@@ -1,0 +1,153 @@
+//! Training of a head alone, in memory: without a base, a run directory and checkpoints.
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use features::Cancellation;
+use head::{Head, HeadConfig};
+use model::TrainableLayers;
+
+use crate::batch::Batch;
+use crate::checkpoint::Checkpoint;
+use crate::config::check_head_size;
+use crate::outcome::EpochRecord;
+use crate::steps::{Diverged, StepSettings, step, validate};
+use crate::{
+    Best, FeatureArrays, Optimizer, TrainConfig, TrainError, TrainingEvent, TrainingState,
+    order_of_epoch,
+};
+
+/// Input of the training of a head.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadJob<'a> {
+    /// Configuration of the head.
+    pub head: HeadConfig,
+    /// Settings of the training loop. `views` must be `None`. `base_learning_rate`, `save_every` and `tensorboard` are
+    /// not used.
+    pub train: TrainConfig,
+    /// Training and validation data. The features may come from any source.
+    pub data: &'a FeatureArrays,
+    /// Device that trains the head.
+    pub device: &'a Device,
+    /// Stops the training after the current step if it is cancelled.
+    pub cancellation: &'a Cancellation,
+}
+
+/// Trained head, and the metrics of its training.
+#[derive(Clone, Debug)]
+pub struct TrainedHead {
+    /// Head after the best epoch, without autodiff.
+    pub head: Head,
+    /// Epoch with the lowest val_loss.
+    pub best: Best,
+    /// Metrics of every epoch, in order.
+    pub history: Vec<EpochRecord>,
+}
+
+/// Trains a head on features in memory, and reports steps and epochs to `on_event`. Nothing is written to disk. Equal
+/// settings and data give the same head, and the same as [`fit`](crate::fit) with a base that is frozen and these
+/// features.
+///
+/// # Errors
+///
+/// Returns an error in these cases:
+///
+/// - A setting is out of its range, or the head is too large.
+/// - `train.views` is set.
+/// - The loss is NaN or infinite.
+/// - The training is cancelled ([`FeaturesError::Cancelled`](features::FeaturesError::Cancelled)).
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use head::HeadConfig;
+/// use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, TrainConfig, fit_head};
+///
+/// // The sign of the first feature determines the class.
+/// let sign = |row: usize| if row % 2 == 0 { -1.0 } else { 1.0 };
+/// let values = (0..40).flat_map(|row| [sign(row), row as f32 / 40.0]).collect();
+/// let rows = LabeledRows { values, labels: (0..40).map(|row| row % 2).collect() };
+///
+/// let device = Device::flex();
+/// let trained = fit_head(
+///     &HeadJob {
+///         head: HeadConfig { hidden_units: 8, dropout: 0.0 },
+///         train: TrainConfig { epochs: 20, learning_rate: 0.01, ..TrainConfig::default() },
+///         data: &FeatureArrays::divide(["negative", "positive"], rows, 0.2, 1)?,
+///         device: &device,
+///         cancellation: &Cancellation::NEVER,
+///     },
+///     |_| {},
+/// )?;
+/// assert_eq!(trained.best.val_accuracy, 1.0);
+/// let logits = trained.head.forward(Tensor::<2>::from_data([[1.0f32, 0.3]], &device), None);
+/// assert!(trained.head.probabilities(logits).into_scalar::<f32>() > 0.5);
+/// # Ok::<(), train::TrainError>(())
+/// ```
+pub fn fit_head(
+    job: &HeadJob<'_>,
+    mut on_event: impl FnMut(TrainingEvent),
+) -> Result<TrainedHead, TrainError> {
+    let HeadJob { head, train, data, cancellation, .. } = *job;
+    let (width, labels) = (data.feature_count(), data.training_labels());
+    train.validate(&head)?;
+    check_head_size(&head, width)?;
+    data.check(&train, width)?;
+    let device = job.device.clone().autodiff();
+    let settings = StepSettings { head, train, labels, device: &device };
+    let (mut training, mut validation) = (data.training(), data.validation());
+    let mut checkpoint = begin(job, &device);
+    let mut best_head = None;
+    let mut history = vec![];
+    let steps = labels.len().div_ceil(train.batch_size);
+    while !checkpoint.state.is_complete(&train) {
+        let (started, epoch) = (Instant::now(), checkpoint.state.epoch + 1);
+        for items in order_of_epoch(&train, epoch, labels.len()).chunks(train.batch_size) {
+            cancellation.check()?;
+            let batch = Batch { items: items.to_vec(), features: training.rows(items)? };
+            checkpoint = step(&settings, checkpoint, batch).map_err(diverged)?;
+            let (step, running) = (checkpoint.state.step, checkpoint.state.running);
+            let (loss, accuracy) = (running.loss(), running.accuracy());
+            on_event(TrainingEvent::Step { epoch, step, steps, loss, accuracy });
+        }
+        let of_validation = data.validation_labels();
+        let (batch_size, device) = (train.batch_size, job.device);
+        let mean = validate(&checkpoint, &mut validation, of_validation, batch_size, device)?;
+        if !mean.loss().is_finite() {
+            return Err(diverged(Diverged { epoch, step: steps }));
+        }
+        let Checkpoint { trainable, mut optimizer, state } = checkpoint;
+        let metrics = state.metrics(&mean);
+        let best = state.is_best(metrics.val_loss);
+        if best {
+            best_head = Some(trainable.valid().head().clone());
+        }
+        let learning_rate = train.learning_rate * state.plateau.factor;
+        let seconds = started.elapsed().as_secs_f64();
+        history.push(EpochRecord { metrics, seconds, learning_rate });
+        let state = state.after_epoch(&metrics, &train);
+        if train.reduce_on_plateau.is_some() {
+            optimizer.set_rmsprop(|name| train.rmsprop(name, state.plateau.factor));
+        }
+        checkpoint = Checkpoint { trainable, optimizer, state };
+        on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, best });
+    }
+    let best = checkpoint.state.best.expect("at least one epoch is complete");
+    Ok(TrainedHead { head: best_head.expect("the head of the best epoch"), best, history })
+}
+
+/// Creates the initial state.
+fn begin(job: &HeadJob<'_>, device: &Device) -> Checkpoint {
+    let HeadJob { head, train, data, .. } = *job;
+    let (width, classes) = (data.feature_count(), data.classes().len());
+    let head = head.init(width, classes, train.seed, device);
+    let trainable = TrainableLayers::from_head(head, width);
+    let optimizer = Optimizer::new(|name| train.rmsprop(name, 1.0), &trainable);
+    Checkpoint { trainable, optimizer, state: TrainingState::default() }
+}
+
+fn diverged(Diverged { epoch, step }: Diverged) -> TrainError {
+    TrainError::HeadDiverged { epoch, step }
+}

@@ -1,0 +1,87 @@
+//! One training step, and one pass over the validation rows. Runs and heads in memory share them.
+
+use burn::module::Module;
+use burn::tensor::Device;
+use features::{FeatureTable, FeaturesError};
+use head::{HeadConfig, dropout_mask};
+
+use crate::batch::Batch;
+use crate::checkpoint::Checkpoint;
+use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
+use crate::{RunningMean, TrainConfig};
+
+/// Threshold of the probability of the second of two classes (Keras: `accuracy`).
+pub(crate) const THRESHOLD: f32 = 0.5;
+
+/// Inputs of a step that all steps share.
+pub(crate) struct StepSettings<'a> {
+    pub(crate) head: HeadConfig,
+    pub(crate) train: TrainConfig,
+    /// Label of each training row.
+    pub(crate) labels: &'a [usize],
+    /// Device with autodiff.
+    pub(crate) device: &'a Device,
+}
+
+/// The loss of a step is NaN or infinite.
+pub(crate) struct Diverged {
+    /// Epoch, from 1.
+    pub(crate) epoch: usize,
+    /// Step, from 1.
+    pub(crate) step: usize,
+}
+
+/// Runs one step: forward, backward, RMSprop.
+pub(crate) fn step(
+    settings: &StepSettings<'_>,
+    checkpoint: Checkpoint,
+    batch: Batch,
+) -> Result<Checkpoint, Diverged> {
+    let Checkpoint { mut trainable, mut optimizer, mut state } = checkpoint;
+    let (StepSettings { head, train, device, .. }, count) = (settings, batch.items.len());
+    let (epoch, step) = (state.epoch + 1, state.step + 1);
+    let features = rows(batch.features, count, device);
+    let mask = (head.dropout > 0.0).then(|| {
+        let (epoch, step) = (epoch as u64, state.step as u64);
+        let mask = dropout_mask(head, train.seed, epoch, step, count);
+        rows(mask, count, device)
+    });
+    let labels: Vec<usize> = batch.items.iter().map(|&at| settings.labels[at]).collect();
+
+    let logits = trainable.forward(features, mask);
+    let loss = loss_of(logits.clone(), &labels);
+    let mean_loss = scalar(&loss);
+    if !mean_loss.is_finite() {
+        return Err(Diverged { epoch, step });
+    }
+    let correct = correct_of(&trainable, logits.inner(), &labels, THRESHOLD);
+    trainable = optimizer.step(trainable, loss.backward());
+
+    state.running.add(mean_loss, correct, count);
+    state.step = step;
+    Ok(Checkpoint { trainable, optimizer, state })
+}
+
+/// Returns the loss and accuracy on the validation rows. The loss is NaN if a logit is NaN or infinite.
+pub(crate) fn validate(
+    checkpoint: &Checkpoint,
+    table: &mut FeatureTable,
+    labels: &[usize],
+    batch_size: usize,
+    device: &Device,
+) -> Result<RunningMean, FeaturesError> {
+    let images: Vec<usize> = (0..labels.len()).collect();
+    // Without autodiff.
+    let trainable = checkpoint.trainable.clone().valid();
+    let mut mean = RunningMean::default();
+    for batch in images.chunks(batch_size) {
+        let labels = &labels[batch[0]..][..batch.len()];
+        let features = table.rows(batch)?;
+        let Ok((loss, correct)) = evaluate(&trainable, features, labels, THRESHOLD, device) else {
+            mean.add(f64::NAN, 0, batch.len());
+            break;
+        };
+        mean.add(loss, correct, batch.len());
+    }
+    Ok(mean)
+}
