@@ -1,138 +1,201 @@
 //! `cargo xtask consumers`: checks that single crates can be used from outside the workspace.
 //!
 //! First each library is checked alone: in the workspace, another package's features may hide that the library does not
-//! ask for them. Then each package in `xtask/consumers/` is copied into `target/consumers/`, built and run there as a
-//! workspace that depends on our crates by path.
+//! ask for them. Then a foreign workspace is written to `target/consumers`, with one program per library: its README's
+//! dependencies and examples. Each program has own modules `model` and `train`, which must not conflict with the crates
+//! of these names. The programs are only checked: `cargo test` runs the same examples as doc tests.
 //!
-//! It shares the workspace's lock file, target folder and profile, except the optimization level. Burn is built again,
-//! as fewer packages ask for features of its dependencies. That takes 2.5 minutes unoptimized, 3.7 optimized.
+//! The foreign workspace shares the lock file and the target folder.
 
 use std::fs;
 use std::io::{Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use toml::{Table, Value};
 
 use crate::cargo::cargo;
+use crate::files::{libraries, read, write};
+use crate::readme::{examples, first_block};
 
-/// Folder names of the packages.
-const CONSUMERS: [&str; 2] = ["augment", "vgg"];
+/// Address in the READMEs that stands for the one of this repository.
+const REPOSITORY: &str = "URL";
 
-/// Checks every library at `root` alone, then builds and runs every consumer.
+/// Dependencies of hidden lines in the READMEs' examples: temporary folders, and images in them.
+const OF_HIDDEN_LINES: [&str; 2] = ["image", "tempfile"];
+
+/// Start of each program. The lints of an example are those of a doc test.
+const PROGRAM: &str = "#![allow(unused)]
+mod model {}
+mod train {}
+";
+
+/// Checks every library at `root` alone, then the foreign workspace.
 ///
 /// # Errors
-/// Returns an error if a library or consumer does not compile, or a consumer can't be written or fails.
+/// Returns an error if a library or program does not compile, or if a README has no dependencies or no example.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    for library in libraries(root)? {
+    let libraries = libraries(root)?;
+    for library in &libraries {
         writeln!(stdout(), "library `{library}` alone:")?;
-        let status = cargo()
-            .args(["check", "--offline", "--package", &library])
-            .current_dir(root)
-            .status()
-            .context("could not start `cargo`")?;
-        ensure!(
-            status.success(),
-            "the library `{library}` does not compile by itself: `cargo check` ended with {status}\n\
-             hint: see the compiler output above; a feature may be missing in `crates/{library}/Cargo.toml`"
-        );
+        in_cargo(root, &["check", "--offline", "--package", library]).with_context(|| {
+            format!("the library `{library}` does not compile by itself: a feature may be missing in `crates/{library}/Cargo.toml`")
+        })?;
     }
-    for name in CONSUMERS {
-        let source = root.join("xtask/consumers").join(name);
-        let copy = root.join("target/consumers").join(name);
-        let manifest = outside_manifest(
-            &read(&source.join("Cargo.toml.in"))?,
-            &read(&root.join("Cargo.toml"))?,
-            root,
-        )
-        .with_context(|| format!("could not create the manifest of the consumer `{name}`"))?;
-        write(&copy.join("Cargo.toml"), &manifest)?;
-        write(&copy.join("Cargo.lock"), &read(&root.join("Cargo.lock"))?)?;
-        write(&copy.join("src/main.rs"), &read(&source.join("src/main.rs"))?)?;
 
-        writeln!(stdout(), "consumer `{name}`:")?;
-        let status = cargo()
-            // Not `--locked`: the workspace's lock file has more packages than this one needs and must be allowed to
-            // shrink. `--offline` keeps other versions out.
-            .args(["run", "--offline"])
-            .env("CARGO_TARGET_DIR", root.join("target"))
-            .current_dir(&copy)
-            .status()
-            .context("could not start `cargo`")?;
-        ensure!(
-            status.success(),
-            "the consumer `{name}` ended with {status}\n\
-             hint: see `{}`; if crates were missing, `cargo fetch` brings them",
-            copy.display()
-        );
+    let foreign = root.join("target/consumers");
+    if foreign.exists() {
+        fs::remove_dir_all(&foreign)
+            .with_context(|| format!("could not remove `{}`", foreign.display()))?;
     }
+    let manifest: Table = read(&root.join("Cargo.toml"))?.parse()?;
+    let shared =
+        manifest["workspace"]["dependencies"].as_table().context("expected dependencies")?;
+    for library in &libraries {
+        let readme = root.join("crates").join(library).join("README.md");
+        let consumer = Consumer::of(library, &read(&readme)?, shared, root)
+            .with_context(|| format!("could not turn `{}` into a program", readme.display()))?;
+        let folder = foreign.join(library);
+        write(&folder.join("Cargo.toml"), &consumer.manifest)?;
+        write(&folder.join("src/main.rs"), &consumer.program)?;
+    }
+    write(&foreign.join("Cargo.toml"), &workspace(&libraries, &manifest)?)?;
+    write(&foreign.join("Cargo.lock"), &read(&root.join("Cargo.lock"))?)?;
+
+    writeln!(stdout(), "the foreign workspace in `{}`:", foreign.display())?;
+    // Not `--locked`: the workspace's lock file has more packages than this one needs and must be allowed to shrink.
+    // `--offline` keeps other versions out.
+    in_cargo(&foreign, &["check", "--offline", "--workspace"])
+        .context("a README's dependencies or example do not compile; if crates were missing, `cargo fetch` brings them")?;
+    writeln!(
+        stdout(),
+        "{} libraries compile alone, and in another workspace as their READMEs say",
+        libraries.len()
+    )?;
     Ok(())
 }
 
-/// Returns the names of the packages in `crates` that are libraries, sorted.
-fn libraries(root: &Path) -> Result<Vec<String>> {
-    let folder = root.join("crates");
-    let entries =
-        fs::read_dir(&folder).with_context(|| format!("could not read `{}`", folder.display()))?;
-    let crates: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    let libraries = crates.iter().filter(|path| path.join("src/lib.rs").is_file());
-    let names = libraries.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    ensure!(!names.is_empty(), "expected libraries in `{}`, found none", folder.display());
-    Ok(names)
+/// Runs cargo in `folder`. Everything is built into the workspace's target folder.
+fn in_cargo(folder: &Path, arguments: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command.args(arguments).current_dir(folder);
+    if folder.ends_with("target/consumers") {
+        let target = folder.parent().context("expected a folder in the target folder")?;
+        command.env("CARGO_TARGET_DIR", target);
+    }
+    let status = command.status().context("could not start `cargo`")?;
+    ensure!(status.success(), "`cargo {}` ended with {status}", arguments.join(" "));
+    Ok(())
 }
 
-/// Returns the consumer's manifest as that of a separate workspace, with absolute paths and the workspace's profiles,
-/// in which `dev` is not optimized.
-fn outside_manifest(consumer: &str, workspace: &str, root: &Path) -> Result<String> {
-    let mut consumer: Table = consumer.parse()?;
-    let workspace: Table = workspace.parse()?;
-    if let Some(Value::Table(dependencies)) = consumer.get_mut("dependencies") {
-        for (_, dependency) in dependencies {
-            if let Some(Value::String(path)) = dependency.get_mut("path") {
-                *path = root.join(&path).to_str().context("expected a root in Unicode")?.to_owned();
+/// Program that uses a library as its README says.
+struct Consumer {
+    manifest: String,
+    program: String,
+}
+
+impl Consumer {
+    /// Creates the program of a README. `shared` contains the dependencies of our workspace at `root`.
+    fn of(library: &str, readme: &str, shared: &Table, root: &Path) -> Result<Self> {
+        let stanza = first_block(readme, "toml").context("expected a block `toml`, found none")?;
+        let mut stanza: Table = stanza.parse()?;
+        let dependencies = stanza.get_mut("dependencies").and_then(Value::as_table_mut);
+        let dependencies = dependencies.context("expected `[dependencies]`, found none")?;
+        ensure!(dependencies.contains_key(library), "the dependencies do not contain `{library}`");
+        for (name, dependency) in dependencies.iter_mut() {
+            if dependency.get("git").and_then(Value::as_str) == Some(REPOSITORY) {
+                let dependency = dependency.as_table_mut().context("expected a table")?;
+                let package = dependency.get("package").and_then(Value::as_str).unwrap_or(name);
+                let path = root.join("crates").join(package);
+                let path = path.to_str().context("expected a root in Unicode")?.to_owned();
+                dependency.remove("git");
+                dependency.insert("path".into(), path.into());
             }
         }
-    }
-    consumer.insert("workspace".into(), Table::new().into());
-    if let Some(profile) = workspace.get("profile") {
-        let mut profile = profile.clone();
-        if let Some(Value::Table(dev)) = profile.get_mut("dev") {
-            dev.insert("opt-level".into(), 0.into());
+        for name in OF_HIDDEN_LINES {
+            dependencies.entry(name).or_insert(shared[name].clone());
         }
-        consumer.insert("profile".into(), profile);
+
+        let examples = examples(readme);
+        ensure!(!examples.is_empty(), "expected a block `rust`, found none");
+        let mut program = PROGRAM.to_owned();
+        for (number, code) in examples.iter().enumerate() {
+            program += &format!("mod example_{number} {{\n{}\n}}\n", as_function(code));
+        }
+        program += "fn main() {}\n";
+
+        let mut manifest = Table::new();
+        let package = [
+            ("name", format!("{library}-consumer")),
+            ("version", "0.0.0".into()),
+            ("edition", "2024".into()),
+        ];
+        let package = package.map(|(key, value)| (key.to_owned(), Value::from(value)));
+        manifest.insert("package".into(), Table::from_iter(package).into());
+        manifest.insert("dependencies".into(), stanza["dependencies"].clone());
+        Ok(Self { manifest: toml::to_string(&manifest)?, program })
     }
-    Ok(toml::to_string(&consumer)?)
 }
 
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))
+/// Returns an example as a function `main`, as rustdoc does.
+fn as_function(code: &str) -> String {
+    if code.contains("fn main(") {
+        // The example's own `main` returns a result.
+        let code = code.replacen("fn main(", "fn example(", 1);
+        format!("{code}\npub fn main() {{\n    example().unwrap();\n}}")
+    } else if code.contains("\nOk::<") {
+        format!(
+            "pub fn main() {{\n    fn example() -> Result<(), impl std::fmt::Debug> {{\n{code}\n}}\n    example().unwrap();\n}}"
+        )
+    } else {
+        format!("pub fn main() {{\n{code}\n}}")
+    }
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, text).with_context(|| format!("could not write `{}`", path.display()))
+/// Returns the manifest of the foreign workspace, with the profiles of our workspace for dependencies.
+fn workspace(members: &[String], ours: &Table) -> Result<String> {
+    let mut workspace = Table::new();
+    workspace.insert("resolver".into(), "3".into());
+    workspace.insert("members".into(), members.to_vec().into());
+    let mut manifest = Table::new();
+    manifest.insert("workspace".into(), workspace.into());
+    let profile = ours.get("profile").context("expected profiles, found none")?;
+    manifest.insert("profile".into(), profile.clone());
+    Ok(toml::to_string(&manifest)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const README: &str = "# c\n\n```toml\n[dependencies]\nc = { git = \"URL\" } # ours\n```\n\n```rust\n# use c::D;\nD::new();\n```\n";
+
+    fn consumer(readme: &str) -> Result<Consumer> {
+        let shared = "image = \"1\"\ntempfile = \"3\"\n".parse().expect("TOML");
+        Consumer::of("c", readme, &shared, Path::new("/root"))
+    }
+
     #[test]
-    fn consumer_manifest_is_a_standalone_workspace() {
-        let consumer =
-            "[package]\nname = \"c\"\n[dependencies]\naugment = { path = \"crates/augment\" }\n";
-        let workspace = "[workspace]\nmembers = [\"crates/*\"]\n[profile.dev]\nopt-level = 2\n";
-        let manifest: Table =
-            outside_manifest(consumer, workspace, Path::new("/root")).unwrap().parse().unwrap();
-        assert_eq!(
-            manifest["dependencies"]["augment"]["path"].as_str().map(Path::new),
-            Some(Path::new("/root/crates/augment"))
-        );
-        assert_eq!(manifest["workspace"], Value::Table(Table::new()));
-        assert_eq!(manifest["profile"]["dev"]["opt-level"], Value::Integer(0));
+    fn program_has_the_readmes_dependencies_and_examples() {
+        let consumer = consumer(README).expect("a README");
+        let manifest: Table = consumer.manifest.parse().expect("TOML");
+        let path = manifest["dependencies"]["c"]["path"].as_str().map(Path::new);
+        assert_eq!(path, Some(Path::new("/root/crates/c")));
+        assert!(manifest["dependencies"]["c"].get("git").is_none());
+        assert!(consumer.program.contains("use c::D;\nD::new();"), "{}", consumer.program);
+    }
+
+    #[test]
+    fn readme_without_dependencies_or_examples_is_an_error() {
+        for (part, expected) in [
+            ("```toml", "expected a block `toml`"),
+            ("[dependencies]", "expected `[dependencies]`"),
+            ("c = {", "do not contain `c`"),
+            ("```rust", "expected a block `rust`"),
+        ] {
+            let other = if part == "c = {" { "d = {" } else { "" };
+            let error = consumer(&README.replace(part, other)).err().expect("an error");
+            assert!(error.to_string().contains(expected), "{part}: {error}");
+        }
     }
 }

@@ -15,6 +15,7 @@ mod cluster;
 mod consumers;
 mod crashes;
 mod fetch;
+mod files;
 mod fuzz;
 mod images;
 mod keras;
@@ -25,9 +26,11 @@ mod load;
 mod notices;
 mod object_store;
 mod output;
+mod package;
 mod parity;
 mod program;
 mod progress;
+mod readme;
 mod release_check;
 mod selection;
 mod state;
@@ -126,8 +129,11 @@ enum Chore {
         shared: Option<PathBuf>,
     },
 
-    /// Check each library alone, and run two packages outside the workspace that use single crates
+    /// Check each library alone and, as its README says, in another workspace
     Consumers,
+
+    /// Package each library as it would be published
+    Package,
 
     /// Share a cache between processes while one of them is killed every second
     Cache {
@@ -250,6 +256,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             cluster::run(root, &or_shared(root, shared, "../shared"), *check)?;
         }
         Chore::Consumers => consumers::run(root)?,
+        Chore::Package => package::run(root)?,
         Chore::Fuzz { target, seconds, seed } => {
             fuzz::run(root, target.as_deref(), *seconds, *seed)?;
         }

@@ -58,6 +58,7 @@ impl Progress {
             Event::NotSynced { folder, error } => {
                 tell(&format!("`{}` can't be synced: {error}", folder.display()));
             }
+            _ => {}
         }
     }
 }

@@ -15,10 +15,9 @@ const LINTS: [&str; 3] = [
     "clippy --package cli --all-targets --features wgpu -- -D warnings",
 ];
 
-/// Arguments of xtask: crates used alone, benchmarks with other programs, and long runs of the checks that CI runs for
+/// Arguments of xtask: benchmarks with other programs, and long runs of the checks that CI runs for
 /// seconds.
-const CHORES: [&str; 10] = [
-    "consumers",
+const CHORES: [&str; 9] = [
     "bench base --peers",
     "bench augment --peers",
     "bench photos --peers",
