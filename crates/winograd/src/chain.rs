@@ -4,34 +4,11 @@ use std::time::Instant;
 
 use crate::convolution::Convolution;
 use crate::direct::Direct;
+use crate::error::ChainError;
 use crate::isa::{DetectedIsa, Isa};
+use crate::layer::Layer;
 use crate::map::{Extents, from_blocks, pool, to_blocks};
 use crate::scratch::{ScratchPool, take};
-
-/// Description of a layer.
-///
-/// A convolution computes, with zeros outside of the map,
-///
-/// ```text
-/// output(y, x, o) = max(0, bias(o) + sum of kernel(i, j, c, o) input(y + i - 1, x + j - 1, c))
-/// ```
-///
-/// where the sum is over *i* and *j* from 0 to 2 and all input channels *c* (a cross-correlation,
-/// as in other neural network libraries).
-#[doc(alias = "conv2d")]
-#[doc(alias = "MaxPooling2D")]
-#[derive(Clone, Copy, Debug)]
-pub enum Layer<'a> {
-    /// 3x3 convolution with stride 1, zero padded to the size of its input, then ReLU.
-    Convolution {
-        /// Weights, (3, 3, inputs, outputs).
-        kernel: &'a [f32],
-        /// Bias of each output channel, (outputs).
-        bias: &'a [f32],
-    },
-    /// Maximum of each 2x2 square. An odd last row or column is dropped.
-    MaxPooling,
-}
 
 /// Settings of a chain. Only `isa` can change the bits of the output.
 #[derive(Clone, Copy, Debug)]
@@ -207,30 +184,64 @@ impl Chain {
         layers: &[Layer],
         taps: &[usize],
     ) -> Self {
+        Self::try_new(settings, shape, layers, taps).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Prepares `layers` like [`Self::with_taps`], for sizes and kernels that are not known to match.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a kernel does not match its input and bias, if an extent or
+    /// `images_at_once` is zero, if an index in `taps` is out of range, or if the machine does not
+    /// support the instruction set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use winograd::{Chain, ChainConfig, ChainError, Layer};
+    ///
+    /// let layers = [Layer::LinearConvolution { kernel: &[1.0; 9], bias: &[0.0; 2] }];
+    /// let error = Chain::try_new(ChainConfig::default(), [4, 4, 1], &layers, &[]);
+    /// let expected = ChainError::Kernel { layer: 0, found: 9, expected: 18 };
+    /// assert_eq!(error.err(), Some(expected));
+    /// ```
+    pub fn try_new(
+        settings: ChainConfig,
+        shape: [usize; 3],
+        layers: &[Layer],
+        taps: &[usize],
+    ) -> Result<Self, ChainError> {
         let ChainConfig { isa, images_at_once } = settings;
-        let isa = isa.require();
-        assert!(images_at_once > 0, "`images_at_once` must be positive");
-        assert!(!shape.contains(&0), "maps of {shape:?} are empty");
+        let isa = isa.detected().ok_or(ChainError::Isa(isa))?;
+        if images_at_once == 0 {
+            return Err(ChainError::NoImages);
+        }
+        if shape.contains(&0) {
+            return Err(ChainError::Empty(shape));
+        }
+        if let Some(&tap) = taps.iter().find(|&&tap| tap >= layers.len()) {
+            return Err(ChainError::Tap { tap, layers: layers.len() });
+        }
         let [height, width, channels] = shape;
         let mut input = Extents { height, width, channels };
         let mut stages: Vec<Stage> = vec![];
         let mut rest = layers.iter().enumerate().peekable();
-        let first_is_direct =
-            channels <= FEW_CHANNELS && matches!(layers.first(), Some(Layer::Convolution { .. }));
+        let first_is_direct = channels <= FEW_CHANNELS
+            && layers.first().is_some_and(|layer| layer.convolution().is_some());
         if !first_is_direct {
             stages.push(Stage { layer: 0, end: 0, input, output: input, step: Step::ToBlocks });
         }
         while let Some((layer, description)) = rest.next() {
             let mut end = layer + 1;
-            let (step, output) = match *description {
-                Layer::Convolution { kernel, bias } => {
-                    assert_eq!(
-                        kernel.len(),
-                        9 * input.channels * bias.len(),
-                        "values in the kernel of layer {layer}"
-                    );
+            let (step, output) = match description.convolution() {
+                Some(filter) => {
+                    let (found, outputs) = (filter.kernel.len(), filter.bias.len());
+                    let expected = 9 * input.channels * outputs;
+                    if found != expected {
+                        return Err(ChainError::Kernel { layer, found, expected });
+                    }
                     if stages.is_empty() {
-                        let layer = Direct::new(isa, input, kernel, bias);
+                        let layer = Direct::new(isa, input, filter);
                         let output = layer.output();
                         (Step::Direct(layer), output)
                     } else {
@@ -240,12 +251,12 @@ impl Chain {
                             rest.next();
                             end += 1;
                         }
-                        let layer = Convolution::new(isa, input, pools, kernel, bias);
+                        let layer = Convolution::new(isa, input, pools, filter);
                         let output = layer.output();
                         (Step::Convolution(layer), output)
                     }
                 }
-                Layer::MaxPooling => (Step::Pooling, input.pooled()),
+                None => (Step::Pooling, input.pooled()),
             };
             stages.push(Stage { layer, end, input, output, step });
             input = output;
@@ -256,12 +267,12 @@ impl Chain {
         let front = front.map_or(stages.len(), |at| at + 1);
         let stage_after = |&tap: &usize| {
             let stage = stages.iter().position(|stage| stage.end == tap + 1);
-            stage.unwrap_or_else(|| panic!("no layer has the index {tap}"))
+            stage.expect("a tap ends a stage")
         };
         let taps = taps.iter().map(stage_after).collect();
         let (layers, spare, arenas) =
             (layers.len(), ScratchPool::default(), ScratchPool::default());
-        Self { isa, images_at_once, layers, taps, stages, front, spare, arenas }
+        Ok(Self { isa, images_at_once, layers, taps, stages, front, spare, arenas })
     }
 
     /// Returns the shape of the features of one map: (height, width, channels).

@@ -3,11 +3,12 @@
 use rayon::prelude::*;
 
 use crate::isa::DetectedIsa;
+use crate::layer::Filter;
 use crate::map::{Extents, Share, Shares};
 use crate::scratch::{ScratchPool, take};
 use crate::simd::{SimdTask, SimdVector, scalar};
 
-/// 3x3 convolution with ReLU, from maps (N, height, width, channels) to blocks.
+/// 3x3 convolution with bias and optional ReLU, from maps (N, height, width, channels) to blocks.
 ///
 /// `kernel` and `bias` have values for every block of the output, and `kernel` for every tap.
 /// Blocks are as wide as the path. [`Direct::new`] ensures this.
@@ -20,10 +21,13 @@ pub(crate) struct Direct {
     kernel: Vec<f32>,
     /// Bias, (block, lane).
     bias: Vec<f32>,
+    /// Smaller outputs are raised to this value.
+    least: f32,
 }
 
 impl Direct {
-    pub(crate) fn new(isa: DetectedIsa, input: Extents, kernel: &[f32], bias: &[f32]) -> Self {
+    pub(crate) fn new(isa: DetectedIsa, input: Extents, filter: Filter<'_>) -> Self {
+        let Filter { kernel, bias, least } = filter;
         let outputs = bias.len();
         let output = Extents { channels: outputs, ..input };
         let (width, taps) = (isa.width(), 9 * input.channels);
@@ -37,7 +41,7 @@ impl Direct {
                 packed[(block * taps + tap) * width + lane] = kernel[tap * outputs + channel];
             }
         }
-        Self { input, output, isa, kernel: packed, bias: packed_bias }
+        Self { input, output, isa, kernel: packed, bias: packed_bias, least }
     }
 
     pub(crate) fn output(&self) -> Extents {
@@ -184,7 +188,7 @@ impl Direct {
             for (half, sum) in sums.into_iter().enumerate() {
                 // SAFETY: the pixel is within the width, and so within the row.
                 unsafe {
-                    let sum = sum.max(L::splat(0.0));
+                    let sum = sum.max(L::splat(self.least));
                     sum.store(output, (x + pixel) * lanes + half * L::COUNT);
                 }
             }

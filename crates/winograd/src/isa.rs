@@ -76,18 +76,13 @@ impl Isa {
         }
     }
 
-    /// Returns the path in a form that kernels can run on.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the machine does not support it.
-    pub(crate) fn require(self) -> DetectedIsa {
-        assert!(Self::available().contains(&self), "this CPU does not support {self:?}");
-        DetectedIsa(self)
+    /// Returns the path in a form that kernels can run on, or `None` if the machine does not support it.
+    pub(crate) fn detected(self) -> Option<DetectedIsa> {
+        Self::available().contains(&self).then_some(DetectedIsa(self))
     }
 }
 
-/// Path that this machine supports. Only [`Isa::require`] creates it.
+/// Path that this machine supports. Only [`Isa::detected`] creates it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DetectedIsa(Isa);
 

@@ -7,7 +7,9 @@
 mod chain;
 mod convolution;
 mod direct;
+mod error;
 mod isa;
+mod layer;
 mod map;
 mod peak;
 mod scratch;
@@ -18,5 +20,7 @@ mod tiles;
 /// it to their output.
 pub const REVISION: u32 = 1;
 
-pub use chain::{Chain, ChainConfig, Layer};
+pub use chain::{Chain, ChainConfig};
+pub use error::ChainError;
 pub use isa::Isa;
+pub use layer::Layer;

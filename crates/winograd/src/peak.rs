@@ -25,7 +25,7 @@ impl Isa {
     #[doc(alias = "GFLOPS")]
     #[doc(alias = "roofline")]
     pub fn multiply_adds_per_second(self) -> f64 {
-        let isa = self.require();
+        let isa = self.detected().unwrap_or_else(|| panic!("this CPU does not support {self:?}"));
         let start = Instant::now();
         let done: Vec<f64> = rayon::broadcast(|_| {
             let (mut count, mut best) = (0.0, 0.0_f64);

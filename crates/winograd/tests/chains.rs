@@ -6,7 +6,7 @@ mod direct;
 use direct::{direct, numbers};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use winograd::{Chain, ChainConfig, Isa, Layer, REVISION};
+use winograd::{Chain, ChainConfig, ChainError, Isa, Layer, REVISION};
 
 /// Threads share these types.
 const _: () = {
@@ -17,6 +17,17 @@ const _: () = {
 /// Returns the relative error, in the L2 norm, of a chain of layers. `widths` are the output
 /// channels of the convolutions, or 0 for a pooling.
 fn check(isa: Isa, shape: [usize; 3], widths: &[usize], images: usize) -> f64 {
+    check_activated(isa, shape, widths, images, true)
+}
+
+/// Returns the error like [`check`], with or without ReLU in all layers.
+fn check_activated(
+    isa: Isa,
+    shape: [usize; 3],
+    widths: &[usize],
+    images: usize,
+    relu: bool,
+) -> f64 {
     let mut channels = shape[2];
     let arrays: Vec<(Vec<f32>, Vec<f32>)> = widths
         .iter()
@@ -33,7 +44,8 @@ fn check(isa: Isa, shape: [usize; 3], widths: &[usize], images: usize) -> f64 {
         .zip(&arrays)
         .map(|(&outputs, (kernel, bias))| match outputs {
             0 => Layer::MaxPooling,
-            _ => Layer::Convolution { kernel, bias },
+            _ if relu => Layer::Convolution { kernel, bias },
+            _ => Layer::LinearConvolution { kernel, bias },
         })
         .collect();
     let maps = numbers(7, images * shape.iter().product::<usize>(), 1.0);
@@ -59,11 +71,11 @@ proptest! {
     #[test]
     fn convolution_of_any_size_matches_direct_convolution(
         height in 1usize..=70, width in 1usize..=70, inputs in 1usize..40, outputs in 1usize..70,
-        pools: bool, images in 1usize..4,
+        pools: bool, relu: bool, images in 1usize..4,
     ) {
         for isa in Isa::available() {
             let widths = if pools { &[outputs, 0][..] } else { &[outputs] };
-            let off = check(isa, [height, width, inputs], widths, images);
+            let off = check_activated(isa, [height, width, inputs], widths, images, relu);
             prop_assert!(off <= TOLERANCE, "{isa:?}: {off}");
         }
     }
@@ -78,6 +90,26 @@ fn a_chain_may_begin_and_end_with_any_layer() {
                 assert!(off <= TOLERANCE, "{isa:?} {widths:?} {shape:?}: {off}");
             }
         }
+    }
+}
+
+#[test]
+fn layers_that_do_not_match_are_errors() {
+    let kernel = [0.0; 9 * 2 * 3];
+    let of = |layers: &[Layer], shape, images_at_once, taps: &[usize]| {
+        let config = ChainConfig { images_at_once, ..ChainConfig::default() };
+        Chain::try_new(config, shape, layers, taps).expect_err("no chain")
+    };
+    let layer = [Layer::Convolution { kernel: &kernel, bias: &[0.0; 3] }];
+    let twice = [layer[0], layer[0]];
+    for (error, expected) in [
+        (of(&layer, [4, 4, 3], 1, &[]), ChainError::Kernel { layer: 0, found: 54, expected: 81 }),
+        (of(&twice, [4, 4, 2], 1, &[]), ChainError::Kernel { layer: 1, found: 54, expected: 81 }),
+        (of(&layer, [4, 0, 2], 1, &[]), ChainError::Empty([4, 0, 2])),
+        (of(&layer, [4, 4, 2], 0, &[]), ChainError::NoImages),
+        (of(&layer, [4, 4, 2], 1, &[1]), ChainError::Tap { tap: 1, layers: 1 }),
+    ] {
+        assert_eq!(error, expected);
     }
 }
 

@@ -247,8 +247,8 @@ impl Chunk<'_> {
             let outputs = inverse(rows[row]);
             for column in 0..4 {
                 // SAFETY: as above.
-                let zero = unsafe { L::splat(0.0) };
-                values[row][column] = outputs[column].add(bias).max(zero);
+                let least = unsafe { L::splat(self.layer.least) };
+                values[row][column] = outputs[column].add(bias).max(least);
             }
         }
         values

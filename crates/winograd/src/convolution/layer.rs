@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 
 use crate::isa::DetectedIsa;
+use crate::layer::Filter;
 use crate::map::{Extents, Shares};
 use crate::tiles::{POINTS, TOGETHER, of_kernels};
 
-/// 3x3 convolution with bias, ReLU and an optional 2x2 pooling, from blocks to blocks.
+/// 3x3 convolution with bias, optional ReLU and an optional 2x2 pooling, from blocks to blocks.
 ///
 /// Blocks are as wide as the path. `kernel` and `bias` have values for each of their lanes,
 /// including the lanes that fill up the last blocks: [`Convolution::new`] ensures this.
@@ -24,6 +25,8 @@ pub(crate) struct Convolution {
     pub(super) kernel: Vec<f32>,
     /// Bias, (output block, lane).
     pub(super) bias: Vec<f32>,
+    /// Smaller outputs are raised to this value.
+    pub(super) least: f32,
 }
 
 /// Number of tiles in a chunk, as multiples of the rows of AVX-512. If the kernel is small, the
@@ -36,13 +39,8 @@ const MANY: usize = 112;
 const LARGE_KERNEL: usize = 16 << 20;
 
 impl Convolution {
-    pub(crate) fn new(
-        isa: DetectedIsa,
-        input: Extents,
-        pools: bool,
-        kernel: &[f32],
-        bias: &[f32],
-    ) -> Self {
+    pub(crate) fn new(isa: DetectedIsa, input: Extents, pools: bool, filter: Filter<'_>) -> Self {
+        let Filter { kernel, bias, least } = filter;
         let outputs = bias.len();
         let full = Extents { channels: outputs, ..input };
         let output = if pools { full.pooled() } else { full };
@@ -76,7 +74,7 @@ impl Convolution {
         packed_bias[..outputs].copy_from_slice(bias);
         let tiles = [input.height, input.width].map(|length| length.div_ceil(4));
         let chunk = if packed.len() * size_of::<f32>() <= LARGE_KERNEL { FEW } else { MANY };
-        Self { input, output, pools, isa, tiles, chunk, kernel: packed, bias: packed_bias }
+        Self { input, output, pools, isa, tiles, chunk, kernel: packed, bias: packed_bias, least }
     }
 
     pub(crate) fn output(&self) -> Extents {

@@ -18,9 +18,12 @@ pub(crate) fn direct(map: &[f32], shape: [usize; 3], layers: &[Layer]) -> Vec<f6
     let mut values: Vec<f64> = map.iter().map(|&value| value.into()).collect();
     for layer in layers {
         match layer {
-            Layer::Convolution { kernel, bias } => {
+            Layer::Convolution { kernel, bias } | Layer::LinearConvolution { kernel, bias } => {
                 values = convolution(&values, [height, width, channels], kernel, bias);
                 channels = bias.len();
+                if matches!(layer, Layer::Convolution { .. }) {
+                    values.iter_mut().for_each(|value| *value = value.max(0.0));
+                }
             }
             Layer::MaxPooling => {
                 values = pooling(&values, [height, width, channels]);
@@ -54,7 +57,7 @@ fn convolution(
                     }
                 }
             }
-            output.extend(sums.into_iter().map(|sum| sum.max(0.0)));
+            output.extend(sums);
         }
     }
     output
