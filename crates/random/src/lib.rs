@@ -8,34 +8,68 @@
 //! Salsa20", 2008). The address is its 256-bit key.
 #![doc = include_str!("../README.md")]
 
+use std::convert::Infallible;
+
 use chacha20::ChaCha8Rng;
-use chacha20::rand_core::{Rng, SeedableRng};
+use rand_core::{Rng, SeedableRng, TryRng};
+
+/// Traits that [`AddressedRng`] implements, so that it works with the distributions of other crates.
+pub use chacha20::rand_core;
 
 /// Purpose of a draw. Two purposes never share numbers, even if seed, epoch and item are equal.
+///
+/// # Examples
+///
+/// ```
+/// use random::{AddressedRng, Purpose};
+///
+/// const SENSOR_NOISE: Purpose = Purpose::Custom(1);
+/// let mut draws = AddressedRng::at(42, SENSOR_NOISE, 0, 7);
+/// assert_ne!(draws.unit(), AddressedRng::at(42, Purpose::Custom(2), 0, 7).unit());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
 #[non_exhaustive]
 pub enum Purpose {
     /// Flip, rotation and zoom of an image; the item is the image's index.
-    Augmentation = 1,
+    Augmentation,
     /// Order of the training images in an epoch. The item is 0. For streamed data it is 1 for the
     /// parts, and 2 plus the window's index for the images of a window.
-    Shuffle = 2,
+    Shuffle,
     /// Units dropped in a batch; the item is the batch's index in the epoch.
-    Dropout = 3,
+    Dropout,
     /// Initial kernels of a head; the item is the layer's index.
-    HeadKernel = 4,
+    HeadKernel,
     /// Initial kernels of a base; the item is the layer's index.
-    BaseKernel = 5,
+    BaseKernel,
     /// Choice of the validation images of a class; the item is the class's index.
-    Split = 6,
+    Split,
     /// Synthetic image; the item is the image's index.
-    Drawing = 7,
+    Drawing,
     /// Choice of a cached augmented copy in an epoch; the item is the index of the image, or of a
     /// part of streamed data.
-    View = 8,
+    View,
     /// Damage to a file in a fuzz test; the item is the file's number.
-    Damage = 9,
+    Damage,
+    /// Purpose of another program, told apart by its number.
+    Custom(u32),
+}
+
+impl Purpose {
+    /// Returns the number of the purpose in an address. It never changes. Those of other programs start at 2^32.
+    fn number(self) -> u64 {
+        match self {
+            Self::Augmentation => 1,
+            Self::Shuffle => 2,
+            Self::Dropout => 3,
+            Self::HeadKernel => 4,
+            Self::BaseKernel => 5,
+            Self::Split => 6,
+            Self::Drawing => 7,
+            Self::View => 8,
+            Self::Damage => 9,
+            Self::Custom(number) => 1 << 32 | u64::from(number),
+        }
+    }
 }
 
 /// Generator of the random numbers at one address.
@@ -55,6 +89,16 @@ pub enum Purpose {
 /// assert_eq!(unit(3, 0), unit(3, 0)); // in any order, on any thread
 /// assert_ne!(unit(3, 0), unit(3, 1));
 /// assert_ne!(unit(3, 0), unit(4, 0));
+/// ```
+///
+/// The generator implements the traits of [`rand_core`]:
+///
+/// ```
+/// use random::{AddressedRng, Purpose, rand_core::Rng};
+///
+/// let mut noise = [0; 16];
+/// AddressedRng::at(42, Purpose::Custom(1), 0, 0).fill_bytes(&mut noise);
+/// assert_ne!(noise, [0; 16]);
 /// ```
 #[derive(Debug)]
 #[doc(alias = "ChaCha8")]
@@ -83,7 +127,7 @@ impl AddressedRng {
     #[doc(alias = "seed_from_u64")]
     pub fn at(seed: u64, purpose: Purpose, epoch: u64, item: u64) -> Self {
         let mut key = [0; 32];
-        for (bytes, part) in key.chunks_exact_mut(8).zip([seed, purpose as u64, epoch, item]) {
+        for (bytes, part) in key.chunks_exact_mut(8).zip([seed, purpose.number(), epoch, item]) {
             bytes.copy_from_slice(&part.to_le_bytes());
         }
         Self(ChaCha8Rng::from_seed(key))
@@ -228,6 +272,22 @@ impl AddressedRng {
     }
 }
 
+impl TryRng for AddressedRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.0.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.try_fill_bytes(bytes)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +310,8 @@ mod tests {
             first(0, Purpose::Shuffle, 0, 0),
             first(1, Purpose::Shuffle, 0, 0),
             first(0, Purpose::Dropout, 0, 0),
+            first(0, Purpose::Custom(2), 0, 0),
+            first(0, Purpose::Custom(3), 0, 0),
             first(0, Purpose::Shuffle, 1, 0),
             first(0, Purpose::Shuffle, 0, 1),
         ];
