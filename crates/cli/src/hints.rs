@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_wraps_another_has_its_hint() {
+    fn hint_of_a_wrapped_error_is_found() {
         let split_twice = || PhotosError::SplitTwice("a".into());
         let expected = hint(&split_twice()).expect("a hint");
         for error in [
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_without_a_hint_of_the_program_have_that_of_their_library() {
+    fn library_hint_is_used_unless_the_program_has_one() {
         let missing = || FormatError::Missing { path: "a".into() };
         let expected = "no file at `a`\nhint: check the spelling and the current directory";
         let model = || ModelError::from(missing());

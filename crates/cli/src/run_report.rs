@@ -70,7 +70,7 @@ pub(crate) fn write(
         command: &command(config),
         settings: &settings,
     };
-    let photograph = |at| {
+    let image = |at| {
         let path = validation.path(at);
         let name = path.strip_prefix(&config.data.path).unwrap_or(path);
         let [height, width] = validation.size();
@@ -90,7 +90,7 @@ pub(crate) fn write(
         let map = GrayImage::from_raw(*width as u32, *height as u32, values);
         Ok(map.expect("the map is height x width"))
     };
-    let text = page.write(photograph, heat_map)?;
+    let text = page.write(image, heat_map)?;
     let plots = run.join(PLOTS);
     std::fs::create_dir_all(&plots).map_err(|error| FormatError::io(&plots, error))?;
     for (name, bytes) in page.plots() {

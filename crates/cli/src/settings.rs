@@ -28,7 +28,7 @@ pub(crate) struct TrainSettings {
     data: Option<PathBuf>,
     /// Train on features computed by `permafrost features`: a folder or URL
     ///
-    /// URLs start with file://, s3://, gs:// or az://. Base, image size and augmented copies are those of the features.
+    /// URLs start with file://, s3://, gs:// or az://. The features determine the base, the image size and the augmented copies.
     #[arg(long, value_name = "URL", help_heading = "Data", conflicts_with_all = ["data", "demo", "group_duplicates", "base", "image_size", "last_layer", "pooling", "from", "unfreeze", "flip", "rotation", "zoom", "compose", "views", "cache_dir", "strict"])]
     features: Option<String>,
     /// Train on generated images in data/demo, without downloads
@@ -83,7 +83,7 @@ pub(crate) struct TrainSettings {
     dropout: Option<f32>,
     /// Continue training this model on images of the same classes
     ///
-    /// Base, image size, unfrozen layers, hidden units and dropout are those of the model.
+    /// The model determines the base, the image size, the unfrozen layers, the hidden units and the dropout.
     #[arg(long, value_name = "MODEL", help_heading = "Head", conflicts_with_all = ["base", "image_size", "last_layer", "pooling", "hidden_units"])]
     from: Option<PathBuf>,
     /// Initialize the head from a `.keras` file

@@ -67,13 +67,8 @@ fn image_changed_with_same_size_and_mtime_is_recomputed() {
         file.set_modified(std::time::UNIX_EPOCH).expect("a time");
     };
     for data in [folder.path(), &list] {
-        write(1);
         let find = || ImageIndex::find(data.to_str().expect("text"), |_| true).expect("some");
-        worker.work(&find(), &store, |_| {});
-        assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
-        write(2);
-        assert_eq!(found_and_stale(&worker, &find(), &store), [1, 1]);
-        assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+        expect_change_is_detected(&worker, &store, &write, &find);
     }
 }
 
@@ -83,12 +78,22 @@ fn object_changed_with_same_size_is_detected_by_etag() {
     files().into_iter().for_each(|(name, bytes)| remote.put(&name, bytes).expect("room"));
     let write = |value| remote.put("train/b/changed.bmp", uncompressed(value)).expect("room");
     let find = || ImageIndex::below(&remote, |_| true).expect("images");
+    expect_change_is_detected(&worker, &store, &write, &find);
+}
+
+/// Computes the features of an image, changes it with `write`, and expects that its piece is computed again.
+fn expect_change_is_detected(
+    worker: &Worker,
+    store: &Store,
+    write: &dyn Fn(u8),
+    find: &dyn Fn() -> ImageIndex,
+) {
     write(1);
-    worker.work(&find(), &store, |_| {});
-    assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+    worker.work(&find(), store, |_| {});
+    assert_eq!(found_and_stale(worker, &find(), store), [2, 0]);
     write(2);
-    assert_eq!(found_and_stale(&worker, &find(), &store), [1, 1]);
-    assert_eq!(found_and_stale(&worker, &find(), &store), [2, 0]);
+    assert_eq!(found_and_stale(worker, &find(), store), [1, 1]);
+    assert_eq!(found_and_stale(worker, &find(), store), [2, 0]);
 }
 
 #[test]
