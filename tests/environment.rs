@@ -56,19 +56,19 @@ fn burn_and_cubecl_environment_variables_are_ignored() {
 }
 
 #[test]
-fn every_example_that_uses_burn_sets_its_configuration() {
+fn every_worker_that_uses_burn_sets_its_configuration() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of crates");
     let below = |folder: &Path| -> Vec<_> {
         let entries = fs::read_dir(folder).into_iter().flatten();
         entries.map(|entry| entry.expect("an entry").path()).collect()
     };
-    let examples = below(crates).into_iter().flat_map(|folder| below(&folder.join("examples")));
+    let workers = below(crates).into_iter().flat_map(|folder| below(&folder.join("workers")));
     let mut computing = 0;
-    for example in examples.filter(|path| path.is_file()) {
-        let source = fs::read_to_string(&example).expect("a source");
+    for worker in workers.filter(|path| path.is_file()) {
+        let source = fs::read_to_string(&worker).expect("a source");
         if source.contains("Device::flex()") {
             computing += 1;
-            assert!(source.contains("BurnConfig::set("), "{}", example.display());
+            assert!(source.contains("BurnConfig::set("), "{}", worker.display());
         }
     }
     assert!(computing >= 4, "{computing}");

@@ -1,6 +1,6 @@
 //! Affine maps from output pixels to input points.
 //!
-//! The coordinates are those of TensorFlow's `ImageProjectiveTransformV3`, which Keras's layers call.
+//! Coordinates as in TensorFlow's `ImageProjectiveTransformV3`, which Keras's layers call.
 //! [`Affine`] documents them and the order of a composition.
 
 /// Affine map from output points to input points.

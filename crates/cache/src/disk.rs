@@ -110,7 +110,8 @@ impl DiskCache {
     /// assert!(matches!(DiskCache::open(&documents, 1_000_000), Err(CacheError::Foreign(_))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn open(folder: &Path, limit: u64) -> Result<Self, CacheError> {
+    pub fn open(folder: impl AsRef<Path>, limit: u64) -> Result<Self, CacheError> {
+        let folder = folder.as_ref();
         create_folder(folder).map_err(CacheError::io(folder))?;
         check_version(folder)?;
         for name in [UNFINISHED].into_iter().chain(EntryKind::ALL.map(EntryKind::name)) {

@@ -3,7 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Cancellation token. Clones share its state, also across threads: it is `Send` and `Sync`. A cancelled token cannot be reset.
+/// Cancellation token. Clones share its state, also across threads: it is `Send` and `Sync`. A cancelled token cannot
+/// be reset.
+///
+/// # Examples
+///
+/// ```
+/// use features::{Cancellation, Cancelled};
+///
+/// let cancellation = Cancellation::default();
+/// assert_eq!(cancellation.check(), Ok(()));
+/// let of_thread = cancellation.clone();
+/// std::thread::spawn(move || of_thread.cancel()).join().expect("no panic");
+/// assert!(cancellation.is_cancelled());
+/// assert_eq!(cancellation.check(), Err(Cancelled));
+/// ```
+#[doc(alias = "CancellationToken")]
 #[derive(Clone, Debug)]
 pub struct Cancellation(Option<Arc<AtomicBool>>);
 
@@ -14,6 +29,16 @@ pub struct Cancelled;
 
 impl Cancellation {
     /// Token that can't be cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use features::Cancellation;
+    ///
+    /// let never = Cancellation::NEVER;
+    /// never.cancel();
+    /// assert!(!never.is_cancelled());
+    /// ```
     pub const NEVER: Self = Self(None);
 
     /// Cancels the work.
@@ -46,6 +71,18 @@ impl Default for Cancellation {
 
 impl From<Arc<AtomicBool>> for Cancellation {
     /// Creates a token from a flag, such as one that a signal handler sets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// let flag = Arc::new(AtomicBool::new(false));
+    /// let cancellation = features::Cancellation::from(flag.clone());
+    /// flag.store(true, Ordering::Relaxed);
+    /// assert!(cancellation.is_cancelled());
+    /// ```
     fn from(flag: Arc<AtomicBool>) -> Self {
         Self(Some(flag))
     }

@@ -38,6 +38,18 @@ pub enum FeaturesError {
 
 impl FeaturesError {
     /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use features::FeatureTable;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let missing = folder.path().join("missing");
+    /// let error = FeatureTable::new(10, 512, 0, &missing).expect_err("no such folder");
+    /// assert!(error.hint().is_some_and(|hint| hint.contains("free space")));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Cancelled(_) => None,

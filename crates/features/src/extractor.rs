@@ -14,6 +14,11 @@ use crate::Sample;
 const BATCH: usize = 32;
 
 /// Frozen base with the cache of its features. Clones share both, also across threads: it is `Send` and `Sync`.
+///
+/// The cache key of a row is a digest of the pixels, the augmentation and [`FrozenBase::cache_key`]. Rows with NaN or
+/// infinite values are not cached.
+#[doc(alias = "bottleneck features")]
+#[doc(alias = "feature extraction")]
 #[derive(Clone, Debug)]
 pub struct Extractor {
     base: Arc<FrozenBase>,
@@ -43,12 +48,46 @@ impl Extractor {
     ///
     /// Rows are read from and written to `cache` only if the base always gives the same bits for the same image; see
     /// [`FrozenBase::cache_key`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use features::{DiskCache, Extractor};
+    /// use vgg::{FrozenBase, VggConfig, Weights};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let config =
+    ///     VggConfig { image_size: [32, 32], last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let base = FrozenBase::new(&config, &Weights::seeded(&config, 0)?)?;
+    /// let cache = DiskCache::open(folder.path(), 1_000_000_000)?; // at most 1 GB
+    /// let extractor = Extractor::new(base, Some(cache));
+    /// assert_eq!(extractor.base().feature_shape(), [16, 16, 64]);
+    /// assert_eq!(extractor.batch(), 32);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(base: impl Into<Arc<FrozenBase>>, cache: Option<DiskCache>) -> Self {
         let base = base.into();
         Self { key: base.cache_key().map(Arc::from), base, cache }
     }
 
     /// Returns an extractor with the same base and no cache, for rows that are needed once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use features::{DiskCache, Extractor};
+    /// # use vgg::{FrozenBase, VggConfig, Weights};
+    /// #
+    /// # let folder = tempfile::tempdir()?;
+    /// # let config =
+    /// #     VggConfig { image_size: [32, 32], last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// # let base = FrozenBase::new(&config, &Weights::seeded(&config, 0)?)?;
+    /// # let cache = DiskCache::open(folder.path(), 1_000_000_000)?;
+    /// let extractor = Extractor::new(base, Some(cache));
+    /// assert!(extractor.cache().is_some());
+    /// assert!(extractor.uncached().cache().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn uncached(&self) -> Self {
         Self { cache: None, ..self.clone() }
     }
@@ -63,13 +102,18 @@ impl Extractor {
         &self.base
     }
 
-    /// Returns the preferred number of samples in a batch.
+    /// Returns the preferred number of samples in a batch: that of the engine, or 32.
+    #[doc(alias = "batch_size")]
     pub fn batch(&self) -> usize {
         self.base.batch().unwrap_or(BATCH)
     }
 
     /// Reads the cached rows of `samples`, and prepares the other samples in parallel. `pixels` returns the pixels of a
-    /// sample, (height, width, 3), by its index.
+    /// sample by its index.
+    ///
+    /// # Shapes
+    ///
+    /// - output of `pixels`: (height, width, 3), RGB in 0..=255
     ///
     /// # Errors
     ///
@@ -78,6 +122,26 @@ impl Extractor {
     /// # Panics
     ///
     /// Panics if the size of the pixels is not the size of the base.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use features::{Extractor, Sample};
+    /// use photos::{DynamicImage, Pixels};
+    /// use vgg::{FrozenBase, VggConfig, Weights};
+    ///
+    /// let config =
+    ///     VggConfig { image_size: [32, 32], last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let base = FrozenBase::new(&config, &Weights::seeded(&config, 0)?)?;
+    /// let extractor = Extractor::new(base, None);
+    /// let image = Pixels::from_image(&DynamicImage::new_rgb8(64, 48), [32, 32])?;
+    /// let samples = [Sample::plain(image.digest)];
+    /// let Ok(prepared) = extractor.prepare(&samples, |_| Ok::<_, Infallible>(image.values.clone()));
+    /// assert_eq!(extractor.compute(prepared)?, extractor.features(&[image])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn prepare<E: Send>(
         &self,
         samples: &[Sample],
@@ -110,6 +174,28 @@ impl Extractor {
     /// # Errors
     ///
     /// Returns an error if the device fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use features::{DiskCache, Extractor, Sample};
+    /// use photos::{DynamicImage, Pixels};
+    /// # use vgg::{FrozenBase, VggConfig, Weights};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let config =
+    /// #     VggConfig { image_size: [32, 32], last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// # let base = FrozenBase::new(&config, &Weights::seeded(&config, 0)?)?;
+    /// let cache = DiskCache::open(folder.path(), 1_000_000_000)?;
+    /// let extractor = Extractor::new(base, Some(cache));
+    /// let image = Pixels::from_image(&DynamicImage::new_rgb8(64, 48), [32, 32])?;
+    /// let samples = [Sample::plain(image.digest)];
+    /// let expected = extractor.features(&[image])?;
+    /// // The row is cached now, so its pixels are not needed.
+    /// let prepared = extractor.prepare(&samples, |_| Err("not cached"))?;
+    /// assert_eq!(extractor.compute(prepared)?, expected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn compute(&self, prepared: Prepared) -> Result<Vec<f32>, VggError> {
         let Prepared { rows, input } = prepared;
         let computed = if input.is_empty() { vec![] } else { self.base.features(&input)? };
@@ -148,6 +234,8 @@ impl Extractor {
     ///
     /// Panics if the size of an image is not the size of the base.
     ///
+    /// # Examples
+    ///
     /// ```
     /// use features::Extractor;
     /// use photos::{DynamicImage, Pixels};
@@ -164,7 +252,14 @@ impl Extractor {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "embedding")]
+    #[doc(alias = "predict")]
     pub fn features(&self, images: &[Pixels]) -> Result<Vec<f32>, VggError> {
+        let size = self.base.size();
+        assert!(
+            images.iter().all(|image| image.size == size),
+            "images are (height, width) = {size:?}"
+        );
         let mut features = Vec::with_capacity(images.len() * self.base.feature_count());
         for images in images.chunks(self.batch()) {
             let samples: Vec<Sample> =

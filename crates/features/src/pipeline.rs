@@ -19,6 +19,44 @@ use crate::{Cancellation, Cancelled, Extractor, Prepared};
 /// # Panics
 ///
 /// Panics if `produce` does.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use features::{Cancellation, Extractor, FeaturesError, Sample, pipeline};
+/// # use photos::{DynamicImage, Pixels};
+/// # use vgg::{FrozenBase, VggConfig, Weights};
+///
+/// # let config =
+/// #     VggConfig { image_size: [32, 32], last_layer: "block1_pool".into(), ..VggConfig::default() };
+/// # let base = FrozenBase::new(&config, &Weights::seeded(&config, 0)?)?;
+/// # let image = Pixels::from_image(&DynamicImage::new_rgb8(64, 48), [32, 32])?;
+/// # let images = vec![image.clone(), image];
+/// let extractor = Extractor::new(base, None);
+/// let mut widths = vec![];
+/// pipeline(
+///     &extractor,
+///     &Cancellation::NEVER,
+///     |batches| {
+///         for (number, image) in images.iter().enumerate() {
+///             let pixels = |_| Ok::<_, Infallible>(image.values.clone());
+///             let Ok(prepared) = extractor.prepare(&[Sample::plain(image.digest)], pixels);
+///             if batches.send((number, prepared)).is_err() {
+///                 break; // the consumer has ended
+///             }
+///         }
+///     },
+///     |number, features| {
+///         widths.push((number, features.len()));
+///         Ok::<_, FeaturesError>(true)
+///     },
+/// )?;
+/// assert_eq!(widths, [(0, 16 * 16 * 64), (1, 16 * 16 * 64)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "prefetch")]
 pub fn pipeline<T: Send, R: Send, E: From<VggError> + From<Cancelled>>(
     extractor: &Extractor,
     cancellation: &Cancellation,

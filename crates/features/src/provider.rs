@@ -12,6 +12,37 @@ pub struct Row {
 }
 
 /// Provider of the features of a dataset's images: computed on demand, cached, or precomputed.
+///
+/// # Examples
+///
+/// ```
+/// use features::{Cancellation, FeatureProvider, FeaturesError, Row};
+///
+/// /// Provider whose only feature is the index of the image.
+/// struct Indices;
+///
+/// impl FeatureProvider for Indices {
+///     type Error = FeaturesError;
+///
+///     fn width(&self) -> usize {
+///         1
+///     }
+///
+///     fn batch(&self) -> usize {
+///         32
+///     }
+///
+///     fn rows(&self, rows: &[Row], cancellation: &Cancellation) -> Result<Vec<f32>, FeaturesError> {
+///         cancellation.check()?;
+///         Ok(rows.iter().map(|row| row.image as f32).collect())
+///     }
+/// }
+///
+/// let rows = [4, 2].map(|image| Row { image, copy: None });
+/// assert_eq!(Indices.rows(&rows, &Cancellation::NEVER)?, [4.0, 2.0]);
+/// # Ok::<(), FeaturesError>(())
+/// ```
+#[doc(alias = "DataLoader")]
 pub trait FeatureProvider {
     /// Error of reading rows.
     type Error;

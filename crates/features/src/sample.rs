@@ -5,6 +5,9 @@ use cache::Key;
 use vgg::Preprocessing;
 
 /// Image with its augmentation.
+///
+/// Rotation, zoom and flips change the pixels before the preprocessing: see [`Draw`]. An unaugmented image is only
+/// preprocessed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// SHA-256 of the pixels, (height, width, 3).
@@ -17,6 +20,18 @@ pub struct Sample {
 
 impl Sample {
     /// Returns the unaugmented sample of the image with this digest of its pixels.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use features::{Draw, Pixels, Sample};
+    /// use photos::DynamicImage;
+    ///
+    /// let image = Pixels::from_image(&DynamicImage::new_rgb8(64, 48), [32, 32])?;
+    /// let sample = Sample::plain(image.digest);
+    /// assert_eq!(sample.draw, Draw::default());
+    /// # Ok::<(), photos::DecodeError>(())
+    /// ```
     pub fn plain(digest: [u8; 32]) -> Self {
         Self { digest, draw: Draw::default(), compose: Compose::default() }
     }

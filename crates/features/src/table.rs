@@ -9,6 +9,10 @@ use crate::row_file::RowFile;
 use crate::{Cancellation, FeatureProvider, FeaturesError, Row};
 
 /// Table of rows of features.
+///
+/// A file of rows is temporary: the system removes it when the program ends. Each row has a checksum (CRC-32), so that
+/// damage is an error.
+#[doc(alias = "memmap")]
 #[derive(Debug)]
 pub struct FeatureTable(Storage);
 
@@ -21,11 +25,24 @@ enum Storage {
 
 impl FeatureTable {
     /// Creates an empty table for `rows` rows of `width` values. Rows that need at most `most` bytes are stored in
-    /// memory, else in a temporary file in `folder`.
+    /// memory, else in a temporary file in `folder`. A row needs 4 bytes per value.
     ///
     /// # Errors
     ///
     /// Returns an error if the file can't be created.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use features::FeatureTable;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// // 100 rows of 512 values need 204,800 bytes.
+    /// let in_memory = FeatureTable::new(100, 512, 204_800, folder.path())?;
+    /// let in_file = FeatureTable::new(100, 512, 204_799, folder.path())?;
+    /// assert!(in_memory.is_empty() && in_file.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(
         rows: usize,
         width: usize,
@@ -50,8 +67,12 @@ impl FeatureTable {
     ///
     /// Panics if the length of `values` is not a multiple of `width`.
     ///
+    /// # Examples
+    ///
     /// ```
     /// let mut table = features::FeatureTable::from_values(vec![1.0, 2.0, 3.0, 4.0], 2);
+    /// assert_eq!(table.len(), 2);
+    /// assert_eq!(table.in_memory(), 16); // bytes
     /// assert_eq!(table.rows(&[1, 0])?, [3.0, 4.0, 1.0, 2.0]);
     /// # Ok::<(), features::FeaturesError>(())
     /// ```
@@ -74,7 +95,7 @@ impl FeatureTable {
         self.len() == 0
     }
 
-    /// Returns the size of the rows in memory, in bytes.
+    /// Returns the size of the rows in memory, in bytes. The size is 0 if they are in a file.
     pub fn in_memory(&self) -> usize {
         match &self.0 {
             Storage::Memory(values, _) => size_of_val(values.as_slice()),
@@ -89,6 +110,44 @@ impl FeatureTable {
     ///
     /// Returns an error if the provider fails, the temporary file can't be written, or the work is cancelled between
     /// two batches.
+    ///
+    /// # Examples
+    ///
+    /// `Indices` is the provider in the example of [`FeatureProvider`], with batches of two rows.
+    ///
+    /// ```
+    /// use features::FeatureTable;
+    /// # use features::{Cancellation, FeatureProvider, FeaturesError, Row};
+    /// #
+    /// # struct Indices;
+    /// #
+    /// # impl FeatureProvider for Indices {
+    /// #     type Error = FeaturesError;
+    /// #
+    /// #     fn width(&self) -> usize {
+    /// #         1
+    /// #     }
+    /// #
+    /// #     fn batch(&self) -> usize {
+    /// #         2
+    /// #     }
+    /// #
+    /// #     fn rows(&self, rows: &[Row], _: &Cancellation) -> Result<Vec<f32>, FeaturesError> {
+    /// #         Ok(rows.iter().map(|row| row.image as f32).collect())
+    /// #     }
+    /// # }
+    /// #
+    /// # let folder = tempfile::tempdir()?;
+    /// let rows = (0..5).map(|image| Row { image, copy: None });
+    /// let mut table = FeatureTable::new(5, Indices.width(), 1_000, folder.path())?;
+    /// let mut progress = vec![];
+    /// table.extend_from::<_, FeaturesError>(&Indices, rows, &Cancellation::NEVER, |done| {
+    ///     progress.push(done);
+    /// })?;
+    /// assert_eq!(progress, [2, 4, 5]);
+    /// assert_eq!(table.rows(&[4, 0])?, [4.0, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn extend_from<P: FeatureProvider, E: From<P::Error> + From<FeaturesError>>(
         &mut self,
         provider: &P,
@@ -118,9 +177,25 @@ impl FeatureTable {
 
     /// Returns rows by index, one after another.
     ///
+    /// # Shapes
+    ///
+    /// - output: (N, width)
+    ///
     /// # Errors
     ///
     /// Returns an error if the temporary file can't be read, or if it returns other values than were written.
+    ///
+    /// # Panics
+    ///
+    /// Panics if an index is out of range and the rows are in memory. For rows in a file, this is an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut table = features::FeatureTable::from_values(vec![1.0, 2.0, 3.0], 1);
+    /// assert_eq!(table.rows(&[2, 0, 2])?, [3.0, 1.0, 3.0]);
+    /// # Ok::<(), features::FeaturesError>(())
+    /// ```
     pub fn rows(&mut self, rows: &[usize]) -> Result<Vec<f32>, FeaturesError> {
         match &mut self.0 {
             Storage::Memory(values, width) => Ok(rows

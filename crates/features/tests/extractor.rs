@@ -8,6 +8,7 @@ use std::sync::Arc;
 use augment::{AugmentConfig, Compose};
 use cache::{DiskCache, EntryKind};
 use features::{AugmentedCopies, Cancellation, Cancelled, Extractor, Sample, pipeline};
+use photos::{DynamicImage, Pixels};
 use sha2::{Digest, Sha256};
 use vgg::{FrozenBase, FrozenEngine, Pooling, VggConfig, VggError, Weights};
 
@@ -230,4 +231,12 @@ fn pipeline_stops_when_either_side_ends_or_on_cancellation() {
         Ok(true)
     });
     assert!(matches!(sent, Err(Failed::Cancelled)) && count == 1, "{sent:?}");
+}
+
+#[test]
+#[should_panic(expected = "images are (height, width) = [32, 40]")]
+fn image_with_swapped_height_and_width_panics() {
+    let extractor = Extractor::new(base(&config(), 1), None);
+    let image = Pixels::from_image(&DynamicImage::new_rgb8(40, 32), [40, 32]).expect("an image");
+    _ = extractor.features(&[image]);
 }

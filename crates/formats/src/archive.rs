@@ -11,11 +11,6 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::FormatError;
 
-/// Returns true if a file that starts with `bytes` is a zip archive.
-pub(crate) fn is_zip(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
-}
-
 /// Archive whose entries have all been checked.
 pub(crate) struct Archive<'a> {
     path: &'a Path,

@@ -1,9 +1,6 @@
 //! Arrays with names and shapes, which all formats are read into and written from.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-
-use crate::FormatError;
 
 /// Arrays by name, such as `block1_conv1/kernel`.
 pub type Arrays = BTreeMap<String, Array>;
@@ -61,18 +58,5 @@ impl Array {
     #[doc(alias = "NaN")]
     pub fn is_finite(&self) -> bool {
         self.data.iter().all(|value| value.is_finite())
-    }
-}
-
-/// Adds an array from the file at `path`. Returns an error if another array has the same name.
-pub(crate) fn insert(
-    path: &Path,
-    arrays: &mut Arrays,
-    name: String,
-    array: Array,
-) -> Result<(), FormatError> {
-    match arrays.insert(name.clone(), array) {
-        Some(_) => Err(FormatError::Twice { path: path.to_owned(), name }),
-        None => Ok(()),
     }
 }

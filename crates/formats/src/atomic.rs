@@ -32,7 +32,8 @@ use crate::{FormatError, sync_folder, unfinished_in};
 /// ```
 #[doc(alias = "atomicwrites")]
 #[doc(alias = "rename")]
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
+pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FormatError> {
+    let path = path.as_ref();
     write_atomic_with(path, |file| file.write_all(bytes))
 }
 

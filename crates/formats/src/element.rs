@@ -1,11 +1,13 @@
-//! Supported element types: 32-bit floats, and 16-bit floats, which are widened to 32 bits. Every finite value stays
-//! exactly the same.
+//! Supported element types: floats of 16, 32 and 64 bits, which become 32-bit floats. 16-bit floats keep their exact
+//! values. 64-bit floats are rounded to the nearest value; one beyond the range becomes infinite.
 
 use half::{bf16, f16};
 
 /// Element type of a weights file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
+    /// IEEE 754 binary64.
+    Float64,
     /// IEEE 754 binary32.
     Float32,
     /// IEEE 754 binary16: 5 exponent bits, 10 mantissa bits.
@@ -33,14 +35,26 @@ impl Element {
     /// Returns the size of a value in bytes.
     pub(crate) fn size(self) -> usize {
         match self {
+            Self::Float64 => 8,
             Self::Float32 => 4,
             Self::Float16 | Self::Bfloat16 => 2,
+        }
+    }
+
+    /// Returns the name of the type.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Float64 => "float64",
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+            Self::Bfloat16 => "bfloat16",
         }
     }
 
     /// Decodes values. Ignores trailing bytes that are not a whole value.
     pub(crate) fn decode(self, bytes: &[u8], order: ByteOrder) -> Vec<f32> {
         match self {
+            Self::Float64 => decode(bytes, order, |bytes| f64::from_le_bytes(bytes) as f32),
             Self::Float32 => decode(bytes, order, f32::from_le_bytes),
             Self::Float16 => decode(bytes, order, |bytes| f16::from_le_bytes(bytes).to_f32()),
             Self::Bfloat16 => decode(bytes, order, |bytes| bf16::from_le_bytes(bytes).to_f32()),
@@ -92,6 +106,8 @@ mod tests {
     #[test]
     fn big_endian_floats_are_decoded() {
         assert_eq!(Element::Float32.decode(&[0x3f, 0x80, 0, 0, 9], ByteOrder::Big), [1.0]);
+        let double = [0x3f, 0xf8, 0, 0, 0, 0, 0, 0];
+        assert_eq!(Element::Float64.decode(&double, ByteOrder::Big), [1.5]);
         assert_eq!(Element::Float16.decode(&[0x3c, 0, 0xc0, 0], ByteOrder::Big), [1.0, -2.0]);
     }
 }

@@ -74,8 +74,18 @@ pub enum FormatError {
         /// Remedy for the user.
         hint: &'static str,
     },
+    /// The file is of a format that this build of the crate does not read.
+    #[error("`{}` is {format}, which this build does not read", .path.shown())]
+    NotBuiltIn {
+        /// Path of the file.
+        path: PathBuf,
+        /// Format, such as `a PyTorch file`.
+        format: &'static str,
+        /// Feature of the crate that reads the format, in backquotes.
+        feature: &'static str,
+    },
     /// An array has an unsupported element type.
-    #[error("`{}` holds `{name}` as {found}, expected 32-bit or 16-bit floats", .path.shown(), name = .name.shown(), found = .found.shown())]
+    #[error("`{}` holds `{name}` as {found}, expected floats of 16, 32 or 64 bits", .path.shown(), name = .name.shown(), found = .found.shown())]
     ElementType {
         /// Path of the file.
         path: PathBuf,
@@ -162,6 +172,9 @@ impl FormatError {
                 "the file may be truncated or damaged; download or copy it again"
             }
             Self::Unsupported { hint, .. } => hint,
+            Self::NotBuiltIn { feature, .. } => {
+                return Some(format!("enable {feature}, a feature of the crate `formats`").into());
+            }
             Self::ElementType { .. } => "save the weights as 32-bit floats",
             Self::Compressed { .. } => "save the file again with Keras or PyTorch",
             Self::EntryName { .. } => {
@@ -202,6 +215,11 @@ impl FormatError {
 
     pub(crate) fn unsupported(path: &Path, fault: impl Into<String>, hint: &'static str) -> Self {
         Self::Unsupported { path: path.to_owned(), fault: fault.into(), hint }
+    }
+
+    #[cfg(not(all(feature = "keras", feature = "pytorch", feature = "safetensors")))]
+    pub(crate) fn not_built_in(path: &Path, format: &'static str, feature: &'static str) -> Self {
+        Self::NotBuiltIn { path: path.to_owned(), format, feature }
     }
 
     pub(crate) fn element_type(path: &Path, name: &str, found: impl ToString) -> Self {

@@ -53,7 +53,8 @@ impl EventFile {
     /// ```
     #[doc(alias = "create_file_writer")]
     #[doc(alias = "SummaryWriter")]
-    pub fn create(path: &Path, time: f64, first_step: u64) -> Result<Self, FormatError> {
+    pub fn create(path: impl AsRef<Path>, time: f64, first_step: u64) -> Result<Self, FormatError> {
+        let path = path.as_ref();
         let mut options = File::options();
         let file = open_in_place(path, options.write(true).create(true).truncate(true))?;
         let mut created = Self { path: path.to_owned(), file };

@@ -18,8 +18,9 @@ use hdf5_pure::{
     Group, Layout, Source,
 };
 
+use crate::FormatError;
 use crate::element::{ByteOrder, Element};
-use crate::{Array, FormatError};
+use crate::stored::{ArrayInfo, StoredArray, Wanted};
 
 /// Maximum nesting of groups. A nested model adds two levels.
 const DEEPEST: usize = 32;
@@ -33,11 +34,6 @@ const LONGEST_NAME: usize = 255;
 /// Stack size for nested types: twice the need. A message of at most 64 KiB nests a type in every 8 bytes, and each level
 /// takes up to 12 KiB of the stack in builds without optimization.
 const STACK: usize = 192 << 20;
-
-/// Returns true if a file that starts with `bytes` is an HDF5 file.
-pub(crate) fn is_hdf5(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x89HDF\r\n\x1a\n")
-}
 
 /// Runs `read`, which uses an HDF5 file, on a thread with a stack for the deepest possible type. Errors name `path`.
 pub(crate) fn with_room<T: Send>(
@@ -58,6 +54,7 @@ pub(crate) struct Hdf5<'a> {
     length: u64,
     bytes_left: Arc<AtomicU64>,
     array_bytes_left: Cell<u64>,
+    wanted: Wanted,
 }
 
 impl<'a> Hdf5<'a> {
@@ -67,6 +64,7 @@ impl<'a> Hdf5<'a> {
         file: File,
         start: u64,
         length: u64,
+        wanted: Wanted,
     ) -> Result<Self, FormatError> {
         // Enough to read the arrays once, and their descriptions, which are short, several times.
         let bytes_left = Arc::new(AtomicU64::new(length.saturating_mul(3).saturating_add(1 << 20)));
@@ -95,7 +93,8 @@ impl<'a> Hdf5<'a> {
                 hint,
             ));
         }
-        Ok(Self { path, file, length, bytes_left, array_bytes_left: Cell::new(length) })
+        let array_bytes_left = Cell::new(length);
+        Ok(Self { path, file, length, bytes_left, array_bytes_left, wanted })
     }
 
     /// Returns the root group.
@@ -165,17 +164,22 @@ impl<'a> Hdf5<'a> {
         Ok(matches!(element, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64))
     }
 
-    /// Reads the values of `dataset`. Errors call it `name`.
-    pub(crate) fn array(&self, name: &str, dataset: &Dataset) -> Result<Array, FormatError> {
+    /// Describes `dataset`, and reads its values if they are wanted and supported. Errors call it `name`.
+    pub(crate) fn array(&self, name: &str, dataset: &Dataset) -> Result<StoredArray, FormatError> {
         let dtype = dataset.dtype().map_err(|error| self.damaged(&error))?;
-        let Some((element, order)) = element(&dtype) else {
-            let found = match dtype {
-                DType::Other(_) | DType::Compound(_) | DType::Enum(_) | DType::Array(..) => {
-                    "values of an unsupported type".to_owned()
-                }
-                number => number.to_string(),
-            };
-            return Err(FormatError::element_type(self.path, name, found));
+        let shape = dataset.shape().map_err(|error| self.damaged(&error))?;
+        let element = element(&dtype);
+        let element_type = match (element, dtype) {
+            (Some((element, _)), _) => element.name().to_owned(),
+            (None, DType::Other(_) | DType::Compound(_) | DType::Enum(_) | DType::Array(..)) => {
+                "values of an unsupported type".to_owned()
+            }
+            (None, number) => number.to_string(),
+        };
+        let lengths = shape.iter().map(|&length| length as usize).collect();
+        let info = ArrayInfo { shape: lengths, element_type };
+        let Some((element, order)) = element.filter(|_| self.wanted == Wanted::Values) else {
+            return Ok(StoredArray { info, values: None });
         };
         let layout = dataset.layout().map_err(|error| self.damaged(&error))?;
         if !matches!(layout, Layout::Compact { .. } | Layout::Contiguous { .. }) {
@@ -184,7 +188,6 @@ impl<'a> Hdf5<'a> {
                 name: name.to_owned(),
             });
         }
-        let shape = dataset.shape().map_err(|error| self.damaged(&error))?;
         let bytes = shape
             .iter()
             .try_fold(element.size() as u64, |bytes, &length| bytes.checked_mul(length));
@@ -198,16 +201,18 @@ impl<'a> Hdf5<'a> {
             ));
         };
         self.array_bytes_left.set(left);
-        let data = match element {
+        let values = match element {
             Element::Float32 => dataset.read_f32(),
+            Element::Float64 => dataset
+                .read_f64()
+                .map(|values| values.into_iter().map(|value| value as f32).collect()),
             _ => dataset.read_raw().map(|bytes| element.decode(&bytes, order)),
         };
-        let data = data.map_err(|error| self.damaged(&error))?;
-        let shape: Vec<usize> = shape.iter().map(|&length| length as usize).collect();
-        if data.len() != shape.iter().product::<usize>() {
+        let values = values.map_err(|error| self.damaged(&error))?;
+        if values.len() != info.shape.iter().product::<usize>() {
             return Err(FormatError::damaged(self.path, format!("holds only a part of `{name}`")));
         }
-        Ok(Array::new(shape, data))
+        Ok(StoredArray { info, values: Some(values) })
     }
 
     fn damaged(&self, error: &hdf5_pure::Error) -> FormatError {
@@ -219,6 +224,7 @@ impl<'a> Hdf5<'a> {
 fn element(dtype: &DType) -> Option<(Element, ByteOrder)> {
     let other = match dtype {
         DType::F32 => return Some((Element::Float32, ByteOrder::NATIVE)),
+        DType::F64 => return Some((Element::Float64, ByteOrder::NATIVE)),
         DType::Other(other) => other.as_ref(),
         _ => return None,
     };

@@ -31,7 +31,11 @@ use crate::atomic::refused;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "O_NOFOLLOW")]
-pub fn open_in_place(path: &Path, options: &mut OpenOptions) -> Result<File, FormatError> {
+pub fn open_in_place(
+    path: impl AsRef<Path>,
+    options: &mut OpenOptions,
+) -> Result<File, FormatError> {
+    let path = path.as_ref();
     refuse_link(path)?;
     // Also refuses a link that was created after the check.
     #[cfg(unix)]

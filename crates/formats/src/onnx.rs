@@ -70,7 +70,8 @@ const CLASSES: &str = "classes";
 #[doc(alias = "onnxruntime")]
 #[doc(alias = "tf2onnx")]
 #[doc(alias = "torch.onnx.export")]
-pub fn write_onnx(path: &Path, chain: &SequentialModel) -> Result<(), FormatError> {
+pub fn write_onnx(path: impl AsRef<Path>, chain: &SequentialModel) -> Result<(), FormatError> {
+    let path = path.as_ref();
     let size = chain.weight_bytes();
     if size > MOST_WEIGHT_BYTES {
         let (path, limit) = (path.to_owned(), MOST_WEIGHT_BYTES);

@@ -4,9 +4,12 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
+use crate::FormatError;
+#[cfg(any(feature = "keras", feature = "pytorch"))]
 use crate::archive::Archive;
+#[cfg(any(feature = "keras", feature = "pytorch"))]
+use crate::foreign;
 use crate::regular::open_regular;
-use crate::{FormatError, foreign};
 
 /// Number of first bytes that tell the format of a file, and whether it is a tar archive.
 const HEAD: u64 = 262;
@@ -35,6 +38,7 @@ impl<'a> OpenFile<'a> {
 
     /// Opens the file as an archive. Both share one file position, so only one of them may read at
     /// a time.
+    #[cfg(any(feature = "keras", feature = "pytorch"))]
     pub(crate) fn archive(&self) -> Result<Archive<'a>, FormatError> {
         let file = self.file.try_clone().map_err(|source| FormatError::io(self.path, source))?;
         Archive::open(self.path, file, self.length).map_err(foreign::named_if_script)

@@ -1,12 +1,21 @@
 //! Reads weights files. The format is recognized by the first bytes of a file, not by its name.
 
-use std::io::Read;
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::container::Container;
+#[cfg(any(feature = "keras", feature = "pytorch"))]
+use crate::container::{KERAS_CONFIG, PYTORCH_PICKLE};
+#[cfg(feature = "keras")]
+use crate::keras;
 use crate::open_file::OpenFile;
-use crate::{
-    Arrays, FormatError, WeightsFile, archive, foreign, hdf5, keras, pytorch, safetensors,
-};
+#[cfg(feature = "pytorch")]
+use crate::pytorch;
+#[cfg(feature = "safetensors")]
+use crate::safetensors;
+use crate::stored::{ArrayInfo, Wanted};
+use crate::weights::StoredFile;
+use crate::{Arrays, FormatError, WeightsFile, foreign};
 
 /// Reads all arrays of the file at `path`.
 ///
@@ -15,13 +24,13 @@ use crate::{
 ///   than `Conv2D` and `Dense` are `LAYER/0` and so on. A `.weights.h5` of an older Keras has no layer names, so a
 ///   layer is named by class and count, such as `conv2d_3`.
 ///
-/// 16-bit floats are widened to 32 bits. The state of optimizers and random generators is skipped, and so are the batch
+/// 16-bit floats are widened to 32 bits, and 64-bit floats are rounded. The state of optimizers and random generators is skipped, and so are the batch
 /// counts of PyTorch's batch normalization.
 ///
 /// # Errors
 ///
 /// Returns an error if the file is missing, damaged, truncated, compressed, or of an unsupported format or kind of
-/// model. The same holds if values are not 32-bit or 16-bit floats, or if two arrays have the same name.
+/// model. The same holds if values are not floats of 16, 32 or 64 bits, or if two arrays have the same name.
 ///
 /// # Examples
 ///
@@ -45,15 +54,21 @@ use crate::{
 #[doc(alias = "safetensors")]
 #[doc(alias = "state_dict")]
 #[doc(alias = "torch.load")]
-pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
-    Ok(read_weights(path)?.arrays)
+pub fn read_arrays(path: impl AsRef<Path>) -> Result<Arrays, FormatError> {
+    let path = path.as_ref();
+    let file = read_weights(path)?;
+    match file.unsupported.into_iter().next() {
+        Some((name, info)) => Err(FormatError::element_type(path, &name, info.element_type)),
+        None => Ok(file.arrays),
+    }
 }
 
-/// Reads all arrays of the file at `path`, as [`read_arrays`] does, and the layers that the file names.
+/// Reads all arrays of the file at `path`, as [`read_arrays`] does, and the layers that the file names. Arrays of an
+/// unsupported element type are listed instead of read.
 ///
 /// # Errors
 ///
-/// Returns an error in the same cases as [`read_arrays`].
+/// Returns an error in the same cases as [`read_arrays`], except for unsupported element types.
 ///
 /// # Examples
 ///
@@ -86,27 +101,80 @@ pub fn read_arrays(path: &Path) -> Result<Arrays, FormatError> {
 #[doc(alias = "h5py")]
 #[doc(alias = "load_weights")]
 #[doc(alias = "state_dict")]
-pub fn read_weights(path: &Path) -> Result<WeightsFile, FormatError> {
-    let mut opened = OpenFile::open(path)?;
-    let head = &opened.head;
-    if hdf5::is_hdf5(head) {
-        keras::read_weights_file(opened)
-    } else if safetensors::is_safetensors(head) {
-        let mut bytes = Vec::new();
-        opened.file.read_to_end(&mut bytes).map_err(|source| FormatError::io(path, source))?;
-        Ok(safetensors::parse(path, &bytes)?.into())
-    } else if archive::is_zip(head) {
-        let archive = opened.archive()?;
-        if archive.has(keras::CONFIG) {
-            keras::read_weights(opened, archive)
-        } else if pytorch::is_in(&archive) && !foreign::is_script(archive.names()) {
-            Ok(pytorch::read(&opened)?.into())
-        } else {
-            Err(foreign::archive(path, archive.names()))
+pub fn read_weights(path: impl AsRef<Path>) -> Result<WeightsFile, FormatError> {
+    Ok(read(path.as_ref(), Wanted::Values)?.into())
+}
+
+/// Lists the names, shapes and element types of all arrays of the file at `path`, without their values. The names are
+/// those of [`read_arrays`].
+///
+/// # Errors
+///
+/// Returns an error if the file is missing, damaged, truncated, or of an unsupported format or kind of model, or if two
+/// arrays have the same name. Values are not checked.
+///
+/// # Examples
+///
+/// ```
+/// use formats::{Array, Arrays, list_arrays, write_safetensors};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("dense.safetensors");
+/// let kernel = Array::new(vec![2, 1], vec![0.5, -0.5]);
+/// write_safetensors(&path, &Arrays::from([("dense/kernel".into(), kernel)]))?;
+///
+/// let infos = list_arrays(&path)?;
+/// assert_eq!(infos["dense/kernel"].shape, [2, 1]);
+/// assert_eq!(infos["dense/kernel"].element_type, "float32");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "keys")]
+#[doc(alias = "safe_open")]
+pub fn list_arrays(path: impl AsRef<Path>) -> Result<BTreeMap<String, ArrayInfo>, FormatError> {
+    let path = path.as_ref();
+    let arrays = read(path, Wanted::Infos)?.arrays;
+    Ok(arrays.into_iter().map(|(name, array)| (name, array.info)).collect())
+}
+
+fn read(path: &Path, wanted: Wanted) -> Result<StoredFile, FormatError> {
+    let opened = OpenFile::open(path)?;
+    match Container::of(&opened.head) {
+        Some(Container::Hdf5) => cfg_select! {
+            feature = "keras" => keras::read_weights_file(opened, wanted),
+            _ => Err(FormatError::not_built_in(path, "a Keras file", "`keras`")),
+        },
+        Some(Container::Safetensors) => cfg_select! {
+            feature = "safetensors" => Ok(safetensors::read(opened, wanted)?.into()),
+            _ => Err(FormatError::not_built_in(path, "a safetensors file", "`safetensors`")),
+        },
+        Some(Container::LegacyPytorch) => cfg_select! {
+            feature = "pytorch" => Ok(pytorch::read(&opened, wanted)?.into()),
+            _ => Err(FormatError::not_built_in(path, "a PyTorch file", "`pytorch`")),
+        },
+        Some(Container::Zip) => cfg_select! {
+            any(feature = "keras", feature = "pytorch") => read_zip(opened, wanted),
+            _ => Err(FormatError::not_built_in(path, "a zip archive", "`keras` or `pytorch`")),
+        },
+        None => Err(foreign::file(path, &opened.head)),
+    }
+}
+
+#[cfg(any(feature = "keras", feature = "pytorch"))]
+fn read_zip(opened: OpenFile, wanted: Wanted) -> Result<StoredFile, FormatError> {
+    let archive = opened.archive()?;
+    if archive.has(KERAS_CONFIG) {
+        cfg_select! {
+            feature = "keras" => keras::read_weights(opened, archive, wanted),
+            _ => Err(FormatError::not_built_in(opened.path, "a Keras file", "`keras`")),
         }
-    } else if pytorch::is_legacy(head) {
-        Ok(pytorch::read(&opened)?.into())
+    } else if archive.names().iter().any(|name| name.ends_with(PYTORCH_PICKLE))
+        && !foreign::is_script(archive.names())
+    {
+        cfg_select! {
+            feature = "pytorch" => Ok(pytorch::read(&opened, wanted)?.into()),
+            _ => Err(FormatError::not_built_in(opened.path, "a PyTorch file", "`pytorch`")),
+        }
     } else {
-        Err(foreign::file(path, head))
+        Err(foreign::archive(opened.path, archive.names()))
     }
 }

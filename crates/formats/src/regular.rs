@@ -46,7 +46,8 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, FormatError> {
 /// assert!(matches!(read_regular(folder.path()), Err(FormatError::IsFolder { .. })));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn read_regular(path: &Path) -> Result<Vec<u8>, FormatError> {
+pub fn read_regular(path: impl AsRef<Path>) -> Result<Vec<u8>, FormatError> {
+    let path = path.as_ref();
     let mut bytes = vec![];
     open_regular(path)?.read_to_end(&mut bytes).map_err(|source| FormatError::io(path, source))?;
     Ok(bytes)

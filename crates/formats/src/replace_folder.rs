@@ -232,7 +232,8 @@ fn remove_left(path: &Path) {
 /// assert!(model.is_dir());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn recover_folder(path: &Path) -> Result<(), FormatError> {
+pub fn recover_folder(path: impl AsRef<Path>) -> Result<(), FormatError> {
+    let path = path.as_ref();
     let old = beside(path, "old");
     let recover = || {
         if path.exists() {

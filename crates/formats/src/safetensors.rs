@@ -1,48 +1,82 @@
 //! Reads and writes safetensors files: a length, a JSON header and the bytes of the arrays.
 
+use std::fmt::Display;
+use std::io::Read;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView, serialize};
 
 use crate::element::{ByteOrder, Element};
-use crate::{Array, Arrays, FormatError, json, write_atomic};
+use crate::open_file::OpenFile;
+use crate::stored::{ArrayInfo, StoredArray, StoredArrays, Wanted};
+use crate::{Arrays, FormatError, json, write_atomic};
 
-/// Returns true if a file that starts with `bytes` has a safetensors header: eight bytes of length,
-/// then a JSON object.
-pub(crate) fn is_safetensors(bytes: &[u8]) -> bool {
-    bytes.get(8) == Some(&b'{')
-}
-
-pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Arrays, FormatError> {
-    let damaged =
-        |error| FormatError::damaged(path, format!("is not a valid safetensors file: {error}"));
-    if !json::is_within_bounds(header(bytes), bytes.len() as u64) {
+/// Describes the arrays of a file, and reads their values if they are wanted and supported.
+pub(crate) fn read(mut opened: OpenFile, wanted: Wanted) -> Result<StoredArrays, FormatError> {
+    let path = opened.path;
+    let io = |source| FormatError::io(path, source);
+    let mut bytes = vec![0; 8];
+    opened.file.read_exact(&mut bytes).map_err(io)?;
+    let length = u64::from_le_bytes(*bytes.first_chunk().expect("eight bytes"));
+    let rest = match wanted {
+        Wanted::Infos => length,
+        Wanted::Values => opened.length,
+    };
+    opened.file.take(rest).read_to_end(&mut bytes).map_err(io)?;
+    let header = usize::try_from(length).ok().and_then(|length| bytes[8..].get(..length));
+    let header = header.unwrap_or_default();
+    if !json::is_within_bounds(header, opened.length) {
         let fault = "has a header with too many parts for its size";
         return Err(FormatError::damaged(path, fault));
     }
-    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    file.iter()
-        .map(|(name, view)| {
-            let element = match view.dtype() {
-                Dtype::F32 => Element::Float32,
-                Dtype::F16 => Element::Float16,
-                Dtype::BF16 => Element::Bfloat16,
-                other => return Err(FormatError::element_type(path, name, format!("{other:?}"))),
-            };
-            let data = element.decode(view.data(), ByteOrder::Little);
-            Ok((name.to_owned(), Array::new(view.shape().to_vec(), data)))
-        })
-        .collect()
+    match wanted {
+        Wanted::Infos => infos(path, header, opened.length),
+        Wanted::Values => values(path, &bytes),
+    }
 }
 
-/// Returns the header of a file with these bytes. If the header is truncated, returns an empty
-/// slice.
-fn header(bytes: &[u8]) -> &[u8] {
-    let header = bytes.split_first_chunk().and_then(|(length, rest)| {
-        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        rest.get(..length)
+fn infos(path: &Path, header: &[u8], length: u64) -> Result<StoredArrays, FormatError> {
+    let damaged = |error: &dyn Display| {
+        FormatError::damaged(path, format!("is not a valid safetensors file: {error}"))
+    };
+    let metadata: Metadata = serde_json::from_slice(header).map_err(|error| damaged(&error))?;
+    let expected = (8 + header.len() as u64).checked_add(metadata.data_len() as u64);
+    if expected != Some(length) {
+        return Err(damaged(&"its length is not that of its arrays"));
+    }
+    let infos = metadata.tensors().into_iter().map(|(name, tensor)| {
+        let info = info(&tensor.shape, tensor.dtype);
+        (name, StoredArray { info, values: None })
     });
-    header.unwrap_or_default()
+    Ok(infos.collect())
+}
+
+fn values(path: &Path, bytes: &[u8]) -> Result<StoredArrays, FormatError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| {
+        FormatError::damaged(path, format!("is not a valid safetensors file: {error}"))
+    })?;
+    let arrays = file.iter().map(|(name, view)| {
+        let element = element(view.dtype());
+        let values = element.map(|element| element.decode(view.data(), ByteOrder::Little));
+        (name.to_owned(), StoredArray { info: info(view.shape(), view.dtype()), values })
+    });
+    Ok(arrays.collect())
+}
+
+fn info(shape: &[usize], dtype: Dtype) -> ArrayInfo {
+    let element_type = element(dtype).map_or_else(|| format!("{dtype:?}"), |it| it.name().into());
+    ArrayInfo { shape: shape.to_vec(), element_type }
+}
+
+/// Returns the element type, or `None` if it is not supported.
+fn element(dtype: Dtype) -> Option<Element> {
+    match dtype {
+        Dtype::F64 => Some(Element::Float64),
+        Dtype::F32 => Some(Element::Float32),
+        Dtype::F16 => Some(Element::Float16),
+        Dtype::BF16 => Some(Element::Bfloat16),
+        _ => None,
+    }
 }
 
 /// Writes `arrays` to `path` atomically.
@@ -69,7 +103,8 @@ fn header(bytes: &[u8]) -> &[u8] {
 #[doc(alias = "safetensors")]
 #[doc(alias = "save_file")]
 #[doc(alias = "state_dict")]
-pub fn write_safetensors(path: &Path, arrays: &Arrays) -> Result<(), FormatError> {
+pub fn write_safetensors(path: impl AsRef<Path>, arrays: &Arrays) -> Result<(), FormatError> {
+    let path = path.as_ref();
     let bytes: Vec<(&String, Vec<u8>)> = arrays
         .iter()
         .map(|(name, array)| {

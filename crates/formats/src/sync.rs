@@ -26,7 +26,8 @@ use quoting::Shown;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "fsync")]
-pub fn sync_folder(path: &Path) -> std::io::Result<()> {
+pub fn sync_folder(path: impl AsRef<Path>) -> std::io::Result<()> {
+    let path = path.as_ref();
     if !cfg!(unix) {
         return Ok(());
     }

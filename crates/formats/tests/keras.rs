@@ -194,13 +194,13 @@ fn unsupported_dtype_error_names_the_array() {
         let mut layers = file.create_group("layers");
         let mut dense = layers.create_group("dense_2");
         let mut variables = dense.create_group("vars");
-        variables.create_dataset("0").with_f64_data(&[1.0, 2.0]).with_shape(&[2, 1]);
+        variables.create_dataset("0").with_i64_data(&[1, 2]).with_shape(&[2, 1]);
         dense.add_group(variables.finish());
         layers.add_group(dense.finish());
         file.add_group(layers.finish());
     });
-    let message = error.expect_err("64-bit floats").to_string();
-    assert!(message.contains("`dense_2/kernel` as f64"), "{message}");
+    let message = error.expect_err("integers").to_string();
+    assert!(message.contains("`dense_2/kernel` as i64"), "{message}");
 }
 
 #[test]

@@ -8,12 +8,31 @@ use crate::HeadConfig;
 /// Returns the dropout mask of step `step` in epoch `epoch` of a run with seed `seed`, for a batch
 /// of `rows` rows. The same arguments give the same mask.
 ///
-/// Dropped units have the value 0, all others 1 / (1 - dropout). So the expected sum is the same as
-/// without dropout (Keras: `Dropout`).
+/// ```text
+/// mask = 0                    with probability dropout
+///      = 1 / (1 - dropout)    otherwise
+/// ```
+///
+/// So the expected value of a hidden unit is the same as without dropout (N. Srivastava and others,
+/// "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014; scaled as in Keras's
+/// `Dropout`).
 ///
 /// # Shapes
 ///
 /// - output: (`rows`, hidden)
+///
+/// # Examples
+///
+/// ```
+/// use head::{HeadConfig, dropout_mask};
+///
+/// let config = HeadConfig { hidden_units: 4, dropout: 0.5 };
+/// let mask = dropout_mask(&config, 7, 1, 0, 3); // seed 7, epoch 1, step 0, 3 rows
+/// assert_eq!(mask.len(), 3 * 4);
+/// assert!(mask.iter().all(|&scale| scale == 0.0 || scale == 2.0));
+/// assert_eq!(mask, dropout_mask(&config, 7, 1, 0, 3));
+/// ```
+#[doc(alias = "Dropout")]
 pub fn dropout_mask(
     config: &HeadConfig,
     seed: u64,

@@ -15,6 +15,10 @@ pub const ARRAY_NAMES: [&str; 4] = ["dense/kernel", "dense/bias", "dense_1/kerne
 ///
 /// The parameter paths of the module are `dense.weight`, `dense.bias`, `dense_1.weight` and
 /// `dense_1.bias`.
+#[doc(alias = "Dense")]
+#[doc(alias = "fully connected")]
+#[doc(alias = "Linear")]
+#[doc(alias = "MLP")]
 #[derive(Module, Debug)]
 pub struct Head {
     dense: Linear,
@@ -40,6 +44,16 @@ fn outputs(classes: usize) -> usize {
 
 impl HeadConfig {
     /// Returns the shapes of the four arrays: (inputs, units) for kernels and (units) for biases.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use head::HeadConfig;
+    ///
+    /// let config = HeadConfig { hidden_units: 16, dropout: 0.5 };
+    /// assert_eq!(config.shapes(512, 2), [vec![512, 16], vec![16], vec![16, 1], vec![1]]);
+    /// assert_eq!(config.shapes(512, 3)[2..], [vec![16, 3], vec![3]]); // one output per class
+    /// ```
     pub fn shapes(&self, inputs: usize, classes: usize) -> [Vec<usize>; 4] {
         let outputs = outputs(classes);
         [
@@ -51,6 +65,16 @@ impl HeadConfig {
     }
 
     /// Returns the number of values in the four arrays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use head::HeadConfig;
+    ///
+    /// // The features of VGG16 for an image of 180x180: 5 x 5 x 512.
+    /// assert_eq!(HeadConfig::default().parameters(12_800, 2), 3_277_313);
+    /// ```
+    #[doc(alias = "count_params")]
     pub fn parameters(&self, inputs: usize, classes: usize) -> usize {
         self.shapes(inputs, classes).iter().map(|shape| shape.iter().product::<usize>()).sum()
     }
@@ -58,9 +82,31 @@ impl HeadConfig {
     /// Creates a head for `inputs` features and `classes` classes, with random kernels and zero
     /// biases. The same seed gives the same head.
     ///
-    /// Kernels are uniformly distributed in +-sqrt(6 / (inputs + units)) (X. Glorot, Y. Bengio,
-    /// "Understanding the difficulty of training deep feedforward neural networks", 2010; Keras:
-    /// `glorot_uniform`).
+    /// Kernels are uniformly distributed from -limit to limit (X. Glorot, Y. Bengio, "Understanding
+    /// the difficulty of training deep feedforward neural networks", 2010; Keras:
+    /// `glorot_uniform`):
+    ///
+    /// ```text
+    /// limit = sqrt(6 / (inputs + units))
+    /// ```
+    ///
+    /// `inputs` and `units` are the two lengths of the kernel of each layer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use head::HeadConfig;
+    ///
+    /// let config = HeadConfig { hidden_units: 4, dropout: 0.5 };
+    /// let head = config.init(8, 2, 1, &Device::flex()); // 8 features, 2 classes, seed 1
+    /// let [(shape, kernel), (_, bias), ..] = head.to_arrays();
+    /// assert_eq!((shape, bias), (vec![8, 4], vec![0.0; 4]));
+    /// let limit = (6.0f32 / (8.0 + 4.0)).sqrt();
+    /// assert!(kernel.iter().all(|weight| weight.abs() <= limit));
+    /// ```
+    #[doc(alias = "glorot_uniform")]
+    #[doc(alias = "xavier_uniform")]
     pub fn init(&self, inputs: usize, classes: usize, seed: u64, device: &Device) -> Head {
         let mut layer = 0;
         let arrays = self.shapes(inputs, classes).map(|shape| match shape.as_slice() {
@@ -80,6 +126,29 @@ impl HeadConfig {
     /// # Errors
     ///
     /// Returns an error if the shape of an array differs from [`Self::shapes`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use head::HeadConfig;
+    ///
+    /// let config = HeadConfig { hidden_units: 2, dropout: 0.5 };
+    /// let arrays = [
+    ///     (vec![1, 2], vec![1.0, 10.0]), // dense/kernel
+    ///     (vec![2], vec![0.0, 0.0]),     // dense/bias
+    ///     (vec![2, 1], vec![1.0, 1.0]),  // dense_1/kernel
+    ///     (vec![1], vec![0.25]),         // dense_1/bias
+    /// ];
+    /// let head = config.init_with(1, 2, arrays.clone(), &Device::flex())?;
+    /// assert_eq!(head.to_arrays(), arrays);
+    ///
+    /// let other = config.init_with(3, 2, arrays, &Device::flex()).expect_err("3 features");
+    /// assert_eq!((other.name, other.expected), ("dense/kernel", vec![3, 2]));
+    /// # Ok::<(), head::OtherShape>(())
+    /// ```
+    #[doc(alias = "load_state_dict")]
+    #[doc(alias = "set_weights")]
     pub fn init_with(
         &self,
         inputs: usize,
@@ -109,13 +178,44 @@ impl Head {
     /// Computes the logits of a batch of features. [`Self::probabilities`] turns them into
     /// probabilities.
     ///
-    /// In training, `mask` is multiplied with the hidden units; see [`crate::dropout_mask`].
+    /// ```text
+    /// hidden = (features x dense/kernel + dense/bias) * mask
+    /// logits = hidden x dense_1/kernel + dense_1/bias
+    /// ```
+    ///
+    /// `x` is the matrix product, and `*` the product of elements. Both layers are linear. Only
+    /// training has a mask; see [`crate::dropout_mask`].
     ///
     /// # Shapes
     ///
     /// - features: (N, inputs), flattened in the order (height, width, channels)
     /// - mask: (N, hidden)
     /// - output: (N, 1) for two classes, else (N, classes)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use head::HeadConfig;
+    ///
+    /// let device = Device::flex();
+    /// let config = HeadConfig { hidden_units: 2, dropout: 0.5 };
+    /// # let arrays = [
+    /// #     (vec![1, 2], vec![1.0, 10.0]),
+    /// #     (vec![2], vec![0.0, 0.0]),
+    /// #     (vec![2, 1], vec![1.0, 1.0]),
+    /// #     (vec![1], vec![0.25]),
+    /// # ];
+    /// // Kernels (1, 10) and (1, 1), biases (0, 0) and 0.25.
+    /// let head = config.init_with(1, 2, arrays, &device)?;
+    /// let features = Tensor::<2>::from_data([[3.0f32]], &device);
+    /// assert_eq!(head.forward(features.clone(), None).into_scalar::<f32>(), 33.25);
+    ///
+    /// // In training, this mask drops the second hidden unit and doubles the first.
+    /// let mask = Tensor::<2>::from_data([[2.0f32, 0.0]], &device);
+    /// assert_eq!(head.forward(features, Some(mask)).into_scalar::<f32>(), 6.25);
+    /// # Ok::<(), head::OtherShape>(())
+    /// ```
     pub fn forward(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
         let hidden = self.dense.forward(features);
         let hidden = match mask {
@@ -125,17 +225,56 @@ impl Head {
         self.dense_1.forward(hidden)
     }
 
-    /// Computes probabilities from logits. One logit gives the probability of the second of two
-    /// classes (sigmoid), several logits give the probability of each class (softmax).
+    /// Computes probabilities from logits. One logit z gives the probability of the second of two
+    /// classes (sigmoid). Several logits give the probability of each class (softmax).
+    ///
+    /// ```text
+    /// sigmoid: p   = 1 / (1 + exp(-z))
+    /// softmax: p_c = exp(z_c) / sum over k of exp(z_k)
+    /// ```
     ///
     /// # Shapes
     ///
     /// - logits, output: (N, 1) or (N, classes)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use head::HeadConfig;
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig::default().init(4, 2, 1, &device);
+    /// let logits = Tensor::<2>::from_data([[-2.0f32], [2.0]], &device);
+    /// let probabilities = head.probabilities(logits).into_data();
+    /// let &[first, second] = probabilities.as_slice::<f32>()? else { panic!("two images") };
+    /// assert!(first < 0.5 && second > 0.5);
+    /// assert!((first + second - 1.0).abs() < 1e-6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "activation")]
+    #[doc(alias = "sigmoid")]
+    #[doc(alias = "softmax")]
     pub fn probabilities(&self, logits: Tensor<2>) -> Tensor<2> {
         if logits.dims()[1] == 1 { sigmoid(logits) } else { softmax(logits, 1) }
     }
 
     /// Returns the shape and values of each parameter, in the order of [`ARRAY_NAMES`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use head::{ARRAY_NAMES, HeadConfig};
+    /// use std::collections::BTreeMap;
+    ///
+    /// let head = HeadConfig::default().init(10, 3, 1, &Device::flex());
+    /// let arrays: BTreeMap<_, _> = ARRAY_NAMES.into_iter().zip(head.to_arrays()).collect();
+    /// let (shape, values) = &arrays["dense_1/kernel"];
+    /// assert_eq!((shape.as_slice(), values.len()), (&[256, 3][..], 256 * 3));
+    /// ```
+    #[doc(alias = "get_weights")]
+    #[doc(alias = "state_dict")]
     pub fn to_arrays(&self) -> [(Vec<usize>, Vec<f32>); 4] {
         let [(kernel, bias), (kernel_1, bias_1)] = [&self.dense, &self.dense_1].map(|layer| {
             let bias = layer.bias.as_ref().expect("dense layers here have biases");

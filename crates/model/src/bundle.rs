@@ -38,6 +38,38 @@ struct CardFile<'a> {
 /// # Errors
 ///
 /// Returns an error if an array holds values that are NaN or infinite, or if a file can't be written.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::Device;
+/// use model::{ModelCard, TrainableLayers, load_bundle, save_bundle};
+/// # use model::{HeadConfig, Pooling, VggConfig, Weights};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let base = VggConfig {
+/// #     image_size: [32, 32],
+/// #     last_layer: "block1_pool".into(),
+/// #     pooling: Pooling::Average,
+/// #     ..VggConfig::default()
+/// # };
+/// # let weights = Weights::seeded(&base, 1)?;
+/// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+/// # let head_layers = head.init(64, 2, 1, &Device::flex());
+/// # let layers = TrainableLayers::from_head(head_layers, 64);
+/// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+/// # let card = ModelCard::new(base, &weights, head, classes);
+/// // `card` has the classes "cats" and "dogs", and `layers` is a head.
+/// save_bundle(folder.path(), &card, &layers)?;
+/// let (read_card, read_layers) = load_bundle(folder.path(), &Device::flex())?;
+/// assert_eq!(read_card, card);
+/// assert_eq!(read_layers.to_arrays(), layers.to_arrays());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "model.save")]
+#[doc(alias = "ModelCheckpoint")]
+#[doc(alias = "save_model")]
+#[doc(alias = "torch.save")]
 pub fn save_bundle(
     path: impl AsRef<Path>,
     card: &ModelCard,
@@ -62,6 +94,37 @@ pub fn save_bundle(
 ///
 /// Returns an error if the folder does not contain a model, if its files are damaged, do not match or have an
 /// unsupported version, or if an array holds values that are NaN or infinite.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use model::load_bundle;
+/// # use model::{HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights, save_bundle};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let base = VggConfig {
+/// #     image_size: [32, 32],
+/// #     last_layer: "block1_pool".into(),
+/// #     pooling: Pooling::Average,
+/// #     ..VggConfig::default()
+/// # };
+/// # let weights = Weights::seeded(&base, 1)?;
+/// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+/// # let head_layers = head.init(64, 2, 1, &Device::flex());
+/// # let layers = TrainableLayers::from_head(head_layers, 64);
+/// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+/// # let card = ModelCard::new(base, &weights, head, classes);
+/// # save_bundle(folder.path(), &card, &layers)?;
+/// let device = Device::flex();
+/// let (card, layers) = load_bundle(folder.path(), &device)?;
+/// let features = Tensor::<2>::zeros([3, 64], &device); // of three images
+/// let probabilities = layers.probabilities(layers.forward(features, None));
+/// assert_eq!((card.classes.len(), probabilities.dims()), (2, [3, 1]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "load_model")]
+#[doc(alias = "torch.load")]
 pub fn load_bundle(
     path: impl AsRef<Path>,
     device: &Device,
@@ -91,6 +154,33 @@ pub fn load_bundle(
 /// # Errors
 ///
 /// Returns an error if the folder does not contain a model, or if the card is damaged or has an unsupported version.
+///
+/// # Examples
+///
+/// ```
+/// use model::load_card;
+/// # use burn::tensor::Device;
+/// # use model::{HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights, save_bundle};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let base = VggConfig {
+/// #     image_size: [32, 32],
+/// #     last_layer: "block1_pool".into(),
+/// #     pooling: Pooling::Average,
+/// #     ..VggConfig::default()
+/// # };
+/// # let weights = Weights::seeded(&base, 1)?;
+/// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+/// # let head_layers = head.init(64, 2, 1, &Device::flex());
+/// # let layers = TrainableLayers::from_head(head_layers, 64);
+/// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+/// # let card = ModelCard::new(base, &weights, head, classes);
+/// # save_bundle(folder.path(), &card, &layers)?;
+/// let card = load_card(folder.path())?; // does not read the arrays
+/// assert_eq!(card.classes, ["cats", "dogs"]);
+/// assert_eq!(card.base.image_size, [32, 32]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load_card(path: impl AsRef<Path>) -> Result<ModelCard, ModelError> {
     Ok(load_card_file(path.as_ref())?.0)
 }

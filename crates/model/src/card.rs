@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use vgg::{Origin, Preprocessing, VggConfig, Weights};
 
 /// Description of a classifier: everything that a prediction needs in addition to the arrays.
+#[doc(alias = "class_names")]
+#[doc(alias = "metadata")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
@@ -80,6 +82,8 @@ impl ModelCard {
 
     /// Creates the card of a model that has not been evaluated: with the threshold 0.5, and without metrics and engines.
     ///
+    /// # Examples
+    ///
     /// ```
     /// use head::HeadConfig;
     /// use model::ModelCard;
@@ -127,6 +131,32 @@ impl ModelCard {
     }
 
     /// Returns the index of the predicted class, from the probabilities of all classes.
+    ///
+    /// ```text
+    /// two classes:  1 if p_1 > threshold, else 0
+    /// more classes: argmax over c of p_c
+    /// ```
+    ///
+    /// p_1 is the probability of the second class. Of several equal maxima, the first counts (Keras: `binary_accuracy`
+    /// and `categorical_accuracy`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::ModelCard;
+    /// # use model::{HeadConfig, VggConfig, Weights};
+    ///
+    /// # let base = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// let card = ModelCard::new(base, &weights, HeadConfig::default(), classes);
+    /// assert_eq!(card.decide(&[0.3, 0.7]), 1);
+    /// let careful = ModelCard { threshold: 0.8, ..card };
+    /// assert_eq!(careful.decide(&[0.3, 0.7]), 0);
+    /// # Ok::<(), model::VggError>(())
+    /// ```
+    #[doc(alias = "argmax")]
+    #[doc(alias = "threshold")]
     pub fn decide(&self, probabilities: &[f32]) -> usize {
         match probabilities {
             [_, second] => usize::from(*second > self.threshold),
@@ -136,6 +166,16 @@ impl ModelCard {
 }
 
 /// Returns the index of the largest probability, the first one if several are equal.
+///
+/// # Examples
+///
+/// ```
+/// use model::most_likely;
+///
+/// assert_eq!(most_likely(&[0.2, 0.5, 0.3]), 1);
+/// assert_eq!(most_likely(&[0.4, 0.4, 0.2]), 0);
+/// ```
+#[doc(alias = "argmax")]
 pub fn most_likely(probabilities: &[f32]) -> usize {
     let mut best = 0;
     for (class, probability) in probabilities.iter().enumerate() {
@@ -148,6 +188,19 @@ pub fn most_likely(probabilities: &[f32]) -> usize {
 
 impl WeightsRecord {
     /// Creates the record of `weights`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::{VggConfig, Weights, WeightsRecord};
+    ///
+    /// let base = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let weights = Weights::seeded(&base, 7)?;
+    /// let record = WeightsRecord::of(&weights);
+    /// assert_eq!(record.digest, weights.digest());
+    /// assert_eq!((record.path, record.seed), (None, Some(7)));
+    /// # Ok::<(), model::VggError>(())
+    /// ```
     pub fn of(weights: &Weights) -> Self {
         let (path, seed) = match weights.origin() {
             Origin::File(path) => (Some(path.clone()), None),

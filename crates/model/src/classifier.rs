@@ -13,6 +13,7 @@ use crate::{
 };
 
 /// Classifier: frozen base, trainable layers and model card. Threads can share it: it is `Send` and `Sync`.
+#[doc(alias = "model")]
 #[derive(Debug)]
 pub struct Classifier {
     card: ModelCard,
@@ -29,6 +30,8 @@ impl Classifier {
     ///
     /// Returns an error if a value of the card is invalid, or if the base or the layers are not those of the card. The
     /// base needs its layers, image size, preprocessing and digest of the weights.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use burn::tensor::Device;
@@ -81,6 +84,38 @@ impl Classifier {
     ///
     /// Returns an error if the folder does not contain a model, if its files are damaged or do not match, or if the
     /// weights of the base are not found.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use model::{Classifier, FrozenBase, WeightsSearch};
+    /// # use model::{HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights, save_bundle};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let base = VggConfig {
+    /// #     image_size: [32, 32],
+    /// #     last_layer: "block1_pool".into(),
+    /// #     pooling: Pooling::Average,
+    /// #     ..VggConfig::default()
+    /// # };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head_layers = head.init(64, 2, 1, &Device::flex());
+    /// # let layers = TrainableLayers::from_head(head_layers, 64);
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// # let card = ModelCard::new(base, &weights, head, classes);
+    /// # save_bundle(folder.path(), &card, &layers)?;
+    /// // The folder is searched for a file with the weights of the base, by their digest.
+    /// let search = WeightsSearch { named: None, folder: "data/weights".into() };
+    /// let classifier = Classifier::load(folder.path(), &search, &FrozenBase::new, &Device::flex())?;
+    /// let image = vec![128u8; classifier.image_len()]; // RGB, (height, width, 3)
+    /// assert_eq!(classifier.predict(&[image])?[0].len(), 2);
+    /// assert_eq!(classifier.card().classes, ["cats", "dogs"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "from_pretrained")]
+    #[doc(alias = "load_model")]
     pub fn load(
         path: impl AsRef<Path>,
         search: &WeightsSearch,
@@ -126,6 +161,39 @@ impl Classifier {
     /// # Panics
     ///
     /// Panics if an image does not have the model's size.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::{Classifier, FrozenBase};
+    /// # use burn::tensor::Device;
+    /// # use model::{HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights};
+    /// #
+    /// # let base = VggConfig {
+    /// #     image_size: [32, 32],
+    /// #     last_layer: "block1_pool".into(),
+    /// #     pooling: Pooling::Average,
+    /// #     ..VggConfig::default()
+    /// # };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head_layers = head.init(64, 2, 1, &Device::flex());
+    /// # let layers = TrainableLayers::from_head(head_layers, 64);
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// # let card = ModelCard::new(base, &weights, head, classes);
+    /// # let base = FrozenBase::new(&card.base, &weights)?;
+    /// # let classifier = Classifier::new(card, base, layers)?;
+    ///
+    /// let images = [vec![128u8; classifier.image_len()], vec![0; classifier.image_len()]];
+    /// for probabilities in classifier.predict(&images)? {
+    ///     let class = classifier.card().decide(&probabilities);
+    ///     assert!(probabilities[class] >= 0.5);
+    ///     assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "forward")]
+    #[doc(alias = "predict_proba")]
     pub fn predict(&self, images: &[impl AsRef<[u8]>]) -> Result<Vec<Vec<f32>>, ModelError> {
         self.predict_features(self.base.features_of_images(images)?)
     }
@@ -143,6 +211,34 @@ impl Classifier {
     /// # Panics
     ///
     /// Panics if the length of `features` is not a multiple of the feature count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::{Classifier, FrozenBase};
+    /// # use burn::tensor::Device;
+    /// # use model::{HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights};
+    /// #
+    /// # let base = VggConfig {
+    /// #     image_size: [32, 32],
+    /// #     last_layer: "block1_pool".into(),
+    /// #     pooling: Pooling::Average,
+    /// #     ..VggConfig::default()
+    /// # };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head_layers = head.init(64, 2, 1, &Device::flex());
+    /// # let layers = TrainableLayers::from_head(head_layers, 64);
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// # let card = ModelCard::new(base, &weights, head, classes);
+    /// # let base = FrozenBase::new(&card.base, &weights)?;
+    /// # let classifier = Classifier::new(card, base, layers)?;
+    ///
+    /// let image = vec![128u8; classifier.image_len()];
+    /// let features = classifier.base().features_of_images(&[&image])?;
+    /// assert_eq!(classifier.predict_features(features)?, classifier.predict(&[&image])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn predict_features(&self, features: Vec<f32>) -> Result<Vec<Vec<f32>>, ModelError> {
         let width = self.base.feature_count();
         assert!(features.len().is_multiple_of(width), "rows have {width} values");
@@ -153,7 +249,7 @@ impl Classifier {
     }
 }
 
-/// Checks that the values of a card are valid, and that the base and the layers are those that it describes.
+/// Checks that the values of a card are valid, and that the card describes the base and the layers.
 fn check_parts(
     card: &ModelCard,
     base: &FrozenBase,

@@ -20,6 +20,24 @@ pub enum ModelError {
     /// The base can't be built, or its output is NaN or infinite.
     #[error(transparent)]
     Base(#[from] vgg::VggError),
+    /// An image file can't be read or decoded.
+    #[cfg(feature = "photos")]
+    #[error("`{}`: {reason}", .path.shown())]
+    ImageFile {
+        /// Path of the file.
+        path: PathBuf,
+        /// Error of the file.
+        reason: photos::ImageFileError,
+    },
+    /// An image in memory is too large.
+    #[cfg(feature = "photos")]
+    #[error("image {index}: {reason}")]
+    Image {
+        /// Index in the batch.
+        index: usize,
+        /// Error of the image.
+        reason: photos::DecodeError,
+    },
     /// `model.json` can't be parsed.
     #[error("`{}` is not a model card: {reason}", .path.shown(), reason = .reason.to_string().shown())]
     Card {
@@ -157,6 +175,16 @@ pub enum ModelError {
 
 impl ModelError {
     /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::load_card;
+    ///
+    /// let error = load_card("no/such/folder").expect_err("no model");
+    /// assert_eq!(error.to_string(), "no model at `no/such/folder`: it has no `model.json`");
+    /// assert_eq!(error.hint().as_deref(), Some("use the folder `best` or `last` of a run"));
+    /// ```
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::File(error) => return error.hint(),
@@ -185,6 +213,10 @@ impl ModelError {
             Self::OtherSeeded { .. } => {
                 "the model is from another version of this program; train it again".into()
             }
+            #[cfg(feature = "photos")]
+            Self::ImageFile { .. } => "leave the file out, or convert it to PNG or JPEG".into(),
+            #[cfg(feature = "photos")]
+            Self::Image { .. } => "shrink the image first".into(),
             Self::DifferentWeights { .. } | Self::WeightsNotFound { .. } => return None,
         })
     }

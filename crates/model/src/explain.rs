@@ -1,12 +1,4 @@
-//! Heat maps of the image regions that speak for a class: Grad-CAM (R. Selvaraju and others, "Grad-CAM: Visual
-//! Explanations from Deep Networks via Gradient-based Localization", 2017).
-//!
-//! ```text
-//! weight of channel k = mean over all positions of d logit / d A_k
-//! heat map            = relu(sum over k of (weight of k) A_k), divided by its maximum
-//! ```
-//!
-//! A_k is channel k of the last convolution's output.
+//! Heat maps of the image regions that speak for a class (Grad-CAM).
 
 use std::path::Path;
 
@@ -18,8 +10,17 @@ use vgg::{FrozenBase, MakeBase, Vgg, check_finite};
 
 use crate::{ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle};
 
-/// Classifier that also returns heat maps. It computes the gradients of logits with respect to the output of the last
-/// convolution. Threads can share it: it is `Send` and `Sync`.
+/// Classifier that also returns Grad-CAM heat maps: the image regions that speak for a class (R. Selvaraju and others,
+/// "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", 2017).
+///
+/// ```text
+/// weight_k = mean over all positions of d logit / d A_k
+/// heat map = relu(sum over k of weight_k A_k), divided by its maximum
+/// ```
+///
+/// A_k is channel k of the last convolution's output. Threads can share an explainer: it is `Send` and `Sync`.
+#[doc(alias = "Grad-CAM")]
+#[doc(alias = "saliency map")]
 #[derive(Debug)]
 pub struct Explainer {
     card: ModelCard,
@@ -55,6 +56,34 @@ impl Explainer {
     /// # Errors
     ///
     /// See [`Classifier::load`](crate::Classifier::load).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use model::{Explainer, FrozenBase, WeightsSearch};
+    /// # use model::{HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights, save_bundle};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let base = VggConfig {
+    /// #     image_size: [32, 32],
+    /// #     last_layer: "block1_pool".into(),
+    /// #     pooling: Pooling::Average,
+    /// #     ..VggConfig::default()
+    /// # };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head_layers = head.init(64, 2, 1, &Device::flex());
+    /// # let layers = TrainableLayers::from_head(head_layers, 64);
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// # let card = ModelCard::new(base, &weights, head, classes);
+    /// # save_bundle(folder.path(), &card, &layers)?;
+    /// let search = WeightsSearch { named: None, folder: "data/weights".into() };
+    /// let explainer = Explainer::load(folder.path(), &search, &FrozenBase::new, &Device::flex())?;
+    /// // The base ends at its last convolution, whose output is the heat map's input.
+    /// assert_eq!(explainer.base().feature_shape(), [32, 32, 64]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(
         path: impl AsRef<Path>,
         search: &WeightsSearch,
@@ -97,7 +126,7 @@ impl Explainer {
     }
 
     /// Returns the probabilities of all classes and a heat map for each image. The heat map shows the class with the
-    /// index `class`; with `None`, it shows the predicted class. If the model has two classes, its only logit belongs
+    /// index `class`. With `None`, it shows the predicted class. If the model has two classes, its only logit belongs
     /// to the second class, and the negative of it to the first.
     ///
     /// # Shapes
@@ -111,6 +140,41 @@ impl Explainer {
     /// # Panics
     ///
     /// Panics if an image does not have the model's size, or if `class` is out of range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use model::{Explainer, FrozenBase, WeightsSearch};
+    /// # use model::{HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights, save_bundle};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let base = VggConfig {
+    /// #     image_size: [32, 32],
+    /// #     last_layer: "block1_pool".into(),
+    /// #     pooling: Pooling::Average,
+    /// #     ..VggConfig::default()
+    /// # };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head_layers = head.init(64, 2, 1, &Device::flex());
+    /// # let layers = TrainableLayers::from_head(head_layers, 64);
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// # let card = ModelCard::new(base, &weights, head, classes);
+    /// # save_bundle(folder.path(), &card, &layers)?;
+    /// let search = WeightsSearch { named: None, folder: "data/weights".into() };
+    /// let explainer = Explainer::load(folder.path(), &search, &FrozenBase::new, &Device::flex())?;
+    /// let image = vec![128u8; 32 * 32 * 3];
+    /// let dogs = Some(1); // index of the class
+    /// for explanation in explainer.explain(&[image], dogs)? {
+    ///     assert_eq!(explanation.probabilities.len(), 2);
+    ///     assert_eq!(explanation.heat_map.size, [32, 32]);
+    ///     assert!(explanation.heat_map.values.iter().all(|value| (0.0..=1.0).contains(value)));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "Grad-CAM")]
+    #[doc(alias = "GradCAM")]
     pub fn explain(
         &self,
         images: &[impl AsRef<[u8]>],

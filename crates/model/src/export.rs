@@ -37,13 +37,48 @@ pub enum ExportFormat {
 ///
 /// Returns an error if the folder does not contain a model, if its files are damaged or do not match, or if the weights
 /// of the base are not found. Also returns an error if `out` can't be written or would be too large for its format.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::Device;
+/// use model::{ExportFormat, WeightsSearch, export};
+/// # use model::{HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights, save_bundle};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let base = VggConfig {
+/// #     image_size: [32, 32],
+/// #     last_layer: "block1_pool".into(),
+/// #     pooling: Pooling::Average,
+/// #     ..VggConfig::default()
+/// # };
+/// # let weights = Weights::seeded(&base, 1)?;
+/// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+/// # let head_layers = head.init(64, 2, 1, &Device::flex());
+/// # let layers = TrainableLayers::from_head(head_layers, 64);
+/// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+/// # let card = ModelCard::new(base, &weights, head, classes);
+/// # save_bundle(folder.path(), &card, &layers)?;
+/// let search = WeightsSearch { named: None, folder: "data/weights".into() };
+/// let path = folder.path().join("pets.onnx");
+/// let card = export(folder.path(), &search, ExportFormat::Onnx, &path, &Device::flex())?;
+/// assert!(path.exists());
+/// assert_eq!(card.classes, ["cats", "dogs"]); // also in the file
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "model.save")]
+#[doc(alias = "onnxruntime")]
+#[doc(alias = "tf2onnx")]
+#[doc(alias = "torch.onnx.export")]
 pub fn export(
-    path: &Path,
+    path: impl AsRef<Path>,
     search: &WeightsSearch,
     format: ExportFormat,
-    out: &Path,
+    out: impl AsRef<Path>,
     device: &Device,
 ) -> Result<ModelCard, ModelError> {
+    let path = path.as_ref();
+    let out = out.as_ref();
     let (card, trainable) = load_bundle(path, device)?;
     let mut arrays = search.find(&card)?.arrays().clone();
     arrays.extend(trainable.to_arrays());

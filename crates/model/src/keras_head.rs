@@ -34,7 +34,42 @@ impl KerasHead {
     /// Returns an error if the file is missing, damaged, compressed or not a `.keras` file, or if an array holds values
     /// that are NaN or infinite. Also returns an error that names the first layer that a VGG base or a head does not
     /// have.
-    pub fn read(path: &Path) -> Result<Self, ModelError> {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::KerasHead;
+    /// # use burn::tensor::Device;
+    /// # use model::{ExportFormat, HeadConfig, ModelCard, Pooling, TrainableLayers, VggConfig, Weights, WeightsSearch};
+    /// # use model::{export, save_bundle};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let base = VggConfig {
+    /// #     image_size: [32, 32],
+    /// #     last_layer: "block1_pool".into(),
+    /// #     pooling: Pooling::Average,
+    /// #     ..VggConfig::default()
+    /// # };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head_layers = head.init(64, 2, 1, &Device::flex());
+    /// # let layers = TrainableLayers::from_head(head_layers, 64);
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// # let card = ModelCard::new(base, &weights, head, classes);
+    /// # save_bundle(folder.path(), &card, &layers)?;
+    /// # let search = WeightsSearch { named: None, folder: "data/weights".into() };
+    /// # let path = folder.path().join("pets.keras");
+    /// # export(folder.path(), &search, ExportFormat::Keras, &path, &Device::flex())?;
+    /// // A file with a base up to `block1_pool`, global average pooling and a head of 8 hidden units.
+    /// let head = KerasHead::read(&path)?;
+    /// assert_eq!((head.hidden, head.pooling), (8, Some(Pooling::Average)));
+    /// assert_eq!(head.convolutions, ["block1_conv1", "block1_conv2"]);
+    /// assert_eq!(head.arrays["dense/kernel"].shape, [64, 8]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "load_model")]
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ModelError> {
+        let path = path.as_ref();
         let refused = |fault| ModelError::KerasHead { path: path.to_owned(), fault };
         match read_keras(path) {
             Ok(model) => {

@@ -13,6 +13,8 @@ mod export;
 mod head_fault;
 mod json;
 mod keras_head;
+#[cfg(feature = "photos")]
+mod predict_images;
 mod search;
 mod summary;
 mod trainable;
@@ -20,6 +22,8 @@ mod trainable;
 // Types of other crates that the public types here consist of.
 pub use formats::{Array, Arrays, FormatError};
 pub use head::{Head, HeadConfig};
+#[cfg(feature = "photos")]
+pub use photos::{DecodeError, DynamicImage, ImageFileError};
 pub use vgg::{
     FrozenBase, MakeBase, Pooling, Preprocessing, Summary, VggConfig, VggError, Weights,
 };

@@ -27,6 +27,21 @@ impl WeightsSearch {
     /// - The seed gives other weights.
     /// - No file contains the weights.
     /// - The weights have another preprocessing than the card.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::{ModelCard, Weights, WeightsSearch};
+    /// # use model::{HeadConfig, VggConfig};
+    ///
+    /// # let base = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// let weights = Weights::seeded(&base, 1)?; // or Weights::load("vgg16.h5", &base)?
+    /// let card = ModelCard::new(base, &weights, HeadConfig::default(), classes);
+    /// let search = WeightsSearch { named: None, folder: "data/weights".into() };
+    /// assert_eq!(search.find(&card)?.digest(), weights.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn find(&self, card: &ModelCard) -> Result<Weights, ModelError> {
         let expected = &card.weights.digest;
         if let Some(path) = &self.named {
@@ -61,6 +76,22 @@ impl WeightsSearch {
     }
 
     /// Returns the weights of `base` with this digest, from the first file in the folder that contains them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::{VggConfig, Weights, WeightsSearch};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let base = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let weights = Weights::seeded(&base, 1)?;
+    /// formats::write_safetensors(&folder.path().join("any name.safetensors"), weights.arrays())?;
+    ///
+    /// let search = WeightsSearch { named: None, folder: folder.path().to_owned() };
+    /// assert!(search.find_in_folder(&base, weights.digest()).is_some());
+    /// assert!(search.find_in_folder(&base, "another digest").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn find_in_folder(&self, base: &VggConfig, digest: &str) -> Option<Weights> {
         first_with_digest(files_in(&self.folder), base, digest).ok()
     }

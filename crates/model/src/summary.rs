@@ -8,6 +8,19 @@ use vgg::{Summary, SummaryRow, VggConfig, VggError};
 /// # Errors
 ///
 /// Returns an error if the configuration of the base is invalid.
+///
+/// # Examples
+///
+/// ```
+/// use model::{HeadConfig, VggConfig, summary};
+///
+/// let table = summary(&VggConfig::default(), &HeadConfig::default(), 2, "input_1")?;
+/// assert_eq!((table.frozen, table.trainable), (14_714_688, 3_277_313));
+/// assert!(table.to_string().contains("dense (Dense)"));
+/// # Ok::<(), model::VggError>(())
+/// ```
+#[doc(alias = "model.summary")]
+#[doc(alias = "torchinfo")]
 pub fn summary(
     base: &VggConfig,
     head: &HeadConfig,
@@ -44,6 +57,19 @@ pub fn summary(
 /// # Errors
 ///
 /// Returns an error if the configuration of the base is invalid.
+///
+/// # Examples
+///
+/// ```
+/// use model::{HeadConfig, VggConfig, trainable_weights};
+///
+/// let base = VggConfig { unfreeze: Some("block5_conv3".into()), ..VggConfig::default() };
+/// let weights = trainable_weights(&base, &HeadConfig::default(), 2)?;
+/// assert_eq!(weights.len(), 6);
+/// assert_eq!(weights[0], ("block5_conv3/kernel".to_owned(), vec![3, 3, 512, 512]));
+/// assert_eq!(weights[2], ("dense/kernel".to_owned(), vec![12_800, 256]));
+/// # Ok::<(), model::VggError>(())
+/// ```
 pub fn trainable_weights(
     base: &VggConfig,
     head: &HeadConfig,

@@ -8,6 +8,8 @@ use vgg::{Vgg, VggConfig, VggError, check_finite};
 
 /// Trainable layers as one module. Parameter paths end in the name of the layer: `unfrozen.block5_conv1.weight`,
 /// `head.dense.weight`.
+#[doc(alias = "fine-tuning")]
+#[doc(alias = "unfreeze")]
 #[derive(Module, Debug)]
 pub struct TrainableLayers {
     unfrozen: Option<Vgg>,
@@ -57,6 +59,31 @@ impl TrainableLayers {
     /// [`trainable_weights`], or if an array holds values that are NaN or infinite.
     ///
     /// [`trainable_weights`]: crate::trainable_weights
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use model::{HeadConfig, Pooling, TrainableLayers, VggConfig, Weights, head_arrays};
+    ///
+    /// let device = Device::flex();
+    /// let base = VggConfig {
+    ///     image_size: [32, 32],
+    ///     last_layer: "block1_pool".into(),
+    ///     pooling: Pooling::Average,
+    ///     unfreeze: Some("block1_conv2".into()),
+    ///     ..VggConfig::default()
+    /// };
+    /// let weights = Weights::seeded(&base, 1)?;
+    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// let mut arrays = head_arrays(&head.init(64, 2, 1, &device));
+    /// for (name, _) in base.trainable_weights()? {
+    ///     arrays.insert(name.clone(), weights.arrays()[&name].clone());
+    /// }
+    /// let layers = TrainableLayers::new(&base, &head, 2, arrays, &device)?;
+    /// assert_eq!(layers.to_arrays().len(), 6); // two of block1_conv2, four of the head
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(
         base: &VggConfig,
         head: &HeadConfig,
@@ -98,6 +125,18 @@ impl TrainableLayers {
     }
 
     /// Creates the trainable layers of a frozen base: only a head, on `inputs` features of an image.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use model::{HeadConfig, TrainableLayers};
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 3, 1, &device);
+    /// let layers = TrainableLayers::from_head(head, 64);
+    /// assert_eq!(layers.to_arrays()["dense/kernel"].shape, [64, 8]);
+    /// ```
     pub fn from_head(head: Head, inputs: usize) -> Self {
         Self { unfrozen: None, head, features: vec![inputs] }
     }
@@ -110,6 +149,20 @@ impl TrainableLayers {
     /// - features: (N, backbone features), flattened in the order (height, width, channels)
     /// - mask: (N, hidden)
     /// - output: (N, 1) for two classes, else (N, classes)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use model::{HeadConfig, TrainableLayers};
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 3, 1, &device);
+    /// let layers = TrainableLayers::from_head(head, 64);
+    /// let features = Tensor::<2>::zeros([4, 64], &device); // of four images
+    /// let logits = layers.forward(features, None);
+    /// assert_eq!(layers.probabilities(logits).dims(), [4, 3]); // three classes
+    /// ```
     pub fn forward(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
         let features = match &self.unfrozen {
             Some(unfrozen) => flatten(unfrozen.forward(self.maps(features))),
@@ -185,6 +238,21 @@ impl TrainableLayers {
     }
 
     /// Returns the arrays by name, in Keras's layout.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use model::{HeadConfig, TrainableLayers};
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 3, 1, &device);
+    /// let layers = TrainableLayers::from_head(head, 64);
+    /// let names: Vec<String> = layers.to_arrays().into_keys().collect();
+    /// assert_eq!(names, ["dense/bias", "dense/kernel", "dense_1/bias", "dense_1/kernel"]);
+    /// ```
+    #[doc(alias = "get_weights")]
+    #[doc(alias = "state_dict")]
     pub fn to_arrays(&self) -> Arrays {
         let mut arrays = head_arrays(&self.head);
         arrays.extend(self.unfrozen.as_ref().map(Vgg::to_arrays).unwrap_or_default());
@@ -193,6 +261,18 @@ impl TrainableLayers {
 }
 
 /// Returns the arrays of a head by name, as [`TrainableLayers::new`] expects them.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::Device;
+/// use model::{HeadConfig, head_arrays};
+///
+/// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 2, 1, &Device::flex());
+/// let arrays = head_arrays(&head);
+/// assert_eq!(arrays["dense_1/kernel"].shape, [8, 1]);
+/// assert_eq!(arrays["dense/bias"].data, [0.0; 8]);
+/// ```
 pub fn head_arrays(head: &Head) -> Arrays {
     let arrays = ARRAY_NAMES.into_iter().zip(head.to_arrays());
     arrays.map(|(name, (shape, data))| (name.to_owned(), Array::new(shape, data))).collect()

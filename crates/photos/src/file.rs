@@ -83,7 +83,8 @@ const MAX_BYTES: u64 = 1 << 30;
 /// assert!(photos::image_file_digest(&path).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn image_file_digest(path: &Path) -> Result<[u8; 32], ImageFileError> {
+pub fn image_file_digest(path: impl AsRef<Path>) -> Result<[u8; 32], ImageFileError> {
+    let path = path.as_ref();
     Ok(Sha256::digest(read_image(path)?).into())
 }
 

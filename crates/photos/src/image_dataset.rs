@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn_dataset::{Dataset, DatasetError};
 use cache::{DiskCache, Key};
 use rayon::prelude::*;
 
@@ -11,15 +10,6 @@ use crate::duplicates::{Fingerprint, near};
 use crate::key::{address_of_key, key_of};
 use crate::perceptual::perceptual_hash;
 use crate::{Folder, ImageFileError, PhotosError, Pixels, SkippedFiles};
-
-/// Image with its label.
-#[derive(Clone, Debug)]
-pub struct LabeledImage {
-    /// Pixels (height, width, 3) in 0..=255.
-    pub pixels: Arc<[u8]>,
-    /// Index of its class in [`ImageDataset::classes`].
-    pub label: usize,
-}
 
 /// Caches for pixels.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +118,7 @@ impl ImageDataset {
             let first = photos.files.len();
             let read = |(at, path): (usize, &PathBuf)| {
                 let pixels = Pixels::load(path, size, photos.disk.as_ref());
-                let Pixels { values, digest, has_profile, key } = pixels?;
+                let Pixels { values, digest, has_profile, key, .. } = pixels?;
                 let address = address_of_key(&key_of(path, &folder.path));
                 let kept = (first + at < most_kept).then_some(values);
                 Ok(PhotoFile { path: path.clone(), address, digest, has_profile, kept, key })
@@ -339,16 +329,5 @@ impl ImageDataset {
 
     fn image_len(&self) -> usize {
         self.size[0] * self.size[1] * 3
-    }
-}
-
-impl Dataset<LabeledImage> for ImageDataset {
-    fn get(&self, index: usize) -> Result<LabeledImage, DatasetError> {
-        let pixels = self.pixels(index).map_err(DatasetError::new)?;
-        Ok(LabeledImage { pixels, label: self.labels[index] })
-    }
-
-    fn len(&self) -> usize {
-        self.labels.len()
     }
 }

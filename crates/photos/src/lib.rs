@@ -22,6 +22,8 @@ mod header;
 mod image_dataset;
 mod jpeg;
 mod key;
+#[cfg(feature = "burn-dataset")]
+mod labeled_image;
 mod layout;
 mod listing;
 mod panics;
@@ -48,8 +50,10 @@ pub use folder::Folder;
 pub use format::Format;
 pub use header::Color;
 pub use image::{DynamicImage, RgbImage};
-pub use image_dataset::{Cache, ImageDataset, LabeledImage};
+pub use image_dataset::{Cache, ImageDataset};
 pub use key::{address_of_key, key_of, key_of_name, name_of_key};
+#[cfg(feature = "burn-dataset")]
+pub use labeled_image::LabeledImage;
 pub use layout::Layout;
 pub use listing::{files_below, is_hidden};
 pub use panics::is_decoding;

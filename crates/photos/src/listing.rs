@@ -163,7 +163,8 @@ const OF_SYSTEMS: [&str; 11] = [
 /// assert!(is_hidden(Path::new("pets/Thumbs.db")));
 /// assert!(!is_hidden(Path::new(".cache/pets"))); // only the last component counts
 /// ```
-pub fn is_hidden(path: &Path) -> bool {
+pub fn is_hidden(path: impl AsRef<Path>) -> bool {
+    let path = path.as_ref();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.') || OF_SYSTEMS.contains(&name.to_lowercase().as_str())
 }

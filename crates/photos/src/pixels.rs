@@ -25,6 +25,8 @@ const RESIZE: &[u8] = b"bilinear";
 #[doc(alias = "img_to_array")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pixels {
+    /// Height and width.
+    pub size: [usize; 2],
     /// Values (height, width, 3) in 0..=255.
     pub values: Arc<[u8]>,
     /// SHA-256 digest of `values`.
@@ -107,9 +109,11 @@ impl Pixels {
         Ok(pixels)
     }
 
-    /// Resizes an image in memory to `size` = (height, width). The result equals that of a PNG file of the image: grayscale
-    /// is copied to all three channels, an alpha channel is dropped and the colors stay unchanged, and 16 bits are scaled
-    /// to 8 and rounded. Floating-point values are limited to 0..=1, which becomes 0..=255. The image must be upright.
+    /// Resizes an image in memory to `size` = (height, width). The image must be upright.
+    ///
+    /// The result equals that of a PNG file of the image. Grayscale is copied to all three channels. An alpha channel is
+    /// dropped, and the colors stay unchanged. 16 bits are scaled to 8 and rounded. Floating-point values are limited to
+    /// 0..=1, which becomes 0..=255.
     ///
     /// # Errors
     ///
@@ -118,6 +122,8 @@ impl Pixels {
     /// # Panics
     ///
     /// Panics if `size` has no pixels.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use photos::{DynamicImage, Pixels};
@@ -159,24 +165,25 @@ impl Pixels {
     pub fn from_rgb(image: &RgbImage, size: [usize; 2]) -> Result<Self, DecodeError> {
         check_size(image.width(), image.height())?;
         let values: Arc<[u8]> = resize_to_bytes(image, size).into();
-        Ok(Self { digest: Sha256::digest(&values).into(), values, has_profile: false, key: None })
+        Ok(Self::new(values, size, false))
     }
 
     fn decode_uncached(file: &[u8], size: [usize; 2]) -> Result<Self, DecodeError> {
         let (values, Header { has_profile, .. }) = resized(file, size)?;
-        Ok(Self { digest: Sha256::digest(&values).into(), values, has_profile, key: None })
+        Ok(Self::new(values, size, has_profile))
+    }
+
+    fn new(values: Arc<[u8]>, size: [usize; 2], has_profile: bool) -> Self {
+        Self { size, digest: Sha256::digest(&values).into(), values, has_profile, key: None }
     }
 
     /// Returns cached pixels.
-    pub(crate) fn cached(
-        cache: &DiskCache,
-        key: &Key,
-        [height, width]: [usize; 2],
-    ) -> Option<Self> {
+    pub(crate) fn cached(cache: &DiskCache, key: &Key, size: [usize; 2]) -> Option<Self> {
         let content = cache.get(EntryKind::Pixels, key)?;
         let (&profile, rest) = content.split_first()?;
         let (&digest, values) = rest.split_first_chunk()?;
-        (profile <= 1 && values.len() == height * width * 3).then(|| Self {
+        (profile <= 1 && values.len() == size.iter().product::<usize>() * 3).then(|| Self {
+            size,
             values: values.into(),
             digest,
             has_profile: profile == 1,

@@ -74,7 +74,8 @@ impl SkippedFiles {
 /// assert!(has_image_extension(Path::new("cat.heic"))); // an image that is not supported
 /// assert!(!has_image_extension(Path::new("notes.txt")));
 /// ```
-pub fn has_image_extension(path: &Path) -> bool {
+pub fn has_image_extension(path: impl AsRef<Path>) -> bool {
+    let path = path.as_ref();
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     [&READ[..], &NOT_READ, &RAW].iter().any(|known| known.contains(&extension.as_str()))
 }

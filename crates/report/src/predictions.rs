@@ -22,15 +22,15 @@ pub struct Predictions {
     labels: Vec<usize>,
     /// Probabilities of all classes for each image, which sum to 1.
     probabilities: Vec<Vec<f32>>,
-    /// Decided class of each image.
+    /// Predicted class of each image.
     predicted: Vec<usize>,
     classes: usize,
 }
 
 /// Scores of one class against all others.
 ///
-/// With the true positives TP (images of the class that are classified as it), the false positives FP (other images
-/// that are classified as it) and the false negatives FN (images of the class that are classified as another one):
+/// True positives (TP) are images of the class that are classified as it. False positives (FP) are other images that are
+/// classified as it. False negatives (FN) are images of the class that are classified as another one.
 ///
 /// ```text
 /// precision = TP / (TP + FP)      recall = TP / (TP + FN)      F1 = 2 TP / (2 TP + FP + FN)

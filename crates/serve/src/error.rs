@@ -41,6 +41,18 @@ pub enum ServeError {
 
 impl ServeError {
     /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serve::{Limits, Server};
+    ///
+    /// let hosts = vec!["http://images.example/".into()];
+    /// let error = Server::bind(([127, 0, 0, 1], 0).into(), hosts, Limits::default());
+    /// let error = error.expect_err("a URL");
+    /// assert_eq!(error.to_string(), "invalid host name `http://images.example/`");
+    /// assert!(error.hint().is_some_and(|hint| hint.contains("without scheme, port and path")));
+    /// ```
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Host(_) => {

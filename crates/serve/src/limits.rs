@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 /// Minimum transfer rate. A client that transfers fewer than `bytes` in a `window` is cut off.
+#[doc(alias = "slowloris")]
+#[doc(alias = "bandwidth")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinRate {
     /// Minimum number of bytes in each window.
@@ -12,6 +14,40 @@ pub struct MinRate {
 }
 
 /// Limits of a server. The defaults suit photos on one computer or in a home network.
+///
+/// # Shares
+///
+/// Clients share [`room`](Self::room) and [`connections`](Self::connections). A request for an amount is refused, not
+/// queued, unless
+///
+/// ```text
+/// held + amount <= free - amount,  or  held = 0 and amount <= free
+/// ```
+///
+/// `held` is the amount that the client has, and `free` is the amount that no client has. A single client therefore
+/// gets half (dynamic thresholds: Choudhury and Hahne, 1998).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use serve::{Limits, MinRate};
+///
+/// let limits = Limits {
+///     body: 8_000_000,
+///     files: 4,
+///     pixels: 25_000_000,
+///     upload: MinRate { bytes: 100_000, window: Duration::from_secs(5) }, // 20 kB/s
+///     ..Limits::default()
+/// };
+/// assert_eq!(limits.connections, 512);
+/// ```
+#[doc(alias = "rate limit")]
+#[doc(alias = "timeout")]
+#[doc(alias = "quota")]
+#[doc(alias = "denial of service")]
+#[doc(alias = "max upload size")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Maximum bytes of a request body.
@@ -157,6 +193,31 @@ impl Limits {
 
     /// Returns the minimum [`room`](Self::room) for a server of the model: the bytes of two requests of the largest
     /// size.
+    ///
+    /// ```text
+    /// least room = 2 * (body + files * image)
+    /// image      = 16,384 + 59 * height * width + 2 * names
+    /// names      = sum over all classes of (6 * bytes of the name + 30)
+    /// ```
+    ///
+    /// Height and width are the size of the model's input. An image holds its pixels, its heat map, and its response
+    /// twice while it is assembled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serve::{Limits, ModelCard};
+    ///
+    /// # let last_layer = "block1_pool".into();
+    /// # let base = vgg::VggConfig { image_size: [180, 180], last_layer, ..Default::default() };
+    /// # let weights = vgg::Weights::seeded(&base, 1)?;
+    /// # let head = head::HeadConfig::default();
+    /// let card = ModelCard::new(base, &weights, head, vec!["cats".into(), "dogs".into()]);
+    /// let limits = Limits { body: 8_000_000, files: 4, ..Limits::default() };
+    /// let image = 16_384 + 59 * 180 * 180 + 2 * 2 * (6 * 4 + 30);
+    /// assert_eq!(limits.least_room(&card), 2 * (8_000_000 + 4 * image)); // 31 MB
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
     pub fn least_room(&self, card: &model::ModelCard) -> usize {
         self.floor(ModelSize::of(card))
     }
@@ -164,6 +225,34 @@ impl Limits {
     /// Returns the maximum bytes of memory that all requests take together, not counting the model itself. The sum
     /// covers the buffers of all connections, [`room`](Self::room), one body that is moved as it grows, and the
     /// decoders.
+    ///
+    /// ```text
+    /// memory   = buffers + room + body + decoders * small + decoding
+    /// buffers  = connections * (2 * header + 32,768) + 64 * 32,768
+    /// decoding = 10 * pixels + 16,000,000
+    /// small    = max(min(160,000,000, decoding), 100 * height * width + names)
+    /// ```
+    ///
+    /// [`least_room`](Self::least_room) defines height, width and names. Each thread in `decoders` decodes small
+    /// images, and a single further thread decodes larger ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serve::{Limits, ModelCard};
+    ///
+    /// # let last_layer = "block1_pool".into();
+    /// # let base = vgg::VggConfig { image_size: [180, 180], last_layer, ..Default::default() };
+    /// # let weights = vgg::Weights::seeded(&base, 1)?;
+    /// # let head = head::HeadConfig::default();
+    /// # let card = ModelCard::new(base, &weights, head, vec!["cats".into(), "dogs".into()]);
+    /// let limits = Limits { pixels: 25_000_000, decoders: 1, ..Limits::default() };
+    /// let fewer = Limits { pixels: 12_000_000, ..limits.clone() };
+    /// assert!(fewer.memory(&card) < limits.memory(&card));
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "peak memory")]
+    #[doc(alias = "RAM")]
     pub fn memory(&self, card: &model::ModelCard) -> u64 {
         self.memory_of(ModelSize::of(card))
     }

@@ -31,6 +31,72 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     {\"error\":\"too many connections from your address\",\"hint\":\"close some of them, or try again in a second\"}";
 
 /// A server that is bound to its address but has no model yet. Connections wait until it starts.
+///
+/// # Fairness
+///
+/// Requests wait in queues that serve clients in turn. Each item has a cost. The item with the earliest start is next
+/// (start-time fair queueing: Goyal, Vin and Cheng, 1996):
+///
+/// ```text
+/// start = max(start of the item in service when this one arrived, end of the client's previous item)
+/// end   = start + cost
+/// ```
+///
+/// | queue | cost |
+/// | --- | --- |
+/// | checking the files of a body | 50,000 + bytes / 4 |
+/// | decoding an image | 50,000 + bytes that decoding takes, according to the header |
+/// | running the model | 1, or 3 with a heat map |
+/// | writing a prediction as JSON | 50,000 + bytes that its values and class names take |
+///
+/// A client is an IPv4 address or an IPv6 network (/64). [`Limits`] has the shares of connections and memory.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+///
+/// use serve::{Limits, Server};
+/// # use burn::tensor::Device;
+/// # use model::{Explainer, HeadConfig, ModelCard, TrainableLayers, WeightsSearch, save_bundle};
+/// # use vgg::{FrozenBase, Pooling, VggConfig, Weights};
+/// #
+/// # let folder = tempfile::tempdir()?;
+/// # let (last_layer, pooling) = ("block1_pool".into(), Pooling::Average);
+/// # let base = VggConfig { image_size: [32, 32], last_layer, pooling, ..VggConfig::default() };
+/// # let weights = Weights::seeded(&base, 1)?;
+/// # let head = HeadConfig { hidden_units: 4, dropout: 0.5 };
+/// # let layers = TrainableLayers::from_head(head.init(64, 2, 1, &Device::flex()), 64);
+/// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+/// # save_bundle(folder.path(), &ModelCard::new(base, &weights, head, classes), &layers)?;
+/// # let search = WeightsSearch { named: None, folder: folder.path().into() };
+/// # let make_base = &FrozenBase::new;
+/// # let explainer = Explainer::load(folder.path(), &search, make_base, &Device::flex())?;
+/// # let mut image = std::io::Cursor::new(vec![]);
+/// # image::RgbImage::new(40, 30).write_to(&mut image, image::ImageFormat::Png)?;
+/// # let image = image.into_inner();
+/// // `explainer` has the classes `cats` and `dogs`, and `image` is the content of an image file.
+/// let server = Server::bind(([127, 0, 0, 1], 0).into(), vec![], Limits::default())?;
+/// let mut stream = TcpStream::connect(server.address()?)?;
+/// let running = server.start("cats and dogs", explainer)?;
+///
+/// write!(stream, "POST /predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")?;
+/// write!(stream, "Content-Length: {}\r\n\r\n", image.len())?;
+/// stream.write_all(&image)?;
+/// let mut response = String::new();
+/// stream.read_to_string(&mut response)?;
+/// drop(stream);
+/// assert!(response.starts_with("HTTP/1.1 200 OK\r\n"));
+/// assert!(response.contains(r#""class":"#) && response.contains(r#""probabilities":{"cats":"#));
+/// running.stop();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "inference server")]
+#[doc(alias = "model serving")]
+#[doc(alias = "HTTP API")]
+#[doc(alias = "REST API")]
+#[doc(alias = "web page")]
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -38,7 +104,7 @@ pub struct Server {
     limits: Limits,
 }
 
-/// A running server, with its own threads.
+/// A running server, with its own threads. Dropping it stops the server too, but does not wait for requests.
 #[derive(Debug)]
 pub struct Running {
     stopping: watch::Sender<bool>,
@@ -53,6 +119,24 @@ impl Server {
     ///
     /// Returns an error if the address is in use or does not belong to this computer, or if one of `hosts` is not a
     /// host name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serve::{Limits, ServeError, Server};
+    ///
+    /// let hosts = vec!["images.example".into()];
+    /// let server = Server::bind(([127, 0, 0, 1], 0).into(), hosts, Limits::default())?;
+    /// let address = server.address()?;
+    /// assert_ne!(address.port(), 0); // chosen by the system
+    ///
+    /// let second = Server::bind(address, vec![], Limits::default());
+    /// assert!(matches!(second, Err(ServeError::InUse(_))));
+    /// # Ok::<(), serve::ServeError>(())
+    /// ```
+    #[doc(alias = "listen")]
+    #[doc(alias = "port")]
+    #[doc(alias = "virtual host")]
     pub fn bind(
         address: SocketAddr,
         hosts: Vec<String>,
@@ -66,11 +150,13 @@ impl Server {
         Ok(Self { listener, hosts, limits })
     }
 
-    /// Returns the address that the server listens on.
+    /// Returns the address that the server listens on, with the port that the system chose.
     ///
     /// # Errors
     ///
     /// Returns an error if the system can't report the address.
+    #[doc(alias = "local_addr")]
+    #[doc(alias = "port")]
     pub fn address(&self) -> Result<SocketAddr, ServeError> {
         Ok(self.listener.local_addr()?)
     }
@@ -81,6 +167,44 @@ impl Server {
     /// # Errors
     ///
     /// Returns an error if [`Limits::room`] is below [`Limits::least_room`], or if the system can't start a thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    ///
+    /// use serve::{Limits, Server};
+    /// # use burn::tensor::Device;
+    /// # use model::{Explainer, HeadConfig, ModelCard, TrainableLayers, WeightsSearch, save_bundle};
+    /// # use vgg::{FrozenBase, Pooling, VggConfig, Weights};
+    /// #
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (last_layer, pooling) = ("block1_pool".into(), Pooling::Average);
+    /// # let base = VggConfig { image_size: [32, 32], last_layer, pooling, ..VggConfig::default() };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let head = HeadConfig { hidden_units: 4, dropout: 0.5 };
+    /// # let layers = TrainableLayers::from_head(head.init(64, 2, 1, &Device::flex()), 64);
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// # save_bundle(folder.path(), &ModelCard::new(base, &weights, head, classes), &layers)?;
+    /// # let search = WeightsSearch { named: None, folder: folder.path().into() };
+    /// # let make_base = &FrozenBase::new;
+    /// # let explainer = Explainer::load(folder.path(), &search, make_base, &Device::flex())?;
+    /// // `explainer` has the classes `cats` and `dogs`.
+    /// let server = Server::bind(([127, 0, 0, 1], 0).into(), vec![], Limits::default())?;
+    /// let mut stream = TcpStream::connect(server.address()?)?;
+    /// let running = server.start("cats and dogs", explainer)?;
+    ///
+    /// write!(stream, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    /// let mut response = String::new();
+    /// stream.read_to_string(&mut response)?;
+    /// drop(stream);
+    /// assert!(response.contains(r#""classes":["cats","dogs"]"#));
+    /// running.stop();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "run")]
+    #[doc(alias = "listen")]
     pub fn start(self, name: &str, explainer: Explainer) -> Result<Running, ServeError> {
         let least = self.limits.least_room(explainer.card());
         if let Some(given) = self.limits.room.filter(|given| *given < least) {
@@ -116,6 +240,38 @@ impl Server {
 
 impl Running {
     /// Stops accepting connections, waits up to [`Limits::stop_time`] for requests in progress, and returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::TcpStream;
+    ///
+    /// use serve::{Limits, Server};
+    /// # use burn::tensor::Device;
+    /// # use model::{Explainer, HeadConfig, ModelCard, TrainableLayers, WeightsSearch, save_bundle};
+    /// # use vgg::{FrozenBase, Pooling, VggConfig, Weights};
+    /// #
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (last_layer, pooling) = ("block1_pool".into(), Pooling::Average);
+    /// # let base = VggConfig { image_size: [32, 32], last_layer, pooling, ..VggConfig::default() };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// # let head = HeadConfig { hidden_units: 4, dropout: 0.5 };
+    /// # let layers = TrainableLayers::from_head(head.init(64, 2, 1, &Device::flex()), 64);
+    /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// # save_bundle(folder.path(), &ModelCard::new(base, &weights, head, classes), &layers)?;
+    /// # let search = WeightsSearch { named: None, folder: folder.path().into() };
+    /// # let make_base = &FrozenBase::new;
+    /// # let explainer = Explainer::load(folder.path(), &search, make_base, &Device::flex())?;
+    /// let server = Server::bind(([127, 0, 0, 1], 0).into(), vec![], Limits::default())?;
+    /// let address = server.address()?;
+    /// let running = server.start("cats and dogs", explainer)?;
+    /// assert!(TcpStream::connect(address).is_ok());
+    /// running.stop();
+    /// assert!(TcpStream::connect(address).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "shutdown")]
+    #[doc(alias = "graceful shutdown")]
     pub fn stop(self) {
         self.stopping.send_replace(true);
         // If the thread panicked, the panic has been reported already.

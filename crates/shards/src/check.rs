@@ -62,6 +62,53 @@ pub struct Checked {
 /// # Errors
 ///
 /// Returns an error if the store has no set, or if the store or the images can't be read.
+///
+/// # Examples
+///
+/// ```
+/// use shards::{FindingKind, Store, check};
+/// # use shards::{Cancellation, Dtype, Extractor, FeatureSettings, FrozenBase, ImageIndex, ShardJob};
+/// # use shards::{Sharding, VggConfig, Weights, compute};
+///
+/// # let data = Store::in_memory();
+/// # let mut png = std::io::Cursor::new(vec![]);
+/// # image::RgbImage::new(40, 30).write_to(&mut png, image::ImageFormat::Png)?;
+/// # for name in ["cats/1.png", "cats/2.png", "dogs/3.png"] {
+/// #     data.put(name, png.get_ref().clone())?;
+/// # }
+/// # let last_layer = "block1_pool".into();
+/// # let config = VggConfig { image_size: [32, 32], last_layer, ..VggConfig::default() };
+/// # let weights = Weights::seeded(&config, 1)?;
+/// # let base = FrozenBase::new(&config, &weights)?;
+/// # let images = ImageIndex::below(&data, |_| true)?;
+/// # let settings = FeatureSettings::new(&config, &weights, &base, &images, Dtype::Float32, None);
+/// # let store = Store::in_memory();
+/// # let job = ShardJob {
+/// #     images: &images,
+/// #     extractor: &Extractor::new(base, None),
+/// #     settings: &settings,
+/// #     sharding: Sharding::new(1, 1)?,
+/// #     shard: 0,
+/// #     store: &store,
+/// #     strict: true,
+/// #     strict_engine: false,
+/// #     replace: false,
+/// #     stop: &Cancellation::NEVER,
+/// # };
+/// # compute(&job, |_| {})?;
+/// // `store` has the features of `images`: two of cats and one of a dog.
+/// let checked = check(&store, Some(&images), |_done, _total| {})?;
+/// assert!(checked.findings.is_empty());
+/// assert_eq!((checked.pieces, checked.images), (1, 3));
+///
+/// store.remove("shard-00000-of-00001-piece-0000-of-0001.json")?;
+/// let checked = check(&store, Some(&images), |_done, _total| {})?;
+/// assert_eq!(checked.findings[0].kind, FindingKind::Missing);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "fsck")]
+#[doc(alias = "validate")]
+#[doc(alias = "verify")]
 pub fn check(
     store: &Store,
     images: Option<&ImageIndex>,

@@ -18,7 +18,8 @@ use crate::{
     FeatureSettings, ImageIndex, Piece, PieceFault, Sharding, ShardsError, Skipped, Store,
 };
 
-/// Parameters of a worker.
+/// Parameters of a worker, see [`compute`] for an example.
+#[doc(alias = "worker")]
 #[derive(Clone, Copy, Debug)]
 pub struct ShardJob<'a> {
     /// Images of the shard; it may contain others, which are ignored.
@@ -109,6 +110,50 @@ pub enum ShardOutcome {
 /// - An image can't be read, and `strict` is true.
 /// - A feature is NaN, infinite, or too large for the type of the set.
 /// - The images, temporary files, base or store fail.
+///
+/// # Examples
+///
+/// ```
+/// use shards::{Cancellation, Dtype, Extractor, FeatureSettings, FrozenBase, ImageIndex, ShardEvent};
+/// use shards::{ShardJob, ShardOutcome, Sharding, Store, compute};
+/// # use shards::{VggConfig, Weights};
+///
+/// # let data = Store::in_memory();
+/// # let mut png = std::io::Cursor::new(vec![]);
+/// # image::RgbImage::new(40, 30).write_to(&mut png, image::ImageFormat::Png)?;
+/// # for name in ["cats/1.png", "cats/2.png", "dogs/3.png"] {
+/// #     data.put(name, png.get_ref().clone())?;
+/// # }
+/// # let last_layer = "block1_pool".into();
+/// # let config = VggConfig { image_size: [32, 32], last_layer, ..VggConfig::default() };
+/// # let weights = Weights::seeded(&config, 1)?;
+/// // `data` is a store with three images. `weights` are the weights of the network `config`.
+/// let base = FrozenBase::new(&config, &weights)?;
+/// let images = ImageIndex::below(&data, |_| true)?;
+/// let settings = FeatureSettings::new(&config, &weights, &base, &images, Dtype::Float32, None);
+/// let job = ShardJob {
+///     images: &images,
+///     extractor: &Extractor::new(base, None),
+///     settings: &settings,
+///     sharding: Sharding::new(1, 1)?,
+///     shard: 0,
+///     store: &Store::in_memory(),
+///     strict: false,
+///     strict_engine: false,
+///     replace: false,
+///     stop: &Cancellation::default(),
+/// };
+/// let mut written = 0;
+/// let outcome = compute(&job, |event| {
+///     if let ShardEvent::Written { images, .. } = event {
+///         written += images;
+///     }
+/// })?;
+/// assert_eq!((outcome, written), (ShardOutcome::Complete, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "precompute")]
+#[doc(alias = "extract features")]
 pub fn compute(
     job: &ShardJob<'_>,
     mut on_event: impl FnMut(ShardEvent),

@@ -4,6 +4,9 @@ use half::f16;
 use serde::{Deserialize, Serialize};
 
 /// Type that features are stored as.
+#[doc(alias = "f16")]
+#[doc(alias = "fp16")]
+#[doc(alias = "half precision")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
@@ -16,6 +19,15 @@ pub enum Dtype {
 
 impl Dtype {
     /// Returns the size of a value in bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shards::Dtype;
+    ///
+    /// // VGG16 has 5 x 5 x 512 features of an image of 180 x 180 pixels.
+    /// assert_eq!(5 * 5 * 512 * Dtype::Float16.size(), 25_600);
+    /// ```
     pub fn size(self) -> usize {
         match self {
             Self::Float32 => 4,

@@ -238,6 +238,14 @@ pub enum ShardsError {
 
 impl ShardsError {
     /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = shards::Store::open("ftp://host/features").expect_err("an unknown scheme");
+    /// assert_eq!(error.to_string(), "`ftp://host/features` has an unknown scheme");
+    /// assert!(error.hint().is_some_and(|hint| hint.starts_with("use a folder, or a URL")));
+    /// ```
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::Sharding(error) => return error.hint(),

@@ -28,6 +28,27 @@ const LONGEST: u64 = 1 << 30;
 const BATCH: usize = 32;
 
 /// Images of one or more shards, sorted by key, and the classes of the whole dataset.
+///
+/// # Examples
+///
+/// ```
+/// use shards::{ImageIndex, Store};
+///
+/// let store = Store::in_memory(); // or `Store::open("s3://bucket/pets")`
+/// let names = ["train/cats/1.jpg", "train/dogs/2.jpg", "val/cats/3.jpg", "val/dogs/4.jpg"];
+/// for name in names.into_iter().chain(["old/cats/5.jpg"]) {
+///     store.put(name, vec![])?;
+/// }
+/// let images = ImageIndex::below(&store, |_| true)?;
+/// assert_eq!(images.count(), 4);
+/// assert_eq!(images.classes(), ["cats", "dogs"]);
+/// let folders = images.folders().expect("a training and a validation folder");
+/// assert_eq!([&*folders.train, &*folders.validation], ["train", "val"]);
+/// assert_eq!(images.unused(), ["old"]);
+/// # Ok::<(), shards::ShardsError>(())
+/// ```
+#[doc(alias = "dataset")]
+#[doc(alias = "manifest")]
 #[derive(Debug)]
 pub struct ImageIndex {
     store: Option<Store>,
@@ -70,10 +91,39 @@ impl ImageIndex {
     /// - The URL of an object store, whose objects are laid out by the same rules.
     /// - A list: a `.txt` file in either, with the path of one image on each line, relative to the list's folder.
     ///
+    /// Only the listing is read, so the index may have files that are not images. A worker skips them.
+    ///
     /// # Errors
     ///
     /// Returns an error if `data` does not exist, can't be listed, or is not laid out for training (see
     /// [`Layout::find`]), or if a list names a file twice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shards::{ImageIndex, Sharding};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # for name in ["cats/1.jpg", "dogs/2.jpg"] {
+    /// #     let path = folder.path().join(name);
+    /// #     std::fs::create_dir_all(path.parent().expect("a class"))?;
+    /// #     std::fs::write(path, "")?;
+    /// # }
+    /// # let data = folder.path().to_str().expect("UTF-8");
+    /// // A folder with `cats/1.jpg` and `dogs/2.jpg`. A URL such as `s3://bucket/pets` is possible too.
+    /// let images = ImageIndex::find(data, |_| true)?;
+    /// assert_eq!((images.count(), images.classes().len()), (2, 2));
+    ///
+    /// // A worker needs the images of its shard only. The classes are those of all images.
+    /// let sharding = Sharding::new(2, 1)?;
+    /// let of_shard = ImageIndex::find(data, |key| sharding.piece_of(key).shard == 1)?;
+    /// assert_eq!((of_shard.count(), of_shard.classes().len()), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "ImageFolder")]
+    #[doc(alias = "image_dataset_from_directory")]
+    #[doc(alias = "webdataset")]
+    #[doc(alias = "file list")]
     pub fn find(data: &str, keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let place = Location::parse(data)?;
         let is_list = data.to_lowercase().ends_with(".txt");
@@ -95,6 +145,20 @@ impl ImageIndex {
     /// # Errors
     ///
     /// Returns an error in the same cases as [`Self::find`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shards::{ImageIndex, Sharding, Store};
+    ///
+    /// let store = Store::in_memory();
+    /// store.put("cats/1.jpg", vec![])?;
+    /// store.put("dogs/2.jpg", vec![])?;
+    /// let sharding = Sharding::new(2, 1)?;
+    /// let images = ImageIndex::below(&store, |key| sharding.piece_of(key).shard == 0)?;
+    /// assert_eq!((images.count(), images.classes().len()), (1, 2));
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
     pub fn below(store: &Store, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let (mut tree, mut found, mut refused) = (Tree::default(), vec![], None);
         store.list_below(|Object { name, length }, etag| {
@@ -235,7 +299,7 @@ impl ImageIndex {
         &self.unused
     }
 
-    /// Returns the address of an image's random draws.
+    /// Returns the address of an image's random draws, see [`ViewSettings`](crate::ViewSettings).
     pub(crate) fn address(&self, key: &str) -> u64 {
         photos::address_of_key(self.classes.below(key).unwrap_or(key))
     }

@@ -49,6 +49,20 @@ impl Scheme {
 /// # Errors
 ///
 /// Returns an error if the URL is invalid or its scheme is unknown.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use shards::local_path;
+///
+/// assert_eq!(local_path("runs/features")?.as_deref(), Some(Path::new("runs/features")));
+/// assert_eq!(local_path("s3://bucket/features")?, None);
+/// assert!(local_path("https://bucket.example/features").is_err());
+/// # Ok::<(), shards::ShardsError>(())
+/// ```
+#[doc(alias = "file URL")]
 pub fn local_path(url: &str) -> Result<Option<PathBuf>, ShardsError> {
     Ok(match Location::parse(url)? {
         Location::Local(path) => Some(path),

@@ -25,7 +25,8 @@ impl FeatureProvider for FeatureSet {
         (BATCH / (self.width() * size_of::<f32>())).max(1)
     }
 
-    /// Returns rows by index in [`FeatureSet::images`] and number of the augmented copy.
+    /// Returns rows by index in [`FeatureSet::images`] and number of the augmented copy. Rows of a piece are read with
+    /// one request if the gap between them is at most 1 MiB.
     fn rows(&self, rows: &[Row], cancellation: &Cancellation) -> Result<Vec<f32>, ShardsError> {
         let width = self.width();
         let mut wanted: Vec<(usize, Option<usize>, usize, usize)> = rows

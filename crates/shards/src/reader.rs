@@ -71,7 +71,7 @@ impl Reader<'_> {
                 match read {
                     Ok(pixels) => photos.push(ReadImage { entry, pixels }),
                     // Files that are not named like images are ignored.
-                    Err(_) if !has_image_extension(key.as_ref()) => {}
+                    Err(_) if !has_image_extension(&key) => {}
                     Err(error) => {
                         let reason = error.to_string();
                         if strict {

@@ -18,6 +18,54 @@ use crate::{
 
 /// Complete set of features. The list of images is in memory; features are read on demand, also by several threads at
 /// once: it is `Send` and `Sync`.
+///
+/// Training reads a set as a [`FeatureProvider`](features::FeatureProvider), which returns rows by the index of their
+/// image.
+///
+/// # Examples
+///
+/// ```
+/// use features::{FeatureProvider, Row};
+/// use shards::{FeatureSet, Store};
+/// # use shards::{Cancellation, Dtype, Extractor, FeatureSettings, FrozenBase, ImageIndex, ShardJob};
+/// # use shards::{Sharding, VggConfig, Weights, compute};
+///
+/// # let data = Store::in_memory();
+/// # let mut png = std::io::Cursor::new(vec![]);
+/// # image::RgbImage::new(40, 30).write_to(&mut png, image::ImageFormat::Png)?;
+/// # for name in ["cats/1.png", "cats/2.png", "dogs/3.png"] {
+/// #     data.put(name, png.get_ref().clone())?;
+/// # }
+/// # let last_layer = "block1_pool".into();
+/// # let config = VggConfig { image_size: [32, 32], last_layer, ..VggConfig::default() };
+/// # let weights = Weights::seeded(&config, 1)?;
+/// # let base = FrozenBase::new(&config, &weights)?;
+/// # let images = ImageIndex::below(&data, |_| true)?;
+/// # let settings = FeatureSettings::new(&config, &weights, &base, &images, Dtype::Float32, None);
+/// # let store = Store::in_memory();
+/// # let job = ShardJob {
+/// #     images: &images,
+/// #     extractor: &Extractor::new(base, None),
+/// #     settings: &settings,
+/// #     sharding: Sharding::new(1, 1)?,
+/// #     shard: 0,
+/// #     store: &store,
+/// #     strict: true,
+/// #     strict_engine: false,
+/// #     replace: false,
+/// #     stop: &Cancellation::NEVER,
+/// # };
+/// # compute(&job, |_| {})?;
+/// // `store` has the features of three images.
+/// let set = FeatureSet::open(&store)?;
+/// let rows: Vec<Row> = (0..set.images().len()).map(|image| Row { image, copy: None }).collect();
+/// let features = set.rows(&rows, &Cancellation::NEVER)?;
+/// assert_eq!(features.len(), 3 * set.width());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "embeddings")]
+#[doc(alias = "feature store")]
+#[doc(alias = "webdataset")]
 #[derive(Debug)]
 pub struct FeatureSet {
     store: Store,
@@ -83,6 +131,22 @@ impl SetImage {
     /// # Panics
     ///
     /// Panics if `of_view` is true and the image is in the validation folder.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shards::SetImage;
+    ///
+    /// let image = SetImage {
+    ///     key: "train/cats/7.jpg".into(),
+    ///     label: 0,
+    ///     digest: [0; 32],
+    ///     piece: 0,
+    ///     row: 7,
+    ///     trainable_row: Some(4),
+    /// };
+    /// assert_eq!((image.row_of(false), image.row_of(true)), (7, 4));
+    /// ```
     pub fn row_of(&self, of_view: bool) -> usize {
         if of_view { self.trainable_row.expect("it can be trained on") } else { self.row }
     }
@@ -95,6 +159,52 @@ impl FeatureSet {
     ///
     /// Returns an error if the store has no set or more than one, or if pieces are missing, damaged, or have different
     /// settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shards::{FeatureSet, Store};
+    /// # use shards::{Cancellation, Dtype, Extractor, FeatureSettings, FrozenBase, ImageIndex, ShardJob};
+    /// # use shards::{Sharding, VggConfig, Weights, compute};
+    ///
+    /// # let data = Store::in_memory();
+    /// # let mut png = std::io::Cursor::new(vec![]);
+    /// # image::RgbImage::new(40, 30).write_to(&mut png, image::ImageFormat::Png)?;
+    /// # for name in ["cats/1.png", "cats/2.png", "dogs/3.png"] {
+    /// #     data.put(name, png.get_ref().clone())?;
+    /// # }
+    /// # let last_layer = "block1_pool".into();
+    /// # let config = VggConfig { image_size: [32, 32], last_layer, ..VggConfig::default() };
+    /// # let weights = Weights::seeded(&config, 1)?;
+    /// # let base = FrozenBase::new(&config, &weights)?;
+    /// # let images = ImageIndex::below(&data, |_| true)?;
+    /// # let settings = FeatureSettings::new(&config, &weights, &base, &images, Dtype::Float32, None);
+    /// # let store = Store::in_memory();
+    /// # let job = ShardJob {
+    /// #     images: &images,
+    /// #     extractor: &Extractor::new(base, None),
+    /// #     settings: &settings,
+    /// #     sharding: Sharding::new(1, 1)?,
+    /// #     shard: 0,
+    /// #     store: &store,
+    /// #     strict: true,
+    /// #     strict_engine: false,
+    /// #     replace: false,
+    /// #     stop: &Cancellation::NEVER,
+    /// # };
+    /// # compute(&job, |_| {})?;
+    /// // `store` has the features of three images.
+    /// let set = FeatureSet::open(&store)?;
+    /// assert_eq!(set.classes(), ["cats", "dogs"]);
+    /// let keys: Vec<&str> = set.images().iter().map(|image| image.key.as_str()).collect();
+    /// assert_eq!(keys, ["cats/1.png", "cats/2.png", "dogs/3.png"]);
+    /// assert_eq!((set.width(), set.views(), set.piece_count()), (16 * 16 * 64, 0, 1));
+    /// assert_eq!(set.rows_of(0), (3, 3)); // all are trainable
+    /// assert!(set.folders().is_none() && set.skipped().is_empty());
+    /// assert_eq!(set.engines()[&set.settings().engine], 1); // one piece
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "load")]
     pub fn open(store: &Store) -> Result<Self, ShardsError> {
         let there = store.list()?;
         let sharding =
@@ -217,7 +327,14 @@ impl FeatureSet {
         (images, trainable)
     }
 
-    /// Returns a digest of the whole set, which changes with its images or features.
+    /// Returns a digest of the whole set, which changes with its images or features:
+    ///
+    /// ```text
+    /// SHA-256 of the names of all pieces, in order, each followed by the SHA-256 of its object in hexadecimal digits
+    /// ```
+    ///
+    /// A name is [`Piece`] as text, such as `shard-00003-of-00008-piece-0000-of-0001`.
+    #[doc(alias = "fingerprint")]
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -233,6 +350,48 @@ impl FeatureSet {
     /// # Panics
     ///
     /// Panics if a piece, augmented copy or row does not exist.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shards::{FeatureSet, Rows, Store};
+    /// # use shards::{Cancellation, Dtype, Extractor, FeatureSettings, FrozenBase, ImageIndex, ShardJob};
+    /// # use shards::{Sharding, VggConfig, Weights, compute};
+    ///
+    /// # let data = Store::in_memory();
+    /// # let mut png = std::io::Cursor::new(vec![]);
+    /// # image::RgbImage::new(40, 30).write_to(&mut png, image::ImageFormat::Png)?;
+    /// # for name in ["cats/1.png", "cats/2.png", "dogs/3.png"] {
+    /// #     data.put(name, png.get_ref().clone())?;
+    /// # }
+    /// # let last_layer = "block1_pool".into();
+    /// # let config = VggConfig { image_size: [32, 32], last_layer, ..VggConfig::default() };
+    /// # let weights = Weights::seeded(&config, 1)?;
+    /// # let base = FrozenBase::new(&config, &weights)?;
+    /// # let images = ImageIndex::below(&data, |_| true)?;
+    /// # let settings = FeatureSettings::new(&config, &weights, &base, &images, Dtype::Float32, None);
+    /// # let store = Store::in_memory();
+    /// # let job = ShardJob {
+    /// #     images: &images,
+    /// #     extractor: &Extractor::new(base, None),
+    /// #     settings: &settings,
+    /// #     sharding: Sharding::new(1, 1)?,
+    /// #     shard: 0,
+    /// #     store: &store,
+    /// #     strict: true,
+    /// #     strict_engine: false,
+    /// #     replace: false,
+    /// #     stop: &Cancellation::NEVER,
+    /// # };
+    /// # compute(&job, |_| {})?;
+    /// // `store` has the features of three images.
+    /// let set = FeatureSet::open(&store)?;
+    /// let first = &set.images()[0];
+    /// let rows = Rows { piece: first.piece, view: None, rows: first.row..first.row + 1 };
+    /// let features = set.read(&[rows], &Cancellation::NEVER)?;
+    /// assert_eq!((features.len(), features[0].len()), (1, set.width()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(
         &self,
         of: &[Rows],

@@ -49,6 +49,11 @@ pub struct FeatureSettings {
 }
 
 /// Settings of the augmented copies.
+///
+/// Copy c of an image, counted from 1, has the draw `augment.draw(seed, c, address)`, see [`AugmentConfig::draw`]. The
+/// address is the first 8 bytes of the SHA-256 of the key, little-endian, see [`photos::address_of_key`]. This key is
+/// relative to the training folder, such as `cats/1.jpg` for `train/cats/1.jpg`.
+#[doc(alias = "data augmentation")]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewSettings {
@@ -62,6 +67,29 @@ pub struct ViewSettings {
 
 impl FeatureSettings {
     /// Creates the settings of the features of `images` on `base`, which was created from `config` and `weights`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shards::{AugmentConfig, Dtype, FeatureSettings, FrozenBase, ViewSettings, Weights};
+    /// # use shards::{ImageIndex, Store, VggConfig};
+    ///
+    /// # let store = Store::in_memory();
+    /// # store.put("cats/1.jpg", vec![])?;
+    /// # store.put("dogs/2.jpg", vec![])?;
+    /// # let images = ImageIndex::below(&store, |_| true)?;
+    /// # let last_layer = "block1_pool".into();
+    /// # let config = VggConfig { image_size: [32, 32], last_layer, ..VggConfig::default() };
+    /// // `images` has two classes.
+    /// let weights = Weights::seeded(&config, 1)?; // `Weights::load` reads a file
+    /// let base = FrozenBase::new(&config, &weights)?;
+    /// let views = ViewSettings { count: 5, augment: AugmentConfig::default(), seed: 1 };
+    /// let dtype = Dtype::Float16;
+    /// let settings = FeatureSettings::new(&config, &weights, &base, &images, dtype, Some(views));
+    /// assert_eq!((settings.classes.len(), settings.view_count()), (2, 5));
+    /// assert_eq!(settings.weights, weights.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(
         config: &VggConfig,
         weights: &Weights,

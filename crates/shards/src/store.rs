@@ -39,7 +39,30 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Token for work that can't be cancelled.
 pub(crate) static NEVER: Cancellation = Cancellation::NEVER;
 
-/// Object store. Clones share it, and several threads may use it at once: it is `Send` and `Sync`.
+/// Object store: a local folder, or a prefix in a cloud store. Clones share it, and several threads may use it at once:
+/// it is `Send` and `Sync`.
+///
+/// All methods block, so callers need no runtime. Objects are written completely or not at all. Failed requests to a
+/// cloud store are retried with backoff for three minutes.
+///
+/// # Examples
+///
+/// ```
+/// use shards::Store;
+///
+/// let store = Store::in_memory();
+/// store.put("features/1.bin", vec![1, 2, 3])?;
+/// assert_eq!(store.get("features/1.bin")?, Some(vec![1, 2, 3]));
+/// assert_eq!(store.place_of("features/1.bin"), "memory/features/1.bin");
+/// # Ok::<(), shards::ShardsError>(())
+/// ```
+#[doc(alias = "S3")]
+#[doc(alias = "GCS")]
+#[doc(alias = "Google Cloud Storage")]
+#[doc(alias = "Azure Blob Storage")]
+#[doc(alias = "MinIO")]
+#[doc(alias = "bucket")]
+#[doc(alias = "object_store")]
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -52,7 +75,7 @@ struct Inner {
     is_told: AtomicBool,
 }
 
-/// Listed object.
+/// Listed object: see [`Store::list`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// Name below the store's location, with `/` between the parts.
@@ -66,17 +89,45 @@ impl Store {
     /// need not exist.
     ///
     /// Credentials and endpoints come from the environment: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`,
-    /// `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME` and so on, or the role of the machine.
+    /// `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME` and so on, or the role of the machine. The timeout of a
+    /// request is 120 seconds, unless `AWS_TIMEOUT`, `GOOGLE_TIMEOUT` or `AZURE_TIMEOUT` is set.
     ///
     /// # Errors
     ///
     /// Returns an error if the URL is invalid, the environment lacks a required setting, or this build does not support
     /// object stores.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shards::Store;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("features");
+    /// // With the Cargo feature `remote`, also `Store::open("s3://bucket/features")`.
+    /// let store = Store::open(path.to_str().expect("UTF-8"))?;
+    /// assert_eq!(store.list()?, []);
+    /// store.put("notes.txt", b"cats".to_vec())?;
+    /// assert!(path.join("notes.txt").is_file());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "connect")]
     pub fn open(url: &str) -> Result<Self, ShardsError> {
         Self::at(&Location::parse(url)?)
     }
 
     /// Creates a store in memory. Its objects are gone once its last clone is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// let clone = store.clone(); // shares the objects
+    /// store.put("a.txt", b"cats".to_vec())?;
+    /// assert_eq!(clone.length("a.txt")?, Some(4));
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "mock")]
     pub fn in_memory() -> Self {
         Self::new(Box::new(InMemory::new()), Path::ROOT, "memory".into())
     }
@@ -117,11 +168,26 @@ impl Store {
     }
 
     /// Returns the location for messages, without credentials.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(shards::Store::open("runs/features/")?.place(), "runs/features/");
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
     pub fn place(&self) -> &str {
         &self.0.place
     }
 
     /// Returns the location of an object for messages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::open("runs/features/")?;
+    /// assert_eq!(store.place_of("a.json"), "runs/features/a.json");
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
     pub fn place_of(&self, name: &str) -> String {
         format!("{}/{name}", self.0.place.trim_end_matches('/'))
     }
@@ -132,6 +198,19 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the bucket does not exist, listing is denied, or the store fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// for name in ["b.txt", "a.txt", "folder/c.txt"] {
+    ///     store.put(name, vec![])?;
+    /// }
+    /// let names: Vec<String> = store.list()?.into_iter().map(|object| object.name).collect();
+    /// assert_eq!(names, ["a.txt", "b.txt"]);
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "ls")]
     pub fn list(&self) -> Result<Vec<Object>, ShardsError> {
         let list = || self.0.objects.list_with_delimiter(Some(&self.0.prefix));
         let listed = self.wait(retry(list));
@@ -148,6 +227,19 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error in the same cases as [`Self::list`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// store.put("cats/1.jpg", vec![0; 3])?;
+    /// let mut bytes = 0;
+    /// store.list_below(|object, _etag| bytes += object.length)?;
+    /// assert_eq!(bytes, 3);
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "recursive")]
+    #[doc(alias = "walk")]
     pub fn list_below(
         &self,
         mut show: impl FnMut(Object, Option<String>),
@@ -185,6 +277,18 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if access is denied or the store fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// store.put("a.txt", b"cats".to_vec())?;
+    /// assert_eq!(store.get("a.txt")?.as_deref(), Some(&b"cats"[..]));
+    /// assert_eq!(store.get("b.txt")?, None);
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "download")]
+    #[doc(alias = "read")]
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, ShardsError> {
         let got = async || self.0.objects.get(&self.path_of(name)?).await?.bytes().await;
         Ok(self.if_there(name, self.wait(retry(got)))?.map(Vec::from))
@@ -195,6 +299,18 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error in the same cases as [`Self::get`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// store.put("a.txt", b"cats".to_vec())?;
+    /// assert_eq!((store.length("a.txt")?, store.length("b.txt")?), (Some(4), None));
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "exists")]
+    #[doc(alias = "head")]
+    #[doc(alias = "stat")]
     pub fn length(&self, name: &str) -> Result<Option<u64>, ShardsError> {
         let length = async || Ok(self.0.objects.head(&self.path_of(name)?).await?.size);
         self.if_there(name, self.wait(retry(length)))
@@ -225,6 +341,18 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error in the same cases as [`Self::put`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// store.put("a.txt", vec![])?;
+    /// store.remove("a.txt")?;
+    /// store.remove("a.txt")?; // no error
+    /// assert_eq!(store.list()?, []);
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "delete")]
     pub fn remove(&self, name: &str) -> Result<(), ShardsError> {
         let remove = async || self.0.objects.delete(&self.path_of(name)?).await;
         self.if_there(name, self.wait(retry(remove))).map(drop)

@@ -9,7 +9,6 @@ use std::f32::consts::TAU;
 use std::io::{Write, stdout};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use burn_std::config::{BurnConfig, RuntimeConfig};
 use head::HeadConfig;
 use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, TrainConfig, fit_head};
 
@@ -46,7 +45,6 @@ fn machines(numbers: std::ops::Range<usize>) -> LabeledRows {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    BurnConfig::set(BurnConfig::default());
     let (head, device) = (HeadConfig { hidden_units: 16, dropout: 0.2 }, Device::flex());
     let data = FeatureArrays::divide(["healthy", "worn"], machines(0..400), 0.2, 1)?;
     let (train, cancellation) = (TrainConfig::default(), &Cancellation::NEVER);

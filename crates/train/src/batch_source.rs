@@ -9,12 +9,13 @@ use features::{
 use photos::ImageDataset;
 use random::{AddressedRng, Purpose};
 
+#[cfg(feature = "shards")]
+use crate::FeatureData;
 use crate::batch::Batch;
 use crate::data::Data;
+#[cfg(feature = "shards")]
 use crate::streamed_features::StreamedFeatures;
-use crate::{
-    FeatureData, ImageSet, TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingState,
-};
+use crate::{ImageSet, TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingState};
 
 /// Source of the features of training batches.
 pub(crate) enum BatchSource<'a> {
@@ -23,6 +24,7 @@ pub(crate) enum BatchSource<'a> {
     /// Features that were computed once. Each epoch draws one of the `views` augmented copies of each image.
     Kept { features: FeatureTable, views: usize, seed: u64 },
     /// Precomputed features that every epoch reads again.
+    #[cfg(feature = "shards")]
     Streamed(StreamedFeatures<'a>),
 }
 
@@ -42,6 +44,7 @@ impl<'a> BatchSource<'a> {
             Data::Images { extractor, training, .. } => {
                 Self::of_images(job, extractor, training, most, on_event)
             }
+            #[cfg(feature = "shards")]
             Data::Features(data) => Self::of_features(job, data, most, on_event),
             Data::Arrays(data) => {
                 let seed = job.config.train.seed;
@@ -75,6 +78,7 @@ impl<'a> BatchSource<'a> {
     }
 
     /// Reads the features once if they fit into `most` bytes of memory, else in every epoch.
+    #[cfg(feature = "shards")]
     fn of_features(
         job: &TrainingJob<'a>,
         data: &'a FeatureData,
@@ -106,6 +110,7 @@ impl<'a> BatchSource<'a> {
     ) {
         let batches = batches(state, train, images);
         match self {
+            #[cfg(feature = "shards")]
             Self::Streamed(stream) => stream.send(state, &train, to),
             Self::Augmented(images) => send_augmented(&images, batches, train.batch_size, to),
             Self::Kept { mut features, views, seed } => {
@@ -134,7 +139,23 @@ impl<'a> BatchSource<'a> {
     }
 }
 
-/// Returns the order of the training images in an epoch, counted from 1.
+/// Returns the order of the training images in an epoch, counted from 1. It depends on `train.shuffle`, `train.seed`
+/// and the epoch, so a resumed run continues with the same order.
+///
+/// # Examples
+///
+/// ```
+/// use train::{TrainConfig, order_of_epoch};
+///
+/// let train = TrainConfig { seed: 7, ..TrainConfig::default() };
+/// let mut order = order_of_epoch(&train, 1, 100);
+/// assert_eq!(order, order_of_epoch(&train, 1, 100));
+/// assert_ne!(order, order_of_epoch(&train, 2, 100));
+/// order.sort_unstable();
+/// assert!(order.into_iter().eq(0..100));
+/// ```
+#[doc(alias = "sampler")]
+#[doc(alias = "shuffle")]
 pub fn order_of_epoch(train: &TrainConfig, epoch: usize, images: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..images).collect();
     if train.shuffle {

@@ -33,6 +33,8 @@ pub(crate) struct Checkpoint {
 }
 
 /// Last checkpoint of a run. Its files matched their digests when it was opened.
+#[doc(alias = "BackupAndRestore")]
+#[doc(alias = "ModelCheckpoint")]
 #[derive(Clone, Debug)]
 pub struct SavedCheckpoint {
     run: PathBuf,
@@ -49,6 +51,42 @@ impl SavedCheckpoint {
     /// # Errors
     ///
     /// Returns an error if the run is complete, or if both checkpoints are damaged or missing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunDirectory, SavedCheckpoint, TrainError, fit};
+    /// # use burn::tensor::Device;
+    /// # use train::{Cancellation, Data, FeatureArrays, LabeledRows, Pooling, RunConfig, TrainingJob, WeightsChoice};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let mut config = RunConfig::new("", WeightsChoice::Seed(1));
+    /// # config.base.image_size = [32, 32];
+    /// # config.base.last_layer = "block1_pool".into();
+    /// # config.base.pooling = Pooling::Average;
+    /// # config.head.hidden_units = 8;
+    /// # config.train.epochs = 2;
+    /// # let values = (0..20 * 64).map(|at| (at / 64 % 2) as f32).collect();
+    /// # let rows = LabeledRows { values, labels: (0..20).map(|row| row % 2).collect() };
+    /// # let data = FeatureArrays::divide(["cats", "dogs"], rows, 0.2, 1)?;
+    /// # let weights = config.load_weights()?;
+    /// let run = RunDirectory::create(folder.path().join("run"), &config)?;
+    /// assert!(SavedCheckpoint::resumable(&run, &config)?.is_none()); // nothing is saved yet
+    /// # let job = TrainingJob {
+    /// #     config: &config,
+    /// #     run: &run,
+    /// #     weights: &weights,
+    /// #     data: Data::Arrays(&data),
+    /// #     device: &Device::flex(),
+    /// #     strict_engine: false,
+    /// #     cancellation: &Cancellation::NEVER,
+    /// # };
+    /// fit(&job, |_| {})?;
+    /// let refused = SavedCheckpoint::resumable(&run, &config);
+    /// assert!(matches!(refused, Err(TrainError::Complete { epochs: 2, .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "load_checkpoint")]
     pub fn resumable(run: &RunDirectory, config: &RunConfig) -> Result<Option<Self>, TrainError> {
         recover_folder(&run.best())?;
         let (last, previous) = (run.last(), run.previous());

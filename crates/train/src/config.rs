@@ -21,6 +21,7 @@ const COUNTS_TEXT: &str = "1 to 1,000,000,000";
 const RATES: &str = "more than 0, as a 32-bit float";
 
 /// Settings of a run. Each section belongs to the crate that uses it.
+#[doc(alias = "hyperparameters")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
@@ -129,6 +130,15 @@ impl DataConfig {
     pub const CACHE_GB: u64 = 20;
 
     /// Returns the default settings for the images at `path`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::DataConfig;
+    ///
+    /// let data = DataConfig { validation_split: Some(0.1), ..DataConfig::at("pets") };
+    /// assert_eq!(data.memory(), 512_000_000);
+    /// ```
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -142,6 +152,15 @@ impl DataConfig {
     }
 
     /// Returns `cache_mb` in bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::DataConfig;
+    ///
+    /// let data = DataConfig { cache_mb: 100, ..DataConfig::at("pets") };
+    /// assert_eq!(data.memory(), 100_000_000);
+    /// ```
     pub fn memory(&self) -> usize {
         self.cache_mb.saturating_mul(1_000_000)
     }
@@ -180,6 +199,23 @@ impl Default for DeviceConfig {
 }
 
 /// Settings of the training loop. The defaults match the Keras example.
+///
+/// # Examples
+///
+/// ```
+/// use train::TrainConfig;
+///
+/// let train = TrainConfig {
+///     epochs: 100,
+///     patience: Some(10),         // stop after 10 epochs without a lower val_loss
+///     reduce_on_plateau: Some(3), // divide learning rates by 10 after 3 such epochs
+///     save_every: Some(500),      // save a checkpoint every 500 steps too
+///     ..TrainConfig::default()
+/// };
+/// assert_eq!((train.batch_size, train.learning_rate), (32, 1e-3));
+/// ```
+#[doc(alias = "callbacks")]
+#[doc(alias = "hyperparameters")]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
@@ -188,8 +224,10 @@ pub struct TrainConfig {
     /// Number of images in a training step.
     pub batch_size: usize,
     /// Learning rate of the head.
+    #[doc(alias = "lr")]
     pub learning_rate: f64,
     /// Learning rate of the unfrozen layers.
+    #[doc(alias = "param_groups")]
     #[serde(alias = "thaw_learning_rate")]
     pub base_learning_rate: f64,
     /// Shuffles the training images in every epoch; otherwise they are in the order of their paths.
@@ -199,19 +237,25 @@ pub struct TrainConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub views: Option<usize>,
     /// Number of steps between checkpoints within an epoch. Every epoch also ends with a checkpoint.
+    #[doc(alias = "ModelCheckpoint")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save_every: Option<usize>,
     /// Number of epochs without a lower val_loss after which the run ends (Keras: `EarlyStopping`).
+    #[doc(alias = "EarlyStopping")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
     /// Number of epochs without a lower val_loss after which learning rates are divided by 10 (Keras:
-    /// `ReduceLROnPlateau`).
+    /// `ReduceLROnPlateau`); see [`Plateau`](crate::Plateau).
+    #[doc(alias = "ReduceLROnPlateau")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce_on_plateau: Option<usize>,
     /// Writes event files for TensorBoard.
+    #[doc(alias = "SummaryWriter")]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tensorboard: bool,
     /// Random seed.
+    #[doc(alias = "manual_seed")]
+    #[doc(alias = "set_random_seed")]
     pub seed: u64,
 }
 
@@ -341,6 +385,17 @@ impl RunConfig {
     /// # Errors
     ///
     /// Returns an error for the first setting out of its range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, TrainError, WeightsChoice};
+    ///
+    /// let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// config.train.batch_size = 0;
+    /// let error = config.validate().expect_err("an empty batch");
+    /// assert!(matches!(error, TrainError::Setting { name: "batch_size", .. }));
+    /// ```
     pub fn validate(&self) -> Result<(), TrainError> {
         let Self { augment, base, head, train, .. } = self;
         base.frozen_and_trainable()?;
@@ -379,6 +434,19 @@ impl RunConfig {
     /// # Errors
     ///
     /// Returns an error if the configuration of the base is invalid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, WeightsChoice};
+    ///
+    /// let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// config.base.unfreeze = Some("block5_conv3".into());
+    /// let weights = config.trainable_weights(2)?;
+    /// let kernels = weights.iter().filter(|(_, shape)| shape.len() > 1).map(|(name, _)| name);
+    /// assert!(kernels.eq(["block5_conv3/kernel", "dense/kernel", "dense_1/kernel"]));
+    /// # Ok::<(), train::VggError>(())
+    /// ```
     pub fn trainable_weights(&self, classes: usize) -> Result<Vec<(String, Vec<usize>)>, VggError> {
         model::trainable_weights(&self.base, &self.head, classes)
     }
@@ -389,6 +457,18 @@ impl RunConfig {
     ///
     /// Returns an error if the configuration of the base is invalid, or if the file can't be read or does not fit the
     /// base.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, WeightsChoice};
+    ///
+    /// let mut config = RunConfig::new("pets", WeightsChoice::Seed(1)); // random weights
+    /// config.base.last_layer = "block1_pool".into();
+    /// let weights = config.load_weights()?;
+    /// assert_eq!(weights.arrays()["block1_conv1/kernel"].shape, [3, 3, 3, 64]);
+    /// # Ok::<(), train::VggError>(())
+    /// ```
     pub fn load_weights(&self) -> Result<Weights, VggError> {
         match &self.weights {
             WeightsChoice::Seed(seed) => Weights::seeded(&self.base, *seed),

@@ -5,10 +5,28 @@ use photos::ImageDataset;
 use sha2::{Digest, Sha256};
 use vgg::engine_name;
 
+use crate::FeatureArrays;
+#[cfg(feature = "shards")]
+use crate::FeatureData;
 use crate::hex::hex;
-use crate::{FeatureArrays, FeatureData};
 
 /// Training and validation data.
+///
+/// # Examples
+///
+/// ```
+/// use train::{Data, FeatureArrays, LabeledRows};
+///
+/// let rows = LabeledRows { values: vec![0.5; 40], labels: vec![0, 0, 0, 0, 0, 1, 1, 1, 1, 1] };
+/// let arrays = FeatureArrays::divide(["healthy", "worn"], rows, 0.2, 1)?;
+/// let data = Data::Arrays(&arrays);
+/// assert_eq!(data.classes(), ["healthy", "worn"]);
+/// assert_eq!((data.training_labels().len(), data.validation_labels().len()), (8, 2));
+/// assert_eq!(data.feature_count(), 4);
+/// # Ok::<(), train::TrainError>(())
+/// ```
+#[doc(alias = "DataLoader")]
+#[doc(alias = "Dataset")]
 #[derive(Clone, Copy, Debug)]
 pub enum Data<'a> {
     /// Images.
@@ -21,6 +39,7 @@ pub enum Data<'a> {
         validation: &'a ImageDataset,
     },
     /// Precomputed backbone features.
+    #[cfg(feature = "shards")]
     Features(&'a FeatureData),
     /// Backbone features in memory, after the last frozen layer of the run's base. They must be those of the run's
     /// weights, which is not checked. Augmentation is not used, and `train.views` must be `None`.
@@ -32,6 +51,7 @@ impl<'a> Data<'a> {
     pub fn classes(self) -> &'a [String] {
         match self {
             Self::Images { training, .. } => training.classes(),
+            #[cfg(feature = "shards")]
             Self::Features(data) => data.classes(),
             Self::Arrays(data) => data.classes(),
         }
@@ -41,6 +61,7 @@ impl<'a> Data<'a> {
     pub fn training_labels(self) -> &'a [usize] {
         match self {
             Self::Images { training, .. } => training.labels(),
+            #[cfg(feature = "shards")]
             Self::Features(data) => data.training_labels(),
             Self::Arrays(data) => data.training_labels(),
         }
@@ -50,6 +71,7 @@ impl<'a> Data<'a> {
     pub fn validation_labels(self) -> &'a [usize] {
         match self {
             Self::Images { validation, .. } => validation.labels(),
+            #[cfg(feature = "shards")]
             Self::Features(data) => data.validation_labels(),
             Self::Arrays(data) => data.validation_labels(),
         }
@@ -59,6 +81,7 @@ impl<'a> Data<'a> {
     pub fn feature_count(self) -> usize {
         match self {
             Self::Images { extractor, .. } => extractor.base().feature_count(),
+            #[cfg(feature = "shards")]
             Self::Features(data) => data.feature_count(),
             Self::Arrays(data) => data.feature_count(),
         }
@@ -68,6 +91,7 @@ impl<'a> Data<'a> {
     pub fn engines(self) -> Vec<String> {
         match self {
             Self::Images { extractor, .. } => vec![extractor.base().engine().to_owned()],
+            #[cfg(feature = "shards")]
             Self::Features(data) => data.set().engines().keys().cloned().collect(),
             Self::Arrays(_) => vec![],
         }
@@ -78,7 +102,9 @@ impl<'a> Data<'a> {
     pub(crate) fn engine_here(self) -> String {
         match self {
             Self::Images { extractor, .. } => extractor.base().engine().to_owned(),
-            Self::Features(_) | Self::Arrays(_) => engine_name("head f32"),
+            #[cfg(feature = "shards")]
+            Self::Features(_) => engine_name("head f32"),
+            Self::Arrays(_) => engine_name("head f32"),
         }
     }
 
@@ -86,6 +112,7 @@ impl<'a> Data<'a> {
     pub(crate) fn digest(self) -> String {
         match self {
             Self::Images { training, validation, .. } => digest_of_images([training, validation]),
+            #[cfg(feature = "shards")]
             Self::Features(data) => data.digest(),
             Self::Arrays(data) => data.digest(),
         }

@@ -239,6 +239,7 @@ pub enum TrainError {
     Features(#[from] features::FeaturesError),
     /// Precomputed features can't be used, or the run was cancelled.
     #[error(transparent)]
+    #[cfg(feature = "shards")]
     Shards(#[from] shards::ShardsError),
 }
 
@@ -250,6 +251,17 @@ impl From<features::Cancelled> for TrainError {
 
 impl TrainError {
     /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, WeightsChoice};
+    ///
+    /// let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// config.train.epochs = 0;
+    /// let error = config.validate().expect_err("no epochs");
+    /// assert_eq!(error.hint().as_deref(), Some("remove the setting to use its default"));
+    /// ```
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::Augment(error) => return error.hint(),
@@ -258,6 +270,7 @@ impl TrainError {
             Self::Base(error) => return error.hint(),
             Self::Photos(error) => return error.hint(),
             Self::Features(error) => return error.hint(),
+            #[cfg(feature = "shards")]
             Self::Shards(error) => return error.hint(),
             Self::Unsaved { cause, unsaved } => return cause.hint().or_else(|| unsaved.hint()),
             Self::Complete { path, .. } => {
@@ -297,13 +310,12 @@ impl TrainError {
 
     /// Returns true if the error is a cancellation.
     pub(crate) fn is_cancelled(&self) -> bool {
-        use features::FeaturesError;
-        use shards::ShardsError;
-
-        matches!(
-            self,
-            Self::Features(FeaturesError::Cancelled(_)) | Self::Shards(ShardsError::Cancelled(_))
-        )
+        match self {
+            Self::Features(features::FeaturesError::Cancelled(_)) => true,
+            #[cfg(feature = "shards")]
+            Self::Shards(shards::ShardsError::Cancelled(_)) => true,
+            _ => false,
+        }
     }
 
     pub(crate) fn unsaved(cause: Self, unsaved: Self) -> Self {

@@ -20,6 +20,23 @@ use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
 /// # Panics
 ///
 /// Panics if `labels` is empty, or if `features` does not have one row a label.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::Device;
+/// use train::{HeadConfig, TrainableLayers, evaluate};
+///
+/// let device = Device::flex();
+/// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(4, 2, 1, &device);
+/// let layers = TrainableLayers::from_head(head, 4);
+/// // All features and biases are 0, so the logits of both images are 0.
+/// let (loss, correct) = evaluate(&layers, vec![0.0; 2 * 4], &[0, 1], 0.5, &device)?;
+/// assert!((loss - 2f64.ln()).abs() < 1e-6);
+/// assert_eq!(correct, 1); // a probability of 0.5 is not above the threshold
+/// # Ok::<(), train::VggError>(())
+/// ```
+#[doc(alias = "model.evaluate")]
 pub fn evaluate(
     trainable: &TrainableLayers,
     features: Vec<f32>,

@@ -16,6 +16,32 @@ pub enum ImageSet {
 }
 
 /// Event of a run.
+///
+/// # Examples
+///
+/// ```
+/// use train::TrainingEvent;
+///
+/// /// Returns the line that a program prints after an epoch.
+/// fn line(event: &TrainingEvent) -> Option<String> {
+///     match event {
+///         TrainingEvent::Epoch { metrics, best, .. } => {
+///             let mark = if *best { ", best so far" } else { "" };
+///             Some(format!("epoch {}: val_loss {:.3}{mark}", metrics.epoch, metrics.val_loss))
+///         }
+///         _ => None,
+///     }
+/// }
+///
+/// # let (loss, accuracy) = (0.3, 0.9);
+/// let metrics = train::Metrics { epoch: 3, loss, accuracy, val_loss: 0.25, val_accuracy: 0.95 };
+/// let epoch = TrainingEvent::Epoch { metrics, seconds: 1.5, learning_rate: 1e-3, best: true };
+/// assert_eq!(line(&epoch).as_deref(), Some("epoch 3: val_loss 0.250, best so far"));
+/// ```
+#[doc(alias = "Callback")]
+#[doc(alias = "callbacks")]
+#[doc(alias = "progress")]
+#[doc(alias = "tqdm")]
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TrainingEvent {

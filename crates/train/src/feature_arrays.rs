@@ -21,6 +21,8 @@ pub struct LabeledRows {
 }
 
 /// Features and labels in memory, split into training and validation rows. Clones share the features.
+#[doc(alias = "from_tensor_slices")]
+#[doc(alias = "TensorDataset")]
 #[derive(Clone, Debug)]
 pub struct FeatureArrays {
     classes: Vec<String>,
@@ -48,7 +50,7 @@ impl FeatureArrays {
     ///
     /// Returns [`TrainError::Arrays`] in these cases:
     ///
-    /// - There are fewer than two classes, or a name is empty or occurs twice.
+    /// - `classes` has fewer than two names, or a name is empty or occurs twice.
     /// - A split has a class without rows, a label that is not a class, or a value that is NaN or infinite.
     /// - The values of a split are not a whole number of rows, or the widths of the splits differ.
     ///
@@ -101,6 +103,9 @@ impl FeatureArrays {
     /// assert_eq!(data.validation_labels(), [0, 1]);
     /// # Ok::<(), train::TrainError>(())
     /// ```
+    #[doc(alias = "stratified")]
+    #[doc(alias = "train_test_split")]
+    #[doc(alias = "validation_split")]
     pub fn divide(
         classes: impl IntoIterator<Item = impl Into<String>>,
         rows: LabeledRows,
@@ -171,7 +176,9 @@ impl FeatureArrays {
     /// Returns a digest of the features and labels of both splits.
     pub(crate) fn digest(&self) -> String {
         let mut hash = Sha256::new();
+        hash.update((self.width as u64).to_le_bytes());
         for Part { values, labels } in [&self.training, &self.validation] {
+            hash.update((labels.len() as u64).to_le_bytes());
             for &label in labels {
                 hash.update((label as u64).to_le_bytes());
             }
@@ -179,7 +186,6 @@ impl FeatureArrays {
                 let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
                 hash.update(bytes);
             }
-            hash.update(u64::MAX.to_le_bytes());
         }
         hex(hash.finalize())
     }

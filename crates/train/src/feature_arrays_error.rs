@@ -7,7 +7,7 @@ use quoting::Shown;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FeatureArraysError {
-    /// There are fewer than two classes.
+    /// Fewer than two classes.
     #[error("{0} class(es), expected two or more")]
     Classes(usize),
     /// A class name is empty or occurs twice.

@@ -41,6 +41,59 @@ impl FeatureData {
     /// - The set was computed with another base, other weights or other augmented copies than the run asks for.
     /// - `validation_split` is set although the set has separate folders, or is not between 0 and 1.
     /// - A class has fewer than two images, or no image in one of the splits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{FeatureData, FeatureSet, RunConfig, WeightsChoice};
+    /// # use shards::{Cancellation, Dtype, Extractor, FeatureSettings, FrozenBase, ImageIndex};
+    /// # use shards::{ShardJob, Sharding, Store, compute};
+    /// # use train::Pooling;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let pets = folder.path().join("pets");
+    /// # for class in ["cats", "dogs"] {
+    /// #     std::fs::create_dir_all(pets.join(class))?;
+    /// #     for at in 0..5u8 {
+    /// #         let image = image::RgbImage::from_pixel(32, 32, image::Rgb([at, 80, 40]));
+    /// #         image.save(pets.join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// # let mut config = RunConfig::new("", WeightsChoice::Seed(1));
+    /// # config.base.image_size = [32, 32];
+    /// # config.base.last_layer = "block1_pool".into();
+    /// # config.base.pooling = Pooling::Average;
+    /// # config.head.hidden_units = 8;
+    /// # config.train.epochs = 2;
+    /// # let weights = config.load_weights()?;
+    /// # let base = FrozenBase::new(&config.base, &weights)?;
+    /// # let store = Store::in_memory();
+    /// # let images = ImageIndex::find(&pets.to_string_lossy(), |_| true)?;
+    /// # let settings =
+    /// #     FeatureSettings::new(&config.base, &weights, &base, &images, Dtype::default(), None);
+    /// # let job = ShardJob {
+    /// #     images: &images,
+    /// #     extractor: &Extractor::new(base, None),
+    /// #     settings: &settings,
+    /// #     sharding: Sharding::new(1, 1)?,
+    /// #     shard: 0,
+    /// #     store: &store,
+    /// #     strict: true,
+    /// #     strict_engine: false,
+    /// #     replace: false,
+    /// #     stop: &Cancellation::NEVER,
+    /// # };
+    /// # compute(&job, |_| {})?;
+    /// // A set with the features of five cats and five dogs.
+    /// let data = FeatureData::divide(FeatureSet::open(&store)?, &config, &weights)?;
+    /// assert_eq!(data.training_labels(), [0, 0, 0, 0, 1, 1, 1, 1]);
+    /// assert_eq!(data.validation_labels(), [0, 1]);
+    /// assert_eq!((data.classes().len(), data.feature_count()), (2, 64));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "stratified")]
+    #[doc(alias = "train_test_split")]
+    #[doc(alias = "validation_split")]
     pub fn divide(
         set: FeatureSet,
         config: &RunConfig,

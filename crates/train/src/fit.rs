@@ -27,6 +27,9 @@ use crate::{
 ///
 /// Returns the outcome with the history and the best model so far, which are also in the run directory.
 ///
+/// The run ends after its epochs, or earlier by [`TrainConfig::patience`](crate::TrainConfig::patience). Any other rule
+/// can be a part of `on_event`, which stops the run by cancelling [`TrainingJob::cancellation`].
+///
 /// # Errors
 ///
 /// Returns an error in these cases:
@@ -35,6 +38,51 @@ use crate::{
 /// - Its directory can't be read or written.
 /// - The images have changed since the run began, or a file changes while it is in use.
 /// - The loss is NaN or infinite.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::Device;
+/// use train::{Cancellation, Data, RunDirectory, TrainingEvent, TrainingJob, fit};
+/// # use train::{FeatureArrays, LabeledRows, Pooling, RunConfig, WeightsChoice};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let mut config = RunConfig::new("", WeightsChoice::Seed(1));
+/// # config.base.image_size = [32, 32];
+/// # config.base.last_layer = "block1_pool".into();
+/// # config.base.pooling = Pooling::Average;
+/// # config.head.hidden_units = 8;
+/// # config.train.epochs = 2;
+/// # let values = (0..20 * 64).map(|at| (at / 64 % 2) as f32).collect();
+/// # let rows = LabeledRows { values, labels: (0..20).map(|row| row % 2).collect() };
+/// # let data = FeatureArrays::divide(["cats", "dogs"], rows, 0.2, 1)?;
+/// # let weights = config.load_weights()?;
+/// // Two epochs on features in memory. `Data::Images` trains on images.
+/// let run = RunDirectory::create(folder.path().join("run"), &config)?;
+/// let job = TrainingJob {
+///     config: &config,
+///     run: &run,
+///     weights: &weights,
+///     data: Data::Arrays(&data),
+///     device: &Device::flex(),
+///     strict_engine: false,
+///     cancellation: &Cancellation::NEVER,
+/// };
+/// let mut losses = vec![];
+/// let result = fit(&job, |event| {
+///     if let TrainingEvent::Epoch { metrics, .. } = event {
+///         losses.push(metrics.val_loss);
+///     }
+/// })?;
+/// assert_eq!((losses.len(), result.history.len()), (2, 2));
+/// assert_eq!(result.history[1].metrics.val_loss, losses[1]);
+/// assert!(result.best.is_some() && run.best().exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "callbacks")]
+#[doc(alias = "EarlyStopping")]
+#[doc(alias = "model.fit")]
+#[doc(alias = "Trainer")]
 pub fn fit(
     job: &TrainingJob<'_>,
     on_event: impl FnMut(TrainingEvent),
@@ -51,6 +99,51 @@ pub fn fit(
 /// # Panics
 ///
 /// Panics if the checkpoint belongs to another run.
+///
+/// # Examples
+///
+/// ```
+/// use train::{Cancellation, SavedCheckpoint, TrainingEvent, TrainingJob, TrainingOutcome, fit, resume};
+/// # use burn::tensor::Device;
+/// # use train::{Data, FeatureArrays, LabeledRows, Pooling, RunConfig, RunDirectory, WeightsChoice};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let mut config = RunConfig::new("", WeightsChoice::Seed(1));
+/// # config.base.image_size = [32, 32];
+/// # config.base.last_layer = "block1_pool".into();
+/// # config.base.pooling = Pooling::Average;
+/// # config.head.hidden_units = 8;
+/// # config.train.epochs = 2;
+/// # let values = (0..20 * 64).map(|at| (at / 64 % 2) as f32).collect();
+/// # let rows = LabeledRows { values, labels: (0..20).map(|row| row % 2).collect() };
+/// # let data = FeatureArrays::divide(["cats", "dogs"], rows, 0.2, 1)?;
+/// # let weights = config.load_weights()?;
+/// # let run = RunDirectory::create(folder.path().join("run"), &config)?;
+/// # let device = Device::flex();
+/// let cancellation = Cancellation::default();
+/// let job = TrainingJob {
+///     // ...
+/// #     config: &config,
+/// #     run: &run,
+/// #     weights: &weights,
+/// #     data: Data::Arrays(&data),
+/// #     device: &device,
+/// #     strict_engine: false,
+///     cancellation: &cancellation,
+/// };
+/// let stopped = fit(&job, |event| {
+///     if matches!(event, TrainingEvent::Epoch { .. }) {
+///         cancellation.cancel();
+///     }
+/// })?;
+/// assert_eq!(stopped.outcome, TrainingOutcome::Stopped { epochs: 1 });
+///
+/// let job = TrainingJob { cancellation: &Cancellation::NEVER, ..job };
+/// let last = SavedCheckpoint::resumable(&run, &config)?.expect("a checkpoint");
+/// assert_eq!(resume(&job, last, |_| {})?.history.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "resume_from_checkpoint")]
 pub fn resume(
     job: &TrainingJob<'_>,
     last: SavedCheckpoint,
@@ -174,13 +267,17 @@ fn prepare<'a>(
     let TrainingJob { config, data, .. } = *job;
     let cached = match data {
         Data::Images { training, validation, .. } => training.cached() + validation.cached(),
-        Data::Features(_) | Data::Arrays(_) => 0,
+        _ => 0,
     };
     let room = config.data.memory().saturating_sub(cached);
     let (rows, width) = (data.validation_labels().len(), data.feature_count());
     let all = rows + config.train.views.unwrap_or(1) * data.training_labels().len();
     // Features that are read in every epoch need half of the memory for their buffers.
-    let is_streamed = matches!(data, Data::Features(_)) && all * width * size_of::<f32>() > room;
+    let is_precomputed = cfg_select! {
+        feature = "shards" => matches!(data, Data::Features(_)),
+        _ => false,
+    };
+    let is_streamed = is_precomputed && all * width * size_of::<f32>() > room;
     let most = if is_streamed { room / 2 } else { room };
     let set = ImageSet::Validation;
     let of_validation = match data {
@@ -192,6 +289,7 @@ fn prepare<'a>(
                 on_event(TrainingEvent::Features { set, done, total });
             })?
         }
+        #[cfg(feature = "shards")]
         Data::Features(data) => {
             keep(job, data.set(), data.validation(), None, most, |done, total| {
                 on_event(TrainingEvent::Read { set, done, total });

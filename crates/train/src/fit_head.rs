@@ -86,6 +86,8 @@ pub struct TrainedHead {
 /// assert!(trained.head.probabilities(logits).into_scalar::<f32>() > 0.5);
 /// # Ok::<(), train::TrainError>(())
 /// ```
+#[doc(alias = "linear probe")]
+#[doc(alias = "model.fit")]
 pub fn fit_head(
     job: &HeadJob<'_>,
     mut on_event: impl FnMut(TrainingEvent),

@@ -13,6 +13,28 @@ use crate::{InitialWeights, RunConfig, TrainError};
 ///
 /// Returns an error if the configuration of the base is invalid, or if the model or head to start from can't be read.
 /// Also returns an error if that model or head does not have the base, classes and shapes of the run.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::Device;
+/// use train::{RunConfig, WeightsChoice, initial_layers};
+/// # use train::Pooling;
+///
+/// # let mut config = RunConfig::new("", WeightsChoice::Seed(1));
+/// # config.base.image_size = [32, 32];
+/// # config.base.last_layer = "block1_pool".into();
+/// # config.base.pooling = Pooling::Average;
+/// # config.head.hidden_units = 8;
+/// # config.train.epochs = 2;
+/// // A frozen base with 64 features, and a random head with 8 hidden units.
+/// let classes = ["cats", "dogs"].map(String::from);
+/// let layers = initial_layers(&config, &config.load_weights()?, &classes, &Device::flex())?;
+/// assert_eq!(layers.to_arrays()["dense/kernel"].shape, [64, 8]);
+/// # Ok::<(), train::TrainError>(())
+/// ```
+#[doc(alias = "fine-tuning")]
+#[doc(alias = "warm_start")]
 pub fn initial_layers(
     config: &RunConfig,
     weights: &Weights,

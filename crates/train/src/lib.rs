@@ -15,6 +15,7 @@ mod evaluate;
 mod event;
 mod feature_arrays;
 mod feature_arrays_error;
+#[cfg(feature = "shards")]
 mod feature_data;
 mod fit;
 mod fit_head;
@@ -34,6 +35,7 @@ mod rmsprop;
 mod run_directory;
 mod state;
 mod steps;
+#[cfg(feature = "shards")]
 mod streamed_features;
 mod tensorboard;
 mod training;
@@ -45,6 +47,7 @@ pub use formats::{Array, Arrays, FormatError};
 pub use head::{Head, HeadConfig};
 pub use model::{Classifier, Metrics, ModelCard, ModelError, TrainableLayers};
 pub use photos::{ImageDataset, PhotosError};
+#[cfg(feature = "shards")]
 pub use shards::{FeatureSet, ShardsError};
 pub use vgg::{FrozenBase, Pooling, Precision, Variant, VggConfig, VggError, Weights};
 
@@ -57,6 +60,7 @@ pub use evaluate::evaluate;
 pub use event::{ImageSet, TrainingEvent};
 pub use feature_arrays::{FeatureArrays, LabeledRows};
 pub use feature_arrays_error::FeatureArraysError;
+#[cfg(feature = "shards")]
 pub use feature_data::FeatureData;
 pub use fit::{fit, resume};
 pub use fit_head::{HeadJob, TrainedHead, fit_head};

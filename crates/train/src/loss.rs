@@ -7,33 +7,97 @@ use burn::tensor::{Int, Tensor};
 /// Distance that probabilities keep from 0 and 1 in [`clipped_binary_cross_entropy`] (Keras: `keras.config.epsilon()`).
 const EPSILON: f32 = 1e-7;
 
-/// Computes the mean binary cross-entropy from logits.
+/// Computes the mean binary cross-entropy from logits (Keras: `BinaryCrossentropy(from_logits=True)`).
 ///
-/// With logit z, label y and p = sigmoid(z), the loss of an image is -y log(p) - (1 - y) log(1 - p), computed as
-/// -log_sigmoid(-z) - z y. That form does not overflow for any logit, and its gradient is p - y, also at z = 0.
+/// ```text
+/// p    = 1 / (1 + exp(-z))
+/// loss = mean over all images of -y log(p) - (1 - y) log(1 - p)
+///      = mean over all images of -log_sigmoid(-z) - z y
+/// ```
+///
+/// z is the logit of an image, and y its label. The second form is computed: it does not overflow for any logit. The
+/// gradient of an image's loss is p - y, also at z = 0.
 ///
 /// # Shapes
 ///
 /// - logits, labels: (N, 1), labels 0 or 1
 /// - output: (1)
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use train::binary_cross_entropy;
+///
+/// let device = Device::flex();
+/// let logits = Tensor::<2>::from_data([[0.0f32], [0.0]], &device); // probability 0.5
+/// let labels = Tensor::<2>::from_data([[0.0f32], [1.0]], &device);
+/// let loss: f32 = binary_cross_entropy(logits, labels).into_scalar();
+/// assert!((loss - 2f32.ln()).abs() < 1e-6);
+/// ```
+#[doc(alias = "BCEWithLogitsLoss")]
+#[doc(alias = "binary_crossentropy")]
+#[doc(alias = "BinaryCrossentropy")]
+#[doc(alias = "log loss")]
 pub fn binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<1> {
     (log_sigmoid(logits.clone().neg()).neg() - logits * labels).mean()
 }
 
-/// Computes the mean categorical cross-entropy, -log(p) of each row's class with p the softmax of its logits.
+/// Computes the mean categorical cross-entropy from logits (Keras: `SparseCategoricalCrossentropy(from_logits=True)`).
+///
+/// ```text
+/// p_c  = exp(z_c) / sum over k of exp(z_k)
+/// loss = mean over all images of -log(p_y)
+/// ```
+///
+/// z_c is the logit of class c, and y the label of the image.
 ///
 /// # Shapes
 ///
 /// - logits: (N, classes)
 /// - labels: (N), class indices
 /// - output: (1)
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::{Device, Int, Tensor};
+/// use train::categorical_cross_entropy;
+///
+/// let device = Device::flex();
+/// let logits = Tensor::<2>::from_data([[1.0f32, 1.0, 1.0]], &device); // probabilities 1/3
+/// let labels = Tensor::<1, Int>::from_data([2i64], &device);
+/// let loss: f32 = categorical_cross_entropy(logits, labels).into_scalar();
+/// assert!((loss - 3f32.ln()).abs() < 1e-6);
+/// ```
+#[doc(alias = "categorical_crossentropy")]
+#[doc(alias = "CrossEntropyLoss")]
+#[doc(alias = "sparse_categorical_crossentropy")]
+#[doc(alias = "SparseCategoricalCrossentropy")]
 pub fn categorical_cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [rows, _] = logits.dims();
     log_softmax(logits, 1).gather(1, labels.reshape([rows, 1])).mean().neg()
 }
 
-/// Computes the binary cross-entropy of a probability and a label of 0 or 1. The probability is first clipped to
-/// 1e-7..1 - 1e-7 (Keras: `keras.losses.BinaryCrossentropy` on probabilities).
+/// Computes the binary cross-entropy of a probability p and a label y of 0 or 1 (Keras: `BinaryCrossentropy` on
+/// probabilities).
+///
+/// ```text
+/// q    = p, clipped to the range from 1e-7 to 1 - 1e-7
+/// loss = -y log(q) - (1 - y) log(1 - q)
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use train::clipped_binary_cross_entropy;
+///
+/// assert!((clipped_binary_cross_entropy(0.5, 1.0) - 2f32.ln()).abs() < 1e-6);
+/// assert!(clipped_binary_cross_entropy(0.0, 1.0).is_finite());
+/// ```
+#[doc(alias = "BCELoss")]
+#[doc(alias = "binary_crossentropy")]
+#[doc(alias = "BinaryCrossentropy")]
 pub fn clipped_binary_cross_entropy(probability: f32, label: f32) -> f32 {
     let probability = probability.clamp(EPSILON, 1.0 - EPSILON);
     -(label * probability.ln() + (1.0 - label) * (1.0 - probability).ln())

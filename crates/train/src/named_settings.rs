@@ -18,6 +18,17 @@ enum Setting {
 impl RunConfig {
     /// Returns every setting that is in `config.toml` by its section and name, such as `train.learning_rate`. Values
     /// have the text of the file; strings have no quotes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, WeightsChoice};
+    ///
+    /// let named = RunConfig::new("pets", WeightsChoice::Seed(7)).named_settings();
+    /// assert_eq!(named["train.learning_rate"], "0.001");
+    /// assert_eq!(named["weights.seed"], "7");
+    /// ```
+    #[doc(alias = "hparams")]
     pub fn named_settings(&self) -> BTreeMap<String, String> {
         // Serialize first: in the text, a 32-bit float has its own digits instead of those of its 64-bit conversion.
         let text = toml::to_string(self).expect("valid settings are plain data");

@@ -11,7 +11,29 @@ use formats::{Array, Arrays};
 
 use crate::{OptimizerStateError, ParameterState, RmsProp};
 
-/// RMSprop with the state of every parameter of a module.
+/// RMSprop with the state of every parameter of a module. [`RmsProp`] has the formula of a step.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use train::{HeadConfig, Optimizer, RmsProp, binary_cross_entropy};
+///
+/// let device = Device::flex().autodiff();
+/// let mut head = HeadConfig { hidden_units: 4, dropout: 0.0 }.init(2, 2, 1, &device);
+/// let mut optimizer = Optimizer::new(|_| RmsProp::default(), &head);
+/// let features = Tensor::<2>::from_data([[1.0f32, -2.0], [0.5, 3.0]], &device);
+/// let labels = Tensor::<2>::from_data([[0.0f32], [1.0]], &device);
+/// let mut losses = vec![];
+/// for _ in 0..20 {
+///     let loss = binary_cross_entropy(head.forward(features.clone(), None), labels.clone());
+///     losses.push(loss.clone().into_scalar::<f32>());
+///     head = optimizer.step(head, loss.backward());
+/// }
+/// assert!(losses[19] < losses[0]);
+/// ```
+#[doc(alias = "RMSprop")]
+#[doc(alias = "torch.optim")]
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     slots: BTreeMap<String, (RmsProp, ParameterState)>,
@@ -24,6 +46,24 @@ impl Optimizer {
     /// # Panics
     ///
     /// Panics if two parameters have the same name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use train::{HeadConfig, Optimizer, RmsProp};
+    ///
+    /// let device = Device::flex().autodiff();
+    /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 }.init(2, 2, 1, &device);
+    /// // The head learns faster than the unfrozen layers.
+    /// let rmsprop = |name: &str| RmsProp {
+    ///     learning_rate: if name.starts_with("dense") { 1e-3 } else { 1e-5 },
+    ///     ..RmsProp::default()
+    /// };
+    /// let optimizer = Optimizer::new(rmsprop, &head);
+    /// assert_eq!(optimizer.to_arrays()["dense/kernel/velocity"].data, [0.0; 8]);
+    /// ```
+    #[doc(alias = "param_groups")]
     pub fn new<M: Module>(rmsprop: impl Fn(&str) -> RmsProp, module: &M) -> Self {
         let mut visitor = NewSlots { rmsprop, path: vec![], slots: BTreeMap::new() };
         module.visit(&mut visitor);
@@ -41,6 +81,20 @@ impl Optimizer {
     }
 
     /// Returns the state as arrays, by names such as `dense/kernel/velocity`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use train::{HeadConfig, Optimizer, RmsProp};
+    ///
+    /// let device = Device::flex().autodiff();
+    /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 }.init(2, 2, 1, &device);
+    /// let optimizer = Optimizer::new(|_| RmsProp { momentum: 0.9, ..RmsProp::default() }, &head);
+    /// let names: Vec<String> = optimizer.to_arrays().into_keys().collect();
+    /// assert_eq!(names[..2], ["dense/bias/momentum", "dense/bias/velocity"]);
+    /// ```
+    #[doc(alias = "state_dict")]
     pub fn to_arrays(&self) -> Arrays {
         let mut arrays = Arrays::new();
         for (name, (_, slot)) in &self.slots {
@@ -60,6 +114,21 @@ impl Optimizer {
     }
 
     /// Replaces the settings of every parameter. The state does not change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use train::{HeadConfig, Optimizer, RmsProp};
+    ///
+    /// let device = Device::flex().autodiff();
+    /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 }.init(2, 2, 1, &device);
+    /// let mut optimizer = Optimizer::new(|_| RmsProp::default(), &head);
+    /// let state = optimizer.to_arrays();
+    /// optimizer.set_rmsprop(|_| RmsProp { learning_rate: 1e-4, ..RmsProp::default() });
+    /// assert_eq!(optimizer.to_arrays(), state);
+    /// ```
+    #[doc(alias = "lr_scheduler")]
     pub fn set_rmsprop(&mut self, rmsprop: impl Fn(&str) -> RmsProp) {
         for (name, (old, _)) in &mut self.slots {
             *old = rmsprop(name);
@@ -72,6 +141,23 @@ impl Optimizer {
     ///
     /// Returns an error if the state of a parameter is missing, has another shape, or is NaN or infinite, or if an
     /// array belongs to no parameter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use train::{HeadConfig, Optimizer, RmsProp};
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 };
+    /// let head = head.init(2, 2, 1, &device.clone().autodiff());
+    /// let state = Optimizer::new(|_| RmsProp::default(), &head).to_arrays();
+    /// let optimizer =
+    ///     Optimizer::with_arrays(|_| RmsProp::default(), &head, state.clone(), &device)?;
+    /// assert_eq!(optimizer.to_arrays(), state);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "load_state_dict")]
     pub fn with_arrays<M: Module>(
         rmsprop: impl Fn(&str) -> RmsProp,
         module: &M,

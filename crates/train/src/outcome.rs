@@ -8,6 +8,7 @@ use vgg::FrozenBase;
 use crate::Best;
 
 /// Result of a run: its outcome, the metrics of its epochs, and its best model.
+#[doc(alias = "History")]
 #[derive(Clone, Debug)]
 pub struct TrainingResult {
     /// Complete or stopped.
@@ -20,6 +21,8 @@ pub struct TrainingResult {
 }
 
 /// Metrics of an epoch, its duration and its learning rate.
+#[doc(alias = "CSVLogger")]
+#[doc(alias = "History")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EpochRecord {
     /// Epoch, losses and accuracies.
@@ -45,6 +48,43 @@ impl TrainedModel {
     /// # Errors
     ///
     /// Returns an error if `base` is another base, see [`Classifier::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{FrozenBase, fit};
+    /// # use burn::tensor::Device;
+    /// # use train::{Cancellation, Data, FeatureArrays, LabeledRows, Pooling, RunConfig, RunDirectory};
+    /// # use train::{TrainingJob, WeightsChoice};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let mut config = RunConfig::new("", WeightsChoice::Seed(1));
+    /// # config.base.image_size = [32, 32];
+    /// # config.base.last_layer = "block1_pool".into();
+    /// # config.base.pooling = Pooling::Average;
+    /// # config.head.hidden_units = 8;
+    /// # config.train.epochs = 2;
+    /// # let values = (0..20 * 64).map(|at| (at / 64 % 2) as f32).collect();
+    /// # let rows = LabeledRows { values, labels: (0..20).map(|row| row % 2).collect() };
+    /// # let data = FeatureArrays::divide(["cats", "dogs"], rows, 0.2, 1)?;
+    /// # let weights = config.load_weights()?;
+    /// # let run = RunDirectory::create(folder.path().join("run"), &config)?;
+    /// # let job = TrainingJob {
+    /// #     config: &config,
+    /// #     run: &run,
+    /// #     weights: &weights,
+    /// #     data: Data::Arrays(&data),
+    /// #     device: &Device::flex(),
+    /// #     strict_engine: false,
+    /// #     cancellation: &Cancellation::NEVER,
+    /// # };
+    /// let best = fit(&job, |_| {})?.best.expect("a complete epoch");
+    /// let classifier = best.into_classifier(FrozenBase::new(&config.base, &weights)?)?;
+    /// let image = vec![128u8; classifier.image_len()]; // RGB, (height, width, 3)
+    /// let probabilities = &classifier.predict(&[image])?[0];
+    /// assert!(classifier.card().decide(probabilities) < 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_classifier(
         self,
         base: impl Into<Arc<FrozenBase>>,

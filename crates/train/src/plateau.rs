@@ -1,5 +1,4 @@
-//! Lower learning rates after epochs without progress (Keras: `keras.callbacks.ReduceLROnPlateau` with a factor of 0.1,
-//! a `min_delta` of 1e-4 and no cooldown).
+//! Lower learning rates after epochs without progress.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +8,30 @@ const FACTOR: f64 = 0.1;
 /// Minimum decrease of the val_loss that counts as progress (Keras: `min_delta`).
 const LEAST_CHANGE: f64 = 1e-4;
 
-/// Current factor of the learning rates, and the number of epochs without progress.
+/// Learning rate schedule: the current factor of the learning rates, and the number of epochs without progress (Keras:
+/// `keras.callbacks.ReduceLROnPlateau` with a factor of 0.1, a `min_delta` of 1e-4 and no cooldown).
+///
+/// ```text
+/// best   <- val_loss      if val_loss < best - 1e-4, which counts as progress
+/// factor <- 0.1 factor    after `patience` epochs without progress or reduction
+/// rate    = factor learning_rate
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use train::Plateau;
+///
+/// let mut plateau = Plateau::default();
+/// for val_loss in [1.0, 0.9, 0.9, 0.89995] {
+///     plateau = plateau.after(val_loss, 2);
+/// }
+/// // Neither of the last two epochs lowered the val_loss by more than 1e-4.
+/// assert_eq!((plateau.best, plateau.factor), (Some(0.9), 0.1));
+/// ```
+#[doc(alias = "learning rate schedule")]
+#[doc(alias = "lr_scheduler")]
+#[doc(alias = "ReduceLROnPlateau")]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plateau {
@@ -30,6 +52,17 @@ impl Default for Plateau {
 impl Plateau {
     /// Returns the state after an epoch with this val_loss. Learning rates are reduced after `patience` epochs without
     /// progress.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::Plateau;
+    ///
+    /// let plateau = Plateau::default().after(0.9, 2).after(0.9, 2);
+    /// assert_eq!((plateau.waited, plateau.factor), (1, 1.0));
+    /// let reduced = plateau.after(0.9, 2);
+    /// assert_eq!((reduced.waited, reduced.factor), (0, 0.1));
+    /// ```
     pub fn after(self, val_loss: f64, patience: usize) -> Self {
         if self.best.is_none_or(|best| val_loss < best - LEAST_CHANGE) {
             return Self { best: Some(val_loss), waited: 0, ..self };

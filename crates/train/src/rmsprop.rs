@@ -1,30 +1,52 @@
-//! RMSprop as Keras computes it (G. Hinton, "Neural Networks for Machine Learning", lecture 6e, 2012; Keras:
-//! `keras.optimizers.RMSprop`).
-//!
-//! ```text
-//! velocity  <- rho velocity + (1 - rho) gradient^2
-//! mean      <- rho mean + (1 - rho) gradient                       if centered
-//! increment  = rate gradient / sqrt(velocity - mean^2 + epsilon)
-//! momentum  <- momentum_factor momentum + increment                if momentum_factor > 0
-//! parameter <- parameter - increment, or - momentum
-//! ```
-//!
-//! Burn's own RMSprop has other defaults and adds epsilon outside the root.
+//! RMSprop as Keras computes it. Burn's own RMSprop has other defaults and adds epsilon outside the root.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Settings of RMSprop. The defaults match Keras.
+/// Settings of RMSprop (G. Hinton, "Neural Networks for Machine Learning", lecture 6e, 2012). The defaults and the
+/// formula match `keras.optimizers.RMSprop`:
+///
+/// ```text
+/// velocity  <- rho velocity + (1 - rho) gradient^2
+/// mean      <- rho mean + (1 - rho) gradient           if centered, else 0
+/// increment  = learning_rate gradient / sqrt(velocity - mean^2 + epsilon)
+/// sum       <- momentum sum + increment                if momentum > 0
+/// parameter <- parameter - sum                         if momentum > 0, else - increment
+/// ```
+///
+/// The state starts at 0. Epsilon is under the root, as in Keras. PyTorch and Burn add it after the root.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use train::RmsProp;
+///
+/// let rmsprop = RmsProp { learning_rate: 0.01, ..RmsProp::default() };
+/// let parameter = Tensor::<1>::from_data([1.0f32], &Device::flex());
+/// let gradient = Tensor::<1>::from_data([2.0f32], &Device::flex());
+/// let state = rmsprop.new_slot(&parameter);
+/// let (parameter, state) = rmsprop.step(parameter, gradient, state);
+/// // velocity = 0.1 x 2^2, and parameter = 1 - 0.01 x 2 / sqrt(0.4 + 1e-7).
+/// assert!((state.velocity.into_scalar::<f32>() - 0.4).abs() < 1e-6);
+/// assert!((parameter.into_scalar::<f32>() - 0.968_377).abs() < 1e-5);
+/// ```
+#[doc(alias = "optimizer")]
+#[doc(alias = "torch.optim")]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RmsProp {
     /// Learning rate.
+    #[doc(alias = "lr")]
     pub learning_rate: f64,
     /// Decay factor of the running means, in 0..1.
+    #[doc(alias = "alpha")]
+    #[doc(alias = "decay")]
     pub rho: f64,
     /// Momentum factor, in 0..1; 0 disables momentum.
     pub momentum: f64,
     /// Constant added under the root for numerical stability.
+    #[doc(alias = "eps")]
     pub epsilon: f64,
     /// Uses the variance of gradients in the divisor instead of their mean square.
     pub centered: bool,
@@ -49,6 +71,18 @@ pub struct ParameterState {
 
 impl RmsProp {
     /// Returns the state of a parameter before the first step.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use train::RmsProp;
+    ///
+    /// let rmsprop = RmsProp { momentum: 0.9, ..RmsProp::default() };
+    /// let state = rmsprop.new_slot(&Tensor::<2>::zeros([3, 4], &Device::flex()));
+    /// assert_eq!(state.velocity.dims(), [12]);
+    /// assert!(state.momentum.is_some() && state.mean.is_none());
+    /// ```
     pub fn new_slot<const D: usize>(&self, parameter: &Tensor<D>) -> ParameterState {
         let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
         ParameterState {
@@ -58,7 +92,8 @@ impl RmsProp {
         }
     }
 
-    /// Returns the parameter after a step against `gradient`, and its new state.
+    /// Returns the parameter after a step against `gradient`, and its new state. [`RmsProp`] has the formula and an
+    /// example.
     pub fn step<const D: usize>(
         &self,
         parameter: Tensor<D>,

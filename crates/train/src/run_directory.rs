@@ -1,16 +1,4 @@
 //! Directory of a run and the paths of its files.
-//!
-//! ```text
-//! config.toml     every setting, written first
-//! .lock           locked by the program that writes here
-//! history.csv     one row an epoch
-//! run.log         log, line by line
-//! tensorboard/    if enabled: event files in `train` and `validation`, new ones each time the run resumes
-//! best/           model with the lowest val_loss
-//! last/           checkpoint: the last model, `optimizer.safetensors`, `state.json` and, written last,
-//!                 `digests.json` with the SHA-256 of the other files
-//! previous/       the checkpoint before `last`
-//! ```
 
 use std::fs::{self, DirEntry, File, TryLockError};
 use std::io::ErrorKind;
@@ -23,6 +11,20 @@ use formats::{UNFINISHED_FILE, open_in_place, write_atomic};
 use crate::{RunConfig, TrainError};
 
 /// Directory of a run. It is locked against other programs until this value and all its clones are dropped.
+///
+/// ```text
+/// config.toml     every setting, written first
+/// .lock           locked by the program that writes here
+/// history.csv     one row an epoch
+/// run.log         log, line by line
+/// tensorboard/    if enabled: event files in `train` and `validation`, new ones each time the run resumes
+/// best/           model with the lowest val_loss
+/// last/           checkpoint: the last model, `optimizer.safetensors`, `state.json` and, written last,
+///                 `digests.json` with the SHA-256 of the other files
+/// previous/       the checkpoint before `last`
+/// ```
+#[doc(alias = "checkpoint directory")]
+#[doc(alias = "log_dir")]
 #[derive(Clone, Debug)]
 pub struct RunDirectory {
     path: PathBuf,
@@ -37,7 +39,21 @@ impl RunDirectory {
     /// # Errors
     ///
     /// Returns an error if the folder holds a run or other files, or can't be read.
-    pub fn check_free(path: &Path) -> Result<(), TrainError> {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunDirectory, TrainError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// RunDirectory::check_free(&folder.path().join("runs/train"))?; // does not exist
+    /// std::fs::write(folder.path().join("notes.txt"), "")?;
+    /// let refused = RunDirectory::check_free(folder.path());
+    /// assert!(matches!(refused, Err(TrainError::NotEmpty(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check_free(path: impl AsRef<Path>) -> Result<(), TrainError> {
+        let path = path.as_ref();
         if path.join(CONFIG).exists() {
             return Err(TrainError::RunExists(path.to_owned()));
         }
@@ -62,7 +78,22 @@ impl RunDirectory {
     /// # Errors
     ///
     /// Returns an error if it is.
-    pub fn check_outside(path: &Path, data: &Path) -> Result<(), TrainError> {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::RunDirectory;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let pets = folder.path().join("pets");
+    /// std::fs::create_dir(&pets)?;
+    /// assert!(RunDirectory::check_outside(&folder.path().join("runs"), &pets).is_ok());
+    /// assert!(RunDirectory::check_outside(&pets.join("runs"), &pets).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check_outside(path: impl AsRef<Path>, data: impl AsRef<Path>) -> Result<(), TrainError> {
+        let path = path.as_ref();
+        let data = data.as_ref();
         let path = std::path::absolute(path).map_err(|error| TrainError::io(path, error))?;
         let there = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
         match (there, data.canonicalize()) {
@@ -78,6 +109,21 @@ impl RunDirectory {
     /// # Errors
     ///
     /// Returns an error if the folder holds a run or other files, if a setting is invalid, or if it can't be written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, RunDirectory, WeightsChoice};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let config = RunConfig::new("pets", WeightsChoice::File("vgg16.h5".into()));
+    /// let path = folder.path().join("runs/train");
+    /// let run = RunDirectory::create(&path, &config)?;
+    /// assert!(run.config().exists());
+    /// assert_eq!(run.best(), path.join("best")); // the run creates it
+    /// assert!(RunDirectory::create(&path, &config).is_err()); // already holds a run
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create(path: impl AsRef<Path>, config: &RunConfig) -> Result<Self, TrainError> {
         let path = path.as_ref();
         Self::check_free(path)?;
@@ -95,6 +141,21 @@ impl RunDirectory {
     /// # Errors
     ///
     /// Returns an error if a setting is invalid, or if the directory can't be written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, RunDirectory, WeightsChoice};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// let path = folder.path().join("runs/train");
+    /// let first = RunDirectory::create_numbered(&path, &config)?;
+    /// let second = RunDirectory::create_numbered(&path, &config)?;
+    /// assert_eq!(first.path(), path);
+    /// assert_eq!(second.path(), folder.path().join("runs/train-2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create_numbered(path: impl AsRef<Path>, config: &RunConfig) -> Result<Self, TrainError> {
         let path = path.as_ref();
         config.validate()?;
@@ -123,6 +184,20 @@ impl RunDirectory {
     ///
     /// Returns an error if the folder does not hold a run, if another program has locked it, or if the settings can't
     /// be read or are invalid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, RunDirectory, WeightsChoice};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("run");
+    /// let config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// drop(RunDirectory::create(&path, &config)?); // unlocks the directory
+    /// let (run, read) = RunDirectory::open(&path)?;
+    /// assert_eq!((run.path(), &read), (path.as_path(), &config));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<(Self, RunConfig), TrainError> {
         let path = path.as_ref();
         let config = Self::settings(path)?;
@@ -134,6 +209,19 @@ impl RunDirectory {
     /// # Errors
     ///
     /// Returns an error if the folder does not hold a run, or if the settings can't be read or are invalid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, RunDirectory, WeightsChoice};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("run");
+    /// let config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// let _run = RunDirectory::create(&path, &config)?; // stays locked
+    /// assert_eq!(RunDirectory::settings(&path)?, config);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn settings(path: impl AsRef<Path>) -> Result<RunConfig, TrainError> {
         let path = path.as_ref();
         let config_path = path.join(CONFIG);
@@ -178,6 +266,7 @@ impl RunDirectory {
     }
 
     /// Returns the path of the metrics of every epoch.
+    #[doc(alias = "CSVLogger")]
     pub fn history(&self) -> PathBuf {
         self.path.join("history.csv")
     }
@@ -193,11 +282,14 @@ impl RunDirectory {
     }
 
     /// Returns the path of the model with the lowest val_loss.
+    #[doc(alias = "ModelCheckpoint")]
+    #[doc(alias = "save_best_only")]
     pub fn best(&self) -> PathBuf {
         self.path.join("best")
     }
 
     /// Returns the path of the last checkpoint.
+    #[doc(alias = "BackupAndRestore")]
     pub fn last(&self) -> PathBuf {
         self.path.join("last")
     }

@@ -85,6 +85,26 @@ impl TrainingState {
     }
 
     /// Returns true if all epochs are complete or patience has run out.
+    ///
+    /// ```text
+    /// complete = epoch >= epochs, or step = 0 and epoch - best.epoch >= patience
+    /// ```
+    ///
+    /// Any decrease of the val_loss counts (Keras: `EarlyStopping` with a `min_delta` of 0).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{Best, TrainConfig, TrainingState};
+    ///
+    /// let train = TrainConfig { patience: Some(5), ..TrainConfig::default() };
+    /// let best = Some(Best { epoch: 10, val_loss: 0.1, val_accuracy: 0.9 });
+    /// let mut state = TrainingState { epoch: 14, best, ..TrainingState::default() };
+    /// assert!(!state.is_complete(&train));
+    /// state.epoch = 15; // the fifth epoch without a lower val_loss
+    /// assert!(state.is_complete(&train));
+    /// ```
+    #[doc(alias = "EarlyStopping")]
     pub fn is_complete(&self, train: &TrainConfig) -> bool {
         let waited = self.best.map_or(0, |best| self.epoch - best.epoch);
         self.epoch >= train.epochs

@@ -14,6 +14,7 @@ use crate::Options;
 use crate::network::Network;
 
 /// Device that computes features.
+#[doc(alias = "device")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The CPU.
@@ -23,11 +24,31 @@ pub enum Target {
 }
 
 /// Returns the number of CUDA GPUs that libtorch finds, or 0 if libtorch was built without CUDA.
+///
+/// # Examples
+///
+/// ```
+/// use vgg_tch::{Target, cuda_devices};
+///
+/// // All GPUs, or the CPU.
+/// let mut targets: Vec<Target> = (0..cuda_devices()).map(Target::Cuda).collect();
+/// if targets.is_empty() {
+///     targets.push(Target::Cpu);
+/// }
+/// assert_eq!(targets.len(), cuda_devices().max(1));
+/// ```
+#[doc(alias = "torch.cuda.device_count")]
+#[doc(alias = "torch.cuda.is_available")]
 pub fn cuda_devices() -> usize {
     if Cuda::is_available() { usize::try_from(Cuda::device_count()).unwrap_or(0) } else { 0 }
 }
 
 /// Layers up to the last frozen one, on one or more devices.
+///
+/// The devices share the images of a call. If a batch does not fit in memory, the batch size is
+/// halved from then on.
+#[doc(alias = "libtorch")]
+#[doc(alias = "PyTorch")]
 #[derive(Debug)]
 pub struct TchBase {
     name: String,
@@ -62,6 +83,24 @@ impl TchBase {
     /// # Panics
     ///
     /// Panics if `weights` were made for another configuration, or if `targets` is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vgg::{FrozenBase, VggConfig, Weights};
+    /// use vgg_tch::{Options, Target, TchBase};
+    ///
+    /// let config = VggConfig {
+    ///     image_size: [32, 32],
+    ///     last_layer: "block1_pool".into(),
+    ///     ..VggConfig::default()
+    /// };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// let engine = TchBase::new(&config, &weights, &[Target::Cpu], Options::default())?;
+    /// let base = FrozenBase::with_engine(&config, &weights, Box::new(engine))?;
+    /// assert_eq!(base.features(&vec![0.5; 2 * 32 * 32 * 3])?.len(), 2 * 16 * 16 * 64);
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
     pub fn new(
         config: &VggConfig,
         weights: &Weights,

@@ -135,6 +135,17 @@ pub enum VggError {
 
 impl VggError {
     /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vgg::VggConfig;
+    ///
+    /// let config = VggConfig { last_layer: "block6_pool".into(), ..VggConfig::default() };
+    /// let error = config.layers().expect_err("VGG16 has five blocks");
+    /// assert_eq!(error.to_string(), "`vgg16` has no layer `block6_pool`");
+    /// assert!(error.hint().is_some_and(|hint| hint.starts_with("its layers are block1_conv1, ")));
+    /// ```
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::File(error) => return error.hint(),

@@ -5,6 +5,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::{FrozenBase, MakeBase, Vgg, VggConfig, VggError, Weights, check_finite};
 
 /// VGG16 or VGG19 with the classifier on top.
+#[doc(alias = "include_top")]
+#[doc(alias = "keras.applications.VGG16")]
+#[doc(alias = "torchvision.models.vgg16")]
 #[derive(Debug)]
 pub struct ImageNet {
     base: FrozenBase,
@@ -30,6 +33,22 @@ impl ImageNet {
     /// # Panics
     ///
     /// Panics if `weights` were made for another configuration.
+    ///
+    /// # Examples
+    ///
+    /// See [`Self::classify`] for a network with weights from a file.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use vgg::{FrozenBase, ImageNet, VggConfig, VggError, Weights};
+    ///
+    /// // A base without the classifier.
+    /// let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// let refused = ImageNet::new(&config, &weights, &FrozenBase::new, &Device::flex());
+    /// assert!(matches!(refused, Err(VggError::NoTop)));
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
     pub fn new(
         config: &VggConfig,
         weights: &Weights,
@@ -50,8 +69,13 @@ impl ImageNet {
         })
     }
 
-    /// Computes the probabilities of the 1000 classes for each RGB image, (height, width, 3) with
-    /// values in 0..=255.
+    /// Computes the probabilities of the 1000 classes for each RGB image, which it preprocesses
+    /// first. With published weights, the classes have the order of Keras and torchvision.
+    ///
+    /// # Shapes
+    ///
+    /// - images: N times (height, width, 3), with values in 0..=255
+    /// - output: N times (1000), in 0..=1
     ///
     /// # Errors
     ///
@@ -60,6 +84,25 @@ impl ImageNet {
     /// # Panics
     ///
     /// Panics if an image does not have the configured size.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use burn::tensor::Device;
+    /// use vgg::{FrozenBase, ImageNet, VggConfig, Weights};
+    ///
+    /// let config =
+    ///     VggConfig { image_size: ImageNet::SIZE, include_top: true, ..VggConfig::default() };
+    /// let weights = Weights::load("vgg16_weights_tf_dim_ordering_tf_kernels.h5", &config)?;
+    /// let network = ImageNet::new(&config, &weights, &FrozenBase::new, &Device::flex())?;
+    /// let image = vec![0_u8; 224 * 224 * 3];
+    /// let probabilities = network.classify(&[&image])?;
+    /// assert_eq!(probabilities[0].len(), ImageNet::CLASSES);
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "decode_predictions")]
+    #[doc(alias = "predict")]
+    #[doc(alias = "softmax")]
     pub fn classify(&self, images: &[&[u8]]) -> Result<Vec<Vec<f32>>, VggError> {
         let &[height, width, channels] = self.base.feature_shape() else {
             unreachable!("a base below the top does not pool")

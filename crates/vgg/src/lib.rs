@@ -6,18 +6,23 @@
 //! combined wrongly. The crate never downloads anything.
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "burn")]
+mod burn_engine;
 mod config;
 mod cpu;
 mod engine;
 mod error;
 mod feature_output;
 mod frozen;
+#[cfg(feature = "burn")]
 mod image_net;
 mod layers;
 mod load;
 mod location;
+#[cfg(feature = "burn")]
 mod module;
 mod naming;
+#[cfg(feature = "burn")]
 mod output;
 mod preprocessing;
 mod published;
@@ -31,9 +36,12 @@ pub use error::{Suspicion, VggError};
 pub use feature_output::FeatureOutput;
 pub use formats::{Array, Arrays, FormatError};
 pub use frozen::{FrozenBase, MakeBase};
+#[cfg(feature = "burn")]
 pub use image_net::ImageNet;
 pub use layers::{Layer, LayerKind};
+#[cfg(feature = "burn")]
 pub use module::Vgg;
+#[cfg(feature = "burn")]
 pub use output::check_finite;
 pub use preprocessing::Preprocessing;
 pub use summary::{Summary, SummaryRow};

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use formats::{Array, Arrays, KerasLayers, WeightsFile, read_weights};
+use formats::{Array, Arrays, FormatError, KerasLayers, WeightsFile, read_weights};
 
 use crate::location::Location;
 use crate::naming::{Naming, Stored};
@@ -29,7 +29,7 @@ const PREPROCESSING_ARRAYS: [&str; 2] = ["preprocessing/kernel", "preprocessing/
 /// Returns the errors of [`crate::Weights::load`].
 pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Arrays), VggError> {
     let layers = config.layers()?;
-    let WeightsFile { arrays: mut file, layers: described } = read_weights(path)?;
+    let WeightsFile { arrays: mut file, unsupported, layers: described } = read_weights(path)?;
     let location = Location::of(&file)
         .map_err(|lists| VggError::SeveralNetworks { path: path.to_owned(), lists })?;
     let naming = Naming::of(&file, location.as_ref());
@@ -54,12 +54,19 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
     }
     let unknown: Vec<&String> = file
         .keys()
+        .chain(unsupported.keys())
         .filter(|name| match &location {
             Some(location) => location.is_in_base(name, last_number),
             None => !is_of_head(name, &file, &surroundings),
         })
         .collect();
     problems.extend(unknown_arrays(config.variant, &unknown));
+    if !problems.is_empty()
+        && let Some((name, info)) = unsupported.into_iter().next()
+    {
+        let (path, found) = (path.to_owned(), info.element_type);
+        return Err(FormatError::ElementType { path, name, found }.into());
+    }
     if !problems.is_empty() {
         let (variant, extent) = (config.variant, extent_of(config));
         let has_order = location.is_some() || matches!(described, KerasLayers::InOrder(_));
@@ -80,8 +87,8 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
     Ok((preprocessing, arrays))
 }
 
-/// Checks arrays by Keras's names and in Keras's layout, and returns those that `config` uses. Layers
-/// of the network that `config` does not use are dropped.
+/// Checks arrays with Keras's names and layout, and returns the arrays that `config` uses. Drops the
+/// arrays of other layers of the network.
 ///
 /// # Errors
 ///

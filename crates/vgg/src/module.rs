@@ -14,6 +14,12 @@ use formats::{Array, Arrays};
 use crate::{Layer, LayerKind, Pooling, VggConfig, VggError};
 
 /// VGG16 or VGG19, or some consecutive layers of it.
+///
+/// Feature maps are (N, channels, height, width), and kernels are (out, in, 3, 3), as Burn expects.
+/// [`VggConfig::init`] and [`Self::to_arrays`] convert kernels from and to Keras's layout,
+/// (3, 3, in, out).
+#[doc(alias = "VGG16")]
+#[doc(alias = "VGG19")]
 #[derive(Module, Debug)]
 pub struct Vgg {
     block1_conv1: Option<Conv2d>,
@@ -55,6 +61,24 @@ impl VggConfig {
     /// # Panics
     ///
     /// Panics if an array is missing from `arrays` or has another shape.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use vgg::{VggConfig, Weights};
+    ///
+    /// let config = VggConfig {
+    ///     image_size: [32, 32],
+    ///     last_layer: "block1_pool".into(),
+    ///     ..VggConfig::default()
+    /// };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// let network = config.init(weights.arrays(), &Device::flex())?;
+    /// let images = Tensor::<4>::zeros([2, 3, 32, 32], &Device::flex());
+    /// assert_eq!(network.forward(images).dims(), [2, 64, 16, 16]);
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
     pub fn init(&self, arrays: &Arrays, device: &Device) -> Result<Vgg, VggError> {
         Ok(Vgg::new(self.layers()?, arrays, device))
     }
@@ -65,6 +89,27 @@ impl VggConfig {
     /// # Errors
     ///
     /// Returns an error if this configuration does not describe a valid network.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `include_top` is set, because the dense layers have weights.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use vgg::{Pooling, VggConfig};
+    ///
+    /// let config = VggConfig { pooling: Pooling::Average, ..VggConfig::default() };
+    /// let (below, above) = config.split_after_convolutions(&Device::flex())?;
+    /// assert_eq!(below.last_layer, "block5_conv3");
+    /// assert_eq!(below.feature_shape()?, [11, 11, 512]);
+    /// // `block5_pool` and the mean of each channel.
+    /// let maps = Tensor::<4>::zeros([1, 512, 11, 11], &Device::flex());
+    /// assert_eq!(above.forward(maps).dims(), [1, 512, 1, 1]);
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "Grad-CAM")]
     pub fn split_after_convolutions(&self, device: &Device) -> Result<(Self, Vgg), VggError> {
         let layers = self.layers()?;
         let is_convolution = |layer: &Layer| matches!(layer.kind, LayerKind::Convolution { .. });
@@ -85,6 +130,29 @@ impl VggConfig {
     /// # Panics
     ///
     /// Panics if an array of these layers is missing from `arrays` or has another shape.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use vgg::{VggConfig, Weights};
+    ///
+    /// let config = VggConfig {
+    ///     image_size: [32, 32],
+    ///     last_layer: "block2_pool".into(),
+    ///     unfreeze: Some("block2".into()),
+    ///     ..VggConfig::default()
+    /// };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// let trainable = config.init_trainable(weights.arrays(), &Device::flex())?;
+    /// let trainable = trainable.expect("`block2` is trainable");
+    /// let maps = Tensor::<4>::zeros([1, 64, 16, 16], &Device::flex()); // of `block1_pool`
+    /// assert_eq!(trainable.forward(maps).dims(), [1, 128, 8, 8]);
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "fine_tune")]
+    #[doc(alias = "trainable")]
+    #[doc(alias = "unfreeze")]
     pub fn init_trainable(
         &self,
         arrays: &Arrays,
@@ -145,6 +213,25 @@ impl Vgg {
     ///   the features of the last frozen layer
     /// - output: (N, channels, height, width) of the last layer. Height and width are 1 if the
     ///   configuration pools.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use vgg::{Pooling, VggConfig, Weights};
+    ///
+    /// let config = VggConfig {
+    ///     image_size: [32, 32],
+    ///     last_layer: "block1_pool".into(),
+    ///     pooling: Pooling::Maximum,
+    ///     ..VggConfig::default()
+    /// };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// let network = config.init(weights.arrays(), &Device::flex())?;
+    /// let images = Tensor::<4>::ones([2, 3, 32, 32], &Device::flex());
+    /// assert_eq!(network.forward(images).dims(), [2, 64, 1, 1]);
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         self.forward_through(maps, |maps| maps)
     }
@@ -156,6 +243,32 @@ impl Vgg {
     /// # Shapes
     ///
     /// See [`Self::forward`]. Input and output of `tap` are (N, channels, height, width).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use vgg::{VggConfig, Weights};
+    ///
+    /// let config = VggConfig {
+    ///     image_size: [32, 32],
+    ///     last_layer: "block1_pool".into(),
+    ///     ..VggConfig::default()
+    /// };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// let network = config.init(weights.arrays(), &Device::flex())?;
+    /// let images = Tensor::<4>::ones([1, 3, 32, 32], &Device::flex());
+    /// let mut observed = None;
+    /// let output = network.forward_through(images, |maps| {
+    ///     observed = Some(maps.dims());
+    ///     maps
+    /// });
+    /// assert_eq!(observed, Some([1, 64, 32, 32])); // after `block1_conv2`
+    /// assert_eq!(output.dims(), [1, 64, 16, 16]); // after `block1_pool`
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "Grad-CAM")]
+    #[doc(alias = "register_forward_hook")]
     pub fn forward_through(
         &self,
         maps: Tensor<4>,
@@ -181,16 +294,33 @@ impl Vgg {
         })
     }
 
-    /// Computes the probabilities of the 1000 classes.
+    /// Computes the probabilities of the 1000 classes. The dense layers take the last feature map
+    /// flattened in the order (height, width, channels), as in Keras.
     ///
     /// # Shapes
     ///
     /// - maps: (N, channels, height, width) as in [`Self::forward`]
-    /// - output: (N, 1000)
+    /// - output: (N, 1000), in 0..=1
     ///
     /// # Panics
     ///
     /// Panics if the module does not include the top.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use burn::tensor::{Device, Tensor};
+    /// use vgg::{ImageNet, VggConfig, Weights};
+    ///
+    /// let config =
+    ///     VggConfig { image_size: ImageNet::SIZE, include_top: true, ..VggConfig::default() };
+    /// let weights = Weights::load("vgg16_weights_tf_dim_ordering_tf_kernels.h5", &config)?;
+    /// let network = config.init(weights.arrays(), &Device::flex())?;
+    /// let images = Tensor::<4>::zeros([2, 3, 224, 224], &Device::flex()); // preprocessed
+    /// assert_eq!(network.classify(images).dims(), [2, 1000]);
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "softmax")]
     pub fn classify(&self, maps: Tensor<4>) -> Tensor<2> {
         let top = self.top.as_ref().expect("a network with `include_top`");
         // The dense layers were trained on feature maps in the order (height, width, channels).
@@ -202,6 +332,21 @@ impl Vgg {
 
     /// Returns the kernels (3, 3, in, out) and biases (out) of the convolutions by their Keras
     /// names.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use vgg::{VggConfig, Weights};
+    ///
+    /// let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// let network = config.init(weights.arrays(), &Device::flex())?;
+    /// assert_eq!(&network.to_arrays(), weights.arrays());
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "get_weights")]
+    #[doc(alias = "state_dict")]
     pub fn to_arrays(&self) -> Arrays {
         let mut convolutions = self.convolutions();
         let mut arrays = Arrays::new();

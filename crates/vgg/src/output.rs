@@ -6,9 +6,29 @@ use crate::VggError;
 
 /// Checks that the outputs of a network for a batch, one row per image, are finite.
 ///
+/// # Shapes
+///
+/// - rows: (N, outputs)
+///
 /// # Errors
 ///
 /// Returns [`VggError::Output`] with the index of the first row that holds a NaN or infinite value.
+///
+/// # Panics
+///
+/// Panics if the values are not float32, or if a row has no values.
+///
+/// # Examples
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use vgg::{VggError, check_finite};
+///
+/// let rows = Tensor::<2>::from_data([[0.5_f32, 0.5], [f32::NAN, 1.0]], &Device::flex());
+/// assert!(matches!(check_finite(&rows), Err(VggError::Output { index: 1 })));
+/// ```
+#[doc(alias = "isnan")]
+#[doc(alias = "NaN")]
 pub fn check_finite(rows: &Tensor<2>) -> Result<(), VggError> {
     let [_, width] = rows.dims();
     let data = rows.to_data();

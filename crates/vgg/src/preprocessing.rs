@@ -3,15 +3,30 @@
 use serde::{Deserialize, Serialize};
 
 /// Style of preprocessing. It comes with the weights and is never chosen separately.
+///
+/// The input is the red, green and blue values of a pixel in 0..=255. The means and standard
+/// deviations were measured on ImageNet.
+#[doc(alias = "ImageNet mean")]
+#[doc(alias = "Normalize")]
+#[doc(alias = "preprocess_input")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preprocessing {
     /// Channels in the order blue, green, red, minus their means on ImageNet, as in the original
-    /// training with Caffe (Keras: `vgg16.preprocess_input`).
+    /// training with Caffe (Keras: `vgg16.preprocess_input`):
+    ///
+    /// ```text
+    /// (blue - 103.939, green - 116.779, red - 123.68)
+    /// ```
+    #[doc(alias = "BGR")]
     Caffe,
     /// Channels in the order red, green, blue, scaled to 0..=1, minus their means on ImageNet and
     /// divided by their standard deviations (torchvision:
-    /// `VGG16_Weights.IMAGENET1K_V1.transforms()`).
+    /// `VGG16_Weights.IMAGENET1K_V1.transforms()`):
+    ///
+    /// ```text
+    /// ((red / 255 - 0.485) / 0.229, (green / 255 - 0.456) / 0.224, (blue / 255 - 0.406) / 0.225)
+    /// ```
     Torchvision,
 }
 
@@ -24,6 +39,12 @@ const TORCHVISION_DEVIATION: [f32; 3] = [0.229 * 255.0, 0.224 * 255.0, 0.225 * 2
 
 impl Preprocessing {
     /// Returns the name, such as `caffe`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(vgg::Preprocessing::Torchvision.name(), "torchvision");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Caffe => "caffe",
@@ -33,6 +54,19 @@ impl Preprocessing {
 
     /// Returns the kernel (in, out) and the bias of an equivalent 1x1 convolution of RGB images
     /// with values in 0..=255. Files of whole models store the preprocessing this way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vgg::Preprocessing;
+    ///
+    /// let (kernel, bias) = Preprocessing::Caffe.as_convolution();
+    /// let rgb = [200.0_f32, 120.0, 40.0];
+    /// let output = [0, 1, 2].map(|out| {
+    ///     rgb[0] * kernel[0][out] + rgb[1] * kernel[1][out] + rgb[2] * kernel[2][out] + bias[out]
+    /// });
+    /// assert_eq!(output, Preprocessing::Caffe.apply(rgb));
+    /// ```
     pub fn as_convolution(self) -> ([[f32; 3]; 3], [f32; 3]) {
         match self {
             Self::Caffe => {
@@ -64,6 +98,19 @@ impl Preprocessing {
 
     /// Converts the red, green and blue values of a pixel, 0..=255, to the three inputs of the
     /// network.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vgg::Preprocessing;
+    ///
+    /// let red = [255.0, 0.0, 0.0];
+    /// assert_eq!(Preprocessing::Caffe.apply(red), [-103.939, -116.779, 255.0 - 123.68]);
+    /// let [first, ..] = Preprocessing::Torchvision.apply(red);
+    /// assert!((first - (1.0 - 0.485) / 0.229).abs() < 1e-5);
+    /// ```
+    #[doc(alias = "Normalize")]
+    #[doc(alias = "preprocess_input")]
     #[inline]
     pub fn apply(self, [red, green, blue]: [f32; 3]) -> [f32; 3] {
         match self {

@@ -9,6 +9,8 @@ const COLUMN_ENDS: [usize; 3] = [29, 55, 65];
 
 /// Table of layers with their output shapes and numbers of parameters. `Display` prints it without
 /// a final line break.
+#[doc(alias = "model.summary")]
+#[doc(alias = "torchinfo")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Name of the model.
@@ -40,6 +42,20 @@ impl Summary {
     /// # Errors
     ///
     /// Returns the errors of [`VggConfig::frozen_and_trainable`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vgg::{Summary, VggConfig};
+    ///
+    /// let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let summary = Summary::of(&config, "input_1", true)?;
+    /// assert_eq!(summary.rows[1].layer, "block1_conv1 (Conv2D)");
+    /// assert_eq!(summary.rows[1].parameters, 3 * 3 * 3 * 64 + 64);
+    /// assert!(summary.to_string().contains("\nNon-trainable params: 38,720\n"));
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "model.summary")]
     pub fn of(config: &VggConfig, input_name: &str, frozen: bool) -> Result<Self, VggError> {
         let mut rows = vec![SummaryRow::input(input_name, config.image_size)];
         rows.extend(config.layers()?.iter().map(SummaryRow::of));
@@ -54,6 +70,14 @@ impl Summary {
 
 impl SummaryRow {
     /// Creates the row of an input of RGB images with this (height, width).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let row = vgg::SummaryRow::input("input_1", [180, 180]);
+    /// assert_eq!(row.layer, "input_1 (InputLayer)");
+    /// assert_eq!(row.output, "[(None, 180, 180, 3)]");
+    /// ```
     pub fn input(name: &str, [height, width]: [usize; 2]) -> Self {
         Self {
             layer: format!("{name} (InputLayer)"),
@@ -64,6 +88,14 @@ impl SummaryRow {
 
     /// Creates a row from a layer's name and class, its output shape for one image, and its number
     /// of parameters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let row = vgg::SummaryRow::new("dense", "Dense", &[256], 12_800 * 256 + 256);
+    /// assert_eq!(row.layer, "dense (Dense)");
+    /// assert_eq!(row.output, "(None, 256)");
+    /// ```
     pub fn new(name: &str, kind: &str, output: &[usize], parameters: usize) -> Self {
         let lengths: Vec<String> = output.iter().map(|length| format!(", {length}")).collect();
         Self {

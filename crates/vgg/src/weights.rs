@@ -29,6 +29,22 @@ pub enum Origin {
 /// Kernels (3, 3, in, out) and biases (out) of every layer of a [`VggConfig`], with the
 /// preprocessing that they expect. The names are `block1_conv1/kernel`, `block1_conv1/bias` and so
 /// on.
+///
+/// # Examples
+///
+/// ```
+/// use vgg::{Origin, Preprocessing, VggConfig, Weights};
+///
+/// let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+/// let weights = Weights::seeded(&config, 1)?; // or `Weights::load("vgg16.h5", &config)?`
+/// assert_eq!(weights.origin(), &Origin::Seeded(1));
+/// assert_eq!(weights.preprocessing(), Preprocessing::Caffe);
+/// assert_eq!(weights.arrays()["block1_conv1/kernel"].shape, [3, 3, 3, 64]);
+/// assert_eq!(weights.digest().len(), 64); // hexadecimal digits
+/// # Ok::<(), vgg::VggError>(())
+/// ```
+#[doc(alias = "checkpoint")]
+#[doc(alias = "state_dict")]
 #[derive(Clone, Debug)]
 pub struct Weights {
     origin: Origin,
@@ -41,12 +57,30 @@ pub struct Weights {
 impl Weights {
     /// Draws random weights. The kernels are normally distributed. Their standard deviation sqrt(2
     /// / inputs) preserves the scale of values through ReLU (K. He et al., "Delving Deep into
-    /// Rectifiers", 2015). Biases are zero. The first layer's kernels are 64 times smaller, because
-    /// preprocessed images are that much larger than 1. The same seed gives the same weights.
+    /// Rectifiers", 2015). A convolution has 3 x 3 x in inputs. Biases are zero. The first layer's
+    /// kernels are 64 times smaller, because preprocessed images are that much larger than 1. The
+    /// same seed gives the same weights.
+    ///
+    /// The preprocessing is [`Preprocessing::Caffe`], but random weights work with any.
     ///
     /// # Errors
     ///
     /// Returns an error if `config` does not describe a valid network.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vgg::{VggConfig, Weights};
+    ///
+    /// let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let weights = Weights::seeded(&config, 1)?;
+    /// assert_eq!(weights.digest(), Weights::seeded(&config, 1)?.digest());
+    /// assert_ne!(weights.digest(), Weights::seeded(&config, 2)?.digest());
+    /// assert!(weights.arrays()["block1_conv1/bias"].data.iter().all(|&bias| bias == 0.0));
+    /// # Ok::<(), vgg::VggError>(())
+    /// ```
+    #[doc(alias = "he_normal")]
+    #[doc(alias = "kaiming_normal_")]
     pub fn seeded(config: &VggConfig, seed: u64) -> Result<Self, VggError> {
         let learned = config.layers()?.into_iter().filter(|layer| layer.parameters() > 0);
         let numbered = learned.enumerate().flat_map(|(number, layer)| {
@@ -90,6 +124,27 @@ impl Weights {
     /// have dense layers. A `Rescaling` with the usual name in a `.weights.h5` file is refused, but
     /// other operations on the input leave no trace.
     ///
+    /// # Layouts
+    ///
+    /// Arrays of PyTorch are converted to Keras's layout:
+    ///
+    /// | array | PyTorch | Keras |
+    /// | --- | --- | --- |
+    /// | kernel of a convolution | (out, in, 3, 3) | (3, 3, in, out) |
+    /// | dense kernel | (out, in) | (in, out) |
+    /// | flattened feature map | (channels, height, width) | (height, width, channels) |
+    ///
+    /// Timm stores the first two dense kernels as convolutions, (out, channels, height, width).
+    ///
+    /// # Preprocessing
+    ///
+    /// Under PyTorch's names, the weights published in Caffe are recognized by the first values of
+    /// their first kernel. If that kernel takes red, green, blue, its input channels are reversed.
+    ///
+    /// Before the base, a Keras model may only have layers that keep pixel values: `InputLayer`,
+    /// `Resizing`, cropping, padding, dropout, noise, and random augmentation. It may also have the
+    /// operations of `preprocess_input`.
+    ///
     /// # Errors
     ///
     /// Returns an error if `config` does not describe a valid network, or if the file can't be
@@ -98,6 +153,28 @@ impl Weights {
     /// arrays after the eighth. Further errors are a PyTorch state dict with several networks whose
     /// values differ, a model that changes pixel values before the base, and a file that does not
     /// say which preprocessing its weights expect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use formats::write_safetensors;
+    /// use vgg::{Preprocessing, VggConfig, Weights};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("weights.safetensors");
+    /// let config = VggConfig { last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// let expected = Weights::seeded(&config, 1)?;
+    /// write_safetensors(&path, expected.arrays())?;
+    ///
+    /// let weights = Weights::load(&path, &config)?;
+    /// assert_eq!(weights.arrays(), expected.arrays());
+    /// assert_eq!(weights.preprocessing(), Preprocessing::Caffe); // the file has Keras's names
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "imagenet")]
+    #[doc(alias = "load_state_dict")]
+    #[doc(alias = "load_weights")]
+    #[doc(alias = "pretrained")]
     pub fn load(path: impl AsRef<Path>, config: &VggConfig) -> Result<Self, VggError> {
         let path = path.as_ref();
         let (preprocessing, arrays) = load(path, config)?;
@@ -121,6 +198,8 @@ impl Weights {
     /// [`VggError::Arrays`] with every array that is missing, has another shape or number of values,
     /// holds NaN or infinite values, or does not belong to the network.
     ///
+    /// # Examples
+    ///
     /// ```
     /// use vgg::{Array, Arrays, Layer, Preprocessing, VggConfig, Weights};
     ///
@@ -140,6 +219,7 @@ impl Weights {
     /// ```
     ///
     /// [`Layer::arrays`]: crate::Layer::arrays
+    #[doc(alias = "set_weights")]
     pub fn from_arrays(
         arrays: Arrays,
         preprocessing: Preprocessing,

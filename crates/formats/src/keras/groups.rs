@@ -7,8 +7,9 @@
 use hdf5_pure::Group;
 
 use super::group_names::class_of;
+use crate::FormatError;
 use crate::hdf5::Hdf5;
-use crate::{Array, FormatError};
+use crate::stored::StoredArray;
 
 /// Name of the group that holds the layers of a model, in newer and in older files.
 const CONTAINERS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
@@ -30,7 +31,7 @@ pub(crate) struct LayerGroup {
     /// Name of the layer if the file stores it, otherwise the name of its group.
     pub(crate) layer: String,
     /// Arrays by their role in the layer: `kernel`, `bias` or a number.
-    pub(crate) arrays: Vec<(String, Array)>,
+    pub(crate) arrays: Vec<(String, StoredArray)>,
 }
 
 /// Returns true if `root` has the layout of Keras 3.

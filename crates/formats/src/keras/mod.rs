@@ -19,5 +19,5 @@ pub use description::{KerasLayers, LayerDescription};
 pub use model::{KerasLayer, KerasModel, read_keras};
 pub use write::write_keras;
 
-pub(crate) use model::{CONFIG, read_weights};
+pub(crate) use model::read_weights;
 pub(crate) use weights_file::read as read_weights_file;

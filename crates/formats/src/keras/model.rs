@@ -13,15 +13,13 @@ use serde_json::Value;
 use super::description::{self, KNOWN_MODELS, KerasLayers, LayerDescription, Placed};
 use super::groups::{self, LayerGroup};
 use super::links;
-use crate::archive::{self, Archive};
-use crate::array::{Array, Arrays, insert};
+use crate::archive::Archive;
+use crate::container::{Container, KERAS_CONFIG as CONFIG};
 use crate::hdf5::{self, Hdf5};
 use crate::open_file::OpenFile;
-use crate::weights::WeightsFile;
-use crate::{FormatError, foreign};
-
-/// Archive entry with the description of the model.
-pub(crate) const CONFIG: &str = "config.json";
+use crate::stored::{StoredArray, StoredArrays, Wanted, insert};
+use crate::weights::StoredFile;
+use crate::{Arrays, FormatError, foreign};
 
 /// Archive entry with the arrays.
 pub(crate) const WEIGHTS: &str = "model.weights.h5";
@@ -86,44 +84,60 @@ pub struct KerasLayer {
 /// ```
 #[doc(alias = "keras.models.load_model")]
 #[doc(alias = "load_model")]
-pub fn read_keras(path: &Path) -> Result<KerasModel, FormatError> {
+pub fn read_keras(path: impl AsRef<Path>) -> Result<KerasModel, FormatError> {
+    let path = path.as_ref();
     let opened = OpenFile::open(path)?;
-    if !archive::is_zip(&opened.head) {
+    if Container::of(&opened.head) != Some(Container::Zip) {
         return Err(foreign::file(path, &opened.head));
     }
     let archive = opened.archive()?;
     if !archive.has(CONFIG) {
         return Err(foreign::archive(path, archive.names()));
     }
-    let (config, layers) = read(opened, archive)?;
+    let (config, layers) = read(opened, archive, Wanted::Values)?;
     links::check(path, &config)?;
-    let layers = layers.into_iter().map(|ReadLayer { layer, arrays }| {
+    let layers = layers.into_iter().map(|ReadLayer { layer, arrays: stored }| {
         let LayerDescription { name, class, config, .. } = layer;
-        KerasLayer { name, class, config, arrays }
+        let mut arrays = Arrays::new();
+        for (part, array) in stored {
+            let array = array.into_array().map_err(|info| {
+                FormatError::element_type(path, &format!("{name}/{part}"), info.element_type)
+            })?;
+            arrays.insert(part, array);
+        }
+        Ok(KerasLayer { name, class, config, arrays })
     });
-    Ok(KerasModel { layers: layers.collect() })
+    Ok(KerasModel { layers: layers.collect::<Result<_, _>>()? })
 }
 
 /// Reads the arrays of all layers, named like `LAYER/kernel`, and the layers in order.
-pub(crate) fn read_weights(opened: OpenFile, archive: Archive) -> Result<WeightsFile, FormatError> {
-    let (_, read) = read(opened, archive)?;
-    let (mut arrays, mut layers) = (Arrays::new(), Vec::new());
+pub(crate) fn read_weights(
+    opened: OpenFile,
+    archive: Archive,
+    wanted: Wanted,
+) -> Result<StoredFile, FormatError> {
+    let (_, read) = read(opened, archive, wanted)?;
+    let (mut arrays, mut layers) = (StoredArrays::new(), Vec::new());
     for ReadLayer { layer, arrays: own } in read {
         arrays
             .extend(own.into_iter().map(|(part, array)| (format!("{}/{part}", layer.name), array)));
         layers.push(layer);
     }
-    Ok(WeightsFile { arrays, layers: KerasLayers::InOrder(layers) })
+    Ok(StoredFile { arrays, layers: KerasLayers::InOrder(layers) })
 }
 
-fn read(opened: OpenFile, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>), FormatError> {
+fn read(
+    opened: OpenFile,
+    mut archive: Archive,
+    wanted: Wanted,
+) -> Result<(Value, Vec<ReadLayer>), FormatError> {
     let path = opened.path;
     let mut config = Vec::new();
     archive.copy(CONFIG, &mut config)?;
     let (start, length) = archive.copy(WEIGHTS, &mut io::sink())?;
     let config = description::parse(path, CONFIG, &config, opened.length)?;
     let mut groups = hdf5::with_room(path, || {
-        let file = Hdf5::open(path, opened.file, start, length)?;
+        let file = Hdf5::open(path, opened.file, start, length, wanted)?;
         groups::collect(&file, &file.root())
     })?;
     let (mut layers, mut names) = (Vec::new(), BTreeSet::new());
@@ -131,7 +145,7 @@ fn read(opened: OpenFile, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>
         if !names.insert(layer.name.clone()) {
             return Err(FormatError::Twice { path: path.to_owned(), name: layer.name });
         }
-        let mut arrays = Arrays::new();
+        let mut arrays = StoredArrays::new();
         if let Some(group) = group {
             let inner = format!("{group}/");
             let own = |found: &mut LayerGroup| {
@@ -158,12 +172,12 @@ fn read(opened: OpenFile, mut archive: Archive) -> Result<(Value, Vec<ReadLayer>
 /// A layer and its arrays.
 struct ReadLayer {
     layer: LayerDescription,
-    arrays: Arrays,
+    arrays: StoredArrays,
 }
 
 /// Returns the settings of a layer without weights that change pixel values, in the form of arrays. A caller that looks
 /// only at arrays can't overlook them.
-fn settings(class: &str, config: &Value) -> Vec<(String, Array)> {
+fn settings(class: &str, config: &Value) -> Vec<(String, StoredArray)> {
     let numbers = |name: &str| {
         let mut numbers = Vec::new();
         links::numbers(&config[name], &mut numbers);
@@ -179,7 +193,7 @@ fn settings(class: &str, config: &Value) -> Vec<(String, Array)> {
     };
     let parts = parts.into_iter().filter(|(_, numbers)| !numbers.is_empty());
     let array = |numbers: Vec<f64>| {
-        Array::new(vec![numbers.len()], numbers.into_iter().map(|number| number as f32).collect())
+        StoredArray::with_values(numbers.into_iter().map(|number| number as f32).collect())
     };
     parts.map(|(part, numbers)| (part.to_owned(), array(numbers))).collect()
 }

@@ -15,10 +15,10 @@ use super::description::{self, KerasLayers, LayerDescription};
 use super::group_names::class_of;
 use super::groups;
 use crate::FormatError;
-use crate::array::{Arrays, insert};
 use crate::hdf5::{self, Hdf5};
 use crate::open_file::OpenFile;
-use crate::weights::WeightsFile;
+use crate::stored::{StoredArrays, Wanted, insert};
+use crate::weights::StoredFile;
 
 /// Suffixes of arrays that hold the state of a random generator.
 const SEEDS: [&str; 2] = ["StateVar", "seed_generator_state"];
@@ -30,15 +30,15 @@ const CONFIG: &str = "model_config";
 ///
 /// Only a whole model describes its layers. A weights file names them at most. Their order is then unknown, and a layer
 /// without weights, such as `Rescaling`, is recognized only by its class.
-pub(crate) fn read(opened: OpenFile) -> Result<WeightsFile, FormatError> {
-    hdf5::with_room(opened.path, || read_here(opened))
+pub(crate) fn read(opened: OpenFile, wanted: Wanted) -> Result<StoredFile, FormatError> {
+    hdf5::with_room(opened.path, || read_here(opened, wanted))
 }
 
-fn read_here(opened: OpenFile) -> Result<WeightsFile, FormatError> {
+fn read_here(opened: OpenFile, wanted: Wanted) -> Result<StoredFile, FormatError> {
     let path = opened.path;
-    let file = Hdf5::open(path, opened.file, 0, opened.length)?;
+    let file = Hdf5::open(path, opened.file, 0, opened.length, wanted)?;
     let root = file.root();
-    let (mut arrays, mut layers) = (Arrays::new(), Vec::new());
+    let (mut arrays, mut layers) = (StoredArrays::new(), Vec::new());
     if groups::are_in(&file, &root)? {
         for group in groups::collect(&file, &root)? {
             layers.push(named(&group.layer, group.class()));
@@ -46,22 +46,22 @@ fn read_here(opened: OpenFile) -> Result<WeightsFile, FormatError> {
                 insert(path, &mut arrays, format!("{}/{part}", group.layer), array)?;
             }
         }
-        return Ok(WeightsFile { arrays, layers: KerasLayers::Unordered(layers) });
+        return Ok(StoredFile { arrays, layers: KerasLayers::Unordered(layers) });
     }
     // A whole model stores its weights in `model_weights`, apart from the optimizer's state.
     let groups = file.groups(&root, 0)?;
     let Some((_, weights)) = groups.into_iter().find(|(name, _)| name == "model_weights") else {
         collect(&file, path, &root, "", 0, &mut arrays, &mut layers)?;
-        return Ok(WeightsFile { arrays, layers: KerasLayers::Unordered(layers) });
+        return Ok(StoredFile { arrays, layers: KerasLayers::Unordered(layers) });
     };
     collect(&file, path, &weights, "", 1, &mut arrays, &mut layers)?;
     let Some(config) = file.long_attribute(&root, CONFIG)? else {
-        return Ok(WeightsFile { arrays, layers: KerasLayers::Unordered(layers) });
+        return Ok(StoredFile { arrays, layers: KerasLayers::Unordered(layers) });
     };
     let config = description::parse(path, CONFIG, config.as_bytes(), opened.length)?;
     let layers = description::layers(path, CONFIG, &config)?;
     let layers = layers.into_iter().map(|placed| placed.layer).collect();
-    Ok(WeightsFile { arrays, layers: KerasLayers::InOrder(layers) })
+    Ok(StoredFile { arrays, layers: KerasLayers::InOrder(layers) })
 }
 
 /// Returns a layer of which only the name and the class, in snake case, are known.
@@ -76,7 +76,7 @@ fn collect(
     group: &Group,
     layer: &str,
     depth: usize,
-    arrays: &mut Arrays,
+    arrays: &mut StoredArrays,
     layers: &mut Vec<LayerDescription>,
 ) -> Result<(), FormatError> {
     for (name, dataset) in file.datasets(group)? {

@@ -13,9 +13,10 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::group_names::GroupNames;
-use super::model::{CONFIG, WEIGHTS};
+use super::model::WEIGHTS;
 use super::write_config::{class, config};
 use crate::atomic::write_atomic_with;
+use crate::container::KERAS_CONFIG as CONFIG;
 use crate::sequential::INPUT;
 use crate::{Array, FormatError, SequentialModel};
 
@@ -63,7 +64,8 @@ const KERAS_VERSION: &str = "3.15.1";
 /// ```
 #[doc(alias = "keras.models.save_model")]
 #[doc(alias = "save_model")]
-pub fn write_keras(path: &Path, chain: &SequentialModel) -> Result<(), FormatError> {
+pub fn write_keras(path: impl AsRef<Path>, chain: &SequentialModel) -> Result<(), FormatError> {
+    let path = path.as_ref();
     let config = config(chain, &chain.output_shapes());
     write_atomic_with(path, |file| {
         let options = SimpleFileOptions::default()

@@ -63,7 +63,7 @@ fn too_few_class_names_panic() {
     let weights = weights(SequentialLayerKind::Flatten);
     let mut chain = three_classes(&weights, SequentialLayerKind::Flatten);
     chain.classes.pop();
-    let _ = write_onnx("never-written.onnx".as_ref(), &chain);
+    let _ = write_onnx("never-written.onnx", &chain);
 }
 
 #[test]

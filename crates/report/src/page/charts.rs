@@ -1,6 +1,6 @@
 //! The charts of a run's page.
 
-use crate::chart::{Chart, Line, SQUARE, WIDE, range_of};
+use super::chart::{Chart, Line, SQUARE, WIDE, range_of};
 use crate::{Epoch, RunReport};
 
 impl RunReport<'_> {

@@ -2,9 +2,9 @@
 
 use maud::{Markup, PreEscaped, html};
 
+use super::chart::{Chart, Line, WIDE, range_of};
+use super::document::document;
 use crate::Epoch;
-use crate::chart::{Chart, Line, WIDE, range_of};
-use crate::document::document;
 
 /// Line styles: eight colors, then the same colors dashed and dotted. With more runs the styles repeat.
 #[rustfmt::skip]

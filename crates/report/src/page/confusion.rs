@@ -3,8 +3,8 @@
 
 use image::{Rgba, RgbaImage};
 
+use super::colors::{FIRST, SECOND, color};
 use crate::Predictions;
-use crate::colors::{FIRST, SECOND, color};
 
 /// Maximum number of classes for which cells have numbers.
 pub(crate) const MANY: usize = 30;

@@ -7,8 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use image::ImageFormat;
 use maud::{Markup, html};
 
+use super::confusion::{Confusion, SHOWN, legend, named, shortened};
 use crate::RunReport;
-use crate::confusion::{Confusion, SHOWN, legend, named, shortened};
 
 /// Margin for class names, in pixels of the page.
 const NAMES: f64 = 150.0;

@@ -7,10 +7,10 @@ use std::collections::btree_map::Entry;
 use image::{GrayImage, RgbImage};
 use maud::{Markup, html};
 
+use super::confusion::{Confusion, MANY};
+use super::heat::glow;
+use super::thumbnail::thumbnail;
 use crate::Predictions;
-use crate::confusion::{Confusion, MANY};
-use crate::heat::glow;
-use crate::thumbnail::thumbnail;
 
 /// Maximum number of images shown in a list.
 const LISTED: usize = 24;

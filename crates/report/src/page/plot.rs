@@ -11,10 +11,10 @@ use imageproc::drawing::{
 use imageproc::point::Point;
 use imageproc::rect::Rect;
 
-use crate::chart::{Anchor, Chart, DOT, Shape};
-use crate::colors::{CARD, FIRST, INK, LINE, SECOND, SOFT, color, mixed};
-use crate::confusion::{MANY, SHOWN, legend, named, shortened};
-use crate::page::SCORES;
+use super::chart::{Anchor, Chart, DOT, Shape};
+use super::colors::{CARD, FIRST, INK, LINE, SECOND, SOFT, color, mixed};
+use super::confusion::{MANY, SHOWN, legend, named, shortened};
+use super::run_report::SCORES;
 use crate::{ClassScores, Predictions, RunReport};
 
 /// Pixels of a file for each pixel of the page, in each dimension.

@@ -3,11 +3,11 @@
 use image::{GrayImage, RgbImage};
 use maud::{Markup, html};
 
-use crate::chart::number;
-use crate::confusion::MANY;
-use crate::document::document;
-use crate::image_lists::{ImageLists, ReportImage, SIDES};
-use crate::thumbnail::thumbnail;
+use super::chart::number;
+use super::confusion::MANY;
+use super::document::document;
+use super::image_lists::{ImageLists, ReportImage, SIDES};
+use super::thumbnail::thumbnail;
 use crate::{BINS, ClassScores, Predictions};
 
 /// Number of classes in the table of scores if the run has too many classes for a confusion table.

@@ -127,6 +127,17 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the object does not exist or ends within the range, access is denied, or the store fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// store.put("digits.txt", b"0123456789".to_vec())?;
+    /// assert_eq!(store.get_range("digits.txt", 3..7)?, b"3456");
+    /// assert!(store.get_range("digits.txt", 8..12).is_err());
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "range request")]
     pub fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ShardsError> {
         Ok(self.get_ranges(&[(name, range)], &NEVER)?.remove(0))
     }

@@ -25,6 +25,18 @@ impl Store {
     ///
     /// Returns an error if access is denied, the disk is full, or the store fails. An existing object is then
     /// unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// store.put("labels.json", b"[0, 1]".to_vec())?;
+    /// store.put("labels.json", b"[1]".to_vec())?; // replaces the object
+    /// assert_eq!(store.length("labels.json")?, Some(3));
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "upload")]
+    #[doc(alias = "write")]
     pub fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), ShardsError> {
         let (length, digest) = (bytes.len() as u64, hex(Sha256::digest(&bytes)));
         let bytes = PutPayload::from(bytes);
@@ -41,11 +53,27 @@ impl Store {
         }
     }
 
-    /// Writes an object of `length` bytes from `content`, in parts of some megabytes. Returns its SHA-256.
+    /// Writes an object of `length` bytes from `content`, and returns its SHA-256 in hexadecimal digits.
+    ///
+    /// Parts of 8 MiB are uploaded, up to four at a time. Parts are larger if there would be more than 10,000. If the
+    /// upload fails, an existing object of the same name is unchanged.
     ///
     /// # Errors
     ///
     /// Returns an error in the same cases as [`Self::put`], or if `content` fails or has another length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = shards::Store::in_memory();
+    /// // Any reader, such as a file.
+    /// let digest = store.put_from("abc.txt", 3, &mut &b"abc"[..])?;
+    /// assert!(digest.starts_with("ba7816bf8f01cfea"));
+    /// assert!(store.put_from("abc.txt", 4, &mut &b"abc"[..]).is_err());
+    /// # Ok::<(), shards::ShardsError>(())
+    /// ```
+    #[doc(alias = "multipart upload")]
+    #[doc(alias = "stream")]
     pub fn put_from(
         &self,
         name: &str,

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [folder, limit, seed] = arguments.as_slice() else {
         return Err("usage: fill FOLDER LIMIT SEED".into());
     };
-    let cache = DiskCache::open(folder.as_ref(), limit.parse()?)?;
+    let cache = DiskCache::open(folder, limit.parse()?)?;
     let mut state: u64 = seed.parse()?;
     let (mut found, mut missing) = (0_u64, 0_u64);
     loop {
