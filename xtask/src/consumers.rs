@@ -1,7 +1,7 @@
 //! `cargo xtask consumers`: checks that single crates can be used from outside the workspace.
 //!
-//! First each library is checked alone: in the workspace, another package's features may hide that the library does not
-//! ask for them. Then a foreign workspace is written to `target/consumers`, with one program per library: its README's
+//! First each library is checked alone, with and without its default features: in the workspace, another package's features
+//! may hide that the library does not ask for them. Then a foreign workspace is written to `target/consumers`, with one program per library: its README's
 //! dependencies and examples. Each program has own modules `model` and `train`, which must not conflict with the crates
 //! of these names. The programs are only checked: `cargo test` runs the same examples as doc tests.
 //!
@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::io::{Write, stdout};
+use std::iter;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -16,6 +17,7 @@ use toml::{Table, Value};
 
 use crate::cargo::cargo;
 use crate::files::{libraries, read, write};
+use crate::program;
 use crate::readme::{examples, first_block};
 
 /// Address in the READMEs that stands for the one of this repository.
@@ -24,7 +26,7 @@ const REPOSITORY: &str = "URL";
 /// Dependencies of hidden lines in the READMEs' examples: temporary folders, and images in them.
 const OF_HIDDEN_LINES: [&str; 2] = ["image", "tempfile"];
 
-/// Start of each program. The lints of an example are those of a doc test.
+/// Start of each program. Examples are not linted, like doc tests.
 const PROGRAM: &str = "#![allow(unused)]
 mod model {}
 mod train {}
@@ -38,9 +40,17 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let libraries = libraries(root)?;
     for library in &libraries {
         writeln!(stdout(), "library `{library}` alone:")?;
-        in_cargo(root, &["check", "--offline", "--package", library]).with_context(|| {
-            format!("the library `{library}` does not compile by itself: a feature may be missing in `crates/{library}/Cargo.toml`")
-        })?;
+        let manifest: Table =
+            read(&root.join("crates").join(library).join("Cargo.toml"))?.parse()?;
+        let has_default = manifest.get("features").is_some_and(|it| it.get("default").is_some());
+        let without_default = has_default.then_some("--no-default-features");
+        for features in iter::once(None).chain(without_default.map(Some)) {
+            let mut arguments = vec!["check", "--offline", "--package", library];
+            arguments.extend(features);
+            in_cargo(root, root, &arguments).with_context(|| {
+                format!("the library `{library}` does not compile by itself: a feature may be missing in `crates/{library}/Cargo.toml`")
+            })?;
+        }
     }
 
     let foreign = root.join("target/consumers");
@@ -65,7 +75,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     writeln!(stdout(), "the foreign workspace in `{}`:", foreign.display())?;
     // Not `--locked`: the workspace's lock file has more packages than this one needs and must be allowed to shrink.
     // `--offline` keeps other versions out.
-    in_cargo(&foreign, &["check", "--offline", "--workspace"])
+    in_cargo(root, &foreign, &["check", "--offline", "--workspace"])
         .context("a README's dependencies or example do not compile; if crates were missing, `cargo fetch` brings them")?;
     writeln!(
         stdout(),
@@ -75,17 +85,11 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs cargo in `folder`. Everything is built into the workspace's target folder.
-fn in_cargo(folder: &Path, arguments: &[&str]) -> Result<()> {
+/// Runs cargo in `folder`, and builds into the target folder of the workspace at `root`.
+fn in_cargo(root: &Path, folder: &Path, arguments: &[&str]) -> Result<()> {
     let mut command = cargo();
-    command.args(arguments).current_dir(folder);
-    if folder.ends_with("target/consumers") {
-        let target = folder.parent().context("expected a folder in the target folder")?;
-        command.env("CARGO_TARGET_DIR", target);
-    }
-    let status = command.status().context("could not start `cargo`")?;
-    ensure!(status.success(), "`cargo {}` ended with {status}", arguments.join(" "));
-    Ok(())
+    command.args(arguments).env("CARGO_TARGET_DIR", root.join("target")).current_dir(folder);
+    program::start(&mut command, "see the messages above")
 }
 
 /// Program that uses a library as its README says.

@@ -5,6 +5,7 @@
 
 mod accuracy;
 mod agreement;
+mod api;
 mod bench;
 mod browser;
 mod build;
@@ -132,6 +133,13 @@ enum Chore {
     /// Check each library alone and, as its README says, in another workspace
     Consumers,
 
+    /// Document each library alone, and compare its public API with the snapshot in `tests/api`
+    Api {
+        /// Write the snapshots
+        #[arg(long)]
+        update: bool,
+    },
+
     /// Package each library as it would be published
     Package,
 
@@ -220,8 +228,8 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments) {
+    let result = api::as_rustdoc().unwrap_or_else(|| run(&Arguments::parse()));
+    match result {
         Ok(code) => code,
         Err(error) => {
             // If standard error is closed, the message is lost.
@@ -256,6 +264,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             cluster::run(root, &or_shared(root, shared, "../shared"), *check)?;
         }
         Chore::Consumers => consumers::run(root)?,
+        Chore::Api { update } => api::run(root, *update)?,
         Chore::Package => package::run(root)?,
         Chore::Fuzz { target, seconds, seed } => {
             fuzz::run(root, target.as_deref(), *seconds, *seed)?;
