@@ -9,7 +9,8 @@ const SYSTEM: &str = "/usr/lib/libtorch.so";
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    if env::var_os("CARGO_FEATURE_LIBTORCH").is_none() {
+    let is_enabled = |feature| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+    if !is_enabled("LIBTORCH") || is_enabled("DOC_ONLY") {
         return;
     }
     let Some(libtorch) = env::var_os("LIBTORCH") else {

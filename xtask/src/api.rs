@@ -1,8 +1,8 @@
 //! `cargo xtask api`: documents each library alone without warnings, compares its public API with the snapshot in
 //! `tests/api`, and counts the functions with an example.
 //!
-//! rustdoc describes an API as JSON. This is unstable, so rustdoc needs `RUSTC_BOOTSTRAP`, and `public-api` must match the
-//! pinned toolchain. In the environment of Cargo, the variable would change the output of build scripts, and all
+//! rustdoc describes an API as JSON. This is unstable, so rustdoc needs `RUSTC_BOOTSTRAP`, and `public-api` must match
+//! the pinned toolchain. In the environment of Cargo, the variable would change the output of build scripts, and all
 //! dependencies would be compiled again. So Cargo starts this program as its `rustdoc`, and only this program sets it.
 
 use std::ffi::OsStr;
@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use toml::Table;
 
 use crate::cargo::cargo;
 use crate::files::{libraries, read, write};
@@ -37,7 +38,8 @@ pub(crate) fn run(root: &Path, update: bool) -> Result<()> {
         if update {
             write(&snapshot, &api)?;
         } else {
-            let changes = changes(&read(&snapshot).unwrap_or_default(), &api);
+            let old = if snapshot.exists() { read(&snapshot)? } else { String::new() };
+            let changes = changes(&old, &api);
             if !changes.is_empty() {
                 write!(stdout(), "{changes}")?;
                 changed.push(format!("`{library}`"));
@@ -61,9 +63,16 @@ pub(crate) fn run(root: &Path, update: bool) -> Result<()> {
 /// Documents a library alone, and returns the path of the description.
 fn document(root: &Path, library: &str) -> Result<PathBuf> {
     let target = root.join("target");
+    let manifest: Table = read(&root.join("crates").join(library).join("Cargo.toml"))?.parse()?;
+    // docs.rs builds with the same features.
+    let metadata = manifest["package"].get("metadata").and_then(|it| it.get("docs")?.get("rs"));
+    let features = metadata.and_then(|it| it.get("features")?.as_array());
+    let features = features.into_iter().flatten().filter_map(toml::Value::as_str);
     let mut command = cargo();
     command
-        .args(["rustdoc", "--quiet", "--offline", "--lib", "--package", library, "--"])
+        .args(["rustdoc", "--quiet", "--offline", "--lib", "--package", library, "--features"])
+        .arg(features.collect::<Vec<_>>().join(","))
+        .arg("--")
         .args(["-D", "warnings", "-Z", "unstable-options", "--output-format", "json"])
         .env("CARGO_TARGET_DIR", &target)
         .env("RUSTDOC", std::env::current_exe().context("could not find the path of this program")?)
@@ -119,9 +128,16 @@ fn count_examples(json: &str) -> Result<Examples> {
                 && !item["inner"]["function"].is_null()
         })
         .collect();
-    let has_example = |item: &&&Value| item["docs"].as_str().is_some_and(|it| it.contains("```"));
-    let with_example = functions.iter().filter(has_example).count();
+    let docs = functions.iter().filter_map(|item| item["docs"].as_str());
+    let with_example = docs.filter(|docs| has_example(docs)).count();
     Ok(Examples { functions: functions.len(), with_example })
+}
+
+/// Returns true if documentation contains a block of Rust.
+fn has_example(docs: &str) -> bool {
+    let fences = docs.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
+    // Every second fence ends a block.
+    fences.step_by(2).any(|language| !["text", "toml", "json"].contains(&language))
 }
 
 #[cfg(test)]
@@ -138,7 +154,7 @@ mod tests {
     fn only_public_functions_of_the_crate_are_counted() {
         let json = r#"{"index": {
             "1": {"crate_id": 0, "visibility": "public", "docs": "A.\n```\n1;\n```", "inner": {"function": {}}},
-            "2": {"crate_id": 0, "visibility": "public", "docs": "B.", "inner": {"function": {}}},
+            "2": {"crate_id": 0, "visibility": "public", "docs": "B.\n```text\n1\n```\nC.", "inner": {"function": {}}},
             "3": {"crate_id": 0, "visibility": "default", "docs": null, "inner": {"function": {}}},
             "4": {"crate_id": 7, "visibility": "public", "docs": null, "inner": {"function": {}}},
             "5": {"crate_id": 0, "visibility": "public", "docs": null, "inner": {"struct": {}}}

@@ -1,7 +1,7 @@
 //! `cargo xtask consumers`: checks that single crates can be used from outside the workspace.
 //!
-//! First each library is checked alone, with and without its default features: in the workspace, another package's features
-//! may hide that the library does not ask for them. Then a foreign workspace is written to `target/consumers`, with one program per library: its README's
+//! First each library is checked alone, with and without its default features: in the workspace, another package's
+//! features may hide that the library does not ask for them. Then a foreign workspace is written to `target/consumers`, with one program per library: its README's
 //! dependencies and examples. Each program has own modules `model` and `train`, which must not conflict with the crates
 //! of these names. The programs are only checked: `cargo test` runs the same examples as doc tests.
 //!
@@ -9,7 +9,6 @@
 
 use std::fs;
 use std::io::{Write, stdout};
-use std::iter;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -42,14 +41,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         writeln!(stdout(), "library `{library}` alone:")?;
         let manifest: Table =
             read(&root.join("crates").join(library).join("Cargo.toml"))?.parse()?;
-        let has_default = manifest.get("features").is_some_and(|it| it.get("default").is_some());
-        let without_default = has_default.then_some("--no-default-features");
-        for features in iter::once(None).chain(without_default.map(Some)) {
+        for features in selections(&manifest) {
             let mut arguments = vec!["check", "--offline", "--package", library];
-            arguments.extend(features);
-            in_cargo(root, root, &arguments).with_context(|| {
-                format!("the library `{library}` does not compile by itself: a feature may be missing in `crates/{library}/Cargo.toml`")
-            })?;
+            arguments.extend(features.iter().map(String::as_str));
+            let hint = format!(
+                "a feature may be missing in the dependencies of `crates/{library}/Cargo.toml`"
+            );
+            in_cargo(root, root, &arguments, &hint)?;
         }
     }
 
@@ -75,8 +73,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     writeln!(stdout(), "the foreign workspace in `{}`:", foreign.display())?;
     // Not `--locked`: the workspace's lock file has more packages than this one needs and must be allowed to shrink.
     // `--offline` keeps other versions out.
-    in_cargo(root, &foreign, &["check", "--offline", "--workspace"])
-        .context("a README's dependencies or example do not compile; if crates were missing, `cargo fetch` brings them")?;
+    let hint = "correct the README; if crates were missing, run `cargo fetch`";
+    in_cargo(root, &foreign, &["check", "--offline", "--workspace"], hint)?;
     writeln!(
         stdout(),
         "{} libraries compile alone, and in another workspace as their READMEs say",
@@ -85,11 +83,30 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Returns the selections of features to check a library with: the default, and if it is not empty, none, and each feature
+/// of several alone.
+fn selections(manifest: &Table) -> Vec<Vec<String>> {
+    let default = manifest.get("features").and_then(|it| it.get("default")?.as_array());
+    let default = default.into_iter().flatten().filter_map(Value::as_str);
+    let default: Vec<&str> = default.collect();
+    let mut selections = vec![vec![]];
+    if !default.is_empty() {
+        selections.push(vec!["--no-default-features".to_owned()]);
+    }
+    if default.len() > 1 {
+        let alone = |feature: &&str| {
+            ["--no-default-features", "--features", feature].map(str::to_owned).to_vec()
+        };
+        selections.extend(default.iter().map(alone));
+    }
+    selections
+}
+
 /// Runs cargo in `folder`, and builds into the target folder of the workspace at `root`.
-fn in_cargo(root: &Path, folder: &Path, arguments: &[&str]) -> Result<()> {
+fn in_cargo(root: &Path, folder: &Path, arguments: &[&str], hint: &str) -> Result<()> {
     let mut command = cargo();
     command.args(arguments).env("CARGO_TARGET_DIR", root.join("target")).current_dir(folder);
-    program::start(&mut command, "see the messages above")
+    program::start(&mut command, hint)
 }
 
 /// Program that uses a library as its README says.

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::files::libraries;
 use crate::steps::{cargo_step, step};
 
 /// Lints and documentation without features, and with `wgpu`, which CI does not compile.
@@ -36,6 +37,9 @@ const CHORES: [&str; 9] = [
 pub(crate) fn run(root: &Path) -> Result<()> {
     for lints in LINTS {
         cargo_step(root, &lints.split(' ').collect::<Vec<_>>())?;
+    }
+    for library in libraries(root)? {
+        cargo_step(root, &["test", "--package", &library])?;
     }
     let this = current_exe().context("could not find the path of this program")?;
     for chore in CHORES {

@@ -76,7 +76,7 @@ impl RunSummary<'_> {
                 texts.push(format!("features: {pieces} in {}", place.shown()));
                 return texts.join("; ");
             }
-            Data::Arrays(_) => return texts.join("; "),
+            _ => return texts.join("; "),
         };
         let with_profile = training.with_profile() + validation.with_profile();
         if with_profile > 0 {

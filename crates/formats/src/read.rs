@@ -24,7 +24,7 @@ use crate::{Arrays, FormatError, WeightsFile, foreign};
 ///   than `Conv2D` and `Dense` are `LAYER/0` and so on. A `.weights.h5` of an older Keras has no layer names, so a
 ///   layer is named by class and count, such as `conv2d_3`.
 ///
-/// 16-bit floats are widened to 32 bits, and 64-bit floats are rounded. The state of optimizers and random generators is skipped, and so are the batch
+/// 16-bit floats are widened to 32 bits. 64-bit floats are rounded, and those beyond the range become infinite. The state of optimizers and random generators is skipped, and so are the batch
 /// counts of PyTorch's batch normalization.
 ///
 /// # Errors
@@ -68,7 +68,8 @@ pub fn read_arrays(path: impl AsRef<Path>) -> Result<Arrays, FormatError> {
 ///
 /// # Errors
 ///
-/// Returns an error in the same cases as [`read_arrays`], except for unsupported element types.
+/// Returns an error in the same cases as [`read_arrays`], except for unsupported element types. PyTorch files with
+/// complex, quantized or 8-bit floating-point tensors are an error.
 ///
 /// # Examples
 ///
@@ -105,8 +106,8 @@ pub fn read_weights(path: impl AsRef<Path>) -> Result<WeightsFile, FormatError> 
     Ok(read(path.as_ref(), Wanted::Values)?.into())
 }
 
-/// Lists the names, shapes and element types of all arrays of the file at `path`, without their values. The names are
-/// those of [`read_arrays`].
+/// Lists the names, shapes and element types of all arrays of the file at `path`, without their values. Names are as in
+/// [`read_arrays`].
 ///
 /// # Errors
 ///
@@ -132,7 +133,7 @@ pub fn read_weights(path: impl AsRef<Path>) -> Result<WeightsFile, FormatError> 
 #[doc(alias = "safe_open")]
 pub fn list_arrays(path: impl AsRef<Path>) -> Result<BTreeMap<String, ArrayInfo>, FormatError> {
     let path = path.as_ref();
-    let arrays = read(path, Wanted::Infos)?.arrays;
+    let arrays = read(path, Wanted::Descriptions)?.arrays;
     Ok(arrays.into_iter().map(|(name, array)| (name, array.info)).collect())
 }
 

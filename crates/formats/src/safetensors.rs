@@ -19,9 +19,10 @@ pub(crate) fn read(mut opened: OpenFile, wanted: Wanted) -> Result<StoredArrays,
     opened.file.read_exact(&mut bytes).map_err(io)?;
     let length = u64::from_le_bytes(*bytes.first_chunk().expect("eight bytes"));
     let rest = match wanted {
-        Wanted::Infos => length,
+        Wanted::Descriptions => length,
         Wanted::Values => opened.length,
     };
+    bytes.reserve_exact(rest.min(opened.length) as usize);
     opened.file.take(rest).read_to_end(&mut bytes).map_err(io)?;
     let header = usize::try_from(length).ok().and_then(|length| bytes[8..].get(..length));
     let header = header.unwrap_or_default();
@@ -30,7 +31,7 @@ pub(crate) fn read(mut opened: OpenFile, wanted: Wanted) -> Result<StoredArrays,
         return Err(FormatError::damaged(path, fault));
     }
     match wanted {
-        Wanted::Infos => infos(path, header, opened.length),
+        Wanted::Descriptions => infos(path, header, opened.length),
         Wanted::Values => values(path, &bytes),
     }
 }

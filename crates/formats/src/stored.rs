@@ -19,7 +19,7 @@ pub struct ArrayInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// Only names, shapes and element types.
-    Infos,
+    Descriptions,
     /// Values of supported element types too.
     Values,
 }

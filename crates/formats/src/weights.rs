@@ -9,6 +9,7 @@ use crate::stored::{ArrayInfo, StoredArrays};
 
 /// Arrays of a weights file, and the layers that they belong to.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct WeightsFile {
     /// Arrays by name.
     pub arrays: Arrays,

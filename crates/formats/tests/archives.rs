@@ -1,4 +1,5 @@
 //! Tests of archives that differ from the ones that Keras and PyTorch write.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 mod bounded;
 

@@ -2,6 +2,7 @@
 //!
 //! Reading never panics, takes at most a small multiple of the file's length in memory, whatever the file claims, and
 //! returns an error that names the file.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 mod bounded;
 

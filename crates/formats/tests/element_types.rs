@@ -1,4 +1,5 @@
 //! Tests the element types of every format: floats of 16 and 64 bits become 32-bit floats, and others are listed.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 use std::fs;
 use std::io::{Cursor, Write};

@@ -1,4 +1,5 @@
 //! Tests that files are recognized by their content, and that unknown files are refused.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
 //! Tests that errors name the kind of an unsupported file.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 use std::fs;
 use std::io::{Cursor, Write};

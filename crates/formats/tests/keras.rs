@@ -1,5 +1,6 @@
 //! Tests of files from Keras 2 and Keras 3, and of arrays that must not be read as weights of a
 //! layer.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 use std::collections::BTreeMap;
 use std::fs;

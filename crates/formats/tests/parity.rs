@@ -1,5 +1,6 @@
 //! Compares the arrays of a trained head in a `.keras` file with a copy from the same training in
 //! Keras.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 #[path = "../../../tests/fixtures.rs"]
 mod fixtures;

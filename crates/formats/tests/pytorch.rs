@@ -1,4 +1,5 @@
 //! Tests of state dicts from PyTorch.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 use std::path::{Path, PathBuf};
 

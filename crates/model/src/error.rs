@@ -29,7 +29,7 @@ pub enum ModelError {
         /// Error of the file.
         reason: photos::ImageFileError,
     },
-    /// An image in memory is too large.
+    /// An image in memory has no pixels or too many.
     #[cfg(feature = "photos")]
     #[error("image {index}: {reason}")]
     Image {
@@ -214,9 +214,11 @@ impl ModelError {
                 "the model is from another version of this program; train it again".into()
             }
             #[cfg(feature = "photos")]
-            Self::ImageFile { .. } => "leave the file out, or convert it to PNG or JPEG".into(),
+            Self::ImageFile { reason: photos::ImageFileError::Decode(_), .. } => {
+                "convert the file to PNG or JPEG".into()
+            }
             #[cfg(feature = "photos")]
-            Self::Image { .. } => "shrink the image first".into(),
+            Self::ImageFile { .. } | Self::Image { .. } => return None,
             Self::DifferentWeights { .. } | Self::WeightsNotFound { .. } => return None,
         })
     }

@@ -4,18 +4,19 @@ use std::path::Path;
 
 use photos::{DynamicImage, Pixels};
 
-use crate::{Classifier, ModelError};
+use crate::{Classifier, ModelError, VggError};
 
-/// Number of files whose pixels are in memory at a time.
+/// Number of images whose pixels are in memory at a time.
 const BATCH: usize = 32;
 
 impl Classifier {
-    /// Returns the probabilities of all classes for upright images of any size and color type, like [`Self::predict`]. The
-    /// images are converted and resized as by [`Pixels::from_image`]. Requires the feature `photos`.
+    /// Returns the probabilities of all classes for upright images of any size and color type, like
+    /// [`Self::predict`]. The images are converted and resized as by [`Pixels::from_image`]. Requires the feature
+    /// `photos`.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Self::predict`]. Also fails if an image is too large.
+    /// Returns the errors of [`Self::predict`]. Also fails if an image has no pixels or too many.
     ///
     /// # Examples
     ///
@@ -43,10 +44,10 @@ impl Classifier {
     /// ```
     pub fn predict_images(&self, images: &[DynamicImage]) -> Result<Vec<Vec<f32>>, ModelError> {
         let size = self.base().size();
-        let pixels = |(index, image)| {
-            Pixels::from_image(image, size).map_err(|reason| ModelError::Image { index, reason })
-        };
-        self.predict(&images.iter().enumerate().map(pixels).collect::<Result<Vec<_>, _>>()?)
+        self.predict_in_batches(images.len(), |index| {
+            Pixels::from_image(&images[index], size)
+                .map_err(|reason| ModelError::Image { index, reason })
+        })
     }
 
     /// Returns the probabilities of all classes for image files, like [`Self::predict`]. The files are read as by
@@ -87,15 +88,30 @@ impl Classifier {
     /// ```
     pub fn predict_files(&self, paths: &[impl AsRef<Path>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let size = self.base().size();
-        let pixels = |path: &_| {
-            let path = AsRef::<Path>::as_ref(path);
+        self.predict_in_batches(paths.len(), |index| {
+            let path = paths[index].as_ref();
             Pixels::load(path, size, None)
                 .map_err(|reason| ModelError::ImageFile { path: path.to_owned(), reason })
-        };
-        let mut probabilities = Vec::with_capacity(paths.len());
-        for paths in paths.chunks(BATCH) {
-            let batch = paths.iter().map(pixels).collect::<Result<Vec<_>, _>>()?;
-            probabilities.extend(self.predict(&batch)?);
+        })
+    }
+
+    /// Predicts for `count` images, of which [`BATCH`] are in memory at a time.
+    fn predict_in_batches(
+        &self,
+        count: usize,
+        pixels: impl Fn(usize) -> Result<Pixels, ModelError>,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let mut probabilities = Vec::with_capacity(count);
+        for first in (0..count).step_by(BATCH) {
+            let indices = first..count.min(first + BATCH);
+            let batch = indices.map(&pixels).collect::<Result<Vec<_>, _>>()?;
+            let predicted = self.predict(&batch).map_err(|error| match error {
+                ModelError::Base(VggError::Output { index }) => {
+                    VggError::Output { index: first + index }.into()
+                }
+                other => other,
+            });
+            probabilities.extend(predicted?);
         }
         Ok(probabilities)
     }

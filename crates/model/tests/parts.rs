@@ -1,11 +1,12 @@
 //! Classifiers from parts in memory: the same predictions as from a bundle, and parts that do not fit.
+#![cfg(feature = "photos")]
 
 use burn::tensor::Device;
 use head::HeadConfig;
 use model::{
     Classifier, ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle, save_bundle,
 };
-use photos::{Pixels, RgbImage};
+use photos::{DynamicImage, Pixels, RgbImage};
 use vgg::{FrozenBase, Pooling, Preprocessing, VggConfig, Weights};
 
 fn config() -> VggConfig {
@@ -54,6 +55,34 @@ fn classifier_from_parts_predicts_like_its_bundle() {
     assert_eq!((found.len(), found[0].len()), (2, 3));
     let (read, trained) = load_bundle(&folder, &Device::flex()).expect("the bundle");
     assert_eq!((&read, trained.to_arrays()), (parts.card(), parts.trainable().to_arrays()));
+}
+
+/// The 40 files and images take more than one batch.
+#[test]
+fn files_and_images_of_any_size_are_predicted_like_their_pixels() {
+    let classifier =
+        Classifier::new(card(), base(), layers(&Device::flex())).expect("a classifier");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let paths: Vec<_> = (0..40).map(|at| folder.path().join(format!("{at}.png"))).collect();
+    let mut images = vec![];
+    for (at, path) in (0..).zip(&paths) {
+        let image =
+            RgbImage::from_fn(30 + at, 50, |x, y| [(x * 5) as u8, (y * at) as u8, 90].into());
+        image.save(path).expect("a writable folder");
+        images.push(DynamicImage::from(image));
+    }
+    let size = classifier.base().size();
+    let pixels = paths.iter().map(|path| Pixels::load(path, size, None).expect("an image"));
+    let expected = classifier.predict(&pixels.collect::<Vec<_>>()).expect("a CPU");
+    assert_eq!(classifier.predict_files(&paths).expect("images"), expected);
+    assert_eq!(classifier.predict_images(&images).expect("images"), expected);
+
+    std::fs::write(&paths[35], "not an image").expect("a writable folder");
+    let error = classifier.predict_files(&paths).expect_err("a damaged file");
+    assert!(matches!(&error, ModelError::ImageFile { path, .. } if *path == paths[35]), "{error}");
+    images[33] = DynamicImage::new_rgb8(0, 3);
+    let error = classifier.predict_images(&images).expect_err("an empty image");
+    assert!(matches!(error, ModelError::Image { index: 33, .. }), "{error}");
 }
 
 /// Expects an error for these parts, and returns the property that differs.

@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng, TryRng};
 
-/// Traits that [`AddressedRng`] implements, so that it works with the distributions of other crates.
+/// Traits of random generators, so that [`AddressedRng`] works with the distributions of other crates.
 pub use chacha20::rand_core;
 
 /// Purpose of a draw. Two purposes never share numbers, even if seed, epoch and item are equal.
@@ -50,7 +50,7 @@ pub enum Purpose {
     View,
     /// Damage to a file in a fuzz test; the item is the file's number.
     Damage,
-    /// Purpose of another program, told apart by its number.
+    /// Purpose of another program. Crates that draw with the same seed need different numbers here.
     Custom(u32),
 }
 
@@ -91,7 +91,7 @@ impl Purpose {
 /// assert_ne!(unit(3, 0), unit(4, 0));
 /// ```
 ///
-/// The generator implements the traits of [`rand_core`]:
+/// The generator implements [`rand_core::TryRng`], and so [`rand_core::Rng`]:
 ///
 /// ```
 /// use random::{AddressedRng, Purpose, rand_core::Rng};
@@ -300,6 +300,18 @@ mod tests {
         let mut draws = AddressedRng::at(1, Purpose::Shuffle, 2, 3);
         let units = [(); 4].map(|()| (draws.unit() * 16_777_216.0) as u32);
         assert_eq!(units, [4_643_583, 7_022_493, 1_478_694, 3_647_277]);
+    }
+
+    #[test]
+    fn trait_methods_return_the_same_keystream() {
+        let draws = || AddressedRng::at(1, Purpose::Shuffle, 2, 3);
+        let mut words = draws();
+        let first = [(); 4].map(|()| words.next_u32());
+        assert_eq!(first.map(|word| word >> 8), [4_643_583, 7_022_493, 1_478_694, 3_647_277]);
+        let mut bytes = [0; 16];
+        draws().fill_bytes(&mut bytes);
+        assert_eq!(bytes, *first.map(u32::to_le_bytes).as_flattened());
+        assert_eq!(draws().next_u64(), u64::from(first[1]) << 32 | u64::from(first[0]));
     }
 
     #[test]

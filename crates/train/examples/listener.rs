@@ -8,7 +8,6 @@
 use std::{error::Error, fs, sync::Arc};
 
 use burn::tensor::Device;
-use burn_std::config::{BurnConfig, RuntimeConfig};
 use photos::{Cache, Layout, Pixels, RgbImage};
 use train::{
     Cancellation, Data, Extractor, FrozenBase, Pooling, RunConfig, RunDirectory, TrainingEvent,
@@ -24,7 +23,6 @@ fn stripes(vertical: bool, number: u8) -> RgbImage {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    BurnConfig::set(BurnConfig::default());
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("stripes");
     for number in 0..40 {

@@ -28,6 +28,7 @@ use crate::hex::hex;
 #[doc(alias = "DataLoader")]
 #[doc(alias = "Dataset")]
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Data<'a> {
     /// Images.
     Images {
@@ -102,9 +103,15 @@ impl<'a> Data<'a> {
     pub(crate) fn engine_here(self) -> String {
         match self {
             Self::Images { extractor, .. } => extractor.base().engine().to_owned(),
-            #[cfg(feature = "shards")]
-            Self::Features(_) => engine_name("head f32"),
-            Self::Arrays(_) => engine_name("head f32"),
+            _ => engine_name("head f32"),
+        }
+    }
+
+    /// Returns true if the features are precomputed and stored.
+    pub(crate) fn is_precomputed(self) -> bool {
+        cfg_select! {
+            feature = "shards" => matches!(self, Self::Features(_)),
+            _ => false,
         }
     }
 

@@ -273,11 +273,7 @@ fn prepare<'a>(
     let (rows, width) = (data.validation_labels().len(), data.feature_count());
     let all = rows + config.train.views.unwrap_or(1) * data.training_labels().len();
     // Features that are read in every epoch need half of the memory for their buffers.
-    let is_precomputed = cfg_select! {
-        feature = "shards" => matches!(data, Data::Features(_)),
-        _ => false,
-    };
-    let is_streamed = is_precomputed && all * width * size_of::<f32>() > room;
+    let is_streamed = data.is_precomputed() && all * width * size_of::<f32>() > room;
     let most = if is_streamed { room / 2 } else { room };
     let set = ImageSet::Validation;
     let of_validation = match data {

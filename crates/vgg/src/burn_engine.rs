@@ -4,8 +4,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::{FrozenBase, FrozenEngine, Vgg, VggConfig, VggError, Weights};
 
-/// Number of images per batch. The feature maps of one image take tens of megabytes.
+/// Number of images per pass. The feature maps of one image take tens of megabytes.
 const BATCH: usize = 8;
+
+/// Number of images to prepare for a call.
+const IMAGES_PER_CALL: usize = 32;
 
 /// Frozen layers on a device.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ impl FrozenEngine for BurnEngine {
     }
 
     fn batch(&self) -> usize {
-        BATCH
+        IMAGES_PER_CALL
     }
 
     fn features(&self, images: &[f32]) -> Result<Vec<f32>, VggError> {

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use formats::{Array, Arrays, FormatError, KerasLayers, WeightsFile, read_weights};
+use formats::{Array, ArrayInfo, Arrays, FormatError, KerasLayers, WeightsFile, read_weights};
 
 use crate::location::Location;
 use crate::naming::{Naming, Stored};
@@ -29,7 +29,12 @@ const PREPROCESSING_ARRAYS: [&str; 2] = ["preprocessing/kernel", "preprocessing/
 /// Returns the errors of [`crate::Weights::load`].
 pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Arrays), VggError> {
     let layers = config.layers()?;
-    let WeightsFile { arrays: mut file, unsupported, layers: described } = read_weights(path)?;
+    let WeightsFile { arrays: mut file, mut unsupported, layers: described, .. } =
+        read_weights(path)?;
+    let unsupported_type = |name: &str, info: &ArrayInfo| {
+        let (path, name, found) = (path.to_owned(), name.to_owned(), info.element_type.clone());
+        VggError::from(FormatError::ElementType { path, name, found })
+    };
     let location = Location::of(&file)
         .map_err(|lists| VggError::SeveralNetworks { path: path.to_owned(), lists })?;
     let naming = Naming::of(&file, location.as_ref());
@@ -46,27 +51,40 @@ pub(crate) fn load(path: &Path, config: &VggConfig) -> Result<(Preprocessing, Ar
     let numbers = network.iter().map(|stored| location.as_ref()?.number(&stored.stored_name));
     let last_number = numbers.flatten().max().unwrap_or_default();
 
-    let (mut arrays, mut problems) = take_network(&mut file, network, &layers);
+    // Only an unsupported array that the network needs makes the file unusable.
+    let needed: Vec<String> = layers.iter().flat_map(Layer::arrays).map(|(name, _)| name).collect();
+    for stored in &network {
+        if let Some(info) = unsupported.remove(&stored.stored_name)
+            && needed.contains(&stored.name)
+        {
+            return Err(unsupported_type(&stored.stored_name, &info));
+        }
+    }
+
+    let (mut arrays, mut problems) = take_network(&mut file, network, &needed);
     let is_whole = problems.is_empty();
     if is_whole {
         let known = exported_with.map(|_| PREPROCESSING);
         check_pixels(path, &file, location.as_ref(), &surroundings, known)?;
+        let unreadable =
+            location.as_ref().and_then(|location| location.unreadable_normalization(&unsupported));
+        if let Some((name, info)) = unreadable {
+            return Err(unsupported_type(name, info));
+        }
     }
+    let axes_of = |name: &str| {
+        let unsupported = || unsupported.get(name).map(|info| info.shape.len());
+        file.get(name).map(|array| array.shape.len()).or_else(unsupported)
+    };
     let unknown: Vec<&String> = file
         .keys()
         .chain(unsupported.keys())
         .filter(|name| match &location {
             Some(location) => location.is_in_base(name, last_number),
-            None => !is_of_head(name, &file, &surroundings),
+            None => !is_of_head(name, axes_of, &surroundings),
         })
         .collect();
     problems.extend(unknown_arrays(config.variant, &unknown));
-    if !problems.is_empty()
-        && let Some((name, info)) = unsupported.into_iter().next()
-    {
-        let (path, found) = (path.to_owned(), info.element_type);
-        return Err(FormatError::ElementType { path, name, found }.into());
-    }
     if !problems.is_empty() {
         let (variant, extent) = (config.variant, extent_of(config));
         let has_order = location.is_some() || matches!(described, KerasLayers::InOrder(_));
@@ -103,7 +121,8 @@ pub(crate) fn from_arrays(mut arrays: Arrays, config: &VggConfig) -> Result<Arra
     };
     let mut problems: Vec<String> = arrays.iter().filter_map(wrong_count).collect();
     let network = Naming::Keras.all_stored(config);
-    let (taken, faults) = take_network(&mut arrays, network, &layers);
+    let needed: Vec<String> = layers.iter().flat_map(Layer::arrays).map(|(name, _)| name).collect();
+    let (taken, faults) = take_network(&mut arrays, network, &needed);
     problems.extend(faults);
     problems.extend(unknown_arrays(config.variant, &arrays.keys().collect::<Vec<_>>()));
     if problems.is_empty() {
@@ -131,14 +150,13 @@ fn unknown_arrays(variant: Variant, unknown: &[&String]) -> Vec<String> {
     lines
 }
 
-/// Removes the network's arrays from `file`. Returns the arrays of `layers`, and a list of problems
-/// with them.
+/// Removes the network's arrays from `file`. Returns the arrays that are `needed`, and a list of
+/// problems with them.
 fn take_network(
     file: &mut Arrays,
     network: Vec<Stored>,
-    layers: &[Layer],
+    needed: &[String],
 ) -> (Arrays, Vec<String>) {
-    let needed: Vec<String> = layers.iter().flat_map(Layer::arrays).map(|(name, _)| name).collect();
     let (mut arrays, mut problems) = (Arrays::new(), vec![]);
     for stored in network {
         let (found, name, expected) =
@@ -218,12 +236,15 @@ fn take_preprocessing(arrays: &mut Arrays) -> Option<Preprocessing> {
 }
 
 /// Returns true if an array belongs to a head, that is, if its layer follows the base. If the file
-/// does not give the layer's position, only a dense layer counts as part of a head.
-fn is_of_head(name: &str, arrays: &Arrays, surroundings: &Surroundings) -> bool {
+/// does not give the layer's position, only a dense layer counts as part of a head. `axes` returns
+/// the number of axes of an array.
+fn is_of_head(
+    name: &str,
+    axes: impl Fn(&str) -> Option<usize>,
+    surroundings: &Surroundings,
+) -> bool {
     let Some((path, _)) = name.rsplit_once('/') else { return false };
     let layer = path.split('/').next().unwrap_or(path);
-    surroundings.is_of_head(layer).unwrap_or_else(|| {
-        let kernel = arrays.get(&format!("{path}/kernel"));
-        kernel.is_some_and(|kernel| kernel.shape.len() == 2)
-    })
+    let is_dense = || axes(&format!("{path}/kernel")) == Some(2);
+    surroundings.is_of_head(layer).unwrap_or_else(is_dense)
 }

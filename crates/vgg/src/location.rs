@@ -5,7 +5,9 @@
 //! `DataParallel` around the list alone adds a name after it: PyTorch's ImageNet example writes
 //! `features.module.0.weight`. A list that was saved alone has only numbers: `0.weight`.
 
-use formats::{Array, Arrays};
+use std::collections::BTreeMap;
+
+use formats::{Array, ArrayInfo, Arrays};
 
 /// Name of the list in torchvision.
 const LIST: &str = "features.";
@@ -112,22 +114,38 @@ impl Location {
         &self,
         arrays: &'a Arrays,
     ) -> Option<(&'a str, &'a Array)> {
-        let is_of_channels = |name: &str, array: &Array, part: &str| {
-            let last = name.rsplit('.').next().unwrap_or_default();
-            array.data.len() == 3 && last.contains(part) && !last.starts_with("running_")
-        };
         let differs = |array: &Array, expected: [f32; 3]| {
             let close = |scale: f32| {
                 array.data.iter().zip(expected).all(|(a, b)| (a - b * scale).abs() <= 1e-3 * scale)
             };
             !close(1.0) && !close(255.0)
         };
-        let outside = arrays.iter().filter(|(name, _)| self.number(name).is_none());
-        let mut outside = outside.map(|(name, array)| (name.as_str(), array));
-        outside.find(|(name, array)| {
-            is_of_channels(name, array, "mean") && differs(array, MEAN)
-                || is_of_channels(name, array, "std") && differs(array, DEVIATION)
+        let mut arrays = arrays.iter().map(|(name, array)| (name.as_str(), array));
+        arrays.find(|(name, array)| {
+            self.is_normalization(name, &array.shape, "mean") && differs(array, MEAN)
+                || self.is_normalization(name, &array.shape, "std") && differs(array, DEVIATION)
         })
+    }
+
+    /// Finds an array outside the list that may normalize the inputs, but has an unsupported element
+    /// type.
+    pub(crate) fn unreadable_normalization<'a>(
+        &self,
+        unsupported: &'a BTreeMap<String, ArrayInfo>,
+    ) -> Option<(&'a String, &'a ArrayInfo)> {
+        unsupported.iter().find(|(name, info)| {
+            ["mean", "std"].iter().any(|part| self.is_normalization(name, &info.shape, part))
+        })
+    }
+
+    /// Returns true if an array outside the list holds a value per color channel and is called
+    /// `part`, such as `mean`.
+    fn is_normalization(&self, name: &str, shape: &[usize], part: &str) -> bool {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        self.number(name).is_none()
+            && shape.iter().product::<usize>() == 3
+            && last.contains(part)
+            && !last.starts_with("running_")
     }
 }
 

@@ -1,4 +1,5 @@
 //! Structure of the networks, and the weights that they accept or refuse.
+#![cfg(feature = "burn")]
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! Compares the base, its preprocessing and its summary with Keras.
+#![cfg(feature = "burn")]
 
 #[path = "../../winograd/tests/direct/mod.rs"]
 #[allow(dead_code, reason = "its random numbers are for winograd's own tests")]

@@ -1,8 +1,10 @@
 //! Weights files of other tools: accepted files, their preprocessing, and refused files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use formats::{Array, Arrays, write_safetensors};
+use safetensors::tensor::{Dtype, TensorView};
 use vgg::{Preprocessing, Suspicion, VggConfig, VggError, Weights};
 
 /// First row of VGG16's published first kernel for the first output channel: blue, green and red.
@@ -270,4 +272,64 @@ fn unknown_layer_in_an_unordered_file_is_suspected_as_head() {
         matches!(&error, VggError::Mismatch { suspicion: found, .. } if *found == suspicion),
         "{error}"
     );
+}
+
+/// Loads the first block from a file with these arrays, some of which hold integers of 64 bits.
+fn load_with_integers(arrays: &Arrays, integers: &[(&str, &[usize])]) -> Result<Weights, VggError> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("weights.safetensors");
+    let mut arrays: BTreeMap<&str, (Dtype, &[usize], Vec<u8>)> = arrays
+        .iter()
+        .map(|(name, Array { shape, data })| {
+            let bytes = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+            (name.as_str(), (Dtype::F32, shape.as_slice(), bytes))
+        })
+        .collect();
+    for &(name, shape) in integers {
+        let bytes = vec![1; 8 * shape.iter().product::<usize>()];
+        arrays.insert(name, (Dtype::I64, shape, bytes));
+    }
+    let views = arrays.iter().map(|(name, (dtype, shape, bytes))| {
+        (*name, TensorView::new(*dtype, shape.to_vec(), bytes).expect("whole values"))
+    });
+    let file = safetensors::serialize(views, None).expect("a valid header");
+    std::fs::write(&path, file).expect("a writable folder");
+    Weights::load(&path, &config("block1_conv2"))
+}
+
+#[test]
+fn arrays_of_unsupported_types_matter_only_if_the_network_needs_them() {
+    let torch = list("features.");
+    let mut keras = Arrays::from([("dense/bias".to_owned(), counted(&[2]))]);
+    for (layer, inputs) in [("block1_conv1", 3), ("block1_conv2", 64)] {
+        keras.insert(format!("{layer}/kernel"), counted(&[3, 3, inputs, 64]));
+        keras.insert(format!("{layer}/bias"), counted(&[64]));
+    }
+    // A head, a later layer of the base, and a dense layer in an unordered file.
+    for (arrays, name, shape) in [
+        (&torch, "classifier.0.weight", &[2, 512][..]),
+        (&torch, "step", &[]),
+        (&torch, "features.5.weight", &[128, 64, 3, 3]),
+        (&keras, "fc1/kernel", &[8, 4]),
+        (&keras, "dense/kernel", &[64, 2]),
+    ] {
+        let found = load_with_integers(arrays, &[(name, shape)]);
+        assert!(found.is_ok(), "{name}: {}", found.expect_err("an error"));
+    }
+    let refused = |arrays, name, shape| {
+        let error = load_with_integers(arrays, &[(name, shape)]).expect_err("an unsupported type");
+        error.to_string()
+    };
+    // A needed array, and what may normalize the images.
+    for (arrays, name, shape) in [
+        (&torch, "features.2.weight", &[64, 64, 3, 3][..]),
+        (&keras, "block1_conv2/bias", &[64]),
+        (&torch, "mean", &[1, 3, 1, 1]),
+    ] {
+        let message = refused(arrays, name, shape);
+        assert!(message.contains(&format!("holds `{name}` as I64")), "{message}");
+    }
+    // Batch normalization: the error is about the network, not about the type.
+    let message = refused(&torch, "features.1.num_batches_tracked", &[]);
+    assert!(message.contains("`features.1.num_batches_tracked` is not an array of"), "{message}");
 }

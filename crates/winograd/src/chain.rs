@@ -191,9 +191,12 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// Returns an error if a kernel does not match its input and bias, if an extent or
-    /// `images_at_once` is zero, if an index in `taps` is out of range, or if the machine does not
-    /// support the instruction set.
+    /// Returns an error in these cases:
+    ///
+    /// - A kernel does not match its input and bias, or a bias is empty.
+    /// - An extent or `images_at_once` is zero, or the maps do not fit into the address space.
+    /// - An index in `taps` is out of range.
+    /// - The machine does not support the instruction set.
     ///
     /// # Examples
     ///
@@ -224,6 +227,11 @@ impl Chain {
         }
         let [height, width, channels] = shape;
         let mut input = Extents { height, width, channels };
+        let check_size = |layer, extents: Extents| match extents.fits(isa.width(), images_at_once) {
+            true => Ok(()),
+            false => Err(ChainError::TooLarge { layer }),
+        };
+        check_size(0, input)?;
         let mut stages: Vec<Stage> = vec![];
         let mut rest = layers.iter().enumerate().peekable();
         let first_is_direct = channels <= FEW_CHANNELS
@@ -236,10 +244,14 @@ impl Chain {
             let (step, output) = match description.convolution() {
                 Some(filter) => {
                     let (found, outputs) = (filter.kernel.len(), filter.bias.len());
-                    let expected = 9 * input.channels * outputs;
+                    if outputs == 0 {
+                        return Err(ChainError::NoOutputs { layer });
+                    }
+                    let expected = input.channels.saturating_mul(outputs).saturating_mul(9);
                     if found != expected {
                         return Err(ChainError::Kernel { layer, found, expected });
                     }
+                    check_size(layer, Extents { channels: outputs, ..input })?;
                     if stages.is_empty() {
                         let layer = Direct::new(isa, input, filter);
                         let output = layer.output();

@@ -21,13 +21,12 @@ pub(crate) struct Direct {
     kernel: Vec<f32>,
     /// Bias, (block, lane).
     bias: Vec<f32>,
-    /// Smaller outputs are raised to this value.
-    least: f32,
+    relu: bool,
 }
 
 impl Direct {
     pub(crate) fn new(isa: DetectedIsa, input: Extents, filter: Filter<'_>) -> Self {
-        let Filter { kernel, bias, least } = filter;
+        let Filter { kernel, bias, relu } = filter;
         let outputs = bias.len();
         let output = Extents { channels: outputs, ..input };
         let (width, taps) = (isa.width(), 9 * input.channels);
@@ -41,7 +40,7 @@ impl Direct {
                 packed[(block * taps + tap) * width + lane] = kernel[tap * outputs + channel];
             }
         }
-        Self { input, output, isa, kernel: packed, bias: packed_bias, least }
+        Self { input, output, isa, kernel: packed, bias: packed_bias, relu }
     }
 
     pub(crate) fn output(&self) -> Extents {
@@ -188,7 +187,7 @@ impl Direct {
             for (half, sum) in sums.into_iter().enumerate() {
                 // SAFETY: the pixel is within the width, and so within the row.
                 unsafe {
-                    let sum = sum.max(L::splat(self.least));
+                    let sum = if self.relu { sum.max(L::splat(0.0)) } else { sum };
                     sum.store(output, (x + pixel) * lanes + half * L::COUNT);
                 }
             }

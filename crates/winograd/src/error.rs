@@ -20,6 +20,16 @@ pub enum ChainError {
     },
     /// The (height, width, channels) of the maps contain a zero.
     Empty([usize; 3]),
+    /// A convolution has no output channels.
+    NoOutputs {
+        /// Index of the layer.
+        layer: usize,
+    },
+    /// The maps that are processed at once do not fit into the address space.
+    TooLarge {
+        /// Index of the layer before the maps, or 0 for the input.
+        layer: usize,
+    },
     /// `images_at_once` is zero.
     NoImages,
     /// The index of a tap is not that of a layer.
@@ -39,10 +49,26 @@ impl fmt::Display for ChainError {
             Self::Kernel { layer, found, expected } => {
                 write!(f, "{found} values in the kernel of layer {layer}, expected {expected}")
             }
-            Self::Empty(shape) => write!(f, "maps of {shape:?} are empty"),
+            Self::Empty(shape) => {
+                write!(
+                    f,
+                    "maps are {shape:?}, expected a height, a width and channels of 1 or more"
+                )
+            }
+            Self::NoOutputs { layer } => {
+                write!(f, "layer {layer} has 0 output channels, expected 1 or more")
+            }
+            Self::TooLarge { layer } => {
+                write!(f, "the maps of layer {layer} do not fit into the address space")
+            }
             Self::NoImages => write!(f, "0 images at once, expected 1 or more"),
-            Self::Tap { tap, layers } => write!(f, "a tap after layer {tap} of {layers} layers"),
-            Self::Isa(isa) => write!(f, "this CPU does not support {isa:?}"),
+            Self::Tap { tap, layers } => {
+                write!(
+                    f,
+                    "a tap has the index {tap}, expected one below {layers}, the number of layers"
+                )
+            }
+            Self::Isa(isa) => write!(f, "this CPU does not support {}", isa.name()),
         }
     }
 }

@@ -13,6 +13,7 @@
 #[doc(alias = "conv2d")]
 #[doc(alias = "MaxPooling2D")]
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Layer<'a> {
     /// 3x3 convolution with stride 1, zero padded to the size of its input, then ReLU.
     Convolution {
@@ -36,10 +37,8 @@ impl<'a> Layer<'a> {
     /// Returns the parts of a convolution, or `None` for a pooling.
     pub(crate) fn convolution(self) -> Option<Filter<'a>> {
         match self {
-            Self::Convolution { kernel, bias } => Some(Filter { kernel, bias, least: 0.0 }),
-            Self::LinearConvolution { kernel, bias } => {
-                Some(Filter { kernel, bias, least: f32::NEG_INFINITY })
-            }
+            Self::Convolution { kernel, bias } => Some(Filter { kernel, bias, relu: true }),
+            Self::LinearConvolution { kernel, bias } => Some(Filter { kernel, bias, relu: false }),
             Self::MaxPooling => None,
         }
     }
@@ -52,6 +51,6 @@ pub(crate) struct Filter<'a> {
     pub(crate) kernel: &'a [f32],
     /// Bias, (outputs).
     pub(crate) bias: &'a [f32],
-    /// Smaller outputs are raised to this value: 0 for ReLU.
-    pub(crate) least: f32,
+    /// True if negative outputs become 0.
+    pub(crate) relu: bool,
 }

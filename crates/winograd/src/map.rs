@@ -42,6 +42,16 @@ impl Extents {
         self.height * self.width * self.channels
     }
 
+    /// Returns true if `images` maps in blocks of `block` channels fit into the address space.
+    pub(crate) fn fits(&self, block: usize, images: usize) -> bool {
+        let channels = self.channels.checked_next_multiple_of(block);
+        let lengths = [Some(self.width), channels, Some(images), Some(size_of::<f32>())];
+        let bytes = lengths
+            .into_iter()
+            .try_fold(self.height, |product, length| product.checked_mul(length?));
+        bytes.is_some_and(|bytes| isize::try_from(bytes).is_ok())
+    }
+
     /// Returns the extents after a 2x2 pooling. An odd last row or column is dropped.
     pub(crate) fn pooled(&self) -> Self {
         Self { height: self.height / 2, width: self.width / 2, channels: self.channels }

@@ -102,14 +102,34 @@ fn layers_that_do_not_match_are_errors() {
     };
     let layer = [Layer::Convolution { kernel: &kernel, bias: &[0.0; 3] }];
     let twice = [layer[0], layer[0]];
+    let empty = Layer::Convolution { kernel: &[], bias: &[] };
     for (error, expected) in [
         (of(&layer, [4, 4, 3], 1, &[]), ChainError::Kernel { layer: 0, found: 54, expected: 81 }),
         (of(&twice, [4, 4, 2], 1, &[]), ChainError::Kernel { layer: 1, found: 54, expected: 81 }),
         (of(&layer, [4, 0, 2], 1, &[]), ChainError::Empty([4, 0, 2])),
+        (of(&[empty, layer[0]], [4, 4, 2], 1, &[]), ChainError::NoOutputs { layer: 0 }),
+        (of(&layer, [1 << 40, 1 << 40, 2], 1, &[]), ChainError::TooLarge { layer: 0 }),
+        (of(&layer, [1 << 30, 1 << 20, 2], 1 << 20, &[]), ChainError::TooLarge { layer: 0 }),
         (of(&layer, [4, 4, 2], 0, &[]), ChainError::NoImages),
         (of(&layer, [4, 4, 2], 1, &[1]), ChainError::Tap { tap: 1, layers: 1 }),
     ] {
         assert_eq!(error, expected);
+    }
+}
+
+/// Winograd's transforms mix the values of a tile, so more outputs than the neighbors of the NaN may be NaN.
+#[test]
+fn nan_stays_nan_in_a_linear_convolution() {
+    for isa in Isa::available() {
+        for channels in [1, 8] {
+            let kernel = vec![1.0; 9 * channels];
+            let layers = [Layer::LinearConvolution { kernel: &kernel, bias: &[0.0] }];
+            let config = ChainConfig { isa, ..ChainConfig::default() };
+            let chain = Chain::new(config, [5, 5, channels], &layers);
+            let mut map = vec![1.0; 25 * channels];
+            map[12 * channels] = f32::NAN;
+            assert!(chain.run(&map)[12].is_nan(), "{isa:?}, {channels} channels");
+        }
     }
 }
 

@@ -9,3 +9,4 @@ mod map;
 mod modules;
 mod printing;
 mod sources;
+mod workers;

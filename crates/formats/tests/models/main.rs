@@ -1,4 +1,5 @@
 //! Tests of whole models written for other tools.
+#![cfg(all(feature = "keras", feature = "onnx", feature = "pytorch", feature = "safetensors"))]
 
 mod chains;
 mod keras;

@@ -247,8 +247,9 @@ impl Chunk<'_> {
             let outputs = inverse(rows[row]);
             for column in 0..4 {
                 // SAFETY: as above.
-                let least = unsafe { L::splat(self.layer.least) };
-                values[row][column] = outputs[column].add(bias).max(least);
+                let zero = unsafe { L::splat(0.0) };
+                let sum = outputs[column].add(bias);
+                values[row][column] = if self.layer.relu { sum.max(zero) } else { sum };
             }
         }
         values

@@ -25,8 +25,7 @@ pub(crate) struct Convolution {
     pub(super) kernel: Vec<f32>,
     /// Bias, (output block, lane).
     pub(super) bias: Vec<f32>,
-    /// Smaller outputs are raised to this value.
-    pub(super) least: f32,
+    pub(super) relu: bool,
 }
 
 /// Number of tiles in a chunk, as multiples of the rows of AVX-512. If the kernel is small, the
@@ -40,7 +39,7 @@ const LARGE_KERNEL: usize = 16 << 20;
 
 impl Convolution {
     pub(crate) fn new(isa: DetectedIsa, input: Extents, pools: bool, filter: Filter<'_>) -> Self {
-        let Filter { kernel, bias, least } = filter;
+        let Filter { kernel, bias, relu } = filter;
         let outputs = bias.len();
         let full = Extents { channels: outputs, ..input };
         let output = if pools { full.pooled() } else { full };
@@ -74,7 +73,7 @@ impl Convolution {
         packed_bias[..outputs].copy_from_slice(bias);
         let tiles = [input.height, input.width].map(|length| length.div_ceil(4));
         let chunk = if packed.len() * size_of::<f32>() <= LARGE_KERNEL { FEW } else { MANY };
-        Self { input, output, pools, isa, tiles, chunk, kernel: packed, bias: packed_bias, least }
+        Self { input, output, pools, isa, tiles, chunk, kernel: packed, bias: packed_bias, relu }
     }
 
     pub(crate) fn output(&self) -> Extents {

@@ -29,6 +29,7 @@ pub(crate) fn direct(map: &[f32], shape: [usize; 3], layers: &[Layer]) -> Vec<f6
                 values = pooling(&values, [height, width, channels]);
                 (height, width) = (height / 2, width / 2);
             }
+            _ => unreachable!("all layers are compared"),
         }
     }
     values
