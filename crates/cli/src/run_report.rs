@@ -94,7 +94,7 @@ pub(crate) fn write(
     let plots = run.join(PLOTS);
     std::fs::create_dir_all(&plots).map_err(|error| FormatError::io(&plots, error))?;
     for (name, bytes) in page.plots() {
-        formats::write_atomic(&plots.join(name), &bytes)?;
+        formats::write_atomic(plots.join(name), &bytes)?;
     }
     let path = run.join(FILE);
     formats::write_atomic(&path, text.as_bytes())?;

@@ -289,7 +289,7 @@ mod tests {
     use crate::write_atomic;
 
     fn fill_with(text: &str) -> impl FnOnce(&Path) -> Result<(), FormatError> {
-        move |folder| write_atomic(&folder.join("file"), text.as_bytes())
+        move |folder| write_atomic(folder.join("file"), text.as_bytes())
     }
 
     fn names_in(folder: &Path) -> Vec<OsString> {
@@ -322,7 +322,7 @@ mod tests {
         replace_folder(&path, fill_with("first")).expect("a new folder");
         replace_folder(&path, fill_with("second")).expect("a folder in its place");
         let failed = replace_folder(&path, |new| {
-            write_atomic(&new.join("file"), b"third")?;
+            write_atomic(new.join("file"), b"third")?;
             Err(FormatError::damaged(new, "fails"))
         });
         assert!(failed.is_err());
@@ -335,10 +335,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("data");
         let is_first = create_folder(&path, |outer| {
-            write_atomic(&outer.join("file"), b"out")?;
+            write_atomic(outer.join("file"), b"out")?;
             let inner = create_folder(&path, fill_with("inner"));
             assert!(inner.expect("a new folder"), "it is not there yet");
-            write_atomic(&outer.join("another"), b"outer")
+            write_atomic(outer.join("another"), b"outer")
         });
         assert!(!is_first.expect("a folder that is there"));
         assert_eq!(fs::read_to_string(path.join("file")).expect("the file"), "inner");
@@ -381,7 +381,7 @@ mod tests {
             );
         }
         let failed = replace_folder_with_backup(&path, &kept, |new| {
-            write_atomic(&new.join("file"), b"fourth")?;
+            write_atomic(new.join("file"), b"fourth")?;
             Err(FormatError::damaged(new, "fails"))
         });
         assert!(failed.is_err());

@@ -101,7 +101,7 @@ mod tests {
         let written = File::open(path("written")).expect("a file");
         written.lock().expect("a lock");
 
-        crate::write_atomic(&folder.path().join("file"), b"text").expect("a writable folder");
+        crate::write_atomic(folder.path().join("file"), b"text").expect("a writable folder");
         assert!(!path("left").exists() && path("written").exists());
         assert!(path("folder").exists() && folder.path().join("other").exists());
 

@@ -34,7 +34,7 @@ fn rounded(arrays: Arrays, round: impl Fn(f32) -> f32) -> Arrays {
 /// layer.
 #[test]
 fn keras_16_bit_models_have_rounded_weights() {
-    let mut expected = read_arrays(&fixture("vgg16_block1.h5")).expect("a whole fixture");
+    let mut expected = read_arrays(fixture("vgg16_block1.h5")).expect("a whole fixture");
     expected.retain(|name, _| name.starts_with("block1_conv1/"));
     for ending in ["h5", "keras"] {
         let found = |stem: &str| {
@@ -217,8 +217,8 @@ fn listed_names_and_shapes_are_those_of_the_arrays() {
         "formats/keras3_bfloat16.keras",
         "formats/pytorch_half.pth",
     ] {
-        let arrays = read_arrays(&fixture(name)).expect("a whole fixture");
-        let listed = list_arrays(&fixture(name)).expect("a whole fixture");
+        let arrays = read_arrays(fixture(name)).expect("a whole fixture");
+        let listed = list_arrays(fixture(name)).expect("a whole fixture");
         let shapes: Vec<_> = listed.iter().map(|(name, info)| (name, &info.shape)).collect();
         let expected: Vec<_> = arrays.iter().map(|(name, array)| (name, &array.shape)).collect();
         assert_eq!(shapes, expected, "{name}");

@@ -36,7 +36,7 @@ fn safetensors_round_trip() {
 
 #[test]
 fn weights_written_by_h5py_keep_their_names() {
-    let arrays = read_arrays(&keras_file()).expect("a whole file");
+    let arrays = read_arrays(keras_file()).expect("a whole file");
     let shapes: Vec<(&str, &[usize])> =
         arrays.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect();
     assert_eq!(
@@ -72,7 +72,7 @@ fn missing_file_folder_and_web_page_have_distinct_errors() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let page = folder.path().join("page.h5");
     fs::write(&page, "<html>404</html>").expect("a writable folder");
-    assert!(matches!(read_arrays(&folder.path().join("none")), Err(FormatError::Missing { .. })));
+    assert!(matches!(read_arrays(folder.path().join("none")), Err(FormatError::Missing { .. })));
     assert!(matches!(read_arrays(folder.path()), Err(FormatError::IsFolder { .. })));
     assert!(matches!(read_arrays(&page), Err(FormatError::Unknown { .. })));
 }

@@ -16,7 +16,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn arrays(name: &str) -> Arrays {
-    read_arrays(&fixture(name)).expect("a whole fixture")
+    read_arrays(fixture(name)).expect("a whole fixture")
 }
 
 /// Reads the arrays of a `.weights.h5` file that `place` fills.
@@ -72,7 +72,7 @@ fn keras_files_of_both_versions_have_layer_names() {
 #[test]
 fn nested_models_are_flattened_into_the_layer_sequence() {
     for stem in ["keras2", "keras3"] {
-        let model = read_keras(&fixture(&format!("{stem}.keras"))).expect("a whole fixture");
+        let model = read_keras(fixture(&format!("{stem}.keras"))).expect("a whole fixture");
         let found: Vec<(&str, &str)> =
             model.layers.iter().map(|layer| (layer.class.as_str(), layer.name.as_str())).collect();
         let mut expected = vec![
@@ -103,7 +103,7 @@ fn nested_models_are_flattened_into_the_layer_sequence() {
 
 /// Returns the class and name of each layer that a fixture describes.
 fn described(name: &str) -> Vec<(String, String)> {
-    let file = read_weights(&fixture(name)).expect("a whole fixture");
+    let file = read_weights(fixture(name)).expect("a whole fixture");
     let KerasLayers::InOrder(layers) = file.layers else { panic!("{name} describes no model") };
     layers.into_iter().map(|layer| (layer.class, layer.name)).collect()
 }
@@ -125,7 +125,7 @@ fn operations_list_their_call_numbers() {
         ("keras3_head.h5", &[2.0, 1.0, 0.0]),
         ("keras3_head.keras", &[2.0, 1.0, 0.0]),
     ] {
-        let file = read_weights(&fixture(name)).expect("a whole fixture");
+        let file = read_weights(fixture(name)).expect("a whole fixture");
         let KerasLayers::InOrder(layers) = file.layers else { panic!("{name}") };
         let numbers: Vec<f64> =
             layers.iter().flat_map(|layer| layer.call_numbers.clone()).collect();
@@ -139,11 +139,11 @@ fn operations_list_their_call_numbers() {
 #[test]
 fn weights_only_files_list_layers_unordered() {
     for name in ["keras2_rescaling.weights.h5", "keras3_rescaling.weights.h5"] {
-        let file = read_weights(&fixture(name)).expect("a whole fixture");
+        let file = read_weights(fixture(name)).expect("a whole fixture");
         let KerasLayers::Unordered(layers) = file.layers else { panic!("{name}") };
         assert!(layers.iter().any(|layer| layer.class == "rescaling"), "{name}: {layers:?}");
     }
-    let file = read_weights(&fixture("pytorch.pth")).expect("a whole fixture");
+    let file = read_weights(fixture("pytorch.pth")).expect("a whole fixture");
     assert_eq!(file.layers, KerasLayers::Unknown);
 }
 

@@ -10,7 +10,7 @@ use fixtures::{arrays, fixture};
 #[test]
 fn parity_of_the_head_in_a_keras_file() {
     let expected = arrays("head.safetensors");
-    let found = formats::read_arrays(&fixture("head.keras")).expect("a whole fixture");
+    let found = formats::read_arrays(fixture("head.keras")).expect("a whole fixture");
     let names = ["dense/bias", "dense/kernel", "dense_1/bias", "dense_1/kernel"];
     assert_eq!(found.keys().collect::<Vec<_>>(), names);
     for (name, array) in found {

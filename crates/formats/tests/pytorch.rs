@@ -10,7 +10,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn arrays(name: &str) -> Arrays {
-    read_arrays(&fixture(name)).expect("a whole fixture")
+    read_arrays(fixture(name)).expect("a whole fixture")
 }
 
 /// The fixtures include a transposed tensor and two parts of one storage.
@@ -35,7 +35,7 @@ fn weights_from_old_pytorch_versions_are_read() {
 #[test]
 fn pickled_parameter_objects_are_an_error_with_a_hint() {
     for name in ["pytorch_parameters_class.pth", "pytorch_parameters_object.pth"] {
-        let error = read_arrays(&fixture(name)).expect_err("parameters");
+        let error = read_arrays(fixture(name)).expect_err("parameters");
         let message = error.to_string();
         assert!(matches!(error, FormatError::Unsupported { .. }), "{message}");
         for part in [name, "as `torch.nn.parameter.Parameter`"] {
@@ -54,6 +54,6 @@ fn num_batches_tracked_is_ignored() {
 #[test]
 fn unsupported_dtype_error_names_the_tensor() {
     let name = "pytorch_counts.pth";
-    let message = read_arrays(&fixture(name)).expect_err("another type").to_string();
+    let message = read_arrays(fixture(name)).expect_err("another type").to_string();
     assert!(message.contains("`counts` as I64") && message.contains(name), "{message}");
 }

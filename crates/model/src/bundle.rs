@@ -85,7 +85,7 @@ pub fn save_bundle(
     let file = CardFile { card, arrays: digest_of_file(&arrays_path)? };
     let mut json = serde_json::to_vec_pretty(&file).expect("a card is plain data");
     json.push(b'\n');
-    Ok(write_atomic(&path.join(CARD), &json)?)
+    Ok(write_atomic(path.join(CARD), &json)?)
 }
 
 /// Reads the model card and the trainable layers of the bundle at `path`.

@@ -10,7 +10,7 @@ use model::KerasHead;
 #[test]
 fn parity_of_a_head_from_a_keras_file() {
     let expected = arrays("head.safetensors");
-    let head = KerasHead::read(&fixture("head.keras")).expect("a head");
+    let head = KerasHead::read(fixture("head.keras")).expect("a head");
     assert_eq!((head.hidden, head.dropout, head.pooling), (256, 0.0, None));
     assert_eq!((head.convolutions.len(), head.arrays.len()), (0, 4));
     for name in ARRAY_NAMES {

@@ -88,7 +88,7 @@ impl SavedCheckpoint {
     /// ```
     #[doc(alias = "load_checkpoint")]
     pub fn resumable(run: &RunDirectory, config: &RunConfig) -> Result<Option<Self>, TrainError> {
-        recover_folder(&run.best())?;
+        recover_folder(run.best())?;
         let (last, previous) = (run.last(), run.previous());
         if !last.exists() && !previous.exists() {
             // The first checkpoint precedes all other files. Starting again would overwrite the epochs of this run.
@@ -155,12 +155,12 @@ impl Checkpoint {
         }
         replace_folder_with_backup(&run.last(), &run.previous(), |folder| {
             save_model(run, &self.state, folder, card, &self.trainable)?;
-            write_safetensors(&folder.join(OPTIMIZER), &optimizer)?;
+            write_safetensors(folder.join(OPTIMIZER), &optimizer)?;
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
-            write_atomic(&folder.join(STATE), &state)?;
+            write_atomic(folder.join(STATE), &state)?;
             let digests = digests(folder)?;
             let digests = serde_json::to_vec_pretty(&digests).expect("digests are plain data");
-            write_atomic(&folder.join(DIGESTS), &digests)?;
+            write_atomic(folder.join(DIGESTS), &digests)?;
             tracing::debug!(epoch = self.state.epoch, step = self.state.step, "checkpoint");
             Ok(())
         })
@@ -195,7 +195,7 @@ fn checkpoint_fault(path: &Path, fault: String) -> TrainError {
 
 /// Returns the SHA-256 of each of [`FILES`] in a folder, by file name.
 fn digests(folder: &Path) -> Result<BTreeMap<&'static str, String>, FormatError> {
-    let digest = |name| Ok((name, hex(Sha256::digest(read_regular(&folder.join(name))?))));
+    let digest = |name| Ok((name, hex(Sha256::digest(read_regular(folder.join(name))?))));
     FILES.into_iter().map(digest).collect()
 }
 

@@ -57,7 +57,7 @@ impl History {
             "{epoch},{loss},{accuracy},{val_loss},{val_accuracy},{seconds:.3},{learning_rate}"
         ));
         let text = format!("{HEADER}\n{}\n", self.rows.join("\n"));
-        Ok(write_atomic(&run.history(), text.as_bytes())?)
+        Ok(write_atomic(run.history(), text.as_bytes())?)
     }
 }
 

@@ -131,7 +131,7 @@ impl RunDirectory {
         let text = toml::to_string(config).expect("valid settings are plain data");
         fs::create_dir_all(path).map_err(|error| TrainError::io(path, error))?;
         let run = Self::locked(path)?;
-        write_atomic(&run.config(), text.as_bytes())?;
+        write_atomic(run.config(), text.as_bytes())?;
         Ok(run)
     }
 

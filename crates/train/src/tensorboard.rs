@@ -25,7 +25,7 @@ impl TensorBoard {
         let begin = |set: &str| -> Result<EventFile, TrainError> {
             let folder = run.tensorboard().join(set);
             fs::create_dir_all(&folder).map_err(|error| TrainError::io(&folder, error))?;
-            Ok(EventFile::create(&folder.join(&name), time, first)?)
+            Ok(EventFile::create(folder.join(&name), time, first)?)
         };
         Ok(Self { training: begin("train")?, validation: begin("validation")? })
     }
