@@ -155,6 +155,11 @@ impl TestDir {
         self.run(&quick(arguments)).expect_success()
     }
 
+    /// Returns the model card of a bundle.
+    pub(crate) fn card(&self, model: &str) -> serde_json::Value {
+        serde_json::from_str(&self.read(&format!("{model}/model.json"))).expect("a model card")
+    }
+
     /// Returns the history of a run without its durations, one row per epoch.
     pub(crate) fn history(&self, run: &str) -> Vec<Vec<String>> {
         let text = self.read(&format!("{run}/history.csv"));

@@ -18,6 +18,44 @@ fn evaluate_prints_the_accuracy_of_the_best_epoch() {
     assert!(line.starts_with(&expected) && line.ends_with(" of 12 correct)"), "{line}");
 }
 
+/// The temperature divides the log odds of every image, and changes nothing else.
+#[test]
+fn calibration_changes_probabilities_but_no_decision() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 2 --out run");
+    workplace.train("--epochs 2 --no-calibration --out plain");
+    assert_eq!(workplace.history("run"), workplace.history("plain"));
+    let arrays = ["run", "plain"]
+        .map(|run| std::fs::read(workplace.path(&format!("{run}/best/model.safetensors"))));
+    let [calibrated, plain] = arrays.map(|bytes| bytes.expect("the arrays"));
+    assert!(calibrated == plain, "different arrays");
+    assert_eq!(workplace.card("plain/best")["temperature"], 1.0);
+    let temperature = workplace.card("run/best")["temperature"].as_f64().expect("a number");
+    assert!(temperature != 1.0, "{temperature}");
+
+    let rows = |run: &str| -> Vec<(String, f64)> {
+        let text = workplace.run(&format!("predict {run}/best photos/validation --csv"));
+        let text = text.expect_success().stdout;
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let [first, second] = [2, 3].map(|at: usize| cells[at].parse::<f64>().expect("one"));
+            (cells[..2].join(","), (second / first).ln())
+        };
+        text.lines().skip(1).map(row).collect()
+    };
+    let (calibrated, plain) = (rows("run"), rows("plain"));
+    assert_eq!(calibrated.len(), 12);
+    for ((named, found), (expected, log_odds)) in calibrated.iter().zip(&plain) {
+        assert_eq!(named, expected);
+        // The probabilities are 32-bit floats.
+        let expected = log_odds / temperature;
+        assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
+    }
+    let evaluated = ["run", "plain"]
+        .map(|run| workplace.run(&format!("evaluate {run}/best")).expect_success().stdout);
+    assert_eq!(evaluated[0], evaluated[1]);
+}
+
 #[test]
 fn predict_prints_the_same_results_in_every_format() {
     let workplace = TestDir::with_photos();

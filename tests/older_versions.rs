@@ -36,6 +36,8 @@ fn older_run_can_be_resumed() {
     workplace.run("train --resume run").expect_success();
     let after = workplace.history("run");
     assert_eq!((&after[..before.len()], after.len()), (&before[..], before.len() + 1));
+    // Its settings do not ask for calibration.
+    assert_eq!(workplace.card("run/best")["temperature"], 1.0);
     let changed = config.replace("epochs = 2", "epochs = 4").replace("hidden = 4", "hidden = 5");
     workplace.write("run/config.toml", changed);
     let done = workplace.run("train --resume run");

@@ -111,16 +111,18 @@ fn predictions(
     let extractor = Extractor::new(classifier.base().clone(), cache.cloned());
     let images = ImageFeatures::new(extractor, photos, AugmentedCopies::default());
     let places: Vec<usize> = (0..photos.labels().len()).collect();
-    let mut probabilities = vec![];
+    let mut logits = vec![];
     for batch in places.chunks(images.batch()) {
         let rows: Vec<Row> = batch.iter().map(|&image| Row { image, copy: None }).collect();
         let features = images.rows(&rows, &Cancellation::NEVER)?;
         let name = |index: usize| photos.path(batch[index]);
-        let predicted = classifier.predict_features(features);
-        probabilities.extend(predicted.map_err(|error| named(error, name))?);
+        let rows = classifier.logits_of_features(features);
+        logits.extend(rows.map_err(|error| named(error, name))?);
     }
-    let predicted = probabilities.iter().map(|row| card.decide(row)).collect();
-    Ok(Predictions::new(card.classes.len(), photos.labels().to_vec(), probabilities, predicted))
+    let predicted = logits.iter().map(|row| card.decide(&card.probabilities(row))).collect();
+    let predictions =
+        Predictions::new(card.classes.len(), photos.labels().to_vec(), logits, predicted);
+    Ok(predictions.with_temperature(card.temperature))
 }
 
 /// Returns images of the first training batch, before and after augmentation.
@@ -235,6 +237,7 @@ fn command(config: &RunConfig) -> String {
     add("views", train.views.map(|views| views.to_string()));
     add("patience", train.patience.map(|epochs| epochs.to_string()));
     add("reduce-on-plateau", train.reduce_on_plateau.map(|epochs| epochs.to_string()));
+    add("no-calibration", set(!train.calibrate));
     add("seed", Some(train.seed.to_string()));
     add("device", Some(device.name.clone()));
     add("precision", Some(device.precision.name().into()));

@@ -126,6 +126,11 @@ pub(crate) struct TrainSettings {
     /// They are in the folder `tensorboard` of the run directory.
     #[arg(long, help_heading = "Output")]
     tensorboard: bool,
+    /// Do not calibrate the probabilities of the best model
+    ///
+    /// By default, logits are divided by a temperature that is fitted on the validation images. This does not change the predicted classes.
+    #[arg(long, help_heading = "Output")]
+    no_calibration: bool,
     #[command(flatten)]
     cache: CacheArguments,
     /// Memory limit for images and precomputed features in MB [default: 512]
@@ -231,6 +236,7 @@ impl TrainSettings {
                 save_every: self.save_every,
                 patience: self.patience,
                 reduce_on_plateau: self.reduce_on_plateau,
+                calibrate: !self.no_calibration,
                 tensorboard: self.tensorboard,
                 seed,
             },

@@ -28,6 +28,9 @@ pub struct ModelCard {
     pub classes: Vec<String>,
     /// Threshold of the probability of the second of two classes. Above it, that class is predicted.
     pub threshold: f32,
+    /// Temperature of the model: logits are divided by it before probabilities are computed. 1 for an uncalibrated model.
+    #[serde(default = "uncalibrated")]
+    pub temperature: f64,
     /// Metrics of the epoch after which the model was saved; `None` for a checkpoint before the end of an epoch.
     pub metrics: Option<Metrics>,
     /// Names of the engines that the model was trained on, oldest first. Empty if they are unknown, as in bundles of
@@ -72,9 +75,14 @@ pub struct Metrics {
     pub val_accuracy: f64,
 }
 
+/// Temperature of bundles before format 5.
+fn uncalibrated() -> f64 {
+    1.0
+}
+
 impl ModelCard {
     /// Version of the format that this crate writes.
-    pub const FORMAT: u32 = 4;
+    pub const FORMAT: u32 = 5;
 
     /// Versions of the format that this crate reads. Version 2 does not record the digest of the arrays and the
     /// engines. Versions 2 and 3 have older names of settings.
@@ -105,6 +113,7 @@ impl ModelCard {
             head,
             classes,
             threshold: 0.5,
+            temperature: 1.0,
             metrics: None,
             engines: vec![],
         }
@@ -113,7 +122,7 @@ impl ModelCard {
     /// Returns the first value that is out of its range. Does not check the base, which is checked when its layers are
     /// listed.
     pub(crate) fn invalid_value(&self) -> Option<InvalidValue> {
-        let Self { head, classes, threshold, .. } = self;
+        let Self { head, classes, threshold, temperature, .. } = self;
         let mut seen = BTreeSet::new();
         let class = classes.iter().find(|class| class.is_empty() || !seen.insert(*class));
         let invalid = |name, found, expected| Some(InvalidValue { name, found, expected });
@@ -125,9 +134,52 @@ impl ModelCard {
             invalid("head.dropout", head.dropout.to_string(), "a fraction from 0 to below 1")
         } else if !(0.0..=1.0).contains(threshold) {
             invalid("threshold", threshold.to_string(), "a probability from 0 to 1")
+        } else if !(*temperature > 0.0 && temperature.is_finite()) {
+            invalid("temperature", temperature.to_string(), "a positive number")
         } else {
             None
         }
+    }
+
+    /// Returns the probabilities of all classes for the logits of an image, computed in 64 bits.
+    ///
+    /// For the logits z(c) and the temperature T:
+    ///
+    /// ```text
+    /// probability(c) = exp(z(c) / T) / sum over k of exp(z(k) / T)
+    /// ```
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use model::{HeadConfig, ModelCard, VggConfig, Weights};
+    ///
+    /// # let base = VggConfig { image_size: [32, 32], last_layer: "block1_pool".into(), ..VggConfig::default() };
+    /// # let weights = Weights::seeded(&base, 1)?;
+    /// let classes = ["cats", "dogs"].map(String::from).to_vec();
+    /// let mut card = ModelCard::new(base, &weights, HeadConfig::default(), classes);
+    /// card.temperature = 2.0;
+    /// let probabilities = card.probabilities(&[0.0, 2.0]);
+    /// assert!((probabilities[1] - 0.731_058_6).abs() < 1e-6); // logistic function of 1
+    /// # Ok::<(), model::VggError>(())
+    /// ```
+    #[doc(alias = "softmax")]
+    #[doc(alias = "temperature scaling")]
+    pub fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let power =
+            |logit: &f32| ((f64::from(*logit) - f64::from(largest)) / self.temperature).exp();
+        let powers: Vec<f64> = logits.iter().map(power).collect();
+        let sum: f64 = powers.iter().sum();
+        powers.into_iter().map(|power| (power / sum) as f32).collect()
+    }
+
+    /// Returns the threshold on the probability at temperature 1 that gives the same decisions as `threshold` at the
+    /// temperature of the model.
+    pub fn uncalibrated_threshold(&self) -> f32 {
+        let threshold = f64::from(self.threshold);
+        let log_odds = (threshold / (1.0 - threshold)).ln() * self.temperature;
+        (1.0 / (1.0 + (-log_odds).exp())) as f32
     }
 
     /// Returns the index of the predicted class, from the probabilities of all classes.

@@ -240,12 +240,31 @@ impl Classifier {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn predict_features(&self, features: Vec<f32>) -> Result<Vec<Vec<f32>>, ModelError> {
+        let logits = self.logits_of_features(features)?;
+        Ok(logits.iter().map(|row| self.card.probabilities(row)).collect())
+    }
+
+    /// Returns the logits of all classes for each row of backbone features, not divided by the temperature. A model of
+    /// two classes has the logits (0, z).
+    ///
+    /// # Shapes
+    ///
+    /// - features: (N, [`FrozenBase::feature_count`]), flattened
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::predict`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the length of `features` is not a multiple of the feature count.
+    pub fn logits_of_features(&self, features: Vec<f32>) -> Result<Vec<Vec<f32>>, ModelError> {
         let width = self.base.feature_count();
         assert!(features.len().is_multiple_of(width), "rows have {width} values");
         let count = features.len() / width;
         let data = TensorData::new(features, [count, width]);
         let logits = self.trainable.forward(Tensor::from_data(data, &self.device), None);
-        Ok(self.trainable.rows_of_probabilities(logits)?)
+        Ok(self.trainable.rows_of_logits(logits)?)
     }
 }
 

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use head::flatten;
-use vgg::{FrozenBase, MakeBase, Vgg, check_finite};
+use vgg::{FrozenBase, MakeBase, Vgg, VggError, check_finite};
 
 use crate::{ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle};
 
@@ -122,7 +122,7 @@ impl Explainer {
     /// Panics if an image does not have the model's size.
     pub fn predict(&self, images: &[impl AsRef<[u8]>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let logits = self.forward(images, |maps| maps)?;
-        Ok(self.trainable.rows_of_probabilities(logits)?)
+        Ok(self.probabilities(logits)?)
     }
 
     /// Returns the probabilities of all classes and a heat map for each image. The heat map shows the class with the
@@ -188,7 +188,7 @@ impl Explainer {
             seen = Some(maps.clone());
             maps
         })?;
-        let probabilities = self.trainable.rows_of_probabilities(logits.clone().inner())?;
+        let probabilities = self.probabilities(logits.clone().inner())?;
         let outputs = logits.dims()[1];
         let chosen = probabilities.iter().flat_map(|row| {
             let class = class.unwrap_or_else(|| self.card.decide(row));
@@ -217,6 +217,11 @@ impl Explainer {
             Explanation { probabilities, heat_map: HeatMap { size: [height, width], values } }
         };
         Ok(probabilities.into_iter().zip(seen).map(explanation).collect())
+    }
+
+    fn probabilities(&self, logits: Tensor<2>) -> Result<Vec<Vec<f32>>, VggError> {
+        let logits = self.trainable.rows_of_logits(logits)?;
+        Ok(logits.iter().map(|row| self.card.probabilities(row)).collect())
     }
 
     /// Returns the logits of images, with `tap` applied to the last convolution's output.

@@ -83,12 +83,22 @@ pub fn export(
     let mut arrays = search.find(&card)?.arrays().clone();
     arrays.extend(trainable.to_arrays());
     arrays.extend(preprocessing(&card));
+    calibrate(&mut arrays, card.temperature);
     match format {
         ExportFormat::Keras => write_keras(out, &chain(&card, &arrays)?)?,
         ExportFormat::Onnx => write_onnx(out, &chain(&card, &arrays)?)?,
         ExportFormat::Safetensors => write_safetensors(out, &arrays)?,
     }
     Ok(card)
+}
+
+/// Divides the last dense layer by the temperature, so that the exported model returns calibrated probabilities.
+fn calibrate(arrays: &mut Arrays, temperature: f64) {
+    let [.., kernel, bias] = ARRAY_NAMES;
+    for name in [kernel, bias] {
+        let array = arrays.get_mut(name).expect("a head has its arrays");
+        array.data.iter_mut().for_each(|value| *value = (f64::from(*value) / temperature) as f32);
+    }
 }
 
 /// Returns the preprocessing as arrays of a 1x1 convolution.
@@ -181,6 +191,7 @@ mod tests {
             head,
             classes: (0..classes).map(|class| class.to_string()).collect(),
             threshold: 0.5,
+            temperature: 3.5,
             metrics: None,
             engines: vec![],
         };

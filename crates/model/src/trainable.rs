@@ -215,23 +215,19 @@ impl TrainableLayers {
         self.head.probabilities(logits)
     }
 
-    /// Computes the probabilities of all classes, one row for each row of logits.
+    /// Returns the logits of all classes, one row for each row of `logits`. A single logit *z* of two classes becomes
+    /// (0, z).
     ///
     /// # Errors
     ///
-    /// Returns an error if a logit or a probability is NaN or infinite.
-    pub(crate) fn rows_of_probabilities(
-        &self,
-        logits: Tensor<2>,
-    ) -> Result<Vec<Vec<f32>>, VggError> {
+    /// Returns an error if a logit is NaN or infinite.
+    pub fn rows_of_logits(&self, logits: Tensor<2>) -> Result<Vec<Vec<f32>>, VggError> {
         check_finite(&logits)?;
-        let probabilities = self.probabilities(logits);
-        check_finite(&probabilities)?;
-        let [_, outputs] = probabilities.dims();
-        let data = probabilities.into_data();
+        let [_, outputs] = logits.dims();
+        let data = logits.into_data();
         let rows = data.as_slice::<f32>().expect("32-bit floats").chunks_exact(outputs);
         let of_row = |row: &[f32]| match row {
-            &[second] => vec![1.0 - second, second],
+            &[second] => vec![0.0, second],
             several => several.to_vec(),
         };
         Ok(rows.map(of_row).collect())

@@ -40,6 +40,7 @@ fn saved(folder: &Path) -> ModelCard {
         head: HeadConfig { hidden_units: 3, dropout: 0.5 },
         classes: ["a", "b", "c"].map(String::from).to_vec(),
         threshold: 0.5,
+        temperature: 1.0,
         metrics: None,
         engines: vec![],
     };
@@ -90,15 +91,16 @@ fn refused_after(from: &str, to: &str, words: &str) {
 
 #[test]
 fn incompatible_model_card_is_refused() {
-    refused_after("\"format\": 4", "\"format\": 1", "has format 1, expected 2 to 4");
+    refused_after("\"format\": 5", "\"format\": 1", "has format 1, expected 2 to 5");
     refused_after(
-        "\"format\": 4",
+        "\"format\": 5",
         "\"format\": 4294967299",
-        "has format 4294967299, expected 2 to 4",
+        "has format 4294967299, expected 2 to 5",
     );
     refused_after("\"caffe\"", "\"torchvision\"", "but the weights expect caffe");
     refused_after("\"pooling\"", "\"include_top\": true, \"pooling\"", "no classifier on top");
     refused_after("\"threshold\"", "\"treshold\"", "is not a model card");
+    refused_after("\"temperature\": 1.0", "\"temperature\": 0.0", "expected a positive number");
     refused_after(
         "\"hidden_units\": 3",
         "\"hidden_units\": 4",
@@ -134,7 +136,7 @@ fn without_digest(folder: &Path, format: u32) {
     let path = folder.join("model.json");
     let text = fs::read_to_string(&path).expect("a card");
     let lines = text.lines().filter(|line| !line.contains("\"arrays\": ")).collect::<Vec<_>>();
-    let text = lines.join("\n").replace("\"format\": 4", &format!("\"format\": {format}"));
+    let text = lines.join("\n").replace("\"format\": 5", &format!("\"format\": {format}"));
     fs::write(&path, text.replace("\"metrics\": null,", "\"metrics\": null"))
         .expect("a writable folder");
 }

@@ -13,18 +13,18 @@ fn level(at: usize) -> u8 {
     (at * 7919 % 161 + at % 2 * 90) as u8
 }
 
-/// Returns the predictions for 200 images. The probability of `bright` is a sigmoid of the gray level.
+/// Returns the predictions for 200 images. The logit of `bright` is linear in the gray level.
 fn predict(first: usize) -> Predictions {
     let images = first..first + 200;
-    let bright = |at: usize| 1.0 / (1.0 + (0.1 * (125.0 - f32::from(level(at)))).exp());
-    let rows = images.clone().map(|at| vec![1.0 - bright(at), bright(at)]).collect();
-    let predicted = images.clone().map(|at| usize::from(bright(at) >= 0.5)).collect();
-    Predictions::new(2, images.map(|at| at % 2).collect(), rows, predicted)
+    let bright = |at: usize| 0.1 * (f32::from(level(at)) - 125.0);
+    let logits = images.clone().map(|at| vec![0.0, bright(at)]).collect();
+    let predicted = images.clone().map(|at| usize::from(bright(at) > 0.0)).collect();
+    Predictions::new(2, images.map(|at| at % 2).collect(), logits, predicted)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let results = |found: &Predictions| {
-        let loss = |at: usize| -found.probability(at, found.label(at)).max(1e-7).ln();
+        let loss = |at: usize| -found.log_probability(at, found.label(at));
         [(0..found.len()).map(loss).sum::<f64>() / found.len() as f64, found.accuracy()]
     };
     let (training, predictions) = (results(&predict(0)), predict(200));

@@ -8,9 +8,6 @@ use crate::Predictions;
 /// Number of bins of confidence, all of equal width.
 pub const BINS: usize = 15;
 
-/// Lower bound for probabilities before their logarithm is computed.
-const MIN_PROBABILITY: f64 = 1e-7;
-
 /// Images of similar confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bin {
@@ -33,8 +30,8 @@ impl Predictions {
     /// ```
     /// use report::{BINS, Predictions};
     ///
-    /// let probabilities = vec![vec![1.0, 0.0], vec![0.0, 1.0]];
-    /// let predictions = Predictions::new(2, vec![0, 0], probabilities, vec![0, 1]);
+    /// let logits = vec![vec![0.0, -99.0], vec![0.0, 99.0]];
+    /// let predictions = Predictions::new(2, vec![0, 0], logits, vec![0, 1]);
     /// let bins = predictions.reliability();
     /// assert_eq!(bins.len(), BINS);
     /// let last = bins[BINS - 1]; // confidences above 14/15
@@ -73,8 +70,8 @@ impl Predictions {
     /// use report::Predictions;
     ///
     /// // Always certain, and right half of the time.
-    /// let probabilities = vec![vec![1.0, 0.0], vec![0.0, 1.0]];
-    /// let predictions = Predictions::new(2, vec![0, 0], probabilities, vec![0, 1]);
+    /// let logits = vec![vec![0.0, -99.0], vec![0.0, 99.0]];
+    /// let predictions = Predictions::new(2, vec![0, 0], logits, vec![0, 1]);
     /// assert_eq!(predictions.calibration_error(), 0.5);
     /// ```
     #[doc(alias = "ECE")]
@@ -84,51 +81,94 @@ impl Predictions {
         self.reliability().iter().map(apart).sum::<f64>() / self.len() as f64
     }
 
-    /// Returns the temperature from 0.05 to 20 that minimizes the negative log-likelihood of the labels when logits are
-    /// divided by it. Above 1, the model is overconfident.
+    /// Returns the temperature that minimizes the negative log-likelihood of the labels when logits are divided by it.
+    /// Above 1, the model is overconfident. A temperature that is already set has no effect.
     ///
-    /// With the probability p(i, c) of class *c* for image *i* and its label l(i), the result minimizes
+    /// With the logits z(i, c) of image *i* and its label l(i), the result minimizes
     ///
     /// ```text
-    /// - sum over i of log [ p(i, l(i))^(1/T) / sum over c of p(i, c)^(1/T) ]
+    /// - sum over i of log [ exp(z(i, l(i)) / T) / sum over c of exp(z(i, c) / T) ]
     /// ```
     ///
-    /// over T. Logits and logarithms of probabilities differ by a constant per image, which has no effect.
-    /// Probabilities below 1e-7 count as 1e-7. The search is exact to 1e-6 in log T.
+    /// over T, exact to 1e-9 (relative), as scikit-learn's `CalibratedClassifierCV(method="temperature")`.
+    ///
+    /// If no logit of an image exceeds that of its label, the loss has no minimum: it falls with T. Then the labels count
+    /// as certain only to 1 - 1 / (n + 2) for *n* images, and the other classes share the rest. This is the prior of J.
+    /// Platt, "Probabilistic Outputs for Support Vector Machines", 1999. Returns `None` if no positive temperature is
+    /// better than equal probabilities, as for a model that is worse than chance, or without images.
     ///
     /// # Examples
     ///
     /// ```
     /// use report::Predictions;
     ///
-    /// // Confidence 0.9, but only 3 of 4 are right. Calibrated logits have the odds 3 instead of 9.
-    /// let probabilities = vec![vec![0.9, 0.1]; 4];
-    /// let predictions = Predictions::new(2, vec![0, 0, 0, 1], probabilities, vec![0; 4]);
+    /// // Odds of 9 for class 0, but only 3 of 4 are right. Calibrated logits have the odds 3.
+    /// let logits = vec![vec![9f32.ln(), 0.0]; 4];
+    /// let predictions = Predictions::new(2, vec![0, 0, 0, 1], logits, vec![0; 4]);
     /// let expected = 9f64.ln() / 3f64.ln(); // 2
-    /// assert!((predictions.temperature() - expected).abs() < 1e-4);
+    /// assert!((predictions.fit_temperature().expect("a minimum") - expected).abs() < 1e-6);
     /// ```
     #[doc(alias = "temperature scaling")]
-    pub fn temperature(&self) -> f64 {
-        // The loss is unimodal in the logarithm of the temperature, so a golden-section search finds the minimum.
-        let (mut low, mut high) = (0.05f64.ln(), 20f64.ln());
-        let ratio = (5f64.sqrt() - 1.0) / 2.0;
-        while high - low > 1e-6 {
-            let (left, right) = (high - ratio * (high - low), low + ratio * (high - low));
-            if self.loss_at(left.exp()) < self.loss_at(right.exp()) {
-                high = right;
-            } else {
-                low = left;
-            }
-        }
-        f64::midpoint(low, high).exp()
+    pub fn fit_temperature(&self) -> Option<f64> {
+        fit_temperature(self.labels(), self.raw_logits())
     }
+}
 
-    fn loss_at(&self, temperature: f64) -> f64 {
-        let of_image = |at: usize| {
-            let logit = |class| self.probability(at, class).max(MIN_PROBABILITY).ln() / temperature;
-            let sum: f64 = (0..self.classes()).map(|class| logit(class).exp()).sum();
-            sum.ln() - logit(self.label(at))
-        };
-        (0..self.len()).map(of_image).sum()
+/// Returns the temperature of [`Predictions::fit_temperature`] for images with these labels and logits.
+///
+/// # Panics
+///
+/// Panics if there are more labels than rows of logits, or if a label is not an index into its row.
+#[doc(alias = "temperature scaling")]
+pub fn fit_temperature(labels: &[usize], logits: &[Vec<f32>]) -> Option<f64> {
+    let images = || labels.iter().copied().zip(logits);
+    let is_separated = images().all(|(label, row)| row.iter().all(|&logit| logit <= row[label]));
+    let certainty = if is_separated { 1.0 - 1.0 / (labels.len() + 2) as f64 } else { 1.0 };
+    // The loss is convex in the inverse of the temperature, so its slope has at most one root.
+    let slope = |inverse: f64| {
+        let slopes = images().map(|(label, row)| slope_of_loss(label, row, inverse, certainty));
+        slopes.fold([0.0; 2], |sums, slopes| [sums[0] + slopes[0], sums[1] + slopes[1]])
+    };
+    if labels.is_empty() || slope(0.0)[0] >= 0.0 {
+        return None;
     }
+    let (mut low, mut high) = (0.0, 1.0);
+    while slope(high)[0] < 0.0 {
+        (low, high) = (high, 2.0 * high);
+    }
+    // Newton's method within the bracket, and bisection where it leaves the bracket.
+    let mut inverse = high;
+    for _ in 0..200 {
+        let [value, curvature] = slope(inverse);
+        if value < 0.0 {
+            low = inverse;
+        } else {
+            high = inverse;
+        }
+        let next = inverse - value / curvature;
+        let next = if next > low && next < high { next } else { f64::midpoint(low, high) };
+        if (next - inverse).abs() <= 1e-12 * inverse {
+            break;
+        }
+        inverse = next;
+    }
+    Some(1.0 / inverse)
+}
+
+/// Returns the first and second derivative of an image's loss by the inverse of the temperature, if its label counts as
+/// certain to `certainty`.
+fn slope_of_loss(label: usize, row: &[f32], inverse: f64, certainty: f64) -> [f64; 2] {
+    let rest = (1.0 - certainty) / (row.len() - 1) as f64;
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let (mut total, mut mean, mut square, mut expected) = (0.0, 0.0, 0.0, 0.0);
+    for (class, &logit) in row.iter().enumerate() {
+        let logit = f64::from(logit) - f64::from(largest);
+        let weight = (logit * inverse).exp();
+        total += weight;
+        mean += weight * logit;
+        square += weight * logit * logit;
+        expected += if class == label { certainty } else { rest } * logit;
+    }
+    mean /= total;
+    [mean - expected, (square / total - mean * mean).max(0.0)]
 }

@@ -2,12 +2,13 @@
 #![doc = include_str!("../README.md")]
 
 mod calibration;
+mod overall;
 #[cfg(feature = "page")]
 mod page;
 mod predictions;
 mod roc;
 
-pub use calibration::{BINS, Bin};
+pub use calibration::{BINS, Bin, fit_temperature};
 #[cfg(feature = "page")]
 pub use page::{ComparedRun, Comparison, Epoch, ReportImage, RunReport};
 pub use predictions::{ClassScores, Predictions};

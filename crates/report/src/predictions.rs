@@ -6,25 +6,60 @@ use serde::Serialize;
 
 /// Predictions of a classifier for labeled images.
 ///
+/// All metrics are computed from logits. In 32 bits, the probability of a logit above 17 is exactly 1, and a ranking by
+/// probabilities would have ties that the model does not have.
+///
+/// # Probabilities
+///
+/// For the logits z(c) of an image and the temperature T, which is 1 unless it is set:
+///
+/// ```text
+/// probability(c) = exp(z(c) / T) / sum over k of exp(z(k) / T)
+/// log odds(c)    = log( probability(c) / (1 - probability(c)) )
+/// ```
+///
 /// # Examples
 ///
 /// ```
 /// use report::Predictions;
 ///
-/// // Two classes, three images: label, probabilities, predicted class.
-/// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.2, 0.8]];
-/// let predictions = Predictions::new(2, vec![0, 0, 1], probabilities, vec![0, 1, 1]);
+/// // Two classes, three images: label, logits, predicted class.
+/// let logits = vec![vec![0.0, -2.0], vec![0.0, 0.5], vec![0.0, 3.0]];
+/// let predictions = Predictions::new(2, vec![0, 0, 1], logits, vec![0, 1, 1]);
 /// assert_eq!(predictions.confusion(), [[1, 1], [0, 1]]);
 /// assert_eq!(predictions.accuracy(), 2.0 / 3.0);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Predictions {
     labels: Vec<usize>,
-    /// Probabilities of all classes for each image, which sum to 1.
-    probabilities: Vec<Vec<f32>>,
+    /// Logits of all classes for each image.
+    logits: Vec<Vec<f32>>,
     /// Predicted class of each image.
     predicted: Vec<usize>,
     classes: usize,
+    temperature: f64,
+    /// Sums of each image at the temperature.
+    sums: Vec<Sums>,
+}
+
+/// Logarithms of sums of exponentials of an image's logits.
+#[derive(Clone, Copy, Debug)]
+struct Sums {
+    /// Sum over all classes.
+    all: f64,
+    /// Sum without the largest logit. The odds of a likely class would lose their digits in a difference of sums.
+    rest: f64,
+}
+
+impl Sums {
+    /// Computes the sums in ascending order, so that they do not depend on the order of the classes.
+    fn of(logits: &[f32], temperature: f64) -> Self {
+        let mut logits: Vec<f64> =
+            logits.iter().map(|&logit| f64::from(logit) / temperature).collect();
+        logits.sort_by(f64::total_cmp);
+        let rest = &logits[..logits.len() - 1];
+        Self { all: log_sum_exp(&logits), rest: log_sum_exp(rest) }
+    }
 }
 
 /// Scores of one class against all others.
@@ -52,20 +87,26 @@ pub struct ClassScores {
 }
 
 impl Predictions {
-    /// Creates predictions from the label, the probabilities of all classes and the predicted class of each image.
+    /// Creates predictions from the label, the logits of all classes and the predicted class of each image.
+    ///
+    /// Logits may be shifted by a constant for each image, so logarithms of probabilities are logits too. A model with
+    /// one output *z* for two classes has the logits (0, z).
     ///
     /// # Panics
     ///
-    /// Panics if the vectors have different lengths, if a row of probabilities does not have `classes` values, if a
-    /// label or predicted class is not below `classes`, or if `classes` is below 2.
+    /// Panics in these cases:
+    ///
+    /// - The vectors have different lengths, or a row of logits does not have `classes` values.
+    /// - A logit is NaN or infinite.
+    /// - A label or predicted class is not below `classes`, or `classes` is below 2.
     ///
     /// # Examples
     ///
     /// ```
     /// use report::Predictions;
     ///
-    /// let probabilities = vec![vec![0.7, 0.2, 0.1], vec![0.3, 0.4, 0.3]];
-    /// let predictions = Predictions::new(3, vec![0, 2], probabilities, vec![0, 1]);
+    /// let logits = vec![vec![2.0, 1.0, -1.0], vec![0.5, 0.7, 0.5]];
+    /// let predictions = Predictions::new(3, vec![0, 2], logits, vec![0, 1]);
     /// assert_eq!((predictions.len(), predictions.classes()), (2, 3));
     /// assert_eq!((predictions.label(1), predictions.predicted(1)), (2, 1));
     /// assert!(predictions.is_correct(0) && !predictions.is_correct(1));
@@ -73,14 +114,39 @@ impl Predictions {
     pub fn new(
         classes: usize,
         labels: Vec<usize>,
-        probabilities: Vec<Vec<f32>>,
+        logits: Vec<Vec<f32>>,
         predicted: Vec<usize>,
     ) -> Self {
         assert!(classes >= 2, "a classifier needs at least two classes");
-        assert!(labels.len() == probabilities.len() && labels.len() == predicted.len());
+        assert!(labels.len() == logits.len() && labels.len() == predicted.len());
         assert!(labels.iter().chain(&predicted).all(|&class| class < classes));
-        assert!(probabilities.iter().all(|row| row.len() == classes));
-        Self { labels, probabilities, predicted, classes }
+        assert!(logits.iter().all(|row| row.len() == classes));
+        assert!(logits.iter().flatten().all(|logit| logit.is_finite()), "logits must be finite");
+        let sums = logits.iter().map(|row| Sums::of(row, 1.0)).collect();
+        Self { labels, logits, predicted, classes, temperature: 1.0, sums }
+    }
+
+    /// Sets the temperature by which logits are divided before probabilities are computed. Predicted classes and
+    /// rankings do not change.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `temperature` is not positive and finite.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let predictions = Predictions::new(2, vec![1], vec![vec![0.0, 400.0]], vec![1]);
+    /// assert_eq!(predictions.confidence(0), 1.0);
+    /// let calibrated = predictions.with_temperature(200.0);
+    /// assert!((calibrated.confidence(0) - 0.8808).abs() < 1e-4);
+    /// ```
+    pub fn with_temperature(self, temperature: f64) -> Self {
+        assert!(temperature > 0.0 && temperature.is_finite(), "a temperature is positive");
+        let sums = self.logits.iter().map(|row| Sums::of(row, temperature)).collect();
+        Self { temperature, sums, ..self }
     }
 
     /// Returns the number of images.
@@ -108,9 +174,58 @@ impl Predictions {
         self.predicted[at]
     }
 
+    /// Returns the logit of `class` for image `at`, divided by the temperature.
+    pub fn logit(&self, at: usize, class: usize) -> f64 {
+        f64::from(self.logits[at][class]) / self.temperature
+    }
+
+    /// Returns the label of each image.
+    pub(crate) fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// Returns the logits of each image, not divided by the temperature.
+    pub(crate) fn raw_logits(&self) -> &[Vec<f32>] {
+        &self.logits
+    }
+
+    /// Returns the temperature by which logits are divided.
+    pub fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
+    /// Returns the logarithm of the probability of `class` for image `at`.
+    pub fn log_probability(&self, at: usize, class: usize) -> f64 {
+        self.logit(at, class) - self.sums[at].all
+    }
+
+    /// Returns the logarithm of the odds of `class` for image `at`. Unlike probabilities, log odds tell apart images
+    /// that the model is almost certain of.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let logits = vec![vec![0.0, 400.0], vec![0.0, 900.0]];
+    /// let predictions = Predictions::new(2, vec![1, 1], logits, vec![1, 1]);
+    /// assert_eq!([0, 1].map(|at| predictions.probability(at, 1)), [1.0, 1.0]);
+    /// assert_eq!([0, 1].map(|at| predictions.log_odds(at, 1)), [400.0, 900.0]);
+    /// ```
+    #[doc(alias = "margin")]
+    pub fn log_odds(&self, at: usize, class: usize) -> f64 {
+        let log_probability = self.log_probability(at, class);
+        if log_probability > -std::f64::consts::LN_2 {
+            // Only the largest logit has a probability above 1/2.
+            self.logit(at, class) - self.sums[at].rest
+        } else {
+            log_probability - (-log_probability.exp()).ln_1p()
+        }
+    }
+
     /// Returns the probability of `class` for image `at`, from 0 to 1.
     pub fn probability(&self, at: usize, class: usize) -> f64 {
-        f64::from(self.probabilities[at][class])
+        self.log_probability(at, class).exp()
     }
 
     /// Returns the probability of the predicted class for image `at`, from 0 to 1.
@@ -245,14 +360,15 @@ impl Predictions {
     /// ```
     /// use report::Predictions;
     ///
-    /// let probabilities = vec![vec![0.4, 0.6], vec![0.9, 0.1], vec![0.1, 0.9]];
-    /// let predictions = Predictions::new(2, vec![0, 0, 0], probabilities, vec![1, 0, 1]);
-    /// assert_eq!(predictions.mistakes(), [2, 0]);
+    /// let logits = vec![vec![0.0, 0.4], vec![0.0, -2.2], vec![0.0, 900.0], vec![0.0, 400.0]];
+    /// let predictions = Predictions::new(2, vec![0; 4], logits, vec![1, 0, 1, 1]);
+    /// assert_eq!(predictions.mistakes(), [2, 3, 0]);
     /// ```
     #[doc(alias = "top losses")]
     pub fn mistakes(&self) -> Vec<usize> {
         let mut wrong: Vec<usize> = (0..self.len()).filter(|&at| !self.is_correct(at)).collect();
-        wrong.sort_by(|&a, &b| self.confidence(b).total_cmp(&self.confidence(a)));
+        let log_odds = |at: usize| self.log_odds(at, self.predicted[at]);
+        wrong.sort_by(|&a, &b| log_odds(b).total_cmp(&log_odds(a)));
         wrong
     }
 
@@ -264,8 +380,8 @@ impl Predictions {
     /// ```
     /// use report::Predictions;
     ///
-    /// let probabilities = vec![vec![0.7, 0.3], vec![0.9, 0.1], vec![0.45, 0.55]];
-    /// let predictions = Predictions::new(2, vec![0, 0, 0], probabilities, vec![0, 0, 1]);
+    /// let logits = vec![vec![0.0, -0.9], vec![0.0, -2.2], vec![0.0, 0.2]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 0], logits, vec![0, 0, 1]);
     /// assert_eq!(predictions.least_certain(), [2, 0]);
     /// ```
     #[doc(alias = "active learning")]
@@ -273,14 +389,16 @@ impl Predictions {
     #[doc(alias = "uncertainty sampling")]
     pub fn least_certain(&self) -> Vec<usize> {
         let margin = |at: usize| {
-            let largest_two = |[first, second]: [f32; 2], &value: &f32| {
+            let largest_two = |[first, second]: [f64; 2], class: usize| {
+                let value = self.log_probability(at, class);
                 if value > first { [value, first] } else { [first, second.max(value)] }
             };
-            let [first, second] = self.probabilities[at].iter().fold([0.0; 2], largest_two);
-            first - second
+            let none = [f64::NEG_INFINITY; 2];
+            let [first, second] = (0..self.classes).fold(none, largest_two);
+            first.exp() - second.exp()
         };
         let margins = (0..self.len()).map(|at| (margin(at), at));
-        let mut images: Vec<(f32, usize)> = margins.filter(|(margin, _)| *margin < 0.5).collect();
+        let mut images: Vec<(f64, usize)> = margins.filter(|(margin, _)| *margin < 0.5).collect();
         images.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         images.into_iter().map(|(_, at)| at).collect()
     }
@@ -294,9 +412,9 @@ impl Predictions {
     /// use report::Predictions;
     ///
     /// let of = |predicted: Vec<usize>| {
-    ///     let row = |&class: &usize| if class == 0 { vec![0.9, 0.1] } else { vec![0.1, 0.9] };
-    ///     let probabilities = predicted.iter().map(row).collect();
-    ///     Predictions::new(2, vec![0, 0, 1, 1], probabilities, predicted)
+    ///     let row = |&class: &usize| if class == 0 { vec![0.0, -2.0] } else { vec![0.0, 2.0] };
+    ///     let logits = predicted.iter().map(row).collect();
+    ///     Predictions::new(2, vec![0, 0, 1, 1], logits, predicted)
     /// };
     /// assert!(of(vec![0, 0, 1, 1]).can_find_label_errors()); // accuracy 1, more than (1/2 + 1) / 2
     /// assert!(!of(vec![0, 1, 1, 1]).can_find_label_errors()); // accuracy 3/4
@@ -310,7 +428,7 @@ impl Predictions {
 
     /// Returns images whose label may be wrong, the likeliest first. The model classifies them as another class, at
     /// least as confidently as it recognizes that class's own images on average. This is confident learning (C.
-    /// Northcutt and others, 2021), ranked by the probability of the predicted class minus that of the label.
+    /// Northcutt and others, 2021), ranked by the logit of the predicted class minus that of the label.
     ///
     /// With the probability p(i, c) of class *c* for image *i*, the usual confidence of a class is
     ///
@@ -319,7 +437,7 @@ impl Predictions {
     /// ```
     ///
     /// An image with label *l* is listed if its predicted class *c* differs from *l* and p(i, c) >= t(c). The order is
-    /// by p(i, c) - p(i, l), largest first.
+    /// by log p(i, c) - log p(i, l), largest first.
     ///
     /// # Examples
     ///
@@ -327,8 +445,8 @@ impl Predictions {
     /// use report::Predictions;
     ///
     /// // The last image has label 0, but looks like class 1.
-    /// let probabilities = vec![vec![0.9, 0.1], vec![0.8, 0.2], vec![0.2, 0.8], vec![0.05, 0.95]];
-    /// let predictions = Predictions::new(2, vec![0, 0, 1, 0], probabilities, vec![0, 0, 1, 1]);
+    /// let logits = vec![vec![0.0, -2.2], vec![0.0, -1.4], vec![0.0, 1.4], vec![0.0, 2.9]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1, 0], logits, vec![0, 0, 1, 1]);
     /// assert_eq!(predictions.label_errors(), [3]);
     /// ```
     #[doc(alias = "cleanlab")]
@@ -342,11 +460,18 @@ impl Predictions {
         for (usual, class) in usual.iter_mut().zip(self.scores()) {
             *usual /= class.support as f64;
         }
-        let surplus = |at: usize| self.confidence(at) - self.probability(at, self.labels[at]);
+        let surplus =
+            |at: usize| self.logit(at, self.predicted[at]) - self.logit(at, self.labels[at]);
         let mut found: Vec<usize> = (0..self.len())
             .filter(|&at| !self.is_correct(at) && self.confidence(at) >= usual[self.predicted[at]])
             .collect();
         found.sort_by(|&a, &b| surplus(b).total_cmp(&surplus(a)));
         found
     }
+}
+
+/// Returns log(sum of exp(value)) of ascending values, without overflow.
+fn log_sum_exp(ascending: &[f64]) -> f64 {
+    let largest = ascending[ascending.len() - 1];
+    largest + ascending.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
 }

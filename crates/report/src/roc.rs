@@ -1,11 +1,11 @@
-//! Receiver operating characteristic (ROC): how well a probability ranks the images of a class before all others, and
-//! which threshold to set on it.
+//! Receiver operating characteristic (ROC): how well the log odds of a class rank its images before all others, and which
+//! threshold to set on them.
 
 use serde::Serialize;
 
 use crate::Predictions;
 
-/// Point of an ROC curve, for one threshold on the probability of the class.
+/// Point of an ROC curve, for one threshold on the log odds of the class.
 ///
 /// With the numbers of true and false positives and negatives among images of the class (P = TP + FN) and all others
 /// (N = FP + TN):
@@ -21,12 +21,14 @@ pub struct RocPoint {
     pub true_positive_rate: f64,
 }
 
-/// Threshold on the probability of a class.
+/// Threshold on the log odds of a class.
 ///
-/// An image is classified as the class if its probability is at least `probability`.
+/// An image is classified as the class if its log odds are at least `log_odds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Threshold {
-    /// Minimum probability of images that are classified as the class.
+    /// Minimum log odds of images that are classified as the class.
+    pub log_odds: f64,
+    /// Minimum probability of images that are classified as the class: the logistic function of the log odds.
     pub probability: f64,
     /// Precision at this threshold.
     pub precision: f64,
@@ -35,11 +37,11 @@ pub struct Threshold {
 }
 
 impl Predictions {
-    /// Returns the ROC curve of a class against all others, from (0, 0) to (1, 1), with a point for each probability
-    /// that occurs. The curve is empty if the class or the others have no images.
+    /// Returns the ROC curve of a class against all others, from (0, 0) to (1, 1), with a point for each value
+    /// of the log odds that occurs. The curve is empty if the class or the others have no images.
     ///
-    /// For a threshold *t*, the images with a probability of *t* or more are classified as the class. The thresholds
-    /// are the probabilities that occur, from the highest. Unlike scikit-learn's `roc_curve`, points on a straight line
+    /// For a threshold *t*, the images with log odds of *t* or more are classified as the class. The thresholds are the
+    /// log odds that occur, from the highest. Unlike scikit-learn's `roc_curve`, points on a straight line
     /// are not dropped.
     ///
     /// # Panics
@@ -51,8 +53,8 @@ impl Predictions {
     /// ```
     /// use report::{Predictions, RocPoint};
     ///
-    /// let probabilities = vec![vec![0.8, 0.2], vec![0.4, 0.6], vec![0.1, 0.9]];
-    /// let predictions = Predictions::new(2, vec![0, 0, 1], probabilities, vec![0, 1, 1]);
+    /// let logits = vec![vec![0.0, -1.4], vec![0.0, 0.4], vec![0.0, 2.2]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1], logits, vec![0, 1, 1]);
     /// let points: Vec<(f64, f64)> = predictions
     ///     .roc(1)
     ///     .iter()
@@ -79,24 +81,23 @@ impl Predictions {
     /// Returns the area under the ROC curve (AUC): the probability that an image of the class ranks before an image of
     /// another class, with ties counted as half. Returns `None` if the class or the others have no images.
     ///
-    /// With two classes, both have the AUC of the second, whose probability the model computes. The probability of the
-    /// first is one minus that, and rounding near 1 would create ties.
+    /// With two classes, both have the same AUC.
     ///
     /// # Examples
     ///
     /// ```
     /// use report::Predictions;
     ///
-    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.2, 0.8], vec![0.7, 0.3]];
-    /// let predictions = Predictions::new(2, vec![0, 0, 1, 1], probabilities, vec![0, 1, 1, 0]);
-    /// // Of 4 pairs, only 0.3 of class 1 ranks behind 0.6 of class 0.
+    /// let logits = vec![vec![0.0, -2.2], vec![0.0, 0.4], vec![0.0, 1.4], vec![0.0, -0.8]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1, 1], logits, vec![0, 1, 1, 0]);
+    /// // Of 4 pairs, only -0.8 of class 1 ranks behind 0.4 of class 0.
     /// assert_eq!(predictions.auc(1), Some(0.75));
     /// ```
     #[doc(alias = "AUROC")]
     #[doc(alias = "area under the curve")]
     #[doc(alias = "roc_auc_score")]
     pub fn auc(&self, class: usize) -> Option<f64> {
-        let points = self.roc(if self.classes() == 2 { 1 } else { class });
+        let points = self.roc(class);
         let area = |pair: &[RocPoint]| {
             (pair[1].false_positive_rate - pair[0].false_positive_rate)
                 * (pair[1].true_positive_rate + pair[0].true_positive_rate)
@@ -113,10 +114,10 @@ impl Predictions {
     /// ```
     /// use report::Predictions;
     ///
-    /// let probabilities = vec![vec![0.9, 0.1], vec![0.4, 0.6], vec![0.25, 0.75], vec![0.5, 0.5]];
-    /// let predictions = Predictions::new(2, vec![0, 0, 1, 1], probabilities, vec![0, 1, 1, 0]);
+    /// let logits = vec![vec![0.0, -2.0], vec![0.0, 0.5], vec![0.0, 1.0], vec![0.0, 0.0]];
+    /// let predictions = Predictions::new(2, vec![0, 0, 1, 1], logits, vec![0, 1, 1, 0]);
     /// let found = predictions.threshold_for(1, 0.95).expect("a threshold");
-    /// assert_eq!((found.probability, found.precision, found.recall), (0.75, 1.0, 0.5));
+    /// assert_eq!((found.log_odds, found.precision, found.recall), (1.0, 1.0, 0.5));
     /// let found = predictions.threshold_for(1, 0.6).expect("a threshold");
     /// assert_eq!((found.probability, found.recall), (0.5, 1.0));
     /// ```
@@ -125,8 +126,9 @@ impl Predictions {
     pub fn threshold_for(&self, class: usize, precision: f64) -> Option<Threshold> {
         let steps = self.steps(class);
         let total = steps.last()?.1;
-        let thresholds = steps.iter().map(|&(probability, own, others)| Threshold {
-            probability,
+        let thresholds = steps.iter().map(|&(log_odds, own, others)| Threshold {
+            log_odds,
+            probability: 1.0 / (1.0 + (-log_odds).exp()),
             precision: own as f64 / (own + others) as f64,
             recall: own as f64 / total as f64,
         });
@@ -136,24 +138,23 @@ impl Predictions {
             .reduce(|best, found| if found.recall > best.recall { found } else { best })
     }
 
-    /// Returns a tuple for each probability of the class that occurs, from the highest: the probability, and the
+    /// Returns a tuple for each value of the log odds of the class that occurs, from the highest: the log odds, and the
     /// numbers of the class's own and of other images that have it or more.
-    fn steps(&self, class: usize) -> Vec<(f64, usize, usize)> {
-        let mut ranked: Vec<(f64, bool)> = (0..self.len())
-            .map(|at| (self.probability(at, class), self.label(at) == class))
-            .collect();
+    pub(crate) fn steps(&self, class: usize) -> Vec<(f64, usize, usize)> {
+        let mut ranked: Vec<(f64, bool)> =
+            (0..self.len()).map(|at| (self.log_odds(at, class), self.label(at) == class)).collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
         let (mut own, mut others) = (0, 0);
         let mut steps: Vec<(f64, usize, usize)> = vec![];
-        for (probability, is_own) in ranked {
+        for (log_odds, is_own) in ranked {
             if is_own {
                 own += 1;
             } else {
                 others += 1;
             }
             match steps.last_mut() {
-                Some(last) if last.0 == probability => *last = (probability, own, others),
-                _ => steps.push((probability, own, others)),
+                Some(last) if last.0 == log_odds => *last = (log_odds, own, others),
+                _ => steps.push((log_odds, own, others)),
             }
         }
         steps

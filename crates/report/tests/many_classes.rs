@@ -30,12 +30,12 @@ fn predictions(classes: usize) -> Predictions {
     let predicted: Vec<usize> = labels.iter().enumerate().map(decide).collect();
     let row = |(at, &predicted): (usize, &usize)| {
         let sure = 0.3 + 0.6 * (at * 31 % 100) as f32 / 100.0;
-        let mut row = vec![(1.0 - sure) / (classes - 1) as f32; classes];
-        row[predicted] = sure;
+        let mut row = vec![((1.0 - sure) / (classes - 1) as f32).ln(); classes];
+        row[predicted] = sure.ln();
         row
     };
-    let probabilities = predicted.iter().enumerate().map(row).collect();
-    Predictions::new(classes, labels, probabilities, predicted)
+    let logits = predicted.iter().enumerate().map(row).collect();
+    Predictions::new(classes, labels, logits, predicted)
 }
 
 fn write(classes: usize) -> Written {

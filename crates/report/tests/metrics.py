@@ -1,39 +1,93 @@
-"""Computes metrics of random predictions with scikit-learn and NumPy, and prints `metrics.json` for `metrics.rs`.
+"""Computes metrics of random predictions with scikit-learn, SciPy and NumPy from logits, and prints `metrics.json` for
+`metrics.rs`.
 
-    pip install scikit-learn==1.7.2 scipy==1.16.3
+    pip install scikit-learn==1.8.0 scipy==1.16.3
     python metrics.py > metrics.json
 """
 import json
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from sklearn.metrics import precision_recall_curve, precision_recall_fscore_support, roc_auc_score
+from scipy.special import log_softmax, logsumexp
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    matthews_corrcoef,
+    precision_recall_curve,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+
+class Given(ClassifierMixin, BaseEstimator):
+    """A fitted classifier whose inputs are its logits."""
+
+    def fit(self, x, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def decision_function(self, x):
+        # For two classes, scikit-learn takes the logit of the second.
+        return x[:, 1] - x[:, 0] if len(self.classes_) == 2 else x
+
+    def predict(self, x):
+        return x.argmax(1)
+
+
+def fitted_temperature(logits, labels):
+    given = FrozenEstimator(Given().fit(logits, labels))
+    model = CalibratedClassifierCV(given, method="temperature").fit(logits, labels)
+    beta = model.calibrated_classifiers_[0].calibrators[0].beta_
+    # For two classes, scikit-learn divides the logits (-x, x), whose difference is twice that of (0, x).
+    return float(1 / beta / (2 if logits.shape[1] == 2 else 1))
+
 
 draw = np.random.default_rng(7)
 cases = []
-for classes, count in [(2, 1), (2, 40), (2, 400), (3, 60), (7, 300)]:
+for classes, count, scale, ties in [
+    (2, 1, 1, False),
+    (2, 40, 1, True),
+    (2, 400, 1, False),
+    (2, 300, 3e3, True),
+    (3, 60, 1, False),
+    (3, 200, 3e3, False),
+    (7, 300, 30, True),
+]:
     labels = draw.integers(classes, size=count)
     logits = draw.normal(size=(count, classes)) * 1.5
     logits[np.arange(count), labels] += 1
-    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    if count == 40:  # Creates many ties.
-        probabilities = np.round(probabilities * 8) / 8
-    probabilities = probabilities.astype(np.float32).astype(float)
-    predicted = probabilities.argmax(1) if classes > 2 else (probabilities[:, 1] > 0.5).astype(int)
+    if ties and classes == 2:
+        logits = np.round(logits * 2) / 2
+    elif ties:  # Equal rows with other labels. Rounded logits would have ties that depend on the order of sums.
+        logits[count // 2 :] = logits[: count // 2]
+    logits = (logits * scale).astype(np.float32).astype(float)
+    if classes == 2:  # As a model with one output has them.
+        logits = np.stack([np.zeros(count), (logits[:, 1] - logits[:, 0]).astype(np.float32)], 1)
+    predicted = logits.argmax(1)
     precision, recall, f1, support = precision_recall_fscore_support(
         labels, predicted, labels=range(classes), zero_division=0
     )
+    log_odds = np.stack(
+        [logits[:, c] - logsumexp(np.delete(logits, c, 1), axis=1) for c in range(classes)], 1
+    )
+    log_probabilities = log_softmax(logits, axis=1)
+    probabilities = np.exp(log_probabilities)
     is_of = [labels == label for label in range(classes)]
-    auc = [
-        roc_auc_score(own, probabilities[:, label]) if 0 < own.sum() < count else None
-        for label, own in enumerate(is_of)
+    both = [0 < own.sum() < count for own in is_of]
+    auc = [roc_auc_score(own, log_odds[:, c]) if both[c] else None for c, own in enumerate(is_of)]
+    average_precision = [
+        average_precision_score(own, log_odds[:, c]) if own.any() else None
+        for c, own in enumerate(is_of)
     ]
     thresholds = []
     for label, own in enumerate(is_of):
         if not own.any():
             thresholds.append(None)
             continue
-        precisions, recalls, at = precision_recall_curve(own, probabilities[:, label])
+        precisions, recalls, at = precision_recall_curve(own, log_odds[:, label])
         found = [(r, t) for p, r, t in zip(precisions, recalls, at) if p >= 0.9 and r > 0]
         thresholds.append(max(found) if found else None)
 
@@ -44,26 +98,29 @@ for classes, count in [(2, 1), (2, 40), (2, 400), (3, 60), (7, 300)]:
         for n in range(1, 16)
         if (bins == n).any()
     ) / count
-
-    def loss(log_temperature):
-        scaled = np.log(np.maximum(probabilities, 1e-7)) / np.exp(log_temperature)
-        return (np.log(np.exp(scaled).sum(1)) - scaled[np.arange(count), labels]).sum()
-
-    best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded", options={"xatol": 1e-9})
+    is_separated = (logits.max(1) <= logits[np.arange(count), labels]).all()
     cases.append(
         {
-            "classes": classes,
             "labels": labels.tolist(),
-            "probabilities": probabilities.tolist(),
+            "logits": logits.tolist(),
             "predicted": predicted.tolist(),
             "precision": precision.tolist(),
             "recall": recall.tolist(),
             "f1": f1.tolist(),
             "support": support.tolist(),
             "auc": auc,
+            "average_precision": average_precision,
             "recall_and_threshold_at_precision_0.9": thresholds,
             "calibration_error": error,
-            "temperature": float(np.exp(best.x)),
+            "log_loss": float(-log_probabilities[np.arange(count), labels].mean()),
+            "brier": float(
+                brier_score_loss(labels, probabilities[:, 1])
+                if classes == 2
+                else brier_score_loss(labels, probabilities, labels=range(classes))
+            ),
+            "balanced_accuracy": float(balanced_accuracy_score(labels, predicted)),
+            "mcc": float(matthews_corrcoef(labels, predicted)),
+            "temperature": None if is_separated else fitted_temperature(logits, labels),
         }
     )
 print(json.dumps(cases))

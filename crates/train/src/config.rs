@@ -249,6 +249,11 @@ pub struct TrainConfig {
     #[doc(alias = "ReduceLROnPlateau")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce_on_plateau: Option<usize>,
+    /// Fits the temperature of the best model on the validation images. Settings without this field are from versions that
+    /// did not calibrate.
+    #[doc(alias = "temperature scaling")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub calibrate: bool,
     /// Writes event files for TensorBoard.
     #[doc(alias = "SummaryWriter")]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -271,6 +276,7 @@ impl Default for TrainConfig {
             save_every: None,
             patience: None,
             reduce_on_plateau: None,
+            calibrate: true,
             tensorboard: false,
             seed: 0,
         }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use model::TrainableLayers;
-use vgg::{VggError, check_finite};
+use vgg::VggError;
 
 use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
 
@@ -44,10 +44,34 @@ pub fn evaluate(
     threshold: f32,
     device: &Device,
 ) -> Result<(f64, usize), VggError> {
-    let logits = trainable.forward(rows(features, labels.len(), device), None);
-    check_finite(&logits)?;
-    let loss = scalar(&loss_of(logits.clone(), labels));
-    Ok((loss, correct_of(trainable, logits, labels, threshold)))
+    let Evaluated { loss, correct, .. } =
+        evaluate_batch(trainable, features, labels, threshold, device)?;
+    Ok((loss, correct))
+}
+
+/// Result for a batch.
+pub(crate) struct Evaluated {
+    /// Mean loss.
+    pub(crate) loss: f64,
+    /// Number of correct predictions.
+    pub(crate) correct: usize,
+    /// Logits of all classes for each image.
+    pub(crate) logits: Vec<Vec<f32>>,
+}
+
+/// Evaluates a batch like [`evaluate`], and returns the logits too.
+pub(crate) fn evaluate_batch(
+    trainable: &TrainableLayers,
+    features: Vec<f32>,
+    labels: &[usize],
+    threshold: f32,
+    device: &Device,
+) -> Result<Evaluated, VggError> {
+    let output = trainable.forward(rows(features, labels.len(), device), None);
+    let logits = trainable.rows_of_logits(output.clone())?;
+    let loss = scalar(&loss_of(output.clone(), labels));
+    let correct = correct_of(trainable, output, labels, threshold);
+    Ok(Evaluated { loss, correct, logits })
 }
 
 /// Creates a tensor of `count` rows on a device.

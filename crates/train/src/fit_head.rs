@@ -23,7 +23,7 @@ use crate::{
 pub struct HeadJob<'a> {
     /// Configuration of the head.
     pub head: HeadConfig,
-    /// Settings of the training loop. `views` must be `None`. `base_learning_rate`, `save_every` and `tensorboard` are
+    /// Settings of the training loop. `views` must be `None`. `base_learning_rate`, `save_every`, `calibrate` and `tensorboard` are
     /// not used.
     pub train: TrainConfig,
     /// Training and validation data. The features may come from any source.
@@ -116,7 +116,7 @@ pub fn fit_head(
         }
         let of_validation = data.validation_labels();
         let (batch_size, device) = (train.batch_size, job.device);
-        let mean = validate(&checkpoint, &mut validation, of_validation, batch_size, device)?;
+        let mean = validate(&checkpoint, &mut validation, of_validation, batch_size, device)?.mean;
         if !mean.loss().is_finite() {
             return Err(diverged(Diverged { epoch, step: steps }));
         }

@@ -7,7 +7,7 @@ use head::{HeadConfig, dropout_mask};
 
 use crate::batch::Batch;
 use crate::checkpoint::Checkpoint;
-use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
+use crate::evaluate::{correct_of, evaluate_batch, loss_of, rows, scalar};
 use crate::{RunningMean, TrainConfig};
 
 /// Threshold of the probability of the second of two classes (Keras: `accuracy`).
@@ -62,26 +62,35 @@ pub(crate) fn step(
     Ok(Checkpoint { trainable, optimizer, state })
 }
 
-/// Returns the loss and accuracy on the validation rows. The loss is NaN if a logit is NaN or infinite.
+/// Result for the validation rows.
+pub(crate) struct Validation {
+    /// Loss and accuracy. The loss is NaN if a logit is NaN or infinite.
+    pub(crate) mean: RunningMean,
+    /// Logits of all classes for each image.
+    pub(crate) logits: Vec<Vec<f32>>,
+}
+
+/// Evaluates the validation rows.
 pub(crate) fn validate(
     checkpoint: &Checkpoint,
     table: &mut FeatureTable,
     labels: &[usize],
     batch_size: usize,
     device: &Device,
-) -> Result<RunningMean, FeaturesError> {
+) -> Result<Validation, FeaturesError> {
     let images: Vec<usize> = (0..labels.len()).collect();
     // Without autodiff.
     let trainable = checkpoint.trainable.clone().valid();
-    let mut mean = RunningMean::default();
+    let (mut mean, mut logits) = (RunningMean::default(), Vec::with_capacity(labels.len()));
     for batch in images.chunks(batch_size) {
         let labels = &labels[batch[0]..][..batch.len()];
         let features = table.rows(batch)?;
-        let Ok((loss, correct)) = evaluate(&trainable, features, labels, THRESHOLD, device) else {
+        let Ok(found) = evaluate_batch(&trainable, features, labels, THRESHOLD, device) else {
             mean.add(f64::NAN, 0, batch.len());
             break;
         };
-        mean.add(loss, correct, batch.len());
+        mean.add(found.loss, found.correct, batch.len());
+        logits.extend(found.logits);
     }
-    Ok(mean)
+    Ok(Validation { mean, logits })
 }

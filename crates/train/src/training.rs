@@ -7,14 +7,15 @@ use std::time::Instant;
 use burn::tensor::Device;
 use features::FeatureTable;
 use model::{Metrics, ModelCard, WeightsRecord};
+use report::fit_temperature;
 
 use crate::batch::Batch;
 use crate::checkpoint::{Checkpoint, save_best};
 use crate::history::History;
 use crate::outcome::EpochRecord;
-use crate::steps::{Diverged, StepSettings, THRESHOLD, step, validate};
+use crate::steps::{Diverged, StepSettings, THRESHOLD, Validation, step, validate};
 use crate::tensorboard::TensorBoard;
-use crate::{RunningMean, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, TrainingState};
+use crate::{TrainError, TrainingEvent, TrainingJob, TrainingOutcome, TrainingState};
 
 /// State that the epochs of a run share.
 pub(crate) struct Training<'a> {
@@ -100,14 +101,14 @@ impl<'a> Training<'a> {
         step(&settings, checkpoint, batch).map_err(|diverged| self.diverged(diverged))
     }
 
-    /// Returns the loss and accuracy on the validation images.
-    pub(crate) fn validate(&mut self, checkpoint: &Checkpoint) -> Result<RunningMean, TrainError> {
+    /// Evaluates the validation images.
+    pub(crate) fn validate(&mut self, checkpoint: &Checkpoint) -> Result<Validation, TrainError> {
         let TrainingJob { data, device, config, .. } = *self.job;
         let TrainingState { epoch, step, .. } = checkpoint.state;
         let (labels, batch_size) = (data.validation_labels(), config.train.batch_size);
-        let mean = validate(checkpoint, &mut self.of_validation, labels, batch_size, device)?;
-        if mean.loss().is_finite() {
-            Ok(mean)
+        let found = validate(checkpoint, &mut self.of_validation, labels, batch_size, device)?;
+        if found.mean.loss().is_finite() {
+            Ok(found)
         } else {
             Err(self.diverged(Diverged { epoch: epoch + 1, step }))
         }
@@ -122,16 +123,20 @@ impl<'a> Training<'a> {
     pub(crate) fn finish_epoch(
         &mut self,
         checkpoint: Checkpoint,
-        validation: RunningMean,
+        validation: Validation,
         started: Instant,
         on_event: &mut impl FnMut(TrainingEvent),
     ) -> Result<Checkpoint, TrainError> {
         let Checkpoint { trainable, mut optimizer, state } = checkpoint;
         let TrainingJob { config, run, .. } = *self.job;
-        let metrics = state.metrics(&validation);
+        let metrics = state.metrics(&validation.mean);
         let Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
-        let card = card_of(self.job, &state, Some(metrics));
+        let mut card = card_of(self.job, &state, Some(metrics));
         let best = state.is_best(val_loss);
+        if best && config.train.calibrate {
+            let labels = self.job.data.validation_labels();
+            card.temperature = fit_temperature(labels, &validation.logits).unwrap_or(1.0);
+        }
         if best {
             save_best(run, &state, &card, &trainable)?;
         }
@@ -194,6 +199,7 @@ pub(crate) fn card_of(
         head: job.config.head,
         classes: job.data.classes().to_vec(),
         threshold: THRESHOLD,
+        temperature: 1.0,
         metrics,
         engines,
     }

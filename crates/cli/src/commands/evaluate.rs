@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
             classifier.trainable(),
             features,
             labels,
-            card.threshold,
+            card.uncalibrated_threshold(),
             devices.tensors(),
         );
         let name = |index: usize| photos.path(batch[index]);

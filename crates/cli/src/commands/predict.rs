@@ -178,10 +178,10 @@ impl PredictionWriter {
         let Prediction { class, is_unsure, probabilities } = prediction;
         match self {
             Self::Table(out, width) => {
-                let probability = probabilities[card.decide(probabilities)];
+                let probability = rounded(probabilities[card.decide(probabilities)]);
                 let mark = if *is_unsure == Some(true) { "  (unsure)" } else { "" };
                 let (name, class) = (file.shown(), class.shown());
-                writeln!(out, "{name:0$}  {probability:11.4}  {class}{mark}", *width)?;
+                writeln!(out, "{name:0$}  {probability:>11}  {class}{mark}", *width)?;
             }
             Self::Csv(writer) => {
                 let cells = [cell(&file.to_string_lossy()), cell(class)].map(Cow::into_owned);
@@ -203,5 +203,26 @@ impl PredictionWriter {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns a probability with four decimals. One that would be rounded to 0 or 1 is given as a bound.
+fn rounded(probability: f32) -> String {
+    match probability {
+        low if low > 0.0 && low < 0.0001 => "<0.0001".to_owned(),
+        high if high > 0.9999 && high < 1.0 => ">0.9999".to_owned(),
+        other => format!("{other:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exact_probabilities_are_shown_as_0_and_1() {
+        let texts = [0.0, 1e-30, 0.000_1, 0.5, 0.999_9, 0.999_99, 1.0].map(rounded);
+        let expected = ["0.0000", "<0.0001", "0.0001", "0.5000", "0.9999", ">0.9999", "1.0000"];
+        assert_eq!(texts, expected);
     }
 }

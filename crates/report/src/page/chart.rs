@@ -256,6 +256,15 @@ fn short(value: f64) -> String {
     format!("{value:.1}")
 }
 
+/// Returns a probability with four decimals. One that would be rounded to 0 or 1 is given as a bound.
+pub(crate) fn probability(value: f64) -> String {
+    match value {
+        low if low > 0.0 && low < 0.0001 => "<0.0001".to_owned(),
+        high if high > 0.9999 && high < 1.0 => ">0.9999".to_owned(),
+        other => number(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

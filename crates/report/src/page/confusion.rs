@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn predictions(classes: usize, pairs: &[(usize, usize)]) -> Predictions {
-        let rows = pairs.iter().map(|_| vec![1.0 / classes as f32; classes]).collect();
+        let rows = pairs.iter().map(|_| vec![0.0; classes]).collect();
         let (labels, predicted) = pairs.iter().copied().unzip();
         Predictions::new(classes, labels, rows, predicted)
     }

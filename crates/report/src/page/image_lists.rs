@@ -162,12 +162,20 @@ impl<'a> ImageLists<'a> {
                         @if let Some(map) = heat_map && side == SIDES[0] { img.glow src=(glow(map)) alt=""; }
                     }
                     span class=(if label == predicted { "said" } else { "said wrong" }) {
-                        (self.classes[predicted]) " " (format!("{:.0}\u{a0}%", 100.0 * self.predictions.confidence(at)))
+                        (self.classes[predicted]) " " (percent(self.predictions.confidence(at)))
                     }
                     span.name { (name.rsplit(['/', '\\']).next().unwrap_or(name)) }
                 }
             } }
         }
+    }
+}
+
+/// Returns a confidence in percent. One that would be rounded to 100 is given as a bound.
+fn percent(confidence: f64) -> String {
+    match confidence {
+        high if high > 0.99 && high < 1.0 => ">99\u{a0}%".to_owned(),
+        other => format!("{:.0}\u{a0}%", 100.0 * other),
     }
 }
 

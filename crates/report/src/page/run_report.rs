@@ -3,7 +3,7 @@
 use image::{GrayImage, RgbImage};
 use maud::{Markup, html};
 
-use super::chart::number;
+use super::chart::{number, probability};
 use super::confusion::MANY;
 use super::document::document;
 use super::image_lists::{ImageLists, ReportImage, SIDES};
@@ -15,6 +15,9 @@ const SCORED: usize = 30;
 
 /// Precision for which the page states a threshold.
 const PRECISION: f64 = 0.95;
+
+/// Number of images from which on the page trusts a fitted temperature.
+const TRUSTED: usize = 100;
 
 /// File name of the table of all scores.
 pub(crate) const SCORES: &str = "scores.csv";
@@ -76,8 +79,8 @@ impl RunReport<'_> {
     /// use std::convert::Infallible;
     ///
     /// let classes = ["cat".to_owned(), "dog".to_owned()];
-    /// let probabilities = vec![vec![0.9, 0.1], vec![0.2, 0.8], vec![0.6, 0.4]];
-    /// let predictions = Predictions::new(2, vec![0, 1, 1], probabilities, vec![0, 1, 0]);
+    /// let logits = vec![vec![0.0, -2.2], vec![0.0, 1.4], vec![0.0, -0.4]];
+    /// let predictions = Predictions::new(2, vec![0, 1, 1], logits, vec![0, 1, 0]);
     /// let report = RunReport {
     ///     name: "run 1",
     ///     classes: &classes,
@@ -215,7 +218,7 @@ impl RunReport<'_> {
         html! {
             @match self.predictions.threshold_for(1, PRECISION) {
                 Some(found) => p.below {
-                    "A probability threshold of " (number(found.probability)) " for " (second)
+                    "A probability threshold of " (probability(found.probability)) " for " (second)
                     " gives a precision of at least " (precision) " and a recall of "
                     (number(100.0 * found.recall)) "\u{a0}%."
                 },
@@ -225,22 +228,40 @@ impl RunReport<'_> {
     }
 
     fn calibration(&self) -> Markup {
-        let temperature = self.predictions.temperature();
-        let verdict = match temperature {
-            warm if warm > 1.1 => "the model is overconfident",
-            cold if cold < 0.9 => "the model is underconfident",
-            _ => "the model is well calibrated",
-        };
+        let found = self.predictions;
+        let error = |predictions: &Predictions| number(predictions.calibration_error());
+        let uncalibrated = found.clone().with_temperature(1.0);
         html! {
             section {
                 h2 { "Calibration" }
                 div.beside {
-                    p { "Expected calibration error " (number(self.predictions.calibration_error())) " over " (BINS)
-                        " bins of confidence; temperature " (number(temperature)) ": " (verdict) "." }
+                    div {
+                        p { "Expected calibration error " (error(found)) " over " (BINS) " bins of confidence." }
+                        @if found.temperature() == 1.0 {
+                            p { (self.missing_calibration()) }
+                        } @else {
+                            p { "The model divides its logits by the temperature " (number(found.temperature()))
+                                ", fitted on these " (found.len()) " images. Without it, the error is " (error(&uncalibrated)) "." }
+                            @if found.len() < TRUSTED {
+                                p { "With fewer than " (TRUSTED) " images, the temperature is uncertain." }
+                            }
+                        }
+                    }
                     (self.reliability().draw())
                 }
             }
         }
+    }
+
+    /// Returns what a temperature would do for a model without one.
+    fn missing_calibration(&self) -> String {
+        let verdict = match self.predictions.fit_temperature() {
+            None => return "The model is not calibrated, and no temperature would help.".into(),
+            Some(warm) if warm > 1.1 => (warm, "the model is overconfident"),
+            Some(cold) if cold < 0.9 => (cold, "the model is underconfident"),
+            Some(other) => (other, "the model is well calibrated"),
+        };
+        format!("The best temperature for these images is {}: {}.", number(verdict.0), verdict.1)
     }
 
     fn augmentation(&self) -> Markup {
@@ -277,15 +298,15 @@ mod tests {
     fn page_of(count: usize) -> String {
         let classes = ["cats", "dogs", "<b>&"].map(String::from);
         let labels: Vec<usize> = (0..count).map(|at| at % 3).collect();
-        let probabilities: Vec<Vec<f32>> = (0..count)
+        let logits: Vec<Vec<f32>> = (0..count)
             .map(|at| match at % 6 {
-                0 | 4 => vec![0.1, 0.8, 0.1],
-                1 | 3 => vec![0.7, 0.2, 0.1],
-                _ => vec![0.2, 0.2, 0.6],
+                0 | 4 => vec![0.0, 2.1, 0.0],
+                1 | 3 => vec![1.9, 0.7, 0.0],
+                _ => vec![0.0, 0.0, 1.1],
             })
             .collect();
         let predicted = (0..count).map(|at| [1, 0, 2, 0, 1, 2][at % 6]).collect();
-        let predictions = Predictions::new(3, labels, probabilities, predicted);
+        let predictions = Predictions::new(3, labels, logits, predicted);
         let epoch = |epoch| Epoch { epoch, training: [1.0, 0.5], validation: [0.9, 0.6] };
         let page = RunReport {
             name: "run <1>",
@@ -355,7 +376,7 @@ mod tests {
     #[test]
     fn unreadable_or_unexplainable_image_is_an_error() {
         let classes = ["a", "b"].map(String::from);
-        let predictions = Predictions::new(2, vec![0], vec![vec![0.4, 0.6]], vec![1]);
+        let predictions = Predictions::new(2, vec![0], vec![vec![0.0, 0.4]], vec![1]);
         let page = RunReport {
             name: "run",
             classes: &classes,
