@@ -18,6 +18,63 @@ fn evaluate_prints_the_accuracy_of_the_best_epoch() {
     assert!(line.starts_with(&expected) && line.ends_with(" of 12 correct)"), "{line}");
 }
 
+#[test]
+fn evaluate_prints_the_same_metrics_as_text_json_and_csv() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 2 --out run");
+    let evaluate = |flags: &str| {
+        workplace.run(&format!("evaluate run/best photos/validation {flags}")).expect_success()
+    };
+    let (text, json, csv) =
+        (evaluate("").stdout, evaluate("--json").stdout, evaluate("--csv").stdout);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("a JSON object");
+    for (name, key) in [
+        ("accuracy", "accuracy"),
+        ("balanced accuracy", "balanced_accuracy"),
+        ("AUC", "auc"),
+        ("average precision", "average_precision"),
+        ("log loss", "log_loss"),
+        ("calibration error", "ece"),
+        ("Brier score", "brier"),
+        ("Matthews' coefficient", "mcc"),
+    ] {
+        let [value, low, high] =
+            ["value", "low", "high"].map(|part| json[key][part].as_f64().expect("a number"));
+        assert!(low <= high, "{key}: {low} {high}");
+        let line = format!("{name:21}  {value:7.4}  {low:.4} to {high:.4}");
+        assert!(text.lines().any(|found| found == line), "`{line}` in: {text}");
+    }
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0], ["file", "label", "class", "across", "along"]);
+    assert_eq!(rows.len(), 13);
+    let correct = rows[1..].iter().filter(|row| row[1] == row[2]).count() as f64;
+    assert_eq!(json["accuracy"]["value"], correct / 12.0);
+    let loss = |row: &Vec<&str>| {
+        let at = rows[0].iter().position(|class| *class == row[1]).expect("a class");
+        -row[at].parse::<f64>().expect("a probability").ln()
+    };
+    let loss = rows[1..].iter().map(loss).sum::<f64>() / 12.0;
+    // The probabilities in the table are 32-bit floats.
+    assert!((json["log_loss"]["value"].as_f64().expect("a number") - loss).abs() < 1e-6);
+    for (class, count) in [("across", 6), ("along", 6)] {
+        let scores = json["classes"].as_array().expect("a list");
+        let scores = scores.iter().find(|scores| scores["class"] == class).expect("a class");
+        assert_eq!(scores["support"], count);
+    }
+}
+
+/// A class without images is named, and its scores do not exist.
+#[test]
+fn evaluate_names_classes_without_images() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 1 --out run");
+    std::fs::remove_dir_all(workplace.path("photos/validation/along")).expect("a folder");
+    let done = workplace.run("evaluate run/best photos/validation").expect_success();
+    assert!(done.stderr.contains("No images of the classes `along`."), "{}", done.stderr);
+    assert!(done.stdout.starts_with("Found 6 files belonging to 1 classes."), "{}", done.stdout);
+    assert!(done.stdout.lines().any(|line| line.trim_end() == "AUC                          -"));
+}
+
 /// The temperature divides the log odds of every image, and changes nothing else.
 #[test]
 fn calibration_changes_probabilities_but_no_decision() {
@@ -51,9 +108,16 @@ fn calibration_changes_probabilities_but_no_decision() {
         let expected = log_odds / temperature;
         assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
     }
-    let evaluated = ["run", "plain"]
-        .map(|run| workplace.run(&format!("evaluate {run}/best")).expect_success().stdout);
-    assert_eq!(evaluated[0], evaluated[1]);
+    let [calibrated, plain] = ["run", "plain"].map(|run| {
+        let done = workplace.run(&format!("evaluate {run}/best --json")).expect_success();
+        serde_json::from_str::<serde_json::Value>(&done.stdout).expect("a JSON object")
+    });
+    for unchanged in ["loss", "accuracy", "auc", "mcc", "confusion"] {
+        assert_eq!(calibrated[unchanged], plain[unchanged], "{unchanged}");
+    }
+    let loss = |json: &serde_json::Value| json["log_loss"]["value"].as_f64().expect("a number");
+    // The temperature minimizes the loss of these images.
+    assert!(loss(&calibrated) <= loss(&plain), "{calibrated} {plain}");
 }
 
 #[test]
@@ -239,7 +303,7 @@ fn export_prints_inputs_and_outputs_and_never_overwrites() {
 #[test]
 fn exported_models_import_with_equal_predictions() {
     let workplace = TestDir::with_photos();
-    workplace.train("--epochs 2 --out run");
+    workplace.train("--epochs 2 --no-calibration --out run");
     let predict = |run: &str| {
         let predict = format!("predict {run}/best --json photos/validation");
         workplace.run(&predict).expect_success().stdout
@@ -247,12 +311,40 @@ fn exported_models_import_with_equal_predictions() {
     for format in ["keras", "safetensors"] {
         let export = format!("export run/best --format {format} --out model.{format}");
         workplace.run(&export).expect_success();
-        let train = format!(
-            "train photos --weights model.{format} --head-from model.keras --image-size 32 --last-layer block1_pool --pooling max --epochs 1 --learning-rate 1e-30 --out again-{format}"
-        );
-        workplace.run(&train).expect_success();
+        import(&workplace, "model.keras", &format!("model.{format}"), &format!("again-{format}"));
         assert_eq!(predict(&format!("again-{format}")), predict("run"));
     }
+}
+
+/// Trains a run that imports weights and a head, and hardly changes the head.
+fn import(workplace: &TestDir, head: &str, weights: &str, out: &str) {
+    let train = format!(
+        "train photos --weights {weights} --head-from {head} --image-size 32 --last-layer block1_pool --pooling max --epochs 1 --learning-rate 1e-30 --no-calibration --out {out}"
+    );
+    workplace.run(&train).expect_success();
+}
+
+/// The temperature is in the last layer of the file, so a run that imports it does not need one.
+#[test]
+fn exported_model_has_calibrated_probabilities() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 2 --out run");
+    assert!(workplace.card("run/best")["temperature"] != 1.0);
+    workplace.run("export run/best --format keras --out model.keras").expect_success();
+    import(&workplace, "model.keras", "model.keras", "again");
+    let probabilities = |run: &str| -> Vec<f64> {
+        let text = workplace.run(&format!("predict {run}/best photos/validation --csv"));
+        let text = text.expect_success().stdout;
+        let last = |line: &str| line.rsplit(',').next().and_then(|cell| cell.parse().ok());
+        text.lines().skip(1).map(|line| last(line).expect("a probability")).collect()
+    };
+    let (found, expected) = (probabilities("again"), probabilities("run"));
+    assert_eq!(found.len(), 12);
+    // The divided layer is rounded to 32 bits.
+    assert!(
+        found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5),
+        "{found:?} {expected:?}"
+    );
 }
 
 #[test]

@@ -154,6 +154,7 @@ fn default_settings_match_the_example() {
     learning_rate = 0.001
     base_learning_rate = 0.00001
     shuffle = true
+    calibrate = true
     seed = 0
 
     [device]

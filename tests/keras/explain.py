@@ -18,7 +18,7 @@ def check(permafrost, pngs):
     two, three = image_files.twenty(pngs), image_files.twenty(scratch / "three")
     for name, run, files in (
         ("two classes", "run-1", two),
-        ("three classes, pooled", "run-three", three),
+        ("three classes, pooled", "run-three-calibrated", three),
         ("with block 5 unfrozen", "run-unfrozen", two),
     ):
         model = scratch / run / "best"

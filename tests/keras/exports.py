@@ -20,16 +20,18 @@ def check(permafrost, pngs):
     check_model(permafrost, "two classes", two, image_files.twenty(pngs))
     check_safetensors(permafrost, two, image_files.twenty(pngs))
 
-    pngs = permafrost.scratch / "three"
-    run = permafrost.scratch / "run-three"
+    # Calibrated models, whose temperature is in the exported layers.
     settings = ("--weights", permafrost.imagenet, "--pooling", "avg", "--epochs", 5)
-    permafrost.train(pngs, run, *settings)
-    check_model(permafrost, "three classes", run / "best", image_files.twenty(pngs))
+    for classes, folder in [("two", pngs), ("three", permafrost.scratch / "three")]:
+        run = permafrost.scratch / f"run-{classes}-calibrated"
+        permafrost.train(folder, run, *settings, calibrate=True)
+        name = f"{classes} classes, calibrated"
+        check_model(permafrost, name, run / "best", image_files.twenty(folder))
 
 
 def check_model(permafrost, name, model, files):
     images, expected = image_files.read(files), expected_of(permafrost, model, files)
-    stem = name.replace(" ", "_")
+    stem = name.replace(", ", "_").replace(" ", "_")
 
     loaded = keras.models.load_model(permafrost.export(model, "keras", permafrost.scratch / f"{stem}.keras"))
     file = permafrost.export(model, "onnx", permafrost.scratch / f"{stem}.onnx")

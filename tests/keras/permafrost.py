@@ -20,10 +20,10 @@ class Permafrost:
     def explain(self, model, images, maps):
         self.start(self.explain_by, model, images, maps)
 
-    def train(self, data, out, *settings, size=64):
+    def train(self, data, out, *settings, size=64, calibrate=False):
         """Trains on unaugmented images without random choices, and returns the history by column. If `size` is None,
-        a run from another model uses the size of that model."""
-        as_they_are = ("--no-augment", "--no-shuffle", "--dropout", 0)
+        a run from another model uses the size of that model. Without `calibrate`, probabilities are those of Keras."""
+        as_they_are = ("--no-augment", "--no-shuffle", "--dropout", 0, *(() if calibrate else ("--no-calibration",)))
         sized = ("--image-size", size) if size else ()
         self.start(self.program, "train", data, "--out", out, *sized, *as_they_are, *settings)
         with open(out / "history.csv", newline="") as file:

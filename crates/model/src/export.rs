@@ -9,9 +9,9 @@ use formats::{
 };
 use head::ARRAY_NAMES;
 use serde::Deserialize;
-use vgg::{Layer, LayerKind, Pooling};
+use vgg::{Layer, LayerKind, Pooling, Weights};
 
-use crate::{ModelCard, ModelError, WeightsSearch, load_bundle};
+use crate::{ModelCard, ModelError, TrainableLayers, WeightsSearch, load_bundle};
 
 /// Format of an exported model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -80,10 +80,7 @@ pub fn export(
     let path = path.as_ref();
     let out = out.as_ref();
     let (card, trainable) = load_bundle(path, device)?;
-    let mut arrays = search.find(&card)?.arrays().clone();
-    arrays.extend(trainable.to_arrays());
-    arrays.extend(preprocessing(&card));
-    calibrate(&mut arrays, card.temperature);
+    let arrays = exported_arrays(&card, &search.find(&card)?, &trainable);
     match format {
         ExportFormat::Keras => write_keras(out, &chain(&card, &arrays)?)?,
         ExportFormat::Onnx => write_onnx(out, &chain(&card, &arrays)?)?,
@@ -92,13 +89,19 @@ pub fn export(
     Ok(card)
 }
 
-/// Divides the last dense layer by the temperature, so that the exported model returns calibrated probabilities.
-fn calibrate(arrays: &mut Arrays, temperature: f64) {
+/// Returns the arrays of the whole model. The last dense layer is divided by the temperature, so that the exported model
+/// returns calibrated probabilities.
+fn exported_arrays(card: &ModelCard, weights: &Weights, trainable: &TrainableLayers) -> Arrays {
+    let mut arrays = weights.arrays().clone();
+    arrays.extend(trainable.to_arrays());
+    arrays.extend(preprocessing(card));
     let [.., kernel, bias] = ARRAY_NAMES;
     for name in [kernel, bias] {
         let array = arrays.get_mut(name).expect("a head has its arrays");
-        array.data.iter_mut().for_each(|value| *value = (f64::from(*value) / temperature) as f32);
+        let scale = |value: &mut f32| *value = (f64::from(*value) / card.temperature) as f32;
+        array.data.iter_mut().for_each(scale);
     }
+    arrays
 }
 
 /// Returns the preprocessing as arrays of a 1x1 convolution.
@@ -164,10 +167,10 @@ mod evaluation;
 #[cfg(test)]
 mod tests {
     use head::HeadConfig;
-    use vgg::{FrozenBase, VggConfig, Weights};
+    use vgg::{FrozenBase, VggConfig};
 
     use super::*;
-    use crate::{Classifier, TrainableLayers, WeightsRecord, head_arrays, save_bundle};
+    use crate::{Classifier, WeightsRecord, head_arrays, save_bundle};
 
     /// Compares the predictions of a small random model with an evaluation of the exported chain in 64-bit floats.
     fn compare(base: VggConfig, classes: usize) {
@@ -203,9 +206,7 @@ mod tests {
         let image: Vec<u8> = (0..classifier.image_len()).map(|at| (at * at % 251) as u8).collect();
         let found = classifier.predict(&[&image]).expect("a CPU").remove(0);
 
-        let mut arrays = weights.arrays().clone();
-        arrays.extend(trainable.to_arrays());
-        arrays.extend(preprocessing(&card));
+        let arrays = exported_arrays(&card, &weights, &trainable);
         let chain = chain(&card, &arrays).expect("a network");
         let image: Vec<f32> = image.into_iter().map(f32::from).collect();
         let mut expected = evaluation::evaluate(&chain, &image);

@@ -50,6 +50,8 @@ pub enum Purpose {
     View,
     /// Damage to a file in a fuzz test; the item is the file's number.
     Damage,
+    /// Images drawn with replacement; the item is the draw's number.
+    Bootstrap,
     /// Purpose of another program. Crates that draw with the same seed need different numbers here.
     Custom(u32),
 }
@@ -67,6 +69,7 @@ impl Purpose {
             Self::Drawing => 7,
             Self::View => 8,
             Self::Damage => 9,
+            Self::Bootstrap => 10,
             Self::Custom(number) => 1 << 32 | u64::from(number),
         }
     }

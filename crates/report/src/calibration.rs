@@ -8,6 +8,11 @@ use crate::Predictions;
 /// Number of bins of confidence, all of equal width.
 pub const BINS: usize = 15;
 
+/// Returns the bin of a confidence.
+pub(crate) fn bin_of(confidence: f64) -> usize {
+    ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1
+}
+
 /// Images of similar confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bin {
@@ -43,7 +48,7 @@ impl Predictions {
         let mut bins = vec![Bin { count: 0, confidence: 0.0, accuracy: 0.0 }; BINS];
         for at in 0..self.len() {
             let confidence = self.confidence(at);
-            let bin = ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
+            let bin = bin_of(confidence);
             bins[bin].count += 1;
             bins[bin].confidence += confidence;
             bins[bin].accuracy += f64::from(u8::from(self.is_correct(at)));

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod calibration;
+mod evaluation;
 mod overall;
 #[cfg(feature = "page")]
 mod page;
@@ -9,6 +10,7 @@ mod predictions;
 mod roc;
 
 pub use calibration::{BINS, Bin, fit_temperature};
+pub use evaluation::{Estimate, Evaluation};
 #[cfg(feature = "page")]
 pub use page::{ComparedRun, Comparison, Epoch, ReportImage, RunReport};
 pub use predictions::{ClassScores, Predictions};

@@ -17,8 +17,11 @@ impl Predictions {
     #[doc(alias = "cross entropy")]
     #[doc(alias = "negative log-likelihood")]
     pub fn log_loss(&self) -> f64 {
-        let loss = |at| -self.log_probability(at, self.label(at));
-        (0..self.len()).map(loss).sum::<f64>() / self.len() as f64
+        (0..self.len()).map(|at| self.loss_of(at)).sum::<f64>() / self.len() as f64
+    }
+
+    pub(crate) fn loss_of(&self, at: usize) -> f64 {
+        -self.log_probability(at, self.label(at))
     }
 
     /// Returns the Brier score: the mean squared difference between the probabilities and the label, or NaN without
@@ -35,13 +38,16 @@ impl Predictions {
     /// ```
     #[doc(alias = "brier_score_loss")]
     pub fn brier_score(&self) -> f64 {
-        let square = |at: usize, class: usize| {
+        (0..self.len()).map(|at| self.brier_of(at)).sum::<f64>() / self.len() as f64
+    }
+
+    pub(crate) fn brier_of(&self, at: usize) -> f64 {
+        let square = |class: usize| {
             let label = f64::from(u8::from(self.label(at) == class));
             (self.probability(at, class) - label).powi(2)
         };
         let first = if self.classes() == 2 { 1 } else { 0 };
-        let of_image = |at| (first..self.classes()).map(|class| square(at, class)).sum::<f64>();
-        (0..self.len()).map(of_image).sum::<f64>() / self.len() as f64
+        (first..self.classes()).map(square).sum()
     }
 
     /// Returns the mean recall of the classes that have images, or NaN without images.
@@ -63,8 +69,10 @@ impl Predictions {
         recalls.iter().sum::<f64>() / recalls.len() as f64
     }
 
-    /// Returns Matthews' correlation coefficient of labels and predicted classes, from -1 to 1: 1 if all predictions are
-    /// correct, and 0 if they do not depend on the labels, or if all labels or all predictions are equal.
+    /// Returns Matthews' correlation coefficient of labels and predicted classes, from -1 to 1.
+    ///
+    /// It is 1 if all predictions are correct, and 0 if they do not depend on the labels. If all labels or all predictions
+    /// are equal, it is 0 too.
     ///
     /// With the number of correct predictions *c*, of images *s*, of images t(k) and of predictions p(k) of class *k*
     /// (J. Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient", 2004):
@@ -93,13 +101,7 @@ impl Predictions {
             predicted[self.predicted(at)] += 1.0;
             correct += f64::from(u8::from(self.is_correct(at)));
         }
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let square = (self.len() as f64).powi(2);
-        let spread = (square - dot(&predicted, &predicted)) * (square - dot(&labels, &labels));
-        if spread == 0.0 {
-            return 0.0;
-        }
-        (correct * self.len() as f64 - dot(&labels, &predicted)) / spread.sqrt()
+        matthews(&labels, &predicted, correct, self.len() as f64)
     }
 
     /// Returns the average precision of a class: the mean of the precisions at all thresholds on its log odds, weighted
@@ -133,4 +135,16 @@ impl Predictions {
         });
         Some(parts.sum())
     }
+}
+
+/// Returns Matthews' coefficient for the numbers of labels and predictions of each class, of correct predictions and of
+/// all images.
+pub(crate) fn matthews(labels: &[f64], predicted: &[f64], correct: f64, total: f64) -> f64 {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let square = total * total;
+    let spread = (square - dot(predicted, predicted)) * (square - dot(labels, labels));
+    if spread == 0.0 {
+        return 0.0;
+    }
+    (correct * total - dot(labels, predicted)) / spread.sqrt()
 }

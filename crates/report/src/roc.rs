@@ -138,8 +138,8 @@ impl Predictions {
             .reduce(|best, found| if found.recall > best.recall { found } else { best })
     }
 
-    /// Returns a tuple for each value of the log odds of the class that occurs, from the highest: the log odds, and the
-    /// numbers of the class's own and of other images that have it or more.
+    /// Returns a tuple for each value of the log odds of the class that occurs, from the highest. It has the log odds, and
+    /// the numbers of the class's own and of other images with at least these log odds.
     pub(crate) fn steps(&self, class: usize) -> Vec<(f64, usize, usize)> {
         let mut ranked: Vec<(f64, bool)> =
             (0..self.len()).map(|at| (self.log_odds(at, class), self.label(at) == class)).collect();

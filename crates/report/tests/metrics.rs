@@ -70,8 +70,7 @@ fn metrics_match_scikit_learn() {
     }
 }
 
-/// The loss has no minimum, so the temperature is that of Platt's targets: the mean log-likelihood under them is the largest
-/// at it.
+/// The loss has no minimum, so the temperature minimizes the cross-entropy with Platt's targets.
 #[test]
 fn temperature_of_separated_images_is_finite() {
     let logits = vec![vec![0.0, 900.0], vec![0.0, -300.0], vec![0.0, 500.0]];

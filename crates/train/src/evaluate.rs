@@ -6,8 +6,20 @@ use vgg::VggError;
 
 use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
 
-/// Returns the mean loss of a batch, without dropout, and the number of correct predictions. With two classes, an image
-/// with a probability above `threshold` counts as the second one.
+/// Result of [`evaluate`] for a batch.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Evaluated {
+    /// Mean loss. It does not depend on the temperature of a model.
+    pub loss: f64,
+    /// Number of correct predictions.
+    pub correct: usize,
+    /// Logits of all classes for each image. A single logit *z* of two classes becomes (0, z).
+    pub logits: Vec<Vec<f32>>,
+}
+
+/// Evaluates a batch, without dropout. With two classes, an image with a probability above `threshold` counts as the second
+/// one.
 ///
 /// # Shapes
 ///
@@ -31,36 +43,14 @@ use crate::{binary_cross_entropy, categorical_cross_entropy, count_correct};
 /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(4, 2, 1, &device);
 /// let layers = TrainableLayers::from_head(head, 4);
 /// // All features and biases are 0, so the logits of both images are 0.
-/// let (loss, correct) = evaluate(&layers, vec![0.0; 2 * 4], &[0, 1], 0.5, &device)?;
-/// assert!((loss - 2f64.ln()).abs() < 1e-6);
-/// assert_eq!(correct, 1); // a probability of 0.5 is not above the threshold
+/// let found = evaluate(&layers, vec![0.0; 2 * 4], &[0, 1], 0.5, &device)?;
+/// assert!((found.loss - 2f64.ln()).abs() < 1e-6);
+/// assert_eq!(found.correct, 1); // a probability of 0.5 is not above the threshold
+/// assert_eq!(found.logits, [[0.0, 0.0]; 2]);
 /// # Ok::<(), train::VggError>(())
 /// ```
 #[doc(alias = "model.evaluate")]
 pub fn evaluate(
-    trainable: &TrainableLayers,
-    features: Vec<f32>,
-    labels: &[usize],
-    threshold: f32,
-    device: &Device,
-) -> Result<(f64, usize), VggError> {
-    let Evaluated { loss, correct, .. } =
-        evaluate_batch(trainable, features, labels, threshold, device)?;
-    Ok((loss, correct))
-}
-
-/// Result for a batch.
-pub(crate) struct Evaluated {
-    /// Mean loss.
-    pub(crate) loss: f64,
-    /// Number of correct predictions.
-    pub(crate) correct: usize,
-    /// Logits of all classes for each image.
-    pub(crate) logits: Vec<Vec<f32>>,
-}
-
-/// Evaluates a batch like [`evaluate`], and returns the logits too.
-pub(crate) fn evaluate_batch(
     trainable: &TrainableLayers,
     features: Vec<f32>,
     labels: &[usize],

@@ -56,7 +56,7 @@ pub use checkpoint::SavedCheckpoint;
 pub use config::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
 pub use data::Data;
 pub use error::TrainError;
-pub use evaluate::evaluate;
+pub use evaluate::{Evaluated, evaluate};
 pub use event::{ImageSet, TrainingEvent};
 pub use feature_arrays::{FeatureArrays, LabeledRows};
 pub use feature_arrays_error::FeatureArraysError;

@@ -7,7 +7,7 @@ use head::{HeadConfig, dropout_mask};
 
 use crate::batch::Batch;
 use crate::checkpoint::Checkpoint;
-use crate::evaluate::{correct_of, evaluate_batch, loss_of, rows, scalar};
+use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
 use crate::{RunningMean, TrainConfig};
 
 /// Threshold of the probability of the second of two classes (Keras: `accuracy`).
@@ -85,7 +85,7 @@ pub(crate) fn validate(
     for batch in images.chunks(batch_size) {
         let labels = &labels[batch[0]..][..batch.len()];
         let features = table.rows(batch)?;
-        let Ok(found) = evaluate_batch(&trainable, features, labels, THRESHOLD, device) else {
+        let Ok(found) = evaluate(&trainable, features, labels, THRESHOLD, device) else {
             mean.add(f64::NAN, 0, batch.len());
             break;
         };

@@ -12,7 +12,7 @@ use model::TrainableLayers;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use train::{
-    Optimizer, RmsProp, RunningMean, binary_cross_entropy, clipped_binary_cross_entropy,
+    Evaluated, Optimizer, RmsProp, RunningMean, binary_cross_entropy, clipped_binary_cross_entropy,
     count_correct, evaluate, is_accurate,
 };
 use vgg::VggConfig;
@@ -128,7 +128,7 @@ fn parity_of_a_training_history() {
             let labels = &labels[at..(at + 32).min(labels.len())];
             let batch = features[at * inputs..(at + labels.len()) * inputs].to_vec();
             let evaluated = evaluate(&still, batch, labels, 0.5, &Device::flex());
-            let (loss, correct) = evaluated.expect("finite logits");
+            let Evaluated { loss, correct, .. } = evaluated.expect("finite logits");
             on_validation.add(loss, correct, labels.len());
         }
         for (name, found, expected) in [
