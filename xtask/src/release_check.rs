@@ -9,11 +9,13 @@ use anyhow::{Context, Result};
 use crate::files::libraries;
 use crate::steps::{cargo_step, step};
 
-/// Lints and documentation without features, and with `wgpu`, which CI does not compile.
-const LINTS: [&str; 3] = [
+/// Lints and documentation without features, and with `wgpu`, which CI does not compile, and exported ONNX models in a
+/// second engine. CI runs them in ONNX Runtime.
+const CARGO: [&str; 4] = [
     "clippy --workspace --all-targets -- -D warnings",
     "doc --workspace --no-deps",
     "clippy --package cli --all-targets --features wgpu -- -D warnings",
+    "test --manifest-path tests/tract/Cargo.toml --target-dir target",
 ];
 
 /// Arguments of xtask: benchmarks with other programs, and long runs of the checks that CI runs for
@@ -35,8 +37,8 @@ const CHORES: [&str; 9] = [
 /// # Errors
 /// Returns an error if a check fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    for lints in LINTS {
-        cargo_step(root, &lints.split(' ').collect::<Vec<_>>())?;
+    for arguments in CARGO {
+        cargo_step(root, &arguments.split(' ').collect::<Vec<_>>())?;
     }
     for library in libraries(root)? {
         cargo_step(root, &["test", "--package", &library])?;

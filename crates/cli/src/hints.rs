@@ -104,7 +104,7 @@ fn of_train(error: &TrainError) -> Option<String> {
             "wait until it ends, or stop it with Ctrl-C; to start another run, name another folder with `--out`".into()
         }
         TrainError::DifferentSettings(_) => {
-            "only `epochs`, `patience`, `save_every`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name`, `deterministic` and `base_batch`, and paths of files that were moved may be changed there; restore the others, or start a new run".into()
+            "only `epochs`, `patience`, `save_every`, `calibrate`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name`, `deterministic` and `base_batch`, and paths of files that were moved may be changed there; restore the others, or start a new run".into()
         }
         TrainError::RunInData { .. } => {
             "name another one with `--out`, `--cache-dir` or `--sort-into`".into()

@@ -134,14 +134,15 @@ impl ModelCard {
             invalid("head.dropout", head.dropout.to_string(), "a fraction from 0 to below 1")
         } else if !(0.0..=1.0).contains(threshold) {
             invalid("threshold", threshold.to_string(), "a probability from 0 to 1")
-        } else if !(*temperature > 0.0 && temperature.is_finite()) {
-            invalid("temperature", temperature.to_string(), "a positive number")
+        } else if !(1e-30..=1e30).contains(temperature) {
+            invalid("temperature", temperature.to_string(), "a number from 1e-30 to 1e30")
         } else {
             None
         }
     }
 
-    /// Returns the probabilities of all classes for the logits of an image, computed in 64 bits.
+    /// Returns the probabilities of all classes for the logits of an image, computed in 64 bits. [`Self::decide`] returns
+    /// the same class for them at any temperature, except if the threshold for two classes is not 0.5.
     ///
     /// For the logits z(c) and the temperature T:
     ///
@@ -171,15 +172,33 @@ impl ModelCard {
             |logit: &f32| ((f64::from(*logit) - f64::from(largest)) / self.temperature).exp();
         let powers: Vec<f64> = logits.iter().map(power).collect();
         let sum: f64 = powers.iter().sum();
-        powers.into_iter().map(|power| (power / sum) as f32).collect()
+        let mut probabilities: Vec<f32> =
+            powers.into_iter().map(|power| (power / sum) as f32).collect();
+        // Rounding to 32 bits must not change the predicted class.
+        let class = self.decide_logits(logits);
+        if self.decide(&probabilities) != class {
+            match probabilities.as_mut_slice() {
+                [first, second] => {
+                    *second = if class == 1 { self.threshold.next_up() } else { self.threshold };
+                    *first = 1.0 - *second;
+                }
+                several => several[class] = several[most_likely(several)].next_up(),
+            }
+        }
+        probabilities
     }
 
-    /// Returns the threshold on the probability at temperature 1 that gives the same decisions as `threshold` at the
-    /// temperature of the model.
-    pub fn uncalibrated_threshold(&self) -> f32 {
-        let threshold = f64::from(self.threshold);
-        let log_odds = (threshold / (1.0 - threshold)).ln() * self.temperature;
-        (1.0 / (1.0 + (-log_odds).exp())) as f32
+    /// Returns the index of the predicted class for the logits of an image. The temperature does not affect it.
+    fn decide_logits(&self, logits: &[f32]) -> usize {
+        match logits {
+            [first, second] => {
+                let threshold = f64::from(self.threshold);
+                // At a threshold of 0.5, the temperature has no effect.
+                let least = (threshold / (1.0 - threshold)).ln() * self.temperature;
+                usize::from(f64::from(*second) - f64::from(*first) > least)
+            }
+            several => most_likely(several),
+        }
     }
 
     /// Returns the index of the predicted class, from the probabilities of all classes.

@@ -100,7 +100,11 @@ fn incompatible_model_card_is_refused() {
     refused_after("\"caffe\"", "\"torchvision\"", "but the weights expect caffe");
     refused_after("\"pooling\"", "\"include_top\": true, \"pooling\"", "no classifier on top");
     refused_after("\"threshold\"", "\"treshold\"", "is not a model card");
-    refused_after("\"temperature\": 1.0", "\"temperature\": 0.0", "expected a positive number");
+    refused_after(
+        "\"temperature\": 1.0",
+        "\"temperature\": 0.0",
+        "expected a number from 1e-30 to 1e30",
+    );
     refused_after(
         "\"hidden_units\": 3",
         "\"hidden_units\": 4",

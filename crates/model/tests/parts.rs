@@ -57,6 +57,27 @@ fn classifier_from_parts_predicts_like_its_bundle() {
     assert_eq!((&read, trained.to_arrays()), (parts.card(), parts.trainable().to_arrays()));
 }
 
+/// Rounding to 32 bits makes the probabilities equal, and the predicted class must not change.
+#[test]
+fn temperature_does_not_change_decisions() {
+    let mut three = card();
+    let mut two = ModelCard { classes: vec!["a".into(), "b".into()], ..card() };
+    for temperature in [1e-30, 1e-3, 1.0, 80.0, 1e20, 1e30] {
+        (three.temperature, two.temperature) = (temperature, temperature);
+        for difference in [1e-30, 1e-9, 1e-3, 1.0, 1e4] {
+            let decide =
+                |card: &ModelCard, logits: &[f32]| card.decide(&card.probabilities(logits));
+            assert_eq!(decide(&two, &[0.0, difference]), 1, "{temperature} {difference}");
+            assert_eq!(decide(&two, &[difference, 0.0]), 0, "{temperature} {difference}");
+            assert_eq!(decide(&three, &[0.0, -1.0, difference]), 2, "{temperature} {difference}");
+        }
+        for logits in [&[0.0, 900.0][..], &[0.0, 0.5, 0.25]] {
+            let probabilities = if logits.len() == 2 { &two } else { &three }.probabilities(logits);
+            assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{probabilities:?}");
+        }
+    }
+}
+
 /// The 40 files and images take more than one batch.
 #[test]
 fn files_and_images_of_any_size_are_predicted_like_their_pixels() {

@@ -8,6 +8,9 @@ use crate::Predictions;
 /// Number of bins of confidence, all of equal width.
 pub const BINS: usize = 15;
 
+/// Maximum difference of two logits, divided by the temperature, at which probabilities count as equal.
+const NEARLY_EQUAL: f64 = 1e-3;
+
 /// Returns the bin of a confidence.
 pub(crate) fn bin_of(confidence: f64) -> usize {
     ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1
@@ -100,7 +103,7 @@ impl Predictions {
     /// If no logit of an image exceeds that of its label, the loss has no minimum: it falls with T. Then the labels count
     /// as certain only to 1 - 1 / (n + 2) for *n* images, and the other classes share the rest. This is the prior of J.
     /// Platt, "Probabilistic Outputs for Support Vector Machines", 1999. Returns `None` if no positive temperature is
-    /// better than equal probabilities, as for a model that is worse than chance, or without images.
+    /// better than nearly equal probabilities, as for a model that is not better than chance, or without images.
     ///
     /// # Examples
     ///
@@ -134,7 +137,14 @@ pub fn fit_temperature(labels: &[usize], logits: &[Vec<f32>]) -> Option<f64> {
         let slopes = images().map(|(label, row)| slope_of_loss(label, row, inverse, certainty));
         slopes.fold([0.0; 2], |sums, slopes| [sums[0] + slopes[0], sums[1] + slopes[1]])
     };
-    if labels.is_empty() || slope(0.0)[0] >= 0.0 {
+    let gap = |row: &Vec<f32>| {
+        let [low, high] = row
+            .iter()
+            .fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], &z| [low.min(z), high.max(z)]);
+        f64::from(high) - f64::from(low)
+    };
+    // A model that does not depend on the image has a slope of 0, but for rounding.
+    if slope(0.0)[0] >= -1e-9 * logits.iter().map(gap).sum::<f64>() {
         return None;
     }
     let (mut low, mut high) = (0.0, 1.0);
@@ -157,7 +167,8 @@ pub fn fit_temperature(labels: &[usize], logits: &[Vec<f32>]) -> Option<f64> {
         }
         inverse = next;
     }
-    Some(1.0 / inverse)
+    let largest = logits.iter().map(gap).fold(0.0, f64::max);
+    (largest * inverse > NEARLY_EQUAL).then(|| 1.0 / inverse)
 }
 
 /// Returns the first and second derivative of an image's loss by the inverse of the temperature, if its label counts as

@@ -126,8 +126,8 @@ impl Predictions {
         Self { labels, logits, predicted, classes, temperature: 1.0, sums }
     }
 
-    /// Sets the temperature by which logits are divided before probabilities are computed. Predicted classes and
-    /// rankings do not change.
+    /// Sets the temperature by which logits are divided before probabilities are computed. Predicted classes do not
+    /// change. With two classes, rankings by log odds do not change either.
     ///
     /// # Panics
     ///
@@ -214,6 +214,9 @@ impl Predictions {
     /// ```
     #[doc(alias = "margin")]
     pub fn log_odds(&self, at: usize, class: usize) -> f64 {
+        if self.classes == 2 {
+            return self.logit(at, class) - self.logit(at, 1 - class);
+        }
         let log_probability = self.log_probability(at, class);
         if log_probability > -std::f64::consts::LN_2 {
             // Only the largest logit has a probability above 1/2.

@@ -96,3 +96,19 @@ fn model_worse_than_chance_has_no_temperature() {
     let equal = Predictions::new(2, vec![0, 1], vec![vec![3.0, 3.0]; 2], vec![0, 0]);
     assert_eq!(equal.fit_temperature(), None);
 }
+
+/// The slope of the loss is 0 but for rounding, whose sign depends on the numbers.
+#[test]
+fn model_that_ignores_its_images_has_no_temperature() {
+    for classes in [2, 3, 5, 10] {
+        for case in 0..40u32 {
+            let row: Vec<f32> = (0..classes as u32)
+                .map(|at| ((at + 1) * (case + 3) * 7919 % 1009) as f32 / 37.0)
+                .collect();
+            let labels: Vec<usize> = (0..10 * classes).map(|at| at % classes).collect();
+            let predictions =
+                Predictions::new(classes, labels.clone(), vec![row; labels.len()], labels);
+            assert_eq!(predictions.fit_temperature(), None, "{classes} classes, case {case}");
+        }
+    }
+}

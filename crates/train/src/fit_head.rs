@@ -116,7 +116,8 @@ pub fn fit_head(
         }
         let of_validation = data.validation_labels();
         let (batch_size, device) = (train.batch_size, job.device);
-        let mean = validate(&checkpoint, &mut validation, of_validation, batch_size, device)?.mean;
+        let mean =
+            validate(&checkpoint, &mut validation, of_validation, batch_size, device, false)?.mean;
         if !mean.loss().is_finite() {
             return Err(diverged(Diverged { epoch, step: steps }));
         }

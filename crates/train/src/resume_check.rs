@@ -60,6 +60,7 @@ pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
         epochs: 0,
         patience: None,
         save_every: None,
+        calibrate: false,
         tensorboard: false,
         ..same.train
     };

@@ -66,8 +66,8 @@ pub(crate) fn step(
 pub(crate) struct Validation {
     /// Loss and accuracy. The loss is NaN if a logit is NaN or infinite.
     pub(crate) mean: RunningMean,
-    /// Logits of all classes for each image.
-    pub(crate) logits: Vec<Vec<f32>>,
+    /// Logits of all classes for each image, if they are wanted.
+    pub(crate) logits: Option<Vec<Vec<f32>>>,
 }
 
 /// Evaluates the validation rows.
@@ -77,11 +77,12 @@ pub(crate) fn validate(
     labels: &[usize],
     batch_size: usize,
     device: &Device,
+    wants_logits: bool,
 ) -> Result<Validation, FeaturesError> {
     let images: Vec<usize> = (0..labels.len()).collect();
     // Without autodiff.
     let trainable = checkpoint.trainable.clone().valid();
-    let (mut mean, mut logits) = (RunningMean::default(), Vec::with_capacity(labels.len()));
+    let (mut mean, mut logits) = (RunningMean::default(), wants_logits.then(Vec::new));
     for batch in images.chunks(batch_size) {
         let labels = &labels[batch[0]..][..batch.len()];
         let features = table.rows(batch)?;
@@ -90,7 +91,9 @@ pub(crate) fn validate(
             break;
         };
         mean.add(found.loss, found.correct, batch.len());
-        logits.extend(found.logits);
+        if let Some(logits) = &mut logits {
+            logits.extend(found.logits);
+        }
     }
     Ok(Validation { mean, logits })
 }

@@ -106,7 +106,9 @@ impl<'a> Training<'a> {
         let TrainingJob { data, device, config, .. } = *self.job;
         let TrainingState { epoch, step, .. } = checkpoint.state;
         let (labels, batch_size) = (data.validation_labels(), config.train.batch_size);
-        let found = validate(checkpoint, &mut self.of_validation, labels, batch_size, device)?;
+        let calibrate = config.train.calibrate;
+        let table = &mut self.of_validation;
+        let found = validate(checkpoint, table, labels, batch_size, device, calibrate)?;
         if found.mean.loss().is_finite() {
             Ok(found)
         } else {
@@ -131,13 +133,12 @@ impl<'a> Training<'a> {
         let TrainingJob { config, run, .. } = *self.job;
         let metrics = state.metrics(&validation.mean);
         let Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
-        let mut card = card_of(self.job, &state, Some(metrics));
+        let card = card_of(self.job, &state, Some(metrics));
         let best = state.is_best(val_loss);
-        if best && config.train.calibrate {
-            let labels = self.job.data.validation_labels();
-            card.temperature = fit_temperature(labels, &validation.logits).unwrap_or(1.0);
-        }
         if best {
+            let labels = self.job.data.validation_labels();
+            let temperature = validation.logits.and_then(|logits| fit_temperature(labels, &logits));
+            let card = ModelCard { temperature: temperature.unwrap_or(1.0), ..card.clone() };
             save_best(run, &state, &card, &trainable)?;
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();

@@ -27,7 +27,7 @@ pub enum Target {
 ///
 /// # Examples
 ///
-/// ```
+/// ```no_run
 /// use vgg_tch::{Target, cuda_devices};
 ///
 /// // All GPUs, or the CPU.
@@ -86,7 +86,7 @@ impl TchBase {
     ///
     /// # Examples
     ///
-    /// ```
+    /// ```no_run
     /// use vgg::{FrozenBase, VggConfig, Weights};
     /// use vgg_tch::{Options, Target, TchBase};
     ///

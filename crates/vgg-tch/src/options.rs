@@ -6,7 +6,7 @@ use vgg::Precision;
 ///
 /// # Examples
 ///
-/// ```
+/// ```no_run
 /// use vgg::Precision;
 /// use vgg_tch::Options;
 ///

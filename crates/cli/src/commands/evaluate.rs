@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
-use model::{Classifier, ModelCard};
+use model::{Classifier, ModelCard, json_number};
 use photos::{Cache, Folder, ImageDataset, SkippedFiles};
 use quoting::{Shown, argument, cell};
 use report::{ClassScores, Estimate, Evaluation, Predictions};
@@ -113,10 +113,13 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         let rows: Vec<Row> = batch.iter().map(|&image| Row { image, copy: None }).collect();
         let features = images.rows(&rows, &Cancellation::NEVER)?;
         let labels = &photos.labels()[batch[0]..][..batch.len()];
-        let threshold = card.uncalibrated_threshold();
-        let device = devices.tensors();
-        let evaluated =
-            train::evaluate(classifier.trainable(), features, labels, threshold, device);
+        let evaluated = train::evaluate(
+            classifier.trainable(),
+            features,
+            labels,
+            card.threshold,
+            devices.tensors(),
+        );
         let name = |index: usize| photos.path(batch[index]);
         let evaluated = evaluated.map_err(|error| named(error, name))?;
         mean.add(evaluated.loss, evaluated.correct, batch.len());
@@ -138,12 +141,12 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = stdout();
+    let correct = (0..total).filter(|&at| predictions.is_correct(at)).count();
     writeln!(
         out,
-        "loss: {:.4} - accuracy: {:.4} ({} of {total} correct)",
+        "loss: {:.4} - accuracy: {:.4} ({correct} of {total} correct)",
         mean.loss(),
-        mean.accuracy(),
-        mean.correct
+        predictions.accuracy()
     )?;
     write_metrics(&mut out, &predictions)?;
     write_classes(&mut out, &predictions, &card.classes)?;
@@ -230,7 +233,7 @@ fn json(predictions: &Predictions, card: &ModelCard, loss: f64) -> serde_json::R
         "images": predictions.len(),
         "loss": loss,
         "temperature": card.temperature,
-        "threshold": card.threshold,
+        "threshold": json_number(card.threshold),
         "confusion": predictions.confusion(),
     });
     for (_, key, estimate) in metrics(predictions) {
