@@ -20,6 +20,9 @@ const change = (name, from, to) => {
 };
 change("config.toml", /learning_rate = 0.001\n/, "learning_rate = 0.01\n");
 change("history.csv", /^1,[\d.]+/m, "1,1.25");
+// For two notes.
+change("config.toml", /epochs = 3\n/, "epochs = 30\n");
+change("last/model.json", /"cats"/, '"kittens"');
 const file = join(screenshots, "compare.html");
 execFileSync(program, ["compare", run, other, "--out", file], { stdio: "inherit" });
 
@@ -33,7 +36,12 @@ for (const colorScheme of ["light", "dark"]) {
       await assertFits(page);
       await assertAccessible(page);
       const text = await page.locator("body").textContent();
-      for (const part of ["run-other", "learning_rate", "0.01"]) assert.ok(text.includes(part), part);
+      for (const part of ["run-other", "learning_rate", "0.01", "classes differ from"]) assert.ok(text.includes(part), part);
+      // The whole table is visible in a wide window.
+      const table = page.locator(".wide").first();
+      const [content, room] = await table.evaluate((node) => [node.scrollWidth, node.clientWidth]);
+      await page.screenshot({ path: `${screenshots}/compare-${width}-${colorScheme}.png`, fullPage: true });
+      assert.ok(width < 1280 || content <= room, `the table is ${content} pixels wide in ${room}`);
       // If points of two runs overlap, the last point is on top.
       const point = page.locator(".chart .point").last();
       const opacity = () => point.locator("text").evaluate((node) => getComputedStyle(node).opacity);

@@ -1,7 +1,7 @@
 // Tests the page of `permafrost serve`: node serve.test.js CHROMIUM PROGRAM RUN PHOTOGRAPHS SCREENSHOTS
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
@@ -11,7 +11,14 @@ const [, program, run, images, screenshots] = process.argv.slice(2);
 const cats = join(images, "validation", "cats");
 const files = readdirSync(cats).slice(0, 2).map((name) => join(cats, name));
 
-const server = spawn(program, ["serve", join(run, "best"), "--port", "0"], {
+// A threshold that the page has to name.
+const model = `${run}-careful`;
+rmSync(model, { recursive: true, force: true });
+cpSync(join(run, "best"), model, { recursive: true });
+const card = join(model, "model.json");
+writeFileSync(card, readFileSync(card, "utf8").replace('"threshold": 0.5', '"threshold": 0.625'));
+
+const server = spawn(program, ["serve", model, "--port", "0"], {
   // The run's settings name the weights file.
   stdio: ["ignore", "pipe", "inherit"],
 });
@@ -53,6 +60,7 @@ for (const colorScheme of ["light", "dark"]) {
       const cards = page.locator(".card");
       await page.locator('.card[aria-busy="false"]').nth(files.length - 1).waitFor();
       assert.equal(await cards.count(), files.length);
+      assert.equal(await page.locator("#threshold").textContent(), "Threshold: dogs above a probability of 0.625");
       for (const card of await cards.all()) {
         assert.match(await card.locator(".class").textContent(), /^(cats|dogs)$/);
         const bars = await card.locator(".bars li").allTextContents();

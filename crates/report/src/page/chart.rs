@@ -3,18 +3,18 @@
 use maud::{Markup, html};
 
 /// Width and height of a chart over epochs.
-pub(crate) const WIDE: [f64; 2] = [520.0, 300.0];
+pub(crate) const WIDE: [f64; 2] = [420.0, 270.0];
 
 /// Width and height of a chart whose axes have the same unit.
 pub(crate) const SQUARE: [f64; 2] = [400.0, 390.0];
 
-const LEFT: f64 = 48.0;
+const LEFT: f64 = 56.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
 
 /// Maximum number of letters of a line's name in the label of a point.
-const NAME: usize = 20;
+const NAME: usize = 14;
 
 /// Radius of a dot.
 pub(crate) const DOT: f64 = 3.0;
@@ -256,15 +256,6 @@ fn short(value: f64) -> String {
     format!("{value:.1}")
 }
 
-/// Returns a probability with four decimals. One that would be rounded to 0 or 1 is given as a bound.
-pub(crate) fn probability(value: f64) -> String {
-    match value {
-        low if low > 0.0 && low < 0.0001 => "<0.0001".to_owned(),
-        high if high > 0.9999 && high < 1.0 => ">0.9999".to_owned(),
-        other => number(other),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,7 +263,7 @@ mod tests {
     #[test]
     fn long_names_are_shortened_at_the_start() {
         assert_eq!(end_of("runs/train"), "runs/train");
-        assert_eq!(end_of("/home/someone/runs/train-2"), "…omeone/runs/train-2");
+        assert_eq!(end_of("/home/someone/runs/train-2"), "…/runs/train-2");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The charts of a run's page.
 
 use super::chart::{Chart, Line, SQUARE, WIDE, range_of};
-use crate::{Epoch, RunReport};
+use crate::{Epoch, Predictions, RunReport};
 
 impl RunReport<'_> {
     pub(crate) fn loss(&self) -> Chart<'_> {
@@ -54,19 +54,25 @@ impl RunReport<'_> {
 
     /// Returns the reliability diagram: accuracy by confidence.
     pub(crate) fn reliability(&self) -> Chart<'_> {
-        let bins = self.predictions.reliability();
-        let bins = bins.iter().filter(|bin| bin.count > 0);
-        let points = bins.map(|bin| [bin.confidence, bin.accuracy]).collect();
+        let points = |predictions: &Predictions| {
+            let bins = predictions.reliability();
+            let bins = bins.iter().filter(|bin| bin.count > 0);
+            bins.map(|bin| [bin.confidence, bin.accuracy]).collect()
+        };
+        let found = self.predictions;
+        let mut lines = vec![Line { name: "this model", style: "first", points: points(found) }];
+        if found.temperature() != 1.0 {
+            let points = points(&found.clone().with_temperature(1.0));
+            lines.push(Line { name: "before calibration", style: "second", points });
+        }
+        lines.push(diagonal("perfect calibration"));
         Chart {
             label: "Accuracy by confidence".into(),
             size: SQUARE,
             axes: ["confidence", "accuracy"],
             ranges: [[0.0, 1.0]; 2],
             whole_steps: false,
-            lines: vec![
-                Line { name: "this model", style: "first", points },
-                diagonal("perfect calibration"),
-            ],
+            lines,
             mark: None,
         }
     }

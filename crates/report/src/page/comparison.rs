@@ -20,6 +20,9 @@ const KEYS: usize = 4;
 /// Text of an empty table cell.
 const NONE: &str = "-";
 
+/// Heading of the column of notes.
+const NOTES: &str = "notes";
+
 /// Value of the meta tag that identifies a page of this module.
 const GENERATOR: &str = "permafrost compare";
 
@@ -105,7 +108,7 @@ impl Comparison {
         let results =
             ["run", "best epoch", "val_loss", "val_accuracy", "epochs", "epochs' seconds"];
         let mut headings: Vec<String> = results.map(String::from).into();
-        headings.extend(has_notes.then(|| "notes".to_owned()));
+        headings.extend(has_notes.then(|| NOTES.to_owned()));
         headings.extend(self.settings.iter().cloned());
         let row = |run: &ComparedRun| {
             let best = run.best();
@@ -226,11 +229,14 @@ impl Comparison {
                     @if !self.settings.is_empty() { " Only settings that differ are shown." }
                 }
                 div.wide tabindex="0" role="region" aria-label="Runs" { table.runs {
-                    thead { tr { @for name in &headings { th scope="col" { (name) } } } }
+                    thead { tr { @for name in &headings {
+                        // A name of a setting may break after its dot.
+                        th scope="col" { @for part in name.split_inclusive('.') { (part) wbr; } }
+                    } } }
                     tbody { @for ((run, row), look) in self.runs.iter().zip(&rows).zip(LOOKS.iter().cycle()) {
                         tr class=(look) { @for (column, text) in row.iter().enumerate() {
                             @if column == 0 { th scope="row" { span.key { i class=(look) {} } (text) } }
-                            @else { td.best[is_best(run, column)] { (text) } }
+                            @else { td.best[is_best(run, column)].notes[headings[column] == NOTES] { (text) } }
                         } }
                     } }
                 } }

@@ -1,8 +1,10 @@
-//! Lists of images on the page of a run: the images of each cell of the confusion matrix, mistakes, images whose label
-//! may be wrong, and uncertain predictions. An image in several lists is read once.
+//! Lists of images on the page of a run: the images of each cell of the confusion matrix, images whose label may be wrong,
+//! other mistakes, and uncertain predictions. The last three have no image in common, and show as many images of each
+//! class as possible. An
+//! image in several lists is read once.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use image::{GrayImage, RgbImage};
 use maud::{Markup, html};
@@ -68,16 +70,17 @@ impl Kind {
     fn title(self) -> Option<[&'static str; 2]> {
         match self {
             Self::Cell(..) => None,
-            Self::Mistakes => {
-                Some(["Most confident mistakes", "Misclassified images, the most confident first."])
-            }
+            Self::Mistakes => Some([
+                "Most confident mistakes",
+                "Misclassified images that are not among the possible label errors, the most confident first.",
+            ]),
             Self::LabelErrors => Some([
                 "Labels that may be wrong",
                 "Classified as another class at least as confidently as that class's own images on average. Check that they are in the right folder.",
             ]),
             Self::LeastCertain => Some([
                 "Least certain predictions",
-                "The two most likely classes have similar probabilities.",
+                "Other predictions whose two most likely classes have similar probabilities.",
             ]),
         }
     }
@@ -141,8 +144,9 @@ impl<'a> ImageLists<'a> {
                                 "The accuracy of the model is too low to find label errors."
                             } @else { "None." } }
                         } @else {
-                            p { (what) @if *count > images.len() { " The first " (images.len()) " of " (count) "." } }
-                            label.toggle { input type="checkbox" checked; "Show heat maps of the predicted class (Grad-CAM)" }
+                            p { (what) @if *count > images.len() { " " (images.len()) " of " (count) ", as evenly by class as possible." } }
+                            p { "Select an image for the heat map of its predicted class (Grad-CAM)." }
+                            label.toggle { input type="checkbox"; "Show all heat maps" }
                             (self.images(images, SIDES[0]))
                         }
                     }
@@ -157,10 +161,16 @@ impl<'a> ImageLists<'a> {
                 @let (label, predicted) = (self.predictions.label(at), self.predictions.predicted(at));
                 @let OnPage { image: ReportImage { name, image }, heat_map } = &self.shown[&at];
                 li style=(format!("width:{side}px")) {
-                    div.image {
+                    @let image = html! {
                         img src=(thumbnail(image, side)) alt=(format!("{name}, of class {}", self.classes[label])) title=(name) loading="lazy";
-                        @if let Some(map) = heat_map && side == SIDES[0] { img.glow src=(glow(map)) alt=""; }
-                    }
+                    };
+                    @if let Some(map) = heat_map && side == SIDES[0] {
+                        label.image {
+                            input type="checkbox" aria-label=(format!("Heat map of {name}"));
+                            (image)
+                            img.glow src=(glow(map)) alt="";
+                        }
+                    } @else { div.image { (image) } }
                     span class=(if label == predicted { "said" } else { "said wrong" }) {
                         (self.classes[predicted]) " " (percent(self.predictions.confidence(at)))
                     }
@@ -196,15 +206,67 @@ fn lists_of(predictions: &Predictions) -> Vec<List> {
         .into_iter()
         .map(|(label, to)| first(Kind::Cell(label, to), predictions.cell(label, to), each))
         .collect();
-    for (kind, images) in [
+    let label_errors =
+        if predictions.can_find_label_errors() { predictions.label_errors() } else { vec![] };
+    let mut listed = BTreeSet::new();
+    for (kind, mut images) in [
+        (Kind::LabelErrors, label_errors),
         (Kind::Mistakes, predictions.mistakes()),
-        (
-            Kind::LabelErrors,
-            if predictions.can_find_label_errors() { predictions.label_errors() } else { vec![] },
-        ),
         (Kind::LeastCertain, predictions.least_certain()),
     ] {
-        lists.push(first(kind, images, LISTED));
+        images.retain(|image| !listed.contains(image));
+        let count = images.len();
+        let images = of_all_classes(images, predictions);
+        listed.extend(images.iter().copied());
+        lists.push(List { kind, images, count });
     }
     lists
+}
+
+/// Returns at most [`LISTED`] of these ranked images, in their order: the first of each class, then the second of each
+/// class, and so on.
+fn of_all_classes(images: Vec<usize>, predictions: &Predictions) -> Vec<usize> {
+    let mut seen = vec![0; predictions.classes()];
+    let mut ranked: Vec<(usize, usize)> = vec![];
+    for (rank, &image) in images.iter().enumerate() {
+        let of_class = &mut seen[predictions.label(image)];
+        ranked.push((*of_class, rank));
+        *of_class += 1;
+    }
+    ranked.sort_unstable();
+    ranked.truncate(LISTED);
+    let mut ranks: Vec<usize> = ranked.into_iter().map(|(_, rank)| rank).collect();
+    ranks.sort_unstable();
+    ranks.into_iter().map(|rank| images[rank]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 40 images of class 0 are misclassified with more confidence than the three of class 1.
+    #[test]
+    fn lists_have_images_of_all_classes_and_none_in_common() {
+        let labels: Vec<usize> = (0..160).map(|at| usize::from(at >= 140)).collect();
+        let logits: Vec<Vec<f32>> = (0..160)
+            .map(|at| match at {
+                0..40 => vec![0.0, 500.0 - at as f32],
+                40..60 => vec![0.01 * at as f32, 0.0],
+                60..140 => vec![400.0, 0.0],
+                140..143 => vec![0.1 * at as f32, 0.0],
+                _ => vec![0.0, 300.0],
+            })
+            .collect();
+        let predicted = logits.iter().map(|row| usize::from(row[1] > row[0])).collect();
+        let predictions = Predictions::new(2, labels, logits, predicted);
+        let lists = lists_of(&predictions);
+        let own: Vec<&List> = lists.iter().filter(|list| list.kind.title().is_some()).collect();
+        let all: Vec<usize> = own.iter().flat_map(|list| list.images.iter().copied()).collect();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{all:?}");
+        let mistakes = own.iter().find(|list| matches!(list.kind, Kind::Mistakes));
+        let List { images, count, .. } = mistakes.expect("a list");
+        assert_eq!((images.len(), *count), (LISTED, 43));
+        assert!([140, 141, 142].iter().all(|image| images.contains(image)), "{images:?}");
+        assert_eq!(images[0], 0);
+    }
 }

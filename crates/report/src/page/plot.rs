@@ -23,7 +23,7 @@ const PIXEL_RATIO: f64 = 2.0;
 /// Pixels drawn for each pixel of a file, in each dimension, for smooth edges.
 const SUPERSAMPLING: f64 = 2.0;
 
-const FONT_SIZE: f64 = 12.0;
+const FONT_SIZE: f64 = 13.0;
 
 /// Margin around a plot.
 const AROUND: f64 = 14.0;
