@@ -130,8 +130,8 @@ fn missing_or_invalid_models_and_files_are_refused() {
     workplace.write("bad.png", "no image");
     refused(&workplace, "predict run/best bad.png", "1 of 1 file(s)");
     for (arguments, named) in [
-        ("--unsure 0.4", "`--unsure` is 0.4"),
-        ("--unsure nan", "`--unsure` is NaN"),
+        ("--min-confidence 0", "`--min-confidence` is 0"),
+        ("--unsure nan", "`--min-confidence` is NaN"),
         ("--sort-into photos/sorted", "photos/sorted/across` is inside the data directory"),
         ("--sort-into .", "is inside the data directory `across`"),
     ] {

@@ -30,6 +30,17 @@ fn train_completes_with_closed_pipes() {
 }
 
 #[test]
+fn evaluate_writes_its_page_with_closed_pipes() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 1 --no-augment --out run");
+    for how in ["", "--csv", "--json"] {
+        run_unheard(&workplace, &format!("evaluate run/best --report page.html {how}"));
+        assert!(workplace.read("page.html").contains("of 12 images classified correctly"), "{how}");
+        std::fs::remove_file(workplace.path("page.html")).expect("a page");
+    }
+}
+
+#[test]
 fn predict_sorts_images_with_closed_pipes() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 1 --no-augment --out run");

@@ -8,8 +8,8 @@ use crate::harness::{TestDir, quick};
 
 const SCHEMA: &str = include_str!("../crates/cli/events.schema.json");
 
-/// Checks `value` against `rule`, a part of `schema`. Supports only the keywords that this schema uses.
-fn check(schema: &Value, rule: &Value, value: &Value) -> Result<(), String> {
+/// Checks `value` against `rule`, a part of `schema`. Supports only the keywords that the program's schemas use.
+pub(crate) fn check(schema: &Value, rule: &Value, value: &Value) -> Result<(), String> {
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let list = |value: &Value| value.as_array().expect("a list").clone();
     for (keyword, expected) in rule.as_object().expect("a rule") {

@@ -1,6 +1,9 @@
 //! `evaluate`, `predict` and `export`: the use of a trained model.
 
-use crate::harness::TestDir;
+use crate::events::check;
+use crate::harness::{TestDir, refused};
+
+const SCHEMA: &str = include_str!("../crates/cli/evaluation.schema.json");
 
 #[test]
 fn evaluate_prints_the_accuracy_of_the_best_epoch() {
@@ -28,6 +31,8 @@ fn evaluate_prints_the_same_metrics_as_text_json_and_csv() {
     let (text, json, csv) =
         (evaluate("").stdout, evaluate("--json").stdout, evaluate("--csv").stdout);
     let json: serde_json::Value = serde_json::from_str(&json).expect("a JSON object");
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).expect("JSON");
+    check(&schema, &schema, &json).expect("what the schema describes");
     for (name, key) in [
         ("accuracy", "accuracy"),
         ("balanced accuracy", "balanced_accuracy"),
@@ -73,6 +78,240 @@ fn evaluate_names_classes_without_images() {
     assert!(done.stderr.contains("No images of the classes `along`."), "{}", done.stderr);
     assert!(done.stdout.starts_with("Found 6 files belonging to 1 classes."), "{}", done.stdout);
     assert!(done.stdout.lines().any(|line| line.trim_end() == "AUC                          -"));
+    let json = workplace.run("evaluate run/best photos/validation --json").expect_success().stdout;
+    let [schema, json] =
+        [SCHEMA, &json].map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+    check(&schema, &schema, &json).expect("what the schema describes");
+    assert!(json["auc"].is_null(), "{json}");
+    refused(
+        &workplace,
+        "evaluate run/best photos/validation --threshold best-f1",
+        "no threshold for `along` fulfills `best-f1` on these images",
+    );
+}
+
+#[test]
+fn evaluate_writes_a_page() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 2 --out run");
+    let evaluate = "evaluate run/best photos/validation";
+    let text = workplace.run(evaluate).expect_success().stdout;
+    let done = workplace.run(&format!("{evaluate} --report page.html")).expect_success();
+    assert_eq!(done.stdout, format!("{text}\nWrote page.html.\n"));
+    let page = workplace.read("page.html");
+    for part in ["of 12 images classified correctly", "Brier score", "class=\"glow\"", evaluate] {
+        assert!(page.contains(part), "{part}");
+    }
+    // There is no run to describe.
+    for part in ["Training curves", "Augmentation", "config.toml"] {
+        assert!(!page.contains(part), "{part}");
+    }
+    for (file, named) in [
+        ("page.html", "`page.html` already exists"),
+        ("nowhere/page.html", "the folder of `nowhere/page.html` does not exist"),
+        ("nowhere/", "the folder of `nowhere/` does not exist"),
+        ("photos/validation/page.html", "is inside the data directory"),
+    ] {
+        refused(&workplace, &format!("{evaluate} --report {file}"), named);
+    }
+    refused(&workplace, "evaluate run/best --report photos/page.html", "inside the data directory");
+    assert_eq!(workplace.read("page.html"), page);
+    // At this threshold, every image is classified as the first class, and the heat maps are of that class.
+    let card = workplace.read("run/best/model.json");
+    let careful = card.replace("\"threshold\": 0.5", "\"threshold\": 0.9999999");
+    workplace.write("careful/model.json", careful);
+    let arrays = std::fs::read(workplace.path("run/best/model.safetensors")).expect("arrays");
+    workplace.write("careful/model.safetensors", arrays);
+    let heat_maps = |model: &str, page: &str| -> Vec<String> {
+        let evaluate = format!("evaluate {model} photos/validation --report {page}");
+        workplace.run(&evaluate).expect_success();
+        let page = workplace.read(page);
+        let maps = page.split("<img class=\"glow\" src=\"").skip(1);
+        maps.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect()
+    };
+    let stored = heat_maps("careful", "stored.html");
+    assert!(!stored.is_empty());
+    assert!(heat_maps("run/best --threshold 0.9999999", "overridden.html") == stored);
+}
+
+/// Returns the predictions for the validation images: the class, and the probability of `along`.
+fn predicted(workplace: &TestDir, flags: &str) -> Vec<(String, f64)> {
+    let done = workplace.run(&format!("predict {flags} photos/validation --csv")).expect_success();
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        (cells[1].to_owned(), cells[3].parse().expect("a probability"))
+    };
+    done.stdout.lines().skip(1).map(row).collect()
+}
+
+#[test]
+fn chosen_threshold_is_stored_and_applied_everywhere() {
+    let workplace = TestDir::with_photos();
+    let done = workplace.train("--epochs 2 --threshold recall=1 --out run");
+    workplace.train("--epochs 2 --out plain");
+    assert_eq!(workplace.history("run"), workplace.history("plain"));
+    let [chosen, plain] = ["run/best", "plain/best"].map(|model| workplace.card(model));
+    assert_eq!((&chosen["threshold_rule"], &plain["threshold"]), (&"recall=1".into(), &0.5.into()));
+    assert_eq!(chosen["temperature"], plain["temperature"]);
+    let threshold = chosen["threshold"].as_f64().expect("a number");
+    assert!(threshold > 0.0 && threshold < 1.0, "{threshold}");
+    let said = format!("Threshold: along above a probability of {threshold} (recall=1 on");
+    assert!(
+        done.stdout.contains(&format!("{said} the validation images of the model's run)")),
+        "{}",
+        done.stdout
+    );
+    let page = workplace.read("run/report.html");
+    for part in ["recall=1 on the validation images", "--threshold 'recall=1'"] {
+        assert!(page.contains(part), "{part}");
+    }
+
+    let of_run = predicted(&workplace, "run/best");
+    for (at, (class, along)) in of_run.iter().enumerate() {
+        assert_eq!(class == "along", *along > threshold, "{class} {along}");
+        // The last six images are of the class `along`.
+        assert!(at < 6 || class == "along", "{of_run:?}");
+    }
+    // The rule chooses the same threshold for a model without one, and a number does too.
+    assert_eq!(predicted(&workplace, "plain/best --threshold recall=1"), of_run);
+    assert_eq!(predicted(&workplace, &format!("plain/best --threshold {threshold}")), of_run);
+    for model in ["run/best", "plain/best --threshold recall=1"] {
+        let done = workplace.run(&format!("evaluate {model}")).expect_success();
+        assert!(done.stdout.contains(&said), "{}", done.stdout);
+        let row = done.stdout.lines().find(|line| line.starts_with("along ")).expect("a row");
+        assert_eq!(row.split_whitespace().nth(2), Some("1.0000"), "{row}");
+    }
+    let export = workplace.run("export run/best --format onnx --out model.onnx").expect_success();
+    assert!(export.stdout.contains(&format!("(threshold {threshold})")), "{}", export.stdout);
+}
+
+/// The validation images have swapped labels, so the image with the highest probability is a mistake.
+#[test]
+fn unfulfilled_rule_is_a_warning_and_keeps_the_default() {
+    let workplace = TestDir::with_photos();
+    for number in 0..6 {
+        for (folder, class) in [("across", "along"), ("along", "across")] {
+            workplace.image(&format!("photos/validation/{folder}/{number}.png"), class, number);
+        }
+    }
+    let done = workplace.train("--epochs 30 --no-augment --threshold precision=1 --out run");
+    let said = "warning: no threshold fulfills `precision=1` on the validation images; the model's threshold is 0.5\nhint: ask for a lower precision";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
+    assert!(!done.stdout.contains("Threshold"), "{}", done.stdout);
+    let card = workplace.card("run/best");
+    assert_eq!((&card["threshold"], card.get("threshold_rule")), (&0.5.into(), None));
+    let evaluated = "evaluate run/best --threshold precision=1";
+    refused(&workplace, evaluated, "no threshold for `along` fulfills `precision=1`");
+    // The rule is one of the settings that a resumed run keeps.
+    let config = workplace.read("run/config.toml").replace("epochs = 30", "epochs = 31");
+    workplace.write("run/config.toml", config.replace("precision=1", "best-f1"));
+    let done = workplace.run("train --resume run");
+    assert!(done.stderr.contains("have changed since the run began"), "{}", done.stderr);
+    // A number is a valid value, too.
+    workplace.train("--epochs 1 --threshold 0.25 --out quarter");
+    assert!(workplace.read("quarter/config.toml").contains("threshold = 0.25\n"));
+    let config = workplace.read("quarter/config.toml").replace("epochs = 1", "epochs = 2");
+    workplace.write("quarter/config.toml", config);
+    let resumed = workplace.run("train --resume quarter").expect_success().stdout;
+    assert!(resumed.contains("Threshold: along above a probability of 0.25\n"), "{resumed}");
+}
+
+/// Rules of `predict` need the images that the model was validated on.
+#[test]
+fn predict_checks_the_images_of_a_rule() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 1 --out run");
+    let predict =
+        |model: &str| format!("predict {model} photos/validation/along/0.png --threshold best-f1");
+    let arrays = std::fs::read(workplace.path("run/best/model.safetensors")).expect("arrays");
+    workplace.write("lone/best/model.safetensors", &arrays);
+    workplace.write("lone/best/model.json", workplace.read("run/best/model.json"));
+    let done = workplace.run(&predict("lone/best"));
+    assert_eq!(done.status, Some(2));
+    assert!(done.stderr.contains("hint: without a run, find a threshold with"), "{}", done.stderr);
+    // The run of another model.
+    let other = "train photos --weights none --image-size 40 --last-layer block1_pool --pooling max --epochs 1 --out other";
+    workplace.run(other).expect_success();
+    for name in ["model.json", "model.safetensors"] {
+        std::fs::copy(
+            workplace.path("run/best").join(name),
+            workplace.path("other/best").join(name),
+        )
+        .expect("a model");
+    }
+    refused(&workplace, &predict("other/best"), "another size than the model's");
+    for set in ["train", "validation"] {
+        let [from, to] = ["along", "zebra"].map(|class| format!("photos/{set}/{class}"));
+        std::fs::rename(workplace.path(&from), workplace.path(&to)).expect("a folder");
+    }
+    let done = workplace.run("predict run/best photos/validation/zebra --threshold best-f1");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+}
+
+#[test]
+fn thresholds_need_two_classes_and_a_valid_rule() {
+    let workplace = TestDir::with_photos();
+    for class in ["across", "along", "third"] {
+        for number in 0..5 {
+            workplace.image(&format!("three/{class}/{number}.png"), "along", number);
+        }
+    }
+    let train = "train three --weights none --image-size 32 --last-layer block1_pool --pooling max --epochs 1 --out three-run";
+    refused(&workplace, &format!("{train} --threshold best-f1"), "a threshold needs two classes");
+    assert!(!workplace.path("three-run").exists());
+    workplace.run(train).expect_success();
+    for command in ["evaluate three-run/best", "predict three-run/best three/third"] {
+        let command = format!("{command} --threshold 0.7");
+        refused(&workplace, &command, "`--threshold` needs a model of two classes");
+    }
+    let json = workplace.run("evaluate three-run/best --json").expect_success().stdout;
+    let [schema, json] =
+        [SCHEMA, &json].map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+    check(&schema, &schema, &json).expect("what the schema describes");
+    assert!(json["threshold"].is_null());
+    // With three classes, the confidence may be below 0.5.
+    let csv = workplace.run("predict three-run/best three --min-confidence 0.36 --csv");
+    for line in csv.expect_success().stdout.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let numbers = cells[3..].iter().map(|cell| cell.parse::<f32>().expect("a probability"));
+        let is_unsure = numbers.fold(0.0, f32::max) < 0.36;
+        assert_eq!(cells[2], is_unsure.to_string(), "{line}");
+    }
+    for rule in ["0", "1.5", "best", "precision=0", "recall=nan", "0.99999999"] {
+        let done = workplace.run(&format!("evaluate three-run/best --threshold {rule}"));
+        assert!(done.stderr.contains("expected a "), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn predict_prints_the_most_likely_classes() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 2 --out run");
+    let predict = |flags: &str| {
+        let command = format!("predict run/best photos/validation/along/0.png {flags}");
+        workplace.run(&command).expect_success().stdout
+    };
+    let json = |flags: &str| -> serde_json::Value {
+        serde_json::from_str(&predict(&format!("{flags} --json"))).expect("an object")
+    };
+    let all = json("");
+    let class = all["class"].as_str().expect("a class");
+    let first = &json("--top 1")["top"];
+    assert_eq!(first.as_array().map(Vec::len), Some(1));
+    assert_eq!(first[0]["class"], class);
+    assert_eq!(first[0]["probability"], all["probabilities"][class]);
+    // More than the model has.
+    assert_eq!(json("--top 9")["top"].as_array().map(Vec::len), Some(2));
+    let csv = predict("--top 2 --csv");
+    let header = "file,class,class_1,probability_1,class_2,probability_2\n";
+    assert!(csv.starts_with(header), "{csv}");
+    assert_eq!(csv.lines().nth(1).expect("a row").split(',').nth(2), Some(class));
+    // The predicted class comes first, even if it is less likely.
+    let careful = &json("--top 2 --threshold 0.9999999")["top"];
+    assert_eq!((&careful[0]["class"], &careful[1]["class"]), (&"across".into(), &"along".into()));
+    let table = predict("--top 2");
+    assert_eq!(table.lines().count(), 3);
+    assert!(table.lines().nth(2).expect("a line").starts_with("      "), "{table}");
 }
 
 /// The temperature divides the log odds of every image, and changes nothing else.
@@ -194,7 +433,7 @@ fn sort_into_copies_images_by_class_without_overwriting() {
 fn unsure_predictions_are_marked_and_sorted_separately() {
     let workplace = TestDir::with_photos();
     workplace.train("--epochs 2 --out run");
-    let predict = "predict run/best photos/validation --unsure";
+    let predict = "predict run/best photos/validation --min-confidence";
     let best = |line: &str| -> f64 {
         let line: serde_json::Value = serde_json::from_str(line).expect("an object a line");
         let of = line["probabilities"].as_object().expect("probabilities").values();
@@ -216,6 +455,9 @@ fn unsure_predictions_are_marked_and_sorted_separately() {
     let csv = run("--csv").stdout;
     assert!(csv.starts_with("file,class,unsure,across,along\n"), "{csv}");
     assert_eq!(csv.lines().filter(|line| line.contains(",true,")).count(), marked);
+    let old_flag = predict.replace("--min-confidence", "--unsure");
+    let old = workplace.run(&format!("{old_flag} {least} --csv")).expect_success();
+    assert_eq!(old.stdout, csv);
     let table = run("").stdout;
     assert_eq!(table.lines().filter(|line| line.ends_with("  (unsure)")).count(), marked);
 }
@@ -354,7 +596,7 @@ fn infinite_output_is_an_error_that_names_the_image() {
     workplace.overflowing("run/best");
     for command in [
         "predict run/best photos/validation",
-        "predict run/best photos/validation --sort-into sorted --unsure 0.8",
+        "predict run/best photos/validation --sort-into sorted --min-confidence 0.8",
         "evaluate run/best",
         "report run",
     ] {

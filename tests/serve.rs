@@ -127,6 +127,7 @@ fn limits_and_host_names_are_set_by_flags() {
         // Not `run/best`, because visitors must not learn a path.
         "model": "run",
         "classes": ["across", "along"],
+        "threshold": 0.5,
         "limits": {"bytes": 1_000_000, "files": 3, "pixels": 2_000_000, "request_pixels": 8_000_000, "memory": memory},
     });
     assert_eq!((status, told), (200, expected));

@@ -107,7 +107,7 @@ fn of_train(error: &TrainError) -> Option<String> {
             "only `epochs`, `patience`, `save_every`, `calibrate`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name`, `deterministic` and `base_batch`, and paths of files that were moved may be changed there; restore the others, or start a new run".into()
         }
         TrainError::RunInData { .. } => {
-            "name another one with `--out`, `--cache-dir` or `--sort-into`".into()
+            "name another one with `--out`, `--report`, `--cache-dir` or `--sort-into`".into()
         }
         TrainError::InitialWeights { .. } => {
             "use the `--base`, `--image-size`, `--last-layer`, `--pooling` and number of classes that it was trained with".into()

@@ -32,6 +32,17 @@ pub(crate) enum DataSource {
     Features(FeatureSet),
 }
 
+impl DataSource {
+    /// Returns the class names.
+    pub(crate) fn classes(&self) -> &[String] {
+        match self {
+            Self::Images(Layout::Folders { train, .. }) => &train.classes,
+            Self::Images(Layout::Split { folder, .. }) => &folder.classes,
+            Self::Features(set) => set.classes(),
+        }
+    }
+}
+
 enum LoadedData {
     Images {
         extractor: Box<Extractor>,

@@ -17,6 +17,7 @@ mod image_files;
 mod inputs;
 mod interrupt;
 mod logs;
+mod model_predictions;
 mod named_output;
 mod output;
 mod pipe;

@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use ::report::{Predictions, ReportImage, RunReport};
 use augment::ImageRef;
-use cache::DiskCache;
-use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
 use formats::FormatError;
 use image::{GrayImage, RgbImage};
 use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
@@ -17,6 +15,7 @@ use train::{InitialWeights, RunConfig, WeightsChoice, order_of_epoch};
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::device::Devices;
 use crate::history::History;
+use crate::model_predictions::{VALIDATION, logits_of, predictions_of, threshold_text};
 use crate::named_output::named;
 
 /// Name of the report in the run directory.
@@ -36,7 +35,6 @@ pub(crate) fn write(
     [training, validation]: [&ImageDataset; 2],
     weights: Option<PathBuf>,
     devices: &Devices,
-    cache: Option<&DiskCache>,
 ) -> anyhow::Result<PathBuf> {
     let search = WeightsSearch {
         named: weights.or_else(|| match &config.weights {
@@ -50,7 +48,8 @@ pub(crate) fn write(
     let predictions = {
         // Drop the classifier before the explainer is loaded, because two bases would take twice the memory.
         let classifier = Classifier::load(&best, &search, &make_base, devices.tensors())?;
-        predictions(&classifier, validation, cache)?
+        let logits = logits_of(&classifier, validation, None)?;
+        predictions_of(classifier.card(), validation, logits)
     };
     let explainer = Explainer::load(&best, &search, &make_base, devices.tensors())?;
     let card = explainer.card();
@@ -58,6 +57,18 @@ pub(crate) fn write(
     let settings = std::fs::read_to_string(run.join("config.toml"))?;
     let name = std::path::absolute(run)?;
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let of_run = [
+        (
+            "images",
+            format!(
+                "{} for training, {} for validation",
+                training.labels().len(),
+                validation.labels().len()
+            ),
+        ),
+        ("device", format!("{}, {}", config.device.name, config.device.precision.name())),
+        ("training time", format!("{:.1} s", history.seconds)),
+    ];
     let page = RunReport {
         name: &name,
         classes: &card.classes,
@@ -66,31 +77,11 @@ pub(crate) fn write(
         best: card.metrics.map_or(0, |metrics| metrics.epoch),
         predictions: &predictions,
         augmented: &augmented(config, training)?,
-        facts: &facts(config, card, [training, validation], history.seconds),
+        facts: &facts(card, of_run, threshold_text(card, VALIDATION)),
         command: &command(config),
         settings: &settings,
     };
-    let image = |at| {
-        let path = validation.path(at);
-        let name = path.strip_prefix(&config.data.path).unwrap_or(path);
-        let [height, width] = validation.size();
-        let pixels = validation.pixels(at)?.to_vec();
-        let photo = RgbImage::from_raw(width as u32, height as u32, pixels);
-        let photo = photo.expect("the image is height x width x 3");
-        Ok::<_, anyhow::Error>(ReportImage {
-            name: name.to_string_lossy().into_owned(),
-            image: photo,
-        })
-    };
-    let heat_map = |at| {
-        let explanations = explainer.explain(&[&validation.pixels(at)?], None);
-        let explanations = explanations.map_err(|error| named(error, |_| validation.path(at)))?;
-        let HeatMap { size: [height, width], values } = &explanations[0].heat_map;
-        let values = values.iter().map(|value| (value * 255.0).round() as u8).collect();
-        let map = GrayImage::from_raw(*width as u32, *height as u32, values);
-        Ok(map.expect("the map is height x width"))
-    };
-    let text = page.write(image, heat_map)?;
+    let text = with_images(&page, validation, &config.data.path, &explainer)?;
     let plots = run.join(PLOTS);
     std::fs::create_dir_all(&plots).map_err(|error| FormatError::io(&plots, error))?;
     for (name, bytes) in page.plots() {
@@ -101,28 +92,68 @@ pub(crate) fn write(
     Ok(path)
 }
 
-/// Computes the model's predictions for the images.
-fn predictions(
-    classifier: &Classifier,
-    photos: &ImageDataset,
-    cache: Option<&DiskCache>,
-) -> anyhow::Result<Predictions> {
-    let card = classifier.card();
-    let extractor = Extractor::new(classifier.base().clone(), cache.cloned());
-    let images = ImageFeatures::new(extractor, photos, AugmentedCopies::default());
-    let places: Vec<usize> = (0..photos.labels().len()).collect();
-    let mut logits = vec![];
-    for batch in places.chunks(images.batch()) {
-        let rows: Vec<Row> = batch.iter().map(|&image| Row { image, copy: None }).collect();
-        let features = images.rows(&rows, &Cancellation::NEVER)?;
-        let name = |index: usize| photos.path(batch[index]);
-        let rows = classifier.logits_of_features(features);
-        logits.extend(rows.map_err(|error| named(error, name))?);
+/// Evaluation of a model on images, for its report.
+pub(crate) struct EvaluationReport<'a> {
+    pub(crate) predictions: &'a Predictions,
+    pub(crate) photos: &'a ImageDataset,
+    /// Folder of the images.
+    pub(crate) root: &'a Path,
+    /// Threshold as text, if it is not the default.
+    pub(crate) threshold: Option<String>,
+    /// Command that repeats the evaluation.
+    pub(crate) command: &'a str,
+}
+
+impl EvaluationReport<'_> {
+    /// Writes the report to the file at `path`.
+    pub(crate) fn write(self, path: &Path, explainer: &Explainer) -> anyhow::Result<()> {
+        let Self { predictions, photos, root, threshold, command } = self;
+        let card = explainer.card();
+        let images = ("images", format!("{} in {}", photos.labels().len(), root.shown()));
+        let page = RunReport {
+            name: "Evaluation",
+            classes: &card.classes,
+            history: &[],
+            epochs: 0,
+            best: 0,
+            predictions,
+            augmented: &[],
+            facts: &facts(card, [images], threshold),
+            command,
+            settings: "",
+        };
+        let text = with_images(&page, photos, root, explainer)?;
+        Ok(formats::write_atomic(path, text.as_bytes())?)
     }
-    let predicted = logits.iter().map(|row| card.decide(&card.probabilities(row))).collect();
-    let predictions =
-        Predictions::new(card.classes.len(), photos.labels().to_vec(), logits, predicted);
-    Ok(predictions.with_temperature(card.temperature))
+}
+
+/// Returns the text of a page that shows images of `photos`, named relative to the folder `root`.
+fn with_images(
+    page: &RunReport<'_>,
+    photos: &ImageDataset,
+    root: &Path,
+    explainer: &Explainer,
+) -> anyhow::Result<String> {
+    let image = |at| {
+        let path = photos.path(at);
+        let name = path.strip_prefix(root).unwrap_or(path);
+        let [height, width] = photos.size();
+        let image = RgbImage::from_raw(width as u32, height as u32, photos.pixels(at)?.to_vec());
+        Ok::<_, anyhow::Error>(ReportImage {
+            name: name.to_string_lossy().into_owned(),
+            image: image.expect("the image is height x width x 3"),
+        })
+    };
+    let heat_map = |at| {
+        let class = Some(page.predictions.predicted(at));
+        let explanations = explainer.explain(&[&photos.pixels(at)?], class);
+        let explanations = explanations.map_err(|error| named(error, |_| photos.path(at)))?;
+        let HeatMap { size: [height, width], values } = &explanations[0].heat_map;
+        let values = values.iter().map(|value| (value * 255.0).round() as u8).collect();
+        let map = GrayImage::from_raw(*width as u32, *height as u32, values);
+        Ok(map.expect("the map is height x width"))
+    };
+    page.write(image, heat_map)
 }
 
 /// Returns images of the first training batch, before and after augmentation.
@@ -148,41 +179,28 @@ fn augmented(config: &RunConfig, training: &ImageDataset) -> anyhow::Result<Vec<
     order.iter().take(AUGMENTED.min(config.train.batch_size)).map(pair).collect()
 }
 
-fn facts(
-    config: &RunConfig,
+/// Returns the facts about a model, after `others` and the threshold.
+fn facts<const N: usize>(
     card: &ModelCard,
-    [training, validation]: [&ImageDataset; 2],
-    seconds: f64,
+    others: [(&'static str, String); N],
+    threshold: Option<String>,
 ) -> Vec<(String, String)> {
-    let weights = match &config.weights {
-        WeightsChoice::Seed(seed) => format!("random, seed {seed}"),
-        WeightsChoice::File(path) => path.shown().to_string(),
+    let weights = match (&card.weights.path, card.weights.seed) {
+        (Some(path), _) => path.shown().to_string(),
+        (None, Some(seed)) => format!("random, seed {seed}"),
+        (None, None) => "arrays in memory".into(),
     };
-    let [height, width] = config.base.image_size;
-    let facts = [
-        (
-            "images",
-            format!(
-                "{} for training, {} for validation",
-                training.labels().len(),
-                validation.labels().len()
-            ),
-        ),
-        (
-            "base",
-            format!(
-                "{} up to {}, {height} x {width}",
-                config.base.variant.name(),
-                config.base.last_layer
-            ),
-        ),
+    let [height, width] = card.base.image_size;
+    let (base, last) = (card.base.variant.name(), &card.base.last_layer);
+    let of_model = [
+        ("base", format!("{base} up to {last}, {height} x {width}")),
         ("weights", weights),
         ("SHA-256 of the weights", card.weights.digest.clone()),
-        ("device", format!("{}, {}", config.device.name, config.device.precision.name())),
-        ("time of all epochs", format!("{seconds:.1} s")),
         ("program", format!("permafrost {}", env!("CARGO_PKG_VERSION"))),
     ];
-    facts.map(|(name, value)| (name.to_owned(), value)).into()
+    let threshold = threshold.map(|text| ("threshold", text));
+    let facts = others.into_iter().chain(threshold).chain(of_model);
+    facts.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Returns a command line that repeats the run, with the settings that its result depends on.
@@ -238,6 +256,8 @@ fn command(config: &RunConfig) -> String {
     add("patience", train.patience.map(|epochs| epochs.to_string()));
     add("reduce-on-plateau", train.reduce_on_plateau.map(|epochs| epochs.to_string()));
     add("no-calibration", set(!train.calibrate));
+    let threshold = (train.threshold != Default::default()).then(|| train.threshold.to_string());
+    add("threshold", threshold);
     add("seed", Some(train.seed.to_string()));
     add("device", Some(device.name.clone()));
     add("precision", Some(device.precision.name().into()));

@@ -7,6 +7,7 @@ use clap::Args;
 use head::HeadConfig;
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
 use quoting::Shown;
+use report::ThresholdRule;
 use shards::{FeatureSet, FeatureSettings, Store, local_path};
 use train::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
 use vgg::{Origin, Variant, VggConfig, Weights};
@@ -15,6 +16,7 @@ use crate::arguments::{AugmentArguments, BaseArguments, WEIGHTS_FOLDER};
 use crate::cache_arguments::CacheArguments;
 use crate::demo;
 use crate::device::DeviceArguments;
+use crate::model_predictions::threshold_help;
 
 /// Folder of the Keras example's images, which `cargo xtask fetch` unpacks.
 const EXAMPLE_IMAGES: &str = "data/cats_and_dogs";
@@ -131,6 +133,9 @@ pub(crate) struct TrainSettings {
     /// By default, logits are divided by a temperature that is fitted on the validation images. This does not change the predicted classes.
     #[arg(long, help_heading = "Output")]
     no_calibration: bool,
+    /// Threshold of the second of two classes: a probability, `best-f1`, `precision=P` or `recall=R` [default: 0.5]
+    #[arg(long, value_name = "THRESHOLD", help_heading = "Output", long_help = threshold_help("the validation images, for the best model. The history has the accuracy at 0.5", "0.5"))]
+    threshold: Option<ThresholdRule>,
     #[command(flatten)]
     cache: CacheArguments,
     /// Memory limit for images and precomputed features in MB [default: 512]
@@ -237,6 +242,7 @@ impl TrainSettings {
                 patience: self.patience,
                 reduce_on_plateau: self.reduce_on_plateau,
                 calibrate: !self.no_calibration,
+                threshold: self.threshold.unwrap_or(default.train.threshold),
                 tensorboard: self.tensorboard,
                 seed,
             },

@@ -47,7 +47,7 @@ impl<'a> SortInto<'a> {
             );
             anyhow::ensure!(
                 !unsure || !class.eq_ignore_ascii_case(UNSURE),
-                "the model has a class `{}`, which is also the folder name of `--unsure`\nhint: omit `--unsure` or `--sort-into`",
+                "the model has a class `{}`, which is also the folder name of `--min-confidence`\nhint: omit `--min-confidence` or `--sort-into`",
                 class.shown()
             );
         }

@@ -28,6 +28,9 @@ pub struct ModelCard {
     pub classes: Vec<String>,
     /// Threshold of the probability of the second of two classes. Above it, that class is predicted.
     pub threshold: f32,
+    /// Rule that chose the threshold on the validation images, such as `precision=0.95`; `None` for a fixed threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_rule: Option<String>,
     /// Temperature of the model: logits are divided by it before probabilities are computed. 1 for an uncalibrated model.
     #[serde(default = "uncalibrated")]
     pub temperature: f64,
@@ -113,6 +116,7 @@ impl ModelCard {
             head,
             classes,
             threshold: 0.5,
+            threshold_rule: None,
             temperature: 1.0,
             metrics: None,
             engines: vec![],

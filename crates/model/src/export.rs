@@ -194,6 +194,7 @@ mod tests {
             head,
             classes: (0..classes).map(|class| class.to_string()).collect(),
             threshold: 0.5,
+            threshold_rule: None,
             temperature: 3.5,
             metrics: None,
             engines: vec![],

@@ -40,6 +40,7 @@ fn saved(folder: &Path) -> ModelCard {
         head: HeadConfig { hidden_units: 3, dropout: 0.5 },
         classes: ["a", "b", "c"].map(String::from).to_vec(),
         threshold: 0.5,
+        threshold_rule: None,
         temperature: 1.0,
         metrics: None,
         engines: vec![],

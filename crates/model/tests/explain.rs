@@ -36,6 +36,7 @@ fn saved(
         head: HeadConfig { hidden_units: HIDDEN, dropout: 0.5 },
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
         threshold: 0.5,
+        threshold_rule: None,
         temperature: 1.0,
         metrics: None,
         engines: vec![],

@@ -122,13 +122,7 @@ impl Predictions {
     }
 }
 
-/// Returns the temperature of [`Predictions::fit_temperature`] for images with these labels and logits.
-///
-/// # Panics
-///
-/// Panics if there are more labels than rows of logits, or if a label is not an index into its row.
-#[doc(alias = "temperature scaling")]
-pub fn fit_temperature(labels: &[usize], logits: &[Vec<f32>]) -> Option<f64> {
+fn fit_temperature(labels: &[usize], logits: &[Vec<f32>]) -> Option<f64> {
     let images = || labels.iter().copied().zip(logits);
     let is_separated = images().all(|(label, row)| row.iter().all(|&logit| logit <= row[label]));
     let certainty = if is_separated { 1.0 - 1.0 / (labels.len() + 2) as f64 } else { 1.0 };

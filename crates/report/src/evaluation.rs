@@ -53,6 +53,32 @@ pub struct Evaluation {
     pub mcc: Estimate,
 }
 
+impl Evaluation {
+    /// Returns the metrics with their names for people.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::Predictions;
+    ///
+    /// let evaluation = Predictions::new(2, vec![1], vec![vec![0.0, 1.0]], vec![1]).evaluation();
+    /// let names = evaluation.named().map(|(name, _)| name);
+    /// assert_eq!(names[..3], ["accuracy", "balanced accuracy", "AUC"]);
+    /// ```
+    pub fn named(&self) -> [(&'static str, Option<Estimate>); 8] {
+        [
+            ("accuracy", Some(self.accuracy)),
+            ("balanced accuracy", Some(self.balanced_accuracy)),
+            ("AUC", self.auc),
+            ("average precision", self.average_precision),
+            ("log loss", Some(self.log_loss)),
+            ("calibration error", Some(self.ece)),
+            ("Brier score", Some(self.brier)),
+            ("Matthews' coefficient", Some(self.mcc)),
+        ]
+    }
+}
+
 impl Predictions {
     /// Computes the main metrics with 95 % confidence intervals. The same predictions always have the same intervals.
     ///
@@ -145,8 +171,29 @@ struct Parts<'a> {
     brier: Vec<f64>,
     /// Bin of confidence, and the confidence.
     confidence: Vec<(usize, f64)>,
-    /// Ranked classes, each with the images in descending order of its log odds. True if an image begins a new value.
-    rankings: Vec<(usize, Vec<(usize, bool)>)>,
+    /// Ranked classes, each with the images in descending order of its log odds.
+    rankings: Vec<(usize, Vec<RankedImage>)>,
+}
+
+/// Index of an image, and true if its log odds differ from those of the image before. Both share 32 bits, because each
+/// class ranks every image.
+#[derive(Clone, Copy)]
+struct RankedImage(u32);
+
+impl RankedImage {
+    fn new(image: usize, is_new: bool) -> Self {
+        let image = u32::try_from(image).expect("fewer than 2^31 images");
+        assert!(image < 1 << 31, "fewer than 2^31 images");
+        Self(image << 1 | u32::from(is_new))
+    }
+
+    fn image(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    fn is_new(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 impl<'a> Parts<'a> {
@@ -158,7 +205,8 @@ impl<'a> Parts<'a> {
             let mut order: Vec<(f64, usize)> = log_odds.collect();
             order.sort_by(|a, b| b.0.total_cmp(&a.0));
             let is_new = |at: usize| at == 0 || order[at].0 != order[at - 1].0;
-            (class, (0..order.len()).map(|at| (order[at].1, is_new(at))).collect())
+            let ranked = (0..order.len()).map(|at| RankedImage::new(order[at].1, is_new(at)));
+            (class, ranked.collect())
         };
         let confidence = |at| {
             let confidence = predictions.confidence(at);
@@ -218,11 +266,9 @@ impl<'a> Parts<'a> {
         let (mut sums, mut classes) = ([0.0; 2], 0.0);
         for (class, order) in &self.rankings {
             let own_of = |at: usize| self.predictions.label(at) == *class;
-            let all_own: f64 = order
-                .iter()
-                .filter(|(at, _)| own_of(*at))
-                .map(|(at, _)| f64::from(counts[*at]))
-                .sum();
+            let images = order.iter().map(|ranked| ranked.image());
+            let all_own: f64 =
+                images.filter(|&at| own_of(at)).map(|at| f64::from(counts[at])).sum();
             let all_others = total - all_own;
             if all_own == 0.0 || all_others == 0.0 {
                 continue;
@@ -236,10 +282,11 @@ impl<'a> Parts<'a> {
                     precision += (own - own_before) * own / (own + others);
                 }
             };
-            for &(at, is_new) in order {
-                if is_new {
+            for &ranked in order {
+                if ranked.is_new() {
                     step(own, others);
                 }
+                let at = ranked.image();
                 let count = f64::from(counts[at]);
                 if own_of(at) { own += count } else { others += count }
             }

@@ -8,10 +8,12 @@ mod overall;
 mod page;
 mod predictions;
 mod roc;
+mod threshold;
 
-pub use calibration::{BINS, Bin, fit_temperature};
+pub use calibration::{BINS, Bin};
 pub use evaluation::{Estimate, Evaluation};
 #[cfg(feature = "page")]
 pub use page::{ComparedRun, Comparison, Epoch, ReportImage, RunReport};
 pub use predictions::{ClassScores, Predictions};
-pub use roc::{RocPoint, Threshold};
+pub use roc::RocPoint;
+pub use threshold::{Threshold, ThresholdRule, ThresholdRuleError};

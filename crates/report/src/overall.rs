@@ -21,7 +21,7 @@ impl Predictions {
     }
 
     pub(crate) fn loss_of(&self, at: usize) -> f64 {
-        -self.log_probability(at, self.label(at))
+        0.0 - self.log_probability(at, self.label(at)) // not -0.0
     }
 
     /// Returns the Brier score: the mean squared difference between the probabilities and the label, or NaN without

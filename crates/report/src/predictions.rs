@@ -375,8 +375,8 @@ impl Predictions {
         wrong
     }
 
-    /// Returns the images whose two largest probabilities differ by less than 0.5, those with the smallest difference
-    /// first.
+    /// Returns the images whose two largest probabilities differ by less than 0.5, those with the smallest difference of
+    /// the two largest logits first.
     ///
     /// # Examples
     ///
@@ -391,17 +391,18 @@ impl Predictions {
     #[doc(alias = "margin sampling")]
     #[doc(alias = "uncertainty sampling")]
     pub fn least_certain(&self) -> Vec<usize> {
-        let margin = |at: usize| {
-            let largest_two = |[first, second]: [f64; 2], class: usize| {
+        let largest_two = |at: usize| {
+            let larger_two = |[first, second]: [f64; 2], class: usize| {
                 let value = self.log_probability(at, class);
                 if value > first { [value, first] } else { [first, second.max(value)] }
             };
-            let none = [f64::NEG_INFINITY; 2];
-            let [first, second] = (0..self.classes).fold(none, largest_two);
-            first.exp() - second.exp()
+            (0..self.classes).fold([f64::NEG_INFINITY; 2], larger_two)
         };
-        let margins = (0..self.len()).map(|at| (margin(at), at));
-        let mut images: Vec<(f64, usize)> = margins.filter(|(margin, _)| *margin < 0.5).collect();
+        let mut images: Vec<(f64, usize)> = (0..self.len())
+            .map(|at| (largest_two(at), at))
+            .filter(|([first, second], _)| first.exp() - second.exp() < 0.5)
+            .map(|([first, second], at)| (first - second, at))
+            .collect();
         images.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         images.into_iter().map(|(_, at)| at).collect()
     }

@@ -1,5 +1,4 @@
-//! Receiver operating characteristic (ROC): how well the log odds of a class rank its images before all others, and which
-//! threshold to set on them.
+//! Receiver operating characteristic (ROC): how well the log odds of a class rank its images before all others.
 
 use serde::Serialize;
 
@@ -19,21 +18,6 @@ pub struct RocPoint {
     pub false_positive_rate: f64,
     /// True positive rate: share of the class's images that are classified as the class.
     pub true_positive_rate: f64,
-}
-
-/// Threshold on the log odds of a class.
-///
-/// An image is classified as the class if its log odds are at least `log_odds`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Threshold {
-    /// Minimum log odds of images that are classified as the class.
-    pub log_odds: f64,
-    /// Minimum probability of images that are classified as the class: the logistic function of the log odds.
-    pub probability: f64,
-    /// Precision at this threshold.
-    pub precision: f64,
-    /// Recall at this threshold.
-    pub recall: f64,
 }
 
 impl Predictions {
@@ -104,38 +88,6 @@ impl Predictions {
                 / 2.0
         };
         (!points.is_empty()).then(|| points.windows(2).map(area).sum())
-    }
-
-    /// Returns the threshold with the highest recall among those with at least this precision, or `None` if no
-    /// threshold reaches it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use report::Predictions;
-    ///
-    /// let logits = vec![vec![0.0, -2.0], vec![0.0, 0.5], vec![0.0, 1.0], vec![0.0, 0.0]];
-    /// let predictions = Predictions::new(2, vec![0, 0, 1, 1], logits, vec![0, 1, 1, 0]);
-    /// let found = predictions.threshold_for(1, 0.95).expect("a threshold");
-    /// assert_eq!((found.log_odds, found.precision, found.recall), (1.0, 1.0, 0.5));
-    /// let found = predictions.threshold_for(1, 0.6).expect("a threshold");
-    /// assert_eq!((found.probability, found.recall), (0.5, 1.0));
-    /// ```
-    #[doc(alias = "decision threshold")]
-    #[doc(alias = "precision_recall_curve")]
-    pub fn threshold_for(&self, class: usize, precision: f64) -> Option<Threshold> {
-        let steps = self.steps(class);
-        let total = steps.last()?.1;
-        let thresholds = steps.iter().map(|&(log_odds, own, others)| Threshold {
-            log_odds,
-            probability: 1.0 / (1.0 + (-log_odds).exp()),
-            precision: own as f64 / (own + others) as f64,
-            recall: own as f64 / total as f64,
-        });
-        // Of the thresholds with equal recall, the first has the fewest false positives.
-        thresholds
-            .filter(|found| total > 0 && found.precision >= precision)
-            .reduce(|best, found| if found.recall > best.recall { found } else { best })
     }
 
     /// Returns a tuple for each value of the log odds of the class that occurs, from the highest. It has the log odds, and

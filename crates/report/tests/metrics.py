@@ -45,6 +45,10 @@ def fitted_temperature(logits, labels):
     return float(1 / beta / (2 if logits.shape[1] == 2 else 1))
 
 
+def f1_of(precision, recall):
+    return precision * recall / (precision + recall) if recall > 0 else 0
+
+
 draw = np.random.default_rng(7)
 cases = []
 for classes, count, scale, ties in [
@@ -82,14 +86,25 @@ for classes, count, scale, ties in [
         average_precision_score(own, log_odds[:, c]) if own.any() else None
         for c, own in enumerate(is_of)
     ]
+    # Thresholds on calibrated logits: (log odds, precision, recall) of the best at each rule.
+    calibrated = logits / scale
+    log_odds = np.stack(
+        [calibrated[:, c] - logsumexp(np.delete(calibrated, c, 1), axis=1) for c in range(classes)],
+        1,
+    )
     thresholds = []
     for label, own in enumerate(is_of):
         if not own.any():
-            thresholds.append(None)
+            thresholds.append([None] * 3)
             continue
         precisions, recalls, at = precision_recall_curve(own, log_odds[:, label])
-        found = [(r, t) for p, r, t in zip(precisions, recalls, at) if p >= 0.9 and r > 0]
-        thresholds.append(max(found) if found else None)
+        found = [(t, p, r) for p, r, t in zip(precisions, recalls, at)]
+        best = [
+            max(found, key=lambda one: (f1_of(*one[1:]), one[0])),
+            max((one for one in found if one[1] >= 0.9), key=lambda one: one[:0:-1], default=None),
+            max((one for one in found if one[2] >= 0.8), key=lambda one: one[1:]),
+        ]
+        thresholds.append(best)
 
     confidence, right = probabilities[np.arange(count), predicted], predicted == labels
     bins = np.clip(np.ceil(confidence * 15).astype(int), 1, 15)
@@ -110,7 +125,8 @@ for classes, count, scale, ties in [
             "support": support.tolist(),
             "auc": auc,
             "average_precision": average_precision,
-            "recall_and_threshold_at_precision_0.9": thresholds,
+            "scale": scale,
+            "best_f1_precision_0.9_recall_0.8": thresholds,
             "calibration_error": error,
             "log_loss": float(-log_probabilities[np.arange(count), labels].mean()),
             "brier": float(

@@ -3,7 +3,7 @@
 //! All are the same formulas in 64-bit floats, so they agree to rounding. The temperature is a minimum: scikit-learn's search
 //! stops at a relative width of 1e-7.
 
-use report::{ClassScores, Predictions};
+use report::{ClassScores, Predictions, ThresholdRule};
 use serde_json::Value;
 
 fn numbers<T: serde::de::DeserializeOwned>(case: &Value, name: &str) -> T {
@@ -41,18 +41,28 @@ fn metrics_match_scikit_learn() {
         let support: Vec<usize> = numbers(case, "support");
         let [auc, average]: [Vec<Option<f64>>; 2] =
             ["auc", "average_precision"].map(|name| numbers(case, name));
-        let thresholds: Vec<Option<[f64; 2]>> =
-            numbers(case, "recall_and_threshold_at_precision_0.9");
+        let thresholds: Vec<[Option<[f64; 3]>; 3]> =
+            numbers(case, "best_f1_precision_0.9_recall_0.8");
+        let calibrated = predictions.clone().with_temperature(numbers(case, "scale"));
         for (class, found) in predictions.scores().into_iter().enumerate() {
             let ClassScores { precision: p, recall: r, f1: f, support: s } = found;
             assert!(close(p, precision[class]) && close(r, recall[class]) && close(f, f1[class]));
             assert_eq!(s, support[class]);
             expect_close(predictions.auc(class), auc[class], "AUC");
             expect_close(predictions.average_precision(class), average[class], "average precision");
-            let found = predictions.threshold_for(class, 0.9);
-            let parts = |at: usize| thresholds[class].map(|parts| parts[at]);
-            expect_close(found.map(|found| found.recall), parts(0), "recall");
-            expect_close(found.map(|found| found.log_odds), parts(1), "threshold");
+            let [best, precision, recall] = thresholds[class];
+            for (rule, expected) in [
+                (ThresholdRule::BestF1, best),
+                (ThresholdRule::Precision(0.9), precision),
+                (ThresholdRule::Recall(0.8), recall),
+            ] {
+                let found = calibrated.choose_threshold(class, rule);
+                let found = found.map(|found| [found.log_odds, found.precision, found.recall]);
+                for part in 0..3 {
+                    let of = |found: Option<[f64; 3]>| found.map(|found| found[part]);
+                    expect_close(of(found), of(expected), &format!("{rule} of class {class}"));
+                }
+            }
         }
         for (name, found) in [
             ("calibration_error", predictions.calibration_error()),

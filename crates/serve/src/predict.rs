@@ -216,6 +216,7 @@ mod tests {
             head: HeadConfig { hidden_units: 5, dropout: 0.5 },
             classes: ["cats", "dogs", "birds"].map(String::from).into(),
             threshold: 0.5,
+            threshold_rule: None,
             temperature: 1.0,
             metrics: None,
             engines: vec![],

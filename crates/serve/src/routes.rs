@@ -165,6 +165,7 @@ pub(crate) fn health(model: &str, card: &model::ModelCard, limits: &Limits) -> V
         "status": "ok",
         "model": model,
         "classes": card.classes,
+        "threshold": (card.classes.len() == 2).then(|| model::json_number(card.threshold)),
         "limits": {
             "bytes": limits.body,
             "files": limits.files,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use augment::AugmentConfig;
 use head::HeadConfig;
+use report::ThresholdRule;
 use serde::{Deserialize, Serialize};
 use vgg::{Precision, VggConfig, VggError, Weights};
 
@@ -254,6 +255,11 @@ pub struct TrainConfig {
     #[doc(alias = "temperature scaling")]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub calibrate: bool,
+    /// Threshold of the best model for the probability of the second of two classes, or the rule that chooses it on the
+    /// validation images. The history always has the accuracy at 0.5.
+    #[doc(alias = "TunedThresholdClassifierCV")]
+    #[serde(default, skip_serializing_if = "is_default_threshold")]
+    pub threshold: ThresholdRule,
     /// Writes event files for TensorBoard.
     #[doc(alias = "SummaryWriter")]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -277,10 +283,15 @@ impl Default for TrainConfig {
             patience: None,
             reduce_on_plateau: None,
             calibrate: true,
+            threshold: ThresholdRule::default(),
             tensorboard: false,
             seed: 0,
         }
     }
+}
+
+fn is_default_threshold(rule: &ThresholdRule) -> bool {
+    *rule == ThresholdRule::default()
 }
 
 impl TrainConfig {
@@ -315,6 +326,12 @@ impl TrainConfig {
             ),
             (is_rate(base_rate), "base_learning_rate", base_rate.to_string(), RATES),
             (is_rate(rate), "learning_rate", rate.to_string(), RATES),
+            (
+                self.threshold.is_valid(),
+                "threshold",
+                self.threshold.to_string(),
+                "a probability above 0 and below 1, `best-f1`, `precision=P` or `recall=R`",
+            ),
         ] {
             if !fits {
                 return Err(TrainError::Setting { name, value, expected });
@@ -433,6 +450,28 @@ impl RunConfig {
             Some(path) => Err(TrainError::PathText(path.clone())),
             None => Ok(()),
         }
+    }
+
+    /// Checks that the settings fit the number of classes: a threshold needs two.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a threshold is set and there are more classes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, ThresholdRule, WeightsChoice};
+    ///
+    /// let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// config.train.threshold = ThresholdRule::BestF1;
+    /// assert!(config.check_classes(2).is_ok() && config.check_classes(3).is_err());
+    /// ```
+    pub fn check_classes(&self, classes: usize) -> Result<(), TrainError> {
+        if classes != 2 && !is_default_threshold(&self.train.threshold) {
+            return Err(TrainError::ThresholdOfMany { classes });
+        }
+        Ok(())
     }
 
     /// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then the four of the head.

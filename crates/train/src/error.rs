@@ -131,6 +131,12 @@ pub enum TrainError {
         /// Maximum number of weights.
         limit: usize,
     },
+    /// A threshold is set, but there are more than two classes.
+    #[error("a threshold needs two classes, but the data have {classes}")]
+    ThresholdOfMany {
+        /// Number of classes.
+        classes: usize,
+    },
     /// A validation split is set, but the features come from separate folders for training and validation.
     #[error(
         "a validation split can't be set: the features come from separate training and validation folders"
@@ -303,6 +309,7 @@ impl TrainError {
             )
             .into(),
             Self::HeadDiverged { .. } => "use a lower learning rate".into(),
+            Self::ThresholdOfMany { .. } => "remove the threshold; with more than two classes, the most likely class is predicted".into(),
             Self::Setting { .. } => "remove the setting to use its default".into(),
             _ => return None,
         })

@@ -85,7 +85,7 @@ pub enum TrainingEvent {
     Epoch {
         /// Loss and accuracy.
         metrics: Metrics,
-        /// Duration in seconds.
+        /// Duration in seconds. The first epoch, and the first after a resume, includes preparing the features.
         seconds: f64,
         /// Learning rate of the head in this epoch.
         learning_rate: f64,

@@ -163,6 +163,7 @@ fn run_from(
         let width = job.config.base.feature_shape()?.iter().product();
         data.check(&job.config.train, width)?;
     }
+    job.config.check_classes(job.data.classes().len())?;
     let outcome = train_from(job, last, on_event)?;
     let epochs = match outcome {
         TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs } => epochs,
@@ -185,6 +186,8 @@ fn train_from(
         Some(last) => checkpoint_of(job, last, &device, &mut on_event)?,
         None => begin(job, &device)?,
     };
+    // The time of the first epoch, and of the first after a resume, includes preparing the features.
+    let mut started = Instant::now();
     let history = History::open(run, checkpoint.state.epoch)?;
     let (source, of_validation) = match prepare(job, &mut on_event) {
         Err(error) if error.is_cancelled() => {
@@ -199,13 +202,13 @@ fn train_from(
         let (from, images) = (checkpoint.state.clone(), data.training_labels().len());
         scope.spawn(move || source.send(&from, config.train, images, &to));
         while !checkpoint.state.is_complete(&config.train) {
-            let started = Instant::now();
             checkpoint = match training.train_epoch(checkpoint, started, &batches, &mut on_event)? {
                 ControlFlow::Continue(checkpoint) => checkpoint,
                 ControlFlow::Break(stopped) => return Ok(stopped),
             };
             let validation = training.validate(&checkpoint)?;
             checkpoint = training.finish_epoch(checkpoint, validation, started, &mut on_event)?;
+            started = Instant::now();
             let epochs = checkpoint.state.epoch;
             if job.cancellation.is_cancelled() && !checkpoint.state.is_complete(&config.train) {
                 on_event(TrainingEvent::Saved { path: run.last() });

@@ -23,8 +23,8 @@ use crate::{
 pub struct HeadJob<'a> {
     /// Configuration of the head.
     pub head: HeadConfig,
-    /// Settings of the training loop. `views` must be `None`. `base_learning_rate`, `save_every`, `calibrate` and `tensorboard` are
-    /// not used.
+    /// Settings of the training loop. `views` must be `None`. `base_learning_rate`, `save_every`, `calibrate`, `threshold`
+    /// and `tensorboard` are not used.
     pub train: TrainConfig,
     /// Training and validation data. The features may come from any source.
     pub data: &'a FeatureArrays,

@@ -47,6 +47,7 @@ pub use formats::{Array, Arrays, FormatError};
 pub use head::{Head, HeadConfig};
 pub use model::{Classifier, Metrics, ModelCard, ModelError, TrainableLayers};
 pub use photos::{ImageDataset, PhotosError};
+pub use report::{ThresholdRule, ThresholdRuleError};
 #[cfg(feature = "shards")]
 pub use shards::{FeatureSet, ShardsError};
 pub use vgg::{FrozenBase, Pooling, Precision, Variant, VggConfig, VggError, Weights};

@@ -27,7 +27,7 @@ pub struct TrainingResult {
 pub struct EpochRecord {
     /// Epoch, losses and accuracies.
     pub metrics: Metrics,
-    /// Duration in seconds.
+    /// Duration in seconds. The first epoch, and the first after a resume, includes preparing the features.
     pub seconds: f64,
     /// Learning rate of the head.
     pub learning_rate: f64,

@@ -51,7 +51,7 @@ fn with_first_name(line: &str) -> String {
 
 /// Hashes the settings that must not change when a run resumes.
 ///
-/// Excluded are the number of epochs, patience, checkpoint interval, TensorBoard, paths, memory and cache limits, and
+/// Excluded are the number of epochs, patience, checkpoint interval, calibration, TensorBoard, paths, memory and cache limits, and
 /// the device apart from its precision. Weights and images have their own digests, and the first checkpoint contains
 /// the initial weights.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {

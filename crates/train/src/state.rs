@@ -15,7 +15,7 @@ pub struct TrainingState {
     pub step: usize,
     /// Loss and accuracy of those steps.
     pub running: RunningMean,
-    /// Duration of those steps, in seconds.
+    /// Duration of those steps and of preparing the features before them, in seconds.
     pub seconds: f64,
     /// Best epoch so far.
     pub best: Option<Best>,

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use features::FeatureTable;
-use model::{Metrics, ModelCard, WeightsRecord};
-use report::fit_temperature;
+use model::{Metrics, ModelCard, WeightsRecord, most_likely};
+use report::Predictions;
 
 use crate::batch::Batch;
 use crate::checkpoint::{Checkpoint, save_best};
@@ -15,7 +15,7 @@ use crate::history::History;
 use crate::outcome::EpochRecord;
 use crate::steps::{Diverged, StepSettings, THRESHOLD, Validation, step, validate};
 use crate::tensorboard::TensorBoard;
-use crate::{TrainError, TrainingEvent, TrainingJob, TrainingOutcome, TrainingState};
+use crate::{TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, TrainingState};
 
 /// State that the epochs of a run share.
 pub(crate) struct Training<'a> {
@@ -106,9 +106,10 @@ impl<'a> Training<'a> {
         let TrainingJob { data, device, config, .. } = *self.job;
         let TrainingState { epoch, step, .. } = checkpoint.state;
         let (labels, batch_size) = (data.validation_labels(), config.train.batch_size);
-        let calibrate = config.train.calibrate;
+        let TrainConfig { calibrate, threshold, .. } = config.train;
+        let wants_logits = calibrate || threshold.fixed().is_none();
         let table = &mut self.of_validation;
-        let found = validate(checkpoint, table, labels, batch_size, device, calibrate)?;
+        let found = validate(checkpoint, table, labels, batch_size, device, wants_logits)?;
         if found.mean.loss().is_finite() {
             Ok(found)
         } else {
@@ -136,9 +137,7 @@ impl<'a> Training<'a> {
         let card = card_of(self.job, &state, Some(metrics));
         let best = state.is_best(val_loss);
         if best {
-            let labels = self.job.data.validation_labels();
-            let temperature = validation.logits.and_then(|logits| fit_temperature(labels, &logits));
-            let card = ModelCard { temperature: temperature.unwrap_or(1.0), ..card.clone() };
+            let card = self.calibrated(card.clone(), validation.logits);
             save_best(run, &state, &card, &trainable)?;
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();
@@ -165,7 +164,28 @@ impl<'a> Training<'a> {
         Ok(checkpoint)
     }
 
-    /// Saves a checkpoint within an epoch. `started` is the time at which the epoch began or was resumed.
+    /// Sets the temperature and the threshold of a model with these logits for the validation images.
+    fn calibrated(&self, card: ModelCard, logits: Option<Vec<Vec<f32>>>) -> ModelCard {
+        let TrainConfig { calibrate, threshold: rule, .. } = self.job.config.train;
+        let mut card = ModelCard { threshold: rule.fixed().unwrap_or(THRESHOLD), ..card };
+        let Some(logits) = logits else { return card };
+        let predicted = logits.iter().map(|row| most_likely(row)).collect();
+        let labels = self.job.data.validation_labels().to_vec();
+        let mut predictions = Predictions::new(card.classes.len(), labels, logits, predicted);
+        if calibrate && let Some(temperature) = predictions.fit_temperature() {
+            card.temperature = temperature;
+            predictions = predictions.with_temperature(temperature);
+        }
+        if rule.fixed().is_none()
+            && let Some(found) = predictions.choose_threshold(1, rule)
+        {
+            card.threshold = found.probability;
+            card.threshold_rule = Some(rule.to_string());
+        }
+        card
+    }
+
+    /// Saves a checkpoint within an epoch. `started` is the time at which the epoch, or preparing its features, began.
     fn save(&self, checkpoint: &mut Checkpoint, started: Instant) -> Result<(), TrainError> {
         checkpoint.state.seconds += started.elapsed().as_secs_f64();
         checkpoint.save(self.job.run, &card_of(self.job, &checkpoint.state, None))
@@ -200,6 +220,7 @@ pub(crate) fn card_of(
         head: job.config.head,
         classes: job.data.classes().to_vec(),
         threshold: THRESHOLD,
+        threshold_rule: None,
         temperature: 1.0,
         metrics,
         engines,

@@ -147,6 +147,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
                 head: config.head,
                 classes: ["cats", "dogs"].map(String::from).into(),
                 threshold: 0.5,
+                threshold_rule: None,
                 temperature: 1.0,
                 metrics: None,
                 engines: vec![],

@@ -5,26 +5,31 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
-use model::{Classifier, ModelCard, json_number};
-use photos::{Cache, Folder, ImageDataset, SkippedFiles};
+use model::{Classifier, Explainer, ModelCard, json_number};
+use photos::{Cache, Folder, ImageDataset};
 use quoting::{Shown, argument, cell};
-use report::{ClassScores, Estimate, Evaluation, Predictions};
+use report::{ClassScores, Estimate, Predictions, ThresholdRule};
 use serde_json::{Value, json};
-use train::{DataConfig, RunDirectory, RunningMean, TrainError};
+use train::{DataConfig, RunDirectory};
 
 use crate::arguments::ModelArguments;
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
-use crate::named_output::named;
+use crate::model_predictions::{
+    VALIDATION, logits_of, predictions_of, set_threshold, threshold_help, threshold_text,
+    validation_of_run,
+};
+use crate::pipe::{raw_stdout, stderr, stdout};
 use crate::printed::listed;
-use crate::printed::{stderr, stdout};
+use crate::run_report::EvaluationReport;
 use crate::skipped::print_skipped_files;
-use crate::split_table;
 
 /// Memory limit for decoded images, in bytes.
 const MEMORY: usize = DataConfig::CACHE_MB * 1_000_000;
+
+/// Images that `--threshold` chooses a threshold on.
+const THESE: &str = "these images";
 
 /// Maximum number of classes in a printed confusion matrix.
 const MATRIX: usize = 12;
@@ -36,52 +41,61 @@ const MATRIX: usize = 12;
 #[command(after_help = "Examples:
   permafrost evaluate runs/train/best
   permafrost evaluate runs/train/best more-photos --json
-  permafrost evaluate runs/train/best more-photos --csv > images.csv")]
+  permafrost evaluate runs/train/best --threshold precision=0.95
+  permafrost evaluate runs/train/best more-photos --csv > images.csv
+  permafrost evaluate runs/train/best more-photos --report evaluation.html")]
 pub(crate) struct EvaluateArguments {
     #[command(flatten)]
     model: ModelArguments,
-    #[command(flatten)]
-    device: DeviceArguments,
-    #[command(flatten)]
-    cache: CacheArguments,
     /// Folder with one subfolder of images per class [default: validation images of the model's run]
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
+    /// Threshold of the second of two classes: a probability, `best-f1`, `precision=P` or `recall=R` [default: the model's]
+    #[arg(long, value_name = "THRESHOLD", long_help = threshold_help("these images", "the model's"))]
+    threshold: Option<ThresholdRule>,
     /// Print the metrics as a JSON object
     #[arg(long)]
     json: bool,
     /// Print a CSV row for each image: file, label, predicted class and probabilities
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Also write a page with the metrics, plots, mistakes and heat maps, as that of a run
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
+    if let Some(page) = &arguments.report {
+        check_page(page)?;
+    }
     let devices = arguments.device.open()?;
-    let model = &arguments.model.model;
+    let ModelArguments { model, .. } = &arguments.model;
+    let (search, make_base) =
+        (arguments.model.search(), |config: &_, weights: &_| devices.base(config, weights));
     // The folder is scanned first, so that its errors are reported before a model is loaded.
     let folder = arguments.data.as_ref().map(Folder::scan).transpose()?;
-    let classifier = Classifier::load(
-        model,
-        &arguments.model.search(),
-        &|config, weights| devices.base(config, weights),
-        devices.tensors(),
-    )?;
-    let card = classifier.card();
-    let (photos, skipped) = match folder {
+    let classifier = Classifier::load(model, &search, &make_base, devices.tensors())?;
+    let mut card = classifier.card().clone();
+    let (photos, skipped, root) = match folder {
         Some(folder) => {
             let folder = folder.with_classes(&card.classes)?;
             let disk = arguments.cache.open(&[&folder.path])?;
-            ImageDataset::load(&folder, card.base.image_size, &Cache { memory: MEMORY, disk })?
+            let cache = Cache { memory: MEMORY, disk };
+            let (photos, skipped) = ImageDataset::load(&folder, card.base.image_size, &cache)?;
+            (photos, skipped, folder.path)
         }
-        None => validation_of_run(model, &arguments.cache)?,
+        None => {
+            let hint = format!("name a folder of images: `evaluate {} FOLDER`", argument(model));
+            validation_of_run(model, &card, &arguments.cache, &hint)?
+        }
     };
-    anyhow::ensure!(
-        photos.classes() == card.classes,
-        "the validation images of the model's run have the classes {}, expected the model's classes {}\nhint: restore the folder, or name another one: `evaluate {} FOLDER`",
-        listed(photos.classes()),
-        listed(&card.classes),
-        argument(model)
-    );
+    if let Some(page) = &arguments.report {
+        RunDirectory::check_outside(page, &root)?;
+    }
     let total = photos.labels().len();
     anyhow::ensure!(
         total > 0,
@@ -104,82 +118,102 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     }
     print_skipped_files(&skipped)?;
 
-    let bar = Bar::default();
-    let (mut mean, mut logits) = (RunningMean::default(), vec![]);
-    let places: Vec<usize> = (0..total).collect();
-    let extractor = Extractor::new(classifier.base().clone(), photos.disk_cache().cloned());
-    let images = ImageFeatures::new(extractor, &photos, AugmentedCopies::default());
-    for batch in places.chunks(images.batch()) {
-        let rows: Vec<Row> = batch.iter().map(|&image| Row { image, copy: None }).collect();
-        let features = images.rows(&rows, &Cancellation::NEVER)?;
-        let labels = &photos.labels()[batch[0]..][..batch.len()];
-        let evaluated = train::evaluate(
-            classifier.trainable(),
-            features,
-            labels,
-            card.threshold,
-            devices.tensors(),
-        );
-        let name = |index: usize| photos.path(batch[index]);
-        let evaluated = evaluated.map_err(|error| named(error, name))?;
-        mean.add(evaluated.loss, evaluated.correct, batch.len());
-        logits.extend(evaluated.logits);
-        bar.count(batch[0] + batch.len(), total, "images");
-    }
+    let logits = logits_of(&classifier, &photos, Some(&Bar::default()))?;
     warn_of_fault(photos.disk_cache())?;
+    drop(classifier);
+    if let Some(rule) = arguments.threshold {
+        let predictions = |card: &_| Ok(predictions_of(card, &photos, logits.clone()));
+        set_threshold(&mut card, rule, THESE, predictions)?;
+    }
     if arguments.csv {
-        write_images(&photos, card, &logits)?;
-        return Ok(ExitCode::SUCCESS);
+        write_images(&photos, &card, &logits)?;
     }
-    let predicted = logits.iter().map(|row| card.decide(&card.probabilities(row))).collect();
-    let predictions =
-        Predictions::new(card.classes.len(), photos.labels().to_vec(), logits, predicted)
-            .with_temperature(card.temperature);
+    let predictions = predictions_of(&card, &photos, logits);
+    let images = if arguments.threshold.is_some() { THESE } else { VALIDATION };
+    let threshold = threshold_text(&card, images);
     if arguments.json {
-        let json = json(&predictions, card, mean.loss())?;
-        writeln!(io::stdout(), "{json:#}")?;
-        return Ok(ExitCode::SUCCESS);
+        writeln!(raw_stdout(), "{:#}", json(&predictions, &card)?)?;
+    } else if !arguments.csv {
+        write_text(&predictions, &card, threshold.as_deref())?;
     }
+    if let Some(page) = &arguments.report {
+        let explainer = Explainer::load(model, &search, &make_base, devices.tensors())?;
+        let (predictions, photos, root) = (&predictions, &photos, &root);
+        let command = &command(arguments);
+        let report = EvaluationReport { predictions, photos, root, threshold, command };
+        report.write(page, &explainer)?;
+        let wrote = format!("Wrote {}.", page.shown());
+        if arguments.json || arguments.csv {
+            writeln!(stderr(), "{wrote}")?;
+        } else {
+            writeln!(stdout(), "\n{wrote}")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks that the page can be written, before anything is computed.
+fn check_page(page: &Path) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !page.exists(),
+        "`{}` already exists\nhint: remove it, or name another file with `--report`",
+        page.shown()
+    );
+    let folder = page.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let is_file = !page.to_string_lossy().ends_with(std::path::is_separator);
+    anyhow::ensure!(
+        is_file && folder.is_none_or(Path::is_dir),
+        "the folder of `{}` does not exist\nhint: create it, or name another file with `--report`",
+        page.shown()
+    );
+    Ok(())
+}
+
+/// Returns the command line that repeats the evaluation.
+fn command(arguments: &EvaluateArguments) -> String {
+    let mut command = format!("permafrost evaluate {}", argument(&arguments.model.model));
+    if let Some(weights) = &arguments.model.weights {
+        command += &format!(" --weights {}", argument(weights));
+    }
+    if let Some(data) = &arguments.data {
+        command += &format!(" {}", argument(data));
+    }
+    if let Some(rule) = arguments.threshold {
+        command += &format!(" --threshold {}", argument(rule.to_string()));
+    }
+    command
+}
+
+/// Writes the metrics, the scores of each class and the confusion matrix.
+fn write_text(
+    predictions: &Predictions,
+    card: &ModelCard,
+    threshold: Option<&str>,
+) -> io::Result<()> {
     let mut out = stdout();
+    let total = predictions.len();
     let correct = (0..total).filter(|&at| predictions.is_correct(at)).count();
     writeln!(
         out,
         "loss: {:.4} - accuracy: {:.4} ({correct} of {total} correct)",
-        mean.loss(),
+        uncalibrated_loss(predictions),
         predictions.accuracy()
     )?;
-    write_metrics(&mut out, &predictions)?;
-    write_classes(&mut out, &predictions, &card.classes)?;
-    Ok(ExitCode::SUCCESS)
+    if let Some(text) = threshold {
+        writeln!(out, "Threshold: {text}")?;
+    }
+    write_metrics(&mut out, predictions)?;
+    write_classes(&mut out, predictions, &card.classes)
 }
 
-/// Returns the metrics with their names in text and in JSON.
-fn metrics(predictions: &Predictions) -> [(&'static str, &'static str, Option<Estimate>); 8] {
-    let Evaluation {
-        accuracy,
-        balanced_accuracy,
-        auc,
-        average_precision,
-        log_loss,
-        ece,
-        brier,
-        mcc,
-    } = predictions.evaluation();
-    [
-        ("accuracy", "accuracy", Some(accuracy)),
-        ("balanced accuracy", "balanced_accuracy", Some(balanced_accuracy)),
-        ("AUC", "auc", auc),
-        ("average precision", "average_precision", average_precision),
-        ("log loss", "log_loss", Some(log_loss)),
-        ("calibration error", "ece", Some(ece)),
-        ("Brier score", "brier", Some(brier)),
-        ("Matthews' coefficient", "mcc", Some(mcc)),
-    ]
+/// Returns the loss as in the training history, without the temperature.
+fn uncalibrated_loss(predictions: &Predictions) -> f64 {
+    predictions.clone().with_temperature(1.0).log_loss()
 }
 
 fn write_metrics(out: &mut impl Write, predictions: &Predictions) -> io::Result<()> {
     writeln!(out, "\n{:21}    value  95 % interval", "metric")?;
-    for (name, _, estimate) in metrics(predictions) {
+    for (name, estimate) in predictions.evaluation().named() {
         match estimate {
             Some(Estimate { value, low, high }) => {
                 writeln!(out, "{name:21}  {value:7.4}  {low:.4} to {high:.4}")?;
@@ -227,18 +261,16 @@ fn write_classes(
     Ok(())
 }
 
-/// Returns the metrics, the scores of each class and the confusion matrix.
-fn json(predictions: &Predictions, card: &ModelCard, loss: f64) -> serde_json::Result<Value> {
-    let mut json = json!({
-        "images": predictions.len(),
-        "loss": loss,
-        "temperature": card.temperature,
-        "threshold": json_number(card.threshold),
-        "confusion": predictions.confusion(),
-    });
-    for (_, key, estimate) in metrics(predictions) {
-        json[key] = serde_json::to_value(estimate)?;
-    }
+/// Returns the metrics, the scores of each class and the confusion matrix, as `evaluation.schema.json` describes them.
+fn json(predictions: &Predictions, card: &ModelCard) -> serde_json::Result<Value> {
+    let mut json = serde_json::to_value(predictions.evaluation())?;
+    json["images"] = predictions.len().into();
+    json["loss"] = uncalibrated_loss(predictions).into();
+    json["temperature"] = card.temperature.into();
+    let is_used = card.classes.len() == 2;
+    json["threshold"] = if is_used { json_number(card.threshold) } else { Value::Null };
+    json["threshold_rule"] = card.threshold_rule.clone().into();
+    json["confusion"] = serde_json::to_value(predictions.confusion())?;
     let of_class = |(label, (class, scores)): (usize, (&String, ClassScores))| {
         let ClassScores { precision, recall, f1, support } = scores;
         json!({
@@ -262,7 +294,7 @@ fn write_images(
     card: &ModelCard,
     logits: &[Vec<f32>],
 ) -> anyhow::Result<()> {
-    let mut writer = csv::Writer::from_writer(io::stdout());
+    let mut writer = csv::Writer::from_writer(raw_stdout());
     let names = || card.classes.iter().map(|class| cell(class).into_owned());
     writer.write_record(["file", "label", "class"].map(String::from).into_iter().chain(names()))?;
     for (at, row) in logits.iter().enumerate() {
@@ -274,29 +306,4 @@ fn write_images(
         writer.write_record([file, label, class].into_iter().chain(numbers))?;
     }
     Ok(writer.flush()?)
-}
-
-/// Loads the validation images of the run that contains `model`, and returns them with the skipped files.
-fn validation_of_run(
-    model: &Path,
-    cache: &CacheArguments,
-) -> anyhow::Result<(ImageDataset, SkippedFiles)> {
-    let run = std::path::absolute(model)?.parent().map(Path::to_owned).unwrap_or_default();
-    let config = RunDirectory::settings(&run).map_err(|error| match error {
-        TrainError::NoRun(_) => anyhow::anyhow!(
-            "{error}\nhint: without a run, name a folder of images: `evaluate {} FOLDER`",
-            argument(model)
-        ),
-        other => other.into(),
-    })?;
-    anyhow::ensure!(
-        config.data.features.is_none(),
-        "the model's run was trained on features, not on images\nhint: name a folder of images: `evaluate {} FOLDER`",
-        argument(model)
-    );
-    let layout = split_table::layout_of(&config)?;
-    let disk = cache.open_for_run(&config.data)?;
-    let cache = Cache { memory: config.data.memory(), disk };
-    let (_, validation, skipped) = split_table::reload(&run, &config, &layout, &cache)?;
-    Ok((validation, skipped))
 }

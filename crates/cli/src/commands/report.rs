@@ -47,8 +47,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let (training, validation, _) = split_table::reload(&arguments.run, &config, &layout, &cache)?;
     let (images, weights) = ([&training, &validation], arguments.weights.clone());
     let devices = arguments.device.open()?;
-    let path =
-        run_report::write(&arguments.run, &config, images, weights, &devices, disk.as_ref())?;
+    let path = run_report::write(&arguments.run, &config, images, weights, &devices)?;
     warn_of_fault(disk.as_ref())?;
     writeln!(stdout(), "Wrote {}.", path.shown())?;
     Ok(ExitCode::SUCCESS)

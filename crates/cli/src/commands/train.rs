@@ -22,6 +22,7 @@ use crate::device::Devices;
 use crate::history::History;
 use crate::inputs::{DataSource, Inputs};
 use crate::interrupt::{STOPPED, stop_on_ctrl_c};
+use crate::model_predictions::{VALIDATION, threshold_text, unfulfilled};
 use crate::output::{Output, OutputArguments};
 use crate::pipe::stderr;
 use crate::progress::Progress;
@@ -166,6 +167,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                     DataSource::Images(layout)
                 }
             };
+            config.check_classes(found.classes().len())?;
             settings.check_weights(&config)?;
             let weights = config.load_weights()?;
             let strict = arguments.strict;
@@ -305,17 +307,11 @@ fn go(
                 "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
                 best.epoch, best.val_loss, best.val_accuracy
             ))?;
+            say_threshold(run, config, output)?;
             // A report shows images, which a run on features does not have.
             if let Data::Images { training, validation, .. } = data {
                 // The model is already saved, so a failed report is not an error.
-                match run_report::write(
-                    run.path(),
-                    config,
-                    [training, validation],
-                    None,
-                    devices,
-                    inputs.cache(),
-                ) {
+                match run_report::write(run.path(), config, [training, validation], None, devices) {
                     Ok(page) => output.say_last(format_args!("Report: {}", page.shown()))?,
                     Err(error) => writeln!(
                         stderr(),
@@ -336,6 +332,24 @@ fn go(
             ))?;
             Ok(ExitCode::from(STOPPED))
         }
+    }
+}
+
+/// Reports the threshold of the best model, or that none fulfills the rule of the settings.
+fn say_threshold(run: &RunDirectory, config: &RunConfig, output: Output) -> anyhow::Result<()> {
+    let card = load_card(run.best())?;
+    let rule = config.train.threshold;
+    if rule.fixed().is_none() && card.threshold_rule.is_none() {
+        writeln!(
+            stderr(),
+            "warning: no threshold fulfills `{rule}` on the validation images; the model's threshold is {}\nhint: {}",
+            card.threshold,
+            unfulfilled(rule)
+        )?;
+    }
+    match threshold_text(&card, VALIDATION) {
+        Some(text) => output.say_last(format_args!("Threshold: {text}")).map_err(Into::into),
+        None => Ok(()),
     }
 }
 

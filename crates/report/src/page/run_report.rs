@@ -3,12 +3,12 @@
 use image::{GrayImage, RgbImage};
 use maud::{Markup, html};
 
-use super::chart::{number, probability};
+use super::chart::number;
 use super::confusion::MANY;
 use super::document::document;
 use super::image_lists::{ImageLists, ReportImage, SIDES};
 use super::thumbnail::thumbnail;
-use crate::{BINS, ClassScores, Predictions};
+use crate::{BINS, ClassScores, Estimate, Predictions, ThresholdRule};
 
 /// Number of classes in the table of scores if the run has too many classes for a confusion table.
 const SCORED: usize = 30;
@@ -22,14 +22,14 @@ const TRUSTED: usize = 100;
 /// File name of the table of all scores.
 pub(crate) const SCORES: &str = "scores.csv";
 
-/// Content of the page of a run.
+/// Content of the page of a run, or of an evaluation without a run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunReport<'a> {
     /// Name of the run.
     pub name: &'a str,
     /// Class names.
     pub classes: &'a [String],
-    /// Results of all epochs.
+    /// Results of all epochs; empty for an evaluation without a run.
     pub history: &'a [Epoch],
     /// Configured number of epochs.
     pub epochs: usize,
@@ -41,9 +41,9 @@ pub struct RunReport<'a> {
     pub augmented: &'a [[RgbImage; 2]],
     /// Names and values, such as versions, digests and times.
     pub facts: &'a [(String, String)],
-    /// Command that repeats the training.
+    /// Command that repeats the training or the evaluation.
     pub command: &'a str,
-    /// All settings, as in `config.toml`.
+    /// All settings, as in `config.toml`; empty for an evaluation without a run.
     pub settings: &'a str,
 }
 
@@ -112,7 +112,8 @@ impl RunReport<'_> {
 
     fn markup(&self, lists: &ImageLists<'_>) -> Markup {
         let main = html! {
-            (self.curves())
+            @if !self.history.is_empty() { (self.curves()) }
+            (self.metrics())
             (self.confusion(lists))
             (self.scores())
             (lists.sections())
@@ -131,8 +132,9 @@ impl RunReport<'_> {
     fn result(&self) -> String {
         let right =
             (0..self.predictions.len()).filter(|&at| self.predictions.is_correct(at)).count();
+        let images = if self.history.is_empty() { "images" } else { "validation images" };
         format!(
-            "{right} of {} validation images classified correctly, {:.1}\u{a0}%",
+            "{right} of {} {images} classified correctly, {:.1}\u{a0}%",
             self.predictions.len(),
             100.0 * self.predictions.accuracy()
         )
@@ -146,6 +148,26 @@ impl RunReport<'_> {
                     ", which has the lowest validation loss."
                     @if self.history.len() < self.epochs { " " (self.epochs) " epochs were configured." } }
                 div.charts { (self.loss().draw()) (self.accuracy().draw()) }
+            }
+        }
+    }
+
+    fn metrics(&self) -> Markup {
+        let text = |value: f64| format!("{value:.4}");
+        html! {
+            section {
+                h2 { "Metrics" }
+                p { "With 95\u{a0}% intervals, which are wider with fewer images." }
+                div.wide tabindex="0" role="region" aria-label="Metrics" { table.scores {
+                    thead { tr { @for name in ["metric", "value", "from", "to"] { th scope="col" { (name) } } } }
+                    tbody { @for (name, estimate) in self.predictions.evaluation().named() { tr {
+                        th scope="row" { (name) }
+                        @match estimate {
+                            Some(Estimate { value, low, high }) => { td { (text(value)) } td { (text(low)) } td { (text(high)) } },
+                            None => { td { "-" } td { "-" } td { "-" } },
+                        }
+                    } } }
+                } }
             }
         }
     }
@@ -192,7 +214,7 @@ impl RunReport<'_> {
         html! {
             section {
                 h2 { "Scores by class" }
-                @if self.is_of_many() { p { "The " (scores.len()) " of " (self.classes.len()) " classes with the lowest F1. " code { (SCORES) } " among the plots lists all classes." } }
+                @if self.is_of_many() { p { "The " (scores.len()) " of " (self.classes.len()) " classes with the lowest F1." @if !self.history.is_empty() { " " code { (SCORES) } " among the plots lists all classes." } } }
                 div.beside {
                     div {
                         div.wide tabindex="0" role="region" aria-label="Scores by class" { table.scores {
@@ -216,9 +238,9 @@ impl RunReport<'_> {
         let [_, second] = self.classes else { return html! {} };
         let precision = format!("{}\u{a0}%", number(100.0 * PRECISION));
         html! {
-            @match self.predictions.threshold_for(1, PRECISION) {
+            @match self.predictions.choose_threshold(1, ThresholdRule::Precision(PRECISION)) {
                 Some(found) => p.below {
-                    "A probability threshold of " (probability(found.probability)) " for " (second)
+                    "A probability threshold of " (found.probability) " for " (second)
                     " gives a precision of at least " (precision) " and a recall of "
                     (number(100.0 * found.recall)) "\u{a0}%."
                 },
@@ -237,14 +259,14 @@ impl RunReport<'_> {
                 div.beside {
                     div {
                         p { "Expected calibration error " (error(found)) " over " (BINS) " bins of confidence." }
+                        @if found.len() < TRUSTED {
+                            p { "With fewer than " (TRUSTED) " images, a calibration is uncertain." }
+                        }
                         @if found.temperature() == 1.0 {
                             p { (self.missing_calibration()) }
                         } @else {
                             p { "The model divides its logits by the temperature " (number(found.temperature()))
-                                ", fitted on these " (found.len()) " images. Without it, the error is " (error(&uncalibrated)) "." }
-                            @if found.len() < TRUSTED {
-                                p { "With fewer than " (TRUSTED) " images, the temperature is uncertain." }
-                            }
+                                ", which was fitted on the validation images of its run. Without it, the error is " (error(&uncalibrated)) "." }
                         }
                     }
                     (self.reliability().draw())
@@ -281,10 +303,12 @@ impl RunReport<'_> {
     fn repeat(&self) -> Markup {
         html! {
             section {
-                h2 { "Reproducing the run" }
+                h2 { "Reproducing the results" }
                 pre tabindex="0" { code { (self.command) } }
                 div.wide tabindex="0" role="region" aria-label="Facts about the run" { table.facts { tbody { @for (name, value) in self.facts { tr { th scope="row" { (name) } td { (value) } } } } } }
-                details { summary { "All settings (config.toml)" } pre tabindex="0" { code { (self.settings) } } }
+                @if !self.settings.is_empty() {
+                    details { summary { "All settings (config.toml)" } pre tabindex="0" { code { (self.settings) } } }
+                }
             }
         }
     }

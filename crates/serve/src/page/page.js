@@ -23,13 +23,17 @@ async function begin() {
     `curl -F image=@1.jpg -F image=@2.jpg '${location.origin}/predict?heat_map=true'`;
   try {
     const health = await (await fetch("/health")).json();
-    const { classes } = health;
+    const { classes, threshold } = health;
     limit = health.limits.bytes;
     at("model").textContent = `Permafrost, ${health.model}`;
     document.title = `Permafrost, ${health.model}`;
     at("question").textContent = classes.length > 5
       ? `Which of ${classes.length} classes?`
       : `${classes.slice(0, -1).join(", ")} or ${classes.at(-1)}?`;
+    if (threshold !== null && threshold !== 0.5) {
+      at("threshold").textContent = `Threshold: ${classes[1]} above a probability of ${threshold}`;
+      at("threshold").hidden = false;
+    }
   } catch {
     at("fault").textContent = "The server does not respond. Check that it is running, then reload this page.";
     at("fault").hidden = false;

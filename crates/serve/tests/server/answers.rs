@@ -150,6 +150,7 @@ fn health_reports_model_classes_and_limits() {
         "status": "ok",
         "model": "stripes",
         "classes": ["along", "across", "<b>&"],
+        "threshold": null,
         "limits": {"bytes": 5_000, "files": 3, "pixels": 110_000_000, "request_pixels": 440_000_000},
     });
     let mut found = served.get("/health").json();

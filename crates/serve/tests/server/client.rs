@@ -154,6 +154,7 @@ fn save(folder: &Path) {
         head: HeadConfig { hidden_units: 5, dropout: 0.5 },
         classes: ["along", "across", "<b>&"].map(String::from).into(),
         threshold: 0.5,
+        threshold_rule: None,
         temperature: 1.0,
         metrics: None,
         engines: vec![],

@@ -92,6 +92,7 @@ fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
         head: HeadConfig { hidden_units: 4, ..HeadConfig::default() },
         classes: ["cats", "dogs", "birds"].map(String::from).into(),
         threshold: 0.5,
+        threshold_rule: None,
         temperature: 1.0,
         metrics: None,
         engines: vec![],
