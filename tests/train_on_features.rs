@@ -35,9 +35,11 @@ fn model(workplace: &TestDir, run: &str) -> Vec<u8> {
 #[test]
 fn features_in_memory_give_a_bit_identical_run() {
     let workplace = with_set("--views 2");
-    for mode in ["--no-augment", "--views 2"] {
+    for mode in
+        ["--no-augment", "--views 2", "--no-augment --scale-features", "--views 2 --scale-features"]
+    {
         workplace.train(&format!("{mode} --epochs 3 --out images --device cpu"));
-        let of_set = if mode == "--no-augment" { mode } else { "" };
+        let of_set = mode.replace("--views 2", "");
         let done = workplace.run(&on_set(&format!("{of_set} --out features"))).expect_success();
         assert!(done.stdout.contains("; features: 6"), "{}", done.stdout);
         assert!(done.stdout.ends_with("\nRun: features\n"), "{}", done.stdout);

@@ -1,6 +1,6 @@
 //! Options of `train`: `--demo`, `--views`, `--from` with `--unfreeze`, `--tensorboard` and `--patience`.
 
-use crate::harness::TestDir;
+use crate::harness::{TestDir, quick, refused};
 
 /// Joins the lines of a text.
 fn unbroken(text: &str) -> String {
@@ -115,4 +115,104 @@ fn patience_ends_a_run_of_a_billion_epochs() {
     );
     let done = done.expect_success();
     assert!(done.stdout.contains("Ended early: no lower val_loss"), "{}", done.stdout);
+}
+
+#[test]
+fn class_weights_and_label_smoothing_are_settings_of_a_run() {
+    let workplace = TestDir::with_photos();
+    for number in 6..30 {
+        workplace.image(&format!("photos/train/across/{number}.png"), "across", number % 8);
+    }
+    // 30 images across and 6 along.
+    let advice =
+        "the largest is 5.0 times the smallest; to weigh them equally: --class-weight balanced";
+    let plain = workplace.train("--epochs 2 --no-augment --out plain").stdout;
+    assert!(joined(&plain).contains(advice), "{plain}");
+    assert!(!workplace.read("plain/config.toml").contains("[loss]"));
+    let done = workplace.train("--epochs 2 --no-augment --class-weight balanced --out balanced");
+    let said = "Loss class weights across 0.600, along 3.000";
+    assert!(joined(&done.stdout).contains(said), "{}", done.stdout);
+    assert!(!done.stdout.contains("to weigh them equally"), "{}", done.stdout);
+    let named = "--class-weight across=0.6,along=3";
+    workplace.train(&format!("--epochs 2 --no-augment {named} --out named"));
+    assert_eq!(workplace.history("named"), workplace.history("balanced"));
+    assert_ne!(workplace.history("named"), workplace.history("plain"));
+    workplace.train("--epochs 2 --no-augment --label-smoothing 0.1 --out smooth");
+    assert_ne!(workplace.history("smooth"), workplace.history("plain"));
+    assert!(workplace.read("smooth/config.toml").contains("label_smoothing = 0.1\n"));
+    let page = workplace.read("named/report.html");
+    assert!(page.contains("--class-weight 'across=0.6,along=3'"), "{page}");
+
+    // The settings of a run can't change when it resumes.
+    let config = workplace.read("named/config.toml").replace("epochs = 2", "epochs = 3");
+    workplace.write("named/config.toml", config.replace("along = 3.0", "along = 4.0"));
+    let done = workplace.run("train --resume named");
+    assert!(done.stderr.contains("have changed since the run began"), "{}", done.stderr);
+    workplace.write("named/config.toml", config);
+    workplace.run("train --resume named").expect_success();
+    let compared = workplace.run("compare plain named").expect_success().stdout;
+    assert!(compared.contains("loss.class_weight"), "{compared}");
+
+    for (flag, named) in [
+        ("--class-weight alon=2", "`alon` is not a class of the data: across, along"),
+        ("--label-smoothing 1", "`label_smoothing` is 1, expected a fraction from 0 to below 1"),
+    ] {
+        refused(&workplace, &quick(&format!("{flag} --out other")), named);
+    }
+    for weights in ["across=0", "across", "across=1,across=2"] {
+        let done = workplace.run(&quick(&format!("--class-weight {weights}")));
+        assert!(done.stderr.contains("expected `balanced`, or names"), "{}", done.stderr);
+    }
+    let doctor = workplace.run("doctor photos").stdout;
+    assert!(doctor.contains("`train --class-weight balanced` weighs all equally"), "{doctor}");
+}
+
+#[test]
+fn scaled_features_are_part_of_the_model() {
+    let workplace = TestDir::with_photos();
+    let done = workplace.train("--epochs 3 --no-augment --scale-features --out run");
+    let said = "; features divided by their overall standard deviation";
+    assert!(joined(&done.stdout).contains(said), "{}", done.stdout);
+    let scale = workplace.card("run/best")["feature_scale"].as_f64().expect("a number");
+    assert!(scale > 0.0 && scale != 1.0, "{scale}");
+    assert_eq!(workplace.card("run/last")["feature_scale"], scale);
+    let evaluated = workplace.run("evaluate run/best photos/validation").expect_success().stdout;
+    let history = workplace.history("run");
+    let losses = history[1..].iter().map(|row| row[3].parse::<f64>().expect("a loss"));
+    let best = losses.fold(f64::MAX, f64::min);
+    assert!(evaluated.contains(&format!("loss: {best:.4} - ")), "{evaluated} {best}");
+    let page = workplace.read("run/report.html");
+    assert!(page.contains("features are divided by") && page.contains("--scale-features"));
+
+    // A model that is trained further keeps its scale, and its first loss is near the last one.
+    let further = "train photos --from run/best --epochs 1 --no-augment --learning-rate 0.0000001 --out further";
+    workplace.run(further).expect_success();
+    assert_eq!(workplace.card("further/best")["feature_scale"], scale);
+    let loss: f64 = workplace.history("further")[1][3].parse().expect("a loss");
+    assert!((loss - best).abs() < 0.01, "{loss} {best}");
+
+    // In an exported head, the kernel contains the scale.
+    workplace.run("export run/best --format keras --out model.keras").expect_success();
+    let imported = "train photos --head-from model.keras --weights none --image-size 32 --last-layer block1_pool --pooling max --no-calibration --no-augment --epochs 1 --learning-rate 0.0000001 --out imported";
+    workplace.run(imported).expect_success();
+    assert_eq!(workplace.card("imported/best").get("feature_scale"), None);
+    let rows = |model: &str| {
+        let csv = workplace.run(&format!("predict {model} photos/validation --csv"));
+        let csv = csv.expect_success().stdout;
+        let cell = |line: &str| line.split(',').nth(3).expect("a cell").parse::<f64>();
+        csv.lines().skip(1).map(|line| cell(line).expect("a number")).collect::<Vec<f64>>()
+    };
+    for (found, expected) in rows("imported/best").into_iter().zip(rows("run/best")) {
+        assert!((found - expected).abs() < 1e-3, "{found} {expected}");
+    }
+    for flags in ["--from run/best", "--unfreeze block1_conv2 --force"] {
+        let done = workplace.run(&format!("train photos {flags} --scale-features"));
+        assert_eq!(done.status, Some(2));
+        assert!(done.stderr.contains("--scale-features"), "{}", done.stderr);
+    }
+}
+
+/// Returns a text in one line, with single spaces.
+fn joined(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,8 +1,12 @@
 """Compares two epochs of the example's training in Keras and in Permafrost, which start from the same head."""
+import json
+
 import keras
+import numpy as np
 
 import models
 from compare import compare, require
+from vgg16 import frozen_base
 
 # Sums in another order, over six steps that RMSprop scales by the size of the gradients: about 3e-7 is measured.
 # Accuracies are counts: one image on the other side of the threshold changes them by 1e-2.
@@ -32,10 +36,47 @@ def check(permafrost, pngs):
     compare_histories("history", "on all images", found, expected)
 
 
-def fit(model, pngs):
+    # A loss of other numbers, so that weights or smoothing that have no effect are noticed.
+    plain = expected
+    for what, smoothing, weights, flags in (
+        ("class weights", 0, {0: 0.5, 1: 3.0}, ("--class-weight", "cats=0.5,dogs=3")),
+        ("label smoothing", 0.2, None, ("--label-smoothing", 0.2)),
+        ("both", 0.1, {0: 2.0, 1: 0.25}, ("--class-weight", "cats=2,dogs=0.25", "--label-smoothing", 0.1)),
+    ):
+        loss = keras.losses.BinaryCrossentropy(label_smoothing=smoothing)
+        expected = fit(models.compiled(models.whole(dropout=0), loss), pngs, class_weight=weights)
+        moves = abs(expected["loss"][0] / plain["loss"][0] - 1) > 0.05
+        require("history", f"in Keras, the loss changes with {what}", moves)
+        run = scratch / f"run-{what.replace(' ', '-')}"
+        found = permafrost.train(pngs, run, *settings, *flags, "--head-from", scratch / "head.keras")
+        compare_histories("history", f"with {what}", found, expected)
+
+    found = permafrost.train(
+        pngs, scratch / "run-scaled", *settings, "--scale-features", "--head-from", scratch / "head.keras"
+    )
+    scale = json.loads((scratch / "run-scaled/best/model.json").read_text())["feature_scale"]
+    deviation = float(np.std(features_of(pngs), dtype=np.float64))
+    is_deviation = abs(scale / deviation - 1) < 1e-5
+    require("history", f"the features are divided by {scale:.6f}, their standard deviation is {deviation:.6f}", is_deviation)
+    expected = fit(models.compiled(models.whole(dropout=0, feature_scale=scale)), pngs)
+    moves = abs(expected["val_loss"][1] / plain["val_loss"][1] - 1) > 0.05
+    require("history", "in Keras scaled features change the val_loss", moves)
+    compare_histories("history", "with scaled features", found, expected)
+
+
+def features_of(pngs):
+    """Returns Keras's features of the training images."""
+    base = frozen_base(models.SIZE)
+    batches = (keras.applications.vgg16.preprocess_input(images) for images, _ in dataset(pngs / "train"))
+    return np.concatenate([base(batch).numpy() for batch in batches])
+
+
+def fit(model, pngs, class_weight=None):
     """Trains two epochs in Keras, and returns their history."""
     training, validation = dataset(pngs / "train"), dataset(pngs / "validation")
-    return model.fit(training, validation_data=validation, epochs=2, shuffle=False, verbose=0).history
+    return model.fit(
+        training, validation_data=validation, epochs=2, shuffle=False, verbose=0, class_weight=class_weight
+    ).history
 
 
 def compare_histories(check, what, found, expected):

@@ -26,9 +26,9 @@ def head(dropout=0.5):
     return model
 
 
-def whole(augment=False, dropout=0.5):
+def whole(augment=False, dropout=0.5, feature_scale=1):
     """Returns the example's model, with the head's weights made by the same formula. Keras chooses the names of the
-    layers."""
+    layers. The features are divided by `feature_scale`, and the first kernel multiplied by it."""
     inputs = keras.Input((*SIZE, 3))
     outputs = inputs
     if augment:
@@ -37,16 +37,18 @@ def whole(augment=False, dropout=0.5):
     outputs = keras.applications.vgg16.preprocess_input(outputs)
     outputs = frozen_base(SIZE)(outputs)
     outputs = layers.Flatten()(outputs)
+    if feature_scale != 1:
+        outputs = layers.Rescaling(1 / feature_scale)(outputs)
     dense, dense_1 = layers.Dense(256), layers.Dense(1, activation="sigmoid")
     outputs = dense_1(layers.Dropout(dropout)(dense(outputs)))
     kernel, bias, kernel_1, bias_1 = head_weights()
-    dense.set_weights([kernel, bias])
+    dense.set_weights([kernel * np.float32(feature_scale), bias])
     dense_1.set_weights([kernel_1, bias_1])
     return keras.Model(inputs, outputs)
 
 
-def compiled(model):
-    model.compile(loss="binary_crossentropy", optimizer="rmsprop", metrics=["accuracy"])
+def compiled(model, loss="binary_crossentropy"):
+    model.compile(loss=loss, optimizer="rmsprop", metrics=["accuracy"])
     return model
 
 

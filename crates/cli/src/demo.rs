@@ -15,7 +15,9 @@ use imageproc::point::Point;
 use quoting::Shown;
 use random::{AddressedRng, Purpose};
 use rayon::prelude::*;
-use train::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
+use train::{
+    DataConfig, DeviceConfig, InitialWeights, LossConfig, RunConfig, TrainConfig, WeightsChoice,
+};
 use vgg::{Pooling, VggConfig};
 
 use crate::output::Output;
@@ -45,6 +47,7 @@ pub(crate) fn settings() -> RunConfig {
             ..VggConfig::default()
         },
         head: HeadConfig::default(),
+        loss: LossConfig::default(),
         train: TrainConfig {
             epochs: 24,
             batch_size: 8,

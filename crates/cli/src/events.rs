@@ -90,6 +90,7 @@ fn name_of(set: ImageSet) -> &'static str {
     match set {
         ImageSet::Training => "training",
         ImageSet::AugmentedCopies => "views",
+        ImageSet::Unaugmented => "unaugmented",
         ImageSet::Validation => "validation",
     }
 }

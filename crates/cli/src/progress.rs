@@ -112,6 +112,9 @@ impl Progress {
             ImageSet::AugmentedCopies => {
                 ("augmented copies", "augmented copies of the training images")
             }
+            ImageSet::Unaugmented => {
+                ("scale of the features", "training images without augmentation, for their scale")
+            }
             ImageSet::Validation => ("validation features", "validation images"),
         };
         self.bar.count(done, total, features);

@@ -199,13 +199,15 @@ fn facts<const N: usize>(
         ("program", format!("permafrost {}", env!("CARGO_PKG_VERSION"))),
     ];
     let threshold = threshold.map(|text| ("threshold", text));
-    let facts = others.into_iter().chain(threshold).chain(of_model);
+    let scale = (card.feature_scale != 1.0)
+        .then(|| ("features are divided by", card.feature_scale.to_string()));
+    let facts = others.into_iter().chain(threshold).chain(scale).chain(of_model);
     facts.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Returns a command line that repeats the run, with the settings that its result depends on.
 fn command(config: &RunConfig) -> String {
-    let RunConfig { base, head, train, augment, data, device, .. } = config;
+    let RunConfig { base, head, loss, train, augment, data, device, .. } = config;
     let mut flags = vec![];
     let mut add = |flag: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -247,10 +249,14 @@ fn command(config: &RunConfig) -> String {
         add("zoom", Some(augment.zoom.to_string()));
         add("compose", Some(name_of(augment.compose)));
     }
+    add("scale-features", set(train.scale_features));
     add("dropout", Some(head.dropout.to_string()));
     add("epochs", Some(train.epochs.to_string()));
     add("batch-size", Some(train.batch_size.to_string()));
     add("learning-rate", Some(train.learning_rate.to_string()));
+    add("class-weight", loss.class_weight.as_ref().map(ToString::to_string));
+    let smoothing = (loss.label_smoothing > 0.0).then(|| loss.label_smoothing.to_string());
+    add("label-smoothing", smoothing);
     add("no-shuffle", set(!train.shuffle));
     add("views", train.views.map(|views| views.to_string()));
     add("patience", train.patience.map(|epochs| epochs.to_string()));

@@ -17,6 +17,9 @@ const WIDTH: usize = 80;
 /// Column at which the texts begin.
 const INDENT: usize = 14;
 
+/// Ratio of the largest to the smallest class above which class weights are recommended.
+const IMBALANCE: usize = 3;
+
 /// Maximum number of classes that are listed individually.
 const NAMED: usize = 6;
 
@@ -41,7 +44,7 @@ impl RunSummary<'_> {
                 format!("{} for training, {} for validation", train.shown(), validation.shown());
             print_row(&mut out, "Folders", &text)?;
         }
-        print_row(&mut out, "Classes", &classes(self.data))?;
+        print_row(&mut out, "Classes", &self.classes())?;
         print_row(&mut out, "Base", &self.base()?)?;
         print_row(&mut out, "Weights", &self.weights())?;
         print_row(&mut out, "Device", &self.device())?;
@@ -50,6 +53,9 @@ impl RunSummary<'_> {
             print_row(&mut out, "Views", &views)?;
         }
         print_row(&mut out, "Head", &self.head()?)?;
+        if let Some(loss) = self.loss()? {
+            print_row(&mut out, "Loss", &loss)?;
+        }
         print_row(&mut out, "Training", &self.training())?;
         if let Some(path) = self.path {
             print_row(&mut out, "Run", &path.shown().to_string())?;
@@ -179,10 +185,46 @@ impl RunSummary<'_> {
                 _ => format!("; initialized from {}", path.shown()),
             },
         };
+        let scaled = if train.scale_features {
+            "; features divided by their overall standard deviation"
+        } else {
+            ""
+        };
         Ok(format!(
-            "{} units, dropout {}: {parameters} parameters, learning rate {}{start}",
+            "{} units, dropout {}: {parameters} parameters, learning rate {}{start}{scaled}",
             head.hidden_units, head.dropout, train.learning_rate
         ))
+    }
+
+    /// Returns the class weights and the label smoothing, if any.
+    fn loss(&self) -> anyhow::Result<Option<String>> {
+        let (loss, data) = (&self.config.loss, self.data);
+        let mut texts = vec![];
+        if let Some(weights) = loss.weights(data.classes(), data.training_labels())? {
+            let named = data.classes().iter().zip(weights);
+            let each = named.map(|(name, weight)| format!("{} {weight:.3}", name.shown()));
+            let each: Vec<String> = each.collect();
+            texts.push(match each.len() {
+                count if count > NAMED => format!("class weights of {count} classes"),
+                _ => format!("class weights {}", each.join(", ")),
+            });
+        }
+        if loss.label_smoothing > 0.0 {
+            texts.push(format!("label smoothing {}", loss.label_smoothing));
+        }
+        Ok((!texts.is_empty()).then(|| texts.join("; ")))
+    }
+
+    /// Returns the classes with their numbers of images, and advice if they are imbalanced.
+    fn classes(&self) -> String {
+        let mut text = classes(self.data);
+        let [train, _] = count_classes(self.data);
+        // A resumed run has its settings.
+        let is_new = self.path.is_none_or(|run| !run.join("last").exists());
+        if is_new && self.config.loss.class_weight.is_none() && is_imbalanced(&train) {
+            text += "; to weigh them equally: --class-weight balanced";
+        }
+        text
     }
 
     fn training(&self) -> String {
@@ -225,6 +267,12 @@ fn classes(data: Data<'_>) -> String {
         |((name, train), valid): ((&String, _), _)| format!("{} {train} + {valid}", name.shown());
     let each: Vec<String> = names.iter().zip(&train).zip(&valid).map(of_class).collect();
     format!("{}; {balance}", each.join(", "))
+}
+
+/// Returns true if the largest class has more than [`IMBALANCE`] times the images of the smallest.
+fn is_imbalanced(counts: &[usize]) -> bool {
+    let (least, most) = (counts.iter().min(), counts.iter().max());
+    most.copied().unwrap_or(0) > IMBALANCE * least.copied().unwrap_or(0)
 }
 
 /// Counts the training images and the validation images of each class.

@@ -9,7 +9,10 @@ use model::{KerasHead, ModelCard, WeightsSearch, load_card};
 use quoting::Shown;
 use report::ThresholdRule;
 use shards::{FeatureSet, FeatureSettings, Store, local_path};
-use train::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
+use train::{
+    ClassWeight, DataConfig, DeviceConfig, InitialWeights, LossConfig, RunConfig, TrainConfig,
+    WeightsChoice,
+};
 use vgg::{Origin, Variant, VggConfig, Weights};
 
 use crate::arguments::{AugmentArguments, BaseArguments, WEIGHTS_FOLDER};
@@ -83,6 +86,11 @@ pub(crate) struct TrainSettings {
     /// Fraction of those units dropped in each step [default: 0.5]
     #[arg(long, value_name = "FRACTION", help_heading = "Head")]
     dropout: Option<f32>,
+    /// Divide all features by one number, their standard deviation over the training images
+    ///
+    /// The features of a VGG are large for the default learning rate. Dividing them lowers the val_loss, and so does `--pooling avg`. The model contains the number.
+    #[arg(long, help_heading = "Head", conflicts_with_all = ["from", "unfreeze"])]
+    scale_features: bool,
     /// Continue training this model on images of the same classes
     ///
     /// The model determines the base, the image size, the unfrozen layers, the hidden units and the dropout.
@@ -108,6 +116,16 @@ pub(crate) struct TrainSettings {
     /// Learning rate of the unfrozen layers of the base (RMSprop) [default: 0.00001]
     #[arg(long, alias = "thaw-learning-rate", value_name = "RATE", help_heading = "Optimization")]
     base_learning_rate: Option<f64>,
+    /// Weights of the classes in the training loss: `balanced`, or names and weights such as `cats=1,dogs=3` [default: 1]
+    ///
+    /// `balanced` weighs the images of a class inversely to their number. Classes without a weight have the weight 1. The val_loss has no weights.
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Optimization")]
+    class_weight: Option<ClassWeight>,
+    /// Distribute this share of each label over all classes, 0 to below 1 [default: 0]
+    ///
+    /// The loss and the val_loss are those of the smoothed labels, as in Keras.
+    #[arg(long, value_name = "FRACTION", help_heading = "Optimization")]
+    label_smoothing: Option<f32>,
     /// Stop after this many epochs without a lower val_loss [default: off]
     #[arg(long, value_name = "EPOCHS", help_heading = "Optimization")]
     patience: Option<usize>,
@@ -231,6 +249,10 @@ impl TrainSettings {
                 hidden_units: self.hidden_units.unwrap_or(default.head.hidden_units),
                 dropout: self.dropout.unwrap_or(default.head.dropout),
             },
+            loss: LossConfig {
+                class_weight: self.class_weight.clone(),
+                label_smoothing: self.label_smoothing.unwrap_or(default.loss.label_smoothing),
+            },
             train: TrainConfig {
                 epochs: self.epochs.unwrap_or(default.train.epochs),
                 batch_size: self.batch_size.unwrap_or(default.train.batch_size),
@@ -244,6 +266,7 @@ impl TrainSettings {
                 calibrate: !self.no_calibration,
                 threshold: self.threshold.unwrap_or(default.train.threshold),
                 tensorboard: self.tensorboard,
+                scale_features: self.scale_features,
                 seed,
             },
             device: self.device.resolve()?,
@@ -364,6 +387,7 @@ fn example() -> RunConfig {
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),
+        loss: LossConfig::default(),
         train: TrainConfig::default(),
         device: DeviceConfig::default(),
     }

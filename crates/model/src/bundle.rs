@@ -82,6 +82,7 @@ pub fn save_bundle(
         return Err(ModelError::NonFinite { path: arrays_path, name: name.clone() });
     }
     write_safetensors(&arrays_path, &arrays)?;
+    let card = &ModelCard { feature_scale: trainable.feature_scale(), ..card.clone() };
     let file = CardFile { card, arrays: digest_of_file(&arrays_path)? };
     let mut json = serde_json::to_vec_pretty(&file).expect("a card is plain data");
     json.push(b'\n');
@@ -140,7 +141,10 @@ pub fn load_bundle(
     }
     let arrays = read_arrays(&arrays_path)?;
     match TrainableLayers::new(&card.base, &card.head, card.classes.len(), arrays, device) {
-        Ok(trainable) => Ok((card, trainable)),
+        Ok(trainable) => {
+            let trainable = trainable.with_feature_scale(card.feature_scale);
+            Ok((card, trainable))
+        }
         Err(TrainableLayersError::Base(error)) => Err(error.into()),
         Err(TrainableLayersError::NonFinite(name)) => {
             Err(ModelError::NonFinite { path: arrays_path, name })

@@ -26,6 +26,9 @@ pub struct ModelCard {
     pub head: HeadConfig,
     /// Class names. A label is an index into them.
     pub classes: Vec<String>,
+    /// Number that the inputs of the head are divided by: 1, or their standard deviation over the training images.
+    #[serde(default = "unscaled", skip_serializing_if = "is_unscaled")]
+    pub feature_scale: f32,
     /// Threshold of the probability of the second of two classes. Above it, that class is predicted.
     pub threshold: f32,
     /// Rule that chose the threshold on the validation images, such as `precision=0.95`; `None` for a fixed threshold.
@@ -78,6 +81,14 @@ pub struct Metrics {
     pub val_accuracy: f64,
 }
 
+fn unscaled() -> f32 {
+    1.0
+}
+
+fn is_unscaled(scale: &f32) -> bool {
+    *scale == unscaled()
+}
+
 /// Temperature of bundles before format 5.
 fn uncalibrated() -> f64 {
     1.0
@@ -115,6 +126,7 @@ impl ModelCard {
             preprocessing: weights.preprocessing(),
             head,
             classes,
+            feature_scale: unscaled(),
             threshold: 0.5,
             threshold_rule: None,
             temperature: 1.0,
@@ -126,7 +138,7 @@ impl ModelCard {
     /// Returns the first value that is out of its range. Does not check the base, which is checked when its layers are
     /// listed.
     pub(crate) fn invalid_value(&self) -> Option<InvalidValue> {
-        let Self { head, classes, threshold, temperature, .. } = self;
+        let Self { head, classes, feature_scale, threshold, temperature, .. } = self;
         let mut seen = BTreeSet::new();
         let class = classes.iter().find(|class| class.is_empty() || !seen.insert(*class));
         let invalid = |name, found, expected| Some(InvalidValue { name, found, expected });
@@ -136,6 +148,8 @@ impl ModelCard {
             invalid("head.hidden_units", head.hidden_units.to_string(), "1 to 65,536")
         } else if !(0.0..1.0).contains(&head.dropout) {
             invalid("head.dropout", head.dropout.to_string(), "a fraction from 0 to below 1")
+        } else if !(1e-30..=1e30).contains(feature_scale) {
+            invalid("feature_scale", feature_scale.to_string(), "a number from 1e-30 to 1e30")
         } else if !(0.0..=1.0).contains(threshold) {
             invalid("threshold", threshold.to_string(), "a probability from 0 to 1")
         } else if !(1e-30..=1e30).contains(temperature) {

@@ -292,6 +292,7 @@ fn check_parts(
         ("image size", format!("{:?}", card.base.image_size), format!("{:?}", base.size())),
         ("list of frozen layers", layers.join(", "), base.layers().join(", ")),
         ("preprocessing", card.preprocessing.name().into(), base.preprocessing().name().into()),
+        ("feature scale", card.feature_scale.to_string(), trainable.feature_scale().to_string()),
         ("digest of the weights", card.weights.digest.clone(), base.weights_digest().to_owned()),
     ] {
         if found != expected {

@@ -240,6 +240,6 @@ impl Explainer {
         };
         let data = TensorData::new(features, [images.len(), height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
-        Ok(self.trainable.head().forward(flatten(self.rest.forward_through(maps, tap)), None))
+        Ok(self.trainable.forward_head(flatten(self.rest.forward_through(maps, tap)), None))
     }
 }

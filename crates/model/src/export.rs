@@ -89,17 +89,20 @@ pub fn export(
     Ok(card)
 }
 
-/// Returns the arrays of the whole model. The last dense layer is divided by the temperature, so that the exported model
-/// returns calibrated probabilities.
+/// Returns the arrays of the whole model. The kernel of the first dense layer is divided by the feature scale. The last
+/// layer is divided by the temperature, so that the exported model returns calibrated probabilities.
 fn exported_arrays(card: &ModelCard, weights: &Weights, trainable: &TrainableLayers) -> Arrays {
     let mut arrays = weights.arrays().clone();
     arrays.extend(trainable.to_arrays());
     arrays.extend(preprocessing(card));
-    let [.., kernel, bias] = ARRAY_NAMES;
-    for name in [kernel, bias] {
+    let [first_kernel, _, kernel, bias] = ARRAY_NAMES;
+    let scale = f64::from(trainable.feature_scale());
+    for (name, divisor) in
+        [(first_kernel, scale), (kernel, card.temperature), (bias, card.temperature)]
+    {
         let array = arrays.get_mut(name).expect("a head has its arrays");
-        let scale = |value: &mut f32| *value = (f64::from(*value) / card.temperature) as f32;
-        array.data.iter_mut().for_each(scale);
+        let divide = |value: &mut f32| *value = (f64::from(*value) / divisor) as f32;
+        array.data.iter_mut().for_each(divide);
     }
     arrays
 }
@@ -186,6 +189,7 @@ mod tests {
         }
         let trainable =
             TrainableLayers::new(&base, &head, classes, arrays, &device).expect("its arrays");
+        let trainable = trainable.with_feature_scale(3.25);
         let card = ModelCard {
             format: ModelCard::FORMAT,
             base,
@@ -193,6 +197,7 @@ mod tests {
             preprocessing: weights.preprocessing(),
             head,
             classes: (0..classes).map(|class| class.to_string()).collect(),
+            feature_scale: 3.25,
             threshold: 0.5,
             threshold_rule: None,
             temperature: 3.5,

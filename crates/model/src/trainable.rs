@@ -17,6 +17,9 @@ pub struct TrainableLayers {
     /// Shape of an image's backbone features.
     #[module(skip)]
     features: Vec<usize>,
+    /// Number that the inputs of the head are divided by.
+    #[module(skip)]
+    feature_scale: f32,
 }
 
 /// Arrays that do not fit the trainable layers.
@@ -121,7 +124,8 @@ impl TrainableLayers {
             return Err(TrainableLayersError::Unknown(name.clone()));
         }
         let features = base.feature_shape()?;
-        Ok(Self { unfrozen: base.init_trainable(&arrays, device)?, head, features })
+        let unfrozen = base.init_trainable(&arrays, device)?;
+        Ok(Self { unfrozen, head, features, feature_scale: 1.0 })
     }
 
     /// Creates the trainable layers of a frozen base: only a head, on `inputs` features of an image.
@@ -138,7 +142,45 @@ impl TrainableLayers {
     /// assert_eq!(layers.to_arrays()["dense/kernel"].shape, [64, 8]);
     /// ```
     pub fn from_head(head: Head, inputs: usize) -> Self {
-        Self { unfrozen: None, head, features: vec![inputs] }
+        Self { unfrozen: None, head, features: vec![inputs], feature_scale: 1.0 }
+    }
+
+    /// Sets the number that the inputs of the head are divided by, by default 1.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `scale` is not positive and finite.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use model::{HeadConfig, TrainableLayers};
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 3, 1, &device);
+    /// let layers = TrainableLayers::from_head(head, 64);
+    /// let features = Tensor::<2>::ones([1, 64], &device);
+    /// let scaled = layers.clone().with_feature_scale(4.0).forward(features.clone() * 4.0, None);
+    /// let difference = (scaled - layers.forward(features, None)).abs().max();
+    /// assert_eq!(difference.into_scalar::<f32>(), 0.0);
+    /// ```
+    pub fn with_feature_scale(self, scale: f32) -> Self {
+        assert!(scale > 0.0 && scale.is_finite(), "a scale is positive");
+        Self { feature_scale: scale, ..self }
+    }
+
+    /// Returns the number that the inputs of the head are divided by.
+    pub fn feature_scale(&self) -> f32 {
+        self.feature_scale
+    }
+
+    /// Computes logits from the output of the whole base.
+    pub(crate) fn forward_head(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
+        // Without a scale, no number may change.
+        let features =
+            if self.feature_scale == 1.0 { features } else { features / self.feature_scale };
+        self.head.forward(features, mask)
     }
 
     /// Computes logits from backbone features; [`Self::probabilities`] converts them. In training, `mask` is the
@@ -168,7 +210,7 @@ impl TrainableLayers {
             Some(unfrozen) => flatten(unfrozen.forward(self.maps(features))),
             None => features,
         };
-        self.head.forward(features, mask)
+        self.forward_head(features, mask)
     }
 
     /// Computes logits from backbone features, with `tap` applied to the output of the last unfrozen convolution, see
@@ -183,10 +225,10 @@ impl TrainableLayers {
         tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
     ) -> Tensor<2> {
         let unfrozen = self.unfrozen.as_ref().expect("unfrozen layers");
-        self.head.forward(flatten(unfrozen.forward_through(self.maps(features), tap)), None)
+        self.forward_head(flatten(unfrozen.forward_through(self.maps(features), tap)), None)
     }
 
-    /// Returns the head, which computes logits from the output of the whole base.
+    /// Returns the head, which computes logits from the output of the whole base divided by the feature scale.
     pub fn head(&self) -> &Head {
         &self.head
     }

@@ -39,6 +39,7 @@ fn saved(folder: &Path) -> ModelCard {
         preprocessing: Preprocessing::Caffe,
         head: HeadConfig { hidden_units: 3, dropout: 0.5 },
         classes: ["a", "b", "c"].map(String::from).to_vec(),
+        feature_scale: 1.0,
         threshold: 0.5,
         threshold_rule: None,
         temperature: 1.0,

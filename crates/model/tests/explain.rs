@@ -35,6 +35,7 @@ fn saved(
         preprocessing: Preprocessing::Caffe,
         head: HeadConfig { hidden_units: HIDDEN, dropout: 0.5 },
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
+        feature_scale: 1.0,
         threshold: 0.5,
         threshold_rule: None,
         temperature: 1.0,
@@ -166,6 +167,26 @@ fn batch_explanations_match_single_ones_and_predictions() {
                     assert!((found - expected).abs() < 1e-5, "{found} {expected}");
                 }
             }
+        }
+    }
+}
+
+/// The heat map is of the model that predicts, with its feature scale.
+#[test]
+fn explanations_use_the_feature_scale() {
+    for unfreeze in [None, Some("block2_conv1")] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (card, _, trainable) = saved(folder.path(), 3, unfreeze);
+        save_bundle(folder.path(), &card, &trainable.with_feature_scale(40.0)).expect("a folder");
+        let search = WeightsSearch { named: None, folder: folder.path().join("nowhere") };
+        let classifier =
+            Classifier::load(folder.path(), &search, &FrozenBase::new, &Device::flex());
+        let classifier = classifier.expect("a model");
+        assert_eq!(classifier.card().feature_scale, 40.0);
+        let predicted = classifier.predict(&[image()]).expect("a CPU");
+        let explained = explainer(folder.path()).explain(&[image()], None).expect("a CPU");
+        for (found, expected) in explained[0].probabilities.iter().zip(&predicted[0]) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
         }
     }
 }

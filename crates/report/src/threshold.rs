@@ -113,7 +113,7 @@ impl FromStr for ThresholdRule {
 
 /// Rule in a settings file: a number, or a text.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a probability, `best-f1`, `precision=P` or `recall=R`")]
 enum RuleValue {
     Number(f64),
     Text(String),

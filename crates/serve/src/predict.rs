@@ -215,6 +215,7 @@ mod tests {
             preprocessing: Preprocessing::Caffe,
             head: HeadConfig { hidden_units: 5, dropout: 0.5 },
             classes: ["cats", "dogs", "birds"].map(String::from).into(),
+            feature_scale: 1.0,
             threshold: 0.5,
             threshold_rule: None,
             temperature: 1.0,

@@ -10,7 +10,7 @@ use std::io::{Write, stdout};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use head::HeadConfig;
-use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, TrainConfig, fit_head};
+use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, LossConfig, TrainConfig, fit_head};
 
 const SAMPLES: usize = 256;
 
@@ -48,7 +48,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (head, device) = (HeadConfig { hidden_units: 16, dropout: 0.2 }, Device::flex());
     let data = FeatureArrays::divide(["healthy", "worn"], machines(0..400), 0.2, 1)?;
     let (train, cancellation) = (TrainConfig::default(), &Cancellation::NEVER);
-    let job = HeadJob { head, train, data: &data, device: &device, cancellation };
+    let job = HeadJob {
+        head,
+        loss: &LossConfig::default(),
+        train,
+        data: &data,
+        device: &device,
+        cancellation,
+    };
     let trained = fit_head(&job, |_| {})?;
     let LabeledRows { values, labels } = machines(400..600);
     let rows = Tensor::from_data(TensorData::new(values, [labels.len(), 32]), &device);

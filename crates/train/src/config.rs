@@ -9,7 +9,7 @@ use report::ThresholdRule;
 use serde::{Deserialize, Serialize};
 use vgg::{Precision, VggConfig, VggError, Weights};
 
-use crate::{RmsProp, TrainError};
+use crate::{LossConfig, RmsProp, TrainError};
 
 /// Maximum number of weights of the head's first layer. With gradients and optimizer state, they take about 4 GB.
 const LARGEST_HEAD: usize = 1 << 28;
@@ -39,6 +39,9 @@ pub struct RunConfig {
     pub base: VggConfig,
     /// Head.
     pub head: HeadConfig,
+    /// Loss.
+    #[serde(default, skip_serializing_if = "is_default_loss")]
+    pub loss: LossConfig,
     /// Training loop.
     pub train: TrainConfig,
     /// Device and precision.
@@ -264,6 +267,9 @@ pub struct TrainConfig {
     #[doc(alias = "SummaryWriter")]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tensorboard: bool,
+    /// Divides all features by one number, their standard deviation over the training images.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scale_features: bool,
     /// Random seed.
     #[doc(alias = "manual_seed")]
     #[doc(alias = "set_random_seed")]
@@ -285,9 +291,14 @@ impl Default for TrainConfig {
             calibrate: true,
             threshold: ThresholdRule::default(),
             tensorboard: false,
+            scale_features: false,
             seed: 0,
         }
     }
+}
+
+fn is_default_loss(loss: &LossConfig) -> bool {
+    *loss == LossConfig::default()
 }
 
 fn is_default_threshold(rule: &ThresholdRule) -> bool {
@@ -398,6 +409,7 @@ impl RunConfig {
             augment: AugmentConfig::default(),
             base: VggConfig::default(),
             head: HeadConfig::default(),
+            loss: LossConfig::default(),
             train: TrainConfig::default(),
             device: DeviceConfig::default(),
         }
@@ -424,6 +436,7 @@ impl RunConfig {
         base.frozen_and_trainable()?;
         augment.validate()?;
         train.validate(head)?;
+        self.loss.validate()?;
         check_counts([
             self.device.base_batch.map(|batch| {
                 ((1..=65_536).contains(&batch), "base_batch", batch, "1 to 65,536, or unset")
@@ -440,6 +453,12 @@ impl RunConfig {
             let expected = "unset if augmentation is disabled";
             return Err(TrainError::Setting { name, value, expected });
         }
+        let is_of_model = matches!(self.start, InitialWeights::Model(_));
+        if train.scale_features && (is_of_model || base.unfreeze.is_some()) {
+            let (name, value) = ("scale_features", "true".into());
+            let expected = "unset if the run starts from a model or unfreezes layers";
+            return Err(TrainError::Setting { name, value, expected });
+        }
         check_head_size(head, base.output_count()?)?;
         let weights = match &self.weights {
             WeightsChoice::File(path) => Some(path),
@@ -452,11 +471,11 @@ impl RunConfig {
         }
     }
 
-    /// Checks that the settings fit the number of classes: a threshold needs two.
+    /// Checks that the settings fit the classes.
     ///
     /// # Errors
     ///
-    /// Returns an error if a threshold is set and there are more classes.
+    /// Returns an error if a threshold is set and there are more than two classes, or if a weight is set for another class.
     ///
     /// # Examples
     ///
@@ -465,13 +484,14 @@ impl RunConfig {
     ///
     /// let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
     /// config.train.threshold = ThresholdRule::BestF1;
-    /// assert!(config.check_classes(2).is_ok() && config.check_classes(3).is_err());
+    /// let classes = ["cats", "dogs", "birds"].map(String::from);
+    /// assert!(config.check_classes(&classes[..2]).is_ok() && config.check_classes(&classes).is_err());
     /// ```
-    pub fn check_classes(&self, classes: usize) -> Result<(), TrainError> {
-        if classes != 2 && !is_default_threshold(&self.train.threshold) {
-            return Err(TrainError::ThresholdOfMany { classes });
+    pub fn check_classes(&self, classes: &[String]) -> Result<(), TrainError> {
+        if classes.len() != 2 && !is_default_threshold(&self.train.threshold) {
+            return Err(TrainError::ThresholdOfMany { classes: classes.len() });
         }
-        Ok(())
+        self.loss.check_classes(classes)
     }
 
     /// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then the four of the head.

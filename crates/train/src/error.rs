@@ -131,6 +131,14 @@ pub enum TrainError {
         /// Maximum number of weights.
         limit: usize,
     },
+    /// A class weight is set for a class that the data do not have.
+    #[error("`{}` is not a class of the data: {}", .name.shown(), .classes.join(", "))]
+    UnknownClass {
+        /// Name in the settings.
+        name: String,
+        /// Classes of the data, quoted for display.
+        classes: Vec<String>,
+    },
     /// A threshold is set, but there are more than two classes.
     #[error("a threshold needs two classes, but the data have {classes}")]
     ThresholdOfMany {
@@ -309,6 +317,7 @@ impl TrainError {
             )
             .into(),
             Self::HeadDiverged { .. } => "use a lower learning rate".into(),
+            Self::UnknownClass { .. } => "correct the name in the class weights".into(),
             Self::ThresholdOfMany { .. } => "remove the threshold; with more than two classes, the most likely class is predicted".into(),
             Self::Setting { .. } => "remove the setting to use its default".into(),
             _ => return None,

@@ -11,6 +11,8 @@ pub enum ImageSet {
     Training,
     /// Augmented copies of the training images.
     AugmentedCopies,
+    /// Training images without augmentation, for the scale of the features.
+    Unaugmented,
     /// Validation images.
     Validation,
 }

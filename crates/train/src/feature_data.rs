@@ -216,7 +216,7 @@ mod tests {
     use vgg::{Preprocessing, VggConfig};
 
     use super::*;
-    use crate::{DataConfig, DeviceConfig, InitialWeights, TrainConfig, WeightsChoice};
+    use crate::{DataConfig, DeviceConfig, InitialWeights, LossConfig, TrainConfig, WeightsChoice};
 
     #[test]
     fn features_that_do_not_fit_are_refused_with_the_setting_that_differs() {
@@ -246,6 +246,7 @@ mod tests {
             augment,
             base: base.clone(),
             head: HeadConfig::default(),
+            loss: LossConfig::default(),
             train: TrainConfig { views: Some(2), ..TrainConfig::default() },
             device: DeviceConfig::default(),
         };

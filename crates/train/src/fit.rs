@@ -12,6 +12,7 @@ use model::load_bundle;
 
 use crate::batch_source::{BatchSource, keep};
 use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside};
+use crate::feature_scale::{feature_scale, scaled};
 use crate::history::History;
 use crate::outcome::{TrainedModel, TrainingOutcome, TrainingResult};
 use crate::resume_check::{check_same, digest_of_settings};
@@ -163,7 +164,7 @@ fn run_from(
         let width = job.config.base.feature_shape()?.iter().product();
         data.check(&job.config.train, width)?;
     }
-    job.config.check_classes(job.data.classes().len())?;
+    job.config.check_classes(job.data.classes())?;
     let outcome = train_from(job, last, on_event)?;
     let epochs = match outcome {
         TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs } => epochs,
@@ -182,12 +183,17 @@ fn train_from(
 ) -> Result<TrainingOutcome, TrainError> {
     let TrainingJob { config, run, data, .. } = *job;
     let device = job.device.clone().autodiff();
-    let mut checkpoint = match last {
-        Some(last) => checkpoint_of(job, last, &device, &mut on_event)?,
-        None => begin(job, &device)?,
-    };
     // The time of the first epoch, and of the first after a resume, includes preparing the features.
     let mut started = Instant::now();
+    let mut checkpoint = match last {
+        Some(last) => checkpoint_of(job, last, &device, &mut on_event)?,
+        None => match begin(job, &device, &mut on_event) {
+            Err(error) if error.is_cancelled() => {
+                return Ok(TrainingOutcome::Stopped { epochs: 0 });
+            }
+            begun => begun?,
+        },
+    };
     let history = History::open(run, checkpoint.state.epoch)?;
     let (source, of_validation) = match prepare(job, &mut on_event) {
         Err(error) if error.is_cancelled() => {
@@ -301,9 +307,16 @@ fn prepare<'a>(
 }
 
 /// Creates the initial state. It is saved at once, so that a run can be resumed whenever it stops.
-fn begin(job: &TrainingJob<'_>, device: &Device) -> Result<Checkpoint, TrainError> {
+fn begin(
+    job: &TrainingJob<'_>,
+    device: &Device,
+    on_event: &mut impl FnMut(TrainingEvent),
+) -> Result<Checkpoint, TrainError> {
     let classes = job.data.classes();
-    let trainable = initial_layers(job.config, job.weights, classes, device)?;
+    let mut trainable = initial_layers(job.config, job.weights, classes, device)?;
+    if job.config.train.scale_features {
+        trainable = scaled(job, trainable, feature_scale(job, on_event)?, device)?;
+    }
     let state = TrainingState {
         epoch: 0,
         step: 0,

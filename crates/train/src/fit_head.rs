@@ -11,11 +11,12 @@ use model::TrainableLayers;
 use crate::batch::Batch;
 use crate::checkpoint::Checkpoint;
 use crate::config::check_head_size;
+use crate::evaluate::BatchLoss;
 use crate::outcome::EpochRecord;
 use crate::steps::{Diverged, StepSettings, step, validate};
 use crate::{
-    Best, FeatureArrays, Optimizer, TrainConfig, TrainError, TrainingEvent, TrainingState,
-    order_of_epoch,
+    Best, FeatureArrays, LossConfig, Optimizer, TrainConfig, TrainError, TrainingEvent,
+    TrainingState, order_of_epoch,
 };
 
 /// Input of the training of a head.
@@ -23,8 +24,10 @@ use crate::{
 pub struct HeadJob<'a> {
     /// Configuration of the head.
     pub head: HeadConfig,
-    /// Settings of the training loop. `views` must be `None`. `base_learning_rate`, `save_every`, `calibrate`, `threshold`
-    /// and `tensorboard` are not used.
+    /// Settings of the loss.
+    pub loss: &'a LossConfig,
+    /// Settings of the training loop. `views` must be `None`, and `scale_features` false. `base_learning_rate`, `save_every`, `calibrate`,
+    /// `threshold` and `tensorboard` are not used.
     pub train: TrainConfig,
     /// Training and validation data. The features may come from any source.
     pub data: &'a FeatureArrays,
@@ -63,7 +66,7 @@ pub struct TrainedHead {
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use head::HeadConfig;
-/// use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, TrainConfig, fit_head};
+/// use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, LossConfig, TrainConfig, fit_head};
 ///
 /// // The sign of the first feature determines the class.
 /// let sign = |row: usize| if row % 2 == 0 { -1.0 } else { 1.0 };
@@ -74,6 +77,7 @@ pub struct TrainedHead {
 /// let trained = fit_head(
 ///     &HeadJob {
 ///         head: HeadConfig { hidden_units: 8, dropout: 0.0 },
+///         loss: &LossConfig::default(),
 ///         train: TrainConfig { epochs: 20, learning_rate: 0.01, ..TrainConfig::default() },
 ///         data: &FeatureArrays::divide(["negative", "positive"], rows, 0.2, 1)?,
 ///         device: &device,
@@ -95,10 +99,19 @@ pub fn fit_head(
     let HeadJob { head, train, data, cancellation, .. } = *job;
     let (width, labels) = (data.feature_count(), data.training_labels());
     train.validate(&head)?;
+    job.loss.validate()?;
+    if train.scale_features {
+        let (name, value) = ("scale_features", "true".into());
+        let expected = "unset for a head alone, whose features the caller can divide";
+        return Err(TrainError::Setting { name, value, expected });
+    }
     check_head_size(&head, width)?;
     data.check(&train, width)?;
     let device = job.device.clone().autodiff();
-    let settings = StepSettings { head, train, labels, device: &device };
+    let class_weights = job.loss.weights(data.classes(), labels)?;
+    let label_smoothing = job.loss.label_smoothing;
+    let loss = &BatchLoss { class_weights, label_smoothing };
+    let settings = StepSettings { head, train, loss, labels, device: &device };
     let (mut training, mut validation) = (data.training(), data.validation());
     let mut checkpoint = begin(job, &device);
     let mut best_head = None;
@@ -116,8 +129,10 @@ pub fn fit_head(
         }
         let of_validation = data.validation_labels();
         let (batch_size, device) = (train.batch_size, job.device);
-        let mean =
-            validate(&checkpoint, &mut validation, of_validation, batch_size, device, false)?.mean;
+        let table = &mut validation;
+        let loss = &loss.without_weights();
+        let found = validate(&checkpoint, table, of_validation, batch_size, loss, device, false)?;
+        let mean = found.mean;
         if !mean.loss().is_finite() {
             return Err(diverged(Diverged { epoch, step: steps }));
         }

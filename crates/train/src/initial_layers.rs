@@ -42,6 +42,7 @@ pub fn initial_layers(
     device: &Device,
 ) -> Result<TrainableLayers, TrainError> {
     let RunConfig { base, head, .. } = config;
+    let mut feature_scale = 1.0;
     let mut arrays = match &config.start {
         InitialWeights::Random => {
             let inputs = base.output_count()?;
@@ -89,17 +90,20 @@ pub fn initial_layers(
             if let Some((name, _)) = frozen_now {
                 return Err(TrainError::FreezesTrained { path: path.clone(), name });
             }
+            feature_scale = trainable.feature_scale();
             trainable.to_arrays()
         }
     };
     for (name, _) in base.trainable_weights()? {
         arrays.entry(name).or_insert_with_key(|name| weights.arrays()[name].clone());
     }
-    TrainableLayers::new(base, head, classes.len(), arrays, device).map_err(|error| match error {
+    let layers = TrainableLayers::new(base, head, classes.len(), arrays, device);
+    let layers = layers.map_err(|error| match error {
         TrainableLayersError::Base(error) => error.into(),
         error => {
             let path = config.start.path().cloned().unwrap_or_default();
             TrainError::InitialWeights { path, fault: error.to_string() }
         }
-    })
+    })?;
+    Ok(layers.with_feature_scale(feature_scale))
 }

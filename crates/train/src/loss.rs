@@ -40,7 +40,16 @@ const EPSILON: f32 = 1e-7;
 #[doc(alias = "BinaryCrossentropy")]
 #[doc(alias = "log loss")]
 pub fn binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<1> {
-    (log_sigmoid(logits.clone().neg()).neg() - logits * labels).mean()
+    binary_losses(logits, labels).mean()
+}
+
+/// Computes the binary cross-entropy of each image. A label may be any probability.
+///
+/// # Shapes
+///
+/// - logits, labels, output: (N, 1)
+pub(crate) fn binary_losses(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<2> {
+    log_sigmoid(logits.clone().neg()).neg() - logits * labels
 }
 
 /// Computes the mean categorical cross-entropy from logits (Keras: `SparseCategoricalCrossentropy(from_logits=True)`).
@@ -75,8 +84,38 @@ pub fn binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<1> {
 #[doc(alias = "sparse_categorical_crossentropy")]
 #[doc(alias = "SparseCategoricalCrossentropy")]
 pub fn categorical_cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+    categorical_log_probabilities(logits, labels).mean().neg()
+}
+
+/// Computes the logarithm of the probability of each label.
+fn categorical_log_probabilities(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<2> {
     let [rows, _] = logits.dims();
-    log_softmax(logits, 1).gather(1, labels.reshape([rows, 1])).mean().neg()
+    log_softmax(logits, 1).gather(1, labels.reshape([rows, 1]))
+}
+
+/// Computes the categorical cross-entropy of each image, with label smoothing (Keras:
+/// `CategoricalCrossentropy(label_smoothing=s)`).
+///
+/// ```text
+/// loss = -(1 - s) log(p_y) - s / C sum over c of log(p_c)
+/// ```
+///
+/// # Shapes
+///
+/// - logits: (N, C)
+/// - labels: (N), class indices
+/// - output: (N, 1)
+pub(crate) fn categorical_losses(
+    logits: Tensor<2>,
+    labels: Tensor<1, Int>,
+    smoothing: f32,
+) -> Tensor<2> {
+    let of_labels = categorical_log_probabilities(logits.clone(), labels).neg();
+    if smoothing == 0.0 {
+        return of_labels;
+    }
+    let of_all = log_softmax(logits, 1).mean_dim(1).neg();
+    of_labels * (1.0 - smoothing) + of_all * smoothing
 }
 
 /// Computes the binary cross-entropy of a probability p and a label y of 0 or 1 (Keras: `BinaryCrossentropy` on

@@ -58,7 +58,7 @@ mod tests {
     use vgg::VggConfig;
 
     use super::*;
-    use crate::{DataConfig, DeviceConfig, InitialWeights, TrainConfig, WeightsChoice};
+    use crate::{DataConfig, DeviceConfig, InitialWeights, LossConfig, TrainConfig, WeightsChoice};
 
     #[test]
     fn settings_are_flattened_to_dotted_names() {
@@ -69,6 +69,7 @@ mod tests {
             augment: AugmentConfig::default(),
             base: VggConfig::default(),
             head: HeadConfig::default(),
+            loss: LossConfig::default(),
             train: TrainConfig { patience: Some(5), seed: u64::MAX, ..TrainConfig::default() },
             device: DeviceConfig::default(),
         };

@@ -7,7 +7,7 @@ use head::{HeadConfig, dropout_mask};
 
 use crate::batch::Batch;
 use crate::checkpoint::Checkpoint;
-use crate::evaluate::{correct_of, evaluate, loss_of, rows, scalar};
+use crate::evaluate::{BatchLoss, correct_of, evaluate_with, rows, scalar};
 use crate::{RunningMean, TrainConfig};
 
 /// Threshold of the probability of the second of two classes (Keras: `accuracy`).
@@ -17,6 +17,7 @@ pub(crate) const THRESHOLD: f32 = 0.5;
 pub(crate) struct StepSettings<'a> {
     pub(crate) head: HeadConfig,
     pub(crate) train: TrainConfig,
+    pub(crate) loss: &'a BatchLoss,
     /// Label of each training row.
     pub(crate) labels: &'a [usize],
     /// Device with autodiff.
@@ -49,7 +50,7 @@ pub(crate) fn step(
     let labels: Vec<usize> = batch.items.iter().map(|&at| settings.labels[at]).collect();
 
     let logits = trainable.forward(features, mask);
-    let loss = loss_of(logits.clone(), &labels);
+    let loss = settings.loss.of(logits.clone(), &labels);
     let mean_loss = scalar(&loss);
     if !mean_loss.is_finite() {
         return Err(Diverged { epoch, step });
@@ -70,12 +71,13 @@ pub(crate) struct Validation {
     pub(crate) logits: Option<Vec<Vec<f32>>>,
 }
 
-/// Evaluates the validation rows.
+/// Evaluates the validation rows. `loss` has no class weights.
 pub(crate) fn validate(
     checkpoint: &Checkpoint,
     table: &mut FeatureTable,
     labels: &[usize],
     batch_size: usize,
+    loss: &BatchLoss,
     device: &Device,
     wants_logits: bool,
 ) -> Result<Validation, FeaturesError> {
@@ -86,7 +88,8 @@ pub(crate) fn validate(
     for batch in images.chunks(batch_size) {
         let labels = &labels[batch[0]..][..batch.len()];
         let features = table.rows(batch)?;
-        let Ok(found) = evaluate(&trainable, features, labels, THRESHOLD, device) else {
+        let found = evaluate_with(&trainable, features, labels, THRESHOLD, loss, device);
+        let Ok(found) = found else {
             mean.add(f64::NAN, 0, batch.len());
             break;
         };

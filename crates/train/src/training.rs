@@ -11,6 +11,7 @@ use report::Predictions;
 
 use crate::batch::Batch;
 use crate::checkpoint::{Checkpoint, save_best};
+use crate::evaluate::BatchLoss;
 use crate::history::History;
 use crate::outcome::EpochRecord;
 use crate::steps::{Diverged, StepSettings, THRESHOLD, Validation, step, validate};
@@ -22,6 +23,8 @@ pub(crate) struct Training<'a> {
     job: &'a TrainingJob<'a>,
     /// Device with autodiff.
     device: Device,
+    /// Training loss.
+    loss: BatchLoss,
     /// Number of steps in an epoch.
     steps: usize,
     /// Features of the validation images.
@@ -44,7 +47,10 @@ impl<'a> Training<'a> {
         let steps = job.data.training_labels().len().div_ceil(train.batch_size);
         let (epoch, step, features) = (state.epoch, state.step, job.data.feature_count());
         tracing::info!(epoch, step, steps, features, "training");
-        Ok(Self { job, device, steps, of_validation, history, curves: curves.transpose()? })
+        let settings = &job.config.loss;
+        let class_weights = settings.weights(job.data.classes(), job.data.training_labels())?;
+        let loss = BatchLoss { class_weights, label_smoothing: settings.label_smoothing };
+        Ok(Self { job, device, loss, steps, of_validation, history, curves: curves.transpose()? })
     }
 
     /// Runs the remaining steps of an epoch. If the run is cancelled, saves a checkpoint and breaks.
@@ -95,6 +101,7 @@ impl<'a> Training<'a> {
         let settings = StepSettings {
             head: config.head,
             train: config.train,
+            loss: &self.loss,
             labels: data.training_labels(),
             device: &self.device,
         };
@@ -108,8 +115,9 @@ impl<'a> Training<'a> {
         let (labels, batch_size) = (data.validation_labels(), config.train.batch_size);
         let TrainConfig { calibrate, threshold, .. } = config.train;
         let wants_logits = calibrate || threshold.fixed().is_none();
+        let loss = &self.loss.without_weights();
         let table = &mut self.of_validation;
-        let found = validate(checkpoint, table, labels, batch_size, device, wants_logits)?;
+        let found = validate(checkpoint, table, labels, batch_size, loss, device, wants_logits)?;
         if found.mean.loss().is_finite() {
             Ok(found)
         } else {
@@ -219,6 +227,8 @@ pub(crate) fn card_of(
         preprocessing: job.weights.preprocessing(),
         head: job.config.head,
         classes: job.data.classes().to_vec(),
+        // Set when the layers are saved.
+        feature_scale: 1.0,
         threshold: THRESHOLD,
         threshold_rule: None,
         temperature: 1.0,

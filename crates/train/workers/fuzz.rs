@@ -27,8 +27,8 @@ use image::{DynamicImage, ImageFormat};
 use model::{ModelCard, WeightsRecord, load_card};
 use random::{AddressedRng, Purpose};
 use train::{
-    DataConfig, DeviceConfig, InitialWeights, Plateau, RunConfig, RunDirectory, RunningMean,
-    TrainConfig, TrainingState, WeightsChoice,
+    DataConfig, DeviceConfig, InitialWeights, LossConfig, Plateau, RunConfig, RunDirectory,
+    RunningMean, TrainConfig, TrainingState, WeightsChoice,
 };
 use vgg::{VggConfig, Weights};
 
@@ -111,6 +111,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
         augment: AugmentConfig::default(),
         base: base.clone(),
         head: HeadConfig::default(),
+        loss: LossConfig::default(),
         train: TrainConfig { views: Some(2), patience: Some(3), ..TrainConfig::default() },
         device: DeviceConfig::default(),
     };
@@ -146,6 +147,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
                 preprocessing: weights.preprocessing(),
                 head: config.head,
                 classes: ["cats", "dogs"].map(String::from).into(),
+                feature_scale: 1.0,
                 threshold: 0.5,
                 threshold_rule: None,
                 temperature: 1.0,

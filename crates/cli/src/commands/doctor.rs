@@ -134,8 +134,11 @@ fn findings_of(survey: &Survey) -> Vec<Finding> {
         let small: Vec<String> =
             small.map(|class| format!("`{}`: {}", class.class.shown(), class.images)).collect();
         if least * 3 < most {
-            let what =
+            let mut what =
                 format!("class(es) of {} less than a third as large as the largest", name(set.set));
+            if set.set != Split::Validation {
+                what += "; `train --class-weight balanced` weighs all equally";
+            }
             find(false, &what, small);
         }
     }

@@ -206,7 +206,7 @@ fn write_text(
     write_classes(&mut out, predictions, &card.classes)
 }
 
-/// Returns the loss as in the training history, without the temperature.
+/// Returns the loss without the temperature, as in a training history without label smoothing.
 fn uncalibrated_loss(predictions: &Predictions) -> f64 {
     predictions.clone().with_temperature(1.0).log_loss()
 }

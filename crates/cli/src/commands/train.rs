@@ -14,7 +14,7 @@ use train::{
     Best, Data, InitialWeights, RunConfig, RunDirectory, SavedCheckpoint, TrainError, TrainingJob,
     TrainingOutcome, WeightsChoice, fit, initial_layers, resume,
 };
-use vgg::Weights;
+use vgg::{Pooling, Weights};
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::dashboard::{Dashboard, DashboardState};
@@ -167,7 +167,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                     DataSource::Images(layout)
                 }
             };
-            config.check_classes(found.classes().len())?;
+            config.check_classes(found.classes())?;
             settings.check_weights(&config)?;
             let weights = config.load_weights()?;
             let strict = arguments.strict;
@@ -307,6 +307,9 @@ fn go(
                 "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
                 best.epoch, best.val_loss, best.val_accuracy
             ))?;
+            if let Some(advice) = advice_on_scale(config, best) {
+                output.say_last(advice)?;
+            }
             say_threshold(run, config, output)?;
             // A report shows images, which a run on features does not have.
             if let Data::Images { training, validation, .. } = data {
@@ -333,6 +336,21 @@ fn go(
             Ok(ExitCode::from(STOPPED))
         }
     }
+}
+
+/// Returns advice if most images are right and the loss is high all the same, as features that are large for the learning
+/// rate make it.
+fn advice_on_scale(config: &RunConfig, best: Best) -> Option<String> {
+    let can_scale = !config.train.scale_features
+        && !matches!(config.start, InitialWeights::Model(_))
+        && config.base.unfreeze.is_none();
+    let can_pool = config.data.features.is_none() && config.base.pooling == Pooling::None;
+    let flags =
+        if can_pool { "`--scale-features` or `--pooling avg`" } else { "`--scale-features`" };
+    let is_high = best.val_loss > 2.0 && best.val_accuracy > 0.7;
+    (can_scale && is_high).then(|| {
+        format!("The val_loss is high although most images are right, because the features are large for the learning rate; {flags} lowers it.")
+    })
 }
 
 /// Reports the threshold of the best model, or that none fulfills the rule of the settings.
@@ -363,4 +381,27 @@ fn state(summary: &RunSummary<'_>, run: &RunDirectory) -> anyhow::Result<Dashboa
     ];
     let epochs = if run.history().exists() { History::read(run.path())?.epochs } else { vec![] };
     Ok(DashboardState::new(names, config.train, data.training_labels().len(), epochs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaling_is_advised_where_it_is_possible_and_helps() {
+        let config = RunConfig::new("pets", WeightsChoice::Seed(1));
+        let best = |val_loss, val_accuracy| Best { epoch: 3, val_loss, val_accuracy };
+        let advice = advice_on_scale(&config, best(4.75, 0.97)).expect("advice");
+        assert!(advice.ends_with("; `--scale-features` or `--pooling avg` lowers it."), "{advice}");
+        let mut pooled = config.clone();
+        pooled.base.pooling = Pooling::Average;
+        let advice = advice_on_scale(&pooled, best(4.75, 0.97)).expect("advice");
+        assert!(advice.ends_with("; `--scale-features` lowers it."), "{advice}");
+        for (val_loss, val_accuracy) in [(1.9, 0.97), (4.75, 0.6)] {
+            assert_eq!(advice_on_scale(&config, best(val_loss, val_accuracy)), None);
+        }
+        let mut scaled = config;
+        scaled.train.scale_features = true;
+        assert_eq!(advice_on_scale(&scaled, best(4.75, 0.97)), None);
+    }
 }

@@ -72,6 +72,7 @@ fn draw_gauges(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colors
             let what = match set {
                 ImageSet::Training => "training features",
                 ImageSet::AugmentedCopies => "augmented copies",
+                ImageSet::Unaugmented => "scale of the features",
                 ImageSet::Validation => "validation features",
             };
             (what.to_owned(), share(done, total), format!("{done}/{total}"))

@@ -153,6 +153,7 @@ fn save(folder: &Path) {
         preprocessing: Preprocessing::Caffe,
         head: HeadConfig { hidden_units: 5, dropout: 0.5 },
         classes: ["along", "across", "<b>&"].map(String::from).into(),
+        feature_scale: 1.0,
         threshold: 0.5,
         threshold_rule: None,
         temperature: 1.0,

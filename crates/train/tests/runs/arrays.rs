@@ -11,8 +11,9 @@ use head::HeadConfig;
 use model::{Classifier, WeightsSearch, head_arrays, load_bundle};
 use photos::ImageDataset;
 use train::{
-    Data, FeatureArrays, HeadJob, LabeledRows, RunConfig, RunDirectory, TrainConfig, TrainError,
-    TrainedHead, TrainingEvent, TrainingJob, TrainingOutcome, TrainingResult, fit, fit_head,
+    Data, FeatureArrays, HeadJob, LabeledRows, LossConfig, RunConfig, RunDirectory, TrainConfig,
+    TrainError, TrainedHead, TrainingEvent, TrainingJob, TrainingOutcome, TrainingResult, fit,
+    fit_head,
 };
 use vgg::FrozenBase;
 
@@ -123,6 +124,7 @@ fn check_result(run: &RunDirectory, result: TrainingResult, config: &RunConfig) 
 fn head_of(config: &RunConfig, data: &FeatureArrays) -> Result<TrainedHead, TrainError> {
     let job = HeadJob {
         head: config.head,
+        loss: &config.loss,
         train: config.train,
         data,
         device: &Device::flex(),
@@ -207,7 +209,14 @@ fn head_that_cannot_be_trained_is_an_error() {
 
     let cancellation = Cancellation::default();
     let (data, device) = (rows(12), Device::flex());
-    let job = HeadJob { head, train, data: &data, device: &device, cancellation: &cancellation };
+    let job = HeadJob {
+        head,
+        loss: &LossConfig::default(),
+        train,
+        data: &data,
+        device: &device,
+        cancellation: &cancellation,
+    };
     let mut steps = 0;
     let cancelled = fit_head(&job, |event| {
         steps += usize::from(matches!(event, TrainingEvent::Step { .. }));

@@ -12,8 +12,8 @@ use head::HeadConfig;
 use image::{Rgb, RgbImage};
 use photos::{Cache, ImageDataset, Layout};
 use train::{
-    Data, DataConfig, DeviceConfig, InitialWeights, RunConfig, RunDirectory, TrainConfig,
-    TrainError, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice, fit,
+    Data, DataConfig, DeviceConfig, InitialWeights, LossConfig, RunConfig, RunDirectory,
+    TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice, fit,
 };
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
@@ -46,6 +46,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
             ..VggConfig::default()
         },
         head: HeadConfig { hidden_units: 16, dropout: 0.5 },
+        loss: LossConfig::default(),
         train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },
         device: DeviceConfig::default(),
     }

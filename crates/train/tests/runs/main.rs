@@ -18,7 +18,9 @@ use formats::Array;
 use job::{complete, config, expect_same, expect_same_in_pieces, go, history, images, never};
 use model::{Classifier, WeightsSearch, load_bundle};
 use sha2::{Digest, Sha256};
-use train::{RunConfig, RunDirectory, TrainConfig, TrainError, TrainingEvent, TrainingOutcome};
+use train::{
+    ClassWeight, RunConfig, RunDirectory, TrainConfig, TrainError, TrainingEvent, TrainingOutcome,
+};
 use vgg::FrozenBase;
 
 #[test]
@@ -28,7 +30,13 @@ fn resumed_run_is_bit_identical_to_an_uninterrupted_run() {
     images(&data, 2);
     for (name, augment) in [("augmented", AugmentConfig::default()), ("plain", AugmentConfig::NONE)]
     {
-        let config = config(&data, augment);
+        let mut config = config(&data, augment);
+        // Further settings whose numbers a resumed run must have.
+        if name == "plain" {
+            config.train.scale_features = true;
+            config.loss.class_weight = Some(ClassWeight::Balanced);
+            config.loss.label_smoothing = 0.1;
+        }
         let whole = complete(&config, &folder.path().join(name));
 
         let path = folder.path().join(format!("{name} in pieces"));

@@ -91,6 +91,7 @@ fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
         base,
         head: HeadConfig { hidden_units: 4, ..HeadConfig::default() },
         classes: ["cats", "dogs", "birds"].map(String::from).into(),
+        feature_scale: 1.0,
         threshold: 0.5,
         threshold_rule: None,
         temperature: 1.0,
