@@ -9,10 +9,11 @@ import { assertAccessible, assertFits, browser, open } from "./browser.js";
 
 const [, program, run, , screenshots] = process.argv.slice(2);
 
-// Copies the run and changes one setting and one metric.
-const other = `${run}-other`;
-rmSync(other, { recursive: true, force: true });
-cpSync(run, other, { recursive: true });
+// Copies the run twice into a folder with a long name, and changes one setting and one metric of the second copy.
+const folder = `${run}-${"long".repeat(40)}`;
+rmSync(folder, { recursive: true, force: true });
+const [first, other] = ["run", "run-other"].map((name) => join(folder, name));
+for (const copy of [first, other]) cpSync(run, copy, { recursive: true });
 const change = (name, from, to) => {
   const text = readFileSync(join(other, name), "utf8");
   assert.match(text, from);
@@ -24,7 +25,7 @@ change("history.csv", /^1,[\d.]+/m, "1,1.25");
 change("config.toml", /epochs = 3\n/, "epochs = 30\n");
 change("last/model.json", /"cats"/, '"kittens"');
 const file = join(screenshots, "compare.html");
-execFileSync(program, ["compare", run, other, "--out", file], { stdio: "inherit" });
+execFileSync(program, ["compare", first, other, "--out", file], { stdio: "inherit" });
 
 after(() => browser.close());
 
