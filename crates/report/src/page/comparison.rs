@@ -231,7 +231,7 @@ impl Comparison {
                 div.wide tabindex="0" role="region" aria-label="Runs" { table.runs {
                     thead { tr { @for name in &headings {
                         // A name of a setting may break after its dot.
-                        th scope="col" { @for part in name.split_inclusive('.') { (part) wbr; } }
+                        th.notes[name == NOTES] scope="col" { @for part in name.split_inclusive('.') { (part) wbr; } }
                     } } }
                     tbody { @for ((run, row), look) in self.runs.iter().zip(&rows).zip(LOOKS.iter().cycle()) {
                         tr class=(look) { @for (column, text) in row.iter().enumerate() {
