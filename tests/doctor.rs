@@ -17,6 +17,28 @@ fn a_clean_folder_has_nothing_wrong() {
 }
 
 #[test]
+fn duplicates_in_a_folder_are_not_called_no_problem() {
+    let workplace = TestDir::new();
+    for class in ["across", "along"] {
+        for number in 0..3 {
+            workplace.image(&format!("copies/{class}/{number}.png"), class, number / 2 * 3);
+        }
+    }
+    let done = workplace.run("doctor copies").expect_success();
+    let found = "note: 2 group(s) of identical images within a class; `train --group-duplicates` puts each group into one split\n  `copies/across/0.png` (the folder, across), `copies/across/1.png` (the folder, across)\n";
+    assert!(done.stdout.contains(found), "{}", done.stdout);
+    assert!(done.stdout.ends_with("No other problems than duplicates found.\n"), "{}", done.stdout);
+    let page = workplace.run("doctor copies --json").expect_success().stdout;
+    let page: serde_json::Value = serde_json::from_str(&page).expect("one object");
+    let groups = &page["findings"][0]["groups"];
+    let expected = serde_json::json!([
+        {"path": "copies/along/0.png", "split": "whole", "class": "along"},
+        {"path": "copies/along/1.png", "split": "whole", "class": "along"},
+    ]);
+    assert_eq!(groups[1], expected);
+}
+
+#[test]
 fn findings_are_listed_and_set_the_exit_status() {
     let workplace = TestDir::with_photos();
     workplace.write("photos/train/along/broken.jpg", "no image");
@@ -45,6 +67,15 @@ fn findings_are_listed_and_set_the_exit_status() {
     let same = page["survey"]["same"].as_array().expect("groups");
     let with = |name: &str| same.iter().filter(|group| group.to_string().contains(name)).count();
     assert_eq!((with("copy.png"), with("wrong.png")), (1, 1));
+    let findings = page["findings"].as_array().expect("findings");
+    let of_kind = |kind: &str| findings.iter().find(|finding| finding["kind"] == kind);
+    let unreadable = &of_kind("unreadable").expect("a finding")["files"][0];
+    assert_eq!(unreadable["path"], "photos/train/along/broken.jpg");
+    assert_eq!((&unreadable["split"], &unreadable["class"]), (&"train".into(), &"along".into()));
+    assert!(unreadable["reason"].is_string());
+    let group = of_kind("duplicates_across_classes").expect("a finding")["groups"][0].clone();
+    let wrong = serde_json::json!({"path": "photos/train/across/wrong.png", "split": "train", "class": "across"});
+    assert!(group.as_array().expect("files").contains(&wrong), "{group}");
     assert_eq!(workplace.all_files(), before);
 }
 

@@ -1,6 +1,7 @@
 //! Layouts of data folders: `doctor`, `train`, `features` and `show` accept the same folders and classes, and refuse
 //! the same layouts.
 
+use photos::Split;
 use serde_json::Value;
 use shards::{FeatureSet, Store};
 
@@ -32,30 +33,58 @@ fn run_all(workplace: &TestDir) -> [CommandResult; 4] {
 
 #[test]
 fn all_commands_recognize_the_same_split_folders() {
-    for (train, validation) in [
-        ("train", "validation"),
-        ("training_set", "test_set"),
-        ("training", "testing"),
-        ("Train", "Valid"),
-        ("training_set/training_set", "test_set/test_set"),
-        ("seg_train/seg_train", "seg_test/seg_test"),
-        ("x/train/train", "x/test/test"),
+    const NONE: Option<&str> = None;
+    for (train, validation, test) in [
+        ("train", Some("validation"), NONE),
+        ("Train", Some("Valid"), NONE),
+        ("training_set", Some("validation_set"), NONE),
+        ("train", Some("dev"), NONE),
+        ("train", Some("val"), Some("test")),
+        ("training_set", NONE, Some("test_set")),
+        ("training", NONE, Some("testing")),
+        ("training_set/training_set", NONE, Some("test_set/test_set")),
+        ("seg_train/seg_train", NONE, Some("seg_test/seg_test")),
+        ("x/train/train", NONE, Some("x/test/test")),
     ] {
-        let workplace = with(&[train, validation]);
+        let folders: Vec<&str> = [Some(train), validation, test].into_iter().flatten().collect();
+        let workplace = with(&folders);
         let all = run_all(&workplace);
         for done in &all {
             assert_eq!(done.stderr, "", "{train}");
         }
         let [doctor, trained, features, show] = all.map(|done| done.stdout);
-        for (set, folder) in [("train", train), ("validation", validation)] {
+        let whole = if validation.is_some() { "train" } else { "the folder" };
+        for (set, folder) in [(whole, Some(train)), ("validation", validation), ("test", test)] {
+            let Some(folder) = folder else { continue };
             let line = format!("{set}: 6 images, 2 classes, in `photos/{folder}`\n");
             assert!(doctor.contains(&line), "{line} in {doctor}");
         }
-        let line = format!("Folders       {train} for training, {validation} for validation");
-        assert!(trained.replace("\n              ", " ").contains(&line), "{line} in {trained}");
-        assert!(trained.contains("Classes       across 3 + 3, along 3 + 3; "), "{trained}");
-        let line = format!("Folders: {train} for training, {validation} for validation\n");
-        assert!(features.contains(&line), "{line} in {features}");
+        let share = format!("0.2 of each class of {train}");
+        let mut split =
+            format!("{train} for training, {} for validation", validation.unwrap_or(&share));
+        if let Some(test) = test {
+            split += &format!(", {test} for the test at the end");
+        }
+        let unwrapped = trained.replace("\n              ", " ");
+        let line = format!("Splits        {split}\n");
+        assert!(unwrapped.contains(&line), "{line} in {trained}");
+        let counts = match (validation, test) {
+            (Some(_), None) => "3 + 3",
+            (Some(_), Some(_)) => "3 + 3 + 3",
+            (None, _) => "2 + 1 + 3",
+        };
+        let line = format!("Classes       across {counts}, along {counts}; ");
+        assert!(trained.contains(&line), "{line} in {trained}");
+        let mut line = match validation {
+            Some(validation) => {
+                format!("Splits: {train} for training, {validation} for validation")
+            }
+            None => format!("Splits: {train} for training and validation"),
+        };
+        if let Some(test) = test {
+            line += &format!(", {test} for the test after training");
+        }
+        assert!(features.contains(&(line.clone() + "\n")), "{line} in {features}");
         assert_eq!(show, format!("Wrote sheet.png from `photos/{train}`.\n"));
 
         let place = workplace.path("set");
@@ -63,13 +92,18 @@ fn all_commands_recognize_the_same_split_folders() {
         let set = FeatureSet::open(&store).expect("a set");
         assert_eq!(set.classes(), ["across", "along"]);
         for photo in set.images() {
-            let folder = if photo.trainable_row.is_some() { train } else { validation };
-            let class = &set.classes()[photo.label];
+            let folder = match set.settings().split_of(&photo.key) {
+                Split::Train => Some(train),
+                Split::Validation => validation,
+                _ => test,
+            };
+            let (folder, class) = (folder.expect("a split"), &set.classes()[photo.label]);
             assert!(photo.key.starts_with(&format!("{folder}/{class}/")), "{}", photo.key);
+            assert_eq!(photo.trainable_row.is_some(), folder == train, "{}", photo.key);
         }
         let on_set = workplace.run("train --features set --epochs 1 --out again --weights none");
         let on_set = on_set.expect_success().stdout.replace("\n              ", " ");
-        assert!(on_set.contains(&format!("{train} for training, {validation}")), "{on_set}");
+        assert!(on_set.contains(&format!("Splits        {split}\n")), "{on_set}");
     }
 }
 
@@ -102,8 +136,8 @@ fn all_commands_report_unused_folders() {
     workplace.image("photos/lost.png", "along", 2);
     workplace.image("photos/@eaDir/1.png", "along", 3);
     let [doctor, trained, features, show] = run_all(&workplace);
-    let what = "3 folder(s) that are neither the training nor the validation folder";
-    let names = ["along", "test", "train - Copy"];
+    let what = "2 folder(s) that belong to no split";
+    let names = ["along", "train - Copy"];
     let listed = names.map(|name| format!("  `photos/{name}`\n")).concat();
     let note = format!("note: {what}, which are ignored\n{listed}");
     assert!(doctor.stdout.contains(&note), "{}", doctor.stdout);
@@ -118,7 +152,7 @@ fn all_commands_report_unused_folders() {
     }
     let page = workplace.run("doctor photos --json").stdout;
     let page: Value = serde_json::from_str(&page).expect("one object");
-    assert_eq!(page["survey"]["left_out"]["unused"][2], "photos/train - Copy");
+    assert_eq!(page["survey"]["left_out"]["unused"][1], "photos/train - Copy");
 }
 
 #[test]

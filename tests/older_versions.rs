@@ -44,6 +44,33 @@ fn older_run_can_be_resumed() {
     assert_eq!(done.status, Some(2), "{}", done.stdout);
 }
 
+/// Older versions used a test folder for validation if there was no validation folder.
+#[test]
+fn older_run_on_a_test_folder_resumes_with_its_split() {
+    let workplace = older_run();
+    let [validation, test] = ["photos/validation", "photos/test"].map(|path| workplace.path(path));
+    fs::rename(validation, test).expect("a folder");
+    let before = workplace.history("run");
+    let config = workplace.read("run/config.toml");
+    workplace.write("run/config.toml", config.replace("epochs = 2", "epochs = 3"));
+    let done = workplace.run("train --resume run").expect_success();
+    let split = "train for training, test for validation\n";
+    assert!(done.stdout.contains(split) && !done.stdout.contains("Test: "), "{}", done.stdout);
+    assert_eq!(workplace.history("run")[..before.len()], before[..]);
+    let evaluated = workplace.run("evaluate run/best").expect_success().stdout;
+    assert!(evaluated.starts_with("Found 12 files"), "{evaluated}");
+    // A run that had a validation folder has no test images, even if the folder exists.
+    for number in 0..6 {
+        for class in ["across", "along"] {
+            workplace.image(&format!("photos/validation/{class}/{number}.png"), class, number);
+        }
+    }
+    let config = workplace.read("run/config.toml");
+    workplace.write("run/config.toml", config.replace("epochs = 3", "epochs = 4"));
+    let done = workplace.run("train --resume run").expect_success();
+    assert!(!done.stdout.contains("Test: ") && !workplace.path("run/test.json").exists());
+}
+
 #[test]
 fn older_model_gives_the_same_predictions() {
     let workplace = older_run();

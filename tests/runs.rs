@@ -73,8 +73,10 @@ fn run_starts_with_a_summary() {
     let summary = summary.replace(instruction_set(), "INSTRUCTIONS");
     insta::assert_snapshot!(summary, @r"
     Images        13 for training, 12 for validation, resized to 32x32
-    Folders       train for training, validation for validation
+    Splits        train for training, validation for validation
     Classes       across 6 + 6, along 7 + 6; the largest is 1.2 times the smallest
+    Duplicates    validation: 12 identical to training images, which makes the
+                  metrics too good; `permafrost doctor` lists them
     Base          vgg16 up to block1_pool, pooling max: 64 features; frozen
     Weights       random, seed 0; preprocessing as in Caffe
     Device        cpu; base on winograd f32 on INSTRUCTIONS, head in f32

@@ -1,5 +1,7 @@
-//! Splits of one folder into training and validation images. `train` writes the split to `split.csv`, and reads it when
+//! Splits of one folder into training, validation and test images. `train` writes the split to `split.csv`, and reads it when
 //! a run is resumed or evaluated.
+
+use serde_json::Value;
 
 use crate::harness::{TestDir, quick};
 
@@ -69,6 +71,163 @@ fn split_does_not_change_when_images_are_added() {
     let done = workplace.run("evaluate alone");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
     assert!(done.stderr.contains("hint: without a run, name a folder"), "{}", done.stderr);
+}
+
+/// Returns a folder with 12 training images and 12 test images, and the arguments that train on it.
+fn with_test_folder() -> (TestDir, String) {
+    let workplace = TestDir::with_photos();
+    let [validation, test] = ["photos/validation", "photos/test"].map(|path| workplace.path(path));
+    std::fs::rename(validation, test).expect("a folder");
+    (workplace, quick("--epochs 2 --seed 3 --out"))
+}
+
+/// Checks that `test.json` of the run in `run` has 12 images and is what `evaluate` prints, and returns it.
+fn test_of(workplace: &TestDir, run: &str) -> Value {
+    let text = workplace.read(&format!("{run}/test.json"));
+    let evaluated = workplace.run(&format!("evaluate {run}/best --split test --json"));
+    assert_eq!(text, evaluated.expect_success().stdout);
+    let test: Value = serde_json::from_str(&text).expect("JSON");
+    let schema = include_str!("../crates/cli/evaluation.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("a schema");
+    crate::events::check(&schema, &schema, &test).expect("a valid evaluation");
+    test
+}
+
+#[test]
+fn test_images_are_evaluated_once_and_do_not_change_the_run() {
+    let (workplace, train) = with_test_folder();
+    let done = workplace.run(&format!("{train} run")).expect_success();
+    assert!(
+        done.stdout
+            .starts_with("Images        10 for training, 2 for validation, 12 for the test, "),
+        "{}",
+        done.stdout
+    );
+    let config = workplace.read("run/config.toml");
+    assert!(config.contains("validation_split = 0.2\ntest_folder = \"test\"\n"), "{config}");
+    let test = test_of(&workplace, "run");
+    assert_eq!(test["images"], 12);
+    let number = |of: &Value| of.as_f64().expect("a number");
+    let [value, low, high] = ["value", "low", "high"].map(|name| number(&test["accuracy"][name]));
+    let line = format!(
+        "Test: 12 images - loss: {:.4} - accuracy: {value:.4} (95 % interval {low:.4} to {high:.4})\n",
+        number(&test["loss"])
+    );
+    assert!(done.stdout.contains(&line), "{line} in {}", done.stdout);
+    let page = workplace.read("run/report.html");
+    let right = (value * 12.0).round();
+    assert!(page.contains(&format!("{right} of 12 test images classified correctly")));
+    workplace.run("report run").expect_success();
+    assert_eq!(workplace.read("run/report.html"), page);
+
+    // Without the test folder, and with it before a resume, the run is the same.
+    workplace
+        .run(&train.replace("photos", "photos/train").replace("--out", "--out plain"))
+        .expect_success();
+    assert_eq!(workplace.history("run"), workplace.history("plain"));
+    assert!(!workplace.path("plain/test.json").exists());
+    workplace.run(&format!("{} short", train.replace("--epochs 2", "--epochs 1"))).expect_success();
+    std::fs::remove_file(workplace.path("short/test.json")).expect("a file");
+    let config = workplace.read("short/config.toml").replace("epochs = 1", "epochs = 2");
+    workplace.write("short/config.toml", config);
+    workplace.run("train --resume short").expect_success();
+    assert_eq!(workplace.history("run"), workplace.history("short"));
+    assert_eq!(workplace.read("run/test.json"), workplace.read("short/test.json"));
+
+    std::fs::rename(workplace.path("photos/test"), workplace.path("elsewhere")).expect("a folder");
+    let done = workplace.run("evaluate run/best --split test");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(
+        done.stderr.contains("photos/test`") && done.stderr.contains("\nhint: "),
+        "{}",
+        done.stderr
+    );
+    let done = workplace.run("evaluate plain/best --split test");
+    assert!(
+        done.stderr.contains("the model's run has no test images\nhint: name a folder"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn test_split_is_taken_from_the_training_images() {
+    let workplace = TestDir::new();
+    for class in ["across", "along"] {
+        for number in 0..20 {
+            workplace.image(&format!("photos/{class}/{number}.png"), class, number);
+        }
+    }
+    let train = quick("--epochs 2 --seed 3 --no-augment");
+    let done = workplace.run(&format!("{train} --test-split 0.3 --out run")).expect_success();
+    let unwrapped = done.stdout.replace("\n              ", " ");
+    let split = "Splits        0.2 of each class for validation, 0.3 of each class for the test at the end\n";
+    assert!(unwrapped.contains(split), "{}", done.stdout);
+    assert_eq!(test_of(&workplace, "run")["images"], 12);
+    let table = workplace.read("run/split.csv");
+    let count = |set: &str| table.lines().filter(|row| row.ends_with(set)).count();
+    assert_eq!([",train", ",validation", ",test"].map(count), [20, 8, 12]);
+
+    // The same run on features.
+    let set = "features photos --weights none --image-size 32 --last-layer block1_pool --pooling max --seed 3 --out set";
+    workplace.run(set).expect_success();
+    let on_set = train.replace("train photos", "train --features set");
+    let flags = ["--no-augment", "--image-size 32", "--last-layer block1_pool", "--pooling max"];
+    let on_set = flags.iter().fold(on_set, |text, flag| text.replace(flag, ""));
+    workplace.run(&format!("{on_set} --test-split 0.3 --out on-set")).expect_success();
+    assert_eq!(workplace.history("run"), workplace.history("on-set"));
+    assert_eq!(workplace.read("run/test.json"), workplace.read("on-set/test.json"));
+
+    // Added images do not change the split.
+    for number in 20..30 {
+        workplace.image(&format!("photos/along/{number}.png"), "along", number);
+    }
+    assert_eq!(test_of(&workplace, "run")["images"], 12);
+    for (arguments, expected) in [
+        ("--test-split 0.9", "the validation and the test split sum to 1.1"),
+        ("--test-split 1.5", "the test split is 1.5, expected a fraction between 0 and 1"),
+    ] {
+        let done = workplace.run(&format!("{train} {arguments} --out other"));
+        assert_eq!(done.status, Some(2), "{}", done.stdout);
+        assert!(
+            done.stderr.contains(expected) && done.stderr.contains("\nhint: "),
+            "{}",
+            done.stderr
+        );
+    }
+    let (workplace, train) = with_test_folder();
+    let done = workplace.run(&train.replace("--out", "--test-split 0.2 --out other"));
+    assert!(
+        done.stderr
+            .contains("test` exists, so a test split can't be given\nhint: omit `--test-split`"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn duplicates_across_splits_are_counted_at_the_start() {
+    let workplace = TestDir::new();
+    for class in ["across", "along"] {
+        for number in 0..12 {
+            workplace.image(&format!("copies/{class}/{number}.png"), class, number / 4 * 3);
+        }
+    }
+    let train = quick("--epochs 1 --val-split 0.34 --seed 3").replace("photos", "copies");
+    let duplicates = |arguments: &str| {
+        let done = workplace.run(&format!("{train} {arguments}")).expect_success();
+        let unwrapped = done.stdout.replace("\n              ", " ");
+        let row = unwrapped.lines().find(|line| line.starts_with("Duplicates")).map(String::from);
+        row
+    };
+    let row = "Duplicates    validation: 8 identical to training images, which makes the metrics too good; to keep duplicates in one split: --group-duplicates";
+    assert_eq!(duplicates("--out random").as_deref(), Some(row));
+    assert_eq!(duplicates("--group-duplicates --out grouped"), None);
+    let events = workplace.run(&format!("{train} --json --out events")).expect_success();
+    let begun: Value =
+        serde_json::from_str(events.stdout.lines().next().expect("an event")).expect("JSON");
+    let expected = serde_json::json!({"validation": {"identical": 8, "near": 0}});
+    assert_eq!(begun["duplicates"], expected);
 }
 
 #[test]

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use model::Metrics;
+use photos::SharedImages;
+use report::Predictions;
 use serde_json::{Value, json};
 use train::{Best, ImageSet, TrainingEvent};
 use vgg::Origin;
 
-use crate::run_summary::{RunSummary, count_classes};
+use crate::evaluation_json::uncalibrated_loss;
+use crate::run_summary::{RunSummary, count_classes, shared_images};
 
 /// Returns the event for a skipped image file.
 pub(crate) fn skipped(path: &Path, reason: &str) -> Value {
@@ -17,18 +20,22 @@ pub(crate) fn skipped(path: &Path, reason: &str) -> Value {
 /// Returns the event for the start of a run, with its settings and classes.
 pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
     let RunSummary { config, weights, data, path, .. } = *summary;
-    let [training, validation] = count_classes(data);
-    let classes: Vec<Value> = data
-        .classes()
-        .iter()
-        .zip(training)
-        .zip(validation)
-        .map(|((class, train), valid)| json!({"class": class, "train": train, "validation": valid}))
-        .collect();
+    let splits = count_classes(data);
+    let of_class = |(label, class): (usize, &String)| {
+        let mut counts = json!({"class": class, "train": 0, "validation": 0, "test": 0});
+        splits.iter().for_each(|(split, of_split)| counts[split] = of_split[label].into());
+        counts
+    };
+    let classes: Vec<Value> = data.classes().iter().enumerate().map(of_class).collect();
+    let mut duplicates = json!({});
+    for (split, SharedImages { identical, near }) in shared_images(data) {
+        duplicates[split] = json!({"identical": identical, "near": near});
+    }
     json!({
         "event": "begun",
         "run": path.map(text),
         "classes": classes,
+        "duplicates": duplicates,
         "epochs": config.train.epochs,
         "batch_size": config.train.batch_size,
         "base": config.base.to_string(),
@@ -92,15 +99,26 @@ fn name_of(set: ImageSet) -> &'static str {
         ImageSet::AugmentedCopies => "views",
         ImageSet::Unaugmented => "unaugmented",
         ImageSet::Validation => "validation",
+        ImageSet::Test => "test",
     }
 }
 
-/// Returns the event for a completed run. `best` is `None` if the best model can't be read.
-pub(crate) fn complete(run: &Path, epochs: usize, best: Option<Best>) -> Value {
+/// Returns the event for a completed run. `best` is `None` if the best model can't be read, and `test` without an
+/// evaluation of test images.
+pub(crate) fn complete(
+    run: &Path,
+    epochs: usize,
+    best: Option<Best>,
+    test: Option<&Predictions>,
+) -> Value {
     let best = best.map(|Best { epoch, val_loss, val_accuracy }| {
         json!({"epoch": epoch, "val_loss": val_loss, "val_accuracy": val_accuracy})
     });
-    json!({"event": "complete", "run": text(run), "epochs": epochs, "best": best})
+    let test = test.map(|test| {
+        let (loss, accuracy) = (uncalibrated_loss(test), test.accuracy());
+        json!({"images": test.len(), "loss": loss, "accuracy": accuracy})
+    });
+    json!({"event": "complete", "run": text(run), "epochs": epochs, "best": best, "test": test})
 }
 
 /// Returns the event for a run that a signal stopped.

@@ -10,7 +10,7 @@ use augment::AugmentError;
 use features::FeaturesError;
 use formats::FormatError;
 use model::ModelError;
-use photos::PhotosError;
+use photos::{PhotosError, Split};
 use quoting::{Shown, argument};
 use serve::ServeError;
 use shards::{ShardingError, ShardsError};
@@ -118,7 +118,6 @@ fn of_train(error: &TrainError) -> Option<String> {
         TrainError::HeadTooLarge { .. } => {
             "pool the features with `--pooling max`, choose a later layer with `--last-layer`, or lower `--image-size` or `--hidden-units`".into()
         }
-        TrainError::SplitOfFolders => "omit `--val-split`".into(),
         TrainError::Diverged { last, .. } => format!(
             "start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
             last.shown()
@@ -204,7 +203,10 @@ fn of_model(error: &ModelError) -> Option<String> {
 
 fn of_photos(error: &PhotosError) -> Option<String> {
     Some(match error {
-        PhotosError::SplitTwice(_) => {
+        PhotosError::SplitTwice { split: Split::Test, .. } => {
+            "omit `--test-split`, or name the training folder itself".into()
+        }
+        PhotosError::SplitTwice { .. } => {
             "omit `--val-split`, or name the training folder itself".into()
         }
         PhotosError::OneGroup { .. } => {
@@ -303,13 +305,12 @@ mod tests {
             Box::new(TrainError::InitialWeights { path: path(), fault: text() }),
             Box::new(TrainError::FreezesTrained { path: path(), name: text() }),
             Box::new(TrainError::HeadTooLarge { inputs: 1, hidden: 1, limit: 1 }),
-            Box::new(TrainError::SplitOfFolders),
             Box::new(TrainError::Diverged { epoch: 1, step: 1, last: path() }),
             Box::new(TrainError::Shards(damaged())),
             Box::new(TrainError::Model(ModelError::Base(mismatch(Suspicion::OtherNetwork)))),
             Box::new(TrainError::Base(mismatch(Suspicion::OtherNetwork))),
-            Box::new(TrainError::Photos(PhotosError::SplitTwice(path()))),
-            Box::new(TrainError::Features(PhotosError::SplitTwice(path()).into())),
+            Box::new(TrainError::Photos(split_twice())),
+            Box::new(TrainError::Features(split_twice().into())),
             Box::new(TrainError::Unsaved {
                 cause: Box::new(TrainError::Shards(damaged())),
                 unsaved: Box::new(TrainError::Complete { path: path(), epochs: 1 }),
@@ -332,12 +333,12 @@ mod tests {
             Box::new(disagree),
             Box::new(damaged()),
             Box::new(ShardsError::Base(mismatch(Suspicion::ShorterBase))),
-            Box::new(ShardsError::Photos(PhotosError::SplitTwice(path()))),
+            Box::new(ShardsError::Photos(split_twice())),
             Box::new(FeaturesError::Base(mismatch(Suspicion::OtherNetwork))),
             Box::new(weights),
             Box::new(not_found),
             Box::new(ModelError::Base(mismatch(Suspicion::ShorterBase))),
-            Box::new(PhotosError::SplitTwice(path())),
+            Box::new(split_twice()),
             Box::new(PhotosError::OneGroup { class: text(), count: 1 }),
             Box::new(mismatch(Suspicion::OtherNetwork)),
             Box::new(mismatch(Suspicion::ShorterBase)),
@@ -373,9 +374,12 @@ mod tests {
         }
     }
 
+    fn split_twice() -> PhotosError {
+        PhotosError::SplitTwice { folder: "a".into(), split: Split::Validation }
+    }
+
     #[test]
     fn hint_of_a_wrapped_error_is_found() {
-        let split_twice = || PhotosError::SplitTwice("a".into());
         let expected = hint(&split_twice()).expect("a hint");
         for error in [
             TrainError::Photos(split_twice()),

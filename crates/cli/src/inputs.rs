@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cache::DiskCache;
 use features::Extractor;
-use photos::{Cache, Folder, ImageDataset, Layout, SkippedFiles, key_of};
+use photos::{Cache, Layout, SkippedFiles, SplitDatasets};
 use quoting::{Shown, cell};
 use shards::FeatureSet;
 use train::{Data, DataConfig, FeatureData, RunConfig, RunDirectory};
@@ -16,6 +16,7 @@ use crate::output::Output;
 use crate::pipe::stderr;
 use crate::run_summary::RunSummary;
 use crate::skipped::print_skipped_files;
+use crate::split_names::SplitNames;
 use crate::verify_resume::Verification;
 use crate::{cache_arguments, events, split_table};
 
@@ -36,21 +37,14 @@ impl DataSource {
     /// Returns the class names.
     pub(crate) fn classes(&self) -> &[String] {
         match self {
-            Self::Images(Layout::Folders { train, .. }) => &train.classes,
-            Self::Images(Layout::Split { folder, .. }) => &folder.classes,
+            Self::Images(layout) => &layout.train.classes,
             Self::Features(set) => set.classes(),
         }
     }
 }
 
 enum LoadedData {
-    Images {
-        extractor: Box<Extractor>,
-        layout: Layout,
-        training: ImageDataset,
-        validation: ImageDataset,
-        skipped: SkippedFiles,
-    },
+    Images { extractor: Box<Extractor>, layout: Layout, images: SplitDatasets },
     Features(FeatureData),
 }
 
@@ -78,20 +72,21 @@ impl Inputs {
         let disk = cache_arguments::open(cache_dir.as_deref(), *cache_gb, &[path])?;
         let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
         let extractor = Box::new(Extractor::new(base, disk));
-        let (training, validation, skipped) = match run {
+        let images = match run {
             Some(run) => split_table::reload(run.path(), config, &layout, &cache)?,
             None => split_table::load(config, &layout, &cache)?,
         };
+        let skipped = &images.skipped;
         for file in &skipped.unreadable {
             output.emit(|| events::skipped(&file.path, &file.reason))?;
         }
         if strict && !skipped.unreadable.is_empty() {
-            return Err(unreadable(&skipped));
+            return Err(unreadable(skipped));
         }
         if output.is_for_people() {
-            print_skipped_files(&skipped)?;
+            print_skipped_files(skipped)?;
         }
-        let source = LoadedData::Images { extractor, layout, training, validation, skipped };
+        let source = LoadedData::Images { extractor, layout, images };
         Ok(Self { devices, weights, source })
     }
 
@@ -117,12 +112,10 @@ impl Inputs {
         Ok(Self { devices, weights, source: LoadedData::Features(data) })
     }
 
-    /// Returns the training and validation data.
+    /// Returns the data of all splits.
     pub(crate) fn data(&self) -> Data<'_> {
         match &self.source {
-            LoadedData::Images { extractor, training, validation, .. } => {
-                Data::Images { extractor, training, validation }
-            }
+            LoadedData::Images { extractor, images, .. } => Data::Images { extractor, images },
             LoadedData::Features(data) => Data::Features(data),
         }
     }
@@ -143,9 +136,9 @@ impl Inputs {
         config: &RunConfig,
     ) -> anyhow::Result<()> {
         match &self.source {
-            LoadedData::Images { layout, training, validation, skipped, .. } => {
-                write_skipped(run, skipped)?;
-                split_table::write(run.path(), config, layout, [training, validation])
+            LoadedData::Images { layout, images, .. } => {
+                write_skipped(run, &images.skipped)?;
+                split_table::write(run.path(), config, layout, images)
             }
             // The feature set contains this information.
             LoadedData::Features(_) => Ok(()),
@@ -157,18 +150,11 @@ impl Inputs {
         config: &'a RunConfig,
         path: Option<&'a Path>,
     ) -> RunSummary<'a> {
-        let folders = match &self.source {
-            LoadedData::Images { layout: Layout::Folders { train, validation, .. }, .. } => {
-                let name = |folder: &Folder| key_of(&folder.path, &config.data.path);
-                Some([name(train), name(validation)])
-            }
-            LoadedData::Images { layout: Layout::Split { .. }, .. } => None,
-            LoadedData::Features(data) => {
-                let folders = data.set().folders();
-                folders.map(|folders| [folders.train.clone(), folders.validation.clone()])
-            }
+        let splits = match &self.source {
+            LoadedData::Images { layout, .. } => SplitNames::of_layout(layout, config),
+            LoadedData::Features(data) => SplitNames::of_features(data, config),
         };
-        RunSummary { config, weights: &self.weights, data: self.data(), folders, path }
+        RunSummary { config, weights: &self.weights, data: self.data(), splits, path }
     }
 
     pub(crate) fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {

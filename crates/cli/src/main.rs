@@ -10,6 +10,7 @@ mod commands;
 mod dashboard;
 mod demo;
 mod device;
+mod evaluation_json;
 mod events;
 mod hints;
 mod history;
@@ -32,6 +33,7 @@ mod shard_selection;
 mod sheet;
 mod skipped;
 mod sort_into;
+mod split_names;
 mod split_table;
 mod verify_resume;
 

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use features::{AugmentedCopies, Cancellation, Extractor, FeatureProvider, ImageFeatures, Row};
 use model::{Classifier, ModelCard};
-use photos::{Cache, ImageDataset, SkippedFiles};
+use photos::{Cache, ImageDataset, SkippedFiles, SplitDatasets};
 use quoting::Shown;
 use report::{Predictions, ThresholdRule};
 use train::{RunDirectory, TrainError};
@@ -14,6 +15,16 @@ use crate::cache_arguments::CacheArguments;
 use crate::named_output::named;
 use crate::printed::listed;
 use crate::split_table;
+
+/// Split of a run that a model can be evaluated on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeldOutSplit {
+    /// Validation images, which selected the model
+    #[default]
+    Validation,
+    /// Test images
+    Test,
+}
 
 /// Images that `train` and `predict` choose a threshold on.
 pub(crate) const VALIDATION: &str = "the validation images of the model's run";
@@ -47,9 +58,7 @@ pub(crate) fn predictions_of(
     photos: &ImageDataset,
     logits: Vec<Vec<f32>>,
 ) -> Predictions {
-    let predicted = logits.iter().map(|row| card.decide(&card.probabilities(row))).collect();
-    Predictions::new(card.classes.len(), photos.labels().to_vec(), logits, predicted)
-        .with_temperature(card.temperature)
+    train::predictions_of(card, photos.labels().to_vec(), logits)
 }
 
 /// Returns the long help of `--threshold`. `images` names those that a rule chooses the threshold on.
@@ -111,11 +120,12 @@ pub(crate) fn threshold_text(card: &ModelCard, images: &str) -> Option<String> {
     Some(format!("{} above a probability of {}{rule}", second.shown(), card.threshold))
 }
 
-/// Loads the validation images of the run that contains `model`. Returns them with the skipped files and the image folder
-/// of the run. If that fails, `hint` says what to do instead.
-pub(crate) fn validation_of_run(
+/// Loads the validation or test images of the run that contains `model`. Returns them with the skipped files and the image
+/// folder of the run. If that fails, `hint` says what to do instead.
+pub(crate) fn images_of_run(
     model: &Path,
     card: &ModelCard,
+    split: HeldOutSplit,
     cache: &CacheArguments,
     hint: &str,
 ) -> anyhow::Result<(ImageDataset, SkippedFiles, PathBuf)> {
@@ -131,16 +141,23 @@ pub(crate) fn validation_of_run(
     let layout = split_table::layout_of(&config)?;
     let disk = cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk };
-    let (_, validation, skipped) = split_table::reload(&run, &config, &layout, &cache)?;
-    let [found, expected] = [validation.classes(), &card.classes].map(listed);
+    let SplitDatasets { validation, test, skipped, .. } =
+        split_table::reload(&run, &config, &layout, &cache)?;
+    let images = match split {
+        HeldOutSplit::Validation => validation,
+        HeldOutSplit::Test => {
+            test.ok_or_else(|| anyhow::anyhow!("the model's run has no test images\nhint: {hint}"))?
+        }
+    };
+    let [found, expected] = [images.classes(), &card.classes].map(listed);
     anyhow::ensure!(
         found == expected,
-        "the validation images of the model's run have the classes {found}, expected the model's classes {expected}\nhint: restore the folder, or {hint}"
+        "the images of the model's run have the classes {found}, expected the model's classes {expected}\nhint: restore the folder, or {hint}"
     );
     anyhow::ensure!(
-        validation.size() == card.base.image_size,
+        images.size() == card.base.image_size,
         "the images of the run in `{}` have another size than the model's, which is from another run\nhint: {hint}",
         run.shown()
     );
-    Ok((validation, skipped, config.data.path))
+    Ok((images, skipped, config.data.path))
 }

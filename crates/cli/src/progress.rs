@@ -116,6 +116,7 @@ impl Progress {
                 ("scale of the features", "training images without augmentation, for their scale")
             }
             ImageSet::Validation => ("validation features", "validation images"),
+            ImageSet::Test => ("test features", "test images"),
         };
         self.bar.count(done, total, features);
         if done == total {

@@ -7,7 +7,7 @@ use augment::ImageRef;
 use formats::FormatError;
 use image::{GrayImage, RgbImage};
 use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
-use photos::ImageDataset;
+use photos::{ImageDataset, SplitDatasets};
 use quoting::{Shown, argument};
 use serde::Serialize;
 use train::{InitialWeights, RunConfig, WeightsChoice, order_of_epoch};
@@ -28,11 +28,12 @@ const PLOTS: &str = "plots";
 const AUGMENTED: usize = 12;
 
 /// Writes the report of a run and returns its path. If `weights` is `None`, loads the configured weights file of the
-/// base, or searches for a file with the same digest.
+/// base, or searches for a file with the same digest. If `test` is `None`, evaluates the test images, if there are any.
 pub(crate) fn write(
     run: &Path,
     config: &RunConfig,
-    [training, validation]: [&ImageDataset; 2],
+    images: &SplitDatasets,
+    test: Option<Predictions>,
     weights: Option<PathBuf>,
     devices: &Devices,
 ) -> anyhow::Result<PathBuf> {
@@ -45,11 +46,19 @@ pub(crate) fn write(
     };
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
     let best = run.join("best");
-    let predictions = {
+    let SplitDatasets { training, validation, test: test_images, .. } = images;
+    let (predictions, test) = {
         // Drop the classifier before the explainer is loaded, because two bases would take twice the memory.
         let classifier = Classifier::load(&best, &search, &make_base, devices.tensors())?;
-        let logits = logits_of(&classifier, validation, None)?;
-        predictions_of(classifier.card(), validation, logits)
+        let predictions_for = |images| {
+            let logits = logits_of(&classifier, images, None)?;
+            anyhow::Ok(predictions_of(classifier.card(), images, logits))
+        };
+        let test = match (test, test_images) {
+            (None, Some(images)) => Some(predictions_for(images)?),
+            (test, _) => test,
+        };
+        (predictions_for(validation)?, test)
     };
     let explainer = Explainer::load(&best, &search, &make_base, devices.tensors())?;
     let card = explainer.card();
@@ -61,9 +70,11 @@ pub(crate) fn write(
         (
             "images",
             format!(
-                "{} for training, {} for validation",
+                "{} for training, {} for validation{}",
                 training.labels().len(),
-                validation.labels().len()
+                validation.labels().len(),
+                test.as_ref()
+                    .map_or(String::new(), |test| format!(", {} for the test", test.len()))
             ),
         ),
         ("device", format!("{}, {}", config.device.name, config.device.precision.name())),
@@ -76,6 +87,7 @@ pub(crate) fn write(
         epochs: config.train.epochs,
         best: card.metrics.map_or(0, |metrics| metrics.epoch),
         predictions: &predictions,
+        test: test.as_ref(),
         augmented: &augmented(config, training)?,
         facts: &facts(card, of_run, threshold_text(card, VALIDATION)),
         command: &command(config),
@@ -117,6 +129,7 @@ impl EvaluationReport<'_> {
             epochs: 0,
             best: 0,
             predictions,
+            test: None,
             augmented: &[],
             facts: &facts(card, [images], threshold),
             command,
@@ -240,6 +253,7 @@ fn command(config: &RunConfig) -> String {
     add("force", set(base.unfreeze.is_some() && !matches!(config.start, InitialWeights::Model(_))));
     add("base-learning-rate", base.unfreeze.as_ref().map(|_| train.base_learning_rate.to_string()));
     add("val-split", data.validation_split.map(|share| share.to_string()));
+    add("test-split", data.test_split.map(|share| share.to_string()));
     add("group-duplicates", set(data.group_duplicates));
     if augment.is_none() {
         add("no-augment", set(true));

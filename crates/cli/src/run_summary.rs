@@ -5,11 +5,13 @@ use std::path::Path;
 
 use augment::{AugmentConfig, Compose, RandomFlip};
 use model::{ModelCard, load_card};
+use photos::{ImageDataset, SharedImages, SplitDatasets};
 use quoting::Shown;
-use train::{Data, InitialWeights, RunConfig, TrainConfig};
+use train::{Data, DataConfig, InitialWeights, RunConfig, TrainConfig};
 use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
 
 use crate::pipe::stdout;
+use crate::split_names::SplitNames;
 
 /// Maximum width of a row in characters, exceeded only by a single long word.
 const WIDTH: usize = 80;
@@ -28,8 +30,7 @@ pub(crate) struct RunSummary<'a> {
     pub(crate) config: &'a RunConfig,
     pub(crate) weights: &'a Weights,
     pub(crate) data: Data<'a>,
-    /// Paths of the training and validation folders relative to the data folder, if it has such folders.
-    pub(crate) folders: Option<[String; 2]>,
+    pub(crate) splits: SplitNames,
     /// Run directory, if the run is saved.
     pub(crate) path: Option<&'a Path>,
 }
@@ -39,12 +40,11 @@ impl RunSummary<'_> {
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut out = stdout();
         print_row(&mut out, "Images", &self.images())?;
-        if let Some([train, validation]) = &self.folders {
-            let text =
-                format!("{} for training, {} for validation", train.shown(), validation.shown());
-            print_row(&mut out, "Folders", &text)?;
-        }
+        print_row(&mut out, "Splits", &self.splits.to_string())?;
         print_row(&mut out, "Classes", &self.classes())?;
+        if let Some(duplicates) = self.duplicates() {
+            print_row(&mut out, "Duplicates", &duplicates)?;
+        }
         print_row(&mut out, "Base", &self.base()?)?;
         print_row(&mut out, "Weights", &self.weights())?;
         print_row(&mut out, "Device", &self.device())?;
@@ -67,11 +67,13 @@ impl RunSummary<'_> {
         let Self { config, data, .. } = self;
         let [height, width] = config.base.image_size;
         let (train, valid) = (data.training_labels().len(), data.validation_labels().len());
+        let test = data.test_labels().map(|test| format!(", {} for the test", test.len()));
+        let test = test.unwrap_or_default();
         let mut texts = vec![format!(
-            "{train} for training, {valid} for validation, resized to {height}x{width}"
+            "{train} for training, {valid} for validation{test}, resized to {height}x{width}"
         )];
-        let (training, validation) = match data {
-            Data::Images { training, validation, .. } => (training, validation),
+        let SplitDatasets { training, validation, test, .. } = match data {
+            Data::Images { images, .. } => images,
             Data::Features(data) => {
                 let skipped = data.set().skipped().len();
                 if skipped > 0 {
@@ -84,7 +86,8 @@ impl RunSummary<'_> {
             }
             _ => return texts.join("; "),
         };
-        let with_profile = training.with_profile() + validation.with_profile();
+        let all = [Some(training), Some(validation), test.as_ref()].into_iter().flatten();
+        let with_profile: usize = all.map(ImageDataset::with_profile).sum();
         if with_profile > 0 {
             texts.push(format!("{with_profile} with an ICC profile, which is ignored"));
         }
@@ -218,13 +221,42 @@ impl RunSummary<'_> {
     /// Returns the classes with their numbers of images, and advice if they are imbalanced.
     fn classes(&self) -> String {
         let mut text = classes(self.data);
-        let [train, _] = count_classes(self.data);
-        // A resumed run has its settings.
-        let is_new = self.path.is_none_or(|run| !run.join("last").exists());
-        if is_new && self.config.loss.class_weight.is_none() && is_imbalanced(&train) {
+        let train = counts(self.data, self.data.training_labels());
+        if self.is_new() && self.config.loss.class_weight.is_none() && is_imbalanced(&train) {
             text += "; to weigh them equally: --class-weight balanced";
         }
         text
+    }
+
+    /// Returns true for a new run. A resumed run has its settings, so advice on these is too late.
+    fn is_new(&self) -> bool {
+        self.path.is_none_or(|run| !run.join("last").exists())
+    }
+
+    /// Returns the number of held-out images with duplicates among the training images, if there are any.
+    fn duplicates(&self) -> Option<String> {
+        let found = shared_images(self.data);
+        let of_split = |(name, shared): (&str, SharedImages)| {
+            let SharedImages { identical, near } = shared;
+            let kinds = [(identical, "identical to training images"), (near, "near duplicates")];
+            let kinds: Vec<String> = (kinds.into_iter().filter(|(count, _)| *count > 0))
+                .map(|(count, kind)| format!("{count} {kind}"))
+                .collect();
+            (!kinds.is_empty()).then(|| format!("{name}: {}", kinds.join(", ")))
+        };
+        let found: Vec<String> = found.into_iter().filter_map(of_split).collect();
+        if found.is_empty() {
+            return None;
+        }
+        let mut text = format!("{}, which makes the metrics too good", found.join("; "));
+        let DataConfig { group_duplicates, features, .. } = &self.config.data;
+        if self.is_new() && features.is_none() {
+            text += match self.splits.has_share() && !group_duplicates {
+                true => "; to keep duplicates in one split: --group-duplicates",
+                false => "; `permafrost doctor` lists them",
+            };
+        }
+        Some(text)
     }
 
     fn training(&self) -> String {
@@ -249,10 +281,11 @@ impl RunSummary<'_> {
     }
 }
 
-/// Returns the classes with their numbers of training and validation images, and a measure of their balance.
+/// Returns the classes with their numbers of training, validation and test images, and a measure of their balance.
 fn classes(data: Data<'_>) -> String {
     let names = data.classes();
-    let [train, valid] = count_classes(data);
+    let splits = count_classes(data);
+    let train = &splits[0].1;
     let (least, most) = (train.iter().min(), train.iter().max());
     let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
     let balance = if least == most {
@@ -263,9 +296,11 @@ fn classes(data: Data<'_>) -> String {
     if names.len() > NAMED {
         return format!("{} of {least} to {most} training images; {balance}", names.len());
     }
-    let of_class =
-        |((name, train), valid): ((&String, _), _)| format!("{} {train} + {valid}", name.shown());
-    let each: Vec<String> = names.iter().zip(&train).zip(&valid).map(of_class).collect();
+    let of_class = |(label, name): (usize, &String)| {
+        let counts = splits.iter().map(|(_, counts)| counts[label].to_string());
+        format!("{} {}", name.shown(), counts.collect::<Vec<_>>().join(" + "))
+    };
+    let each: Vec<String> = names.iter().enumerate().map(of_class).collect();
     format!("{}; {balance}", each.join(", "))
 }
 
@@ -275,13 +310,42 @@ fn is_imbalanced(counts: &[usize]) -> bool {
     most.copied().unwrap_or(0) > IMBALANCE * least.copied().unwrap_or(0)
 }
 
-/// Counts the training images and the validation images of each class.
-pub(crate) fn count_classes(data: Data<'_>) -> [Vec<usize>; 2] {
-    [data.training_labels(), data.validation_labels()].map(|labels| {
-        let mut counts = vec![0; data.classes().len()];
-        labels.iter().for_each(|&label| counts[label] += 1);
-        counts
-    })
+/// Counts the images of each class in each split.
+pub(crate) fn count_classes(data: Data<'_>) -> Vec<(&'static str, Vec<usize>)> {
+    let splits = [
+        ("train", Some(data.training_labels())),
+        ("validation", Some(data.validation_labels())),
+        ("test", data.test_labels()),
+    ];
+    splits.into_iter().filter_map(|(name, labels)| Some((name, counts(data, labels?)))).collect()
+}
+
+/// Counts the labels of each class.
+fn counts(data: Data<'_>, labels: &[usize]) -> Vec<usize> {
+    let mut counts = vec![0; data.classes().len()];
+    labels.iter().for_each(|&label| counts[label] += 1);
+    counts
+}
+
+/// Returns the number of validation and test images that are also training images. Near duplicates of precomputed features
+/// are not known.
+pub(crate) fn shared_images(data: Data<'_>) -> Vec<(&'static str, SharedImages)> {
+    match data {
+        Data::Images { images, .. } => {
+            let SplitDatasets { training, validation, test, .. } = images;
+            let splits = [("validation", Some(validation)), ("test", test.as_ref())];
+            let shared = splits
+                .into_iter()
+                .filter_map(|(name, images)| Some((name, images?.shared_with(training))));
+            shared.collect()
+        }
+        Data::Features(data) => {
+            let identical = data.identical_images();
+            let names = ["validation", "test"].into_iter().zip(identical);
+            names.map(|(name, identical)| (name, SharedImages { identical, near: 0 })).collect()
+        }
+        _ => vec![],
+    }
 }
 
 fn augmentation(config: AugmentConfig) -> String {

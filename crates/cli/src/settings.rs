@@ -27,8 +27,10 @@ const EXAMPLE_IMAGES: &str = "data/cats_and_dogs";
 /// Settings of a run, by default the settings of the Keras example.
 #[derive(Args)]
 pub(crate) struct TrainSettings {
-    /// Folder with one subfolder of images per class, or with the folders train and validation [default:
+    /// Folder with one subfolder of images per class, or with the folders train, validation and test [default:
     /// data/cats_and_dogs]
+    ///
+    /// The validation images select the best model. Images of a test folder are evaluated once, at the end. Without a validation folder, a part of the training images is used for validation.
     #[arg(value_name = "DATA", conflicts_with = "demo")]
     data: Option<PathBuf>,
     /// Train on features computed by `permafrost features`: a folder or URL
@@ -44,9 +46,12 @@ pub(crate) struct TrainSettings {
     /// Fraction of each class used for validation if DATA has no validation folder [default: 0.2]
     #[arg(long, value_name = "FRACTION", help_heading = "Data")]
     val_split: Option<f64>,
+    /// Fraction of each class evaluated once, at the end, if DATA has no test folder [default: none]
+    #[arg(long, value_name = "FRACTION", help_heading = "Data")]
+    test_split: Option<f64>,
     /// Keep near duplicates in the same split
     ///
-    /// Otherwise the validation split may contain near duplicates of training images.
+    /// Otherwise the validation and the test split may contain near duplicates of training images.
     #[arg(long, help_heading = "Data")]
     group_duplicates: bool,
     #[command(flatten)]
@@ -235,6 +240,8 @@ impl TrainSettings {
                 },
                 features: self.features.as_deref().map(absolute_place).transpose()?,
                 validation_split: self.val_split,
+                test_split: self.test_split,
+                test_folder: None,
                 group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
                 cache_dir: match self.features {

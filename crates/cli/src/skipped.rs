@@ -10,7 +10,7 @@ use quoting::Shown;
 use crate::pipe::stderr;
 
 /// Description of ignored folders.
-pub(crate) const UNUSED: &str = "folder(s) that are neither the training nor the validation folder";
+pub(crate) const UNUSED: &str = "folder(s) that belong to no split";
 
 /// Maximum number of ignored folders in a message.
 const UNUSED_NAMED: usize = 10;

@@ -1,4 +1,4 @@
-//! `split.csv` of a run: the training and validation images, if they come from one folder.
+//! `split.csv` of a run: the images of splits that are fractions of the training folder.
 //!
 //! Resuming or evaluating the run uses the same images, even if images were added to the folder since.
 
@@ -7,15 +7,30 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use photos::{Cache, ImageDataset, Layout, SkippedFiles, key_of, name_of_key};
+use photos::{
+    Cache, HeldOut, ImageDataset, Layout, Split, SplitDatasets, SplitShares, key_of, name_of_key,
+};
 use quoting::{Shown, cell};
-use train::RunConfig;
+use train::{DataConfig, RunConfig};
 
 const FILE: &str = "split.csv";
 const HEADER: [&str; 2] = ["file", "set"];
-const SETS: [&str; 2] = ["train", "validation"];
+const SETS: [(&str, Split); 3] =
+    [("train", Split::Train), ("validation", Split::Validation), ("test", Split::Test)];
 
-/// Returns the layout of a run's data folder.
+/// Finds the layout of a new run's data folder, and adds it to the settings.
+pub(crate) fn find_layout(data: &mut DataConfig) -> anyhow::Result<Layout> {
+    let mut layout = Layout::find(&data.path, data.validation_split)?;
+    if let Some(share) = data.test_split {
+        layout = layout.with_test_split(share)?;
+    }
+    data.validation_split = layout.validation.share();
+    data.test_folder = test_folder(&layout, data);
+    Ok(layout)
+}
+
+/// Returns the layout that a run began with. Earlier versions had no test images: they used a test folder for validation
+/// if there was no validation folder.
 pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
     let data = &config.data;
     anyhow::ensure!(
@@ -23,15 +38,48 @@ pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
         "the run's image folder `{}` does not exist\nhint: restore it, or set its new path as `path` below `[data]` in the run's `config.toml`",
         data.path.shown()
     );
-    Ok(Layout::find(&data.path, data.validation_split)?)
+    let missing = |folder: &String| {
+        let folder = data.path.join(&*name_of_key(folder));
+        anyhow::anyhow!(
+            "the run's test images are not in `{}`\nhint: restore the folder",
+            folder.shown()
+        )
+    };
+    if let Some(folder) = &data.test_folder
+        && !data.path.join(&*name_of_key(folder)).is_dir()
+    {
+        return Err(missing(folder));
+    }
+    let mut layout = Layout::find(&data.path, data.validation_split)?;
+    if let Some(share) = data.test_split {
+        return Ok(layout.with_test_split(share)?);
+    }
+    if let Some(folder) = &data.test_folder {
+        let found = test_folder(&layout, data);
+        return if found.as_ref() == Some(folder) { Ok(layout) } else { Err(missing(folder)) };
+    }
+    match layout.test.take() {
+        Some(test) if layout.validation.folder().is_none() && data.validation_split.is_none() => {
+            layout.validation = test;
+        }
+        Some(HeldOut::Folder(folder)) => layout.beside.unused.push(folder.path),
+        _ => {}
+    }
+    Ok(layout)
 }
 
-/// Loads the training and validation images of a new run, and the skipped files.
+/// Returns the test folder of a layout, relative to the data folder.
+fn test_folder(layout: &Layout, data: &DataConfig) -> Option<String> {
+    let folder = layout.test.as_ref().and_then(HeldOut::folder)?;
+    Some(key_of(&folder.path, &data.path))
+}
+
+/// Loads the images of a new run.
 pub(crate) fn load(
     config: &RunConfig,
     layout: &Layout,
     cache: &Cache,
-) -> anyhow::Result<(ImageDataset, ImageDataset, SkippedFiles)> {
+) -> anyhow::Result<SplitDatasets> {
     let (size, seed) = (config.base.image_size, config.train.seed);
     Ok(if config.data.group_duplicates {
         layout.load_grouped(size, seed, cache)?
@@ -40,24 +88,23 @@ pub(crate) fn load(
     })
 }
 
-/// Loads the training and validation images that the run in the directory `run` started with, and the skipped files.
+/// Loads the images that the run in the directory `run` started with.
 pub(crate) fn reload(
     run: &Path,
     config: &RunConfig,
     layout: &Layout,
     cache: &Cache,
-) -> anyhow::Result<(ImageDataset, ImageDataset, SkippedFiles)> {
+) -> anyhow::Result<SplitDatasets> {
     let path = run.join(FILE);
     let Some(table) = read(&path)? else { return load(config, layout, cache) };
-    let is_validation = |path: &Path| {
+    let split_of = |path: &Path| {
         let key = key_of(path, &config.data.path);
         // Tables of older runs neither guard names that look like formulas nor escape backslashes.
         let keys = [&*cell(&key), &key, &*name_of_key(&key)];
         keys.into_iter().find_map(|key| table.get(key)).copied()
     };
-    let loaded = layout.load_divided(config.base.image_size, cache, is_validation)?;
-    let (training, validation, _) = &loaded;
-    let found = training.labels().len() + validation.labels().len();
+    let images = layout.load_divided(config.base.image_size, cache, split_of)?;
+    let found: usize = divided(layout, &images).map(|(_, images)| images.labels().len()).sum();
     anyhow::ensure!(
         found == table.len(),
         "{} of the {} images listed in `{}` can't be read\nhint: restore them in `{}`; the run needs the images that it started with",
@@ -66,34 +113,48 @@ pub(crate) fn reload(
         path.shown(),
         config.data.path.shown()
     );
-    Ok(loaded)
+    Ok(images)
 }
 
-/// Writes the table, unless it exists or the data folder has training and validation folders.
+/// Writes the table, unless it exists or each split has a folder.
 pub(crate) fn write(
     run: &Path,
     config: &RunConfig,
     layout: &Layout,
-    images: [&ImageDataset; 2],
+    images: &SplitDatasets,
 ) -> anyhow::Result<()> {
     let path = run.join(FILE);
-    if matches!(layout, Layout::Folders { .. }) || path.exists() {
+    if layout.shares() == SplitShares::default() || path.exists() {
         return Ok(());
     }
     let mut table = csv::Writer::from_writer(vec![]);
     table.write_record(HEADER)?;
-    for (photos, set) in images.into_iter().zip(SETS) {
-        for at in 0..photos.labels().len() {
-            let key = key_of(photos.path(at), &config.data.path);
-            table.write_record([&*cell(&key), set])?;
+    for (split, images) in divided(layout, images) {
+        for at in 0..images.labels().len() {
+            let key = key_of(images.path(at), &config.data.path);
+            table.write_record([&*cell(&key), split])?;
         }
     }
     Ok(formats::write_atomic(&path, &table.into_inner()?)?)
 }
 
-/// Reads the table. Maps the path of each image, relative to the data folder, to true if it is a validation image.
-/// Returns `None` if the table does not exist.
-fn read(path: &Path) -> anyhow::Result<Option<HashMap<String, bool>>> {
+/// Returns the splits with images of the training folder, and their names in the table.
+fn divided<'a>(
+    layout: &Layout,
+    images: &'a SplitDatasets,
+) -> impl Iterator<Item = (&'static str, &'a ImageDataset)> {
+    let SplitShares { validation, test } = layout.shares();
+    let splits = [
+        Some(&images.training),
+        validation.and(Some(&images.validation)),
+        test.and(images.test.as_ref()),
+    ];
+    SETS.into_iter().zip(splits).filter_map(|((name, _), images)| Some((name, images?)))
+}
+
+/// Reads the table. Maps the path of each image, relative to the data folder, to its split. Returns `None` if the table
+/// does not exist.
+fn read(path: &Path) -> anyhow::Result<Option<HashMap<String, Split>>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -110,11 +171,11 @@ fn read(path: &Path) -> anyhow::Result<Option<HashMap<String, bool>>> {
         let row = row.map_err(|error| {
             broken(format!("is not a valid table: {}", error.to_string().shown()))
         })?;
-        let set = row.get(1).and_then(|set| SETS.iter().position(|name| *name == set));
-        let (Some(file), Some(set)) = (row.get(0), set) else {
+        let split = row.get(1).and_then(|set| SETS.iter().find(|(name, _)| *name == set));
+        let (Some(file), Some((_, split))) = (row.get(0), split) else {
             return Err(broken(format!("has an invalid row: {row:?}")));
         };
-        table.insert(file.to_owned(), set == 1);
+        table.insert(file.to_owned(), *split);
     }
     Ok(Some(table))
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use quoting::Shown;
 
+use crate::Split;
+
 /// Error of a folder that can't be trained on or evaluated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -105,7 +107,7 @@ pub enum PhotosError {
     },
     /// The parent folder has a training folder but no validation folder. Holds the training folder.
     #[error(
-        "`{}` has a `{}` folder but no `validation`, `val`, `valid` or `test` folder",
+        "`{}` has a `{}` folder but no `validation`, `val`, `valid`, `dev` or `test` folder",
         .0.parent().unwrap_or(.0).shown(), .0.file_name().unwrap_or_default().shown()
     )]
     NoValidation(PathBuf),
@@ -136,18 +138,31 @@ pub enum PhotosError {
         /// Names of the first few subfolders.
         subfolders: String,
     },
-    /// A validation split was requested, but the data has a validation folder. Holds the validation folder.
+    /// A fraction was requested for a split that has a folder.
     #[error(
-        "the validation folder `{}` exists, so a validation split can't be given",
-        .0.shown()
+        "the {} folder `{}` exists, so a {} split can't be given",
+        long_name(.split), .folder.shown(), long_name(.split)
     )]
-    SplitTwice(PathBuf),
-    /// The validation split is not between 0 and 1.
-    #[error("the validation split is {0}, expected a fraction between 0 and 1")]
-    Split(f64),
+    SplitTwice {
+        /// Path of the folder.
+        folder: PathBuf,
+        /// Validation or test.
+        split: Split,
+    },
+    /// The fraction of a split is not between 0 and 1.
+    #[error("the {} split is {share}, expected a fraction between 0 and 1", long_name(.split))]
+    Split {
+        /// The fraction.
+        share: f64,
+        /// Validation or test.
+        split: Split,
+    },
+    /// The fractions of the validation and the test split leave no images for training.
+    #[error("the validation and the test split sum to {0}, expected less than 1")]
+    SplitSum(f64),
     /// A class has too few images to be split.
     #[error(
-        "the class `{class}` has {count} readable image(s), expected two or more, one of them for validation",
+        "the class `{class}` has {count} readable image(s), expected {least} or more, one for each split",
         class = .class.shown()
     )]
     TooFewToSplit {
@@ -155,6 +170,8 @@ pub enum PhotosError {
         class: String,
         /// Number of its readable images.
         count: usize,
+        /// Number of splits.
+        least: usize,
     },
     /// The images of a class form a single group of near duplicates, which can't be split.
     #[error(
@@ -222,9 +239,12 @@ impl PhotosError {
                 example.shown()
             )
             .into(),
-            Self::Split(_) => "0.2 uses a fifth of each class for validation".into(),
+            Self::Split { .. } => "0.2 uses a fifth of each class".into(),
+            Self::SplitSum(_) => {
+                "0.2 for each uses three fifths of each class for training".into()
+            }
             Self::TooFewToSplit { .. } => "add images, or remove the class".into(),
-            Self::SplitTwice(_) | Self::OneGroup { .. } => return None,
+            Self::SplitTwice { .. } | Self::OneGroup { .. } => return None,
         })
     }
 
@@ -236,4 +256,9 @@ impl PhotosError {
             _ => Self::Io { path, reason },
         }
     }
+}
+
+/// Returns the name of a held-out split.
+fn long_name(split: &Split) -> &'static str {
+    if *split == Split::Test { "test" } else { "validation" }
 }

@@ -1,5 +1,6 @@
 //! Dataset of a folder's images in one size, with labels. Pixels are cached in memory up to a limit.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use rayon::prelude::*;
 use crate::duplicates::{Fingerprint, near};
 use crate::key::{address_of_key, key_of};
 use crate::perceptual::perceptual_hash;
-use crate::{Folder, ImageFileError, PhotosError, Pixels, SkippedFiles};
+use crate::{Folder, ImageFileError, PhotosError, Pixels, SkippedFiles, Split};
 
 /// Caches for pixels.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,15 @@ pub struct ImageDataset {
     disk: Option<DiskCache>,
 }
 
+/// Number of images that occur in two splits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedImages {
+    /// Images with the same pixels as a training image.
+    pub identical: usize,
+    /// Other images that are near duplicates of a training image, directly or through other images.
+    pub near: usize,
+}
+
 /// File of an image, with its properties.
 #[derive(Clone, Debug)]
 struct PhotoFile {
@@ -58,6 +68,8 @@ struct PhotoFile {
     address: u64,
     digest: [u8; 32],
     has_profile: bool,
+    /// Perceptual hash; `None` for a plain image.
+    hash: Option<u64>,
     /// Pixels, if they are cached in memory.
     kept: Option<Arc<[u8]>>,
     /// Key of the pixels in the cache on disk.
@@ -120,8 +132,9 @@ impl ImageDataset {
                 let pixels = Pixels::load(path, size, photos.disk.as_ref());
                 let Pixels { values, digest, has_profile, key, .. } = pixels?;
                 let address = address_of_key(&key_of(path, &folder.path));
+                let hash = perceptual_hash(&values, size[1]);
                 let kept = (first + at < most_kept).then_some(values);
-                Ok(PhotoFile { path: path.clone(), address, digest, has_profile, kept, key })
+                Ok(PhotoFile { path: path.clone(), address, digest, has_profile, hash, kept, key })
             };
             let found: Vec<Result<_, ImageFileError>> =
                 files.par_iter().enumerate().map(read).collect();
@@ -156,12 +169,7 @@ impl ImageDataset {
 
     /// Returns the groups of near duplicates, as the indices of two or more images each.
     ///
-    /// Compares images like [`Survey`](crate::Survey), but after the resize. Images that are not in memory are read
-    /// again.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a file has changed since it was first read.
+    /// Compares images like [`Survey`](crate::Survey), but after the resize.
     ///
     /// # Examples
     ///
@@ -180,7 +188,7 @@ impl ImageDataset {
     /// std::fs::copy(data.path().join("cat/0.png"), data.path().join("dog/copy.png"))?;
     /// let folder = Folder::scan(data.path())?;
     /// let (images, _) = ImageDataset::load(&folder, [32, 32], &Cache::in_memory(1 << 20))?;
-    /// let groups = images.near_duplicates()?;
+    /// let groups = images.near_duplicates();
     /// assert_eq!(groups, [[0, 4]]);
     /// assert_eq!(images.path(groups[0][1]), data.path().join("dog/copy.png"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -189,20 +197,61 @@ impl ImageDataset {
     #[doc(alias = "imagehash")]
     #[doc(alias = "perceptual hash")]
     #[doc(alias = "pHash")]
-    pub fn near_duplicates(&self) -> Result<Vec<Vec<usize>>, PhotosError> {
-        let fingerprint = |at: usize| {
-            let hash = perceptual_hash(&self.pixels(at)?, self.size[1]);
-            Ok(Fingerprint { digest: self.files[at].digest, hash })
-        };
-        let fingerprints: Result<Vec<_>, PhotosError> =
-            (0..self.files.len()).into_par_iter().map(fingerprint).collect();
-        Ok(near(&fingerprints?))
+    pub fn near_duplicates(&self) -> Vec<Vec<usize>> {
+        near(&self.fingerprints().collect::<Vec<_>>())
     }
 
-    /// Divides the images into those with `is_second` false and those with `is_second` true.
-    pub(crate) fn divided(&self, is_second: &[bool]) -> (Self, Self) {
-        let part = |second: bool| {
-            let at = || (0..self.labels.len()).filter(|&at| is_second[at] == second);
+    /// Counts the images that are also in `training`, or have near duplicates there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Folder, ImageDataset, SharedImages};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (split, levels) in [("train", [40, 200]), ("test", [40, 90])] {
+    /// #     for (class, level) in ["cat", "dog"].into_iter().zip(levels) {
+    /// #         std::fs::create_dir_all(data.path().join(split).join(class))?;
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level; 3]));
+    /// #         image.save(data.path().join(split).join(class).join("1.png"))?;
+    /// #     }
+    /// # }
+    /// // `test/cat/1.png` is a copy of `train/cat/1.png`.
+    /// let load = |name| {
+    ///     let folder = Folder::scan(data.path().join(name))?;
+    ///     Ok::<_, photos::PhotosError>(ImageDataset::load(&folder, [8, 8], &Cache::default())?.0)
+    /// };
+    /// let shared = load("test")?.shared_with(&load("train")?);
+    /// assert_eq!(shared, SharedImages { identical: 1, near: 0 });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "data leakage")]
+    #[doc(alias = "train-test leakage")]
+    pub fn shared_with(&self, training: &Self) -> SharedImages {
+        let all: Vec<Fingerprint> = training.fingerprints().chain(self.fingerprints()).collect();
+        let of_training = training.files.len();
+        let known: HashSet<[u8; 32]> =
+            all[..of_training].iter().map(|image| image.digest).collect();
+        let mut shared = SharedImages::default();
+        for group in near(&all).iter().filter(|group| group[0] < of_training) {
+            for &at in group.iter().filter(|&&at| at >= of_training) {
+                match known.contains(&all[at].digest) {
+                    true => shared.identical += 1,
+                    false => shared.near += 1,
+                }
+            }
+        }
+        shared
+    }
+
+    fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> {
+        self.files.iter().map(|file| Fingerprint { digest: file.digest, hash: file.hash })
+    }
+
+    /// Divides the images by their splits into training, validation and test images.
+    pub(crate) fn divided(&self, splits: &[Split]) -> [Self; 3] {
+        [Split::Train, Split::Validation, Split::Test].map(|split| {
+            let at = || (0..self.labels.len()).filter(|&at| splits[at] == split);
             Self {
                 classes: self.classes.clone(),
                 size: self.size,
@@ -210,8 +259,7 @@ impl ImageDataset {
                 files: at().map(|at| self.files[at].clone()).collect(),
                 disk: self.disk.clone(),
             }
-        };
-        (part(false), part(true))
+        })
     }
 
     /// Returns the class names. Labels are indices into them.

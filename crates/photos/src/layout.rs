@@ -1,11 +1,12 @@
-//! Determines which folders are for training and which for validation, and reads them.
+//! Determines which images are for training, validation and testing, and reads them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::listing::entries;
 use crate::{
-    Cache, Folder, ImageDataset, PhotosError, SkippedFiles, SplitFolders, has_image_extension,
+    Cache, Folder, ImageDataset, PhotosError, SkippedFiles, Split, SplitFolders, SplitShares,
+    assign_splits, has_image_extension,
 };
 
 /// Default validation split: fraction of each class.
@@ -15,36 +16,80 @@ const DEFAULT_SPLIT: f64 = 0.2;
 #[doc(alias = "train_test_split")]
 #[doc(alias = "validation_split")]
 #[derive(Clone, Debug)]
-pub enum Layout {
-    /// Separate training and validation folders, [recognized by their names](SplitFolders), with the same classes.
-    Folders {
-        /// Folder of training images.
-        train: Folder,
-        /// Folder of validation images.
-        validation: Folder,
-        /// Unused folders and images next to the two.
-        beside: SkippedFiles,
-    },
-    /// Single folder, from which a fraction of each class is used for validation.
-    Split {
-        /// Folder of all images.
-        folder: Folder,
-        /// Validation split, a fraction between 0 and 1.
-        share: f64,
-    },
+pub struct Layout {
+    /// Folder of training images, and of the splits that are fractions of it.
+    pub train: Folder,
+    /// Validation images.
+    pub validation: HeldOut,
+    /// Test images, which are not used in training; `None` without any.
+    pub test: Option<HeldOut>,
+    /// Unused folders and images next to the folders of splits, which are [recognized by their names](SplitFolders).
+    pub beside: SkippedFiles,
+}
+
+/// Origin of the images of a split.
+#[derive(Clone, Debug)]
+pub enum HeldOut {
+    /// Separate folder, with the classes of the training folder.
+    Folder(Folder),
+    /// Fraction of each class of the training folder, between 0 and 1.
+    Share(f64),
+}
+
+impl HeldOut {
+    /// Returns the folder, if the split has one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(photos::HeldOut::Share(0.2).folder().is_none());
+    /// ```
+    pub fn folder(&self) -> Option<&Folder> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Share(_) => None,
+        }
+    }
+
+    /// Returns the fraction, if the split is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(photos::HeldOut::Share(0.2).share(), Some(0.2));
+    /// ```
+    pub fn share(&self) -> Option<f64> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Share(share) => Some(*share),
+        }
+    }
+}
+
+/// Images of a [`Layout`], read and split.
+#[derive(Clone, Debug)]
+pub struct SplitDatasets {
+    /// Training images.
+    pub training: ImageDataset,
+    /// Validation images.
+    pub validation: ImageDataset,
+    /// Test images; `None` without any.
+    pub test: Option<ImageDataset>,
+    /// Skipped files of all splits.
+    pub skipped: SkippedFiles,
 }
 
 impl Layout {
     /// Finds the layout of the images at `data` and lists them.
     ///
-    /// `split` is the fraction of each class to use for validation. The default is 0.2. It is only valid for a folder
-    /// without a training and a validation folder.
+    /// `split` is the fraction of each class to use for validation. The default is 0.2. It is only valid without a
+    /// validation folder. [`with_test_split`](Self::with_test_split) adds a fraction for testing.
     ///
     /// # Errors
     ///
     /// Returns an error if the folder is missing or has fewer than two classes, if a class has no files, or if all
     /// classes have the same subfolders. It is also an error if two folders have different classes, or if `split` is
-    /// given for two folders.
+    /// invalid or given in addition to a validation folder.
     ///
     /// # Examples
     ///
@@ -61,8 +106,9 @@ impl Layout {
     /// # }
     /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
     /// let layout = Layout::find(data.path(), Some(0.5))?;
-    /// let Layout::Split { folder, share } = layout else { panic!("no folder is named `train`") };
-    /// assert_eq!((folder.classes.len(), share), (2, 0.5));
+    /// assert_eq!(layout.train.classes, ["cat", "dog"]);
+    /// assert_eq!(layout.validation.share(), Some(0.5)); // no folder is named `validation`
+    /// assert!(layout.test.is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "train_test_split")]
@@ -80,8 +126,8 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// Returns an error if the folder is missing or can't be listed, if it has only one of the two folders, or if
-    /// `split` is invalid or given for two folders.
+    /// Returns an error if the folder is missing or can't be listed, if it has only a training or no training folder, or
+    /// if `split` is invalid or given in addition to a validation folder.
     ///
     /// # Examples
     ///
@@ -96,26 +142,151 @@ impl Layout {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn list(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
-        if let Some(share) = split
-            && !(share > 0.0 && share < 1.0)
-        {
-            return Err(PhotosError::Split(share));
+        SplitShares { validation: split, test: None }.validate()?;
+        let splits = SplitFolders::find(data, folders_in)?;
+        let mut layout = Self::of_splits(data, splits.as_ref(), Folder::list)?;
+        match (&layout.validation, split) {
+            (HeldOut::Folder(folder), Some(_)) => {
+                return Err(PhotosError::SplitTwice {
+                    folder: folder.path.clone(),
+                    split: Split::Validation,
+                });
+            }
+            (HeldOut::Share(_), Some(share)) => layout.validation = HeldOut::Share(share),
+            (_, None) => {}
         }
-        let Some(splits) = SplitFolders::find(data, folders_in)? else {
-            let (folder, share) = (Folder::list(data)?, split.unwrap_or(DEFAULT_SPLIT));
-            return Ok(Self::Split { folder, share });
-        };
-        if split.is_some() {
-            return Err(PhotosError::SplitTwice(splits.validation));
+        if let Some(splits) = &splits {
+            layout.beside.ignored = images_around(data, splits);
         }
-        let (train, validation) = (Folder::list(&splits.train)?, Folder::list(&splits.validation)?);
-        let ignored = images_around(data, &splits);
-        let beside = SkippedFiles { unreadable: vec![], ignored, unused: splits.unused };
-        Ok(Self::Folders { train, validation, beside })
+        Ok(layout)
+    }
+
+    /// Creates the layout of `data` with these folders of splits, each listed by `list`, and the default fraction for
+    /// validation. It has no images beside the folders.
+    ///
+    /// Test folders often hold images without labels. Without any class of the training folder, a test folder is
+    /// unused.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first error of `list`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Folder, Layout};
+    /// use std::path::Path;
+    ///
+    /// // Lists one file in each of two classes.
+    /// let list = |path: &Path| {
+    ///     Ok::<_, photos::PhotosError>(Folder {
+    ///         path: path.to_owned(),
+    ///         classes: vec!["cat".into(), "dog".into()],
+    ///         files: vec![vec![path.join("cat/1.jpg")], vec![path.join("dog/2.jpg")]],
+    ///         unreadable: vec![],
+    ///         ignored: vec![],
+    ///     })
+    /// };
+    /// let layout = Layout::of_splits(Path::new("pets"), None, list)?;
+    /// assert_eq!(layout.validation.share(), Some(0.2));
+    /// # Ok::<(), photos::PhotosError>(())
+    /// ```
+    pub fn of_splits<E>(
+        data: &Path,
+        splits: Option<&SplitFolders>,
+        list: impl Fn(&Path) -> Result<Folder, E>,
+    ) -> Result<Self, E> {
+        let train = list(splits.map_or(data, |splits| &splits.train))?;
+        let listed = |folder: Option<&PathBuf>| folder.map(|folder| list(folder)).transpose();
+        let validation = listed(splits.and_then(|splits| splits.validation.as_ref()))?;
+        let mut test = listed(splits.and_then(|splits| splits.test.as_ref()))?;
+        let mut unused = splits.map(|splits| splits.unused.clone()).unwrap_or_default();
+        let is_known = |class: &String| train.classes.contains(class);
+        if let Some(folder) = test.take_if(|test| !test.classes.iter().any(is_known)) {
+            unused.push(folder.path);
+            unused.sort();
+        }
+        Ok(Self {
+            train,
+            validation: validation.map_or(HeldOut::Share(DEFAULT_SPLIT), HeldOut::Folder),
+            test: test.map(HeldOut::Folder),
+            beside: SkippedFiles { unused, ..SkippedFiles::default() },
+        })
+    }
+
+    /// Takes a fraction of each class of the training folder for testing.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the layout has a test folder, or if the fraction is invalid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Layout};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (class, level) in [("cat", 40), ("dog", 200)] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     for at in 0..4 {
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level + at; 3]));
+    /// #         image.save(data.path().join(class).join(format!("{at}.png")))?;
+    /// #     }
+    /// # }
+    /// // A folder with 4 cats and 4 dogs.
+    /// let layout = Layout::find(data.path(), Some(0.25))?.with_test_split(0.25)?;
+    /// let images = layout.load([180, 180], 42, &Cache::in_memory(1 << 30))?;
+    /// assert_eq!(images.training.labels(), [0, 0, 1, 1]);
+    /// assert_eq!(images.validation.labels(), [0, 1]);
+    /// assert_eq!(images.test.expect("a test split").labels(), [0, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "train_test_split")]
+    pub fn with_test_split(self, share: f64) -> Result<Self, PhotosError> {
+        if let Some(HeldOut::Folder(folder)) = &self.test {
+            let folder = folder.path.clone();
+            return Err(PhotosError::SplitTwice { folder, split: Split::Test });
+        }
+        let layout = Self { test: Some(HeldOut::Share(share)), ..self };
+        layout.shares().validate()?;
+        Ok(layout)
+    }
+
+    /// Returns the fractions of the training folder that are taken for other splits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Layout, SplitShares};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for class in ["cat", "dog"] {
+    /// #     std::fs::create_dir(data.path().join(class))?;
+    /// #     std::fs::write(data.path().join(class).join("1.jpg"), "")?;
+    /// # }
+    /// // A folder with the classes `cat` and `dog`
+    /// let shares = Layout::find(data.path(), None)?.shares();
+    /// assert_eq!(shares, SplitShares { validation: Some(0.2), test: None });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shares(&self) -> SplitShares {
+        let test = self.test.as_ref().and_then(HeldOut::share);
+        SplitShares { validation: self.validation.share(), test }
+    }
+
+    /// Returns true if a split is a fraction of the training folder.
+    pub(crate) fn is_divided(&self) -> bool {
+        self.shares() != SplitShares::default()
+    }
+
+    /// Returns the folder of the test split, if it has one.
+    pub(crate) fn test_folder(&self) -> Option<&Folder> {
+        self.test.as_ref().and_then(HeldOut::folder)
     }
 
     /// Returns the errors that prevent training: classes that all have the same subfolders, fewer than two classes,
-    /// classes without files, or two folders with different classes. A layout from [`find`](Self::find) has no errors.
+    /// classes without files, or folders with different classes. A test folder may lack classes. A layout from
+    /// [`find`](Self::find) has no errors.
     ///
     /// # Examples
     ///
@@ -140,34 +311,33 @@ impl Layout {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn faults(&self) -> Vec<PhotosError> {
-        match self {
-            Self::Folders { train, validation, .. } => {
-                let mut faults: Vec<PhotosError> = train.same_subfolders().into_iter().collect();
-                faults.extend(train.faults());
-                faults.extend(validation.faults());
-                faults.extend(train.only_class());
-                if train.classes != validation.classes {
-                    faults.push(validation.other_classes(&train.classes));
-                }
-                faults
-            }
-            Self::Split { folder, .. } => {
-                let mut faults: Vec<PhotosError> = folder.same_subfolders().into_iter().collect();
-                faults.extend(folder.faults());
-                faults.extend(folder.only_class());
-                faults
-            }
+        let Self { train, validation, .. } = self;
+        let mut faults: Vec<PhotosError> = train.same_subfolders().into_iter().collect();
+        faults.extend(train.faults());
+        if let HeldOut::Folder(validation) = validation {
+            faults.extend(validation.faults());
         }
+        faults.extend(train.only_class());
+        if let HeldOut::Folder(validation) = validation
+            && train.classes != validation.classes
+        {
+            faults.push(validation.other_classes(&train.classes));
+        }
+        if let Some(test) = self.test_folder() {
+            faults.extend(test.faults());
+            faults.extend(test.clone().with_classes(&train.classes).err());
+        }
+        faults
     }
 
-    /// Reads the images. Returns the training images, the validation images and the skipped files.
+    /// Reads the images.
     ///
-    /// `size` is (height, width). `seed` determines which images of a single folder are for validation. If the training
-    /// images have their own folder, they are cached in memory first.
+    /// `size` is (height, width). `seed` determines which images of the training folder are for validation and testing.
+    /// Training images are cached in memory first.
     ///
     /// # Errors
     ///
-    /// Returns an error if a class has no readable image, or only one although it must be split.
+    /// Returns an error if a class has no readable image, or too few to be split.
     ///
     /// # Examples
     ///
@@ -184,9 +354,9 @@ impl Layout {
     /// # }
     /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
     /// let layout = Layout::find(data.path(), Some(0.5))?;
-    /// let (train, validation, skipped) = layout.load([180, 180], 42, &Cache::in_memory(1 << 30))?;
-    /// assert_eq!((train.labels(), validation.labels()), (&[0, 1][..], &[0, 1][..]));
-    /// assert!(skipped.unreadable.is_empty());
+    /// let images = layout.load([180, 180], 42, &Cache::in_memory(1 << 30))?;
+    /// assert_eq!((images.training.labels(), images.validation.labels()), (&[0, 1][..], &[0, 1][..]));
+    /// assert!(images.skipped.unreadable.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "image_dataset_from_directory")]
@@ -196,17 +366,18 @@ impl Layout {
         size: [usize; 2],
         seed: u64,
         cache: &Cache,
-    ) -> Result<(ImageDataset, ImageDataset, SkippedFiles), PhotosError> {
-        self.load_with(size, cache, |photos, share| photos.split(share, seed))
+    ) -> Result<SplitDatasets, PhotosError> {
+        self.load_with(size, cache, |images| {
+            assign_splits(images.labels(), images.classes(), self.shares(), seed, &[])
+        })
     }
 
-    /// Reads the images like [`load`](Self::load), but never splits near duplicates in a single folder. Near duplicates
-    /// in separate training and validation folders are not moved.
+    /// Reads the images like [`load`](Self::load), but never splits near duplicates in the training folder. Near
+    /// duplicates in separate folders are not moved.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`load`](Self::load). It is also an error if all images of a class are near duplicates, or
-    /// if a file changes while it is in use.
+    /// Returns the errors of [`load`](Self::load). It is also an error if all images of a class are near duplicates.
     ///
     /// # Examples
     ///
@@ -224,10 +395,10 @@ impl Layout {
     /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
     /// std::fs::copy(data.path().join("cat/0.png"), data.path().join("cat/copy.png"))?;
     /// let layout = Layout::find(data.path(), Some(0.34))?;
-    /// let (train, validation, _) = layout.load_grouped([180, 180], 42, &Cache::in_memory(1 << 30))?;
+    /// let images = layout.load_grouped([180, 180], 42, &Cache::in_memory(1 << 30))?;
     /// // The two copies stay together, so the other cat is for validation.
-    /// assert_eq!(train.labels(), [0, 0, 1]);
-    /// assert_eq!(validation.path(0), data.path().join("cat/1.png"));
+    /// assert_eq!(images.training.labels(), [0, 0, 1]);
+    /// assert_eq!(images.validation.path(0), data.path().join("cat/1.png"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "data leakage")]
@@ -238,17 +409,17 @@ impl Layout {
         size: [usize; 2],
         seed: u64,
         cache: &Cache,
-    ) -> Result<(ImageDataset, ImageDataset, SkippedFiles), PhotosError> {
-        self.load_with(size, cache, |photos, share| {
-            let groups = photos.near_duplicates()?;
-            photos.split_grouped(share, seed, &groups)
+    ) -> Result<SplitDatasets, PhotosError> {
+        self.load_with(size, cache, |images| {
+            let groups = images.near_duplicates();
+            assign_splits(images.labels(), images.classes(), self.shares(), seed, &groups)
         })
     }
 
-    /// Reads the images like [`load`](Self::load), but `is_validation` decides on each file of a single folder.
+    /// Reads the images like [`load`](Self::load), but `split_of` assigns each file of the training folder.
     ///
-    /// Files for which it returns `None` are ignored, and so are classes in which it returns `None` for every file.
-    /// Separate training and validation folders are read unchanged.
+    /// Files for which it returns `None` are ignored, and so are classes in which it returns `None` for every file. If no
+    /// split is a fraction of the training folder, all files are used.
     ///
     /// # Errors
     ///
@@ -257,7 +428,7 @@ impl Layout {
     /// # Examples
     ///
     /// ```
-    /// use photos::{Cache, Layout};
+    /// use photos::{Cache, Layout, Split};
     ///
     /// # let data = tempfile::tempdir()?;
     /// # for (class, level) in [("cat", 40), ("dog", 200)] {
@@ -269,64 +440,71 @@ impl Layout {
     /// # }
     /// // Files: cat/0.png, cat/1.png, dog/0.png, dog/1.png
     /// let layout = Layout::find(data.path(), None)?;
-    /// let (train, validation, _) = layout.load_divided([180, 180], &Cache::in_memory(1 << 30), |path| {
-    ///     Some(path.ends_with("0.png"))
+    /// let images = layout.load_divided([180, 180], &Cache::in_memory(1 << 30), |path| {
+    ///     Some(if path.ends_with("0.png") { Split::Validation } else { Split::Train })
     /// })?;
-    /// assert_eq!(train.path(0), data.path().join("cat/1.png"));
-    /// assert_eq!(validation.path(0), data.path().join("cat/0.png"));
+    /// assert_eq!(images.training.path(0), data.path().join("cat/1.png"));
+    /// assert_eq!(images.validation.path(0), data.path().join("cat/0.png"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn load_divided(
         &self,
         size: [usize; 2],
         cache: &Cache,
-        is_validation: impl Fn(&Path) -> Option<bool>,
-    ) -> Result<(ImageDataset, ImageDataset, SkippedFiles), PhotosError> {
-        let named = match self {
-            Self::Split { folder, share } => {
-                let mut folder = folder.clone();
-                let classes = std::mem::take(&mut folder.classes);
-                let files = std::mem::take(&mut folder.files);
-                for (class, mut files) in classes.into_iter().zip(files) {
-                    files.retain(|path| is_validation(path).is_some());
-                    if !files.is_empty() {
-                        folder.classes.push(class);
-                        folder.files.push(files);
-                    }
-                }
-                Self::Split { folder, share: *share }
+        split_of: impl Fn(&Path) -> Option<Split>,
+    ) -> Result<SplitDatasets, PhotosError> {
+        if !self.is_divided() {
+            return self.load_with(size, cache, |_| unreachable!("no split is a fraction"));
+        }
+        let mut train = self.train.clone();
+        let classes = std::mem::take(&mut train.classes);
+        let files = std::mem::take(&mut train.files);
+        for (class, mut files) in classes.into_iter().zip(files) {
+            files.retain(|path| split_of(path).is_some());
+            if !files.is_empty() {
+                train.classes.push(class);
+                train.files.push(files);
             }
-            folders @ Self::Folders { .. } => folders.clone(),
-        };
-        named.load_with(size, cache, |photos, _| {
-            let at = 0..photos.labels().len();
-            let second: Vec<bool> =
-                at.map(|at| is_validation(photos.path(at)) == Some(true)).collect();
-            Ok(photos.divided(&second))
+        }
+        Self { train, ..self.clone() }.load_with(size, cache, |images| {
+            let at = 0..images.labels().len();
+            Ok(at.map(|at| split_of(images.path(at)).unwrap_or(Split::Train)).collect())
         })
     }
 
+    /// Reads the images. `splits` assigns those of the training folder, if a split is a fraction of it.
     fn load_with(
         &self,
         size: [usize; 2],
         cache: &Cache,
-        split: impl FnOnce(ImageDataset, f64) -> Result<(ImageDataset, ImageDataset), PhotosError>,
-    ) -> Result<(ImageDataset, ImageDataset, SkippedFiles), PhotosError> {
-        match self {
-            Self::Folders { train, validation, beside } => {
-                let (train, mut skipped) = ImageDataset::load(train, size, cache)?;
-                let rest = Cache { memory: cache.memory - train.cached(), ..cache.clone() };
-                let (validation, also_left_out) = ImageDataset::load(validation, size, &rest)?;
-                skipped.extend(also_left_out);
-                skipped.extend(beside.clone());
-                Ok((train, validation, skipped))
+        splits: impl FnOnce(&ImageDataset) -> Result<Vec<Split>, PhotosError>,
+    ) -> Result<SplitDatasets, PhotosError> {
+        let mut rest = cache.clone();
+        let mut skipped = SkippedFiles::default();
+        let mut load = |folder: &Folder| {
+            let (images, also_skipped) = ImageDataset::load(folder, size, &rest)?;
+            rest.memory -= images.cached();
+            skipped.extend(also_skipped);
+            Ok::<_, PhotosError>(images)
+        };
+        let images = load(&self.train)?;
+        let [training, validation, test] = match self.is_divided() {
+            true => {
+                let splits = splits(&images)?;
+                images.divided(&splits).map(Some)
             }
-            Self::Split { folder, share } => {
-                let (photos, skipped) = ImageDataset::load(folder, size, cache)?;
-                let (train, validation) = split(photos, *share)?;
-                Ok((train, validation, skipped))
-            }
-        }
+            false => [Some(images), None, None],
+        };
+        let classes = &self.train.classes;
+        let mut split = |held_out: &HeldOut, share: Option<ImageDataset>| match held_out {
+            HeldOut::Folder(folder) => load(&folder.clone().with_classes(classes)?),
+            HeldOut::Share(_) => Ok(share.expect("the training folder is divided")),
+        };
+        let validation = split(&self.validation, validation)?;
+        let test = self.test.as_ref().map(|held_out| split(held_out, test)).transpose()?;
+        let training = training.expect("training images");
+        skipped.extend(self.beside.clone());
+        Ok(SplitDatasets { training, validation, test, skipped })
     }
 }
 
@@ -338,8 +516,9 @@ fn folders_in(folder: &Path) -> Vec<PathBuf> {
 
 /// Returns the images in `data` and in the folders between it and the class folders. They have no class.
 fn images_around(data: &Path, splits: &SplitFolders) -> Vec<PathBuf> {
-    let around = [&splits.train, &splits.validation]
+    let around = [Some(&splits.train), splits.validation.as_ref(), splits.test.as_ref()]
         .into_iter()
+        .flatten()
         .flat_map(|split| split.ancestors().skip(1).take_while(|folder| folder.starts_with(data)));
     let around: BTreeSet<&Path> = around.collect();
     let entries = around.into_iter().flat_map(|folder| entries(folder).unwrap_or_default());

@@ -50,19 +50,17 @@ pub use folder::Folder;
 pub use format::Format;
 pub use header::Color;
 pub use image::{DynamicImage, RgbImage};
-pub use image_dataset::{Cache, ImageDataset};
+pub use image_dataset::{Cache, ImageDataset, SharedImages};
 pub use key::{address_of_key, key_of, key_of_name, name_of_key};
 #[cfg(feature = "burn-dataset")]
 pub use labeled_image::LabeledImage;
-pub use layout::Layout;
+pub use layout::{HeldOut, Layout, SplitDatasets};
 pub use listing::{files_below, is_hidden};
 pub use panics::is_decoding;
 pub use pixels::{PIXELS_REVISION, Pixels, load_image, load_image_from};
 pub use resize::{resize, resize_to_bytes};
 pub use size::MAX_PIXELS;
 pub use skipped::{SkippedFiles, UnreadableFile, has_image_extension};
-pub use split::validation_mask;
+pub use split::{Split, SplitShares, assign_splits};
 pub use split_folders::SplitFolders;
-pub use survey::{
-    ClassSurvey, Distribution, DuplicateGroup, DuplicateImage, Split, SplitSurvey, Survey,
-};
+pub use survey::{ClassSurvey, Distribution, DuplicateGroup, DuplicateImage, SplitSurvey, Survey};

@@ -1,8 +1,66 @@
-//! Splits a dataset into training and validation images, class by class.
+//! Splits a dataset into training, validation and test images, class by class.
 
 use random::{AddressedRng, Purpose};
 
+use serde::Serialize;
+
 use crate::{ImageDataset, PhotosError};
+
+/// Part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// Training images.
+    Train,
+    /// Validation images, which select the best model.
+    Validation,
+    /// Test images, which are evaluated once, after training.
+    Test,
+    /// Images of a folder from which other splits are yet to be taken.
+    Whole,
+}
+
+/// Fractions of each class that are taken from the training images, each between 0 and 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SplitShares {
+    /// Fraction of the validation split; `None` for no split.
+    pub validation: Option<f64>,
+    /// Fraction of the test split; `None` for no split.
+    pub test: Option<f64>,
+}
+
+impl SplitShares {
+    /// Checks that each fraction is between 0 and 1, and the sum below 1.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the first invalid fraction, or the sum.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::SplitShares;
+    ///
+    /// let shares = |validation, test| SplitShares { validation: Some(validation), test };
+    /// assert!(shares(0.2, Some(0.1)).validate().is_ok());
+    /// assert!(shares(0.2, Some(0.8)).validate().is_err());
+    /// assert!(shares(20.0, None).validate().is_err());
+    /// ```
+    pub fn validate(self) -> Result<(), PhotosError> {
+        let Self { validation, test } = self;
+        for (share, split) in [(validation, Split::Validation), (test, Split::Test)] {
+            if let Some(share) = share
+                && !(share > 0.0 && share < 1.0)
+            {
+                return Err(PhotosError::Split { share, split });
+            }
+        }
+        match validation.unwrap_or(0.0) + test.unwrap_or(0.0) {
+            sum if sum < 1.0 => Ok(()),
+            sum => Err(PhotosError::SplitSum(sum)),
+        }
+    }
+}
 
 impl ImageDataset {
     /// Splits the images into (training, validation). The fraction `share` of each class is for validation, rounded,
@@ -86,20 +144,25 @@ impl ImageDataset {
         seed: u64,
         groups: &[Vec<usize>],
     ) -> Result<(Self, Self), PhotosError> {
-        let kept = validation_mask(self.labels(), self.classes(), share, seed, groups)?;
-        Ok(self.divided(&kept))
+        let shares = SplitShares { validation: Some(share), test: None };
+        let splits = assign_splits(self.labels(), self.classes(), shares, seed, groups)?;
+        let [training, validation, _] = self.divided(&splits);
+        Ok((training, validation))
     }
 }
 
-/// Returns one bool per image: true if [`ImageDataset::split_grouped`] uses it for validation.
+/// Assigns each image to a split, as [`ImageDataset::split_grouped`] does for two splits. `groups` are lists of image
+/// indices that stay together.
 ///
-/// The validation images of class *c* are chosen from its images in a random order, at the address (`seed`,
-/// `Purpose::Split`, 0, c) of the crate `random`. A class of *n* images gets round(n `share`), but at least 1 and at
-/// most n - 1.
+/// The images of class *c* are taken in a random order, at the address (`seed`, `Purpose::Split`, 0, c) of the crate
+/// `random`: the first for validation, the next for testing, the others for training. A split with a fraction gets
+/// round(n fraction) of the *n* images of a class, but at least 1, and at least 1 remains for each later split and for
+/// training. So the validation images of a class with 10 or more images do not depend on the test split.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`ImageDataset::split_grouped`].
+/// Returns an error if a fraction is invalid, if a class has fewer images than there are splits, or if it can't be split
+/// without splitting a group.
 ///
 /// # Panics
 ///
@@ -108,22 +171,28 @@ impl ImageDataset {
 /// # Examples
 ///
 /// ```
+/// use photos::{Split, SplitShares, assign_splits};
+///
 /// let classes = ["cat", "dog"].map(String::from);
 /// let labels = [0, 0, 0, 0, 1, 1, 1, 1];
-/// let mask = photos::validation_mask(&labels, &classes, 0.25, 42, &[])?;
-/// assert_eq!(mask[..4].iter().filter(|&&is_validation| is_validation).count(), 1);
-/// assert_eq!(mask[4..].iter().filter(|&&is_validation| is_validation).count(), 1);
+/// let shares = SplitShares { validation: Some(0.25), test: Some(0.25) };
+/// let splits = assign_splits(&labels, &classes, shares, 42, &[])?;
+/// for of_class in [&splits[..4], &splits[4..]] {
+///     let count = |split| of_class.iter().filter(|&&of_image| of_image == split).count();
+///     assert_eq!([Split::Train, Split::Validation, Split::Test].map(count), [2, 1, 1]);
+/// }
 /// # Ok::<(), photos::PhotosError>(())
 /// ```
 #[doc(alias = "stratified")]
 #[doc(alias = "train_test_split")]
-pub fn validation_mask(
+pub fn assign_splits(
     labels: &[usize],
     classes: &[String],
-    share: f64,
+    shares: SplitShares,
     seed: u64,
     groups: &[Vec<usize>],
-) -> Result<Vec<bool>, PhotosError> {
+) -> Result<Vec<Split>, PhotosError> {
+    shares.validate()?;
     let mut group_of: Vec<Option<usize>> = vec![None; labels.len()];
     for (number, group) in groups.iter().enumerate() {
         for &at in group {
@@ -133,43 +202,61 @@ pub fn validation_mask(
     }
     let together =
         |at: usize| group_of[at].map_or_else(|| vec![at], |number| groups[number].clone());
-    let mut counts = vec![0; classes.len()];
+    let mut counts = vec![0usize; classes.len()];
     labels.iter().for_each(|&label| counts[label] += 1);
 
-    let mut kept =
-        Selection { of: vec![false; labels.len()], counts: vec![0; counts.len()], labels };
-    for (label, class) in classes.iter().enumerate() {
-        let mut members: Vec<usize> = (0..labels.len()).filter(|&at| labels[at] == label).collect();
-        let count = members.len();
-        if count < 2 {
-            return Err(PhotosError::TooFewToSplit { class: class.clone(), count });
-        }
-        AddressedRng::at(seed, Purpose::Split, 0, label as u64).shuffle(&mut members);
-        let most = |label: usize| share_of(counts[label], share);
-        for &at in &members {
-            if !kept.of[at] && kept.has_room(&together(at), most) {
-                kept.add(&together(at));
+    let wanted = [(Split::Validation, shares.validation), (Split::Test, shares.test)];
+    let mut wanted: Vec<(Split, f64)> =
+        wanted.into_iter().filter_map(|(split, share)| Some((split, share?))).collect();
+    let least = wanted.len() + 1;
+    let mut splits = vec![Split::Train; labels.len()];
+    let mut left = counts.clone();
+    wanted.reverse();
+    while let Some((split, share)) = wanted.pop() {
+        // One image of each class remains for each later split, and one for training.
+        let most: Vec<usize> =
+            left.iter().map(|&left| left.saturating_sub(wanted.len() + 1)).collect();
+        let share_of = |label: usize| {
+            let share = (counts[label] as f64 * share).round() as usize;
+            share.clamp(1, most[label].max(1))
+        };
+        let mut selected = Selection { splits, split, counts: vec![0; counts.len()], labels };
+        for (label, class) in classes.iter().enumerate() {
+            let count = counts[label];
+            if count < least {
+                return Err(PhotosError::TooFewToSplit { class: class.clone(), count, least });
+            }
+            let mut members: Vec<usize> =
+                (0..labels.len()).filter(|&at| labels[at] == label).collect();
+            AddressedRng::at(seed, Purpose::Split, 0, label as u64).shuffle(&mut members);
+            for &at in &members {
+                if selected.splits[at] == Split::Train && selected.has_room(&together(at), share_of)
+                {
+                    selected.add(&together(at));
+                }
+            }
+            if selected.counts[label] == 0 {
+                let free = members.iter().filter(|&&at| selected.splits[at] == Split::Train);
+                let fits = |group: &Vec<usize>| selected.has_room(group, |label| most[label]);
+                let smallest = free.map(|&at| together(at)).filter(fits).min_by_key(Vec::len);
+                selected.add(
+                    &smallest
+                        .ok_or_else(|| PhotosError::OneGroup { class: class.clone(), count })?,
+                );
             }
         }
-        if kept.counts[label] == 0 {
-            let fits = |group: &Vec<usize>| kept.has_room(group, |label| counts[label] - 1);
-            let smallest = members.iter().map(|&at| together(at)).filter(fits).min_by_key(Vec::len);
-            kept.add(
-                &smallest.ok_or_else(|| PhotosError::OneGroup { class: class.clone(), count })?,
-            );
-        }
+        left.iter_mut().zip(&selected.counts).for_each(|(left, count)| *left -= count);
+        splits = selected.splits;
     }
-    Ok(kept.of)
+    Ok(splits)
 }
 
-/// Returns the number of validation images in a class of `count` images.
-fn share_of(count: usize, share: f64) -> usize {
-    ((count as f64 * share).round() as usize).clamp(1, count.saturating_sub(1).max(1))
-}
-
-/// Images selected for validation.
+/// Images selected for a split.
 struct Selection<'a> {
-    of: Vec<bool>,
+    /// Split of each image so far.
+    splits: Vec<Split>,
+    split: Split,
+    /// Number of selected images of each class.
     counts: Vec<usize>,
     labels: &'a [usize],
 }
@@ -184,7 +271,7 @@ impl Selection<'_> {
 
     fn add(&mut self, group: &[usize]) {
         for &at in group {
-            self.of[at] = true;
+            self.splits[at] = self.split;
             self.counts[self.labels[at]] += 1;
         }
     }

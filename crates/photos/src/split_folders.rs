@@ -1,4 +1,4 @@
-//! Finds the training and the validation folder by their names.
+//! Finds the training, validation and test folders by their names.
 //!
 //! Datasets use many names: `train` and `val`, `training_set` and `test_set`, `Training` and `Testing`,
 //! `seg_train/seg_train`. The rule looks only at names, so it is the same for a disk and for an object store. It never
@@ -12,9 +12,9 @@ use crate::PhotosError;
 const TRAINING: [&str; 2] = ["train", "training"];
 
 /// Names of the validation folder, in order of preference.
-const VALIDATION: [&str; 3] = ["validation", "val", "valid"];
+const VALIDATION: [&str; 4] = ["validation", "val", "valid", "dev"];
 
-/// Names of the validation folder if no name of [`VALIDATION`] occurs.
+/// Names of the test folder, in order of preference.
 const TEST: [&str; 2] = ["test", "testing"];
 
 /// Words to ignore in the name of such a folder: `train_set`, `seg_train`, `test images`.
@@ -23,30 +23,34 @@ const FILLERS: [&str; 7] = ["data", "dataset", "folder", "image", "images", "seg
 /// Maximum number of folders around the splits, such as the folder of an unpacked archive.
 const MOST_AROUND: usize = 3;
 
-/// Folders of the training and the validation split.
+/// Folders of the splits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitFolders {
     /// Folder of training classes.
     pub train: PathBuf,
-    /// Folder of validation classes.
-    pub validation: PathBuf,
-    /// Other folders next to the two, which are not used.
+    /// Folder of validation classes; `None` if a part of the training images is to be used.
+    pub validation: Option<PathBuf>,
+    /// Folder of test classes; `None` without labeled test images.
+    pub test: Option<PathBuf>,
+    /// Other folders next to these, which are not used.
     pub unused: Vec<PathBuf>,
 }
 
 impl SplitFolders {
-    /// Finds the two folders in `data`. If `data` has a single subfolder, that is searched too, up to three levels
+    /// Finds the folders in `data`. If `data` has a single subfolder, that is searched too, up to three levels
     /// deep.
     ///
     /// `folders_in` returns the subfolders of a folder, sorted, without [hidden](crate::is_hidden) ones. The result is
     /// `None` if no folder has the name of a split.
     ///
     /// A split contains class folders. Its name may be in any case and have an additional word such as `set`. The class
-    /// folders may be in a subfolder of the same name, as in `training_set/training_set`.
+    /// folders may be in a subfolder of the same name, as in `training_set/training_set`. A test folder without class
+    /// folders is unused.
     ///
     /// # Errors
     ///
-    /// Returns an error if one of the two folders is missing, or if the validation folder has no class folders.
+    /// Returns an error if only a training folder or no training folder exists, or if the validation folder has no class
+    /// folders.
     ///
     /// # Examples
     ///
@@ -64,7 +68,8 @@ impl SplitFolders {
     /// };
     /// let found = SplitFolders::find(Path::new("pets"), folders_in)?.expect("two splits");
     /// assert_eq!(found.train, Path::new("pets/training_set"));
-    /// assert_eq!(found.validation, Path::new("pets/test"));
+    /// assert_eq!(found.validation, None);
+    /// assert_eq!(found.test.as_deref(), Some(Path::new("pets/test")));
     /// # Ok::<(), photos::PhotosError>(())
     /// ```
     pub fn find(
@@ -80,29 +85,33 @@ impl SplitFolders {
                 .filter(|folder| kind_of(folder).is_some() && !folders_in(folder).is_empty())
                 .collect();
             let train = first_named(&splits, &TRAINING);
-            let validation =
-                first_named(&splits, &VALIDATION).or_else(|| first_named(&splits, &TEST));
-            match (train, validation) {
-                (Some(train), Some(validation)) => {
-                    let is_unused = |folder: &&PathBuf| **folder != train && **folder != validation;
+            let validation = first_named(&splits, &VALIDATION);
+            let test = first_named(&splits, &TEST);
+            match (train, validation.or(test)) {
+                (Some(train), _) => {
+                    let has = |kind| folders.iter().find(|folder| kind_of(folder) == Some(kind));
+                    match (validation, has(1), has(2)) {
+                        (None, Some(flat), _) => {
+                            let (train, validation) = (train.to_owned(), flat.clone());
+                            return Err(PhotosError::FlatValidation { train, validation });
+                        }
+                        (None, None, None) => {
+                            return Err(PhotosError::NoValidation(train.to_owned()));
+                        }
+                        _ => {}
+                    }
+                    let used = [Some(train), validation, test];
+                    let is_unused = |folder: &&PathBuf| !used.contains(&Some(folder.as_path()));
+                    let classes = |split| doubled(split, &folders_in);
                     return Ok(Some(Self {
-                        train: doubled(train, &folders_in),
-                        validation: doubled(validation, &folders_in),
+                        train: classes(train),
+                        validation: validation.map(classes),
+                        test: test.map(classes),
                         unused: folders.iter().filter(is_unused).cloned().collect(),
                     }));
                 }
-                (Some(train), None) => {
-                    let train = train.to_owned();
-                    let is_flat = |folder: &&PathBuf| kind_of(folder).is_some_and(|kind| kind > 0);
-                    return Err(match folders.iter().find(is_flat) {
-                        Some(validation) => {
-                            PhotosError::FlatValidation { train, validation: validation.clone() }
-                        }
-                        None => PhotosError::NoValidation(train),
-                    });
-                }
-                (None, Some(validation)) => {
-                    return Err(PhotosError::NoTraining(validation.to_owned()));
+                (None, Some(other)) => {
+                    return Err(PhotosError::NoTraining(other.to_owned()));
                 }
                 (None, None) => {}
             }
@@ -181,18 +190,17 @@ mod tests {
     }
 
     #[test]
-    fn plain_names_are_preferred_and_test_comes_last() {
-        for (folders, expected) in [
-            (&["test", "val", "validation_set"][..], Some("val")),
-            (&["test", "validation_set"], Some("validation_set")),
-            (&["test_set", "testing"], Some("testing")),
-            (&["Test", "Test_Simple"], Some("Test")),
-            (&["train"], None),
+    fn plain_names_are_preferred() {
+        for (folders, names, expected) in [
+            (&["dev", "val", "validation_set"][..], &VALIDATION[..], Some("val")),
+            (&["test", "validation_set"], &VALIDATION, Some("validation_set")),
+            (&["test", "devset"], &VALIDATION, Some("devset")),
+            (&["test_set", "testing"], &TEST, Some("testing")),
+            (&["Test", "Test_Simple"], &TEST, Some("Test")),
+            (&["train"], &TEST, None),
         ] {
             let folders: Vec<&Path> = folders.iter().map(Path::new).collect();
-            let validation = first_named(&folders, &VALIDATION);
-            let first = validation.or_else(|| first_named(&folders, &TEST));
-            assert_eq!(first, expected.map(Path::new));
+            assert_eq!(first_named(&folders, names), expected.map(Path::new));
         }
     }
 }

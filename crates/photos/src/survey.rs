@@ -11,12 +11,12 @@ use crate::duplicates::{near, same};
 use crate::facts::Facts;
 use crate::file::ImageFileError;
 use crate::skipped::as_text;
-use crate::{Color, Format, Layout, SkippedFiles};
+use crate::{Color, Format, Layout, SkippedFiles, Split};
 
 /// Survey of the folders of a [`Layout`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Survey {
-    /// Training and validation images, or the single folder that is to be split.
+    /// Folders of the splits. A folder from which other splits are yet to be taken is [`Split::Whole`].
     pub sets: Vec<SplitSurvey>,
     /// Skipped and unused files.
     #[serde(rename = "left_out")]
@@ -27,18 +27,6 @@ pub struct Survey {
     /// Groups of images that look alike: their perceptual hashes differ in at most [`NEAR_BITS`](crate::NEAR_BITS)
     /// bits, directly or through other images of the group. Groups in which all pixels are equal are only in `same`.
     pub near: Vec<DuplicateGroup>,
-}
-
-/// Part of the data that a survey counts separately.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// Training images.
-    Train,
-    /// Validation images.
-    Validation,
-    /// Images of a single folder, before the split.
-    Whole,
 }
 
 /// Survey of one set.
@@ -113,7 +101,7 @@ pub struct DuplicateImage {
 }
 
 impl DuplicateGroup {
-    /// Returns true if the group has training and validation images, which makes validation too optimistic.
+    /// Returns true if the group has images of several splits, which makes validation or test metrics too optimistic.
     ///
     /// # Examples
     ///
@@ -181,12 +169,13 @@ impl Survey {
     #[doc(alias = "perceptual hash")]
     #[doc(alias = "pHash")]
     pub fn of(layout: &Layout, cache: Option<&DiskCache>) -> Self {
-        let folders = match layout {
-            Layout::Folders { train, validation, .. } => {
-                vec![(Split::Train, train), (Split::Validation, validation)]
-            }
-            Layout::Split { folder, .. } => vec![(Split::Whole, folder)],
-        };
+        let divided = if layout.is_divided() { Split::Whole } else { Split::Train };
+        let folders = [
+            (divided, Some(&layout.train)),
+            (Split::Validation, layout.validation.folder()),
+            (Split::Test, layout.test_folder()),
+        ];
+        let folders = folders.into_iter().filter_map(|(set, folder)| Some((set, folder?)));
         let mut survey =
             Self { sets: vec![], skipped: SkippedFiles::default(), same: vec![], near: vec![] };
         let (mut members, mut fingerprints) = (vec![], vec![]);
@@ -215,9 +204,7 @@ impl Survey {
             }
             survey.sets.push(SplitSurvey { set, folder: folder.path.clone(), classes });
         }
-        if let Layout::Folders { beside, .. } = layout {
-            survey.skipped.extend(beside.clone());
-        }
+        survey.skipped.extend(layout.beside.clone());
         let duplicates = |group: &Vec<usize>| DuplicateGroup {
             members: group.iter().map(|&at| members[at].clone()).collect(),
         };

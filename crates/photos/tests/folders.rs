@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use burn_dataset::Dataset;
 use cache::DiskCache;
 use image::{Rgb, RgbImage};
-use photos::{Cache, Folder, ImageDataset, Layout, PhotosError, Pixels, address_of_key};
+use photos::{
+    Cache, Folder, ImageDataset, Layout, PhotosError, Pixels, SplitDatasets, address_of_key,
+};
 
 /// Threads share these types.
 const _: () = {
@@ -89,13 +91,14 @@ fn hidden_files_are_ignored_and_bad_files_are_reported() {
 
 #[test]
 fn train_pairs_with_any_validation_folder_name() {
-    for name in ["validation", "val", "valid", "test", "Validation"] {
+    for name in ["validation", "val", "valid", "dev", "Validation"] {
         let paths = ["train/a/1.png", "train/b/1.png"].map(String::from);
         let more = ["a", "b"].map(|class| format!("{name}/{class}/1.png"));
         let paths: Vec<&str> = paths.iter().chain(&more).map(String::as_str).collect();
         let data = images(&paths);
         let layout = Layout::find(data.path(), None).expect("both folders");
-        let (train, validation, _) = layout.load([2, 2], 0, &ALL).expect("images");
+        let SplitDatasets { training: train, validation, .. } =
+            layout.load([2, 2], 0, &ALL).expect("images");
         assert_eq!((train.len(), validation.len()), (2, 2));
         assert!(train.path(0).starts_with(data.path().join("train")));
         assert!(validation.path(0).starts_with(data.path().join(name)));
@@ -106,7 +109,7 @@ fn train_pairs_with_any_validation_folder_name() {
 fn a_class_may_be_named_train() {
     let data = images(&["train/1.png", "train/2.png", "test/1.png", "test/2.png"]);
     let layout = Layout::find(data.path(), None).expect("classes");
-    let (train, _, _) = layout.load([1, 1], 0, &ALL).expect("images");
+    let SplitDatasets { training: train, .. } = layout.load([1, 1], 0, &ALL).expect("images");
     assert_eq!(train.classes(), ["test", "train"]);
 }
 
@@ -118,7 +121,8 @@ fn split_is_a_seeded_stratified_partition() {
     let data = images(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let validation_of = |seed| {
         let layout = Layout::find(data.path(), Some(0.25)).expect("classes");
-        let (train, validation, _) = layout.load([1, 1], seed, &ALL).expect("images");
+        let SplitDatasets { training: train, validation, .. } =
+            layout.load([1, 1], seed, &ALL).expect("images");
         let paths = |photos: &ImageDataset| -> BTreeSet<PathBuf> {
             (0..photos.len()).map(|at| photos.path(at).to_owned()).collect()
         };
@@ -157,9 +161,9 @@ fn invalid_layouts_and_fractions_are_refused() {
     assert!(text.contains("has the classes `a`, `c`, expected `a`, `b`"), "{text}");
 
     let both = images(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
-    assert!(matches!(Layout::find(both.path(), Some(0.2)), Err(PhotosError::SplitTwice(_))));
+    assert!(matches!(Layout::find(both.path(), Some(0.2)), Err(PhotosError::SplitTwice { .. })));
     for share in [0.0, 1.0, -0.5, f64::NAN] {
-        assert!(matches!(Layout::find(both.path(), Some(share)), Err(PhotosError::Split(_))));
+        assert!(matches!(Layout::find(both.path(), Some(share)), Err(PhotosError::Split { .. })));
     }
 }
 
@@ -192,9 +196,8 @@ fn images_beyond_the_memory_limit_are_decoded_again() {
     let layout = Layout::find(data.path(), Some(0.5)).expect("classes");
     let (one, two) = (3 * 2 * 3, 2 * 3 * 2 * 3);
     let load = |cache| {
-        let (train, validation, _) =
-            layout.load([3, 2], 7, &Cache::in_memory(cache)).expect("images");
-        [train, validation]
+        let images = layout.load([3, 2], 7, &Cache::in_memory(cache)).expect("images");
+        [images.training, images.validation]
     };
     let pixels = |photos: &[ImageDataset; 2]| {
         let all = photos.iter().flat_map(|photos| (0..photos.len()).map(|at| photos.pixels(at)));
@@ -210,9 +213,8 @@ fn images_beyond_the_memory_limit_are_decoded_again() {
 
     let folders = images(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
     let layout = Layout::find(folders.path(), None).expect("both folders");
-    let (train, validation, _) =
-        layout.load([3, 2], 0, &Cache::in_memory(3 * one)).expect("images");
-    assert_eq!((train.cached(), validation.cached()), (two, one));
+    let images = layout.load([3, 2], 0, &Cache::in_memory(3 * one)).expect("images");
+    assert_eq!((images.training.cached(), images.validation.cached()), (two, one));
 }
 
 #[test]

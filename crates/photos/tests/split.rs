@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
-use photos::{Cache, Folder, ImageDataset, PhotosError};
+use photos::{Cache, Folder, ImageDataset, PhotosError, Split, SplitShares, assign_splits};
 use proptest::prelude::*;
 use random::{AddressedRng, Purpose};
 
@@ -77,6 +77,38 @@ proptest! {
                 // Only possible if groups cover whole classes.
                 let is_one_group = matches!(error, PhotosError::OneGroup { .. });
                 prop_assert!(is_one_group && groups.iter().any(|group| group.len() > 1), "{error}");
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Each split has images of each class, and no group is in two of them.
+    #[test]
+    fn test_splits_keep_groups_whole(
+        counts in [3usize..30, 3usize..30], share in 0.05f64..0.6, of_test in 0.05f64..0.39,
+        seed: u64, sizes in proptest::collection::vec(1usize..4, 0..8),
+    ) {
+        let classes = ["a", "b"].map(String::from);
+        let labels: Vec<usize> =
+            (0..counts[0] + counts[1]).map(|at| usize::from(at >= counts[0])).collect();
+        let mut pool = (0..labels.len()).rev();
+        let groups: Vec<Vec<usize>> =
+            sizes.iter().map(|&size| pool.by_ref().take(size).collect()).collect();
+        let shares = SplitShares { validation: Some(share), test: Some(of_test) };
+        let Ok(splits) = assign_splits(&labels, &classes, shares, seed, &groups) else {
+            prop_assert!(groups.iter().any(|group| group.len() > 1));
+            return Ok(());
+        };
+        for group in &groups {
+            prop_assert!(group.iter().all(|&at| splits[at] == splits[group[0]]));
+        }
+        for label in 0..2 {
+            let count = |split| (0..labels.len()).filter(|&at| labels[at] == label && splits[at] == split).count();
+            prop_assert!([Split::Train, Split::Validation, Split::Test].map(count).iter().all(|&count| count > 0));
+            if groups.is_empty() {
+                let wanted = (counts[label] as f64 * of_test).round() as usize;
+                prop_assert_eq!(count(Split::Test), wanted.clamp(1, counts[label] - 1 - count(Split::Validation)));
             }
         }
     }

@@ -8,7 +8,8 @@ use image::imageops::{FilterType, resize};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
 use photos::{
-    Cache, Color, Distribution, DuplicateGroup, Format, ImageDataset, Layout, Split, Survey,
+    Cache, Color, Distribution, DuplicateGroup, Format, ImageDataset, Layout, SharedImages, Split,
+    SplitDatasets, Survey,
 };
 
 /// Returns an image of waves of many lengths and directions, different for each `seed`.
@@ -94,7 +95,8 @@ fn survey_counts_image_properties_by_split_and_class() {
     assert!(survey.same.is_empty() && survey.near.is_empty(), "{survey:?}");
 
     let layout = Layout::find(root, None).expect("images");
-    let (train, validation, _) = layout.load([4, 4], 0, &Cache::default()).expect("images");
+    let SplitDatasets { training: train, validation, .. } =
+        layout.load([4, 4], 0, &Cache::default()).expect("images");
     assert_eq!((train.with_profile(), validation.with_profile()), (1, 0));
 
     let json = serde_json::to_value(&survey).expect("plain data");
@@ -159,8 +161,9 @@ fn near_duplicates_stay_in_one_split() {
     }
     let layout = Layout::find(root, Some(0.25)).expect("images");
     for cache in [0, usize::MAX] {
-        let (train, validation, _) =
+        let SplitDatasets { training: train, validation, .. } =
             layout.load_grouped([64, 64], 3, &Cache::in_memory(cache)).expect("images");
+        assert_eq!(validation.shared_with(&train), SharedImages::default());
         let numbers = |photos: &ImageDataset| -> Vec<String> {
             let name =
                 |at: usize| photos.path(at).file_name().expect("a name").to_str().expect("text");

@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         epochs: 1,
         best: 1,
         predictions: &predictions,
+        test: None,
         augmented: &[],
         facts: &[],
         command: "cargo run -p report --example brightness_report",

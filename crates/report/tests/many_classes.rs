@@ -53,6 +53,7 @@ fn write(classes: usize) -> Written {
         epochs: 3,
         best: 2,
         predictions: &predictions,
+        test: None,
         augmented: &[],
         facts: &[],
         command: "permafrost train",

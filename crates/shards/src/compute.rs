@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use features::{Cancellation, Extractor, pipeline};
+use photos::Split;
 use sha2::{Digest, Sha256};
 
 use crate::check::{by_piece, warn_of_lengths};
@@ -317,7 +318,7 @@ impl ShardJob<'_> {
         progress: &mut impl FnMut(usize),
     ) -> Result<Option<Computed>, ShardsError> {
         let Self { images, extractor, settings, strict, stop, .. } = *self;
-        let trainable = entries.iter().filter(|entry| !entry.is_validation).count();
+        let trainable = entries.iter().filter(|entry| entry.split == Split::Train).count();
         let room = [entries.len(), trainable];
         let (width, views) = (extractor.base().feature_count(), settings.view_count());
         let mut spool = Spool::new(width, settings.dtype, room, views)?;

@@ -8,8 +8,8 @@ use std::{fs, io};
 use cache::DiskCache;
 use features::Cancellation;
 use photos::{
-    Folder, ImageFileError, Layout, Pixels, UnreadableFile, image_file_digest, key_of, key_of_name,
-    name_of_key,
+    Folder, HeldOut, ImageFileError, Layout, Pixels, Split, UnreadableFile, image_file_digest,
+    key_of, key_of_name, name_of_key,
 };
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -43,7 +43,7 @@ const BATCH: usize = 32;
 /// assert_eq!(images.count(), 4);
 /// assert_eq!(images.classes(), ["cats", "dogs"]);
 /// let folders = images.folders().expect("a training and a validation folder");
-/// assert_eq!([&*folders.train, &*folders.validation], ["train", "val"]);
+/// assert_eq!((&*folders.train, folders.validation.as_deref()), ("train", Some("val")));
 /// assert_eq!(images.unused(), ["old"]);
 /// # Ok::<(), shards::ShardsError>(())
 /// ```
@@ -62,7 +62,7 @@ pub struct ImageIndex {
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) label: usize,
-    pub(crate) is_validation: bool,
+    pub(crate) split: Split,
     source: Source,
 }
 
@@ -181,13 +181,15 @@ impl ImageIndex {
     fn in_folder(data: &Path, mut keep: impl FnMut(&str) -> bool) -> Result<Self, ShardsError> {
         let layout = Layout::find(data, None)?;
         let mut entries = vec![];
-        let mut add = |folder: &Folder, is_validation| {
-            for (label, files) in folder.files.iter().enumerate() {
+        let mut add = |folder: &Folder, split| {
+            for (class, files) in folder.classes.iter().zip(&folder.files) {
+                let label = layout.train.classes.iter().position(|name| name == class);
+                let label = label.expect("a class of the training folder");
                 for path in files {
                     let key = key_of(path, data);
                     if keep(&key) {
                         let source = Source::File(path.clone());
-                        entries.push(Entry { key, label, is_validation, source });
+                        entries.push(Entry { key, label, split, source });
                     }
                 }
             }
@@ -200,20 +202,17 @@ impl ImageIndex {
                 }
             }
         };
-        let (names, folders, unused) = match &layout {
-            Layout::Folders { train, validation, beside } => {
-                add(train, false)?;
-                add(validation, true)?;
-                let name = |folder: &Folder| key_of(&folder.path, data);
-                let folders = Folders { train: name(train), validation: name(validation) };
-                let unused = beside.unused.iter().map(|folder| key_of(folder, data)).collect();
-                (train.classes.clone(), Some(folders), unused)
+        add(&layout.train, Split::Train)?;
+        for (split, held_out) in
+            [(Split::Validation, Some(&layout.validation)), (Split::Test, layout.test.as_ref())]
+        {
+            if let Some(folder) = held_out.and_then(HeldOut::folder) {
+                add(folder, split)?;
             }
-            Layout::Split { folder, .. } => {
-                add(folder, false)?;
-                (folder.classes.clone(), None, vec![])
-            }
-        };
+        }
+        let folders = Folders::of(&layout, data);
+        let unused = layout.beside.unused.iter().map(|folder| key_of(folder, data)).collect();
+        let names = layout.train.classes;
         let entries = sorted(entries)?;
         Ok(Self { store: None, classes: Classes { names, folders }, unused, entries })
     }
@@ -272,8 +271,8 @@ impl ImageIndex {
     ) -> Result<Self, ShardsError> {
         let Found { classes, unused } = tree.classes(&place)?;
         let entry = |(key, source): (String, Source)| {
-            let (label, is_validation) = classes.label_of(&key)?;
-            Some(Entry { key, label, is_validation, source })
+            let (label, split) = classes.label_of(&key)?;
+            Some(Entry { key, label, split, source })
         };
         let entries = sorted(found.into_iter().filter_map(entry).collect())?;
         Ok(Self { store, classes, unused, entries })
@@ -289,19 +288,19 @@ impl ImageIndex {
         &self.classes.names
     }
 
-    /// Returns the training and the validation folder, if the dataset has both.
+    /// Returns the folders of the splits, if the dataset has them.
     pub fn folders(&self) -> Option<&Folders> {
         self.classes.folders.as_ref()
     }
 
-    /// Returns the keys of the folders next to these two, which are not used.
+    /// Returns the keys of the folders next to these, which are not used.
     pub fn unused(&self) -> &[String] {
         &self.unused
     }
 
     /// Returns the address of an image's random draws, see [`ViewSettings`](crate::ViewSettings).
     pub(crate) fn address(&self, key: &str) -> u64 {
-        photos::address_of_key(self.classes.below(key).unwrap_or(key))
+        photos::address_of_key(self.classes.locate(key).map_or(key, |(_, below)| below))
     }
 
     /// Reads images and resizes them to `size` = (height, width), in batches of `together`. Objects are requested in
@@ -490,7 +489,7 @@ mod tests {
             let entry = |key: &str, source| Entry {
                 key: key.into(),
                 label: 0,
-                is_validation: false,
+                split: Split::Train,
                 source,
             };
             let entries = vec![entry("a/1.png", one), entry("b/2.png", two)];

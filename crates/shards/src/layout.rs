@@ -1,5 +1,5 @@
 //! Layout of the images in an object store, by the rules that [`photos::Layout`] applies to a folder. Hidden names are
-//! ignored, and [`SplitFolders`] finds the training and the validation folder. Their subfolders are the classes;
+//! ignored, and [`SplitFolders`] finds the folders of the splits. Their subfolders are the classes;
 //! without them, the top-level folders are.
 //!
 //! Names are added one by one and only one is stored for each folder, so that memory use does not grow with the images
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use photos::{
-    Folder, Layout, SkippedFiles, SplitFolders, has_image_extension, is_hidden, key_of, name_of_key,
+    Folder, Layout, Split, SplitFolders, has_image_extension, is_hidden, key_of, name_of_key,
 };
 
 use crate::{Folders, ShardsError};
@@ -21,7 +21,7 @@ pub(crate) struct Tree {
     folders: BTreeMap<String, Option<String>>,
 }
 
-/// Classes of a dataset, and its training and validation folders.
+/// Classes of a dataset, and the folders of its splits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Classes {
     pub(crate) names: Vec<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Classes {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) classes: Classes,
-    /// Keys of the folders next to the training and the validation folder, which are not used.
+    /// Keys of the folders next to those of the splits, which are not used.
     pub(crate) unused: Vec<String>,
 }
 
@@ -74,27 +74,14 @@ impl Tree {
             names.into_iter().map(|name| folder.join(name)).collect()
         };
         let splits = SplitFolders::find(place, folders_in)?;
-        let layout = match &splits {
-            None => Layout::Split { folder: self.folder(place, place), share: 0.0 },
-            Some(splits) => Layout::Folders {
-                train: self.folder(&splits.train, place),
-                validation: self.folder(&splits.validation, place),
-                beside: SkippedFiles::default(),
-            },
-        };
+        let list = |folder: &Path| Ok::<_, ShardsError>(self.folder(folder, place));
+        let layout = Layout::of_splits(place, splits.as_ref(), list)?;
         if let Some(fault) = layout.faults().into_iter().next() {
             return Err(fault.into());
         }
-        let (Layout::Folders { train: folder, .. } | Layout::Split { folder, .. }) = layout;
-        let folders = splits.as_ref().map(|splits| Folders {
-            train: key_of(&splits.train, place),
-            validation: key_of(&splits.validation, place),
-        });
-        let unused = splits.map(|splits| splits.unused).unwrap_or_default();
-        Ok(Found {
-            classes: Classes { names: folder.classes, folders },
-            unused: unused.iter().map(|folder| key_of(folder, place)).collect(),
-        })
+        let folders = Folders::of(&layout, place);
+        let unused = layout.beside.unused.iter().map(|folder| key_of(folder, place)).collect();
+        Ok(Found { classes: Classes { names: layout.train.classes, folders }, unused })
     }
 
     /// Returns the names of the subfolders of a folder, given by its name below the location.
@@ -125,19 +112,22 @@ impl Tree {
 }
 
 impl Classes {
-    /// Returns the label of an image, and true if it is in the validation folder; `None` if it belongs to no class.
-    pub(crate) fn label_of(&self, key: &str) -> Option<(usize, bool)> {
-        let below = self.below(key)?;
+    /// Returns the label and the split of an image; `None` if it belongs to no class. Images without folders of splits
+    /// are training images, of which a part is to be selected for other splits.
+    pub(crate) fn label_of(&self, key: &str) -> Option<(usize, Split)> {
+        let (split, below) = self.locate(key)?;
         let class = &*name_of_key(below.split_once('/')?.0);
         let label = self.names.binary_search_by(|name| name.as_str().cmp(class)).ok()?;
-        Some((label, self.folders.as_ref().is_some_and(|folders| folders.is_validation(key))))
+        Some((label, split))
     }
 
-    /// Returns the key relative to the folder of classes, as a training run on a folder has it.
-    pub(crate) fn below<'a>(&self, key: &'a str) -> Option<&'a str> {
-        let Some(Folders { train, validation }) = &self.folders else { return Some(key) };
-        let below = |folder: &str| key.strip_prefix(folder)?.strip_prefix('/');
-        below(train).or_else(|| below(validation))
+    /// Returns the split of an image, and its key relative to the folder of classes, as a training run on a folder has
+    /// it.
+    pub(crate) fn locate<'a>(&self, key: &'a str) -> Option<(Split, &'a str)> {
+        match &self.folders {
+            Some(folders) => folders.locate(key),
+            None => Some((Split::Train, key)),
+        }
     }
 }
 
@@ -165,20 +155,14 @@ mod tests {
             fs::write(path, "").expect("a writable folder");
         }
         let layout = Layout::find(data.path(), None).map_err(|error| discriminant(&error))?;
-        let name = |folder: &Folder| key_of(&folder.path, data.path());
-        let (classes, folders, files, unused) = match &layout {
-            Layout::Folders { train, validation, beside } => {
-                let folders = Folders { train: name(train), validation: name(validation) };
-                let files = [&train.files[..], &validation.files].concat();
-                (&train.classes, Some(folders), files, &beside.unused[..])
-            }
-            Layout::Split { folder, .. } => (&folder.classes, None, folder.files.clone(), &[][..]),
-        };
-        let unused = unused.iter().map(|path| key_of(path, data.path())).collect();
-        let mut keys: Vec<_> =
-            files.iter().flatten().map(|path| key_of(path, data.path())).collect();
+        let held_out = [Some(&layout.validation), layout.test.as_ref()].into_iter().flatten();
+        let folders = held_out.filter_map(|held_out| held_out.folder());
+        let files = [&layout.train].into_iter().chain(folders).flat_map(|folder| &folder.files);
+        let unused = layout.beside.unused.iter().map(|path| key_of(path, data.path())).collect();
+        let mut keys: Vec<_> = files.flatten().map(|path| key_of(path, data.path())).collect();
         keys.sort();
-        Ok((Classes { names: classes.clone(), folders }, keys, unused))
+        let folders = Folders::of(&layout, data.path());
+        Ok((Classes { names: layout.train.classes.clone(), folders }, keys, unused))
     }
 
     fn in_store(keys: &[String]) -> Result<Laid, Kind> {
@@ -201,7 +185,7 @@ mod tests {
         #[test]
         fn store_and_folder_layouts_agree(
             keys in prop::collection::hash_set(
-                "(x/)?(train/|Train/|seg_train/|val/|validation/|test/|test_set/|train - Copy/)?(train/|test/)?(a/|b/|b\\\\x/|\\.c/|@eaDir/){0,2}(a|b|b\\\\|\\.b|Thumbs\\.db)\\.(jpg|txt)", 0..24,
+                "(x/)?(train/|Train/|seg_train/|val/|dev/|validation/|test/|test_set/|train - Copy/)?(train/|test/)?(a/|b/|b\\\\x/|\\.c/|@eaDir/){0,2}(a|b|b\\\\|\\.b|Thumbs\\.db)\\.(jpg|txt)", 0..24,
             ),
         ) {
             let keys: Vec<String> = keys.into_iter().collect();

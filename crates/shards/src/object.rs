@@ -26,7 +26,7 @@ use crate::{Dtype, PieceFault};
 pub(crate) struct Counts {
     #[serde(rename = "photographs")]
     pub(crate) images: usize,
-    /// Number of images outside the validation folder.
+    /// Number of images that are neither in the validation nor in the test folder.
     pub(crate) trainable: usize,
     /// Number of features of an image.
     pub(crate) width: usize,

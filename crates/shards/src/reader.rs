@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use augment::AugmentConfig;
 use features::{AugmentedCopies, Cancellation, Extractor, Prepared, Sample};
-use photos::{Pixels, has_image_extension};
+use photos::{Pixels, Split, has_image_extension};
 
 use crate::image_index::Entry;
 use crate::{FeatureSettings, ImageIndex, ShardsError, Skipped, ViewSettings};
@@ -86,14 +86,14 @@ impl Reader<'_> {
                 known.keys.push(entry.key.clone());
                 known.labels.push(entry.label);
                 known.digests.push(pixels.digest);
-                known.trainable += usize::from(!entry.is_validation);
+                known.trainable += usize::from(entry.split == Split::Train);
             }
             let plain = ViewSettings { count: 0, augment: AugmentConfig::NONE, seed: 0 };
             let ViewSettings { count, augment, seed } = settings.views.unwrap_or(plain);
             let copies = AugmentedCopies { augment, seed };
             for view in 0..=count {
                 if view == 1 {
-                    photos.retain(|photo| !photo.entry.is_validation);
+                    photos.retain(|photo| photo.entry.split == Split::Train);
                 }
                 if photos.is_empty() {
                     break;

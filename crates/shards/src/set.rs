@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use features::Cancellation;
+use photos::Split;
 use sha2::{Digest, Sha256};
 
 use crate::image_index::compare_keys;
@@ -91,7 +92,7 @@ pub struct SetImage {
     pub piece: usize,
     /// Row among all images of the piece.
     pub row: usize,
-    /// Row among the trainable images of the piece; `None` for an image in the validation folder.
+    /// Row among the trainable images of the piece; `None` for an image in the validation or the test folder.
     pub trainable_row: Option<usize>,
 }
 
@@ -130,7 +131,7 @@ impl SetImage {
     ///
     /// # Panics
     ///
-    /// Panics if `of_view` is true and the image is in the validation folder.
+    /// Panics if `of_view` is true and the image is in the validation or the test folder.
     ///
     /// # Examples
     ///
@@ -258,7 +259,8 @@ impl FeatureSet {
         let SmallTensors { keys, labels, digests, plain_checksums, views_checksums } = small;
         let mut trainable = 0;
         for (row, ((key, label), digest)) in keys.into_iter().zip(labels).zip(digests).enumerate() {
-            let is_trainable = !self.settings.is_validation(&key);
+            let split = self.settings.split_of(&key);
+            let is_trainable = split == Split::Train;
             let trainable_row = is_trainable.then_some(trainable);
             trainable += usize::from(is_trainable);
             let piece = self.pieces.len();
@@ -286,8 +288,8 @@ impl FeatureSet {
         &self.settings.classes
     }
 
-    /// Returns the training and the validation folder; `None` if all images are in one folder, of which a part is to be
-    /// selected for validation.
+    /// Returns the folders of the splits; `None` if all images are in one folder, of which a part is to be selected for
+    /// validation.
     pub fn folders(&self) -> Option<&Folders> {
         self.settings.folders.as_ref()
     }
@@ -434,9 +436,10 @@ impl FeatureSet {
 }
 
 impl FeatureSettings {
-    /// Returns true if the image with this key is in the validation folder.
-    pub(crate) fn is_validation(&self, key: &str) -> bool {
-        self.folders.as_ref().is_some_and(|folders| folders.is_validation(key))
+    /// Returns the split of the image with this key. Images in no folder of a split are training images.
+    pub fn split_of(&self, key: &str) -> Split {
+        let located = self.folders.as_ref().and_then(|folders| folders.locate(key));
+        located.map_or(Split::Train, |(split, _)| split)
     }
 }
 
@@ -547,7 +550,7 @@ pub(crate) fn small_of(
     }
     let (settings, sharding) = (&card.settings, card.names().sharding());
     let small = card.shape().parse(head).map_err(damaged)?;
-    let trainable = small.keys.iter().filter(|key| !settings.is_validation(key)).count();
+    let trainable = small.keys.iter().filter(|key| settings.split_of(key) == Split::Train).count();
     let classes = Classes { names: settings.classes.clone(), folders: settings.folders.clone() };
     let is_of = |key: &str, label| classes.label_of(key).is_some_and(|(of, _)| of == label);
     let fault = if small.keys.iter().zip(&small.labels).any(|(key, &label)| !is_of(key, label)) {

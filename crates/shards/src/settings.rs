@@ -1,8 +1,10 @@
 //! Settings that features depend on. Pieces with the same settings belong to the same set.
 
+use std::collections::BTreeSet;
+
 use augment::AugmentConfig;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use vgg::{FrozenBase, Preprocessing, VggConfig, Weights, without_instructions};
 
 use crate::{Dtype, Folders, ImageIndex};
@@ -43,8 +45,7 @@ pub struct FeatureSettings {
     pub views: Option<ViewSettings>,
     /// Names of all classes, sorted. A label is an index into them.
     pub classes: Vec<String>,
-    /// Training and validation folders; `None` if all images are in one folder, of which a part is to be selected for
-    /// validation.
+    /// Folders of the splits; `None` if all images are in one folder, of which a part is to be selected for validation.
     pub folders: Option<Folders>,
 }
 
@@ -140,10 +141,14 @@ impl FeatureSettings {
 /// Returns the first difference between two JSON values: its path, and both values.
 fn difference(name: &str, found: &Value, expected: &Value) -> Option<[String; 3]> {
     match (found, expected) {
-        (Value::Object(found), Value::Object(expected)) => found.iter().find_map(|(key, found)| {
-            let dot = if name.is_empty() { "" } else { "." };
-            difference(&format!("{name}{dot}{key}"), found, &expected[key])
-        }),
+        (Value::Object(found), Value::Object(expected)) => {
+            let names: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
+            names.into_iter().find_map(|key| {
+                let dot = if name.is_empty() { "" } else { "." };
+                let value = |of: &Map<String, Value>| of.get(key).cloned().unwrap_or_default();
+                difference(&format!("{name}{dot}{key}"), &value(found), &value(expected))
+            })
+        }
         _ if found == expected => None,
         _ => Some([name.to_owned(), found.to_string(), expected.to_string()]),
     }

@@ -240,7 +240,7 @@ impl Piece {
     /// | `contents.by` | `sha256` or `etag`; `contents` is missing if the store of the images has no ETags |
     /// | `contents.digest` | SHA-256 of `["KEY","CONTENT"]` of all source files; the content is a SHA-256 or an ETag |
     /// | `counts.photographs` | number of images |
-    /// | `counts.trainable` | number of images outside the validation folder |
+    /// | `counts.trainable` | number of images neither in the validation nor in the test folder |
     /// | `counts.width` | number of features of an image |
     /// | `skipped` | `key` and `reason` of each [skipped file](crate::Skipped) |
     /// | `object.length` | length of the object in bytes |

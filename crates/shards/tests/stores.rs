@@ -112,7 +112,7 @@ fn each_of_100000_listed_images_is_in_one_shard() {
         let images = ImageIndex::below(&store, wanted).expect("images");
         assert_eq!(images.classes(), ["b", "c", "ein Ä"]);
         let folders = images.folders().expect("two folders");
-        assert_eq!([&*folders.train, &*folders.validation], ["train", "Validation"]);
+        assert_eq!((&*folders.train, folders.validation.as_deref()), ("train", Some("Validation")));
         assert!((13_000..15_600).contains(&images.count()), "{}", images.count());
         found += images.count();
     }
@@ -145,14 +145,14 @@ fn invalid_store_layouts_are_refused() {
 
 #[test]
 fn split_folder_names_are_recognized_in_a_store() {
-    for (train, validation) in [
+    for (train, test) in [
         ("training_set", "test_set"),
         ("Training", "Testing"),
         ("seg_train/seg_train", "seg_test/seg_test"),
         ("x/train/train", "x/test/test"),
     ] {
         let store = Store::in_memory();
-        for split in [train, validation] {
+        for split in [train, test] {
             for image in ["a/1.jpg", "b/1.jpg", "b/@eaDir/1.jpg"] {
                 store.put(&format!("{split}/{image}"), vec![]).expect("room");
             }
@@ -163,7 +163,8 @@ fn split_folder_names_are_recognized_in_a_store() {
         let images = ImageIndex::below(&store, |_| true).expect("images");
         assert_eq!((images.classes().join(" ").as_str(), images.count()), ("a b", 4));
         let folders = images.folders().expect("two folders");
-        assert_eq!([&*folders.train, &*folders.validation], [train, validation]);
+        assert_eq!((&*folders.train, folders.test.as_deref()), (train, Some(test)));
+        assert_eq!(folders.validation, None);
         assert_eq!(images.unused(), [format!("{around}train - Copy")]);
     }
 }

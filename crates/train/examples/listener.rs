@@ -38,9 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let base = Arc::new(FrozenBase::new(&config.base, weights)?);
     let layout = Layout::find(&config.data.path, config.data.validation_split)?;
     let (size, cache) = (config.base.image_size, Cache::in_memory(config.data.memory()));
-    let (training, validation, _) = &layout.load(size, config.train.seed, &cache)?;
+    let images = &layout.load(size, config.train.seed, &cache)?;
     let extractor = &Extractor::new(base.clone(), None);
-    let data = Data::Images { extractor, training, validation };
+    let data = Data::Images { extractor, images };
     let run = &RunDirectory::create(folder.path().join("run"), config)?;
     let (device, strict_engine, cancellation) = (&Device::flex(), false, &Cancellation::default());
     let job = TrainingJob { config, run, weights, data, device, strict_engine, cancellation };

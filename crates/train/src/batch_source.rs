@@ -41,8 +41,8 @@ impl<'a> BatchSource<'a> {
         on_event: &mut impl FnMut(TrainingEvent),
     ) -> Result<Self, TrainError> {
         match job.data {
-            Data::Images { extractor, training, .. } => {
-                Self::of_images(job, extractor, training, most, on_event)
+            Data::Images { extractor, images } => {
+                Self::of_images(job, extractor, &images.training, most, on_event)
             }
             #[cfg(feature = "shards")]
             Data::Features(data) => Self::of_features(job, data, most, on_event),

@@ -86,11 +86,11 @@ impl InitialWeights {
     }
 }
 
-/// Training and validation data.
+/// Training, validation and test data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// Folder with the subfolders `train` and `validation`, or with one subfolder a class. Empty if the run trains on
+    /// Folder with the subfolders `train`, `validation` and `test`, or with one subfolder a class. Empty if the run trains on
     /// precomputed features.
     pub path: PathBuf,
     /// Folder or URL of precomputed features, which replace the images.
@@ -99,6 +99,13 @@ pub struct DataConfig {
     /// Fraction of each class that is used for validation; `None` if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_split: Option<f64>,
+    /// Fraction of each class that is used for testing; `None` if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_split: Option<f64>,
+    /// Folder of test images, relative to `path`; `None` without one. Runs without this field are from versions that used
+    /// a test folder for validation if there was no validation folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_folder: Option<String>,
     /// Assigns near duplicates to the same split.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group_duplicates: bool,
@@ -148,6 +155,8 @@ impl DataConfig {
             path: path.into(),
             features: None,
             validation_split: None,
+            test_split: None,
+            test_folder: None,
             group_duplicates: false,
             cache_mb: Self::CACHE_MB,
             cache_dir: None,

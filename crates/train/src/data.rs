@@ -1,7 +1,7 @@
 //! Data of a run: images, precomputed features, or features in memory.
 
 use features::Extractor;
-use photos::ImageDataset;
+use photos::{ImageDataset, SplitDatasets};
 use sha2::{Digest, Sha256};
 use vgg::engine_name;
 
@@ -10,7 +10,7 @@ use crate::FeatureArrays;
 use crate::FeatureData;
 use crate::hex::hex;
 
-/// Training and validation data.
+/// Training and validation data, and test data if there are any.
 ///
 /// # Examples
 ///
@@ -34,10 +34,8 @@ pub enum Data<'a> {
     Images {
         /// Frozen base and the cache of its features.
         extractor: &'a Extractor,
-        /// Training split.
-        training: &'a ImageDataset,
-        /// Validation split.
-        validation: &'a ImageDataset,
+        /// Images of the splits.
+        images: &'a SplitDatasets,
     },
     /// Precomputed backbone features.
     #[cfg(feature = "shards")]
@@ -51,7 +49,7 @@ impl<'a> Data<'a> {
     /// Returns the class names. A label is an index into them.
     pub fn classes(self) -> &'a [String] {
         match self {
-            Self::Images { training, .. } => training.classes(),
+            Self::Images { images, .. } => images.training.classes(),
             #[cfg(feature = "shards")]
             Self::Features(data) => data.classes(),
             Self::Arrays(data) => data.classes(),
@@ -61,7 +59,7 @@ impl<'a> Data<'a> {
     /// Returns the label of each training image, an index into [`Self::classes`].
     pub fn training_labels(self) -> &'a [usize] {
         match self {
-            Self::Images { training, .. } => training.labels(),
+            Self::Images { images, .. } => images.training.labels(),
             #[cfg(feature = "shards")]
             Self::Features(data) => data.training_labels(),
             Self::Arrays(data) => data.training_labels(),
@@ -71,10 +69,20 @@ impl<'a> Data<'a> {
     /// Returns the label of each validation image, an index into [`Self::classes`].
     pub fn validation_labels(self) -> &'a [usize] {
         match self {
-            Self::Images { validation, .. } => validation.labels(),
+            Self::Images { images, .. } => images.validation.labels(),
             #[cfg(feature = "shards")]
             Self::Features(data) => data.validation_labels(),
             Self::Arrays(data) => data.validation_labels(),
+        }
+    }
+
+    /// Returns the label of each test image, an index into [`Self::classes`]; `None` without a test split.
+    pub fn test_labels(self) -> Option<&'a [usize]> {
+        match self {
+            Self::Images { images, .. } => images.test.as_ref().map(ImageDataset::labels),
+            #[cfg(feature = "shards")]
+            Self::Features(data) => data.test_labels(),
+            Self::Arrays(_) => None,
         }
     }
 
@@ -115,10 +123,10 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// Returns the digest of the data. A run is only resumed on data with the same digest.
+    /// Returns the digest of the training and validation data. A run is only resumed on data with the same digest.
     pub(crate) fn digest(self) -> String {
         match self {
-            Self::Images { training, validation, .. } => digest_of_images([training, validation]),
+            Self::Images { images, .. } => digest_of_images([&images.training, &images.validation]),
             #[cfg(feature = "shards")]
             Self::Features(data) => data.digest(),
             Self::Arrays(data) => data.digest(),

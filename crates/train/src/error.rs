@@ -145,11 +145,6 @@ pub enum TrainError {
         /// Number of classes.
         classes: usize,
     },
-    /// A validation split is set, but the features come from separate folders for training and validation.
-    #[error(
-        "a validation split can't be set: the features come from separate training and validation folders"
-    )]
-    SplitOfFolders,
     /// A class has no image in one of the splits.
     #[error(
         "class `{class}` has no {what} features",

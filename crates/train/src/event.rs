@@ -15,6 +15,8 @@ pub enum ImageSet {
     Unaugmented,
     /// Validation images.
     Validation,
+    /// Test images, after the last epoch.
+    Test,
 }
 
 /// Event of a run.

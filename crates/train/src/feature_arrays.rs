@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use features::FeatureTable;
-use photos::{PhotosError, validation_mask};
+use photos::{Split, SplitShares, assign_splits};
 use sha2::{Digest, Sha256};
 
 use crate::feature_arrays_error::FeatureArraysError;
@@ -115,13 +115,11 @@ impl FeatureArrays {
         let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
         check_classes(&classes)?;
         let width = check_rows("labeled", &rows, &classes)?;
-        if !(validation_split > 0.0 && validation_split < 1.0) {
-            return Err(PhotosError::Split(validation_split).into());
-        }
-        let is_validation = validation_mask(&rows.labels, &classes, validation_split, seed, &[])?;
+        let shares = SplitShares { validation: Some(validation_split), test: None };
+        let splits = assign_splits(&rows.labels, &classes, shares, seed, &[])?;
         let mut parts = [LabeledRows::default(), LabeledRows::default()];
         for (at, (&label, row)) in rows.labels.iter().zip(rows.values.chunks(width)).enumerate() {
-            let part = &mut parts[usize::from(is_validation[at])];
+            let part = &mut parts[usize::from(splits[at] == Split::Validation)];
             part.labels.push(label);
             part.values.extend(row);
         }
@@ -274,7 +272,10 @@ mod tests {
             assert_eq!(found, expected);
         }
         let refused = FeatureArrays::divide(ab, valid(), 1.0, 0).expect_err("no training rows");
-        assert!(matches!(refused, TrainError::Photos(PhotosError::Split(_))), "{refused}");
+        assert!(
+            matches!(refused, TrainError::Photos(photos::PhotosError::Split { .. })),
+            "{refused}"
+        );
         let refused = FeatureArrays::divide(ab, valid(), 0.5, 0).expect_err("one row a class");
         assert!(matches!(refused, TrainError::Photos(_)), "{refused}");
     }

@@ -1,8 +1,8 @@
 //! Precomputed features of a data set, split into training and validation images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use photos::validation_mask;
+use photos::{PhotosError, Split, SplitShares, assign_splits};
 use sha2::{Digest, Sha256};
 use shards::{FeatureSet, FeatureSettings};
 use vgg::Weights;
@@ -13,12 +13,13 @@ use crate::{RunConfig, TrainError};
 /// Default fraction of each class that is used for validation.
 const DEFAULT_SPLIT: f64 = 0.2;
 
-/// Precomputed features and their training and validation splits.
+/// Precomputed features and their training, validation and test splits.
 #[derive(Debug)]
 pub struct FeatureData {
     set: FeatureSet,
     training: Part,
     validation: Part,
+    test: Option<Part>,
 }
 
 /// Split of the images of a set.
@@ -30,17 +31,17 @@ struct Part {
 }
 
 impl FeatureData {
-    /// Splits a set as a run on images would. If the images come from separate training and validation folders, those
-    /// are the splits. Otherwise the run's seed selects the fraction `validation_split` of each class for validation,
-    /// 0.2 by default.
+    /// Splits a set as a run on images would. If the images come from separate folders, those are the splits. Without a
+    /// validation folder, the run's seed selects the fraction `validation_split` of each class for validation, 0.2 by
+    /// default. Without a test folder, it selects the fraction `test_split` for testing, none by default.
     ///
     /// # Errors
     ///
     /// Returns an error in these cases:
     ///
     /// - The set was computed with another base, other weights or other augmented copies than the run asks for.
-    /// - `validation_split` is set although the set has separate folders, or is not between 0 and 1.
-    /// - A class has fewer than two images, or no image in one of the splits.
+    /// - `validation_split` or `test_split` is set although the set has such a folder, or is invalid.
+    /// - A class has too few images to be split, or no image for training or validation.
     ///
     /// # Examples
     ///
@@ -100,27 +101,22 @@ impl FeatureData {
         weights: &Weights,
     ) -> Result<Self, TrainError> {
         check_settings(set.settings(), config, weights)?;
-        let (share, seed) = (config.data.validation_split, config.train.seed);
-        let labels: Vec<usize> = set.images().iter().map(|photo| photo.label).collect();
-        let is_validation: Vec<bool> = match (set.folders(), share) {
-            (Some(_), Some(_)) => return Err(TrainError::SplitOfFolders),
-            (Some(_), None) => {
-                set.images().iter().map(|photo| photo.trainable_row.is_none()).collect()
-            }
-            (None, share) => {
-                let share = share.unwrap_or(DEFAULT_SPLIT);
-                if !(share > 0.0 && share < 1.0) {
-                    return Err(photos::PhotosError::Split(share).into());
-                }
-                validation_mask(&labels, set.classes(), share, seed, &[])?
-            }
-        };
-        let part = |validation: bool| {
-            let is_of_it = |&at: &usize| is_validation[at] == validation;
-            let places: Vec<usize> = (0..labels.len()).filter(is_of_it).collect();
+        let labels: Vec<usize> = set.images().iter().map(|image| image.label).collect();
+        let mut splits: Vec<Split> =
+            set.images().iter().map(|image| set.settings().split_of(&image.key)).collect();
+        let shares = shares_of(&set, config)?;
+        if shares != SplitShares::default() {
+            let whole: Vec<usize> =
+                (0..splits.len()).filter(|&at| splits[at] == Split::Train).collect();
+            let of_whole: Vec<usize> = whole.iter().map(|&at| labels[at]).collect();
+            let found = assign_splits(&of_whole, set.classes(), shares, config.train.seed, &[])?;
+            whole.into_iter().zip(found).for_each(|(at, split)| splits[at] = split);
+        }
+        let part = |split: Split| {
+            let places: Vec<usize> = (0..labels.len()).filter(|&at| splits[at] == split).collect();
             Part { labels: places.iter().map(|&at| labels[at]).collect(), places }
         };
-        let (training, validation) = (part(false), part(true));
+        let (training, validation) = (part(Split::Train), part(Split::Validation));
         for (what, part) in [("training", &training), ("validation", &validation)] {
             for (label, class) in set.classes().iter().enumerate() {
                 if !part.labels.contains(&label) {
@@ -128,7 +124,8 @@ impl FeatureData {
                 }
             }
         }
-        Ok(Self { set, training, validation })
+        let test = splits.contains(&Split::Test).then(|| part(Split::Test));
+        Ok(Self { set, training, validation, test })
     }
 
     /// Returns the features of all images.
@@ -151,6 +148,19 @@ impl FeatureData {
         &self.validation.labels
     }
 
+    /// Returns the label of each test image; `None` without a test split.
+    pub fn test_labels(&self) -> Option<&[usize]> {
+        self.test.as_ref().map(|part| part.labels.as_slice())
+    }
+
+    /// Returns the number of validation and test images with the same pixels as a training image.
+    pub fn identical_images(&self) -> [usize; 2] {
+        let digest = |&at: &usize| self.set.images()[at].digest;
+        let known: HashSet<[u8; 32]> = self.training.places.iter().map(digest).collect();
+        [&self.validation.places[..], self.test()]
+            .map(|places| places.iter().filter(|at| known.contains(&digest(at))).count())
+    }
+
     /// Returns the number of features of an image.
     pub fn feature_count(&self) -> usize {
         self.set.width()
@@ -166,15 +176,48 @@ impl FeatureData {
         &self.validation.places
     }
 
-    /// Returns a digest of the set and of its split.
+    /// Returns the indices of the test images in the set.
+    pub(crate) fn test(&self) -> &[usize] {
+        self.test.as_ref().map_or(&[], |part| &part.places)
+    }
+
+    /// Returns a digest of the set and of its training and validation splits.
     pub(crate) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.set.digest());
         for &place in &self.training.places {
             hash.update((place as u64).to_le_bytes());
         }
+        // Without a test split, all other images are for validation.
+        if self.test.is_some() {
+            hash.update(u64::MAX.to_le_bytes());
+            for &place in &self.validation.places {
+                hash.update((place as u64).to_le_bytes());
+            }
+        }
         hex(hash.finalize())
     }
+}
+
+/// Returns the fractions of the training images of a set that a run uses for other splits.
+fn shares_of(set: &FeatureSet, config: &RunConfig) -> Result<SplitShares, TrainError> {
+    let folders = set.folders();
+    let twice = |folder: &str, split| PhotosError::SplitTwice { folder: folder.into(), split };
+    let validation = match folders.and_then(|folders| folders.validation.as_deref()) {
+        Some(folder) if config.data.validation_split.is_some() => {
+            return Err(twice(folder, Split::Validation).into());
+        }
+        Some(_) => None,
+        None => Some(config.data.validation_split.unwrap_or(DEFAULT_SPLIT)),
+    };
+    let test = match folders.and_then(|folders| folders.test.as_deref()) {
+        Some(folder) if config.data.test_split.is_some() => {
+            return Err(twice(folder, Split::Test).into());
+        }
+        Some(_) => None,
+        None => config.data.test_split,
+    };
+    Ok(SplitShares { validation, test })
 }
 
 /// Checks that features with these settings have the base, augmented copies and weights of the run.

@@ -51,9 +51,9 @@ pub(crate) fn feature_scale(
     let all = || (0..total).collect::<Vec<usize>>();
     let mut sums = Sums::default();
     match job.data {
-        Data::Images { extractor, training, .. } => {
+        Data::Images { extractor, images } => {
             let copies = AugmentedCopies::default();
-            let images = ImageFeatures::new(extractor.clone(), training, copies);
+            let images = ImageFeatures::new(extractor.clone(), &images.training, copies);
             let set = ImageSet::Unaugmented;
             add_rows(&mut sums, &images, &all(), job.cancellation, |done| {
                 on_event(TrainingEvent::Features { set, done, total });

@@ -9,6 +9,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use features::{AugmentedCopies, FeatureTable, ImageFeatures};
 use model::load_bundle;
+use photos::ImageDataset;
 
 use crate::batch_source::{BatchSource, keep};
 use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside};
@@ -16,6 +17,7 @@ use crate::feature_scale::{feature_scale, scaled};
 use crate::history::History;
 use crate::outcome::{TrainedModel, TrainingOutcome, TrainingResult};
 use crate::resume_check::{check_same, digest_of_settings};
+use crate::test_split::test;
 use crate::training::{Training, card_of};
 use crate::{
     Data, ImageSet, Optimizer, Plateau, RunningMean, TrainError, TrainingEvent, TrainingJob,
@@ -26,7 +28,8 @@ use crate::{
 /// events to `on_event`. Equal settings, images and weights give the same result, whether the run is stopped and resumed
 /// or not.
 ///
-/// Returns the outcome with the history and the best model so far, which are also in the run directory.
+/// Returns the outcome with the history and the best model so far, which are also in the run directory. If the run is
+/// complete, the best model is evaluated on the test images, which are not used before.
 ///
 /// The run ends after its epochs, or earlier by [`TrainConfig::patience`](crate::TrainConfig::patience). Any other rule
 /// can be a part of `on_event`, which stops the run by cancelling [`TrainingJob::cancellation`].
@@ -154,25 +157,30 @@ pub fn resume(
     run_from(job, Some(last), on_event)
 }
 
-/// Trains from a checkpoint, or from the beginning, and reads the history and the best model.
+/// Trains from a checkpoint, or from the beginning. Reads the history and the best model, and evaluates the test images
+/// of a complete run.
 fn run_from(
     job: &TrainingJob<'_>,
     last: Option<SavedCheckpoint>,
-    on_event: impl FnMut(TrainingEvent),
+    mut on_event: impl FnMut(TrainingEvent),
 ) -> Result<TrainingResult, TrainError> {
     if let Data::Arrays(data) = job.data {
         let width = job.config.base.feature_shape()?.iter().product();
         data.check(&job.config.train, width)?;
     }
     job.config.check_classes(job.data.classes())?;
-    let outcome = train_from(job, last, on_event)?;
+    let outcome = train_from(job, last, &mut on_event)?;
     let epochs = match outcome {
         TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs } => epochs,
     };
     let history = History::open(job.run, epochs)?.records(job.run)?;
     let best = (epochs > 0).then(|| load_bundle(job.run.best(), &job.device.clone().inner()));
     let best = best.transpose()?.map(|(card, layers)| TrainedModel { card, layers });
-    Ok(TrainingResult { outcome, history, best })
+    let test = match (outcome, &best) {
+        (TrainingOutcome::Complete { .. }, Some(best)) => test(job, best, &mut on_event)?,
+        _ => None,
+    };
+    Ok(TrainingResult { outcome, history, best, test })
 }
 
 /// Trains from a checkpoint, or from the beginning.
@@ -275,7 +283,10 @@ fn prepare<'a>(
 ) -> Result<(BatchSource<'a>, FeatureTable), TrainError> {
     let TrainingJob { config, data, .. } = *job;
     let cached = match data {
-        Data::Images { training, validation, .. } => training.cached() + validation.cached(),
+        Data::Images { images, .. } => {
+            let of_test = images.test.as_ref().map_or(0, ImageDataset::cached);
+            images.training.cached() + images.validation.cached() + of_test
+        }
         _ => 0,
     };
     let room = config.data.memory().saturating_sub(cached);
@@ -286,9 +297,9 @@ fn prepare<'a>(
     let most = if is_streamed { room / 2 } else { room };
     let set = ImageSet::Validation;
     let of_validation = match data {
-        Data::Images { extractor, validation, .. } => {
+        Data::Images { extractor, images } => {
             let copies = AugmentedCopies::default();
-            let images = ImageFeatures::new(extractor.clone(), validation, copies);
+            let images = ImageFeatures::new(extractor.clone(), &images.validation, copies);
             let of_all: Vec<usize> = (0..rows).collect();
             keep(job, &images, &of_all, None, most, |done, total| {
                 on_event(TrainingEvent::Features { set, done, total });

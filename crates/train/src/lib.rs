@@ -40,6 +40,7 @@ mod steps;
 #[cfg(feature = "shards")]
 mod streamed_features;
 mod tensorboard;
+mod test_split;
 mod training;
 
 // Types of other crates that the public types here consist of.
@@ -48,8 +49,8 @@ pub use features::{Cancellation, Cancelled, Extractor, FeaturesError};
 pub use formats::{Array, Arrays, FormatError};
 pub use head::{Head, HeadConfig};
 pub use model::{Classifier, Metrics, ModelCard, ModelError, TrainableLayers};
-pub use photos::{ImageDataset, PhotosError};
-pub use report::{ThresholdRule, ThresholdRuleError};
+pub use photos::{ImageDataset, PhotosError, SplitDatasets};
+pub use report::{Predictions, ThresholdRule, ThresholdRuleError};
 #[cfg(feature = "shards")]
 pub use shards::{FeatureSet, ShardsError};
 pub use vgg::{FrozenBase, Pooling, Precision, Variant, VggConfig, VggError, Weights};
@@ -79,3 +80,4 @@ pub use plateau::Plateau;
 pub use rmsprop::{ParameterState, RmsProp};
 pub use run_directory::RunDirectory;
 pub use state::{Best, TrainingState};
+pub use test_split::predictions_of;

@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = config.load_weights()?;
     let base = FrozenBase::new(&config.base, &weights)?;
     let layout = Layout::find(&config.data.path, None)?;
-    let (training, validation, _) = layout.load(
+    let images = layout.load(
         config.base.image_size,
         config.train.seed,
         &Cache::in_memory(config.data.memory()),
@@ -63,11 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         config: &config,
         run: &run,
         weights: &weights,
-        data: Data::Images {
-            extractor: &Extractor::new(base, None),
-            training: &training,
-            validation: &validation,
-        },
+        data: Data::Images { extractor: &Extractor::new(base, None), images: &images },
         device: &Device::flex(),
         strict_engine: false,
         cancellation: &Cancellation::NEVER,

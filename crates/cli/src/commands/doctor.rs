@@ -1,14 +1,15 @@
 //! `permafrost doctor`: describes a folder of images and reports its problems.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use photos::{
-    ClassSurvey, Distribution, DuplicateGroup, Layout, PhotosError, Split, Survey,
+    ClassSurvey, Distribution, DuplicateGroup, Layout, PhotosError, Split, SplitSurvey, Survey,
     has_image_extension,
 };
 use quoting::Shown;
@@ -33,7 +34,7 @@ const LISTED: usize = 20;
   permafrost doctor photos
   permafrost doctor photos --json")]
 pub(crate) struct DoctorArguments {
-    /// Folder with one subfolder of images per class, or with the folders train and validation
+    /// Folder with one subfolder of images per class, or with the folders train, validation and test
     #[arg(value_name = "DATA")]
     data: PathBuf,
     /// Print one JSON object
@@ -45,22 +46,88 @@ pub(crate) struct DoctorArguments {
 
 /// Finding about the folder.
 #[derive(Serialize)]
-struct Finding {
+struct Finding<'a> {
     /// True if the finding impairs training or the validation metrics, false if it is only a note.
     wrong: bool,
+    kind: Kind,
     what: String,
     /// Suggested action, unless it is obvious.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-    /// Affected files, each with its reason, or groups of files.
-    files: Vec<String>,
+    /// Affected files and folders.
+    files: Vec<FileRecord<'a>>,
+    /// Groups of duplicates.
+    groups: Vec<Vec<FileRecord<'a>>>,
+    /// Affected classes.
+    classes: Vec<ClassRecord<'a>>,
 }
 
-impl Finding {
+/// Kind of a finding, for programs.
+#[derive(Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Layout,
+    Unreadable,
+    DuplicatesAcrossClasses,
+    DuplicatesAcrossSplits,
+    DuplicatesWithinClass,
+    FewImages,
+    Imbalance,
+    OutsideClasses,
+    NotImages,
+    UnusedFolders,
+}
+
+/// File or folder of a finding.
+#[derive(Serialize)]
+struct FileRecord<'a> {
+    path: Cow<'a, str>,
+    /// Split; `None` for a file in none.
+    split: Option<Split>,
+    /// Class; `None` for a file in none.
+    class: Option<&'a str>,
+    /// Why the file can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// Class of a finding.
+#[derive(Serialize)]
+struct ClassRecord<'a> {
+    class: &'a str,
+    split: Split,
+    /// Number of readable images.
+    images: usize,
+}
+
+impl Finding<'_> {
+    fn new(wrong: bool, kind: Kind, what: String) -> Self {
+        Self { wrong, kind, what, hint: None, files: vec![], groups: vec![], classes: vec![] }
+    }
+
     /// Returns the finding for a fault that prevents training, with the message that `train` prints.
     fn of_fault(fault: &PhotosError) -> Self {
         let ErrorText { what, hint } = ErrorText::of(fault);
-        Self { wrong: true, what, hint, files: vec![] }
+        Self { hint, ..Self::new(true, Kind::Layout, what) }
+    }
+
+    /// Returns the affected files, groups and classes as lines of text.
+    fn lines(&self) -> Vec<String> {
+        let file = |file: &FileRecord<'_>| match file.reason {
+            Some(reason) => format!("`{}`: {}", file.path.shown(), reason.shown()),
+            None => format!("`{}`", file.path.shown()),
+        };
+        let member = |member: &FileRecord<'_>| {
+            let class = member.class.unwrap_or_default();
+            let split = member.split.map_or("no split", name);
+            format!("{} ({split}, {})", file(member), class.shown())
+        };
+        let group =
+            |group: &Vec<FileRecord<'_>>| group.iter().map(member).collect::<Vec<_>>().join(", ");
+        let class =
+            |class: &ClassRecord<'_>| format!("`{}`: {}", class.class.shown(), class.images);
+        let files = self.files.iter().map(file);
+        files.chain(self.groups.iter().map(group)).chain(self.classes.iter().map(class)).collect()
     }
 }
 
@@ -69,7 +136,7 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     let cache = arguments.cache.open(&[&arguments.data])?;
     let survey = Survey::of(&layout, cache.as_ref());
     warn_of_fault(cache.as_ref())?;
-    let mut findings: Vec<Finding> = layout.faults().iter().map(Finding::of_fault).collect();
+    let mut findings: Vec<Finding<'_>> = layout.faults().iter().map(Finding::of_fault).collect();
     findings.extend(findings_of(&survey));
     let wrong = findings.iter().any(|finding| finding.wrong);
     if arguments.json {
@@ -81,98 +148,152 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     Ok(if wrong { ExitCode::from(HAS_PROBLEMS) } else { ExitCode::SUCCESS })
 }
 
-fn findings_of(survey: &Survey) -> Vec<Finding> {
+fn findings_of(survey: &Survey) -> Vec<Finding<'_>> {
     let mut findings = vec![];
-    let mut find = |wrong, what: &str, files: Vec<String>| {
-        if !files.is_empty() {
-            let what = format!("{} {what}", files.len());
-            findings.push(Finding { wrong, what, hint: None, files });
-        }
-    };
-    let unreadable = survey.skipped.unreadable.iter();
-    find(
-        true,
-        "image file(s) can't be read",
-        unreadable
-            .map(|file| format!("`{}`: {}", file.path.shown(), file.reason.shown()))
-            .collect(),
-    );
+    let skipped = &survey.skipped;
+    let unreadable = skipped
+        .unreadable
+        .iter()
+        .map(|file| FileRecord { reason: Some(&file.reason), ..record_of(survey, &file.path) });
+    add_files(&mut findings, true, Kind::Unreadable, "image file(s) can't be read", unreadable);
     for (kind, groups) in [("identical images", &survey.same), ("near duplicates", &survey.near)] {
-        let mut of = |wrong, what: &str, belongs: &dyn Fn(&DuplicateGroup) -> bool| {
-            let groups = groups.iter().filter(|group| belongs(group));
-            find(wrong, &format!("group(s) of {kind} {what}"), groups.map(members).collect());
-        };
-        of(true, "in several classes, of which at most one is correct", &|group| {
-            group.spans_classes()
-        });
-        of(true, "in both splits, which biases the validation metrics", &|group| {
-            group.spans_splits() && !group.spans_classes()
-        });
-        let whole =
-            |group: &DuplicateGroup| group.members.iter().all(|member| member.set == Split::Whole);
-        let within = |group: &DuplicateGroup| !group.spans_splits() && !group.spans_classes();
-        of(
-            false,
-            "within a class; `train --group-duplicates` puts each group into one split",
-            &|group| within(group) && whole(group),
-        );
-        of(false, "within a class", &|group| within(group) && !whole(group));
+        add_duplicates(&mut findings, kind, groups);
     }
     for set in &survey.sets {
-        let least = if set.set == Split::Whole { 2 } else { 1 };
-        // Classes without files are among the layout's faults.
-        let classes = || set.classes.iter().filter(|class| class.files > 0);
-        let few = classes().filter(|class| class.images < least);
-        find(
-            true,
-            "class(es) with too few images for training and validation",
-            few.map(|class| format!("`{}`: {}", class.class.shown(), class.images)).collect(),
-        );
-        let counts = || classes().map(|class| class.images);
-        let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
-        let small = classes().filter(|class| class.images * 3 < most);
-        let small: Vec<String> =
-            small.map(|class| format!("`{}`: {}", class.class.shown(), class.images)).collect();
-        if least * 3 < most {
-            let mut what =
-                format!("class(es) of {} less than a third as large as the largest", name(set.set));
-            if set.set != Split::Validation {
-                what += "; `train --class-weight balanced` weighs all equally";
-            }
-            find(false, &what, small);
-        }
+        add_classes(&mut findings, set);
     }
     let (outside, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
-        survey.skipped.ignored.iter().partition(|path| has_image_extension(path));
-    let named =
-        |files: Vec<&PathBuf>| files.iter().map(|path| format!("`{}`", path.shown())).collect();
-    find(true, "image(s) outside every class folder", named(outside));
-    find(false, "file(s) that are not images, which are ignored", named(others));
-    let unused = survey.skipped.unused.iter().collect();
-    find(false, &format!("{UNUSED}, which are ignored"), named(unused));
+        skipped.ignored.iter().partition(|path| has_image_extension(path));
+    let unused = skipped.unused.iter().collect();
+    for (wrong, kind, what, paths) in [
+        (true, Kind::OutsideClasses, "image(s) outside every class folder", outside),
+        (false, Kind::NotImages, "file(s) that are not images, which are ignored", others),
+        (false, Kind::UnusedFolders, &*format!("{UNUSED}, which are ignored"), unused),
+    ] {
+        let files = paths.into_iter().map(|path| record_of(survey, path));
+        add_files(&mut findings, wrong, kind, what, files);
+    }
     findings
 }
 
-fn members(group: &DuplicateGroup) -> String {
-    let member = |member: &photos::DuplicateImage| {
-        format!("`{}` ({}, {})", member.path.shown(), name(member.set), member.class.shown())
+/// Adds a finding about files, unless there are none.
+fn add_files<'a>(
+    findings: &mut Vec<Finding<'a>>,
+    wrong: bool,
+    kind: Kind,
+    what: &str,
+    files: impl IntoIterator<Item = FileRecord<'a>>,
+) {
+    let files: Vec<FileRecord<'_>> = files.into_iter().collect();
+    if !files.is_empty() {
+        let what = format!("{} {what}", files.len());
+        findings.push(Finding { files, ..Finding::new(wrong, kind, what) });
+    }
+}
+
+/// Adds the findings about groups of duplicates. `kind` names these.
+fn add_duplicates<'a>(findings: &mut Vec<Finding<'a>>, kind: &str, groups: &'a [DuplicateGroup]) {
+    let is_whole =
+        |group: &DuplicateGroup| group.members.iter().any(|member| member.set == Split::Whole);
+    let mut add = |wrong, of, what: &str, belongs: &dyn Fn(&DuplicateGroup) -> bool| {
+        let groups: Vec<Vec<FileRecord<'_>>> =
+            groups.iter().filter(|group| belongs(group)).map(records_of).collect();
+        if !groups.is_empty() {
+            let what = format!("{} group(s) of {kind} {what}", groups.len());
+            findings.push(Finding { groups, ..Finding::new(wrong, of, what) });
+        }
     };
-    group.members.iter().map(member).collect::<Vec<_>>().join(", ")
+    add(
+        true,
+        Kind::DuplicatesAcrossClasses,
+        "in several classes, of which at most one is correct",
+        &DuplicateGroup::spans_classes,
+    );
+    add(
+        true,
+        Kind::DuplicatesAcrossSplits,
+        "in several splits, which biases the metrics",
+        &|group| group.spans_splits() && !group.spans_classes(),
+    );
+    let within = |group: &DuplicateGroup| !group.spans_splits() && !group.spans_classes();
+    add(
+        false,
+        Kind::DuplicatesWithinClass,
+        "within a class; `train --group-duplicates` puts each group into one split",
+        &|group| within(group) && is_whole(group),
+    );
+    add(false, Kind::DuplicatesWithinClass, "within a class", &|group| {
+        within(group) && !is_whole(group)
+    });
+}
+
+/// Adds the findings about classes with few images.
+fn add_classes<'a>(findings: &mut Vec<Finding<'a>>, set: &'a SplitSurvey) {
+    let least = if set.set == Split::Whole { 2 } else { 1 };
+    // Classes without files are among the layout's faults.
+    let classes = || set.classes.iter().filter(|class| class.files > 0);
+    let mut add = |wrong, kind, what: &str, is_small: &dyn Fn(usize) -> bool| {
+        let small = classes().filter(|class| is_small(class.images));
+        let record = |class: &'a ClassSurvey| ClassRecord {
+            class: &class.class,
+            split: set.set,
+            images: class.images,
+        };
+        let classes: Vec<ClassRecord<'_>> = small.map(record).collect();
+        if !classes.is_empty() {
+            let what = format!("{} {what}", classes.len());
+            findings.push(Finding { classes, ..Finding::new(wrong, kind, what) });
+        }
+    };
+    let few = "class(es) with too few images for training and validation";
+    add(true, Kind::FewImages, few, &|images| images < least);
+    let most = classes().map(|class| class.images).max().unwrap_or(0);
+    let mut what =
+        format!("class(es) of {} less than a third as large as the largest", name(set.set));
+    if matches!(set.set, Split::Train | Split::Whole) {
+        what += "; `train --class-weight balanced` weighs all equally";
+    }
+    add(false, Kind::Imbalance, &what, &|images| images * 3 < most);
+}
+
+fn records_of(group: &DuplicateGroup) -> Vec<FileRecord<'_>> {
+    let records = group.members.iter().map(|member| FileRecord {
+        path: member.path.to_string_lossy(),
+        split: Some(member.set),
+        class: Some(&member.class),
+        reason: None,
+    });
+    records.collect()
+}
+
+/// Returns the record of a file, with its split and class if it is in one.
+fn record_of<'a>(survey: &'a Survey, path: &'a Path) -> FileRecord<'a> {
+    let located = survey.sets.iter().find_map(|set| {
+        let class = path.strip_prefix(&set.folder).ok()?.iter().next()?.to_str()?;
+        set.classes.iter().find(|found| found.class == class).map(|class| (set.set, class))
+    });
+    FileRecord {
+        path: path.to_string_lossy(),
+        split: located.map(|(split, _)| split),
+        class: located.map(|(_, class)| class.class.as_str()),
+        reason: None,
+    }
 }
 
 fn name(set: Split) -> &'static str {
     match set {
         Split::Train => "train",
         Split::Validation => "validation",
+        Split::Test => "test",
         Split::Whole => "the folder",
     }
 }
 
-fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Result<()> {
+fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding<'_>]) -> io::Result<()> {
     for set in &survey.sets {
         let total: usize = set.classes.iter().map(|class| class.images).sum();
         write!(out, "{}: {total} images, {} classes", name(set.set), set.classes.len())?;
-        if set.set != Split::Whole {
+        if set.set != Split::Whole || survey.sets.len() > 1 {
             write!(out, ", in `{}`", set.folder.shown())?;
         }
         writeln!(out)?;
@@ -187,17 +308,21 @@ fn print(out: &mut impl Write, survey: &Survey, findings: &[Finding]) -> io::Res
         if let Some(hint) = &finding.hint {
             writeln!(out, "  hint: {hint}")?;
         }
-        for file in finding.files.iter().take(LISTED) {
-            writeln!(out, "  {file}")?;
+        let lines = finding.lines();
+        for line in lines.iter().take(LISTED) {
+            writeln!(out, "  {line}")?;
         }
-        if finding.files.len() > LISTED {
-            writeln!(out, "  and {} more; `--json` lists all", finding.files.len() - LISTED)?;
+        if lines.len() > LISTED {
+            writeln!(out, "  and {} more; `--json` lists all", lines.len() - LISTED)?;
         }
     }
-    if findings.iter().all(|finding| !finding.wrong) {
-        writeln!(out, "No problems found.")?;
+    if findings.iter().any(|finding| finding.wrong) {
+        return Ok(());
     }
-    Ok(())
+    match findings.iter().any(|finding| finding.kind == Kind::DuplicatesWithinClass) {
+        true => writeln!(out, "No other problems than duplicates found."),
+        false => writeln!(out, "No problems found."),
+    }
 }
 
 fn print_class(out: &mut impl Write, class: &ClassSurvey) -> io::Result<()> {

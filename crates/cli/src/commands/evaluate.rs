@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use model::{Classifier, Explainer, ModelCard, json_number};
+use model::{Classifier, Explainer, ModelCard};
 use photos::{Cache, Folder, ImageDataset};
 use quoting::{Shown, argument, cell};
 use report::{ClassScores, Estimate, Predictions, ThresholdRule};
-use serde_json::{Value, json};
 use train::{DataConfig, RunDirectory};
 
 use crate::arguments::ModelArguments;
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
+use crate::evaluation_json::{evaluation_json, uncalibrated_loss};
 use crate::model_predictions::{
-    VALIDATION, logits_of, predictions_of, set_threshold, threshold_help, threshold_text,
-    validation_of_run,
+    HeldOutSplit, VALIDATION, images_of_run, logits_of, predictions_of, set_threshold,
+    threshold_help, threshold_text,
 };
 use crate::pipe::{raw_stdout, stderr, stdout};
 use crate::printed::listed;
@@ -40,6 +40,7 @@ const MATRIX: usize = 12;
 #[derive(Args)]
 #[command(after_help = "Examples:
   permafrost evaluate runs/train/best
+  permafrost evaluate runs/train/best --split test
   permafrost evaluate runs/train/best more-photos --json
   permafrost evaluate runs/train/best --threshold precision=0.95
   permafrost evaluate runs/train/best more-photos --csv > images.csv
@@ -50,6 +51,9 @@ pub(crate) struct EvaluateArguments {
     /// Folder with one subfolder of images per class [default: validation images of the model's run]
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
+    /// Images of the model's run to use without DATA [default: validation]
+    #[arg(long, value_name = "SPLIT", conflicts_with = "data")]
+    split: Option<HeldOutSplit>,
     /// Threshold of the second of two classes: a probability, `best-f1`, `precision=P` or `recall=R` [default: the model's]
     #[arg(long, value_name = "THRESHOLD", long_help = threshold_help("these images", "the model's"))]
     threshold: Option<ThresholdRule>,
@@ -90,7 +94,8 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
         }
         None => {
             let hint = format!("name a folder of images: `evaluate {} FOLDER`", argument(model));
-            validation_of_run(model, &card, &arguments.cache, &hint)?
+            let split = arguments.split.unwrap_or_default();
+            images_of_run(model, &card, split, &arguments.cache, &hint)?
         }
     };
     if let Some(page) = &arguments.report {
@@ -132,7 +137,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<ExitCode> {
     let images = if arguments.threshold.is_some() { THESE } else { VALIDATION };
     let threshold = threshold_text(&card, images);
     if arguments.json {
-        writeln!(raw_stdout(), "{:#}", json(&predictions, &card)?)?;
+        writeln!(raw_stdout(), "{:#}", evaluation_json(&predictions, &card)?)?;
     } else if !arguments.csv {
         write_text(&predictions, &card, threshold.as_deref())?;
     }
@@ -175,6 +180,9 @@ fn command(arguments: &EvaluateArguments) -> String {
     if let Some(weights) = &arguments.model.weights {
         command += &format!(" --weights {}", argument(weights));
     }
+    if arguments.split == Some(HeldOutSplit::Test) {
+        command += " --split test";
+    }
     if let Some(data) = &arguments.data {
         command += &format!(" {}", argument(data));
     }
@@ -204,11 +212,6 @@ fn write_text(
     }
     write_metrics(&mut out, predictions)?;
     write_classes(&mut out, predictions, &card.classes)
-}
-
-/// Returns the loss without the temperature, as in a training history without label smoothing.
-fn uncalibrated_loss(predictions: &Predictions) -> f64 {
-    predictions.clone().with_temperature(1.0).log_loss()
 }
 
 fn write_metrics(out: &mut impl Write, predictions: &Predictions) -> io::Result<()> {
@@ -259,33 +262,6 @@ fn write_classes(
         writeln!(out, "{name:width$}{}", row.collect::<String>())?;
     }
     Ok(())
-}
-
-/// Returns the metrics, the scores of each class and the confusion matrix, as `evaluation.schema.json` describes them.
-fn json(predictions: &Predictions, card: &ModelCard) -> serde_json::Result<Value> {
-    let mut json = serde_json::to_value(predictions.evaluation())?;
-    json["images"] = predictions.len().into();
-    json["loss"] = uncalibrated_loss(predictions).into();
-    json["temperature"] = card.temperature.into();
-    let is_used = card.classes.len() == 2;
-    json["threshold"] = if is_used { json_number(card.threshold) } else { Value::Null };
-    json["threshold_rule"] = card.threshold_rule.clone().into();
-    json["confusion"] = serde_json::to_value(predictions.confusion())?;
-    let of_class = |(label, (class, scores)): (usize, (&String, ClassScores))| {
-        let ClassScores { precision, recall, f1, support } = scores;
-        json!({
-            "class": class,
-            "precision": precision,
-            "recall": recall,
-            "f1": f1,
-            "support": support,
-            "auc": predictions.auc(label),
-            "average_precision": predictions.average_precision(label),
-        })
-    };
-    let scores = card.classes.iter().zip(predictions.scores());
-    json["classes"] = scores.enumerate().map(of_class).collect();
-    Ok(json)
 }
 
 /// Writes a CSV row for each image.

@@ -153,13 +153,17 @@ fn compute_shard(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
         sharding.pieces(),
         store.place().to_string().shown()
     )?;
-    if let Some(Folders { train, validation }) = images.folders() {
-        writeln!(
-            stdout(),
-            "Folders: {} for training, {} for validation",
-            train.shown(),
-            validation.shown()
-        )?;
+    if let Some(Folders { train, validation, test }) = images.folders() {
+        let mut text = match validation {
+            Some(validation) => {
+                format!("{} for training, {} for validation", train.shown(), validation.shown())
+            }
+            None => format!("{} for training and validation", train.shown()),
+        };
+        if let Some(test) = test {
+            text += &format!(", {} for the test after training", test.shown());
+        }
+        writeln!(stdout(), "Splits: {text}")?;
     }
     print_ignored_folders(&images.unused().iter().map(PathBuf::from).collect::<Vec<_>>())?;
     let job = ShardJob {

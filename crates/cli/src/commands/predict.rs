@@ -19,8 +19,8 @@ use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
 use crate::image_files::ImageFiles;
 use crate::model_predictions::{
-    VALIDATION, logits_of, predictions_of, set_threshold, threshold_help, threshold_text,
-    validation_of_run,
+    HeldOutSplit, VALIDATION, images_of_run, logits_of, predictions_of, set_threshold,
+    threshold_help, threshold_text,
 };
 use crate::named_output::named;
 use crate::pipe;
@@ -90,7 +90,8 @@ pub(crate) fn run(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
                 "find a threshold with `evaluate {} FOLDER --threshold {rule}`, and give the number",
                 argument(model)
             );
-            let (photos, ..) = validation_of_run(model, card, &arguments.cache, &hint)?;
+            let (photos, ..) =
+                images_of_run(model, card, HeldOutSplit::Validation, &arguments.cache, &hint)?;
             Ok(predictions_of(card, &photos, logits_of(&classifier, &photos, None)?))
         })?;
         if let Some(text) = threshold_text(&card, VALIDATION).filter(|_| rule.fixed().is_none()) {

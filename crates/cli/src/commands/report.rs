@@ -44,10 +44,10 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let layout = split_table::layout_of(&config)?;
     let disk = arguments.cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
-    let (training, validation, _) = split_table::reload(&arguments.run, &config, &layout, &cache)?;
-    let (images, weights) = ([&training, &validation], arguments.weights.clone());
+    let images = split_table::reload(&arguments.run, &config, &layout, &cache)?;
+    let weights = arguments.weights.clone();
     let devices = arguments.device.open()?;
-    let path = run_report::write(&arguments.run, &config, images, weights, &devices)?;
+    let path = run_report::write(&arguments.run, &config, &images, None, weights, &devices)?;
     warn_of_fault(disk.as_ref())?;
     writeln!(stdout(), "Wrote {}.", path.shown())?;
     Ok(ExitCode::SUCCESS)

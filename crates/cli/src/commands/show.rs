@@ -71,10 +71,7 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     if let Some(fault) = layout.faults().into_iter().find(is_grave) {
         return Err(fault.into());
     }
-    let folder = match &layout {
-        Layout::Folders { train, .. } => train,
-        Layout::Split { folder, .. } => folder,
-    };
+    let folder = &layout.train;
     let (across, rows) =
         if *versions > 0 { (versions.saturating_add(1), *count) } else { (*count, 1) };
     let pixels = Sheet::pixels(folder.classes.len(), rows, across);
@@ -110,13 +107,12 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let mut png = Cursor::new(vec![]);
     sheet.into_image().write_to(&mut png, ImageFormat::Png)?;
     formats::write_atomic(out, png.get_ref())?;
-    match &layout {
-        Layout::Folders { beside, .. } => {
-            print_ignored_folders(&beside.unused)?;
-            writeln!(stdout(), "Wrote {} from `{}`.", out.shown(), folder.path.shown())?;
-        }
-        Layout::Split { .. } => writeln!(stdout(), "Wrote {}.", out.shown())?,
-    }
+    print_ignored_folders(&layout.beside.unused)?;
+    let from = match folder.path == *data {
+        true => String::new(),
+        false => format!(" from `{}`", folder.path.shown()),
+    };
+    writeln!(stdout(), "Wrote {}{from}.", out.shown())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,19 +6,20 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
-use model::{Metrics, WeightsSearch, load_card};
-use photos::Layout;
+use model::{Metrics, ModelCard, WeightsSearch, load_card};
 use quoting::{Shown, argument};
+use report::{Estimate, Predictions};
 use shards::{FeatureSet, Store};
 use train::{
     Best, Data, InitialWeights, RunConfig, RunDirectory, SavedCheckpoint, TrainError, TrainingJob,
-    TrainingOutcome, WeightsChoice, fit, initial_layers, resume,
+    TrainingOutcome, TrainingResult, WeightsChoice, fit, initial_layers, resume,
 };
 use vgg::{Pooling, Weights};
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::dashboard::{Dashboard, DashboardState};
 use crate::device::Devices;
+use crate::evaluation_json::{evaluation_json, uncalibrated_loss};
 use crate::history::History;
 use crate::inputs::{DataSource, Inputs};
 use crate::interrupt::{STOPPED, stop_on_ctrl_c};
@@ -32,6 +33,9 @@ use crate::{cache_arguments, demo, events, hints, logs, run_report, split_table}
 
 /// Default run directory. If it exists, the run gets the first unused name with a number appended.
 const RUN: &str = "runs/train";
+
+/// Name of the evaluation of the test images in the run directory.
+const TEST: &str = "test.json";
 
 /// Train a classifier on a folder of images
 #[derive(Args)]
@@ -160,11 +164,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                     if settings.demo {
                         demo::draw_where_missing(&config.data.path, output)?;
                     }
-                    let layout = Layout::find(&config.data.path, config.data.validation_split)?;
-                    if let Layout::Split { share, .. } = layout {
-                        config.data.validation_split = Some(share);
-                    }
-                    DataSource::Images(layout)
+                    DataSource::Images(split_table::find_layout(&mut config.data)?)
                 }
             };
             config.check_classes(found.classes())?;
@@ -201,7 +201,7 @@ fn say_complete(run: &RunDirectory, epochs: usize, output: Output) -> anyhow::Re
             val_loss,
             val_accuracy,
         });
-        events::complete(run.path(), epochs, best)
+        events::complete(run.path(), epochs, best, None)
     })?;
     output.say_last(format_args!(
         "The run in {} is complete after {epochs} epochs. Its best model is in {}.\nTo train it for longer, raise `epochs` or `patience` in {}.",
@@ -291,11 +291,11 @@ fn go(
         Err(error) => tracing::info!(%error, hint = error.hint().as_deref(), "end"),
     }
     cache_arguments::warn_of_fault(inputs.cache())?;
-    let outcome = outcome?.outcome;
+    let TrainingResult { outcome, best: model, test, .. } = outcome?;
     shown?;
     match outcome {
         TrainingOutcome::Complete { best, epochs } => {
-            output.emit(|| events::complete(run.path(), epochs, Some(best)))?;
+            output.emit(|| events::complete(run.path(), epochs, Some(best), test.as_ref()))?;
             if let Some(patience) = config.train.patience
                 && epochs < config.train.epochs
             {
@@ -311,10 +311,22 @@ fn go(
                 output.say_last(advice)?;
             }
             say_threshold(run, config, output)?;
+            match (&test, model) {
+                (Some(test), Some(model)) => {
+                    save_test(run, test, &model.card)?;
+                    output.say_last(test_text(test))?;
+                }
+                _ if data.test_labels().is_some() => writeln!(
+                    stderr(),
+                    "warning: the run was stopped before the test images were evaluated\nhint: evaluate them with `permafrost evaluate {} --split test`",
+                    argument(run.best())
+                )?,
+                _ => {}
+            }
             // A report shows images, which a run on features does not have.
-            if let Data::Images { training, validation, .. } = data {
+            if let Data::Images { images, .. } = data {
                 // The model is already saved, so a failed report is not an error.
-                match run_report::write(run.path(), config, [training, validation], None, devices) {
+                match run_report::write(run.path(), config, images, test, None, devices) {
                     Ok(page) => output.say_last(format_args!("Report: {}", page.shown()))?,
                     Err(error) => writeln!(
                         stderr(),
@@ -369,6 +381,22 @@ fn say_threshold(run: &RunDirectory, config: &RunConfig, output: Output) -> anyh
         Some(text) => output.say_last(format_args!("Threshold: {text}")).map_err(Into::into),
         None => Ok(()),
     }
+}
+
+/// Writes the evaluation of the test images to the run directory, as `evaluate --json` prints it.
+fn save_test(run: &RunDirectory, test: &Predictions, card: &ModelCard) -> anyhow::Result<()> {
+    let text = format!("{:#}\n", evaluation_json(test, card)?);
+    Ok(formats::write_atomic(run.path().join(TEST), text.as_bytes())?)
+}
+
+/// Returns the result for the test images.
+fn test_text(test: &Predictions) -> String {
+    let Estimate { value, low, high } = test.evaluation().accuracy;
+    format!(
+        "Test: {} images - loss: {:.4} - accuracy: {value:.4} (95 % interval {low:.4} to {high:.4})",
+        test.len(),
+        uncalibrated_loss(test)
+    )
 }
 
 /// Returns the initial state of the dashboard, with the epochs that a resumed run has completed.

@@ -74,6 +74,7 @@ fn draw_gauges(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colors
                 ImageSet::AugmentedCopies => "augmented copies",
                 ImageSet::Unaugmented => "scale of the features",
                 ImageSet::Validation => "validation features",
+                ImageSet::Test => "test features",
             };
             (what.to_owned(), share(done, total), format!("{done}/{total}"))
         }

@@ -51,6 +51,7 @@ impl RunReport<'_> {
     ///     epochs: 1,
     ///     best: 1,
     ///     predictions: &predictions,
+    ///     test: None,
     ///     augmented: &[],
     ///     facts: &[],
     ///     command: "train pets",

@@ -37,6 +37,8 @@ pub struct RunReport<'a> {
     pub best: usize,
     /// Predictions for the validation images.
     pub predictions: &'a Predictions,
+    /// Predictions for the test images, if there are any. The page has only their metrics.
+    pub test: Option<&'a Predictions>,
     /// Training images before and after augmentation.
     pub augmented: &'a [[RgbImage; 2]],
     /// Names and values, such as versions, digests and times.
@@ -88,6 +90,7 @@ impl RunReport<'_> {
     ///     epochs: 1,
     ///     best: 1,
     ///     predictions: &predictions,
+    ///     test: None,
     ///     augmented: &[],
     ///     facts: &[],
     ///     command: "train pets",
@@ -113,6 +116,7 @@ impl RunReport<'_> {
     fn markup(&self, lists: &ImageLists<'_>) -> Markup {
         let main = html! {
             @if !self.history.is_empty() { (self.curves()) }
+            (self.test())
             (self.metrics())
             (self.confusion(lists))
             (self.scores())
@@ -130,13 +134,16 @@ impl RunReport<'_> {
     }
 
     fn result(&self) -> String {
-        let right =
-            (0..self.predictions.len()).filter(|&at| self.predictions.is_correct(at)).count();
-        let images = if self.history.is_empty() { "images" } else { "validation images" };
+        let (predictions, images) = match self.test {
+            Some(test) => (test, "test images"),
+            None if self.history.is_empty() => (self.predictions, "images"),
+            None => (self.predictions, "validation images"),
+        };
+        let right = (0..predictions.len()).filter(|&at| predictions.is_correct(at)).count();
         format!(
             "{right} of {} {images} classified correctly, {:.1}\u{a0}%",
-            self.predictions.len(),
-            100.0 * self.predictions.accuracy()
+            predictions.len(),
+            100.0 * predictions.accuracy()
         )
     }
 
@@ -152,22 +159,28 @@ impl RunReport<'_> {
         }
     }
 
+    /// Returns the metrics of the test images.
+    fn test(&self) -> Markup {
+        html! {
+            @if let Some(test) = self.test {
+                section {
+                    h2 { "Test images" }
+                    p { "The test images were used neither for training nor for the choice of the model. With 95\u{a0}% intervals, which are wider with fewer images." }
+                    (table_of_metrics(test, "Metrics of the test images"))
+                }
+            }
+        }
+    }
+
     fn metrics(&self) -> Markup {
-        let text = |value: f64| format!("{value:.4}");
         html! {
             section {
-                h2 { "Metrics" }
-                p { "With 95\u{a0}% intervals, which are wider with fewer images." }
-                div.wide tabindex="0" role="region" aria-label="Metrics" { table.scores {
-                    thead { tr { @for name in ["metric", "value", "from", "to"] { th scope="col" { (name) } } } }
-                    tbody { @for (name, estimate) in self.predictions.evaluation().named() { tr {
-                        th scope="row" { (name) }
-                        @match estimate {
-                            Some(Estimate { value, low, high }) => { td { (text(value)) } td { (text(low)) } td { (text(high)) } },
-                            None => { td { "-" } td { "-" } td { "-" } },
-                        }
-                    } } }
-                } }
+                h2 { @if self.test.is_some() { "Validation images" } @else { "Metrics" } }
+                p {
+                    "With 95\u{a0}% intervals, which are wider with fewer images."
+                    @if self.test.is_some() { " The sections below are about the validation images, too." }
+                }
+                (table_of_metrics(self.predictions, "Metrics"))
             }
         }
     }
@@ -314,6 +327,22 @@ impl RunReport<'_> {
     }
 }
 
+fn table_of_metrics(predictions: &Predictions, label: &str) -> Markup {
+    let text = |value: f64| format!("{value:.4}");
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(label) { table.scores {
+            thead { tr { @for name in ["metric", "value", "from", "to"] { th scope="col" { (name) } } } }
+            tbody { @for (name, estimate) in predictions.evaluation().named() { tr {
+                th scope="row" { (name) }
+                @match estimate {
+                    Some(Estimate { value, low, high }) => { td { (text(value)) } td { (text(low)) } td { (text(high)) } },
+                    None => { td { "-" } td { "-" } td { "-" } },
+                }
+            } } }
+        } }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,6 +368,7 @@ mod tests {
             epochs: 3,
             best: 2,
             predictions: &predictions,
+            test: None,
             augmented: &[[RgbImage::new(9, 9), RgbImage::new(9, 9)]],
             facts: &[("weights".into(), "a & b".into())],
             command: "permafrost train",
@@ -408,6 +438,7 @@ mod tests {
             epochs: 1,
             best: 1,
             predictions: &predictions,
+            test: None,
             augmented: &[],
             facts: &[],
             command: "",

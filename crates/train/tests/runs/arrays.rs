@@ -30,9 +30,10 @@ fn arrays(config: &RunConfig) -> FeatureArrays {
         let values = images.rows(&rows, &Cancellation::NEVER).expect("a CPU");
         LabeledRows { values, labels: photos.labels().to_vec() }
     };
-    let (training, validation) = photos(config);
-    let classes = training.classes().to_vec();
-    FeatureArrays::new(classes, rows(&training), rows(&validation)).expect("features")
+    let images = photos(config);
+    let classes = images.training.classes().to_vec();
+    let [training, validation] = [&images.training, &images.validation].map(rows);
+    FeatureArrays::new(classes, training, validation).expect("features")
 }
 
 /// Trains on features in memory, until the run is complete or `steps` steps are done.

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use features::{Cancellation, Extractor};
 use head::HeadConfig;
 use image::{Rgb, RgbImage};
-use photos::{Cache, ImageDataset, Layout};
+use photos::{Cache, Layout, SplitDatasets};
 use train::{
     Data, DataConfig, DeviceConfig, InitialWeights, LossConfig, RunConfig, RunDirectory,
     TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice, fit,
@@ -70,16 +70,12 @@ pub(crate) fn go_strictly(
 ) -> Result<TrainingOutcome, TrainError> {
     let weights = config.load_weights().expect("a network");
     let base = FrozenBase::new(&config.base, &weights).expect("a network");
-    let (training, validation) = photos(config);
+    let images = &photos(config);
     let job = TrainingJob {
         config,
         run,
         weights: &weights,
-        data: Data::Images {
-            extractor: &Extractor::new(base, None),
-            training: &training,
-            validation: &validation,
-        },
+        data: Data::Images { extractor: &Extractor::new(base, None), images },
         device: &Device::flex(),
         strict_engine: true,
         cancellation: &Cancellation::NEVER,
@@ -88,12 +84,10 @@ pub(crate) fn go_strictly(
 }
 
 /// Loads the training and validation images of a run.
-pub(crate) fn photos(config: &RunConfig) -> (ImageDataset, ImageDataset) {
+pub(crate) fn photos(config: &RunConfig) -> SplitDatasets {
     let layout = Layout::find(&config.data.path, None).expect("images");
     let cache = Cache::in_memory(config.data.memory());
-    let (training, validation, _) =
-        layout.load(config.base.image_size, config.train.seed, &cache).expect("images");
-    (training, validation)
+    layout.load(config.base.image_size, config.train.seed, &cache).expect("images")
 }
 
 /// Starts or resumes a run like [`go`], with this base and these weights.
@@ -104,14 +98,14 @@ pub(crate) fn go_on(
     weights: &Weights,
     stop_when: impl Fn(&TrainingEvent) -> bool,
 ) -> Result<TrainingOutcome, TrainError> {
-    let (training, validation) = photos(config);
+    let images = &photos(config);
     let cancellation = &Cancellation::default();
     let extractor = &Extractor::new(base, None);
     let job = TrainingJob {
         config,
         run,
         weights,
-        data: Data::Images { extractor, training: &training, validation: &validation },
+        data: Data::Images { extractor, images },
         device: &Device::flex(),
         strict_engine: false,
         cancellation,

@@ -73,8 +73,8 @@ fn memory_limit_does_not_change_results() {
         let mut bounded = config.clone();
         bounded.data.cache_mb = 0;
         let layout = Layout::find(&data, None).expect("images");
-        let (photos, _, _) = layout.load([32, 32], 9, &Cache::default()).expect("images");
-        assert_eq!(photos.cached(), 0);
+        let images = layout.load([32, 32], 9, &Cache::default()).expect("images");
+        assert_eq!(images.training.cached(), 0);
         let run = complete(&bounded, &folder.path().join(format!("{name}, bounded")));
         expect_same(&run, &whole);
         let mut names: Vec<_> = run
