@@ -44,7 +44,7 @@ impl DataSource {
 }
 
 enum LoadedData {
-    Images { extractor: Box<Extractor>, layout: Layout, images: SplitDatasets },
+    Images { extractor: Box<Extractor>, layout: Layout, images: Box<SplitDatasets> },
     Features(FeatureData),
 }
 
@@ -86,7 +86,7 @@ impl Inputs {
         if output.is_for_people() {
             print_skipped_files(skipped)?;
         }
-        let source = LoadedData::Images { extractor, layout, images };
+        let source = LoadedData::Images { extractor, layout, images: Box::new(images) };
         Ok(Self { devices, weights, source })
     }
 

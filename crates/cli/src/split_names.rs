@@ -10,7 +10,7 @@ use train::{FeatureData, RunConfig};
 /// Default fraction of each class for validation.
 const SHARE: f64 = 0.2;
 
-/// What the splits of a run consist of, as text.
+/// Names of the folders of the splits, or their fractions of the training folder.
 pub(crate) struct SplitNames {
     /// Training folder; `None` if it is the data folder.
     train: Option<String>,
