@@ -217,8 +217,7 @@ fn duplicates_across_splits_are_counted_at_the_start() {
     let duplicates = |arguments: &str| {
         let done = workplace.run(&format!("{train} {arguments}")).expect_success();
         let unwrapped = done.stdout.replace("\n              ", " ");
-        let row = unwrapped.lines().find(|line| line.starts_with("Duplicates")).map(String::from);
-        row
+        unwrapped.lines().find(|line| line.starts_with("Duplicates")).map(String::from)
     };
     let row = "Duplicates    validation: 8 identical to training images, which makes the metrics too good; to keep duplicates in one split: --group-duplicates";
     assert_eq!(duplicates("--out random").as_deref(), Some(row));
