@@ -51,6 +51,32 @@ def check(permafrost, pngs):
         found = permafrost.train(pngs, run, *settings, *flags, "--head-from", scratch / "head.keras")
         compare_histories("history", f"with {what}", found, expected)
 
+    # Rates and decays with which the losses change by about as much as with RMSprop.
+    optimizers, steps = keras.optimizers, len(dataset(pngs / "train"))
+    cosine = optimizers.schedules.CosineDecay(0.0, steps, warmup_target=1e-3, warmup_steps=steps)
+    halves = optimizers.schedules.PiecewiseConstantDecay([steps - 1, (3 * steps + 1) // 2 - 1], [1e-3, 1e-4, 1e-5])
+    for what, optimizer, flags in (
+        ("Adam", optimizers.Adam(), ("--optimizer", "adam")),
+        ("AdamW", optimizers.AdamW(weight_decay=20.0), ("--optimizer", "adamw", "--weight-decay", 20)),
+        ("SGD", optimizers.SGD(1e-5, momentum=0.9), ("--optimizer", "sgd", "--learning-rate", 1e-5, "--momentum", 0.9)),
+        (
+            "Nesterov's momentum",
+            optimizers.SGD(1e-5, momentum=0.9, nesterov=True),
+            ("--optimizer", "sgd", "--learning-rate", 1e-5, "--momentum", 0.9, "--nesterov"),
+        ),
+        ("momentum", optimizers.RMSprop(momentum=0.5), ("--momentum", 0.5)),
+        ("weight decay", optimizers.RMSprop(weight_decay=20.0), ("--weight-decay", 20)),
+        ("clipped gradients", optimizers.SGD(1e-2, clipnorm=0.1), ("--optimizer", "sgd", "--clip-norm", 0.1)),
+        ("a cosine schedule and a warm-up", optimizers.RMSprop(cosine), ("--schedule", "cosine", "--warmup-epochs", 1)),
+        ("a step schedule", optimizers.RMSprop(halves), ("--schedule", "step")),
+    ):
+        expected = fit(models.compiled(models.whole(dropout=0), optimizer=optimizer), pngs)
+        moves = abs(expected["val_loss"][1] / plain["val_loss"][1] - 1) > 0.01
+        require("history", f"in Keras, the val_loss changes with {what}", moves)
+        run = scratch / f"run-{what.replace(' ', '-')}"
+        found = permafrost.train(pngs, run, *settings, *flags, "--head-from", scratch / "head.keras")
+        compare_histories("history", f"with {what}", found, expected)
+
     found = permafrost.train(
         pngs, scratch / "run-scaled", *settings, "--scale-features", "--head-from", scratch / "head.keras"
     )

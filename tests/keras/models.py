@@ -47,8 +47,8 @@ def whole(augment=False, dropout=0.5, feature_scale=1):
     return keras.Model(inputs, outputs)
 
 
-def compiled(model, loss="binary_crossentropy"):
-    model.compile(loss=loss, optimizer="rmsprop", metrics=["accuracy"])
+def compiled(model, loss="binary_crossentropy", optimizer="rmsprop"):
+    model.compile(loss=loss, optimizer=optimizer, metrics=["accuracy"])
     return model
 
 

@@ -16,7 +16,8 @@ use quoting::Shown;
 use random::{AddressedRng, Purpose};
 use rayon::prelude::*;
 use train::{
-    DataConfig, DeviceConfig, InitialWeights, LossConfig, RunConfig, TrainConfig, WeightsChoice,
+    DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig, RunConfig, TrainConfig,
+    WeightsChoice,
 };
 use vgg::{Pooling, VggConfig};
 
@@ -48,6 +49,7 @@ pub(crate) fn settings() -> RunConfig {
         },
         head: HeadConfig::default(),
         loss: LossConfig::default(),
+        optimizer: OptimizerConfig::default(),
         train: TrainConfig {
             epochs: 24,
             batch_size: 8,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use console::Term;
 use model::Metrics;
-use train::{ImageSet, TrainConfig, TrainingEvent};
+use train::{ImageSet, OptimizerConfig, RunConfig, Schedule, TrainConfig, TrainingEvent};
 
 use crate::bar::Bar;
 use crate::pipe::{stderr, stdout};
@@ -20,6 +20,8 @@ const MEASURED: Duration = Duration::from_secs(5);
 /// Printer of a run's events.
 pub(crate) struct Progress {
     train: TrainConfig,
+    /// True if the learning rate may change.
+    shows_rate: bool,
     images: usize,
     bar: Bar,
     /// Rate of the run's steps, including validation and saving.
@@ -29,8 +31,13 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Creates the printer for a run with these settings and `images` training images.
-    pub(crate) fn new(train: TrainConfig, images: usize) -> Self {
-        Self { train, images, bar: Bar::default(), pace: None, said_how_long: false }
+    pub(crate) fn new(config: &RunConfig, images: usize) -> Self {
+        let RunConfig { train, optimizer, .. } = *config;
+        let OptimizerConfig { schedule, warmup_epochs, .. } = optimizer;
+        let shows_rate = train.reduce_on_plateau.is_some()
+            || schedule != Schedule::Constant
+            || warmup_epochs > 0;
+        Self { train, shows_rate, images, bar: Bar::default(), pace: None, said_how_long: false }
     }
 
     /// Returns the progress bar.
@@ -60,7 +67,7 @@ impl Progress {
             TrainingEvent::Epoch { metrics, seconds, learning_rate, best } => {
                 self.bar.clear();
                 let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
-                let rate = if self.train.reduce_on_plateau.is_some() {
+                let rate = if self.shows_rate {
                     format!(" - learning_rate: {}", short(*learning_rate))
                 } else {
                     String::new()

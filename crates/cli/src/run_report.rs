@@ -10,7 +10,7 @@ use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
 use photos::{ImageDataset, SplitDatasets};
 use quoting::{Shown, argument};
 use serde::Serialize;
-use train::{InitialWeights, RunConfig, WeightsChoice, order_of_epoch};
+use train::{InitialWeights, OptimizerKind, RunConfig, Schedule, WeightsChoice, order_of_epoch};
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::device::Devices;
@@ -220,7 +220,7 @@ fn facts<const N: usize>(
 
 /// Returns a command line that repeats the run, with the settings that its result depends on.
 fn command(config: &RunConfig) -> String {
-    let RunConfig { base, head, loss, train, augment, data, device, .. } = config;
+    let RunConfig { base, head, loss, optimizer, train, augment, data, device, .. } = config;
     let mut flags = vec![];
     let mut add = |flag: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -268,6 +268,21 @@ fn command(config: &RunConfig) -> String {
     add("epochs", Some(train.epochs.to_string()));
     add("batch-size", Some(train.batch_size.to_string()));
     add("learning-rate", Some(train.learning_rate.to_string()));
+    let given = |is_set: bool, value: String| is_set.then_some(value);
+    add(
+        "optimizer",
+        given(optimizer.kind != OptimizerKind::default(), optimizer.kind.name().into()),
+    );
+    add("momentum", given(optimizer.momentum > 0.0, optimizer.momentum.to_string()));
+    add("nesterov", set(optimizer.nesterov));
+    add("weight-decay", optimizer.weight_decay.map(|decay| decay.to_string()));
+    add("clip-norm", optimizer.clip_norm.map(|norm| norm.to_string()));
+    add(
+        "schedule",
+        given(optimizer.schedule != Schedule::default(), optimizer.schedule.name().into()),
+    );
+    let warmup = optimizer.warmup_epochs;
+    add("warmup-epochs", given(warmup > 0, warmup.to_string()));
     add("class-weight", loss.class_weight.as_ref().map(ToString::to_string));
     let smoothing = (loss.label_smoothing > 0.0).then(|| loss.label_smoothing.to_string());
     add("label-smoothing", smoothing);

@@ -7,7 +7,7 @@ use augment::{AugmentConfig, Compose, RandomFlip};
 use model::{ModelCard, load_card};
 use photos::{ImageDataset, SharedImages, SplitDatasets};
 use quoting::Shown;
-use train::{Data, DataConfig, InitialWeights, RunConfig, TrainConfig};
+use train::{Data, DataConfig, InitialWeights, OptimizerConfig, RunConfig, Schedule, TrainConfig};
 use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
 
 use crate::pipe::stdout;
@@ -55,6 +55,9 @@ impl RunSummary<'_> {
         print_row(&mut out, "Head", &self.head()?)?;
         if let Some(loss) = self.loss()? {
             print_row(&mut out, "Loss", &loss)?;
+        }
+        if let Some(optimizer) = self.optimizer() {
+            print_row(&mut out, "Optimizer", &optimizer)?;
         }
         print_row(&mut out, "Training", &self.training())?;
         if let Some(path) = self.path {
@@ -216,6 +219,32 @@ impl RunSummary<'_> {
             texts.push(format!("label smoothing {}", loss.label_smoothing));
         }
         Ok((!texts.is_empty()).then(|| texts.join("; ")))
+    }
+
+    /// Returns the settings of the optimizer, if they are not the default.
+    fn optimizer(&self) -> Option<String> {
+        let optimizer = &self.config.optimizer;
+        if *optimizer == OptimizerConfig::default() {
+            return None;
+        }
+        let mut texts = vec![optimizer.kind.name().to_owned()];
+        if optimizer.momentum > 0.0 {
+            let nesterov = if optimizer.nesterov { " (Nesterov)" } else { "" };
+            texts.push(format!("momentum {}{nesterov}", optimizer.momentum));
+        }
+        if optimizer.weight_decay() > 0.0 {
+            texts.push(format!("weight decay {}", optimizer.weight_decay()));
+        }
+        if let Some(norm) = optimizer.clip_norm {
+            texts.push(format!("gradient norms of at most {norm}"));
+        }
+        if optimizer.warmup_epochs > 0 {
+            texts.push(format!("warm-up in {}", counted(optimizer.warmup_epochs, "epoch")));
+        }
+        if optimizer.schedule != Schedule::Constant {
+            texts.push(format!("{} schedule", optimizer.schedule.name()));
+        }
+        Some(texts.join(", "))
     }
 
     /// Returns the classes with their numbers of images, and advice if they are imbalanced.

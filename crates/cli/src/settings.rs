@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf, absolute};
 
 use augment::AugmentConfig;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use head::HeadConfig;
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
 use quoting::Shown;
 use report::ThresholdRule;
 use shards::{FeatureSet, FeatureSettings, Store, local_path};
 use train::{
-    ClassWeight, DataConfig, DeviceConfig, InitialWeights, LossConfig, RunConfig, TrainConfig,
-    WeightsChoice,
+    ClassWeight, DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig,
+    OptimizerKind, RunConfig, Schedule, TrainConfig, WeightsChoice,
 };
 use vgg::{Origin, Variant, VggConfig, Weights};
 
@@ -23,6 +23,32 @@ use crate::model_predictions::threshold_help;
 
 /// Folder of the Keras example's images, which `cargo xtask fetch` unpacks.
 const EXAMPLE_IMAGES: &str = "data/cats_and_dogs";
+
+/// Optimizers.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Optimizer {
+    /// RMSprop
+    #[default]
+    Rmsprop,
+    /// Adam
+    Adam,
+    /// Adam with weight decay
+    Adamw,
+    /// Stochastic gradient descent
+    Sgd,
+}
+
+/// Schedules of the learning rates.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ScheduleName {
+    /// The same rate in every step
+    #[default]
+    Constant,
+    /// Half a period of a cosine, down to 0
+    Cosine,
+    /// Divided by 10 after a half and again after three quarters of the steps
+    Step,
+}
 
 /// Settings of a run, by default the settings of the Keras example.
 #[derive(Args)]
@@ -113,14 +139,35 @@ pub(crate) struct TrainSettings {
     /// Images per batch [default: 32]
     #[arg(long, value_name = "IMAGES", help_heading = "Optimization")]
     batch_size: Option<usize>,
-    /// Learning rate of the head (RMSprop) [default: 0.001]
+    /// Optimizer, with the defaults of Keras
+    #[arg(long, value_enum, default_value_t, help_heading = "Optimization")]
+    optimizer: Optimizer,
+    /// Learning rate of the head [default: 0.001; with `--optimizer sgd` 0.01]
     ///
     /// With `--from` and unfrozen layers, the default is the learning rate of the base.
     #[arg(long, value_name = "RATE", help_heading = "Optimization")]
     learning_rate: Option<f64>,
-    /// Learning rate of the unfrozen layers of the base (RMSprop) [default: 0.00001]
+    /// Learning rate of the unfrozen layers of the base [default: 0.00001]
     #[arg(long, alias = "thaw-learning-rate", value_name = "RATE", help_heading = "Optimization")]
     base_learning_rate: Option<f64>,
+    /// Momentum of RMSprop or SGD, 0 to below 1 [default: 0]
+    #[arg(long, value_name = "FACTOR", help_heading = "Optimization")]
+    momentum: Option<f64>,
+    /// Use Nesterov's momentum in SGD
+    #[arg(long, help_heading = "Optimization", requires = "momentum")]
+    nesterov: bool,
+    /// Decoupled weight decay [default: 0; with `--optimizer adamw` 0.004]
+    #[arg(long, value_name = "FACTOR", help_heading = "Optimization")]
+    weight_decay: Option<f64>,
+    /// Maximum L2 norm of the gradient of each array of parameters [default: off]
+    #[arg(long, value_name = "NORM", help_heading = "Optimization")]
+    clip_norm: Option<f64>,
+    /// Schedule of the learning rates
+    #[arg(long, value_enum, default_value_t, help_heading = "Optimization")]
+    schedule: ScheduleName,
+    /// Number of epochs in which the learning rates rise from 0 [default: 0]
+    #[arg(long, value_name = "EPOCHS", help_heading = "Optimization")]
+    warmup_epochs: Option<usize>,
     /// Weights of the classes in the training loss: `balanced`, or names and weights such as `cats=1,dogs=3` [default: 1]
     ///
     /// `balanced` weighs the images of a class inversely to their number. Classes without a weight have the weight 1. The val_loss has no weights.
@@ -213,7 +260,12 @@ impl TrainSettings {
         } else {
             self.augment.config(default.augment)
         };
-        let TrainConfig { learning_rate, base_learning_rate, .. } = default.train;
+        let optimizer = self.optimizer();
+        let learning_rate = match optimizer.kind {
+            OptimizerKind::RmsProp => default.train.learning_rate,
+            kind => kind.learning_rate(),
+        };
+        let base_learning_rate = default.train.base_learning_rate;
         let base_learning_rate = self.base_learning_rate.unwrap_or(base_learning_rate);
         // By default, a trained head learns at the rate of the base. Its usual rate, a hundred times higher, would
         // unsettle it.
@@ -260,6 +312,7 @@ impl TrainSettings {
                 class_weight: self.class_weight.clone(),
                 label_smoothing: self.label_smoothing.unwrap_or(default.loss.label_smoothing),
             },
+            optimizer,
             train: TrainConfig {
                 epochs: self.epochs.unwrap_or(default.train.epochs),
                 batch_size: self.batch_size.unwrap_or(default.train.batch_size),
@@ -280,6 +333,27 @@ impl TrainSettings {
         };
         config.validate()?;
         Ok(config)
+    }
+
+    fn optimizer(&self) -> OptimizerConfig {
+        OptimizerConfig {
+            kind: match self.optimizer {
+                Optimizer::Rmsprop => OptimizerKind::RmsProp,
+                Optimizer::Adam => OptimizerKind::Adam,
+                Optimizer::Adamw => OptimizerKind::AdamW,
+                Optimizer::Sgd => OptimizerKind::Sgd,
+            },
+            momentum: self.momentum.unwrap_or(0.0),
+            nesterov: self.nesterov,
+            weight_decay: self.weight_decay,
+            clip_norm: self.clip_norm,
+            schedule: match self.schedule {
+                ScheduleName::Constant => Schedule::Constant,
+                ScheduleName::Cosine => Schedule::Cosine,
+                ScheduleName::Step => Schedule::Step,
+            },
+            warmup_epochs: self.warmup_epochs.unwrap_or(0),
+        }
     }
 
     /// Sets the first unfrozen layer of `base` to the one that `--unfreeze` selects, by its full name.
@@ -395,6 +469,7 @@ fn example() -> RunConfig {
         base: VggConfig::default(),
         head: HeadConfig::default(),
         loss: LossConfig::default(),
+        optimizer: OptimizerConfig::default(),
         train: TrainConfig::default(),
         device: DeviceConfig::default(),
     }

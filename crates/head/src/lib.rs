@@ -14,4 +14,4 @@ mod module;
 pub use config::HeadConfig;
 pub use dropout::dropout_mask;
 pub use flatten::flatten;
-pub use module::{ARRAY_NAMES, Head, OtherShape};
+pub use module::{ARRAY_NAMES, Head, OtherShape, is_head_array};

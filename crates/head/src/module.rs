@@ -11,6 +11,18 @@ use crate::HeadConfig;
 /// Names of the four parameter arrays of a head, in the order of [`Head::to_arrays`].
 pub const ARRAY_NAMES: [&str; 4] = ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"];
 
+/// Returns true if `name` is the name of an array of a head, not of a base.
+///
+/// # Examples
+///
+/// ```
+/// assert!(head::is_head_array("dense_1/kernel"));
+/// assert!(!head::is_head_array("block5_conv3/kernel"));
+/// ```
+pub fn is_head_array(name: &str) -> bool {
+    name.starts_with("dense")
+}
+
 /// Head: two dense layers with dropout between them.
 ///
 /// The parameter paths of the module are `dense.weight`, `dense.bias`, `dense_1.weight` and

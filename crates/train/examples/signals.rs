@@ -10,7 +10,10 @@ use std::io::{Write, stdout};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use head::HeadConfig;
-use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, LossConfig, TrainConfig, fit_head};
+use train::{
+    Cancellation, FeatureArrays, HeadJob, LabeledRows, LossConfig, OptimizerConfig, TrainConfig,
+    fit_head,
+};
 
 const SAMPLES: usize = 256;
 
@@ -51,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let job = HeadJob {
         head,
         loss: &LossConfig::default(),
+        optimizer: OptimizerConfig::default(),
         train,
         data: &data,
         device: &device,

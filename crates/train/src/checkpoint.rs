@@ -135,10 +135,9 @@ impl SavedCheckpoint {
         let state = self.state.clone();
         let (card, trainable) = load_bundle(&self.folder, device)?;
         let path = self.folder.join(OPTIMIZER);
-        let rmsprop = |name: &str| config.train.rmsprop(name, state.plateau.factor);
+        let update = |name: &str| config.optimizer.update(name, &config.train);
         let arrays = read_arrays(&path)?;
-        let optimizer =
-            Optimizer::with_arrays(rmsprop, &trainable, arrays, &device.clone().inner());
+        let optimizer = Optimizer::with_arrays(update, &trainable, arrays, &device.clone().inner());
         let optimizer = optimizer.map_err(|reason| {
             checkpoint_fault(&path, format!("does not match the model of the checkpoint: {reason}"))
         })?;

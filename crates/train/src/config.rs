@@ -9,7 +9,7 @@ use report::ThresholdRule;
 use serde::{Deserialize, Serialize};
 use vgg::{Precision, VggConfig, VggError, Weights};
 
-use crate::{LossConfig, RmsProp, TrainError};
+use crate::{LossConfig, OptimizerConfig, TrainError};
 
 /// Maximum number of weights of the head's first layer. With gradients and optimizer state, they take about 4 GB.
 const LARGEST_HEAD: usize = 1 << 28;
@@ -42,6 +42,9 @@ pub struct RunConfig {
     /// Loss.
     #[serde(default, skip_serializing_if = "is_default_loss")]
     pub loss: LossConfig,
+    /// Optimizer.
+    #[serde(default, skip_serializing_if = "is_default_optimizer")]
+    pub optimizer: OptimizerConfig,
     /// Training loop.
     pub train: TrainConfig,
     /// Device and precision.
@@ -306,6 +309,10 @@ impl Default for TrainConfig {
     }
 }
 
+fn is_default_optimizer(optimizer: &OptimizerConfig) -> bool {
+    *optimizer == OptimizerConfig::default()
+}
+
 fn is_default_loss(loss: &LossConfig) -> bool {
     *loss == LossConfig::default()
 }
@@ -358,13 +365,6 @@ impl TrainConfig {
             }
         }
         Ok(())
-    }
-
-    /// Returns the RMSprop settings of a parameter, with its learning rate multiplied by `factor`.
-    pub(crate) fn rmsprop(&self, name: &str, factor: f64) -> RmsProp {
-        let of_head = head::ARRAY_NAMES.contains(&name);
-        let learning_rate = if of_head { self.learning_rate } else { self.base_learning_rate };
-        RmsProp { learning_rate: learning_rate * factor, ..RmsProp::default() }
     }
 }
 
@@ -419,6 +419,7 @@ impl RunConfig {
             base: VggConfig::default(),
             head: HeadConfig::default(),
             loss: LossConfig::default(),
+            optimizer: OptimizerConfig::default(),
             train: TrainConfig::default(),
             device: DeviceConfig::default(),
         }
@@ -446,6 +447,7 @@ impl RunConfig {
         augment.validate()?;
         train.validate(head)?;
         self.loss.validate()?;
+        self.optimizer.validate(train)?;
         check_counts([
             self.device.base_batch.map(|batch| {
                 ((1..=65_536).contains(&batch), "base_batch", batch, "1 to 65,536, or unset")

@@ -259,7 +259,10 @@ mod tests {
     use vgg::{Preprocessing, VggConfig};
 
     use super::*;
-    use crate::{DataConfig, DeviceConfig, InitialWeights, LossConfig, TrainConfig, WeightsChoice};
+    use crate::{
+        DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig, TrainConfig,
+        WeightsChoice,
+    };
 
     #[test]
     fn features_that_do_not_fit_are_refused_with_the_setting_that_differs() {
@@ -290,6 +293,7 @@ mod tests {
             base: base.clone(),
             head: HeadConfig::default(),
             loss: LossConfig::default(),
+            optimizer: OptimizerConfig::default(),
             train: TrainConfig { views: Some(2), ..TrainConfig::default() },
             device: DeviceConfig::default(),
         };

@@ -20,8 +20,8 @@ use crate::resume_check::{check_same, digest_of_settings};
 use crate::test_split::test;
 use crate::training::{Training, card_of};
 use crate::{
-    Data, ImageSet, Optimizer, Plateau, RunningMean, TrainError, TrainingEvent, TrainingJob,
-    TrainingState, initial_layers,
+    Data, ImageSet, Optimizer, Plateau, RunConfig, RunningMean, TrainError, TrainingEvent,
+    TrainingJob, TrainingState, initial_layers,
 };
 
 /// Trains the head and the unfrozen layers, from the beginning or from the last checkpoint of the run, and reports
@@ -339,7 +339,10 @@ fn begin(
         data_digest: job.data.digest(),
         engines: vec![job.data.engine_here()],
     };
-    let optimizer = Optimizer::new(|name| job.config.train.rmsprop(name, 1.0), &trainable);
+    let optimizer = {
+        let RunConfig { optimizer, train, .. } = job.config;
+        Optimizer::new(|name| optimizer.update(name, train), &trainable)
+    };
     let checkpoint = Checkpoint { optimizer, trainable, state };
     checkpoint.save(job.run, &card_of(job, &checkpoint.state, None))?;
     Ok(checkpoint)

@@ -15,8 +15,8 @@ use crate::evaluate::BatchLoss;
 use crate::outcome::EpochRecord;
 use crate::steps::{Diverged, StepSettings, step, validate};
 use crate::{
-    Best, FeatureArrays, LossConfig, Optimizer, TrainConfig, TrainError, TrainingEvent,
-    TrainingState, order_of_epoch,
+    Best, FeatureArrays, LossConfig, Optimizer, OptimizerConfig, TrainConfig, TrainError,
+    TrainingEvent, TrainingState, order_of_epoch,
 };
 
 /// Input of the training of a head.
@@ -26,6 +26,8 @@ pub struct HeadJob<'a> {
     pub head: HeadConfig,
     /// Settings of the loss.
     pub loss: &'a LossConfig,
+    /// Optimizer.
+    pub optimizer: OptimizerConfig,
     /// Settings of the training loop. `views` must be `None`, and `scale_features` false. `base_learning_rate`, `save_every`, `calibrate`,
     /// `threshold` and `tensorboard` are not used.
     pub train: TrainConfig,
@@ -78,6 +80,7 @@ pub struct TrainedHead {
 ///     &HeadJob {
 ///         head: HeadConfig { hidden_units: 8, dropout: 0.0 },
 ///         loss: &LossConfig::default(),
+///         optimizer: OptimizerConfig::default(),
 ///         train: TrainConfig { epochs: 20, learning_rate: 0.01, ..TrainConfig::default() },
 ///         data: &FeatureArrays::divide(["negative", "positive"], rows, 0.2, 1)?,
 ///         device: &device,
@@ -100,6 +103,7 @@ pub fn fit_head(
     let (width, labels) = (data.feature_count(), data.training_labels());
     train.validate(&head)?;
     job.loss.validate()?;
+    job.optimizer.validate(&train)?;
     if train.scale_features {
         let (name, value) = ("scale_features", "true".into());
         let expected = "unset for a head alone, whose features the caller can divide";
@@ -111,12 +115,12 @@ pub fn fit_head(
     let class_weights = job.loss.weights(data.classes(), labels)?;
     let label_smoothing = job.loss.label_smoothing;
     let loss = &BatchLoss { class_weights, label_smoothing };
-    let settings = StepSettings { head, train, loss, labels, device: &device };
+    let (optimizer, steps) = (job.optimizer, labels.len().div_ceil(train.batch_size));
+    let settings = StepSettings { head, train, optimizer, steps, loss, labels, device: &device };
     let (mut training, mut validation) = (data.training(), data.validation());
     let mut checkpoint = begin(job, &device);
     let mut best_head = None;
     let mut history = vec![];
-    let steps = labels.len().div_ceil(train.batch_size);
     while !checkpoint.state.is_complete(&train) {
         let (started, epoch) = (Instant::now(), checkpoint.state.epoch + 1);
         for items in order_of_epoch(&train, epoch, labels.len()).chunks(train.batch_size) {
@@ -136,19 +140,16 @@ pub fn fit_head(
         if !mean.loss().is_finite() {
             return Err(diverged(Diverged { epoch, step: steps }));
         }
-        let Checkpoint { trainable, mut optimizer, state } = checkpoint;
+        let Checkpoint { trainable, optimizer, state } = checkpoint;
         let metrics = state.metrics(&mean);
         let best = state.is_best(metrics.val_loss);
         if best {
             best_head = Some(trainable.valid().head().clone());
         }
-        let learning_rate = train.learning_rate * state.plateau.factor;
+        let learning_rate = state.learning_rate(&train, &job.optimizer, steps);
         let seconds = started.elapsed().as_secs_f64();
         history.push(EpochRecord { metrics, seconds, learning_rate });
         let state = state.after_epoch(&metrics, &train);
-        if train.reduce_on_plateau.is_some() {
-            optimizer.set_rmsprop(|name| train.rmsprop(name, state.plateau.factor));
-        }
         checkpoint = Checkpoint { trainable, optimizer, state };
         on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, best });
     }
@@ -162,7 +163,7 @@ fn begin(job: &HeadJob<'_>, device: &Device) -> Checkpoint {
     let (width, classes) = (data.feature_count(), data.classes().len());
     let head = head.init(width, classes, train.seed, device);
     let trainable = TrainableLayers::from_head(head, width);
-    let optimizer = Optimizer::new(|name| train.rmsprop(name, 1.0), &trainable);
+    let optimizer = Optimizer::new(|name| job.optimizer.update(name, &train), &trainable);
     Checkpoint { trainable, optimizer, state: TrainingState::default() }
 }
 

@@ -5,6 +5,7 @@
 //! [`fit_head`] trains a head alone, on features in memory.
 #![doc = include_str!("../README.md")]
 
+mod adam;
 mod batch;
 mod batch_source;
 mod checkpoint;
@@ -29,12 +30,16 @@ mod loss_config;
 mod metrics;
 mod named_settings;
 mod optimizer;
+mod optimizer_config;
 mod optimizer_state_error;
 mod outcome;
+mod parameter_state;
+mod parameter_update;
 mod plateau;
 mod resume_check;
 mod rmsprop;
 mod run_directory;
+mod sgd;
 mod state;
 mod steps;
 #[cfg(feature = "shards")]
@@ -55,6 +60,7 @@ pub use report::{Predictions, ThresholdRule, ThresholdRuleError};
 pub use shards::{FeatureSet, ShardsError};
 pub use vgg::{FrozenBase, Pooling, Precision, Variant, VggConfig, VggError, Weights};
 
+pub use adam::Adam;
 pub use batch_source::order_of_epoch;
 pub use checkpoint::SavedCheckpoint;
 pub use config::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
@@ -74,10 +80,14 @@ pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_c
 pub use loss_config::{ClassWeight, ClassWeightError, LossConfig};
 pub use metrics::{RunningMean, count_correct, is_accurate};
 pub use optimizer::Optimizer;
+pub use optimizer_config::{OptimizerConfig, OptimizerKind, Schedule};
 pub use optimizer_state_error::OptimizerStateError;
 pub use outcome::{EpochRecord, TrainedModel, TrainingOutcome, TrainingResult};
+pub use parameter_state::ParameterState;
+pub use parameter_update::{ParameterUpdate, UpdateRule};
 pub use plateau::Plateau;
-pub use rmsprop::{ParameterState, RmsProp};
+pub use rmsprop::RmsProp;
 pub use run_directory::RunDirectory;
+pub use sgd::Sgd;
 pub use state::{Best, TrainingState};
 pub use test_split::predictions_of;

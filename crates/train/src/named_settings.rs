@@ -58,7 +58,10 @@ mod tests {
     use vgg::VggConfig;
 
     use super::*;
-    use crate::{DataConfig, DeviceConfig, InitialWeights, LossConfig, TrainConfig, WeightsChoice};
+    use crate::{
+        DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig, TrainConfig,
+        WeightsChoice,
+    };
 
     #[test]
     fn settings_are_flattened_to_dotted_names() {
@@ -70,6 +73,7 @@ mod tests {
             base: VggConfig::default(),
             head: HeadConfig::default(),
             loss: LossConfig::default(),
+            optimizer: OptimizerConfig::default(),
             train: TrainConfig { patience: Some(5), seed: u64::MAX, ..TrainConfig::default() },
             device: DeviceConfig::default(),
         };

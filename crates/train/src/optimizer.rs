@@ -1,4 +1,4 @@
-//! RMSprop for all parameters of a module, with its state stored by parameter name.
+//! Optimizer for all parameters of a module, with its state stored by parameter name.
 //!
 //! Burn's own optimizers store state by random parameter ids. When a state is loaded, they drop entries that do not
 //! match without an error, so that a resumed run would differ from an uninterrupted one.
@@ -9,9 +9,10 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use formats::{Array, Arrays};
 
-use crate::{OptimizerStateError, ParameterState, RmsProp};
+use crate::{OptimizerStateError, ParameterState, ParameterUpdate};
 
-/// RMSprop with the state of every parameter of a module. [`RmsProp`] has the formula of a step.
+/// Optimizer with the state of every parameter of a module. [`RmsProp`](crate::RmsProp), [`Adam`](crate::Adam) and
+/// [`Sgd`](crate::Sgd) have the formulas of a step.
 ///
 /// # Examples
 ///
@@ -36,11 +37,15 @@ use crate::{OptimizerStateError, ParameterState, RmsProp};
 #[doc(alias = "torch.optim")]
 #[derive(Clone, Debug)]
 pub struct Optimizer {
-    slots: BTreeMap<String, (RmsProp, ParameterState)>,
+    slots: BTreeMap<String, (ParameterUpdate, ParameterState)>,
+    /// Number of steps so far.
+    iteration: u64,
+    /// Factor of all learning rates.
+    rate_factor: f64,
 }
 
 impl Optimizer {
-    /// Creates an optimizer for the parameters of `module`, before the first step. `rmsprop` returns the settings of a
+    /// Creates an optimizer for the parameters of `module`, before the first step. `update` returns the settings of a
     /// parameter by its name, such as `dense/kernel`.
     ///
     /// # Panics
@@ -64,10 +69,14 @@ impl Optimizer {
     /// assert_eq!(optimizer.to_arrays()["dense/kernel/velocity"].data, [0.0; 8]);
     /// ```
     #[doc(alias = "param_groups")]
-    pub fn new<M: Module>(rmsprop: impl Fn(&str) -> RmsProp, module: &M) -> Self {
-        let mut visitor = NewSlots { rmsprop, path: vec![], slots: BTreeMap::new() };
+    pub fn new<M: Module, U: Into<ParameterUpdate>>(
+        update: impl Fn(&str) -> U,
+        module: &M,
+    ) -> Self {
+        let update = |name: &str| update(name).into();
+        let mut visitor = NewSlots { update, path: vec![], slots: BTreeMap::new() };
         module.visit(&mut visitor);
-        Self { slots: visitor.slots }
+        Self { slots: visitor.slots, iteration: 0, rate_factor: 1.0 }
     }
 
     /// Returns `module` after a step against `gradients`. Parameters that require no gradient do not change.
@@ -77,7 +86,8 @@ impl Optimizer {
     /// Panics if the optimizer was created for another module, or if the loss does not depend on one of the parameters.
     #[must_use]
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients) -> M {
-        module.map(&mut Step { slots: &mut self.slots, gradients, path: vec![] })
+        self.iteration += 1;
+        module.map(&mut Step { optimizer: self, gradients, path: vec![] })
     }
 
     /// Returns the state as arrays, by names such as `dense/kernel/velocity`.
@@ -98,11 +108,7 @@ impl Optimizer {
     pub fn to_arrays(&self) -> Arrays {
         let mut arrays = Arrays::new();
         for (name, (_, slot)) in &self.slots {
-            for (part, tensor) in [
-                ("velocity", Some(&slot.velocity)),
-                ("momentum", slot.momentum.as_ref()),
-                ("mean", slot.mean.as_ref()),
-            ] {
+            for (part, tensor) in slot.parts() {
                 if let Some(tensor) = tensor {
                     let data = tensor.to_data();
                     let values = data.as_slice::<f32>().expect("32-bit floats").to_vec();
@@ -113,26 +119,23 @@ impl Optimizer {
         arrays
     }
 
-    /// Replaces the settings of every parameter. The state does not change.
+    /// Sets the number of steps so far, which Adam depends on, and the factor of all learning rates. A new optimizer has 0
+    /// and 1. Each [`step`](Self::step) counts itself.
     ///
     /// # Examples
     ///
     /// ```
     /// use burn::tensor::Device;
-    /// use train::{HeadConfig, Optimizer, RmsProp};
+    /// use train::{Adam, HeadConfig, Optimizer};
     ///
     /// let device = Device::flex().autodiff();
     /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 }.init(2, 2, 1, &device);
-    /// let mut optimizer = Optimizer::new(|_| RmsProp::default(), &head);
-    /// let state = optimizer.to_arrays();
-    /// optimizer.set_rmsprop(|_| RmsProp { learning_rate: 1e-4, ..RmsProp::default() });
-    /// assert_eq!(optimizer.to_arrays(), state);
+    /// let mut optimizer = Optimizer::new(|_| Adam::default(), &head);
+    /// optimizer.set_progress(1_000, 0.1); // the next step is the 1001st, at a tenth of the rates
     /// ```
     #[doc(alias = "lr_scheduler")]
-    pub fn set_rmsprop(&mut self, rmsprop: impl Fn(&str) -> RmsProp) {
-        for (name, (old, _)) in &mut self.slots {
-            *old = rmsprop(name);
-        }
+    pub fn set_progress(&mut self, iteration: u64, rate_factor: f64) {
+        (self.iteration, self.rate_factor) = (iteration, rate_factor);
     }
 
     /// Creates an optimizer for `module` with the state in `arrays`.
@@ -158,13 +161,13 @@ impl Optimizer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "load_state_dict")]
-    pub fn with_arrays<M: Module>(
-        rmsprop: impl Fn(&str) -> RmsProp,
+    pub fn with_arrays<M: Module, U: Into<ParameterUpdate>>(
+        update: impl Fn(&str) -> U,
         module: &M,
         mut arrays: Arrays,
         device: &Device,
     ) -> Result<Self, OptimizerStateError> {
-        let mut optimizer = Self::new(rmsprop, module);
+        let mut optimizer = Self::new(update, module);
         let mut take = |name: &str, part: &str, tensor: &mut Tensor<1>| {
             let name = format!("{name}/{part}");
             let Some(array) = arrays.remove(&name) else {
@@ -181,8 +184,7 @@ impl Optimizer {
             Ok(())
         };
         for (name, (_, slot)) in &mut optimizer.slots {
-            take(name, "velocity", &mut slot.velocity)?;
-            for (part, tensor) in [("momentum", &mut slot.momentum), ("mean", &mut slot.mean)] {
+            for (part, tensor) in slot.parts_mut() {
                 if let Some(tensor) = tensor {
                     take(name, part, tensor)?;
                 }
@@ -202,13 +204,13 @@ fn name_at(path: &[String]) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-struct NewSlots<R> {
-    rmsprop: R,
+struct NewSlots<U> {
+    update: U,
     path: Vec<String>,
-    slots: BTreeMap<String, (RmsProp, ParameterState)>,
+    slots: BTreeMap<String, (ParameterUpdate, ParameterState)>,
 }
 
-impl<R: Fn(&str) -> RmsProp> ModuleVisitor for NewSlots<R> {
+impl<U: Fn(&str) -> ParameterUpdate> ModuleVisitor for NewSlots<U> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -221,16 +223,16 @@ impl<R: Fn(&str) -> RmsProp> ModuleVisitor for NewSlots<R> {
         let value = parameter.val();
         if value.is_require_grad() {
             let name = name_at(&self.path);
-            let rmsprop = (self.rmsprop)(&name);
-            let slot = rmsprop.new_slot(&value.inner());
-            let other = self.slots.insert(name, (rmsprop, slot));
+            let update = (self.update)(&name);
+            let slot = update.new_slot(&value.inner());
+            let other = self.slots.insert(name, (update, slot));
             assert!(other.is_none(), "two parameters are named `{}`", name_at(&self.path));
         }
     }
 }
 
 struct Step<'a> {
-    slots: &'a mut BTreeMap<String, (RmsProp, ParameterState)>,
+    optimizer: &'a mut Optimizer,
     gradients: Gradients,
     path: Vec<String>,
 }
@@ -252,10 +254,12 @@ impl ModuleMapper for Step<'_> {
             }
             let gradient = value.grad_remove(&mut self.gradients);
             let gradient = gradient.unwrap_or_else(|| panic!("`{name}` has no gradient"));
-            let slot = self.slots.remove(&name);
-            let (rmsprop, slot) = slot.unwrap_or_else(|| panic!("`{name}` has no slot"));
-            let (value, slot) = rmsprop.step(value.inner(), gradient, slot);
-            self.slots.insert(name, (rmsprop, slot));
+            let Optimizer { slots, iteration, rate_factor } = &mut *self.optimizer;
+            let slot = slots.remove(&name);
+            let (update, slot) = slot.unwrap_or_else(|| panic!("`{name}` has no slot"));
+            let (value, slot) =
+                update.step(value.inner(), gradient, slot, *iteration, *rate_factor);
+            slots.insert(name, (update, slot));
             value.autodiff().require_grad()
         })
     }
@@ -263,8 +267,10 @@ impl ModuleMapper for Step<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use head::HeadConfig;
+
+    use super::*;
+    use crate::RmsProp;
 
     fn optimizer_and_head(rmsprop: RmsProp) -> (Optimizer, head::Head) {
         let device = Device::flex().autodiff();

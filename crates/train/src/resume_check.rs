@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 use crate::{
-    DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, TrainError, TrainingJob,
-    TrainingState, WeightsChoice,
+    DataConfig, DeviceConfig, InitialWeights, RunConfig, Schedule, TrainConfig, TrainError,
+    TrainingJob, TrainingState, WeightsChoice,
 };
 
 /// Checks that a run resumes with the settings, images and weights that it began with.
@@ -51,13 +51,15 @@ fn with_first_name(line: &str) -> String {
 
 /// Hashes the settings that must not change when a run resumes.
 ///
-/// Excluded are the number of epochs, patience, checkpoint interval, calibration, TensorBoard, paths, memory and cache limits, and
+/// Excluded are the number of epochs (unless the learning rate has a schedule), patience, checkpoint interval, calibration, TensorBoard, paths, memory and cache limits, and
 /// the device apart from its precision. Weights and images have their own digests, and the first checkpoint contains
 /// the initial weights.
 pub(crate) fn digest_of_settings(config: &RunConfig) -> String {
     let mut same = config.clone();
+    // A schedule depends on the number of epochs.
+    let is_constant = config.optimizer.schedule == Schedule::Constant;
     same.train = TrainConfig {
-        epochs: 0,
+        epochs: if is_constant { 0 } else { config.train.epochs },
         patience: None,
         save_every: None,
         calibrate: false,

@@ -3,7 +3,7 @@
 use model::Metrics;
 use serde::{Deserialize, Serialize};
 
-use crate::{Plateau, RunningMean, TrainConfig, TrainingEvent};
+use crate::{OptimizerConfig, Plateau, RunningMean, TrainConfig, TrainingEvent};
 
 /// Progress of a run, without its arrays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,17 @@ impl TrainingState {
         self.engines.retain(|known| *known != now);
         self.engines.push(now.clone());
         Some(TrainingEvent::OtherEngine { before, now })
+    }
+
+    /// Returns the learning rate of the head in the last step so far; at the end of an epoch, that of its last step.
+    pub(crate) fn learning_rate(
+        &self,
+        train: &TrainConfig,
+        optimizer: &OptimizerConfig,
+        steps: usize,
+    ) -> f64 {
+        let last = (self.epoch * steps + self.step).saturating_sub(1);
+        train.learning_rate * self.plateau.factor * optimizer.rate_factor(last, steps, train)
     }
 
     /// Returns the metrics of the current epoch, whose steps are complete.

@@ -8,7 +8,7 @@ use head::{HeadConfig, dropout_mask};
 use crate::batch::Batch;
 use crate::checkpoint::Checkpoint;
 use crate::evaluate::{BatchLoss, correct_of, evaluate_with, rows, scalar};
-use crate::{RunningMean, TrainConfig};
+use crate::{OptimizerConfig, RunningMean, TrainConfig, TrainingState};
 
 /// Threshold of the probability of the second of two classes (Keras: `accuracy`).
 pub(crate) const THRESHOLD: f32 = 0.5;
@@ -17,11 +17,22 @@ pub(crate) const THRESHOLD: f32 = 0.5;
 pub(crate) struct StepSettings<'a> {
     pub(crate) head: HeadConfig,
     pub(crate) train: TrainConfig,
+    pub(crate) optimizer: OptimizerConfig,
+    /// Number of steps of an epoch.
+    pub(crate) steps: usize,
     pub(crate) loss: &'a BatchLoss,
     /// Label of each training row.
     pub(crate) labels: &'a [usize],
     /// Device with autodiff.
     pub(crate) device: &'a Device,
+}
+
+impl StepSettings<'_> {
+    /// Returns the factor of the learning rates in the next step.
+    fn rate_factor(&self, state: &TrainingState) -> f64 {
+        let step = state.epoch * self.steps + state.step;
+        state.plateau.factor * self.optimizer.rate_factor(step, self.steps, &self.train)
+    }
 }
 
 /// The loss of a step is NaN or infinite.
@@ -32,7 +43,7 @@ pub(crate) struct Diverged {
     pub(crate) step: usize,
 }
 
-/// Runs one step: forward, backward, RMSprop.
+/// Runs one step: forward, backward, optimizer.
 pub(crate) fn step(
     settings: &StepSettings<'_>,
     checkpoint: Checkpoint,
@@ -56,6 +67,8 @@ pub(crate) fn step(
         return Err(Diverged { epoch, step });
     }
     let correct = correct_of(&trainable, logits.inner(), &labels, THRESHOLD);
+    let iteration = state.epoch * settings.steps + state.step;
+    optimizer.set_progress(iteration as u64, settings.rate_factor(&state));
     trainable = optimizer.step(trainable, loss.backward());
 
     state.running.add(mean_loss, correct, count);

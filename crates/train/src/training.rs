@@ -101,6 +101,8 @@ impl<'a> Training<'a> {
         let settings = StepSettings {
             head: config.head,
             train: config.train,
+            optimizer: config.optimizer,
+            steps: self.steps,
             loss: &self.loss,
             labels: data.training_labels(),
             device: &self.device,
@@ -138,7 +140,7 @@ impl<'a> Training<'a> {
         started: Instant,
         on_event: &mut impl FnMut(TrainingEvent),
     ) -> Result<Checkpoint, TrainError> {
-        let Checkpoint { trainable, mut optimizer, state } = checkpoint;
+        let Checkpoint { trainable, optimizer, state } = checkpoint;
         let TrainingJob { config, run, .. } = *self.job;
         let metrics = state.metrics(&validation.mean);
         let Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
@@ -149,15 +151,12 @@ impl<'a> Training<'a> {
             save_best(run, &state, &card, &trainable)?;
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();
-        let learning_rate = config.train.learning_rate * state.plateau.factor;
+        let learning_rate = state.learning_rate(&config.train, &config.optimizer, self.steps);
         self.history.push(run, &EpochRecord { metrics, seconds, learning_rate })?;
         if let Some(curves) = &mut self.curves {
             curves.push(&metrics, learning_rate)?;
         }
         let state = state.after_epoch(&metrics, &config.train);
-        if config.train.reduce_on_plateau.is_some() {
-            optimizer.set_rmsprop(|name| config.train.rmsprop(name, state.plateau.factor));
-        }
         let checkpoint = Checkpoint { trainable, optimizer, state };
         // The state is already that of the next epoch, but an array that is NaN or infinite comes from this one.
         let step = self.steps;

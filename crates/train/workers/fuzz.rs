@@ -27,8 +27,8 @@ use image::{DynamicImage, ImageFormat};
 use model::{ModelCard, WeightsRecord, load_card};
 use random::{AddressedRng, Purpose};
 use train::{
-    DataConfig, DeviceConfig, InitialWeights, LossConfig, Plateau, RunConfig, RunDirectory,
-    RunningMean, TrainConfig, TrainingState, WeightsChoice,
+    DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig, Plateau, RunConfig,
+    RunDirectory, RunningMean, TrainConfig, TrainingState, WeightsChoice,
 };
 use vgg::{VggConfig, Weights};
 
@@ -112,6 +112,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
         base: base.clone(),
         head: HeadConfig::default(),
         loss: LossConfig::default(),
+        optimizer: OptimizerConfig::default(),
         train: TrainConfig { views: Some(2), patience: Some(3), ..TrainConfig::default() },
         device: DeviceConfig::default(),
     };

@@ -23,8 +23,8 @@ use features::{Cancellation, Extractor};
 use head::HeadConfig;
 use photos::{Cache, Layout};
 use train::{
-    Data, DataConfig, DeviceConfig, InitialWeights, LossConfig, RunConfig, RunDirectory,
-    TrainConfig, TrainingEvent, TrainingJob, WeightsChoice, fit,
+    Data, DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig, RunConfig,
+    RunDirectory, TrainConfig, TrainingEvent, TrainingJob, WeightsChoice, fit,
 };
 use vgg::{FrozenBase, VggConfig};
 
@@ -43,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         base: VggConfig::default(),
         head: HeadConfig::default(),
         loss: LossConfig::default(),
+        optimizer: OptimizerConfig::default(),
         train: TrainConfig { epochs: epochs.parse()?, views, ..TrainConfig::default() },
         device: DeviceConfig::default(),
     };

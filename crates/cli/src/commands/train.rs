@@ -252,7 +252,7 @@ fn go(
         summary.print()?;
     }
     output.emit(|| events::begun(&summary))?;
-    let mut progress = Progress::new(config.train, data.training_labels().len());
+    let mut progress = Progress::new(config, data.training_labels().len());
     let dashboard = match output {
         Output::Dashboard => Some(Dashboard::open(state(&summary, run)?)?),
         _ => None,

@@ -11,9 +11,9 @@ use head::HeadConfig;
 use model::{Classifier, WeightsSearch, head_arrays, load_bundle};
 use photos::ImageDataset;
 use train::{
-    Data, FeatureArrays, HeadJob, LabeledRows, LossConfig, RunConfig, RunDirectory, TrainConfig,
-    TrainError, TrainedHead, TrainingEvent, TrainingJob, TrainingOutcome, TrainingResult, fit,
-    fit_head,
+    Data, FeatureArrays, HeadJob, LabeledRows, LossConfig, OptimizerConfig, RunConfig,
+    RunDirectory, TrainConfig, TrainError, TrainedHead, TrainingEvent, TrainingJob,
+    TrainingOutcome, TrainingResult, fit, fit_head,
 };
 use vgg::FrozenBase;
 
@@ -126,6 +126,7 @@ fn head_of(config: &RunConfig, data: &FeatureArrays) -> Result<TrainedHead, Trai
     let job = HeadJob {
         head: config.head,
         loss: &config.loss,
+        optimizer: config.optimizer,
         train: config.train,
         data,
         device: &Device::flex(),
@@ -213,6 +214,7 @@ fn head_that_cannot_be_trained_is_an_error() {
     let job = HeadJob {
         head,
         loss: &LossConfig::default(),
+        optimizer: OptimizerConfig::default(),
         train,
         data: &data,
         device: &device,

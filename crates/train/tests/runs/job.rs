@@ -12,8 +12,9 @@ use head::HeadConfig;
 use image::{Rgb, RgbImage};
 use photos::{Cache, Layout, SplitDatasets};
 use train::{
-    Data, DataConfig, DeviceConfig, InitialWeights, LossConfig, RunConfig, RunDirectory,
-    TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice, fit,
+    Data, DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig, RunConfig,
+    RunDirectory, TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingOutcome,
+    WeightsChoice, fit,
 };
 use vgg::{FrozenBase, Pooling, VggConfig, Weights};
 
@@ -47,6 +48,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
         },
         head: HeadConfig { hidden_units: 16, dropout: 0.5 },
         loss: LossConfig::default(),
+        optimizer: OptimizerConfig::default(),
         train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },
         device: DeviceConfig::default(),
     }

@@ -1,0 +1,73 @@
+//! State of an optimizer for one parameter.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+
+/// State of a parameter, flattened. Each update rule uses some of its parts.
+#[derive(Clone, Debug, Default)]
+pub struct ParameterState {
+    /// Running mean of squared gradients: RMSprop and Adam.
+    pub velocity: Option<Tensor<1>>,
+    /// Running sum of increments (RMSprop and SGD, with momentum) or running mean of gradients (Adam).
+    pub momentum: Option<Tensor<1>>,
+    /// Running mean of gradients of a centered RMSprop.
+    pub mean: Option<Tensor<1>>,
+}
+
+impl ParameterState {
+    /// Returns the parts with their names in a checkpoint.
+    pub(crate) fn parts(&self) -> [(&'static str, Option<&Tensor<1>>); 3] {
+        [
+            ("velocity", self.velocity.as_ref()),
+            ("momentum", self.momentum.as_ref()),
+            ("mean", self.mean.as_ref()),
+        ]
+    }
+
+    /// Returns the parts with their names in a checkpoint, to be changed.
+    pub(crate) fn parts_mut(&mut self) -> [(&'static str, Option<&mut Tensor<1>>); 3] {
+        [
+            ("velocity", self.velocity.as_mut()),
+            ("momentum", self.momentum.as_mut()),
+            ("mean", self.mean.as_mut()),
+        ]
+    }
+}
+
+/// Returns true if the tensors of a device are plain memory. Only Burn's CPU device Flex has such tensors; its name is the
+/// only public mark of it.
+pub(crate) fn is_in_memory(device: &Device) -> bool {
+    format!("{device:?}").contains("Flex")
+}
+
+/// Updates a parameter and its state in one parallel pass over plain memory, instead of one pass an operation. `update`
+/// gets equal parts of the parameter, the gradient and each state.
+pub(crate) fn update_in_memory<const D: usize, const N: usize>(
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    states: [Tensor<1>; N],
+    update: impl Fn(&mut [f32], &[f32], [&mut [f32]; N]) + Sync,
+) -> (Tensor<D>, [Tensor<1>; N]) {
+    /// Number of values that a thread processes at a time.
+    const SHARE: usize = 1 << 15;
+    let device = parameter.device();
+    let (mut parameter, gradient) = (parameter.into_data(), gradient.into_data());
+    let mut states = states.map(Tensor::into_data);
+    let mut of_states = states.each_mut().map(|state| floats(state).chunks_mut(SHARE));
+    let gradients = gradient.as_slice::<f32>().expect("32-bit floats").chunks(SHARE);
+    let parts =
+        floats(&mut parameter).chunks_mut(SHARE).zip(gradients).map(|(parameter, gradient)| {
+            let states = of_states.each_mut().map(|state| state.next().expect("as many values"));
+            (parameter, gradient, states)
+        });
+    let parts: Vec<_> = parts.collect();
+    parts.into_par_iter().for_each(|(parameter, gradient, states)| {
+        update(parameter, gradient, states);
+    });
+    let states = states.map(|state| Tensor::from_data(state, &device));
+    (Tensor::from_data(parameter, &device), states)
+}
+
+fn floats(data: &mut TensorData) -> &mut [f32] {
+    data.as_mut_slice().expect("32-bit floats")
+}
