@@ -104,7 +104,8 @@ fn test_images_are_evaluated_once_and_do_not_change_the_run() {
         done.stdout
     );
     let config = workplace.read("run/config.toml");
-    assert!(config.contains("validation_split = 0.2\ntest_folder = \"test\"\n"), "{config}");
+    let splits = "validation_split = 0.2\ntrain_folder = \"train\"\ntest_folder = \"test\"\n";
+    assert!(config.contains(splits), "{config}");
     let test = test_of(&workplace, "run");
     assert_eq!(test["images"], 12);
     let number = |of: &Value| of.as_f64().expect("a number");
@@ -134,11 +135,32 @@ fn test_images_are_evaluated_once_and_do_not_change_the_run() {
     assert_eq!(workplace.history("run"), workplace.history("short"));
     assert_eq!(workplace.read("run/test.json"), workplace.read("short/test.json"));
 
+    // Folders and classes that are added later are not part of the run.
+    for folder in ["val", "testing"] {
+        for class in ["across", "along"] {
+            workplace.image(&format!("photos/{folder}/{class}/0.png"), class, 50);
+        }
+    }
+    workplace.image("photos/train/about/0.png", "along", 51);
+    workplace.image("photos/test/about/0.png", "along", 52);
+    assert_eq!(test_of(&workplace, "run"), test);
+    // A changed test image is another test.
+    workplace.image("photos/test/along/0.png", "along", 60);
+    workplace.write(
+        "run/config.toml",
+        workplace.read("run/config.toml").replace("epochs = 2", "epochs = 3"),
+    );
+    let done = workplace.run("train --resume run");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(done.stderr.contains("have changed"), "{}", done.stderr);
+
+    // Without the test folder, only the test fails.
     std::fs::rename(workplace.path("photos/test"), workplace.path("elsewhere")).expect("a folder");
+    workplace.run("evaluate run/best").expect_success();
     let done = workplace.run("evaluate run/best --split test");
     assert_eq!(done.status, Some(2), "{}", done.stdout);
     assert!(
-        done.stderr.contains("photos/test`") && done.stderr.contains("\nhint: "),
+        done.stderr.contains("no folder at `") && done.stderr.contains("photos/test`"),
         "{}",
         done.stderr
     );
@@ -148,6 +170,47 @@ fn test_images_are_evaluated_once_and_do_not_change_the_run() {
         "{}",
         done.stderr
     );
+}
+
+/// A run that ended before its test is not complete for `--resume`.
+#[test]
+fn missing_test_is_made_up_for_on_resume() {
+    let (workplace, train) = with_test_folder();
+    workplace.run(&format!("{train} run")).expect_success();
+    let (test, page) = (workplace.read("run/test.json"), workplace.read("run/report.html"));
+    for name in ["test.json", "report.html"] {
+        std::fs::remove_file(workplace.path("run").join(name)).expect("a file");
+    }
+    let done = workplace.run("train --resume run").expect_success();
+    assert!(done.stdout.contains("\nTest: 12 images - loss: "), "{}", done.stdout);
+    assert_eq!((workplace.read("run/test.json"), workplace.read("run/report.html")), (test, page));
+    let done = workplace.run("train --resume run --json").expect_success();
+    let complete: Value = serde_json::from_str(&done.stdout).expect("one event");
+    assert_eq!((&complete["event"], &complete["test"]["images"]), (&"complete".into(), &12.into()));
+
+    // A test image that can't be read fails the command, but not the run.
+    std::fs::remove_file(workplace.path("run/test.json")).expect("a file");
+    std::fs::remove_file(workplace.path("photos/test/along/0.png")).expect("a file");
+    let done = workplace.run("train --resume run");
+    assert_eq!(done.status, Some(2), "{}", done.stdout);
+    assert!(!workplace.path("run/test.json").exists() && workplace.path("run/best").exists());
+}
+
+/// No setting looks at the test images: with each, the history is that of a run without them.
+#[test]
+fn test_images_do_not_affect_any_setting() {
+    let (workplace, train) = with_test_folder();
+    for number in 0..3 {
+        let file = format!("photos/train/along/{number}.png");
+        std::fs::remove_file(workplace.path(&file)).expect("a file");
+    }
+    let flags = "--scale-features --class-weight balanced --patience 1 --threshold best-f1";
+    workplace.run(&train.replace("--out", &format!("{flags} --out with"))).expect_success();
+    let plain = train.replace("photos", "photos/train");
+    workplace.run(&plain.replace("--out", &format!("{flags} --out without"))).expect_success();
+    assert_eq!(workplace.history("with"), workplace.history("without"));
+    let [with, without] = ["with/best", "without/best"].map(|model| workplace.card(model));
+    assert_eq!(with, without);
 }
 
 #[test]
@@ -177,6 +240,19 @@ fn test_split_is_taken_from_the_training_images() {
     workplace.run(&format!("{on_set} --test-split 0.3 --out on-set")).expect_success();
     assert_eq!(workplace.history("run"), workplace.history("on-set"));
     assert_eq!(workplace.read("run/test.json"), workplace.read("on-set/test.json"));
+
+    let (folders, train) = with_test_folder();
+    let train = train.replace("--out", "--no-augment --out");
+    folders.run(&format!("{train} run")).expect_success();
+    folders.run(set).expect_success();
+    let on_set =
+        flags.iter().fold(train.replace("train photos", "train --features set"), |text, flag| {
+            text.replace(flag, "")
+        });
+    let done = folders.run(&format!("{on_set} on-set")).expect_success();
+    assert_eq!(folders.history("run"), folders.history("on-set"));
+    assert_eq!(folders.read("run/test.json"), folders.read("on-set/test.json"));
+    assert!(done.stdout.contains("test for the test"), "{}", done.stdout);
 
     // Added images do not change the split.
     for number in 20..30 {
@@ -227,6 +303,21 @@ fn duplicates_across_splits_are_counted_at_the_start() {
         serde_json::from_str(events.stdout.lines().next().expect("an event")).expect("JSON");
     let expected = serde_json::json!({"validation": {"identical": 8, "near": 0}});
     assert_eq!(begun["duplicates"], expected);
+    let expected = serde_json::json!({
+        "train": {"folder": null}, "validation": {"fraction": 0.34}, "test": null,
+    });
+    assert_eq!(begun["splits"], expected);
+
+    // Copies of validation images in the test folder count, too.
+    let (workplace, train) = with_test_folder();
+    for class in ["across", "along"] {
+        workplace.image(&format!("photos/val/{class}/0.png"), class, 40);
+        workplace.image(&format!("photos/test/{class}/40.png"), class, 40);
+    }
+    let done = workplace.run(&format!("{train} run")).expect_success();
+    let unwrapped = done.stdout.replace("\n              ", " ");
+    let row = "Duplicates    test: 14 identical to training or validation images, which makes the metrics too good; `permafrost doctor` lists them\n";
+    assert!(unwrapped.contains(row), "{}", done.stdout);
 }
 
 #[test]

@@ -3,14 +3,11 @@
 use std::path::Path;
 
 use model::Metrics;
-use photos::SharedImages;
-use report::Predictions;
 use serde_json::{Value, json};
 use train::{Best, ImageSet, TrainingEvent};
 use vgg::Origin;
 
-use crate::evaluation_json::uncalibrated_loss;
-use crate::run_summary::{RunSummary, count_classes, shared_images};
+use crate::run_summary::{RunSummary, SharedCounts, count_classes, shared_images};
 
 /// Returns the event for a skipped image file.
 pub(crate) fn skipped(path: &Path, reason: &str) -> Value {
@@ -28,14 +25,17 @@ pub(crate) fn begun(summary: &RunSummary<'_>) -> Value {
     };
     let classes: Vec<Value> = data.classes().iter().enumerate().map(of_class).collect();
     let mut duplicates = json!({});
-    for (split, SharedImages { identical, near }) in shared_images(data) {
-        duplicates[split] = json!({"identical": identical, "near": near});
+    for (split, shared) in shared_images(data) {
+        if let Some(SharedCounts { identical, near }) = shared {
+            duplicates[split] = json!({"identical": identical, "near": near});
+        }
     }
     json!({
         "event": "begun",
         "run": path.map(text),
         "classes": classes,
         "duplicates": duplicates,
+        "splits": summary.splits.json(),
         "epochs": config.train.epochs,
         "batch_size": config.train.batch_size,
         "base": config.base.to_string(),
@@ -103,20 +103,16 @@ fn name_of(set: ImageSet) -> &'static str {
     }
 }
 
-/// Returns the event for a completed run. `best` is `None` if the best model can't be read, and `test` without an
-/// evaluation of test images.
+/// Returns the event for a completed run. `best` is `None` if the best model can't be read, and `test` without test
+/// images.
 pub(crate) fn complete(
     run: &Path,
     epochs: usize,
     best: Option<Best>,
-    test: Option<&Predictions>,
+    test: Option<Value>,
 ) -> Value {
     let best = best.map(|Best { epoch, val_loss, val_accuracy }| {
         json!({"epoch": epoch, "val_loss": val_loss, "val_accuracy": val_accuracy})
-    });
-    let test = test.map(|test| {
-        let (loss, accuracy) = (uncalibrated_loss(test), test.accuracy());
-        json!({"images": test.len(), "loss": loss, "accuracy": accuracy})
     });
     json!({"event": "complete", "run": text(run), "epochs": epochs, "best": best, "test": test})
 }

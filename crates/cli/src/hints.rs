@@ -204,13 +204,13 @@ fn of_model(error: &ModelError) -> Option<String> {
 fn of_photos(error: &PhotosError) -> Option<String> {
     Some(match error {
         PhotosError::SplitTwice { split: Split::Test, .. } => {
-            "omit `--test-split`, or name the training folder itself".into()
+            "omit `--test-split`".into()
         }
         PhotosError::SplitTwice { .. } => {
-            "omit `--val-split`, or name the training folder itself".into()
+            "omit `--val-split`".into()
         }
         PhotosError::OneGroup { .. } => {
-            "add images that are not copies of one another, or split without `--group-duplicates`"
+            "add images that are not copies of one another, reserve fewer splits, or omit `--group-duplicates`"
                 .into()
         }
         _ => return None,

@@ -1,11 +1,11 @@
 //! Inputs of `train`: weights, and images or their features.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use cache::DiskCache;
 use features::Extractor;
-use photos::{Cache, Layout, SkippedFiles, SplitDatasets};
+use photos::{Cache, Layout, SkippedFiles, SplitDatasets, is_test_folder};
 use quoting::{Shown, cell};
 use shards::FeatureSet;
 use train::{Data, DataConfig, FeatureData, RunConfig, RunDirectory};
@@ -64,6 +64,9 @@ impl Inputs {
         let layout = match found {
             DataSource::Images(layout) => layout,
             DataSource::Features(set) => {
+                if run.is_none() {
+                    warn_of_test_folder(&set)?;
+                }
                 return Self::of_features(config, devices, weights, set, output);
             }
         };
@@ -160,6 +163,19 @@ impl Inputs {
     pub(crate) fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {
         let (weights, data, device) = (&self.weights, self.data(), self.devices.tensors());
         Verification { config, weights, data, device }
+    }
+}
+
+/// Warns if the validation images of a feature set are those of a test folder, as in sets of earlier versions.
+fn warn_of_test_folder(set: &FeatureSet) -> io::Result<()> {
+    let validation = set.folders().and_then(|folders| folders.validation.as_ref());
+    match validation.filter(|folder| is_test_folder(Path::new(folder))) {
+        Some(folder) => writeln!(
+            stderr(),
+            "warning: the features are from an earlier version, which used the folder `{}` for validation: the model will be selected on the test images\nhint: compute them again with `permafrost features --replace`",
+            folder.shown()
+        ),
+        None => Ok(()),
     }
 }
 

@@ -138,7 +138,7 @@ pub(crate) fn images_of_run(
         config.data.features.is_none(),
         "the model's run was trained on features, not on images\nhint: {hint}"
     );
-    let layout = split_table::layout_of(&config)?;
+    let layout = split_table::layout_of(&config, split == HeldOutSplit::Test)?;
     let disk = cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk };
     let SplitDatasets { validation, test, skipped, .. } =

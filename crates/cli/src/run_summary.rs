@@ -7,7 +7,7 @@ use augment::{AugmentConfig, Compose, RandomFlip};
 use model::{ModelCard, load_card};
 use photos::{ImageDataset, SharedImages, SplitDatasets};
 use quoting::Shown;
-use train::{Data, DataConfig, InitialWeights, OptimizerConfig, RunConfig, Schedule, TrainConfig};
+use train::{Data, InitialWeights, OptimizerConfig, RunConfig, Schedule, TrainConfig};
 use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
 
 use crate::pipe::stdout;
@@ -262,28 +262,38 @@ impl RunSummary<'_> {
         self.path.is_none_or(|run| !run.join("last").exists())
     }
 
-    /// Returns the number of held-out images with duplicates among the training images, if there are any.
+    /// Returns the number of held-out images with duplicates in other splits, if there are any.
     fn duplicates(&self) -> Option<String> {
-        let found = shared_images(self.data);
-        let of_split = |(name, shared): (&str, SharedImages)| {
-            let SharedImages { identical, near } = shared;
-            let kinds = [(identical, "identical to training images"), (near, "near duplicates")];
+        let (mut found, mut can_group, mut in_folders) = (vec![], false, false);
+        for ((name, shared), is_share) in
+            shared_images(self.data).into_iter().zip(self.splits.are_shares())
+        {
+            let Some(SharedCounts { identical, near }) = shared else { continue };
+            let others = if name == "test" { "training or validation" } else { "training" };
+            let kinds = [
+                (identical, format!("identical to {others} images")),
+                (near.unwrap_or(0), "near duplicates".to_owned()),
+            ];
             let kinds: Vec<String> = (kinds.into_iter().filter(|(count, _)| *count > 0))
                 .map(|(count, kind)| format!("{count} {kind}"))
                 .collect();
-            (!kinds.is_empty()).then(|| format!("{name}: {}", kinds.join(", ")))
-        };
-        let found: Vec<String> = found.into_iter().filter_map(of_split).collect();
+            if !kinds.is_empty() {
+                found.push(format!("{name}: {}", kinds.join(", ")));
+                can_group |= is_share && !self.config.data.group_duplicates;
+                in_folders |= !is_share;
+            }
+        }
         if found.is_empty() {
             return None;
         }
         let mut text = format!("{}, which makes the metrics too good", found.join("; "));
-        let DataConfig { group_duplicates, features, .. } = &self.config.data;
-        if self.is_new() && features.is_none() {
-            text += match self.splits.has_share() && !group_duplicates {
-                true => "; to keep duplicates in one split: --group-duplicates",
-                false => "; `permafrost doctor` lists them",
-            };
+        if self.is_new() && self.config.data.features.is_none() {
+            if can_group {
+                text += "; to keep duplicates in one split: --group-duplicates";
+            }
+            if in_folders {
+                text += "; `permafrost doctor` lists them";
+            }
         }
         Some(text)
     }
@@ -356,25 +366,29 @@ fn counts(data: Data<'_>, labels: &[usize]) -> Vec<usize> {
     counts
 }
 
-/// Returns the number of validation and test images that are also training images. Near duplicates of precomputed features
-/// are not known.
-pub(crate) fn shared_images(data: Data<'_>) -> Vec<(&'static str, SharedImages)> {
-    match data {
-        Data::Images { images, .. } => {
-            let SplitDatasets { training, validation, test, .. } = images;
-            let splits = [("validation", Some(validation)), ("test", test.as_ref())];
-            let shared = splits
-                .into_iter()
-                .filter_map(|(name, images)| Some((name, images?.shared_with(training))));
-            shared.collect()
-        }
-        Data::Features(data) => {
-            let identical = data.identical_images();
-            let names = ["validation", "test"].into_iter().zip(identical);
-            names.map(|(name, identical)| (name, SharedImages { identical, near: 0 })).collect()
-        }
-        _ => vec![],
-    }
+/// Number of images with duplicates in other splits.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedCounts {
+    pub(crate) identical: usize,
+    /// Other near duplicates; `None` if they are not known.
+    pub(crate) near: Option<usize>,
+}
+
+/// Returns the number of validation and test images with duplicates in other splits; `None` without such a split or if
+/// they are not known. Near duplicates of precomputed features are not known.
+pub(crate) fn shared_images(data: Data<'_>) -> [(&'static str, Option<SharedCounts>); 2] {
+    let counts = match data {
+        Data::Images { images, .. } => images.shared_images().map(|shared| {
+            let SharedImages { identical, near } = shared?;
+            Some(SharedCounts { identical, near: Some(near) })
+        }),
+        Data::Features(data) => data
+            .identical_images()
+            .map(|identical| Some(SharedCounts { identical: identical?, near: None })),
+        _ => [None; 2],
+    };
+    let [validation, test] = counts;
+    [("validation", validation), ("test", test)]
 }
 
 fn augmentation(config: AugmentConfig) -> String {

@@ -293,7 +293,9 @@ impl TrainSettings {
                 features: self.features.as_deref().map(absolute_place).transpose()?,
                 validation_split: self.val_split,
                 test_split: self.test_split,
-                test_folder: None,
+                train_folder: None,
+                validation_folder: None,
+                test_folder: features.and_then(|features| features.folders.as_ref()?.test.clone()),
                 group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
                 cache_dir: match self.features {

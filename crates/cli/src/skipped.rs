@@ -1,5 +1,5 @@
 //! Messages about skipped files and ignored folders: unreadable files, files that are not images, images outside a
-//! class's folder, and folders other than the training and validation folders.
+//! class's folder, and folders of no split.
 
 use std::io::Write;
 use std::path::PathBuf;

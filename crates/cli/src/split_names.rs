@@ -1,14 +1,12 @@
-//! Names of what the splits of a run consist of.
+//! Folders and fractions of the splits of a run, as text and as JSON.
 
 use std::fmt::{Display, Formatter, Result};
 
 use photos::{Folder, HeldOut, Layout, key_of};
 use quoting::Shown;
+use serde_json::{Value, json};
 use shards::Folders;
 use train::{FeatureData, RunConfig};
-
-/// Default fraction of each class for validation.
-const SHARE: f64 = 0.2;
 
 /// Names of the folders of the splits, or their fractions of the training folder.
 pub(crate) struct SplitNames {
@@ -47,7 +45,7 @@ impl SplitNames {
         let folder = |name: fn(&Folders) -> Option<&String>| {
             folders.and_then(name).cloned().map(Origin::Folder)
         };
-        let share = config.data.validation_split.unwrap_or(SHARE);
+        let share = config.data.validation_split.unwrap_or(Layout::VALIDATION_SPLIT);
         Self {
             train: folders.map(|folders| folders.train.clone()),
             validation: folder(|folders| folders.validation.as_ref())
@@ -59,10 +57,23 @@ impl SplitNames {
 }
 
 impl SplitNames {
-    /// Returns true if a split is a fraction of the training images.
-    pub(crate) fn has_share(&self) -> bool {
+    /// Returns true if the validation split and the test split are fractions of the training images.
+    pub(crate) fn are_shares(&self) -> [bool; 2] {
         let is_share = |origin: &Origin| matches!(origin, Origin::Share(_));
-        is_share(&self.validation) || self.test.as_ref().is_some_and(is_share)
+        [is_share(&self.validation), self.test.as_ref().is_some_and(is_share)]
+    }
+
+    /// Returns the names as a JSON object.
+    pub(crate) fn json(&self) -> Value {
+        let origin = |origin: &Origin| match origin {
+            Origin::Folder(name) => json!({"folder": name}),
+            Origin::Share(share) => json!({"fraction": share}),
+        };
+        json!({
+            "train": json!({"folder": self.train}),
+            "validation": origin(&self.validation),
+            "test": self.test.as_ref().map(origin),
+        })
     }
 }
 

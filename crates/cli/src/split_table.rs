@@ -7,71 +7,24 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use photos::{
-    Cache, HeldOut, ImageDataset, Layout, Split, SplitDatasets, SplitShares, key_of, name_of_key,
-};
+use photos::{Cache, ImageDataset, Layout, Split, SplitDatasets, SplitShares, key_of, name_of_key};
 use quoting::{Shown, cell};
-use train::{DataConfig, RunConfig};
+use train::RunConfig;
 
 const FILE: &str = "split.csv";
 const HEADER: [&str; 2] = ["file", "set"];
 const SETS: [(&str, Split); 3] =
     [("train", Split::Train), ("validation", Split::Validation), ("test", Split::Test)];
 
-/// Finds the layout of a new run's data folder, and adds it to the settings.
-pub(crate) fn find_layout(data: &mut DataConfig) -> anyhow::Result<Layout> {
-    let mut layout = Layout::find(&data.path, data.validation_split)?;
-    if let Some(share) = data.test_split {
-        layout = layout.with_test_split(share)?;
-    }
-    data.validation_split = layout.validation.share();
-    data.test_folder = test_folder(&layout, data);
-    Ok(layout)
-}
-
-/// Returns the layout that a run began with. Earlier versions had no test images: they used a test folder for validation
-/// if there was no validation folder.
-pub(crate) fn layout_of(config: &RunConfig) -> anyhow::Result<Layout> {
+/// Returns the layout that a run began with. A test folder is only opened with `with_test`.
+pub(crate) fn layout_of(config: &RunConfig, with_test: bool) -> anyhow::Result<Layout> {
     let data = &config.data;
     anyhow::ensure!(
         data.path.is_dir(),
         "the run's image folder `{}` does not exist\nhint: restore it, or set its new path as `path` below `[data]` in the run's `config.toml`",
         data.path.shown()
     );
-    let missing = |folder: &String| {
-        let folder = data.path.join(&*name_of_key(folder));
-        anyhow::anyhow!(
-            "the run's test images are not in `{}`\nhint: restore the folder",
-            folder.shown()
-        )
-    };
-    if let Some(folder) = &data.test_folder
-        && !data.path.join(&*name_of_key(folder)).is_dir()
-    {
-        return Err(missing(folder));
-    }
-    let mut layout = Layout::find(&data.path, data.validation_split)?;
-    if let Some(share) = data.test_split {
-        return Ok(layout.with_test_split(share)?);
-    }
-    if let Some(folder) = &data.test_folder {
-        let found = test_folder(&layout, data);
-        return if found.as_ref() == Some(folder) { Ok(layout) } else { Err(missing(folder)) };
-    }
-    match layout.test.take() {
-        Some(test) if layout.validation.folder().is_none() && data.validation_split.is_none() => {
-            layout.validation = test;
-        }
-        Some(HeldOut::Folder(folder)) => layout.beside.unused.push(folder.path),
-        _ => {}
-    }
-    Ok(layout)
-}
-
-/// Returns the test folder of a layout, relative to the data folder.
-fn test_folder(layout: &Layout, data: &DataConfig) -> Option<String> {
-    let folder = layout.test.as_ref().and_then(HeldOut::folder)?;
-    Some(key_of(&folder.path, &data.path))
+    Ok(data.layout(with_test)?)
 }
 
 /// Loads the images of a new run.

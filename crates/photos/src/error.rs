@@ -158,7 +158,7 @@ pub enum PhotosError {
         split: Split,
     },
     /// The fractions of the validation and the test split leave no images for training.
-    #[error("the validation and the test split sum to {0}, expected less than 1")]
+    #[error("the validation and the test split sum to {0:.2}, expected less than 1")]
     SplitSum(f64),
     /// A class has too few images to be split.
     #[error(
@@ -173,9 +173,9 @@ pub enum PhotosError {
         /// Number of splits.
         least: usize,
     },
-    /// The images of a class form a single group of near duplicates, which can't be split.
+    /// The images of a class form fewer groups of near duplicates than there are splits.
     #[error(
-        "the {count} images of the class `{class}` are near duplicates of each other and can't be split",
+        "the {count} images of the class `{class}` form too few groups of near duplicates to be split",
         class = .class.shown()
     )]
     OneGroup {
@@ -243,7 +243,9 @@ impl PhotosError {
             Self::SplitSum(_) => {
                 "0.2 for each uses three fifths of each class for training".into()
             }
-            Self::TooFewToSplit { .. } => "add images, or remove the class".into(),
+            Self::TooFewToSplit { .. } => {
+                "add images, remove the class, or reserve no images for testing".into()
+            }
             Self::SplitTwice { .. } | Self::OneGroup { .. } => return None,
         })
     }

@@ -207,6 +207,12 @@ impl Folder {
         Ok(Self { classes: classes.to_vec(), files, ..self })
     }
 
+    /// Removes all other classes.
+    pub(crate) fn retain_classes(&mut self, classes: &HashSet<String>) {
+        let found = mem::take(&mut self.classes).into_iter().zip(mem::take(&mut self.files));
+        (self.classes, self.files) = found.filter(|(class, _)| classes.contains(class)).unzip();
+    }
+
     /// Returns the files and folders that are known to be skipped before any file is read.
     pub(crate) fn skipped(&self) -> SkippedFiles {
         let (unreadable, ignored) = (self.unreadable.clone(), self.ignored.clone());

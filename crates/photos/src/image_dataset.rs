@@ -1,6 +1,5 @@
 //! Dataset of a folder's images in one size, with labels. Pixels are cached in memory up to a limit.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,15 +49,6 @@ pub struct ImageDataset {
     labels: Vec<usize>,
     files: Vec<PhotoFile>,
     disk: Option<DiskCache>,
-}
-
-/// Number of images that occur in two splits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SharedImages {
-    /// Images with the same pixels as a training image.
-    pub identical: usize,
-    /// Other images that are near duplicates of a training image, directly or through other images.
-    pub near: usize,
 }
 
 /// File of an image, with its properties.
@@ -201,50 +191,8 @@ impl ImageDataset {
         near(&self.fingerprints().collect::<Vec<_>>())
     }
 
-    /// Counts the images that are also in `training`, or have near duplicates there.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use photos::{Cache, Folder, ImageDataset, SharedImages};
-    ///
-    /// # let data = tempfile::tempdir()?;
-    /// # for (split, levels) in [("train", [40, 200]), ("test", [40, 90])] {
-    /// #     for (class, level) in ["cat", "dog"].into_iter().zip(levels) {
-    /// #         std::fs::create_dir_all(data.path().join(split).join(class))?;
-    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level; 3]));
-    /// #         image.save(data.path().join(split).join(class).join("1.png"))?;
-    /// #     }
-    /// # }
-    /// // `test/cat/1.png` is a copy of `train/cat/1.png`.
-    /// let load = |name| {
-    ///     let folder = Folder::scan(data.path().join(name))?;
-    ///     Ok::<_, photos::PhotosError>(ImageDataset::load(&folder, [8, 8], &Cache::default())?.0)
-    /// };
-    /// let shared = load("test")?.shared_with(&load("train")?);
-    /// assert_eq!(shared, SharedImages { identical: 1, near: 0 });
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[doc(alias = "data leakage")]
-    #[doc(alias = "train-test leakage")]
-    pub fn shared_with(&self, training: &Self) -> SharedImages {
-        let all: Vec<Fingerprint> = training.fingerprints().chain(self.fingerprints()).collect();
-        let of_training = training.files.len();
-        let known: HashSet<[u8; 32]> =
-            all[..of_training].iter().map(|image| image.digest).collect();
-        let mut shared = SharedImages::default();
-        for group in near(&all).iter().filter(|group| group[0] < of_training) {
-            for &at in group.iter().filter(|&&at| at >= of_training) {
-                match known.contains(&all[at].digest) {
-                    true => shared.identical += 1,
-                    false => shared.near += 1,
-                }
-            }
-        }
-        shared
-    }
-
-    fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> {
+    /// Returns the data to compare the images by, in order.
+    pub(crate) fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> {
         self.files.iter().map(|file| Fingerprint { digest: file.digest, hash: file.hash })
     }
 

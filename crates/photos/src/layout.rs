@@ -1,16 +1,14 @@
 //! Determines which images are for training, validation and testing, and reads them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
+use crate::duplicates::near;
 use crate::listing::entries;
 use crate::{
     Cache, Folder, ImageDataset, PhotosError, SkippedFiles, Split, SplitFolders, SplitShares,
     assign_splits, has_image_extension,
 };
-
-/// Default validation split: fraction of each class.
-const DEFAULT_SPLIT: f64 = 0.2;
 
 /// Layout of the images, listed but not yet read.
 #[doc(alias = "train_test_split")]
@@ -79,7 +77,71 @@ pub struct SplitDatasets {
     pub skipped: SkippedFiles,
 }
 
+/// Number of images of a split that also occur in other splits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedImages {
+    /// Images with the same pixels as an image of another split.
+    pub identical: usize,
+    /// Other images that are near duplicates of one, directly or through further images.
+    pub near: usize,
+}
+
+impl SplitDatasets {
+    /// Counts the validation images with duplicates among the training images, and the test images with duplicates among
+    /// the training or validation images; `None` without test images. The duplicates make metrics too good.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Cache, Layout, SharedImages};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for (split, levels) in [("train", [40, 200]), ("val", [40, 90]), ("test", [90, 200])] {
+    /// #     for (class, level) in ["cat", "dog"].into_iter().zip(levels) {
+    /// #         std::fs::create_dir_all(data.path().join(split).join(class))?;
+    /// #         let image = image::RgbImage::from_pixel(8, 8, image::Rgb([level; 3]));
+    /// #         image.save(data.path().join(split).join(class).join("1.png"))?;
+    /// #     }
+    /// # }
+    /// // A test image is a copy of a training image, and the other one of a validation image.
+    /// let images = Layout::find(data.path(), None)?.load([8, 8], 1, &Cache::default())?;
+    /// let [validation, test] = images.shared_images();
+    /// assert_eq!(validation, Some(SharedImages { identical: 1, near: 0 }));
+    /// assert_eq!(test, Some(SharedImages { identical: 2, near: 0 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "data leakage")]
+    #[doc(alias = "train-test leakage")]
+    pub fn shared_images(&self) -> [Option<SharedImages>; 2] {
+        let splits = [Some(&self.training), Some(&self.validation), self.test.as_ref()];
+        let (mut images, mut split_of) = (vec![], vec![]);
+        for (split, dataset) in splits.into_iter().enumerate() {
+            images.extend(dataset.into_iter().flat_map(ImageDataset::fingerprints));
+            split_of.resize(images.len(), split);
+        }
+        let mut found = [SharedImages::default(); 2];
+        for group in near(&images) {
+            let is_earlier = |at: usize, other: &&usize| split_of[**other] < split_of[at];
+            for &at in &group {
+                let mut earlier = group.iter().filter(|other| is_earlier(at, other)).peekable();
+                if earlier.peek().is_none() {
+                    continue;
+                }
+                let SharedImages { identical, near } = &mut found[split_of[at] - 1];
+                match earlier.any(|&other| images[other].digest == images[at].digest) {
+                    true => *identical += 1,
+                    false => *near += 1,
+                }
+            }
+        }
+        [Some(found[0]), self.test.as_ref().map(|_| found[1])]
+    }
+}
+
 impl Layout {
+    /// Default fraction of each class that is used for validation.
+    pub const VALIDATION_SPLIT: f64 = 0.2;
+
     /// Finds the layout of the images at `data` and lists them.
     ///
     /// `split` is the fraction of each class to use for validation. The default is 0.2. It is only valid without a
@@ -142,19 +204,9 @@ impl Layout {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn list(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
-        SplitShares { validation: split, test: None }.validate()?;
         let splits = SplitFolders::find(data, folders_in)?;
-        let mut layout = Self::of_splits(data, splits.as_ref(), Folder::list)?;
-        match (&layout.validation, split) {
-            (HeldOut::Folder(folder), Some(_)) => {
-                return Err(PhotosError::SplitTwice {
-                    folder: folder.path.clone(),
-                    split: Split::Validation,
-                });
-            }
-            (HeldOut::Share(_), Some(share)) => layout.validation = HeldOut::Share(share),
-            (_, None) => {}
-        }
+        let layout = Self::of_splits(data, splits.as_ref(), Folder::list)?;
+        let mut layout = layout.with_validation_split(split)?;
         if let Some(splits) = &splits {
             layout.beside.ignored = images_around(data, splits);
         }
@@ -164,8 +216,8 @@ impl Layout {
     /// Creates the layout of `data` with these folders of splits, each listed by `list`, and the default fraction for
     /// validation. It has no images beside the folders.
     ///
-    /// Test folders often hold images without labels. Without any class of the training folder, a test folder is
-    /// unused.
+    /// Test folders often hold images without labels. With a single subfolder that is no class of the training folder, a
+    /// test folder is unused.
     ///
     /// # Errors
     ///
@@ -201,17 +253,107 @@ impl Layout {
         let validation = listed(splits.and_then(|splits| splits.validation.as_ref()))?;
         let mut test = listed(splits.and_then(|splits| splits.test.as_ref()))?;
         let mut unused = splits.map(|splits| splits.unused.clone()).unwrap_or_default();
-        let is_known = |class: &String| train.classes.contains(class);
-        if let Some(folder) = test.take_if(|test| !test.classes.iter().any(is_known)) {
+        let is_unlabeled = |test: &mut Folder| match test.classes.as_slice() {
+            [] => true,
+            [only] => !train.classes.contains(only),
+            _ => false,
+        };
+        if let Some(folder) = test.take_if(is_unlabeled) {
             unused.push(folder.path);
             unused.sort();
         }
         Ok(Self {
             train,
-            validation: validation.map_or(HeldOut::Share(DEFAULT_SPLIT), HeldOut::Folder),
+            validation: validation.map_or(HeldOut::Share(Self::VALIDATION_SPLIT), HeldOut::Folder),
             test: test.map(HeldOut::Folder),
             beside: SkippedFiles { unused, ..SkippedFiles::default() },
         })
+    }
+
+    /// Lists the images of `data` as earlier versions did: without test images, and with the test folder for validation if
+    /// there was no other. Their runs resume with this layout.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`find`](Self::find).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Layout;
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for folder in ["train/cat", "train/dog", "test/cat", "test/dog"] {
+    /// #     std::fs::create_dir_all(data.path().join(folder))?;
+    /// #     std::fs::write(data.path().join(folder).join("1.jpg"), "")?;
+    /// # }
+    /// // A folder with the subfolders `train` and `test`.
+    /// assert!(Layout::find(data.path(), None)?.test.is_some());
+    /// let layout = Layout::find_earlier(data.path(), None)?;
+    /// assert!(layout.test.is_none() && layout.validation.folder().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn find_earlier(data: &Path, split: Option<f64>) -> Result<Self, PhotosError> {
+        let splits = SplitFolders::find_earlier(data, folders_in)?;
+        let layout = Self::of_splits(data, splits.as_ref(), Folder::list)?;
+        layout.checked_with(split)
+    }
+
+    /// Lists the images in these folders. Without a validation folder, `split` is the fraction for validation.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`find`](Self::find).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::{Layout, SplitFolders};
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for folder in ["old/cat", "old/dog", "new/cat", "new/dog"] {
+    /// #     std::fs::create_dir_all(data.path().join(folder))?;
+    /// #     std::fs::write(data.path().join(folder).join("1.jpg"), "")?;
+    /// # }
+    /// // Folders with any names.
+    /// let splits = SplitFolders {
+    ///     train: data.path().join("old"),
+    ///     validation: None,
+    ///     test: Some(data.path().join("new")),
+    ///     unused: vec![],
+    /// };
+    /// let layout = Layout::in_folders(&splits, Some(0.1))?;
+    /// assert_eq!(layout.validation.share(), Some(0.1));
+    /// assert!(layout.test.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn in_folders(splits: &SplitFolders, split: Option<f64>) -> Result<Self, PhotosError> {
+        Self::of_splits(&splits.train, Some(splits), Folder::list)?.checked_with(split)
+    }
+
+    /// Sets the fraction for validation, and returns the first fault as an error.
+    fn checked_with(self, split: Option<f64>) -> Result<Self, PhotosError> {
+        let layout = self.with_validation_split(split)?;
+        match layout.faults().into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(layout),
+        }
+    }
+
+    /// Sets the fraction for validation, if it is given.
+    fn with_validation_split(mut self, split: Option<f64>) -> Result<Self, PhotosError> {
+        SplitShares { validation: split, test: None }.validate()?;
+        match (&self.validation, split) {
+            (HeldOut::Folder(folder), Some(_)) => Err(PhotosError::SplitTwice {
+                folder: folder.path.clone(),
+                split: Split::Validation,
+            }),
+            (HeldOut::Share(_), Some(share)) => {
+                self.validation = HeldOut::Share(share);
+                Ok(self)
+            }
+            (_, None) => Ok(self),
+        }
     }
 
     /// Takes a fraction of each class of the training folder for testing.
@@ -456,17 +598,21 @@ impl Layout {
         if !self.is_divided() {
             return self.load_with(size, cache, |_| unreachable!("no split is a fraction"));
         }
-        let mut train = self.train.clone();
-        let classes = std::mem::take(&mut train.classes);
-        let files = std::mem::take(&mut train.files);
-        for (class, mut files) in classes.into_iter().zip(files) {
-            files.retain(|path| split_of(path).is_some());
-            if !files.is_empty() {
-                train.classes.push(class);
-                train.files.push(files);
+        let mut layout = self.clone();
+        layout.train.files.iter_mut().for_each(|of_class| {
+            of_class.retain(|path| split_of(path).is_some());
+        });
+        let classes: HashSet<String> = (layout.train.classes.iter().zip(&layout.train.files))
+            .filter(|(_, files)| !files.is_empty())
+            .map(|(class, _)| class.clone())
+            .collect();
+        layout.train.retain_classes(&classes);
+        for held_out in [Some(&mut layout.validation), layout.test.as_mut()].into_iter().flatten() {
+            if let HeldOut::Folder(folder) = held_out {
+                folder.retain_classes(&classes);
             }
         }
-        Self { train, ..self.clone() }.load_with(size, cache, |images| {
+        layout.load_with(size, cache, |images| {
             let at = 0..images.labels().len();
             Ok(at.map(|at| split_of(images.path(at)).unwrap_or(Split::Train)).collect())
         })

@@ -1,5 +1,7 @@
 //! Splits a dataset into training, validation and test images, class by class.
 
+use std::collections::BTreeSet;
+
 use random::{AddressedRng, Purpose};
 
 use serde::Serialize;
@@ -70,7 +72,7 @@ impl ImageDataset {
     ///
     /// # Errors
     ///
-    /// Returns an error if a class has fewer than two images.
+    /// Returns an error if a class has fewer than two images, or if `share` is not between 0 and 1.
     ///
     /// # Examples
     ///
@@ -108,7 +110,8 @@ impl ImageDataset {
     ///
     /// # Errors
     ///
-    /// Returns an error if a class has fewer than two images, or if it can't be split without splitting a group.
+    /// Returns an error if a class has fewer than two images, if it can't be split without splitting a group, or if
+    /// `share` is not between 0 and 1.
     ///
     /// # Panics
     ///
@@ -211,6 +214,11 @@ pub fn assign_splits(
     let least = wanted.len() + 1;
     let mut splits = vec![Split::Train; labels.len()];
     let mut left = counts.clone();
+    let mut spare_groups = vec![0usize; counts.len()];
+    for at in (0..labels.len()).filter(|&at| together(at)[0] == at) {
+        let of_group: BTreeSet<usize> = together(at).iter().map(|&at| labels[at]).collect();
+        of_group.into_iter().for_each(|label| spare_groups[label] += 1);
+    }
     wanted.reverse();
     while let Some((split, share)) = wanted.pop() {
         // One image of each class remains for each later split, and one for training.
@@ -220,7 +228,16 @@ pub fn assign_splits(
             let share = (counts[label] as f64 * share).round() as usize;
             share.clamp(1, most[label].max(1))
         };
-        let mut selected = Selection { splits, split, counts: vec![0; counts.len()], labels };
+        let mut selected = Selection {
+            splits,
+            split,
+            counts: vec![0; counts.len()],
+            labels,
+            spare_groups: spare_groups
+                .iter()
+                .map(|&groups| groups.saturating_sub(wanted.len() + 1))
+                .collect(),
+        };
         for (label, class) in classes.iter().enumerate() {
             let count = counts[label];
             if count < least {
@@ -246,6 +263,8 @@ pub fn assign_splits(
             }
         }
         left.iter_mut().zip(&selected.counts).for_each(|(left, count)| *left -= count);
+        let spare = selected.spare_groups.iter().map(|groups| groups + wanted.len() + 1);
+        spare_groups = spare.collect();
         splits = selected.splits;
     }
     Ok(splits)
@@ -259,6 +278,8 @@ struct Selection<'a> {
     /// Number of selected images of each class.
     counts: Vec<usize>,
     labels: &'a [usize],
+    /// Number of groups of each class that may still be selected, so that others remain for the splits that follow.
+    spare_groups: Vec<usize>,
 }
 
 impl Selection<'_> {
@@ -266,7 +287,10 @@ impl Selection<'_> {
     fn has_room(&self, group: &[usize], most: impl Fn(usize) -> usize) -> bool {
         let mut counts = self.counts.clone();
         group.iter().for_each(|&at| counts[self.labels[at]] += 1);
-        group.iter().all(|&at| counts[self.labels[at]] <= most(self.labels[at]))
+        group
+            .iter()
+            .map(|&at| self.labels[at])
+            .all(|label| counts[label] <= most(label) && self.spare_groups[label] > 0)
     }
 
     fn add(&mut self, group: &[usize]) {
@@ -274,5 +298,7 @@ impl Selection<'_> {
             self.splits[at] = self.split;
             self.counts[self.labels[at]] += 1;
         }
+        let labels: BTreeSet<usize> = group.iter().map(|&at| self.labels[at]).collect();
+        labels.into_iter().for_each(|label| self.spare_groups[label] -= 1);
     }
 }

@@ -76,6 +76,29 @@ impl SplitFolders {
         data: &Path,
         folders_in: impl Fn(&Path) -> Vec<PathBuf>,
     ) -> Result<Option<Self>, PhotosError> {
+        Self::find_by(data, folders_in, |splits| {
+            [first_named(splits, &VALIDATION), first_named(splits, &TEST)]
+        })
+    }
+
+    /// Finds the folders in `data` as earlier versions did: without test images, and with the test folder for validation
+    /// if there was no other. `dev` was no name of a split.
+    pub(crate) fn find_earlier(
+        data: &Path,
+        folders_in: impl Fn(&Path) -> Vec<PathBuf>,
+    ) -> Result<Option<Self>, PhotosError> {
+        let earlier = &VALIDATION[..3];
+        Self::find_by(data, folders_in, |splits| {
+            [first_named(splits, earlier).or_else(|| first_named(splits, &TEST)), None]
+        })
+    }
+
+    /// Finds the folders in `data`. `held_out` selects the validation and the test folder among folders with subfolders.
+    fn find_by(
+        data: &Path,
+        folders_in: impl Fn(&Path) -> Vec<PathBuf>,
+        held_out: impl for<'a> Fn(&[&'a Path]) -> [Option<&'a Path>; 2],
+    ) -> Result<Option<Self>, PhotosError> {
         let mut around = data.to_owned();
         for _ in 0..=MOST_AROUND {
             let folders = folders_in(&around);
@@ -85,8 +108,7 @@ impl SplitFolders {
                 .filter(|folder| kind_of(folder).is_some() && !folders_in(folder).is_empty())
                 .collect();
             let train = first_named(&splits, &TRAINING);
-            let validation = first_named(&splits, &VALIDATION);
-            let test = first_named(&splits, &TEST);
+            let [validation, test] = held_out(&splits);
             match (train, validation.or(test)) {
                 (Some(train), _) => {
                     let has = |kind| folders.iter().find(|folder| kind_of(folder) == Some(kind));
@@ -122,6 +144,18 @@ impl SplitFolders {
         }
         Ok(None)
     }
+}
+
+/// Returns true if a folder has the name of a test folder.
+///
+/// # Examples
+///
+/// ```
+/// assert!(photos::is_test_folder("photos/Testing".as_ref()));
+/// assert!(!photos::is_test_folder("photos/validation".as_ref()));
+/// ```
+pub fn is_test_folder(folder: &Path) -> bool {
+    kind_of(folder) == Some(2)
 }
 
 /// Returns the subfolder of `split` with the same kind of name, if it is the only subfolder and contains the classes.

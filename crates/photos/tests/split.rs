@@ -97,7 +97,14 @@ proptest! {
             sizes.iter().map(|&size| pool.by_ref().take(size).collect()).collect();
         let shares = SplitShares { validation: Some(share), test: Some(of_test) };
         let Ok(splits) = assign_splits(&labels, &classes, shares, seed, &groups) else {
-            prop_assert!(groups.iter().any(|group| group.len() > 1));
+            let spans = |group: &Vec<usize>| labels[group[0]] != labels[*group.last().expect("one")];
+            let has_groups = |label: usize| {
+                let grouped = groups.iter().filter(|group| labels[group[0]] == label);
+                let images: usize = grouped.clone().map(Vec::len).sum();
+                grouped.count() + counts[label] - images.min(counts[label]) >= 3
+            };
+            // Without groups of both classes, three groups of each suffice.
+            prop_assert!(groups.iter().any(spans) || !has_groups(0) || !has_groups(1));
             return Ok(());
         };
         for group in &groups {

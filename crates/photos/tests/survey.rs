@@ -161,9 +161,9 @@ fn near_duplicates_stay_in_one_split() {
     }
     let layout = Layout::find(root, Some(0.25)).expect("images");
     for cache in [0, usize::MAX] {
-        let SplitDatasets { training: train, validation, .. } =
-            layout.load_grouped([64, 64], 3, &Cache::in_memory(cache)).expect("images");
-        assert_eq!(validation.shared_with(&train), SharedImages::default());
+        let images = layout.load_grouped([64, 64], 3, &Cache::in_memory(cache)).expect("images");
+        assert_eq!(images.shared_images(), [Some(SharedImages::default()), None]);
+        let SplitDatasets { training: train, validation, .. } = images;
         let numbers = |photos: &ImageDataset| -> Vec<String> {
             let name =
                 |at: usize| photos.path(at).file_name().expect("a name").to_str().expect("text");

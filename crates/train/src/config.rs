@@ -105,8 +105,14 @@ pub struct DataConfig {
     /// Fraction of each class that is used for testing; `None` if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_split: Option<f64>,
-    /// Folder of test images, relative to `path`; `None` without one. Runs without this field are from versions that used
-    /// a test folder for validation if there was no validation folder.
+    /// Folder of training images, relative to `path`, or `.` if it is that folder; `None` in runs of earlier versions, see
+    /// [`DataConfig::layout`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_folder: Option<String>,
+    /// Folder of validation images, relative to `path`; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_folder: Option<String>,
+    /// Folder of test images, relative to `path`, or to the images of the precomputed features; `None` without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_folder: Option<String>,
     /// Assigns near duplicates to the same split.
@@ -159,6 +165,8 @@ impl DataConfig {
             features: None,
             validation_split: None,
             test_split: None,
+            train_folder: None,
+            validation_folder: None,
             test_folder: None,
             group_duplicates: false,
             cache_mb: Self::CACHE_MB,

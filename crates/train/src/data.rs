@@ -123,10 +123,15 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// Returns the digest of the training and validation data. A run is only resumed on data with the same digest.
+    /// Returns the digest of the data. A run is only resumed on data with the same digest.
     pub(crate) fn digest(self) -> String {
         match self {
-            Self::Images { images, .. } => digest_of_images([&images.training, &images.validation]),
+            Self::Images { images: SplitDatasets { training, validation, test, .. }, .. } => {
+                match test {
+                    Some(test) => digest_of_images([training, validation, test]),
+                    None => digest_of_images([training, validation]),
+                }
+            }
             #[cfg(feature = "shards")]
             Self::Features(data) => data.digest(),
             Self::Arrays(data) => data.digest(),

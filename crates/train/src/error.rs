@@ -320,7 +320,14 @@ impl TrainError {
     }
 
     /// Returns true if the error is a cancellation.
-    pub(crate) fn is_cancelled(&self) -> bool {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = train::TrainError::NoRun("runs/train".into());
+    /// assert!(!error.is_cancelled());
+    /// ```
+    pub fn is_cancelled(&self) -> bool {
         match self {
             Self::Features(features::FeaturesError::Cancelled(_)) => true,
             #[cfg(feature = "shards")]

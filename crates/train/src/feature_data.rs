@@ -1,17 +1,14 @@
-//! Precomputed features of a data set, split into training and validation images.
+//! Precomputed features of a data set, split into training, validation and test images.
 
 use std::collections::{BTreeMap, HashSet};
 
-use photos::{PhotosError, Split, SplitShares, assign_splits};
+use photos::{Layout, PhotosError, Split, SplitShares, assign_splits};
 use sha2::{Digest, Sha256};
 use shards::{FeatureSet, FeatureSettings};
 use vgg::Weights;
 
 use crate::hex::hex;
 use crate::{RunConfig, TrainError};
-
-/// Default fraction of each class that is used for validation.
-const DEFAULT_SPLIT: f64 = 0.2;
 
 /// Precomputed features and their training, validation and test splits.
 #[derive(Debug)]
@@ -41,7 +38,7 @@ impl FeatureData {
     ///
     /// - The set was computed with another base, other weights or other augmented copies than the run asks for.
     /// - `validation_split` or `test_split` is set although the set has such a folder, or is invalid.
-    /// - A class has too few images to be split, or no image for training or validation.
+    /// - A class has too few images to be split, or no image for training or validation, or no class has a test image.
     ///
     /// # Examples
     ///
@@ -124,7 +121,15 @@ impl FeatureData {
                 }
             }
         }
-        let test = splits.contains(&Split::Test).then(|| part(Split::Test));
+        let has_test =
+            shares.test.is_some() || set.folders().is_some_and(|folders| folders.test.is_some());
+        let test = has_test.then(|| part(Split::Test));
+        if let Some(Part { places, .. }) = &test
+            && places.is_empty()
+        {
+            let class = set.classes().first().cloned().unwrap_or_default();
+            return Err(TrainError::NoFeatures { class, what: "test" });
+        }
         Ok(Self { set, training, validation, test })
     }
 
@@ -153,12 +158,17 @@ impl FeatureData {
         self.test.as_ref().map(|part| part.labels.as_slice())
     }
 
-    /// Returns the number of validation and test images with the same pixels as a training image.
-    pub fn identical_images(&self) -> [usize; 2] {
+    /// Returns the number of validation images with the same pixels as a training image, and that of test images with the
+    /// same pixels as a training or validation image; `None` without test images.
+    pub fn identical_images(&self) -> [Option<usize>; 2] {
         let digest = |&at: &usize| self.set.images()[at].digest;
-        let known: HashSet<[u8; 32]> = self.training.places.iter().map(digest).collect();
-        [&self.validation.places[..], self.test()]
-            .map(|places| places.iter().filter(|at| known.contains(&digest(at))).count())
+        let mut known: HashSet<[u8; 32]> = self.training.places.iter().map(digest).collect();
+        [Some(&self.validation), self.test.as_ref()].map(|part| {
+            let places = &part?.places;
+            let count = places.iter().filter(|at| known.contains(&digest(at))).count();
+            known.extend(places.iter().map(digest));
+            Some(count)
+        })
     }
 
     /// Returns the number of features of an image.
@@ -208,7 +218,7 @@ fn shares_of(set: &FeatureSet, config: &RunConfig) -> Result<SplitShares, TrainE
             return Err(twice(folder, Split::Validation).into());
         }
         Some(_) => None,
-        None => Some(config.data.validation_split.unwrap_or(DEFAULT_SPLIT)),
+        None => Some(config.data.validation_split.unwrap_or(Layout::VALIDATION_SPLIT)),
     };
     let test = match folders.and_then(|folders| folders.test.as_deref()) {
         Some(folder) if config.data.test_split.is_some() => {

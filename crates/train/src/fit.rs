@@ -17,7 +17,6 @@ use crate::feature_scale::{feature_scale, scaled};
 use crate::history::History;
 use crate::outcome::{TrainedModel, TrainingOutcome, TrainingResult};
 use crate::resume_check::{check_same, digest_of_settings};
-use crate::test_split::test;
 use crate::training::{Training, card_of};
 use crate::{
     Data, ImageSet, Optimizer, Plateau, RunConfig, RunningMean, TrainError, TrainingEvent,
@@ -28,8 +27,8 @@ use crate::{
 /// events to `on_event`. Equal settings, images and weights give the same result, whether the run is stopped and resumed
 /// or not.
 ///
-/// Returns the outcome with the history and the best model so far, which are also in the run directory. If the run is
-/// complete, the best model is evaluated on the test images, which are not used before.
+/// Returns the outcome with the history and the best model so far, which are also in the run directory. Test
+/// images are not used; [`evaluate_test`](crate::evaluate_test) evaluates the best model on them.
 ///
 /// The run ends after its epochs, or earlier by [`TrainConfig::patience`](crate::TrainConfig::patience). Any other rule
 /// can be a part of `on_event`, which stops the run by cancelling [`TrainingJob::cancellation`].
@@ -157,30 +156,25 @@ pub fn resume(
     run_from(job, Some(last), on_event)
 }
 
-/// Trains from a checkpoint, or from the beginning. Reads the history and the best model, and evaluates the test images
-/// of a complete run.
+/// Trains from a checkpoint, or from the beginning, and reads the history and the best model.
 fn run_from(
     job: &TrainingJob<'_>,
     last: Option<SavedCheckpoint>,
-    mut on_event: impl FnMut(TrainingEvent),
+    on_event: impl FnMut(TrainingEvent),
 ) -> Result<TrainingResult, TrainError> {
     if let Data::Arrays(data) = job.data {
         let width = job.config.base.feature_shape()?.iter().product();
         data.check(&job.config.train, width)?;
     }
     job.config.check_classes(job.data.classes())?;
-    let outcome = train_from(job, last, &mut on_event)?;
+    let outcome = train_from(job, last, on_event)?;
     let epochs = match outcome {
         TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs } => epochs,
     };
     let history = History::open(job.run, epochs)?.records(job.run)?;
     let best = (epochs > 0).then(|| load_bundle(job.run.best(), &job.device.clone().inner()));
     let best = best.transpose()?.map(|(card, layers)| TrainedModel { card, layers });
-    let test = match (outcome, &best) {
-        (TrainingOutcome::Complete { .. }, Some(best)) => test(job, best, &mut on_event)?,
-        _ => None,
-    };
-    Ok(TrainingResult { outcome, history, best, test })
+    Ok(TrainingResult { outcome, history, best })
 }
 
 /// Trains from a checkpoint, or from the beginning.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use model::{Classifier, Metrics, ModelCard, ModelError, TrainableLayers};
-use report::Predictions;
 use vgg::FrozenBase;
 
 use crate::Best;
@@ -19,9 +18,6 @@ pub struct TrainingResult {
     /// Model with the lowest val_loss so far, as it is in [`RunDirectory::best`](crate::RunDirectory::best); `None` if
     /// no epoch is complete.
     pub best: Option<TrainedModel>,
-    /// Predictions of the best model for the test images. `None` without test images, if the run is not complete, or if
-    /// it was cancelled during this evaluation.
-    pub test: Option<Predictions>,
 }
 
 /// Metrics of an epoch, its duration and its learning rate.

@@ -6,15 +6,28 @@ use report::Predictions;
 
 use crate::{Data, ImageSet, TrainError, TrainedModel, TrainingEvent, TrainingJob, evaluate};
 
-/// Returns the predictions of a model for the test images. `None` without test images, or if the run is cancelled.
+/// Returns the predictions of a model for the test images of a run; `None` without test images.
 ///
 /// # Errors
 ///
-/// Returns an error if features can't be computed or read.
-pub(crate) fn test(
+/// Returns an error if features can't be computed or read, or if the run is cancelled.
+///
+/// # Examples
+///
+/// ```
+/// use train::{Predictions, TrainError, TrainedModel, TrainingJob, TrainingResult, evaluate_test, fit};
+///
+/// /// Trains, and evaluates the best model on the test images.
+/// fn train(job: &TrainingJob<'_>) -> Result<Option<Predictions>, TrainError> {
+///     let TrainingResult { best, .. } = fit(job, |_| {})?;
+///     best.map_or(Ok(None), |best| evaluate_test(job, &best, |_| {}))
+/// }
+/// ```
+#[doc(alias = "model.evaluate")]
+pub fn evaluate_test(
     job: &TrainingJob<'_>,
     model: &TrainedModel,
-    on_event: &mut impl FnMut(TrainingEvent),
+    mut on_event: impl FnMut(TrainingEvent),
 ) -> Result<Option<Predictions>, TrainError> {
     let Some(labels) = job.data.test_labels() else { return Ok(None) };
     let (set, all) = (ImageSet::Test, || (0..labels.len()).collect::<Vec<usize>>());
@@ -24,21 +37,17 @@ pub(crate) fn test(
             let images = ImageFeatures::new(extractor.clone(), images, AugmentedCopies::default());
             logits(job, model, &images, labels, &all(), |done, total| {
                 on_event(TrainingEvent::Features { set, done, total });
-            })
+            })?
         }
         #[cfg(feature = "shards")]
         Data::Features(data) => {
             logits(job, model, data.set(), labels, data.test(), |done, total| {
                 on_event(TrainingEvent::Read { set, done, total });
-            })
+            })?
         }
         Data::Arrays(_) => return Ok(None),
     };
-    match logits {
-        Ok(logits) => Ok(Some(predictions_of(&model.card, labels.to_vec(), logits))),
-        Err(error) if error.is_cancelled() => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(Some(predictions_of(&model.card, labels.to_vec(), logits)))
 }
 
 /// Returns the logits of all classes for these images of `provider`.

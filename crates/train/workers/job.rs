@@ -21,7 +21,7 @@ use burn::tensor::Device;
 use burn_std::config::{BurnConfig, RuntimeConfig};
 use features::{Cancellation, Extractor};
 use head::HeadConfig;
-use photos::{Cache, Layout};
+use photos::Cache;
 use train::{
     Data, DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig, RunConfig,
     RunDirectory, TrainConfig, TrainingEvent, TrainingJob, WeightsChoice, fit,
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let weights = config.load_weights()?;
     let base = FrozenBase::new(&config.base, &weights)?;
-    let layout = Layout::find(&config.data.path, None)?;
+    let layout = config.data.layout(true)?;
     let images = layout.load(
         config.base.image_size,
         config.train.seed,

@@ -51,6 +51,9 @@ struct Finding<'a> {
     wrong: bool,
     kind: Kind,
     what: String,
+    /// Kind of duplicates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicates: Option<Duplicates>,
     /// Suggested action, unless it is obvious.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
@@ -78,6 +81,23 @@ enum Kind {
     UnusedFolders,
 }
 
+/// Kind of duplicates.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Duplicates {
+    Identical,
+    Near,
+}
+
+impl Duplicates {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Identical => "identical images",
+            Self::Near => "near duplicates",
+        }
+    }
+}
+
 /// File or folder of a finding.
 #[derive(Serialize)]
 struct FileRecord<'a> {
@@ -100,15 +120,21 @@ struct ClassRecord<'a> {
     images: usize,
 }
 
-impl Finding<'_> {
+impl<'a> Finding<'a> {
     fn new(wrong: bool, kind: Kind, what: String) -> Self {
-        Self { wrong, kind, what, hint: None, files: vec![], groups: vec![], classes: vec![] }
+        let (files, groups, classes) = (vec![], vec![], vec![]);
+        Self { wrong, kind, what, duplicates: None, hint: None, files, groups, classes }
     }
 
     /// Returns the finding for a fault that prevents training, with the message that `train` prints.
-    fn of_fault(fault: &PhotosError) -> Self {
+    fn of_fault(fault: &'a PhotosError) -> Self {
         let ErrorText { what, hint } = ErrorText::of(fault);
-        Self { hint, ..Self::new(true, Kind::Layout, what) }
+        let mut files = vec![];
+        if let PhotosError::EmptyClass { class, folder } = fault {
+            let path = folder.to_string_lossy();
+            files.push(FileRecord { path, split: None, class: Some(class), reason: None });
+        }
+        Self { hint, files, ..Self::new(true, Kind::Layout, what) }
     }
 
     /// Returns the affected files, groups and classes as lines of text.
@@ -136,7 +162,8 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     let cache = arguments.cache.open(&[&arguments.data])?;
     let survey = Survey::of(&layout, cache.as_ref());
     warn_of_fault(cache.as_ref())?;
-    let mut findings: Vec<Finding<'_>> = layout.faults().iter().map(Finding::of_fault).collect();
+    let faults = layout.faults();
+    let mut findings: Vec<Finding<'_>> = faults.iter().map(Finding::of_fault).collect();
     findings.extend(findings_of(&survey));
     let wrong = findings.iter().any(|finding| finding.wrong);
     if arguments.json {
@@ -156,7 +183,8 @@ fn findings_of(survey: &Survey) -> Vec<Finding<'_>> {
         .iter()
         .map(|file| FileRecord { reason: Some(&file.reason), ..record_of(survey, &file.path) });
     add_files(&mut findings, true, Kind::Unreadable, "image file(s) can't be read", unreadable);
-    for (kind, groups) in [("identical images", &survey.same), ("near duplicates", &survey.near)] {
+    for (kind, groups) in [(Duplicates::Identical, &survey.same), (Duplicates::Near, &survey.near)]
+    {
         add_duplicates(&mut findings, kind, groups);
     }
     for set in &survey.sets {
@@ -191,16 +219,21 @@ fn add_files<'a>(
     }
 }
 
-/// Adds the findings about groups of duplicates. `kind` names these.
-fn add_duplicates<'a>(findings: &mut Vec<Finding<'a>>, kind: &str, groups: &'a [DuplicateGroup]) {
+/// Adds the findings about groups of duplicates.
+fn add_duplicates<'a>(
+    findings: &mut Vec<Finding<'a>>,
+    kind: Duplicates,
+    groups: &'a [DuplicateGroup],
+) {
     let is_whole =
         |group: &DuplicateGroup| group.members.iter().any(|member| member.set == Split::Whole);
     let mut add = |wrong, of, what: &str, belongs: &dyn Fn(&DuplicateGroup) -> bool| {
         let groups: Vec<Vec<FileRecord<'_>>> =
             groups.iter().filter(|group| belongs(group)).map(records_of).collect();
         if !groups.is_empty() {
-            let what = format!("{} group(s) of {kind} {what}", groups.len());
-            findings.push(Finding { groups, ..Finding::new(wrong, of, what) });
+            let what = format!("{} group(s) of {} {what}", groups.len(), kind.text());
+            let duplicates = Some(kind);
+            findings.push(Finding { duplicates, groups, ..Finding::new(wrong, of, what) });
         }
     };
     add(
@@ -245,8 +278,11 @@ fn add_classes<'a>(findings: &mut Vec<Finding<'a>>, set: &'a SplitSurvey) {
             findings.push(Finding { classes, ..Finding::new(wrong, kind, what) });
         }
     };
-    let few = "class(es) with too few images for training and validation";
-    add(true, Kind::FewImages, few, &|images| images < least);
+    let few = match set.set {
+        Split::Whole => "class(es) with too few images for training and validation".to_owned(),
+        split => format!("class(es) of {} with too few images", name(split)),
+    };
+    add(true, Kind::FewImages, &few, &|images| images < least);
     let most = classes().map(|class| class.images).max().unwrap_or(0);
     let mut what =
         format!("class(es) of {} less than a third as large as the largest", name(set.set));

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
         arguments.run.shown(),
         argument(arguments.run.join("best"))
     );
-    let layout = split_table::layout_of(&config)?;
+    let layout = split_table::layout_of(&config, true)?;
     let disk = arguments.cache.open_for_run(&config.data)?;
     let cache = Cache { memory: config.data.memory(), disk: disk.clone() };
     let images = split_table::reload(&arguments.run, &config, &layout, &cache)?;

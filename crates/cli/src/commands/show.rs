@@ -30,9 +30,9 @@ const LARGEST: usize = 100_000_000;
   permafrost show photos
   permafrost show photos --augment 8 --count 3 --rotation 0.2 --out augmented.png")]
 pub(crate) struct ShowArguments {
-    /// Folder with one subfolder of images per class, or with the folders train and validation
+    /// Folder with one subfolder of images per class, or with the folders train, validation and test
     ///
-    /// If there is a validation folder, only training images are shown.
+    /// If there is a training folder, only its images are shown.
     #[arg(value_name = "DATA")]
     data: PathBuf,
     /// PNG file to write

@@ -6,13 +6,16 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
-use model::{Metrics, ModelCard, WeightsSearch, load_card};
+use formats::FormatError;
+use model::{Metrics, ModelCard, WeightsSearch, load_bundle, load_card};
 use quoting::{Shown, argument};
-use report::{Estimate, Predictions};
+use report::Estimate;
+use serde_json::{Value, json};
 use shards::{FeatureSet, Store};
 use train::{
-    Best, Data, InitialWeights, RunConfig, RunDirectory, SavedCheckpoint, TrainError, TrainingJob,
-    TrainingOutcome, TrainingResult, WeightsChoice, fit, initial_layers, resume,
+    Best, Data, InitialWeights, Predictions, RunConfig, RunDirectory, SavedCheckpoint, TrainError,
+    TrainedModel, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice, evaluate_test, fit,
+    initial_layers, resume,
 };
 use vgg::{Pooling, Weights};
 
@@ -120,14 +123,17 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             arguments.settings.change_cache(&mut config.data)?;
             let last = match SavedCheckpoint::resumable(&run, &config) {
                 Err(TrainError::Complete { epochs, .. }) => {
-                    return say_complete(&run, epochs, output);
+                    if run.path().join(TEST).exists() || !config.data.has_test() {
+                        return say_complete(&run, epochs, output);
+                    }
+                    Last::Complete { epochs }
                 }
-                last => last?,
+                last => Last::Checkpoint(last?),
             };
             // Open the data first, so that a missing folder is reported before any computation.
             let found = match &config.data.features {
                 Some(url) => DataSource::Features(FeatureSet::open(&Store::open(url)?)?),
-                None => DataSource::Images(split_table::layout_of(&config)?),
+                None => DataSource::Images(split_table::layout_of(&config, true)?),
             };
             let weights = reload_weights(&run, &config)?;
             let devices = Devices::open(&config.device).map_err(|error| {
@@ -164,7 +170,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                     if settings.demo {
                         demo::draw_where_missing(&config.data.path, output)?;
                     }
-                    DataSource::Images(split_table::find_layout(&mut config.data)?)
+                    DataSource::Images(config.data.find_layout()?)
                 }
             };
             config.check_classes(found.classes())?;
@@ -187,22 +193,24 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 None => RunDirectory::create_numbered(path, &config)?,
             };
             inputs.write_tables(&run, &config)?;
-            go(&config, &inputs, &run, None, false, output)
+            go(&config, &inputs, &run, Last::Checkpoint(None), false, output)
         }
     }
 }
 
+/// Progress of a run so far.
+enum Last {
+    /// Last checkpoint; `None` for a new run.
+    Checkpoint(Option<SavedCheckpoint>),
+    /// All epochs are complete, but the test images are not evaluated.
+    Complete { epochs: usize },
+}
+
 /// Reports that a run is already complete. This counts as success, so that jobs can always restart with `--resume`.
 fn say_complete(run: &RunDirectory, epochs: usize, output: Output) -> anyhow::Result<ExitCode> {
-    output.emit(|| {
-        let metrics = load_card(run.best()).ok().and_then(|card| card.metrics);
-        let best = metrics.map(|Metrics { epoch, val_loss, val_accuracy, .. }| Best {
-            epoch,
-            val_loss,
-            val_accuracy,
-        });
-        events::complete(run.path(), epochs, best, None)
-    })?;
+    let best = load_card(run.best()).ok().and_then(|card| best_of(&card));
+    let test = read_test(run)?;
+    output.emit(|| events::complete(run.path(), epochs, best, test))?;
     output.say_last(format_args!(
         "The run in {} is complete after {epochs} epochs. Its best model is in {}.\nTo train it for longer, raise `epochs` or `patience` in {}.",
         run.path().shown(),
@@ -210,6 +218,12 @@ fn say_complete(run: &RunDirectory, epochs: usize, output: Output) -> anyhow::Re
         run.config().shown()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the epoch of a model with its metrics.
+fn best_of(card: &ModelCard) -> Option<Best> {
+    let Metrics { epoch, val_loss, val_accuracy, .. } = card.metrics?;
+    Some(Best { epoch, val_loss, val_accuracy })
 }
 
 /// Loads the weights of a resumed run from the configured file. If that file no longer exists, searches for a file with
@@ -232,7 +246,7 @@ fn go(
     config: &RunConfig,
     inputs: &Inputs,
     run: &RunDirectory,
-    last: Option<SavedCheckpoint>,
+    last: Last,
     strict_engine: bool,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
@@ -264,7 +278,7 @@ fn go(
     let cancellation = &cancellation;
     let job = TrainingJob { config, run, weights, data, device, strict_engine, cancellation };
     let mut shown = Ok(());
-    let show = |event| {
+    let mut show = |event| {
         if let Some(dashboard) = &dashboard {
             dashboard.show(&event);
         }
@@ -279,66 +293,37 @@ fn go(
             };
         }
     };
-    let outcome = match last {
-        Some(last) => resume(&job, last, show),
-        None => fit(&job, show),
+    let trained = match last {
+        Last::Checkpoint(last) => train_on(&job, last, &mut show),
+        Last::Complete { epochs } => model_of(&job, epochs),
+    };
+    let test = match &trained {
+        Ok(Trained::Complete { model, .. }) => {
+            let test = evaluate_test(&job, model, &mut show);
+            test.map_err(anyhow::Error::from).and_then(|test| {
+                test.iter().try_for_each(|test| save_test(run, test, &model.card))?;
+                Ok(test)
+            })
+        }
+        _ => Ok(None),
     };
     progress.bar().clear();
     drop(dashboard);
-    match &outcome {
-        Ok(result) => tracing::info!(outcome = ?result.outcome, "end"),
+    match &trained {
+        Ok(Trained::Complete { .. }) => tracing::info!(outcome = "complete", "end"),
+        Ok(Trained::Stopped { .. }) => tracing::info!(outcome = "stopped", "end"),
         // The caller also reports this error to the user, so the log needs no higher level.
         Err(error) => tracing::info!(%error, hint = error.hint().as_deref(), "end"),
     }
     cache_arguments::warn_of_fault(inputs.cache())?;
-    let TrainingResult { outcome, best: model, test, .. } = outcome?;
+    let trained = trained?;
     shown?;
-    match outcome {
-        TrainingOutcome::Complete { best, epochs } => {
-            output.emit(|| events::complete(run.path(), epochs, Some(best), test.as_ref()))?;
-            if let Some(patience) = config.train.patience
-                && epochs < config.train.epochs
-            {
-                output.say_last(format_args!(
-                    "Ended early: no lower val_loss for {patience} epoch(s)."
-                ))?;
-            }
-            output.say_last(format_args!(
-                "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
-                best.epoch, best.val_loss, best.val_accuracy
-            ))?;
-            if let Some(advice) = advice_on_scale(config, best) {
-                output.say_last(advice)?;
-            }
-            say_threshold(run, config, output)?;
-            match (&test, model) {
-                (Some(test), Some(model)) => {
-                    save_test(run, test, &model.card)?;
-                    output.say_last(test_text(test))?;
-                }
-                _ if data.test_labels().is_some() => writeln!(
-                    stderr(),
-                    "warning: the run was stopped before the test images were evaluated\nhint: evaluate them with `permafrost evaluate {} --split test`",
-                    argument(run.best())
-                )?,
-                _ => {}
-            }
-            // A report shows images, which a run on features does not have.
-            if let Data::Images { images, .. } = data {
-                // The model is already saved, so a failed report is not an error.
-                match run_report::write(run.path(), config, images, test, None, devices) {
-                    Ok(page) => output.say_last(format_args!("Report: {}", page.shown()))?,
-                    Err(error) => writeln!(
-                        stderr(),
-                        "could not write the report: {}",
-                        hints::explained(&error)
-                    )?,
-                }
-            }
-            output.say_last(format_args!("Run: {}", run.path().shown()))?;
-            Ok(ExitCode::SUCCESS)
+    match trained {
+        Trained::Complete { best, epochs, model } => {
+            let report = Completed { config, run, data, devices, best, epochs, card: &model.card };
+            report.finish(test, output)
         }
-        TrainingOutcome::Stopped { epochs } => {
+        Trained::Stopped { epochs } => {
             output.emit(|| events::stopped(run.path(), epochs))?;
             output.say_last(format_args!(
                 "Stopped after {epochs} of {} epochs. To resume: permafrost train --resume {}",
@@ -347,6 +332,117 @@ fn go(
             ))?;
             Ok(ExitCode::from(STOPPED))
         }
+    }
+}
+
+/// Result of the training loop.
+enum Trained {
+    Complete { best: Best, epochs: usize, model: TrainedModel },
+    Stopped { epochs: usize },
+}
+
+/// Trains from a checkpoint, or from the beginning. An evaluation of the test images is of another model now.
+fn train_on(
+    job: &TrainingJob<'_>,
+    last: Option<SavedCheckpoint>,
+    show: impl FnMut(TrainingEvent),
+) -> Result<Trained, TrainError> {
+    let test = job.run.path().join(TEST);
+    if test.exists() {
+        std::fs::remove_file(&test).map_err(|error| FormatError::io(&test, error))?;
+    }
+    let result = match last {
+        Some(last) => resume(job, last, show),
+        None => fit(job, show),
+    }?;
+    Ok(match (result.outcome, result.best) {
+        (TrainingOutcome::Complete { best, epochs }, Some(model)) => {
+            Trained::Complete { best, epochs, model }
+        }
+        (TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs }, _) => {
+            Trained::Stopped { epochs }
+        }
+    })
+}
+
+/// Loads the best model of a complete run.
+fn model_of(job: &TrainingJob<'_>, epochs: usize) -> Result<Trained, TrainError> {
+    let (card, layers) = load_bundle(job.run.best(), &job.device.clone().inner())?;
+    let best = best_of(&card).expect("the best model has metrics");
+    Ok(Trained::Complete { best, epochs, model: TrainedModel { card, layers } })
+}
+
+/// Complete run.
+struct Completed<'a> {
+    config: &'a RunConfig,
+    run: &'a RunDirectory,
+    data: Data<'a>,
+    devices: &'a Devices,
+    best: Best,
+    epochs: usize,
+    /// Card of the best model.
+    card: &'a ModelCard,
+}
+
+impl Completed<'_> {
+    /// Reports the result, and writes the page of the run. If the evaluation of the test images was stopped or failed, so
+    /// does the command; resuming the run repeats it.
+    fn finish(
+        self,
+        test: anyhow::Result<Option<Predictions>>,
+        output: Output,
+    ) -> anyhow::Result<ExitCode> {
+        let Self { config, run, data, devices, best, epochs, card } = self;
+        let is_stopped = |error: &anyhow::Error| {
+            error.downcast_ref::<TrainError>().is_some_and(TrainError::is_cancelled)
+        };
+        let stopped = test.as_ref().is_err_and(is_stopped);
+        match (&test, stopped) {
+            (_, true) => output.emit(|| events::stopped(run.path(), epochs))?,
+            (Ok(_), _) => {
+                let test = read_test(run)?;
+                output.emit(|| events::complete(run.path(), epochs, Some(best), test))?;
+            }
+            (Err(_), false) => {}
+        }
+        if let Some(patience) = config.train.patience
+            && epochs < config.train.epochs
+        {
+            output.say_last(format_args!(
+                "Ended early: no lower val_loss for {patience} epoch(s)."
+            ))?;
+        }
+        output.say_last(format_args!(
+            "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
+            best.epoch, best.val_loss, best.val_accuracy
+        ))?;
+        if let Some(advice) = advice_on_scale(config, best) {
+            output.say_last(advice)?;
+        }
+        say_threshold(card, config, output)?;
+        if stopped {
+            output.say_last(format_args!(
+                "Stopped before the test images were evaluated. To evaluate them: permafrost train --resume {}",
+                argument(run.path())
+            ))?;
+            return Ok(ExitCode::from(STOPPED));
+        }
+        let test = test?;
+        if let Some(test) = &test {
+            output.say_last(test_text(test))?;
+        }
+        // A report shows images, which a run on features does not have.
+        if let Data::Images { images, .. } = data {
+            // The model is already saved, so a failed report is not an error.
+            match run_report::write(run.path(), config, images, test, None, devices) {
+                Ok(page) => output.say_last(format_args!("Report: {}", page.shown()))?,
+                Err(error) => {
+                    writeln!(stderr(), "could not write the report: {}", hints::explained(&error))?;
+                }
+            }
+        }
+        output.say_last(format_args!("Run: {}", run.path().shown()))?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -366,8 +462,7 @@ fn advice_on_scale(config: &RunConfig, best: Best) -> Option<String> {
 }
 
 /// Reports the threshold of the best model, or that none fulfills the rule of the settings.
-fn say_threshold(run: &RunDirectory, config: &RunConfig, output: Output) -> anyhow::Result<()> {
-    let card = load_card(run.best())?;
+fn say_threshold(card: &ModelCard, config: &RunConfig, output: Output) -> anyhow::Result<()> {
     let rule = config.train.threshold;
     if rule.fixed().is_none() && card.threshold_rule.is_none() {
         writeln!(
@@ -377,7 +472,7 @@ fn say_threshold(run: &RunDirectory, config: &RunConfig, output: Output) -> anyh
             unfulfilled(rule)
         )?;
     }
-    match threshold_text(&card, VALIDATION) {
+    match threshold_text(card, VALIDATION) {
         Some(text) => output.say_last(format_args!("Threshold: {text}")).map_err(Into::into),
         None => Ok(()),
     }
@@ -387,6 +482,19 @@ fn say_threshold(run: &RunDirectory, config: &RunConfig, output: Output) -> anyh
 fn save_test(run: &RunDirectory, test: &Predictions, card: &ModelCard) -> anyhow::Result<()> {
     let text = format!("{:#}\n", evaluation_json(test, card)?);
     Ok(formats::write_atomic(run.path().join(TEST), text.as_bytes())?)
+}
+
+/// Reads the main numbers of the evaluation of the test images; `None` without one.
+fn read_test(run: &RunDirectory) -> anyhow::Result<Option<Value>> {
+    let path = run.path().join(TEST);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read(&path).map_err(|error| FormatError::io(&path, error))?;
+    let test: Value = serde_json::from_slice(&text)
+        .map_err(|error| anyhow::anyhow!("`{}`: {error}", path.shown()))?;
+    let accuracy = &test["accuracy"]["value"];
+    Ok(Some(json!({"images": test["images"], "loss": test["loss"], "accuracy": accuracy})))
 }
 
 /// Returns the result for the test images.
